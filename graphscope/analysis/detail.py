@@ -1,0 +1,202 @@
+"""``show``: one node, library function or variable whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphscope.analysis.tensors import TensorLister
+from graphscope.analysis.weights import Weight, WeightRow, find_weight
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Body, Node
+from graphscope.core.model import Model
+from graphscope.core.payload import Payload
+from graphscope.core.tensors import TensorSpec, node_of, shape_of, shape_text
+from graphscope.errors import UnknownNameError
+from graphscope.protos import AttrValue
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PREVIEW_BYTES = 64 << 20
+"""A value above this size is not read for a preview."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a node: its name, the kind of its value (``type``, ``shape``, ``list``, ...) and it as text."""
+
+    name: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDetail:
+    """A node with its surroundings.
+
+    Attributes:
+        function: the library function whose body it is in; empty for the graph itself.
+        name, op, device: as in the graph.
+        is_registered: whether TensorFlow 2.21 or the graph's own library knows the op.
+        attributes: sorted by name.
+        inputs: each input as stored, with the op that gives it (empty where the name dangles).
+        outputs: its tensors.
+        consumers: names and ops of the nodes that use it.
+    """
+
+    function: str
+    name: str
+    op: str
+    device: str
+    is_registered: bool
+    attributes: tuple[Attribute, ...]
+    inputs: tuple[tuple[str, str], ...]
+    outputs: tuple[TensorSpec, ...]
+    consumers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What is known of one name: a node, a variable, or both.
+
+    Attributes:
+        node: the node of that name.
+        weight: the variable or constant of that name.
+        values: its content, where it is small enough to read; strings as an object array of bytes.
+    """
+
+    node: NodeDetail | None
+    weight: WeightRow | None
+    values: NDArray[Any] | None
+
+
+def show(model: Model, name: str) -> Detail:
+    """The node, tensor, variable or checkpoint key called ``name``; ``function/node`` looks into a library function.
+
+    Raises:
+        UnknownNameError: there is none, with the closest names.
+        CorruptFileError, IncompleteModelError: its value cannot be read.
+    """
+    found = _node(model, name)
+    weight = _weight(model, name)
+    if found is None and weight is None:
+        raise UnknownNameError("node or variable", name, _names(model))
+    node = _describe(model, *found) if found is not None else None
+    if weight is None:
+        tensor = found[2].tensor() if found is not None else None
+        return Detail(node, None, _values(tensor) if tensor is not None else None)
+    row, content = weight
+    return Detail(node, row, _values(content()) if content is not None else None)
+
+
+def _values(payload: Payload) -> NDArray[Any] | None:
+    if payload.dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.INVALID):
+        return None
+    return payload.numpy() if (payload.nbytes or 0) <= PREVIEW_BYTES else None
+
+
+def _node(model: Model, name: str) -> tuple[str, Body, Node] | None:
+    if not model.has_graph:
+        return None
+    graph = model.graph
+    for candidate in (name, node_of(name)):
+        if candidate in graph:
+            return "", graph, graph[candidate]
+    for function, body in graph.functions.items():
+        inner = node_of(name.removeprefix(function + "/"))
+        if name.startswith(function + "/") and inner in body:
+            return function, body, body[inner]
+    return None
+
+
+def _weight(model: Model, name: str) -> Weight | None:
+    try:
+        return find_weight(model, name)
+    except UnknownNameError:
+        return None
+
+
+def _names(model: Model) -> list[str]:
+    names = [v.name for v in model.variables] + [v.key for v in model.variables if v.key]
+    return names + (list(model.graph.by_name) if model.has_graph else [])
+
+
+def _describe(model: Model, function: str, body: Body, node: Node) -> NodeDetail:
+    lister = TensorLister(model.catalog, model.graph.producer)
+    return NodeDetail(
+        function,
+        node.name,
+        node.op,
+        node.device,
+        model.catalog.get(node.op) is not None,
+        tuple(Attribute(k, node.attrs[k].WhichOneof("value") or "empty", attr_text(node, k)) for k in sorted(node.attrs)),
+        tuple((i, _op_of(body, i)) for i in node.inputs),
+        tuple(lister.outputs(node, body)),
+        tuple((c.name, c.op) for c in body.consumers(node.name)),
+    )
+
+
+def _op_of(body: Body, name: str) -> str:
+    producer = body.get(node_of(name))
+    return producer.op if producer is not None else ""
+
+
+def attr_text(node: Node, name: str) -> str:
+    """An attribute's value as a person would write it; tensors by type, shape and size."""
+    if name in node.payloads:
+        payload = node.payloads[name]
+        size = f", {payload.nbytes:,} bytes" if payload.nbytes is not None else ""
+        return f"{payload.dtype.label} {shape_text(payload.shape)}{size}"
+    return value_text(node.attrs[name])
+
+
+def value_text(value: AttrValue) -> str:
+    """The text of one attribute value."""
+    kind = value.WhichOneof("value")
+    return _TEXTS[kind](value) if kind is not None else ""
+
+
+def _bytes_text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return repr(value)
+
+
+def _list_text(value: AttrValue) -> str:
+    items = value.list
+    parts = (
+        [_bytes_text(s) for s in items.s]
+        + [str(i) for i in items.i]
+        + [f"{f:g}" for f in items.f]
+        + [str(b).lower() for b in items.b]
+        + [type_text(t) for t in items.type]
+        + [shape_text(shape_of(s)) for s in items.shape]
+        + [f"{DataType.of(t.dtype).label} {shape_text(shape_of(t.tensor_shape))}" for t in items.tensor]
+        + [f.name for f in items.func]
+    )
+    return "[" + ", ".join(parts) + "]"
+
+
+def type_text(number: int) -> str:
+    """``float32``; ``float32_ref`` for a reference; ``dtype 99`` for a number that TensorFlow does not have."""
+    dtype = DataType.of(number)
+    if dtype is DataType.INVALID and number:
+        return f"dtype {number}"
+    return dtype.label + ("_ref" if number > 100 else "")
+
+
+_TEXTS: dict[str, Callable[[AttrValue], str]] = {
+    "s": lambda v: _bytes_text(v.s),
+    "i": lambda v: str(v.i),
+    "f": lambda v: f"{v.f:g}",
+    "b": lambda v: str(v.b).lower(),
+    "type": lambda v: type_text(v.type),
+    "shape": lambda v: shape_text(shape_of(v.shape)),
+    "tensor": lambda v: f"{type_text(v.tensor.dtype)} {shape_text(shape_of(v.tensor.tensor_shape))}",
+    "list": _list_text,
+    "func": lambda v: v.func.name,
+    "placeholder": lambda v: v.placeholder,
+}

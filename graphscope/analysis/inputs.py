@@ -1,0 +1,74 @@
+"""What a person feeds: the placeholders of a graph, without those of savers and tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphscope.analysis.tensors import TensorLister
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph, Node
+from graphscope.core.model import Model
+from graphscope.core.tensors import Shape, node_of
+
+PLACEHOLDER_OPS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
+_BOOKKEEPING_OPS = frozenset(
+    "Save SaveV2 SaveSlices Restore RestoreV2 RestoreSlice ShardedFilename MergeV2Checkpoints StringJoin"
+    " InitializeTableFromTextFile InitializeTableFromTextFileV2 NoOp Assert".split()
+)
+_PASSED = frozenset({"PlaceholderWithDefault", "Identity", "Pack"})
+_DEFAULT_ELEMENTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """A placeholder.
+
+    Attributes:
+        tensor: its tensor name.
+        dtype, shape: as stated.
+        default: the value that it takes when it is not fed, as text; ``None`` where it must be fed.
+        argument: the name that a signature gives it; empty without one.
+    """
+
+    tensor: str
+    dtype: DataType
+    shape: Shape
+    default: str | None = None
+    argument: str = ""
+
+
+def find_inputs(model: Model) -> list[InputRow]:
+    """The inputs: those of signatures first, in their order, then other placeholders, those with a default last."""
+    graph = model.graph
+    lister = TensorLister(model.catalog, graph.producer)
+    arguments = {
+        spec.name: name for signature in model.signatures.values() for name, s in signature.inputs.items() for spec in s
+    }
+    order = {tensor: i for i, tensor in enumerate(arguments)}
+    rows = []
+    for node in graph:
+        if node.op in PLACEHOLDER_OPS and (f"{node.name}:0" in arguments or not _is_bookkeeping(graph, node, model)):
+            spec = lister.outputs(node, graph)[0]
+            default = _default(graph, node) if node.op == "PlaceholderWithDefault" else None
+            rows.append(InputRow(spec.name, spec.dtype, spec.shape, default, arguments.get(spec.name, "")))
+    return sorted(rows, key=lambda row: (order.get(row.tensor, len(order)), row.default is not None))
+
+
+def _is_bookkeeping(graph: Graph, node: Node, model: Model) -> bool:
+    """Whether only savers and table initialisers read it: the file name that a saver is fed."""
+    if node_of(model.meta.saver_def.filename_tensor_name) == node.name:
+        return True
+    used = graph.reach([node.name], lambda n: graph.consumers(n.name) if n is node or n.op in _PASSED else ())
+    ends = {graph[name].op for name in used if name != node.name} - _PASSED
+    if not ends:
+        return node.op == "PlaceholderWithDefault" and node.name.rpartition("/")[2].startswith(("Const", "filename"))
+    return ends <= _BOOKKEEPING_OPS
+
+
+def _default(graph: Graph, node: Node) -> str:
+    """The default of a ``PlaceholderWithDefault``, where it is a small constant; else the tensor it comes from."""
+    source = graph.get(node_of(node.inputs[0])) if node.inputs else None
+    tensor = source.tensor() if source is not None and source.op == "Const" else None
+    if tensor is None or tensor.elements > _DEFAULT_ELEMENTS:
+        return node.inputs[0] if node.inputs else ""
+    return str(tensor.numpy().tolist())

@@ -1,0 +1,160 @@
+"""``nodes``: the nodes of a model, filtered, one row each or one row for each tensor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from graphscope.analysis.tensors import Shapes, TensorLister
+from graphscope.core.graph import Body, Node
+from graphscope.core.model import Model
+from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.errors import GraphscopeError, UnknownNameError
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """One node.
+
+    Attributes:
+        function: the library function whose body it is in; empty for the graph itself.
+        name, op, device: as in the graph.
+        inputs: as in the graph, control inputs included.
+        outputs: its tensors, in order.
+        distance: steps from the node that was asked about; ``None`` where none was.
+    """
+
+    function: str
+    name: str
+    op: str
+    device: str
+    inputs: tuple[str, ...]
+    outputs: tuple[TensorSpec, ...]
+    distance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFilter:
+    """Which nodes to list; each criterion that is given must hold.
+
+    Attributes:
+        ops: exact op names, any of them.
+        names: regular expressions, searched in the node's name, any of them.
+        scope: a name scope: nodes whose name is it or starts with it and a slash.
+        inputs_of: a node or tensor: what it needs, itself left out.
+        consumers_of: a node or tensor: what needs it, itself left out.
+        depth: how many steps those two follow; ``None`` for all.
+    """
+
+    ops: Sequence[str] = ()
+    names: Sequence[re.Pattern[str]] = ()
+    scope: str = ""
+    inputs_of: str = ""
+    consumers_of: str = ""
+    depth: int | None = 1
+
+
+EVERYTHING = NodeFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What to list and how to see it.
+
+    Attributes:
+        filter: see :class:`NodeFilter`.
+        functions: whether library functions' bodies are listed too.
+        inferred: shapes by TensorFlow, where they were asked for.
+    """
+
+    filter: NodeFilter = EVERYTHING
+    functions: bool = False
+    inferred: Shapes = field(default_factory=dict)
+
+
+def compile_patterns(texts: Collection[str]) -> list[re.Pattern[str]]:
+    """Regular expressions.
+
+    Raises:
+        GraphscopeError: one of them is not valid.
+    """
+    try:
+        return [re.compile(text) for text in texts]
+    except re.error as error:
+        raise GraphscopeError(
+            f"{error.pattern!r} is no regular expression: {error}", hint="escape special characters with \\"
+        ) from error
+
+
+def list_nodes(model: Model, listing: Listing) -> Iterator[NodeRow]:
+    """The nodes in file order, one by one.
+
+    Raises:
+        IncompleteModelError: the model has no graph.
+        UnknownNameError: ``inputs_of``, ``consumers_of`` or ``scope`` names nothing, or no node has one of the ops.
+    """
+    lister = TensorLister(model.catalog, model.graph.producer, listing.inferred)
+    bodies = model.graph.bodies if listing.functions else iter([("", model.graph)])
+    chosen = listing.filter
+    _check(model, chosen, listing.functions)
+    for function, body in bodies:
+        for node, distance in _select(body, chosen, function):
+            yield NodeRow(
+                function,
+                node.name,
+                node.op,
+                node.device,
+                tuple(node.inputs),
+                tuple(lister.outputs(node, body)),
+                distance,
+            )
+
+
+def _check(model: Model, chosen: NodeFilter, functions: bool) -> None:
+    """Names that select nothing are mistakes worth an error, not an empty list."""
+    bodies = [body for _, body in model.graph.bodies] if functions else [model.graph]
+    known_ops = {node.op for body in bodies for node in body} if chosen.ops else set()
+    for op in chosen.ops:
+        if op not in known_ops:
+            raise UnknownNameError("op of this graph", op, sorted(known_ops))
+    scope = chosen.scope.rstrip("/")
+    if scope and not any(_in_scope(node.name, scope) for body in bodies for node in body):
+        scopes = {name.rpartition("/")[0] for body in bodies for name in body.by_name}
+        raise UnknownNameError("name scope", scope, sorted(scopes - {""}))
+
+
+def _in_scope(name: str, scope: str) -> bool:
+    return name == scope or name.startswith(scope + "/")
+
+
+def _select(body: Body, chosen: NodeFilter, function: str) -> Iterator[tuple[Node, int | None]]:
+    near = _neighbourhood(body, chosen, function)
+    scope = chosen.scope.rstrip("/")
+    ops = frozenset(chosen.ops)
+    for node in body:
+        name = node.name
+        if near is not None and name not in near:
+            continue
+        if ops and node.op not in ops:
+            continue
+        if scope and not _in_scope(name, scope):
+            continue
+        if chosen.names and not any(pattern.search(name) for pattern in chosen.names):
+            continue
+        yield node, near[name] if near is not None else None
+
+
+def _neighbourhood(body: Body, chosen: NodeFilter, function: str) -> dict[str, int] | None:
+    """Name -> distance of the nodes around those that were asked about; ``None`` where none was."""
+    if not (chosen.inputs_of or chosen.consumers_of):
+        return None
+    if function:
+        return {}
+    near: dict[str, int] = {}
+    for name, walk in ((chosen.inputs_of, body.ancestors), (chosen.consumers_of, body.descendants)):
+        if name:
+            start = node_of(name)
+            found = walk([start], chosen.depth)
+            near.update((n, d) for n, d in found.items() if n != start)
+    return near

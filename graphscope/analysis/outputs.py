@@ -1,0 +1,297 @@
+"""Likely outputs of a graph, best first, each with the reason.
+
+Signatures come first. In a graph without them the candidates are the ends of the forward computation and what the loss
+compares with the labels: in a training graph the prediction is usually no leaf, but feeds the loss.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from graphscope.analysis.flow import Flow, trace
+from graphscope.analysis.tensors import TensorLister
+from graphscope.core.dtypes import DataType
+from graphscope.core.model import Model
+from graphscope.core.signatures import BOOKKEEPING, Signature
+from graphscope.core.tensors import Shape, TensorName, TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class OutputCandidate:
+    """A tensor that may be what a person wants from the model.
+
+    Attributes:
+        tensor: its name, ``node:index``.
+        dtype, shape: as far as the file says.
+        score: higher is likelier; comparable within one model only.
+        reasons: why, most telling first.
+    """
+
+    tensor: str
+    dtype: DataType
+    shape: Shape
+    score: float
+    reasons: tuple[str, ...]
+
+
+def rank_outputs(model: Model) -> list[OutputCandidate]:
+    """The likely outputs of ``model``'s graph, best first. Linear in the size of the graph.
+
+    Raises:
+        IncompleteModelError: the model has no graph.
+    """
+    lister = TensorLister(model.catalog, model.graph.producer)
+    ranked: dict[str, OutputCandidate] = {}
+    from_graph = list(_from_graph(model))
+    for tensor, score, reasons in sorted([*_from_signatures(model), *from_graph], key=lambda c: -c[1]):
+        if tensor in ranked:
+            continue
+        spec = _spec(model, lister, tensor)
+        if spec is not None:
+            ranked[tensor] = OutputCandidate(tensor, spec.dtype, spec.shape, score, reasons)
+    return list(ranked.values())
+
+
+Scored = tuple[str, float, tuple[str, ...]]
+
+
+def _spec(model: Model, lister: TensorLister, tensor: str) -> TensorSpec | None:
+    """Type and shape of ``tensor``: a signature's statement, else the graph's; ``None`` where there is no such tensor."""
+    parsed = TensorName.parse(tensor)
+    node = model.graph.get(parsed.node)
+    if node is None:
+        return None
+    for signature in model.signatures.values():
+        for specs in signature.outputs.values():
+            for spec in specs:
+                if spec.name == tensor:
+                    return spec
+    specs = tuple(lister.outputs(node, model.graph))
+    return specs[parsed.index] if parsed.index < len(specs) else None
+
+
+# Signatures
+
+_SIGNATURE_SCORES = (
+    (re.compile(r"serving_default"), 1000.0),
+    (re.compile(r"predict"), 900.0),
+    (re.compile(r"serv|infer"), 850.0),
+    (re.compile(r"train|eval"), 500.0),
+    (re.compile(r""), 800.0),
+)
+_BAD_ARGUMENT = re.compile(r"(^|[/_])(loss|metrics?|accuracy|auc|precision|recall|average_loss|labels?)([/_]|$)")
+
+
+def _from_signatures(model: Model) -> Iterator[Scored]:
+    for signature in model.signatures.values():
+        if signature.name in BOOKKEEPING:
+            continue
+        base = next(score for pattern, score in _SIGNATURE_SCORES if pattern.search(signature.name))
+        yield from _of_signature(signature, base)
+
+
+def _of_signature(signature: Signature, base: float) -> Iterator[Scored]:
+    for argument, specs in signature.outputs.items():
+        for spec in specs:
+            if _BAD_ARGUMENT.search(argument):
+                continue
+            score = base + _name_points(argument, spec.name, spec.dtype)
+            yield spec.name, score, (f"output {argument!r} of signature {signature.name}",)
+
+
+def _name_points(argument: str, tensor: str, dtype: DataType) -> float:
+    """Ranks the outputs of one signature: named like a prediction, floating rather than strings and class ids."""
+    named = any(pattern.search(text) for text in (argument, tensor) for pattern, _ in _GOOD_NAMES)
+    return (10.0 if named else 0.0) + (5.0 if dtype.is_floating else 0.0)
+
+
+# The graph
+
+_GOOD_NAMES: tuple[tuple[re.Pattern[str], float], ...] = (
+    (re.compile(r"(^|[/_])(softmax|prob|probs|probabilit\w+|predict\w*|preds?|y_?pred|y_?hat|scores?)\d*([/_]|$)", re.I), 22.0),
+    (re.compile(r"(^|[/_])(outputs?|final_result|results?|logits?|logistic|sigmoid)\d*([/_]|$)", re.I), 20.0),
+    (re.compile(r"(^|[/_])(detection\w*|box(es)?|landmarks?|class(es)?|embeddings?|recon\w*|generated)\d*([/_]|$)", re.I), 14.0),
+)
+_GOOD_SCOPE = re.compile(r"predictions?|logits|outputs?|softmax|probabilities|head", re.I)
+_BAD_NAMES = re.compile(
+    r"(^|[/_])(loss(es)?|costs?|xent|cross_?entropy|accuracy|acc|metrics?|auc|mse|mae|psnr|errors?|regulari[sz]\w*|l2|penalt\w+"
+    r"|summar\w+|train\w*|sav(e|er)|init\w*|global_step|learning_rate|assert\w*|moving_\w+|moments|stats?|shape|debug)\d*([/_]|$)",
+    re.I,
+)
+_ACTIVATIONS = frozenset({"Softmax", "Sigmoid", "LogSoftmax"})
+_POSTPROCESSING = frozenset(
+    "ArgMax ArgMin TopK TopKV2 InTopK InTopKV2 Greater GreaterEqual Less LessEqual Equal NotEqual Round Cast ToInt32"
+    " StringFormat AsString LogicalAnd LogicalNot Print Where OneHot Floor Rint".split()
+)
+_OBSERVERS = frozenset("Shape ShapeN Size Rank ZerosLike OnesLike StopGradient CheckNumerics".split())
+_NEVER = frozenset(
+    "Const Placeholder PlaceholderV2 PlaceholderWithDefault Shape ShapeN Size Rank Range Switch RefSwitch Enter RefEnter Exit"
+    " NextIteration LoopCond TensorArrayV3 TensorArraySizeV3 TensorArrayReadV3 TensorArrayWriteV3 TensorArrayScatterV3"
+    " StridedSlice Fill ZerosLike OnesLike Assert NoOp".split()
+)
+_PASSED = frozenset(
+    "Identity Reshape Squeeze ExpandDims Transpose StopGradient Dequantize Cast Slice StridedSlice".split()
+)
+_JOINS = frozenset("Concat ConcatV2 Pack".split())
+_REDUCTIONS = frozenset("Mean Sum L2Loss AddN Prod Max Min SquaredDifference Square Neg Log".split())
+
+
+def _from_graph(model: Model) -> Iterator[Scored]:
+    ranking = _Ranking(trace(model.graph))
+    for i in ranking.candidates:
+        points = [(p, reason) for rule in _RULES if (p := (rule.points(ranking, i))) for reason in (rule.reason,)]
+        told = tuple(reason for p, reason in sorted(points, key=lambda x: -x[0]) if reason and p > 0)
+        yield f"{ranking.flow.nodes[i].name}:0", sum(p for p, _ in points), told
+
+
+class _Ranking:
+    """The facts about one graph that the rules ask for."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.forward = [flow.is_forward(i) for i in range(len(flow.nodes))]
+        self.deepest = max((flow.depth[i] for i, f in enumerate(self.forward) if f), default=0)
+
+    @cached_property
+    def feeders(self) -> frozenset[int]:
+        """Forward nodes that something compares with labels."""
+        meets = self.flow.meets_labels
+        return frozenset(i for i, f in enumerate(self.forward) if f and any(meets(c) for c in self.flow.consumers[i]))
+
+    @cached_property
+    def candidates(self) -> list[int]:
+        """Ends of the forward computation, what feeds the loss, and what those were made of."""
+        found = {i for i, f in enumerate(self.forward) if f and (i in self.feeders or self.is_end(i))}
+        found |= self.logits
+        for i in list(found):
+            if self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS:
+                found.update(self.behind(i))
+        usable = [i for i in sorted(found) if self.op(i) not in _NEVER]
+        return usable or sorted(found) or self.leaves()
+
+    def behind(self, i: int) -> Iterator[int]:
+        """What post-processing and reductions were applied to, step by step."""
+        for _ in range(4):
+            producers = [p for p in self.flow.inputs[i] if self.forward[p]]
+            yield from producers
+            if len(producers) != 1:
+                return
+            i = producers[0]
+
+    def leaves(self) -> list[int]:
+        return [i for i, consumers in enumerate(self.flow.consumers) if not consumers and not self.flow.outside[i]]
+
+    def op(self, i: int) -> str:
+        return self.flow.nodes[i].op
+
+    def name(self, i: int) -> str:
+        return self.flow.nodes[i].name
+
+    def is_end(self, i: int) -> bool:
+        """Whether the forward computation stops here: what looks at it only observes or post-processes."""
+        return not any(self.forward[c] and self.op(c) not in _OBSERVERS for c in self.flow.consumers[i])
+
+    def is_leaf(self, i: int) -> bool:
+        return not self.flow.consumers[i]
+
+    @cached_property
+    def probabilities(self) -> frozenset[int]:
+        """Softmax and Sigmoid, reshaped, named or joined to one tensor afterwards."""
+        return self._closure(i for i, f in enumerate(self.forward) if f and self.op(i) in _ACTIVATIONS)
+
+    @cached_property
+    def logits(self) -> frozenset[int]:
+        """What the loss takes, before it was reshaped for it."""
+        found = set(self.feeders)
+        for i in reversed(self.flow.order):
+            if i in found and self.op(i) in _PASSED:
+                found.update(p for p in self.flow.inputs[i][:1] if self.forward[p])
+        return frozenset(found)
+
+    @cached_property
+    def scope(self) -> str:
+        """The outermost name scope of the model: that of the last weights; empty where they are in none."""
+        last = [i for i, f in enumerate(self.forward) if f and self.flow.depth[i] == self.deepest]
+        scopes = Counter(self.name(i).partition("/")[0] for i in last if "/" in self.name(i) and self.has_weight(i))
+        return scopes.most_common(1)[0][0] + "/" if scopes else ""
+
+    def has_weight(self, i: int) -> bool:
+        """Whether a weight goes into node ``i`` directly."""
+        return any(self.flow.is_weight[p] for p in self.flow.inputs[i])
+
+    def leaves_scope(self, i: int) -> bool:
+        """Whether, in a training graph, it is in the model's name scope and used outside it only."""
+        if not self.feeders or not self.scope or not self.name(i).startswith(self.scope):
+            return False
+        users = [self.name(c) for c in self.flow.consumers[i] if self.forward[c]]
+        return bool(users) and not any(name.startswith(self.scope) for name in users)
+
+    @cached_property
+    def activated(self) -> frozenset[int]:
+        """The Softmax or Sigmoid of what the loss takes as logits."""
+        named = self._closure(self.logits)
+        start = (i for i in self.probabilities if self.op(i) in _ACTIVATIONS and set(self.flow.inputs[i]) & named)
+        return self._closure(start)
+
+    def _closure(self, start: Iterable[int]) -> frozenset[int]:
+        """``start``, and what only passes it on."""
+        found = set(start)
+        for i in self.flow.order:
+            if i not in found and self.forward[i] and self.op(i) in _PASSED | _JOINS:
+                producers = self.flow.inputs[i] if self.op(i) in _JOINS else self.flow.inputs[i][:1]
+                if not found.isdisjoint(producers):
+                    found.add(i)
+        return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Points for a candidate, and what to tell a person when they are positive."""
+
+    reason: str
+    points: Callable[[_Ranking, int], float]
+
+
+def _feeds_loss(ranking: _Ranking, i: int) -> float:
+    """A reshape between the logits and the loss is the loss's own."""
+    if i in ranking.feeders:
+        return 20.0 if ranking.op(i) in _PASSED and ranking.op(i) != "Identity" else 25.0
+    return 25.0 if i in ranking.logits else 0.0
+
+
+def _depth(ranking: _Ranking, i: int) -> float:
+    return 40.0 * ranking.flow.depth[i] / ranking.deepest if ranking.deepest else 0.0
+
+
+def _good_name(ranking: _Ranking, i: int) -> float:
+    scope, _, last = ranking.name(i).rpartition("/")
+    for pattern, points in _GOOD_NAMES:
+        if pattern.search(last):
+            return points
+    return 8.0 if any(map(_GOOD_SCOPE.fullmatch, scope.split("/"))) else 0.0
+
+
+def _postprocessing(ranking: _Ranking, i: int) -> float:
+    """Class ids and comparisons are less than the scores that they come from, unless the author named them."""
+    if ranking.op(i) not in _POSTPROCESSING:
+        return 0.0
+    return -10.0 if _good_name(ranking, i) > 8 else -20.0
+
+
+_RULES: tuple[_Rule, ...] = (
+    _Rule("feeds the loss", _feeds_loss),
+    _Rule("activation of what feeds the loss", lambda r, i: 30.0 if i in r.activated else 0.0),
+    _Rule("named like a prediction", _good_name),
+    _Rule("nothing consumes it", lambda r, i: 15.0 if r.is_leaf(i) else 0.0),
+    _Rule("end of the forward computation", lambda r, i: 8.0 if r.is_end(i) and not r.is_leaf(i) else 0.0),
+    _Rule("leaves the model's name scope", lambda r, i: 12.0 if r.leaves_scope(i) else 0.0),
+    _Rule("a probability", lambda r, i: 12.0 if i in r.probabilities else 0.0),
+    _Rule("", _depth),
+    _Rule("", lambda r, i: -45.0 if _BAD_NAMES.search(r.name(i)) else 0.0),
+    _Rule("", _postprocessing),
+    _Rule("", lambda r, i: -12.0 if r.op(i) in _REDUCTIONS else 0.0),
+)

@@ -1,0 +1,209 @@
+"""``info``: what is in a model, at a glance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from graphscope.analysis.inputs import InputRow, find_inputs
+from graphscope.analysis.outputs import OutputCandidate, rank_outputs
+from graphscope.core.binding import VARIABLE_OPS
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph, Node
+from graphscope.core.model import Kind, Model, ModelFile
+from graphscope.core.ops import registered
+from graphscope.core.signatures import BOOKKEEPING, Signature
+from graphscope.core.variables import Role
+
+MAX_OUTPUTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How many tensors, elements and bytes (in memory) there are of something, and the elements by type."""
+
+    tensors: int
+    elements: int
+    size_bytes: int
+    by_dtype: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRow:
+    """A collection's name, what it holds and how many."""
+
+    name: str
+    kind: str
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A lookup table: its node, its op, and the asset that fills it where the graph says so."""
+
+    name: str
+    op: str
+
+
+@dataclass(frozen=True, slots=True)
+class GraphSummary:
+    """What the graph by itself says.
+
+    Attributes:
+        nodes, functions, function_nodes: counts.
+        ops: op name -> number of nodes in the graph itself, most frequent first.
+        producer, min_consumer: versions as stated.
+        devices: device string -> number of nodes, for nodes that ask for one.
+        unregistered: op -> number of nodes (library functions included) that TensorFlow 2.21 does not register.
+        tables: lookup tables.
+        inputs: what a person feeds.
+        outputs: likely outputs, best first, at most :data:`MAX_OUTPUTS`.
+    """
+
+    nodes: int
+    functions: int
+    function_nodes: int
+    ops: Mapping[str, int]
+    producer: int
+    min_consumer: int
+    devices: Mapping[str, int]
+    unregistered: Mapping[str, int]
+    tables: tuple[TableRow, ...]
+    inputs: tuple[InputRow, ...]
+    outputs: tuple[OutputCandidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Everything that ``info`` shows.
+
+    Attributes:
+        path, kind, encoding: of the model; ``kind`` as text.
+        checkpoint_version: ``V1``, ``V2`` or empty.
+        shards: number of data files that the checkpoint has.
+        files: every file, missing ones included.
+        tensorflow_version: that wrote the meta graph; empty where nothing says so.
+        tags: of the chosen meta graph; ``tag_sets`` of all.
+        graph: ``None`` for a checkpoint without one.
+        parameters: the model's own variables, or a frozen graph's floating and quantized constants of rank 1 and up.
+        slots, moving_averages, others: variables that training keeps beside them; others are steps and local ones.
+        signatures: without TensorFlow's own bookkeeping.
+        collections: by name.
+        missing: variables of the graph whose value the checkpoint lacks.
+        extra: checkpoint keys that no variable of the graph takes.
+        notes: how the files were found.
+    """
+
+    path: str
+    kind: str
+    encoding: str
+    checkpoint_version: str
+    shards: int
+    files: tuple[ModelFile, ...]
+    tensorflow_version: str
+    tags: tuple[str, ...]
+    tag_sets: tuple[tuple[str, ...], ...]
+    graph: GraphSummary | None
+    parameters: Amount
+    slots: Amount
+    moving_averages: Amount
+    others: Amount
+    signatures: tuple[Signature, ...]
+    collections: tuple[CollectionRow, ...]
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def summarize(model: Model) -> Summary:
+    """The summary of ``model``. Reads no weights, only the constants that hold checkpoint keys.
+
+    Raises:
+        CorruptFileError: such a constant cannot be read.
+    """
+    meta = model.meta.meta_info_def
+    amounts = {role: _variables_of(model, role) for role in Role}
+    has_variables = any(v.in_graph for v in model.variables) or not model.has_graph
+    return Summary(
+        path=model.path,
+        kind=kind_text(model),
+        encoding=model.encoding,
+        checkpoint_version=model.store_version,
+        shards=sum(f.role == "data" for f in model.files),
+        files=model.files,
+        tensorflow_version=meta.tensorflow_version,
+        tags=tuple(sorted(meta.tags)),
+        tag_sets=tuple(tuple(sorted(t)) for t in model.tag_sets),
+        graph=_graph(model) if model.has_graph else None,
+        parameters=amounts[Role.MODEL] if has_variables else _constants(model.graph),
+        slots=amounts[Role.SLOT],
+        moving_averages=amounts[Role.MOVING_AVERAGE],
+        others=_variables_of(model, Role.STEP, Role.LOCAL),
+        signatures=tuple(s for s in model.signatures.values() if s.name not in BOOKKEEPING),
+        collections=tuple(CollectionRow(c.name, c.kind, len(c.values)) for c in model.collections.values()),
+        missing=tuple(v.name for v in model.variables if v.is_missing) if model.store is not None else (),
+        extra=tuple(v.key or v.name for v in model.variables if not v.in_graph) if model.has_graph else (),
+        notes=model.notes,
+    )
+
+
+def kind_text(model: Model) -> str:
+    """``frozen graph`` for a graph without variables, else the kind's own name."""
+    if model.kind is not Kind.GRAPH:
+        return model.kind.value
+    has_variables = any(node.op in VARIABLE_OPS for _, body in model.graph.bodies for node in body)
+    return "graph with variables, no values" if has_variables else "frozen graph"
+
+
+def _graph(model: Model) -> GraphSummary:
+    graph = model.graph
+    ops = Counter(node.op for node in graph)
+    everywhere = Counter(node.op for _, body in graph.bodies for node in body)
+    unknown = {op: n for op, n in everywhere.most_common() if op not in registered() and op not in graph.functions}
+    return GraphSummary(
+        nodes=len(graph),
+        functions=len(graph.functions),
+        function_nodes=sum(everywhere.values()) - len(graph),
+        ops=dict(ops.most_common()),
+        producer=graph.producer,
+        min_consumer=graph.versions.min_consumer,
+        devices=dict(Counter(node.device for node in graph if node.device).most_common()),
+        unregistered=unknown,
+        tables=tuple(TableRow(node.name, node.op) for node in graph if is_table(node)),
+        inputs=tuple(find_inputs(model)),
+        outputs=tuple(rank_outputs(model)[:MAX_OUTPUTS]),
+    )
+
+
+def is_table(node: Node) -> bool:
+    """Whether ``node`` creates a lookup table."""
+    return node.op.rstrip("V2").endswith(("HashTable", "HashTableOfTensors", "DenseHashTable", "LookupTable"))
+
+
+def _variables_of(model: Model, *roles: Role) -> Amount:
+    chosen = [v for v in model.variables if v.role in roles]
+    return _amount((v.dtype, v.elements or 0, v.size_bytes or 0) for v in chosen)
+
+
+def _constants(graph: Graph) -> Amount:
+    """Weights of a frozen graph: floating and quantized constants that are no scalars, in functions too."""
+    tensors = [node.tensor() for _, body in graph.bodies for node in body if node.op == "Const"]
+    return _amount(
+        (t.dtype, t.elements, t.nbytes or 0) for t in tensors if t is not None and t.shape and _is_weight_type(t.dtype)
+    )
+
+
+def _is_weight_type(dtype: DataType) -> bool:
+    return dtype.is_floating or dtype.label.startswith("q") or dtype in (DataType.UINT8, DataType.INT8)
+
+
+def _amount(parts: Iterable[tuple[DataType, int, int]]) -> Amount:
+    tensors = total = size = 0
+    by_dtype: Counter[str] = Counter()
+    for dtype, count, nbytes in parts:
+        tensors += 1
+        total += count
+        size += nbytes
+        by_dtype[dtype.label] += count
+    return Amount(tensors, total, size, dict(by_dtype.most_common()))

@@ -1,0 +1,124 @@
+"""``vars``: the variables of a model, or the constants of a frozen graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from graphscope.analysis.statistics import Statistics, statistics
+from graphscope.core.dtypes import DataType
+from graphscope.core.model import Model
+from graphscope.core.payload import Payload
+from graphscope.core.slices import Slice
+from graphscope.core.tensors import Shape
+from graphscope.core.variables import Role, Variable
+from graphscope.errors import UnknownNameError
+
+
+@dataclass(frozen=True, slots=True)
+class WeightRow:
+    """A variable, or a constant of a frozen graph.
+
+    Attributes:
+        name: the variable's or the constant's name; for a constant in a library function ``function/name``.
+        kind: ``variable`` or ``constant``.
+        dtype, shape: as declared; see :data:`Shape`.
+        elements: ``None`` where the shape is not known.
+        size_bytes: in memory; for strings what is stored; ``None`` where it is not known.
+        shard: number of the data file.
+        key: the checkpoint key, where it differs from the name.
+        part: start and length in each dimension, for a partition of what the key holds.
+        trainable: ``None`` where nothing says so.
+        role: see :class:`Role`; constants are ``MODEL``.
+        is_missing: a variable whose value no checkpoint holds.
+        is_extra: a value that no variable of the graph takes.
+        statistics: where they were asked for and there is a value.
+    """
+
+    name: str
+    kind: str
+    dtype: DataType
+    shape: Shape
+    elements: int | None
+    size_bytes: int | None
+    shard: int | None = None
+    key: str | None = None
+    part: Slice | None = None
+    trainable: bool | None = None
+    role: Role = Role.MODEL
+    is_missing: bool = False
+    is_extra: bool = False
+    statistics: Statistics | None = None
+
+
+Weight = tuple[WeightRow, Callable[[], Payload] | None]
+"""A row, and how to get its content; ``None`` where there is none."""
+
+
+def list_weights(model: Model) -> list[WeightRow]:
+    """The variables of ``model``; the constants, if it has a graph and neither variables nor a checkpoint. No I/O."""
+    return [row for row, _ in weights(model)]
+
+
+def weights(model: Model) -> list[Weight]:
+    """As :func:`list_weights`, each with its content."""
+    if model.variables or not model.has_graph:
+        return [_variable(model, v) for v in model.variables]
+    return list(_constants(model))
+
+
+def with_statistics(items: list[Weight], progress: Callable[[int], None] = lambda _: None) -> Iterator[WeightRow]:
+    """Each row with its statistics; rows without content as they are. Reads every value once, in order.
+
+    Raises:
+        CorruptFileError, IncompleteModelError: as :meth:`Payload.chunks`.
+    """
+    for row, content in items:
+        readable = content is not None and row.dtype not in (DataType.RESOURCE, DataType.VARIANT)
+        yield replace(row, statistics=statistics(content(), progress)) if content and readable else row
+
+
+def find_weight(model: Model, name: str) -> Weight:
+    """The variable or constant called ``name``, or the variable stored under that key.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    found = weights(model)
+    for row, content in found:
+        if name in (row.name, row.key):
+            return row, content
+    raise UnknownNameError("variable", name, (row.name for row, _ in found))
+
+
+def _variable(model: Model, variable: Variable) -> Weight:
+    row = WeightRow(
+        variable.name,
+        "variable",
+        variable.dtype,
+        variable.shape,
+        variable.elements,
+        variable.size_bytes,
+        variable.entry.shard if variable.entry is not None else None,
+        variable.key if variable.key != variable.name else None,
+        variable.slice,
+        variable.trainable,
+        variable.role,
+        variable.is_missing,
+        model.has_graph and not variable.in_graph,
+    )
+    return row, (lambda: model.value(variable)) if variable.entry is not None else None
+
+
+def _constants(model: Model) -> Iterator[Weight]:
+    for function, body in model.graph.bodies:
+        for node in body:
+            tensor = node.tensor() if node.op == "Const" else None
+            if tensor is not None:
+                name = f"{function}/{node.name}" if function else node.name
+                row = WeightRow(name, "constant", tensor.dtype, tensor.shape, tensor.elements, tensor.nbytes)
+                yield row, _given(tensor)
+
+
+def _given(tensor: Payload) -> Callable[[], Payload]:
+    return lambda: tensor

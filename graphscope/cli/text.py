@@ -1,0 +1,103 @@
+"""Text for a screen: names from files made harmless, widths in cells, sizes and counts as a person reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.tensors import Shape, shape_text
+
+HOSTILE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+"""Control characters, marks and overrides of direction, line separators, lone surrogates. Letters and emoji are not here."""
+
+_UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
+
+
+def escape(text: str) -> str:
+    r"""``text`` with every hostile character as a visible ``\x1b`` or ``\u202e``; backslashes themselves stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return HOSTILE.sub(_visible, text)
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal ``text`` takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def pad(text: str, width: int, right: bool = False) -> str:
+    """``text`` filled up with spaces to ``width`` cells; longer text stays as it is."""
+    space = " " * (width - cells(text))
+    return space + text if right else text + space
+
+
+def elide(text: str, width: int) -> str:
+    """``text`` in at most ``width`` cells, the middle given up for an ellipsis: both ends of a name tell most."""
+    if cells(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    head = width - 1 - tail
+    return _fitting(text, head) + "…" + _fitting(text[::-1], tail)[::-1]
+
+
+def _fitting(text: str, width: int) -> str:
+    """The longest beginning of ``text`` that takes at most ``width`` cells."""
+    end = min(len(text), width)
+    while cells(text[:end]) > width:
+        end -= 1
+    return text[:end]
+
+
+def count(number: int, noun: str) -> str:
+    """``412 nodes``, ``1 node``, ``no nodes``."""
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{number:,} {noun if number == 1 else plural}" if number else f"no {plural}"
+
+
+def size(number: int | None) -> str:
+    """Bytes with three digits and a decimal unit (1 kB = 1000 B); ``?`` where the size is not known."""
+    if number is None:
+        return "?"
+    if number < 1000:
+        return f"{number} B"
+    value = number / 1000
+    unit = iter(_UNITS)
+    name = next(unit)
+    while value >= 999.5:
+        value, name = value / 1000, next(unit)
+    return f"{value:.3g} {name}"
+
+
+def number(value: float | None) -> str:
+    """A statistic with five digits; empty for none."""
+    return "" if value is None else f"{value:.5g}"
+
+
+def type_name(dtype: DataType, is_ref: bool = False) -> str:
+    """``float32``, ``float32_ref``; ``?`` for the type of an op that nobody knows."""
+    return "?" if dtype is DataType.INVALID else dtype.label + ("_ref" if is_ref else "")
+
+
+def tensor_type(dtype: DataType, shape: Shape, is_ref: bool = False) -> str:
+    """``float32 (?, 10)``; the type alone where the rank is not known."""
+    name = type_name(dtype, is_ref)
+    return name if shape is None else f"{name} {shape_text(shape)}"
+
+
+def some(names: Iterable[str], limit: int) -> str:
+    """The first ``limit`` names, and how many more there are."""
+    found = list(names)
+    rest = len(found) - limit
+    return ", ".join(found[:limit]) + (f" and {rest:,} more" if rest > 0 else "")

@@ -1,0 +1,1 @@
+"""The model in memory: graph, tensors, variables. Knows no file layout, no terminal and no TensorFlow runtime."""

@@ -1,0 +1,110 @@
+"""Joins the variables of a graph with the values of a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from graphscope.core.collections import Collection, variable_names
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph, Node
+from graphscope.core.object_graph import OBJECT_GRAPH_KEY, SavedVariable, TrackedName, saved_variables, tracked_names
+from graphscope.core.restore import Source, restore_sources
+from graphscope.core.roles import role_by_name, slots_in_graph
+from graphscope.core.slices import parse_slice
+from graphscope.core.tensors import shape_of
+from graphscope.core.variables import Entry, Role, Variable, VariableStore
+from graphscope.protos import MetaGraphDef, TrackableObjectGraph
+
+VARIABLE_OPS = frozenset({"Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable"})
+
+
+def bind(
+    graph: Graph | None,
+    meta: MetaGraphDef,
+    collections: Mapping[str, Collection],
+    store: VariableStore | None,
+    objects: TrackableObjectGraph | None,
+) -> list[Variable]:
+    """The graph's variables in file order, each with its value's key; then the values that no variable takes.
+
+    The key is what the graph's restore ops say, else what the object graph says, else the variable's own name.
+    """
+    entries = dict(store.entries) if store is not None else {}
+    entries.pop(OBJECT_GRAPH_KEY, None)
+    tracked = tracked_names(objects) if objects is not None else {}
+    saved = saved_variables(meta.object_graph_def, objects) if meta.HasField("object_graph_def") else []
+    bound = [_from_object(v, entries) for v in saved]
+    if graph is not None:
+        names = {v.name for v in saved}
+        nodes = [n for n in graph if n.op in VARIABLE_OPS and n.name not in names]
+        bound += _Binder(graph, meta, collections, entries).variables(nodes)
+    taken = {v.key for v in bound}
+    bound += _unclaimed({k: e for k, e in entries.items() if k not in taken}, tracked, {v.name for v in bound})
+    return bound
+
+
+def _from_object(saved: SavedVariable, entries: Mapping[str, Entry]) -> Variable:
+    entry = entries.get(saved.key or saved.name)
+    role = role_by_name(saved.name, saved.key)
+    key = entry.key if entry is not None else None
+    return Variable(saved.name, saved.dtype, saved.shape, key, True, saved.trainable, role, entry)
+
+
+def _unclaimed(
+    entries: Mapping[str, Entry], tracked: Mapping[str, TrackedName], graph_names: set[str]
+) -> Iterator[Variable]:
+    """Values that no variable of the graph takes; all values, where there is no graph."""
+    owners = graph_names | {tracked[k].name if k in tracked else k for k in entries}
+    for key, entry in entries.items():
+        found = tracked.get(key, TrackedName(key, False))
+        role = Role.SLOT if found.is_slot else role_by_name(found.name, key, owners)
+        yield Variable(found.name, entry.dtype, entry.shape, key, False, None, role, entry)
+
+
+class _Binder:
+    """What is looked up once for all of a graph's variables."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        meta: MetaGraphDef,
+        collections: Mapping[str, Collection],
+        entries: Mapping[str, Entry],
+    ) -> None:
+        self.entries = entries
+        self.sources = restore_sources(graph, meta.saver_def.restore_op_name)
+        self.slots = slots_in_graph(graph)
+        self.trainable = variable_names(collections, "trainable_variables")
+        self.states_trainable = "trainable_variables" in collections
+        self.step = variable_names(collections, "global_step")
+        self.local = variable_names(collections, "local_variables") - variable_names(collections, "variables")
+
+    def variables(self, nodes: list[Node]) -> Iterator[Variable]:
+        owners = {node.name for node in nodes}
+        for node in nodes:
+            yield self.variable(node, owners)
+
+    def variable(self, node: Node, owners: set[str]) -> Variable:
+        source = self.sources.get(node.name, Source(node.name))
+        entry = self.entries.get(source.key)
+        shape = node.attr("shape")
+        dtype = node.attr("dtype")
+        return Variable(
+            name=node.name,
+            dtype=DataType.of(dtype.type) if dtype is not None else DataType.INVALID,
+            shape=shape_of(shape.shape) if shape is not None else None,
+            key=entry.key if entry is not None else None,
+            in_graph=True,
+            trainable=node.name in self.trainable if self.states_trainable else None,
+            role=self.role(node.name, source.key, owners),
+            entry=entry,
+            slice=parse_slice(source.slice) if source.slice else None,
+        )
+
+    def role(self, name: str, key: str, owners: set[str]) -> Role:
+        if name in self.local:
+            return Role.LOCAL
+        if name in self.step:
+            return Role.STEP
+        by_name = role_by_name(name, key, owners)
+        return Role.SLOT if by_name is Role.MODEL and name in self.slots else by_name

@@ -1,0 +1,214 @@
+"""Nodes, graphs and library functions: values that look like TensorFlow's messages and keep weights outside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+
+from graphscope.core import ops
+from graphscope.core.inline import InlinePayload
+from graphscope.core.payload import Payload
+from graphscope.core.tensors import node_of
+from graphscope.errors import UnknownNameError
+from graphscope.protos import AttrValue, FunctionDef, GraphDef, NodeDef, OpDef, VersionDef
+
+
+class Node:
+    """A ``NodeDef`` whose large tensors are payloads. Never change ``proto`` of a node that somebody else may hold.
+
+    Attributes:
+        proto: the message; a tensor that is a payload has only its dtype and shape there.
+        payloads: attribute name -> content that stayed outside; empty for most nodes.
+    """
+
+    __slots__ = ("payloads", "proto")
+
+    def __init__(self, proto: NodeDef, payloads: Mapping[str, Payload] | None = None) -> None:
+        self.proto = proto
+        self.payloads: Mapping[str, Payload] = payloads or {}
+
+    @property
+    def name(self) -> str:
+        """Unique in its graph or function body."""
+        return self.proto.name
+
+    @property
+    def op(self) -> str:
+        """The op's or the library function's name."""
+        return self.proto.op
+
+    @property
+    def inputs(self) -> Sequence[str]:
+        """As stored: ``a``, ``a:1``, ``^a``; control inputs last."""
+        return self.proto.input
+
+    @property
+    def device(self) -> str:
+        """The device that the graph asks for; empty where it asks for none."""
+        return self.proto.device
+
+    @property
+    def attrs(self) -> Mapping[str, AttrValue]:
+        """Attribute name -> value."""
+        return self.proto.attr
+
+    def attr(self, name: str) -> AttrValue | None:
+        """The attribute, or ``None`` where the node does not state it."""
+        return self.proto.attr[name] if name in self.proto.attr else None
+
+    def tensor(self, name: str = "value") -> Payload | None:
+        """The tensor in attribute ``name``; ``None`` where there is no such tensor. No I/O."""
+        if name in self.payloads:
+            return self.payloads[name]
+        value = self.attr(name)
+        if value is None or value.WhichOneof("value") != "tensor":
+            return None
+        return InlinePayload(value.tensor, self.name)
+
+    def data_inputs(self) -> list[str]:
+        """The inputs that carry data: all but the control inputs."""
+        return [i for i in self.proto.input if not i.startswith("^")]
+
+    def control_inputs(self) -> list[str]:
+        """Names of the nodes that must have run before, without ``^``."""
+        return [i[1:] for i in self.proto.input if i.startswith("^")]
+
+    def __repr__(self) -> str:
+        return f"Node({self.name!r}, {self.op!r})"
+
+
+class Body:
+    """Nodes in file order with look-up by name; what a graph and a function's body have in common."""
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self.nodes: list[Node] = list(nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.by_name
+
+    def __getitem__(self, name: str) -> Node:
+        """The node called ``name``.
+
+        Raises:
+            UnknownNameError: there is none; the error lists the closest names.
+        """
+        node = self.by_name.get(name)
+        if node is None:
+            raise UnknownNameError("node", name, self.by_name)
+        return node
+
+    def get(self, name: str) -> Node | None:
+        """The node called ``name``, or ``None``."""
+        return self.by_name.get(name)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        """Name -> node; of nodes that share a name (an invalid graph), the last."""
+        return {node.proto.name: node for node in self.nodes}
+
+    @cached_property
+    def consumer_names(self) -> Mapping[str, list[str]]:
+        """Node name -> names of the nodes that take an output of it or wait for it, in file order, each once."""
+        result: dict[str, list[str]] = {}
+        for node in self.nodes:
+            name = node.proto.name
+            for producer in dict.fromkeys(map(node_of, node.proto.input)):
+                result.setdefault(producer, []).append(name)
+        return result
+
+    def consumers(self, name: str) -> list[Node]:
+        """The nodes that take an output of ``name`` or wait for it."""
+        return [self.by_name[c] for c in self.consumer_names.get(name, ())]
+
+    def producers(self, node: Node) -> list[Node]:
+        """The nodes whose outputs ``node`` takes or for which it waits, each once; dangling names are left out."""
+        found = (self.by_name.get(n) for n in dict.fromkeys(map(node_of, node.inputs)))
+        return [n for n in found if n is not None]
+
+    def reach(
+        self, start: Iterable[str], step: Callable[[Node], Iterable[Node]], depth: int | None = None
+    ) -> dict[str, int]:
+        """Names that ``step`` leads to from ``start``, with the number of steps to each; ``start`` itself counts 0.
+
+        Raises:
+            UnknownNameError: a start is not in the graph.
+        """
+        distance = {self[name].name: 0 for name in start}
+        frontier = list(distance)
+        level = 0
+        while frontier and (depth is None or level < depth):
+            level += 1
+            found = dict.fromkeys(n.name for name in frontier for n in step(self.by_name[name]))
+            frontier = [name for name in found if name not in distance]
+            distance.update(dict.fromkeys(frontier, level))
+        return distance
+
+    def ancestors(self, names: Iterable[str], depth: int | None = None) -> dict[str, int]:
+        """What ``names`` need, themselves included: name -> distance, up to ``depth`` steps; raises as :meth:`reach`."""
+        return self.reach(names, self.producers, depth)
+
+    def descendants(self, names: Iterable[str], depth: int | None = None) -> dict[str, int]:
+        """What needs ``names``, themselves included: name -> distance, up to ``depth`` steps; raises as :meth:`reach`."""
+        return self.reach(names, lambda node: self.consumers(node.name), depth)
+
+
+class Function(Body):
+    """A library function: its signature, what it returns and its body.
+
+    Attributes:
+        proto: the ``FunctionDef`` without its nodes.
+    """
+
+    def __init__(self, proto: FunctionDef, nodes: Iterable[Node]) -> None:
+        super().__init__(nodes)
+        self.proto = proto
+
+    @property
+    def name(self) -> str:
+        """As nodes call it."""
+        return self.proto.signature.name
+
+    @property
+    def signature(self) -> OpDef:
+        """The function seen as an op."""
+        return self.proto.signature
+
+
+class Graph(Body):
+    """A ``GraphDef``.
+
+    Attributes:
+        header: the message without its nodes and functions: versions, gradients of the library, unknown fields.
+        functions: name -> library function, in file order.
+    """
+
+    def __init__(self, header: GraphDef, nodes: Iterable[Node], functions: Iterable[Function] = ()) -> None:
+        super().__init__(nodes)
+        self.header = header
+        self.functions: Mapping[str, Function] = {f.name: f for f in functions}
+
+    @property
+    def versions(self) -> VersionDef:
+        """Producer, min_consumer and bad consumers."""
+        return self.header.versions
+
+    @property
+    def producer(self) -> int:
+        """The producer version that the file states, 0 where it states none."""
+        return self.header.versions.producer or self.header.version
+
+    def catalog(self, extra: Iterable[OpDef] = ()) -> ops.OpCatalog:
+        """The ops that this graph may use: its functions, ``extra`` (a stripped op list), TensorFlow's."""
+        return ops.OpCatalog([*extra, *(f.signature for f in self.functions.values())])
+
+    @property
+    def bodies(self) -> Iterator[tuple[str, Body]]:
+        """The graph itself under the name ``""``, then each library function under its own."""
+        yield "", self
+        yield from self.functions.items()

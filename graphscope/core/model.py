@@ -1,0 +1,149 @@
+"""A model: what a file, or a set of files that belong together, turned out to hold."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from graphscope.core.binding import bind
+from graphscope.core.collections import Collection, collections_of
+from graphscope.core.graph import Graph
+from graphscope.core.object_graph import OBJECT_GRAPH_KEY
+from graphscope.core.ops import OpCatalog
+from graphscope.core.payload import Payload
+from graphscope.core.signatures import Signature, signatures_of
+from graphscope.core.slices import SlicePayload
+from graphscope.core.variables import Variable, VariableStore
+from graphscope.errors import IncompleteModelError, UnknownNameError
+from graphscope.protos import DecodeError, MetaGraphDef, TrackableObjectGraph
+
+
+class Kind(enum.Enum):
+    """What was opened."""
+
+    GRAPH = "graph"
+    META_GRAPH = "meta graph"
+    META_CHECKPOINT = "meta checkpoint"
+    CHECKPOINT = "checkpoint"
+    SAVED_MODEL = "SavedModel"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One file of a model.
+
+    Attributes:
+        path: where it is, or where it should be.
+        role: ``graph``, ``index``, ``data`` or ``asset``.
+        size_bytes: ``None`` where it is missing.
+    """
+
+    path: str
+    role: str
+    size_bytes: int | None
+
+
+@dataclass
+class Model:
+    """Graph, variables, signatures and collections of one model, and where they came from.
+
+    Attributes:
+        path: what a person would type to open it again: a file, a checkpoint prefix or a directory.
+        kind: see :class:`Kind`.
+        encoding: ``binary`` or ``text``, of the graph's file; empty without one.
+        files: every file that belongs to it, missing ones included.
+        meta: the meta graph without its graph; an empty message for a plain graph.
+        store: the checkpoint, if there is one.
+        store_version: ``V1`` or ``V2`` of the checkpoint, ``""`` without one.
+        tag_sets: the tags of every meta graph of a SavedModel, in file order.
+        notes: what a person should know of how the files were found.
+    """
+
+    path: str
+    kind: Kind
+    encoding: str
+    files: tuple[ModelFile, ...]
+    loaded_graph: Graph | None = None
+    meta: MetaGraphDef = field(default_factory=MetaGraphDef)
+    store: VariableStore | None = None
+    store_version: str = ""
+    tag_sets: tuple[frozenset[str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_graph(self) -> bool:
+        """False for a checkpoint without a meta graph."""
+        return self.loaded_graph is not None
+
+    @property
+    def graph(self) -> Graph:
+        """The graph.
+
+        Raises:
+            IncompleteModelError: the model is a checkpoint without a graph.
+        """
+        if self.loaded_graph is None:
+            raise IncompleteModelError(
+                f"{self.path}: a checkpoint without a graph: there is no {self.path}.meta beside it",
+                hint=f"graphscope vars {self.path}   lists its variables",
+            )
+        return self.loaded_graph
+
+    @cached_property
+    def catalog(self) -> OpCatalog:
+        """The ops that the graph may use: library functions, the file's stripped op list, TensorFlow's own."""
+        return self.graph.catalog(self.meta.meta_info_def.stripped_op_list.op)
+
+    @cached_property
+    def signatures(self) -> Mapping[str, Signature]:
+        """By name, sorted, those of TensorFlow's own bookkeeping included."""
+        return signatures_of(self.meta)
+
+    @cached_property
+    def collections(self) -> Mapping[str, Collection]:
+        """By name, sorted."""
+        return collections_of(self.meta)
+
+    @cached_property
+    def variables(self) -> tuple[Variable, ...]:
+        """The graph's variables joined with the checkpoint's values, then the values that no variable takes."""
+        return tuple(bind(self.loaded_graph, self.meta, self.collections, self.store, self.objects))
+
+    @cached_property
+    def objects(self) -> TrackableObjectGraph | None:
+        """The checkpoint's object graph (TF2); ``None`` where there is none. Reads one string of the checkpoint.
+
+        Raises:
+            CorruptFileError, IncompleteModelError: as :meth:`Payload.numpy`.
+        """
+        if self.store is None or OBJECT_GRAPH_KEY not in self.store.entries:
+            return None
+        value = self.store.payload(OBJECT_GRAPH_KEY).numpy().item()
+        try:
+            return TrackableObjectGraph.FromString(value)
+        except DecodeError as error:
+            raise IncompleteModelError(f"{self.path}: {OBJECT_GRAPH_KEY} is no TrackableObjectGraph: {error}") from error
+
+    def variable(self, name: str) -> Variable:
+        """The variable called ``name``, or stored under the key ``name``.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        for variable in self.variables:
+            if name in (variable.name, variable.key):
+                return variable
+        raise UnknownNameError("variable", name, (v.name for v in self.variables))
+
+    def value(self, variable: Variable) -> Payload:
+        """The content of ``variable``. No I/O until it is read.
+
+        Raises:
+            IncompleteModelError: no checkpoint holds its value.
+        """
+        if self.store is None or variable.key is None:
+            raise IncompleteModelError(f"{self.path}: no checkpoint holds a value of {variable.name}")
+        whole = self.store.payload(variable.key)
+        return whole if variable.slice is None else SlicePayload(whole, variable.slice)

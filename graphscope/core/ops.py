@@ -1,0 +1,84 @@
+"""What TensorFlow knows of each op: the arguments it takes, the outputs it gives, whether it is stateful.
+
+The table is ``ops.pb`` beside this file: the ``OpList`` of TensorFlow 2.21 without its documentation strings, written by
+``python -m graphscope.runtime.op_table`` and compared with the installed TensorFlow in the tests.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphscope.core.dtypes import DataType
+from graphscope.protos import AttrValue, OpDef, OpList
+
+TABLE = Path(__file__).with_name("ops.pb")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputType:
+    """One output tensor of a node: its element type, whether it is a reference, and the output argument it belongs to."""
+
+    dtype: DataType
+    is_ref: bool
+    argument: str
+
+
+@functools.cache
+def registered() -> Mapping[str, OpDef]:
+    """Op name -> ``OpDef`` for every op that TensorFlow 2.21 registers. Reads the table once."""
+    return {op.name: op for op in OpList.FromString(TABLE.read_bytes()).op}
+
+
+class OpCatalog:
+    """The ops that one graph may use: its own library functions and stripped op list first, then TensorFlow's."""
+
+    def __init__(self, own: Iterable[OpDef] = ()) -> None:
+        self._own = {op.name: op for op in own}
+
+    def get(self, op: str) -> OpDef | None:
+        """The definition of ``op``; ``None`` where nobody knows it."""
+        return self._own.get(op) or registered().get(op)
+
+
+def output_types(op: OpDef, attrs: Mapping[str, AttrValue]) -> list[OutputType]:
+    """The outputs of a node of ``op`` whose attributes are ``attrs``, in order; defaults fill absent attributes.
+
+    An attribute that is absent and has no default gives ``INVALID`` (one output).
+    """
+    result = []
+    for arg in op.output_arg:
+        for number in _argument_types(op, arg, attrs):
+            dtype = DataType.of(number)
+            result.append(OutputType(dtype, arg.is_ref or number > 100, arg.name))
+    return result
+
+
+def _argument_types(op: OpDef, arg: OpDef.ArgDef, attrs: Mapping[str, AttrValue]) -> list[int]:
+    """Type numbers of one output argument: a list attribute, a repeated type, or a single one."""
+    if arg.type_list_attr:
+        value = _attr(op, arg.type_list_attr, attrs)
+        return list(value.list.type) if value is not None else []
+    number = arg.type
+    if arg.type_attr:
+        value = _attr(op, arg.type_attr, attrs)
+        number = value.type if value is not None else int(DataType.INVALID)
+    if not arg.number_attr:
+        return [number]
+    count = _attr(op, arg.number_attr, attrs)
+    return [number] * (min(max(count.i, 0), MAX_OUTPUTS) if count is not None else 1)
+
+
+MAX_OUTPUTS = 65_536
+"""More outputs than this on one node are taken for a corrupt number."""
+
+
+def _attr(op: OpDef, name: str, attrs: Mapping[str, AttrValue]) -> AttrValue | None:
+    if name in attrs:
+        return attrs[name]
+    for attr in op.attr:
+        if attr.name == name and attr.HasField("default_value"):
+            return attr.default_value
+    return None

@@ -1,0 +1,108 @@
+"""Weights that stay where they are until somebody asks for them."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.tensors import elements
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CHUNK_BYTES = 1 << 20
+"""How much a payload holds in memory at a time when it is streamed."""
+
+PAYLOAD_BYTES = 1024
+"""A tensor message above this size stays in its file as a payload."""
+
+
+class Payload(abc.ABC):
+    """A tensor's content: type, shape and size are known without I/O; the bytes are read on demand.
+
+    Attributes:
+        dtype: element type.
+        shape: dimensions, all known.
+    """
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, dtype: DataType, shape: tuple[int, ...]) -> None:
+        self.dtype = dtype
+        self.shape = shape
+
+    @property
+    def elements(self) -> int:
+        """Number of elements. No I/O."""
+        count = elements(self.shape)
+        return 0 if count is None else count
+
+    @property
+    def nbytes(self) -> int | None:
+        """Size in memory, in bytes; ``None`` for strings, whose size only their content tells. No I/O."""
+        itemsize = self.dtype.itemsize
+        return None if itemsize is None else itemsize * self.elements
+
+    @abc.abstractmethod
+    def chunks(self) -> Iterator[bytes]:
+        """The content as little-endian bytes in row-major order, piece by piece. Reads the file.
+
+        Pieces are whole elements, :data:`CHUNK_BYTES` at most (or one slice). A checksum, where the format has one, is
+        compared when the last piece has been taken.
+
+        Raises:
+            CorruptFileError: the content has another size than the shape says, or its checksum is wrong.
+            IncompleteModelError: the file that holds it is missing.
+            TypeError: for strings, which have no such form.
+        """
+
+    def numpy(self) -> NDArray[Any]:
+        """The content as an array of ``self.shape``; strings as an object array of ``bytes``. Reads the file.
+
+        Raises:
+            CorruptFileError, IncompleteModelError: as :meth:`chunks`.
+        """
+        import numpy as np
+
+        array = np.empty(self.elements, self.dtype.numpy)
+        view = array.view(np.uint8)
+        at = 0
+        for chunk in self.chunks():
+            view[at : at + len(chunk)] = np.frombuffer(chunk, np.uint8)
+            at += len(chunk)
+        return array.reshape(self.shape)
+
+
+class ArrayPayload(Payload):
+    """A tensor that is in memory already."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: NDArray[Any], dtype: DataType | None = None) -> None:
+        super().__init__(dtype or DataType.from_numpy(array.dtype), array.shape)
+        self.array = array
+
+    def chunks(self) -> Iterator[bytes]:
+        """See :meth:`Payload.chunks`."""
+        data = _little_endian(self.array, self.dtype).reshape(-1).view("u1")
+        for start in range(0, len(data), CHUNK_BYTES):
+            yield data[start : start + CHUNK_BYTES].tobytes()
+
+    def numpy(self) -> NDArray[Any]:
+        """The array itself. No I/O."""
+        return self.array
+
+
+def _little_endian(array: NDArray[Any], dtype: DataType) -> NDArray[Any]:
+    import numpy as np
+
+    if dtype is DataType.STRING:
+        raise TypeError("strings have no fixed-size content")
+    return np.ascontiguousarray(array, _dtype_of(dtype))
+
+
+def _dtype_of(dtype: DataType) -> np.dtype[Any]:
+    return dtype.numpy

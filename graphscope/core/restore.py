@@ -1,0 +1,104 @@
+"""Which checkpoint key belongs to which variable, as the graph's own restore ops say.
+
+Names in a checkpoint need not be op names: ``Saver({"v2": v})`` and ``variables_to_restore()`` rename. The truth is in the
+graph: a restore op reads keys from a constant, and an assign op puts each result into a variable. Source:
+``tensorflow/python/training/saver.py`` (``BulkSaverBuilder``, ``BaseSaverBuilder``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph, Node
+from graphscope.core.tensors import TensorName, node_of
+
+ASSIGN_OPS = frozenset({"Assign", "AssignVariableOp"})
+RESTORE_OPS = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
+_PASSED_THROUGH = frozenset({"Identity", "Reshape", "Cast", "RefIdentity"})
+_MAX_STEPS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a saver finds a variable's value.
+
+    Attributes:
+        key: the checkpoint key.
+        slice: the shape-and-slice text of a partition, ``784 10 0,196:0,10``; empty for a whole variable.
+    """
+
+    key: str
+    slice: str = ""
+
+
+def restore_sources(graph: Graph, restore_op: str = "") -> dict[str, Source]:
+    """Variable op -> where its value is, from the restore ops of ``graph``. Reads the constants that hold the keys.
+
+    Args:
+        restore_op: the saver's own restore node (``saver_def.restore_op_name``): what it runs wins over other savers'.
+    """
+    return _Restores(graph).sources(restore_op)
+
+
+class _Restores:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.constants: dict[str, list[str]] = {}
+
+    def sources(self, restore_op: str) -> dict[str, Source]:
+        found: dict[str, Source] = {}
+        for assign in [*self.assigns_below(restore_op), *(n for n in self.graph if n.op in ASSIGN_OPS)]:
+            source = self.source(assign)
+            if source is not None:
+                found.setdefault(node_of(assign.inputs[0]), source)
+        return found
+
+    def assigns_below(self, restore_op: str) -> Iterable[Node]:
+        """The assign ops that the restore node waits for, through nested groups of ``NoOp``."""
+        graph = self.graph
+        if restore_op not in graph:
+            return []
+        groups = graph.reach([restore_op], lambda n: graph.producers(n) if n.op == "NoOp" else ())
+        return [graph[name] for name in groups if graph[name].op in ASSIGN_OPS]
+
+    def source(self, assign: Node) -> Source | None:
+        """The key that ``assign`` takes its value from; ``None`` where that is no restore op."""
+        if len(assign.data_inputs()) < 2:
+            return None
+        tensor = TensorName.parse(assign.inputs[1])
+        for _ in range(_MAX_STEPS):
+            node = self.graph.get(tensor.node)
+            if node is None:
+                return None
+            if node.op in RESTORE_OPS:
+                return self.read(node, tensor.index)
+            if node.op not in _PASSED_THROUGH or not node.data_inputs():
+                return None
+            tensor = TensorName.parse(node.inputs[0])
+        return None
+
+    def read(self, node: Node, index: int) -> Source | None:
+        """``RestoreV2(prefix, tensor_names, shape_and_slices)``: output i belongs to name i.
+
+        ``Restore(file_pattern, tensor_name)`` and ``RestoreSlice(file_pattern, tensor_name, shape_and_slice)`` have one.
+        """
+        keys, slices = self.strings(node, 1), self.strings(node, 2)
+        if not 0 <= index < len(keys):
+            return None
+        return Source(keys[index], slices[index] if index < len(slices) else "")
+
+    def strings(self, node: Node, position: int) -> list[str]:
+        """The strings of the constant at data input ``position`` of ``node``; empty where there is none."""
+        inputs = node.data_inputs()
+        if position >= len(inputs):
+            return []
+        name = node_of(inputs[position])
+        if name not in self.constants:
+            constant = self.graph.get(name)
+            tensor = constant.tensor() if constant is not None and constant.op == "Const" else None
+            is_text = tensor is not None and tensor.dtype is DataType.STRING
+            values = tensor.numpy().reshape(-1).tolist() if tensor is not None and is_text else []
+            self.constants[name] = [value.decode(errors="replace") for value in values]
+        return self.constants[name]

@@ -1,0 +1,53 @@
+"""Partitions of variables: what part of a saved tensor one variable op holds.
+
+Source: ``tensorflow/core/util/saved_tensor_slice_util.cc`` (``ParseShapeAndSlice``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.payload import ArrayPayload, Payload
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Slice = tuple[tuple[int, int], ...]
+"""Start and length in each dimension."""
+
+
+def parse_slice(text: str) -> Slice | None:
+    """``784 10 0,196:-`` is rows 0 to 195 of a 784 x 10 tensor, all columns; ``None`` where ``text`` is no such thing."""
+    *dimensions, spec = text.split(" ")
+    parts = spec.split(":") if spec else []
+    if len(parts) != len(dimensions) or not all(d.isascii() and d.isdigit() for d in dimensions):
+        return None
+    return tuple(_extent(part, int(size)) for part, size in zip(parts, dimensions, strict=True))
+
+
+def _extent(part: str, size: int) -> tuple[int, int]:
+    start, comma, length = part.partition(",")
+    if not comma or not (start.isdigit() and length.isdigit()):
+        return 0, size
+    return int(start), int(length)
+
+
+class SlicePayload(Payload):
+    """A rectangular part of another payload. Reading it reads the whole."""
+
+    __slots__ = ("part", "whole")
+
+    def __init__(self, whole: Payload, part: Slice) -> None:
+        super().__init__(whole.dtype, tuple(length for _, length in part))
+        self.whole = whole
+        self.part = part
+
+    def chunks(self) -> Iterator[bytes]:
+        """See :meth:`Payload.chunks`."""
+        return ArrayPayload(self.numpy(), self.dtype).chunks()
+
+    def numpy(self) -> NDArray[Any]:
+        """See :meth:`Payload.numpy`."""
+        array: NDArray[Any] = self.whole.numpy()[tuple(slice(start, start + length) for start, length in self.part)]
+        return array

@@ -1,0 +1,93 @@
+"""Names and specifications of tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphscope.core.dtypes import DataType
+from graphscope.protos import TensorShapeProto
+
+Shape = tuple[int | None, ...] | None
+"""Dimensions, outermost first; ``None`` for an unknown dimension; ``None`` as a whole for an unknown rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorName:
+    """``a:1`` is output 1 of node ``a``; ``a`` is its output 0; ``^a`` is a control dependency on it.
+
+    Within a function's body ``a:out:1`` names the output argument too (``argument`` = ``out``), and ``index`` then counts
+    inside that argument. Source: ``tensorflow/core/framework/node_def_util`` and ``function.proto``.
+    """
+
+    node: str
+    index: int = 0
+    argument: str | None = None
+    is_control: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> TensorName:
+        """Any spelling of an input or a fetch; a suffix that is no number belongs to the node's name."""
+        if text.startswith("^"):
+            return cls(text[1:], -1, None, True)
+        node, colon, suffix = text.rpartition(":")
+        if not colon:
+            return cls(text)
+        if not (suffix.isascii() and suffix.isdigit() and len(suffix) < 10):
+            return cls(text)
+        head, colon, argument = node.rpartition(":")
+        return cls(head, int(suffix), argument) if colon else cls(node, int(suffix))
+
+    def __str__(self) -> str:
+        if self.is_control:
+            return f"^{self.node}"
+        middle = "" if self.argument is None else f"{self.argument}:"
+        return f"{self.node}:{middle}{self.index}"
+
+
+def node_of(text: str) -> str:
+    """The node's name in an input, a fetch or a control input: what stands before the first colon, without ``^``."""
+    name = text[1:] if text.startswith("^") else text
+    return name.partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """What is known of a tensor without running anything.
+
+    Attributes:
+        name: tensor name, ``node:index``.
+        dtype: its element type; ``INVALID`` where the op is not known.
+        shape: see :data:`Shape`.
+        is_ref: whether it is a reference to a variable's buffer.
+    """
+
+    name: str
+    dtype: DataType
+    shape: Shape = None
+    is_ref: bool = False
+
+
+def shape_of(proto: TensorShapeProto) -> Shape:
+    """The shape that a message states; any negative size is an unknown dimension."""
+    if proto.unknown_rank:
+        return None
+    return tuple(d.size if d.size >= 0 else None for d in proto.dim)
+
+
+def shape_text(shape: Shape) -> str:
+    """``(?, 784)``, ``()`` for a scalar, ``unknown rank`` for none."""
+    if shape is None:
+        return "unknown rank"
+    return "(" + ", ".join("?" if d is None else str(d) for d in shape) + ")"
+
+
+def elements(shape: Shape) -> int | None:
+    """Product of the dimensions; ``None`` where one is unknown."""
+    if shape is None:
+        return None
+    count = 1
+    for d in shape:
+        if d is None:
+            return None
+        count *= d
+    return count

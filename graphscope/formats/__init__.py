@@ -1,0 +1,81 @@
+"""bytes <-> core; one file for each format.
+
+:func:`load` opens anything: :mod:`graphscope.formats.locate` finds the files, the table below opens them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+
+from graphscope.core.model import Kind, Model
+from graphscope.errors import NotTensorFlowError
+from graphscope.formats import cut
+from graphscope.formats.checkpoint import model_file, open_checkpoint, read_meta_graph
+from graphscope.formats.graphdef import graph_from
+from graphscope.formats.locate import CheckpointPrefix, GraphFile, SavedModelDirectory, locate
+from graphscope.formats.message import read_message
+from graphscope.formats.savedmodel import open_saved_model
+from graphscope.formats.sniff import Content
+from graphscope.protos import GraphDef
+
+
+def load(path: str | os.PathLike[str], *, tags: Collection[str] = ()) -> Model:
+    """Opens a model: its structure only; weights stay in their files.
+
+    Args:
+        path: a checkpoint prefix, its ``.meta``, ``.index`` or ``.data-*`` file, a V1 checkpoint, the ``checkpoint`` state
+            file, a directory that holds one of them, a ``.pb`` or ``.pbtxt``, a SavedModel directory.
+        tags: which meta graph of a SavedModel: its exact tags.
+
+    Raises:
+        FileError: nothing is there.
+        NotTensorFlowError: it is a file of another format, which the error names.
+        CorruptFileError: a file is broken; the error says where.
+        UnsupportedError: a newer format than graphscope reads.
+        IncompleteModelError: a file that the others need is missing.
+        UnknownNameError: no meta graph has these tags.
+    """
+    location = locate(path)
+    if isinstance(location, SavedModelDirectory):
+        return open_saved_model(location, tags)
+    if isinstance(location, CheckpointPrefix):
+        return open_checkpoint(location)
+    return _OPENERS[location.sniffed.content](location)
+
+
+def _open_graph(location: GraphFile) -> Model:
+    source = location.source
+    proto, holder = read_message(source, cut.GRAPH, GraphDef, location.sniffed.is_text)
+    graph = graph_from(proto, holder, ())
+    return Model(str(source.path), Kind.GRAPH, _encoding(location), (model_file(source.path, "graph"),), graph)
+
+
+def _open_meta_graph(location: GraphFile) -> Model:
+    meta, graph, encoding = read_meta_graph(location.source)
+    path = location.source.path
+    return Model(str(path), Kind.META_GRAPH, encoding, (model_file(path, "graph"),), graph, meta)
+
+
+def _open_saved_model_file(location: GraphFile) -> Model:
+    """A ``saved_model.pb`` under another name."""
+    return open_saved_model(SavedModelDirectory(location.source.path.parent, location.source.path))
+
+
+def _refuse(location: GraphFile) -> Model:
+    source = location.source
+    head = source.read(0, min(8, source.size)).hex(" ")
+    raise NotTensorFlowError(f"no TensorFlow graph or checkpoint: it starts with {head}", path=source.path)
+
+
+def _encoding(location: GraphFile) -> str:
+    return "text" if location.sniffed.is_text else "binary"
+
+
+_OPENERS: dict[Content, Callable[[GraphFile], Model]] = {
+    Content.GRAPH: _open_graph,
+    Content.META_GRAPH: _open_meta_graph,
+    Content.SAVED_MODEL: _open_saved_model_file,
+    Content.STATE: _refuse,
+    Content.UNKNOWN: _refuse,
+}

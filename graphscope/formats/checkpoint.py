@@ -1,0 +1,76 @@
+"""A checkpoint prefix: its meta graph, if there is one, and its values, V2 or V1."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from graphscope.core.graph import Graph
+from graphscope.core.model import Kind, Model, ModelFile
+from graphscope.core.variables import VariableStore
+from graphscope.errors import IncompleteModelError
+from graphscope.formats.checkpoint_v1 import TableStore
+from graphscope.formats.checkpoint_v2 import BundleStore
+from graphscope.formats.cut import META_GRAPH
+from graphscope.formats.locate import CheckpointPrefix, is_table_file
+from graphscope.formats.message import read_message
+from graphscope.formats.metagraph import split_meta_graph
+from graphscope.formats.sniff import Content, sniff
+from graphscope.formats.wire import Source
+from graphscope.protos import MetaGraphDef
+
+
+def open_checkpoint(location: CheckpointPrefix) -> Model:
+    """The model at a checkpoint prefix: meta graph and values, or the one of them that is there.
+
+    Raises:
+        IncompleteModelError: there are data shards without their index.
+        CorruptFileError, UnsupportedError: a file is broken.
+    """
+    store, version, files = open_store(location.prefix)
+    meta_file = location.file(".meta")
+    if not meta_file.is_file():
+        if store is None:
+            raise IncompleteModelError(
+                f"{location.prefix}: data shards without their index: {location.prefix}.index is missing",
+                hint="copy it from where the checkpoint was written",
+            )
+        return Model(
+            location.prefix, Kind.CHECKPOINT, "", files, store=store, store_version=version, notes=location.notes
+        )
+    meta, graph, encoding = read_meta_graph(Source(meta_file))
+    files = (model_file(meta_file, "graph"), *files)
+    kind = Kind.META_GRAPH if store is None else Kind.META_CHECKPOINT
+    return Model(location.prefix, kind, encoding, files, graph, meta, store, version, notes=location.notes)
+
+
+def read_meta_graph(source: Source) -> tuple[MetaGraphDef, Graph, str]:
+    """A ``.meta`` file, binary or text: the meta graph without its graph, the graph, and which of the two it was."""
+    sniffed = sniff(source)
+    if sniffed.content is Content.GRAPH:
+        raise source.corrupt("a GraphDef, where a MetaGraphDef was expected", hint=f"rename it: mv {source.path} graph.pb")
+    meta, holder = read_message(source, META_GRAPH, MetaGraphDef, sniffed.is_text)
+    return meta, split_meta_graph(meta, holder, ()), "text" if sniffed.is_text else "binary"
+
+
+def open_store(prefix: str) -> tuple[VariableStore | None, str, tuple[ModelFile, ...]]:
+    """The values at ``prefix``, their format's version and their files; no store where there is only a meta graph."""
+    location = CheckpointPrefix(prefix)
+    index = location.file(".index")
+    if index.is_file():
+        bundle = BundleStore(prefix)
+        files = (model_file(index, "index"), *(model_file(path, "data") for path in bundle.shard_paths))
+        return bundle, "V2", files
+    tables = [Path(prefix)] if is_table_file(Path(prefix)) else location.shards("")
+    if tables:
+        return TableStore(tables), "V1", tuple(model_file(path, "data") for path in tables)
+    return None, "", (ModelFile(str(index), "index", None),)
+
+
+def model_file(path: Path, role: str) -> ModelFile:
+    """What is known of ``path`` without opening it."""
+    try:
+        size = os.stat(path).st_size
+    except OSError:
+        return ModelFile(str(path), role, None)
+    return ModelFile(str(path), role, size)

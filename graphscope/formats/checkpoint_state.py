@@ -1,0 +1,59 @@
+"""The ``checkpoint`` file: which checkpoint of a directory is the latest.
+
+Source: ``tensorflow/python/training/checkpoint_state.proto``; text format. The paths in it are relative to its directory,
+or absolute on the machine that trained, Windows included: only their last part can be trusted elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf import text_format
+
+from graphscope import protos
+from graphscope.errors import CorruptFileError
+from graphscope.formats.wire import Source
+
+MAX_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointState:
+    """The prefixes that the file names, latest first, as it spells them, and the directory it lies in."""
+
+    directory: Path
+    prefixes: tuple[str, ...]
+
+    def candidates(self) -> list[str]:
+        """Where each prefix may be: as spelled, relative to the directory, and by its last part beside the file."""
+        found = []
+        for prefix in self.prefixes:
+            last = re.split(r"[/\\]", prefix)[-1]
+            found += [str(self.directory / prefix), join(self.directory, last)]
+        return list(dict.fromkeys(found))
+
+
+def join(directory: Path, base: str) -> str:
+    """``directory/base`` as text; an empty base name keeps the slash."""
+    return str(directory / base) if base else str(directory) + "/"
+
+
+def read_state(path: Path) -> CheckpointState:
+    """Reads a ``checkpoint`` file.
+
+    Raises:
+        CorruptFileError: it is no such file.
+        FileError: it cannot be read.
+    """
+    source = Source(path)
+    if source.size > MAX_BYTES:
+        raise CorruptFileError(f"too large for a checkpoint state file: {source.size:,} bytes", path=path)
+    state = protos.CheckpointState()
+    try:
+        text_format.Parse(source.read(0, source.size).decode(), state, allow_unknown_field=True)
+    except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
+        raise CorruptFileError(f"no checkpoint state file: {error}", path=path) from error
+    latest = [state.model_checkpoint_path] if state.model_checkpoint_path else []
+    return CheckpointState(path.parent, tuple(dict.fromkeys(latest + list(reversed(state.all_model_checkpoint_paths)))))

@@ -1,0 +1,199 @@
+"""From anything that a person would point at to the files of one model."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphscope.errors import FileError, closest_names
+from graphscope.formats.checkpoint_state import CheckpointState, join, read_state
+from graphscope.formats.neighbours import refuse_neighbours
+from graphscope.formats.sniff import Content, Sniffed, sniff
+from graphscope.formats.sstable import is_table
+from graphscope.formats.wire import Source
+
+SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+_SHARD = r"-\d{5}-of-\d{5}"
+_MEMBER = re.compile(rf"(?P<prefix>.*?)(?:\.meta|\.index|\.data{_SHARD})\Z", re.DOTALL)
+_V1_SHARD = re.compile(rf"(?P<prefix>.+){_SHARD}\Z", re.DOTALL)
+_STEP = re.compile(r"-(\d+)\Z")
+GRAPH_SUFFIXES = (".pb", ".pbtxt", ".meta")
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFile:
+    """A file that holds a GraphDef or a MetaGraphDef by itself."""
+
+    source: Source
+    sniffed: Sniffed
+
+
+@dataclass(frozen=True, slots=True)
+class SavedModelDirectory:
+    """A SavedModel: its directory and the ``saved_model.pb`` or ``.pbtxt`` in it."""
+
+    directory: Path
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointPrefix:
+    """The common beginning of a checkpoint's files; it may end in a slash (an empty base name).
+
+    Attributes:
+        prefix: as text, since a path drops that slash.
+        notes: what a person should know of how it was found.
+    """
+
+    prefix: str
+    notes: tuple[str, ...] = ()
+
+    def file(self, suffix: str) -> Path:
+        """The member with ``suffix``, whether it exists or not."""
+        return Path(self.prefix + suffix)
+
+    def shards(self, marker: str) -> list[Path]:
+        """Existing ``prefix<marker>-00000-of-0000N`` files, sorted; ``marker`` is ``.data`` (V2) or empty (V1)."""
+        directory, base = os.path.split(self.prefix)
+        pattern = re.compile(re.escape(base + marker) + _SHARD + r"\Z")
+        return sorted(p for p in _listing(Path(directory or ".")) if pattern.match(p.name))
+
+    @property
+    def exists(self) -> bool:
+        """Whether any file of a checkpoint has this prefix."""
+        if self.file(".index").is_file() or self.file(".meta").is_file():
+            return True
+        return bool(self.shards(".data") or self.shards("")) or is_table_file(Path(self.prefix))
+
+
+Location = GraphFile | SavedModelDirectory | CheckpointPrefix
+
+
+def locate(path: str | os.PathLike[str]) -> Location:
+    """The model that ``path`` points at.
+
+    Raises:
+        FileError: nothing is there, or nothing that is a model.
+        NotTensorFlowError: the file is of a neighbouring format.
+        CorruptFileError: a ``checkpoint`` state file is broken.
+    """
+    text = os.fspath(path)
+    place = Path(text)
+    if place.is_dir():
+        return _in_directory(place)
+    if place.is_file():
+        return _file(text)
+    prefix = CheckpointPrefix(text)
+    if prefix.exists:
+        return prefix
+    raise _nothing_at(text)
+
+
+def _file(text: str) -> Location:
+    path = Path(text)
+    if path.name in SAVED_MODEL_FILES:
+        return SavedModelDirectory(path.parent, path)
+    member = _MEMBER.match(text)
+    source = Source(path)
+    if member is not None:
+        if not text.endswith(".meta"):
+            return CheckpointPrefix(member["prefix"])
+        refuse_neighbours(source)
+        return CheckpointPrefix(member["prefix"])
+    if is_table_file(path):
+        shard = _V1_SHARD.match(text)
+        return CheckpointPrefix(shard["prefix"] if shard else text)
+    sniffed = sniff(source) if source.size else Sniffed(Content.UNKNOWN, False)
+    if sniffed.content is Content.STATE:
+        return _from_state(read_state(path))
+    if sniffed.content in (Content.UNKNOWN, Content.SAVED_MODEL):
+        refuse_neighbours(source)
+    return GraphFile(source, sniffed)
+
+
+def _in_directory(directory: Path) -> Location:
+    for name in SAVED_MODEL_FILES:
+        if (directory / name).is_file():
+            return SavedModelDirectory(directory, directory / name)
+    state = directory / "checkpoint"
+    if state.is_file():
+        return _from_state(read_state(state))
+    prefixes = _prefixes(directory)
+    if prefixes:
+        notes = (f"{len(prefixes)} checkpoints in {directory}: the latest, {prefixes[-1]}, taken",) if prefixes[1:] else ()
+        return CheckpointPrefix(prefixes[-1], notes)
+    graphs = [p for p in _listing(directory) if p.suffix in GRAPH_SUFFIXES and p.is_file()]
+    if len(graphs) == 1:
+        return _file(str(graphs[0]))
+    raise _no_model_in(directory, graphs)
+
+
+def _from_state(state: CheckpointState) -> CheckpointPrefix:
+    """The first checkpoint that the state file names and that is there; else the latest beside it, with a note."""
+    named = ", ".join(state.prefixes[:3]) or "none"
+    for candidate in state.candidates():
+        prefix = CheckpointPrefix(candidate)
+        if prefix.exists:
+            stale = state.prefixes[0].replace("\\", "/").rsplit("/", 1)[-1] != candidate.rsplit("/", 1)[-1]
+            return CheckpointPrefix(candidate, (f"the latest of {named} that is here: {candidate}",) if stale else ())
+    beside = _prefixes(state.directory)
+    if beside:
+        note = f"{state.directory / 'checkpoint'} names {named}, not here; the latest beside it, {beside[-1]}, taken"
+        return CheckpointPrefix(beside[-1], (note,))
+    raise FileError(
+        f"{state.directory / 'checkpoint'}: none of the checkpoints that it names is here: {named}",
+        hint=f"copy the .index, .data-* and .meta files into {state.directory}",
+    )
+
+
+def _prefixes(directory: Path) -> list[str]:
+    """The checkpoint prefixes in ``directory``, the latest last: by step number, then by time of change."""
+    found: dict[str, float] = {}
+    for path in _listing(directory):
+        member = _MEMBER.match(path.name)
+        if member is not None:
+            prefix = join(directory, member["prefix"])
+            found[prefix] = max(found.get(prefix, 0.0), path.stat().st_mtime)
+    return sorted(found, key=lambda prefix: (_step(prefix), found[prefix]))
+
+
+def _step(prefix: str) -> int:
+    found = _STEP.search(prefix)
+    return int(found[1]) if found else -1
+
+
+def is_table_file(path: Path) -> bool:
+    """Whether ``path`` is a file that ends like a leveldb table: a V1 checkpoint, or an index."""
+    return path.is_file() and is_table(Source(path))
+
+
+def _listing(directory: Path) -> list[Path]:
+    """The entries of ``directory``; none, if it is no directory."""
+    if not directory.is_dir():
+        return []
+    try:
+        return sorted(directory.iterdir())
+    except OSError as error:
+        raise FileError.from_os_error(error, directory) from error
+
+
+def _nothing_at(text: str) -> FileError:
+    directory = Path(text).parent
+    if not directory.is_dir():
+        return FileError(f"{text}: no such file, directory or checkpoint prefix: there is no directory {directory}")
+    closest = closest_names(Path(text).name, (p.name for p in _listing(directory)))
+    hint = "closest: " + ", ".join(str(directory / name) for name in closest) if closest else f"ls {directory}"
+    return FileError(f"{text}: no such file, directory or checkpoint prefix", hint=hint)
+
+
+def _no_model_in(directory: Path, graphs: list[Path]) -> FileError:
+    if graphs:
+        names = ", ".join(p.name for p in graphs[:8])
+        return FileError(f"{directory}: {len(graphs)} graph files, and no checkpoint: {names}", hint="name one of them")
+    below = [p for p in _listing(directory) if any((p / name).is_file() for name in (*SAVED_MODEL_FILES, "checkpoint"))]
+    if below:
+        latest = max(below, key=lambda p: (p.name.isdigit(), int(p.name) if p.name.isdigit() else 0, p.name))
+        return FileError(f"{directory}: no model here, but {len(below)} below it", hint=f"graphscope info {latest}")
+    return FileError(f"{directory}: no model in this directory: no checkpoint, graph or SavedModel")

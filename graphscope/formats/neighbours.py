@@ -1,0 +1,106 @@
+"""Recognises, by content, the files that people point at by mistake, and says what to do with them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from graphscope.errors import NotTensorFlowError
+from graphscope.formats.checksum import masked_crc32c
+from graphscope.formats.wire import Source
+
+HEAD_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A format that is not ours.
+
+    Attributes:
+        name: what the error calls it.
+        matches: whether the first :data:`HEAD_BYTES` of a file are of it.
+        hint: what to do.
+    """
+
+    name: str
+    matches: Callable[[bytes], bool]
+    hint: str
+
+
+def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(prefixes)
+
+
+def _is_html(head: bytes) -> bool:
+    text = head.lstrip().lower()
+    return text.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--"))
+
+
+def _is_keras(head: bytes) -> bool:
+    return head.startswith(b"PK\x03\x04") and (b"config.json" in head or b"metadata.json" in head)
+
+
+def _is_npz(head: bytes) -> bool:
+    return head.startswith(b"PK\x03\x04") and b".npy" in head[:256]
+
+
+def _is_record(head: bytes) -> bool:
+    """A TFRecord starts with a length (uint64) and the masked CRC-32C of those eight bytes."""
+    return len(head) >= 12 and struct.unpack("<I", head[8:12])[0] == masked_crc32c(head[:8])
+
+
+def _is_event(head: bytes) -> bool:
+    return _is_record(head) and b"brain.Event:" in head[12:64]
+
+
+def _is_onnx(head: bytes) -> bool:
+    """``ModelProto``: ir_version (3 to 99, field 1), then producer, domain, graph or opset fields.
+
+    Source: ``onnx.proto``. A SavedModel begins alike, but its schema version is 1 and its field 2 is a message.
+    """
+    if len(head) < 4 or head[0] != 0x08 or not 3 <= head[1] <= 99:
+        return False
+    return head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
+
+
+NEIGHBOURS = (
+    Neighbour(
+        "a Git LFS pointer: the file itself was not fetched",
+        _starts(b"version https://git-lfs"),
+        "git lfs pull   in the repository it came from",
+    ),
+    Neighbour("an HTML or XML page, probably a download that failed", _is_html, "download the file again"),
+    Neighbour("a Keras model archive (.keras)", _is_keras, "model.export('dir') in Keras writes a SavedModel"),
+    Neighbour("a NumPy archive (.npz)", _is_npz, "it holds arrays and no graph"),
+    Neighbour("a zip archive", _starts(b"PK\x03\x04", b"PK\x05\x06"), "unzip it, and open what is inside"),
+    Neighbour("a gzip file", _starts(b"\x1f\x8b"), "gunzip it (tar xzf for a .tar.gz), and open what is inside"),
+    Neighbour("a bzip2 file", _starts(b"BZh"), "bunzip2 it, and open what is inside"),
+    Neighbour("an xz file", _starts(b"\xfd7zXZ\x00"), "unxz it, and open what is inside"),
+    Neighbour("a 7-Zip archive", _starts(b"7z\xbc\xaf\x27\x1c"), "unpack it, and open what is inside"),
+    Neighbour("a tar archive", lambda h: h[257:262] == b"ustar", "tar xf it, and open what is inside"),
+    Neighbour("an HDF5 file, probably Keras weights (.h5)", _starts(b"\x89HDF\r\n\x1a\n"), "load it with Keras"),
+    Neighbour("a TensorFlow Lite model", lambda h: h[4:8] == b"TFL3", "it is a flatbuffer: Netron shows it"),
+    Neighbour("a TensorFlow event file", _is_event, "tensorboard --logdir DIR   shows it"),
+    Neighbour("a TFRecord file", _is_record, "it holds records and no graph: tf.data.TFRecordDataset reads it"),
+    Neighbour("a NumPy array (.npy)", _starts(b"\x93NUMPY"), "it holds one array and no graph"),
+    Neighbour("a PNG picture", _starts(b"\x89PNG\r\n\x1a\n"), "name a model instead"),
+    Neighbour("a JPEG picture", _starts(b"\xff\xd8\xff"), "name a model instead"),
+    Neighbour("a Python pickle", lambda h: h[:1] == b"\x80" and h[1:2] in b"\x02\x03\x04\x05", "load it with Python"),
+    Neighbour("an ELF program or library", _starts(b"\x7fELF"), "name a model instead"),
+    Neighbour("an ONNX model", _is_onnx, "Netron shows it; onnx-tf converts it"),
+)
+
+
+def refuse_neighbours(source: Source) -> None:
+    """Raises an error that names the format, if ``source`` is empty or of a neighbouring format.
+
+    Raises:
+        NotTensorFlowError: it is.
+    """
+    if not source.size:
+        raise NotTensorFlowError("the file is empty", path=source.path, hint="copy or download it again")
+    head = source.read(0, min(HEAD_BYTES, source.size))
+    for neighbour in NEIGHBOURS:
+        if neighbour.matches(head):
+            raise NotTensorFlowError(f"this is {neighbour.name}", path=source.path, hint=neighbour.hint)

@@ -1,0 +1,102 @@
+"""Payloads whose bytes lie in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.inline import InlinePayload
+from graphscope.core.payload import CHUNK_BYTES, Payload
+from graphscope.formats.checksum import crc32c, mask
+from graphscope.formats.wire import Source
+from graphscope.protos import DecodeError, TensorProto
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class RegionPayload(Payload):
+    """Raw tensor content: ``size`` bytes of ``source`` from ``offset``.
+
+    Attributes:
+        source, offset, size: the region.
+        masked_crc: what its masked CRC-32C must be; ``None`` where the format stores none.
+        what: how errors call the tensor: ``variable w``.
+    """
+
+    __slots__ = ("masked_crc", "offset", "size", "source", "what")
+
+    def __init__(
+        self,
+        source: Source,
+        offset: int,
+        size: int,
+        dtype: DataType,
+        shape: tuple[int, ...],
+        *,
+        what: str,
+        masked_crc: int | None = None,
+    ) -> None:
+        super().__init__(dtype, shape)
+        self.source = source
+        self.offset = offset
+        self.size = size
+        self.what = what
+        self.masked_crc = masked_crc
+
+    def chunks(self) -> Iterator[bytes]:
+        """See :meth:`Payload.chunks`."""
+        if self.size != self.nbytes:
+            stated = f"{self.dtype.label} {list(self.shape)} takes {self.nbytes or 0:,} bytes"
+            raise self.source.corrupt(f"{self.what}: {stated}, but {self.size:,} are stored", self.offset)
+        crc = 0
+        for chunk in self.source.chunks(self.offset, self.size, CHUNK_BYTES):
+            if self.masked_crc is not None:
+                crc = crc32c(chunk, crc)
+            yield chunk
+        if self.masked_crc is not None and mask(crc) != self.masked_crc:
+            raise self.source.corrupt(f"{self.what}: the content's checksum is wrong", self.offset)
+
+
+class EncodedPayload(Payload):
+    """A ``TensorProto`` that lies in a file: ``size`` bytes of ``source`` from ``offset``.
+
+    Attributes:
+        content: where its ``tensor_content`` is, if that holds all its values; ``None`` for typed fields.
+    """
+
+    __slots__ = ("content", "offset", "size", "source", "what")
+
+    def __init__(
+        self,
+        source: Source,
+        offset: int,
+        size: int,
+        dtype: DataType,
+        shape: tuple[int, ...],
+        *,
+        what: str,
+        content: RegionPayload | None,
+    ) -> None:
+        super().__init__(dtype, shape)
+        self.source = source
+        self.offset = offset
+        self.size = size
+        self.what = what
+        self.content = content
+
+    def chunks(self) -> Iterator[bytes]:
+        """See :meth:`Payload.chunks`."""
+        return self.content.chunks() if self.content is not None else self._inline().chunks()
+
+    def numpy(self) -> NDArray[Any]:
+        """See :meth:`Payload.numpy`."""
+        return self.content.numpy() if self.content is not None else self._inline().numpy()
+
+    def _inline(self) -> InlinePayload:
+        try:
+            proto = TensorProto.FromString(self.source.read(self.offset, self.size))
+        except DecodeError as error:
+            raise self.source.corrupt(f"{self.what}: no TensorProto: {error}", self.offset) from error
+        return InlinePayload(proto, f"{self.source.path}, {self.what}")

@@ -1,0 +1,208 @@
+"""The tokens of protobuf's text format: white space, comments, string literals, and places in a text.
+
+Source: the "Text Format Language Specification" of Protocol Buffers, parts *Characters*, *Whitespace and comments* and
+*String literals*. Where it leaves room, a literal is read only as both of TensorFlow's own parsers (C++ and Python) read it.
+Everything here takes time linear in the text and holds no more than one chunk of it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import mmap
+import re
+from collections.abc import Iterator
+
+from graphscope.errors import CorruptFileError
+
+Buffer = bytes | memoryview | mmap.mmap
+
+CHUNK = 1 << 20
+_LONGEST_ESCAPE = len(rb"\U0010ffff")
+
+_SPACE = re.compile(rb"\s*(#[^\n]*)?")
+_NEWLINE = re.compile(rb"\n")
+_QUOTES = {ord('"'): re.compile(rb'"'), ord("'"): re.compile(rb"'")}
+_SHOWN = re.compile(r"[-+.\w]{1,40}|.", re.DOTALL)
+
+# What CPython's own decoder reads as the format defines it: a letter, a quote, or up to three octal digits below \400.
+_PLAIN_ESCAPES = b"abfnrtv\"'0123"
+_ESCAPE_CLASSES = bytes(c if c == 0x5C else 0x73 if c in _PLAIN_ESCAPES else 0x78 for c in range(256))
+
+# \u005c is refused with the unknown: text_format takes the backslash that it spells for the start of another escape.
+_ESCAPE = re.compile(
+    rb"\\(?:([abfnrtv\\\"'])|([0-3][0-7]{2}|[0-7]{1,2}(?![0-7]))"
+    rb"|x([0-9a-fA-F]{1,2})|u(?!005c)([0-9a-f]{4})|U(?!0000005c)([0-9a-f]{8})|)"
+)
+_LETTERS = dict(zip(b"abfnrtv\\\"'", b"\a\b\f\n\r\t\v\\\"'", strict=True))
+
+
+class SourceText:
+    """UTF-8 text in a buffer, together with the name that its errors carry.
+
+    All offsets are in bytes from the start of the buffer.
+    """
+
+    __slots__ = ("buffer", "size", "source")
+
+    def __init__(self, buffer: Buffer, source: str) -> None:
+        self.buffer: Buffer = buffer.cast("B") if isinstance(buffer, memoryview) else buffer
+        self.size = len(self.buffer)
+        self.source = source
+
+    def error(self, offset: int, message: str, *, hint: str | None = None) -> CorruptFileError:
+        """The error to raise for what stands at ``offset``: file, byte, line and column (both from 1, in characters)."""
+        line, column = self._place(offset)
+        place = f"line {line:,}, column {column:,}: "
+        return CorruptFileError(place + message, path=self.source, offset=offset, hint=hint)
+
+    def expected(self, offset: int, what: str) -> CorruptFileError:
+        """The error for a token at ``offset`` that is not ``what``."""
+        return self.error(offset, f"expected {what}, found {self._shown(offset)}")
+
+    def check_utf8(self) -> None:
+        """Reads the text once.
+
+        Raises:
+            CorruptFileError: a byte sequence is not UTF-8.
+        """
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        start = pending = 0
+        try:
+            for start in range(0, self.size, CHUNK):
+                pending = len(decoder.getstate()[0])
+                decoder.decode(bytes(self.buffer[start : start + CHUNK]), final=start + CHUNK >= self.size)
+        except UnicodeDecodeError as error:
+            raise self.error(start - pending + error.start, f"the text is not UTF-8 ({error.reason})") from error
+
+    def at(self, offset: int) -> bytes:
+        """The one byte at ``offset``; ``b""`` at the end."""
+        return bytes(self.buffer[offset : offset + 1])
+
+    def skip(self, offset: int) -> int:
+        """The offset of the first byte from ``offset`` on that is neither white space nor in a comment."""
+        while True:
+            found = _SPACE.match(self.buffer, offset)
+            if found is None or found.lastindex is None:
+                return offset if found is None else found.end()
+            offset = found.end()
+
+    def literal_end(self, offset: int) -> int:
+        """The end of the one literal whose opening quote is at ``offset``.
+
+        Raises:
+            CorruptFileError: the line or the text ends first.
+        """
+        quote = _QUOTES[self.buffer[offset]]
+        end = offset
+        while True:
+            found = quote.search(self.buffer, end + 1)
+            end = self.size if found is None else found.start()
+            if found is None or not self._escaped(offset + 1, end):
+                break
+        newline = _NEWLINE.search(self.buffer, offset, end)
+        if newline or end == self.size:
+            raise self.error(offset, "this string is not closed before the end of its line")
+        return end + 1
+
+    def region_end(self, offset: int) -> int:
+        """The end of the last of the adjacent literals that together make the value whose first quote is at ``offset``."""
+        while True:
+            end = self.literal_end(offset)
+            offset = self.skip(end)
+            if offset >= self.size or self.buffer[offset] not in _QUOTES:
+                return end
+
+    def pieces(self, offset: int, end: int, chunk: int = CHUNK) -> Iterator[bytes]:
+        """The decoded bytes of the adjacent literals in ``[offset, end)``, each piece from at most ``chunk`` bytes of text.
+
+        Raises:
+            CorruptFileError: an escape that is none, or no literal at ``offset``.
+        """
+        chunk = max(chunk, 2 * _LONGEST_ESCAPE)
+        while offset < end:
+            if self.buffer[offset] not in _QUOTES:
+                raise self.expected(offset, "a string in quotes")
+            after = self.literal_end(offset)
+            start, last = offset + 1, after - 1
+            while start < last:
+                stop = self._between_escapes(start, min(start + chunk, last), last)
+                yield self._unescape(start, stop)
+                start = stop
+            offset = self.skip(after)
+
+    def _place(self, offset: int) -> tuple[int, int]:
+        lines, line_start = 1, 0
+        for start in range(0, offset, CHUNK):
+            part = bytes(self.buffer[start : min(start + CHUNK, offset)])
+            newlines = part.count(b"\n")
+            if newlines:
+                lines, line_start = lines + newlines, start + part.rindex(b"\n") + 1
+        return lines, len(bytes(self.buffer[line_start:offset]).decode("utf-8", "replace")) + 1
+
+    def _shown(self, offset: int) -> str:
+        found = _SHOWN.match(bytes(self.buffer[offset : offset + 160]).decode("utf-8", "replace"))
+        return repr(found[0]) if found else "the end of the text"
+
+    def _escaped(self, start: int, offset: int) -> bool:
+        """Whether an odd number of backslashes stands before ``offset``, none before ``start`` counted."""
+        length = 16
+        while True:
+            before = bytes(self.buffer[max(start, offset - length) : offset])
+            backslashes = len(before) - len(before.rstrip(b"\\"))
+            if backslashes < len(before) or offset - length <= start:
+                return backslashes % 2 == 1
+            length *= 4
+
+    def _between_escapes(self, start: int, stop: int, last: int) -> int:
+        """The greatest offset up to ``stop`` that lies inside no escape; ``last`` is the end of the literal."""
+        if stop == last:
+            return stop
+        tail = bytes(self.buffer[max(start, stop - _LONGEST_ESCAPE) : stop])
+        backslash = stop - len(tail) + tail.rfind(b"\\")
+        return stop if b"\\" not in tail or self._escaped(start, backslash) else backslash
+
+    def _unescape(self, start: int, stop: int) -> bytes:
+        text = bytes(self.buffer[start:stop])
+        if b"\\" not in text:
+            return text
+        # With the pairs gone, each backslash starts an escape, and two bytes tell which.
+        if b"\\x" not in text.replace(b"\\\\", b"ss").translate(_ESCAPE_CLASSES):
+            return codecs.escape_decode(text)[0]
+        return _ESCAPE.sub(lambda found: self._escape(start, found), text)
+
+    def _escape(self, start: int, found: re.Match[bytes]) -> bytes:
+        letter, octal, byte, short, long = found.groups()
+        if letter:
+            return bytes((_LETTERS[letter[0]],))
+        if octal or byte:
+            return bytes((int(octal, 8) if octal else int(byte, 16),))
+        try:
+            return chr(int(short or long or b"", 16)).encode()
+        except (ValueError, OverflowError) as error:
+            raise self.error(start + found.start(), "this backslash starts no known escape") from error
+
+
+def iter_region(buffer: Buffer, offset: int, end: int, chunk: int = CHUNK, *, source: str) -> Iterator[bytes]:
+    """The value that the adjacent string literals in ``buffer[offset:end]`` spell, in pieces of at most ``chunk`` bytes.
+
+    Args:
+        buffer: the text, as it was given to :func:`graphscope.formats.textproto.parse`.
+        offset: of the opening quote, in bytes.
+        end: after the last closing quote, in bytes.
+        chunk: how many bytes of text to hold at a time.
+        source: the file's name, for errors.
+
+    Raises:
+        CorruptFileError: an escape that is none, or no literal at ``offset``.
+    """
+    return SourceText(buffer, source).pieces(offset, end, chunk)
+
+
+def decode_region(buffer: Buffer, offset: int, end: int, *, source: str) -> bytes:
+    """The whole value of :func:`iter_region`; raises what it raises."""
+    return b"".join(iter_region(buffer, offset, end, source=source))
+
+
+def region_size(buffer: Buffer, offset: int, end: int, *, source: str) -> int:
+    """The length in bytes of :func:`decode_region`'s result, counted with one chunk in memory; raises what it raises."""
+    return sum(map(len, iter_region(buffer, offset, end, source=source)))

@@ -1,0 +1,82 @@
+"""TensorFlow's protocol messages: the vocabulary of the whole project, and the only place that names ``*_pb2`` modules.
+
+They come from ``tensorboard.compat.proto``, which needs neither TensorFlow nor NumPy; the few that it lacks are declared
+in :mod:`graphscope.protos.schema`. Their full names start with ``tensorboard.`` or ``graphscope.``: exchange bytes, never
+message objects, with TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+from tensorboard.compat.proto.attr_value_pb2 import AttrValue, NameAttrList
+from tensorboard.compat.proto.function_pb2 import FunctionDef, FunctionDefLibrary
+from tensorboard.compat.proto.graph_pb2 import GraphDef
+from tensorboard.compat.proto.meta_graph_pb2 import (
+    AssetFileDef,
+    CollectionDef,
+    MetaGraphDef,
+    SignatureDef,
+    TensorInfo,
+)
+from tensorboard.compat.proto.node_def_pb2 import NodeDef
+from tensorboard.compat.proto.op_def_pb2 import OpDef, OpList
+from tensorboard.compat.proto.saved_object_graph_pb2 import SavedObjectGraph
+from tensorboard.compat.proto.saver_pb2 import SaverDef
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.trackable_object_graph_pb2 import TrackableObjectGraph
+from tensorboard.compat.proto.variable_pb2 import VariableDef
+from tensorboard.compat.proto.versions_pb2 import VersionDef
+
+_DECLARED = frozenset(
+    "SavedModel BundleHeaderProto BundleEntryProto TensorSliceProto SavedTensorSliceMeta SavedTensorSlices"
+    " QueueRunnerDef CondContextDef WhileContextDef CheckpointState".split()
+)
+
+
+def __getattr__(name: str) -> Any:
+    """The messages that graphscope declares itself, made on first use: most commands need none of them."""
+    if name not in _DECLARED:
+        raise AttributeError(name)
+    from graphscope.protos import schema
+
+    globals().update({k: v for k, v in schema.message_classes().items() if k in _DECLARED})
+    return globals()[name]
+
+
+__all__ = [
+    "AssetFileDef",
+    "AttrValue",
+    "BundleEntryProto",
+    "BundleHeaderProto",
+    "CheckpointState",
+    "CollectionDef",
+    "CondContextDef",
+    "DecodeError",
+    "FunctionDef",
+    "FunctionDefLibrary",
+    "GraphDef",
+    "Message",
+    "MetaGraphDef",
+    "NameAttrList",
+    "NodeDef",
+    "OpDef",
+    "OpList",
+    "QueueRunnerDef",
+    "SavedModel",
+    "SavedObjectGraph",
+    "SavedTensorSliceMeta",
+    "SavedTensorSlices",
+    "SaverDef",
+    "SignatureDef",
+    "TensorInfo",
+    "TensorProto",
+    "TensorShapeProto",
+    "TensorSliceProto",
+    "TrackableObjectGraph",
+    "VariableDef",
+    "VersionDef",
+    "WhileContextDef",
+]

@@ -1,0 +1,504 @@
+# Types of the messages' fields; compared with the descriptors in tests/test_protos.py.
+from collections.abc import Iterable, MutableMapping, Sequence
+from typing import Any, TypeVar
+
+from google.protobuf.message import DecodeError as DecodeError
+from google.protobuf.message import Message as Message
+
+_T = TypeVar("_T")
+
+class _List(Sequence[_T]):
+    def append(self, value: _T, /) -> None: ...
+    def extend(self, values: Iterable[_T], /) -> None: ...
+    def add(self, **fields: Any) -> _T: ...
+    def __delitem__(self, index: Any, /) -> None: ...
+
+class _MessageMap(MutableMapping[str, _T]):
+    def get_or_create(self, key: str, /) -> _T: ...
+
+class AssetFileDef(Message):
+    tensor_info: TensorInfo
+    filename: str
+
+class AttrValue(Message):
+    s: bytes
+    i: int
+    f: float
+    b: bool
+    type: int
+    shape: TensorShapeProto
+    tensor: TensorProto
+    list: _AttrValue_ListValue
+    func: NameAttrList
+    placeholder: str
+
+class BundleEntryProto(Message):
+    dtype: int
+    shape: TensorShapeProto
+    shard_id: int
+    offset: int
+    size: int
+    crc32c: int
+    slices: _List[TensorSliceProto]
+
+class BundleHeaderProto(Message):
+    num_shards: int
+    endianness: int
+    version: VersionDef
+
+class CheckpointState(Message):
+    model_checkpoint_path: str
+    all_model_checkpoint_paths: _List[str]
+    all_model_checkpoint_timestamps: _List[float]
+    last_preserved_timestamp: float
+
+class CollectionDef(Message):
+    node_list: _CollectionDef_NodeList
+    bytes_list: _CollectionDef_BytesList
+    int64_list: _CollectionDef_Int64List
+    float_list: _CollectionDef_FloatList
+    any_list: _CollectionDef_AnyList
+
+class CondContextDef(Message):
+    context_name: str
+    pred_name: str
+    pivot_name: str
+    branch: int
+    values_def: _ValuesDef
+    nested_contexts: _List[_ControlFlowContextDef]
+
+class FunctionDef(Message):
+    signature: OpDef
+    attr: _MessageMap[AttrValue]
+    arg_attr: _MessageMap[_FunctionDef_ArgAttrs]
+    resource_arg_unique_id: MutableMapping[int, int]
+    node_def: _List[NodeDef]
+    ret: MutableMapping[str, str]
+    control_ret: MutableMapping[str, str]
+
+class FunctionDefLibrary(Message):
+    function: _List[FunctionDef]
+    gradient: _List[_GradientDef]
+    registered_gradients: _List[_RegisteredGradient]
+
+class GraphDef(Message):
+    node: _List[NodeDef]
+    versions: VersionDef
+    version: int
+    library: FunctionDefLibrary
+    debug_info: _GraphDebugInfo
+
+class MetaGraphDef(Message):
+    meta_info_def: _MetaGraphDef_MetaInfoDef
+    graph_def: GraphDef
+    saver_def: SaverDef
+    collection_def: _MessageMap[CollectionDef]
+    signature_def: _MessageMap[SignatureDef]
+    asset_file_def: _List[AssetFileDef]
+    object_graph_def: SavedObjectGraph
+
+class NameAttrList(Message):
+    name: str
+    attr: _MessageMap[AttrValue]
+
+class NodeDef(Message):
+    name: str
+    op: str
+    input: _List[str]
+    device: str
+    attr: _MessageMap[AttrValue]
+    experimental_debug_info: _NodeDef_ExperimentalDebugInfo
+    experimental_type: _FullTypeDef
+
+class OpDef(Message):
+    ArgDef = _OpDef_ArgDef
+    name: str
+    input_arg: _List[_OpDef_ArgDef]
+    output_arg: _List[_OpDef_ArgDef]
+    control_output: _List[str]
+    attr: _List[_OpDef_AttrDef]
+    deprecation: _OpDeprecation
+    summary: str
+    description: str
+    is_commutative: bool
+    is_aggregate: bool
+    is_stateful: bool
+    allows_uninitialized_input: bool
+    is_distributed_communication: bool
+
+class OpList(Message):
+    op: _List[OpDef]
+
+class QueueRunnerDef(Message):
+    queue_name: str
+    enqueue_op_name: _List[str]
+    close_op_name: str
+    cancel_op_name: str
+    queue_closed_exception_types: _List[int]
+
+class SavedModel(Message):
+    saved_model_schema_version: int
+    meta_graphs: _List[MetaGraphDef]
+
+class SavedObjectGraph(Message):
+    nodes: _List[_SavedObject]
+    concrete_functions: _MessageMap[_SavedConcreteFunction]
+
+class SavedTensorSliceMeta(Message):
+    tensor: _List[_SavedSliceMeta]
+    versions: VersionDef
+
+class SavedTensorSlices(Message):
+    meta: SavedTensorSliceMeta
+    data: _SavedSlice
+
+class SaverDef(Message):
+    filename_tensor_name: str
+    save_tensor_name: str
+    restore_op_name: str
+    max_to_keep: int
+    sharded: bool
+    keep_checkpoint_every_n_hours: float
+    version: int
+
+class SignatureDef(Message):
+    inputs: _MessageMap[TensorInfo]
+    outputs: _MessageMap[TensorInfo]
+    method_name: str
+    defaults: _MessageMap[TensorProto]
+
+class TensorInfo(Message):
+    name: str
+    coo_sparse: _TensorInfo_CooSparse
+    composite_tensor: _TensorInfo_CompositeTensor
+    dtype: int
+    tensor_shape: TensorShapeProto
+
+class TensorProto(Message):
+    dtype: int
+    tensor_shape: TensorShapeProto
+    version_number: int
+    tensor_content: bytes
+    half_val: _List[int]
+    float_val: _List[float]
+    double_val: _List[float]
+    int_val: _List[int]
+    string_val: _List[bytes]
+    scomplex_val: _List[float]
+    int64_val: _List[int]
+    bool_val: _List[bool]
+    dcomplex_val: _List[float]
+    resource_handle_val: _List[_ResourceHandleProto]
+    variant_val: _List[_VariantTensorDataProto]
+    uint32_val: _List[int]
+    uint64_val: _List[int]
+    float8_val: bytes
+
+class TensorShapeProto(Message):
+    dim: _List[_TensorShapeProto_Dim]
+    unknown_rank: bool
+
+class TensorSliceProto(Message):
+    extent: _List[_TensorSliceExtent]
+
+class TrackableObjectGraph(Message):
+    nodes: _List[_TrackableObjectGraph_TrackableObject]
+
+class VariableDef(Message):
+    variable_name: str
+    initial_value_name: str
+    initializer_name: str
+    snapshot_name: str
+    save_slice_info_def: _SaveSliceInfoDef
+    is_resource: bool
+    trainable: bool
+    synchronization: int
+    aggregation: int
+
+class VersionDef(Message):
+    producer: int
+    min_consumer: int
+    bad_consumers: _List[int]
+
+class WhileContextDef(Message):
+    context_name: str
+    parallel_iterations: int
+    back_prop: bool
+    swap_memory: bool
+    pivot_name: str
+    pivot_for_pred_name: str
+    pivot_for_body_name: str
+    loop_exit_names: _List[str]
+    loop_enter_names: _List[str]
+    values_def: _ValuesDef
+    maximum_iterations_name: str
+    nested_contexts: _List[_ControlFlowContextDef]
+
+class _AttrValue_ListValue(Message):
+    s: _List[bytes]
+    i: _List[int]
+    f: _List[float]
+    b: _List[bool]
+    type: _List[int]
+    shape: _List[TensorShapeProto]
+    tensor: _List[TensorProto]
+    func: _List[NameAttrList]
+
+class _CollectionDef_NodeList(Message):
+    value: _List[str]
+
+class _CollectionDef_BytesList(Message):
+    value: _List[bytes]
+
+class _CollectionDef_Int64List(Message):
+    value: _List[int]
+
+class _CollectionDef_FloatList(Message):
+    value: _List[float]
+
+class _CollectionDef_AnyList(Message):
+    value: _List[_protobuf_Any]
+
+class _ValuesDef(Message):
+    values: _List[str]
+    external_values: _List[_ExternalValuesEntry]
+
+class _ControlFlowContextDef(Message):
+    cond_ctxt: CondContextDef
+    while_ctxt: WhileContextDef
+
+class _FunctionDef_ArgAttrs(Message):
+    attr: _MessageMap[AttrValue]
+
+class _GradientDef(Message):
+    function_name: str
+    gradient_func: str
+
+class _RegisteredGradient(Message):
+    gradient_func: str
+    registered_op_type: str
+
+class _GraphDebugInfo(Message):
+    files: _List[str]
+    frames_by_id: _MessageMap[_GraphDebugInfo_FileLineCol]
+    traces_by_id: _MessageMap[_GraphDebugInfo_StackTrace]
+    traces: _MessageMap[_GraphDebugInfo_StackTrace]
+    name_to_trace_id: MutableMapping[str, int]
+
+class _MetaGraphDef_MetaInfoDef(Message):
+    meta_graph_version: str
+    stripped_op_list: OpList
+    any_info: _protobuf_Any
+    tags: _List[str]
+    tensorflow_version: str
+    tensorflow_git_version: str
+    stripped_default_attrs: bool
+    function_aliases: MutableMapping[str, str]
+
+class _NodeDef_ExperimentalDebugInfo(Message):
+    original_node_names: _List[str]
+    original_func_names: _List[str]
+
+class _FullTypeDef(Message):
+    type_id: int
+    args: _List[_FullTypeDef]
+    s: str
+    i: int
+
+class _OpDef_ArgDef(Message):
+    name: str
+    description: str
+    type: int
+    type_attr: str
+    number_attr: str
+    type_list_attr: str
+    handle_data: _List[_ResourceHandleProto_DtypeAndShape]
+    is_ref: bool
+    experimental_full_type: _FullTypeDef
+
+class _OpDef_AttrDef(Message):
+    name: str
+    type: str
+    default_value: AttrValue
+    description: str
+    has_minimum: bool
+    minimum: int
+    allowed_values: AttrValue
+
+class _OpDeprecation(Message):
+    version: int
+    explanation: str
+
+class _SavedObject(Message):
+    children: _List[_TrackableObjectGraph_TrackableObject_ObjectReference]
+    dependencies: _List[_TrackableObjectGraph_TrackableObject_ObjectReference]
+    slot_variables: _List[_TrackableObjectGraph_TrackableObject_SlotVariableReference]
+    user_object: _SavedUserObject
+    asset: _SavedAsset
+    function: _SavedFunction
+    variable: _SavedVariable
+    bare_concrete_function: _SavedBareConcreteFunction
+    constant: _SavedConstant
+    resource: _SavedResource
+    captured_tensor: _CapturedTensor
+    saveable_objects: _MessageMap[_SaveableObject]
+    registered_name: str
+    serialized_user_proto: _protobuf_Any
+    registered_saver: str
+
+class _SavedConcreteFunction(Message):
+    bound_inputs: _List[int]
+    canonicalized_input_signature: _StructuredValue
+    output_signature: _StructuredValue
+
+class _SavedSliceMeta(Message):
+    name: str
+    shape: TensorShapeProto
+    type: int
+    slice: _List[TensorSliceProto]
+
+class _SavedSlice(Message):
+    name: str
+    slice: TensorSliceProto
+    data: TensorProto
+
+class _TensorInfo_CooSparse(Message):
+    values_tensor_name: str
+    indices_tensor_name: str
+    dense_shape_tensor_name: str
+
+class _TensorInfo_CompositeTensor(Message):
+    type_spec: _TypeSpecProto
+    components: _List[TensorInfo]
+
+class _ResourceHandleProto(Message):
+    device: str
+    container: str
+    name: str
+    hash_code: int
+    maybe_type_name: str
+    dtypes_and_shapes: _List[_ResourceHandleProto_DtypeAndShape]
+
+class _VariantTensorDataProto(Message):
+    type_name: str
+    metadata: bytes
+    tensors: _List[TensorProto]
+
+class _TensorShapeProto_Dim(Message):
+    size: int
+    name: str
+
+class _TensorSliceExtent(Message):
+    start: int
+    length: int
+
+class _TrackableObjectGraph_TrackableObject(Message):
+    children: _List[_TrackableObjectGraph_TrackableObject_ObjectReference]
+    attributes: _List[_TrackableObjectGraph_TrackableObject_SerializedTensor]
+    slot_variables: _List[_TrackableObjectGraph_TrackableObject_SlotVariableReference]
+    registered_saver: _RegisteredSaver
+    has_checkpoint_values: _protobuf_BoolValue
+
+class _SaveSliceInfoDef(Message):
+    full_name: str
+    full_shape: _List[int]
+    var_offset: _List[int]
+    var_shape: _List[int]
+
+class _protobuf_Any(Message):
+    type_url: str
+    value: bytes
+
+class _ExternalValuesEntry(Message):
+    key: str
+    value: str
+
+class _GraphDebugInfo_FileLineCol(Message):
+    file_index: int
+    line: int
+    col: int
+    func: str
+    code: str
+
+class _GraphDebugInfo_StackTrace(Message):
+    file_line_cols: _List[_GraphDebugInfo_FileLineCol]
+    frame_id: _List[int]
+
+class _ResourceHandleProto_DtypeAndShape(Message):
+    dtype: int
+    shape: TensorShapeProto
+
+class _TrackableObjectGraph_TrackableObject_ObjectReference(Message):
+    node_id: int
+    local_name: str
+
+class _TrackableObjectGraph_TrackableObject_SlotVariableReference(Message):
+    original_variable_node_id: int
+    slot_name: str
+    slot_variable_node_id: int
+
+class _SavedUserObject(Message):
+    identifier: str
+    version: VersionDef
+    metadata: str
+
+class _SavedAsset(Message):
+    asset_file_def_index: int
+
+class _SavedFunction(Message):
+    concrete_functions: _List[str]
+    function_spec: _FunctionSpec
+
+class _SavedVariable(Message):
+    dtype: int
+    shape: TensorShapeProto
+    trainable: bool
+    synchronization: int
+    aggregation: int
+    name: str
+    device: str
+    experimental_distributed_variable_components: _List[_SavedVariable]
+
+class _SavedBareConcreteFunction(Message):
+    concrete_function_name: str
+    argument_keywords: _List[str]
+    allowed_positional_arguments: int
+    function_spec: _FunctionSpec
+
+class _SavedConstant(Message):
+    operation: str
+
+class _SavedResource(Message):
+    device: str
+
+class _CapturedTensor(Message):
+    name: str
+    concrete_function: str
+
+class _SaveableObject(Message):
+    save_function: int
+    restore_function: int
+
+class _StructuredValue(Message): ...
+
+class _TypeSpecProto(Message): ...
+
+class _TrackableObjectGraph_TrackableObject_SerializedTensor(Message):
+    name: str
+    full_name: str
+    checkpoint_key: str
+
+class _RegisteredSaver(Message):
+    name: str
+    object_name: str
+
+class _protobuf_BoolValue(Message):
+    type_url: str
+    value: bytes
+
+class _FunctionSpec(Message):
+    fullargspec: _StructuredValue
+    is_method: bool
+    input_signature: _StructuredValue
+    jit_compile: int
+

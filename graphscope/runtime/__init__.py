@@ -1,0 +1,1 @@
+"""TensorFlow lives here, imported inside functions only: everything that executes."""
