@@ -1,0 +1,24 @@
+"""graphscope: what is in a TensorFlow graph file, on a machine where TensorFlow may not even be installed.
+
+::
+
+    import graphscope
+
+    model = graphscope.load("fixtures/lenet5")
+    for node in model.graph:
+        print(node.name, node.op, list(node.inputs))
+    for variable in model.variables:
+        print(variable.name, variable.dtype.label, variable.shape)
+    weights = model.value(model.variable("conv1/weights")).numpy()
+"""
+
+from __future__ import annotations
+
+from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.model import Model
+from graphscope.core.variables import Variable
+from graphscope.errors import GraphscopeError
+from graphscope.formats import load
+
+__all__ = ["Function", "Graph", "GraphscopeError", "Model", "Node", "Variable", "__version__", "load"]
+__version__ = "0.1.0"

@@ -230,6 +230,11 @@ class _Ranking:
         users = [self.name(c) for c in self.flow.consumers[i] if self.forward[c]]
         return bool(users) and not any(name.startswith(self.scope) for name in users)
 
+    def joins(self, i: int) -> bool:
+        """Whether it puts several probabilities or logits into one tensor."""
+        parts = [p for p in self.flow.inputs[i] if p in self.probabilities or p in self.logits]
+        return self.op(i) in _JOINS and len(set(parts)) > 1
+
     @cached_property
     def activated(self) -> frozenset[int]:
         """The Softmax or Sigmoid of what the loss takes as logits."""
@@ -289,6 +294,7 @@ _RULES: tuple[_Rule, ...] = (
     _Rule("nothing consumes it", lambda r, i: 15.0 if r.is_leaf(i) else 0.0),
     _Rule("end of the forward computation", lambda r, i: 8.0 if r.is_end(i) and not r.is_leaf(i) else 0.0),
     _Rule("leaves the model's name scope", lambda r, i: 12.0 if r.leaves_scope(i) else 0.0),
+    _Rule("joins the outputs of several parts", lambda r, i: 15.0 if r.joins(i) else 0.0),
     _Rule("a probability", lambda r, i: 12.0 if i in r.probabilities else 0.0),
     _Rule("", _depth),
     _Rule("", lambda r, i: -45.0 if _BAD_NAMES.search(r.name(i)) else 0.0),

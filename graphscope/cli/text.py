@@ -13,6 +13,9 @@ HOSTILE = re.compile(
 )
 """Control characters, marks and overrides of direction, line separators, lone surrogates. Letters and emoji are not here."""
 
+_NARROW = re.compile("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u257f\u2026]*")
+"""Characters that take one cell each: ASCII, Latin letters, box drawing, the ellipsis."""
+
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -30,7 +33,7 @@ def _visible(match: re.Match[str]) -> str:
 
 def cells(text: str) -> int:
     """How many columns of a terminal ``text`` takes."""
-    if text.isascii():
+    if text.isascii() or _NARROW.fullmatch(text):
         return len(text)
     from rich.cells import cell_len
 

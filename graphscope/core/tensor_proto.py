@@ -71,7 +71,10 @@ def decode(proto: TensorProto, *, where: str) -> NDArray[Any]:
         raise UnsupportedError(f"{label} has no array form", path=where)
     shape = _shape(proto, where)
     count = math.prod(shape)
-    values = _content(proto.tensor_content, dtype, count, where) if proto.tensor_content else stored_values(proto, dtype, where)
+    if proto.tensor_content:
+        values = _content(proto.tensor_content, dtype, count, where)
+    else:
+        values = stored_values(proto, dtype, where)
     if len(values) > count:
         raise CorruptFileError(f"{len(values):,} values for {count:,} elements of shape {list(shape)}", path=where)
     if len(values) < count:

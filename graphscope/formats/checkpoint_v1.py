@@ -169,7 +169,7 @@ def _listed(table: Table) -> Iterable[_SavedSliceMeta]:
     if value is None:
         raise table.source.corrupt("the table does not begin with a list of tensors: no checkpoint")
     try:
-        meta = SavedTensorSlices.FromString(value).meta
+        meta = SavedTensorSlices.FromString(bytes(value)).meta
     except DecodeError as error:
         raise table.source.corrupt(f"the list of tensors is no SavedTensorSlices: {error}") from error
     check_versions(meta.versions, table.source)

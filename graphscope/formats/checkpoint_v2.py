@@ -121,7 +121,7 @@ class BundleStore:
         proto = self._parse(BundleEntryProto, key, value)
         stated = proto.shape
         shape = tuple([d.size for d in stated.dim])
-        if shape not in self._shapes:
+        if shape not in self._shapes or not shape:
             if stated.unknown_rank or not is_shape(shape):
                 raise self._corrupt(key, f"{list(shape)} is no shape of a tensor")
             self._shapes.add(shape)
@@ -134,14 +134,15 @@ class BundleStore:
 
     def _parse(self, kind: type[M], key: bytes, value: memoryview) -> M:
         try:
-            return kind.FromString(value)
+            return kind.FromString(bytes(value))
         except DecodeError as error:
             raise self._corrupt(key, f"no {kind.DESCRIPTOR.name}: {error}") from error
 
     def _refuse_overlaps(self) -> None:
         """Tensors lie side by side: that bounds what reading them all can take by the size of the files."""
+        places = [(s.shard, s.offset, s.size, key) for key, s in self._stored.items() if s.size]
         end = (0, 0)
-        for shard, offset, size, key in sorted((s.shard, s.offset, s.size, key) for key, s in self._stored.items() if s.size):
+        for shard, offset, size, key in sorted(places):
             if (shard, offset) < end:
                 raise self._corrupt(key, f"its value, at byte {offset:,} of data file {shard}, overlaps another")
             end = (shard, offset + size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from graphscope import protos
 from graphscope.formats.cut import Level, cut
 from graphscope.formats.holders import BinaryHolder, Holder
 from graphscope.formats.wire import Source
@@ -18,9 +19,28 @@ def read_message(source: Source, level: Level, kind: type[M], is_text: bool) -> 
     Raises:
         CorruptFileError: it is no such message.
     """
+    return _read_text(source, kind) if is_text else _read_binary(source, level, kind)
+
+
+def _read_binary(source: Source, level: Level, kind: type[M]) -> tuple[M, Holder]:
     skeleton = cut(source.view(), source.path, level)
     try:
         message = kind.FromString(skeleton.message)
     except DecodeError as error:
         raise source.corrupt(f"no valid {kind.DESCRIPTOR.name}: {error}") from error
     return message, BinaryHolder(source, skeleton.tensors)
+
+
+def _read_text(source: Source, kind: type[M]) -> tuple[M, Holder]:
+    from graphscope.formats.textholder import TextHolder, tensor_contents
+    from graphscope.formats.textproto import parse
+
+    contents = tensor_contents()
+    message = parse(source.view(), kind(), source=str(source.path), cut=contents, resolve_any=_any_type)
+    return message, TextHolder(source, contents.found)
+
+
+def _any_type(name: str) -> type[Message] | None:
+    """The class behind ``tensorflow.X``."""
+    found = getattr(protos, name.removeprefix("tensorflow."), None)
+    return found if isinstance(found, type) and issubclass(found, Message) else None

@@ -81,7 +81,7 @@ class SavedSlicePayload(StoredPayload):
             packed = _packed(tensor, _PACKED[self.dtype]) if self.dtype in _PACKED else None
             if packed is not None:
                 return np.frombuffer(packed, self.dtype.numpy)
-            return stored_values(TensorProto.FromString(tensor), self.dtype, _WHERE)
+            return stored_values(TensorProto.FromString(bytes(tensor)), self.dtype, _WHERE)
         except (CorruptFileError, DecodeError, ValueError) as error:
             raise self._corrupt(f"its content is no SavedTensorSlices of {self.dtype.label}: {error}") from error
 
@@ -100,5 +100,8 @@ def _only(message: memoryview, number: int) -> memoryview:
 
 def _packed(tensor: memoryview, number: int) -> memoryview | None:
     """The body of the repeated field ``number``, if it is in one piece."""
-    bodies = [(wire, tensor[start:end]) for field, wire, start, end in Cursor(tensor, _WHERE).fields() if field == number]
-    return bodies[0][1] if len(bodies) == 1 and bodies[0][0] == 2 else None
+    fields = [(wire, start, end) for field, wire, start, end in Cursor(tensor, _WHERE).fields() if field == number]
+    if len(fields) != 1 or fields[0][0] != 2:
+        return None
+    _, start, end = fields[0]
+    return tensor[start:end]

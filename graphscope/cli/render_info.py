@@ -1,0 +1,253 @@
+"""``info``: a model at a glance, and what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from graphscope.analysis.summary import Amount, GraphSummary, Summary
+from graphscope.cli.output import Sink
+from graphscope.cli.plain import csv_lines, json_text, plain
+from graphscope.cli.table import wrap
+from graphscope.cli.text import cells, count, escape, pad, size, some, tensor_type
+from graphscope.cli.views import Format
+from graphscope.core.signatures import Signature
+from graphscope.core.tensors import TensorSpec, shape_text
+
+FILES = 4
+OPS = 8
+NAMES = 3
+COLLECTIONS = 8
+"""How many of each are shown; JSON has all."""
+
+Line = Sequence[str]
+"""Cells of one line; those of a section are aligned."""
+
+_INDENT = 10
+
+
+def write_info(sink: Sink, format: Format, summary: Summary, user_tags: Sequence[str] = ()) -> None:
+    """Writes the summary.
+
+    Args:
+        user_tags: the ``--tags`` that were given, for the commands that come next.
+    """
+    if format is Format.TABLE:
+        sink.lines(_page(sink, summary, user_tags))
+    elif format is Format.JSON:
+        sink.write(json_text(plain(summary), indent=2, is_unicode=sink.is_unicode) + "\n")
+    elif format is Format.CSV:
+        sink.lines(csv_lines(("field", "value"), flatten("", plain(summary))))
+    else:
+        sink.lines(map(escape, _tensor_names(summary)))
+
+
+def flatten(prefix: str, value: object) -> Iterator[tuple[str, object]]:
+    """Every leaf of a JSON value with its path: ``graph.inputs.0.tensor``."""
+    if isinstance(value, dict) and value:
+        for key, child in value.items():
+            yield from flatten(f"{prefix}.{key}" if prefix else key, child)
+    elif isinstance(value, list) and value:
+        for i, child in enumerate(value):
+            yield from flatten(f"{prefix}.{i}", child)
+    else:
+        yield prefix, None if value in ([], {}) else value
+
+
+def _tensor_names(summary: Summary) -> Iterator[str]:
+    if summary.graph is not None:
+        yield from (row.tensor for row in summary.graph.inputs)
+        yield from (row.tensor for row in summary.graph.outputs)
+
+
+def _page(sink: Sink, summary: Summary, user_tags: Sequence[str]) -> Iterator[str]:
+    yield from _header(sink, summary)
+    for group in _GROUPS:
+        sections = [(label, list(rows(summary))) for label, rows in group]
+        shown = [(label, rows) for label, rows in sections if rows]
+        if shown:
+            yield ""
+        for label, rows in shown:
+            yield from _section(sink, label, rows)
+    yield ""
+    yield from _section(sink, "next", [(command,) for command in next_commands(summary, user_tags)])
+
+
+def _header(sink: Sink, summary: Summary) -> Iterator[str]:
+    rows = [(summary.path, _kind(summary)), (_writer(summary), _counts(summary.graph)), _amounts(summary)]
+    safe = [(escape(left), escape(right)) for left, right in rows]
+    width = max([cells(left) for left, _ in safe if cells(left) < 40])
+    for i, (left, right) in enumerate(safe):
+        title = "title" if i == 0 else ""
+        if cells(left) > width:
+            yield sink.paint(left, title)
+            yield right
+        elif left or right:
+            yield (sink.paint(left, title) + " " * (width - cells(left) + 4) + right).rstrip() if left else right
+
+
+def _kind(summary: Summary) -> str:
+    parts = [summary.kind, summary.checkpoint_version]
+    parts += [count(summary.shards, "shard")] if summary.shards else []
+    parts += ["text"] if summary.encoding == "text" else []
+    parts.append(size(sum(file.size_bytes or 0 for file in summary.files)))
+    return ", ".join(filter(None, parts))
+
+
+def _writer(summary: Summary) -> str:
+    version = f"TensorFlow {summary.tensorflow_version}" if summary.tensorflow_version else ""
+    producer = f"producer {summary.graph.producer}" if summary.graph is not None else ""
+    return ", ".join(filter(None, (version, producer)))
+
+
+def _counts(graph: GraphSummary | None) -> str:
+    if graph is None:
+        return "no graph"
+    functions = count(graph.functions, "function")
+    inside = f" ({count(graph.function_nodes, 'node')})" if graph.functions else ""
+    return f"{count(graph.nodes, 'node')}, {count(len(graph.ops), 'op')}, {functions}{inside}"
+
+
+def _amounts(summary: Summary) -> tuple[str, str]:
+    extras = (
+        (summary.slots, "in optimizer slots"),
+        (summary.moving_averages, "in moving averages"),
+        (summary.others, "in steps and local variables"),
+    )
+    right = ", ".join(f"{amount.elements:,} {what}" for amount, what in extras if amount.tensors)
+    return f"parameters {_amount(summary.parameters)}", f"+ {right}" if right else ""
+
+
+def _amount(amount: Amount) -> str:
+    if not amount.tensors:
+        return "none"
+    if len(amount.by_dtype) == 1:
+        return f"{amount.elements:,} ({size(amount.size_bytes)} {next(iter(amount.by_dtype))})"
+    parts = ", ".join(f"{elements:,} {dtype}" for dtype, elements in amount.by_dtype.items())
+    return f"{amount.elements:,} ({size(amount.size_bytes)}: {parts})"
+
+
+def _inputs(summary: Summary) -> Iterator[Line]:
+    for row in summary.graph.inputs if summary.graph is not None else ():
+        default = f"default {row.default}" if row.default is not None else ""
+        yield row.tensor, f"{row.dtype.label} {shape_text(row.shape)}", default or row.argument
+
+
+def _outputs(summary: Summary) -> Iterator[Line]:
+    for row in summary.graph.outputs if summary.graph is not None else ():
+        yield row.tensor, tensor_type(row.dtype, row.shape), ", ".join(row.reasons)
+
+
+def _ops(summary: Summary) -> Iterator[Line]:
+    if summary.graph is not None and summary.graph.ops:
+        yield (_histogram(summary.graph.ops, OPS),)
+
+
+def _histogram(counts: Mapping[str, int], limit: int) -> str:
+    return some((f"{name} {number:,}" for name, number in counts.items()), limit)
+
+
+def _signatures(summary: Summary) -> Iterator[Line]:
+    for signature in summary.signatures:
+        yield signature.name, _signature(signature)
+
+
+def _signature(signature: Signature) -> str:
+    return f"{_arguments(signature.inputs)} -> {_arguments(signature.outputs)}"
+
+
+def _arguments(arguments: Mapping[str, tuple[TensorSpec, ...]]) -> str:
+    return ", ".join(f"{name}={' '.join(s.name for s in specs)}" for name, specs in arguments.items()) or "nothing"
+
+
+def _collections(summary: Summary) -> Iterator[Line]:
+    if summary.collections:
+        yield (some((f"{row.name} {row.items:,}" for row in summary.collections), COLLECTIONS),)
+
+
+def _named(names: Sequence[str], what: str) -> Iterator[Line]:
+    if names:
+        yield (f"{count(len(names), what)}: {some(names, NAMES)}",)
+
+
+def _devices(summary: Summary) -> Iterator[Line]:
+    for device, nodes in summary.graph.devices.items() if summary.graph is not None else ():
+        yield device, count(nodes, "node")
+
+
+def _tables(summary: Summary) -> Iterator[Line]:
+    for row in summary.graph.tables if summary.graph is not None else ():
+        yield row.name, row.op
+
+
+def _unregistered(summary: Summary) -> Iterator[Line]:
+    if summary.graph is not None and summary.graph.unregistered:
+        yield (f"{_histogram(summary.graph.unregistered, OPS)} (not in TensorFlow 2.21)",)
+
+
+def _files(summary: Summary) -> Iterator[Line]:
+    files = [file for file in summary.files if file.role != "asset"]
+    if len(files) > 1 or any(file.size_bytes is None for file in files):
+        for file in files[:FILES]:
+            yield file.path.rpartition("/")[2], "missing" if file.size_bytes is None else size(file.size_bytes)
+        if len(files) > FILES:
+            yield (f"and {len(files) - FILES:,} more",)
+
+
+def _assets(summary: Summary) -> Iterator[Line]:
+    for file in summary.files:
+        if file.role == "asset":
+            yield file.path.rpartition("/")[2], "missing" if file.size_bytes is None else size(file.size_bytes)
+
+
+def _tag_sets(summary: Summary) -> Iterator[Line]:
+    if len(summary.tag_sets) > 1:
+        sets = " | ".join(",".join(tags) or "(none)" for tags in summary.tag_sets)
+        yield (f"{','.join(summary.tags) or '(none)'} of {sets}; --tags to choose",)
+
+
+Rows = Callable[[Summary], Iterable[Line]]
+_GROUPS: Sequence[Sequence[tuple[str, Rows]]] = (
+    (("inputs", _inputs), ("outputs", _outputs), ("signatures", _signatures)),
+    (
+        ("ops", _ops),
+        ("unknown ops", _unregistered),
+        ("collections", _collections),
+        ("devices", _devices),
+        ("tables", _tables),
+        ("assets", _assets),
+        ("files", _files),
+        ("tags", _tag_sets),
+    ),
+    (
+        ("missing", lambda summary: _named(summary.missing, "variable")),
+        ("extra", lambda summary: _named(summary.extra, "value")),
+        ("notes", lambda summary: [(note,) for note in summary.notes]),
+    ),
+)
+
+
+def _section(sink: Sink, label: str, rows: Sequence[Line]) -> Iterator[str]:
+    """The rows of one section, its label before the first, cells aligned; one long cell is wrapped at its commas."""
+    safe = [[escape(cell) for cell in row] for row in rows]
+    widths = [max((cells(row[i]) for row in safe if i + 1 < len(row)), default=0) for i in range(max(map(len, safe)))]
+    indent = max(_INDENT, len(label) + 2)
+    for row in safe:
+        head = sink.paint(label.ljust(indent), "dim")
+        text = "  ".join(pad(cell, widths[i]) for i, cell in enumerate(row)).rstrip()
+        lines = list(wrap(text.split(", "), sink.width - indent)) if len(row) == 1 else [text]
+        yield (head + lines[0]).rstrip()
+        yield from (" " * indent + line for line in lines[1:])
+        label = ""
+
+
+def next_commands(summary: Summary, user_tags: Sequence[str] = ()) -> Iterator[str]:
+    """What a person may want to type now, the path quoted for a shell."""
+    path = shlex.quote(summary.path)
+    tags = f" --tags {shlex.quote(','.join(user_tags))}" if user_tags else ""
+    if summary.graph is not None:
+        yield f"graphscope nodes {path}{tags} --tree"
+    if summary.parameters.tensors:
+        yield f"graphscope vars {path}{tags} --stats"
+    if summary.graph is not None and summary.graph.outputs:
+        yield f"graphscope show {path}{tags} {shlex.quote(summary.graph.outputs[0].tensor)}"

@@ -1,0 +1,125 @@
+"""``vars``: rows of variables and constants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from graphscope.analysis.statistics import Statistics
+from graphscope.analysis.weights import WeightRow
+from graphscope.cli.plain import plain
+from graphscope.cli.table import Column
+from graphscope.cli.text import count, number, size, type_name
+from graphscope.cli.views import View
+from graphscope.core.tensors import shape_text
+from graphscope.core.variables import Role
+
+_STATISTICS = (
+    ("min", "minimum"),
+    ("max", "maximum"),
+    ("mean", "mean"),
+    ("std", "std"),
+    ("zeros", "zeros"),
+    ("NaN", "nans"),
+    ("Inf", "infinities"),
+)
+"""Headings and fields."""
+
+_HEADER = (
+    "name",
+    "kind",
+    "dtype",
+    "shape",
+    "elements",
+    "size_bytes",
+    "shard",
+    "key",
+    "part",
+    "trainable",
+    "role",
+    "is_missing",
+    "is_extra",
+)
+
+
+def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[WeightRow]:
+    """One row for each variable or constant; ``rows`` tell which columns have anything to say."""
+    columns, getters = zip(*_chosen(rows, has_statistics), strict=True)
+    header = _HEADER + (tuple(field for _, field in _STATISTICS) if has_statistics else ())
+    return View(
+        columns,
+        lambda row: [get(row) for get in getters],
+        lambda row: _record(row, has_statistics),
+        header,
+        lambda row: _fields(row, has_statistics),
+        lambda row: row.name,
+    )
+
+
+def _chosen(
+    rows: Sequence[WeightRow], has_statistics: bool
+) -> Iterable[tuple[Column, Callable[[WeightRow], str]]]:
+    yield Column("name", minimum=24), lambda row: row.name
+    yield Column("dtype", style="shape"), lambda row: type_name(row.dtype)
+    yield Column("shape", style="shape", minimum=10), lambda row: shape_text(row.shape)
+    yield Column("elements", right=True, optional=has_statistics, minimum=8), _elements
+    yield Column("size", right=True), lambda row: size(row.size_bytes)
+    if len({row.shard for row in rows} - {None}) > 1:
+        yield Column("shard", right=True), lambda row: "" if row.shard is None else str(row.shard)
+    if has_statistics:
+        for title, field in _STATISTICS:
+            yield Column(title, right=True, minimum=4, optional=title not in ("min", "max", "mean")), _statistic(field)
+    if any(_marks(row) for row in rows):
+        yield Column("marks", style="mark", minimum=8, optional=True), lambda row: ", ".join(_marks(row))
+    if any(row.key or row.part for row in rows):
+        yield Column("key", style="dim", minimum=12, optional=True), _key
+
+
+def _elements(row: WeightRow) -> str:
+    return "?" if row.elements is None else f"{row.elements:,}"
+
+
+def _statistic(field: str) -> Callable[[WeightRow], str]:
+    def text(row: WeightRow) -> str:
+        value = getattr(row.statistics, field, None)
+        return f"{value:,}" if isinstance(value, int) else number(value)
+
+    return text
+
+
+def _marks(row: WeightRow) -> list[str]:
+    marks = ["trainable"] if row.trainable else []
+    marks += [row.role.value] if row.role is not Role.MODEL else []
+    marks += ["missing"] if row.is_missing else []
+    return marks + (["extra"] if row.is_extra else [])
+
+
+def _key(row: WeightRow) -> str:
+    return " ".join(filter(None, (row.key, part_text(row))))
+
+
+def part_text(row: WeightRow) -> str:
+    """``[0:392, 0:100]`` for a partition; empty for a whole value."""
+    return "" if row.part is None else "[" + ", ".join(f"{start}:{start + length}" for start, length in row.part) + "]"
+
+
+def _record(row: WeightRow, has_statistics: bool) -> dict[str, Any]:
+    found: dict[str, Any] = plain(row)
+    if not has_statistics:
+        del found["statistics"]
+    return found
+
+
+def _fields(row: WeightRow, has_statistics: bool) -> Sequence[object]:
+    found = _record(row, has_statistics)
+    found |= {"shape": shape_text(row.shape), "part": part_text(row)}
+    if has_statistics:
+        found |= plain(row.statistics or Statistics())
+    return [found[field] for field in _HEADER] + ([found[f] for _, f in _STATISTICS] if has_statistics else [])
+
+
+def total(rows: Sequence[WeightRow]) -> str:
+    """How many there are, and how large together."""
+    noun = rows[0].kind if rows else "variable"
+    elements = sum(row.elements or 0 for row in rows)
+    return f"{count(len(rows), noun)}, {count(elements, 'element')}, {size(sum(row.size_bytes or 0 for row in rows))}"

@@ -1,0 +1,55 @@
+"""``--format``: one listing, seen as a table, JSON, CSV or plain names."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from graphscope.cli.output import Sink
+from graphscope.cli.plain import csv_lines, json_array
+from graphscope.cli.table import Column, write_table
+from graphscope.cli.text import escape
+
+T = TypeVar("T")
+
+
+class Format(str, enum.Enum):
+    """How data is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    NAMES = "names"
+
+
+@dataclass(frozen=True, slots=True)
+class View(Generic[T]):
+    """How rows of one kind are written in each format.
+
+    Attributes:
+        columns, cells: of the table.
+        record: the JSON object of a row.
+        header, fields: of the CSV.
+        name: the name of a row.
+    """
+
+    columns: Sequence[Column]
+    cells: Callable[[T], Sequence[str]]
+    record: Callable[[T], Any]
+    header: Sequence[str]
+    fields: Callable[[T], Sequence[object]]
+    name: Callable[[T], str]
+
+
+def write_rows(sink: Sink, format: Format, view: View[T], rows: Iterable[T]) -> None:
+    """Writes the rows one by one as they come."""
+    if format is Format.TABLE:
+        write_table(sink, view.columns, map(view.cells, rows))
+    elif format is Format.JSON:
+        sink.lines(json_array(map(view.record, rows), sink.is_unicode))
+    elif format is Format.CSV:
+        sink.lines(csv_lines(view.header, map(view.fields, rows)))
+    else:
+        sink.lines(map(escape, map(view.name, rows)))
