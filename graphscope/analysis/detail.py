@@ -131,7 +131,9 @@ def _describe(model: Model, function: str, body: Body, node: Node) -> NodeDetail
         node.op,
         node.device,
         model.catalog.get(node.op) is not None,
-        tuple(Attribute(k, node.attrs[k].WhichOneof("value") or "empty", attr_text(node, k)) for k in sorted(node.attrs)),
+        tuple(
+            Attribute(k, node.attrs[k].WhichOneof("value") or "empty", attr_text(node, k)) for k in sorted(node.attrs)
+        ),
         tuple((i, _op_of(body, i)) for i in node.inputs),
         tuple(lister.outputs(node, body)),
         tuple((c.name, c.op) for c in body.consumers(node.name)),

@@ -14,11 +14,11 @@ from graphscope.analysis.inputs import PLACEHOLDER_OPS
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
-from graphscope.core.tensors import TensorName, shape_of
+from graphscope.core.tensors import TensorName
 
 _DATA_OPS = re.compile(
-    r"Iterator(FromStringHandle)?GetNext|IteratorGetNext|.*Dequeue|ReaderRead|Unstage|Parse(Single|Sequence)?(Sequence)?Example"
-    r"|DecodeCSV|RecordInput|GeneratorDataset"
+    r"(Iterator|Optional|Multi|Dataset)\w*GetNext\w*|IteratorGetNext|\w*Dequeue\w*|ReaderRead\w*|Unstage"
+    r"|Parse\w*Example\w*|DecodeCSV|RecordInput"
 )
 """Ops that bring data in without a placeholder. Each of their outputs is a source of its own: picture, label, ..."""
 
@@ -57,6 +57,7 @@ class Flow:
 
     Attributes:
         nodes: the graph's nodes.
+        ops: their ops.
         inputs: numbers of the nodes that feed it data.
         consumers: numbers of the nodes that it feeds data.
         order: node numbers, producers first.
@@ -69,6 +70,7 @@ class Flow:
     """
 
     nodes: list[Node]
+    ops: list[str]
     inputs: list[list[int]]
     consumers: list[list[int]]
     order: list[int]
@@ -92,14 +94,14 @@ def trace(graph: Graph) -> Flow:
     """Follows the data through ``graph``."""
     flow = _wire(graph)
     bits = _source_bits(flow)
-    has_loops = any(node.op in LOOP_EDGES for node in flow.nodes)
+    has_loops = not LOOP_EDGES.isdisjoint(flow.ops)
     for heavy_only in (True, False):
         for _ in range(_LOOP_PASSES if has_loops else 1):
             _propagate(flow, bits, heavy_only)
         if flow.features:
             break
     everything = _union(bits.values())
-    is_trained = any(node.op in VARIABLE_OPS for node in flow.nodes)
+    is_trained = not VARIABLE_OPS.isdisjoint(flow.ops)
     if not flow.features or not is_trained:
         flow.features = everything  # a frozen graph has been cut free of its labels
     flow.labels = (everything & ~flow.features) | COMPARED
@@ -118,6 +120,7 @@ _LOOP_PASSES = 3
 
 def _wire(graph: Graph) -> Flow:
     nodes = graph.nodes
+    ops = graph.ops
     number = {node.proto.name: i for i, node in enumerate(nodes)}
     inputs: list[list[int]] = []
     consumers: list[list[int]] = [[] for _ in nodes]
@@ -131,34 +134,35 @@ def _wire(graph: Graph) -> Flow:
                     consumers[producer].append(i)
         inputs.append(producers)
     size = len(nodes)
-    order = _order(nodes, inputs, consumers)
-    flow = Flow(nodes, inputs, consumers, order, [False] * size, [0] * size, [False] * size, [0] * size)
+    order = _order(ops, inputs, consumers)
+    flow = Flow(nodes, ops, inputs, consumers, order, [False] * size, [0] * size, [False] * size, [0] * size)
+    outside_ops = {op for op in set(ops) if _OUTSIDE_OPS.fullmatch(op)}
     for i in order:
-        node = nodes[i]
-        flow.outside[i] = any(flow.outside[p] for p in inputs[i]) or _is_outside(node)
+        flow.outside[i] = (
+            ops[i] in outside_ops
+            or any(flow.outside[p] for p in inputs[i])
+            or bool(_OUTSIDE_NAME.search(nodes[i].proto.name))
+        )
     return flow
 
 
-def _is_outside(node: Node) -> bool:
-    return bool(_OUTSIDE_OPS.fullmatch(node.op)) or bool(_OUTSIDE_NAME.search(node.name))
-
-
-def _order(nodes: list[Node], inputs: list[list[int]], consumers: list[list[int]]) -> list[int]:
+def _order(ops: list[str], inputs: list[list[int]], consumers: list[list[int]]) -> list[int]:
     """Producers first (Kahn); edges out of ``NextIteration`` do not count. What is left of odd cycles comes last."""
-    waiting = [sum(nodes[p].op not in LOOP_EDGES for p in producers) for producers in inputs]
+    closes_loop = [op in LOOP_EDGES for op in ops]
+    waiting = [len(producers) - sum(closes_loop[p] for p in producers) for producers in inputs]
     ready = [i for i, count in enumerate(waiting) if not count]
     order = []
     while ready:
         i = ready.pop()
         order.append(i)
-        if nodes[i].op in LOOP_EDGES:
+        if closes_loop[i]:
             continue
         for consumer in consumers[i]:
             waiting[consumer] -= 1
             if not waiting[consumer]:
                 ready.append(consumer)
     done = set(order)
-    return order + [i for i in range(len(nodes)) if i not in done]
+    return order + [i for i in range(len(ops)) if i not in done]
 
 
 LOOP_EDGES = frozenset({"NextIteration", "RefNextIteration"})
@@ -171,23 +175,23 @@ def _source_bits(flow: Flow) -> dict[tuple[int, int], int]:
     source is fed by its constants.
     """
     inside = [i for i in range(len(flow.nodes)) if not flow.outside[i]]
-    placeholders = [i for i in inside if flow.nodes[i].op in PLACEHOLDER_OPS]
+    data_ops = {op for op in set(flow.ops) if _DATA_OPS.fullmatch(op)}
+    placeholders = [i for i in inside if flow.ops[i] in PLACEHOLDER_OPS]
     found = [(i, -1) for i in placeholders if not _is_switch(flow.nodes[i])]
     for i in inside:
-        if _DATA_OPS.fullmatch(flow.nodes[i].op) or _DATA_OPS.match(flow.nodes[i].op) and "Dequeue" in flow.nodes[i].op:
+        if flow.ops[i] in data_ops:
             found += [(i, k) for k in _used_outputs(flow, i)]
     if not any(flow.consumers[i] for i, _ in found):
         found = [(i, -1) for i in placeholders if flow.consumers[i]] or found
     if not any(flow.consumers[i] for i, _ in found):
-        found = [(i, -1) for i in inside if flow.nodes[i].op == "Const" and _rank(flow.nodes[i])] or [
-            (i, -1) for i in inside if flow.nodes[i].op == "Const"
-        ]
+        constants = [i for i in inside if flow.ops[i] == "Const"]
+        found = [(i, -1) for i in constants if _rank(flow.nodes[i])] or [(i, -1) for i in constants]
     return {source: 2 << k for k, source in enumerate(found)}
 
 
 def _used_outputs(flow: Flow, i: int) -> Iterable[int]:
     name = flow.nodes[i].name
-    used = set()
+    used: set[int] = set()
     for consumer in flow.consumers[i]:
         parsed = map(TensorName.parse, flow.nodes[consumer].data_inputs())
         used.update(t.index for t in parsed if t.node == name)
@@ -211,45 +215,46 @@ def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool) -
     """Fills ``sources``, ``is_weight``, ``depth`` and ``features``, producers first."""
     split = {i for i, k in bits if k >= 0}
     own = {i: bit for (i, k), bit in bits.items() if k < 0}
+    heavy = {op for op in set(flow.ops) if _HEAVY_OPS.fullmatch(op)}
     flow.features = 0
     for i in flow.order:
-        node = flow.nodes[i]
+        op = flow.ops[i]
         mask = own.get(i, 0)
-        for text, producer in zip(_named_inputs(flow, i), flow.inputs[i], strict=True):
-            if producer in split:
-                mask |= bits.get((producer, TensorName.parse(text).index), 0)
-            else:
-                mask |= flow.sources[producer]
-        if i in split or node.op in SHAPE_OPS:
+        for producer in flow.inputs[i]:
+            mask |= flow.sources[producer]
+        if split and not split.isdisjoint(flow.inputs[i]):
+            mask |= _split_sources(flow, i, bits)
+        if i in split or op in SHAPE_OPS:
             mask = 0
-        flow.sources[i] = mask | COMPARED if node.op in _LOSS_OPS else mask
+        flow.sources[i] = mask | COMPARED if op in _LOSS_OPS else mask
         flow.is_weight[i] = not mask and _gives_weight(flow, i)
         depth = max((flow.depth[p] for p in flow.inputs[i]), default=0)
-        if mask and not flow.outside[i] and any(flow.is_weight[p] for p in flow.inputs[i]):
-            if not heavy_only or _HEAVY_OPS.fullmatch(node.op):
-                flow.features |= mask & ~COMPARED
-                depth += 1
+        is_layer = mask and not flow.outside[i] and any(flow.is_weight[p] for p in flow.inputs[i])
+        if is_layer and (op in heavy or not heavy_only):
+            flow.features |= mask & ~COMPARED
+            depth += 1
         flow.depth[i] = depth
 
 
-def _named_inputs(flow: Flow, i: int) -> list[str]:
-    """The data inputs of node ``i`` whose producers exist, as text, in step with ``flow.inputs[i]``."""
-    names = flow.nodes[i].data_inputs()
-    if len(names) == len(flow.inputs[i]):
-        return names
-    known = {flow.nodes[p].name for p in flow.inputs[i]}
-    return [text for text in names if text.partition(":")[0] in known]
+def _split_sources(flow: Flow, i: int, bits: dict[tuple[int, int], int]) -> int:
+    """The sources among the outputs of multi-output sources that node ``i`` takes."""
+    mask = 0
+    number = {flow.nodes[p].name: p for p in flow.inputs[i]}
+    for text in flow.nodes[i].data_inputs():
+        tensor = TensorName.parse(text)
+        mask |= bits.get((number.get(tensor.node, -1), tensor.index), 0)
+    return mask
 
 
 def _gives_weight(flow: Flow, i: int) -> bool:
-    node = flow.nodes[i]
-    if node.op == "Const":
-        tensor = node.tensor()
+    op = flow.ops[i]
+    if op == "Const":
+        tensor = flow.nodes[i].tensor()
         return tensor is not None and bool(tensor.shape) and tensor.elements > 1 and _is_number(tensor.dtype)
-    if node.op in VARIABLE_OPS:
-        dtype = node.attr("dtype")
+    if op in VARIABLE_OPS:
+        dtype = flow.nodes[i].attr("dtype")
         return dtype is not None and DataType.of(dtype.type).is_floating
-    return node.op in _KEEPS_WEIGHT and any(flow.is_weight[p] for p in flow.inputs[i])
+    return op in _KEEPS_WEIGHT and any(flow.is_weight[p] for p in flow.inputs[i])
 
 
 def _is_number(dtype: DataType) -> bool:

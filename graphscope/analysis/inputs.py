@@ -46,8 +46,8 @@ def find_inputs(model: Model) -> list[InputRow]:
     }
     order = {tensor: i for i, tensor in enumerate(arguments)}
     rows = []
-    for node in graph:
-        if node.op in PLACEHOLDER_OPS and (f"{node.name}:0" in arguments or not _is_bookkeeping(graph, node, model)):
+    for op, node in zip(graph.ops, graph.nodes):
+        if op in PLACEHOLDER_OPS and (f"{node.name}:0" in arguments or not _is_bookkeeping(graph, node, model)):
             spec = lister.outputs(node, graph)[0]
             default = _default(graph, node) if node.op == "PlaceholderWithDefault" else None
             rows.append(InputRow(spec.name, spec.dtype, spec.shape, default, arguments.get(spec.name, "")))

@@ -112,9 +112,19 @@ def _name_points(argument: str, tensor: str, dtype: DataType) -> float:
 # The graph
 
 _GOOD_NAMES: tuple[tuple[re.Pattern[str], float], ...] = (
-    (re.compile(r"(^|[/_])(softmax|prob|probs|probabilit\w+|predict\w*|preds?|y_?pred|y_?hat|scores?)\d*([/_]|$)", re.I), 22.0),
+    (
+        re.compile(
+            r"(^|[/_])(softmax|prob|probs|probabilit\w+|predict\w*|preds?|y_?pred|y_?hat|scores?)\d*([/_]|$)", re.I
+        ),
+        22.0,
+    ),
     (re.compile(r"(^|[/_])(outputs?|final_result|results?|logits?|logistic|sigmoid)\d*([/_]|$)", re.I), 20.0),
-    (re.compile(r"(^|[/_])(detection\w*|box(es)?|landmarks?|class(es)?|embeddings?|recon\w*|generated)\d*([/_]|$)", re.I), 14.0),
+    (
+        re.compile(
+            r"(^|[/_])(detection\w*|box(es)?|landmarks?|class(es)?|embeddings?|recon\w*|generated)\d*([/_]|$)", re.I
+        ),
+        14.0,
+    ),
 )
 _GOOD_SCOPE = re.compile(r"predictions?|logits|outputs?|softmax|probabilities|head", re.I)
 _BAD_NAMES = re.compile(
@@ -186,7 +196,7 @@ class _Ranking:
         return [i for i, consumers in enumerate(self.flow.consumers) if not consumers and not self.flow.outside[i]]
 
     def op(self, i: int) -> str:
-        return self.flow.nodes[i].op
+        return self.flow.ops[i]
 
     def name(self, i: int) -> str:
         return self.flow.nodes[i].name

@@ -10,7 +10,7 @@ from graphscope.analysis.inputs import InputRow, find_inputs
 from graphscope.analysis.outputs import OutputCandidate, rank_outputs
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Graph, Node
+from graphscope.core.graph import Graph
 from graphscope.core.model import Kind, Model, ModelFile
 from graphscope.core.ops import registered
 from graphscope.core.signatures import BOOKKEEPING, Signature
@@ -151,15 +151,16 @@ def summarize(model: Model) -> Summary:
 def kind_text(model: Model) -> str:
     """``frozen graph`` for a graph without variables, else the kind's own name."""
     if model.kind is not Kind.GRAPH:
-        return model.kind.value
-    has_variables = any(node.op in VARIABLE_OPS for _, body in model.graph.bodies for node in body)
+        return str(model.kind.value)
+    has_variables = any(not VARIABLE_OPS.isdisjoint(body.ops) for _, body in model.graph.bodies)
     return "graph with variables, no values" if has_variables else "frozen graph"
 
 
 def _graph(model: Model) -> GraphSummary:
     graph = model.graph
-    ops = Counter(node.op for node in graph)
-    everywhere = Counter(node.op for _, body in graph.bodies for node in body)
+    ops = Counter(graph.ops)
+    everywhere = Counter(op for _, body in graph.bodies for op in body.ops)
+    table_ops = set(filter(is_table_op, ops))
     unknown = {op: n for op, n in everywhere.most_common() if op not in registered() and op not in graph.functions}
     return GraphSummary(
         nodes=len(graph),
@@ -168,17 +169,17 @@ def _graph(model: Model) -> GraphSummary:
         ops=dict(ops.most_common()),
         producer=graph.producer,
         min_consumer=graph.versions.min_consumer,
-        devices=dict(Counter(node.device for node in graph if node.device).most_common()),
+        devices=dict(Counter(device for node in graph if (device := node.device)).most_common()),
         unregistered=unknown,
-        tables=tuple(TableRow(node.name, node.op) for node in graph if is_table(node)),
+        tables=tuple(TableRow(node.name, op) for op, node in zip(graph.ops, graph.nodes) if op in table_ops),
         inputs=tuple(find_inputs(model)),
         outputs=tuple(rank_outputs(model)[:MAX_OUTPUTS]),
     )
 
 
-def is_table(node: Node) -> bool:
-    """Whether ``node`` creates a lookup table."""
-    return node.op.rstrip("V2").endswith(("HashTable", "HashTableOfTensors", "DenseHashTable", "LookupTable"))
+def is_table_op(op: str) -> bool:
+    """Whether nodes of ``op`` create a lookup table."""
+    return op.rstrip("V2").endswith(("HashTable", "HashTableOfTensors", "DenseHashTable", "LookupTable"))
 
 
 def _variables_of(model: Model, *roles: Role) -> Amount:

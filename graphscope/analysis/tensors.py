@@ -35,9 +35,7 @@ class TensorLister:
         op = self._catalog.get(node.op)
         types = output_types(op, node.attrs) if op is not None else _unknown_types(node, body)
         name = node.name
-        return [
-            TensorSpec(f"{name}:{i}", t.dtype, self._shape(node, i), t.is_ref) for i, t in enumerate(types)
-        ]
+        return [TensorSpec(f"{name}:{i}", t.dtype, self._shape(node, i), t.is_ref) for i, t in enumerate(types)]
 
     def _shape(self, node: Node, index: int) -> Shape:
         key = f"{node.name}:{index}"

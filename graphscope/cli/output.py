@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import TextIO
 
@@ -72,12 +73,8 @@ class Sink:
             BrokenPipeError: the reader has gone.
             FileError: the output cannot be written (a full disk).
         """
-        try:
+        with _writing():
             self._out.write(text)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise FileError.from_os_error(error, "standard output") from error
 
     def lines(self, lines: Iterable[str]) -> None:
         """Writes lines of data, many at a time; raises as :meth:`write`."""
@@ -87,12 +84,8 @@ class Sink:
 
     def flush(self) -> None:
         """Hands over what is buffered; raises as :meth:`write`."""
-        try:
+        with _writing():
             self._out.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise FileError.from_os_error(error, "standard output") from error
 
     def paint(self, text: str, style: str) -> str:
         """``text`` in a style of :data:`STYLES`, where colour is wanted."""
@@ -127,7 +120,20 @@ def wants_color() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def abandon_stdout() -> None:
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Tells a reader that has gone from an output that cannot be written; after either, stdout leads nowhere."""
+    try:
+        yield
+    except BrokenPipeError:
+        _abandon_stdout()
+        raise
+    except OSError as error:
+        _abandon_stdout()
+        raise FileError.from_os_error(error, "standard output") from error
+
+
+def _abandon_stdout() -> None:
     """Sends what is still buffered nowhere, so that Python does not fail once more when it ends."""
     if sys.stdout is sys.__stdout__ and sys.stdout is not None:
         with open(os.devnull, "wb") as nowhere:

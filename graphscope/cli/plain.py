@@ -63,7 +63,7 @@ class _Line:
 
 def csv_lines(header: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
     """A heading and the rows as CSV (RFC 4180, lines end in a newline alone); ``None`` is empty, truth is in words."""
-    to_line: Callable[[Iterable[object]], str] = csv.writer(_Line(), lineterminator="").writerow  # type: ignore[assignment]
+    to_line: Callable[[Iterable[object]], str] = csv.writer(_Line(), lineterminator="").writerow
     yield to_line(header)
     for row in rows:
         yield to_line([_csv_cell(cell) for cell in row])

@@ -69,8 +69,8 @@ def _chosen(
     if has_statistics:
         for title, field in _STATISTICS:
             yield Column(title, right=True, minimum=4, optional=title not in ("min", "max", "mean")), _statistic(field)
-    if any(_marks(row) for row in rows):
-        yield Column("marks", style="mark", minimum=8, optional=True), lambda row: ", ".join(_marks(row))
+    if any(marks(row) for row in rows):
+        yield Column("marks", style="mark", minimum=8, optional=True), lambda row: ", ".join(marks(row))
     if any(row.key or row.part for row in rows):
         yield Column("key", style="dim", minimum=12, optional=True), _key
 
@@ -87,11 +87,12 @@ def _statistic(field: str) -> Callable[[WeightRow], str]:
     return text
 
 
-def _marks(row: WeightRow) -> list[str]:
-    marks = ["trainable"] if row.trainable else []
-    marks += [row.role.value] if row.role is not Role.MODEL else []
-    marks += ["missing"] if row.is_missing else []
-    return marks + (["extra"] if row.is_extra else [])
+def marks(row: WeightRow) -> list[str]:
+    """What sets a variable apart: trainable, its role, whether its value is missing or taken by nobody."""
+    found = ["trainable"] if row.trainable else []
+    found += [row.role.value] if row.role is not Role.MODEL else []
+    found += ["missing"] if row.is_missing else []
+    return found + (["extra"] if row.is_extra else [])
 
 
 def _key(row: WeightRow) -> str:

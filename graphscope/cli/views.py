@@ -24,6 +24,13 @@ class Format(str, enum.Enum):
     NAMES = "names"
 
 
+class PageFormat(str, enum.Enum):
+    """How one thing is written that makes no list."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True)
 class View(Generic[T]):
     """How rows of one kind are written in each format.

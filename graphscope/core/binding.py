@@ -36,7 +36,7 @@ def bind(
     bound = [_from_object(v, entries) for v in saved]
     if graph is not None:
         names = {v.name for v in saved}
-        nodes = [n for n in graph if n.op in VARIABLE_OPS and n.name not in names]
+        nodes = [n for op, n in zip(graph.ops, graph.nodes) if op in VARIABLE_OPS and n.name not in names]
         bound += _Binder(graph, meta, collections, entries).variables(nodes)
     taken = {v.key for v in bound}
     bound += _unclaimed({k: e for k, e in entries.items() if k not in taken}, tracked, {v.name for v in bound})

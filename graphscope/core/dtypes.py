@@ -90,7 +90,8 @@ class DataType(enum.IntEnum):
             return np.dtype(name)
         import ml_dtypes
 
-        return np.dtype(getattr(ml_dtypes, name.removeprefix("ml_dtypes.")))
+        dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name.removeprefix("ml_dtypes.")))
+        return dtype
 
     @classmethod
     def from_numpy(cls, dtype: np.dtype[Any]) -> DataType:

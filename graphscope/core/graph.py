@@ -54,7 +54,7 @@ class Node:
 
     def attr(self, name: str) -> AttrValue | None:
         """The attribute, or ``None`` where the node does not state it."""
-        return self.proto.attr[name] if name in self.proto.attr else None
+        return self.proto.attr.get(name)
 
     def tensor(self, name: str = "value") -> Payload | None:
         """The tensor in attribute ``name``; ``None`` where there is no such tensor. No I/O."""
@@ -111,6 +111,11 @@ class Body:
     def by_name(self) -> Mapping[str, Node]:
         """Name -> node; of nodes that share a name (an invalid graph), the last."""
         return {node.proto.name: node for node in self.nodes}
+
+    @cached_property
+    def ops(self) -> list[str]:
+        """The op of each node, in file order."""
+        return [node.proto.op for node in self.nodes]
 
     @cached_property
     def consumer_names(self) -> Mapping[str, list[str]]:

@@ -124,7 +124,9 @@ class Model:
         try:
             return TrackableObjectGraph.FromString(value)
         except DecodeError as error:
-            raise IncompleteModelError(f"{self.path}: {OBJECT_GRAPH_KEY} is no TrackableObjectGraph: {error}") from error
+            raise IncompleteModelError(
+                f"{self.path}: {OBJECT_GRAPH_KEY} is no TrackableObjectGraph: {error}"
+            ) from error
 
     def variable(self, name: str) -> Variable:
         """The variable called ``name``, or stored under the key ``name``.

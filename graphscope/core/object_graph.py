@@ -91,4 +91,3 @@ def _keys(saved: SavedObjectGraph, objects: TrackableObjectGraph) -> Iterator[tu
 
 def _inside(pair: tuple[int, int], first: int, second: int) -> bool:
     return 0 <= pair[0] < first and 0 <= pair[1] < second
-

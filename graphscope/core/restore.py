@@ -49,11 +49,14 @@ class _Restores:
 
     def sources(self, restore_op: str) -> dict[str, Source]:
         found: dict[str, Source] = {}
-        for assign in [*self.assigns_below(restore_op), *(n for n in self.graph if n.op in ASSIGN_OPS)]:
+        for assign in [*self.assigns_below(restore_op), *self.all_assigns()]:
             source = self.source(assign)
             if source is not None:
                 found.setdefault(node_of(assign.inputs[0]), source)
         return found
+
+    def all_assigns(self) -> Iterable[Node]:
+        return (node for op, node in zip(self.graph.ops, self.graph.nodes) if op in ASSIGN_OPS)
 
     def assigns_below(self, restore_op: str) -> Iterable[Node]:
         """The assign ops that the restore node waits for, through nested groups of ``NoOp``."""

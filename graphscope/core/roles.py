@@ -21,7 +21,9 @@ _SLOT_NAMES = (
 """Names of optimizer slots, ``<variable>/<slot>``, as ``tf.compat.v1.train``, contrib and TPU optimizers give them."""
 
 _SLOT = re.compile(r"^(?P<owner>.+)/(?:" + "|".join(map(re.escape, _SLOT_NAMES)) + r")(?:_\d+)?$")
-_OPTIMIZER = re.compile(r"(^|/)beta[12]_power(_\d+)?$|^(optimizer|_optimizer)/|/\.OPTIMIZER_SLOT/|^(Adam|SGD|RMSprop|Nadam)/")
+_OPTIMIZER = re.compile(
+    r"(^|/)beta[12]_power(_\d+)?$|^(optimizer|_optimizer)/|/\.OPTIMIZER_SLOT/|^(Adam|SGD|RMSprop|Nadam)/"
+)
 _STEP = re.compile(r"(^|/)global_step(_\d+)?$")
 
 
@@ -47,17 +49,19 @@ def slots_in_graph(graph: Graph) -> frozenset[str]:
     ``ApplyAdam(var, m, v, beta1_power, ...)``: ``m`` and ``v`` are references (resources in ``ResourceApplyAdam``).
     """
     found = set()
-    for node in graph:
-        if "Apply" in node.op:
-            op = registered().get(node.op)
-            if op is not None:
-                found.update(_state_inputs(op, node.data_inputs()))
+    for op, node in zip(graph.ops, graph.nodes):
+        definition = registered().get(op) if "Apply" in op else None
+        if definition is not None:
+            found.update(_state_inputs(definition, node.data_inputs()))
     return frozenset(found)
 
 
 def _state_inputs(op: OpDef, inputs: list[str]) -> list[str]:
     if len(inputs) != len(op.input_arg):
         return []
-    state = [node_of(name) for arg, name in zip(op.input_arg, inputs, strict=True) if arg.is_ref or arg.type == DataType.RESOURCE]
+    state = [
+        node_of(name)
+        for arg, name in zip(op.input_arg, inputs, strict=True)
+        if arg.is_ref or arg.type == DataType.RESOURCE
+    ]
     return state[1:]
-

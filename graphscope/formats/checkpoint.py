@@ -48,7 +48,9 @@ def read_meta_graph(source: Source) -> tuple[MetaGraphDef, Graph, str]:
     """A ``.meta`` file, binary or text: the meta graph without its graph, the graph, and which of the two it was."""
     sniffed = sniff(source)
     if sniffed.content is Content.GRAPH:
-        raise source.corrupt("a GraphDef, where a MetaGraphDef was expected", hint=f"rename it: mv {source.path} graph.pb")
+        raise source.corrupt(
+            "a GraphDef, where a MetaGraphDef was expected", hint=f"rename it: mv {source.path} graph.pb"
+        )
     meta, holder = read_message(source, META_GRAPH, MetaGraphDef, sniffed.is_text)
     return meta, split_meta_graph(meta, holder, ()), "text" if sniffed.is_text else "binary"
 

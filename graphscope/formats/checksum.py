@@ -12,7 +12,7 @@ _MASK_DELTA = 0xA282EAD8
 
 def crc32c(data: bytes, crc: int = 0) -> int:
     """CRC-32C (Castagnoli) of ``data``, going on from ``crc``."""
-    return google_crc32c.extend(crc, data)
+    return int(google_crc32c.extend(crc, data))
 
 
 def mask(crc: int) -> int:

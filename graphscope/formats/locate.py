@@ -122,7 +122,9 @@ def _in_directory(directory: Path) -> Location:
         return _from_state(read_state(state))
     prefixes = _prefixes(directory)
     if prefixes:
-        notes = (f"{len(prefixes)} checkpoints in {directory}: the latest, {prefixes[-1]}, taken",) if prefixes[1:] else ()
+        notes = (
+            (f"{len(prefixes)} checkpoints in {directory}: the latest, {prefixes[-1]}, taken",) if prefixes[1:] else ()
+        )
         return CheckpointPrefix(prefixes[-1], notes)
     graphs = [p for p in _listing(directory) if p.suffix in GRAPH_SUFFIXES and p.is_file()]
     if len(graphs) == 1:

@@ -32,7 +32,15 @@ class Sniffed:
 _TEXT_FIELDS = {
     **dict.fromkeys(("node", "versions", "library", "version"), Content.GRAPH),
     **dict.fromkeys(
-        ("meta_info_def", "graph_def", "saver_def", "collection_def", "signature_def", "asset_file_def", "object_graph_def"),
+        (
+            "meta_info_def",
+            "graph_def",
+            "saver_def",
+            "collection_def",
+            "signature_def",
+            "asset_file_def",
+            "object_graph_def",
+        ),
         Content.META_GRAPH,
     ),
     **dict.fromkeys(("saved_model_schema_version", "meta_graphs"), Content.SAVED_MODEL),
@@ -104,7 +112,9 @@ def _is_graph(fields: Fields) -> bool:
     number, _, body = fields[0]
     if number == 1:
         return _is_node(body)
-    return number in (3, 4) or (number == 2 and _is_library(body))
+    if number == 4:
+        return not body.startswith(b"\n")  # a VersionDef starts with a number, a collection with its name
+    return number == 3 or (number == 2 and _is_library(body))
 
 
 def _is_node(body: bytes) -> bool:
@@ -124,14 +134,14 @@ def _is_library(body: bytes) -> bool:
 
 
 def _is_meta_graph(fields: Fields) -> bool:
-    """``meta_info_def`` (with a TensorFlow version, tags or an op list), or a graph in field 2."""
+    """``meta_info_def`` (with a TensorFlow version, tags or an op list), a graph in field 2, or what only it has."""
     if not fields or any(n not in range(1, 8) or w != 2 for n, w, _ in fields):
         return False
     number, _, body = fields[0]
     if number == 1:
         inner = _fields(body, 4)
         return bool(inner) and not _is_node(body) and all(n in range(1, 9) for n, _, _ in inner)
-    return number == 2 and _is_graph(_fields(body, 2))
+    return number > 2 or _is_graph(_fields(body, 2))
 
 
 _TESTS: tuple[tuple[Content, Callable[[Fields], bool]], ...] = (

@@ -66,9 +66,7 @@ class TextPayload(Payload):
 
     __slots__ = ("region", "source", "what")
 
-    def __init__(
-        self, source: Source, region: TextRegion, dtype: DataType, shape: tuple[int, ...], what: str
-    ) -> None:
+    def __init__(self, source: Source, region: TextRegion, dtype: DataType, shape: tuple[int, ...], what: str) -> None:
         super().__init__(dtype, shape)
         self.source = source
         self.region = region

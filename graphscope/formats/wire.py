@@ -8,6 +8,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class Source:
         except OSError as error:
             raise FileError.from_os_error(error, path) from error
         self._map: Buffer | None = None
+        weakref.finalize(self, self._file.close)
 
     def view(self) -> Buffer:
         """The whole file, mapped: only the pages that are looked at are read."""
@@ -158,7 +160,9 @@ class Cursor:
             elif wire_type in (1, 2, 5):
                 start = self.skip({1: 8, 5: 4}.get(wire_type) or self.uvarint())
             else:
-                raise self.corrupt(f"field {number:,} has wire type {wire_type}, which TensorFlow's messages do not use")
+                raise self.corrupt(
+                    f"field {number:,} has wire type {wire_type}, which TensorFlow's messages do not use"
+                )
             yield number, wire_type, start, self.at
 
     def skip(self, size: int) -> int:

@@ -1,19 +1,20 @@
-# Types of the messages' fields; compared with the descriptors in tests/test_protos.py.
+# The types of the messages' fields, written by tests/protos_stub.py from their descriptors.
+import abc
 from collections.abc import Iterable, MutableMapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError as DecodeError
 from google.protobuf.message import Message as Message
 
 _T = TypeVar("_T")
 
-class _List(Sequence[_T]):
+class _List(Sequence[_T], metaclass=abc.ABCMeta):
     def append(self, value: _T, /) -> None: ...
     def extend(self, values: Iterable[_T], /) -> None: ...
     def add(self, **fields: Any) -> _T: ...
     def __delitem__(self, index: Any, /) -> None: ...
 
-class _MessageMap(MutableMapping[str, _T]):
+class _MessageMap(MutableMapping[str, _T], metaclass=abc.ABCMeta):
     def get_or_create(self, key: str, /) -> _T: ...
 
 class AssetFileDef(Message):
@@ -111,7 +112,7 @@ class NodeDef(Message):
     experimental_type: _FullTypeDef
 
 class OpDef(Message):
-    ArgDef = _OpDef_ArgDef
+    ArgDef: TypeAlias = _OpDef_ArgDef
     name: str
     input_arg: _List[_OpDef_ArgDef]
     output_arg: _List[_OpDef_ArgDef]
@@ -234,6 +235,17 @@ class WhileContextDef(Message):
     maximum_iterations_name: str
     nested_contexts: _List[_ControlFlowContextDef]
 
+class _OpDef_ArgDef(Message):
+    name: str
+    description: str
+    type: int
+    type_attr: str
+    number_attr: str
+    type_list_attr: str
+    handle_data: _List[_ResourceHandleProto_DtypeAndShape]
+    is_ref: bool
+    experimental_full_type: _FullTypeDef
+
 class _AttrValue_ListValue(Message):
     s: _List[bytes]
     i: _List[int]
@@ -305,17 +317,6 @@ class _FullTypeDef(Message):
     s: str
     i: int
 
-class _OpDef_ArgDef(Message):
-    name: str
-    description: str
-    type: int
-    type_attr: str
-    number_attr: str
-    type_list_attr: str
-    handle_data: _List[_ResourceHandleProto_DtypeAndShape]
-    is_ref: bool
-    experimental_full_type: _FullTypeDef
-
 class _OpDef_AttrDef(Message):
     name: str
     type: str
@@ -372,6 +373,7 @@ class _TensorInfo_CompositeTensor(Message):
     components: _List[TensorInfo]
 
 class _ResourceHandleProto(Message):
+    DtypeAndShape: TypeAlias = _ResourceHandleProto_DtypeAndShape
     device: str
     container: str
     name: str
@@ -393,6 +395,8 @@ class _TensorSliceExtent(Message):
     length: int
 
 class _TrackableObjectGraph_TrackableObject(Message):
+    ObjectReference: TypeAlias = _TrackableObjectGraph_TrackableObject_ObjectReference
+    SlotVariableReference: TypeAlias = _TrackableObjectGraph_TrackableObject_SlotVariableReference
     children: _List[_TrackableObjectGraph_TrackableObject_ObjectReference]
     attributes: _List[_TrackableObjectGraph_TrackableObject_SerializedTensor]
     slot_variables: _List[_TrackableObjectGraph_TrackableObject_SlotVariableReference]
@@ -404,6 +408,10 @@ class _SaveSliceInfoDef(Message):
     full_shape: _List[int]
     var_offset: _List[int]
     var_shape: _List[int]
+
+class _ResourceHandleProto_DtypeAndShape(Message):
+    dtype: int
+    shape: TensorShapeProto
 
 class _protobuf_Any(Message):
     type_url: str
@@ -423,10 +431,6 @@ class _GraphDebugInfo_FileLineCol(Message):
 class _GraphDebugInfo_StackTrace(Message):
     file_line_cols: _List[_GraphDebugInfo_FileLineCol]
     frame_id: _List[int]
-
-class _ResourceHandleProto_DtypeAndShape(Message):
-    dtype: int
-    shape: TensorShapeProto
 
 class _TrackableObjectGraph_TrackableObject_ObjectReference(Message):
     node_id: int
@@ -479,9 +483,11 @@ class _SaveableObject(Message):
     save_function: int
     restore_function: int
 
-class _StructuredValue(Message): ...
+class _StructuredValue(Message):
+    pass
 
-class _TypeSpecProto(Message): ...
+class _TypeSpecProto(Message):
+    pass
 
 class _TrackableObjectGraph_TrackableObject_SerializedTensor(Message):
     name: str
@@ -493,12 +499,10 @@ class _RegisteredSaver(Message):
     object_name: str
 
 class _protobuf_BoolValue(Message):
-    type_url: str
-    value: bytes
+    value: bool
 
 class _FunctionSpec(Message):
     fullargspec: _StructuredValue
     is_method: bool
     input_signature: _StructuredValue
     jit_compile: int
-

@@ -1,0 +1,19 @@
+"""``python -m graphscope``, and what the console script calls."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line; Ctrl-C ends it without a traceback even while modules are still being imported."""
+    try:
+        from graphscope.cli.app import app
+
+        app(prog_name="graphscope")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

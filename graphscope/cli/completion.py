@@ -1,0 +1,51 @@
+"""Names out of the model on the command line, for the shell to complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import typer
+
+from graphscope.core.model import Model
+from graphscope.errors import GraphscopeError
+
+LIMIT = 500
+"""More names than this help nobody."""
+
+
+def _completer(names: Callable[[Model], Iterable[str]]) -> Callable[[typer.Context, str], list[str]]:
+    def complete(context: typer.Context, incomplete: str) -> list[str]:
+        from graphscope.formats import load
+
+        try:
+            model = load(context.params.get("model") or "")
+            found = dict.fromkeys(name for name in names(model) if name.startswith(incomplete))
+        except GraphscopeError:  # a shell that completes has no place for an error; the command itself will tell
+            return []
+        return list(found)[:LIMIT]
+
+    return complete
+
+
+def _nodes(model: Model) -> Iterator[str]:
+    return (node.name for node in model.graph)
+
+
+def _nodes_and_variables(model: Model) -> Iterator[str]:
+    yield from (variable.name for variable in model.variables)
+    if model.has_graph:
+        yield from _nodes(model)
+
+
+def _ops(model: Model) -> Iterator[str]:
+    return (node.op for _, body in model.graph.bodies for node in body)
+
+
+def _scopes(model: Model) -> Iterator[str]:
+    return (node.name.rpartition("/")[0] for node in model.graph if "/" in node.name)
+
+
+complete_node = _completer(_nodes)
+complete_name = _completer(_nodes_and_variables)
+complete_op = _completer(_ops)
+complete_scope = _completer(_scopes)

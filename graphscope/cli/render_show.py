@@ -1,0 +1,154 @@
+"""``show``: one node or variable whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphscope.analysis.detail import Detail, NodeDetail
+from graphscope.analysis.statistics import Statistics, statistics
+from graphscope.analysis.weights import WeightRow
+from graphscope.cli.output import Sink
+from graphscope.cli.plain import json_text, plain
+from graphscope.cli.render_vars import marks, part_text
+from graphscope.cli.text import cells, count, escape, number, pad, size, tensor_type, type_name
+from graphscope.cli.views import PageFormat
+from graphscope.core.dtypes import DataType
+from graphscope.core.payload import ArrayPayload
+from graphscope.core.tensors import shape_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CONSUMERS = 20
+"""Consumers that the page names; JSON has all."""
+
+VALUE_LINES = 6
+VALUE_ELEMENTS = 1000
+"""Values up to this many elements are in the JSON."""
+
+STRING_CHARACTERS = 60
+
+Line = Sequence[str]
+
+
+def write_detail(sink: Sink, format: PageFormat, detail: Detail) -> None:
+    """Writes everything that is known of one name."""
+    if format is PageFormat.JSON:
+        sink.write(json_text(_record(detail), indent=2, is_unicode=sink.is_unicode) + "\n")
+    else:
+        sink.lines(_page(sink, detail))
+
+
+def _record(detail: Detail) -> dict[str, Any]:
+    values, dtype = detail.values, _dtype(detail)
+    small = values is not None and values.size <= VALUE_ELEMENTS
+    return {
+        "node": plain(detail.node),
+        "weight": plain(detail.weight),
+        "statistics": plain(_statistics(values, dtype)) if values is not None else None,
+        "values": plain(_readable(values).tolist()) if values is not None and small else None,
+    }
+
+
+def _page(sink: Sink, detail: Detail) -> Iterator[str]:
+    if detail.node is not None:
+        yield from _node(sink, detail.node)
+    elif detail.weight is not None:
+        yield sink.paint(escape(detail.weight.name), "title")
+    if detail.weight is not None:
+        yield from _section(sink, detail.weight.kind, [_weight(detail.weight)])
+    if detail.values is not None:
+        yield from _values(sink, detail.values, _dtype(detail))
+
+
+def _node(sink: Sink, node: NodeDetail) -> Iterator[str]:
+    name = f"{node.function}/{node.name}" if node.function else node.name
+    unknown = "" if node.is_registered else "  (an op that TensorFlow 2.21 does not register)"
+    yield f"{sink.paint(escape(name), 'title')}  {sink.paint(escape(node.op), 'op')}{unknown}"
+    sections: list[tuple[str, list[Line]]] = [
+        ("device", [(node.device,)] if node.device else []),
+        ("attributes", [(a.name, a.text) for a in node.attributes]),
+        ("inputs", [(name, op or "(not in the graph)") for name, op in node.inputs]),
+        ("outputs", [(spec.name, tensor_type(spec.dtype, spec.shape, spec.is_ref)) for spec in node.outputs]),
+        ("consumers", list(_consumers(node))),
+    ]
+    for label, rows in sections:
+        yield from _section(sink, label, rows)
+
+
+def _consumers(node: NodeDetail) -> Iterator[Line]:
+    yield from node.consumers[:CONSUMERS]
+    if len(node.consumers) > CONSUMERS:
+        yield (f"and {len(node.consumers) - CONSUMERS:,} more: --format json names all",)
+    if not node.consumers:
+        yield ("none",)
+
+
+def _weight(row: WeightRow) -> Line:
+    parts = [tensor_type(row.dtype, row.shape)]
+    parts += [count(row.elements, "element")] if row.elements is not None else []
+    parts += [size(row.size_bytes)] if row.size_bytes is not None else []
+    parts += [f"shard {row.shard}"] if row.shard is not None else []
+    parts += marks(row)
+    parts += [f"saved as {row.key} {part_text(row)}".rstrip()] if row.key else []
+    return (", ".join(parts),)
+
+
+def _section(sink: Sink, label: str, rows: Sequence[Line]) -> Iterator[str]:
+    safe = [[escape(cell) for cell in row] for row in rows]
+    width = max((cells(row[0]) for row in safe if len(row) > 1), default=0)
+    for row in safe:
+        head = sink.paint(label.ljust(12), "dim")
+        yield (head + "  ".join([pad(row[0], width), *row[1:]])).rstrip()
+        label = ""
+
+
+def _dtype(detail: Detail) -> DataType:
+    if detail.weight is not None:
+        return detail.weight.dtype
+    specs = detail.node.outputs if detail.node is not None else ()
+    return specs[0].dtype if specs else DataType.INVALID
+
+
+def _statistics(values: NDArray[Any], dtype: DataType) -> Statistics:
+    return statistics(ArrayPayload(values, dtype)) if dtype.itemsize is not None else Statistics()
+
+
+def _values(sink: Sink, values: NDArray[Any], dtype: DataType) -> Iterator[str]:
+    found = _statistics(values, dtype)
+    parts = [("min", found.minimum), ("max", found.maximum), ("mean", found.mean), ("std", found.std)]
+    line = "  ".join(f"{name} {number(value)}" for name, value in parts if value is not None)
+    counts = [(found.zeros, "zero"), (found.nans, "NaN"), (found.infinities, "Inf")]
+    line = "  ".join(filter(None, [line, *(count(n, noun) for n, noun in counts if n)]))
+    shown = preview(values, sink.width - 12)
+    yield from _section(sink, "values", [(text,) for text in ([line] if line and values.size > 1 else []) + shown])
+
+
+def preview(values: NDArray[Any], width: int) -> list[str]:
+    """A few lines of an array; of one with more than two dimensions its first matrix."""
+    import numpy as np
+
+    matrix = values
+    place = ""
+    if values.ndim > 2 and values.size:
+        matrix = values[(0,) * (values.ndim - 2)]
+        place = "[" + "0, " * (values.ndim - 2) + ":, :] = "
+    text = np.array2string(
+        _readable(matrix), max_line_width=max(20, width), precision=5, threshold=48, edgeitems=3, formatter={"object": _short}
+    )
+    lines = (place + "\n" + text if place else text).split("\n")
+    return lines if len(lines) <= VALUE_LINES + 2 else [*lines[:VALUE_LINES], "..."]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= STRING_CHARACTERS else text[:STRING_CHARACTERS] + "..."
+
+
+def _readable(values: NDArray[Any]) -> NDArray[Any]:
+    """NumPy's own types as they are; bfloat16, int4 and the like as float32, which holds them exactly."""
+    import numpy as np
+
+    return values if values.dtype.type.__module__ == "numpy" else values.astype(np.float32)

@@ -1,0 +1,43 @@
+"""``graphscope show``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from graphscope.cli.completion import complete_name
+from graphscope.cli.options import ModelPath, Tags, split_tags
+from graphscope.cli.output import Sink
+from graphscope.cli.views import PageFormat
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        show_default=False,
+        help="A node, a tensor, a variable or a checkpoint key; function/node for one in a library function.",
+        autocompletion=complete_name,
+    ),
+]
+
+
+def show(
+    model: ModelPath,
+    name: Name,
+    *,
+    tags: Tags,
+    format: Annotated[PageFormat, typer.Option("--format", help="How to write the data.")] = PageFormat.TABLE,
+) -> None:
+    """One node or variable whole: attributes, inputs, outputs, consumers and a preview of its values."""
+    from graphscope.analysis.detail import show as find
+    from graphscope.cli.render_show import write_detail
+    from graphscope.formats import load
+
+    write_detail(Sink.standard(), format, find(load(model, tags=split_tags(tags)), name))
+
+
+EXAMPLES = """
+  graphscope show frozen.pb prob
+  graphscope show model.ckpt-5000 conv1/weights --format json
+"""
