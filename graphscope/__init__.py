@@ -18,7 +18,7 @@ from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.variables import Variable
 from graphscope.errors import GraphscopeError
-from graphscope.formats import load
+from graphscope.formats import load, save
 
-__all__ = ["Function", "Graph", "GraphscopeError", "Model", "Node", "Variable", "__version__", "load"]
+__all__ = ["Function", "Graph", "GraphscopeError", "Model", "Node", "Variable", "__version__", "load", "save"]
 __version__ = "0.1.0"

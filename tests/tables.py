@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cramjam
+
 from graphscope.core.variables import VariableStore
 from graphscope.formats.checksum import masked_crc32c
 from graphscope.formats.sstable import Table

@@ -8,12 +8,22 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from graphscope.errors import CorruptFileError
 from graphscope.formats.sstable import Table, is_table
 from graphscope.formats.wire import Source
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from tables import block_contents, compressed_block, read_table, stored_block, table_bytes, tail_bytes, varint, write_table
+from tests.tables import (
+    block_contents,
+    compressed_block,
+    read_table,
+    stored_block,
+    table_bytes,
+    tail_bytes,
+    varint,
+    write_table,
+)
 
 ITEMS = {b"": b"header", **{f"layer_{n}/kernel".encode(): bytes([n]) * n for n in range(0, 40, 3)}, b"z": b"y" * 300}
 MANY = settings(deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -62,11 +72,9 @@ def test_a_look_up_reads_one_block_and_keeps_small_ones_only(path: Path) -> None
 
     table.source = Counted(path)
     for _ in range(2):
-        value = table.get(b"small 1")
-        assert value is not None and bytes(value) == b"1"
+        assert bytes(table.get(b"small 1") or b"") == b"1"
     assert sum(reads) < 100
-    value = table.get(b"large")
-    assert value is not None and len(value) == 3 << 20
+    assert len(table.get(b"large") or b"") == 3 << 20
     assert table.get(b"small 1") is not None
     assert sum(reads) < (3 << 20) + 200, "the small block was kept while the large one was read"
 
@@ -91,10 +99,11 @@ def test_every_byte_flipped(path: Path, compress: bool) -> None:
         flipped = bytearray(whole)
         flipped[at] ^= 1 << rng.randrange(8)
         try:
-            assert read(path, bytes(flipped)) == ITEMS
-            right += 1
-        except CorruptFileError as error:
-            assert error.path == str(path)
+            found = read(path, bytes(flipped))
+        except CorruptFileError:
+            continue
+        assert found == ITEMS
+        right += 1
     assert right < 70, "only the metaindex and the footer's padding are not looked at"
 
 
@@ -109,7 +118,7 @@ def with_entries(entries: bytes, restarts: int = 1) -> bytes:
 GOOD = stored_block(block_contents([(b"k", b"v")]))
 BOMB = stored_block(varint(1 << 31) + bytes(100), 1)
 WRONG = {
-    "an unknown block type": (keyed(b"")[:0] + table_bytes([(b"k", stored_block(b"x", 2))]), "2 is no block type"),
+    "an unknown block type": (table_bytes([(b"k", stored_block(b"x", 2))]), "2 is no block type"),
     "more restarts than block": (keyed(with_entries(b"\0\1\1kv", 9)), "shorter than its list of restarts"),
     "a block of three bytes": (keyed(b"\0\0\0"), "shorter than its list of restarts"),
     "a key longer than its base": (keyed(with_entries(b"\3\1\1kv")), "entry at byte 0"),
@@ -123,12 +132,18 @@ WRONG = {
     "a key below the block": (table_bytes([(b"x", GOOD), (b"z", GOOD)]), "keys do not ascend"),
     "an index that descends": (table_bytes([(b"k", GOOD), (b"j", GOOD)]), "keys do not ascend"),
     "blocks over each other": (GOOD + tail_bytes(len(GOOD), [(b"k", b"\0\7"), (b"l", b"\0\7")]), "overlapping blocks"),
-    "a block past the end": (GOOD + tail_bytes(len(GOOD), [(b"k", b"\0" + varint(1 << 40))]), "is said to be at byte 0"),
+    "a block past the end": (
+        GOOD + tail_bytes(len(GOOD), [(b"k", b"\0" + varint(1 << 40))]),
+        "is said to be at byte 0",
+    ),
     "no handle in the index": (GOOD + tail_bytes(len(GOOD), [(b"k", b"")]), "does not end"),
     "a snappy bomb": (table_bytes([(b"k", BOMB)]), "2,147,483,648 bytes are said to come out of 105"),
     "broken snappy": (table_bytes([(b"k", stored_block(b"\x05\x00a", 1))]), "compressed block is broken"),
     "empty snappy": (table_bytes([(b"k", stored_block(b"", 1))]), "does not end"),
-    "cut snappy": (table_bytes([(b"k", stored_block(compressed_block(bytes(99))[:-7], 1))]), "block"),
+    "cut snappy": (
+        table_bytes([(b"k", stored_block(compressed_block(bytes(99))[:-7], 1))]),
+        "compressed block is broken",
+    ),
 }
 
 

@@ -29,21 +29,22 @@ def node_view(*, has_devices: bool, has_steps: bool) -> View[NodeRow]:
         has_steps: whether the distance from the node that was asked about is of interest.
     """
     columns = [
-        Column("name", minimum=24),
+        Column("name", minimum=30),
         Column("op", style="op", minimum=8),
         Column("outputs", style="shape", minimum=16),
-        Column("inputs", style="dim", minimum=12, optional=True),
     ]
     columns[:0] = [Column("steps", right=True)] if has_steps else []
-    columns += [Column("device", style="dim", minimum=8, optional=True)] if has_devices else []
+    columns += [Column("device", style="dim", minimum=8, drop=1)] if has_devices else []
+    columns.append(Column("inputs", style="dim", minimum=24, drop=2))
     outputs = OutputTexts()
 
     def row_cells(row: NodeRow) -> Sequence[str]:
-        found = [full_name(row), row.op, outputs.text(row.outputs), ", ".join(row.inputs)]
+        found = [full_name(row), row.op, outputs.text(row.outputs)]
         if has_steps:
             found.insert(0, str(row.distance))
         if has_devices:
             found.append(row.device)
+        found.append(", ".join(row.inputs))
         return found
 
     return View(columns, row_cells, _node_record, _NODE_HEADER, lambda row: _node_fields(row, outputs), full_name)
@@ -103,10 +104,10 @@ def tensor_view() -> View[Tensor]:
     """One row for each tensor."""
     return View(
         (
-            Column("tensor", minimum=24),
+            Column("tensor", minimum=30),
             Column("dtype", style="shape"),
             Column("shape", style="shape", minimum=12),
-            Column("op", style="op", minimum=8, optional=True),
+            Column("op", style="op", minimum=8, drop=1),
         ),
         lambda pair: (_tensor_name(pair), type_name(pair[1].dtype, pair[1].is_ref), _shape(pair[1].shape), pair[0].op),
         _tensor_record,

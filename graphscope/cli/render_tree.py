@@ -14,8 +14,8 @@ TreeRow = tuple[str, ScopeRow]
 """The library function it is in (empty for the graph itself), and the scope."""
 
 _COLUMNS = (
-    Column("scope", minimum=24),
-    Column("op", style="op", minimum=8, optional=True),
+    Column("scope", minimum=30),
+    Column("op", style="op", minimum=8, drop=1),
     Column("nodes", right=True),
     Column("parameters", right=True),
     Column("size", right=True, style="shape"),

@@ -15,15 +15,15 @@ from graphscope.core.tensors import shape_text
 from graphscope.core.variables import Role
 
 _STATISTICS = (
-    ("min", "minimum"),
-    ("max", "maximum"),
-    ("mean", "mean"),
-    ("std", "std"),
-    ("zeros", "zeros"),
-    ("NaN", "nans"),
-    ("Inf", "infinities"),
+    ("min", "minimum", True),
+    ("max", "maximum", True),
+    ("mean", "mean", True),
+    ("std", "std", True),
+    ("zeros", "zeros", False),
+    ("NaN", "nans", False),
+    ("Inf", "infinities", False),
 )
-"""Headings and fields."""
+"""Headings, fields, and whether a column is shown even if it is empty or all nought."""
 
 _HEADER = (
     "name",
@@ -45,7 +45,7 @@ _HEADER = (
 def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[WeightRow]:
     """One row for each variable or constant; ``rows`` tell which columns have anything to say."""
     columns, getters = zip(*_chosen(rows, has_statistics), strict=True)
-    header = _HEADER + (tuple(field for _, field in _STATISTICS) if has_statistics else ())
+    header = _HEADER + (tuple(field for _, field, _ in _STATISTICS) if has_statistics else ())
     return View(
         columns,
         lambda row: [get(row) for get in getters],
@@ -56,23 +56,23 @@ def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[Weig
     )
 
 
-def _chosen(
-    rows: Sequence[WeightRow], has_statistics: bool
-) -> Iterable[tuple[Column, Callable[[WeightRow], str]]]:
+def _chosen(rows: Sequence[WeightRow], has_statistics: bool) -> Iterable[tuple[Column, Callable[[WeightRow], str]]]:
+    """The columns that have anything to say; with statistics, the others go first where the terminal is narrow."""
+    last = 10 if has_statistics else 0
     yield Column("name", minimum=24), lambda row: row.name
     yield Column("dtype", style="shape"), lambda row: type_name(row.dtype)
-    yield Column("shape", style="shape", minimum=10), lambda row: shape_text(row.shape)
-    yield Column("elements", right=True, optional=has_statistics, minimum=8), _elements
-    yield Column("size", right=True), lambda row: size(row.size_bytes)
+    yield Column("shape", style="shape"), lambda row: shape_text(row.shape)
+    yield Column("elements", right=True, drop=last and last + 1), _elements
+    yield Column("size", right=True, drop=last), lambda row: size(row.size_bytes)
     if len({row.shard for row in rows} - {None}) > 1:
-        yield Column("shard", right=True), lambda row: "" if row.shard is None else str(row.shard)
-    if has_statistics:
-        for title, field in _STATISTICS:
-            yield Column(title, right=True, minimum=4, optional=title not in ("min", "max", "mean")), _statistic(field)
+        yield Column("shard", right=True, drop=last + 2), lambda row: "" if row.shard is None else str(row.shard)
+    for rank, (title, field, always) in enumerate(_STATISTICS):
+        if has_statistics and (always or any(getattr(row.statistics, field, None) for row in rows)):
+            yield Column(title, right=True, drop=rank), _statistic(field)
     if any(marks(row) for row in rows):
-        yield Column("marks", style="mark", minimum=8, optional=True), lambda row: ", ".join(marks(row))
+        yield Column("marks", style="mark", minimum=9, drop=last + 3), lambda row: ", ".join(marks(row))
     if any(row.key or row.part for row in rows):
-        yield Column("key", style="dim", minimum=12, optional=True), _key
+        yield Column("key", style="dim", minimum=16, drop=last + 4), _key
 
 
 def _elements(row: WeightRow) -> str:
@@ -116,7 +116,7 @@ def _fields(row: WeightRow, has_statistics: bool) -> Sequence[object]:
     found |= {"shape": shape_text(row.shape), "part": part_text(row)}
     if has_statistics:
         found |= plain(row.statistics or Statistics())
-    return [found[field] for field in _HEADER] + ([found[f] for _, f in _STATISTICS] if has_statistics else [])
+    return [found[field] for field in _HEADER] + ([found[field] for _, field, _ in _STATISTICS] if has_statistics else [])
 
 
 def total(rows: Sequence[WeightRow]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -25,47 +26,58 @@ class Column:
         title: its heading.
         right: aligned to the right, as numbers are.
         style: of :data:`graphscope.cli.output.STYLES`.
-        minimum: width that a narrow terminal may shrink it to; 0 if it never gives way.
-        optional: shrunk, then left out, before other columns give way; the last of them first.
+        minimum: width that a narrow terminal may shrink it to; 0 if its cells must stay whole.
+        drop: whether a narrow terminal may do without it: the highest goes first; 0 never.
     """
 
     title: str
     right: bool = False
     style: str = ""
     minimum: int = 0
-    optional: bool = False
+    drop: int = 0
 
 
 def write_table(sink: Sink, columns: Sequence[Column], rows: Iterable[Row]) -> None:
     """Writes a heading and the rows. Cells are escaped here: give them as they are in the file."""
     source = iter(rows)
     sample = list(islice(source, SAMPLE))
-    natural = [
-        max(len(column.title), *(cells(escape(row[i])) for row in sample), 0) for i, column in enumerate(columns)
-    ]
-    widths = fit(columns, natural, sink.width) if sink.is_terminal else natural
+    lengths = [sorted(cells(escape(row[i])) for row in sample) or [0] for i in range(len(columns))]
+    natural = [max(len(column.title), found[-1]) for column, found in zip(columns, lengths, strict=True)]
+    widths = fit(columns, natural, _typical(columns, lengths), sink.width) if sink.is_terminal else natural
     line = _liner(columns, widths, sink.is_terminal, sink.has_color)
     title = _liner(columns, widths, sink.is_terminal, False)([column.title for column in columns])
     sink.lines(chain([sink.paint(title, "dim")], map(line, chain(sample, source))))
 
 
-def fit(columns: Sequence[Column], natural: Sequence[int], room: int) -> list[int]:
-    """Widths that fit ``room`` as far as possible; 0 leaves a column out."""
-    optional = [i for i, column in enumerate(columns) if column.optional][::-1]
-    for left_out in range(len(optional) + 1):
-        widths = [0 if i in optional[:left_out] else width for i, width in enumerate(natural)]
-        _shrink(columns, widths, optional[left_out:], room)
+def _typical(columns: Sequence[Column], lengths: Sequence[Sequence[int]]) -> list[int]:
+    """Widths that hold nine cells in ten of a column that may shrink, and every cell of one that may not."""
+    return [
+        max(len(column.title), found[len(found) * 9 // 10] if column.minimum else found[-1])
+        for column, found in zip(columns, lengths, strict=True)
+    ]
+
+
+def fit(columns: Sequence[Column], natural: Sequence[int], typical: Sequence[int], room: int) -> list[int]:
+    """Widths that fit ``room`` if any do; 0 leaves a column out.
+
+    Args:
+        natural: widths at which no cell is cut.
+        typical: widths at which few are.
+    """
+    going = sorted((i for i, column in enumerate(columns) if column.drop), key=lambda i: -columns[i].drop)
+    giving = going + [i for i, column in enumerate(columns) if not column.drop]
+    widths: list[int] = []
+    for left_out in range(len(going) + 1):
+        widths = [0 if i in going[:left_out] else width for i, width in enumerate(typical)]
+        for i in giving:
+            if columns[i].minimum:
+                widths[i] -= min(max(0, widths[i] - columns[i].minimum), max(0, _total(widths) - room))
         if _total(widths) <= room:
-            return widths
-    _shrink(columns, widths, [i for i, column in enumerate(columns) if column.minimum and widths[i]], room)
+            break
+    for i, width in enumerate(widths):
+        if width:
+            widths[i] += min(natural[i] - width, max(0, room - _total(widths)))
     return widths
-
-
-def _shrink(columns: Sequence[Column], widths: list[int], order: Iterable[int], room: int) -> None:
-    for i in order:
-        excess = _total(widths) - room
-        if excess > 0:
-            widths[i] = min(widths[i], max(columns[i].minimum, widths[i] - excess))
 
 
 def _total(widths: Sequence[int]) -> int:
@@ -105,15 +117,18 @@ def _slot(column: Column, index: int, width: int, is_last: bool) -> str:
     return f"{{{index}}}" if is_last else f"{{{index}:<{width}}}"
 
 
-def wrap(parts: Iterable[str], width: int) -> Iterator[str]:
-    """``parts`` joined by commas into lines of at most ``width`` cells; no part is broken."""
+def wrap(text: str, width: int) -> Iterator[str]:
+    """``text`` in lines of at most ``width`` cells, broken after commas and before arrows; longer parts stay whole."""
     line = ""
-    for part in parts:
-        longer = f"{line}, {part}" if line else part
-        if line and cells(longer) + 1 > width:
-            yield line + ","
+    for part in _BREAK.split(text):
+        longer = f"{line} {part}" if line else part
+        if line and cells(longer) > width:
+            yield line
             line = part
         else:
             line = longer
-    if line:
-        yield line
+    yield line
+
+
+_BREAK = re.compile(r"(?<=,) (?![^()]*\))| (?=-> |and )")
+"""A place to break: after a comma that is not inside a shape, before an arrow or an ``and``."""

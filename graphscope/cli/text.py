@@ -84,8 +84,8 @@ def size(number: int | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """A statistic with five digits; empty for none."""
-    return "" if value is None else f"{value:.5g}"
+    """A statistic with four digits; empty for none."""
+    return "" if value is None else f"{value:.4g}"
 
 
 def type_name(dtype: DataType, is_ref: bool = False) -> str:

@@ -56,8 +56,13 @@ def output_types(op: OpDef, attrs: Mapping[str, AttrValue]) -> list[OutputType]:
     return result
 
 
+def input_types(op: OpDef, attrs: Mapping[str, AttrValue]) -> list[DataType]:
+    """The types of the data inputs that a node of ``op`` takes, in order; as :func:`output_types`."""
+    return [DataType.of(number) for arg in op.input_arg for number in _argument_types(op, arg, attrs)]
+
+
 def _argument_types(op: OpDef, arg: OpDef.ArgDef, attrs: Mapping[str, AttrValue]) -> list[int]:
-    """Type numbers of one output argument: a list attribute, a repeated type, or a single one."""
+    """Type numbers of one argument: a list attribute, a repeated type, or a single one."""
     if arg.type_list_attr:
         value = _attr(op, arg.type_list_attr, attrs)
         return list(value.list.type) if value is not None else []

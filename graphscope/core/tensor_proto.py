@@ -161,7 +161,7 @@ def _string_list(content: bytes, count: int, where: str) -> list[bytes]:
     """Strings in ``tensor_content``: a varint length for each, then their bytes one after the other."""
     lengths: list[int] = []
     length = shift = at = 0
-    for at, byte in enumerate(content, 1):
+    for at, byte in enumerate(content, 1):  # noqa: B007 - where the bytes begin
         length |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:

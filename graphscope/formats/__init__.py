@@ -11,10 +11,12 @@ from collections.abc import Callable, Collection
 from graphscope.core.model import Kind, Model
 from graphscope.errors import NotTensorFlowError
 from graphscope.formats import cut
+from graphscope.formats.atomic import write_file
 from graphscope.formats.checkpoint import model_file, open_checkpoint, read_meta_graph
 from graphscope.formats.graphdef import graph_from
 from graphscope.formats.locate import CheckpointPrefix, GraphFile, SavedModelDirectory, locate
 from graphscope.formats.message import read_message
+from graphscope.formats.pieces import flow, graph_pieces, meta_graph_pieces
 from graphscope.formats.savedmodel import open_saved_model
 from graphscope.formats.sniff import Content
 from graphscope.protos import GraphDef
@@ -42,6 +44,21 @@ def load(path: str | os.PathLike[str], *, tags: Collection[str] = ()) -> Model:
     if isinstance(location, CheckpointPrefix):
         return open_checkpoint(location)
     return _OPENERS[location.sniffed.content](location)
+
+
+def save(model: Model, path: str | os.PathLike[str], *, overwrite: bool = False) -> int:
+    """Writes the graph of ``model``: as a ``MetaGraphDef`` to a ``.meta`` file, as a ``GraphDef`` to any other.
+
+    Weights are copied from file to file; variables' values are not part of either. Returns the size in bytes.
+
+    Raises:
+        FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
+        IncompleteModelError: the model has no graph.
+        CorruptFileError: a weight cannot be read.
+    """
+    is_meta = os.fspath(path).endswith(".meta")
+    pieces = meta_graph_pieces(model.meta, model.graph) if is_meta else graph_pieces(model.graph)
+    return write_file(path, flow(pieces), overwrite=overwrite)
 
 
 def _open_graph(location: GraphFile) -> Model:

@@ -70,7 +70,7 @@ class TableStore:
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        """Reads the list of tensors in each of ``paths``: the only file, or such of its shards as there are.
+        """Reads the list of tensors in each file: the only one, or such shards as exist of those that ``paths`` belong to.
 
         Raises:
             FileError: a file cannot be read, or they are shards of several checkpoints.
@@ -79,7 +79,7 @@ class TableStore:
         """
         members = _members(paths)
         self.files = [(member.path, member.exists) for member in members]
-        self._members = [member for member, (_, exists) in zip(members, self.files, strict=True) if exists]
+        self._members = [member for member in members if member.exists or member.number is None]
         self._tables = [Table(Source(member.path)) for member in self._members]
         self._tensors: dict[str, _Tensor] = {}
         for position, table in enumerate(self._tables):

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphscope.core.payload import PAYLOAD_BYTES
+from graphscope.formats.pieces import varint
 from graphscope.formats.wire import Buffer, Cursor
 
 
@@ -136,7 +137,7 @@ class _Cutter:
             body = self.message(level, start, end, place)
         else:
             body = self.message(level, start, end, (*place, (level.name, ordinal)))
-        return _varint(number << 3 | 2) + _varint(len(body)) + body
+        return varint(number << 3 | 2) + varint(len(body)) + body
 
     def _refuse_second(self, number: int, ordinal: int, start: int) -> None:
         """Protobuf would merge a repeated singular message; no writer does that, and ordinals would be wrong."""
@@ -206,11 +207,3 @@ def _skip(cursor: Cursor, wire_type: int, number: int) -> int:
         return cursor.skip(8 if wire_type == 1 else 4)
     raise cursor.corrupt(f"field {number} has wire type {wire_type}, which TensorFlow's messages do not use")
 
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

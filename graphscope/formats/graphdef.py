@@ -30,14 +30,3 @@ def graph_from(proto: GraphDef, holder: Holder, place: Place) -> Graph:
 def _nodes(protos: Iterable[NodeDef], holder: Holder, place: Place) -> list[Node]:
     return [Node(proto, holder.payloads((*place, ("node", i)), proto)) for i, proto in enumerate(protos)]
 
-
-def proto_of(graph: Graph) -> GraphDef:
-    """A new ``GraphDef`` without the content of payloads: a copy of every node, function and version."""
-    proto = GraphDef()
-    proto.CopyFrom(graph.header)
-    proto.node.extend(node.proto for node in graph.nodes)
-    for function in graph.functions.values():
-        copy = proto.library.function.add()
-        copy.CopyFrom(function.proto)
-        copy.node_def.extend(node.proto for node in function.nodes)
-    return proto

@@ -58,10 +58,3 @@ def stated(proto: TensorProto, source: Source, offset: int, what: str) -> tuple[
         raise source.corrupt(f"{what}: a tensor's content needs a known shape", offset)
     return DataType.of(proto.dtype), tuple(d or 0 for d in shape)
 
-
-class NothingHeld:
-    """For a message that is in memory as a whole."""
-
-    def payloads(self, place: Place, node: NodeDef) -> Mapping[str, Payload] | None:
-        """See :class:`Holder`."""
-        return None

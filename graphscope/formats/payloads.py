@@ -94,6 +94,10 @@ class EncodedPayload(Payload):
         """See :meth:`Payload.numpy`."""
         return self.content.numpy() if self.content is not None else self._inline().numpy()
 
+    def encoded(self) -> Iterator[bytes]:
+        """The ``TensorProto`` as it stands in the file, piece by piece."""
+        return self.source.chunks(self.offset, self.size, CHUNK_BYTES)
+
     def _inline(self) -> InlinePayload:
         try:
             proto = TensorProto.FromString(self.source.read(self.offset, self.size))

@@ -118,7 +118,7 @@ def _is_graph(fields: Fields) -> bool:
 
 
 def _is_node(body: bytes) -> bool:
-    fields = dict((n, b) for n, wire_type, b in _fields(body, 2) if wire_type == 2)
+    fields = {n: b for n, wire_type, b in _fields(body, 2) if wire_type == 2}
     return bool(_NAME.match(fields.get(1, b""))) and bool(_OP.match(fields.get(2, b"")))
 
 

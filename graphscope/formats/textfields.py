@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import cast
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
-from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 
 from graphscope.errors import closest_names
 
@@ -36,7 +35,7 @@ _FLOAT = re.compile(
 _TRUE, _FALSE = (b"true", b"True", b"t", b"1"), (b"false", b"False", b"f", b"0")
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A value that a field does not take, or a name that a table does not have; the parser adds the place.
 
     Attributes:
@@ -91,13 +90,10 @@ class Field:
         is_wanted: whether its large values are to be left in the text.
     """
 
-    __slots__ = ("bit", "conflict", "full_name", "is_map", "is_string", "is_text", "is_wanted", "memo", "message", "name",
-                 "repeated", "table", "tag", "wires", "zero")  # fmt: skip
-
-    def __init__(self, descriptor: FieldDescriptor, *, repeated: bool, is_wanted: bool) -> None:
+    def __init__(self, descriptor: FieldDescriptor, *, is_wanted: bool) -> None:
         self.name = descriptor.name
         self.full_name = descriptor.full_name
-        self.repeated = repeated
+        self.repeated = _is_repeated(descriptor)
         self.is_wanted = is_wanted
         self.message: Descriptor | None = descriptor.message_type
         self.is_map: bool = self.message is not None and self.message.GetOptions().map_entry
@@ -105,8 +101,8 @@ class Field:
         self.is_string = self.is_text or descriptor.type == _Type.TYPE_BYTES
         self.tag = varint(descriptor.number << 3 | _KINDS[descriptor.type][0])
         self.wires = Wires(self.tag, _KINDS[descriptor.type][1](descriptor))
-        self.zero = None if repeated or descriptor.has_presence else self.wires[b'""' if self.is_string else b"0"]
-        self.bit, self.conflict = (0, 0) if repeated else _bits(descriptor)
+        self.zero = None if self.repeated or descriptor.has_presence else self.wires[b'""' if self.is_string else b"0"]
+        self.bit, self.conflict = (0, 0) if self.repeated else _bits(descriptor)
         self.table: Table | None = None
         self.memo: dict[bytes, tuple[bytes, int]] = {}
 
@@ -116,7 +112,7 @@ class Field:
 
 
 class Table(dict[bytes, Field]):
-    """The fields of one message type by their names; looking up another name raises :class:`Refused`.
+    """The fields of one message type by their names; looking up another name raises :class:`RefusedError`.
 
     Groups are left out.
 
@@ -128,19 +124,21 @@ class Table(dict[bytes, Field]):
         super().__init__()
         self.descriptor = descriptor
         self.is_any = descriptor.full_name == "google.protobuf.Any"
-        # Descriptors say "repeated" differently in each major version of protobuf; their protos do not.
-        proto = DescriptorProto()
-        descriptor.CopyToProto(proto)
-        for number, field in enumerate(descriptor.fields):
-            repeated = proto.field[number].label == FieldDescriptorProto.LABEL_REPEATED
+        for field in descriptor.fields:
             if field.type != _Type.TYPE_GROUP:
-                self[field.name.encode()] = Field(field, repeated=repeated, is_wanted=field.full_name in wants)
+                self[field.name.encode()] = Field(field, is_wanted=field.full_name in wants)
 
     def __missing__(self, name: bytes) -> Field:
         shown = name[:80].decode("ascii", "replace")
         closest = closest_names(shown, (known.decode() for known in self))
         message = f"{self.descriptor.full_name} has no field named {shown!r}"
-        raise Refused(message + ("; closest: " + ", ".join(closest) if closest else ""), is_name=True)
+        raise RefusedError(message + ("; closest: " + ", ".join(closest) if closest else ""), is_name=True)
+
+
+def _is_repeated(descriptor: FieldDescriptor) -> bool:
+    if hasattr(descriptor, "is_repeated"):
+        return bool(descriptor.is_repeated)
+    return bool(descriptor.label == _Type.LABEL_REPEATED)  # protobuf before 6.31
 
 
 def _bits(descriptor: FieldDescriptor) -> tuple[int, int]:
@@ -149,11 +147,11 @@ def _bits(descriptor: FieldDescriptor) -> tuple[int, int]:
     return 1 << descriptor.index, sum(1 << index for index in members)
 
 
-def _refusal(what: str, descriptor: FieldDescriptor, text: bytes) -> Refused:
-    return Refused(f"expected {what} for {descriptor.full_name}, found {text[:40].decode('utf-8', 'replace')!r}")
+def _refusal(what: str, descriptor: FieldDescriptor, text: bytes) -> RefusedError:
+    return RefusedError(f"expected {what} for {descriptor.full_name}, found {text[:40].decode('utf-8', 'replace')!r}")
 
 
-def _integer(text: bytes, low: int, high: int, refusal: Callable[[], Refused]) -> int:
+def _integer(text: bytes, low: int, high: int, refusal: Callable[[], RefusedError]) -> int:
     if len(text) > _LONGEST_NUMBER or not _INTEGER.fullmatch(text):
         raise refusal()
     value = int(text, 16 if b"x" in text.lower() else 8 if _OCTAL.fullmatch(text) else 10)
@@ -195,7 +193,7 @@ def _bools(descriptor: FieldDescriptor) -> Encoder:
 def _enums(descriptor: FieldDescriptor) -> Encoder:
     enum = cast(EnumDescriptor, descriptor.enum_type)
 
-    def refusal(text: bytes) -> Refused:
+    def refusal(text: bytes) -> RefusedError:
         return _refusal(f"a value of {enum.full_name}", descriptor, text)
 
     def encode(text: bytes) -> bytes:

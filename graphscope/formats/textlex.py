@@ -1,7 +1,7 @@
 """The tokens of protobuf's text format: white space, comments, string literals, and places in a text.
 
 Source: the "Text Format Language Specification" of Protocol Buffers, parts *Characters*, *Whitespace and comments* and
-*String literals*. Where it leaves room, a literal is read only as both of TensorFlow's own parsers (C++ and Python) read it.
+*String literals*. Where it leaves room, only what both of TensorFlow's own parsers (C++ and Python) read alike is read.
 Everything here takes time linear in the text and holds no more than one chunk of it.
 """
 
@@ -49,11 +49,11 @@ class SourceText:
         self.size = len(self.buffer)
         self.source = source
 
-    def error(self, offset: int, message: str, *, hint: str | None = None) -> CorruptFileError:
-        """The error to raise for what stands at ``offset``: file, byte, line and column (both from 1, in characters)."""
+    def error(self, offset: int, message: str) -> CorruptFileError:
+        """The error for what stands at ``offset``: file, byte, line and column (both from 1, in characters)."""
         line, column = self._place(offset)
         place = f"line {line:,}, column {column:,}: "
-        return CorruptFileError(place + message, path=self.source, offset=offset, hint=hint)
+        return CorruptFileError(place + message, path=self.source, offset=offset)
 
     def expected(self, offset: int, what: str) -> CorruptFileError:
         """The error for a token at ``offset`` that is not ``what``."""
@@ -105,7 +105,7 @@ class SourceText:
         return end + 1
 
     def region_end(self, offset: int) -> int:
-        """The end of the last of the adjacent literals that together make the value whose first quote is at ``offset``."""
+        """The end of the last of the adjacent literals that make the value whose first quote is at ``offset``."""
         while True:
             end = self.literal_end(offset)
             offset = self.skip(end)
@@ -113,7 +113,7 @@ class SourceText:
                 return end
 
     def pieces(self, offset: int, end: int, chunk: int = CHUNK) -> Iterator[bytes]:
-        """The decoded bytes of the adjacent literals in ``[offset, end)``, each piece from at most ``chunk`` bytes of text.
+        """What the adjacent literals in ``[offset, end)`` spell, each piece from at most ``chunk`` bytes of text.
 
         Raises:
             CorruptFileError: an escape that is none, or no literal at ``offset``.
@@ -183,7 +183,7 @@ class SourceText:
 
 
 def iter_region(buffer: Buffer, offset: int, end: int, chunk: int = CHUNK, *, source: str) -> Iterator[bytes]:
-    """The value that the adjacent string literals in ``buffer[offset:end]`` spell, in pieces of at most ``chunk`` bytes.
+    """The value that the string literals in ``buffer[offset:end]`` spell, in pieces of at most ``chunk`` bytes.
 
     Args:
         buffer: the text, as it was given to :func:`graphscope.formats.textproto.parse`.
@@ -204,5 +204,5 @@ def decode_region(buffer: Buffer, offset: int, end: int, *, source: str) -> byte
 
 
 def region_size(buffer: Buffer, offset: int, end: int, *, source: str) -> int:
-    """The length in bytes of :func:`decode_region`'s result, counted with one chunk in memory; raises what it raises."""
+    """The length of :func:`decode_region`'s result in bytes, counted chunk by chunk; raises what it raises."""
     return sum(map(len, iter_region(buffer, offset, end, source=source)))

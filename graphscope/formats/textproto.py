@@ -2,11 +2,11 @@
 
 Source: the "Text Format Language Specification" of Protocol Buffers. The text becomes wire format from the innermost
 message outwards, and the message reads that once. Two things make it fast: one regular expression takes a whole line as
-printers write it, everything else goes through :meth:`_Parser._step`, which knows all of the grammar; and a short nested
-message whose text was seen before is not read again.
+printers write it (everything else goes through :meth:`_Parser._step`, which knows all of the grammar), and a short
+nested message whose text was seen before is not read again.
 
 Accepted is what both of TensorFlow's own parsers (C++ and ``google.protobuf.text_format``) accept and read alike.
-Refused, though one of the two takes it: in strings ``\\?``, ``\\X41``, ``\\u005c``, surrogate pairs and octal escapes
+RefusedError, though one of the two takes it: in strings ``\\?``, ``\\X41``, ``\\u005c``, surrogate pairs and octal escapes
 above ``\\377``; in numbers ``- 1``, ``+1``, ``1_000``, ``0b1``, ``nanf``, octal enum values; text that is not UTF-8;
 white space outside ASCII; a second value in one Any; messages nested more than 100 deep. Groups and extensions, which
 TensorFlow's messages do not have, are not read at all.
@@ -23,7 +23,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from graphscope.formats.textcut import CUT_ABOVE, Cut, Frame, Pending, TextRegion
-from graphscope.formats.textfields import CACHED, Field, Refused, Table
+from graphscope.formats.textfields import CACHED, Field, RefusedError, Table
 from graphscope.formats.textlex import Buffer, SourceText
 
 __all__ = ["CUT_ABOVE", "MAX_DEPTH", "Cut", "TextRegion", "parse"]
@@ -54,9 +54,7 @@ _TYPE_URL = re.compile(rb"\[\s*((?:[\w.~-]|%[0-9A-Fa-f]{2})+(?:/(?:[\w.~-]|%[0-9
 _BRACKETS = {b"{": b"}", b"<": b">"}
 
 
-def parse(
-    text: Buffer, message: M, *, source: str, cut: Cut | None = None, resolve_any: Resolver | None = None
-) -> M:
+def parse(text: Buffer, message: M, *, source: str, cut: Cut | None = None, resolve_any: Resolver | None = None) -> M:
     """Merges ``text`` into ``message``, and returns it.
 
     Args:
@@ -65,8 +63,8 @@ def parse(
         source: the file's name, for errors.
         cut: asks for large values to be left in the text.
         resolve_any: gives the class for a type name in an expanded ``google.protobuf.Any``, or ``None``. What it does
-            not know is looked up in the message's own pool, ``tensorflow.X`` as ``tensorboard.X`` too. The stored URL is
-            the written one.
+            not know is looked up in the message's own pool, ``tensorflow.X`` as ``tensorboard.X`` too. The URL is
+            stored as it is written.
 
     Raises:
         CorruptFileError: the text is not text format, or does not fit the message's type.
@@ -148,20 +146,20 @@ class _Parser:
             try:
                 field = table[line[_NAME_GROUP]]
                 if frame.seen & field.conflict:
-                    raise Refused(_twice(field), is_name=True)
+                    raise RefusedError(_twice(field), is_name=True)
                 if group == _SCALAR_GROUP:
                     wire, offset = field.wires[line[_SCALAR_GROUP]], line.end()
                 else:
                     wire, offset = self._nested(frame, field, line.end())
                     frame.is_separable = True
-            except Refused as refused:
+            except RefusedError as refused:
                 raise self._text.error(line.start(_NAME_GROUP if refused.is_name else group), str(refused)) from None
             if wire != field.zero:
                 frame.seen |= field.bit
             add(wire)
 
     def _nested(self, frame: Frame, field: Field, offset: int) -> tuple[bytes, int]:
-        """A message field whose text begins after a ``{`` at ``offset``: its wire bytes, and the offset after its ``}``."""
+        """A message field whose text follows a ``{`` at ``offset``: its wire bytes, and the offset after its ``}``."""
         if field.message is None:
             raise self._text.expected(offset - 1, f"a value for {field.full_name}")
         window = bytes(self._text.buffer[offset : offset + _WINDOW])
@@ -218,7 +216,7 @@ class _Parser:
             raise self._text.expected(offset, f"a field of {frame.table.descriptor.full_name}{_or_close(frame)}")
         try:
             field = frame.table[name[0]]
-        except Refused as refused:
+        except RefusedError as refused:
             raise self._text.error(offset, str(refused)) from None
         if frame.seen & field.conflict:
             raise self._text.error(offset, _twice(field))
@@ -263,7 +261,7 @@ class _Parser:
             raise self._text.expected(offset, f"{'a message' if field.message else 'a value'} for {field.full_name}")
         try:
             return field.wires[token[0]], token.end()
-        except Refused as refused:
+        except RefusedError as refused:
             raise self._text.error(offset, str(refused)) from None
 
     def _string(self, frame: Frame, field: Field, offset: int) -> tuple[bytes, int]:
@@ -286,7 +284,7 @@ class _Parser:
         """``[type.googleapis.com/name.of.Type] { fields of that type }`` as the whole content of an Any."""
         url = _TYPE_URL.match(self._text.buffer, offset, offset + 2 * _WINDOW)
         if url is None:
-            raise self._text.error(offset, "expected the URL of a type, such as [type.googleapis.com/tensorflow.AssetFileDef]")
+            raise self._text.error(offset, "expected a type in brackets, as [type.googleapis.com/tensorflow.NodeDef]")
         if frame.seen:
             raise self._text.error(offset, "google.protobuf.Any holds one value only")
         message_class = self._types.find(url[2].decode())

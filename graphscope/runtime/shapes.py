@@ -1,0 +1,181 @@
+"""Shape inference by TensorFlow, on a copy of the graph without its weights."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from graphscope.analysis.tensors import Shapes
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Body, Node
+from graphscope.core.model import Model
+from graphscope.core.ops import input_types, registered
+from graphscope.core.tensors import Shape, TensorName
+from graphscope.errors import GraphscopeError
+from graphscope.protos import FunctionDef, GraphDef, NodeDef
+from graphscope.runtime.tensorflow import tensorflow
+
+_NODE_IN_ERROR = re.compile(r"\{\{node ([^}]+)\}\}|[Nn]ode '([^']+)'|for '([^']+)' \(op")
+_MAX_REFUSED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """What shape inference found.
+
+    Attributes:
+        shapes: tensor name -> shape, for the graph itself; tensors of unknown shape are left out.
+        unknown_ops: op -> number of nodes that TensorFlow does not know: nothing is known below them.
+        refused: nodes that TensorFlow would not import, with its reason.
+    """
+
+    shapes: Shapes
+    unknown_ops: dict[str, int]
+    refused: dict[str, str]
+
+
+def infer_shapes(model: Model) -> Inferred:
+    """Shapes of all tensors of the graph, as far as TensorFlow can tell. Starts TensorFlow; reads no weights.
+
+    A node that TensorFlow does not know, or refuses, becomes a placeholder: it costs the shapes below it.
+
+    Raises:
+        MissingDependencyError: TensorFlow is not installed.
+        GraphscopeError: TensorFlow refuses the graph and names no node.
+    """
+    tf = tensorflow()
+    copy = _Copy(model)
+    refused: dict[str, str] = {}
+    while True:
+        try:
+            return Inferred(_shapes(tf, copy.graph_def(frozenset(refused))), copy.unknown, refused)
+        except (ValueError, tf.errors.OpError) as error:
+            name = _culprit(str(error), model.graph, refused)
+            if name is None or len(refused) >= _MAX_REFUSED:
+                raise GraphscopeError(f"TensorFlow refuses the graph: {_first_line(error)}") from error
+            refused[name] = _first_line(error)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:300]
+
+
+def _culprit(message: str, body: Body, refused: dict[str, str]) -> str | None:
+    """The node that an error names, if it is one of ``body`` that was not taken out before."""
+    for groups in _NODE_IN_ERROR.findall(message):
+        for name in groups:
+            if name in body and name not in refused:
+                return str(name)
+    return None
+
+
+def _shapes(tf: Any, graph_def: GraphDef) -> dict[str, Shape]:
+    with tf.Graph().as_default() as graph:
+        tf.compat.v1.import_graph_def(tf.compat.v1.GraphDef.FromString(graph_def.SerializeToString()), name="")
+    found = {}
+    for operation in graph.get_operations():
+        for tensor in operation.outputs:
+            if tensor.shape.rank is not None:
+                found[tensor.name] = tuple(tensor.shape.as_list())
+    return found
+
+
+class _Copy:
+    """Makes graphs that TensorFlow can import: weights, devices and unknown ops are taken out."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.graph = model.graph
+        bodies = [body for _, body in self.graph.bodies]
+        self.unknown = dict(Counter(op for body in bodies for op in body.ops if not self._is_known(op)).most_common())
+        self.lost_functions = self._functions_with_unknown_ops()
+
+    def _is_known(self, op: str) -> bool:
+        return op in registered() or op in self.graph.functions
+
+    def _functions_with_unknown_ops(self) -> set[str]:
+        """Functions that cannot be imported, because of an op in them or in a function that they call."""
+        lost: set[str] = set()
+        while True:
+            found = {
+                name
+                for name, function in self.graph.functions.items()
+                if name not in lost and any(self._is_lost(node, lost) for node in function)
+            }
+            if not found:
+                return lost
+            lost |= found
+
+    def _is_lost(self, node: Node, lost: set[str]) -> bool:
+        return not self._is_known(node.op) or (bool(lost) and not lost.isdisjoint(called_functions(node)))
+
+    def graph_def(self, refused: frozenset[str]) -> GraphDef:
+        result = GraphDef()
+        result.CopyFrom(self.graph.header)
+        replaced = {n.name for n in self.graph if n.name in refused or self._is_lost(n, self.lost_functions)}
+        for node in self.graph:
+            if node.name in replaced:
+                self._add_placeholders(result, node)
+            else:
+                result.node.append(self._stripped(node, replaced))
+        for function in self.graph.functions.values():
+            if function.name in self.lost_functions:
+                continue
+            copy = FunctionDef()
+            copy.CopyFrom(function.proto)
+            copy.node_def.extend(self._stripped(node, set()) for node in function.nodes)
+            result.library.function.append(copy)
+        return result
+
+    def _stripped(self, node: Node, replaced: set[str]) -> NodeDef:
+        """A copy without device, colocation and weights, that reads ``a_2`` where it read output 2 of a replaced ``a``."""
+        proto = NodeDef()
+        proto.CopyFrom(node.proto)
+        proto.device = ""
+        proto.attr.pop("_class", None)
+        for i, text in enumerate(proto.input):
+            tensor = TensorName.parse(text)
+            if tensor.node in replaced and not tensor.is_control:
+                proto.input[i] = _placeholder_name(tensor.node, tensor.index)
+        if node.payloads and node.op == "Const":
+            _become_placeholder(proto)
+        return proto
+
+    def _add_placeholders(self, result: GraphDef, node: Node) -> None:
+        """One placeholder for each output that is used, of the type that its consumers expect; one at least."""
+        types = {0: DataType.FLOAT}
+        for consumer in self.graph.consumers(node.name):
+            op = self.model.catalog.get(consumer.op)
+            expected = input_types(op, consumer.attrs) if op is not None else []
+            for text, dtype in zip(consumer.data_inputs(), expected):
+                tensor = TensorName.parse(text)
+                if tensor.node == node.name and dtype is not DataType.INVALID:
+                    types[tensor.index] = dtype
+        for index, dtype in types.items():
+            proto = result.node.add(name=_placeholder_name(node.name, index), op="Placeholder")
+            proto.attr["dtype"].type = int(dtype)
+            proto.attr["shape"].shape.unknown_rank = True
+
+
+def called_functions(node: Node) -> Iterator[str]:
+    """Names of the library functions that ``node`` calls: as its op, or through an attribute."""
+    yield node.op
+    for value in node.attrs.values():
+        if value.HasField("func"):
+            yield value.func.name
+        yield from (function.name for function in value.list.func)
+
+
+def _placeholder_name(name: str, index: int) -> str:
+    return f"{name}_graphscope_{index}" if index else name
+
+
+def _become_placeholder(proto: NodeDef) -> None:
+    """A constant whose content stayed in the file becomes a placeholder of its shape; control inputs stay."""
+    shape = proto.attr["value"].tensor.tensor_shape
+    proto.op = "Placeholder"
+    proto.attr["shape"].shape.CopyFrom(shape)
+    del proto.attr["value"]
