@@ -81,12 +81,14 @@ def as_array(value: Any) -> Array:
 
 
 def assert_equal(found: Array, expected: Array, what: str) -> None:
-    """Same type, same shape, same bits."""
+    """Same type, same shape, same bits (NaN, too)."""
     assert found.shape == expected.shape, what
     if expected.dtype.hasobject:
         assert found.reshape(-1).tolist() == expected.reshape(-1).tolist(), what
     else:
         assert found.dtype == expected.dtype, what
+        if expected.dtype.name in ("int4", "int2"):  # the bits above the sign are of no account
+            found, expected = found.astype(np.int8), expected.astype(np.int8)
         assert found.tobytes() == expected.tobytes(), what
 
 

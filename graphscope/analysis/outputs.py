@@ -181,7 +181,7 @@ class _Ranking:
             if self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS:
                 found.update(self.behind(i))
         usable = [i for i in sorted(found) if self.op(i) not in _NEVER]
-        return usable or sorted(found) or self.leaves()
+        return usable or self.leaves()
 
     def behind(self, i: int) -> Iterator[int]:
         """What post-processing and reductions were applied to, step by step."""

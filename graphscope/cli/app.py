@@ -50,13 +50,9 @@ def _attempt(work: Callable[[], object]) -> GraphscopeError | None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
+        from graphscope import __version__
 
-        try:
-            text = version("graphscope")
-        except PackageNotFoundError:
-            text = "(run from its source, not installed)"
-        typer.echo(f"graphscope {text}")
+        typer.echo(f"graphscope {__version__}")
         raise typer.Exit
 
 

@@ -98,9 +98,18 @@ def nodes(
 
 
 def _inferred(sink: Sink, model: Model) -> Shapes:
+    """Shapes by TensorFlow; says which nodes it could not take, since nothing is known below them."""
+    from graphscope.cli.text import count, some
     from graphscope.runtime.shapes import infer_shapes
 
-    return infer_shapes(model, sink.note)
+    found = infer_shapes(model)
+    if found.unknown_ops:
+        ops = some((f"{op} {number:,}" for op, number in found.unknown_ops.items()), 8)
+        sink.note(f"no shapes below ops that TensorFlow does not know: {ops}")
+    if found.refused:
+        name, reason = next(iter(found.refused.items()))
+        sink.note(f"no shapes below {count(len(found.refused), 'node')} that TensorFlow refuses: {name} ({reason})")
+    return found.shapes
 
 
 def _write_rows(sink: Sink, format: Format, model: Model, listing: Listing, tensors: bool) -> None:

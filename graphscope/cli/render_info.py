@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from graphscope.analysis.summary import Amount, GraphSummary, Summary
 from graphscope.cli.output import Sink
 from graphscope.cli.plain import csv_lines, json_text, plain
-from graphscope.cli.table import wrap
-from graphscope.cli.text import cells, count, escape, pad, size, some, tensor_type
+from graphscope.cli.sections import Line, write_sections
+from graphscope.cli.text import cells, count, escape, size, some, tensor_type
 from graphscope.cli.views import Format
+from graphscope.core.model import ModelFile
 from graphscope.core.signatures import Signature
 from graphscope.core.tensors import TensorSpec, shape_text
 
@@ -18,10 +19,12 @@ FILES = 4
 OPS = 8
 NAMES = 3
 COLLECTIONS = 8
+INPUTS = 16
+OUTPUTS = 5
 """How many of each are shown; JSON has all."""
 
-Line = Sequence[str]
-"""Cells of one line; those of a section are aligned."""
+HALF = 42
+"""A longer left half of the heading has a line of its own."""
 
 _INDENT = 10
 
@@ -62,21 +65,21 @@ def _tensor_names(summary: Summary) -> Iterator[str]:
 
 def _page(sink: Sink, summary: Summary, user_tags: Sequence[str]) -> Iterator[str]:
     yield from _header(sink, summary)
-    for group in _GROUPS:
-        sections = [(label, list(rows(summary))) for label, rows in group]
-        shown = [(label, rows) for label, rows in sections if rows]
-        if shown:
-            yield ""
-        for label, rows in shown:
-            yield from _section(sink, label, rows)
+    groups = [[(label, list(rows(summary))) for label, rows in group] for group in _GROUPS]
+    shown = [[(label, rows) for label, rows in group if rows] for group in groups]
+    indent = max([_INDENT, *(len(label) + 2 for group in shown for label, _ in group)])
+    for group in filter(None, shown):
+        yield ""
+        yield from write_sections(sink, group, indent)
+    commands = [(command,) for command in next_commands(summary, user_tags)]
     yield ""
-    yield from _section(sink, "next", [(command,) for command in next_commands(summary, user_tags)])
+    yield from write_sections(sink, [("next", commands)], indent, is_wrapped=False)
 
 
 def _header(sink: Sink, summary: Summary) -> Iterator[str]:
     rows = [(summary.path, _kind(summary)), (_writer(summary), _counts(summary.graph)), _amounts(summary)]
     safe = [(escape(left), escape(right)) for left, right in rows]
-    width = max([cells(left) for left, _ in safe if cells(left) < 40])
+    width = max((cells(left) for left, _ in safe if cells(left) <= HALF), default=0)
     for i, (left, right) in enumerate(safe):
         title = "title" if i == 0 else ""
         if cells(left) > width:
@@ -96,8 +99,8 @@ def _kind(summary: Summary) -> str:
 
 def _writer(summary: Summary) -> str:
     version = f"TensorFlow {summary.tensorflow_version}" if summary.tensorflow_version else ""
-    producer = f"producer {summary.graph.producer}" if summary.graph is not None else ""
-    return ", ".join(filter(None, (version, producer)))
+    producer = f"producer {summary.graph.producer}" if summary.graph is not None and summary.graph.producer else ""
+    return ", ".join(filter(None, (version, producer))) or "no version stated"
 
 
 def _counts(graph: GraphSummary | None) -> str:
@@ -128,14 +131,24 @@ def _amount(amount: Amount) -> str:
 
 
 def _inputs(summary: Summary) -> Iterator[Line]:
-    for row in summary.graph.inputs if summary.graph is not None else ():
+    found = summary.graph.inputs if summary.graph is not None else ()
+    for row in found[:INPUTS]:
         default = f"default {row.default}" if row.default is not None else ""
-        yield row.tensor, f"{row.dtype.label} {shape_text(row.shape)}", default or row.argument
+        argument = f"input {row.argument!r}" if row.argument else ""
+        yield row.tensor, f"{row.dtype.label} {shape_text(row.shape)}", ", ".join(filter(None, (argument, default)))
+    yield from _more(found, INPUTS)
 
 
 def _outputs(summary: Summary) -> Iterator[Line]:
-    for row in summary.graph.outputs if summary.graph is not None else ():
+    found = summary.graph.outputs if summary.graph is not None else ()
+    for row in found[:OUTPUTS]:
         yield row.tensor, tensor_type(row.dtype, row.shape), ", ".join(row.reasons)
+    yield from _more(found, OUTPUTS)
+
+
+def _more(found: Sequence[object], limit: int) -> Iterator[Line]:
+    if len(found) > limit:
+        yield (f"and {len(found) - limit:,} more",)
 
 
 def _ops(summary: Summary) -> Iterator[Line]:
@@ -165,9 +178,14 @@ def _collections(summary: Summary) -> Iterator[Line]:
         yield (some((f"{row.name} {row.items:,}" for row in summary.collections), COLLECTIONS),)
 
 
-def _named(names: Sequence[str], what: str) -> Iterator[Line]:
-    if names:
-        yield (f"{count(len(names), what)}: {some(names, NAMES)}",)
+def _missing(summary: Summary) -> Iterator[Line]:
+    if summary.missing:
+        yield (f"{count(len(summary.missing), 'variable')} without a value: {some(summary.missing, NAMES)}",)
+
+
+def _extra(summary: Summary) -> Iterator[Line]:
+    if summary.extra:
+        yield (f"{count(len(summary.extra), 'value')} that no variable takes: {some(summary.extra, NAMES)}",)
 
 
 def _devices(summary: Summary) -> Iterator[Line]:
@@ -188,16 +206,16 @@ def _unregistered(summary: Summary) -> Iterator[Line]:
 def _files(summary: Summary) -> Iterator[Line]:
     files = [file for file in summary.files if file.role != "asset"]
     if len(files) > 1 or any(file.size_bytes is None for file in files):
-        for file in files[:FILES]:
-            yield file.path.rpartition("/")[2], "missing" if file.size_bytes is None else size(file.size_bytes)
-        if len(files) > FILES:
-            yield (f"and {len(files) - FILES:,} more",)
+        yield from map(_file, files[:FILES])
+        yield from _more(files, FILES)
 
 
 def _assets(summary: Summary) -> Iterator[Line]:
-    for file in summary.files:
-        if file.role == "asset":
-            yield file.path.rpartition("/")[2], "missing" if file.size_bytes is None else size(file.size_bytes)
+    return map(_file, (file for file in summary.files if file.role == "asset"))
+
+
+def _file(file: ModelFile) -> Line:
+    return file.path.rpartition("/")[2], "missing" if file.size_bytes is None else size(file.size_bytes)
 
 
 def _tag_sets(summary: Summary) -> Iterator[Line]:
@@ -208,7 +226,8 @@ def _tag_sets(summary: Summary) -> Iterator[Line]:
 
 Rows = Callable[[Summary], Iterable[Line]]
 _GROUPS: Sequence[Sequence[tuple[str, Rows]]] = (
-    (("inputs", _inputs), ("outputs", _outputs), ("signatures", _signatures)),
+    (("inputs", _inputs), ("outputs", _outputs)),
+    (("signatures", _signatures),),
     (
         ("ops", _ops),
         ("unknown ops", _unregistered),
@@ -220,25 +239,11 @@ _GROUPS: Sequence[Sequence[tuple[str, Rows]]] = (
         ("tags", _tag_sets),
     ),
     (
-        ("missing", lambda summary: _named(summary.missing, "variable")),
-        ("extra", lambda summary: _named(summary.extra, "value")),
+        ("missing", _missing),
+        ("extra", _extra),
         ("notes", lambda summary: [(note,) for note in summary.notes]),
     ),
 )
-
-
-def _section(sink: Sink, label: str, rows: Sequence[Line]) -> Iterator[str]:
-    """The rows of one section, its label before the first, cells aligned; one long cell is wrapped at its commas."""
-    safe = [[escape(cell) for cell in row] for row in rows]
-    widths = [max((cells(row[i]) for row in safe if i + 1 < len(row)), default=0) for i in range(max(map(len, safe)))]
-    indent = max(_INDENT, len(label) + 2)
-    for row in safe:
-        head = sink.paint(label.ljust(indent), "dim")
-        text = "  ".join(pad(cell, widths[i]) for i, cell in enumerate(row)).rstrip()
-        lines = list(wrap(text.split(", "), sink.width - indent)) if len(row) == 1 else [text]
-        yield (head + lines[0]).rstrip()
-        yield from (" " * indent + line for line in lines[1:])
-        label = ""
 
 
 def next_commands(summary: Summary, user_tags: Sequence[str] = ()) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.detail import Detail, NodeDetail
@@ -11,14 +11,13 @@ from graphscope.analysis.weights import WeightRow
 from graphscope.cli.output import Sink
 from graphscope.cli.plain import json_text, plain
 from graphscope.cli.render_vars import marks, part_text
-from graphscope.cli.text import cells, count, escape, number, pad, size, tensor_type, type_name
+from graphscope.cli.sections import Line, Section, write_sections
+from graphscope.cli.text import count, escape, number, size, tensor_type
 from graphscope.cli.views import PageFormat
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload
-from graphscope.core.tensors import shape_text
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 CONSUMERS = 20
@@ -29,8 +28,7 @@ VALUE_ELEMENTS = 1000
 """Values up to this many elements are in the JSON."""
 
 STRING_CHARACTERS = 60
-
-Line = Sequence[str]
+INDENT = 12
 
 
 def write_detail(sink: Sink, format: PageFormat, detail: Detail) -> None:
@@ -58,7 +56,7 @@ def _page(sink: Sink, detail: Detail) -> Iterator[str]:
     elif detail.weight is not None:
         yield sink.paint(escape(detail.weight.name), "title")
     if detail.weight is not None:
-        yield from _section(sink, detail.weight.kind, [_weight(detail.weight)])
+        yield from write_sections(sink, [(detail.weight.kind, [_weight(detail.weight)])], INDENT)
     if detail.values is not None:
         yield from _values(sink, detail.values, _dtype(detail))
 
@@ -67,15 +65,15 @@ def _node(sink: Sink, node: NodeDetail) -> Iterator[str]:
     name = f"{node.function}/{node.name}" if node.function else node.name
     unknown = "" if node.is_registered else "  (an op that TensorFlow 2.21 does not register)"
     yield f"{sink.paint(escape(name), 'title')}  {sink.paint(escape(node.op), 'op')}{unknown}"
-    sections: list[tuple[str, list[Line]]] = [
+    sections: list[Section] = [
         ("device", [(node.device,)] if node.device else []),
         ("attributes", [(a.name, a.text) for a in node.attributes]),
         ("inputs", [(name, op or "(not in the graph)") for name, op in node.inputs]),
         ("outputs", [(spec.name, tensor_type(spec.dtype, spec.shape, spec.is_ref)) for spec in node.outputs]),
         ("consumers", list(_consumers(node))),
     ]
-    for label, rows in sections:
-        yield from _section(sink, label, rows)
+    for section in sections:
+        yield from write_sections(sink, [section], INDENT)
 
 
 def _consumers(node: NodeDetail) -> Iterator[Line]:
@@ -96,15 +94,6 @@ def _weight(row: WeightRow) -> Line:
     return (", ".join(parts),)
 
 
-def _section(sink: Sink, label: str, rows: Sequence[Line]) -> Iterator[str]:
-    safe = [[escape(cell) for cell in row] for row in rows]
-    width = max((cells(row[0]) for row in safe if len(row) > 1), default=0)
-    for row in safe:
-        head = sink.paint(label.ljust(12), "dim")
-        yield (head + "  ".join([pad(row[0], width), *row[1:]])).rstrip()
-        label = ""
-
-
 def _dtype(detail: Detail) -> DataType:
     if detail.weight is not None:
         return detail.weight.dtype
@@ -122,8 +111,9 @@ def _values(sink: Sink, values: NDArray[Any], dtype: DataType) -> Iterator[str]:
     line = "  ".join(f"{name} {number(value)}" for name, value in parts if value is not None)
     counts = [(found.zeros, "zero"), (found.nans, "NaN"), (found.infinities, "Inf")]
     line = "  ".join(filter(None, [line, *(count(n, noun) for n, noun in counts if n)]))
-    shown = preview(values, sink.width - 12)
-    yield from _section(sink, "values", [(text,) for text in ([line] if line and values.size > 1 else []) + shown])
+    lines = [line] if line and values.size > 1 else []
+    rows = [(text,) for text in lines + preview(values, sink.width - INDENT)]
+    yield from write_sections(sink, [("values", rows)], INDENT, is_wrapped=False)
 
 
 def preview(values: NDArray[Any], width: int) -> list[str]:

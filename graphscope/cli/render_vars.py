@@ -15,15 +15,15 @@ from graphscope.core.tensors import shape_text
 from graphscope.core.variables import Role
 
 _STATISTICS = (
-    ("min", "minimum", True),
-    ("max", "maximum", True),
-    ("mean", "mean", True),
-    ("std", "std", True),
-    ("zeros", "zeros", False),
-    ("NaN", "nans", False),
-    ("Inf", "infinities", False),
+    ("min", "minimum", True, 0),
+    ("max", "maximum", True, 0),
+    ("mean", "mean", True, 1),
+    ("std", "std", True, 2),
+    ("zeros", "zeros", False, 3),
+    ("NaN", "nans", False, 0),
+    ("Inf", "infinities", False, 0),
 )
-"""Headings, fields, and whether a column is shown even if it is empty or all nought."""
+"""Headings, fields, whether a column is shown even if it is all nought, and which goes first on a narrow terminal."""
 
 _HEADER = (
     "name",
@@ -45,7 +45,7 @@ _HEADER = (
 def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[WeightRow]:
     """One row for each variable or constant; ``rows`` tell which columns have anything to say."""
     columns, getters = zip(*_chosen(rows, has_statistics), strict=True)
-    header = _HEADER + (tuple(field for _, field, _ in _STATISTICS) if has_statistics else ())
+    header = _HEADER + (tuple(field for _, field, *_ in _STATISTICS) if has_statistics else ())
     return View(
         columns,
         lambda row: [get(row) for get in getters],
@@ -66,9 +66,9 @@ def _chosen(rows: Sequence[WeightRow], has_statistics: bool) -> Iterable[tuple[C
     yield Column("size", right=True, drop=last), lambda row: size(row.size_bytes)
     if len({row.shard for row in rows} - {None}) > 1:
         yield Column("shard", right=True, drop=last + 2), lambda row: "" if row.shard is None else str(row.shard)
-    for rank, (title, field, always) in enumerate(_STATISTICS):
+    for title, field, always, drop in _STATISTICS:
         if has_statistics and (always or any(getattr(row.statistics, field, None) for row in rows)):
-            yield Column(title, right=True, drop=rank), _statistic(field)
+            yield Column(title, right=True, drop=drop), _statistic(field)
     if any(marks(row) for row in rows):
         yield Column("marks", style="mark", minimum=9, drop=last + 3), lambda row: ", ".join(marks(row))
     if any(row.key or row.part for row in rows):
@@ -116,7 +116,7 @@ def _fields(row: WeightRow, has_statistics: bool) -> Sequence[object]:
     found |= {"shape": shape_text(row.shape), "part": part_text(row)}
     if has_statistics:
         found |= plain(row.statistics or Statistics())
-    return [found[field] for field in _HEADER] + ([found[field] for _, field, _ in _STATISTICS] if has_statistics else [])
+    return [found[field] for field in _HEADER] + ([found[field] for _, field, *_ in _STATISTICS] if has_statistics else [])
 
 
 def total(rows: Sequence[WeightRow]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -115,20 +114,3 @@ def _slot(column: Column, index: int, width: int, is_last: bool) -> str:
     if column.right:
         return f"{{{index}:>{width}}}"
     return f"{{{index}}}" if is_last else f"{{{index}:<{width}}}"
-
-
-def wrap(text: str, width: int) -> Iterator[str]:
-    """``text`` in lines of at most ``width`` cells, broken after commas and before arrows; longer parts stay whole."""
-    line = ""
-    for part in _BREAK.split(text):
-        longer = f"{line} {part}" if line else part
-        if line and cells(longer) > width:
-            yield line
-            line = part
-        else:
-            line = longer
-    yield line
-
-
-_BREAK = re.compile(r"(?<=,) (?![^()]*\))| (?=-> |and )")
-"""A place to break: after a comma that is not inside a shape, before an arrow or an ``and``."""

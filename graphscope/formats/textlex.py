@@ -59,18 +59,21 @@ class SourceText:
         """The error for a token at ``offset`` that is not ``what``."""
         return self.error(offset, f"expected {what}, found {self._shown(offset)}")
 
-    def check_utf8(self) -> None:
+    def check(self) -> None:
         """Reads the text once.
 
         Raises:
-            CorruptFileError: a byte sequence is not UTF-8.
+            CorruptFileError: a byte sequence is not UTF-8, or is NUL, which TensorFlow's C++ parser takes for the end.
         """
         decoder = codecs.getincrementaldecoder("utf-8")()
         start = pending = 0
         try:
             for start in range(0, self.size, CHUNK):
                 pending = len(decoder.getstate()[0])
-                decoder.decode(bytes(self.buffer[start : start + CHUNK]), final=start + CHUNK >= self.size)
+                part = bytes(self.buffer[start : start + CHUNK])
+                decoder.decode(part, final=start + CHUNK >= self.size)
+                if b"\0" in part:
+                    raise self.error(start + part.index(0), "a NUL byte, which no text has")
         except UnicodeDecodeError as error:
             raise self.error(start - pending + error.start, f"the text is not UTF-8 ({error.reason})") from error
 

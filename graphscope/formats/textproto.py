@@ -7,8 +7,8 @@ nested message whose text was seen before is not read again.
 
 Accepted is what both of TensorFlow's own parsers (C++ and ``google.protobuf.text_format``) accept and read alike.
 RefusedError, though one of the two takes it: in strings ``\\?``, ``\\X41``, ``\\u005c``, surrogate pairs and octal escapes
-above ``\\377``; in numbers ``- 1``, ``+1``, ``1_000``, ``0b1``, ``nanf``, octal enum values; text that is not UTF-8;
-white space outside ASCII; a second value in one Any; messages nested more than 100 deep. Groups and extensions, which
+above ``\\377``; in numbers ``- 1``, ``+1``, ``1_000``, ``0b1``, ``nanf``, octal enum values; text that is not UTF-8 or has NUL bytes;
+white space outside ASCII; a second value in one Any, or a separator after it; messages nested more than 100 deep. Groups and extensions, which
 TensorFlow's messages do not have, are not read at all.
 """
 
@@ -50,7 +50,8 @@ _CLOSINGS = tuple(b"\n" + b"  " * depth + b"}" for depth in range(MAX_DEPTH + 1)
 
 _NAME = re.compile(rb"[A-Za-z_]\w*")
 _TOKEN = re.compile(rb"[-+.\w]+")
-_TYPE_URL = re.compile(rb"\[\s*((?:[\w.~-]|%[0-9A-Fa-f]{2})+(?:/(?:[\w.~-]|%[0-9A-Fa-f]{2})+)*)/([A-Za-z_][\w.]*)\s*\]")
+_DOTTED = rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+_TYPE_URL = re.compile(rb"\[\s*(" + _DOTTED + rb")\s*/\s*(" + _DOTTED + rb")\s*\]")
 _BRACKETS = {b"{": b"}", b"<": b">"}
 
 
@@ -70,7 +71,7 @@ def parse(text: Buffer, message: M, *, source: str, cut: Cut | None = None, reso
         CorruptFileError: the text is not text format, or does not fit the message's type.
     """
     source_text = SourceText(text, source)
-    source_text.check_utf8()
+    source_text.check()
     parser = _Parser(source_text, cut.wants if cut else frozenset(), _Types(_descriptor(message), resolve_any))
     parser.parse(message)
     if cut:

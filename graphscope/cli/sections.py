@@ -1,0 +1,69 @@
+"""A page of labelled sections: short lines, cells aligned, long text wrapped where that does no harm."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+
+from graphscope.cli.output import Sink
+from graphscope.cli.text import cells, escape, pad
+
+Line = Sequence[str]
+"""Cells of one line; those of a group of sections are aligned, a single cell stands for itself."""
+
+Section = tuple[str, Sequence[Line]]
+"""A label and its lines."""
+
+NARROW = 24
+"""A last cell with less room than this starts a line of its own."""
+
+_BREAK = re.compile(r"(?<=,) (?![^()]*\))| (?=-> |and )")
+"""A place to break: after a comma that is not inside a shape, before an arrow or an ``and``."""
+
+
+def write_sections(sink: Sink, sections: Sequence[Section], indent: int, *, is_wrapped: bool = True) -> Iterator[str]:
+    """The lines of a group of sections, each label before its first line.
+
+    Args:
+        is_wrapped: whether long text may be broken; not what a person will paste.
+    """
+    safe = [(label, [[escape(cell) for cell in row] for row in rows]) for label, rows in sections]
+    widths = _widths([row for _, rows in safe for row in rows])
+    room = sink.width - indent if is_wrapped else sys.maxsize
+    for label, rows in safe:
+        for i, row in enumerate(rows):
+            head = sink.paint(pad("" if i else label, indent), "dim")
+            first, *rest = _wrapped(row, widths, room)
+            yield (head + first).rstrip()
+            yield from (" " * indent + line for line in rest)
+
+
+def _widths(rows: Sequence[Line]) -> list[int]:
+    longest = max(map(len, rows), default=0)
+    return [max((cells(row[i]) for row in rows if len(row) > i + 1), default=0) for i in range(longest)]
+
+
+def _wrapped(row: Line, widths: Sequence[int], room: int) -> Iterator[str]:
+    """One line, its last cell continued below where it began."""
+    before = "".join(pad(cell, widths[i] + 2) for i, cell in enumerate(row[:-1]))
+    at = cells(before)
+    if before and room - at < min(NARROW, cells(row[-1])):
+        yield before.rstrip()
+        before, at = "  ", 2
+    for line in wrap(row[-1], room - at):
+        yield before + line
+        before = " " * at
+
+
+def wrap(text: str, width: int) -> Iterator[str]:
+    """``text`` in lines of at most ``width`` cells, broken after commas and before arrows; longer parts stay whole."""
+    line = ""
+    for part in _BREAK.split(text):
+        longer = f"{line} {part}" if line else part
+        if line and cells(longer) > width:
+            yield line
+            line = part
+        else:
+            line = longer
+    yield line
