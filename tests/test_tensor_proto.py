@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensor_proto import FIELDS, MAX_FILLED_BYTES, decode
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.protos import TensorProto
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from tests.saving import Array, as_array, assert_equal, tf
 from tests.tables import varint
 
@@ -98,7 +98,7 @@ def test_content_as_it_lies_in_memory(dtype: DataType) -> None:
     assert_as_tensorflow(proto(dtype, [2, 3], tensor_content=elements.tobytes()))
 
 
-@pytest.mark.parametrize("texts", [TEXTS, [b""], [b"x" * 20_000, b"y"]])
+@pytest.mark.parametrize("texts", [TEXTS, [b"", b""], [b"x" * 20_000, b"y"]])
 def test_strings_in_content(texts: list[bytes]) -> None:
     """What TensorFlow's constant folding writes; ``tf.make_ndarray`` cannot read it."""
     lengths = b"".join(varint(len(text)) for text in texts)

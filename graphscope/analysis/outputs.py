@@ -177,6 +177,8 @@ class _Ranking:
         """Ends of the forward computation, what feeds the loss, and what those were made of."""
         found = {i for i, f in enumerate(self.forward) if f and (i in self.feeders or self.is_end(i))}
         found |= self.logits
+        if not self.feeders:
+            found.update(i for i in self.leaves() if self.flow.inputs[i])
         for i in list(found):
             if self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS:
                 found.update(self.behind(i))

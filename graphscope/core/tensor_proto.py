@@ -145,8 +145,9 @@ def _filled(values: NDArray[Any], count: int, where: str) -> NDArray[Any]:
     size = count * (_POINTER_BYTES if values.dtype.hasobject else values.dtype.itemsize)
     if size > MAX_FILLED_BYTES:
         raise UnsupportedError(f"{len(values):,} values stand for {count:,} elements ({size:,} bytes)", path=where)
-    zero = b"" if values.dtype.hasobject else 0
-    array = np.full(count, values[-1] if len(values) else zero, values.dtype)
+    if not len(values):
+        return np.full(count, b"", np.object_) if values.dtype.hasobject else np.zeros(count, values.dtype)
+    array = np.full(count, values[-1], values.dtype)
     array[: len(values)] = values
     return array
 

@@ -5,11 +5,11 @@ message outwards, and the message reads that once. Two things make it fast: one 
 printers write it (everything else goes through :meth:`_Parser._step`, which knows all of the grammar), and a short
 nested message whose text was seen before is not read again.
 
-Accepted is what both of TensorFlow's own parsers (C++ and ``google.protobuf.text_format``) accept and read alike.
-RefusedError, though one of the two takes it: in strings ``\\?``, ``\\X41``, ``\\u005c``, surrogate pairs and octal escapes
-above ``\\377``; in numbers ``- 1``, ``+1``, ``1_000``, ``0b1``, ``nanf``, octal enum values; text that is not UTF-8 or has NUL bytes;
-white space outside ASCII; a second value in one Any, or a separator after it; messages nested more than 100 deep. Groups and extensions, which
-TensorFlow's messages do not have, are not read at all.
+Accepted is what both of TensorFlow's own parsers (C++ and ``google.protobuf.text_format``) accept and read alike. Left
+out, though one of the two takes it, are in strings ``\\?``, ``\\X41``, ``\\u005c``, surrogate pairs and octal escapes
+above ``\\377``; in numbers ``- 1``, ``+1``, ``1_000``, ``0b1``, ``nanf`` and octal enum values; white space outside
+ASCII; text with NUL bytes or that is not UTF-8; a comment inside a type's URL, a second value in one Any, a separator
+after it; messages nested more than 100 deep. Groups and extensions, which TensorFlow's messages do not have, are unknown.
 """
 
 from __future__ import annotations
