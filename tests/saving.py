@@ -13,13 +13,9 @@ from numpy.typing import NDArray
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.variables import VariableStore
-from tests.fixture_files import ROOT
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 tf = pytest.importorskip("tensorflow", reason="TensorFlow writes these checkpoints and reads them for comparison")
-
-ZOO = ROOT.parent / "shared" / "zoo"
-needs_zoo = pytest.mark.skipif(not ZOO.is_dir(), reason="the zoo of other people's files is not at ../shared/zoo")
 
 Array = NDArray[Any]
 
@@ -114,3 +110,26 @@ def streamed(payload: Any) -> Array:
     pieces = b"".join(payload.chunks())
     array: Array = np.frombuffer(pieces, payload.dtype.numpy).reshape(payload.shape)
     return array
+
+
+SMALL_NAMES = ["a/weights", "a/weights/Adam", "names", "step", "split", "split"]
+SMALL_SPECS = ["", "", "", "", "4 2 0,1:-", "4 2 1,3:-"]
+
+
+def small_tensors() -> list[Any]:
+    """What the checkpoints that are damaged hold under :data:`SMALL_NAMES`: 2 x 3 floats, strings, a scalar, slices."""
+    floats = tf.reshape(tf.range(6, dtype=tf.float32), [2, 3])
+    texts = tf.constant([b"one", b"", b"three"])
+    return [floats, -floats, texts, tf.constant(7, tf.int64), tf.ones([1, 2]), tf.zeros([3, 2])]
+
+
+def small_v2(directory: Path) -> Path:
+    """``directory``, with a V2 checkpoint ``model`` in it."""
+    save_named_v2(f"{directory}/model", SMALL_NAMES, small_tensors(), SMALL_SPECS)
+    return directory
+
+
+def small_v1(path: Path) -> Path:
+    """``path``, now a V1 checkpoint of the same."""
+    save_v1(path, SMALL_NAMES, small_tensors(), SMALL_SPECS)
+    return path

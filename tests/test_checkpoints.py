@@ -14,11 +14,9 @@ from graphscope.errors import FileError, IncompleteModelError, UnsupportedError
 from graphscope.formats.checkpoint_v1 import TableStore
 from graphscope.formats.checkpoint_v2 import BundleStore
 from tests.saving import (
-    ZOO,
     Array,
     assert_as_tensorflow,
     assert_equal,
-    needs_zoo,
     restored_v1,
     restored_v2,
     save_named_v2,
@@ -29,8 +27,9 @@ from tests.saving import (
     tf,
 )
 from tests.tables import read_table, write_table
+from tests.zoo_files import ZOO, needs_zoo, zoo_files, zoo_id
 
-INDEXES = sorted(ZOO.rglob("*.index")) if ZOO.is_dir() else []
+INDEXES = zoo_files("*.index")
 V1_FILES = [
     "tegg89+SRCNN-Tensorflow/checkpoint/srcnn_21/SRCNN.model-2550000",
     "tensorflow+serving/tensorflow_serving/session_bundle/testdata/half_plus_two/00000123/export-00000-of-00001",
@@ -53,7 +52,7 @@ def values(dtype: DataType, shape: tuple[int, ...]) -> Array:
 
 
 @needs_zoo
-@pytest.mark.parametrize("index", INDEXES, ids=lambda path: str(path.relative_to(ZOO)))
+@pytest.mark.parametrize("index", INDEXES, ids=zoo_id)
 def test_v2_of_the_zoo(index: Path) -> None:
     prefix = str(index)[: -len(".index")]
     store = BundleStore(prefix)

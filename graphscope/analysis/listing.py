@@ -132,6 +132,9 @@ def _select(body: Body, chosen: NodeFilter, function: str) -> Iterator[tuple[Nod
     near = _neighbourhood(body, chosen, function)
     scope = chosen.scope.rstrip("/")
     ops = frozenset(chosen.ops)
+    if chosen == EVERYTHING:
+        yield from ((node, None) for node in body)
+        return
     for node in body:
         name = node.name
         if near is not None and name not in near:

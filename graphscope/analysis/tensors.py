@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from graphscope.core.dtypes import REF, DataType
 from graphscope.core.graph import Body, Node
-from graphscope.core.ops import OpCatalog, OutputType, output_types
+from graphscope.core.ops import OpCatalog, OutputType
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, shape_of
 
 UNCONSTRAINED_BEFORE = 24
@@ -32,15 +32,17 @@ class TensorLister:
 
     def outputs(self, node: Node, body: Body) -> list[TensorSpec]:
         """The output tensors of ``node`` in order; for an op that nobody knows, those that its consumers take."""
-        op = self._catalog.get(node.op)
-        types = output_types(op, node.attrs) if op is not None else _unknown_types(node, body)
+        types = self._catalog.outputs(node.op, node.attrs)
+        if types is None:
+            types = _unknown_types(node, body)
         name = node.name
         return [TensorSpec(f"{name}:{i}", t.dtype, self._shape(node, i), t.is_ref) for i, t in enumerate(types)]
 
     def _shape(self, node: Node, index: int) -> Shape:
-        key = f"{node.name}:{index}"
-        if key in self._inferred:
-            return self._inferred[key]
+        if self._inferred:
+            key = f"{node.name}:{index}"
+            if key in self._inferred:
+                return self._inferred[key]
         return stated_shape(node, index, self._producer)
 
 
@@ -87,7 +89,7 @@ _SHAPES: Mapping[str, Callable[[Node, int], Shape]] = {
 }
 
 
-def _unknown_types(node: Node, body: Body) -> list[OutputType]:
+def _unknown_types(node: Node, body: Body) -> tuple[OutputType, ...]:
     """As many outputs as the consumers of ``node`` use, at least one; their types by the usual attribute ``T``."""
     used = [-1]
     for consumer in body.consumers(node.name):
@@ -96,4 +98,4 @@ def _unknown_types(node: Node, body: Body) -> list[OutputType]:
     value = node.attr("T") or node.attr("dtype")
     number = value.type if value is not None and value.WhichOneof("value") == "type" else 0
     dtype = DataType.of(number)
-    return [OutputType(dtype, number > REF, "output")] * max(1, max(used) + 1)
+    return (OutputType(dtype, number > REF, "output"),) * max(1, max(used) + 1)

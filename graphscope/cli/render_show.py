@@ -126,7 +126,12 @@ def preview(values: NDArray[Any], width: int) -> list[str]:
         matrix = values[(0,) * (values.ndim - 2)]
         place = "[" + "0, " * (values.ndim - 2) + ":, :] = "
     text = np.array2string(
-        _readable(matrix), max_line_width=max(20, width), precision=5, threshold=48, edgeitems=3, formatter={"object": _short}
+        _readable(matrix),
+        max_line_width=max(20, width),
+        precision=5,
+        threshold=48,
+        edgeitems=3,
+        formatter={"object": _short},
     )
     lines = (place + "\n" + text if place else text).split("\n")
     return lines if len(lines) <= VALUE_LINES + 2 else [*lines[:VALUE_LINES], "..."]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphscope.analysis.scopes import ScopeRow
-from graphscope.cli.plain import plain
 from graphscope.cli.table import Column
 from graphscope.cli.text import size
 from graphscope.cli.views import View
@@ -25,7 +24,7 @@ _HEADER = ("function", "depth", "label", "name", "op", "nodes", "parameters", "p
 
 def tree_view() -> View[TreeRow]:
     """One row for each scope and each node."""
-    return View(_COLUMNS, _cells, _record, _HEADER, lambda pair: [_record(pair)[key] for key in _HEADER], _name)
+    return View(_COLUMNS, _cells, _record, _HEADER, _fields, _name)
 
 
 def _cells(pair: TreeRow) -> Sequence[str]:
@@ -47,7 +46,9 @@ def _name(pair: TreeRow) -> str:
 
 
 def _record(pair: TreeRow) -> dict[str, object]:
+    return dict(zip(_HEADER, _fields(pair), strict=True))
+
+
+def _fields(pair: TreeRow) -> Sequence[object]:
     function, row = pair
-    found: dict[str, object] = {"function": function, **plain(row)}
-    del found["is_last"]
-    return found
+    return function, row.depth, row.label, row.name, row.op, row.nodes, row.parameters, row.parameter_bytes

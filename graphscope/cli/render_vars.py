@@ -116,7 +116,9 @@ def _fields(row: WeightRow, has_statistics: bool) -> Sequence[object]:
     found |= {"shape": shape_text(row.shape), "part": part_text(row)}
     if has_statistics:
         found |= plain(row.statistics or Statistics())
-    return [found[field] for field in _HEADER] + ([found[field] for _, field, *_ in _STATISTICS] if has_statistics else [])
+    return [found[field] for field in _HEADER] + (
+        [found[field] for _, field, *_ in _STATISTICS] if has_statistics else []
+    )
 
 
 def total(rows: Sequence[WeightRow]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
 from graphscope.cli.output import Sink, painted
-from graphscope.cli.text import cells, elide, escape, pad
+from graphscope.cli.text import cells, elide, escape, is_simple, pad
 
 SAMPLE = 1000
 """Rows that widths are taken from; a later, longer cell pushes its row out (a pipe) or is elided (a terminal)."""
@@ -90,7 +91,8 @@ def _liner(columns: Sequence[Column], widths: Sequence[int], is_narrow: bool, ha
     styles = [columns[i].style if has_color else "" for i in shown]
     slots = [_slot(columns[i], i, widths[i], i == shown[-1]) for i in shown]
     quick = GAP.join(map(painted, slots, styles)).format
-    limits = [(i, widths[i]) for i in shown] if is_narrow else []
+    limits = [width or sys.maxsize for width in widths]
+    checked = [(i, widths[i]) for i in shown] if is_narrow else []
 
     def careful(row: Row) -> str:
         safe = [escape(row[i]) for i in shown]
@@ -100,11 +102,11 @@ def _liner(columns: Sequence[Column], widths: Sequence[int], is_narrow: bool, ha
 
     def line(row: Row) -> str:
         text = "".join(row)
-        if not (text.isascii() and text.isprintable()):
+        if not is_simple(text):
             return careful(row)
-        for i, width in limits:
+        for i, width in checked:
             if len(row[i]) > width:
-                return careful(row)
+                return quick(*map(elide, row, limits)).rstrip()
         return quick(*row).rstrip()
 
     return line

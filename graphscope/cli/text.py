@@ -19,6 +19,11 @@ _NARROW = re.compile("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u257f\u2026]*")
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 
 
+def is_simple(text: str) -> bool:
+    """Whether every character of ``text`` is harmless and takes one cell."""
+    return (text.isascii() and text.isprintable()) or _NARROW.fullmatch(text) is not None
+
+
 def escape(text: str) -> str:
     r"""``text`` with every hostile character as a visible ``\x1b`` or ``\u202e``; backslashes themselves stay."""
     if text.isascii() and text.isprintable():
@@ -33,7 +38,7 @@ def _visible(match: re.Match[str]) -> str:
 
 def cells(text: str) -> int:
     """How many columns of a terminal ``text`` takes."""
-    if text.isascii() or _NARROW.fullmatch(text):
+    if is_simple(text):
         return len(text)
     from rich.cells import cell_len
 

@@ -7,11 +7,11 @@ The table is ``ops.pb`` beside this file: the ``OpList`` of TensorFlow 2.21 with
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.dtypes import REF, DataType
 from graphscope.protos import AttrValue, OpDef, OpList
 
 TABLE = Path(__file__).with_name("ops.pb")
@@ -37,10 +37,49 @@ class OpCatalog:
 
     def __init__(self, own: Iterable[OpDef] = ()) -> None:
         self._own = {op.name: op for op in own}
+        self._deciding: dict[str, tuple[_Getter, ...]] = {}
+        self._outputs: dict[tuple[object, ...], tuple[OutputType, ...]] = {}
 
     def get(self, op: str) -> OpDef | None:
         """The definition of ``op``; ``None`` where nobody knows it."""
         return self._own.get(op) or registered().get(op)
+
+    def outputs(self, op: str, attrs: Mapping[str, AttrValue]) -> tuple[OutputType, ...] | None:
+        """The outputs of a node of ``op``, in order; ``None`` where nobody knows the op. See :func:`output_types`.
+
+        Nodes of one op with equal types share the answer: most graphs have few such combinations and many nodes.
+        """
+        getters = self._deciding.get(op)
+        if getters is None:
+            definition = self.get(op)
+            if definition is None:
+                return None
+            getters = self._deciding[op] = _deciding_attributes(definition)
+        values = (op, *[getter(attrs) for getter in getters])
+        found = self._outputs.get(values)
+        if found is None:
+            definition = self.get(op)
+            found = self._outputs[values] = tuple(output_types(definition, attrs)) if definition is not None else ()
+        return found
+
+
+_Getter = Callable[[Mapping[str, AttrValue]], object]
+
+
+def _deciding_attributes(op: OpDef) -> tuple[_Getter, ...]:
+    """Reads the attributes that decide number and types of the outputs of ``op``."""
+    names = dict.fromkeys(name for a in op.output_arg for name in (a.type_attr, a.number_attr, a.type_list_attr) if name)
+    return tuple(_getter(name, any(name == a.type_list_attr for a in op.output_arg)) for name in names)
+
+
+def _getter(name: str, is_list: bool) -> _Getter:
+    def get(attrs: Mapping[str, AttrValue]) -> object:
+        value = attrs.get(name)
+        if value is None:
+            return None
+        return tuple(value.list.type) if is_list else (value.type, value.i)
+
+    return get
 
 
 def output_types(op: OpDef, attrs: Mapping[str, AttrValue]) -> list[OutputType]:
@@ -52,7 +91,7 @@ def output_types(op: OpDef, attrs: Mapping[str, AttrValue]) -> list[OutputType]:
     for arg in op.output_arg:
         for number in _argument_types(op, arg, attrs):
             dtype = DataType.of(number)
-            result.append(OutputType(dtype, arg.is_ref or number > 100, arg.name))
+            result.append(OutputType(dtype, arg.is_ref or number > REF, arg.name))
     return result
 
 

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
+from graphscope.core.object_graph import VALUE_SUFFIX
 from graphscope.core.ops import registered
 from graphscope.core.tensors import node_of
 from graphscope.core.variables import Role
 from graphscope.protos import OpDef
 
-MOVING_AVERAGE_SUFFIX = "/ExponentialMovingAverage"
+MOVING_AVERAGE = "ExponentialMovingAverage"
+"""The last part of a moving average's name: ``<variable>/ExponentialMovingAverage``."""
 
-_SLOT_NAMES = (
-    "Adam Adam_1 AdaMax AdaMax_1 Momentum RMSProp RMSProp_1 Adagrad AdagradDA AdagradDA_1 Adadelta Adadelta_1 Ftrl Ftrl_1"
-    " LARSOptimizer Lamb Lamb_1 adam_m adam_v AdafactorV vr vc gradient_accumulator AddSign PowerSign ProximalAdagrad"
-).split()
+_SLOT_NAMES = frozenset(
+    "Adam AdaMax Momentum RMSProp Adagrad AdagradDA Adadelta Ftrl LARSOptimizer Lamb adam_m adam_v vr vc"
+    " gradient_accumulator AddSign PowerSign ProximalAdagrad".split()
+)
 """Names of optimizer slots, ``<variable>/<slot>``, as ``tf.compat.v1.train``, contrib and TPU optimizers give them."""
 
-_SLOT = re.compile(r"^(?P<owner>.+)/(?:" + "|".join(map(re.escape, _SLOT_NAMES)) + r")(?:_\d+)?$")
-_OPTIMIZER = re.compile(
-    r"(^|/)beta[12]_power(_\d+)?$|^(optimizer|_optimizer)/|/\.OPTIMIZER_SLOT/|^(Adam|SGD|RMSprop|Nadam)/"
-)
-_STEP = re.compile(r"(^|/)global_step(_\d+)?$")
+_BY_LAST_PART = {
+    MOVING_AVERAGE: Role.MOVING_AVERAGE,
+    "beta1_power": Role.SLOT,
+    "beta2_power": Role.SLOT,
+    "global_step": Role.STEP,
+    "save_counter": Role.STEP,
+}
+_OPTIMIZER_SCOPES = ("optimizer/", "_optimizer/", "Adam/", "SGD/", "RMSprop/", "Nadam/")
 
 
 def role_by_name(name: str, key: str | None, names: Collection[str] = ()) -> Role:
@@ -32,15 +36,18 @@ def role_by_name(name: str, key: str | None, names: Collection[str] = ()) -> Rol
 
     ``names`` are the other variables' names: a slot needs an owner among them.
     """
-    for text in (name, key or ""):
-        if text.endswith(MOVING_AVERAGE_SUFFIX):
-            return Role.MOVING_AVERAGE
-        slot = _SLOT.match(text)
-        if (slot and slot["owner"] in names) or _OPTIMIZER.search(text):
-            return Role.SLOT
-        if _STEP.search(text) or text.startswith("save_counter"):
-            return Role.STEP
-    return Role.MODEL
+    found = _role_of(name, names)
+    return _role_of(key, names) if found is Role.MODEL and key and key != name else found
+
+
+def _role_of(text: str, names: Collection[str]) -> Role:
+    owner, _, last = text.removesuffix(VALUE_SUFFIX).rpartition("/")
+    last = last.rstrip("0123456789").removesuffix("_") if last[-1:].isdigit() else last
+    if last in _SLOT_NAMES and owner in names:
+        return Role.SLOT
+    if text.startswith(_OPTIMIZER_SCOPES) or "/.OPTIMIZER_SLOT/" in text:
+        return Role.SLOT
+    return _BY_LAST_PART.get(last, Role.MODEL)
 
 
 def slots_in_graph(graph: Graph) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from graphscope.core.dtypes import DataType
@@ -83,11 +84,6 @@ def shape_text(shape: Shape) -> str:
 
 def elements(shape: Shape) -> int | None:
     """Product of the dimensions; ``None`` where one is unknown."""
-    if shape is None:
+    if shape is None or None in shape:
         return None
-    count = 1
-    for d in shape:
-        if d is None:
-            return None
-        count *= d
-    return count
+    return math.prod(d or 0 for d in shape)

@@ -39,10 +39,12 @@ def load(path: str | os.PathLike[str], *, tags: Collection[str] = ()) -> Model:
         UnknownNameError: no meta graph has these tags.
     """
     location = locate(path)
-    if isinstance(location, SavedModelDirectory):
-        return open_saved_model(location, tags)
     if isinstance(location, CheckpointPrefix):
         return open_checkpoint(location)
+    if isinstance(location, GraphFile) and location.sniffed.content is Content.SAVED_MODEL:
+        location = SavedModelDirectory(location.source.path.parent, location.source.path)
+    if isinstance(location, SavedModelDirectory):
+        return open_saved_model(location, tags)
     return _OPENERS[location.sniffed.content](location)
 
 
@@ -74,11 +76,6 @@ def _open_meta_graph(location: GraphFile) -> Model:
     return Model(str(path), Kind.META_GRAPH, encoding, (model_file(path, "graph"),), graph, meta)
 
 
-def _open_saved_model_file(location: GraphFile) -> Model:
-    """A ``saved_model.pb`` under another name."""
-    return open_saved_model(SavedModelDirectory(location.source.path.parent, location.source.path))
-
-
 def _refuse(location: GraphFile) -> Model:
     source = location.source
     head = source.read(0, min(8, source.size)).hex(" ")
@@ -92,7 +89,6 @@ def _encoding(location: GraphFile) -> str:
 _OPENERS: dict[Content, Callable[[GraphFile], Model]] = {
     Content.GRAPH: _open_graph,
     Content.META_GRAPH: _open_meta_graph,
-    Content.SAVED_MODEL: _open_saved_model_file,
     Content.STATE: _refuse,
     Content.UNKNOWN: _refuse,
 }

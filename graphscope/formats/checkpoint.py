@@ -15,9 +15,18 @@ from graphscope.formats.cut import META_GRAPH
 from graphscope.formats.locate import CheckpointPrefix, is_table_file
 from graphscope.formats.message import read_message
 from graphscope.formats.metagraph import split_meta_graph
+from graphscope.formats.neighbours import refuse_neighbours
 from graphscope.formats.sniff import Content, sniff
 from graphscope.formats.wire import Source
 from graphscope.protos import MetaGraphDef
+
+
+_USUAL_NAMES = {
+    Content.GRAPH: "graph.pb",
+    Content.META_GRAPH: "model.meta",
+    Content.SAVED_MODEL: "saved_model.pb",
+    Content.STATE: "checkpoint",
+}
 
 
 def open_checkpoint(location: CheckpointPrefix) -> Model:
@@ -47,10 +56,8 @@ def open_checkpoint(location: CheckpointPrefix) -> Model:
 def read_meta_graph(source: Source) -> tuple[MetaGraphDef, Graph, str]:
     """A ``.meta`` file, binary or text: the meta graph without its graph, the graph, and which of the two it was."""
     sniffed = sniff(source)
-    if sniffed.content is Content.GRAPH:
-        raise source.corrupt(
-            "a GraphDef, where a MetaGraphDef was expected", hint=f"rename it: mv {source.path} graph.pb"
-        )
+    if sniffed.content is not Content.META_GRAPH:
+        refuse_other(source, "a MetaGraphDef")
     meta, holder = read_message(source, META_GRAPH, MetaGraphDef, sniffed.is_text)
     return meta, split_meta_graph(meta, holder, ()), "text" if sniffed.is_text else "binary"
 
@@ -60,13 +67,35 @@ def open_store(prefix: str) -> tuple[VariableStore | None, str, tuple[ModelFile,
     location = CheckpointPrefix(prefix)
     index = location.file(".index")
     if index.is_file():
+        _expect_table(index, "the index of a checkpoint")
         bundle = BundleStore(prefix)
         files = (model_file(index, "index"), *(model_file(path, "data") for path in bundle.shard_paths))
         return bundle, "V2", files
     tables = [Path(prefix)] if is_table_file(Path(prefix)) else location.shards("")
+    for path in tables:
+        _expect_table(path, "a V1 checkpoint")
     if tables:
         return TableStore(tables), "V1", tuple(model_file(path, "data") for path in tables)
     return None, "", (ModelFile(str(index), "index", None),)
+
+
+def _expect_table(path: Path, expected: str) -> None:
+    if not is_table_file(path):
+        refuse_other(Source(path), expected)
+
+
+def refuse_other(source: Source, expected: str) -> None:
+    """Raises an error that names what ``source`` holds instead of ``expected``; returns where nobody knows it.
+
+    Raises:
+        NotTensorFlowError: it is empty, or of a neighbouring format.
+        CorruptFileError: it is another of TensorFlow's files.
+    """
+    refuse_neighbours(source)
+    content = sniff(source).content
+    if content is not Content.UNKNOWN:
+        hint = f"rename it: mv {source.path} {_USUAL_NAMES[content]}"
+        raise source.corrupt(f"a {content.value}, where {expected} was expected", hint=hint)
 
 
 def model_file(path: Path, role: str) -> ModelFile:

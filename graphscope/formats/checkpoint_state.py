@@ -17,11 +17,12 @@ from graphscope.errors import CorruptFileError
 from graphscope.formats.wire import Source
 
 MAX_BYTES = 16 << 20
+_SHARD_PATTERN = re.compile(r"-\?{5}-of-\d{5}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointState:
-    """The prefixes that the file names, latest first, as it spells them, and the directory it lies in."""
+    """The prefixes that the file names, latest first, and the directory it lies in."""
 
     directory: Path
     prefixes: tuple[str, ...]
@@ -40,6 +41,11 @@ def join(directory: Path, base: str) -> str:
     return str(directory / base) if base else str(directory) + "/"
 
 
+def without_pattern(prefix: str) -> str:
+    """``prefix`` of ``prefix-?????-of-00002``, which is what ``Saver`` calls a sharded V1 checkpoint; others as they are."""
+    return _SHARD_PATTERN.sub("", prefix)
+
+
 def read_state(path: Path) -> CheckpointState:
     """Reads a ``checkpoint`` file.
 
@@ -56,4 +62,5 @@ def read_state(path: Path) -> CheckpointState:
     except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptFileError(f"no checkpoint state file: {error}", path=path) from error
     latest = [state.model_checkpoint_path] if state.model_checkpoint_path else []
-    return CheckpointState(path.parent, tuple(dict.fromkeys(latest + list(reversed(state.all_model_checkpoint_paths)))))
+    named = map(without_pattern, [*latest, *reversed(state.all_model_checkpoint_paths)])
+    return CheckpointState(path.parent, tuple(dict.fromkeys(named)))

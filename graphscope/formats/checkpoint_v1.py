@@ -169,11 +169,14 @@ def _listed(table: Table) -> Iterable[_SavedSliceMeta]:
     if value is None:
         raise table.source.corrupt("the table does not begin with a list of tensors: no checkpoint")
     try:
-        meta = SavedTensorSlices.FromString(bytes(value)).meta
+        slices = SavedTensorSlices.FromString(bytes(value))
     except DecodeError as error:
         raise table.source.corrupt(f"the list of tensors is no SavedTensorSlices: {error}") from error
-    check_versions(meta.versions, table.source)
-    return meta.tensor
+    if not slices.HasField("meta"):
+        hint = f"rename it: mv {table.source.path} model.index"
+        raise table.source.corrupt("the index of a V2 checkpoint, where a V1 checkpoint was expected", hint=hint)
+    check_versions(slices.meta.versions, table.source)
+    return slices.meta.tensor
 
 
 def _is_whole(tensor: _Tensor) -> bool:

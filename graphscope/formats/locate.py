@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.errors import FileError, closest_names
-from graphscope.formats.checkpoint_state import CheckpointState, join, read_state
+from graphscope.formats.checkpoint_state import CheckpointState, join, read_state, without_pattern
 from graphscope.formats.neighbours import refuse_neighbours
 from graphscope.formats.sniff import Content, Sniffed, sniff
 from graphscope.formats.sstable import is_table
@@ -80,12 +80,23 @@ def locate(path: str | os.PathLike[str]) -> Location:
         CorruptFileError: a ``checkpoint`` state file is broken.
     """
     text = os.fspath(path)
+    try:
+        return _locate(text)
+    except OSError as error:
+        raise FileError.from_os_error(error, text) from error
+
+
+def _locate(text: str) -> Location:
     place = Path(text)
-    if place.is_dir():
-        return _in_directory(place)
+    prefix = CheckpointPrefix(without_pattern(text))
     if place.is_file():
         return _file(text)
-    prefix = CheckpointPrefix(text)
+    if place.is_dir():
+        try:
+            return _in_directory(place)
+        except FileError:
+            if text.endswith("/") or not prefix.exists:
+                raise
     if prefix.exists:
         return prefix
     raise _nothing_at(text)
@@ -93,18 +104,12 @@ def locate(path: str | os.PathLike[str]) -> Location:
 
 def _file(text: str) -> Location:
     path = Path(text)
-    if path.name in SAVED_MODEL_FILES:
-        return SavedModelDirectory(path.parent, path)
     member = _MEMBER.match(text)
-    source = Source(path)
     if member is not None:
-        if not text.endswith(".meta"):
-            return CheckpointPrefix(member["prefix"])
-        refuse_neighbours(source)
-        return CheckpointPrefix(member["prefix"])
-    if is_table_file(path):
-        shard = _V1_SHARD.match(text)
-        return CheckpointPrefix(shard["prefix"] if shard else text)
+        return CheckpointPrefix(member["prefix"] or "./")
+    source = Source(path)
+    if is_table(source):
+        return CheckpointPrefix(_v1_prefix(text))
     sniffed = sniff(source) if source.size else Sniffed(Content.UNKNOWN, False)
     if sniffed.content is Content.STATE:
         return _from_state(read_state(path))
@@ -152,13 +157,19 @@ def _from_state(state: CheckpointState) -> CheckpointPrefix:
 
 def _prefixes(directory: Path) -> list[str]:
     """The checkpoint prefixes in ``directory``, the latest last: by step number, then by time of change."""
+    files = [path for path in _listing(directory) if path.is_file()]
+    members = [(path, member["prefix"]) for path in files if (member := _MEMBER.match(path.name))]
     found: dict[str, float] = {}
-    for path in _listing(directory):
-        member = _MEMBER.match(path.name)
-        if member is not None:
-            prefix = join(directory, member["prefix"])
-            found[prefix] = max(found.get(prefix, 0.0), path.stat().st_mtime)
+    for path, base in members or [(path, _v1_prefix(path.name)) for path in files if is_table_file(path)]:
+        prefix = join(directory, base)
+        found[prefix] = max(found.get(prefix, 0.0), path.stat().st_mtime)
     return sorted(found, key=lambda prefix: (_step(prefix), found[prefix]))
+
+
+def _v1_prefix(name: str) -> str:
+    """The prefix that a V1 checkpoint's file, or one of its shards, belongs to."""
+    shard = _V1_SHARD.match(name)
+    return shard["prefix"] if shard else name
 
 
 def _step(prefix: str) -> int:

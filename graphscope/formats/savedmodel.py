@@ -10,9 +10,9 @@ from pathlib import Path
 
 from graphscope.core.model import Kind, Model, ModelFile
 from graphscope.errors import UnknownNameError
-from graphscope.formats.checkpoint import model_file, open_store
+from graphscope.formats.checkpoint import model_file, open_store, refuse_other
 from graphscope.formats.cut import SAVED_MODEL
-from graphscope.formats.locate import SavedModelDirectory
+from graphscope.formats.locate import SAVED_MODEL_FILES, SavedModelDirectory
 from graphscope.formats.message import read_message
 from graphscope.formats.metagraph import split_meta_graph
 from graphscope.formats.sniff import Content, sniff
@@ -36,7 +36,8 @@ def open_saved_model(location: SavedModelDirectory, tags: Collection[str] = ()) 
     source = Source(location.file)
     sniffed = sniff(source)
     if sniffed.content is not Content.SAVED_MODEL:
-        raise source.corrupt(f"no SavedModel, but {sniffed.content.value}")
+        refuse_other(source, "a SavedModel")
+        raise source.corrupt("no SavedModel")
     message, holder = read_message(source, SAVED_MODEL, SavedModel, sniffed.is_text)
     metas = message.meta_graphs
     tag_sets = tuple(frozenset(meta.meta_info_def.tags) for meta in metas)
@@ -45,7 +46,7 @@ def open_saved_model(location: SavedModelDirectory, tags: Collection[str] = ()) 
     meta = metas[chosen]
     graph = split_meta_graph(meta, holder, (("meta_graph", chosen),))
     return Model(
-        str(location.directory),
+        str(location.directory if location.file.name in SAVED_MODEL_FILES else location.file),
         Kind.SAVED_MODEL,
         "text" if sniffed.is_text else "binary",
         (

@@ -31,7 +31,7 @@ _ESCAPE_CLASSES = bytes(c if c == 0x5C else 0x73 if c in _PLAIN_ESCAPES else 0x7
 # \u005c is refused with the unknown: text_format takes the backslash that it spells for the start of another escape.
 _ESCAPE = re.compile(
     rb"\\(?:([abfnrtv\\\"'])|([0-3][0-7]{2}|[0-7]{1,2}(?![0-7]))"
-    rb"|x([0-9a-fA-F]{1,2})|u(?!005c)([0-9a-f]{4})|U(?!0000005c)([0-9a-f]{8})|)"
+    rb"|x([0-9a-fA-F]{1,2})|u(?!005[cC])([0-9a-fA-F]{4})|U(?!0000005[cC])([0-9a-fA-F]{8})|)"
 )
 _LETTERS = dict(zip(b"abfnrtv\\\"'", b"\a\b\f\n\r\t\v\\\"'", strict=True))
 

@@ -75,7 +75,7 @@ def _culprit(message: str, body: Body, refused: dict[str, str]) -> str | None:
 def _shapes(tf: Any, graph_def: GraphDef) -> dict[str, Shape]:
     with tf.Graph().as_default() as graph:
         tf.compat.v1.import_graph_def(tf.compat.v1.GraphDef.FromString(graph_def.SerializeToString()), name="")
-    found = {}
+    found: dict[str, Shape] = {}
     for operation in graph.get_operations():
         for tensor in operation.outputs:
             if tensor.shape.rank is not None:
@@ -136,10 +136,9 @@ class _Copy:
         proto.CopyFrom(node.proto)
         proto.device = ""
         proto.attr.pop("_class", None)
-        for i, text in enumerate(proto.input):
-            tensor = TensorName.parse(text)
-            if tensor.node in replaced and not tensor.is_control:
-                proto.input[i] = _placeholder_name(tensor.node, tensor.index)
+        inputs = [_redirected(text, replaced) for text in node.inputs]
+        del proto.input[:]
+        proto.input.extend(inputs)
         if node.payloads and node.op == "Const":
             _become_placeholder(proto)
         return proto
@@ -167,6 +166,13 @@ def called_functions(node: Node) -> Iterator[str]:
         if value.HasField("func"):
             yield value.func.name
         yield from (function.name for function in value.list.func)
+
+
+def _redirected(text: str, replaced: set[str]) -> str:
+    tensor = TensorName.parse(text)
+    if tensor.is_control or tensor.node not in replaced:
+        return text
+    return _placeholder_name(tensor.node, tensor.index)
 
 
 def _placeholder_name(name: str, index: int) -> str:
