@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -283,12 +284,14 @@ def merged(directory: Path, count: int) -> str:
 def test_many_data_files(tmp_path: Path) -> None:
     """More than are kept open at a time."""
     prefix = merged(tmp_path, 100)
+    before = len(os.listdir("/dev/fd"))
     store = BundleStore(prefix)
     payloads = {key: store.payload(key) for key in store.entries}
     assert len(store.files) == 100
     assert assert_as_tensorflow(store, prefix) == 200
     for number in range(100):
         assert payloads[f"w{number}"].numpy().tolist() == [number] * 3
+        assert len(os.listdir("/dev/fd")) < before + 70
         assert store.entries[f"w{number}"].shard == number
 
 

@@ -1,0 +1,501 @@
+"""Whatever a person points at: every spelling of a model opens it, and what cannot be opened says what is near."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import graphscope
+from graphscope.core.model import Kind, Model
+from graphscope.errors import CorruptFileError, FileError, IncompleteModelError, NotTensorFlowError, UnknownNameError
+from graphscope.formats.checkpoint_state import read_state
+from graphscope.formats.locate import GraphFile, locate
+from tests.fixture_files import FIXTURES
+from tests.zoo_files import ZOO, needs_zoo
+
+SOFTMAX = FIXTURES / "softmax"
+MEMBERS = (".meta", ".index", ".data-00000-of-00001")
+
+
+def checkpoint(prefix: Path | str, step: int = 6000, members: tuple[str, ...] = MEMBERS) -> str:
+    """A copy of a checkpoint under another prefix; steps 6000, 5700 and 5400 exist."""
+    for suffix in members:
+        shutil.copyfile(SOFTMAX / f"model.ckpt-{step}{suffix}", f"{prefix}{suffix}")
+    return str(prefix)
+
+
+def state(directory: Path, *named: str) -> Path:
+    """A state file that names ``named``, the latest first, spelled as TensorFlow does."""
+    lines = [f'model_checkpoint_path: "{_escaped(named[0])}"'] if named else []
+    lines += [f'all_model_checkpoint_paths: "{_escaped(path)}"' for path in reversed(named)]
+    path = directory / "checkpoint"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def opened(path: Path | str) -> tuple[str, Kind, str, list[str]]:
+    """What there is to compare of the model at ``path``."""
+    model = graphscope.load(path)
+    return model.path, model.kind, model.store_version, sorted(v.name for v in model.variables if v.entry)
+
+
+def values(model: Model) -> dict[str, bytes]:
+    return {v.name: b"".join(model.value(v).chunks()) for v in model.variables if v.entry}
+
+
+# Checkpoints
+
+
+@pytest.mark.parametrize("suffix", ["", *MEMBERS])
+@pytest.mark.parametrize("prefix", ["model.ckpt-6000", "with space", "a=b.meta.x", "Ж🙂", "x.index.y", "-lead"])
+def test_members_of_a_checkpoint(tmp_path: Path, prefix: str, suffix: str) -> None:
+    where = checkpoint(tmp_path / prefix)
+    assert opened(where + suffix) == (where, Kind.META_CHECKPOINT, "V2", ["bias", "weights"])
+
+
+@pytest.mark.parametrize("suffix", ["", ".meta", ".index", ".data-00000-of-00002", ".data-00001-of-00002"])
+def test_members_of_a_sharded_checkpoint(suffix: str) -> None:
+    prefix = str(FIXTURES / "partitioned" / "model.ckpt-6000")
+    path, kind, version, names = opened(prefix + suffix)
+    assert (path, kind, version) == (prefix, Kind.META_CHECKPOINT, "V2")
+    assert len(names) == 5
+    files = graphscope.load(prefix + suffix).files
+    assert [(Path(f.path).name.partition("6000")[2], f.role) for f in files] == [
+        (".meta", "graph"),
+        (".index", "index"),
+        (".data-00000-of-00002", "data"),
+        (".data-00001-of-00002", "data"),
+    ]
+
+
+def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint(tmp_path / "m")
+    monkeypatch.chdir(tmp_path)
+    for spelling in ("m", "m.meta", "./m.index", ".", "../" + tmp_path.name):
+        assert opened(spelling)[1:3] == (Kind.META_CHECKPOINT, "V2"), spelling
+    assert graphscope.load("m").path == "m"
+
+
+@pytest.mark.parametrize("kept", [(".meta",), (".index",), (".index", ".data-00000-of-00001"), (".meta", ".index")])
+def test_parts_of_a_checkpoint(tmp_path: Path, kept: tuple[str, ...]) -> None:
+    prefix = checkpoint(tmp_path / "m", members=kept)
+    wanted = {(True, True): Kind.META_CHECKPOINT, (True, False): Kind.META_GRAPH, (False, True): Kind.CHECKPOINT}
+    for spelling in (prefix, str(tmp_path), *(prefix + suffix for suffix in kept)):
+        model = graphscope.load(spelling)
+        assert (model.path, model.kind) == (prefix, wanted[".meta" in kept, ".index" in kept])
+        missing = {Path(f.path).name for f in model.files if f.size_bytes is None}
+        assert missing == {"m" + s for s in MEMBERS[1:] if s not in kept and (".index" in kept or s == ".index")}
+    if ".meta" not in kept:
+        with pytest.raises(IncompleteModelError, match=r"without a graph: there is no .*m\.meta"):
+            _ = graphscope.load(prefix).graph
+    if ".index" not in kept:
+        with pytest.raises(IncompleteModelError, match="no checkpoint holds a value of weights"):
+            graphscope.load(prefix).value(graphscope.load(prefix).variable("weights"))
+
+
+def test_data_without_an_index(tmp_path: Path) -> None:
+    prefix = checkpoint(tmp_path / "m", members=(".data-00000-of-00001",))
+    for spelling in (prefix, prefix + ".data-00000-of-00001", str(tmp_path)):
+        with pytest.raises(IncompleteModelError, match=r"m\.index is missing") as caught:
+            graphscope.load(spelling)
+        assert caught.value.hint == "copy it from where the checkpoint was written"
+
+
+def test_an_empty_base_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint(f"{tmp_path}/")
+    assert (tmp_path / ".index").is_file()
+    expected = (f"{tmp_path}/", Kind.META_CHECKPOINT, "V2", ["bias", "weights"])
+    for spelling in (f"{tmp_path}", f"{tmp_path}/", *(f"{tmp_path}/{suffix}" for suffix in MEMBERS)):
+        assert opened(spelling) == expected, spelling
+    model = graphscope.load(tmp_path)
+    assert model.value(model.variable("bias")).numpy().shape == (10,)
+    monkeypatch.chdir(tmp_path)
+    for spelling in (".", "./", ".index", ".meta"):
+        assert opened(spelling) == ("./", *expected[1:]), spelling
+    state(tmp_path, f"/home/else/{tmp_path.name}/")
+    assert opened(tmp_path) == expected
+
+
+def test_a_text_meta_graph(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="TensorFlow writes the text")
+    from google.protobuf import text_format
+    from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+
+    prefix = checkpoint(tmp_path / "m")
+    meta = MetaGraphDef.FromString(Path(prefix + ".meta").read_bytes())
+    Path(prefix + ".meta").write_text(text_format.MessageToString(meta))
+    (tmp_path / "alone.pbtxt").write_text(text_format.MessageToString(meta))
+    for spelling in (prefix, prefix + ".meta", prefix + ".index"):
+        assert opened(spelling) == (prefix, Kind.META_CHECKPOINT, "V2", ["bias", "weights"])
+        assert graphscope.load(spelling).encoding == "text"
+    alone = graphscope.load(tmp_path / "alone.pbtxt")
+    assert (alone.kind, alone.encoding) == (Kind.META_GRAPH, "text")
+    original = graphscope.load(SOFTMAX / "model.ckpt-6000.meta").graph
+    assert [(n.name, n.op) for n in alone.graph] == [(n.name, n.op) for n in original]
+
+
+def test_a_meta_graph_under_another_name(tmp_path: Path) -> None:
+    shutil.copyfile(SOFTMAX / "model.ckpt-6000.meta", tmp_path / "graph.bin")
+    assert opened(tmp_path / "graph.bin")[:2] == (str(tmp_path / "graph.bin"), Kind.META_GRAPH)
+
+
+# V1
+
+
+def test_v1_in_one_file(tmp_path: Path) -> None:
+    single = str(FIXTURES / "softmax" / "v1" / "model.ckpt-6000")
+    for spelling in (single, single + ".meta", str(Path(single).parent), str(Path(single).with_name("checkpoint"))):
+        assert opened(spelling) == (single, Kind.META_CHECKPOINT, "V1", ["bias", "weights"])
+    for name in ("plain", "slim.ckpt", "odd.pb"):  # without meta graph and state file, as TF-Slim released them
+        directory = tmp_path / name
+        directory.mkdir()
+        shutil.copyfile(single, directory / name)
+        for spelling in (directory / name, directory):
+            assert opened(spelling) == (str(directory / name), Kind.CHECKPOINT, "V1", ["bias", "weights"])
+
+
+def test_v1_in_shards(tmp_path: Path) -> None:
+    single = FIXTURES / "softmax" / "v1" / "model.ckpt-6000"
+    shutil.copyfile(single, tmp_path / "export-00000-of-00001")
+    spellings = ["export", "export-00000-of-00001", "export-?????-of-00001", ""]
+    expected = (str(tmp_path / "export"), Kind.CHECKPOINT, "V1", ["bias", "weights"])
+    for spelling in spellings:
+        assert opened(tmp_path / spelling) == expected, spelling
+    shutil.copyfile(f"{single}.meta", tmp_path / "export.meta")
+    for spelling in (*spellings, "export.meta"):
+        assert opened(tmp_path / spelling) == (expected[0], Kind.META_CHECKPOINT, *expected[2:]), spelling
+
+
+def test_sharded_v1_of_a_saver(tmp_path: Path) -> None:
+    """The state file names it ``model-3-?????-of-00002``, and so does ``Saver.save``."""
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow writes the checkpoint")
+    v1 = tf.compat.v1
+    with tf.Graph().as_default():
+        for number in range(2):
+            with tf.device(f"/cpu:{number}"):
+                v1.get_variable(f"v{number}", initializer=[1.0 + number])
+        saver = v1.train.Saver(sharded=True, write_version=v1.train.SaverDef.V1)
+        with v1.Session(config=v1.ConfigProto(device_count={"CPU": 2})) as session:
+            session.run(v1.global_variables_initializer())
+            saver.save(session, f"{tmp_path}/model", global_step=2)
+            named = saver.save(session, f"{tmp_path}/model", global_step=3)
+    assert named.endswith("model-3-?????-of-00002")
+    prefix = str(tmp_path / "model-3")
+    names = ["", "checkpoint", "model-3", "model-3.meta", "model-3-00001-of-00002", "model-3-?????-of-00002"]
+    for name in names:
+        model = graphscope.load(tmp_path / name)
+        assert (model.path, model.store_version, model.notes) == (prefix, "V1", ()), name
+        assert [model.value(model.variable(f"v{n}")).numpy().tolist() for n in range(2)] == [[1.0], [2.0]]
+    assert read_state(tmp_path / "checkpoint").prefixes == (prefix, str(tmp_path / "model-2"))
+
+
+# State files
+
+
+STATES: dict[str, Callable[[Path], list[str]]] = {
+    "relative": lambda here: ["model.ckpt-6000"],
+    "relative with a dot": lambda here: ["./model.ckpt-6000"],
+    "absolute": lambda here: [str(here / "model.ckpt-6000")],
+    "of another machine": lambda here: ["/home/someone/run 7/model.ckpt-6000", "/home/someone/run 7/model.ckpt-5700"],
+    "of Windows": lambda here: ["C:\\Users\\someone\\models\\model.ckpt-6000"],
+    "of Windows, mixed": lambda here: ["C:\\Users\\someone/models/model.ckpt-6000"],
+    "another directory below": lambda here: ["models/model.ckpt-6000"],
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_state_files(tmp_path: Path, name: str) -> None:
+    for step in (6000, 5700):
+        checkpoint(tmp_path / f"model.ckpt-{step}", step)
+    path = state(tmp_path, *STATES[name](tmp_path))
+    for spelling in (tmp_path, f"{tmp_path}/", path):
+        model = graphscope.load(spelling)
+        assert model.path == str(tmp_path / "model.ckpt-6000")
+        assert model.notes == ()
+
+
+def test_the_state_file_wins_over_step_numbers(tmp_path: Path) -> None:
+    for step in (6000, 5700):
+        checkpoint(tmp_path / f"model.ckpt-{step}", step)
+    state(tmp_path, "model.ckpt-5700", "model.ckpt-6000")
+    assert graphscope.load(tmp_path).path == str(tmp_path / "model.ckpt-5700")
+
+
+@pytest.mark.parametrize("directory", ["", "/gone/", "D:\\gone\\"])
+def test_a_stale_state_file(tmp_path: Path, directory: str) -> None:
+    """The latest that it names is gone: the one before is taken, with a note."""
+    checkpoint(tmp_path / "model.ckpt-5700", 5700)
+    checkpoint(tmp_path / "model.ckpt-5400", 5400)
+    state(tmp_path, *(f"{directory}model.ckpt-{step}" for step in (6000, 5700, 5400)))
+    model = graphscope.load(tmp_path)
+    assert model.path == str(tmp_path / "model.ckpt-5700")
+    [note] = model.notes
+    assert note.startswith("the latest of ")
+    assert note.endswith(f"that is here: {tmp_path / 'model.ckpt-5700'}")
+    assert note.count("model.ckpt-6000") == 1
+
+
+def test_a_state_file_that_names_others(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "other-5", 5700)
+    path = state(tmp_path, "/gone/model.ckpt-6000")
+    model = graphscope.load(path)
+    assert model.path == str(tmp_path / "other-5")
+    assert model.notes == (
+        f"{path} names /gone/model.ckpt-6000, not here; the latest beside it, {tmp_path / 'other-5'}, taken",
+    )
+
+
+@pytest.mark.parametrize("named", [["/gone/model.ckpt-6000"], []])
+def test_a_state_file_alone(tmp_path: Path, named: list[str]) -> None:
+    state(tmp_path, *named)
+    with pytest.raises(FileError, match=f"none of the checkpoints that it names is here: {(named or ['none'])[0]}"):
+        graphscope.load(tmp_path)
+
+
+def test_a_state_file_under_another_name(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "model.ckpt-6000")
+    state(tmp_path, "model.ckpt-6000").rename(tmp_path / "best_checkpoint")
+    assert graphscope.load(tmp_path / "best_checkpoint").path == str(tmp_path / "model.ckpt-6000")
+
+
+@pytest.mark.parametrize(
+    "content", [b'model_checkpoint_path: "a', b"model_checkpoint_path: 7", b"\xff\xfe\0", b"{" * 5000]
+)
+def test_a_broken_state_file(tmp_path: Path, content: bytes) -> None:
+    checkpoint(tmp_path / "model.ckpt-6000")
+    (tmp_path / "checkpoint").write_bytes(content)
+    with pytest.raises(CorruptFileError, match=r"checkpoint: no checkpoint state file"):
+        graphscope.load(tmp_path)
+
+
+def test_a_state_file_too_large_to_be_one(tmp_path: Path) -> None:
+    with open(tmp_path / "checkpoint", "wb") as file:
+        file.truncate(17 << 20)
+    with pytest.raises(CorruptFileError, match="too large for a checkpoint state file"):
+        graphscope.load(tmp_path)
+
+
+def test_what_a_newer_tensorflow_may_write_is_ignored(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "m")
+    path = state(tmp_path, "m")
+    times = "all_model_checkpoint_timestamps: 1.5e9\nlast_preserved_timestamp: 1.5e9\n"
+    path.write_text(path.read_text() + times + "something_new: { x: 1 }\n")
+    assert graphscope.load(tmp_path).path == str(tmp_path / "m")
+
+
+# Directories
+
+
+def test_several_checkpoints_and_no_state_file(tmp_path: Path) -> None:
+    """The latest is the one with the highest step, whatever was copied last."""
+    for step, name in ((5400, "model.ckpt-999"), (6000, "model.ckpt-12000"), (5700, "model.ckpt-2000")):
+        checkpoint(tmp_path / name, step)
+        os.utime(tmp_path / f"{name}.index", (2e9 - step, 2e9 - step))
+    model = graphscope.load(tmp_path)
+    latest = str(tmp_path / "model.ckpt-12000")
+    assert model.path == latest
+    assert model.notes == (f"3 checkpoints in {tmp_path}: the latest, {latest}, taken",)
+
+
+def test_without_step_numbers_the_time_of_change_counts(tmp_path: Path) -> None:
+    for age, name in enumerate(("b", "a", "c")):
+        checkpoint(tmp_path / name)
+        for suffix in MEMBERS:
+            os.utime(f"{tmp_path / name}{suffix}", (1e9 - age, 1e9 - age))
+    assert graphscope.load(tmp_path).path == str(tmp_path / "b")
+
+
+def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "m-1")
+    (tmp_path / "m-3.index").symlink_to(tmp_path / "gone")
+    (tmp_path / "m-2.meta").mkdir()
+    assert graphscope.load(tmp_path).path == str(tmp_path / "m-1")
+
+
+def test_a_directory_beside_a_prefix_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "model" / "logs").mkdir(parents=True)
+    with pytest.raises(FileError, match="no model in this directory"):
+        graphscope.load(tmp_path / "model")
+    prefix = checkpoint(tmp_path / "model")
+    assert opened(prefix)[0] == prefix
+    with pytest.raises(FileError, match="no model in this directory"):
+        graphscope.load(prefix + "/")
+    checkpoint(tmp_path / "model" / "inner")
+    assert opened(prefix)[0] == str(tmp_path / "model" / "inner")
+
+
+def test_a_directory_with_one_graph(tmp_path: Path) -> None:
+    shutil.copyfile(SOFTMAX / "frozen.pb", tmp_path / "frozen.pb")
+    (tmp_path / "notes.txt").write_text("notes")
+    assert opened(tmp_path)[:2] == (str(tmp_path / "frozen.pb"), Kind.GRAPH)
+    shutil.copyfile(SOFTMAX / "graph.pbtxt", tmp_path / "graph.pbtxt")
+    with pytest.raises(FileError, match=r"2 graph files, and no checkpoint: frozen\.pb, graph\.pbtxt") as caught:
+        graphscope.load(tmp_path)
+    assert caught.value.hint == "name one of them"
+
+
+def test_numbered_saved_models(tmp_path: Path) -> None:
+    for number in ("9", "10", "old"):
+        shutil.copytree(FIXTURES / "lenet5" / "saved_model", tmp_path / number)
+    with pytest.raises(FileError, match="no model here, but 3 below it") as caught:
+        graphscope.load(tmp_path)
+    assert caught.value.hint == f"graphscope info {tmp_path / '10'}"
+
+
+def test_an_empty_directory(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="no model in this directory: no checkpoint, graph or SavedModel"):
+        graphscope.load(tmp_path)
+
+
+# Graphs
+
+
+def test_graphs_under_any_name(tmp_path: Path) -> None:
+    for source, encoding in (("frozen.pb", "binary"), ("graph.pbtxt", "text")):
+        for name in ("graph.pb", "graph.pbtxt", "graph", "graph.data", "graph.ckpt"):
+            path = tmp_path / name
+            shutil.copyfile(SOFTMAX / source, path)
+            model = graphscope.load(path)
+            assert (model.path, model.kind, model.encoding) == (str(path), Kind.GRAPH, encoding)
+
+
+@pytest.mark.parametrize("name", ["Ж🙂", "bell\x07", "[red]x[/red]", "a b", "_x", "x" * 900, "x" * 70_000])
+def test_graphs_whose_names_no_tensorflow_would_take(tmp_path: Path, name: str) -> None:
+    graph = graphscope.load(SOFTMAX / "frozen.pb").graph
+    header = type(graph.header)()
+    header.node.add(name=name, op="Const")
+    (tmp_path / "g.pb").write_bytes(header.SerializeToString())
+    assert [n.name for n in graphscope.load(tmp_path / "g.pb").graph] == [name]
+
+
+# SavedModels
+
+
+def test_saved_models(tmp_path: Path) -> None:
+    directory = tmp_path / "saved"
+    shutil.copytree(FIXTURES / "lenet5" / "saved_model", directory)
+    expected = opened(directory)
+    assert expected[:3] == (str(directory), Kind.SAVED_MODEL, "V2")
+    assert len(expected[3]) == 10
+    assert opened(f"{directory}/") == opened(directory / "saved_model.pb") == expected
+    (directory / "saved_model.pb").rename(directory / "renamed.pb")
+    assert opened(directory / "renamed.pb") == (str(directory / "renamed.pb"), *expected[1:])
+    with pytest.raises(UnknownNameError, match="serve,gpu|gpu,serve") as caught:
+        graphscope.load(directory / "renamed.pb", tags=["serve", "gpu"])
+    assert caught.value.hint is not None
+    assert caught.value.hint.endswith("has: --tags serve")
+
+
+def test_variables_of_a_saved_model_by_themselves() -> None:
+    prefix = FIXTURES / "lenet5" / "saved_model" / "variables" / "variables"
+    assert opened(prefix)[:3] == opened(prefix.parent)[:3] == (str(prefix), Kind.CHECKPOINT, "V2")
+
+
+def test_a_frozen_graph_called_saved_model(tmp_path: Path) -> None:
+    path = tmp_path / "saved_model.pb"
+    shutil.copyfile(SOFTMAX / "frozen.pb", path)
+    assert opened(path)[:2] == (str(path), Kind.GRAPH)
+    with pytest.raises(CorruptFileError, match="a GraphDef, where a SavedModel was expected") as caught:
+        graphscope.load(tmp_path)
+    assert caught.value.hint == f"rename it: mv {path} graph.pb"
+
+
+@needs_zoo
+def test_saved_models_of_the_zoo() -> None:
+    files = [p for name in ("saved_model.pb", "saved_model.pbtxt") for p in (ZOO / "saved_model").rglob(name)]
+    assert len(files) > 20
+    for path in files:
+        assert opened(path) == opened(path.parent)
+        assert opened(path)[:2] == (str(path.parent), Kind.SAVED_MODEL)
+
+
+# Nothing there
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    prefix = checkpoint(tmp_path / "model.ckpt-6000")
+    with pytest.raises(FileError, match="no such file, directory or checkpoint prefix") as caught:
+        graphscope.load(tmp_path / "model.ckpt-600")
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("closest: ")
+    assert f"{prefix}.index" in caught.value.hint
+    with pytest.raises(FileError, match=f"there is no directory {tmp_path / 'gone'}"):
+        graphscope.load(tmp_path / "gone" / "model")
+    with pytest.raises(FileError, match="no such file") as caught:
+        graphscope.load(tmp_path / "completely different")
+    assert caught.value.hint == f"ls {tmp_path}"
+
+
+@pytest.mark.parametrize("path", ["", " ", "\0", "x" * 300, "/dev/null/x", "a\nb"])
+def test_paths_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileError):
+        graphscope.load(path)
+
+
+def test_a_path_below_a_file() -> None:
+    with pytest.raises(FileError, match="there is no directory"):
+        graphscope.load(SOFTMAX / "frozen.pb" / "x")
+
+
+def test_the_error_is_one_of_the_file_system(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(FileError, match="loop"):
+        graphscope.load(tmp_path / "loop")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "graph.pb"
+    shutil.copyfile(SOFTMAX / "frozen.pb", path)
+    path.chmod(0)
+    with pytest.raises(FileError, match=r"graph\.pb: Permission denied"):
+        graphscope.load(path)
+    path.chmod(0o600)
+    tmp_path.chmod(0)
+    try:
+        for place in (path, tmp_path, tmp_path / "model"):
+            with pytest.raises(FileError, match="Permission denied"):
+                graphscope.load(place)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def refused(*_: Any, **__: Any) -> Any:
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_refusal_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for root, who may do everything."""
+    shutil.copyfile(SOFTMAX / "frozen.pb", tmp_path / "graph.pb")
+    for owner, name in ((Path, "is_file"), (Path, "iterdir"), (os, "fstat")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, refused)
+            with pytest.raises(FileError, match="Permission denied"):
+                graphscope.load(tmp_path / "graph.pb" if name != "iterdir" else tmp_path)
+
+
+def test_what_it_is_is_found_without_reading_it_all(tmp_path: Path) -> None:
+    """A sparse file of 8 GB, with a node in front."""
+    path = tmp_path / "huge.pb"
+    shutil.copyfile(SOFTMAX / "frozen.pb", path)
+    os.truncate(path, 8 << 30)
+    location = locate(path)
+    assert isinstance(location, GraphFile)
+    with pytest.raises(CorruptFileError, match="no field tag"):
+        graphscope.load(path)
+
+
+def test_a_text_that_is_no_graph(tmp_path: Path) -> None:
+    (tmp_path / "x.pbtxt").write_text("item { id: 1 name: 'person' }")
+    with pytest.raises(NotTensorFlowError, match="no TensorFlow graph or checkpoint"):
+        graphscope.load(tmp_path / "x.pbtxt")
