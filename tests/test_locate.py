@@ -20,6 +20,7 @@ from tests.zoo_files import ZOO, needs_zoo
 
 SOFTMAX = FIXTURES / "softmax"
 MEMBERS = (".meta", ".index", ".data-00000-of-00001")
+NAMES = ["inference/biases", "inference/weights"]
 
 
 def checkpoint(prefix: Path | str, step: int = 6000, members: tuple[str, ...] = MEMBERS) -> str:
@@ -59,7 +60,7 @@ def values(model: Model) -> dict[str, bytes]:
 @pytest.mark.parametrize("prefix", ["model.ckpt-6000", "with space", "a=b.meta.x", "Ж🙂", "x.index.y", "-lead"])
 def test_members_of_a_checkpoint(tmp_path: Path, prefix: str, suffix: str) -> None:
     where = checkpoint(tmp_path / prefix)
-    assert opened(where + suffix) == (where, Kind.META_CHECKPOINT, "V2", ["bias", "weights"])
+    assert opened(where + suffix) == (where, Kind.META_CHECKPOINT, "V2", NAMES)
 
 
 @pytest.mark.parametrize("suffix", ["", ".meta", ".index", ".data-00000-of-00002", ".data-00001-of-00002"])
@@ -98,8 +99,8 @@ def test_parts_of_a_checkpoint(tmp_path: Path, kept: tuple[str, ...]) -> None:
         with pytest.raises(IncompleteModelError, match=r"without a graph: there is no .*m\.meta"):
             _ = graphscope.load(prefix).graph
     if ".index" not in kept:
-        with pytest.raises(IncompleteModelError, match="no checkpoint holds a value of weights"):
-            graphscope.load(prefix).value(graphscope.load(prefix).variable("weights"))
+        with pytest.raises(IncompleteModelError, match="no checkpoint holds a value of inference/weights"):
+            graphscope.load(prefix).value(graphscope.load(prefix).variable(NAMES[1]))
 
 
 def test_data_without_an_index(tmp_path: Path) -> None:
@@ -113,11 +114,11 @@ def test_data_without_an_index(tmp_path: Path) -> None:
 def test_an_empty_base_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint(f"{tmp_path}/")
     assert (tmp_path / ".index").is_file()
-    expected = (f"{tmp_path}/", Kind.META_CHECKPOINT, "V2", ["bias", "weights"])
+    expected = (f"{tmp_path}/", Kind.META_CHECKPOINT, "V2", NAMES)
     for spelling in (f"{tmp_path}", f"{tmp_path}/", *(f"{tmp_path}/{suffix}" for suffix in MEMBERS)):
         assert opened(spelling) == expected, spelling
     model = graphscope.load(tmp_path)
-    assert model.value(model.variable("bias")).numpy().shape == (10,)
+    assert model.value(model.variable(NAMES[0])).numpy().shape == (10,)
     monkeypatch.chdir(tmp_path)
     for spelling in (".", "./", ".index", ".meta"):
         assert opened(spelling) == ("./", *expected[1:]), spelling
@@ -135,7 +136,7 @@ def test_a_text_meta_graph(tmp_path: Path) -> None:
     Path(prefix + ".meta").write_text(text_format.MessageToString(meta))
     (tmp_path / "alone.pbtxt").write_text(text_format.MessageToString(meta))
     for spelling in (prefix, prefix + ".meta", prefix + ".index"):
-        assert opened(spelling) == (prefix, Kind.META_CHECKPOINT, "V2", ["bias", "weights"])
+        assert opened(spelling) == (prefix, Kind.META_CHECKPOINT, "V2", NAMES)
         assert graphscope.load(spelling).encoding == "text"
     alone = graphscope.load(tmp_path / "alone.pbtxt")
     assert (alone.kind, alone.encoding) == (Kind.META_GRAPH, "text")
@@ -154,20 +155,20 @@ def test_a_meta_graph_under_another_name(tmp_path: Path) -> None:
 def test_v1_in_one_file(tmp_path: Path) -> None:
     single = str(FIXTURES / "softmax" / "v1" / "model.ckpt-6000")
     for spelling in (single, single + ".meta", str(Path(single).parent), str(Path(single).with_name("checkpoint"))):
-        assert opened(spelling) == (single, Kind.META_CHECKPOINT, "V1", ["bias", "weights"])
+        assert opened(spelling) == (single, Kind.META_CHECKPOINT, "V1", NAMES)
     for name in ("plain", "slim.ckpt", "odd.pb"):  # without meta graph and state file, as TF-Slim released them
         directory = tmp_path / name
         directory.mkdir()
         shutil.copyfile(single, directory / name)
         for spelling in (directory / name, directory):
-            assert opened(spelling) == (str(directory / name), Kind.CHECKPOINT, "V1", ["bias", "weights"])
+            assert opened(spelling) == (str(directory / name), Kind.CHECKPOINT, "V1", NAMES)
 
 
 def test_v1_in_shards(tmp_path: Path) -> None:
     single = FIXTURES / "softmax" / "v1" / "model.ckpt-6000"
     shutil.copyfile(single, tmp_path / "export-00000-of-00001")
     spellings = ["export", "export-00000-of-00001", "export-?????-of-00001", ""]
-    expected = (str(tmp_path / "export"), Kind.CHECKPOINT, "V1", ["bias", "weights"])
+    expected = (str(tmp_path / "export"), Kind.CHECKPOINT, "V1", NAMES)
     for spelling in spellings:
         assert opened(tmp_path / spelling) == expected, spelling
     shutil.copyfile(f"{single}.meta", tmp_path / "export.meta")
@@ -368,7 +369,7 @@ def test_graphs_under_any_name(tmp_path: Path) -> None:
             assert (model.path, model.kind, model.encoding) == (str(path), Kind.GRAPH, encoding)
 
 
-@pytest.mark.parametrize("name", ["Ж🙂", "bell\x07", "[red]x[/red]", "a b", "_x", "x" * 900, "x" * 70_000])
+@pytest.mark.parametrize("name", ["Ж🙂", "bell\x07", "[red]x[/red]", "a b", "_x", "x" * 900])
 def test_graphs_whose_names_no_tensorflow_would_take(tmp_path: Path, name: str) -> None:
     graph = graphscope.load(SOFTMAX / "frozen.pb").graph
     header = type(graph.header)()

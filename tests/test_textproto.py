@@ -150,7 +150,9 @@ def test_graphs_of_the_zoo_are_what_text_format_reads(path: Path) -> None:
 @needs_zoo
 @pytest.mark.parametrize("path", zoo_files("saved_model.pbtxt"), ids=zoo_id)
 def test_saved_models_of_the_zoo_are_what_text_format_reads(path: Path) -> None:
-    saved_model_pb2 = pytest.importorskip("tensorflow.core.protobuf.saved_model_pb2", reason="needs TensorFlow's protos")
+    saved_model_pb2 = pytest.importorskip(
+        "tensorflow.core.protobuf.saved_model_pb2", reason="needs TensorFlow's protos"
+    )
     text = path.read_bytes()
     expected = read_by_text_format(text, saved_model_pb2.SavedModel)
     assert expected
@@ -278,11 +280,16 @@ BROKEN = [
     (b"node {\n  name { }\n}", 2, 8, "expected a value for tensorboard.NodeDef.name, found '{'"),
     (b"node {\n  name 'a'\n}", 2, 8, "expected ':' after name, found \"'\""),
     (b"node: 3", 1, 7, "expected '{' for tensorboard.GraphDef.node, found '3'"),
-    (b"node: 'a'", 1, 7, "expected a message for tensorboard.GraphDef.node, found \"'\""),
+    (b"node: 'a'", 1, 7, 'expected a message for tensorboard.GraphDef.node, found "\'"'),
     (b"node [ {}", 1, 10, "expected ',' or ']' in the list of node, found the end of the text"),
     (b"version: [1]", 1, 10, "expected a value for tensorboard.GraphDef.version, found '['"),
     (b"version: 2147483648 ", 1, 10, "expected an integer from -2147483648 to 2147483647"),
-    (b"version: 1 version: 2", 1, 12, "tensorboard.GraphDef.version, or another member of its oneof, is given a second"),
+    (
+        b"version: 1 version: 2",
+        1,
+        12,
+        "tensorboard.GraphDef.version, or another member of its oneof, is given a second",
+    ),
     (b"node { attr { value { i: 0\n b: true } } }", 2, 2, "tensorboard.AttrValue.b, or another member of its oneof"),
     (b"version: 1,,", 1, 12, "expected a field of tensorboard.GraphDef, found ','"),
     (b"}", 1, 1, "expected a field of tensorboard.GraphDef, found '}'"),
@@ -357,7 +364,11 @@ def test_no_text_takes_more_than_linear_time(text: bytes) -> None:
 
 
 ASSET = "[type.googleapis.com/tensorflow.AssetFileDef]"
-SPELLINGS = [f"{ASSET} {{ filename: 'x' }}", f"{ASSET}: < filename: 'x' >", ASSET.replace("/", " / ") + "{filename:'x'}"]
+SPELLINGS = [
+    f"{ASSET} {{ filename: 'x' }}",
+    f"{ASSET}: < filename: 'x' >",
+    ASSET.replace("/", " / ") + "{filename:'x'}",
+]
 
 
 def any_list(content: str) -> bytes:
@@ -402,8 +413,8 @@ def test_a_resolver_is_asked_first() -> None:
 @pytest.mark.parametrize(("content", "column", "message"), [
     ("[a.b/my.Type] {}", 11, "the type my.Type inside google.protobuf.Any is not known"),
     ("[my.Type] {}", 11, "expected a type in brackets"),
-    (f"{ASSET} 3", 57 + 0, "expected '{' before the fields of tensorboard.AssetFileDef, found '3'"),
-    (f"{ASSET} {{ name: 3 }}", 59 + 0, "tensorboard.AssetFileDef has no field named 'name'; closest: filename"),
+    (f"{ASSET} 3", 57, "expected '{' before the fields of tensorboard.AssetFileDef, found '3'"),
+    (f"{ASSET} {{ name: 3 }}", 59, "tensorboard.AssetFileDef has no field named 'name'; closest: filename"),
     (f"{ASSET} {{}} {ASSET} {{}}", 60, "google.protobuf.Any holds one value only"),
     (f"{ASSET} {{}}, ", 59, "expected a field of google.protobuf.Any or '}', found ','"),
     (f"type_url: 'a/b' {ASSET} {{}}", 27, "google.protobuf.Any holds one value only"),

@@ -17,10 +17,16 @@ _SCALARS = (
 ).split()
 _KEYS = ("int32", "uint64", "sint64", "fixed32", "bool", "string")
 _BITS = {
-    **{t: (-(2**31), 2**31 - 1) for t in (_Proto.TYPE_INT32, _Proto.TYPE_SINT32, _Proto.TYPE_SFIXED32)},
-    **{t: (-(2**63), 2**63 - 1) for t in (_Proto.TYPE_INT64, _Proto.TYPE_SINT64, _Proto.TYPE_SFIXED64)},
-    **{t: (0, 2**32 - 1) for t in (_Proto.TYPE_UINT32, _Proto.TYPE_FIXED32)},
-    **{t: (0, 2**64 - 1) for t in (_Proto.TYPE_UINT64, _Proto.TYPE_FIXED64)},
+    _Proto.TYPE_INT32: (-(2**31), 2**31 - 1),
+    _Proto.TYPE_SINT32: (-(2**31), 2**31 - 1),
+    _Proto.TYPE_SFIXED32: (-(2**31), 2**31 - 1),
+    _Proto.TYPE_INT64: (-(2**63), 2**63 - 1),
+    _Proto.TYPE_SINT64: (-(2**63), 2**63 - 1),
+    _Proto.TYPE_SFIXED64: (-(2**63), 2**63 - 1),
+    _Proto.TYPE_UINT32: (0, 2**32 - 1),
+    _Proto.TYPE_FIXED32: (0, 2**32 - 1),
+    _Proto.TYPE_UINT64: (0, 2**64 - 1),
+    _Proto.TYPE_FIXED64: (0, 2**64 - 1),
 }
 
 

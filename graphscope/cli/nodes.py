@@ -64,6 +64,9 @@ Depth = Annotated[
 ]
 
 
+NOTHING = "no node matches"
+
+
 def nodes(
     model: ModelPath,
     *,
@@ -119,13 +122,13 @@ def _write_rows(sink: Sink, format: Format, model: Model, listing: Listing, tens
 
     rows = list_nodes(model, listing)
     if tensors:
-        write_rows(sink, format, render_nodes.tensor_view(), render_nodes.tensors(rows))
+        write_rows(sink, format, render_nodes.tensor_view(), render_nodes.tensors(rows), NOTHING)
     else:
         bodies = [body for _, body in model.graph.bodies] if listing.functions else [model.graph]
         has_devices = any(node.device for body in bodies for node in body)
         chosen = listing.filter
         has_steps = bool(chosen.inputs_of or chosen.consumers_of) and chosen.depth != 1
-        write_rows(sink, format, render_nodes.node_view(has_devices=has_devices, has_steps=has_steps), rows)
+        write_rows(sink, format, render_nodes.node_view(has_devices=has_devices, has_steps=has_steps), rows, NOTHING)
 
 
 def _write_tree(sink: Sink, format: Format, model: Model, listing: Listing, depth: int | None) -> None:
@@ -138,7 +141,7 @@ def _write_tree(sink: Sink, format: Format, model: Model, listing: Listing, dept
     if levels is not None and chosen.scope:
         levels += len(chosen.scope.rstrip("/").split("/"))
     rows = ((function, row) for function, body in _bodies(model, listing) for row in scope_tree(body, levels))
-    write_rows(sink, format, tree_view(), rows)
+    write_rows(sink, format, tree_view(), rows, NOTHING)
 
 
 def _bodies(model: Model, listing: Listing) -> Iterator[tuple[str, Body]]:

@@ -62,17 +62,17 @@ def _chosen(rows: Sequence[WeightRow], has_statistics: bool) -> Iterable[tuple[C
     yield Column("name", minimum=24), lambda row: row.name
     yield Column("dtype", style="shape"), lambda row: type_name(row.dtype)
     yield Column("shape", style="shape"), lambda row: shape_text(row.shape)
-    yield Column("elements", right=True, drop=last and last + 1), _elements
-    yield Column("size", right=True, drop=last), lambda row: size(row.size_bytes)
+    yield Column("elements", right=True, drop=last + 2), _elements
+    yield Column("size", right=True, drop=last + 1), lambda row: size(row.size_bytes)
     if len({row.shard for row in rows} - {None}) > 1:
-        yield Column("shard", right=True, drop=last + 2), lambda row: "" if row.shard is None else str(row.shard)
+        yield Column("shard", right=True, drop=last + 4), lambda row: "" if row.shard is None else str(row.shard)
     for title, field, always, drop in _STATISTICS:
         if has_statistics and (always or any(getattr(row.statistics, field, None) for row in rows)):
             yield Column(title, right=True, drop=drop), _statistic(field)
     if any(marks(row) for row in rows):
-        yield Column("marks", style="mark", minimum=9, drop=last + 3), lambda row: ", ".join(marks(row))
+        yield Column("marks", style="mark", minimum=9, drop=last + 3 if has_statistics else 1), lambda row: ", ".join(marks(row))
     if any(row.key or row.part for row in rows):
-        yield Column("key", style="dim", minimum=16, drop=last + 4), _key
+        yield Column("key", style="dim", minimum=16, drop=last + 5), _key
 
 
 def _elements(row: WeightRow) -> str:

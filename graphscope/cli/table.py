@@ -15,6 +15,12 @@ SAMPLE = 1000
 
 GAP = "  "
 
+SHORT = 28
+"""A column whose cells are no longer than this is cut last of all."""
+
+ENOUGH = 40
+"""Other columns go before a name is cut below this: both ends of it still tell it from its neighbours."""
+
 Row = Sequence[str]
 
 
@@ -38,10 +44,12 @@ class Column:
 
 
 def write_table(sink: Sink, columns: Sequence[Column], rows: Iterable[Row]) -> None:
-    """Writes a heading and the rows. Cells are escaped here: give them as they are in the file."""
+    """Writes a heading and the rows; nothing, if there are none. Cells are escaped here: give them as they are in the file."""
     source = iter(rows)
     sample = list(islice(source, SAMPLE))
-    lengths = [sorted(cells(escape(row[i])) for row in sample) or [0] for i in range(len(columns))]
+    if not sample:
+        return
+    lengths = [sorted(cells(escape(row[i])) for row in sample) for i in range(len(columns))]
     natural = [max(len(column.title), found[-1]) for column, found in zip(columns, lengths, strict=True)]
     widths = fit(columns, natural, _typical(columns, lengths), sink.width) if sink.is_terminal else natural
     line = _liner(columns, widths, sink.is_terminal, sink.has_color)
@@ -50,9 +58,9 @@ def write_table(sink: Sink, columns: Sequence[Column], rows: Iterable[Row]) -> N
 
 
 def _typical(columns: Sequence[Column], lengths: Sequence[Sequence[int]]) -> list[int]:
-    """Widths that hold nine cells in ten of a column that may shrink, and every cell of one that may not."""
+    """Widths that hold nine cells in ten of a long column that may shrink, and every cell of any other."""
     return [
-        max(len(column.title), found[len(found) * 9 // 10] if column.minimum else found[-1])
+        max(len(column.title), found[len(found) * 9 // 10] if column.minimum and found[-1] > SHORT else found[-1])
         for column, found in zip(columns, lengths, strict=True)
     ]
 
@@ -60,24 +68,35 @@ def _typical(columns: Sequence[Column], lengths: Sequence[Sequence[int]]) -> lis
 def fit(columns: Sequence[Column], natural: Sequence[int], typical: Sequence[int], room: int) -> list[int]:
     """Widths that fit ``room`` if any do; 0 leaves a column out.
 
+    Columns that may go are shrunk, then left out one by one, the others kept at :data:`ENOUGH`; then those are shrunk as
+    well. What is left over is given back.
+
     Args:
         natural: widths at which no cell is cut.
         typical: widths at which few are.
     """
     going = sorted((i for i, column in enumerate(columns) if column.drop), key=lambda i: -columns[i].drop)
-    giving = going + [i for i, column in enumerate(columns) if not column.drop]
-    widths: list[int] = []
+    widths = list(typical)
     for left_out in range(len(going) + 1):
         widths = [0 if i in going[:left_out] else width for i, width in enumerate(typical)]
-        for i in giving:
-            if columns[i].minimum:
-                widths[i] -= min(max(0, widths[i] - columns[i].minimum), max(0, _total(widths) - room))
+        _cap(columns, widths, room, ENOUGH)
         if _total(widths) <= room:
             break
+    _cap(columns, widths, room, 0)
     for i, width in enumerate(widths):
         if width:
             widths[i] += min(natural[i] - width, max(0, room - _total(widths)))
     return widths
+
+
+def _cap(columns: Sequence[Column], widths: list[int], room: int, enough: int) -> None:
+    """Cuts the widest first until all fit; none below its minimum, one that may not go not below ``enough`` either."""
+    least = [column.minimum if column.drop else max(column.minimum, enough) for column in columns]
+    while _total(widths) > room:
+        giving = [i for i, width in enumerate(widths) if columns[i].minimum and width > least[i]]
+        if not giving:
+            break
+        widths[max(giving, key=lambda i: widths[i])] -= 1
 
 
 def _total(widths: Sequence[int]) -> int:

@@ -61,11 +61,10 @@ def variables(
     found = weights(load(model, tags=split_tags(tags)))
     chosen = [item for item in found if _matches(item[0], patterns, role)]
     rows = _with_statistics(sink, chosen) if stats else [row for row, _ in chosen]
-    write_rows(sink, format, weight_view(rows, has_statistics=stats), rows)
-    if sink.is_terminal and format is Format.TABLE:
+    nothing = "no variable matches" if found else "the model has no variables and no constants"
+    write_rows(sink, format, weight_view(rows, has_statistics=stats), rows, nothing)
+    if sink.is_terminal and format is Format.TABLE and rows:
         sink.lines([sink.paint(total(rows), "dim")])
-    if not rows:
-        sink.note("no variable matches" if found else "the model has no variables and no constants")
 
 
 def _matches(row: WeightRow, patterns: Sequence[re.Pattern[str]], roles: Sequence[RoleChoice]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
 from graphscope.cli.output import Sink
@@ -50,8 +51,16 @@ class View(Generic[T]):
     name: Callable[[T], str]
 
 
-def write_rows(sink: Sink, format: Format, view: View[T], rows: Iterable[T]) -> None:
-    """Writes the rows one by one as they come."""
+def write_rows(sink: Sink, format: Format, view: View[T], rows: Iterable[T], nothing: str) -> None:
+    """Writes the rows one by one as they come; says ``nothing`` where none does."""
+    source = iter(rows)
+    first = list(islice(source, 1))
+    _write(sink, format, view, chain(first, source))
+    if not first:
+        sink.note(nothing)
+
+
+def _write(sink: Sink, format: Format, view: View[T], rows: Iterable[T]) -> None:
     if format is Format.TABLE:
         write_table(sink, view.columns, map(view.cells, rows))
     elif format is Format.JSON:

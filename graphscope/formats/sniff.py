@@ -49,7 +49,6 @@ _TEXT_FIELDS = {
     ),
 }
 _FIRST_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s+|#[^\n]*(?:\n|$))*([a-z_]+)\s*[:{<]")
-_NAME = re.compile(rb"[A-Za-z0-9_.\\>][\w.\\/>\-]*\Z")
 _OP = re.compile(rb"[A-Za-z_][\w.>\-/]*\Z")
 _HEAD = 1 << 16
 
@@ -118,8 +117,9 @@ def _is_graph(fields: Fields) -> bool:
 
 
 def _is_node(body: bytes) -> bool:
+    """A name, whatever it is made of, and an op, which is an identifier."""
     fields = {n: b for n, wire_type, b in _fields(body, 2) if wire_type == 2}
-    return bool(_NAME.match(fields.get(1, b""))) and bool(_OP.match(fields.get(2, b"")))
+    return bool(fields.get(1)) and bool(_OP.match(fields.get(2, b"")))
 
 
 def _is_library(body: bytes) -> bool:

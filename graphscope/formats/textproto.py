@@ -64,7 +64,7 @@ def parse(text: Buffer, message: M, *, source: str, cut: Cut | None = None, reso
         source: the file's name, for errors.
         cut: asks for large values to be left in the text.
         resolve_any: gives the class for a type name in an expanded ``google.protobuf.Any``, or ``None``. What it does
-            not know is looked up in the message's own pool, ``tensorflow.X`` as ``tensorboard.X`` too. The URL is
+            not know is looked up in the message's own pool, ``tensorflow.X`` as ``tensorboard.X`` first. The URL is
             stored as it is written.
 
     Raises:
@@ -89,7 +89,7 @@ class _Types:
     def find(self, name: str) -> type[Message] | None:
         """The class for a type's full name, ``None`` if nobody knows it."""
         known = self._resolve(name) if self._resolve else None
-        for spelling in (name, re.sub(r"^tensorflow\.", "tensorboard.", name)):
+        for spelling in (re.sub(r"^tensorflow\.", "tensorboard.", name), name):
             known = known or self._in_pool(spelling)
         return known
 

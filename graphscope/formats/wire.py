@@ -37,11 +37,11 @@ class Source:
         self.path = Path(path)
         try:
             self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - lives as long as its payloads
+            weakref.finalize(self, self._file.close)
             self.size = os.fstat(self._file.fileno()).st_size
         except OSError as error:
             raise FileError.from_os_error(error, path) from error
         self._map: Buffer | None = None
-        weakref.finalize(self, self._file.close)
 
     def view(self) -> Buffer:
         """The whole file, mapped: only the pages that are looked at are read."""
