@@ -75,7 +75,11 @@ AT_OPEN: dict[str, tuple[dict[bytes, Callable[[Any], object]], type[GraphscopeEr
     "too many elements": ({W: shape(1 << 40, 1 << 40)}, CorruptFileError, "variable a/weights: .* is no shape"),
     "rows too long for none": ({W: shape(0, 1 << 62)}, CorruptFileError, "variable a/weights: .* is no shape"),
     "too many dimensions": ({W: shape(*[1] * 255)}, CorruptFileError, "is no shape"),
-    "unknown rank": ({b"step": unknown_rank}, CorruptFileError, "variable step: .* is no shape"),
+    "unknown rank after a scalar": (
+        {W: shape(), b"step": unknown_rank},
+        CorruptFileError,
+        "variable step: .* is no shape",
+    ),
     "values over each other": ({W: given_to("offset", 1)}, CorruptFileError, "variable .* overlaps another"),
     "an endless overlap": ({W: given_to("size", 1 << 62)}, CorruptFileError, "variable a/weights/Adam: .* overlaps"),
     "big-endian": ({b"": given_to("endianness", 1)}, UnsupportedError, "big-endian"),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import mmap
-import os
 import re
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +20,9 @@ from graphscope.formats.textlex import Buffer
 from graphscope.formats.textproto import MAX_DEPTH, parse
 from graphscope.protos import AssetFileDef, AttrValue, CollectionDef, GraphDef, MetaGraphDef, NodeDef, TensorProto
 from tests.text_messages import kinds, messages
+from tests.text_oracles import canonical, fields, read_by_tensorflow, read_by_text_format
 from tests.zoo_files import needs_zoo, zoo_files, zoo_id
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 KINDS, LEGACY = kinds("proto3"), kinds("proto2")
 MANY = settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
 TYPES = st.sampled_from([KINDS, LEGACY, GraphDef, NodeDef, TensorProto, AttrValue, StructuredValue, MetaGraphDef])
@@ -74,55 +71,11 @@ version: 0 version: 3
 """  # fmt: skip
 
 
-def canonical(message: Message) -> bytes:
-    return message.SerializeToString(deterministic=True)
-
-
 def read(text: Buffer, message_class: type[Message] = GraphDef, **options: Any) -> bytes | CorruptFileError:
     try:
         return canonical(parse(text, message_class(), source="x.pbtxt", **options))
     except CorruptFileError as error:
         return error
-
-
-def read_by_text_format(text: bytes, message_class: type[Message] = GraphDef) -> bytes | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return canonical(text_format.Parse(text, message_class()))
-        except (text_format.ParseError, ValueError, OverflowError):
-            return None
-
-
-@functools.cache
-def tensorflow() -> Any:
-    return pytest.importorskip("tensorflow", reason="TensorFlow's C++ parser decides where text_format alone accepts")
-
-
-def read_by_tensorflow(text: bytes) -> list[list[bytes]] | None:
-    """:func:`fields` of the GraphDef that TensorFlow's C++ parser reads; ``None`` where it refuses."""
-    tf = tensorflow()
-    try:
-        found = tf.raw_ops.DecodeProtoV2(
-            bytes=[text], message_type="tensorflow.GraphDef", field_names=["node", "library", "versions", "version"],
-            output_types=[tf.string] * 3 + [tf.int32], descriptor_source="local://", message_format="text",
-        )  # fmt: skip
-    except tf.errors.OpError:
-        return None
-    nodes, libraries, versions, version = (values.numpy()[0].tolist() for values in found.values)
-    graph = GraphDef(version=sum(version))
-    for node in nodes:
-        graph.node.add().MergeFromString(node)
-    for field, values in ((graph.library, libraries), (graph.versions, versions)):
-        for value in values:
-            field.MergeFromString(value)
-    return fields(graph)
-
-
-def fields(graph: Any) -> list[list[bytes]]:
-    """What a GraphDef holds, without the presence of empty messages."""
-    return [[canonical(node) for node in graph.node], [canonical(graph.library)], [canonical(graph.versions)],
-            [b"%d" % graph.version]]  # fmt: skip
 
 
 def assert_agreement(text: bytes) -> None:

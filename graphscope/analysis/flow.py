@@ -10,17 +10,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from graphscope.analysis.inputs import PLACEHOLDER_OPS
+from graphscope.analysis.inputs import DATA_OPS, PLACEHOLDER_OPS
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.tensors import TensorName
-
-_DATA_OPS = re.compile(
-    r"(Iterator|Optional|Multi|Dataset)\w*GetNext\w*|IteratorGetNext|\w*Dequeue\w*|ReaderRead\w*|Unstage"
-    r"|Parse\w*Example\w*|DecodeCSV|RecordInput"
-)
-"""Ops that bring data in without a placeholder. Each of their outputs is a source of its own: picture, label, ..."""
 
 _OUTSIDE_OPS = re.compile(
     r"(Resource)?(Sparse)?Apply[A-Z]\w*|Assign\w*|Save\w*|Restore\w*|MergeV2Checkpoints|ShardedFilename|.*Summary(V2)?"
@@ -175,7 +169,7 @@ def _source_bits(flow: Flow) -> dict[tuple[int, int], int]:
     source is fed by its constants.
     """
     inside = [i for i in range(len(flow.nodes)) if not flow.outside[i]]
-    data_ops = {op for op in set(flow.ops) if _DATA_OPS.fullmatch(op)}
+    data_ops = {op for op in set(flow.ops) if DATA_OPS.fullmatch(op)}
     placeholders = [i for i in inside if flow.ops[i] in PLACEHOLDER_OPS]
     found = [(i, -1) for i in placeholders if not _is_switch(flow.nodes[i])]
     for i in inside:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.tensors import Shape, node_of
+from graphscope.core.tensors import Shape, TensorName, node_of
 
 PLACEHOLDER_OPS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
+DATA_OPS = re.compile(
+    r"(Iterator|Optional|Multi|Dataset)\w*GetNext\w*|IteratorGetNext|\w*Dequeue\w*|ReaderRead\w*|Unstage"
+    r"|Parse\w*Example\w*|DecodeCSV|RecordInput"
+)
+"""Ops that bring data in without a placeholder."""
+
 _BOOKKEEPING_OPS = frozenset(
     "Save SaveV2 SaveSlices Restore RestoreV2 RestoreSlice ShardedFilename MergeV2Checkpoints StringJoin"
     " InitializeTableFromTextFile InitializeTableFromTextFileV2 NoOp Assert".split()
@@ -51,12 +59,27 @@ def find_inputs(model: Model) -> list[InputRow]:
             spec = lister.outputs(node, graph)[0]
             default = _default(graph, node) if node.op == "PlaceholderWithDefault" else None
             rows.append(InputRow(spec.name, spec.dtype, spec.shape, default, arguments.get(spec.name, "")))
+    rows = rows or list(_data_sources(graph, lister))
     return sorted(rows, key=lambda row: (order.get(row.tensor, len(order)), row.default is not None))
+
+
+def _data_sources(graph: Graph, lister: TensorLister) -> Iterator[InputRow]:
+    """What iterators, queues and parsers give, in a graph that is not fed: their outputs that are used."""
+    for op, node in zip(graph.ops, graph.nodes):
+        if DATA_OPS.fullmatch(op):
+            inputs = (TensorName.parse(i) for c in graph.consumers(node.name) for i in c.data_inputs())
+            used = {i.index for i in inputs if i.node == node.name}
+            for i, spec in enumerate(lister.outputs(node, graph)):
+                if i in used:
+                    yield InputRow(spec.name, spec.dtype, spec.shape)
 
 
 def _is_bookkeeping(graph: Graph, node: Node, model: Model) -> bool:
     """Whether only savers and table initialisers read it: the file name that a saver is fed."""
     if node_of(model.meta.saver_def.filename_tensor_name) == node.name:
+        return True
+    saver_scope = model.meta.saver_def.filename_tensor_name.rpartition("/")[0]
+    if saver_scope and node.name.startswith(saver_scope + "/"):
         return True
     used = graph.reach([node.name], lambda n: graph.consumers(n.name) if n is node or n.op in _PASSED else ())
     ends = {graph[name].op for name in used if name != node.name} - _PASSED

@@ -16,7 +16,9 @@ from graphscope.core.ops import registered
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.variables import Role
 
-MAX_OUTPUTS = 8
+MAX_OUTPUTS = 5
+OUTPUT_MARGIN = 60.0
+"""Candidates that are this many points behind the best are not worth a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +175,14 @@ def _graph(model: Model) -> GraphSummary:
         unregistered=unknown,
         tables=tuple(TableRow(node.name, op) for op, node in zip(graph.ops, graph.nodes) if op in table_ops),
         inputs=tuple(find_inputs(model)),
-        outputs=tuple(rank_outputs(model)[:MAX_OUTPUTS]),
+        outputs=tuple(_worth_showing(rank_outputs(model))),
     )
+
+
+def _worth_showing(ranked: list[OutputCandidate]) -> list[OutputCandidate]:
+    """The best few that have something to be said for them."""
+    likely = [c for c in ranked if c.reasons and c.score >= ranked[0].score - OUTPUT_MARGIN]
+    return (likely or ranked)[:MAX_OUTPUTS]
 
 
 def is_table_op(op: str) -> bool:
