@@ -11,7 +11,7 @@ import pytest
 import graphscope
 from graphscope.analysis.outputs import rank_outputs
 from tests.fixture_files import FIXTURES, committed_models
-from tests.zoo_files import ZOO, needs_zoo
+from tests.zoo_files import ZOO, needs_zoo, zoo_files
 
 TRUTH: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "truth" / "outputs.json").read_text())
 UNREADABLE = ("events/",)  # event files are no models
@@ -34,7 +34,7 @@ def test_true_output_first_in_nine_of_ten_and_in_the_first_three_in_all() -> Non
     assert len(entries) > 150
 
 
-OP_TESTS = sorted(ZOO.glob("op_tests/*/frozen_model.pb"))
+OP_TESTS = zoo_files("frozen_model.pb", below="op_tests")
 
 
 @needs_zoo
@@ -44,7 +44,7 @@ def test_the_recorded_outputs_of_single_op_graphs_are_found() -> None:
         recorded = {p.name.removesuffix(".prediction.csv").replace("____", "/") for p in path.parent.glob("*.prediction.csv")}
         nodes = {tensor.partition(":")[0] for tensor in ranked(path)[: max(3, len(recorded))]}
         if recorded and not recorded & nodes:
-            missed.append(path.parent.name)
+            missed.append(str(path.parent.relative_to(ZOO)))
     assert not missed
     assert len(OP_TESTS) > 200
 

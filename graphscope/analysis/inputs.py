@@ -15,7 +15,7 @@ from graphscope.core.tensors import Shape, TensorName, node_of
 PLACEHOLDER_OPS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 DATA_OPS = re.compile(
     r"(Iterator|Optional|Multi|Dataset)\w*GetNext\w*|IteratorGetNext|\w*Dequeue\w*|ReaderRead\w*|Unstage"
-    r"|Parse\w*Example\w*|DecodeCSV|RecordInput"
+    r"|Parse(Single|Sequence|SingleSequence)?Example(V2)?|DecodeCSV|RecordInput"
 )
 """Ops that bring data in without a placeholder."""
 

@@ -177,13 +177,13 @@ class _Ranking:
         """Ends of the forward computation, what feeds the loss, and what those were made of."""
         found = {i for i, f in enumerate(self.forward) if f and (i in self.feeders or self.is_end(i))}
         found |= self.logits
-        if not self.feeders:
-            found.update(i for i in self.leaves() if self.flow.inputs[i])
         for i in list(found):
             if self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS:
                 found.update(self.behind(i))
-        usable = [i for i in sorted(found) if self.op(i) not in _NEVER]
-        return usable or self.leaves()
+        usable = {i for i in found if self.op(i) not in _NEVER}
+        if not self.feeders and not any(self.is_leaf(i) for i in usable):
+            usable.update(self.leaves())
+        return sorted(usable)
 
     def behind(self, i: int) -> Iterator[int]:
         """What post-processing and reductions were applied to, step by step."""
@@ -195,7 +195,10 @@ class _Ranking:
             i = producers[0]
 
     def leaves(self) -> list[int]:
-        return [i for i, consumers in enumerate(self.flow.consumers) if not consumers and not self.flow.outside[i]]
+        """What nothing consumes, computed rather than constant if possible, within the model rather than outside."""
+        ends = [i for i, consumers in enumerate(self.flow.consumers) if not consumers]
+        computed = [i for i in ends if self.flow.inputs[i]] or ends
+        return [i for i in computed if not self.flow.outside[i]] or computed
 
     def op(self, i: int) -> str:
         return self.flow.ops[i]

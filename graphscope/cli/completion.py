@@ -18,13 +18,18 @@ def _completer(names: Callable[[Model], Iterable[str]]) -> Callable[[typer.Conte
         from graphscope.formats import load
 
         try:
-            model = load(context.params.get("model") or "")
+            model = load(_model_path(context))
             found = dict.fromkeys(name for name in names(model) if name.startswith(incomplete))
         except GraphscopeError:  # a shell that completes has no place for an error; the command itself will tell
             return []
         return list(found)[:LIMIT]
 
     return complete
+
+
+def _model_path(context: typer.Context) -> str:
+    """MODEL; among the arguments that are left where an option still waits for the value to complete."""
+    return context.params.get("model") or (context.args[0] if context.args else "")
 
 
 def _nodes(model: Model) -> Iterator[str]:

@@ -45,13 +45,16 @@ def _json_escape(match: re.Match[str]) -> str:
 def json_array(values: Iterable[object], is_unicode: bool = True) -> Iterator[str]:
     """The lines of an array, one element a line, made one by one."""
     encode = json.JSONEncoder(ensure_ascii=not is_unicode, allow_nan=False).encode
-    before = "["
+    yield "["
+    before = ""
     for value in values:
+        if before:
+            yield before + ","
         text = encode(value)
-        safe = text if text.isascii() and text.isprintable() else HOSTILE.sub(_json_escape, text)
-        yield before + safe
-        before = ","
-    yield "[]" if before == "[" else "]"
+        before = text if text.isascii() and text.isprintable() else HOSTILE.sub(_json_escape, text)
+    if before:
+        yield before
+    yield "]"
 
 
 class _Line:

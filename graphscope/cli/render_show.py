@@ -43,11 +43,17 @@ def _record(detail: Detail) -> dict[str, Any]:
     values, dtype = detail.values, _dtype(detail)
     small = values is not None and values.size <= VALUE_ELEMENTS
     return {
-        "node": plain(detail.node),
+        "node": _node_record(detail.node) if detail.node is not None else None,
         "weight": plain(detail.weight),
         "statistics": plain(_statistics(values, dtype)) if values is not None else None,
         "values": plain(_readable(values).tolist()) if values is not None and small else None,
     }
+
+
+def _node_record(node: NodeDetail) -> dict[str, Any]:
+    pairs = {"inputs": node.inputs, "consumers": node.consumers}
+    found: dict[str, Any] = plain(node)
+    return found | {key: [{"name": name, "op": op} for name, op in pair] for key, pair in pairs.items()}
 
 
 def _page(sink: Sink, detail: Detail) -> Iterator[str]:

@@ -70,7 +70,10 @@ def _chosen(rows: Sequence[WeightRow], has_statistics: bool) -> Iterable[tuple[C
         if has_statistics and (always or any(getattr(row.statistics, field, None) for row in rows)):
             yield Column(title, right=True, drop=drop), _statistic(field)
     if any(marks(row) for row in rows):
-        yield Column("marks", style="mark", minimum=9, drop=last + 3 if has_statistics else 1), lambda row: ", ".join(marks(row))
+        yield (
+            Column("marks", style="mark", minimum=9, drop=last + 3 if has_statistics else 1),
+            lambda row: ", ".join(marks(row)),
+        )
     if any(row.key or row.part for row in rows):
         yield Column("key", style="dim", minimum=16, drop=last + 5), _key
 

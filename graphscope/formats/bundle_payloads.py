@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.core.dtypes import DataType
 from graphscope.errors import IncompleteModelError, UnsupportedError
 from graphscope.formats.checksum import crc32c, mask
+from graphscope.formats.neighbours import refuse_pointer
 from graphscope.formats.partitioned import StoredPayload
 from graphscope.formats.payloads import RegionPayload
 from graphscope.formats.wire import Cursor, Source
@@ -47,6 +48,7 @@ class Shards:
         Raises:
             IncompleteModelError: it is missing; the message names ``what`` it holds.
             FileError: it cannot be read.
+            NotTensorFlowError: a Git LFS pointer is in its place.
         """
         if number not in self._open:
             path = self.path(number)
@@ -57,7 +59,9 @@ class Shards:
                 )
             if len(self._open) >= _MAX_OPEN:
                 self._open.clear()
-            self._open[number] = Source(path)
+            source = Source(path)
+            refuse_pointer(source)
+            self._open[number] = source
         return self._open[number]
 
 

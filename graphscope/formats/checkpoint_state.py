@@ -14,6 +14,7 @@ from google.protobuf import text_format
 
 from graphscope import protos
 from graphscope.errors import CorruptFileError
+from graphscope.formats.neighbours import refuse_neighbours
 from graphscope.formats.wire import Source
 
 MAX_BYTES = 16 << 20
@@ -51,6 +52,7 @@ def read_state(path: Path) -> CheckpointState:
 
     Raises:
         CorruptFileError: it is no such file.
+        NotTensorFlowError: it is of a neighbouring format.
         FileError: it cannot be read.
     """
     source = Source(path)
@@ -60,6 +62,7 @@ def read_state(path: Path) -> CheckpointState:
     try:
         text_format.Parse(source.read(0, source.size).decode(), state, allow_unknown_field=True)
     except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
+        refuse_neighbours(source)
         raise CorruptFileError(f"no checkpoint state file: {error}", path=path) from error
     latest = [state.model_checkpoint_path] if state.model_checkpoint_path else []
     named = map(without_pattern, [*latest, *reversed(state.all_model_checkpoint_paths)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from graphscope.errors import NotTensorFlowError
@@ -64,12 +64,14 @@ def _is_onnx(head: bytes) -> bool:
     return head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
 
 
+POINTER = Neighbour(
+    "a Git LFS pointer: the file itself was not fetched",
+    _starts(b"version https://git-lfs"),
+    "git lfs pull   in the repository it came from",
+)
+
 NEIGHBOURS = (
-    Neighbour(
-        "a Git LFS pointer: the file itself was not fetched",
-        _starts(b"version https://git-lfs"),
-        "git lfs pull   in the repository it came from",
-    ),
+    POINTER,
     Neighbour("an HTML or XML page, probably a download that failed", _is_html, "download the file again"),
     Neighbour("a Keras model archive (.keras)", _is_keras, "model.export('dir') in Keras writes a SavedModel"),
     Neighbour("a NumPy archive (.npz)", _is_npz, "it holds arrays and no graph"),
@@ -100,7 +102,20 @@ def refuse_neighbours(source: Source) -> None:
     """
     if not source.size:
         raise NotTensorFlowError("the file is empty", path=source.path, hint="copy or download it again")
+    _refuse(source, NEIGHBOURS)
+
+
+def refuse_pointer(source: Source) -> None:
+    """Raises an error, if a Git LFS pointer is in the place of the file whose bytes are of any kind.
+
+    Raises:
+        NotTensorFlowError: it is.
+    """
+    _refuse(source, (POINTER,))
+
+
+def _refuse(source: Source, neighbours: Iterable[Neighbour]) -> None:
     head = source.read(0, min(HEAD_BYTES, source.size))
-    for neighbour in NEIGHBOURS:
+    for neighbour in neighbours:
         if neighbour.matches(head):
             raise NotTensorFlowError(f"this is {neighbour.name}", path=source.path, hint=neighbour.hint)

@@ -8,8 +8,9 @@ nested message whose text was seen before is not read again.
 Accepted is what both of TensorFlow's own parsers (C++ and ``google.protobuf.text_format``) accept and read alike. Left
 out, though one of the two takes it, are in strings ``\\?``, ``\\X41``, ``\\u005c``, surrogate pairs and octal escapes
 above ``\\377``; in numbers ``- 1``, ``+1``, ``1_000``, ``0b1``, ``nanf`` and octal enum values; white space outside
-ASCII; text with NUL bytes or that is not UTF-8; a comment inside a type's URL, a second value in one Any, a separator
-after it; messages nested more than 100 deep. Groups and extensions, which TensorFlow's messages do not have, are unknown.
+ASCII; text with NUL bytes or that is not UTF-8; a second value in one Any, a separator after it. Left out, though both
+take it, are a comment inside a type's URL, and messages nested more than 100 deep, which no binary reader takes. Groups
+and extensions, which TensorFlow's messages do not have, are unknown.
 """
 
 from __future__ import annotations
