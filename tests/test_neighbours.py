@@ -95,9 +95,9 @@ def _lite(path: Path) -> None:
 
 def _onnx(path: Path) -> None:
     """``ModelProto``: ir_version 8, producer_name, graph with a node and a name, opset_import."""
-    graph = bytes.fromhex("0a0d 0a0178 120179 2204 52656c75".replace("0a0d", "0a0c")) + b"\x12\x01g"
-    opset = bytes.fromhex("10 0f".replace(" ", ""))
-    path.write_bytes(b"\x08\x08\x12\x07pytorch" + b"\x3a" + bytes([len(graph)]) + graph + b"\x42\x02" + opset)
+    node = b"\n\x01x\x12\x01y\x22\x04Relu"
+    graph = b"\n" + bytes([len(node)]) + node + b"\x12\x01g"
+    path.write_bytes(b"\x08\x08\x12\x07pytorch\x3a" + bytes([len(graph)]) + graph + b"\x42\x02\x10\x0f")
 
 
 def _bare_onnx(path: Path) -> None:

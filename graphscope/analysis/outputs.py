@@ -299,7 +299,7 @@ def _postprocessing(ranking: _Ranking, i: int) -> float:
     """Class ids and comparisons are less than the scores that they come from, unless the author named them."""
     if ranking.op(i) not in _POSTPROCESSING:
         return 0.0
-    return -10.0 if _good_name(ranking, i) > 8 else -20.0
+    return -10.0 if _good_name(ranking, i) > 8 or ranking.is_leaf(i) else -20.0
 
 
 _RULES: tuple[_Rule, ...] = (

@@ -81,12 +81,12 @@ def _header(sink: Sink, summary: Summary) -> Iterator[str]:
     safe = [(escape(left), escape(right)) for left, right in rows]
     width = max((cells(left) for left, _ in safe if cells(left) <= HALF), default=0)
     for i, (left, right) in enumerate(safe):
-        title = "title" if i == 0 else ""
-        if cells(left) > width:
-            yield sink.paint(left, title)
-            yield right
-        elif left or right:
-            yield (sink.paint(left, title) + " " * (width - cells(left) + 4) + right).rstrip() if left else right
+        title = sink.paint(left, "title" if i == 0 else "")
+        if cells(left) <= width:
+            yield (title + " " * (width - cells(left) + 4) + right).rstrip()
+        else:
+            yield title
+            yield from filter(None, [right])
 
 
 def _kind(summary: Summary) -> str:

@@ -26,26 +26,15 @@ _STATISTICS = (
 """Headings, fields, whether a column is shown even if it is all nought, and which goes first on a narrow terminal."""
 
 _HEADER = (
-    "name",
-    "kind",
-    "dtype",
-    "shape",
-    "elements",
-    "size_bytes",
-    "shard",
-    "key",
-    "part",
-    "trainable",
-    "role",
-    "is_missing",
-    "is_extra",
+    *("name", "kind", "dtype", "shape", "elements", "size_bytes", "shard"),
+    *("key", "part", "trainable", "role", "is_missing", "is_extra"),
 )
 
 
 def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[WeightRow]:
     """One row for each variable or constant; ``rows`` tell which columns have anything to say."""
     columns, getters = zip(*_chosen(rows, has_statistics), strict=True)
-    header = _HEADER + (tuple(field for _, field, *_ in _STATISTICS) if has_statistics else ())
+    header = [*_HEADER, *(field for _, field, *_ in _STATISTICS if has_statistics)]
     return View(
         columns,
         lambda row: [get(row) for get in getters],
@@ -108,20 +97,28 @@ def part_text(row: WeightRow) -> str:
 
 
 def _record(row: WeightRow, has_statistics: bool) -> dict[str, Any]:
-    found: dict[str, Any] = plain(row)
-    if not has_statistics:
-        del found["statistics"]
-    return found
+    found = {
+        "name": row.name,
+        "kind": row.kind,
+        "dtype": row.dtype.label,
+        "shape": row.shape,
+        "elements": row.elements,
+        "size_bytes": row.size_bytes,
+        "shard": row.shard,
+        "key": row.key,
+        "part": row.part,
+        "trainable": row.trainable,
+        "role": row.role.value,
+        "is_missing": row.is_missing,
+        "is_extra": row.is_extra,
+    }
+    return found | {"statistics": plain(row.statistics)} if has_statistics else found
 
 
 def _fields(row: WeightRow, has_statistics: bool) -> Sequence[object]:
-    found = _record(row, has_statistics)
-    found |= {"shape": shape_text(row.shape), "part": part_text(row)}
-    if has_statistics:
-        found |= plain(row.statistics or Statistics())
-    return [found[field] for field in _HEADER] + (
-        [found[field] for _, field, *_ in _STATISTICS] if has_statistics else []
-    )
+    found = _record(row, False) | {"shape": shape_text(row.shape), "part": part_text(row)}
+    statistics = plain(row.statistics or Statistics()) if has_statistics else {}
+    return [*found.values(), *statistics.values()]
 
 
 def total(rows: Sequence[WeightRow]) -> str:

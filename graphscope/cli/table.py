@@ -15,6 +15,9 @@ SAMPLE = 1000
 
 GAP = "  "
 
+LONGEST = 120
+"""No column of a pipe is padded further: one huge name must not swell every line."""
+
 SHORT = 28
 """A column whose cells are no longer than this is cut last of all."""
 
@@ -44,24 +47,28 @@ class Column:
 
 
 def write_table(sink: Sink, columns: Sequence[Column], rows: Iterable[Row]) -> None:
-    """Writes a heading and the rows; nothing, if there are none. Cells are escaped here: give them as they are in the file."""
+    """Writes a heading and the rows; nothing, if there are none.
+
+    Cells are escaped here: give them as they are in the file.
+    """
     source = iter(rows)
     sample = list(islice(source, SAMPLE))
     if not sample:
         return
     lengths = [sorted(cells(escape(row[i])) for row in sample) for i in range(len(columns))]
-    natural = [max(len(column.title), found[-1]) for column, found in zip(columns, lengths, strict=True)]
-    widths = fit(columns, natural, _typical(columns, lengths), sink.width) if sink.is_terminal else natural
+    longest = sink.width if sink.is_terminal else LONGEST
+    natural = [max(len(c.title), min(found[-1], longest)) for c, found in zip(columns, lengths, strict=True)]
+    widths = fit(columns, natural, _typical(columns, lengths, longest), sink.width) if sink.is_terminal else natural
     line = _liner(columns, widths, sink.is_terminal, sink.has_color)
     title = _liner(columns, widths, sink.is_terminal, False)([column.title for column in columns])
     sink.lines(chain([sink.paint(title, "dim")], map(line, chain(sample, source))))
 
 
-def _typical(columns: Sequence[Column], lengths: Sequence[Sequence[int]]) -> list[int]:
+def _typical(columns: Sequence[Column], lengths: Sequence[Sequence[int]], longest: int) -> list[int]:
     """Widths that hold nine cells in ten of a long column that may shrink, and every cell of any other."""
     return [
-        max(len(column.title), found[len(found) * 9 // 10] if column.minimum and found[-1] > SHORT else found[-1])
-        for column, found in zip(columns, lengths, strict=True)
+        max(len(c.title), min(found[len(found) * 9 // 10 if c.minimum and found[-1] > SHORT else -1], longest))
+        for c, found in zip(columns, lengths, strict=True)
     ]
 
 

@@ -70,8 +70,9 @@ def _fitting(text: str, width: int) -> str:
 
 def count(number: int, noun: str) -> str:
     """``412 nodes``, ``1 node``, ``no nodes``."""
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{number:,} {noun if number == 1 else plural}" if number else f"no {plural}"
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun}s" if number else f"no {noun}s"
 
 
 def size(number: int | None) -> str:

@@ -17,6 +17,7 @@ from graphscope.formats.message import read_message
 from graphscope.formats.metagraph import split_meta_graph
 from graphscope.formats.neighbours import refuse_neighbours
 from graphscope.formats.sniff import Content, sniff
+from graphscope.formats.sstable import is_table
 from graphscope.formats.wire import Source
 from graphscope.protos import MetaGraphDef
 
@@ -92,6 +93,8 @@ def refuse_other(source: Source, expected: str) -> None:
         CorruptFileError: it is another of TensorFlow's files.
     """
     refuse_neighbours(source)
+    if is_table(source):
+        raise source.corrupt(f"a V1 checkpoint or the index of a V2 one, where {expected} was expected")
     content = sniff(source).content
     if content is not Content.UNKNOWN:
         hint = f"rename it: mv {source.path} {_USUAL_NAMES[content]}"

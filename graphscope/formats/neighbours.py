@@ -88,7 +88,7 @@ NEIGHBOURS = (
     Neighbour("a NumPy array (.npy)", _starts(b"\x93NUMPY"), "it holds one array and no graph"),
     Neighbour("a PNG picture", _starts(b"\x89PNG\r\n\x1a\n"), "name a model instead"),
     Neighbour("a JPEG picture", _starts(b"\xff\xd8\xff"), "name a model instead"),
-    Neighbour("a Python pickle", lambda h: h[:1] == b"\x80" and h[1:2] in b"\x02\x03\x04\x05", "load it with Python"),
+    Neighbour("a Python pickle", _starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "load it with Python"),
     Neighbour("an ELF program or library", _starts(b"\x7fELF"), "name a model instead"),
     Neighbour("an ONNX model", _is_onnx, "Netron shows it; onnx-tf converts it"),
 )
