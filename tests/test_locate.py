@@ -390,7 +390,7 @@ def test_saved_models(tmp_path: Path) -> None:
     assert opened(f"{directory}/") == opened(directory / "saved_model.pb") == expected
     (directory / "saved_model.pb").rename(directory / "renamed.pb")
     assert opened(directory / "renamed.pb") == (str(directory / "renamed.pb"), *expected[1:])
-    with pytest.raises(UnknownNameError, match="serve,gpu|gpu,serve") as caught:
+    with pytest.raises(UnknownNameError, match="gpu,serve") as caught:
         graphscope.load(directory / "renamed.pb", tags=["serve", "gpu"])
     assert caught.value.hint is not None
     assert caught.value.hint.endswith("has: --tags serve")

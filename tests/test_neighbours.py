@@ -217,7 +217,9 @@ def test_an_empty_file(tmp_path: Path, name: str) -> None:
 def test_what_nobody_knows(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.pb"
     path.write_bytes(content)
-    with pytest.raises(NotTensorFlowError, match=r"x\.pb: no TensorFlow graph or checkpoint: it starts with ") as caught:
+    with pytest.raises(
+        NotTensorFlowError, match=r"x\.pb: no TensorFlow graph or checkpoint: it starts with "
+    ) as caught:
         graphscope.load(path)
     assert caught.value.message.endswith(content[:8].hex(" "))
 

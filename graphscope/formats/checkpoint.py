@@ -21,7 +21,6 @@ from graphscope.formats.sstable import is_table
 from graphscope.formats.wire import Source
 from graphscope.protos import MetaGraphDef
 
-
 _USUAL_NAMES = {
     Content.GRAPH: "graph.pb",
     Content.META_GRAPH: "model.meta",

@@ -206,4 +206,3 @@ def _skip(cursor: Cursor, wire_type: int, number: int) -> int:
     if wire_type in (1, 5):
         return cursor.skip(8 if wire_type == 1 else 4)
     raise cursor.corrupt(f"field {number} has wire type {wire_type}, which TensorFlow's messages do not use")
-

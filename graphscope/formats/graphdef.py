@@ -29,4 +29,3 @@ def graph_from(proto: GraphDef, holder: Holder, place: Place) -> Graph:
 
 def _nodes(protos: Iterable[NodeDef], holder: Holder, place: Place) -> list[Node]:
     return [Node(proto, holder.payloads((*place, ("node", i)), proto)) for i, proto in enumerate(protos)]
-

@@ -57,4 +57,3 @@ def stated(proto: TensorProto, source: Source, offset: int, what: str) -> tuple[
     if shape is None or count is None or count >= 1 << 56:
         raise source.corrupt(f"{what}: a tensor's content needs a known shape", offset)
     return DataType.of(proto.dtype), tuple(d or 0 for d in shape)
-
