@@ -33,6 +33,7 @@ KEY_OF_VECTOR = b"\x00w\x00\x01\x01\x01\x80\x7f"
 BAD_V1: dict[str, tuple[SavedTensorSlices, dict[bytes, Any], str]] = {
     "no value": (listed(1, [2]), {}, "variable w: the table lacks its content"),
     "too few": (listed(1, [2]), {KEY_OF_VECTOR: {"float_val": [1]}}, "1 values are stored for 2 elements"),
+    "too many": (listed(1, [2]), {KEY_OF_VECTOR: {"float_val": [1] * 3}}, "3 values are stored for 2 elements"),
     "none of them": (listed(1, [2]), {KEY_OF_VECTOR: {}}, "0 values are stored for 2 elements"),
     "a terabyte": (listed(1, [1 << 38]), {KEY_OF_VECTOR: {"float_val": [1]}}, "1 values are stored for 274,877"),
     "of another type": (listed(1, [2]), {KEY_OF_VECTOR: {"int_val": [1, 2]}}, "0 values are stored for 2"),
@@ -70,12 +71,13 @@ def test_v1_floats_in_several_pieces(tmp_path: Path) -> None:
     assert store.payload("w").numpy().tolist() == [1.0, 2.0, 3.0]
 
 
-EXTENT = {"start": 1, "length": 2}
+EXTENT, NOTHING = {"start": 1, "length": 2}, {"start": 0, "length": 0}
 BAD_V1_LISTS: dict[str, tuple[SavedTensorSlices, type[GraphscopeError], str]] = {
     "a negative dimension": (listed(1, [-2]), CorruptFileError, r"variable w: \[-2\] is no shape"),
     "too many elements": (listed(1, [1 << 62]), CorruptFileError, "is no shape"),
     "unknown rank": (listed(1, [], shape={"unknown_rank": True}), CorruptFileError, "variable w: .* is no shape"),
     "a slice outside": (listed(1, [2], slice=[{"extent": [EXTENT]}]), CorruptFileError, "slice 1,2 does not fit"),
+    "a slice of nothing": (listed(1, [2], slice=[{"extent": [NOTHING]}]), CorruptFileError, "slice 0,0 does not fit"),
     "a slice of other rank": (listed(1, [2, 2], slice=[{"extent": [{}]}]), CorruptFileError, "does not fit into"),
     "a slice twice": (listed(1, [2], slice=[{"extent": [{}]}] * 2), CorruptFileError, "slice - occurs twice"),
     "a newer format": (SavedTensorSlices(meta={"versions": {"min_consumer": 2}}), UnsupportedError, "version 2"),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import graphscope
-from graphscope.core.model import Kind, Model
+from graphscope.core.model import Kind
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError, NotTensorFlowError, UnknownNameError
 from graphscope.formats.checkpoint_state import read_state
 from graphscope.formats.locate import GraphFile, locate
@@ -47,10 +47,6 @@ def opened(path: Path | str) -> tuple[str, Kind, str, list[str]]:
     """What there is to compare of the model at ``path``."""
     model = graphscope.load(path)
     return model.path, model.kind, model.store_version, sorted(v.name for v in model.variables if v.entry)
-
-
-def values(model: Model) -> dict[str, bytes]:
-    return {v.name: b"".join(model.value(v).chunks()) for v in model.variables if v.entry}
 
 
 # Checkpoints

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from graphscope.core.dtypes import REF, DataType
 from graphscope.core.graph import Body, Node
-from graphscope.core.ops import OpCatalog, OutputType
+from graphscope.core.ops import MAX_OUTPUTS, OpCatalog, OutputType
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, shape_of
 
 UNCONSTRAINED_BEFORE = 24
@@ -98,4 +98,4 @@ def _unknown_types(node: Node, body: Body) -> tuple[OutputType, ...]:
     value = node.attr("T") or node.attr("dtype")
     number = value.type if value is not None and value.WhichOneof("value") == "type" else 0
     dtype = DataType.of(number)
-    return (OutputType(dtype, number > REF, "output"),) * max(1, max(used) + 1)
+    return (OutputType(dtype, number > REF, "output"),) * min(max(1, max(used) + 1), MAX_OUTPUTS)

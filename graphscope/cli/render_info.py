@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from graphscope.analysis.summary import Amount, GraphSummary, Summary
 from graphscope.cli.output import Sink
 from graphscope.cli.plain import csv_lines, json_text, plain
-from graphscope.cli.sections import Line, write_sections
+from graphscope.cli.sections import Line, wrap, write_sections
 from graphscope.cli.text import cells, count, escape, size, some, tensor_type
 from graphscope.cli.views import Format
 from graphscope.core.model import ModelFile
@@ -82,8 +82,10 @@ def _header(sink: Sink, summary: Summary) -> Iterator[str]:
     width = max((cells(left) for left, _ in safe if cells(left) <= HALF), default=0)
     for i, (left, right) in enumerate(safe):
         title = sink.paint(left, "title" if i == 0 else "")
+        first, *rest = wrap(right, sink.width - width - 4)
         if cells(left) <= width:
-            yield (title + " " * (width - cells(left) + 4) + right).rstrip()
+            yield (title + " " * (width - cells(left) + 4) + first).rstrip()
+            yield from (" " * (width + 4) + line for line in rest)
         else:
             yield title
             yield from filter(None, [right])

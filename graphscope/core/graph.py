@@ -184,6 +184,10 @@ class Function(Body):
         """The function seen as an op."""
         return self.proto.signature
 
+    def with_nodes(self, nodes: Iterable[Node]) -> Function:
+        """The same function with another body."""
+        return Function(self.proto, nodes)
+
 
 class Graph(Body):
     """A ``GraphDef``.
@@ -197,6 +201,14 @@ class Graph(Body):
         super().__init__(nodes)
         self.header = header
         self.functions: Mapping[str, Function] = {f.name: f for f in functions}
+
+    def with_nodes(self, nodes: Iterable[Node]) -> Graph:
+        """The same graph with other nodes."""
+        return Graph(self.header, nodes, self.functions.values())
+
+    def with_functions(self, functions: Iterable[Function]) -> Graph:
+        """The same graph with another library."""
+        return Graph(self.header, self.nodes, functions)
 
     @property
     def versions(self) -> VersionDef:

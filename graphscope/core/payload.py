@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +68,12 @@ class Payload(abc.ABC):
         """
         import numpy as np
 
+        chunks = self.chunks()
+        first = next(chunks, b"")  # a content of another size is refused before memory is taken for the stated one
         array = np.empty(self.elements, self.dtype.numpy)
         view = array.view(np.uint8)
         at = 0
-        for chunk in self.chunks():
+        for chunk in itertools.chain([first], chunks):
             view[at : at + len(chunk)] = np.frombuffer(chunk, np.uint8)
             at += len(chunk)
         return array.reshape(self.shape)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.errors import IncompleteModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def _extent(part: str, size: int) -> tuple[int, int]:
 
 
 class SlicePayload(Payload):
-    """A rectangular part of another payload. Reading it reads the whole."""
+    """A rectangular part of another payload: start and length in each dimension. Reading it reads the whole."""
 
     __slots__ = ("part", "whole")
 
@@ -48,6 +49,13 @@ class SlicePayload(Payload):
         return ArrayPayload(self.numpy(), self.dtype).chunks()
 
     def numpy(self) -> NDArray[Any]:
-        """See :meth:`Payload.numpy`."""
+        """See :meth:`Payload.numpy`.
+
+        Raises:
+            IncompleteModelError: what is stored is too small to have such a part: it belongs to another graph.
+        """
+        shape = self.whole.shape
+        if len(shape) != len(self.part) or any(a + n > size for (a, n), size in zip(self.part, shape, strict=True)):
+            raise IncompleteModelError(f"a part of {list(self.part)} is wanted of a stored tensor of {list(shape)}")
         array: NDArray[Any] = self.whole.numpy()[tuple(slice(start, start + length) for start, length in self.part)]
         return array

@@ -120,8 +120,11 @@ class _Cutter:
             at = cursor.at
         if at != end:
             raise cursor.corrupt(f"a field runs {at - end:,} bytes past the end of its message", copied)
-        if level is NODE and copied != start:
-            self._refuse_duplicate_keys(start, end)
+        if copied != start:
+            if level is NODE:
+                self._refuse_duplicate_keys(start, end)
+            else:
+                self._refuse_repeated(level, counts, start)
         out += buffer[copied:end]
         return out
 
@@ -133,16 +136,16 @@ class _Cutter:
             self.key = self._key(start, end)
             body = self.message(level, start, end, place)
         elif level.name is None:
-            self._refuse_second(number, ordinal, start)
             body = self.message(level, start, end, place)
         else:
             body = self.message(level, start, end, (*place, (level.name, ordinal)))
         return varint(number << 3 | 2) + varint(len(body)) + body
 
-    def _refuse_second(self, number: int, ordinal: int, start: int) -> None:
-        """Protobuf would merge a repeated singular message; no writer does that, and ordinals would be wrong."""
-        if ordinal:
-            raise Cursor(self.buffer, self.path).corrupt(f"field {number} occurs twice in one message", start)
+    def _refuse_repeated(self, level: Level, counts: Mapping[int, int], start: int) -> None:
+        """Protobuf would merge a singular message that occurs twice; no writer does that, and places would be wrong."""
+        for number, below in level.below.items():
+            if below.name is None and counts.get(number, 0) > 1:
+                raise Cursor(self.buffer, self.path).corrupt(f"field {number} occurs twice in one message", start)
 
     def _refuse_duplicate_keys(self, start: int, end: int) -> None:
         """Of two attributes of one name protobuf takes the last; the skeleton could mix them up."""

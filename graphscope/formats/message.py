@@ -37,7 +37,7 @@ def _read_text(source: Source, kind: type[M]) -> tuple[M, Holder]:
 
     contents = tensor_contents()
     message = parse(source.view(), kind(), source=str(source.path), cut=contents, resolve_any=_any_type)
-    return message, TextHolder(source, contents.found)
+    return message, TextHolder(source, message, contents.found)
 
 
 def _any_type(name: str) -> type[Message] | None:

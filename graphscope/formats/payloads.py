@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.core.dtypes import DataType
 from graphscope.core.inline import InlinePayload
 from graphscope.core.payload import CHUNK_BYTES, Payload
+from graphscope.errors import UnsupportedError
 from graphscope.formats.checksum import crc32c, mask
 from graphscope.formats.wire import Source
 from graphscope.protos import DecodeError, TensorProto
@@ -16,16 +17,40 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class RegionPayload(Payload):
-    """Raw tensor content: ``size`` bytes of ``source`` from ``offset``.
+class StoredContent(Payload):
+    """Content whose size is checked before it is read, in a file that errors can name.
 
     Attributes:
-        source, offset, size: the region.
-        masked_crc: what its masked CRC-32C must be; ``None`` where the format stores none.
+        source: the file.
         what: how errors call the tensor: ``variable w``.
     """
 
-    __slots__ = ("masked_crc", "offset", "size", "source", "what")
+    __slots__ = ("source", "what")
+
+    source: Source
+    what: str
+
+    def numpy(self) -> NDArray[Any]:
+        """See :meth:`Payload.numpy`.
+
+        Raises:
+            UnsupportedError: NumPy cannot have that many dimensions, or such large ones.
+        """
+        try:
+            return super().numpy()
+        except ValueError as error:
+            raise UnsupportedError(f"{self.what}: shape {list(self.shape)}: {error}", path=self.source.path) from error
+
+
+class RegionPayload(StoredContent):
+    """Raw tensor content: ``size`` bytes of ``source`` from ``offset``.
+
+    Attributes:
+        offset, size: the region.
+        masked_crc: what its masked CRC-32C must be; ``None`` where the format stores none.
+    """
+
+    __slots__ = ("masked_crc", "offset", "size")
 
     def __init__(
         self,

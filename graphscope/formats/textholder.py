@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import CHUNK_BYTES, Payload
 from graphscope.formats.cut import Place
 from graphscope.formats.holders import stated
+from graphscope.formats.payloads import StoredContent
 from graphscope.formats.textcut import Cut, PathStep, TextRegion
-from graphscope.formats.textlex import iter_region, region_size
+from graphscope.formats.textlex import decode_region, iter_region, region_size
 from graphscope.formats.wire import Source
-from graphscope.protos import NodeDef, TensorProto
+from graphscope.protos import Message, NodeDef, TensorProto
 
 _LEVELS = {"meta_graphs": "meta_graph", "node": "node", "node_def": "node", "function": "function"}
 """Field name -> what a :data:`Place` calls the message in it."""
@@ -25,18 +27,26 @@ def tensor_contents() -> Cut:
 
 
 class TextHolder:
-    """The tensors that the text parser left in ``source``.
+    """The tensors that the text parser left in ``source``: those in attributes of nodes.
+
+    What it left elsewhere (in a list, in a function's arguments) and the contents of strings, whose size no type tells, are
+    put into ``message``.
 
     Raises:
-        CorruptFileError: a large tensor stands where no tensor is left in a file: in a list, in a function's argument.
+        CorruptFileError: such a content has a wrong escape.
     """
 
-    def __init__(self, source: Source, regions: Iterable[TextRegion]) -> None:
+    def __init__(self, source: Source, message: Message, regions: Iterable[TextRegion]) -> None:
         self._source = source
         self._regions: dict[Place, dict[str, TextRegion]] = {}
         for region in regions:
-            place, key = self._address(region)
-            self._regions.setdefault(place, {})[key] = region
+            address = _address(region)
+            tensor = _tensor(message, region)
+            if address is None or DataType.of(tensor.dtype).itemsize is None:
+                tensor.tensor_content = decode_region(source.view(), region.offset, region.end, source=str(source.path))
+            else:
+                place, key = address
+                self._regions.setdefault(place, {})[key] = region
 
     def payloads(self, place: Place, node: NodeDef) -> Mapping[str, Payload] | None:
         """See :class:`graphscope.formats.holders.Holder`."""
@@ -48,11 +58,29 @@ class TextHolder:
         dtype, shape = stated(node.attr[key].tensor, self._source, region.offset, what)
         return TextPayload(self._source, region, dtype, shape, what)
 
-    def _address(self, region: TextRegion) -> tuple[Place, str]:
-        *outer, (attr, key) = region.path[:-3]
-        if region.path[-3:] != _TO_TENSOR or attr != "attr" or not isinstance(key, str):
-            raise self._source.corrupt("a large tensor stands where graphs have none", region.offset)
-        return tuple(_steps(outer)), key
+
+def _address(region: TextRegion) -> tuple[Place, str] | None:
+    """The node and the attribute whose tensor it is; ``None`` where it is another."""
+    *outer, (attr, key) = region.path[:-3] or (("", None),)
+    if region.path[-3:] != _TO_TENSOR or attr != "attr" or not isinstance(key, str):
+        return None
+    if not outer or outer[-1][0] not in ("node", "node_def"):
+        return None
+    return tuple(_steps(outer)), key
+
+
+def _tensor(message: Message, region: TextRegion) -> TensorProto:
+    """The ``TensorProto`` of ``message`` whose content ``region`` is."""
+    found: Any = message
+    steps = iter(region.path[:-1])
+    for name, key in steps:
+        kind = found.DESCRIPTOR.fields_by_name[name].message_type
+        found = getattr(found, name)
+        if key is not None:
+            found = found[key]
+        if kind.GetOptions().map_entry:
+            next(steps)  # the entry's field "value": the map has given that already
+    return found  # type: ignore[no-any-return]
 
 
 def _steps(path: Iterable[PathStep]) -> Iterator[tuple[str, int]]:
@@ -61,10 +89,10 @@ def _steps(path: Iterable[PathStep]) -> Iterator[tuple[str, int]]:
             yield _LEVELS[name], index
 
 
-class TextPayload(Payload):
+class TextPayload(StoredContent):
     """A ``tensor_content`` that is spelled as string literals in a text file."""
 
-    __slots__ = ("region", "source", "what")
+    __slots__ = ("region",)
 
     def __init__(self, source: Source, region: TextRegion, dtype: DataType, shape: tuple[int, ...], what: str) -> None:
         super().__init__(dtype, shape)

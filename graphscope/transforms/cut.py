@@ -1,0 +1,121 @@
+"""Cuts a graph down to what some tensors need."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from graphscope.core.build import node, type_attr, with_inputs, without_attrs
+from graphscope.core.graph import Body, Graph, Node
+from graphscope.core.ops import OpCatalog
+from graphscope.core.tensors import node_of
+
+CONTROL_FLOW = frozenset(
+    "Switch RefSwitch Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration LoopCond".split()
+)
+
+
+def cut(graph: Graph, outputs: Collection[str], inputs: Collection[str] = (), catalog: OpCatalog | None = None) -> Graph:
+    """Only what ``outputs`` need from ``inputs``, in the old order.
+
+    A control edge counts only where it says in which branch or loop a node runs: what else it names (assertions, updates of
+    moving averages, summaries) has no part in a result. An input that is no placeholder becomes one.
+
+    Args:
+        outputs, inputs: node or tensor names.
+        catalog: tells the types of inputs that are no placeholders.
+
+    Raises:
+        UnknownNameError: an output or input is not in the graph.
+    """
+    open_inputs = {node_of(name) for name in inputs}
+    for name in open_inputs:
+        graph[name]
+    pivots = _Pivots(graph)
+    needed = graph.reach(
+        (node_of(name) for name in outputs),
+        lambda n: () if n.name in open_inputs else _producers(graph, n, pivots),
+    )
+    nodes = [_kept(n, pivots, open_inputs, catalog or graph.catalog()) for n in graph.nodes if n.name in needed]
+    return graph if len(nodes) == len(graph) and all(map(_is, nodes, graph.nodes)) else graph.with_nodes(nodes)
+
+
+def _is(a: Node, b: Node) -> bool:
+    return a is b
+
+
+class _Pivots:
+    """Which nodes stand for a branch or a loop iteration when a control edge names them."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.known: dict[str, bool] = {}
+
+    def __contains__(self, name: str) -> bool:
+        if name not in self.known:
+            found = self.graph.get(name)
+            self.known[name] = found is not None and (found.op in CONTROL_FLOW or self._reads_control_flow(found))
+        return self.known[name]
+
+    def _reads_control_flow(self, found: Node) -> bool:
+        if found.op not in ("Identity", "RefIdentity") or not found.data_inputs():
+            return False
+        source = self.graph.get(node_of(found.inputs[0]))
+        return source is not None and source.op in CONTROL_FLOW
+
+
+def _producers(graph: Graph, consumer: Node, pivots: _Pivots) -> Iterator[Node]:
+    for text in consumer.inputs:
+        if not text.startswith("^") or text[1:] in pivots:
+            yield graph[node_of(text)]
+
+
+def _kept(original: Node, pivots: _Pivots, open_inputs: Collection[str], catalog: OpCatalog) -> Node:
+    if original.name in open_inputs and not original.op.startswith("Placeholder"):
+        types = catalog.outputs(original.op, original.attrs) or ()
+        attrs = {"dtype": type_attr(types[0].dtype)} if types else {}
+        return node(original.name, "Placeholder", (), attrs)
+    inputs = [i for i in original.inputs if not i.startswith("^") or i[1:] in pivots]
+    return with_inputs(original, inputs) if len(inputs) != len(original.inputs) else original
+
+
+def prune_library(graph: Graph) -> Graph:
+    """Only the library functions that nodes call, directly or through one another, and their gradients."""
+    needed: set[str] = set()
+    pending: list[Body] = [graph]
+    while pending:
+        for name in called_functions(pending.pop()):
+            if name in graph.functions and name not in needed:
+                needed.add(name)
+                pending.append(graph.functions[name])
+    if len(needed) == len(graph.functions):
+        return graph
+    return graph.with_functions(f for f in graph.functions.values() if f.name in needed)
+
+
+def called_functions(body: Body) -> Iterator[str]:
+    """Names that nodes of ``body`` may call: their ops, and the functions in their attributes."""
+    for found in body:
+        yield found.op
+        for value in found.attrs.values():
+            kind = value.WhichOneof("value")
+            if kind == "func":
+                yield value.func.name
+            elif kind == "list":
+                yield from (function.name for function in value.list.func)
+
+
+def clear_placement(graph: Graph, *, keep_devices: bool = False) -> Graph:
+    """Colocation groups (``_class``) go, and devices unless they are kept, in functions too."""
+
+    def cleared(nodes: Iterable[Node]) -> list[Node]:
+        return [_cleared(n, keep_devices) for n in nodes]
+
+    nodes = cleared(graph.nodes)
+    functions = [f.with_nodes(cleared(f.nodes)) for f in graph.functions.values()]
+    return graph.with_nodes(nodes).with_functions(functions)
+
+
+def _cleared(original: Node, keep_devices: bool) -> Node:
+    if "_class" not in original.attrs and (keep_devices or not original.device):
+        return original
+    return without_attrs(original, ("_class",), device=None if keep_devices else "")

@@ -1,0 +1,156 @@
+"""Takes branches out of a graph that a constant predicate never takes.
+
+Source: ``tensorflow/core/ops/control_flow_ops.cc``: ``Switch(data, pred)`` gives output 0 if the predicate is false and output 1
+if it is true; the other is dead. A node with a dead input is dead, a ``Merge`` gives its one live input and that input's number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphscope.core.build import constant, node, with_inputs
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph, Node
+from graphscope.core.tensors import TensorName
+from graphscope.protos import AttrValue
+
+SWITCHES = frozenset({"Switch", "RefSwitch"})
+MERGES = frozenset({"Merge", "RefMerge"})
+IFS = {"If": "StatefulPartitionedCall", "StatelessIf": "PartitionedCall"}
+_FOLLOWED = frozenset({"Identity", "Enter", "RefEnter", "StopGradient", "Switch"})
+_MAX_STEPS = 64
+
+
+def prune_branches(graph: Graph) -> Graph:
+    """Dead branches of ``Switch``/``Merge`` and ``If`` with a constant predicate go; what was alive is wired straight."""
+    return _Pruner(graph).run()
+
+
+def constant_predicate(graph: Graph, text: str) -> bool | None:
+    """The value of a boolean scalar that is known, looked for through identities and loop entries; ``None`` if it is not."""
+    for _ in range(_MAX_STEPS):
+        found = graph.get(TensorName.parse(text).node)
+        if found is None:
+            return None
+        if found.op == "Const":
+            tensor = found.tensor()
+            is_scalar = tensor is not None and tensor.dtype is DataType.BOOL and tensor.elements == 1
+            return bool(tensor.numpy().reshape(-1)[0]) if tensor is not None and is_scalar else None
+        if found.op not in _FOLLOWED or not found.data_inputs():
+            return None
+        text = found.inputs[0]
+    return None
+
+
+class _Pruner:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.wires: dict[str, str] = {}  # live output of a decided switch -> what it passes on
+        self.dead: set[str] = set()  # names of dead nodes
+        self.dead_tensors: set[str] = set()
+        self.merged: dict[str, int] = {}  # merge of which one input is alive -> the number of that input
+
+    def run(self) -> Graph:
+        self.decide_switches()
+        if self.dead_tensors:
+            self.spread()
+            self.decide_merges()
+        replaced = list(self.rebuilt())
+        if len(replaced) == len(self.graph) and all(a is b for a, b in zip(replaced, self.graph.nodes)):
+            return self.graph
+        return self.graph.with_nodes(replaced)
+
+    def decide_switches(self) -> None:
+        for switch in self.graph:
+            if switch.op in SWITCHES and len(switch.data_inputs()) == 2:
+                predicate = constant_predicate(self.graph, switch.inputs[1])
+                if predicate is not None:
+                    self.wires[f"{switch.name}:{int(predicate)}"] = switch.inputs[0]
+                    self.dead_tensors.add(f"{switch.name}:{int(not predicate)}")
+
+    def spread(self) -> None:
+        """Deadness flows along data and control edges until nothing changes; a merge dies with its last input."""
+        pending = [TensorName.parse(t).node for t in self.dead_tensors]
+        while pending:
+            for consumer in self.graph.consumers(pending.pop()):
+                if consumer.name not in self.dead and self.dies(consumer):
+                    self.dead.add(consumer.name)
+                    pending.append(consumer.name)
+
+    def decide_merges(self) -> None:
+        for merge in self.graph:
+            if merge.op in MERGES and merge.name not in self.dead:
+                live = [i for i, text in enumerate(merge.data_inputs()) if not self.is_dead(text)]
+                if len(live) == 1 < len(merge.data_inputs()):
+                    self.merged[merge.name] = live[0]
+
+    def dies(self, consumer: Node) -> bool:
+        if consumer.op in MERGES:
+            return all(self.is_dead(i) for i in consumer.data_inputs())
+        return any(self.is_dead(i) for i in consumer.inputs)
+
+    def is_dead(self, text: str) -> bool:
+        tensor = TensorName.parse(text)
+        return tensor.node in self.dead or str(tensor) in self.dead_tensors
+
+    def rebuilt(self) -> Iterator[Node]:
+        decided = {TensorName.parse(t).node for t in self.dead_tensors}
+        for original in self.graph:
+            if original.name in self.dead:
+                continue
+            if original.name in decided:
+                # Control edges may name the switch itself: an identity of its data takes its place.
+                yield _identity(original.name, self.wired(original.inputs[0]), original)
+            elif original.op in MERGES and any(self.is_dead(i) for i in original.data_inputs()):
+                yield from self.resolved(original)
+            elif original.op in IFS:
+                yield self.called(original)
+            else:
+                yield self.rewired(original)
+
+    def wired(self, text: str) -> str:
+        """What ``text`` reads, once decided switches are gone."""
+        for _ in range(_MAX_STEPS):
+            tensor = TensorName.parse(text)
+            if tensor.is_control or str(tensor) not in self.wires:
+                break
+            text = self.wires[str(tensor)]
+        tensor = TensorName.parse(text)
+        if tensor.index == 1 and tensor.node in self.merged:
+            return _index_name(tensor.node)
+        return text
+
+    def rewired(self, original: Node) -> Node:
+        inputs = [self.wired(i) for i in original.inputs]
+        return with_inputs(original, inputs) if inputs != list(original.inputs) else original
+
+    def resolved(self, merge: Node) -> Iterator[Node]:
+        """A merge of which some inputs are dead: with one left it is an identity, else a smaller merge."""
+        if merge.name not in self.merged:
+            smaller = with_inputs(merge, [self.wired(i) for i in merge.data_inputs() if not self.is_dead(i)])
+            smaller.proto.attr["N"].i = len(smaller.inputs)
+            yield smaller
+            return
+        import numpy as np
+
+        live = self.merged[merge.name]
+        yield _identity(merge.name, self.wired(merge.data_inputs()[live]), merge)
+        yield constant(_index_name(merge.name), np.array(live, np.int32))
+
+    def called(self, original: Node) -> Node:
+        """An ``If`` whose condition is known calls the branch that is taken."""
+        predicate = constant_predicate(self.graph, original.inputs[0])
+        if predicate is None:
+            return self.rewired(original)
+        attrs: dict[str, AttrValue] = {name: original.attrs[name] for name in ("Tin", "Tout")}
+        attrs["f"] = original.attrs["then_branch" if predicate else "else_branch"]
+        inputs = [self.wired(i) for i in original.inputs[1:]]
+        return node(original.name, IFS[original.op], inputs, attrs)
+
+
+def _index_name(merge: str) -> str:
+    return f"{merge}/value_index"
+
+
+def _identity(name: str, source: str, original: Node) -> Node:
+    return node(name, "Identity", [source], {"T": original.attrs["T"]})

@@ -1,0 +1,298 @@
+"""Turns variables into constants: reference variables, and resource variables through conds, loops and library functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import numpy as np
+
+from graphscope.core.binding import VARIABLE_OPS
+from graphscope.core.build import constant, node, type_attr
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Body, Function, Graph, Node
+from graphscope.core.payload import Payload
+from graphscope.core.tensors import TensorName, node_of
+from graphscope.errors import GraphscopeError
+from graphscope.protos import FunctionDef, NodeDef
+
+Values = Callable[[str], Payload]
+"""Variable op -> its value; raises where there is none."""
+
+REFERENCE_OPS = {
+    "RefSwitch": "Switch",
+    "RefMerge": "Merge",
+    "RefEnter": "Enter",
+    "RefExit": "Exit",
+    "RefNextIteration": "NextIteration",
+    "RefIdentity": "Identity",
+}
+"""Ops on references, and what they are on values."""
+
+_PASSES_HANDLE = frozenset("Identity Switch Merge Enter Exit NextIteration StopGradient IdentityN".split())
+_CALLS = {
+    "PartitionedCall": ("f",),
+    "StatefulPartitionedCall": ("f",),
+    "If": ("then_branch", "else_branch"),
+    "StatelessIf": ("then_branch", "else_branch"),
+    "While": ("cond", "body"),
+    "StatelessWhile": ("cond", "body"),
+    "Case": ("branches",),
+    "StatelessCase": ("branches",),
+}
+"""Ops that hand handles on to functions, and the attributes that name those."""
+
+_TYPE_LISTS = {"While": "T", "StatelessWhile": "T"}
+_SKIPPED_INPUTS = {"If": 1, "StatelessIf": 1, "Case": 1, "StatelessCase": 1}
+
+
+def freeze_variables(graph: Graph, values: Values) -> Graph:
+    """Every variable of ``graph`` becomes a constant of the same name. Library functions that take handles get copies.
+
+    Raises:
+        GraphscopeError: a node writes to a variable, or uses a handle in a way that has no constant form.
+        IncompleteModelError: as ``values``.
+    """
+    if not any(op in VARIABLE_OPS for op in graph.ops):
+        return graph
+    return _Freezer(graph, values).run()
+
+
+class _Freezer:
+    def __init__(self, graph: Graph, values: Values) -> None:
+        self.graph = graph
+        self.values = values
+        self.functions: dict[str, Function] = {}
+
+    def run(self) -> Graph:
+        handles = {n.name: _dtype(n) for n in self.graph if n.op == "VarHandleOp"}
+        nodes = list(_Body(self, self.graph, handles).converted())
+        return self.graph.with_nodes(nodes).with_functions([*self.graph.functions.values(), *self.functions.values()])
+
+    def specialised(self, name: str, handles: Mapping[int, DataType], *, is_loop_body: bool = False) -> str:
+        """A copy of function ``name`` that takes values where it took handles; its name."""
+        suffix = "_".join(f"{i}{t.label}" for i, t in sorted(handles.items()))
+        copy = f"{name}_frozen_{suffix}"
+        if copy not in self.functions:
+            self.functions[copy] = self._specialise(name, copy, handles, is_loop_body)
+        return copy
+
+    def _specialise(self, name: str, copy: str, handles: Mapping[int, DataType], is_loop_body: bool) -> Function:
+        function = self.graph.functions.get(name)
+        if function is None:
+            raise GraphscopeError(f"the library function {name} is called but not in the graph")
+        proto = FunctionDef()
+        proto.CopyFrom(function.proto)
+        proto.signature.name = copy
+        arguments = {}
+        for i, dtype in handles.items():
+            argument = proto.signature.input_arg[i]
+            argument.type = int(dtype)
+            argument.ClearField("handle_data")
+            arguments[argument.name] = dtype
+            if i in proto.arg_attr:
+                proto.arg_attr[i].attr.pop("_output_shapes", None)
+            if is_loop_body:
+                proto.signature.output_arg[i].type = int(dtype)
+        body = _Body(self, function, arguments)
+        nodes = list(body.converted())
+        for key, source in proto.ret.items():
+            proto.ret[key] = body.renamed_output(source)
+        return Function(proto, nodes)
+
+
+class _Body:
+    """One graph or function body: ``handles`` are its names (nodes or arguments) that stand for a variable, with its type."""
+
+    def __init__(self, freezer: _Freezer, body: Body, handles: Mapping[str, DataType]) -> None:
+        self.freezer = freezer
+        self.body = body
+        self.is_graph = body is freezer.graph
+        self.handles: dict[tuple[str, int], DataType] = {(name, 0): dtype for name, dtype in handles.items()}
+        self.spread()
+
+    def spread(self) -> None:
+        """Handles flow through identities, switches and loops, to a fixed point: a merge may come before its source."""
+        if not self.handles:
+            return
+        grown = True
+        while grown:
+            before = len(self.handles)
+            for found in self.body:
+                if found.op in _PASSES_HANDLE:
+                    self._pass(found)
+                elif found.op in _TYPE_LISTS:
+                    for i, dtype in self.handle_inputs(found).items():
+                        self.handles[found.name, i] = dtype
+            grown = len(self.handles) > before
+
+    def _pass(self, found: Node) -> None:
+        for i, dtype in self.handle_inputs(found).items():
+            outputs = (0, 1) if found.op == "Switch" else (i,) if found.op == "IdentityN" else (0,)
+            self.handles.update({(found.name, k): dtype for k in outputs})
+
+    def handle_inputs(self, found: Node) -> dict[int, DataType]:
+        """Position -> the variable's type, for the data inputs that are handles."""
+        result = {}
+        for i, text in enumerate(found.data_inputs()):
+            tensor = TensorName.parse(text)
+            dtype = self.handles.get((tensor.node, self._index(found, tensor)))
+            if dtype is not None:
+                result[i] = dtype
+        return result
+
+    def _index(self, consumer: Node, tensor: TensorName) -> int:
+        """The output's number; in a function an argument's name is part of the tensor's, and lists count within it."""
+        producer = self.body.get(tensor.node)
+        if tensor.argument == "output_true" or (producer is not None and tensor.argument == "value_index"):
+            return 1
+        return tensor.index
+
+    def converted(self) -> Iterator[Node]:
+        for found in self.body:
+            yield from self.convert(found)
+
+    def convert(self, found: Node) -> Iterator[Node]:
+        if found.op in VARIABLE_OPS:
+            if not self.is_graph:
+                raise GraphscopeError(f"variable {found.name} is made inside a library function: it has no saved value")
+            yield constant(found.name, self.freezer.values(found.name), _controls(found))
+            return
+        handles = self.handle_inputs(found)
+        if found.op in REFERENCE_OPS:
+            yield self.plain(found, REFERENCE_OPS[found.op])
+        elif not handles:
+            self.refuse_writers(found)
+            yield self.plain(found, found.op)
+        elif found.op in _READERS:
+            yield from _READERS[found.op](self.plain(found, found.op), handles[0])
+        elif found.op in _PASSES_HANDLE:
+            yield self.retyped(found, handles)
+        elif found.op in _CALLS:
+            yield self.call(found, handles)
+        else:
+            raise GraphscopeError(
+                f"node {found.name} ({found.op}) uses variable {found.inputs[min(handles)]} as more than a value",
+                hint="cut it away with --output, or keep the variables: graphscope convert ... saved_model/",
+            )
+
+    def refuse_writers(self, found: Node) -> None:
+        """An op on references that changes what it is given: the frozen graph would not be the same model."""
+        if not _writes(found):
+            return
+        source = self.body.get(node_of(found.inputs[0]))
+        if source is not None and (source.op in VARIABLE_OPS or source.op in REFERENCE_OPS):
+            raise GraphscopeError(
+                f"node {found.name} ({found.op}) writes to variable {source.name} whenever the outputs are computed",
+                hint="--set the training switch to false, or keep the variables: graphscope convert ... saved_model/",
+            )
+
+    def plain(self, found: Node, op: str) -> Node:
+        """A copy of ``found`` as ``op`` whose inputs follow renamed outputs; ``found`` itself where nothing changes."""
+        inputs = [self.renamed_output(i) for i in found.inputs]
+        if op == found.op and inputs == list(found.inputs):
+            return found
+        proto = NodeDef()
+        proto.CopyFrom(found.proto)
+        proto.op = op
+        del proto.input[:]
+        proto.input.extend(inputs)
+        return Node(proto, found.payloads)
+
+    def renamed_output(self, text: str) -> str:
+        """In a function ``read:value:0`` of a ``ReadVariableOp`` becomes ``read:output:0`` of the identity in its place."""
+        if self.is_graph or text.startswith("^"):
+            return text
+        tensor = TensorName.parse(text)
+        producer = self.body.get(tensor.node)
+        if producer is None or producer.op != "ReadVariableOp" or tensor.argument != "value":
+            return text
+        return str(TensorName(tensor.node, tensor.index, "output"))
+
+    def retyped(self, found: Node, handles: Mapping[int, DataType]) -> Node:
+        copy = NodeDef()
+        copy.CopyFrom(self.plain(found, found.op).proto)
+        if found.op == "IdentityN":
+            for i, dtype in handles.items():
+                copy.attr["T"].list.type[i] = int(dtype)
+        else:
+            copy.attr["T"].type = int(handles[min(handles)])
+        copy.attr.pop("_handle_dtypes", None)
+        copy.attr.pop("_handle_shapes", None)
+        return Node(copy)
+
+    def call(self, found: Node, handles: Mapping[int, DataType]) -> Node:
+        """A call whose functions take values where they took handles."""
+        copy = NodeDef()
+        copy.CopyFrom(self.plain(found, found.op).proto)
+        skipped = _SKIPPED_INPUTS.get(found.op, 0)
+        inner = {i - skipped: dtype for i, dtype in handles.items()}
+        for attribute in _CALLS[found.op]:
+            is_body = found.op in _TYPE_LISTS and attribute == "body"
+            value = copy.attr[attribute]
+            for function in [value.func] if value.HasField("func") else value.list.func:
+                function.name = self.freezer.specialised(function.name, inner, is_loop_body=is_body)
+        types = copy.attr[_TYPE_LISTS.get(found.op, "Tin")].list.type
+        for i, dtype in inner.items():
+            types[i] = int(dtype)
+        copy.attr.pop("output_shapes" if found.op in _TYPE_LISTS else "_output_shapes", None)
+        copy.attr.pop("config_proto", None)
+        return Node(copy)
+
+
+def _writes(found: Node) -> bool:
+    return found.op.startswith(("Assign", "Scatter", "CountUpTo", "Apply", "SparseApply"))
+
+
+def _dtype(found: Node) -> DataType:
+    value = found.attr("dtype")
+    return DataType.of(value.type) if value is not None else DataType.INVALID
+
+
+def _read(found: Node, dtype: DataType) -> Iterator[Node]:
+    yield node(found.name, "Identity", found.inputs, {"T": type_attr(dtype)})
+
+
+def _shape(found: Node, dtype: DataType) -> Iterator[Node]:
+    attrs = {"T": type_attr(dtype), "out_type": type_attr(_type_of(found, "out_type", DataType.INT32))}
+    yield node(found.name, "Shape", found.inputs, attrs)
+
+
+def _gather(found: Node, dtype: DataType) -> Iterator[Node]:
+    batch_dims = found.attr("batch_dims")
+    axis = f"{found.name}/axis"
+    yield constant(axis, np.array(batch_dims.i if batch_dims is not None else 0, np.int32))
+    indices = type_attr(_type_of(found, "Tindices", DataType.INT32))
+    attrs = {"Tparams": type_attr(dtype), "Tindices": indices, "Taxis": type_attr(DataType.INT32)}
+    if batch_dims is not None:
+        attrs["batch_dims"] = batch_dims
+    data = list(found.data_inputs())
+    axis_input = f"{axis}:output:0" if _is_in_function(found) else axis
+    yield node(found.name, "GatherV2", [*data, axis_input, *_controls(found)], attrs)
+
+
+def _gather_nd(found: Node, dtype: DataType) -> Iterator[Node]:
+    attrs = {"Tparams": type_attr(dtype), "Tindices": type_attr(_type_of(found, "Tindices", DataType.INT32))}
+    yield node(found.name, "GatherNd", found.inputs, attrs)
+
+
+def _type_of(found: Node, name: str, default: DataType) -> DataType:
+    value = found.attr(name)
+    return DataType.of(value.type) if value is not None else default
+
+
+def _is_in_function(found: Node) -> bool:
+    """In a function's body every data input spells the output argument."""
+    return any(i.count(":") == 2 for i in found.data_inputs())
+
+
+def _controls(found: Node) -> Iterable[str]:
+    return [i for i in found.inputs if i.startswith("^")]
+
+
+_READERS: Mapping[str, Callable[[Node, DataType], Iterator[Node]]] = {
+    "ReadVariableOp": _read,
+    "VariableShape": _shape,
+    "ResourceGather": _gather,
+    "ResourceGatherNd": _gather_nd,
+}
+"""Ops that take a handle and give something that the value alone gives too."""
