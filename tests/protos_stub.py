@@ -18,16 +18,18 @@ from typing import Any, TypeAlias, TypeVar
 from google.protobuf.message import DecodeError as DecodeError
 from google.protobuf.message import Message as Message
 
+_K = TypeVar("_K")
 _T = TypeVar("_T")
 
 class _List(Sequence[_T], metaclass=abc.ABCMeta):
     def append(self, value: _T, /) -> None: ...
     def extend(self, values: Iterable[_T], /) -> None: ...
     def add(self, **fields: Any) -> _T: ...
+    def __setitem__(self, index: int, value: _T, /) -> None: ...
     def __delitem__(self, index: Any, /) -> None: ...
 
-class _MessageMap(MutableMapping[str, _T], metaclass=abc.ABCMeta):
-    def get_or_create(self, key: str, /) -> _T: ...
+class _MessageMap(MutableMapping[_K, _T], metaclass=abc.ABCMeta):
+    def get_or_create(self, key: _K, /) -> _T: ...
 '''
 SCALARS = {
     FieldDescriptor.TYPE_STRING: "str",
@@ -63,7 +65,7 @@ class Stub:
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             key, value = (self.type(field.message_type.fields_by_name[part]) for part in ("key", "value"))
             is_message = field.message_type.fields_by_name["value"].message_type is not None
-            return f"_MessageMap[{value}]" if is_message else f"MutableMapping[{key}, {value}]"
+            return f"_MessageMap[{key}, {value}]" if is_message else f"MutableMapping[{key}, {value}]"
         return f"_List[{self.type(field)}]" if field.is_repeated else self.type(field)
 
     def message(self, name: str, descriptor: Descriptor) -> Iterator[str]:

@@ -192,6 +192,23 @@ def test_indentation_means_nothing(data: st.DataObject, random: Any) -> None:
     assert read(text.encode()) == read_by_text_format(text.encode())
 
 
+VALUES = {
+    "f": "1e39 -1e39 1e400 -1e400 3.4028236e38 1e-50 1.f 1F 1e5f .5 -.5 5. 0 -0 -0.0 0.1 16777217 INF -Infinity NaN -nan",
+    "i": "0 -0 00 0x1F 0X1f -0x1f 0777 -017 9223372036854775807 -9223372036854775808 0777777777777777777777",
+    "b": "true True t 1 false False f 0",
+    "type": "DT_FLOAT 1 -1 0x1 99999 -2147483648 0",
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(f, value) for f, values in VALUES.items() for value in values.split()])
+def test_every_spelling_of_a_value(field: str, value: str) -> None:
+    text = f"{field}: {value}".encode()
+    assert read(text, AttrValue) == read_by_text_format(text, AttrValue)
+    assert isinstance(read(text, AttrValue), bytes)
+    wrapped = b"node { attr { value { %s } } }" % text
+    assert read_by_tensorflow(wrapped) == fields(parse(wrapped, GraphDef(), source="x"))
+
+
 # Spellings that one of the two parsers takes, or that they read differently, and what is said of them.
 REFUSED = {
     rb'node { name: "\?" }': "this backslash starts no known escape",
@@ -244,6 +261,7 @@ BROKEN = [
         "tensorboard.GraphDef.version, or another member of its oneof, is given a second",
     ),
     (b"node { attr { value { i: 0\n b: true } } }", 2, 2, "tensorboard.AttrValue.b, or another member of its oneof"),
+    (b"node {} ,;", 1, 10, "expected a field of tensorboard.GraphDef, found ';'"),
     (b"version: 1,,", 1, 12, "expected a field of tensorboard.GraphDef, found ','"),
     (b"}", 1, 1, "expected a field of tensorboard.GraphDef, found '}'"),
     (b"node <\n}", 2, 1, "expected a field of tensorboard.NodeDef or '>', found '}'"),

@@ -18,8 +18,8 @@ Section = tuple[str, Sequence[Line]]
 NARROW = 24
 """A last cell with less room than this starts a line of its own."""
 
-_BREAK = re.compile(r"(?<=,) (?![^()]*\))| (?=-> |and )")
-"""A place to break: after a comma that is not inside a shape, before an arrow or an ``and``."""
+_BREAK = re.compile(r"(?<=,) (?![^()]*\))| (?=-> |and \d)")
+"""A place to break: after a comma that is not inside a shape, before an arrow, or before ``and 5 more``."""
 
 
 def write_sections(sink: Sink, sections: Sequence[Section], indent: int, *, is_wrapped: bool = True) -> Iterator[str]:

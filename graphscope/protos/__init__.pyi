@@ -6,16 +6,18 @@ from typing import Any, TypeAlias, TypeVar
 from google.protobuf.message import DecodeError as DecodeError
 from google.protobuf.message import Message as Message
 
+_K = TypeVar("_K")
 _T = TypeVar("_T")
 
 class _List(Sequence[_T], metaclass=abc.ABCMeta):
     def append(self, value: _T, /) -> None: ...
     def extend(self, values: Iterable[_T], /) -> None: ...
     def add(self, **fields: Any) -> _T: ...
+    def __setitem__(self, index: int, value: _T, /) -> None: ...
     def __delitem__(self, index: Any, /) -> None: ...
 
-class _MessageMap(MutableMapping[str, _T], metaclass=abc.ABCMeta):
-    def get_or_create(self, key: str, /) -> _T: ...
+class _MessageMap(MutableMapping[_K, _T], metaclass=abc.ABCMeta):
+    def get_or_create(self, key: _K, /) -> _T: ...
 
 class AssetFileDef(Message):
     tensor_info: TensorInfo
@@ -70,8 +72,8 @@ class CondContextDef(Message):
 
 class FunctionDef(Message):
     signature: OpDef
-    attr: _MessageMap[AttrValue]
-    arg_attr: _MessageMap[_FunctionDef_ArgAttrs]
+    attr: _MessageMap[str, AttrValue]
+    arg_attr: _MessageMap[int, _FunctionDef_ArgAttrs]
     resource_arg_unique_id: MutableMapping[int, int]
     node_def: _List[NodeDef]
     ret: MutableMapping[str, str]
@@ -93,21 +95,21 @@ class MetaGraphDef(Message):
     meta_info_def: _MetaGraphDef_MetaInfoDef
     graph_def: GraphDef
     saver_def: SaverDef
-    collection_def: _MessageMap[CollectionDef]
-    signature_def: _MessageMap[SignatureDef]
+    collection_def: _MessageMap[str, CollectionDef]
+    signature_def: _MessageMap[str, SignatureDef]
     asset_file_def: _List[AssetFileDef]
     object_graph_def: SavedObjectGraph
 
 class NameAttrList(Message):
     name: str
-    attr: _MessageMap[AttrValue]
+    attr: _MessageMap[str, AttrValue]
 
 class NodeDef(Message):
     name: str
     op: str
     input: _List[str]
     device: str
-    attr: _MessageMap[AttrValue]
+    attr: _MessageMap[str, AttrValue]
     experimental_debug_info: _NodeDef_ExperimentalDebugInfo
     experimental_type: _FullTypeDef
 
@@ -143,7 +145,7 @@ class SavedModel(Message):
 
 class SavedObjectGraph(Message):
     nodes: _List[_SavedObject]
-    concrete_functions: _MessageMap[_SavedConcreteFunction]
+    concrete_functions: _MessageMap[str, _SavedConcreteFunction]
 
 class SavedTensorSliceMeta(Message):
     tensor: _List[_SavedSliceMeta]
@@ -163,10 +165,10 @@ class SaverDef(Message):
     version: int
 
 class SignatureDef(Message):
-    inputs: _MessageMap[TensorInfo]
-    outputs: _MessageMap[TensorInfo]
+    inputs: _MessageMap[str, TensorInfo]
+    outputs: _MessageMap[str, TensorInfo]
     method_name: str
-    defaults: _MessageMap[TensorProto]
+    defaults: _MessageMap[str, TensorProto]
 
 class TensorInfo(Message):
     name: str
@@ -280,7 +282,7 @@ class _ControlFlowContextDef(Message):
     while_ctxt: WhileContextDef
 
 class _FunctionDef_ArgAttrs(Message):
-    attr: _MessageMap[AttrValue]
+    attr: _MessageMap[str, AttrValue]
 
 class _GradientDef(Message):
     function_name: str
@@ -292,9 +294,9 @@ class _RegisteredGradient(Message):
 
 class _GraphDebugInfo(Message):
     files: _List[str]
-    frames_by_id: _MessageMap[_GraphDebugInfo_FileLineCol]
-    traces_by_id: _MessageMap[_GraphDebugInfo_StackTrace]
-    traces: _MessageMap[_GraphDebugInfo_StackTrace]
+    frames_by_id: _MessageMap[int, _GraphDebugInfo_FileLineCol]
+    traces_by_id: _MessageMap[int, _GraphDebugInfo_StackTrace]
+    traces: _MessageMap[str, _GraphDebugInfo_StackTrace]
     name_to_trace_id: MutableMapping[str, int]
 
 class _MetaGraphDef_MetaInfoDef(Message):
@@ -342,7 +344,7 @@ class _SavedObject(Message):
     constant: _SavedConstant
     resource: _SavedResource
     captured_tensor: _CapturedTensor
-    saveable_objects: _MessageMap[_SaveableObject]
+    saveable_objects: _MessageMap[str, _SaveableObject]
     registered_name: str
     serialized_user_proto: _protobuf_Any
     registered_saver: str

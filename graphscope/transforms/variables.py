@@ -164,7 +164,7 @@ class _Body:
             self.refuse_writers(found)
             yield self.plain(found, found.op)
         elif found.op in _READERS:
-            yield from _READERS[found.op](self.plain(found, found.op), handles[0])
+            yield from _READERS[found.op](self.plain(found, found.op), handles[0], not self.is_graph)
         elif found.op in _PASSES_HANDLE:
             yield self.retyped(found, handles)
         elif found.op in _CALLS:
@@ -248,16 +248,16 @@ def _dtype(found: Node) -> DataType:
     return DataType.of(value.type) if value is not None else DataType.INVALID
 
 
-def _read(found: Node, dtype: DataType) -> Iterator[Node]:
+def _read(found: Node, dtype: DataType, _: bool) -> Iterator[Node]:
     yield node(found.name, "Identity", found.inputs, {"T": type_attr(dtype)})
 
 
-def _shape(found: Node, dtype: DataType) -> Iterator[Node]:
+def _shape(found: Node, dtype: DataType, _: bool) -> Iterator[Node]:
     attrs = {"T": type_attr(dtype), "out_type": type_attr(_type_of(found, "out_type", DataType.INT32))}
     yield node(found.name, "Shape", found.inputs, attrs)
 
 
-def _gather(found: Node, dtype: DataType) -> Iterator[Node]:
+def _gather(found: Node, dtype: DataType, in_function: bool) -> Iterator[Node]:
     batch_dims = found.attr("batch_dims")
     axis = f"{found.name}/axis"
     yield constant(axis, np.array(batch_dims.i if batch_dims is not None else 0, np.int32))
@@ -266,11 +266,11 @@ def _gather(found: Node, dtype: DataType) -> Iterator[Node]:
     if batch_dims is not None:
         attrs["batch_dims"] = batch_dims
     data = list(found.data_inputs())
-    axis_input = f"{axis}:output:0" if _is_in_function(found) else axis
+    axis_input = f"{axis}:output:0" if in_function else axis
     yield node(found.name, "GatherV2", [*data, axis_input, *_controls(found)], attrs)
 
 
-def _gather_nd(found: Node, dtype: DataType) -> Iterator[Node]:
+def _gather_nd(found: Node, dtype: DataType, _: bool) -> Iterator[Node]:
     attrs = {"Tparams": type_attr(dtype), "Tindices": type_attr(_type_of(found, "Tindices", DataType.INT32))}
     yield node(found.name, "GatherNd", found.inputs, attrs)
 
@@ -280,16 +280,11 @@ def _type_of(found: Node, name: str, default: DataType) -> DataType:
     return DataType.of(value.type) if value is not None else default
 
 
-def _is_in_function(found: Node) -> bool:
-    """In a function's body every data input spells the output argument."""
-    return any(i.count(":") == 2 for i in found.data_inputs())
-
-
 def _controls(found: Node) -> Iterable[str]:
     return [i for i in found.inputs if i.startswith("^")]
 
 
-_READERS: Mapping[str, Callable[[Node, DataType], Iterator[Node]]] = {
+_READERS: Mapping[str, Callable[[Node, DataType, bool], Iterator[Node]]] = {
     "ReadVariableOp": _read,
     "VariableShape": _shape,
     "ResourceGather": _gather,

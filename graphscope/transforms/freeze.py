@@ -1,0 +1,212 @@
+"""From a model with variables to one graph of constants that computes the same.
+
+The order matters. Training switches are fixed and the branches that they close are pruned *before* variables become constants:
+what is left of batch norm or dropout then has no training branch that could refer to a variable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph
+from graphscope.core.model import Model
+from graphscope.core.payload import Payload
+from graphscope.core.roles import MOVING_AVERAGE
+from graphscope.core.tensors import node_of
+from graphscope.core.variables import Variable
+from graphscope.errors import GraphscopeError, IncompleteModelError
+from graphscope.transforms.bake import PLACEHOLDER_OPS, bake, placeholder_type
+from graphscope.transforms.batchnorm import fold_batch_norms
+from graphscope.transforms.changes import OpChange, op_changes
+from graphscope.transforms.cut import clear_placement, cut, prune_library
+from graphscope.transforms.float16 import store_as_float16
+from graphscope.transforms.fold import Evaluate, fold
+from graphscope.transforms.identities import remove_pass_through
+from graphscope.transforms.prune import prune_branches
+from graphscope.transforms.variables import freeze_variables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_ROUNDS = 8
+"""Folding may decide a predicate, pruning may feed a fold: rounds until nothing changes, at most."""
+
+SWITCH_NAME = re.compile(r"is_?train(ing)?|phase_?train|learning_?phase|(^|/)train(ing)?(_?mode)?$|phase$", re.IGNORECASE)
+KEEP_NAME = re.compile(r"keep_?prob", re.IGNORECASE)
+RATE_NAME = re.compile(r"drop_?out(_?rate)?|drop_?rate", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeOptions:
+    """What to freeze, and how.
+
+    Attributes:
+        outputs: node or tensor names to keep.
+        inputs: node or tensor names where the graph is cut open; placeholders need not be named.
+        values: placeholder -> value to bake in.
+        moving_averages: take ``<variable>/ExponentialMovingAverage`` where the checkpoint has it.
+        fold: fold constants.
+        batch_norms: fold batch norms into the convolutions before them.
+        keep_devices: keep the devices that the graph asks for.
+        float16: store float32 weights in half precision.
+        evaluate: kernels for ops that the table of NumPy kernels lacks.
+    """
+
+    outputs: Sequence[str]
+    inputs: Sequence[str] = ()
+    values: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    moving_averages: bool = False
+    fold: bool = True
+    batch_norms: bool = False
+    keep_devices: bool = False
+    float16: bool = False
+    evaluate: Evaluate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A frozen graph and what was done to get it.
+
+    Attributes:
+        graph: the result.
+        changes: nodes by op, before and after.
+        averaged: variables that took their moving average.
+        open_switches: placeholders left that look like training switches -> the value that ``--set`` should give them.
+    """
+
+    graph: Graph
+    changes: tuple[OpChange, ...]
+    averaged: tuple[str, ...]
+    open_switches: Mapping[str, str]
+
+
+def freeze(model: Model, options: FreezeOptions) -> Frozen:
+    """Freezes ``model``; reads small weights only.
+
+    Raises:
+        UnknownNameError: an output, an input or a placeholder is not in the graph.
+        IncompleteModelError: a variable that is needed has no value.
+        GraphscopeError: a value does not fit its placeholder; a node writes to a variable; a lookup table is needed.
+    """
+    keep = [node_of(name) for name in [*options.outputs, *options.inputs]]
+    values = _Values(model, options.moving_averages)
+    graph = bake(model.graph, options.values, options.inputs)
+    graph = _settled(cut(graph, options.outputs, options.inputs, model.catalog), options, keep)
+    refuse_tables(graph)
+    graph = freeze_variables(graph, values)
+    graph = remove_pass_through(graph, keep)
+    graph = _settled(graph, options, keep)
+    graph = _finished(graph, options, keep)
+    changes = tuple(op_changes(model.graph, graph))
+    return Frozen(graph, changes, tuple(values.averaged), open_switches(graph))
+
+
+def _settled(graph: Graph, options: FreezeOptions, keep: Sequence[str]) -> Graph:
+    """Folds, prunes and cuts until nothing changes."""
+    for _ in range(MAX_ROUNDS):
+        before = graph
+        if options.fold:
+            graph = fold(graph, keep=keep, evaluate=options.evaluate)
+        graph = cut(prune_branches(graph), options.outputs, options.inputs)
+        if graph is before:
+            break
+    return graph
+
+
+def _finished(graph: Graph, options: FreezeOptions, keep: Sequence[str]) -> Graph:
+    if options.batch_norms:
+        graph = cut(fold_batch_norms(graph, keep=keep), options.outputs, options.inputs)
+    if options.float16:
+        graph = store_as_float16(graph)
+    return prune_library(clear_placement(graph, keep_devices=options.keep_devices))
+
+
+class _Values:
+    """Gives variables their values; remembers which took their moving average."""
+
+    def __init__(self, model: Model, moving_averages: bool) -> None:
+        self.model = model
+        self.variables = {v.name: v for v in model.variables if v.in_graph}
+        self.moving_averages = moving_averages
+        self.averaged: list[str] = []
+
+    def __call__(self, name: str) -> Payload:
+        variable = self.variables.get(name)
+        store = self.model.store
+        if self.moving_averages and store is not None and variable is not None:
+            for key in (f"{name}/{MOVING_AVERAGE}", f"{variable.key}/{MOVING_AVERAGE}"):
+                if key in store.entries:
+                    self.averaged.append(name)
+                    return store.payload(key)
+        if variable is None or variable.entry is None:
+            raise self._missing(name, variable)
+        return self.model.value(variable)
+
+    def _missing(self, name: str, variable: Variable | None) -> IncompleteModelError:
+        if self.model.store is None:
+            return IncompleteModelError(
+                f"{self.model.path}: no checkpoint, so no value for variable {name}",
+                hint="--checkpoint PREFIX names the checkpoint that belongs to this graph",
+            )
+        role = f" ({variable.role.value})" if variable is not None else ""
+        return IncompleteModelError(
+            f"{self.model.path}: the checkpoint holds no value for variable {name}{role}, which the outputs need",
+            hint=f"graphscope vars {self.model.path}   lists what it holds",
+        )
+
+
+def refuse_tables(graph: Graph) -> None:
+    """A GraphDef cannot carry the content of a lookup table.
+
+    Raises:
+        GraphscopeError: the graph needs one.
+    """
+    tables = [n.name for op, n in zip(graph.ops, graph.nodes) if "HashTable" in op or "LookupTableFind" in op]
+    if tables:
+        raise GraphscopeError(
+            f"the outputs need lookup tables, which a frozen graph cannot carry: {', '.join(tables[:5])}",
+            hint="graphscope convert MODEL saved_model/   keeps tables and assets",
+        )
+
+
+def open_switches(graph: Graph) -> dict[str, str]:
+    """Placeholders that decide branches only, or are named like training switches, with the value for inference."""
+    found = {}
+    for op, placeholder in zip(graph.ops, graph.nodes):
+        if op in PLACEHOLDER_OPS:
+            value = _inference_value(graph, placeholder.name, placeholder_type(placeholder)[0])
+            if value is not None:
+                found[placeholder.name] = value
+    return found
+
+
+def _inference_value(graph: Graph, name: str, dtype: DataType) -> str | None:
+    if KEEP_NAME.search(name):
+        return "1"
+    if RATE_NAME.search(name) and dtype.is_floating:
+        return "0"
+    decides = bool(graph.consumers(name)) and all(c.op in _DECIDED and name in map(node_of, c.inputs[1:2] or c.inputs[:1])
+                                                  for c in graph.consumers(name))
+    if SWITCH_NAME.search(name) or (dtype is DataType.BOOL and decides):
+        return "false" if dtype is DataType.BOOL else "0"
+    return None
+
+
+_DECIDED = frozenset({"Switch", "RefSwitch", "Identity", "If", "StatelessIf", "LogicalNot", "LogicalAnd", "LogicalOr"})
+
+
+def refuse_oversize(size: int) -> None:
+    """TensorFlow cannot parse a GraphDef of 2 GiB and more.
+
+    Raises:
+        GraphscopeError: ``size`` is that large.
+    """
+    if size >= 1 << 31:
+        raise GraphscopeError(
+            f"the frozen graph would take {size:,} bytes; TensorFlow parses none of 2 GiB (2,147,483,648 bytes) or more",
+            hint="graphscope convert MODEL saved_model/   keeps the weights in a checkpoint",
+        )
