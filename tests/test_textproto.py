@@ -193,7 +193,7 @@ def test_indentation_means_nothing(data: st.DataObject, random: Any) -> None:
 
 
 VALUES = {
-    "f": "1e39 -1e39 1e400 -1e400 3.4028236e38 1e-50 1.f 1F 1e5f .5 -.5 5. 0 -0 -0.0 0.1 16777217 INF -Infinity NaN -nan",
+    "f": "1e39 -1e39 1e400 -1e400 3.5e38 1e-50 1.f 1F 1e5f .5 -.5 5. 0 -0 -0.0 0.1 16777217 INF -Infinity NaN -nan",
     "i": "0 -0 00 0x1F 0X1f -0x1f 0777 -017 9223372036854775807 -9223372036854775808 0777777777777777777777",
     "b": "true True t 1 false False f 0",
     "type": "DT_FLOAT 1 -1 0x1 99999 -2147483648 0",
@@ -222,6 +222,7 @@ REFUSED = {
     rb"version: 1_0": "expected an integer",
     rb"version: 0b1": "expected an integer",
     rb"version: 0o7": "expected an integer",
+    rb"node { attr { value { tensor { uint32_val: -0 } } } }": "expected an integer from 0 to 4294967295",
     rb'node { attr { key: "f" value { f: nanf } } }': "expected a number for tensorboard.AttrValue.f, found 'nanf'",
     rb'node { attr { key: "f" value { f: 1_0 } } }': "expected a number",
     rb'node { attr { key: "f" value { f: +1 } } }': "expected a number",
@@ -287,12 +288,13 @@ def test_an_error_says_where_and_what(text: bytes, line: int, column: int, messa
 
 
 def nested(levels: int, brackets: str) -> bytes:
-    opening, closing = brackets
-    text = f"list_value {opening} values {opening} " * (levels // 2) + f"{closing}{closing} " * (levels // 2)
+    middle = len(brackets) // 2
+    opening, closing = brackets[:middle], brackets[middle:]
+    text = f"list_value {opening[-1]} values: {opening} " * (levels // 2) + f"{closing}{closing[0]} " * (levels // 2)
     return text.encode()
 
 
-@pytest.mark.parametrize("brackets", ["{}", "<>"])
+@pytest.mark.parametrize("brackets", ["{}", "<>", "[<>]"])
 def test_nesting_ends_where_protobufs_binary_readers_end(brackets: str) -> None:
     deepest = nested(MAX_DEPTH, brackets)
     assert read(deepest, StructuredValue) == read_by_text_format(deepest, StructuredValue)

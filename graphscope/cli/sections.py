@@ -15,9 +15,6 @@ Line = Sequence[str]
 Section = tuple[str, Sequence[Line]]
 """A label and its lines."""
 
-NARROW = 24
-"""A last cell with less room than this starts a line of its own."""
-
 _BREAK = re.compile(r"(?<=,) (?![^()]*\))| (?=-> |and \d)")
 """A place to break: after a comma that is not inside a shape, before an arrow, or before ``and 5 more``."""
 
@@ -45,13 +42,15 @@ def _widths(rows: Sequence[Line]) -> list[int]:
 
 
 def _wrapped(row: Line, widths: Sequence[int], room: int) -> Iterator[str]:
-    """One line, its last cell continued below where it began."""
+    """One line, its last cell continued below where it began, or on lines of its own where that takes fewer."""
     before = "".join(pad(cell, widths[i] + 2) for i, cell in enumerate(row[:-1]))
     at = cells(before)
-    if before and room - at < min(NARROW, cells(row[-1])):
+    lines = list(wrap(row[-1], room - at))
+    apart = list(wrap(row[-1], room - 2))
+    if before and (len(lines) > len(apart) + 1 or any(cells(line) > room - at for line in lines)):
         yield before.rstrip()
-        before, at = "  ", 2
-    for line in wrap(row[-1], room - at):
+        before, at, lines = "  ", 2, apart
+    for line in lines:
         yield before + line
         before = " " * at
 

@@ -104,9 +104,12 @@ def _is_saved_model(fields: Fields) -> bool:
     return False
 
 
+_GRAPH_FIELDS = ((1, 2), (2, 2), (3, 0), (4, 2), (5, 2))
+
+
 def _is_graph(fields: Fields) -> bool:
-    """Nodes first, or only a library or versions."""
-    if not fields or any(f[:2] not in ((1, 2), (2, 2), (3, 0), (4, 2), (5, 2)) for f in fields):
+    """Nodes first, or only a library or versions; fields that nobody knows may follow."""
+    if not fields or any(f[:2] not in _GRAPH_FIELDS and (f[0] <= 5 or f is fields[0]) for f in fields):
         return False
     number, _, body = fields[0]
     if number == 1:

@@ -155,7 +155,7 @@ def _integer(text: bytes, low: int, high: int, refusal: Callable[[], RefusedErro
     if len(text) > _LONGEST_NUMBER or not _INTEGER.fullmatch(text):
         raise refusal()
     value = int(text, 16 if b"x" in text.lower() else 8 if _OCTAL.fullmatch(text) else 10)
-    if not low <= value <= high:
+    if not low <= value <= high or (low == 0 and text[:1] == b"-"):
         raise refusal()
     return value
 

@@ -7,10 +7,10 @@ nested message whose text was seen before is not read again.
 
 Accepted is what both of TensorFlow's own parsers (C++ and ``google.protobuf.text_format``) accept and read alike. Left
 out, though one of the two takes it, are in strings ``\\?``, ``\\X41``, ``\\u005c``, surrogate pairs and octal escapes
-above ``\\377``; in numbers ``- 1``, ``+1``, ``1_000``, ``0b1``, ``nanf`` and octal enum values; white space outside
-ASCII; text with NUL bytes or that is not UTF-8; a second value in one Any, a separator after it. Left out, though both
-take it, are a comment inside a type's URL, and messages nested more than 100 deep, which no binary reader takes. Groups
-and extensions, which TensorFlow's messages do not have, are unknown.
+above ``\\377``; in numbers ``- 1``, ``+1``, an unsigned ``-0``, ``1_000``, ``0b1``, ``nanf`` and octal enum values;
+white space outside ASCII; text with NUL bytes or that is not UTF-8; a second value in one Any, a separator after it.
+Left out, though both take it, are a comment inside a type's URL, and messages nested more than 100 deep, which no
+binary reader takes. Groups and extensions, which TensorFlow's messages do not have, are unknown.
 """
 
 from __future__ import annotations
@@ -166,9 +166,9 @@ class _Parser:
             raise self._text.expected(offset - 1, f"a value for {field.full_name}")
         window = bytes(self._text.buffer[offset : offset + _WINDOW])
         closing = _CLOSINGS[frame.depth]
+        # A guess at the text up to the closing brace. It may be wrong, or the few bytes that find's -1 gives: equal
+        # texts after an opening brace give equal messages, as long as they reach to the message's end.
         key = window[: window.find(closing) + len(closing)]
-        # Equal texts that start at the same place in the grammar give equal messages, whether or not the guess at the
-        # closing brace is right; it only has to reach as far as the message does.
         known = field.memo.get(key)
         if known:
             return known[0], offset + known[1]

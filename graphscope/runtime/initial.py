@@ -1,0 +1,273 @@
+"""What gives the variables and lookup tables of a run their first content.
+
+Source: ``tensorflow/python/saved_model/loader_impl.py`` (main op, legacy init op, assets), ``tensorflow/core/protobuf/meta_graph.proto``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphscope.core.binding import VARIABLE_OPS
+from graphscope.core.collections import VARIABLE_COLLECTIONS
+from graphscope.core.graph import Graph, Node
+from graphscope.core.model import Kind, Model
+from graphscope.core.payload import Payload
+from graphscope.core.restore import ASSIGN_OPS, RESTORE_OPS
+from graphscope.core.signatures import INIT_OP
+from graphscope.core.tensors import Shape, TensorSpec, node_of, shape_text
+from graphscope.core.variables import Role, Variable
+from graphscope.errors import CorruptFileError, IncompleteModelError
+from graphscope.protos import AssetFileDef, DecodeError, VariableDef
+from graphscope.runtime.needed import Need, need
+
+_TABLE_INITIALISERS = frozenset(
+    "InitializeTable InitializeTableV2 InitializeTableFromTextFile InitializeTableFromTextFileV2"
+    " InitializeTableFromDataset LookupTableImport LookupTableImportV2".split()
+)
+_INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
+_ASSETS = "saved_model_assets"
+_REQUIRED = frozenset({Role.MODEL, Role.MOVING_AVERAGE})
+"""Variables that mean nothing without a trained value; slots, steps and local ones start from their initialisers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a run starts.
+
+    Attributes:
+        needed: the nodes to import, those that only the start needs included.
+        values: variable op -> the content that it is assigned.
+        restore: the graph's own restore node, run first; ``None`` where ``values`` has all that is needed.
+        prefix: the checkpoint that the restore node reads.
+        initialisers: nodes that give variables without a stored value their first one, in an order that works.
+        setup: nodes to run after that, together: tables are filled, what a SavedModel's author wants run is run.
+        assets: node -> the absolute path that it must give.
+    """
+
+    needed: Need
+    values: Mapping[str, Payload]
+    restore: str | None
+    prefix: str
+    initialisers: Sequence[str]
+    setup: Sequence[str]
+    assets: Mapping[str, Path]
+
+
+def start_of(
+    model: Model,
+    targets: Iterable[str],
+    given: Sequence[TensorSpec] = (),
+    values: Mapping[str, Payload] | None = None,
+    *,
+    initialise: bool = False,
+) -> Start:
+    """How a run that computes ``targets`` while ``given`` are fed starts. No I/O but small constants.
+
+    Args:
+        values: variable op -> content that replaces the checkpoint's.
+        initialise: lets the model's own variables start from their initialisers too, where no checkpoint holds a value.
+
+    Raises:
+        UnknownNameError: a target is not in the graph.
+        IncompleteModelError: a variable has no value, or one of another type or shape.
+    """
+    return _Starter(model, given, values or {}, initialise).start([node_of(name) for name in targets])
+
+
+class _Starter:
+    def __init__(
+        self, model: Model, given: Sequence[TensorSpec], values: Mapping[str, Payload], initialise: bool
+    ) -> None:
+        self.model = model
+        self.graph = model.graph
+        self.given = given
+        self.values = values
+        self.initialise = initialise
+        self.variables = {v.name: v for v in model.variables if v.in_graph}
+        self.declared = _declared_initialisers(model)
+        self.fillers = _table_fillers(self.graph)
+        self.members = list(_setup_members(model))
+        self.restore = _restore_node(model)
+
+    def start(self, targets: list[str]) -> Start:
+        """Initialisers may need further variables, tables and assets: nodes are added until nothing is missing."""
+        setup: list[str] = []
+        initialisers: dict[str, str] = {}
+        restore = [self.restore] if self.restore else []
+        while True:
+            needed = need(self.graph, [*targets, *restore, *setup, *initialisers.values()], self.given)
+            new = [name for name in self.setup(needed) if name not in setup]
+            more = {v: i for v, i in self.initialisers(needed).items() if v not in initialisers}
+            if not new and not more:
+                break
+            setup += new
+            initialisers |= more
+        values = dict(self.assigned(needed))
+        assets = {n: path for n, path in _assets(self.model).items() if n in needed.names}
+        prefix = _prefix(self.model)
+        return Start(needed, values, self.restore, prefix, self.ordered(initialisers), setup, assets)
+
+    def setup(self, needed: Need) -> Iterator[str]:
+        """What fills the tables that are needed, and what a SavedModel runs when it is opened."""
+        for name in self.members:
+            node = self.graph[name]
+            is_direct = node.op in _TABLE_INITIALISERS or node.op in ASSIGN_OPS
+            if not is_direct or node_of(node.inputs[0]) in needed.names:
+                yield name
+        for table, fillers in self.fillers.items():
+            if table in needed.names:
+                yield from (name for name in fillers if name not in self.members)
+
+    def initialisers(self, needed: Need) -> dict[str, str]:
+        """Variable without a stored value -> the node that initialises it."""
+        return {n.name: self.initialiser(n.name) for n in self.open_variables(needed) if self.payload(n.name) is None}
+
+    def assigned(self, needed: Need) -> Iterator[tuple[str, Payload]]:
+        """Variables and the values that they are assigned."""
+        for node in self.open_variables(needed):
+            payload = self.payload(node.name)
+            if payload is not None:
+                self.check(node, payload)
+                yield node.name, payload
+
+    def open_variables(self, needed: Need) -> Iterator[Node]:
+        """The variables that somebody must give a value: all but those that are fed or that the restore node serves."""
+        for node in self.graph:
+            if node.op in VARIABLE_OPS and node.name in needed.names and node.name not in needed.opened:
+                if self.restore is None or node.name in self.values:
+                    yield node
+
+    def payload(self, name: str) -> Payload | None:
+        """The value of a variable; ``None`` where none is stored."""
+        if name in self.values:
+            return self.values[name]
+        variable = self.variables.get(name)
+        return self.model.value(variable) if variable is not None and variable.entry is not None else None
+
+    def initialiser(self, name: str) -> str:
+        """The node that gives variable ``name`` its first value."""
+        variable = self.variables.get(name)
+        is_required = variable is None or variable.role in _REQUIRED
+        found = None if is_required and not self.initialise else self.declared.get(name) or _assign(self.graph, name)
+        if found is None:
+            raise _missing(self.model, name, variable)
+        return found
+
+    def ordered(self, initialisers: Mapping[str, str]) -> list[str]:
+        """Those first that others read; in a circle TensorFlow will say what is not initialised."""
+        pending = {
+            variable: need(self.graph, [initialiser], self.given).names & initialisers.keys() - {variable}
+            for variable, initialiser in initialisers.items()
+        }
+        order: list[str] = []
+        while pending:
+            ready = [v for v, others in pending.items() if not others & pending.keys()] or list(pending)
+            order += ready
+            pending = {v: others for v, others in pending.items() if v not in ready}
+        return [initialisers[variable] for variable in order]
+
+    def check(self, node: Node, payload: Payload) -> None:
+        """The value must be of the variable's type and shape."""
+        variable = self.variables[node.name]
+        if payload.dtype is not variable.dtype or not _fits(node, payload.shape, variable.shape):
+            stated = f"{variable.dtype.label} {shape_text(variable.shape)}"
+            raise IncompleteModelError(
+                f"{self.model.path}: variable {node.name} is {stated} in the graph, but its value is"
+                f" {payload.dtype.label} {shape_text(payload.shape)}"
+            )
+
+
+def _fits(node: Node, shape: tuple[int, ...], stated: Shape) -> bool:
+    """The op ``Variable`` writes an unknown shape as an empty one."""
+    if stated is None or (node.op == "Variable" and not stated):
+        return True
+    return len(shape) == len(stated) and all(s is None or s == d for s, d in zip(stated, shape))
+
+
+def _missing(model: Model, name: str, variable: Variable | None) -> IncompleteModelError:
+    role = f" ({variable.role.value})" if variable is not None else ""
+    where = "no checkpoint" if model.store is None else "the checkpoint"
+    holds = "holds a value" if model.store is None else "holds no value"
+    return IncompleteModelError(f"{model.path}: {where} {holds} of variable {name}{role}, which the run needs")
+
+
+def _declared_initialisers(model: Model) -> dict[str, str]:
+    """Variable op -> its initialiser, as the meta graph's collections say."""
+    found = {}
+    for collection in VARIABLE_COLLECTIONS:
+        values = model.collections[collection].values if collection in model.collections else ()
+        for value in values:
+            if isinstance(value, VariableDef) and value.initializer_name in model.graph:
+                found[node_of(value.variable_name)] = value.initializer_name
+    return found
+
+
+def _assign(graph: Graph, name: str) -> str | None:
+    """The assign op that is no part of a saver: the one called ``<variable>/Assign``, or the only one."""
+    assigns = [
+        node.name
+        for node in graph.consumers(name)
+        if node.op in ASSIGN_OPS
+        and node_of(node.inputs[0]) == name
+        and not any(producer.op in RESTORE_OPS for producer in graph.producers(node))
+    ]
+    return f"{name}/Assign" if f"{name}/Assign" in assigns else assigns[0] if len(assigns) == 1 else None
+
+
+def _table_fillers(graph: Graph) -> dict[str, list[str]]:
+    """Table -> the nodes that fill it."""
+    found: dict[str, list[str]] = {}
+    for op, node in zip(graph.ops, graph.nodes):
+        if op in _TABLE_INITIALISERS and node.inputs:
+            found.setdefault(node_of(node.inputs[0]), []).append(node.name)
+    return found
+
+
+def _setup_members(model: Model) -> Iterator[str]:
+    """What the model's init op and its table initialisers consist of, each once; groups (``NoOp``) are opened."""
+    roots = [node_of(spec.name) for specs in _init_signature(model) for spec in specs]
+    for name in _INIT_COLLECTIONS:
+        if name in model.collections:
+            roots += [node_of(text) for text in model.collections[name].names]
+    graph = model.graph
+    known = [name for name in roots if name in graph]
+    reached = graph.reach(known, lambda n: graph.producers(n) if n.op == "NoOp" else ())
+    return (name for name in reached if graph[name].op != "NoOp")
+
+
+def _init_signature(model: Model) -> Iterable[tuple[TensorSpec, ...]]:
+    return model.signatures[INIT_OP].outputs.values() if INIT_OP in model.signatures else ()
+
+
+def _restore_node(model: Model) -> str | None:
+    """A SavedModel of objects names its variables by paths: TensorFlow's own restore function knows which is which."""
+    name = model.meta.saver_def.restore_op_name
+    return name if model.meta.HasField("object_graph_def") and name in model.graph and model.store is not None else None
+
+
+def _prefix(model: Model) -> str:
+    """The checkpoint's prefix as a restore op takes it; empty without a checkpoint."""
+    index = next((file.path for file in model.files if file.role == "index"), "")
+    return index.removesuffix(".index")
+
+
+def _assets(model: Model) -> dict[str, Path]:
+    """Node that gives the path of an asset -> where that asset is now."""
+    if model.kind is not Kind.SAVED_MODEL:
+        return {}
+    place = Path(model.path).absolute()
+    directory = place if place.is_dir() else place.parent
+    return {node_of(a.tensor_info.name): directory / "assets" / a.filename for a in _asset_files(model)}
+
+
+def _asset_files(model: Model) -> Iterable[AssetFileDef]:
+    """From the meta graph's own list, or from the collection that held it before TensorFlow 2."""
+    if model.meta.asset_file_def:
+        return model.meta.asset_file_def
+    values = model.meta.collection_def[_ASSETS].any_list.value if _ASSETS in model.meta.collection_def else ()
+    try:
+        return [AssetFileDef.FromString(value.value) for value in values]
+    except DecodeError as error:
+        raise CorruptFileError(f"collection {_ASSETS}: no AssetFileDef: {error}", path=model.path) from error
