@@ -245,7 +245,6 @@ def test_shapes_by_tensorflow(model: Path) -> None:
     pytest.importorskip("tensorflow", reason="TensorFlow infers the shapes")
     done = process("nodes", model, "--shapes", "--op", "Softmax")
     assert done.stdout.splitlines()[1].split("  ")[2] == "float32 (?, 3)"
-    assert "prob" in process("nodes", model, "--shapes", "--format", "names").stdout
 
 
 def test_shapes_without_tensorflow_say_what_is_missing(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

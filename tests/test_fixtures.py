@@ -16,10 +16,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fixture_files import FIXTURES, committed_models, manifest
 from numpy.typing import NDArray
 from rich.progress import Progress
-from trainer import data, digits
+
+from tests.fixture_files import FIXTURES, committed_models, manifest
+
+# isort: split
+from trainer import data, digits  # importable by fixture_files
 from trainer import manifest as manifest_file
 
 FILE_LIMIT, TOTAL_LIMIT = 2_000_000, 12_000_000

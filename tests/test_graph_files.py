@@ -141,7 +141,7 @@ STRINGS = np.array([b"x" * n for n in range(60)], object)
 LARGE: dict[str, Any] = {
     "content": tf.make_tensor_proto(np.arange(300, dtype=np.float32).reshape(3, 100)),
     "content_double": tf.make_tensor_proto(np.arange(300, dtype=np.float64)),
-    "content_bool": tf.make_tensor_proto(np.arange(2000) % 3 == 0),
+    "numpy_bool": tf.make_tensor_proto(np.arange(2000) % 3 == 0),
     "content_half": tf.make_tensor_proto(np.arange(900, dtype=np.float16)),
     "content_int8": tf.make_tensor_proto(np.arange(1100, dtype=np.uint8).astype(np.int8)),
     "strings": tf.make_tensor_proto(STRINGS.reshape(6, 10)),

@@ -648,7 +648,12 @@ def test_elided_text_fits(text: str, width: int) -> None:
 
 
 def test_wrap_breaks_after_commas_but_not_in_shapes() -> None:
-    assert list(wrap("aaa (1, 2), bbb (3, 4) -> ccc and ddd", 12)) == ["aaa (1, 2),", "bbb (3, 4)", "-> ccc", "and ddd"]
+    assert list(wrap("aaa (1, 2), bbb (3, 4) -> ccc and 2 more", 12)) == [
+        "aaa (1, 2),",
+        "bbb (3, 4)",
+        "-> ccc",
+        "and 2 more",
+    ]
     assert list(wrap("x" * 30 + ", y", 10)) == ["x" * 30 + ",", "y"]
     assert list(wrap("", 10)) == [""]
 

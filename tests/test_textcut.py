@@ -1,4 +1,4 @@
-"""Values that stay in the text: where they belong, and what they spell."""
+"""Values that stay in the text: where they belong."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 from google.protobuf.message import Message
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from graphscope.errors import CorruptFileError
-from graphscope.formats.textlex import decode_region, iter_region, region_size
+from graphscope.formats.textlex import decode_region, region_size
 from graphscope.formats.textproto import CUT_ABOVE, Cut, TextRegion, parse
-from graphscope.protos import AttrValue, CollectionDef, GraphDef, MetaGraphDef, NodeDef, TensorProto
+from graphscope.protos import CollectionDef, GraphDef, MetaGraphDef, NodeDef, TensorProto
 from tests.text_messages import kinds
 
 CONTENT = TensorProto.DESCRIPTOR.full_name + ".tensor_content"
 STRINGS = TensorProto.DESCRIPTOR.full_name + ".string_val"
-MANY = settings(deadline=None, max_examples=300)
 
 
 def cut(text: bytes, message: Any, *wants: str) -> list[TextRegion]:
@@ -183,57 +180,6 @@ def test_a_failed_text_leaves_no_regions() -> None:
     with pytest.raises(CorruptFileError):
         parse(b'tensor_content: "%s" x: 1' % (b"x" * 2000), TensorProto(), source="x", cut=asked)
     assert asked.found == []
-
-
-LITERALS = st.lists(
-    st.tuples(st.binary(max_size=60) | st.sampled_from([b"\\" * 9, b"\\n" * 9, b"\xff" * 40]), st.booleans()),
-    min_size=1,
-    max_size=6,
-)
-
-
-@MANY
-@given(literals=LITERALS, gap=st.sampled_from(["", " ", "\n", " # it's \"c\n"]), chunk=st.integers(1, 60))
-def test_a_region_spells_what_was_printed(literals: list[tuple[bytes, bool]], gap: str, chunk: int) -> None:
-    value = b"".join(data for data, _ in literals)
-    text = gap.join(quoted(data, double) for data, double in literals).encode()
-    end = len(text)
-    text += b" "
-    assert decode_region(text, 0, end, source="x") == value
-    assert region_size(text, 0, end, source="x") == len(value)
-    pieces = list(iter_region(memoryview(text), 0, end, chunk, source="x"))
-    assert b"".join(pieces) == value
-    assert max(map(len, pieces), default=0) <= max(chunk, 20)
-
-
-def quoted(data: bytes, double: bool) -> str:
-    literal = text_format.MessageToString(AttrValue(s=data)).strip()[len('s: "') : -1]
-    return f'"{literal}"' if double else f"'{literal}'"
-
-
-@MANY
-@given(body=st.lists(st.sampled_from(
-    [r"\x4", r"\x41", r"\7", r"\77", r"\377", r"\u00e9", r"\U0001F600", r"\\", r"\'", r"\"", r"\v", "9", "f", "x", "é"]
-)).map("".join), chunk=st.integers(1, 30))  # fmt: skip
-def test_escapes_are_what_text_format_reads(body: str, chunk: int) -> None:
-    text = f'"{body}"'.encode()
-    expected = text_format.Parse(f's: "{body}"', AttrValue()).s
-    assert b"".join(iter_region(text, 0, len(text), chunk, source="x")) == expected
-
-
-@pytest.mark.parametrize(
-    ("body", "column"), [(r"ab\q", 4), (r"\\\477", 4), (r"\x", 2), (r"\u12", 2), (r"\U00110000", 2)]
-)
-def test_a_wrong_escape_in_a_region_is_found_when_it_is_decoded(body: str, column: int) -> None:
-    text = f'"{body}"'.encode()
-    for reader in (decode_region, region_size):
-        with pytest.raises(CorruptFileError, match=f"line 1, column {column}: this backslash starts no known escape"):
-            reader(text, 0, len(text), source="x")
-
-
-def test_a_place_without_a_literal_is_no_region() -> None:
-    with pytest.raises(CorruptFileError, match="expected a string in quotes, found 'abc'"):
-        decode_region(b"abc", 0, 3, source="x")
 
 
 def test_a_large_value_takes_no_memory(tmp_path: Path) -> None:

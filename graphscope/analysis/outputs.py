@@ -94,10 +94,15 @@ def _from_signatures(model: Model) -> Iterator[Scored]:
         yield from _of_signature(signature, base)
 
 
+def is_bad_argument(argument: str) -> bool:
+    """Whether a signature's output is a loss or a metric by its name."""
+    return bool(_BAD_ARGUMENT.search(argument))
+
+
 def _of_signature(signature: Signature, base: float) -> Iterator[Scored]:
     for argument, specs in signature.outputs.items():
         for spec in specs:
-            if _BAD_ARGUMENT.search(argument):
+            if is_bad_argument(argument):
                 continue
             score = base + _name_points(argument, spec.name, spec.dtype)
             yield spec.name, score, (f"output {argument!r} of signature {signature.name}",)

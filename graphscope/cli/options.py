@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -53,3 +53,30 @@ def compile_patterns(texts: list[str]) -> list[re.Pattern[str]]:
         return [re.compile(text) for text in texts]
     except re.error as error:
         raise typer.BadParameter(f"{error.pattern!r} is no regular expression: {error}", param_hint="--name") from error
+
+
+def _names(option: str, metavar: str, text: str) -> Any:
+    return typer.Option(option, metavar=metavar, default_factory=list, show_default=False, help=text)
+
+
+OutputNames = Annotated[list[str], _names("--output", "NAME", "A node or tensor to keep; repeat for more.")]
+InputNames = Annotated[list[str], _names("--input", "NAME", "Cut the graph open here; repeat for more.")]
+SetValues = Annotated[
+    list[str], _names("--set", "NAME=VALUE", "Fix a placeholder: false, 0.5, [1, 2], @file.npy; repeat for more.")
+]
+Feeds = Annotated[
+    list[str], _names("--feed", "NAME=VALUE", "What to feed: a number, a list, @x.npy, @x.npz:key; random if unnamed.")
+]
+Checkpoint = Annotated[
+    Optional[str],  # noqa: UP045 - Typer evaluates it on Python 3.10
+    typer.Option("--checkpoint", metavar="PREFIX", show_default=False, help="The values of a graph that lies elsewhere."),
+]
+Atol = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--atol", show_default=False, help="Absolute tolerance of --verify (1e-6)."),
+]
+Rtol = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--rtol", show_default=False, help="Relative tolerance of --verify (1e-5)."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -117,7 +116,6 @@ def _liner(columns: Sequence[Column], widths: Sequence[int], is_narrow: bool, ha
     styles = [columns[i].style if has_color else "" for i in shown]
     slots = [_slot(columns[i], i, widths[i], i == shown[-1]) for i in shown]
     quick = GAP.join(map(painted, slots, styles)).format
-    limits = [width or sys.maxsize for width in widths]
     checked = [(i, widths[i]) for i in shown] if is_narrow else []
 
     def careful(row: Row) -> str:
@@ -132,7 +130,7 @@ def _liner(columns: Sequence[Column], widths: Sequence[int], is_narrow: bool, ha
             return careful(row)
         for i, width in checked:
             if len(row[i]) > width:
-                return quick(*map(elide, row, limits)).rstrip()
+                row = [*row[:i], elide(row[i], width), *row[i + 1 :]]
         return quick(*row).rstrip()
 
     return line

@@ -53,10 +53,12 @@ def pad(text: str, width: int, right: bool = False) -> str:
 
 def elide(text: str, width: int) -> str:
     """``text`` in at most ``width`` cells, the middle given up for an ellipsis: both ends of a name tell most."""
-    if cells(text) <= width:
-        return text
     tail = (width - 1) // 2
     head = width - 1 - tail
+    if is_simple(text):
+        return text if len(text) <= width else f"{text[:head]}…{text[len(text) - tail :]}"
+    if cells(text) <= width:
+        return text
     return _fitting(text, head) + "…" + _fitting(text[::-1], tail)[::-1]
 
 

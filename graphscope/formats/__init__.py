@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from graphscope.core.model import Kind, Model
-from graphscope.errors import NotTensorFlowError
+from graphscope.errors import FileError, NotTensorFlowError
 from graphscope.formats import cut
 from graphscope.formats.atomic import write_file
-from graphscope.formats.checkpoint import model_file, open_checkpoint, read_meta_graph
+from graphscope.formats.checkpoint import model_file, open_checkpoint, open_store, read_meta_graph
 from graphscope.formats.graphdef import graph_from
-from graphscope.formats.locate import CheckpointPrefix, GraphFile, SavedModelDirectory, locate
+from graphscope.formats.locate import CheckpointPrefix, GraphFile, Location, SavedModelDirectory, locate
 from graphscope.formats.message import read_message
 from graphscope.formats.pieces import flow, graph_pieces, meta_graph_pieces
 from graphscope.formats.savedmodel import open_saved_model
@@ -22,13 +23,16 @@ from graphscope.formats.sniff import Content
 from graphscope.protos import GraphDef
 
 
-def load(path: str | os.PathLike[str], *, tags: Collection[str] = ()) -> Model:
+def load(
+    path: str | os.PathLike[str], *, tags: Collection[str] = (), checkpoint: str | os.PathLike[str] | None = None
+) -> Model:
     """Opens a model: its structure only; weights stay in their files.
 
     Args:
         path: a checkpoint prefix, its ``.meta``, ``.index`` or ``.data-*`` file, a V1 checkpoint, the ``checkpoint`` state
             file, a directory that holds one of them, a ``.pb`` or ``.pbtxt``, a SavedModel directory.
         tags: which meta graph of a SavedModel: its exact tags.
+        checkpoint: the checkpoint that holds the values, for a graph that lies elsewhere (``graph.pbtxt``).
 
     Raises:
         FileError: nothing is there.
@@ -38,7 +42,20 @@ def load(path: str | os.PathLike[str], *, tags: Collection[str] = ()) -> Model:
         IncompleteModelError: a file that the others need is missing.
         UnknownNameError: no meta graph has these tags.
     """
-    location = locate(path)
+    model = _open(locate(path), tags)
+    return model if checkpoint is None else _with_checkpoint(model, checkpoint)
+
+
+def _with_checkpoint(model: Model, checkpoint: str | os.PathLike[str]) -> Model:
+    location = locate(checkpoint)
+    if not isinstance(location, CheckpointPrefix):
+        raise FileError(f"{os.fspath(checkpoint)}: no checkpoint", hint="--checkpoint takes a checkpoint prefix")
+    store, version, files = open_store(location.prefix)
+    graph_files = tuple(f for f in model.files if f.role == "graph")
+    return replace(model, files=(*graph_files, *files), store=store, store_version=version)
+
+
+def _open(location: Location, tags: Collection[str]) -> Model:
     if isinstance(location, CheckpointPrefix):
         return open_checkpoint(location)
     if isinstance(location, GraphFile) and location.sniffed.content is Content.SAVED_MODEL:

@@ -5,14 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from graphscope.errors import FileError
 
 
-def write_file(path: str | os.PathLike[str], chunks: Iterable[bytes], *, overwrite: bool = False) -> int:
+def write_file(
+    path: str | os.PathLike[str],
+    chunks: Iterable[bytes],
+    *,
+    overwrite: bool = False,
+    check: Callable[[Path], None] = lambda _: None,
+) -> int:
     """Writes ``chunks`` to ``path`` and returns the number of bytes; whatever goes wrong, an old file stands.
+
+    Args:
+        check: looks at the finished file before it takes its place; what it raises leaves no file behind.
 
     Raises:
         FileError: the file exists and ``overwrite`` is not set, or the operating system refuses (no space, no permission).
@@ -29,11 +38,12 @@ def write_file(path: str | os.PathLike[str], chunks: Iterable[bytes], *, overwri
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
+        check(Path(temporary))
         os.replace(temporary, target)
     except OSError as error:
         raise FileError.from_os_error(error, target) from error
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
     return size
 

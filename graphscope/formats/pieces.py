@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.payload import Payload
 from graphscope.formats.payloads import EncodedPayload
-from graphscope.protos import MetaGraphDef, NodeDef
+from graphscope.protos import AttrValue, MetaGraphDef, NodeDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,11 @@ def node_field(number: int, node: Node) -> list[Piece]:
         del rest.attr[name]
     pieces: list[Piece] = [rest.SerializeToString()]
     for name, payload in node.payloads.items():
-        tensor = field(8, _tensor_pieces(node, name, payload))
-        pieces += field(5, [*field(1, [name.encode()]), *field(2, tensor)])
+        unknown = AttrValue()
+        unknown.CopyFrom(node.proto.attr[name])
+        unknown.ClearField("tensor")
+        value = [unknown.SerializeToString(), *field(8, _tensor_pieces(node, name, payload))]
+        pieces += field(5, [*field(1, [name.encode()]), *field(2, value)])
     return field(number, pieces)
 
 

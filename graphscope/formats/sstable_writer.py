@@ -28,15 +28,15 @@ def table_chunks(items: Iterable[tuple[bytes, bytes]], block_bytes: int = BLOCK_
     block = _Block(_RESTART_INTERVAL)
     offset = 0
     for key, value in items:
-        block.add(key, value)
         if block.size >= block_bytes:
             yield (stored := block.stored())
-            index.add(block.last_key, _handle(offset, stored))
+            index.add(_between(block.last_key, key), _handle(offset, stored))
             offset += len(stored)
             block = _Block(_RESTART_INTERVAL)
+        block.add(key, value)
     if block.size:
         yield (stored := block.stored())
-        index.add(block.last_key, _handle(offset, stored))
+        index.add(_above(block.last_key), _handle(offset, stored))
         offset += len(stored)
     yield _tail(offset, index)
 
@@ -87,6 +87,20 @@ class _Block:
         restarts = [*self._restarts, len(self._restarts)]
         body = bytes(self._entries) + struct.pack(f"<{len(restarts)}I", *restarts) + _PLAIN
         return body + struct.pack("<I", masked_crc32c(body))
+
+
+def _between(last: bytes, following: bytes) -> bytes:
+    """A short key from ``last`` on and below ``following`` (``FindShortestSeparator``)."""
+    at = _shared(last, following)
+    if at < len(last) and at < len(following) and last[at] + 1 < following[at]:
+        return last[:at] + bytes([last[at] + 1])
+    return last
+
+
+def _above(last: bytes) -> bytes:
+    """A short key from ``last`` on (``FindShortSuccessor``)."""
+    rest = last.lstrip(b"\xff")
+    return last[: len(last) - len(rest)] + bytes([rest[0] + 1]) if rest else last
 
 
 def _shared(before: bytes, key: bytes) -> int:

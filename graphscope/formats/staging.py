@@ -45,7 +45,7 @@ def staged_files(paths: Sequence[Path], *, overwrite: bool = False) -> Iterator[
         with contextlib.ExitStack() as stack:
             for path in paths:
                 refuse_existing(path, overwrite)
-            files = [stack.enter_context(open(temporary, "xb")) for temporary in temporaries]
+            files: list[BinaryIO] = [stack.enter_context(open(temporary, "xb")) for temporary in temporaries]
             yield files
             for file in files:
                 file.flush()

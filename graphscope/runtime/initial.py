@@ -1,6 +1,6 @@
 """What gives the variables and lookup tables of a run their first content.
 
-Source: ``tensorflow/python/saved_model/loader_impl.py`` (main op, legacy init op, assets), ``tensorflow/core/protobuf/meta_graph.proto``.
+Source: ``tensorflow/python/saved_model/loader_impl.py`` (main op, legacy init op, assets) and ``meta_graph.proto``.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Start:
     Attributes:
         needed: the nodes to import, those that only the start needs included.
         values: variable op -> the content that it is assigned.
-        restore: the graph's own restore node, run first; ``None`` where ``values`` has all that is needed.
-        prefix: the checkpoint that the restore node reads.
+        restore: the graph's own restore node, run first; empty where ``values`` has all that is needed.
+        prefix: the checkpoint that the graph's own restore ops read; empty without one.
         initialisers: nodes that give variables without a stored value their first one, in an order that works.
         setup: nodes to run after that, together: tables are filled, what a SavedModel's author wants run is run.
         assets: node -> the absolute path that it must give.
@@ -48,7 +48,7 @@ class Start:
 
     needed: Need
     values: Mapping[str, Payload]
-    restore: str | None
+    restore: Sequence[str]
     prefix: str
     initialisers: Sequence[str]
     setup: Sequence[str]
@@ -89,25 +89,43 @@ class _Starter:
         self.declared = _declared_initialisers(model)
         self.fillers = _table_fillers(self.graph)
         self.members = list(_setup_members(model))
-        self.restore = _restore_node(model)
+        self.has_objects = model.meta.HasField("object_graph_def")
 
     def start(self, targets: list[str]) -> Start:
         """Initialisers may need further variables, tables and assets: nodes are added until nothing is missing."""
         setup: list[str] = []
         initialisers: dict[str, str] = {}
-        restore = [self.restore] if self.restore else []
+        restore: list[str] = []
         while True:
             needed = need(self.graph, [*targets, *restore, *setup, *initialisers.values()], self.given)
-            new = [name for name in self.setup(needed) if name not in setup]
-            more = {v: i for v, i in self.initialisers(needed).items() if v not in initialisers}
-            if not new and not more:
+            before = len(restore) + len(setup) + len(initialisers)
+            restore = restore or self.restore(needed)
+            setup += [name for name in self.setup(needed) if name not in setup]
+            initialisers |= self.initialisers(needed)
+            if before == len(restore) + len(setup) + len(initialisers):
                 break
-            setup += new
-            initialisers |= more
-        values = dict(self.assigned(needed))
-        assets = {n: path for n, path in _assets(self.model).items() if n in needed.names}
-        prefix = _prefix(self.model)
-        return Start(needed, values, self.restore, prefix, self.ordered(initialisers), setup, assets)
+        return Start(
+            needed,
+            dict(self.assigned(needed)),
+            restore,
+            _prefix(self.model),
+            self.ordered(initialisers),
+            setup,
+            {n: path for n, path in _assets(self.model).items() if n in needed.names},
+        )
+
+    def restore(self, needed: Need) -> list[str]:
+        """The restore node of a SavedModel of objects, if variables are needed.
+
+        It names its variables by paths through objects; TensorFlow's own restore function knows which is which.
+        """
+        name = self.model.meta.saver_def.restore_op_name
+        if not self.has_objects or name not in self.graph or not any(self.variable_nodes(needed)):
+            return []
+        if self.model.store is None:
+            missing = ", ".join(f.path for f in self.model.files if f.size_bytes is None)
+            raise IncompleteModelError(f"{self.model.path}: its variables are missing: {missing}")
+        return [name]
 
     def setup(self, needed: Need) -> Iterator[str]:
         """What fills the tables that are needed, and what a SavedModel runs when it is opened."""
@@ -133,11 +151,15 @@ class _Starter:
                 yield node.name, payload
 
     def open_variables(self, needed: Need) -> Iterator[Node]:
-        """The variables that somebody must give a value: all but those that are fed or that the restore node serves."""
-        for node in self.graph:
-            if node.op in VARIABLE_OPS and node.name in needed.names and node.name not in needed.opened:
-                if self.restore is None or node.name in self.values:
-                    yield node
+        """The variables to assign: of a SavedModel of objects, whose own nodes do that, only those with another value."""
+        nodes = self.variable_nodes(needed)
+        return (node for node in nodes if node.name in self.values) if self.has_objects else nodes
+
+    def variable_nodes(self, needed: Need) -> Iterator[Node]:
+        """The variables that are needed and not fed."""
+        for op, node in zip(self.graph.ops, self.graph.nodes):
+            if op in VARIABLE_OPS and node.name in needed.names and node.name not in needed.opened:
+                yield node
 
     def payload(self, name: str) -> Payload | None:
         """The value of a variable; ``None`` where none is stored."""
@@ -239,12 +261,6 @@ def _setup_members(model: Model) -> Iterator[str]:
 
 def _init_signature(model: Model) -> Iterable[tuple[TensorSpec, ...]]:
     return model.signatures[INIT_OP].outputs.values() if INIT_OP in model.signatures else ()
-
-
-def _restore_node(model: Model) -> str | None:
-    """A SavedModel of objects names its variables by paths: TensorFlow's own restore function knows which is which."""
-    name = model.meta.saver_def.restore_op_name
-    return name if model.meta.HasField("object_graph_def") and name in model.graph and model.store is not None else None
 
 
 def _prefix(model: Model) -> str:

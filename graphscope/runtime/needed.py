@@ -5,7 +5,7 @@ Every control input counts here: a frozen graph keeps only what a result is made
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from graphscope.core.build import node, type_attr
@@ -38,14 +38,16 @@ def need(graph: Graph, targets: Iterable[str], given: Iterable[TensorSpec] = ())
     tensors = [TensorName.parse(text) for text in targets]
     opened = {node_of(spec.name): spec for spec in given if TensorName.parse(spec.name).index == 0}
     while True:
-        names = graph.reach(
-            (tensor.node for tensor in tensors), lambda n: () if n.name in opened else graph.producers(n)
-        )
+        names = _below(graph, (tensor.node for tensor in tensors), opened)
         used = [*tensors, *(TensorName.parse(text) for name in names for text in graph[name].data_inputs())]
         must_run = {tensor.node for tensor in used if tensor.index > 0 and tensor.node in opened}
         if not must_run:
             return Need(frozenset(names), {name: spec for name, spec in opened.items() if name in names})
         opened = {name: spec for name, spec in opened.items() if name not in must_run}
+
+
+def _below(graph: Graph, names: Iterable[str], stops: Collection[str]) -> Iterable[str]:
+    return graph.reach(names, lambda n: () if n.name in stops else graph.producers(n))
 
 
 def part(graph: Graph, needed: Need, *, keep_devices: bool = False) -> Graph:

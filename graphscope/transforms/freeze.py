@@ -74,13 +74,13 @@ class Frozen:
     Attributes:
         graph: the result.
         changes: nodes by op, before and after.
-        averaged: variables that took their moving average.
+        averaged: variables that took their moving average, with it.
         open_switches: placeholders left that look like training switches -> the value that ``--set`` should give them.
     """
 
     graph: Graph
     changes: tuple[OpChange, ...]
-    averaged: tuple[str, ...]
+    averaged: Mapping[str, Payload]
     open_switches: Mapping[str, str]
 
 
@@ -102,7 +102,7 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
     graph = _settled(graph, options, keep)
     graph = _finished(graph, options, keep)
     changes = tuple(op_changes(model.graph, graph))
-    return Frozen(graph, changes, tuple(values.averaged), open_switches(graph))
+    return Frozen(graph, changes, dict(values.averaged), open_switches(graph))
 
 
 def _settled(graph: Graph, options: FreezeOptions, keep: Sequence[str]) -> Graph:
@@ -132,7 +132,7 @@ class _Values:
         self.model = model
         self.variables = {v.name: v for v in model.variables if v.in_graph}
         self.moving_averages = moving_averages
-        self.averaged: list[str] = []
+        self.averaged: dict[str, Payload] = {}
 
     def __call__(self, name: str) -> Payload:
         variable = self.variables.get(name)
@@ -140,8 +140,8 @@ class _Values:
         if self.moving_averages and store is not None and variable is not None:
             for key in (f"{name}/{MOVING_AVERAGE}", f"{variable.key}/{MOVING_AVERAGE}"):
                 if key in store.entries:
-                    self.averaged.append(name)
-                    return store.payload(key)
+                    self.averaged[name] = store.payload(key)
+                    return self.averaged[name]
         if variable is None or variable.entry is None:
             raise self._missing(name, variable)
         return self.model.value(variable)

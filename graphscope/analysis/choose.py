@@ -1,0 +1,75 @@
+"""Which outputs a command takes when it is not told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphscope.analysis.outputs import OutputCandidate, is_bad_argument, rank_outputs
+from graphscope.analysis.tensors import TensorLister
+from graphscope.core.model import Model
+from graphscope.core.signatures import BOOKKEEPING, Signature
+from graphscope.core.tensors import TensorName
+from graphscope.errors import GraphscopeError
+
+CLEAR_LEAD = 10.0
+"""How many points the best candidate must be ahead of the second to be taken without asking."""
+
+SERVING_DEFAULT = "serving_default"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Tensor names, and why they were taken; the reason is empty where a person named them."""
+
+    outputs: tuple[str, ...]
+    reason: str = ""
+
+
+def choose_outputs(model: Model, wanted: Sequence[str] = ()) -> Chosen:
+    """The outputs to compute: those that were named, the signature's, or the one clear candidate.
+
+    Raises:
+        UnknownNameError: a name is not in the graph.
+        GraphscopeError: none was named and none is clear; the error lists the ranked candidates.
+    """
+    if wanted:
+        return Chosen(tuple(_checked(model, name) for name in wanted))
+    signature = _default_signature(model)
+    if signature is not None:
+        outputs = [s.name for argument, specs in signature.outputs.items() for s in specs if not is_bad_argument(argument)]
+        if outputs:
+            return Chosen(tuple(dict.fromkeys(outputs)), f"outputs of signature {signature.name}")
+    ranked = rank_outputs(model)
+    if not ranked:
+        raise GraphscopeError(f"{model.path}: the graph has no likely output", hint="--output NAME says which tensor to keep")
+    if len(ranked) > 1 and ranked[0].score < ranked[1].score + CLEAR_LEAD:
+        raise _unclear(model, ranked)
+    return Chosen((ranked[0].tensor,), ", ".join(ranked[0].reasons[:2]) or "the only candidate")
+
+
+def _default_signature(model: Model) -> Signature | None:
+    usable = {name: s for name, s in model.signatures.items() if name not in BOOKKEEPING and s.outputs}
+    if SERVING_DEFAULT in usable:
+        return usable[SERVING_DEFAULT]
+    return next(iter(usable.values())) if len(usable) == 1 else None
+
+
+def _checked(model: Model, name: str) -> str:
+    """``name`` as a tensor name, if there is such a tensor."""
+    tensor = TensorName.parse(name)
+    if name in model.graph:
+        tensor = TensorName(name)
+    node = model.graph[tensor.node]
+    count = len(TensorLister(model.catalog, model.graph.producer).outputs(node, model.graph))
+    if tensor.index >= max(count, 1):
+        raise GraphscopeError(f"node {node.name} ({node.op}) has {count} outputs: there is no {name}")
+    return str(tensor)
+
+
+def _unclear(model: Model, ranked: Sequence[OutputCandidate]) -> GraphscopeError:
+    lines = [f"  {c.tensor}   {', '.join(c.reasons[:2])}".rstrip() for c in ranked[:6]]
+    return GraphscopeError(
+        f"{model.path}: several tensors may be the output, likeliest first:\n" + "\n".join(lines),
+        hint=f"--output {ranked[0].tensor.removesuffix(':0')}   takes the first; repeat --output for more",
+    )

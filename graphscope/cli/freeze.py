@@ -1,0 +1,145 @@
+"""``graphscope freeze``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graphscope.cli import options as shared
+from graphscope.cli.output import Sink
+
+if TYPE_CHECKING:
+    from graphscope.core.model import Model
+    from graphscope.runtime.verify import Verification
+    from graphscope.transforms.freeze import Frozen, FreezeOptions
+
+
+def _switch(name: str, text: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(name, help=text)
+    return option
+
+
+def freeze(
+    model: shared.ModelPath,
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The frozen graph to write.")],
+    output: shared.OutputNames,
+    input: shared.InputNames,
+    set_: shared.SetValues,
+    checkpoint: shared.Checkpoint = None,
+    ema: Annotated[bool, _switch("--ema", "Take each variable's moving average where there is one.")] = False,
+    no_fold: Annotated[bool, _switch("--no-fold", "Fold no constants: results stay equal to the bit.")] = False,
+    batch_norms: Annotated[bool, _switch("--fold-batch-norms", "Fold batch norms into the layers before.")] = False,
+    keep_devices: Annotated[bool, _switch("--keep-devices", "Keep the devices that the graph names.")] = False,
+    float16: Annotated[bool, _switch("--float16", "Store float32 weights in half precision.")] = False,
+    verify: Annotated[bool, _switch("--verify", "Run both in TensorFlow; keep the file only if they agree.")] = False,
+    feed: shared.Feeds,
+    atol: shared.Atol = None,
+    rtol: shared.Rtol = None,
+    tags: shared.Tags,
+    force: shared.Force = False,
+) -> None:
+    """One graph of constants that computes the outputs as the model does."""
+    from graphscope.analysis.choose import choose_outputs
+    from graphscope.cli.render_freeze import changed_lines, written_line
+    from graphscope.formats import load
+    from graphscope.formats.atomic import refuse_existing
+    from graphscope.runtime.evaluate import kernels_if_needed
+    from graphscope.runtime.feeds import resolve_baked
+    from graphscope.transforms.freeze import FreezeOptions
+    from graphscope.transforms.freeze import freeze as freeze_model
+
+    sink = Sink.standard()
+    refuse_existing(out, force)
+    loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
+    chosen = choose_outputs(loaded, output)
+    if chosen.reason:
+        sink.note(f"{', '.join(chosen.outputs)} taken as the output ({chosen.reason}); --output to choose")
+    options = FreezeOptions(
+        outputs=chosen.outputs,
+        inputs=tuple(input),
+        values=resolve_baked(loaded, set_),
+        moving_averages=ema,
+        fold=not no_fold,
+        batch_norms=batch_norms,
+        keep_devices=keep_devices,
+        float16=float16,
+        evaluate=kernels_if_needed(),
+    )
+    frozen = freeze_model(loaded, options)
+    sink.lines(changed_lines(loaded, frozen, options))
+    check = _Check(sink, loaded, options, frozen, feed, atol, rtol) if verify else None
+    written = _write(sink, frozen, out, force, check)
+    sink.lines([written_line(out, *written)])
+
+
+def _write(sink: Sink, frozen: Frozen, out: Path, force: bool, check: _Check | None) -> tuple[int, float]:
+    """Writes the file, checked if that was asked for; its size in bytes and the seconds that it took."""
+    import time
+
+    from graphscope.cli.progress import bytes_progress, counted
+    from graphscope.formats.atomic import write_file
+    from graphscope.formats.pieces import flow, graph_pieces, size_of
+    from graphscope.transforms.freeze import refuse_oversize
+
+    pieces = graph_pieces(frozen.graph)
+    total = size_of(pieces)
+    refuse_oversize(total)
+    start = time.monotonic()
+    with bytes_progress(sink, "writing", total) as progress:
+        size = write_file(out, counted(flow(pieces), progress), overwrite=force, check=check or (lambda _: None))
+    return size, time.monotonic() - start
+
+
+class _Check:
+    """Compares the written file with the model; what it raises leaves no file behind."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        model: Model,
+        options: FreezeOptions,
+        frozen: Frozen,
+        feeds: list[str],
+        atol: float | None,
+        rtol: float | None,
+    ) -> None:
+        self.sink = sink
+        self.model = model
+        self.options = options
+        self.frozen = frozen
+        self.feeds = feeds
+        self.tolerance = {k: v for k, v in (("atol", atol), ("rtol", rtol)) if v is not None}
+
+    def __call__(self, path: Path) -> None:
+        from graphscope.cli.render_freeze import disagreement, verified_lines
+        from graphscope.formats import load
+
+        found = self.compare(load(path))
+        if not found.is_within:
+            raise disagreement(found, self.options)
+        self.sink.lines(verified_lines(found, self.options))
+
+    def compare(self, result: Model) -> Verification:
+        from graphscope.runtime.feeds import required_inputs, resolve_feeds
+        from graphscope.runtime.verify import verify
+
+        inputs = required_inputs(result, self.options.outputs)
+        return verify(
+            self.model,
+            result,
+            self.options.outputs,
+            feeds=resolve_feeds(self.feeds, inputs),
+            fixed=self.options.values,
+            values=dict(self.frozen.averaged),
+            **self.tolerance,
+        )
+
+
+EXAMPLES = """
+  graphscope freeze model.ckpt-5000 -o model.pb --verify
+  graphscope freeze model.ckpt-5000 -o model.pb --output prob --set is_training=false
+  graphscope freeze graph.pbtxt --checkpoint model.ckpt-5000 -o model.pb --output prob
+"""

@@ -1,0 +1,202 @@
+"""What is fed: values that a person names, random ones for everything else."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from graphscope.analysis.tensors import TensorLister
+from graphscope.core.dtypes import DataType
+from graphscope.core.model import Model
+from graphscope.core.tensors import TensorName, TensorSpec
+from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.runtime.feed_values import from_file, literal
+from graphscope.runtime.needed import need
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Loader = Callable[[TensorSpec], "NDArray[Any]"]
+"""Gives the value for a placeholder; raises an error that names the placeholder if it does not fit."""
+
+UNKNOWN = 2
+"""The size that an unknown dimension takes."""
+
+STRINGS = tuple(b"%02d" % i for i in range(10))
+"""Sample strings: text that is a number too, and a protobuf message (``0`` starts an unknown field with the next byte)."""
+
+
+def parse_feed(text: str, *, seed: int = 0, unknown: int = UNKNOWN) -> tuple[str, Loader]:
+    """``NAME=VALUE`` as a tensor name and what loads the value, once the placeholder is known.
+
+    NAME is a node's or a tensor's. VALUE is a number, a nested list (JSON), ``@x.npy``, ``@x.npz:key``, ``random`` or
+    ``zeros``; for a string placeholder any other text stands for itself.
+
+    Args:
+        seed, unknown: as :func:`random_feeds`.
+
+    Raises:
+        GraphscopeError: there is no name or no value.
+    """
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise GraphscopeError(f"{text!r} is no NAME=VALUE", hint="for example: input=0.5, input:0=@x.npy, input=random")
+    if value == "random":
+        return str(TensorName.parse(name)), functools.partial(random_value, seed=seed, unknown=unknown)
+    if value == "zeros":
+        return str(TensorName.parse(name)), functools.partial(_zeros, unknown=unknown)
+    load = functools.partial(from_file, value[1:]) if value.startswith("@") else functools.partial(literal, value)
+    return str(TensorName.parse(name)), load
+
+
+def resolve_feeds(
+    texts: Iterable[str], placeholders: Iterable[TensorSpec], *, seed: int = 0, unknown: int = UNKNOWN
+) -> dict[str, NDArray[Any]]:
+    """Tensor name -> value for each ``NAME=VALUE``.
+
+    Raises:
+        UnknownNameError: no placeholder has that name.
+        GraphscopeError: the text is no ``NAME=VALUE``, the file cannot be read, or type or shape do not fit.
+    """
+    specs = {spec.name: spec for spec in placeholders}
+    feeds = {}
+    for text in texts:
+        name, load = parse_feed(text, seed=seed, unknown=unknown)
+        if name not in specs:
+            raise UnknownNameError("placeholder", name, specs)
+        feeds[name] = load(specs[name])
+    return feeds
+
+
+def required_inputs(model: Model, fetches: Iterable[str], given: Iterable[TensorSpec] = ()) -> list[TensorSpec]:
+    """The placeholders without a default that ``fetches`` need while ``given`` are fed, in file order.
+
+    Raises:
+        UnknownNameError: a fetch is not in the graph.
+    """
+    graph = model.graph
+    given = list(given)
+    names = need(graph, fetches, given).names
+    lister = TensorLister(model.catalog, graph.producer)
+    fed = {spec.name for spec in given}
+    placeholders = (n for n in graph if n.op in ("Placeholder", "PlaceholderV2") and n.name in names)
+    specs = (lister.outputs(node, graph)[0] for node in placeholders)
+    return [spec for spec in specs if spec.name not in fed]
+
+
+def tensor_spec(model: Model, name: str) -> TensorSpec:
+    """Type and shape that the file states for the tensor ``name``; its type is ``INVALID`` where nobody knows the op.
+
+    Raises:
+        UnknownNameError: the model has no such tensor.
+    """
+    tensor = TensorName.parse(name)
+    outputs = TensorLister(model.catalog, model.graph.producer).outputs(model.graph[tensor.node], model.graph)
+    if not 0 <= tensor.index < len(outputs):
+        raise UnknownNameError("tensor", str(tensor), (spec.name for spec in outputs))
+    return outputs[tensor.index]
+
+
+def random_feeds(
+    placeholders: Iterable[TensorSpec],
+    *,
+    seed: int,
+    unknown: int = UNKNOWN,
+    overrides: Mapping[str, NDArray[Any]] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Tensor name -> value for each placeholder: what ``overrides`` says, else random in a range that suits its type.
+
+    Floating and complex numbers are uniform in [-1, 1), uint8 in 0..255, other integers in 0..9 (they are often indices),
+    strings are :data:`STRINGS`. A placeholder's values depend on ``seed`` and its name alone.
+
+    Args:
+        unknown: the size of unknown dimensions; a tensor of unknown rank is a vector of that size.
+        overrides: node or tensor name -> value.
+
+    Raises:
+        GraphscopeError: a placeholder takes resources or variants, which have no array form.
+    """
+    given = {str(TensorName.parse(name)): value for name, value in (overrides or {}).items()}
+    return {
+        spec.name: given[spec.name] if spec.name in given else random_value(spec, seed=seed, unknown=unknown)
+        for spec in placeholders
+    }
+
+
+def random_value(spec: TensorSpec, *, seed: int, unknown: int = UNKNOWN) -> NDArray[Any]:
+    """One value as :func:`random_feeds` gives it."""
+    import numpy as np
+
+    make = _RANDOM.get(spec.dtype, _float if spec.dtype.is_floating else None)
+    if make is None:
+        raise _unfeedable(spec)
+    rng = np.random.default_rng([seed, zlib.crc32(spec.name.encode())])
+    return np.asarray(make(rng, spec.dtype, concrete(spec, unknown)))
+
+
+def concrete(spec: TensorSpec, unknown: int = UNKNOWN) -> tuple[int, ...]:
+    """The shape with ``unknown`` for each unknown dimension; a vector for an unknown rank."""
+    return tuple(unknown if d is None else d for d in ((None,) if spec.shape is None else spec.shape))
+
+
+def _zeros(spec: TensorSpec, *, unknown: int) -> NDArray[Any]:
+    """Zeros; false; empty strings."""
+    import numpy as np
+
+    if spec.dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.INVALID):
+        raise _unfeedable(spec)
+    if spec.dtype is DataType.STRING:
+        return np.full(concrete(spec, unknown), b"", object)
+    return np.zeros(concrete(spec, unknown), spec.dtype.numpy)
+
+
+def _unfeedable(spec: TensorSpec) -> GraphscopeError:
+    return GraphscopeError(f"{spec.name} takes a {spec.dtype.label}, which has no array form and cannot be fed")
+
+
+def _float(rng: np.random.Generator, dtype: DataType, shape: tuple[int, ...]) -> Any:
+    import numpy as np
+
+    return np.asarray(rng.uniform(-1, 1, shape)).astype(dtype.numpy)
+
+
+def _complex(rng: np.random.Generator, dtype: DataType, shape: tuple[int, ...]) -> Any:
+    import numpy as np
+
+    return np.asarray(rng.uniform(-1, 1, shape) + 1j * rng.uniform(-1, 1, shape)).astype(dtype.numpy)
+
+
+def _bool(rng: np.random.Generator, _: DataType, shape: tuple[int, ...]) -> Any:
+    return rng.integers(0, 2, shape) == 1
+
+
+def _string(rng: np.random.Generator, _: DataType, shape: tuple[int, ...]) -> Any:
+    import numpy as np
+
+    return np.array(STRINGS, object)[rng.integers(0, len(STRINGS), shape)]
+
+
+def _integer(below: int) -> Callable[[np.random.Generator, DataType, tuple[int, ...]], Any]:
+    def make(rng: np.random.Generator, dtype: DataType, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        return np.asarray(rng.integers(0, below, shape)).astype(dtype.numpy)
+
+    return make
+
+
+_INTEGERS = tuple(
+    DataType[name] for name in "INT8 INT16 INT32 INT64 UINT16 UINT32 UINT64 QINT8 QINT16 QUINT16 QINT32".split()
+)
+_RANDOM: Mapping[DataType, Callable[[np.random.Generator, DataType, tuple[int, ...]], Any]] = {
+    **dict.fromkeys((DataType.COMPLEX64, DataType.COMPLEX128), _complex),
+    **dict.fromkeys((DataType.UINT8, DataType.QUINT8), _integer(256)),
+    **dict.fromkeys((DataType.INT4, DataType.UINT4), _integer(8)),
+    **dict.fromkeys((DataType.INT2, DataType.UINT2), _integer(2)),
+    **dict.fromkeys(_INTEGERS, _integer(10)),
+    DataType.BOOL: _bool,
+    DataType.STRING: _string,
+}

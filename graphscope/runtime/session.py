@@ -1,0 +1,281 @@
+"""Runs tensors of a model in a TensorFlow session, whatever the model was opened from.
+
+Only what the tensors need reaches TensorFlow, so that ops that it does not have do no harm elsewhere in the graph.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.build import constant
+from graphscope.core.graph import Graph
+from graphscope.core.model import Model
+from graphscope.core.payload import Payload
+from graphscope.core.tensors import TensorName, TensorSpec, node_of
+from graphscope.errors import GraphscopeError, UnknownNameError, UnsupportedError
+from graphscope.formats.pieces import flow, graph_pieces, size_of
+from graphscope.runtime.initial import Start, start_of
+from graphscope.runtime.needed import part
+from graphscope.runtime.tensorflow import tensorflow
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_GRAPH_BYTES = (1 << 31) - 1
+"""TensorFlow parses no larger message."""
+
+_BATCH_BYTES = 64 << 20
+"""How much is assigned to variables in one run."""
+
+_NODE_IN_ERROR = re.compile(r"\{\{node ([^}]+)\}\}")
+
+
+class Session:
+    """A part of a model, ready to run.
+
+    Attributes:
+        model: whose tensors these are.
+        graph: the ``tf.Graph``.
+        session: the ``tf.compat.v1.Session``; its runs raise TensorFlow's own errors.
+    """
+
+    def __init__(self, model: Model, graph: Any, session: Any) -> None:
+        self.model = model
+        self.graph = graph
+        self.session = session
+        self._nodes = {operation.name: operation for operation in graph.get_operations()}
+
+    def run(
+        self, fetches: Sequence[str], feeds: Mapping[str, NDArray[Any]] | None = None, **options: Any
+    ) -> list[NDArray[Any] | None]:
+        """The values of ``fetches`` in order; strings as object arrays of ``bytes``; ``None`` for a node without outputs.
+
+        Args:
+            fetches: node or tensor names, among those that the session was opened for or what they need.
+            feeds: node or tensor name -> value; what the fetches do not need is left out.
+            options: passed on to ``tf.compat.v1.Session.run``: ``options``, ``run_metadata``.
+
+        Raises:
+            UnknownNameError: the model has no such tensor.
+            GraphscopeError: TensorFlow cannot compute it; the error names the node.
+        """
+        wanted = [self._element(name) for name in fetches]
+        given = {str(TensorName.parse(k)): v for k, v in (feeds or {}).items() if self._is_imported(k)}
+        with tensorflow_errors(f"{self.model.path}: TensorFlow cannot run this"):
+            found = self.session.run(wanted, given, **options)
+        return [_array(value) for value in found]
+
+    def _is_imported(self, name: str) -> bool:
+        node = node_of(name)
+        return node in self._nodes or self.model.graph[node].name in self._nodes
+
+    def _element(self, name: str) -> Any:
+        tensor = TensorName.parse(name)
+        operation = self._nodes.get(tensor.node)
+        if operation is None:
+            raise UnknownNameError("node", tensor.node, self._nodes)
+        if not operation.outputs and ":" not in name:
+            return operation
+        if tensor.index >= len(operation.outputs):
+            raise UnknownNameError("tensor", str(tensor), (output.name for output in operation.outputs))
+        return operation.outputs[tensor.index]
+
+
+def _array(value: Any) -> NDArray[Any] | None:
+    """What a session gave, as an array: scalars come as NumPy scalars or ``bytes``, quantized types as records."""
+    import numpy as np
+
+    if value is None:
+        return None
+    array = np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
+    return array.view(array.dtype[0]) if array.dtype.names else array
+
+
+@contextlib.contextmanager
+def open_session(
+    model: Model,
+    fetches: Sequence[str],
+    *,
+    given: Sequence[TensorSpec] = (),
+    values: Mapping[str, Payload] | None = None,
+    initialise: bool = False,
+    keep_devices: bool = False,
+    config: Any = None,
+) -> Iterator[Session]:
+    """A session that can run ``fetches``: variables restored, tables filled. Starts TensorFlow, reads what is needed.
+
+    Args:
+        fetches: node or tensor names.
+        given: tensors that every run will feed; what only they need is left out.
+        values: variable op -> content that replaces the checkpoint's.
+        initialise: variables without a stored value start from their initialisers, the model's own too; without it, only
+            local variables, steps and optimizer slots do.
+        keep_devices: keeps the devices that the graph asks for.
+        config: a ``tf.compat.v1.ConfigProto``; by default TensorFlow's own with soft placement.
+
+    Raises:
+        UnknownNameError: a fetch is not in the graph.
+        IncompleteModelError: the model has no graph, or a variable has no value.
+        CorruptFileError: a weight cannot be read.
+        UnsupportedError: an op is needed that TensorFlow does not have, or the part is 2 GiB large or more.
+        MissingDependencyError: TensorFlow is not installed.
+        GraphscopeError: TensorFlow refuses the graph; the error names the node.
+    """
+    start = start_of(model, fetches, given, values, initialise=initialise)
+    graph = _with_assets(part(model.graph, start.needed, keep_devices=keep_devices), start)
+    _refuse_waiting(model, graph)
+    tf = tensorflow()
+    imported = import_graph(graph, model.path)
+    with tf.compat.v1.Session(graph=imported, config=config or soft_placement()) as session:
+        _Starting(tf, session, start, model).run()
+        yield Session(model, imported, session)
+
+
+def soft_placement() -> Any:
+    """TensorFlow's default configuration with soft placement: a ``tf.compat.v1.ConfigProto``."""
+    return tensorflow().compat.v1.ConfigProto(allow_soft_placement=True)
+
+
+def import_graph(graph: Graph, path: str) -> Any:
+    """``graph`` as a ``tf.Graph``; reads its weights.
+
+    Raises:
+        UnsupportedError: TensorFlow does not have an op, or the graph is too large for it.
+        CorruptFileError: a weight cannot be read.
+        GraphscopeError: TensorFlow refuses the graph; the error names the node.
+    """
+    tf = tensorflow()
+    _refuse_unknown_ops(graph, path)
+    pieces = graph_pieces(graph)
+    size = size_of(pieces)
+    if size > MAX_GRAPH_BYTES:
+        raise UnsupportedError(f"a graph of {size:,} bytes; TensorFlow takes none above {MAX_GRAPH_BYTES:,}", path=path)
+    data = b"".join(flow(pieces))
+    with tf.Graph().as_default() as imported, tensorflow_errors(f"{path}: TensorFlow refuses the graph"):
+        tf.compat.v1.import_graph_def(tf.compat.v1.GraphDef.FromString(data), name="")
+    return imported
+
+
+@contextlib.contextmanager
+def tensorflow_errors(what: str) -> Iterator[None]:
+    """Turns what TensorFlow raises into one sentence that names the node.
+
+    Raises:
+        GraphscopeError: ``what``, the node, the first line of TensorFlow's message.
+    """
+    tf = tensorflow()
+    try:
+        yield
+    except (tf.errors.OpError, ValueError, TypeError) as error:
+        # A session puts a stack trace before the message; the message alone is in the error that it came from.
+        cause = error.__context__ if isinstance(error.__context__, tf.errors.OpError) else error
+        text = str(getattr(cause, "message", cause)).strip()
+        node = _node_in(error, text)
+        place = f"node {node}: " if node and node not in text.partition("\n")[0] else ""
+        raise GraphscopeError(f"{what}: {place}{text.partition(chr(10))[0]}") from error
+
+
+def _node_in(error: Exception, text: str) -> str:
+    operation = getattr(error, "op", None)
+    found = _NODE_IN_ERROR.search(text)
+    return operation.name if operation is not None else found[1] if found else ""
+
+
+def _refuse_unknown_ops(graph: Graph, path: str) -> None:
+    from tensorflow.python.framework import op_def_registry
+
+    unknown: dict[str, str] = {}
+    for function, body in graph.bodies:
+        for op, node in zip(body.ops, body.nodes):
+            if op not in unknown and op not in graph.functions and op_def_registry.get(op) is None:
+                unknown[op] = f"{op} (node {node.name}{f' of function {function}' if function else ''})"
+    if unknown:
+        version = tensorflow().__version__
+        listed = ", ".join(unknown.values())
+        raise UnsupportedError(f"what is to run needs ops that TensorFlow {version} does not have: {listed}", path=path)
+
+
+_WAITING = re.compile(r"QueueDequeue(Many|UpTo)?(V2)?|ReaderRead(UpTo)?(V2)?")
+_FILLING = re.compile(r"QueueEnqueue(Many)?(V2)?")
+
+
+def _refuse_waiting(model: Model, graph: Graph) -> None:
+    """A queue that nothing fills would let the run wait for ever."""
+    waiting = next((node for node in graph if _WAITING.fullmatch(node.op)), None)
+    if waiting is not None and not any(_FILLING.fullmatch(op) for op in graph.ops):
+        raise GraphscopeError(
+            f"{model.path}: node {waiting.name} ({waiting.op}) waits for a queue, which nothing fills here",
+            hint=f"feed what it gives: --feed {waiting.name}=...",
+        )
+
+
+def _with_assets(graph: Graph, start: Start) -> Graph:
+    """Nodes that name asset files name them where they are now."""
+    import numpy as np
+
+    if not start.assets:
+        return graph
+    paths = {name: np.array(str(path).encode(), object) for name, path in start.assets.items()}
+    return graph.with_nodes(constant(n.name, paths[n.name]) if n.name in paths else n for n in graph.nodes)
+
+
+class _Starting:
+    """Gives variables and tables their first content."""
+
+    def __init__(self, tf: Any, session: Any, start: Start, model: Model) -> None:
+        self.tf = tf
+        self.session = session
+        self.start = start
+        self.path = model.path
+        self.names = {operation.name for operation in session.graph.get_operations()}
+        filename = model.meta.saver_def.filename_tensor_name
+        self.feeds = {filename: start.prefix} if start.prefix and node_of(filename) in self.names else {}
+
+    def run(self) -> None:
+        self.operations("restoring", self.start.restore)
+        self.assign()
+        for name in self.start.initialisers:
+            self.operations("initialising", [name])
+        self.operations("initialising", self.start.setup)
+
+    def operations(self, what: str, names: Sequence[str]) -> None:
+        if names:
+            self.run_checked(what, [self.session.graph.get_operation_by_name(name) for name in names], self.feeds)
+
+    def run_checked(self, what: str, wanted: Sequence[Any], feeds: Mapping[Any, Any]) -> None:
+        with tensorflow_errors(f"{self.path}: {what}"):
+            self.session.run(wanted, feeds)
+
+    def assign(self) -> None:
+        """All assign ops are made before the first of them runs: a session takes over a graph that has grown at a cost."""
+        with self.session.graph.as_default():
+            assigns = {name: self.assign_op(name, payload) for name, payload in self.start.values.items()}
+        for batch in _batches(self.start.values):
+            feeds = {assigns[name][1]: payload.numpy() for name, payload in batch.items()}
+            self.run_checked("restoring", [assigns[name][0] for name in batch], feeds)
+
+    def assign_op(self, name: str, payload: Payload) -> tuple[Any, Any]:
+        """The op, and the placeholder that it takes the value from."""
+        value = self.tf.compat.v1.placeholder(int(payload.dtype))
+        variable = self.session.graph.get_operation_by_name(name).outputs[0]
+        if variable.dtype == self.tf.resource:
+            return self.tf.raw_ops.AssignVariableOp(resource=variable, value=value), value
+        return self.tf.raw_ops.Assign(ref=variable, value=value, validate_shape=False).op, value
+
+
+def _batches(values: Mapping[str, Payload]) -> Iterator[dict[str, Payload]]:
+    """The values in groups that fit into memory together."""
+    batch: dict[str, Payload] = {}
+    size = 0
+    for name, payload in values.items():
+        nbytes = payload.nbytes or 0
+        if batch and size + nbytes > _BATCH_BYTES:
+            yield batch
+            batch, size = {}, 0
+        batch[name] = payload
+        size += nbytes
+    if batch:
+        yield batch
