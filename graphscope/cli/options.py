@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -68,15 +68,15 @@ Feeds = Annotated[
     list[str], _names("--feed", "NAME=VALUE", "What to feed: a number, a list, @x.npy, @x.npz:key; random if unnamed.")
 ]
 Checkpoint = Annotated[
-    Optional[str],  # noqa: UP045 - Typer evaluates it on Python 3.10
+    str | None,
     typer.Option("--checkpoint", metavar="PREFIX", show_default=False, help="The values of a graph that lies elsewhere."),
 ]
 Atol = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option("--atol", show_default=False, help="Absolute tolerance of --verify (1e-6)."),
 ]
 Rtol = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option("--rtol", show_default=False, help="Relative tolerance of --verify (1e-5)."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from graphscope.cli.text import escape, human_bytes
+from graphscope.cli.text import escape, size, some
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
@@ -23,7 +23,7 @@ def changed_lines(model: Model, frozen: Frozen, options: FreezeOptions) -> Itera
     yield f"{len(model.graph):,} nodes -> {len(frozen.graph):,}     {_changes(frozen.changes)}"
     if options.moving_averages:
         names = list(frozen.averaged)
-        yield f"moving averages taken for {_named(names)}" if names else "no variable has a moving average"
+        yield f"moving averages taken for {some(names, MAX_NAMES)}" if names else "no variable has a moving average"
     for name, value in frozen.open_switches.items():
         yield f"{escape(name)} is still open and looks like a training switch: add --set {escape(name)}={value}"
     if options.batch_norms:
@@ -36,11 +36,6 @@ def _changes(changes: Iterable[OpChange]) -> str:
     texts = [f"{escape(c.op)} {c.after - c.before:+,} ({c.before:,} -> {c.after:,})" for c in ordered]
     more = f", {len(texts) - MAX_OPS} more ops" if len(texts) > MAX_OPS else ""
     return ", ".join(texts[:MAX_OPS]) + more
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return ", ".join(map(escape, names[:MAX_NAMES])) + more
 
 
 def verified_lines(found: Verification, options: FreezeOptions) -> Iterator[str]:
@@ -70,6 +65,6 @@ def disagreement(found: Verification, options: FreezeOptions) -> GraphscopeError
     return GraphscopeError(f"the frozen graph computes something else ({tolerance}); nothing written\n" + "\n".join(lines), hint=hint)
 
 
-def written_line(out: Path, size: int, seconds: float) -> str:
+def written_line(out: Path, written_bytes: int, seconds: float) -> str:
     """The file, its size and the time."""
-    return f"{escape(str(out))}  {human_bytes(size)} in {seconds:.1f} s"
+    return f"{escape(str(out))}  {size(written_bytes)} in {seconds:.1f} s"

@@ -23,7 +23,7 @@ INPUTS = 16
 OUTPUTS = 5
 """How many of each are shown; JSON has all."""
 
-HALF = 42
+HALF = 38
 """A longer left half of the heading has a line of its own."""
 
 _INDENT = 10

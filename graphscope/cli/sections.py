@@ -42,17 +42,15 @@ def _widths(rows: Sequence[Line]) -> list[int]:
 
 
 def _wrapped(row: Line, widths: Sequence[int], room: int) -> Iterator[str]:
-    """One line, its last cell continued below where it began, or on lines of its own where that takes fewer."""
+    """The cells in their columns; a last cell that does not fit beside the others goes below them, indented."""
     before = "".join(pad(cell, widths[i] + 2) for i, cell in enumerate(row[:-1]))
-    at = cells(before)
-    lines = list(wrap(row[-1], room - at))
-    apart = list(wrap(row[-1], room - 2))
-    if before and (len(lines) > len(apart) + 1 or any(cells(line) > room - at for line in lines)):
+    if cells(before) + cells(row[-1]) <= room:
+        yield before + row[-1]
+        return
+    if before:
         yield before.rstrip()
-        before, at, lines = "  ", 2, apart
-    for line in lines:
-        yield before + line
-        before = " " * at
+        before = "  "
+    yield from (before + line for line in wrap(row[-1], room - cells(before)))
 
 
 def wrap(text: str, width: int) -> Iterator[str]:
