@@ -44,7 +44,11 @@ def main() -> None:
     row("`nodes` of 100,000 nodes", measure(graphscope("nodes", wide)), tensorflow)
     row("`nodes --tree` of them", measure(graphscope("nodes", wide, "--tree")))
     many = made("many_variables")
-    row("`vars` of 50,000 variables", measure(graphscope("vars", many)), measure(python(LIST_WITH_TENSORFLOW, many), runs=3))
+    row(
+        "`vars` of 50,000 variables",
+        measure(graphscope("vars", many)),
+        measure(python(LIST_WITH_TENSORFLOW, many), runs=3),
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ ALLOWED_REASONS = ("GPU", "root may", "optional:")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """With ``GRAPHSCOPE_NOTHING_SKIPPED`` set, as in CI, a skip fails unless its reason is one that no machine there can mend."""
+    """With ``GRAPHSCOPE_NOTHING_SKIPPED`` set, as in CI, a skip fails unless nothing there could mend its reason."""
     report = yield
     if report.skipped and os.environ.get("GRAPHSCOPE_NOTHING_SKIPPED"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

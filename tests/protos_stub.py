@@ -9,7 +9,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from graphscope import protos
 
-HEAD = '''\
+HEAD = """\
 # The types of the messages' fields, written by tests/protos_stub.py from their descriptors.
 import abc
 from collections.abc import Iterable, MutableMapping, Sequence
@@ -30,7 +30,7 @@ class _List(Sequence[_T], metaclass=abc.ABCMeta):
 
 class _MessageMap(MutableMapping[_K, _T], metaclass=abc.ABCMeta):
     def get_or_create(self, key: _K, /) -> _T: ...
-'''
+"""
 SCALARS = {
     FieldDescriptor.TYPE_STRING: "str",
     FieldDescriptor.TYPE_BYTES: "bytes",

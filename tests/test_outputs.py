@@ -41,7 +41,9 @@ OP_TESTS = zoo_files("frozen_model.pb", below="op_tests")
 def test_the_recorded_outputs_of_single_op_graphs_are_found() -> None:
     missed = []
     for path in OP_TESTS:
-        recorded = {p.name.removesuffix(".prediction.csv").replace("____", "/") for p in path.parent.glob("*.prediction.csv")}
+        recorded = {
+            p.name.removesuffix(".prediction.csv").replace("____", "/") for p in path.parent.glob("*.prediction.csv")
+        }
         nodes = {tensor.partition(":")[0] for tensor in ranked(path)[: max(3, len(recorded))]}
         if recorded and not recorded & nodes:
             missed.append(str(path.parent.relative_to(ZOO)))

@@ -434,8 +434,8 @@ parameters 61,706 (247 kB float32)    + 123,412 in optimizer slots,
 
 inputs       input:0        float32 (?, 784)
              is_training:0  bool ()           default False
-outputs      softmax:0      float32 (?, 10)   feeds the loss,
-                                              named like a prediction
+outputs      softmax:0      float32 (?, 10)
+               feeds the loss, named like a prediction
 
 signatures   serve  x=input:0 -> y=softmax:0
 

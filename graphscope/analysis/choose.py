@@ -37,12 +37,16 @@ def choose_outputs(model: Model, wanted: Sequence[str] = ()) -> Chosen:
         return Chosen(tuple(_checked(model, name) for name in wanted))
     signature = _default_signature(model)
     if signature is not None:
-        outputs = [s.name for argument, specs in signature.outputs.items() for s in specs if not is_bad_argument(argument)]
+        outputs = [
+            s.name for argument, specs in signature.outputs.items() for s in specs if not is_bad_argument(argument)
+        ]
         if outputs:
             return Chosen(tuple(dict.fromkeys(outputs)), f"outputs of signature {signature.name}")
     ranked = rank_outputs(model)
     if not ranked:
-        raise GraphscopeError(f"{model.path}: the graph has no likely output", hint="--output NAME says which tensor to keep")
+        raise GraphscopeError(
+            f"{model.path}: the graph has no likely output", hint="--output NAME says which tensor to keep"
+        )
     if len(ranked) > 1 and ranked[0].score < ranked[1].score + CLEAR_LEAD:
         raise _unclear(model, ranked)
     return Chosen((ranked[0].tensor,), ", ".join(ranked[0].reasons[:2]) or "the only candidate")

@@ -69,7 +69,9 @@ Feeds = Annotated[
 ]
 Checkpoint = Annotated[
     str | None,
-    typer.Option("--checkpoint", metavar="PREFIX", show_default=False, help="The values of a graph that lies elsewhere."),
+    typer.Option(
+        "--checkpoint", metavar="PREFIX", show_default=False, help="The values of a graph that lies elsewhere."
+    ),
 ]
 Atol = Annotated[
     float | None,

@@ -60,9 +60,15 @@ def disagreement(found: Verification, options: FreezeOptions) -> GraphscopeError
     """The error that ends a verification; half precision and folded batch norms are likely causes."""
     lines = [f"  {o.tensor} {_difference(o.difference)}" for o in found.outputs if not o.difference.is_within]
     cause = "--float16" if options.float16 else "--fold-batch-norms" if options.batch_norms else ""
-    hint = f"{cause} makes differences: --atol and --rtol widen the tolerance" if cause else "--no-fold leaves constants alone"
+    hint = (
+        f"{cause} makes differences: --atol and --rtol widen the tolerance"
+        if cause
+        else "--no-fold leaves constants alone"
+    )
     tolerance = f"--atol {found.atol:g} --rtol {found.rtol:g}"
-    return GraphscopeError(f"the frozen graph computes something else ({tolerance}); nothing written\n" + "\n".join(lines), hint=hint)
+    return GraphscopeError(
+        f"the frozen graph computes something else ({tolerance}); nothing written\n" + "\n".join(lines), hint=hint
+    )
 
 
 def written_line(out: Path, written_bytes: int, seconds: float) -> str:

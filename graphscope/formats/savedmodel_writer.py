@@ -61,7 +61,8 @@ def write_saved_model(
     at ``directory`` before all is written.
 
     Args:
-        inputs, outputs: the signature ``serving_default`` (see :func:`signature`); without either, no signature is added.
+        inputs, outputs: the signature ``serving_default`` (see :func:`signature`), unless the model has one of the same
+            tensors; without either, no signature is added.
         tags: of the meta graph.
         overwrite: replace a SavedModel that is there.
         progress: is told of the bytes.
@@ -84,7 +85,7 @@ def write_saved_model(
         if plan.tensors:
             (place / VARIABLES).parent.mkdir()
             size += write_checkpoint(str(place / VARIABLES), plan.tensors, progress=progress)
-        for name, source in plan.files:
+        for name, source in plan.files.items():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             file = Source(source)
             size += write_file(place / name, told(file.chunks(0, file.size), progress))
@@ -97,7 +98,7 @@ class _Plan:
 
     message: list[Piece]
     tensors: list[tuple[str, Payload]]
-    files: list[tuple[str, Path]]
+    files: dict[str, Path]
 
 
 def _plan(model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], tags: Sequence[str]) -> _Plan:
@@ -106,7 +107,7 @@ def _plan(model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSp
     graph = with_restore_v2(model.graph, model.path)
     del meta.meta_info_def.tags[:]
     meta.meta_info_def.tags.extend(tags)
-    if inputs or outputs:
+    if (inputs or outputs) and not _is_declared(model, inputs, outputs):
         meta.signature_def[DEFAULT_SIGNATURE].CopyFrom(signature(graph, inputs, outputs))
     if model.kind is not Kind.SAVED_MODEL:
         graph = with_main_op(model, graph, meta)
@@ -114,10 +115,19 @@ def _plan(model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSp
     _declare(meta, assets)
     _refuse_missing(model, graph, [node_of(spec.name) for spec in outputs])
     graph = _with_saver(model, graph, meta)
-    files = [(f"{DIRECTORY}/{asset.filename}", asset.source) for asset in assets]
-    files += [(f"{EXTRA_DIRECTORY}/{name}", path) for name, path in extra_files(model)]
+    files = {f"{DIRECTORY}/{asset.filename}": asset.source for asset in assets}
+    files |= {f"{EXTRA_DIRECTORY}/{name}": path for name, path in extra_files(model)}
     message = [_SCHEMA_VERSION, *field(2, meta_graph_pieces(meta, graph))]
     return _Plan(message, _tensors(model, meta), files)
+
+
+def _is_declared(model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> bool:
+    """Whether ``serving_default`` is of these tensors already: its arguments have names that its author chose."""
+    declared = model.signatures.get(DEFAULT_SIGNATURE)
+    if declared is None:
+        return False
+    pairs = ((inputs, declared.inputs), (outputs, declared.outputs))
+    return all({s.name for s in specs} == {s.name for a in arguments.values() for s in a} for specs, arguments in pairs)
 
 
 def signature(graph: Graph, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> SignatureDef:

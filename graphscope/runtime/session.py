@@ -246,7 +246,7 @@ class _Starting:
             self.run_checked(what, [self.session.graph.get_operation_by_name(name) for name in names], self.feeds)
 
     def run_checked(self, what: str, wanted: Sequence[Any], feeds: Mapping[Any, Any]) -> None:
-        with tensorflow_errors(f"{self.path}: {what}"):
+        with tensorflow_errors(f"{self.path}: TensorFlow cannot start this"):
             self.session.run(wanted, feeds)
 
     def assign(self) -> None:

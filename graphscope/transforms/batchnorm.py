@@ -10,8 +10,9 @@ Sources: ``tensorflow/core/ops/nn_ops.cc`` and ``math_ops.cc`` for inputs, attri
 from __future__ import annotations
 
 import enum
+import itertools
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,21 +20,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphscope.core.build import constant, node, type_attr, with_inputs, without_attrs
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
+from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName
 from graphscope.protos import AttrValue
 
 _Array = NDArray[Any]
-_MAX_STEPS = 16
+
+_MAX_DEPTH = 8
+"""How far from their use constants are looked for."""
 
 
 def fold_batch_norms(graph: Graph, *, keep: Collection[str] = ()) -> Graph:
     """Each chain of scales and shifts by constants behind a convolution or matrix product becomes one bias.
 
-    The last node of the chain keeps its name and becomes a ``BiasAdd`` (``AddV2`` for channels first in 5 dimensions); the nodes
-    between go. Arithmetic is in float64, the results have the weights' type: outputs differ by rounding. Constants that
-    nobody takes any more stay, for a cut to remove.
+    The last node of the chain keeps its name and becomes a ``BiasAdd`` (``AddV2`` for channels first in 5 dimensions); the
+    nodes between go. Arithmetic is in float64, the results have the weights' type: outputs differ by rounding. Constants
+    that nobody takes any more stay, for a cut to remove.
 
     A chain needs a scale and a shift. It ends where an output has several consumers or is kept; where the weights are not
     constant, not floating-point, or would leave their type's range, nothing is folded.
@@ -44,7 +47,7 @@ def fold_batch_norms(graph: Graph, *, keep: Collection[str] = ()) -> Graph:
     Raises:
         CorruptFileError, IncompleteModelError: weights that are folded cannot be read.
     """
-    folder = _Folder(graph, {str(TensorName.parse(name)) for name in keep})
+    folder = _Folder(graph, keep)
     for original in graph:
         folder.visit(original)
     return folder.rebuilt()
@@ -78,13 +81,19 @@ class _Axis:
     axis: int
     size: int
 
-    def vector(self, value: _Array) -> _Array | None:
-        """``value`` for each channel, where it broadcasts along this axis only; ``None`` where it does not."""
-        shape = (1,) * (self.rank - value.ndim) + value.shape
-        others = (size for i, size in enumerate(shape) if i != self.axis)
-        if value.ndim > self.rank or value.size not in (1, self.size) or any(size != 1 for size in others):
+    def of_vector(self, channels_first: bool | None) -> _Axis | None:
+        """The one axis of a vector of channels that an op applies to the second or the last; ``None`` if that is not this."""
+        applied = 1 if channels_first else self.rank - 1
+        return _Axis(1, 0, self.size) if channels_first is not None and applied == self.axis else None
+
+    def vector(self, tensor: Payload) -> _Array | None:
+        """A number for each channel; ``None`` where ``tensor`` does not broadcast along this axis alone. Reads it."""
+        missing = self.rank - len(tensor.shape)
+        if missing < 0 or tensor.elements not in (1, self.size) or not tensor.dtype.is_floating:
             return None
-        return np.broadcast_to(value.reshape(-1), (self.size,))
+        if any(size != 1 for i, size in enumerate(tensor.shape, missing) if i != self.axis):
+            return None
+        return np.broadcast_to(tensor.numpy().reshape(-1).astype(np.float64), (self.size,))
 
 
 class _Part(enum.Flag):
@@ -175,30 +184,23 @@ class _Layer:
 
     Attributes:
         path: from what the node reads, through identities, to the constant.
+        tensor: the constant's value.
         shape: of a vector of channels that scales the weights.
         axis: where its output has the channels.
     """
 
     node: Node
     path: list[Node]
+    tensor: Payload
     shape: tuple[int, ...]
     axis: _Axis
 
-    @property
-    def weights(self) -> Node:
-        """The constant."""
-        return self.path[-1]
-
-    def controls(self) -> list[str]:
-        """What the weights wait for: in a loop it says to which loop a constant belongs."""
-        return list(dict.fromkeys(f"^{name}" for n in self.path for name in n.control_inputs()))
-
 
 class _Folder:
-    def __init__(self, graph: Graph, keep: Collection[str]) -> None:
+    def __init__(self, graph: Graph, keep: Iterable[str]) -> None:
         self.graph = graph
-        self.keep = keep
-        self.kept_nodes = {TensorName.parse(name).node for name in keep}
+        self.kept_tensors = [TensorName.parse(name) for name in keep]
+        self.kept = {tensor.node for tensor in self.kept_tensors}
         self.replaced: dict[str, list[Node]] = {}  # name -> the nodes in its place
         self.new_names: set[str] = set()
 
@@ -232,12 +234,12 @@ class _Folder:
         axes = (0,) if transposed is not None and transposed.b else linear.channels
         shape = tuple(size if i in axes else 1 for i, size in enumerate(tensor.shape))
         axis = _Axis(linear.rank, 1 if first else linear.rank - 1, math.prod(shape))
-        return _Layer(original, path, shape, axis)
+        return _Layer(original, path, tensor, shape, axis)
 
     def constant_path(self, text: str) -> list[Node]:
         """From what ``text`` names, through identities, to a constant; empty where there is none."""
         path: list[Node] = []
-        for _ in range(_MAX_STEPS):
+        for _ in range(_MAX_DEPTH):
             found = self.graph.get(TensorName.parse(text).node)
             if found is None:
                 break
@@ -251,27 +253,133 @@ class _Folder:
 
     def step(self, before: Node, axis: _Axis) -> tuple[Node, _Part, _Affine] | None:
         """The next node of a chain that has come to ``before``, and what it does; ``None`` at the chain's end."""
-        following = self.only_consumer(before)
-        rule = _RULES.get(following.op) if following is not None else None
-        if following is None or rule is None or self.has_more_outputs(following):
-            return None
-        inputs = [str(TensorName.parse(i)) for i in following.data_inputs()]
-        data = f"{before.name}:0"
-        place = inputs.index(data) if data in inputs else -1
-        if len(inputs) != rule.constants + 1 or place not in ((0, 1) if rule.commutes else (0,)):
-            return None
-        if rule.per_channel:
-            axis = self.channel_vector(following, axis)
-        vectors = [self.value(i, axis) for i in inputs[:place] + inputs[place + 1 :]]
-        affine = None if any(v is None for v in vectors) else rule.affine(following, *vectors)
-        return (following, rule.part, affine) if affine is not None else None
-
-    def only_consumer(self, before: Node) -> Node | None:
         consumers = self.graph.consumers(before.name)
-        return consumers[0] if len(consumers) == 1 and before.name not in self.kept_nodes else None
+        if len(consumers) != 1 or before.name in self.kept:
+            return None
+        following = consumers[0]
+        rule = _RULES.get(following.op)
+        if rule is None or self.uses_statistics(following):
+            return None
+        place = axis.of_vector(_channels_first(following)) if rule.per_channel else axis
+        constants = _others(following, f"{before.name}:0", rule.commutes)
+        if place is None or len(constants) != rule.constants:
+            return None
+        vectors = [self.value(text, place) for text in constants]
+        affine = None if any(v is None for v in vectors) else rule.affine(following, *vectors)
+        return None if affine is None else (following, rule.part, affine)
 
-    def has_more_outputs(self, candidate: Node) -> bool:
-        """Whether a batch norm's statistics are used."""
-        used = {i for consumer in self.graph.consumers(candidate.name) for i in consumer.data_inputs()} | set(self.keep)
-        return any(t.node == candidate.name and t.index > 0 for t in map(TensorName.parse, used))
+    def uses_statistics(self, candidate: Node) -> bool:
+        """Whether outputs other than the first are taken or kept: a batch norm's mean and variance."""
+        taken = [TensorName.parse(i) for consumer in self.graph.consumers(candidate.name) for i in consumer.inputs]
+        return any(t.node == candidate.name and t.index > 0 for t in [*taken, *self.kept_tensors])
 
+    def value(self, text: str, axis: _Axis, depth: int = _MAX_DEPTH) -> _Array | None:
+        """What ``text`` names, for each channel; ``None`` where it is not constant or has no such form.
+
+        Each constant is spread over the channels before it is computed with, which gives the same as afterwards.
+        """
+        found = self.graph.get(TensorName.parse(text).node)
+        if found is None or not depth:
+            return None
+        if found.op == "Const":
+            tensor = found.tensor()
+            return axis.vector(tensor) if tensor is not None else None
+        inputs = found.data_inputs()
+        kernel = _KERNELS.get((found.op, len(inputs)))
+        values = [self.value(i, axis, depth - 1) for i in inputs] if kernel is not None else [None]
+        return None if kernel is None or any(v is None for v in values) else kernel(*values)
+
+    def fold(self, layer: _Layer, chain: list[Node], scale: _Array, shift: _Array) -> None:
+        weights = layer.tensor.numpy()
+        scaled = np.empty_like(weights)
+        np.multiply(weights, scale.reshape(layer.shape), out=scaled, dtype=np.float64, casting="unsafe")
+        bias = shift.astype(weights.dtype)
+        if not (np.isfinite(scaled).all() and np.isfinite(bias).all()):
+            return
+        *between, last = chain
+        self.replaced.update({n.name: [] for n in between})
+        self.replace_weights(layer, scaled)
+        self.replaced[last.name] = self.biased(layer, chain, bias)
+
+    def replace_weights(self, layer: _Layer, scaled: _Array) -> None:
+        """The constant keeps its name, if nothing else takes it; else the layer gets one of its own."""
+        readers = [layer.node, *layer.path]
+        is_own = all(
+            len(self.graph.consumers(n.name)) == 1 and n.name not in self.kept and _count(reader, n.name) == 1
+            for reader, n in zip(readers, layer.path)
+        )
+        old = layer.path[-1]
+        if is_own:
+            self.replaced[old.name] = [_on_device(constant(old.name, scaled, _controls([old])), old)]
+            return
+        new = _on_device(constant(self.new_name(f"{old.name}/folded"), scaled, _controls(layer.path)), old)
+        first, _, *rest = layer.node.inputs
+        self.replaced[layer.node.name] = [new, with_inputs(layer.node, [first, new.name, *rest])]
+
+    def biased(self, layer: _Layer, chain: list[Node], bias: _Array) -> list[Node]:
+        """The constant shift, and what adds it to the layer's output under the name of the chain's last node."""
+        last = chain[-1]
+        attrs = {"T": type_attr(layer.tensor.dtype)}
+        op = "BiasAdd"
+        if layer.axis.axis == layer.axis.rank - 1:
+            attrs["data_format"] = AttrValue(s=b"NHWC")
+        elif layer.axis.rank == 4:
+            attrs["data_format"] = AttrValue(s=b"NCHW")
+        else:
+            op, bias = "AddV2", bias.reshape(-1, *[1] * (layer.axis.rank - 2))
+        shift = constant(self.new_name(f"{last.name}/bias"), bias, _controls(layer.path))
+        gone = {n.name for n in chain}
+        waits = [c for c in _controls(chain) if c[1:] not in gone]
+        result = node(last.name, op, [layer.node.name, shift.name, *waits], attrs)
+        return [_on_device(shift, last), _on_device(result, last)]
+
+    def new_name(self, wanted: str) -> str:
+        names = itertools.chain([wanted], (f"{wanted}_{i}" for i in itertools.count(1)))
+        name = next(n for n in names if n not in self.graph and n not in self.new_names)
+        self.new_names.add(name)
+        return name
+
+    def rebuilt(self) -> Graph:
+        if not self.replaced:
+            return self.graph
+        gone = {f"loc:@{name}".encode() for name, nodes in self.replaced.items() if not nodes}
+        nodes = [n for original in self.graph for n in self.replaced.get(original.name, [original])]
+        return self.graph.with_nodes(_uncolocated(n, gone) for n in nodes)
+
+
+def _channels_first(original: Node) -> bool | None:
+    """Whether channels are the second axis rather than the last; ``None`` for a layout of another kind."""
+    stated = original.attr("data_format")
+    return _CHANNELS_FIRST.get(stated.s) if stated is not None else False
+
+
+def _others(original: Node, data: str, commutes: bool) -> list[str]:
+    """The inputs beside ``data``, which must be the first, or may be the second; empty where it is neither."""
+    inputs = [str(TensorName.parse(i)) for i in original.data_inputs()]
+    for place in (0, 1) if commutes else (0,):
+        if inputs[place : place + 1] == [data]:
+            return inputs[:place] + inputs[place + 1 :]
+    return []
+
+
+def _count(reader: Node, name: str) -> int:
+    return sum(TensorName.parse(i).node == name for i in reader.inputs)
+
+
+def _controls(nodes: Iterable[Node]) -> list[str]:
+    """What the nodes wait for, spelled with ``^``. For a constant in a loop it says to which loop it belongs."""
+    return list(dict.fromkeys(f"^{name}" for n in nodes for name in n.control_inputs()))
+
+
+def _on_device(new: Node, original: Node) -> Node:
+    """``new``, which nobody else holds, on the device of ``original``."""
+    new.proto.device = original.device
+    return new
+
+
+def _uncolocated(original: Node, gone: Set[bytes]) -> Node:
+    """``original``, without a wish to be placed with nodes that are gone."""
+    group = original.attr("_class")
+    if group is None or gone.isdisjoint(group.list.s):
+        return original
+    return without_attrs(original, ("_class",))

@@ -14,7 +14,9 @@ CONTROL_FLOW = frozenset(
 )
 
 
-def cut(graph: Graph, outputs: Collection[str], inputs: Collection[str] = (), catalog: OpCatalog | None = None) -> Graph:
+def cut(
+    graph: Graph, outputs: Collection[str], inputs: Collection[str] = (), catalog: OpCatalog | None = None
+) -> Graph:
     """Only what ``outputs`` need from ``inputs``, in the old order.
 
     A control edge counts only where it says in which branch or loop a node runs: what else it names (assertions, updates of

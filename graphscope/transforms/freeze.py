@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 MAX_ROUNDS = 8
 """Folding may decide a predicate, pruning may feed a fold: rounds until nothing changes, at most."""
 
-SWITCH_NAME = re.compile(r"is_?train(ing)?|phase_?train|learning_?phase|(^|/)train(ing)?(_?mode)?$|phase$", re.IGNORECASE)
+SWITCH_NAME = re.compile(
+    r"is_?train(ing)?|phase_?train|learning_?phase|(^|/)train(ing)?(_?mode)?$|phase$", re.IGNORECASE
+)
 KEEP_NAME = re.compile(r"keep_?prob", re.IGNORECASE)
 RATE_NAME = re.compile(r"drop_?out(_?rate)?|drop_?rate", re.IGNORECASE)
 
@@ -189,8 +191,9 @@ def _inference_value(graph: Graph, name: str, dtype: DataType) -> str | None:
         return "1"
     if RATE_NAME.search(name) and dtype.is_floating:
         return "0"
-    decides = bool(graph.consumers(name)) and all(c.op in _DECIDED and name in map(node_of, c.inputs[1:2] or c.inputs[:1])
-                                                  for c in graph.consumers(name))
+    decides = bool(graph.consumers(name)) and all(
+        c.op in _DECIDED and name in map(node_of, c.inputs[1:2] or c.inputs[:1]) for c in graph.consumers(name)
+    )
     if SWITCH_NAME.search(name) or (dtype is DataType.BOOL and decides):
         return "false" if dtype is DataType.BOOL else "0"
     return None

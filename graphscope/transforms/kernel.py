@@ -78,17 +78,17 @@ class Call:
         """The inputs' values. Reads them.
 
         Raises:
-            DeclinedError: one is too large.
+            DeclinedError: together they are too large.
             CorruptFileError, IncompleteModelError: as :meth:`Payload.numpy`.
         """
-        for payload in self.payloads:
-            self.check_room(payload.shape, payload.dtype)
+        if sum(map(size_bytes, self.payloads)) > self.limit:
+            raise DeclinedError("large inputs")
         arrays = [payload.numpy() for payload in self.payloads]
         return [flushed(array) for array in arrays] if self.flushes else arrays
 
-    def check_room(self, shape: Sequence[int], dtype: DataType | None = None) -> None:
+    def check_room(self, shape: Sequence[int]) -> None:
         """Declines a result of ``shape`` (elements of the first output's type) that takes more than the limit."""
-        item = (dtype or self.outputs[0].dtype).itemsize or _STRING_BYTES
+        item = self.outputs[0].dtype.itemsize or _STRING_BYTES
         if math.prod(shape) * item > self.limit:
             raise DeclinedError(f"{list(shape)} is too large")
 
@@ -106,7 +106,7 @@ class Call:
                 return attr.default_value
         raise DeclinedError(f"{self.node.op} without {name}")
 
-    def int(self, name: str) -> int:
+    def integer(self, name: str) -> int:
         """An integer attribute, or its default."""
         return self.attr(name).i
 
@@ -121,6 +121,11 @@ class Call:
 
 
 _STRING_BYTES = 16
+
+
+def size_bytes(payload: Payload) -> int:
+    """What a constant of ``payload`` adds to a graph; of strings, an estimate of 16 bytes each. No I/O."""
+    return payload.elements * _STRING_BYTES if payload.nbytes is None else payload.nbytes
 
 
 def scalar(array: Array) -> int:

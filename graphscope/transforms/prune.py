@@ -1,7 +1,8 @@
 """Takes branches out of a graph that a constant predicate never takes.
 
-Source: ``tensorflow/core/ops/control_flow_ops.cc``: ``Switch(data, pred)`` gives output 0 if the predicate is false and output 1
-if it is true; the other is dead. A node with a dead input is dead, a ``Merge`` gives its one live input and that input's number.
+Source: ``tensorflow/core/ops/control_flow_ops.cc``: ``Switch(data, pred)`` gives output 0 if the predicate is false and
+output 1 if it is true; the other is dead. A node with a dead input is dead, a ``Merge`` gives its one live input and that
+input's number.
 """
 
 from __future__ import annotations

@@ -135,12 +135,12 @@ class _Body:
         result = {}
         for i, text in enumerate(found.data_inputs()):
             tensor = TensorName.parse(text)
-            dtype = self.handles.get((tensor.node, self._index(found, tensor)))
+            dtype = self.handles.get((tensor.node, self._index(tensor)))
             if dtype is not None:
                 result[i] = dtype
         return result
 
-    def _index(self, consumer: Node, tensor: TensorName) -> int:
+    def _index(self, tensor: TensorName) -> int:
         """The output's number; in a function an argument's name is part of the tensor's, and lists count within it."""
         producer = self.body.get(tensor.node)
         if tensor.argument == "output_true" or (producer is not None and tensor.argument == "value_index"):

@@ -1,0 +1,465 @@
+"""Small files cut off at every byte and changed at random ones: our errors or the right answer, soon and in little memory.
+
+The right answer is what protobuf parses of the same bytes; for checkpoints, whose blocks have checksums, what was saved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import signal
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from google.protobuf.message import DecodeError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import graphscope
+from graphscope.analysis.detail import show
+from graphscope.analysis.listing import Listing, list_nodes
+from graphscope.analysis.scopes import scope_tree
+from graphscope.analysis.summary import summarize
+from graphscope.analysis.weights import weights, with_statistics
+from graphscope.core.graph import Body
+from graphscope.core.model import Model
+from graphscope.errors import GraphscopeError
+from tests.fixture_files import FIXTURES
+from tests.saving import as_array, save_v1, save_v2, tf
+
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef  # isort: skip
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel  # isort: skip
+
+GraphDef = tf.compat.v1.GraphDef
+
+BOUND_BYTES = 64 << 20
+"""Memory that reading one file may take, beside four times its size."""
+
+READ_BYTES = 16 << 20
+"""A fill (one value for many elements) above this size is right and is not read here."""
+
+SECONDS = 60
+EXAMPLES = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A file to break.
+
+    Attributes:
+        content: the good one.
+        name: its place, below the directory that is opened.
+        kind: the message in it; ``None`` for the files of a checkpoint.
+        others: what lies beside it: name -> content.
+        is_text: whether the message is in text.
+    """
+
+    content: bytes
+    name: str
+    kind: Any = None
+    others: tuple[tuple[str, bytes], ...] = ()
+    is_text: bool = False
+
+
+# Good files
+
+
+def small_graph() -> Any:
+    graph = GraphDef()
+    graph.versions.producer = 27
+    graph.node.add(name="x", op="Placeholder").attr["dtype"].type = 1
+    graph.node[0].attr["shape"].shape.dim.add(size=-1)
+    for name, value in (("w", np.arange(6.0, dtype=np.float32).reshape(2, 3)), ("s", [b"ab", b""]), ("n", 7)):
+        add_const(graph.node, name, tf.make_tensor_proto(value))
+    product = graph.node.add(name="y/MatMul", op="MatMul", input=["x", "w", "^n"], device="/cpu:0")
+    product.attr["transpose_a"].b = False
+    product.attr["f"].list.func.add(name="fn").attr["T"].type = 1
+    split = graph.node.add(name="y/split", op="Split", input=["n:0", "y/MatMul"])
+    split.attr["num_split"].i = 3
+    graph.node.add(name="z", op="NobodyKnowsThis", input=["y/split:2", "y/split:1"])
+    function = graph.library.function.add()
+    function.signature.name = "fn"
+    function.signature.output_arg.add(name="o", type=1)
+    add_const(function.node_def, "inner", tf.make_tensor_proto(2.0))
+    function.ret["o"] = "inner:output:0"
+    return graph
+
+
+def add_const(nodes: Any, name: str, tensor: Any) -> None:
+    node = nodes.add(name=name, op="Const")
+    node.attr["value"].tensor.CopyFrom(tensor)
+    node.attr["dtype"].type = tensor.dtype
+
+
+def graph_with_payloads() -> Any:
+    graph = GraphDef()
+    add_const(graph.node, "w", tf.make_tensor_proto(np.arange(280, dtype=np.float32).reshape(7, 40)))
+    add_const(graph.node, "h", tf.make_tensor_proto(np.arange(520, dtype=np.float16)))
+    graph.node[1].attr["value"].tensor.ClearField("tensor_content")
+    graph.node[1].attr["value"].tensor.half_val.extend(range(9, 529))
+    add_const(graph.node, "s", tf.make_tensor_proto([b"%d" % n * 9 for n in range(60)]))
+    return graph
+
+
+@functools.cache
+def trained() -> tuple[Any, tuple[tuple[str, bytes], ...]]:
+    """A meta graph with a saver, two variables and a slot, and the checkpoint beside it."""
+    import tempfile
+
+    v1 = tf.compat.v1
+    with tempfile.TemporaryDirectory() as directory, tf.Graph().as_default():
+        x = v1.placeholder(tf.float32, [None, 2], name="x")
+        w = v1.get_variable("w", initializer=[[1.0], [2.0]])
+        v1.train.MomentumOptimizer(0.1, 0.9).minimize(tf.reduce_sum(x @ w), v1.train.get_or_create_global_step())
+        saver = v1.train.Saver()
+        with v1.Session() as session:
+            session.run(v1.global_variables_initializer())
+            saver.save(session, f"{directory}/m")
+        meta = MetaGraphDef.FromString(Path(f"{directory}/m.meta").read_bytes())
+        others = tuple((name, Path(directory, name).read_bytes()) for name in ("m.index", "m.data-00000-of-00001"))
+    meta.meta_info_def.ClearField("stripped_op_list")
+    for node in meta.graph_def.node:
+        node.attr.pop("_class", None)
+    return meta, others
+
+
+@functools.cache
+def subjects() -> dict[str, Subject]:
+    meta, values = trained()
+    saved = SavedModel(saved_model_schema_version=1)
+    saved.meta_graphs.add().graph_def.CopyFrom(small_graph())
+    saved.meta_graphs[0].meta_info_def.tags.append("serve")
+    saved.meta_graphs[0].signature_def["d"].outputs["o"].name = "z:0"
+    saved.meta_graphs[0].object_graph_def.nodes.add().children.add(node_id=1, local_name="v")
+    saved.meta_graphs[0].object_graph_def.nodes.add().variable.name = "v"
+    state = (FIXTURES / "softmax" / "checkpoint").read_bytes()
+    members = ("5700.index", "6000.index")
+    beside = tuple((f"model.ckpt-{m}", (FIXTURES / "softmax" / f"model.ckpt-{m}").read_bytes()) for m in members)
+    text = text_format.MessageToString(small_graph()).encode()
+    return {
+        "graph": Subject(small_graph().SerializeToString(deterministic=True), "g.pb", GraphDef),
+        "payloads": Subject(graph_with_payloads().SerializeToString(deterministic=True), "g.pb", GraphDef),
+        "meta graph": Subject(meta.SerializeToString(deterministic=True), "m.meta", MetaGraphDef, values),
+        "SavedModel": Subject(saved.SerializeToString(deterministic=True), "saved_model.pb", SavedModel),
+        "text": Subject(text, "g.pbtxt", GraphDef, is_text=True),
+        "index": Subject(values[0][1], values[0][0], others=values[1:]),
+        "V1": Subject(v1_table(), "model"),
+        "state": Subject(state, "checkpoint", others=beside),
+    }
+
+
+def v1_table() -> bytes:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as directory:
+        tensors = {"w": tf.constant([[1.0, 2.0]]), "n": tf.constant(7)}
+        save_v1(Path(directory, "v1"), list(tensors), list(tensors.values()))
+        return Path(directory, "v1").read_bytes()
+
+
+NAMES = ("graph", "payloads", "meta graph", "SavedModel", "text", "index", "V1", "state")
+
+
+# What is done with each
+
+
+Values = dict[tuple[str, str, str], Any]
+
+
+def look(path: Path) -> tuple[Model | None, Values]:
+    """All that can be looked at; the model and the values that could be read, or ``None`` where it was refused."""
+    try:
+        model = graphscope.load(path)
+    except GraphscopeError as error:
+        assert str(path) in error.message or path.name in error.message
+        return None, {}
+    with refusals():
+        summarize(model)
+    with refusals():
+        small = [(row, content) for row, content in weights(model) if (row.size_bytes or 0) <= READ_BYTES]
+        list(with_statistics(small))
+    values: Values = {}
+    if model.has_graph:
+        with refusals():
+            list(list_nodes(model, Listing(functions=True)))
+        for name, body in model.graph.bodies:
+            list(scope_tree(body))
+            values |= tensors(name, body)
+        for node in model.graph:
+            if (getattr(node.tensor(), "nbytes", 0) or 0) <= READ_BYTES:
+                with refusals():
+                    show(model, node.name)
+    for variable in model.variables:
+        with refusals():
+            values["variables", variable.name, variable.key or ""] = model.value(variable).numpy()
+    return model, values
+
+
+def refusals() -> contextlib.AbstractContextManager[None]:
+    return contextlib.suppress(GraphscopeError)
+
+
+def tensors(function: str, body: Body) -> Iterator[tuple[tuple[str, str, str], Any]]:
+    for node in body:
+        for key in node.attrs:
+            tensor = node.tensor(key)
+            if tensor is not None and (tensor.nbytes or 0) <= READ_BYTES:
+                with refusals():
+                    yield (function, node.name, key), tensor.numpy()
+
+
+def put(subject: Subject, content: bytes, directory: Path) -> Path:
+    for name, other in subject.others:
+        (directory / name).write_bytes(other)
+    (directory / subject.name).write_bytes(content)
+    return directory / subject.name
+
+
+def examine(subject: Subject, content: bytes, directory: Path) -> bool:
+    """Looks at the file with ``content`` and checks what was found; returns whether it could be opened."""
+    path = put(subject, content, directory)
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    model, values = look(path)
+    peak = tracemalloc.get_traced_memory()[1] - before
+    assert peak < BOUND_BYTES + 4 * len(content), f"{peak:,} bytes"
+    if model is None:
+        return False
+    if subject.kind is None:
+        assert_as_saved(subject.name, model, values)
+    else:
+        assert_as_protobuf(subject, content, model, values)
+    return True
+
+
+def assert_as_protobuf(subject: Subject, content: bytes, model: Model, values: Values) -> None:
+    message = subject.kind()
+    if subject.is_text:
+        text_format.Parse(content.decode(), message)
+    else:
+        message.ParseFromString(content)
+    metas = message.meta_graphs if subject.kind is SavedModel else [message]
+    graph = next((m.graph_def if subject.kind is not GraphDef else m) for m in metas)
+    bodies = {"": graph.node} | {f.signature.name: f.node_def for f in graph.library.function}
+    for name, body in model.graph.bodies:
+        stated = [(n.name, n.op, list(n.input), n.device, sorted(n.attr)) for n in bodies[name]]
+        assert [(n.name, n.op, list(n.inputs), n.device, sorted(n.attrs)) for n in body] == stated
+        for node in bodies[name]:
+            for key, value in node.attr.items():
+                if (name, node.name, key) in values:
+                    assert_as_numpy(values[name, node.name, key], value.tensor)
+
+
+def assert_as_numpy(found: Any, proto: Any) -> None:
+    try:
+        expected = as_array(tf.make_ndarray(proto))
+    except (TypeError, ValueError, OverflowError):
+        return  # it knows fewer types and refuses what the runtime fills
+    if expected.dtype.hasobject:
+        assert [t or b"" for t in expected.reshape(-1)] == found.reshape(-1).tolist()
+    else:
+        assert found.shape == expected.shape
+        assert found.tobytes() == expected.tobytes()
+
+
+def assert_as_saved(name: str, model: Model, values: Values) -> None:
+    if name == "checkpoint":
+        assert Path(model.path).name in ("model.ckpt-6000", "model.ckpt-5700")
+        return
+    good = {"w": [[1.0], [2.0]], "w/Momentum": [[0.0], [0.0]], "global_step": 0}
+    if name == "model":
+        good = {"w": [[1.0, 2.0]], "n": 7}
+    assert {variable: array.tolist() for (_, variable, _), array in values.items()} == good
+
+
+# Tests
+
+
+@pytest.fixture(autouse=True)
+def bounded() -> Iterator[None]:
+    """No test hangs, and all memory is counted."""
+    handler: Callable[..., None] = lambda *_: pytest.fail(f"still busy after {SECONDS} seconds")  # noqa: E731
+    has_alarm = hasattr(signal, "SIGALRM")
+    subjects()  # TensorFlow makes them: outside of what is counted
+    old = signal.signal(signal.SIGALRM, handler) if has_alarm else None
+    if has_alarm:
+        signal.alarm(SECONDS)
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        tracemalloc.stop()
+        if has_alarm:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, old)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_good_file(tmp_path: Path, name: str) -> None:
+    subject = subjects()[name]
+    assert examine(subject, subject.content, tmp_path)
+    assert len(subject.content) < 16_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cut_off_anywhere(tmp_path: Path, name: str) -> None:
+    subject = subjects()[name]
+    size = len(subject.content)
+    step = 1 if size < 2048 else size // 700
+    opened = [n for n in range(0, size, step) if examine(subject, subject.content[:n], tmp_path)]
+    if subject.kind is None and name != "state":
+        assert not opened
+    if name in ("graph", "payloads"):  # exactly where a node ends; an unfinished name leaves nothing to tell it by
+        message, ends = subject.kind(), []
+        for node in subject.kind.FromString(subject.content).node:
+            message.node.append(node)
+            ends.append(message.ByteSize())
+        assert set(ends) <= set(opened)
+        assert len(opened) <= len(ends) + 2
+
+
+Change = tuple[int, int]
+
+
+def changes(size: int) -> st.SearchStrategy[list[Change]]:
+    return st.lists(st.tuples(st.integers(0, size - 1), st.integers(1, 255)), min_size=1, max_size=4)
+
+
+def changed(content: bytes, places: list[Change]) -> bytes:
+    data = bytearray(content)
+    for at, bits in places:
+        data[at] ^= bits
+    return bytes(data)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_flipped_anywhere(tmp_path: Path, name: str) -> None:
+    subject = subjects()[name]
+    results = []
+
+    @EXAMPLES
+    @given(changes(len(subject.content)))
+    def run(places: list[Change]) -> None:
+        results.append(examine(subject, changed(subject.content, places), tmp_path))
+
+    run()
+    assert True in results or subject.kind is None
+    assert False in results
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_bit_flipped(tmp_path: Path, name: str) -> None:
+    """A bit of every few bytes, a different one each time."""
+    subject = subjects()[name]
+    size = len(subject.content)
+    for number, at in enumerate(range(0, size, max(1, size // 150))):
+        examine(subject, changed(subject.content, [(at, 1 << number % 8)]), tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bytes_lost_and_found(tmp_path: Path, name: str) -> None:
+    subject = subjects()[name]
+    content = subject.content
+
+    @EXAMPLES
+    @given(st.integers(0, len(content)), st.integers(0, 9), st.binary(max_size=9))
+    def run(at: int, lost: int, found: bytes) -> None:
+        examine(subject, content[:at] + found + content[at + lost :], tmp_path)
+
+    run()
+
+
+@EXAMPLES
+@given(content=st.binary(min_size=0, max_size=200))
+def test_anything(tmp_path: Path, content: bytes) -> None:
+    for name in ("x.pb", "x.meta", "y.index", "x.pbtxt", "saved_model.pb", "checkpoint", "x"):
+        directory = tmp_path / name
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+        (directory / name).write_bytes(content)
+        look(directory / name)
+
+
+# Numbers that would cost memory or time, if they were believed
+
+
+def node(name: str, op: str, *inputs: str) -> Any:
+    graph = GraphDef()
+    return graph.node.add(name=name, op=op, input=inputs)
+
+
+@pytest.mark.parametrize("index", [2, 999_999_999, 10**30])
+def test_an_input_of_a_high_number(tmp_path: Path, index: int) -> None:
+    graph = GraphDef()
+    graph.node.extend([node("a", "NobodyKnowsThis"), node("b", "Identity", f"a:{index}")])
+    (tmp_path / "g.pb").write_bytes(graph.SerializeToString())
+    model, _ = look(tmp_path / "g.pb")
+    assert model is not None
+    rows = list(list_nodes(model, Listing()))
+    assert len(rows[0].outputs) == min(index + 1, 65_536) if index < 10**9 else 1
+    assert tracemalloc.get_traced_memory()[1] < BOUND_BYTES
+
+
+@pytest.mark.parametrize("number", [3, 2**62, -1])
+def test_a_high_number_of_outputs(tmp_path: Path, number: int) -> None:
+    graph = GraphDef()
+    graph.node.add(name="s", op="Split").attr["num_split"].i = number
+    (tmp_path / "g.pb").write_bytes(graph.SerializeToString())
+    model, _ = look(tmp_path / "g.pb")
+    assert model is not None
+    [row] = list_nodes(model, Listing())
+    assert len(row.outputs) == max(0, min(number, 65_536))
+    assert tracemalloc.get_traced_memory()[1] < BOUND_BYTES
+
+
+def test_deep_nesting(tmp_path: Path) -> None:
+    """Protobuf stops at 100 levels; so does the text."""
+    inner = b""
+    for _ in range(5000):
+        inner = b"\x52" + length(inner) + inner  # AttrValue.func, NameAttrList.attr and its value, again and again
+    (tmp_path / "g.pb").write_bytes(small_graph().SerializeToString() + b"\x0a" + length(inner) + inner)
+    (tmp_path / "g.pbtxt").write_text('node { name: "a" op: "b" attr { key: "k" value { ' + "list { func { " * 20_000)
+    for name in ("g.pb", "g.pbtxt"):
+        with pytest.raises(GraphscopeError):
+            graphscope.load(tmp_path / name)
+
+
+def length(data: bytes) -> bytes:
+    from tests.tables import varint
+
+    return varint(len(data))
+
+
+def test_cycles(tmp_path: Path) -> None:
+    """No walk of an invalid graph goes round for ever."""
+    graph = GraphDef()
+    graph.node.extend([node("a", "Identity", "b"), node("b", "Identity", "a"), node("c", "Add", "c", "c:0", "^c")])
+    graph.node.extend([node("x", "Placeholder"), node("m", "MatMul", "x", "m"), node("m", "Softmax", "m", "gone:3")])
+    (tmp_path / "g.pb").write_bytes(graph.SerializeToString())
+    model, _ = look(tmp_path / "g.pb")
+    assert model is not None
+    assert set(model.graph.ancestors(["a"])) == {"a", "b"}
+
+
+def test_the_checkpoints_here_are_good(tmp_path: Path) -> None:
+    """What :func:`assert_as_saved` expects is what TensorFlow reads."""
+    _, values = trained()
+    for name, content in values:
+        (tmp_path / name).write_bytes(content)
+    reader = tf.train.load_checkpoint(str(tmp_path / "m"))
+    assert reader.get_tensor("w").tolist() == [[1.0], [2.0]]
+    save_v2(str(tmp_path / "again"), {"w": tf.constant([[1.0], [2.0]])})
+    [found] = graphscope.load(tmp_path / "again").variables
+    assert found.shape == (2, 1)
