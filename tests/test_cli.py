@@ -28,7 +28,7 @@ from graphscope.cli.views import Format
 from graphscope.protos import GraphDef, NodeDef
 from tests.zoo_files import ROOT, ZOO, needs_zoo
 
-COMMANDS = ("info", "nodes", "vars", "show")
+COMMANDS = [command.name for command in app.registered_commands if command.name]
 WEIGHTS = 4 * 3
 HOSTILE = "evil\x1b[2J\u202e[red]🐈"
 
@@ -136,7 +136,7 @@ def test_info(model: Path) -> None:
     assert re.search(r"producer 1087 +7 nodes, 7 ops, 1 function \(1 node\)\n", text)
     assert "parameters 12 (48 B float32)" in text
     assert re.search(r"inputs +x:0 +float32 \(\?, 4\)\n", text)
-    assert re.search(r"outputs +prob:0 +float32 ", text)
+    assert re.search(r"outputs +prob:0 +float32\n +named like a prediction", text)
     assert re.search(r"devices +/gpu:0 +1 node\n", text)
     assert result.stderr == ""
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import shutil
 import signal
-import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pytest
 from google.protobuf import text_format
-from google.protobuf.message import DecodeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +32,7 @@ from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from tests.fixture_files import FIXTURES
 from tests.saving import as_array, save_v1, save_v2, tf
+from tests.tables import varint
 
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef  # isort: skip
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel  # isort: skip
@@ -175,7 +175,8 @@ NAMES = ("graph", "payloads", "meta graph", "SavedModel", "text", "index", "V1",
 # What is done with each
 
 
-Values = dict[tuple[str, str, str], Any]
+Values = dict[tuple[str, int, str], Any]
+"""Function, number of the node in its body, attribute -> value; ``variables``, number, name -> value."""
 
 
 def look(path: Path) -> tuple[Model | None, Values]:
@@ -183,7 +184,7 @@ def look(path: Path) -> tuple[Model | None, Values]:
     try:
         model = graphscope.load(path)
     except GraphscopeError as error:
-        assert str(path) in error.message or path.name in error.message
+        check_refusal(path, error)
         return None, {}
     with refusals():
         summarize(model)
@@ -201,23 +202,45 @@ def look(path: Path) -> tuple[Model | None, Values]:
             if (getattr(node.tensor(), "nbytes", 0) or 0) <= READ_BYTES:
                 with refusals():
                     show(model, node.name)
-    for variable in model.variables:
+    for number, variable in enumerate(model.variables):
         with refusals():
-            values["variables", variable.name, variable.key or ""] = model.value(variable).numpy()
+            values["variables", number, variable.name] = model.value(variable).numpy()
     return model, values
+
+
+def check_refusal(path: Path, error: GraphscopeError) -> None:
+    assert path.name in f"{error.message} {error.hint}"
 
 
 def refusals() -> contextlib.AbstractContextManager[None]:
     return contextlib.suppress(GraphscopeError)
 
 
-def tensors(function: str, body: Body) -> Iterator[tuple[tuple[str, str, str], Any]]:
-    for node in body:
+def tensors(function: str, body: Body) -> Iterator[tuple[tuple[str, int, str], Any]]:
+    for number, node in enumerate(body):
         for key in node.attrs:
             tensor = node.tensor(key)
             if tensor is not None and (tensor.nbytes or 0) <= READ_BYTES:
                 with refusals():
-                    yield (function, node.name, key), tensor.numpy()
+                    yield (function, number, key), tensor.numpy()
+
+
+@contextlib.contextmanager
+def memory(more: int) -> Iterator[None]:
+    """At most ``more`` bytes of memory beside what this process has: an allocation above that is a ``MemoryError``."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        yield
+        return
+    import resource
+
+    old = resource.getrlimit(resource.RLIMIT_AS)
+    now = int(statm.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (now + more, old[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, old)
 
 
 def put(subject: Subject, content: bytes, directory: Path) -> Path:
@@ -230,11 +253,8 @@ def put(subject: Subject, content: bytes, directory: Path) -> Path:
 def examine(subject: Subject, content: bytes, directory: Path) -> bool:
     """Looks at the file with ``content`` and checks what was found; returns whether it could be opened."""
     path = put(subject, content, directory)
-    tracemalloc.reset_peak()
-    before = tracemalloc.get_traced_memory()[0]
-    model, values = look(path)
-    peak = tracemalloc.get_traced_memory()[1] - before
-    assert peak < BOUND_BYTES + 4 * len(content), f"{peak:,} bytes"
+    with memory(BOUND_BYTES + 4 * len(content)):
+        model, values = look(path)
     if model is None:
         return False
     if subject.kind is None:
@@ -256,10 +276,10 @@ def assert_as_protobuf(subject: Subject, content: bytes, model: Model, values: V
     for name, body in model.graph.bodies:
         stated = [(n.name, n.op, list(n.input), n.device, sorted(n.attr)) for n in bodies[name]]
         assert [(n.name, n.op, list(n.inputs), n.device, sorted(n.attrs)) for n in body] == stated
-        for node in bodies[name]:
+        for number, node in enumerate(bodies[name]):
             for key, value in node.attr.items():
-                if (name, node.name, key) in values:
-                    assert_as_numpy(values[name, node.name, key], value.tensor)
+                if (name, number, key) in values:
+                    assert_as_numpy(values[name, number, key], value.tensor)
 
 
 def assert_as_numpy(found: Any, proto: Any) -> None:
@@ -281,7 +301,7 @@ def assert_as_saved(name: str, model: Model, values: Values) -> None:
     good = {"w": [[1.0], [2.0]], "w/Momentum": [[0.0], [0.0]], "global_step": 0}
     if name == "model":
         good = {"w": [[1.0, 2.0]], "n": 7}
-    assert {variable: array.tolist() for (_, variable, _), array in values.items()} == good
+    assert {variable: array.tolist() for (_, _, variable), array in values.items()} == good
 
 
 # Tests
@@ -289,21 +309,30 @@ def assert_as_saved(name: str, model: Model, values: Values) -> None:
 
 @pytest.fixture(autouse=True)
 def bounded() -> Iterator[None]:
-    """No test hangs, and all memory is counted."""
-    handler: Callable[..., None] = lambda *_: pytest.fail(f"still busy after {SECONDS} seconds")  # noqa: E731
-    has_alarm = hasattr(signal, "SIGALRM")
-    subjects()  # TensorFlow makes them: outside of what is counted
-    old = signal.signal(signal.SIGALRM, handler) if has_alarm else None
-    if has_alarm:
-        signal.alarm(SECONDS)
-    tracemalloc.start()
+    """No test hangs."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def expired(*_: Any) -> None:
+        pytest.fail(f"still busy after {SECONDS} seconds")
+
+    old = signal.signal(signal.SIGALRM, expired)
+    signal.alarm(SECONDS)
     try:
         yield
     finally:
-        tracemalloc.stop()
-        if has_alarm:
-            signal.alarm(0)
-            signal.signal(signal.SIGALRM, old)
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, old)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="memory is bounded where Linux tells how much there is"
+)
+def test_the_bound_bounds() -> None:
+    with pytest.raises(MemoryError), memory(BOUND_BYTES):
+        np.zeros(2 * BOUND_BYTES, np.uint8)
+    np.zeros(2 * BOUND_BYTES, np.uint8)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -326,7 +355,7 @@ def test_cut_off_anywhere(tmp_path: Path, name: str) -> None:
         for node in subject.kind.FromString(subject.content).node:
             message.node.append(node)
             ends.append(message.ByteSize())
-        assert set(ends) <= set(opened)
+        assert {end for end in ends if end % step == 0 and end < size} <= set(opened)
         assert len(opened) <= len(ends) + 2
 
 
@@ -357,15 +386,6 @@ def test_flipped_anywhere(tmp_path: Path, name: str) -> None:
     run()
     assert True in results or subject.kind is None
     assert False in results
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_one_bit_flipped(tmp_path: Path, name: str) -> None:
-    """A bit of every few bytes, a different one each time."""
-    subject = subjects()[name]
-    size = len(subject.content)
-    for number, at in enumerate(range(0, size, max(1, size // 150))):
-        examine(subject, changed(subject.content, [(at, 1 << number % 8)]), tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -405,11 +425,11 @@ def test_an_input_of_a_high_number(tmp_path: Path, index: int) -> None:
     graph = GraphDef()
     graph.node.extend([node("a", "NobodyKnowsThis"), node("b", "Identity", f"a:{index}")])
     (tmp_path / "g.pb").write_bytes(graph.SerializeToString())
-    model, _ = look(tmp_path / "g.pb")
+    with memory(BOUND_BYTES):
+        model, _ = look(tmp_path / "g.pb")
     assert model is not None
     rows = list(list_nodes(model, Listing()))
     assert len(rows[0].outputs) == min(index + 1, 65_536) if index < 10**9 else 1
-    assert tracemalloc.get_traced_memory()[1] < BOUND_BYTES
 
 
 @pytest.mark.parametrize("number", [3, 2**62, -1])
@@ -417,29 +437,28 @@ def test_a_high_number_of_outputs(tmp_path: Path, number: int) -> None:
     graph = GraphDef()
     graph.node.add(name="s", op="Split").attr["num_split"].i = number
     (tmp_path / "g.pb").write_bytes(graph.SerializeToString())
-    model, _ = look(tmp_path / "g.pb")
+    with memory(BOUND_BYTES):
+        model, _ = look(tmp_path / "g.pb")
     assert model is not None
     [row] = list_nodes(model, Listing())
     assert len(row.outputs) == max(0, min(number, 65_536))
-    assert tracemalloc.get_traced_memory()[1] < BOUND_BYTES
 
 
 def test_deep_nesting(tmp_path: Path) -> None:
     """Protobuf stops at 100 levels; so does the text."""
-    inner = b""
-    for _ in range(5000):
-        inner = b"\x52" + length(inner) + inner  # AttrValue.func, NameAttrList.attr and its value, again and again
-    (tmp_path / "g.pb").write_bytes(small_graph().SerializeToString() + b"\x0a" + length(inner) + inner)
-    (tmp_path / "g.pbtxt").write_text('node { name: "a" op: "b" attr { key: "k" value { ' + "list { func { " * 20_000)
+    value = b""
+    for _ in range(2000):  # AttrValue.func, NameAttrList.attr, and the value of that
+        value = field(10, field(2, field(1, b"k") + field(2, value)))
+    deep = field(1, b"a") + field(2, b"B") + field(5, field(1, b"k") + field(2, value))
+    (tmp_path / "g.pb").write_bytes(field(1, deep))
+    (tmp_path / "g.pbtxt").write_text('node { name: "a" op: "B" attr { key: "k" value { ' + "list { func { " * 20_000)
     for name in ("g.pb", "g.pbtxt"):
         with pytest.raises(GraphscopeError):
             graphscope.load(tmp_path / name)
 
 
-def length(data: bytes) -> bytes:
-    from tests.tables import varint
-
-    return varint(len(data))
+def field(number: int, body: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(body)) + body
 
 
 def test_cycles(tmp_path: Path) -> None:
@@ -448,7 +467,8 @@ def test_cycles(tmp_path: Path) -> None:
     graph.node.extend([node("a", "Identity", "b"), node("b", "Identity", "a"), node("c", "Add", "c", "c:0", "^c")])
     graph.node.extend([node("x", "Placeholder"), node("m", "MatMul", "x", "m"), node("m", "Softmax", "m", "gone:3")])
     (tmp_path / "g.pb").write_bytes(graph.SerializeToString())
-    model, _ = look(tmp_path / "g.pb")
+    with memory(BOUND_BYTES):
+        model, _ = look(tmp_path / "g.pb")
     assert model is not None
     assert set(model.graph.ancestors(["a"])) == {"a", "b"}
 

@@ -16,15 +16,14 @@ from hypothesis import strategies as st
 from tensorboard.compat.proto.struct_pb2 import StructuredValue
 
 from graphscope.errors import CorruptFileError
-from graphscope.formats.textlex import Buffer
 from graphscope.formats.textproto import MAX_DEPTH, parse
-from graphscope.protos import AssetFileDef, AttrValue, CollectionDef, GraphDef, MetaGraphDef, NodeDef, TensorProto
-from tests.text_messages import kinds, messages
-from tests.text_oracles import canonical, fields, read_by_tensorflow, read_by_text_format
+from graphscope.protos import AttrValue, GraphDef, MetaGraphDef, NodeDef, TensorProto
+from tests.text_messages import extremes, kinds, messages
+from tests.text_oracles import canonical, fields, places, read, read_by_tensorflow, read_by_text_format
 from tests.zoo_files import needs_zoo, zoo_files, zoo_id
 
 KINDS, LEGACY = kinds("proto3"), kinds("proto2")
-MANY = settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+MANY = settings(deadline=None, max_examples=120, suppress_health_check=list(HealthCheck))
 TYPES = st.sampled_from([KINDS, LEGACY, GraphDef, NodeDef, TensorProto, AttrValue, StructuredValue, MetaGraphDef])
 
 # A graph in which every construct of the format occurs, printed as people and as printers write it.
@@ -71,13 +70,6 @@ version: 0 version: 3
 """  # fmt: skip
 
 
-def read(text: Buffer, message_class: type[Message] = GraphDef, **options: Any) -> bytes | CorruptFileError:
-    try:
-        return canonical(parse(text, message_class(), source="x.pbtxt", **options))
-    except CorruptFileError as error:
-        return error
-
-
 def assert_agreement(text: bytes) -> None:
     """Ours is text_format's result; what ours alone refuses, TensorFlow's C++ parser refuses or reads otherwise."""
     ours, theirs = read(text), read_by_text_format(text)
@@ -85,12 +77,6 @@ def assert_agreement(text: bytes) -> None:
         assert ours == theirs
     elif theirs is not None and b"\0" not in text:
         assert read_by_tensorflow(text) != fields(GraphDef.FromString(theirs))
-
-
-def places(error: CorruptFileError) -> tuple[int, int]:
-    found = re.search(r"line ([\d,]+), column ([\d,]+): ", error.message)
-    assert found
-    return int(found[1].replace(",", "")), int(found[2].replace(",", ""))
 
 
 @needs_zoo
@@ -113,6 +99,13 @@ def test_saved_models_of_the_zoo_are_what_text_format_reads(path: Path) -> None:
     for meta_graph in saved_model_pb2.SavedModel.FromString(expected).meta_graphs:
         printed = text_format.MessageToString(meta_graph).encode()
         assert read(printed, MetaGraphDef) == canonical(MetaGraphDef.FromString(meta_graph.SerializeToString()))
+
+
+@pytest.mark.parametrize("message_class", [KINDS, LEGACY])
+def test_the_ends_of_every_range_are_read_back(message_class: type[Message]) -> None:
+    message = extremes(message_class)
+    text = text_format.MessageToString(message).encode()
+    assert read(text, message_class) == canonical(message)
 
 
 @MANY
@@ -168,7 +161,7 @@ def test_a_truncated_text_is_read_or_refused_as_text_format_does(part: int) -> N
         assert ours == theirs or (theirs is None and isinstance(ours, CorruptFileError)), SAMPLE[:end]
 
 
-@settings(MANY, max_examples=1500)
+@settings(MANY, max_examples=800)
 @given(
     at=st.integers(0, len(SAMPLE) - 1),
     new=st.binary(max_size=2) | st.sampled_from([b"{", b"}", b"<", b'"', b"'", b"\\", b"[", b",", b";", b"#", b"\n"]),
@@ -193,7 +186,7 @@ def test_indentation_means_nothing(data: st.DataObject, random: Any) -> None:
 
 
 VALUES = {
-    "f": "1e39 -1e39 1e400 -1e400 3.5e38 1e-50 1.f 1F 1e5f .5 -.5 5. 0 -0 -0.0 0.1 16777217 INF -Infinity NaN -nan",
+    "f": "1e39 -1e39 1e400 -1e400 3.5e38 1e-50 1.f 1e5f .5 -.5 5. 0 -0 -0.0 0.1 16777217 INF -Infinity NaN -nan",
     "i": "0 -0 00 0x1F 0X1f -0x1f 0777 -017 9223372036854775807 -9223372036854775808 0777777777777777777777",
     "b": "true True t 1 false False f 0",
     "type": "DT_FLOAT 1 -1 0x1 99999 -2147483648 0",
@@ -334,65 +327,3 @@ def test_no_text_takes_more_than_linear_time(text: bytes) -> None:
     start = time.perf_counter()
     read(text)
     assert time.perf_counter() - start < 20
-
-
-ASSET = "[type.googleapis.com/tensorflow.AssetFileDef]"
-SPELLINGS = [
-    f"{ASSET} {{ filename: 'x' }}",
-    f"{ASSET}: < filename: 'x' >",
-    ASSET.replace("/", " / ") + "{filename:'x'}",
-]
-
-
-def any_list(content: str) -> bytes:
-    return f"any_list {{\n  value {{ {content} }}\n}}".encode()
-
-
-@pytest.mark.parametrize("spelling", SPELLINGS)
-def test_an_expanded_any_keeps_its_type_as_written(spelling: str) -> None:
-    collection = parse(any_list(spelling), CollectionDef(), source="x")
-    (value,) = collection.any_list.value
-    assert value.type_url == "type.googleapis.com/tensorflow.AssetFileDef"
-    assert value.value == AssetFileDef(filename="x").SerializeToString()
-
-
-def test_collections_of_assets_are_read_as_tensorflow_reads_them() -> None:
-    meta_graph_pb2 = pytest.importorskip("tensorflow.core.protobuf.meta_graph_pb2", reason="needs TensorFlow's protos")
-    asset = meta_graph_pb2.AssetFileDef(filename="vocabulary.txt")
-    asset.tensor_info.name = "Const:0"
-    written = meta_graph_pb2.MetaGraphDef()
-    written.collection_def["saved_model_assets"].any_list.value.add().Pack(asset)
-    text = text_format.MessageToString(written)
-    assert ASSET in text
-    for message_class in (meta_graph_pb2.MetaGraphDef, MetaGraphDef):
-        assert read(text.encode(), message_class) == written.SerializeToString()
-
-
-def test_a_resolver_is_asked_first() -> None:
-    asked = []
-
-    def resolve(name: str) -> type[Message] | None:
-        asked.append(name)
-        return TensorProto if name == "my.Type" else None
-
-    content = "[a.b/my.Type] { dtype: DT_INT32 }"
-    collection = parse(any_list(content), CollectionDef(), source="x", resolve_any=resolve)
-    assert collection.any_list.value[0].type_url == "a.b/my.Type"
-    assert collection.any_list.value[0].value == TensorProto(dtype=3).SerializeToString()
-    parse(any_list(f"{ASSET} {{}}"), CollectionDef(), source="x", resolve_any=resolve)
-    assert asked == ["my.Type", "tensorflow.AssetFileDef"]
-
-
-@pytest.mark.parametrize(("content", "column", "message"), [
-    ("[a.b/my.Type] {}", 11, "the type my.Type inside google.protobuf.Any is not known"),
-    ("[my.Type] {}", 11, "expected a type in brackets"),
-    (f"{ASSET} 3", 57, "expected '{' before the fields of tensorboard.AssetFileDef, found '3'"),
-    (f"{ASSET} {{ name: 3 }}", 59, "tensorboard.AssetFileDef has no field named 'name'; closest: filename"),
-    (f"{ASSET} {{}} {ASSET} {{}}", 60, "google.protobuf.Any holds one value only"),
-    (f"{ASSET} {{}}, ", 59, "expected a field of google.protobuf.Any or '}', found ','"),
-    (f"type_url: 'a/b' {ASSET} {{}}", 27, "google.protobuf.Any holds one value only"),
-])  # fmt: skip
-def test_what_is_wrong_with_an_any_is_said(content: str, column: int, message: str) -> None:
-    error = read(any_list(content), CollectionDef)
-    assert isinstance(error, CorruptFileError)
-    assert (places(error), message in error.message) == ((2, column), True), error.message

@@ -83,6 +83,20 @@ def _scalars(field: FieldDescriptor) -> st.SearchStrategy[Any]:
     }[field.type]
 
 
+def extremes(message_class: type[Message]) -> Any:
+    """A message of :func:`kinds` whose repeated numbers hold the ends of their ranges and what lies about zero."""
+    message = message_class()
+    for field in message_class.DESCRIPTOR.fields:
+        if field.name.startswith("many_") and field.type in _BITS:
+            low, high = _BITS[field.type]
+            getattr(message, field.name).extend(
+                [low, low + 1, low // 2, -1 if low else 1, 0, 1, high // 2, high - 1, high]
+            )
+    for field in (message.many_float, message.many_double):
+        field.extend([float("inf"), float("-inf"), 2.0**-149, -0.0, 1.5, 2.0**127])
+    return message
+
+
 @st.composite
 def messages(draw: st.DrawFn, message_class: type[Message], depth: int = 4) -> Message:
     """A message of this class with some of its fields set, nested at most ``depth`` deep."""

@@ -1,9 +1,10 @@
-"""What others read in a text: google.protobuf.text_format, and TensorFlow's C++ parser."""
+"""What is read in a text: by us, by google.protobuf.text_format, and by TensorFlow's C++ parser."""
 
 from __future__ import annotations
 
 import functools
 import os
+import re
 import warnings
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
+from graphscope.errors import CorruptFileError
+from graphscope.formats.textlex import Buffer
+from graphscope.formats.textproto import parse
 from graphscope.protos import GraphDef
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -18,6 +22,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 def canonical(message: Message) -> bytes:
     return message.SerializeToString(deterministic=True)
+
+
+def read(text: Buffer, message_class: type[Message] = GraphDef, **options: Any) -> bytes | CorruptFileError:
+    try:
+        return canonical(parse(text, message_class(), source="x.pbtxt", **options))
+    except CorruptFileError as error:
+        return error
+
+
+def places(error: CorruptFileError) -> tuple[int, int]:
+    found = re.search(r"line ([\d,]+), column ([\d,]+): ", error.message)
+    assert found
+    return int(found[1].replace(",", "")), int(found[2].replace(",", ""))
 
 
 def read_by_text_format(text: bytes, message_class: type[Message] = GraphDef) -> bytes | None:

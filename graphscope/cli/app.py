@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from graphscope.cli import info, nodes, show, variables
+from graphscope.cli import convert, freeze, info, nodes, show, variables
 from graphscope.cli.output import Sink
 from graphscope.errors import GraphscopeError
 
@@ -89,5 +89,7 @@ for _name, _command, _short, _lines in (
     ("nodes", nodes.nodes, "The nodes or tensors of a graph, filtered, as a list or tree.", nodes.EXAMPLES),
     ("vars", variables.variables, "Variables or constants, with statistics if wanted.", variables.EXAMPLES),
     ("show", show.show, "One node or variable whole.", show.EXAMPLES),
+    ("freeze", freeze.freeze, "From a model with variables to a graph of constants.", freeze.EXAMPLES),
+    ("convert", convert.convert, "The same model in another format.", convert.EXAMPLES),
 ):
     app.command(_name, short_help=_short, epilog=_examples(_lines))(_command)

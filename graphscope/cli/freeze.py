@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,8 @@ from graphscope.cli import options as shared
 from graphscope.cli.output import Sink
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from graphscope.core.model import Model
     from graphscope.runtime.verify import Verification
     from graphscope.transforms.freeze import Frozen, FreezeOptions
@@ -46,8 +48,7 @@ def freeze(
     from graphscope.cli.render_freeze import changed_lines, written_line
     from graphscope.formats import load
     from graphscope.formats.atomic import refuse_existing
-    from graphscope.runtime.evaluate import kernels_if_needed
-    from graphscope.runtime.feeds import resolve_baked
+    from graphscope.runtime.evaluate import TensorFlowKernels
     from graphscope.transforms.freeze import FreezeOptions
     from graphscope.transforms.freeze import freeze as freeze_model
 
@@ -60,19 +61,33 @@ def freeze(
     options = FreezeOptions(
         outputs=chosen.outputs,
         inputs=tuple(input),
-        values=resolve_baked(loaded, set_),
+        values=_values(loaded, set_),
         moving_averages=ema,
         fold=not no_fold,
         batch_norms=batch_norms,
         keep_devices=keep_devices,
         float16=float16,
-        evaluate=kernels_if_needed(),
+        evaluate=TensorFlowKernels(),
     )
     frozen = freeze_model(loaded, options)
     sink.lines(changed_lines(loaded, frozen, options))
     check = _Check(sink, loaded, options, frozen, feed, atol, rtol) if verify else None
     written = _write(sink, frozen, out, force, check)
     sink.lines([written_line(out, *written)])
+
+
+def _values(model: Model, texts: list[str]) -> dict[str, NDArray[Any]]:
+    """``--set``: placeholder -> value of its type and shape."""
+    from graphscope.analysis.tensors import TensorLister
+    from graphscope.runtime.feeds import resolve_feeds
+    from graphscope.transforms.bake import PLACEHOLDER_OPS
+
+    if not texts:
+        return {}
+    graph = model.graph
+    lister = TensorLister(model.catalog, graph.producer)
+    placeholders = (node for op, node in zip(graph.ops, graph.nodes) if op in PLACEHOLDER_OPS)
+    return resolve_feeds(texts, [lister.outputs(node, graph)[0] for node in placeholders])
 
 
 def _write(sink: Sink, frozen: Frozen, out: Path, force: bool, check: _Check | None) -> tuple[int, float]:

@@ -43,11 +43,20 @@ def role_by_name(name: str, key: str | None, names: Collection[str] = ()) -> Rol
 def _role_of(text: str, names: Collection[str]) -> Role:
     owner, _, last = text.removesuffix(VALUE_SUFFIX).rpartition("/")
     last = last.rstrip("0123456789").removesuffix("_") if last[-1:].isdigit() else last
-    if last in _SLOT_NAMES and owner in names:
+    if last in _SLOT_NAMES and _is_owner(owner, names):
         return Role.SLOT
     if text.startswith(_OPTIMIZER_SCOPES) or "/.OPTIMIZER_SLOT/" in text:
         return Role.SLOT
     return _BY_LAST_PART.get(last, Role.MODEL)
+
+
+def _is_owner(name: str, names: Collection[str]) -> bool:
+    """Whether ``name`` is a variable, or one below the variable scope in which the optimizer was made."""
+    while name not in names:
+        _, slash, name = name.partition("/")
+        if not slash:
+            return False
+    return True
 
 
 def slots_in_graph(graph: Graph) -> frozenset[str]:

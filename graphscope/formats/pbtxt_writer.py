@@ -130,19 +130,15 @@ def _escaped(content: bytes) -> bytes:
     """``content`` as it stands between quotes: printable ASCII as it is, all else as three octal digits."""
     import numpy as np
 
-    spellings, used = _spellings()
-    values = np.frombuffer(content, np.uint8)
-    return spellings[values][used[values]].tobytes()
+    spelled: bytes = _spellings()[np.frombuffer(content, np.uint8)].tobytes()
+    return spelled.translate(None, b"\0")
 
 
 @cache
-def _spellings() -> tuple[NDArray[Any], NDArray[Any]]:
-    """For each byte its spelling in four characters, and which of them count."""
+def _spellings() -> NDArray[Any]:
+    """For each byte its spelling in four bytes, filled up with NUL, which no spelling has."""
     import numpy as np
 
-    plain = [32 <= byte < 127 and chr(byte) not in "\"'\\" for byte in range(_BYTES)]
-    texts = [chr(b).ljust(4) if is_plain else f"\\{b:03o}" for b, is_plain in enumerate(plain)]
-    spellings = np.frombuffer("".join(texts).encode(), np.uint8).reshape(_BYTES, 4)
-    used = np.ones((_BYTES, 4), np.bool_)
-    used[plain, 1:] = False
-    return spellings, used
+    plain = [32 <= byte < 127 and byte not in b"\"'\\" for byte in range(_BYTES)]
+    texts = [bytes([b]).ljust(4, b"\0") if is_plain else b"\\%03o" % b for b, is_plain in enumerate(plain)]
+    return np.frombuffer(b"".join(texts), np.uint32)

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from graphscope.analysis.inputs import PLACEHOLDER_OPS
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
@@ -69,6 +70,30 @@ def resolve_feeds(
             raise UnknownNameError("placeholder", name, specs)
         feeds[name] = load(specs[name])
     return feeds
+
+
+def resolve_baked(model: Model, texts: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """As :func:`resolve_feeds`, for any placeholder of ``model``, those with a default too."""
+    return resolve_feeds(texts, placeholders(model))
+
+
+def resolve_tensors(
+    model: Model, texts: Iterable[str], *, seed: int = 0, unknown: int = UNKNOWN
+) -> dict[str, NDArray[Any]]:
+    """As :func:`resolve_feeds`, for any tensor of ``model``: a graph may be fed in its middle."""
+    feeds = {}
+    for text in texts:
+        name, load = parse_feed(text, seed=seed, unknown=unknown)
+        if TensorName.parse(name).node not in model.graph:
+            raise UnknownNameError("placeholder", name, (spec.name for spec in placeholders(model)))
+        feeds[name] = load(tensor_spec(model, name))
+    return feeds
+
+
+def placeholders(model: Model) -> list[TensorSpec]:
+    """Every placeholder of the graph, in file order."""
+    lister = TensorLister(model.catalog, model.graph.producer)
+    return [lister.outputs(node, model.graph)[0] for node in model.graph if node.op in PLACEHOLDER_OPS]
 
 
 def required_inputs(model: Model, fetches: Iterable[str], given: Iterable[TensorSpec] = ()) -> list[TensorSpec]:

@@ -30,6 +30,7 @@ MAX_GRAPH_BYTES = (1 << 31) - 1
 _BATCH_BYTES = 64 << 20
 """How much is assigned to variables in one run."""
 
+_MAX_LISTED = 3
 _NODE_IN_ERROR = re.compile(r"\{\{node ([^}]+)\}\}")
 
 
@@ -64,6 +65,8 @@ class Session:
         """
         wanted = [self._element(name) for name in fetches]
         given = {str(TensorName.parse(k)): v for k, v in (feeds or {}).items() if self._is_imported(k)}
+        if not wanted:
+            return []
         with tensorflow_errors(f"{self.model.path}: TensorFlow cannot run this"):
             found = self.session.run(wanted, given, **options)
         return [_array(value) for value in found]
@@ -193,9 +196,10 @@ def _refuse_unknown_ops(graph: Graph, path: str) -> None:
             if op not in unknown and op not in graph.functions and op_def_registry.get(op) is None:
                 unknown[op] = f"{op} (node {node.name}{f' of function {function}' if function else ''})"
     if unknown:
+        listed = ", ".join(list(unknown.values())[:_MAX_LISTED])
+        more = f" and {len(unknown) - _MAX_LISTED} more" if len(unknown) > _MAX_LISTED else ""
         version = tensorflow().__version__
-        listed = ", ".join(unknown.values())
-        raise UnsupportedError(f"what is to run needs ops that TensorFlow {version} does not have: {listed}", path=path)
+        raise UnsupportedError(f"TensorFlow {version} does not have what is to run: {listed}{more}", path=path)
 
 
 _WAITING = re.compile(r"QueueDequeue(Many|UpTo)?(V2)?|ReaderRead(UpTo)?(V2)?")
@@ -235,17 +239,17 @@ class _Starting:
         self.feeds = {filename: start.prefix} if start.prefix and node_of(filename) in self.names else {}
 
     def run(self) -> None:
-        self.operations("restoring", self.start.restore)
+        self.operations(self.start.restore)
         self.assign()
         for name in self.start.initialisers:
-            self.operations("initialising", [name])
-        self.operations("initialising", self.start.setup)
+            self.operations([name])
+        self.operations(self.start.setup)
 
-    def operations(self, what: str, names: Sequence[str]) -> None:
+    def operations(self, names: Sequence[str]) -> None:
         if names:
-            self.run_checked(what, [self.session.graph.get_operation_by_name(name) for name in names], self.feeds)
+            self.run_checked([self.session.graph.get_operation_by_name(name) for name in names], self.feeds)
 
-    def run_checked(self, what: str, wanted: Sequence[Any], feeds: Mapping[Any, Any]) -> None:
+    def run_checked(self, wanted: Sequence[Any], feeds: Mapping[Any, Any]) -> None:
         with tensorflow_errors(f"{self.path}: TensorFlow cannot start this"):
             self.session.run(wanted, feeds)
 
@@ -255,7 +259,7 @@ class _Starting:
             assigns = {name: self.assign_op(name, payload) for name, payload in self.start.values.items()}
         for batch in _batches(self.start.values):
             feeds = {assigns[name][1]: payload.numpy() for name, payload in batch.items()}
-            self.run_checked("restoring", [assigns[name][0] for name in batch], feeds)
+            self.run_checked([assigns[name][0] for name in batch], feeds)
 
     def assign_op(self, name: str, payload: Payload) -> tuple[Any, Any]:
         """The op, and the placeholder that it takes the value from."""

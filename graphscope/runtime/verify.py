@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
-from graphscope.core.tensors import TensorName, TensorSpec
+from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.differences import Difference, compare, merged
+from graphscope.runtime.feed_values import fit, literal
 from graphscope.runtime.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
 from graphscope.runtime.session import open_session, soft_placement
+from graphscope.transforms.freeze import open_switches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ATOL = 1e-6
 RTOL = 1e-5
+
+_MAX_LISTED = 4
 
 Feeds = Mapping[str, "NDArray[Any]"]
 
@@ -88,8 +92,8 @@ def verify(
 
     Args:
         outputs: node or tensor names that both models have.
-        feeds: node or tensor name -> value; every other input that a model needs is random. If nothing is left to be random,
-            one batch is run.
+        feeds: node or tensor name -> value; of every other input that a model needs, training switches are set for inference
+            and the rest is random. If nothing is random, one batch is run.
         fixed: what was baked into the result: fed to the original in every batch.
         values: variable op -> content that the original takes in place of the checkpoint's (moving averages).
         batches: how many random inputs.
@@ -103,47 +107,63 @@ def verify(
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: TensorFlow cannot run one of the models.
     """
-    run = _Run(original, result, outputs, _by_tensor(fixed), _by_tensor(feeds))
-    batch_feeds = run.batches(batches, seed, unknown)
-    expected = run.computed(original, batch_feeds, values)
-    actual = run.computed(result, batch_feeds)
-    differences = _compare(expected, actual, atol, rtol)
+    run = _Run(original, result, outputs, _fitted(original, fixed), _fitted(original, feeds))
+    inputs = run.batches(batches, seed, unknown)
+    expected = run.expected(inputs, values)
+    differences = _compare(expected, run.computed(result, inputs), atol, rtol)
     repeated = differences
     if not all(difference.is_within for difference in differences):
-        repeated = _compare(expected, run.computed(original, batch_feeds, values), atol, rtol)
+        repeated = _compare(expected, run.computed(original, inputs, values), atol, rtol)
     found = (
         Output(str(TensorName.parse(name)), difference, not difference.is_within and not again.is_within)
         for name, difference, again in zip(outputs, differences, repeated)
     )
-    return Verification(tuple(found), _fed(batch_feeds[0]), len(batch_feeds), atol, rtol)
+    return Verification(tuple(found), _shapes(inputs[0]), len(inputs), atol, rtol)
+
+
+def _fitted(model: Model, feeds: Feeds | None) -> Feeds:
+    """The values by tensor name, each in the type that the tensor has."""
+    found = {}
+    for name, value in (feeds or {}).items():
+        spec = tensor_spec(model, name)
+        found[spec.name] = value if spec.dtype is DataType.INVALID else fit(value, spec)
+    return found
 
 
 class _Run:
     """What both models are run on.
 
     Attributes:
-        fixed: fed to the original in every batch.
-        named: fed in every batch to the models that have it.
-        open: the other inputs that a model needs.
+        known: fed in every batch to the models that have it.
+        open: the other inputs that a model needs, which are random.
     """
 
     def __init__(self, original: Model, result: Model, outputs: Sequence[str], fixed: Feeds, named: Feeds) -> None:
+        self.original = original
         self.outputs = outputs
-        self.fixed = fixed
-        self.named = named
-        known = {**fixed, **named}
-        for name in known:
-            tensor_spec(original, name)
-        of_result = required_inputs(result, outputs, _given(result, known))
-        of_original = required_inputs(original, outputs, [*_given(original, known), *of_result])
+        self.known = {**fixed, **named}
+        of_result = required_inputs(result, outputs, _given(result, self.known))
+        of_original = required_inputs(original, outputs, [*_given(original, self.known), *of_result])
         self.open = list({spec.name: spec for spec in [*of_result, *of_original]}.values())
+        self.known |= _switches_off(original, self.open)
+        self.open = [spec for spec in self.open if spec.name not in self.known]
 
     def batches(self, count: int, seed: int, unknown: int) -> list[Feeds]:
         """One random batch after another; a single one, if nothing is random."""
-        known = {**self.fixed, **self.named}
         if not self.open:
-            return [known]
-        return [{**known, **random_feeds(self.open, seed=seed + i, unknown=unknown)} for i in range(count)]
+            return [self.known]
+        return [{**self.known, **random_feeds(self.open, seed=seed + i, unknown=unknown)} for i in range(count)]
+
+    def expected(self, batches: Sequence[Feeds], values: Mapping[str, Payload] | None) -> list[list[NDArray[Any]]]:
+        """The outputs of the original; where random inputs may be why it cannot run, the error says what they were."""
+        try:
+            return self.computed(self.original, batches, values)
+        except GraphscopeError as error:
+            if not self.open or error.hint is not None or type(error) is not GraphscopeError:
+                raise
+            fed = ", ".join(_fed_text(spec, batches[0]) for spec in self.open[:_MAX_LISTED])
+            hint = f"random inputs may not suit the model; --feed NAME=VALUE gives real ones. Fed: {fed}"
+            raise GraphscopeError(error.message, hint=hint) from error
 
     def computed(
         self, model: Model, batches: Sequence[Feeds], values: Mapping[str, Payload] | None = None
@@ -165,8 +185,11 @@ class _Run:
         return [value for value in values if value is not None]
 
 
-def _by_tensor(feeds: Feeds | None) -> Feeds:
-    return {str(TensorName.parse(name)): value for name, value in (feeds or {}).items()}
+def _switches_off(model: Model, inputs: Sequence[TensorSpec]) -> Feeds:
+    """Training switches among ``inputs``, set for inference: a random keep_prob would make the outputs random."""
+    values = open_switches(model.graph)
+    scalars = ((node_of(spec.name), replace(spec, shape=())) for spec in inputs if not spec.shape)
+    return {spec.name: literal(values[name], spec) for name, spec in scalars if name in values}
 
 
 def _given(model: Model, feeds: Feeds) -> list[TensorSpec]:
@@ -175,7 +198,12 @@ def _given(model: Model, feeds: Feeds) -> list[TensorSpec]:
     return [tensor_spec(model, name) for name in here]
 
 
-def _fed(feeds: Feeds) -> tuple[TensorSpec, ...]:
+def _fed_text(spec: TensorSpec, feeds: Feeds) -> str:
+    unknown = ", of unknown rank in the file" if spec.shape is None else ""
+    return f"{spec.name} {spec.dtype.label} {shape_text(feeds[spec.name].shape)}{unknown}"
+
+
+def _shapes(feeds: Feeds) -> tuple[TensorSpec, ...]:
     return tuple(TensorSpec(name, DataType.from_numpy(value.dtype), value.shape) for name, value in feeds.items())
 
 

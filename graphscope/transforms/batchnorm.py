@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from graphscope.core.build import constant, node, type_attr, with_inputs, without_attrs
 from graphscope.core.graph import Graph, Node
-from graphscope.core.payload import Payload
+from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.tensors import TensorName
 from graphscope.protos import AttrValue
 
@@ -167,13 +167,10 @@ _RULES = {
 _KERNELS: dict[tuple[str, int], Callable[..., _Array]] = {
     ("Identity", 1): lambda a: a,
     ("Rsqrt", 1): lambda a: 1.0 / np.sqrt(a),
-    ("Sqrt", 1): np.sqrt,
-    ("Neg", 1): np.negative,
     ("Add", 2): np.add,
     ("AddV2", 2): np.add,
     ("Sub", 2): np.subtract,
     ("Mul", 2): np.multiply,
-    ("RealDiv", 2): np.divide,
 }
 """Op and number of inputs -> what a batch norm that was not constant-folded computes from its moments."""
 
@@ -194,6 +191,28 @@ class _Layer:
     tensor: Payload
     shape: tuple[int, ...]
     axis: _Axis
+
+
+class ScaledPayload(Payload):
+    """Weights times a scale that broadcasts against them, in their own type; multiplied in float64 when they are read."""
+
+    __slots__ = ("scale", "weights")
+
+    def __init__(self, weights: Payload, scale: _Array) -> None:
+        super().__init__(weights.dtype, weights.shape)
+        self.weights = weights
+        self.scale = scale
+
+    def chunks(self) -> Iterator[bytes]:
+        """See :meth:`Payload.chunks`."""
+        return ArrayPayload(self.numpy(), self.dtype).chunks()
+
+    def numpy(self) -> _Array:
+        """See :meth:`Payload.numpy`."""
+        weights = self.weights.numpy()
+        scaled = np.empty_like(weights)
+        np.multiply(weights, self.scale, out=scaled, dtype=np.float64, casting="unsafe")
+        return scaled
 
 
 class _Folder:
@@ -223,7 +242,7 @@ class _Folder:
 
     def layer(self, original: Node) -> _Layer | None:
         linear = _LINEAR.get(original.op)
-        path = self.constant_path(original.inputs[1]) if linear and len(original.data_inputs()) > 1 else []
+        path = self.constant_path(original.data_inputs()[1:2]) if linear else []
         tensor = path[-1].tensor() if path else None
         first = _channels_first(original)
         if linear is None or tensor is None or first is None:
@@ -236,20 +255,13 @@ class _Folder:
         axis = _Axis(linear.rank, 1 if first else linear.rank - 1, math.prod(shape))
         return _Layer(original, path, tensor, shape, axis)
 
-    def constant_path(self, text: str) -> list[Node]:
-        """From what ``text`` names, through identities, to a constant; empty where there is none."""
-        path: list[Node] = []
-        for _ in range(_MAX_DEPTH):
-            found = self.graph.get(TensorName.parse(text).node)
-            if found is None:
-                break
-            path.append(found)
-            if found.op == "Const":
-                return path
-            if found.op != "Identity" or not found.data_inputs():
-                break
-            text = found.inputs[0]
-        return []
+    def constant_path(self, inputs: list[str], depth: int = _MAX_DEPTH) -> list[Node]:
+        """From what the first of ``inputs`` names, through identities, to a constant; empty where there is none."""
+        found = self.graph.get(TensorName.parse(inputs[0]).node) if inputs and depth else None
+        if found is None or found.op not in ("Const", "Identity"):
+            return []
+        rest = self.constant_path(found.data_inputs(), depth - 1) if found.op == "Identity" else []
+        return [found, *rest] if rest or found.op == "Const" else []
 
     def step(self, before: Node, axis: _Axis) -> tuple[Node, _Part, _Affine] | None:
         """The next node of a chain that has come to ``before``, and what it does; ``None`` at the chain's end."""
@@ -290,18 +302,16 @@ class _Folder:
         return None if kernel is None or any(v is None for v in values) else kernel(*values)
 
     def fold(self, layer: _Layer, chain: list[Node], scale: _Array, shift: _Array) -> None:
-        weights = layer.tensor.numpy()
-        scaled = np.empty_like(weights)
-        np.multiply(weights, scale.reshape(layer.shape), out=scaled, dtype=np.float64, casting="unsafe")
-        bias = shift.astype(weights.dtype)
-        if not (np.isfinite(scaled).all() and np.isfinite(bias).all()):
+        scaled = ScaledPayload(layer.tensor, scale.reshape(layer.shape))
+        bias = shift.astype(layer.tensor.dtype.numpy)
+        if not (np.isfinite(bias).all() and np.isfinite(scaled.numpy()).all()):
             return
         *between, last = chain
         self.replaced.update({n.name: [] for n in between})
         self.replace_weights(layer, scaled)
         self.replaced[last.name] = self.biased(layer, chain, bias)
 
-    def replace_weights(self, layer: _Layer, scaled: _Array) -> None:
+    def replace_weights(self, layer: _Layer, scaled: Payload) -> None:
         """The constant keeps its name, if nothing else takes it; else the layer gets one of its own."""
         readers = [layer.node, *layer.path]
         is_own = all(

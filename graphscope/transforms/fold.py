@@ -1,30 +1,281 @@
 """Constant folding: what depends on constants only becomes a constant.
 
-Loops and branches are safe: a node that ``Enter``, ``Switch`` or ``Merge`` feeds has no constant inputs, and a constant keeps the
-control edges that say in which branch or iteration it lives.
+Loops and branches are safe: a node that ``Enter``, ``Switch`` or ``Merge`` feeds has no constant inputs, and a constant keeps
+the control edges that say in which branch or iteration it lives.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from graphscope.core.build import constant, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.ops import OutputType, input_types
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.payload import PAYLOAD_BYTES, ArrayPayload, Payload
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.protos import OpDef
-from graphscope.transforms.effects import Effects
+from graphscope.transforms.cut import CONTROL_FLOW
+from graphscope.transforms.effects import Effects, producers_of, sweep
 from graphscope.transforms.kernel import MAX_VALUE_BYTES, size_bytes
-from graphscope.transforms.kernels import TABLE, compute
-from graphscope.transforms.sweep import sweep
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from graphscope.transforms.kernels import compute
 
 MAX_GROWTH_BYTES = 1 << 20
-"""How much larger the constants of a graph may become by folding, unless the caller says otherwise."""
+"""How many bytes of constants folding may add to a graph, unless the caller says otherwise."""
+
+NEVER = CONTROL_FLOW | {"PlaceholderWithDefault"}
+"""Ops that compute nothing, or from what is fed."""
+
+NOT_LENT = re.compile(
+    r"_.*|.*(Random|Multinomial|Shuffle|Stochastic|PyFunc|TPU).*|(Stateless|Fractional|Kmeans|KMC2|Sdca|Batch$|Unbatch).*"
+    r"|(Xla|DTensor|Relayout|Debug|Risc|Copy|Inplace|CustomAggregator|CheckPinned|MlirPassthroughOp).*"
+)
+"""Ops without a registered state that are random, write to their inputs, wait for others, or belong to a compiler."""
+
+
+class Evaluate(Protocol):
+    """Computes one node with kernels that the table lacks: TensorFlow's own, lent by :mod:`graphscope.runtime.evaluate`."""
+
+    def __call__(self, node: Node, inputs: list[NDArray[Any]]) -> list[NDArray[Any]] | None:
+        """The outputs of ``node`` for its data inputs ``inputs``; ``None`` where it cannot be computed."""
+
+
+def fold(
+    graph: Graph,
+    *,
+    keep: Collection[str] = (),
+    max_growth_bytes: int = MAX_GROWTH_BYTES,
+    evaluate: Evaluate | None = None,
+) -> Graph:
+    """``graph`` with constants for the nodes that depend on constants only. Reads constants of up to 16 MiB.
+
+    A constant keeps the name of the node that it replaces; other outputs of such a node become constants of their own, called
+    ``node/folded_1`` and so on. Constants and folded nodes that nobody takes any more go. A node that nobody took before counts
+    as an output. Library functions stay as they are.
+
+    Args:
+        keep: names of nodes that stay, as constants or as they are.
+        max_growth_bytes: what all new constants together may take beyond those that go; one of up to 1 KiB, about the size of
+            the node that it replaces, does not count.
+        evaluate: computes what the NumPy kernels decline.
+
+    Raises:
+        CorruptFileError, IncompleteModelError: a constant cannot be read.
+    """
+    effects = Effects(graph)
+    values = _Values(graph, evaluate)
+    values.find()
+    chosen = _Choice(values, set(keep)).chosen(max_growth_bytes)
+    if not chosen:
+        return graph
+    nodes = list(_Rebuild(values, effects, chosen).nodes())
+    return sweep(graph.with_nodes(nodes), graph, keep, effects)
+
+
+class _Values:
+    """Every tensor of a graph that is known without running it.
+
+    Attributes:
+        known: node -> its outputs, constants included.
+        folded: the nodes among them that are no constants yet, producers first.
+    """
+
+    def __init__(self, graph: Graph, evaluate: Evaluate | None) -> None:
+        self.graph = graph
+        self.evaluate = evaluate
+        self.catalog = graph.catalog()
+        self.known: dict[str, Sequence[Payload]] = {}
+        self.folded: list[Node] = []
+
+    def find(self) -> None:
+        """Computes node by node, as soon as all inputs of one are known."""
+        missing: dict[str, set[str]] = {}
+        for op, node in zip(self.graph.ops, self.graph.nodes):
+            value = node.tensor() if op == "Const" else None
+            if value is not None and (value.dtype.itemsize is not None or value.dtype is DataType.STRING):
+                self.known[node.name] = [value]
+            elif producers := producers_of(node):
+                missing[node.name] = producers
+        ready = deque(self.known)
+        while ready:
+            name = ready.popleft()
+            for consumer in self.graph.consumer_names.get(name, ()):
+                waits = missing.get(consumer, set())
+                if name in waits:
+                    waits.remove(name)
+                    if not waits and self.fold(self.graph[consumer]):
+                        ready.append(consumer)
+
+    def fold(self, node: Node) -> bool:
+        """Computes ``node``, whose inputs are known; whether it could be."""
+        definition = self.catalog.get(node.op)
+        if definition is None or definition.is_stateful or node.op in NEVER or node.op in self.graph.functions:
+            return False
+        payloads = self.inputs(node)
+        outputs = self.catalog.outputs(node.op, node.attrs)
+        if not outputs or [p.dtype for p in payloads] != input_types(definition, node.attrs):
+            return False
+        found: Sequence[Payload] | None = compute(node, definition, payloads, outputs)
+        if found is None:
+            found = self.lent(node, definition, payloads, outputs)
+        if found is None:
+            return False
+        self.known[node.name] = found
+        self.folded.append(node)
+        return True
+
+    def inputs(self, node: Node) -> list[Payload]:
+        """Its data inputs; fewer than it has where one names an output that does not exist."""
+        tensors = [TensorName.parse(text) for text in node.data_inputs()]
+        return [self.known[t.node][t.index] for t in tensors if t.index < len(self.known[t.node])]
+
+    def lent(
+        self, node: Node, definition: OpDef, payloads: Sequence[Payload], outputs: Sequence[OutputType]
+    ) -> Sequence[Payload] | None:
+        """The outputs of ``node`` from the kernels that were lent."""
+        if self.evaluate is None or not _may_be_lent(node, definition, [*payloads, *outputs]):
+            return None
+        if sum(map(size_bytes, payloads)) > MAX_VALUE_BYTES:
+            return None
+        arrays = self.evaluate(node, [payload.numpy() for payload in payloads])
+        if arrays is None or [a.dtype for a in arrays] != [o.dtype.numpy for o in outputs]:
+            return None
+        if sum(array.nbytes for array in arrays) > MAX_VALUE_BYTES:
+            return None
+        return [ArrayPayload(array, output.dtype) for array, output in zip(arrays, outputs)]
+
+
+def _may_be_lent(node: Node, definition: OpDef, tensors: Sequence[Payload | OutputType]) -> bool:
+    """Whether ``node`` is a function of numbers alone."""
+    calls = any(attr.type in ("func", "list(func)") for attr in definition.attr)
+    refers = any(argument.is_ref for argument in definition.input_arg)
+    numbers = all(tensor.dtype.itemsize is not None for tensor in tensors)
+    return numbers and not calls and not refers and not NOT_LENT.fullmatch(node.op)
+
+
+class _Choice:
+    """Which of the known nodes become constants: those that somebody else takes, as far as their size allows."""
+
+    def __init__(self, values: _Values, keep: Collection[str]) -> None:
+        self.values = values
+        self.keep = keep
+        self.consumers = values.graph.consumer_names
+        self.replaced = {node.name for node in values.folded}
+
+    def chosen(self, max_growth: int) -> dict[str, list[int]]:
+        """Node -> the outputs of it that become constants. Consumers are decided before what they consume."""
+        result: dict[str, list[int]] = {}
+        for node in reversed(self.values.folded):
+            outputs = self.wanted(node.name)
+            if not outputs:
+                continue
+            growth = self.growth(node.name, outputs)
+            if growth > max_growth or not self.may_be_renamed(node.name):
+                self.replaced.discard(node.name)  # it stays, and so do its inputs
+                continue
+            max_growth -= growth
+            result[node.name] = outputs
+        return result
+
+    def wanted(self, name: str) -> list[int]:
+        """The outputs that nodes take which are not folded; the first one too where its node is kept or an output itself."""
+        outside = [c for c in self.consumers.get(name, ()) if c not in self.replaced]
+        tensors = [TensorName.parse(i) for c in outside for i in self.values.graph[c].inputs if node_of(i) == name]
+        found = {max(t.index, 0) for t in tensors}
+        if name in self.keep or name not in self.consumers:
+            found.add(0)
+        return sorted(found)
+
+    def may_be_renamed(self, name: str) -> bool:
+        """Whether nobody can ask for its second output by name."""
+        return len(self.values.known[name]) == 1 or (name in self.consumers and name not in self.keep)
+
+    def growth(self, name: str, outputs: Sequence[int]) -> int:
+        """Bytes that its constants take beyond those that only it needs."""
+        added = sum(size_bytes(self.values.known[name][k]) for k in outputs)
+        return added - self.freed(name) if added > PAYLOAD_BYTES else 0
+
+    def freed(self, name: str) -> int:
+        """Bytes of the constants that go with the inputs of ``name``: all their consumers are among those that go."""
+        going, pending, freed = {name}, [name], 0
+        while pending:
+            for producer in self.values.graph.producers(self.values.graph[pending.pop()]):
+                if producer.name in going or producer.name in self.keep or not self.goes(producer, going):
+                    continue
+                going.add(producer.name)
+                pending.append(producer.name)
+                if producer.op == "Const":
+                    freed += size_bytes(self.values.known[producer.name][0])
+        return freed
+
+    def goes(self, producer: Node, going: Collection[str]) -> bool:
+        is_known = producer.name in self.replaced or (producer.op == "Const" and producer.name in self.values.known)
+        return is_known and all(consumer in going for consumer in self.consumers[producer.name])
+
+
+class _Rebuild:
+    """The nodes of the folded graph, in the old order."""
+
+    def __init__(self, values: _Values, effects: Effects, chosen: Mapping[str, Sequence[int]]) -> None:
+        self.values = values
+        self.effects = effects
+        self.chosen = chosen
+        self.controls: dict[str, dict[str, None]] = {}
+        self.names = {(name, k): self.free_name(name, k) for name, outputs in chosen.items() for k in outputs}
+
+    def free_name(self, name: str, k: int) -> str:
+        """The name of the constant for output ``k``."""
+        if k == 0:
+            return name
+        free = f"{name}/folded_{k}"
+        while free in self.values.graph:
+            free += "_"
+        return free
+
+    def nodes(self) -> Iterator[Node]:
+        """Every node: as it was, reading the new constants, or as a constant."""
+        for node in self.values.folded:
+            self.controls[node.name] = self.waits_for(node)
+        for node in self.values.graph:
+            if node.name in self.chosen:
+                yield from self.constants(node)
+            else:
+                inputs = [self.redirected(text) for text in node.inputs]
+                yield with_inputs(node, inputs) if inputs != list(node.inputs) else node
+
+    def redirected(self, text: str) -> str:
+        tensor = TensorName.parse(text)
+        if tensor.is_control or tensor.index == 0:
+            return text
+        return self.names.get((tensor.node, tensor.index), text)
+
+    def constants(self, node: Node) -> Iterator[Node]:
+        for k in self.chosen[node.name]:
+            result = constant(self.names[node.name, k], self.values.known[node.name][k], self.controls[node.name])
+            result.proto.device = node.device
+            if "_class" in node.attrs:
+                result.proto.attr["_class"].CopyFrom(node.attrs["_class"])
+            yield result
+
+    def waits_for(self, node: Node) -> dict[str, None]:
+        """Control edges that ``node`` and the known nodes before it have to nodes that matter, in order."""
+        found: dict[str, None] = {}
+        seen, pending = {node.name}, [node]
+        while pending:
+            current = pending.pop()
+            for text in current.inputs:
+                source = node_of(text)
+                if source in self.controls:
+                    found |= self.controls[source]
+                elif source in self.values.known:
+                    if source not in seen:
+                        seen.add(source)
+                        pending.append(self.values.graph[source])
+                elif text.startswith("^") and self.effects.is_meant(text):
+                    found[text] = None
+        return found

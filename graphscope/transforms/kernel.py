@@ -150,7 +150,7 @@ def integers(array: Array) -> list[int]:
 
 
 def flushed(array: Array) -> Array:
-    """``array`` with its subnormal numbers as zeros of their sign, as TensorFlow's threads compute (``ScopedFlushDenormal``)."""
+    """``array`` with subnormal numbers as zeros of their sign: TensorFlow's threads compute so (``ScopedFlushDenormal``)."""
     if array.dtype not in (np.float32, np.float64):
         return array
     subnormal = (np.abs(array) < np.finfo(array.dtype).tiny) & (array != 0)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
 from graphscope.core.ops import OutputType
 from graphscope.core.payload import ArrayPayload, Payload
@@ -56,5 +57,6 @@ def compute(
 def _payload(result: Array | Payload, output: OutputType, kernel: Kernel) -> Payload:
     if isinstance(result, Payload):
         return result
-    array = np.asarray(result)
+    # NumPy gives an element, not an array, where no dimension is left; of strings, it is bytes.
+    array = np.asarray(result, object if output.dtype is DataType.STRING else None)
     return ArrayPayload(flushed(array) if kernel.flushes else array, output.dtype)

@@ -42,7 +42,7 @@ def _strided_slice(call: Call) -> Sequence[Array]:
             index.append(start)
         else:
             index.append(slice(None if from_start & bit else start, None if to_end & bit else stop, step))
-    return [np.asarray(value[tuple(index)])]
+    return [value[tuple(index)]]
 
 
 def _take(call: Call, values: Array, indices: Array, axis: int) -> Array:
@@ -55,7 +55,8 @@ def _take(call: Call, values: Array, indices: Array, axis: int) -> Array:
 
 
 def _gather(call: Call) -> Sequence[Array]:
-    return [_take(call, *call.arrays, 0)]
+    values, indices = call.arrays
+    return [_take(call, values, indices, 0)]
 
 
 def _gather_v2(call: Call) -> Sequence[Array]:
@@ -71,7 +72,9 @@ def _gather_nd(call: Call) -> Sequence[Array]:
     if ((indices < 0) | (indices >= np.array(values.shape[:depth], np.int64))).any():
         raise DeclinedError("an index out of range")
     call.check_room([*indices.shape[:-1], *values.shape[depth:]])
-    return [np.asarray(values[tuple(np.moveaxis(indices, -1, 0))])]
+    if not depth:
+        return [np.broadcast_to(values, (*indices.shape[:-1], *values.shape))]
+    return [values[tuple(np.moveaxis(indices, -1, 0))]]
 
 
 def _invert_permutation(call: Call) -> Sequence[Array]:

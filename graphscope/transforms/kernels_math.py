@@ -193,7 +193,7 @@ _FUNCTIONS: dict[str, tuple[_Unary, frozenset[DataType]]] = {
     "Floor": (np.floor, FLOATS),
     "Ceil": (np.ceil, FLOATS),
     "Rint": (np.rint, FLOATS),
-    "Round": (lambda x: np.rint(x) if x.dtype.kind == "f" else x, FLOATS | SIGNED),
+    "Round": (np.rint, FLOATS),
     "IsNan": (np.isnan, FLOATS),
     "IsInf": (np.isinf, FLOATS),
     "IsFinite": (np.isfinite, FLOATS),

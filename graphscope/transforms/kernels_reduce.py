@@ -54,9 +54,9 @@ def _certain(total: Any, magnitude: Any, dtype: np.dtype[Any]) -> Array:
 
 
 def _mean(value: Array, **where: Any) -> Array:
+    if not value.size or value.dtype.kind != "f":
+        raise DeclinedError("the mean of nothing, or of integers, which may overflow")
     total = _sum(value, **where)
-    if not value.size:
-        raise DeclinedError("the mean of nothing")
     return np.asarray(total / total.dtype.type(value.size // total.size))
 
 
@@ -107,15 +107,16 @@ def _cumulative_sum(call: Call) -> Sequence[Array]:
 
 
 _NUMBERS = FLOATS | INTEGERS
+_AXES = frozenset({DataType.INT32, DataType.INT64})
 
 TABLE: dict[str, Kernel] = {
     "Sum": Kernel(_reduction(_sum), _NUMBERS, True),
-    "Mean": Kernel(_reduction(_mean), FLOATS, True),
+    "Mean": Kernel(_reduction(_mean), FLOATS | _AXES, True),
     "Prod": Kernel(_reduction(_product), INTEGERS),
     "Max": Kernel(_reduction(np.max), _NUMBERS),
     "Min": Kernel(_reduction(np.min), _NUMBERS),
-    "All": Kernel(_reduction(np.all), BOOL | {DataType.INT32, DataType.INT64}),
-    "Any": Kernel(_reduction(np.any), BOOL | {DataType.INT32, DataType.INT64}),
+    "All": Kernel(_reduction(np.all), BOOL | _AXES),
+    "Any": Kernel(_reduction(np.any), BOOL | _AXES),
     "ArgMax": Kernel(_arg(np.argmax), _NUMBERS),
     "ArgMin": Kernel(_arg(np.argmin), _NUMBERS),
     "MatMul": Kernel(_mat_mul, _NUMBERS, True),

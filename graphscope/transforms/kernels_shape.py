@@ -19,7 +19,6 @@ from graphscope.transforms.kernel import (
     Call,
     DeclinedError,
     Kernel,
-    flushed,
     integers,
     number,
     scalar,
@@ -105,16 +104,14 @@ def _broadcast_args(call: Call) -> Sequence[Array]:
 
 
 def _range(call: Call) -> Sequence[Array]:
-    """TensorFlow adds ``delta`` again and again, so that a float's error grows: the same here."""
     start, limit, delta = (number(array).item() for array in call.arrays)
     span = limit - start
     if not delta or span * delta < 0:
         raise DeclinedError("a range that never ends")
     count = math.ceil(span / delta) if isinstance(delta, float) else -(-abs(span) // abs(delta))
     call.check_room([count])
-    steps = np.full(count, delta, call.dtype)
-    steps[:1] = start
-    return [flushed(np.add.accumulate(steps, dtype=call.dtype))]
+    first, step = call.dtype.type(start), call.dtype.type(delta)
+    return [first + np.arange(count).astype(call.dtype) * step]
 
 
 def _lin_space(call: Call) -> Sequence[Array]:
@@ -127,7 +124,7 @@ def _lin_space(call: Call) -> Sequence[Array]:
     step = (stop - start) / call.dtype.type(count - 1)
     points = start + step * np.arange(count, dtype=call.dtype)
     points[-1] = stop
-    return [flushed(points)]
+    return [points]
 
 
 def _concat(values: Sequence[Array], axis: Array) -> Sequence[Array]:
@@ -159,27 +156,43 @@ def _split_v(call: Call) -> Sequence[Array]:
     return np.split(value, list(itertools.accumulate(lengths))[:-1], scalar(axis))
 
 
-def _pad(call: Call, value: object, mode: str = "constant") -> Sequence[Array]:
-    source, paddings = call.arrays[:2]
+def _paddings(call: Call) -> list[tuple[int, int]]:
+    """How much goes before and after each dimension."""
+    value, paddings = call.arrays[:2]
     widths = [(int(before), int(after)) for before, after in paddings.reshape(-1, 2)]
-    if len(widths) != source.ndim:
-        raise DeclinedError(f"{len(widths)} paddings")
-    call.check_room([before + size + after for (before, after), size in zip(widths, source.shape)])
-    if mode == "constant":
-        return [np.pad(source, widths, constant_values=value)] if widths else [source]
-    most = [size - (mode == "reflect") for size in source.shape]
-    if any(before > room or after > room for (before, after), room in zip(widths, most)):
-        raise DeclinedError("more padding than there is to mirror")
-    return [np.pad(source, widths, mode)] if widths else [source]  # type: ignore[call-overload]
+    if len(widths) != value.ndim or any(width < 0 for pair in widths for width in pair):
+        raise DeclinedError(f"paddings {widths}")
+    call.check_room([before + size + after for (before, after), size in zip(widths, value.shape)])
+    return widths
+
+
+def _pad(call: Call, content: Array) -> Sequence[Array]:
+    value, widths = call.arrays[0], _paddings(call)
+    result = np.full([before + size + after for (before, after), size in zip(widths, value.shape)], content, call.dtype)
+    result[tuple(slice(before, before + size) for (before, _), size in zip(widths, value.shape))] = value
+    return [result]
 
 
 def _mirror_pad(call: Call) -> Sequence[Array]:
-    return _pad(call, 0, call.attr("mode").s.decode("ascii").lower())
+    """``REFLECT`` leaves the edge out of the mirror image, ``SYMMETRIC`` has it twice."""
+    result = call.arrays[0]
+    leaves_edge = call.attr("mode").s == b"REFLECT"
+    for axis, (before, after) in enumerate(_paddings(call)):
+        size = result.shape[axis]
+        if max(before, after) > size - leaves_edge:
+            raise DeclinedError("more padding than there is to mirror")
+        places = np.concatenate([
+            np.arange(before, 0, -1) - (not leaves_edge),
+            np.arange(size),
+            np.arange(size - 1, size - 1 - after, -1) - leaves_edge,
+        ])  # fmt: skip
+        result = np.take(result, places, axis)
+    return [result]
 
 
 def _reverse(call: Call) -> Sequence[Array]:
     value, axes = call.arrays
-    return [np.flip(value, integers(axes))]
+    return [np.flip(value, tuple(integers(axes)))]
 
 
 def _roll(call: Call) -> Sequence[Array]:
@@ -189,13 +202,12 @@ def _roll(call: Call) -> Sequence[Array]:
 
 def _bitcast(call: Call) -> Sequence[Array]:
     """A wider type takes a last dimension of the ratio of the sizes away; a narrower one adds it."""
-    value = np.ascontiguousarray(call.arrays[0]).reshape(call.payloads[0].shape)
-    ratio = call.dtype.itemsize / value.dtype.itemsize
-    if ratio < 1:
-        return [value[..., None].view(call.dtype)]
-    if ratio > 1 and (not value.ndim or value.shape[-1] != ratio):
+    value, new, old = np.ascontiguousarray(call.arrays[0]), call.dtype.itemsize, call.arrays[0].dtype.itemsize
+    shape = call.payloads[0].shape
+    if new > old and shape[-1:] != (new // old,):
         raise DeclinedError("another last dimension")
-    return [value.view(call.dtype)[..., 0] if ratio > 1 else value.view(call.dtype)]
+    shape = (*shape, old // new) if new < old else shape[:-1] if new > old else shape
+    return [value.reshape(-1).view(call.dtype).reshape(shape)]
 
 
 TABLE: dict[str, Kernel] = {
@@ -222,8 +234,8 @@ TABLE: dict[str, Kernel] = {
     "Unpack": Kernel(_unpack, ANY),
     "Split": Kernel(_split, ANY),
     "SplitV": Kernel(_split_v, ANY),
-    "Pad": Kernel(lambda call: _pad(call, 0), PLAIN),
-    "PadV2": Kernel(lambda call: _pad(call, number(call.arrays[2])), PLAIN),
+    "Pad": Kernel(lambda call: _pad(call, np.zeros((), call.dtype)), PLAIN),
+    "PadV2": Kernel(lambda call: _pad(call, call.arrays[2]), PLAIN),
     "MirrorPad": Kernel(_mirror_pad, PLAIN),
     "ReverseV2": Kernel(_reverse, ANY),
     "Roll": Kernel(_roll, ANY),

@@ -1,0 +1,189 @@
+"""``graphscope convert``."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graphscope.cli import options as shared
+from graphscope.cli.output import Sink
+
+if TYPE_CHECKING:
+    from graphscope.core.model import Model
+    from graphscope.core.tensors import TensorSpec
+
+
+class Target(str, enum.Enum):
+    """``--to``."""
+
+    PB = "pb"
+    PBTXT = "pbtxt"
+    META = "meta"
+    SAVED_MODEL = "saved-model"
+    CHECKPOINT = "checkpoint"
+    NPZ = "npz"
+    SAFETENSORS = "safetensors"
+
+
+_BY_SUFFIX = {f".{t.value}": t for t in (Target.PB, Target.PBTXT, Target.META, Target.NPZ, Target.SAFETENSORS)}
+
+
+def convert(
+    model: shared.ModelPath,
+    out: Annotated[str, typer.Argument(metavar="OUT", show_default=False, help="What to write; a SavedModel ends with /.")],
+    *,
+    to: Annotated[
+        Target | None, typer.Option("--to", show_default=False, help="The format, where the name of OUT does not tell.")
+    ] = None,
+    output: shared.OutputNames,
+    input: shared.InputNames,
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", metavar="FILE", show_default=False, help="Take the values from this npz or safetensors."),
+    ] = None,
+    checkpoint: shared.Checkpoint = None,
+    tags: shared.Tags,
+    force: shared.Force = False,
+) -> None:
+    """The same model in another format."""
+    from graphscope.cli.progress import bytes_progress
+    from graphscope.cli.text import escape, size
+    from graphscope.formats import load
+
+    sink = Sink.standard()
+    target = Target.CHECKPOINT if weights is not None and to is None else to or _target(out)
+    loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
+    job = _Job(sink, loaded, out, force, output, input, weights)
+    with bytes_progress(sink, "writing", sum(f.size_bytes or 0 for f in loaded.files)) as progress:
+        written = _WRITERS[target](job, progress)
+    sink.lines([f"{escape(out)}  {target.value}, {size(written)}"])
+
+
+def _target(out: str) -> Target:
+    """The format that the name of the output tells: a suffix, ``model.ckpt-5000``, or a directory."""
+    name = Path(out).name
+    if out.endswith("/") or Path(out).is_dir():
+        return Target.SAVED_MODEL
+    if ".ckpt" in name:
+        return Target.CHECKPOINT
+    if Path(out).suffix not in _BY_SUFFIX:
+        raise typer.BadParameter(f"{out}: its name does not tell the format", param_hint="--to")
+    return _BY_SUFFIX[Path(out).suffix]
+
+
+class _Job:
+    """What a writer needs to know."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        model: Model,
+        out: str,
+        force: bool,
+        outputs: list[str],
+        inputs: list[str],
+        weights: Path | None,
+    ) -> None:
+        self.sink = sink
+        self.model = model
+        self.out = out
+        self.force = force
+        self.outputs = outputs
+        self.inputs = inputs
+        self.weights = weights
+
+
+_Progress = Callable[[int], None]
+
+
+def _graph(job: _Job, _: _Progress) -> int:
+    from graphscope.core.binding import VARIABLE_OPS
+    from graphscope.formats import save
+
+    if not VARIABLE_OPS.isdisjoint(job.model.graph.ops):
+        job.sink.note("the graph has variables, and a graph file holds no values of them: graphscope freeze makes constants")
+    return save(job.model, job.out, overwrite=job.force)
+
+
+def _text(job: _Job, progress: _Progress) -> int:
+    from graphscope.formats.pbtxt_writer import write_pbtxt
+
+    return write_pbtxt(job.model, job.out, overwrite=job.force, progress=progress)
+
+
+def _npz(job: _Job, progress: _Progress) -> int:
+    from graphscope.formats.npz_writer import write_npz
+    from graphscope.formats.weights import weights_of
+
+    return write_npz(job.out, weights_of(job.model), overwrite=job.force, progress=progress)
+
+
+def _safetensors(job: _Job, progress: _Progress) -> int:
+    from graphscope.formats.safetensors import write_safetensors
+    from graphscope.formats.weights import weights_of
+
+    return write_safetensors(job.out, weights_of(job.model), overwrite=job.force, progress=progress)
+
+
+def _checkpoint(job: _Job, progress: _Progress) -> int:
+    """The model's own values as V2, or those of an archive in the same graph."""
+    from graphscope.formats.checkpoint_upgrade import upgrade_checkpoint
+
+    if job.weights is None:
+        return upgrade_checkpoint(job.model, job.out, overwrite=job.force, progress=progress)
+    from graphscope.formats.npz import NpzStore
+    from graphscope.formats.safetensors import SafetensorsStore
+    from graphscope.formats.weights import weights_into_checkpoint
+
+    archive = SafetensorsStore(job.weights) if job.weights.suffix == ".safetensors" else NpzStore(job.weights)
+    return weights_into_checkpoint(job.model, archive, job.out, overwrite=job.force, progress=progress)
+
+
+def _saved_model(job: _Job, progress: _Progress) -> int:
+    from graphscope.analysis.choose import choose_outputs
+    from graphscope.formats.savedmodel_writer import write_saved_model
+
+    chosen = choose_outputs(job.model, job.outputs)
+    if chosen.reason:
+        job.sink.note(f"{', '.join(chosen.outputs)} taken as the output ({chosen.reason}); --output to choose")
+    outputs = [_spec(job.model, name) for name in chosen.outputs]
+    inputs = [_spec(job.model, name) for name in job.inputs or _inputs_of(job.model, chosen.outputs)]
+    return write_saved_model(
+        job.model, Path(job.out), inputs=inputs, outputs=outputs, overwrite=job.force, progress=progress
+    )
+
+
+def _inputs_of(model: Model, outputs: tuple[str, ...]) -> list[str]:
+    """The placeholders that the outputs need; those with a default are for whoever knows of them."""
+    from graphscope.analysis.inputs import find_inputs
+    from graphscope.core.tensors import node_of
+
+    needed = model.graph.ancestors(node_of(name) for name in outputs)
+    return [row.tensor for row in find_inputs(model) if node_of(row.tensor) in needed and row.default is None]
+
+
+def _spec(model: Model, name: str) -> TensorSpec:
+    from graphscope.runtime.feeds import tensor_spec
+
+    return tensor_spec(model, name)
+
+
+_WRITERS: dict[Target, Callable[[_Job, _Progress], int]] = {
+    Target.PB: _graph,
+    Target.META: _graph,
+    Target.PBTXT: _text,
+    Target.NPZ: _npz,
+    Target.SAFETENSORS: _safetensors,
+    Target.CHECKPOINT: _checkpoint,
+    Target.SAVED_MODEL: _saved_model,
+}
+
+EXAMPLES = """
+  graphscope convert model.ckpt-5000 exported/ --output prob
+  graphscope convert model.ckpt-5000 weights.safetensors
+  graphscope convert model.ckpt-5000 tuned.ckpt --weights weights.npz
+"""

@@ -1,0 +1,90 @@
+"""TensorFlow's kernels for single nodes, lent to constant folding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphscope.core.build import constant, with_inputs
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Node
+from graphscope.core.ops import input_types, output_types, registered
+from graphscope.core.payload import ArrayPayload
+from graphscope.protos import GraphDef, VersionDef
+from graphscope.runtime.tensorflow import tensorflow
+
+MAX_BYTES = 16 << 20
+"""A larger result is not computed where TensorFlow can tell its size beforehand."""
+
+
+class TensorFlowKernels:
+    """Computes one node at a time on the CPU; what :class:`graphscope.transforms.fold.Evaluate` asks for.
+
+    TensorFlow starts with the first node, not before.
+
+    Attributes:
+        versions: of the graph that the nodes come from: they decide which deprecated ops run.
+        max_bytes: see :data:`MAX_BYTES`.
+    """
+
+    def __init__(self, versions: VersionDef | None = None, max_bytes: int = MAX_BYTES) -> None:
+        self.versions = versions or VersionDef()
+        self.max_bytes = max_bytes
+
+    def __call__(self, node: Node, inputs: list[NDArray[Any]]) -> list[NDArray[Any]] | None:
+        """The outputs of ``node``; ``None`` where TensorFlow does not know its op, refuses it, or fails.
+
+        Raises:
+            MissingDependencyError: TensorFlow is not installed.
+        """
+        definition = registered().get(node.op)
+        if definition is None:
+            return None
+        tf = tensorflow()
+        dtypes = [output.dtype for output in output_types(definition, node.attrs)]
+        graph_def = self._graph_def(node, inputs, input_types(definition, node.attrs))
+        try:
+            results = self._run(tf, graph_def, node.name, len(dtypes))
+        except (ValueError, TypeError, NotImplementedError, tf.errors.OpError):
+            # A node that cannot run stays in the graph: TensorFlow says why when the graph is run.
+            return None
+        return None if results is None else [_plain(value, dtype) for value, dtype in zip(results, dtypes)]
+
+    def _graph_def(self, node: Node, inputs: Sequence[NDArray[Any]], dtypes: Sequence[DataType]) -> bytes:
+        """The node alone, fed by constants."""
+        result = GraphDef()
+        result.versions.CopyFrom(self.versions)
+        names = [f"{node.name}/input_{i}" for i in range(len(inputs))]
+        for name, value, dtype in zip(names, inputs, dtypes):
+            fed = constant(name, ArrayPayload(value, dtype))
+            for payload in fed.payloads.values():
+                fed.proto.attr["value"].tensor.tensor_content = b"".join(payload.chunks())
+            result.node.append(fed.proto)
+        alone = with_inputs(node, names).proto
+        alone.device = ""
+        alone.attr.pop("_class", None)
+        result.node.append(alone)
+        return result.SerializeToString()
+
+    def _run(self, tf: Any, graph_def: bytes, name: str, count: int) -> Sequence[Any] | None:
+        with tf.Graph().as_default() as graph, tf.device("/CPU:0"):
+            tf.import_graph_def(tf.compat.v1.GraphDef.FromString(graph_def), name="")
+            outputs = [graph.get_tensor_by_name(f"{name}:{k}") for k in range(count)]
+            if any(_size(tensor) > self.max_bytes for tensor in outputs):
+                return None
+            with tf.compat.v1.Session(config=tf.compat.v1.ConfigProto(device_count={"GPU": 0})) as session:
+                return list(session.run(outputs))
+
+
+def _size(tensor: Any) -> int:
+    """Bytes of a tensor whose shape is known before it is computed, else 0."""
+    return int(tensor.shape.num_elements() * tensor.dtype.size) if tensor.shape.is_fully_defined() else 0
+
+
+def _plain(value: Any, dtype: DataType) -> NDArray[Any]:
+    """TensorFlow's quantised arrays are structures of one field; ours are plain integers."""
+    array = np.asarray(value)
+    return array.view(dtype.numpy) if array.dtype.names else array
