@@ -14,11 +14,33 @@
 
 from __future__ import annotations
 
-from graphscope.core.graph import Function, Graph, Node
-from graphscope.core.model import Model
-from graphscope.core.variables import Variable
-from graphscope.errors import GraphscopeError
-from graphscope.formats import load, save
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from graphscope.core.graph import Function, Graph, Node
+    from graphscope.core.model import Model
+    from graphscope.core.variables import Variable
+    from graphscope.errors import GraphscopeError
+    from graphscope.formats import load, save
 
 __all__ = ["Function", "Graph", "GraphscopeError", "Model", "Node", "Variable", "__version__", "load", "save"]
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Function": "graphscope.core.graph",
+    "Graph": "graphscope.core.graph",
+    "GraphscopeError": "graphscope.errors",
+    "Model": "graphscope.core.model",
+    "Node": "graphscope.core.graph",
+    "Variable": "graphscope.core.variables",
+    "load": "graphscope.formats",
+    "save": "graphscope.formats",
+}
+
+
+def __getattr__(name: str) -> object:
+    """The public names on first use: ``graphscope --help`` needs none of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'graphscope' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,4 +1,4 @@
-"""What the tests of conversion share: fixtures in TensorFlow's hands, and payloads that misbehave."""
+"""What the tests of conversion share: fixtures in TensorFlow's hands."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import numpy as np
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
-from graphscope.core.payload import CHUNK_BYTES, Payload
 from graphscope.core.tensors import TensorSpec
-from graphscope.errors import CorruptFileError
 from tests.fixture_files import FIXTURES, committed_models
 from tests.saving import Array, tf
 
@@ -77,29 +75,3 @@ def variable_values(prefix: str) -> dict[str, Array]:
     """Every tensor of a checkpoint, as TensorFlow reads it."""
     reader = tf.train.load_checkpoint(prefix)
     return {name: np.asarray(reader.get_tensor(name)) for name in reader.get_variable_to_shape_map()}
-
-
-class BrokenPayload(Payload):
-    """Gives a piece, then fails as a shard with a wrong checksum does."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__(DataType.FLOAT, (CHUNK_BYTES,))
-
-    def chunks(self) -> Iterator[bytes]:
-        yield bytes(CHUNK_BYTES)
-        raise CorruptFileError("variable w: the content's checksum is wrong", path="somewhere")
-
-
-class LargePayload(Payload):
-    """``size`` bytes of zeros, made while they are taken."""
-
-    __slots__ = ()
-
-    def __init__(self, size: int) -> None:
-        super().__init__(DataType.UINT8, (size,))
-
-    def chunks(self) -> Iterator[bytes]:
-        for _ in range(self.elements // CHUNK_BYTES):
-            yield bytes(CHUNK_BYTES)

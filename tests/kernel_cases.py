@@ -70,7 +70,26 @@ def edges(dtype: Any) -> Array:
     if np.dtype(dtype).kind in "iu":
         limits = np.iinfo(dtype)
         return np.array([0, 1, 2, 3, limits.max, limits.max - 1, limits.min, limits.min + 1], dtype)
-    numbers = [0.0, -0.0, 1, -1, 0.5, 1.5, 2.5, -0.5, -2.5, 1e-3, 3.0, -7.25, 1e30, -1e30, np.inf, -np.inf, np.nan, 100.0]
+    numbers = [
+        0.0,
+        -0.0,
+        1,
+        -1,
+        0.5,
+        1.5,
+        2.5,
+        -0.5,
+        -2.5,
+        1e-3,
+        3.0,
+        -7.25,
+        1e30,
+        -1e30,
+        np.inf,
+        -np.inf,
+        np.nan,
+        100.0,
+    ]
     with np.errstate(all="ignore"):
         return np.array(numbers).astype(dtype)
 
@@ -83,9 +102,7 @@ def s32(number: int) -> Array:
     return np.array(number, I32)
 
 
-ROUNDED = (
-    "Rsqrt Reciprocal Inv Exp Expm1 Log Log1p Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Sigmoid Softsign".split()
-)
+ROUNDED = "Rsqrt Reciprocal Inv Exp Expm1 Log Log1p Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Sigmoid Softsign".split()
 UNARY: dict[str, tuple[Any, ...]] = {
     "Neg": (*FLOATS, *HALVES, *SIGNED, *COMPLEX),
     "Abs": (*FLOATS, *HALVES, *SIGNED),
@@ -280,13 +297,21 @@ def strided() -> Iterator[Case]:
     """Every mask bit at every place, forward and backward."""
     cube = np.arange(60, dtype=F32).reshape(3, 4, 5)
     masks = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
-    ranges = [((0, 1, 0), (3, 3, 5), (1, 1, 2)), ((-1, -1, 3), (-4, 0, -9), (-1, -2, -1)), ((1, -3, 2), (9, 9, -1), (1, 1, 1))]
+    ranges = [
+        ((0, 1, 0), (3, 3, 5), (1, 1, 2)),
+        ((-1, -1, 3), (-4, 0, -9), (-1, -2, -1)),
+        ((1, -3, 2), (9, 9, -1), (1, 1, 1)),
+    ]
     for (begin, end, strides), mask, bit in itertools.product(ranges, masks, (0, 1, 2, 4)):
         if mask == "shrink_axis_mask" and any(s < 0 for s in strides):
             continue
         yield Case("StridedSlice", [cube, i32(*begin), i32(*end), i32(*strides)], {mask: bit})
     mixed = ({"ellipsis_mask": 1, "shrink_axis_mask": 2}, {"new_axis_mask": 1, "begin_mask": 6, "end_mask": 6})
-    mixed += ({"shrink_axis_mask": 3}, {"ellipsis_mask": 2, "new_axis_mask": 5}, {"new_axis_mask": 3, "shrink_axis_mask": 7})
+    mixed += (
+        {"shrink_axis_mask": 3},
+        {"ellipsis_mask": 2, "new_axis_mask": 5},
+        {"new_axis_mask": 3, "shrink_axis_mask": 7},
+    )
     for attrs in mixed:
         yield Case("StridedSlice", [cube, i32(1, 1, 1), i32(2, 3, 4), i32(1, 1, 1)], attrs)
     yield Case("StridedSlice", [cube, i32(1), i32(2), i32(1)], {"shrink_axis_mask": 1})
@@ -332,7 +357,9 @@ def reductions() -> Iterator[Case]:
             x = values(dtype, (3, 2, 4))
             x = np.abs(x) if op in ("Sum", "Mean") and np.dtype(dtype).kind == "f" else x  # nothing cancels
             for axes, kept in itertools.product(placed, (False, True)):
-                yield Case(op, [x, i32(*axes)], {"keep_dims": kept}, exact=np.dtype(dtype).kind != "f" or op in ("Max", "Min"))
+                yield Case(
+                    op, [x, i32(*axes)], {"keep_dims": kept}, exact=np.dtype(dtype).kind != "f" or op in ("Max", "Min")
+                )
             yield Case(op, [x[:, 0, 0], np.array(0, I64)], exact=np.dtype(dtype).kind != "f" or op in ("Max", "Min"))
     for dtype in FLOATS:
         long = np.abs(values(dtype, (10_000,)))

@@ -202,6 +202,16 @@ def test_every_spelling_of_a_value(field: str, value: str) -> None:
     assert read_by_tensorflow(wrapped) == fields(parse(wrapped, GraphDef(), source="x"))
 
 
+@pytest.mark.parametrize(
+    ("value", "closed", "opened"), [(b"-7", True, True), (b"5", False, True), (b"RED", True, True)]
+)
+def test_a_closed_enum_takes_no_other_numbers(value: bytes, closed: bool, opened: bool) -> None:
+    text = b"one_color: " + value
+    for message_class, is_taken in ((LEGACY, closed), (KINDS, opened)):
+        assert isinstance(read(text, message_class), bytes) == is_taken
+        assert (read_by_text_format(text, message_class) is not None) == is_taken
+
+
 # Spellings that one of the two parsers takes, or that they read differently, and what is said of them.
 REFUSED = {
     rb'node { name: "\?" }': "this backslash starts no known escape",

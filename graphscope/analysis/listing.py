@@ -54,6 +54,11 @@ class NodeFilter:
     consumers_of: str = ""
     depth: int | None = 1
 
+    @property
+    def takes_all(self) -> bool:
+        """Whether no criterion is given."""
+        return not (self.ops or self.names or self.scope or self.inputs_of or self.consumers_of)
+
 
 EVERYTHING = NodeFilter()
 
@@ -132,7 +137,7 @@ def _select(body: Body, chosen: NodeFilter, function: str) -> Iterator[tuple[Nod
     near = _neighbourhood(body, chosen, function)
     scope = chosen.scope.rstrip("/")
     ops = frozenset(chosen.ops)
-    if chosen == EVERYTHING:
+    if chosen.takes_all:
         yield from ((node, None) for node in body)
         return
     for node in body:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
@@ -36,35 +36,51 @@ class ScopeRow:
     is_last: tuple[bool, ...]
 
 
-@dataclass(slots=True)
 class _Scope:
-    op: str = ""
-    nodes: int = 0
-    parameters: int = 0
-    parameter_bytes: int = 0
-    children: dict[str, _Scope] = field(default_factory=dict)
+    """A name, what lies directly under it, and sums: its own at first, then with all that lies below."""
+
+    __slots__ = ("children", "label", "name", "nodes", "op", "parameter_bytes", "parameters", "parent")
+
+    def __init__(self, name: str, label: str, parent: _Scope | None) -> None:
+        self.name = name
+        self.label = label
+        self.parent = parent
+        self.children: list[_Scope] = []
+        self.op = ""
+        self.nodes = self.parameters = self.parameter_bytes = 0
 
 
 def scope_tree(body: Body, depth: int | None = None) -> Iterator[ScopeRow]:
-    """The scopes of ``body`` in the order of first appearance, each before what lies in it, down to ``depth`` levels."""
-    root = _Scope()
+    """The scopes of ``body`` in the order of first appearance, each before what lies in it, ``depth`` levels at most."""
+    scopes = {"": _Scope("", "", None)}
     for node in body:
-        _add(root, node)
-    yield from _rows(root, depth)
-
-
-def _add(root: _Scope, node: Node) -> None:
-    parameters, size = parameters_of(node)
-    scope = root
-    for part in node.name.split("/"):
-        child = scope.children.get(part)
-        if child is None:
-            child = scope.children[part] = _Scope()
-        scope = child
+        scope = _scope(scopes, node.name)
+        scope.op = node.op
         scope.nodes += 1
+        parameters, size = parameters_of(node)
         scope.parameters += parameters
         scope.parameter_bytes += size
-    scope.op = node.op
+    for scope in reversed(scopes.values()):  # children come after their parents
+        if scope.parent is not None:
+            scope.parent.nodes += scope.nodes
+            scope.parent.parameters += scope.parameters
+            scope.parent.parameter_bytes += scope.parameter_bytes
+    yield from _rows(scopes[""], depth)
+
+
+def _scope(scopes: dict[str, _Scope], name: str) -> _Scope:
+    """The scope called ``name``, made with those around it if need be. No recursion: a hostile name has many slashes."""
+    missing = []
+    outer = name
+    while outer not in scopes:
+        missing.append(outer)
+        outer = outer.rpartition("/")[0]
+    parent = scopes[outer]
+    for inner in reversed(missing):
+        child = scopes[inner] = _Scope(inner, inner.rpartition("/")[2], parent)
+        parent.children.append(child)
+        parent = child
+    return parent
 
 
 def parameters_of(node: Node) -> tuple[int, int]:
@@ -81,21 +97,27 @@ def parameters_of(node: Node) -> tuple[int, int]:
 
 
 def _rows(root: _Scope, limit: int | None) -> Iterator[ScopeRow]:
-    """Depth first, without recursion: a hostile name may hold a million slashes."""
-    stack = _children(root, "", ())
+    stack = _stacked(root, ())
     while stack:
-        label, name, scope, is_last = stack.pop()
+        scope, is_last = stack.pop()
         yield ScopeRow(
-            len(is_last) - 1, label, name, scope.op, scope.nodes, scope.parameters, scope.parameter_bytes, is_last
+            len(is_last) - 1,
+            scope.label,
+            scope.name,
+            scope.op,
+            scope.nodes,
+            scope.parameters,
+            scope.parameter_bytes,
+            is_last,
         )
-        if limit is None or len(is_last) < limit:
-            stack += _children(scope, name + "/", is_last)
+        if scope.children and (limit is None or len(is_last) < limit):
+            stack += _stacked(scope, is_last)
 
 
-def _children(scope: _Scope, prefix: str, above: tuple[bool, ...]) -> list[tuple[str, str, _Scope, tuple[bool, ...]]]:
-    """The children as a stack: the first on top."""
-    last = len(scope.children) - 1
-    found = [
-        (label, prefix + label, child, (*above, i == last)) for i, (label, child) in enumerate(scope.children.items())
-    ]
-    return found[::-1]
+def _stacked(scope: _Scope, above: tuple[bool, ...]) -> list[tuple[_Scope, tuple[bool, ...]]]:
+    """The children, the first on top."""
+    if not scope.children:
+        return []
+    *others, last = scope.children
+    inner, outer = (*above, False), (*above, True)
+    return [(last, outer), *((child, inner) for child in reversed(others))]

@@ -146,11 +146,11 @@ def _write_tree(sink: Sink, format: Format, model: Model, listing: Listing, dept
 
 def _bodies(model: Model, listing: Listing) -> Iterator[tuple[str, Body]]:
     """The bodies that are listed, each with the chosen nodes alone."""
-    from graphscope.analysis.listing import EVERYTHING, list_nodes
+    from graphscope.analysis.listing import list_nodes
     from graphscope.core.graph import Body
 
     bodies = model.graph.bodies if listing.functions else iter([("", model.graph)])
-    if listing.filter == EVERYTHING:
+    if listing.filter.takes_all:
         yield from bodies
         return
     chosen = {(row.function, row.name) for row in list_nodes(model, listing)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from graphscope.core.collections import Collection, variable_names
 from graphscope.core.dtypes import DataType
@@ -32,22 +32,18 @@ def bind(
     entries = dict(store.entries) if store is not None else {}
     entries.pop(OBJECT_GRAPH_KEY, None)
     tracked = tracked_names(objects) if objects is not None else {}
-    saved = saved_variables(meta.object_graph_def, objects) if meta.HasField("object_graph_def") else []
-    bound = [_from_object(v, entries) for v in saved]
+    bound: list[Variable] = []
     if graph is not None:
-        names = {v.name for v in saved}
-        nodes = [n for op, n in zip(graph.ops, graph.nodes) if op in VARIABLE_OPS and n.name not in names]
-        bound += _Binder(graph, meta, collections, entries).variables(nodes)
+        binder = _Binder(graph, meta, collections, entries)
+        if meta.HasField("object_graph_def"):
+            bound += binder.saved(saved_variables(meta.object_graph_def, objects), tracked)
+        names = {v.name for v in bound}
+        bound += binder.variables(
+            [n for op, n in zip(graph.ops, graph.nodes) if op in VARIABLE_OPS and n.name not in names]
+        )
     taken = {v.key for v in bound}
     bound += _unclaimed({k: e for k, e in entries.items() if k not in taken}, tracked, {v.name for v in bound})
     return bound
-
-
-def _from_object(saved: SavedVariable, entries: Mapping[str, Entry]) -> Variable:
-    entry = entries.get(saved.key or saved.name)
-    role = role_by_name(saved.name, saved.key)
-    key = entry.key if entry is not None else None
-    return Variable(saved.name, saved.dtype, saved.shape, key, True, saved.trainable, role, entry)
 
 
 def _unclaimed(
@@ -78,6 +74,27 @@ class _Binder:
         self.states_trainable = "trainable_variables" in collections
         self.step = variable_names(collections, "global_step")
         self.local = variable_names(collections, "local_variables") - variable_names(collections, "variables")
+        self.has_objects = meta.HasField("object_graph_def")
+
+    def saved(self, variables: Iterable[SavedVariable], tracked: Mapping[str, TrackedName]) -> Iterator[Variable]:
+        """The variables of a TF2 SavedModel, under the names of the ops that the restore function fills.
+
+        Those are the variables' own names, with a number where several share one.
+        """
+        handles = {source.key: name for name, source in self.sources.items()}
+        for saved in variables:
+            entry = self.entries.get(saved.key or saved.name)
+            found = tracked.get(saved.key or "")
+            yield Variable(
+                name=handles.get(saved.key or "", saved.name),
+                dtype=saved.dtype,
+                shape=saved.shape,
+                key=entry.key if entry is not None else None,
+                in_graph=True,
+                trainable=saved.trainable,
+                role=Role.SLOT if found is not None and found.is_slot else role_by_name(saved.name, saved.key),
+                entry=entry,
+            )
 
     def variables(self, nodes: list[Node]) -> Iterator[Variable]:
         owners = {node.name for node in nodes}
@@ -102,7 +119,7 @@ class _Binder:
         )
 
     def role(self, name: str, key: str, owners: set[str]) -> Role:
-        if name in self.local:
+        if name in self.local or (self.has_objects and name not in self.sources):
             return Role.LOCAL
         if name in self.step:
             return Role.STEP

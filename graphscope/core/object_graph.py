@@ -7,7 +7,7 @@ Source: ``trackable_object_graph.proto``, ``saved_object_graph.proto``. A checkp
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from graphscope.core.dtypes import DataType
@@ -41,7 +41,7 @@ class SavedVariable:
 
 def tracked_names(objects: TrackableObjectGraph) -> dict[str, TrackedName]:
     """Checkpoint key -> its variable's name; a name that two variables share is replaced by the path of each."""
-    slots = {slot.slot_variable_node_id for node in objects.nodes for slot in node.slot_variables}
+    slots = set(_optimizer_state(objects))
     found = {}
     for i, node in enumerate(objects.nodes):
         for attribute in node.attributes:
@@ -51,6 +51,25 @@ def tracked_names(objects: TrackableObjectGraph) -> dict[str, TrackedName]:
         key: tracked if tracked.name and uses[tracked.name] == 1 else TrackedName(_path(key), tracked.is_slot)
         for key, tracked in found.items()
     }
+
+
+_KERAS_OPTIMIZER = frozenset({"_iterations", "_learning_rate"})
+"""Children by which an optimizer of Keras 3 is known; its variables are below it, and the model's under another child."""
+
+OF_THE_MODEL = "_trainable_variables"
+
+
+def _optimizer_state(objects: TrackableObjectGraph) -> Iterator[int]:
+    """Numbers of the nodes that optimizers keep their state in: slots, and what else hangs on an optimizer."""
+    for node in objects.nodes:
+        yield from (slot.slot_variable_node_id for slot in node.slot_variables)
+        children = {child.local_name: child.node_id for child in node.children}
+        if node.slot_variables or children.keys() >= _KERAS_OPTIMIZER:
+            children.pop(OF_THE_MODEL, None)
+            pending = [i for i in children.values() if 0 <= i < len(objects.nodes)]
+            yield from pending
+            lists = (objects.nodes[i] for i in pending if not objects.nodes[i].attributes)
+            yield from (child.node_id for items in lists for child in items.children)
 
 
 def _path(key: str) -> str:
@@ -74,19 +93,39 @@ def saved_variables(saved: SavedObjectGraph, objects: TrackableObjectGraph | Non
 
 
 def _keys(saved: SavedObjectGraph, objects: TrackableObjectGraph) -> Iterator[tuple[int, str]]:
-    """Walks both graphs from their roots along equal child names: (saved node, checkpoint key)."""
-    seen = {(0, 0)} if saved.nodes and objects.nodes else set()
-    pending = list(seen)
+    """Saved node -> checkpoint key."""
+    pairs = _matched(saved, objects)
+    for here, there in [*pairs.items(), *_matched_slots(saved, objects, pairs)]:
+        if _inside((here, there), len(saved.nodes), len(objects.nodes)):
+            for attribute in objects.nodes[there].attributes:
+                yield here, attribute.checkpoint_key
+
+
+def _matched(saved: SavedObjectGraph, objects: TrackableObjectGraph) -> dict[int, int]:
+    """Walks both graphs from their roots along equal child names: node of one -> node of the other."""
+    found = {0: 0} if saved.nodes and objects.nodes else {}
+    pending = list(found.items())
     while pending:
         here, there = pending.pop()
-        for attribute in objects.nodes[there].attributes:
-            yield here, attribute.checkpoint_key
         children = {c.local_name: c.node_id for c in objects.nodes[there].children}
         for child in saved.nodes[here].children:
             pair = (child.node_id, children.get(child.local_name, -1))
-            if pair not in seen and _inside(pair, len(saved.nodes), len(objects.nodes)):
-                seen.add(pair)
+            if pair[0] not in found and _inside(pair, len(saved.nodes), len(objects.nodes)):
+                found[pair[0]] = pair[1]
                 pending.append(pair)
+    return found
+
+
+def _matched_slots(
+    saved: SavedObjectGraph, objects: TrackableObjectGraph, pairs: Mapping[int, int]
+) -> Iterator[tuple[int, int]]:
+    """Optimizer slots are no children: an optimizer's slot of one name for matching variables."""
+    for here, there in pairs.items():
+        slots = {(s.original_variable_node_id, s.slot_name): s for s in objects.nodes[there].slot_variables}
+        for slot in saved.nodes[here].slot_variables:
+            match = slots.get((pairs.get(slot.original_variable_node_id, -1), slot.slot_name))
+            if match is not None:
+                yield slot.slot_variable_node_id, match.slot_variable_node_id
 
 
 def _inside(pair: tuple[int, int], first: int, second: int) -> bool:

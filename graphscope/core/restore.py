@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Graph, Node
+from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.tensors import TensorName, node_of
 
 ASSIGN_OPS = frozenset({"Assign", "AssignVariableOp"})
 RESTORE_OPS = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
+CALL_OPS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _PASSED_THROUGH = frozenset({"Identity", "Reshape", "Cast", "RefIdentity"})
 _MAX_STEPS = 8
 
@@ -39,11 +40,23 @@ def restore_sources(graph: Graph, restore_op: str = "") -> dict[str, Source]:
     Args:
         restore_op: the saver's own restore node (``saver_def.restore_op_name``): what it runs wins over other savers'.
     """
-    return _Restores(graph).sources(restore_op)
+    return {**_Restores(graph).sources(restore_op), **_called(graph, restore_op)}
+
+
+def _called(graph: Graph, restore_op: str) -> dict[str, Source]:
+    """What the function that a TF2 SavedModel's restore op calls puts into its arguments."""
+    call = graph.get(restore_op)
+    if call is None or call.op not in CALL_OPS or "f" not in call.attrs:
+        return {}
+    function = graph.functions.get(call.attrs["f"].func.name)
+    if function is None:
+        return {}
+    given = {arg.name: node_of(text) for arg, text in zip(function.signature.input_arg, call.data_inputs())}
+    return {given[arg]: source for arg, source in _Restores(function).sources("").items() if arg in given}
 
 
 class _Restores:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Body) -> None:
         self.graph = graph
         self.constants: dict[str, list[str]] = {}
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
-from graphscope.core.object_graph import VALUE_SUFFIX
+from graphscope.core.object_graph import OF_THE_MODEL, VALUE_SUFFIX
 from graphscope.core.ops import registered
 from graphscope.core.tensors import node_of
 from graphscope.core.variables import Role
@@ -29,6 +29,7 @@ _BY_LAST_PART = {
     "save_counter": Role.STEP,
 }
 _OPTIMIZER_SCOPES = ("optimizer/", "_optimizer/", "Adam/", "SGD/", "RMSprop/", "Nadam/")
+_KERAS_METRICS = "keras_api/metrics/"
 
 
 def role_by_name(name: str, key: str | None, names: Collection[str] = ()) -> Role:
@@ -45,8 +46,10 @@ def _role_of(text: str, names: Collection[str]) -> Role:
     last = last.rstrip("0123456789").removesuffix("_") if last[-1:].isdigit() else last
     if last in _SLOT_NAMES and _is_owner(owner, names):
         return Role.SLOT
-    if text.startswith(_OPTIMIZER_SCOPES) or "/.OPTIMIZER_SLOT/" in text:
+    if (text.startswith(_OPTIMIZER_SCOPES) and OF_THE_MODEL not in text) or "/.OPTIMIZER_SLOT/" in text:
         return Role.SLOT
+    if text.startswith(_KERAS_METRICS):
+        return Role.LOCAL
     return _BY_LAST_PART.get(last, Role.MODEL)
 
 

@@ -87,13 +87,14 @@ def _compare_numbers(
     same = _same_bits(expected, actual)
     a, b = _wide(expected), _wide(actual)
     finite = np.isfinite(a) & np.isfinite(b)
+    is_inexact = dtype.is_floating or a.dtype.kind == "c"
     with np.errstate(all="ignore"):
         apart = np.where(finite, _apart(expected, actual), np.inf)
         apart[same | (a == b) & ~finite] = 0
-        scale = np.maximum(np.abs(a), np.abs(b))
-        relative = np.where(apart == 0, 0, apart / scale)
-    is_inexact = dtype.is_floating or a.dtype.kind == "c"
-    within = same | (apart <= (atol + rtol * np.abs(a) if is_inexact else 0)) & (finite | (apart == 0))
+        relative = np.where(apart == 0, 0, apart / np.maximum(np.abs(a), np.abs(b)))
+        relative[~finite & (apart > 0)] = np.inf
+        tolerance = atol + rtol * np.abs(a) if is_inexact else 0
+        within = same | (apart == 0) | finite & (apart <= tolerance)
     return Difference(
         dtype,
         expected.shape,

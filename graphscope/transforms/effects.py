@@ -45,17 +45,20 @@ class Effects:
         return control[1:] in self.guarded or control[1:] not in self.graph
 
 
-def sweep(graph: Graph, before: Graph, keep: Collection[str], effects: Effects) -> Graph:
+def sweep(
+    graph: Graph, before: Graph, keep: Collection[str], effects: Effects, passed: Collection[str] = ()
+) -> Graph:
     """``graph`` without the nodes that had consumers in ``before`` and have none any more, and those that only they needed.
 
-    Nodes in ``keep``, placeholders and nodes that act stay. Colocation with what has gone is dropped.
+    Nodes in ``keep``, placeholders and nodes that act, unless in ``passed``, stay. Colocation with what has gone is dropped.
     """
     users = {name: len(consumers) for name, consumers in graph.consumer_names.items()}
 
     def is_idle(node: Node) -> bool:
         if users.get(node.name) or node.name in keep or node.name not in before.consumer_names:
             return False
-        return node.op not in PLACEHOLDER_OPS and (not effects.acts(node.op) or node.op in GENERATORS)
+        may_go = not effects.acts(node.op) or node.op in GENERATORS or node.name in passed
+        return may_go and node.op not in PLACEHOLDER_OPS
 
     gone: set[str] = set()
     pending = [node for node in graph.nodes if is_idle(node)]
@@ -66,11 +69,6 @@ def sweep(graph: Graph, before: Graph, keep: Collection[str], effects: Effects) 
             users[producer.name] -= 1
             if is_idle(producer):
                 pending.append(producer)
-    return without(graph, gone) if gone else graph
-
-
-def without(graph: Graph, gone: Collection[str]) -> Graph:
-    """``graph`` without the nodes in ``gone``, which nobody takes data from, and without colocation with them."""
     return graph.with_nodes(_placed_alone(node, gone) for node in graph.nodes if node.name not in gone)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from graphscope.core.build import with_inputs
 from graphscope.core.graph import Graph, Node
-from graphscope.core.tensors import TensorName
+from graphscope.core.tensors import TensorName, node_of
 from graphscope.transforms.dropout import PASS_THROUGH, Neutral
 from graphscope.transforms.effects import Effects, distinct, sweep
 
@@ -30,8 +30,8 @@ def remove_pass_through(graph: Graph, keep: Collection[str] = ()) -> Graph:
     passed = {node.name: sources for node in graph for sources in finder.passed_on(node)}
     if not passed:
         return graph
-    rewired = graph.with_nodes(_rewired(node, passed) for node in graph if node.name not in passed)
-    return sweep(rewired, graph, keep, finder.effects)
+    rewired = graph.with_nodes(_rewired(node, passed) for node in graph)
+    return sweep(rewired, graph, keep, finder.effects, passed)
 
 
 class _Finder:
@@ -86,8 +86,9 @@ class _Finder:
 
 
 def _rewired(node: Node, passed: Mapping[str, list[str]]) -> Node:
-    inputs = distinct(text for old in node.inputs for text in _read_instead(old, passed))
-    return with_inputs(node, inputs) if inputs != list(node.inputs) else node
+    if not any(node_of(text) in passed for text in node.inputs):
+        return node
+    return with_inputs(node, distinct(text for old in node.inputs for text in _read_instead(old, passed)))
 
 
 def _read_instead(text: str, passed: Mapping[str, list[str]]) -> list[str]:
