@@ -7,11 +7,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
 
 if str(FIXTURES) not in sys.path:
     sys.path.append(str(FIXTURES))
+
+from trainer import data  # noqa: E402  the line above makes it importable
+
+needs_mnist = pytest.mark.skipif(data.find() is None, reason="MNIST is in none of its usual places")
 
 
 def manifest() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.ops import registered
 from graphscope.errors import MissingDependencyError
+from graphscope.formats.graphdef import graph_from
 from graphscope.formats.pieces import flow, graph_pieces
 from graphscope.protos import AttrValue, GraphDef, OpDef
 from graphscope.runtime.tensorflow import tensorflow
@@ -97,3 +98,26 @@ def run_nodes(calls: Sequence[tuple[Node, Sequence[Array], int]]) -> list[list[A
         fetches += [f"call_{number}/n:{k}" for k in range(outputs)]
     results = iter(run_graph(graph.SerializeToString(), fetches, feed))
     return [[next(results) for _ in range(outputs)] for _, _, outputs in calls]
+
+
+def built(build: Callable[[], object]) -> Graph:
+    """What ``build`` makes in a graph of TensorFlow, with ``Switch`` and ``Merge`` for its branches and loops."""
+    modern = tf.compat.v1.control_flow_v2_enabled()
+    tf.compat.v1.disable_control_flow_v2()
+    try:
+        with tf.Graph().as_default() as made:
+            build()
+    finally:
+        if modern:
+            tf.compat.v1.enable_control_flow_v2()
+    return parsed(made.as_graph_def().SerializeToString())
+
+
+def parsed(content: bytes) -> Graph:
+    """A ``GraphDef`` as a graph, all tensors in its messages."""
+    return graph_from(GraphDef.FromString(content), _NothingOutside(), ())
+
+
+class _NothingOutside:
+    def payloads(self, place: object, single: object) -> None:
+        return None

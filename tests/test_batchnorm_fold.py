@@ -342,9 +342,8 @@ def test_batch_norm_with_global_normalization(scales: bool, tmp_path: Path) -> N
     assert result.producer == 8
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-7), ("float16", 4e-3), ("bfloat16", 3e-2)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-14), ("float16", 4e-3), ("bfloat16", 3e-2)])
 def test_weights_keep_their_type(dtype: str, tolerance: float, tmp_path: Path) -> None:
-    """float64 is computed in float64: only the batch norm's epsilon is less exact, a float32 attribute."""
     kind = tf.as_dtype(dtype)
 
     def build() -> None:
@@ -495,6 +494,16 @@ def beyond_half_precision() -> None:
     )
 
 
+def bias_beyond_half_precision() -> None:
+    output = tf.matmul(placeholder(2, 3, dtype=tf.float16), tf.ones([3, 4], tf.float16))
+    tf.multiply(output + tf.constant(40000, tf.float16), tf.constant(2, tf.float16))
+
+
+def one_channel_that_becomes_five() -> None:
+    output = tf.nn.conv2d(placeholder(1, 8, 9, 3), numbers(3, 3, 3, 1), 1, "SAME")
+    tf.add(output * positive(5), numbers(5))
+
+
 STAYS: list[Build] = [
     used_elsewhere,
     bias_used_elsewhere,
@@ -514,6 +523,8 @@ STAYS: list[Build] = [
     integers,
     negative_variance,
     beyond_half_precision,
+    bias_beyond_half_precision,
+    one_channel_that_becomes_five,
 ]
 
 
@@ -535,6 +546,39 @@ def test_every_shape_that_is_of_the_channels(shape: tuple[int, ...], tmp_path: P
     graph = built(tmp_path, other_constants(*shape))
     result = assert_folded(graph, ["Add"])
     assert_one_bias(graph, result, "Add")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.ones([3, 16], np.float32), np.array([b"text"] * 16, object), np.ones(17, np.float32)],
+    ids=["matrix", "text", "too long"],
+)
+@pytest.mark.parametrize("place", ["weights", "scale", "offset"])
+def test_constants_that_tensorflow_would_refuse_stay(place: str, value: Array, tmp_path: Path) -> None:
+    """A graph that cannot run is no reason to fail."""
+
+    def replace(proto: Any) -> None:
+        nodes = {n.name: n for n in proto.node}
+        text = nodes["layer"].input[1] if place == "weights" else nodes["out"].input[1 if place == "scale" else 2]
+        nodes[text].attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+
+    graph = built(tmp_path, lambda: V3(conv2d()), replace)
+    assert fold_batch_norms(graph) is graph
+
+
+def test_identities_in_a_circle_and_weights_that_are_not_there(tmp_path: Path) -> None:
+    def damage(proto: Any) -> None:
+        nodes = {n.name: n for n in proto.node}
+        nodes["read"].input[0] = "read"
+        nodes["second"].input[1] = "nowhere"
+
+    def build() -> None:
+        x, read = placeholder(2, 5, 5, 3), tf.identity(tf.constant(numbers(3, 3, 3, 8)), name="read")
+        V3((tf.nn.conv2d(x, read, 1, "SAME"), 8, "NHWC"))
+        tf.nn.conv2d(x, numbers(3, 3, 3, 8), 1, "SAME", name="second") * positive(8) + numbers(8)
+
+    graph = built(tmp_path, build, damage)
+    assert fold_batch_norms(graph) is graph
 
 
 def test_training_is_the_default(tmp_path: Path) -> None:
@@ -646,10 +690,13 @@ def test_control_inputs_stay_with_the_result(tmp_path: Path) -> None:
     assert_folded(graph)
 
 
-def test_constants_belong_to_the_loop_of_their_layer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("weights", ["weights", "weights/folded"])
+def test_constants_belong_to_the_loop_of_their_layer(weights: str, tmp_path: Path) -> None:
     def body(i: Any, x: Any) -> Any:
-        layer = tf.matmul(x, tf.constant(0.1 * numbers(6, 6), name="weights"), name="layer")
-        return i + 1, tf.add(layer * tf.constant(positive(6)), tf.constant(numbers(6)), name="norm")
+        matrix = tf.constant(0.1 * numbers(6, 6), name="weights")
+        layer = tf.matmul(x, matrix, name="layer")
+        norm = tf.add(layer * tf.constant(positive(6)), tf.constant(numbers(6)), name="norm")
+        return i + 1, norm if weights == "weights" else norm + tf.reduce_sum(matrix)
 
     def build() -> None:
         v1.disable_control_flow_v2()
@@ -662,7 +709,8 @@ def test_constants_belong_to_the_loop_of_their_layer(tmp_path: Path) -> None:
     graph = built(tmp_path, build)
     result = assert_folded(graph)
     assert result["loop/norm"].op == "BiasAdd"
-    for name in ("loop/norm/bias", "loop/weights"):
+    assert result["loop/layer"].inputs[1] == f"loop/{weights}"
+    for name in ("loop/norm/bias", f"loop/{weights}"):
         assert list(result[name].inputs) == ["^loop/Identity"]
 
 

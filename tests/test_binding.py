@@ -76,7 +76,9 @@ def roles(model: Model) -> dict[str, Role]:
 
 
 @BOTH
-@pytest.mark.parametrize("options", [{}, {"sharded": True}, {"write_version": 1}, {"sharded": True, "write_version": 1}])
+@pytest.mark.parametrize(
+    "options", [{}, {"sharded": True}, {"write_version": 1}, {"sharded": True, "write_version": 1}]
+)
 def test_a_plain_saver(tmp_path: Path, use_resource: bool, options: dict[str, Any]) -> None:
     with tf.Graph().as_default():
         with v1.variable_scope("net", use_resource=use_resource):
@@ -219,6 +221,9 @@ def test_partitions_of_a_fixture() -> None:
         ("784 10", None),
         ("784 10 0,1", None),
         ("784 x 0,1:-", None),
+        ("784 10 0,1:10", None),
+        ("784 10 0,1:0,-1", None),
+        ("5 " + "9" * 5000 + ",1", None),
         ("a,b", None),
     ],
 )
@@ -260,16 +265,16 @@ OPTIMIZERS: dict[str, tuple[Callable[[], Any], tuple[str, ...], tuple[str, ...]]
 
 
 @BOTH
-@pytest.mark.parametrize("scope", ["", "opt/"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_optimizers(tmp_path: Path, name: str, scope: str, use_resource: bool) -> None:
+def test_optimizers(tmp_path: Path, name: str, use_resource: bool) -> None:
     """Dense gradients; an optimizer that is made within a variable scope puts the scope before its slots' names."""
     make, slots, others = OPTIMIZERS[name]
+    scope = "opt/" if use_resource else ""
     with tf.Graph().as_default():
         step = v1.train.get_or_create_global_step()
         with v1.variable_scope("net", use_resource=use_resource):
             w, b = v1.get_variable("w", [4, 3]), v1.get_variable("b", [5], trainable=True)
-        v1.get_variable("seen", [2], collections=[v1.GraphKeys.LOCAL_VARIABLES])
+        v1.get_variable("seen", [2], trainable=False, collections=[v1.GraphKeys.LOCAL_VARIABLES])
         with v1.variable_scope(scope.rstrip("/")) if scope else tf.name_scope(""):
             make().minimize(tf.reduce_sum(w) + tf.reduce_sum(b), step)
         model, expected = trained(f"{tmp_path}/m", v1.train.Saver)
@@ -281,8 +286,7 @@ def test_optimizers(tmp_path: Path, name: str, scope: str, use_resource: bool) -
     assert roles(model) == wanted
     assert not [v.name for v in model.variables if v.is_missing]
     assert [v.name for v in model.variables if v.trainable] == ["net/w", "net/b"]
-    for suffix in (".meta",):
-        Path(f"{tmp_path}/m{suffix}").unlink()
+    Path(f"{tmp_path}/m.meta").unlink()
     del wanted["seen"]
     if "renamed" not in name:  # without the graph only the names are left to tell by
         assert roles(graphscope.load(f"{tmp_path}/m")) == wanted
@@ -339,7 +343,7 @@ def test_missing_and_extra(tmp_path: Path) -> None:
     with tf.Graph().as_default():
         v1.get_variable("kept", [2])
         v1.get_variable("added", [4])
-        v1.get_variable("seen", [2], collections=[v1.GraphKeys.LOCAL_VARIABLES])
+        v1.get_variable("seen", [2], trainable=False, collections=[v1.GraphKeys.LOCAL_VARIABLES])
         v1.train.export_meta_graph(f"{tmp_path}/m.meta", saver_def=v1.train.Saver().saver_def)
     model = graphscope.load(f"{tmp_path}/m")
     found = by_name(model)
@@ -424,7 +428,9 @@ def test_object_based_checkpoints(tmp_path: Path) -> None:
 def test_keras_and_its_optimizer(tmp_path: Path) -> None:
     """The checkpoint reaches the model's variables by way of the optimizer first: they are no slots for that."""
     keras = pytest.importorskip("keras", reason="Keras makes this checkpoint")
-    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(3, name="d1"), keras.layers.Dense(1, name="d2")])
+    model = keras.Sequential(
+        [keras.layers.Input((2,)), keras.layers.Dense(3, name="d1"), keras.layers.Dense(1, name="d2")]
+    )
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
     for owner in ({"optimizer": optimizer}, {"o": optimizer}):
@@ -487,7 +493,7 @@ def test_a_saved_model_of_equal_shapes(tmp_path: Path) -> None:
 def test_a_saved_model_of_tensorflow_1(tmp_path: Path) -> None:
     with tf.Graph().as_default(), v1.Session() as session:
         w = v1.get_variable("w", initializer=[1.0, 2.0])
-        v1.get_variable("seen", [2], collections=[v1.GraphKeys.LOCAL_VARIABLES])
+        v1.get_variable("seen", [2], trainable=False, collections=[v1.GraphKeys.LOCAL_VARIABLES])
         session.run(w.initializer)
         builder = v1.saved_model.Builder(str(tmp_path / "s"))
         builder.add_meta_graph_and_variables(session, ["serve"], saver=v1.train.Saver({"other": w}))
@@ -522,7 +528,10 @@ def test_variables_of_the_zoo_have_their_values() -> None:
                 assert variable.entry.shape == stated, f"{place} {variable.name}"
                 assert variable.entry.dtype is variable.dtype
     assert loaded > 30
-    assert lacking == {}
+    assert lacking == {
+        # a saver of the weights alone: Adam's slots and powers are in the graph, and not in the file
+        "meta_ckpt/tegg89+SRCNN-Tensorflow/pretrained_checkpoints/gaussian sigma=2/SRCNN.model-203320.meta": 14,
+    }
 
 
 @needs_zoo

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,454 @@ import pytest
 
 from graphscope.core.build import constant, node, type_attr, with_inputs
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.graph import Graph, Node
 from graphscope.core.payload import ArrayPayload
-from graphscope.formats.graphdef import graph_from
-from graphscope.formats.holders import NoHolder
-from graphscope.protos import AttrValue, FunctionDef, GraphDef
+from graphscope.errors import CorruptFileError
+from graphscope.protos import AttrValue, GraphDef
 from graphscope.transforms.fold import fold
-from tests.running import Array, run_graph, tf
+from tests.running import Array, attr_value, built, registered, run_graph, tf
+
+v1 = tf.compat.v1
+FLOAT = {"T": type_attr(DataType.FLOAT)}
+
+
+def graph_of(*nodes: Node) -> Graph:
+    return Graph(GraphDef(), nodes)
+
+
+def const(name: str, value: Any, dtype: Any = np.float32, controls: Sequence[str] = ()) -> Node:
+    return constant(name, np.array(value, dtype), controls)
+
+
+def placeholder(name: str) -> Node:
+    return node(name, "Placeholder", (), {"dtype": type_attr(DataType.FLOAT)})
+
+
+def op(name: str, kind: str, *inputs: str, **attrs: Any) -> Node:
+    """A node on floats."""
+    made = {key: attr_value(registered()[kind], key, value) for key, value in attrs.items()}
+    return node(name, kind, inputs, {**FLOAT, **made} if kind not in ("NoOp", "Assert") else made)
+
+
+def value(graph: Graph, name: str) -> Array:
+    found = graph[name]
+    assert found.op == "Const"
+    tensor = found.tensor()
+    assert tensor is not None
+    return tensor.numpy()
+
+
+def split(name: str = "s", source: str = "c", num: int = 2) -> Node:
+    return op(name, "Split", "axis", source, num_split=num)
+
+
+AXIS = const("axis", 0, np.int32)
+
+
+def names(graph: Graph) -> list[str]:
+    return [n.name for n in graph]
+
+
+# What folds
+
+
+def test_a_chain_becomes_one_constant_of_the_last_name() -> None:
+    graph = graph_of(
+        op("out", "Add", "x", "sum"), placeholder("x"), const("a", [1, 2]), const("b", 3), op("sum", "AddV2", "neg", "b"),
+        op("neg", "Neg", "a"),
+    )  # fmt: skip
+    folded = fold(graph)
+    assert names(folded) == ["out", "x", "sum"]
+    assert value(folded, "sum").tolist() == [2, 1]
+    assert folded["out"] is graph["out"]
+    assert folded.header is graph.header
+
+
+def test_nothing_to_fold_gives_the_same_graph() -> None:
+    graph = graph_of(placeholder("x"), const("c", 1), op("y", "Add", "x", "c"))
+    assert fold(graph) is graph
+    done = fold(graph_of(const("a", 1), op("b", "Neg", "a"), placeholder("x"), op("y", "Add", "x", "b")))
+    assert fold(done) is done
+
+
+def test_an_output_folds_to_a_constant_of_its_name() -> None:
+    folded = fold(graph_of(const("a", 4), op("out", "Sqrt", "a")))
+    assert names(folded) == ["out"]
+    assert value(folded, "out") == 2
+
+
+def test_what_is_kept_stays() -> None:
+    graph = graph_of(const("a", 4), op("b", "Sqrt", "a"), op("out", "Neg", "b"))
+    folded = fold(graph, keep=["a", "b"])
+    assert names(folded) == ["a", "b", "out"]
+    assert folded["a"] is graph["a"]
+    assert value(folded, "b") == 2
+
+
+def test_device_and_colocation_stay_and_colocation_with_what_went_does_not() -> None:
+    doubled = op("b", "Neg", "a")
+    doubled.proto.device = "/GPU:0"
+    doubled.proto.attr["_class"].list.s.extend([b"loc:@x"])
+    user = op("y", "Add", "x", "b")
+    user.proto.attr["_class"].list.s.extend([b"loc:@a", b"loc:@x"])
+    lonely = op("z", "Neg", "x")
+    lonely.proto.attr["_class"].list.s.append(b"loc:@a")
+    folded = fold(graph_of(const("a", 1), doubled, placeholder("x"), user, lonely))
+    assert folded["b"].device == "/GPU:0"
+    assert list(folded["b"].attrs["_class"].list.s) == [b"loc:@x"]
+    assert list(folded["y"].attrs["_class"].list.s) == [b"loc:@x"]
+    assert "_class" not in folded["z"].attrs
+    assert list(user.attrs["_class"].list.s) == [b"loc:@a", b"loc:@x"]
+
+
+def test_strings_fold_where_they_only_move() -> None:
+    texts = constant("t", np.array([b"a", b"bc"], object))
+    one = const("one", [1], np.int32)
+    sizes = {"T": type_attr(DataType.STRING), "Index": type_attr(DataType.INT32)}
+    sliced = node("s", "Slice", ["t", "one", "one"], sizes)
+    assert value(fold(graph_of(texts, one, sliced)), "s").tolist() == [b"bc"]
+
+
+def test_a_quantised_type_keeps_its_name() -> None:
+    quantised = constant("q", ArrayPayload(np.array([[1, 2]], np.uint8), DataType.QUINT8))
+    reshape = node("r", "Reshape", ["q", "shape"], {"T": type_attr(DataType.QUINT8)})
+    folded = fold(graph_of(quantised, const("shape", [2], np.int32), reshape))
+    assert folded["r"].attrs["dtype"].type == DataType.QUINT8
+    assert run_graph(folded, ["r:0"])[0].tolist() == [1, 2]
+
+
+# What stays
+
+
+def test_random_stateful_and_unknown_ops_and_defaults_stay() -> None:
+    shape, seed = const("shape", [2], np.int32), const("seed", [1, 2], np.int64)
+    stays = [
+        node("r", "RandomUniform", ["shape"], {"dtype": type_attr(DataType.FLOAT), "T": type_attr(DataType.INT32)}),
+        node("n", "StatelessRandomNormal", ["shape", "seed"], {}),
+        node("p", "PlaceholderWithDefault", ["shape"], {"dtype": type_attr(DataType.INT32), "shape": AttrValue()}),
+        node("u", "SomebodysOp", ["shape"]),
+        node("f", "MatchingFiles", ["pattern"]),
+        op("e", "Enter", "shape", frame_name=b"loop"),
+    ]
+    graph = graph_of(shape, seed, constant("pattern", np.array(b"/*", object)), *stays)
+    assert fold(graph, evaluate=lambda single, inputs: [np.zeros(2, np.float32)]) is graph
+
+
+def calling() -> Graph:
+    @tf.function
+    def sixfold(x: Any) -> Any:
+        return x * (tf.constant(2.0) * tf.constant(3.0))
+
+    return built(lambda: tf.add(sixfold(tf.constant(2.0)), tf.sqrt(tf.constant(4.0)), name="out"))
+
+
+def test_library_functions_stay_as_they_are() -> None:
+    graph = calling()
+    folded = fold(graph)
+    assert len(folded) < len(graph)
+    assert folded.functions == graph.functions
+    assert run_graph(folded, ["out:0"]) == run_graph(graph, ["out:0"]) == [14]
+
+
+def test_a_library_function_shadows_the_op_of_its_name() -> None:
+    [function] = calling().functions.values()
+    function.proto.signature.name = "Neg"
+    graph = Graph(GraphDef(), [const("c", 1), op("out", "Neg", "c")], [function])
+    assert fold(graph) is graph
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        op("n", "Neg", "c", "c"),
+        op("n", "Add", "c"),
+        op("n", "Add", "c", "i"),
+        op("n", "Neg", "c:1"),
+        op("n", "Neg", "nowhere"),
+        node("n", "Neg", ["c"]),
+        node("n", "Reshape", ["c", "c"], {"T": type_attr(DataType.FLOAT), "Tshape": type_attr(DataType.FLOAT)}),
+        op("n", "Add", "c", "m"),
+        node("n", "Cast", ["c"], {"SrcT": type_attr(DataType.FLOAT)}),
+        node("n", "Identity", ["n"], FLOAT),
+        node("n", "Pack", ["c", "c"], {**FLOAT, "N": AttrValue(i=3)}),
+    ],
+)
+def test_an_invalid_node_stays_as_it_is(wrong: Node) -> None:
+    graph = graph_of(const("c", [1, 2, 3]), const("i", 1, np.int32), const("m", [1, 2]), wrong)
+    assert fold(graph) is graph
+
+
+def test_a_constant_that_does_not_hold_what_it_says_is_an_error() -> None:
+    broken = const("a", [1, 2, 3])
+    broken.proto.attr["value"].tensor.tensor_content = b"xx"
+    with pytest.raises(CorruptFileError, match="a: "):
+        fold(graph_of(broken, op("b", "Neg", "a")))
+
+
+# Growth
+
+
+def fill(elements: int, name: str = "f") -> list[Node]:
+    dims = const(f"{name}/dims", [elements], np.int32)
+    return [dims, const(f"{name}/value", 1), node(name, "Fill", [f"{name}/dims", f"{name}/value"], FLOAT)]
+
+
+def user(*sources: str) -> list[Node]:
+    return [placeholder("x"), *(op(f"y_{s.replace(':', '_')}", "Add", "x", s) for s in sources)]
+
+
+def test_growth_is_bounded() -> None:
+    graph = graph_of(*fill(300_000), *user("f"))
+    assert fold(graph) is graph
+    assert len(fold(graph, max_growth_bytes=1_200_000)) == 3
+    assert fold(graph, max_growth_bytes=1_199_000) is graph
+
+
+def test_the_bound_is_for_all_new_constants_together_and_small_ones_always_fold() -> None:
+    parts = [n for i in range(3) for n in fill(100_000, f"f{i}")]
+    small = [n for i in range(50) for n in fill(10, f"s{i}")]
+    graph = graph_of(*parts, *small, *user("f0", "f1", "f2", *(f"s{i}" for i in range(50))))
+    folded = fold(graph, max_growth_bytes=900_000)
+    assert folded.ops.count("Fill") == 1
+    assert fold(graph, max_growth_bytes=0).ops.count("Fill") == 3
+
+
+def test_a_large_intermediate_costs_nothing() -> None:
+    graph = graph_of(*fill(300_000), op("m", "Max", "f", "axis", Tidx=DataType.INT32), AXIS, *user("m"))
+    assert names(fold(graph, max_growth_bytes=0)) == ["m", "x", "y_m"]
+
+
+def weight(elements: int = 1_000_000) -> Node:
+    return constant("w", np.arange(elements, dtype=np.float32))
+
+
+def test_a_constant_that_goes_pays_for_the_one_that_comes() -> None:
+    alone = graph_of(weight(), op("n", "Neg", "w"), op("a", "Abs", "n"), *user("a"))
+    folded = fold(alone, max_growth_bytes=0)
+    assert names(folded) == ["a", "x", "y_a"]
+    shared = graph_of(weight(), op("n", "Neg", "w"), op("a", "Abs", "n"), *user("a", "w"))
+    assert fold(shared) is shared
+    half = graph_of(weight(), op("n", "Neg", "w"), op("a", "Abs", "n"), *user("a", "n"))
+    assert names(fold(half)) == ["n", "a", "x", "y_a", "y_n"]
+    kept = graph_of(weight(), op("n", "Neg", "w"), *user("n"))
+    assert fold(kept, keep=["w"]) is kept
+
+
+class Unreadable(ArrayPayload):
+    """A weight that nobody should need to read."""
+
+    def numpy(self) -> Array:
+        raise AssertionError("read")
+
+
+def test_an_identity_of_a_large_constant_passes_it_on_unread() -> None:
+    large = Unreadable(np.zeros(8 << 20, np.float32))
+    graph = graph_of(constant("w", large), op("read", "Identity", "w"), op("neg", "Neg", "w"), *user("read"))
+    assert fold(graph) is graph
+    folded = fold(graph_of(constant("w", large), op("read", "Identity", "w"), *user("read")))
+    assert names(folded) == ["read", "x", "y_read"]
+    assert folded["read"].tensor() is large
+
+
+# Several outputs
+
+
+def test_every_output_that_is_used_becomes_a_constant() -> None:
+    graph = graph_of(AXIS, const("c", [1, 2, 3, 4]), split(), *user("s", "s:1"), op("t", "Add", "x", "s:1"))
+    folded = fold(graph)
+    assert names(folded) == ["s", "s/folded_1", "x", "y_s", "y_s_1", "t"]
+    assert list(folded["t"].inputs) == ["x", "s/folded_1"]
+    assert value(folded, "s").tolist() == [1, 2]
+    assert value(folded, "s/folded_1").tolist() == [3, 4]
+    assert list(graph["t"].inputs) == ["x", "s:1"]
+
+
+def test_a_first_output_that_nobody_uses_goes() -> None:
+    graph = graph_of(AXIS, const("c", [1, 2, 3, 4]), split(), *user("s:1"), placeholder("s/folded_1"))
+    assert names(fold(graph)) == ["s/folded_1_", "x", "y_s_1", "s/folded_1"]
+    waiting = graph_of(AXIS, const("c", [1, 2, 3, 4]), split(), *user("s:1"), op("w", "Neg", "x", "^s"))
+    assert names(fold(waiting)) == ["s", "s/folded_1", "x", "y_s_1", "w"]
+
+
+def test_several_outputs_that_are_asked_for_by_name_stay() -> None:
+    constants = (AXIS, const("c", [1, 2, 3, 4]))
+    end = graph_of(*constants, split())
+    assert fold(end) is end
+    kept = graph_of(*constants, split(), op("n", "Neg", "s:1"), *user("n"))
+    folded = fold(kept, keep=["s"])
+    assert names(folded) == ["axis", "c", "s", "n", "x", "y_n"]
+    assert value(folded, "n").tolist() == [-3, -4]
+
+
+# Control edges
+
+
+def printing(*controls: str) -> list[Node]:
+    """A node with an effect."""
+    return [
+        placeholder("x"),
+        node("print", "Print", ["x", "x"], {**FLOAT, "U": AttrValue()}),
+        op("after", "Neg", "print"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        ([const("c", 1), op("n", "Neg", "c", "^print")], ["^print"]),
+        ([const("c", 1, controls=["^print"]), op("n", "Neg", "c")], ["^print"]),
+        ([const("c", 1), op("m", "Neg", "c", "^after"), op("n", "Neg", "m")], ["^after"]),
+        ([const("c", 1), op("n", "Neg", "c", "^m"), op("m", "Neg", "c", "^print")], ["^print"]),
+        ([const("c", 1, controls=["^print"]), op("n", "Add", "c", "c", "^after", "^print")], ["^after", "^print"]),
+        ([const("c", 1), op("n", "Neg", "c", "^x", "^pure"), op("pure", "Neg", "x")], []),
+        ([const("c", 1), op("n", "Neg", "c", "^group"), op("group", "NoOp", "^pure"), op("pure", "Neg", "x")], []),
+        ([const("c", 1), op("n", "Neg", "c", "^group"), op("group", "NoOp", "^print")], ["^group"]),
+        ([const("c", 1), op("n", "Neg", "c", "^dangling")], ["^dangling"]),
+        ([const("c", 1), op("n", "Neg", "c", "^m"), op("m", "Neg", "c", "^n", "^print")], ["^print"]),
+    ],
+)
+def test_a_constant_waits_for_what_has_an_effect(nodes: list[Node], expected: list[str]) -> None:
+    folded = fold(graph_of(*printing(), *nodes, op("y", "Add", "x", "n")))
+    assert folded["n"].op == "Const"
+    assert sorted(folded["n"].inputs) == expected
+    assert {"x", "print", "after"} <= set(names(folded))
+
+
+def test_an_update_before_a_constant_is_still_made() -> None:
+    def build() -> None:
+        variable = v1.get_variable("v", initializer=tf.constant(1.0), use_resource=False)
+        with tf.control_dependencies([v1.assign_add(variable, 1.0, name="add")]):
+            late = tf.constant(2.0) * tf.constant(3.0)
+        with tf.control_dependencies([late]):
+            tf.identity(variable.read_value(), name="out")
+        v1.global_variables_initializer()
+
+    graph = built(build)
+    folded = fold(graph)
+    assert folded["mul"].op == "Const"
+    assert list(folded["mul"].control_inputs()) == ["add"]
+    for each in (graph, folded):
+        assert after_initialisation(each, "out:0") == 2
+
+
+def after_initialisation(graph: Graph, fetch: str) -> float:
+    from tests.running import serialized
+
+    with tf.Graph().as_default(), v1.Session() as session:
+        tf.import_graph_def(v1.GraphDef.FromString(serialized(graph)), name="")
+        session.run("init")
+        return float(session.run(fetch))
+
+
+# Loops and branches
+
+
+def looping() -> None:
+    x = v1.placeholder(tf.float32, [], name="x")
+
+    def body(i: Any, total: Any) -> tuple[Any, Any]:
+        step = tf.constant(2.0) * tf.constant(0.5) + tf.cast(tf.constant(1), tf.float32)
+        return i + 1, total + step * x
+
+    _, total = tf.while_loop(lambda i, _: i < tf.constant(2) * 3, body, [tf.constant(1) - 1, x])
+    tf.identity(total, name="out")
+
+
+def branching() -> None:
+    x = v1.placeholder(tf.float32, [2], name="x")
+
+    def yes() -> Any:
+        return tf.stack([tf.constant(1.0) + 2.0, tf.constant(4.0)])
+
+    tf.cond(tf.reduce_sum(x) > 0, yes, lambda: tf.fill([2], -1.0) * tf.sqrt(tf.constant(4.0)), name="choice")
+    tf.identity(tf.cond(x[0] > x[1], lambda: x * (tf.constant(3.0) - 1), yes), name="out")
+
+
+FLOW = ("Enter", "Exit", "Merge", "Switch", "NextIteration", "LoopCond")
+
+
+@pytest.mark.parametrize(
+    ("build", "feeds", "fetches"),
+    [
+        (looping, [2.0, -1.5], ["out:0"]),
+        (branching, [[1.0, 2.0], [-3.0, 1.0], [2.0, -1.0], [-1.0, -2.0]], ["out:0", "choice/Merge:0"]),
+    ],
+)
+def test_loops_and_branches_compute_the_same(build: Callable[[], None], feeds: list[Any], fetches: list[str]) -> None:
+    graph = built(build)
+    folded = fold(graph)
+    assert len(folded) < len(graph)
+    flow = [(n.name, list(n.inputs)) for n in graph if n.op in FLOW]
+    assert flow
+    assert [(n.name, list(n.inputs)) for n in folded if n.op in FLOW] == flow
+    for fed in feeds:
+        for mine, theirs in zip(run_graph(folded, fetches, {"x:0": fed}), run_graph(graph, fetches, {"x:0": fed})):
+            assert mine.tolist() == theirs.tolist()
+
+
+def test_a_constant_in_a_loop_or_branch_stays_in_it() -> None:
+    loop = fold(built(looping))
+    assert [list(n.inputs) for n in loop if n.name == "while/add"] == [["^while/Identity"]]
+    branches = fold(built(branching))
+    assert branches["choice/stack"].op == "Const"
+    assert list(branches["choice/stack"].inputs) == ["^choice/switch_t"]
+
+
+# Kernels that are lent
+
+
+def test_what_the_table_lacks_is_asked_for() -> None:
+    asked: list[str] = []
+
+    def lend(single: Node, inputs: list[Array]) -> list[Array]:
+        asked.append(single.op)
+        return [np.asarray(inputs[0] * 10, np.float32)]
+
+    graph = graph_of(const("c", 4), op("s", "Sqrt", "c"), op("e", "Elu", "s"), op("n", "Neg", "e"))
+    folded = fold(graph, evaluate=lend)
+    assert asked == ["Elu"]
+    assert value(folded, "n") == -20
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, [], [np.zeros((), np.float64)], [np.zeros((), np.float32)] * 2, [np.zeros(5 << 20, np.float32)]],
+    ids=["none", "no output", "another type", "two outputs", "large"],
+)
+def test_an_answer_that_does_not_fit_is_not_taken(answer: list[Array] | None) -> None:
+    graph = graph_of(const("c", 4), op("e", "Elu", "c"))
+    assert fold(graph, evaluate=lambda single, inputs: answer) is graph
+
+
+@pytest.mark.parametrize(
+    "single",
+    [
+        node("n", "StatelessRandomNormal", ["shape", "seed"], {"Tseed": type_attr(DataType.INT64)}),
+        node(
+            "n",
+            "XlaReducePrecision",
+            ["c"],
+            {**FLOAT, "exponent_bits": AttrValue(i=1), "mantissa_bits": AttrValue(i=1)},
+        ),
+        node("n", "AsString", ["c"], FLOAT),
+        node("n", "StringToNumber", ["text"]),
+        node("n", "InplaceUpdate", ["c", "shape", "c"], FLOAT),
+        node("n", "PyFuncStateless", ["c"], {"token": AttrValue(s=b"t")}),
+        node("n", "Elu", ["large"], FLOAT),
+    ],
+    ids=lambda single: single.op,
+)
+def test_what_is_never_asked_for(single: Node) -> None:
+    def lend(asked: Node, inputs: list[Array]) -> list[Array]:
+        raise AssertionError(asked.op)
+
+    inputs = [const("c", [1.0]), const("shape", [1], np.int32), const("seed", [1, 2], np.int64)]
+    inputs += [constant("text", np.array(b"1", object)), constant("large", Unreadable(np.zeros(5 << 20, np.float32)))]
+    graph = graph_of(*inputs, single)
+    assert fold(graph, evaluate=lend) is graph
+
+
+def test_inputs_are_read_where_they_stand() -> None:
+    """A control input between data inputs, which no valid graph has, does not shift them."""
+    odd = with_inputs(op("n", "Sub", "a", "b"), ["a", "^x", "b"])
+    assert value(fold(graph_of(const("a", 5), const("b", 3), placeholder("x"), odd)), "n") == 2

@@ -153,7 +153,15 @@ def test_nothing_large_is_made(op: str) -> None:
         assert computed(op, inputs, attrs, limit=10_000) is not None
 
 
-FLUSHED: dict[str, bool] = {"Mul": True, "Sqrt": True, "Relu": True, "Exp": False, "Neg": False, "Abs": False, "Identity": False}
+FLUSHED: dict[str, bool] = {
+    "Mul": True,
+    "Sqrt": True,
+    "Relu": True,
+    "Exp": False,
+    "Neg": False,
+    "Abs": False,
+    "Identity": False,
+}
 
 
 @pytest.mark.parametrize("op", FLUSHED)

@@ -75,6 +75,7 @@ class _Binder:
         self.step = variable_names(collections, "global_step")
         self.local = variable_names(collections, "local_variables") - variable_names(collections, "variables")
         self.has_objects = meta.HasField("object_graph_def")
+        self.global_names = variable_names(collections, "variables") if "variables" in collections else None
 
     def saved(self, variables: Iterable[SavedVariable], tracked: Mapping[str, TrackedName]) -> Iterator[Variable]:
         """The variables of a TF2 SavedModel, under the names of the ops that the restore function fills.
@@ -119,9 +120,19 @@ class _Binder:
         )
 
     def role(self, name: str, key: str, owners: set[str]) -> Role:
-        if name in self.local or (self.has_objects and name not in self.sources):
+        if name in self.local:
             return Role.LOCAL
         if name in self.step:
             return Role.STEP
         by_name = role_by_name(name, key, owners)
-        return Role.SLOT if by_name is Role.MODEL and name in self.slots else by_name
+        if by_name is not Role.MODEL:
+            return by_name
+        if name in self.slots:
+            return Role.SLOT
+        return Role.MODEL if name in self.sources or self.is_global(name) else Role.LOCAL
+
+    def is_global(self, name: str) -> bool:
+        """Whether ``name`` is what a saver saves, as far as the file says what that is."""
+        if self.has_objects:
+            return False  # of a TF2 SavedModel's variables those are saved that its object graph names
+        return self.global_names is None or name in self.global_names

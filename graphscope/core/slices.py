@@ -21,17 +21,23 @@ Slice = tuple[tuple[int, int], ...]
 def parse_slice(text: str) -> Slice | None:
     """``784 10 0,196:-`` is rows 0 to 195 of a 784 x 10 tensor, all columns; ``None`` where ``text`` is no such thing."""
     *dimensions, spec = text.split(" ")
-    parts = spec.split(":") if spec else []
-    if len(parts) != len(dimensions) or not all(d.isascii() and d.isdigit() for d in dimensions):
+    parts = spec.split(":")
+    if len(parts) != len(dimensions) or not all(map(_is_number, dimensions)):
         return None
-    return tuple(_extent(part, int(size)) for part, size in zip(parts, dimensions, strict=True))
+    extents = [_extent(part, int(size)) for part, size in zip(parts, dimensions, strict=True)]
+    return None if None in extents else tuple(e for e in extents if e is not None)
 
 
-def _extent(part: str, size: int) -> tuple[int, int]:
-    start, comma, length = part.partition(",")
-    if not comma or not (start.isdigit() and length.isdigit()):
+def _extent(part: str, size: int) -> tuple[int, int] | None:
+    """``3,4`` is 3 to 6; ``-`` is everything."""
+    if part == "-":
         return 0, size
-    return int(start), int(length)
+    start, _, length = part.partition(",")
+    return (int(start), int(length)) if _is_number(start) and _is_number(length) else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20
 
 
 class SlicePayload(Payload):

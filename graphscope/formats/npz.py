@@ -24,6 +24,7 @@ from graphscope.core.payload import CHUNK_BYTES, ArrayPayload, Payload
 from graphscope.core.variables import Entry
 from graphscope.errors import CorruptFileError, FileError, UnsupportedError
 from graphscope.formats.npy import Header, data_type, read_header
+from graphscope.formats.wire import Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +35,12 @@ _MAX_DEFLATION = 1032
 
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ENCRYPTED = 0x1
+_END = b"PK\5\6"
+_END_BYTES = 22
+_MAX_COMMENT_BYTES = 0xFFFF
+_MANY = 0xFFFF
+"""The number of members, where it is too large for its field."""
+
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, OverflowError)
 """What ``zipfile`` raises over broken archives."""
 
@@ -81,7 +88,7 @@ class NpzStore:
             raise FileError.from_os_error(error, path) from error
         except _BROKEN as error:
             raise CorruptFileError(f"no zip file, which an .npz file is: {error}", path=path) from error
-        self._refuse_overlaps(members)
+        self._refuse_lists(members)
         self._members: dict[str, tuple[zipfile.ZipInfo, Header]] = {}
         for member in members:
             name = tensor_name(member.filename)
@@ -107,10 +114,16 @@ class NpzStore:
             raise UnsupportedError(f"{key}: {what} is nothing that TensorFlow has a type for", path=self.path)
         return NpyPayload(self._archive, member, header, dtype)
 
-    def _refuse_overlaps(self, members: list[zipfile.ZipInfo]) -> None:
-        """What all members take of the file bounds what reading them all can take."""
-        if sum(member.compress_size for member in members) > self.path.stat().st_size:
-            raise CorruptFileError("its members are said to be larger than the file", path=self.path)
+    def _refuse_lists(self, members: list[zipfile.ZipInfo]) -> None:
+        """Members that take no more than the file bound what reading them all can take; ``zipfile`` overlooks missing ones."""
+        source = Source(self.path)
+        if sum(member.compress_size for member in members) > source.size:
+            raise source.corrupt("its members are said to be larger than the file")
+        size = min(source.size, _END_BYTES + _MAX_COMMENT_BYTES)
+        tail = source.read(source.size - size, size)
+        count = int.from_bytes(tail[(at := tail.rfind(_END)) + 10 : at + 12], "little")
+        if count not in (len(members), _MANY):
+            raise source.corrupt(f"{count:,} members are announced, {len(members):,} listed", source.size - size + at)
 
     def _header(self, member: zipfile.ZipInfo) -> Header:
         self._refuse_kind(member)

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from graphscope.core.build import constant, with_inputs
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.ops import OutputType, input_types
 from graphscope.core.payload import PAYLOAD_BYTES, ArrayPayload, Payload
@@ -22,7 +21,7 @@ from graphscope.core.tensors import TensorName, node_of
 from graphscope.protos import OpDef
 from graphscope.transforms.cut import CONTROL_FLOW
 from graphscope.transforms.effects import Effects, producers_of, sweep
-from graphscope.transforms.kernel import MAX_VALUE_BYTES, size_bytes
+from graphscope.transforms.kernel import ANY, MAX_VALUE_BYTES, size_bytes
 from graphscope.transforms.kernels import compute
 
 MAX_GROWTH_BYTES = 1 << 20
@@ -97,7 +96,7 @@ class _Values:
         missing: dict[str, set[str]] = {}
         for op, node in zip(self.graph.ops, self.graph.nodes):
             value = node.tensor() if op == "Const" else None
-            if value is not None and (value.dtype.itemsize is not None or value.dtype is DataType.STRING):
+            if value is not None and value.dtype in ANY:
                 self.known[node.name] = [value]
             elif producers := producers_of(node):
                 missing[node.name] = producers
@@ -118,7 +117,9 @@ class _Values:
             return False
         payloads = self.inputs(node)
         outputs = self.catalog.outputs(node.op, node.attrs)
-        if not outputs or [p.dtype for p in payloads] != input_types(definition, node.attrs):
+        if not outputs or not ANY.issuperset(output.dtype for output in outputs):
+            return False
+        if [p.dtype for p in payloads] != input_types(definition, node.attrs):
             return False
         found: Sequence[Payload] | None = compute(node, definition, payloads, outputs)
         if found is None:

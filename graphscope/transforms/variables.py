@@ -149,7 +149,20 @@ class _Body:
 
     def converted(self) -> Iterator[Node]:
         for found in self.body:
+            self.check(found)
+        for found in self.body:
             yield from self.convert(found)
+
+    def check(self, found: Node) -> None:
+        """Refuses, before any value is read, what has no constant form."""
+        handles = self.handle_inputs(found)
+        if not handles:
+            self.refuse_writers(found)
+        elif found.op not in _READERS and found.op not in _PASSES_HANDLE and found.op not in _CALLS:
+            raise GraphscopeError(
+                f"node {found.name} ({found.op}) uses variable {found.inputs[min(handles)]} as more than a value",
+                hint="cut it away with --output, or keep the variables: graphscope convert ... saved_model/",
+            )
 
     def convert(self, found: Node) -> Iterator[Node]:
         if found.op in VARIABLE_OPS:
@@ -161,19 +174,13 @@ class _Body:
         if found.op in REFERENCE_OPS:
             yield self.plain(found, REFERENCE_OPS[found.op])
         elif not handles:
-            self.refuse_writers(found)
             yield self.plain(found, found.op)
         elif found.op in _READERS:
             yield from _READERS[found.op](self.plain(found, found.op), handles[0], not self.is_graph)
         elif found.op in _PASSES_HANDLE:
             yield self.retyped(found, handles)
-        elif found.op in _CALLS:
-            yield self.call(found, handles)
         else:
-            raise GraphscopeError(
-                f"node {found.name} ({found.op}) uses variable {found.inputs[min(handles)]} as more than a value",
-                hint="cut it away with --output, or keep the variables: graphscope convert ... saved_model/",
-            )
+            yield self.call(found, handles)
 
     def refuse_writers(self, found: Node) -> None:
         """An op on references that changes what it is given: the frozen graph would not be the same model."""

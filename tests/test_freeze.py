@@ -1,0 +1,198 @@
+"""Freezing, compared with the restored session: equal to the bit without folding, within 1e-6 with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphscope
+from graphscope.analysis.choose import choose_outputs
+from graphscope.core.model import Model
+from graphscope.errors import GraphscopeError
+from graphscope.formats.atomic import write_file
+from graphscope.formats.pieces import flow, graph_pieces
+from graphscope.transforms.freeze import FreezeOptions, Frozen, freeze
+from tests.fixture_files import FIXTURES, committed_models
+from tests.zoo_files import ZOO, needs_zoo
+
+tf = pytest.importorskip("tensorflow", reason="optional: TensorFlow is the oracle")
+
+from graphscope.runtime.verify import Verification, verify  # noqa: E402 - needs TensorFlow to be of use
+
+FORMS = [
+    (name, form["path"])
+    for name, entry in committed_models().items()
+    for form in entry["forms"]
+    if form["kind"] in ("meta_checkpoint", "saved_model", "frozen_pb")
+]
+
+
+def frozen_file(model: Model, options: FreezeOptions, path: Path) -> tuple[Frozen, Model]:
+    frozen = freeze(model, options)
+    write_file(path, flow(graph_pieces(frozen.graph)), overwrite=True)
+    return frozen, graphscope.load(path)
+
+
+def compared(model: Model, path: Path, values: Mapping[str, Any] | None = None, **options: Any) -> tuple[Verification, Model]:
+    outputs = options.pop("outputs", None) or choose_outputs(model).outputs
+    feeds = options.pop("feeds", None)
+    baked = {name: np.asarray(value) for name, value in (values or {}).items()}
+    frozen, result = frozen_file(model, FreezeOptions(outputs=outputs, values=baked, **options), path)
+    averaged = dict(frozen.averaged)
+    found = verify(model, result, outputs, feeds=feeds, fixed=baked, values=averaged, atol=1e-6, rtol=1e-6)
+    return found, result
+
+
+@pytest.mark.parametrize(("name", "form"), FORMS)
+def test_every_fixture_is_equal_to_the_bit_unfolded(name: str, form: str, tmp_path: Path) -> None:
+    entry = committed_models()[name]
+    model = graphscope.load(FIXTURES / name / form)
+    switches = {k: v for k, v in entry["inference_feeds"].items() if k.partition(":")[0] in model.graph}
+    found, result = compared(model, tmp_path / "f.pb", switches, outputs=[entry["output"]], fold=False)
+    assert found.is_equal
+    assert "VariableV2" not in result.graph.ops
+    assert "VarHandleOp" not in result.graph.ops
+
+
+@pytest.mark.parametrize(("name", "form"), FORMS)
+def test_every_fixture_folded(name: str, form: str, tmp_path: Path) -> None:
+    entry = committed_models()[name]
+    model = graphscope.load(FIXTURES / name / form)
+    switches = {k: v for k, v in entry["inference_feeds"].items() if k.partition(":")[0] in model.graph}
+    found, result = compared(model, tmp_path / "f.pb", switches, outputs=[entry["output"]])
+    assert found.is_within
+    assert len(result.graph) < len(model.graph) or len(result.graph) < 10
+
+
+ZOO_MODELS = (
+    "meta_ckpt/onnx+tensorflow-onnx/tests/models/regression/checkpoint",
+    "meta_ckpt/tensorflow+serving/a74d9e9a/servables/tensorflow/testdata/half_plus_two/00000123/export",
+    "meta_ckpt/tensorflow+tfx/tfx/components/testdata/trainer/current/Format-Serving",
+    "meta_ckpt/dotnet+machinelearning-testdata/Microsoft.ML.TensorFlow.TestModels/cifar_model",
+    "meta_ckpt/tegg89+SRCNN-Tensorflow/pretrained_checkpoints/gaussian sigma=2",
+    "meta_ckpt/tegg89+SRCNN-Tensorflow/pretrained_checkpoints/common SR",
+    "meta_ckpt/isl-org+NPHard/model",
+    "v1_ckpt/tegg89+SRCNN-Tensorflow/checkpoint/srcnn_21",
+    "v1_ckpt/tensorflow+serving/tensorflow_serving/session_bundle/testdata/half_plus_two/00000123/export",
+)
+"""Every complete checkpoint of the zoo."""
+
+TFX, CIFAR, NPHARD, HALF = "meta_ckpt/tensorflow+tfx", "meta_ckpt/dotnet", "meta_ckpt/isl-org", "v1_ckpt/tensorflow+serving"
+OUTPUTS = {TFX: "head/predictions/probabilities", CIFAR: "add_1", NPHARD: "concat_30", HALF: "y"}
+INPUTS = {TFX: "add_2", HALF: "x"}
+
+
+def sparse(first: int, shape: tuple[int, int]) -> dict[str, Any]:
+    """A diagonal in the three placeholders of a sparse tensor: shape, values, indices."""
+    indices = np.array([(i, i) for i in range(min(shape))], np.int64)
+    values = np.linspace(0.5, 1, len(indices), dtype=np.float32)
+    parts = (np.array(shape, np.int64), values, indices)
+    return {f"Placeholder{f'_{first + i}' if first + i else ''}:0": part for i, part in enumerate(parts)}
+
+
+FEEDS = {
+    TFX: {"add_2:0": np.linspace(-2, 2, 40, dtype=np.float32).reshape(40, 1)},
+    HALF: {"x:0": np.float32([[1], [-3]])},
+    NPHARD: {
+        **sparse(0, (5, 5)),
+        **sparse(3, (5, 5)),
+        **sparse(6, (5, 32)),
+        "Placeholder_11:0": np.array([5], np.int32),
+    },
+}
+
+
+def of(table: Mapping[str, Any], name: str) -> Any:
+    return next((value for prefix, value in table.items() if name.startswith(prefix)), None)
+
+
+@needs_zoo
+@pytest.mark.parametrize("name", ZOO_MODELS)
+@pytest.mark.parametrize("fold", [False, True])
+def test_every_complete_checkpoint_of_the_zoo(name: str, fold: bool, tmp_path: Path) -> None:
+    model = graphscope.load(ZOO / name)
+    outputs, inputs = ([text] if (text := of(table, name)) else None for table in (OUTPUTS, INPUTS))
+    options = {"outputs": outputs, "inputs": inputs or (), "feeds": of(FEEDS, name)}
+    found, _ = compared(model, tmp_path / "f.pb", fold=fold, **options)
+    assert found.is_within if fold else found.is_equal
+
+
+def test_moving_averages_are_taken_and_named(tmp_path: Path) -> None:
+    model = graphscope.load(FIXTURES / "mlp")
+    frozen, result = frozen_file(
+        model, FreezeOptions(outputs=["probabilities"], moving_averages=True), tmp_path / "f.pb"
+    )
+    assert len(frozen.averaged) == 4
+    found = verify(model, result, ["probabilities"], values=dict(frozen.averaged), atol=1e-6, rtol=1e-6)
+    assert found.is_within
+    assert not verify(model, result, ["probabilities"], atol=1e-6, rtol=1e-6).is_within
+
+
+def test_an_open_training_switch_is_named() -> None:
+    model = graphscope.load(FIXTURES / "batchnorm")
+    assert freeze(model, FreezeOptions(outputs=["predictions"])).open_switches == {"is_training": "false"}
+    model = graphscope.load(FIXTURES / "convnet_slim")
+    assert freeze(model, FreezeOptions(outputs=["prediction"])).open_switches == {"keep_prob": "1"}
+
+
+def test_dropout_at_keep_prob_one_goes(tmp_path: Path) -> None:
+    model = graphscope.load(FIXTURES / "convnet_slim")
+    frozen, _ = frozen_file(
+        model, FreezeOptions(outputs=["prediction"], values={"keep_prob": np.float32(1)}), tmp_path / "f.pb"
+    )
+    assert not {"RandomUniform", "Floor", "Placeholder" * 2} & set(frozen.graph.ops)
+
+
+def test_half_precision_halves_the_file(tmp_path: Path) -> None:
+    model = graphscope.load(FIXTURES / "lenet5")
+    frozen_file(model, FreezeOptions(outputs=["softmax"]), tmp_path / "full.pb")
+    _, result = frozen_file(model, FreezeOptions(outputs=["softmax"], float16=True), tmp_path / "half.pb")
+    assert (tmp_path / "half.pb").stat().st_size < 0.55 * (tmp_path / "full.pb").stat().st_size
+    found = verify(model, result, ["softmax"], atol=1e-2, rtol=1e-2)
+    assert found.is_within
+    assert not found.is_equal
+
+
+@needs_zoo
+def test_tables_are_refused_by_name() -> None:
+    place = "saved_model/tensorflow+tfx/tfx/benchmarks/datasets/chicago_taxi/model/trained_saved_model"
+    model = graphscope.load(ZOO / place)
+    with pytest.raises(GraphscopeError, match=r"lookup tables.*hash_table") as caught:
+        freeze(model, FreezeOptions(outputs=["head/predictions/probabilities"]))
+    assert "convert" in str(caught.value.hint)
+
+
+def test_a_written_variable_is_refused() -> None:
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, [], name="x")
+        v = tf.compat.v1.get_variable("v", initializer=1.0, use_resource=False)
+        tf.identity(tf.compat.v1.assign_add(v, x), name="total")
+    model = in_memory(graph.as_graph_def())
+    with pytest.raises(GraphscopeError, match="writes to variable v"):
+        freeze(model, FreezeOptions(outputs=["total"]))
+
+
+def in_memory(graph_def: Any) -> Model:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(suffix=".pb") as file:
+        file.write(graph_def.SerializeToString())
+        file.flush()
+        return graphscope.load(file.name)
+
+
+def test_a_variable_without_a_value_is_named() -> None:
+    model = graphscope.load(FIXTURES / "softmax" / "graph.pbtxt")
+    with pytest.raises(GraphscopeError, match="no checkpoint, so no value for variable") as caught:
+        freeze(model, FreezeOptions(outputs=["inference/prediction"]))
+    assert "--checkpoint" in str(caught.value.hint)
+
+
+def test_graph_text_and_checkpoint_belong_together(tmp_path: Path) -> None:
+    model = graphscope.load(FIXTURES / "softmax" / "graph.pbtxt", checkpoint=FIXTURES / "softmax" / "model.ckpt-6000")
+    found, _ = compared(model, tmp_path / "f.pb", outputs=["inference/prediction:0"])
+    assert found.is_equal
