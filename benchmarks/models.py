@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -144,6 +145,44 @@ def many_variables(count: int = 50_000) -> str:
     return prefix
 
 
+def vgg16_checkpoint() -> str:
+    """VGG-16 as a meta checkpoint with reference variables, written by TensorFlow's own Saver. Returns its prefix."""
+    prefix = str(WORK / "vgg16.ckpt")
+    if not Path(prefix + ".index").exists():
+        import tensorflow as tf
+
+        v1 = tf.compat.v1
+        v1.disable_resource_variables()
+        with tf.Graph().as_default(), v1.Session() as session:
+            _vgg16_graph(v1)
+            session.run(v1.global_variables_initializer())
+            v1.train.Saver().save(session, prefix)
+    return prefix
+
+
+def _vgg16_graph(v1: Any) -> None:
+    def weights(name: str, shape: tuple[int, ...]) -> tuple[Any, Any]:
+        initial = v1.random_normal_initializer(stddev=0.01, seed=16)
+        matrix = v1.get_variable(f"{name}/weights", shape, initializer=initial)
+        return matrix, v1.get_variable(f"{name}/biases", shape[-1:], initializer=v1.zeros_initializer())
+
+    x = v1.placeholder("float32", [None, 224, 224, 3], name="input")
+    for name, channels, width in VGG16:
+        if not channels:
+            x = v1.nn.max_pool(x, [1, 2, 2, 1], [1, 2, 2, 1], "SAME", name=name)
+        else:
+            matrix, bias = weights(name, (3, 3, channels, width))
+            x = v1.nn.relu(v1.nn.bias_add(v1.nn.conv2d(x, matrix, 1, "SAME"), bias), name=f"{name}/relu")
+    x = v1.reshape(x, [-1, 25088])
+    for name, width_in, width in DENSE:
+        matrix, bias = weights(name, (width_in, width))
+        x = v1.nn.bias_add(v1.matmul(x, matrix), bias)
+        x = x if name == "fc8" else v1.nn.relu(x)
+    v1.nn.softmax(x, name="prob")
+
+
+MAKERS = (frozen_vgg16, wide_graph, many_variables, vgg16_checkpoint)
+
 if __name__ == "__main__":
     WORK.mkdir(exist_ok=True)
-    print({"frozen_vgg16": frozen_vgg16, "wide_graph": wide_graph, "many_variables": many_variables}[sys.argv[1]]())
+    print({maker.__name__: maker for maker in MAKERS}[sys.argv[1]]())

@@ -562,7 +562,8 @@ def test_constants_that_tensorflow_would_refuse_stay(place: str, value: Array, t
         text = nodes["layer"].input[1] if place == "weights" else nodes["out"].input[1 if place == "scale" else 2]
         nodes[text].attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
 
-    graph = built(tmp_path, lambda: V3(conv2d()), replace)
+    norm = scalars if place == "weights" else V3
+    graph = built(tmp_path, lambda: norm(conv2d()), replace)
     assert fold_batch_norms(graph) is graph
 
 
@@ -570,12 +571,15 @@ def test_identities_in_a_circle_and_weights_that_are_not_there(tmp_path: Path) -
     def damage(proto: Any) -> None:
         nodes = {n.name: n for n in proto.node}
         nodes["read"].input[0] = "read"
+        nodes["turn"].input[0] = "turn"
         nodes["second"].input[1] = "nowhere"
 
     def build() -> None:
         x, read = placeholder(2, 5, 5, 3), tf.identity(tf.constant(numbers(3, 3, 3, 8)), name="read")
         V3((tf.nn.conv2d(x, read, 1, "SAME"), 8, "NHWC"))
-        tf.nn.conv2d(x, numbers(3, 3, 3, 8), 1, "SAME", name="second") * positive(8) + numbers(8)
+        chain((tf.nn.conv2d(x, numbers(3, 3, 3, 8), 1, "SAME", name="second"), 8, "NHWC"))
+        third = tf.nn.conv2d(x, numbers(3, 3, 3, 8), 1, "SAME")
+        tf.add(third * tf.identity(tf.constant(positive(8)), name="turn"), numbers(8))
 
     graph = built(tmp_path, build, damage)
     assert fold_batch_norms(graph) is graph

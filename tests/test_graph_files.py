@@ -115,6 +115,7 @@ def assert_round_trip(path: Path, model: Model, directory: Path) -> int:
         count += assert_same_nodes(model.graph.functions[name], function.node_def, name)
     assert model.graph.producer == (graph.versions.producer or graph.version)
     assert bytes_of(saved(model, directory, GraphDef)) == bytes_of(graph)
+    assert_same_nodes(graphscope.load(directory / "saved.pb").graph, graph.node, "saved again")
     if not is_graph_def:
         assert bytes_of(saved(model, directory, MetaGraphDef)) == bytes_of(expected)
     return count

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.payload import Payload
 from graphscope.formats.payloads import EncodedPayload
-from graphscope.protos import AttrValue, MetaGraphDef, NodeDef
+from graphscope.protos import AttrValue, GraphDef, MetaGraphDef, NodeDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,13 @@ def graph_pieces(graph: Graph) -> list[Piece]:
     pieces: list[Piece] = []
     for node in graph.nodes:
         pieces += node_field(1, node)
+    rest = GraphDef()
+    rest.CopyFrom(graph.header)
+    rest.ClearField("library")
     library = [piece for function in graph.functions.values() for piece in field(1, _function_pieces(function))]
-    if library:
-        pieces += field(2, library)
-    pieces.append(graph.header.SerializeToString())
+    if library or graph.header.HasField("library"):
+        pieces += field(2, [*library, graph.header.library.SerializeToString()])
+    pieces.append(rest.SerializeToString())
     return pieces
 
 

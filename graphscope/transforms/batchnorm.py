@@ -256,12 +256,12 @@ class _Folder:
         return _Layer(original, path, tensor, shape, axis)
 
     def constant_path(self, inputs: list[str], depth: int = _MAX_DEPTH) -> list[Node]:
-        """From what the first of ``inputs`` names, through identities, to a constant; empty where there is none."""
+        """From what the first of ``inputs`` names, through identities, to a constant, if that is where they lead."""
         found = self.graph.get(TensorName.parse(inputs[0]).node) if inputs and depth else None
         if found is None or found.op not in ("Const", "Identity"):
             return []
         rest = self.constant_path(found.data_inputs(), depth - 1) if found.op == "Identity" else []
-        return [found, *rest] if rest or found.op == "Const" else []
+        return [found, *rest]
 
     def step(self, before: Node, axis: _Axis) -> tuple[Node, _Part, _Affine] | None:
         """The next node of a chain that has come to ``before``, and what it does; ``None`` at the chain's end."""

@@ -1,0 +1,104 @@
+"""Folding the single-op graphs of the zoo changes no output, with the inputs that were recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphscope
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph
+from graphscope.core.tensors import node_of
+from graphscope.runtime.evaluate import TensorFlowKernels
+from graphscope.transforms.fold import fold
+from graphscope.transforms.identities import remove_pass_through
+from tests.running import Array, run_graph, serialized, tf
+from tests.zoo_files import ZOO, needs_zoo
+
+OP_TESTS = sorted((ZOO / "op_tests").rglob("frozen_model.pb"))
+RELATIVE = 1e-6
+NO_OUTPUT = frozenset({"Const", "NoOp", "Placeholder", "Assert"})
+UNDEFINED = frozenset({"Empty"})
+"""Ops that give memory as it is."""
+
+
+def folder(path: Path) -> str:
+    return str(path.parent.relative_to(ZOO / "op_tests"))
+
+
+def outputs(path: Path, graph: Graph) -> list[str]:
+    """The recorded outputs, and whatever nobody takes."""
+    files = [p.name.removesuffix(".prediction.csv").replace("____", "/") for p in path.parent.glob("*.prediction.csv")]
+    found = [name if node_of(name) != name else f"{name.replace('.', ':')}" for name in files]
+    catalog = graph.catalog()
+    for end in graph:
+        if not graph.consumers(end.name) and end.op not in NO_OUTPUT | UNDEFINED:
+            found += [f"{end.name}:{k}" for k in range(len(catalog.outputs(end.op, end.attrs) or ()))]
+    return list(dict.fromkeys(name if ":" in name else f"{name}:0" for name in found))
+
+
+def feeds(path: Path, graph: Graph) -> dict[str, Array]:
+    """The recorded inputs."""
+    result = {}
+    for file in path.parent.glob("*.placeholder.csv"):
+        name = file.name.removesuffix(".placeholder.csv").replace("____", "/")
+        dtype = DataType.of(graph[name].attrs["dtype"].type).numpy
+        texts = file.read_text().split()
+        numbers = np.array([t == "True" for t in texts] if dtype.kind == "b" else texts, dtype)
+        shape = [int(n) for n in file.with_suffix(".shape").read_text().split()]
+        result[f"{name}:0"] = numbers.reshape([] if shape == [0] and len(texts) else shape)
+    return result
+
+
+@needs_zoo
+@pytest.mark.parametrize("path", OP_TESTS, ids=folder)
+def test_folding_changes_no_output(path: Path) -> None:
+    graph = graphscope.load(path).graph
+    fetches, fed = outputs(path, graph), feeds(path, graph)
+    keep = [node_of(name) for name in fetches]
+    try:
+        expected = run_graph(graph, fetches, fed)
+    except (ValueError, tf.errors.OpError) as error:
+        pytest.skip(f"optional: this TensorFlow cannot run the original: {str(error).splitlines()[0]}")
+    folded = fold(graph, keep=keep)
+    assert fold(folded, keep=keep) is folded
+    assert_same(folded, fetches, fed, expected)
+    lent = fold(graph, keep=keep, evaluate=TensorFlowKernels(graph.versions))
+    assert len([op for op in lent.ops if op != "Const"]) <= len([op for op in folded.ops if op != "Const"])
+    assert_same(remove_pass_through(lent, keep), fetches, fed, expected)
+
+
+def assert_same(graph: Graph, fetches: list[str], fed: dict[str, Array], expected: list[Array]) -> None:
+    for mine, theirs, name in zip(run_graph(graph, fetches, fed), expected, fetches):
+        assert (mine.dtype, mine.shape) == (theirs.dtype, theirs.shape), name
+        if mine.dtype.kind in "fc":
+            np.testing.assert_allclose(mine, theirs, rtol=RELATIVE, atol=0, err_msg=name)
+        else:
+            assert mine.tolist() == theirs.tolist(), name
+
+
+@needs_zoo
+def test_most_of_what_could_fold_does() -> None:
+    graphs = [graphscope.load(path).graph for path in OP_TESTS]
+    computing = sum(op not in NO_OUTPUT for graph in graphs for op in graph.ops)
+    left = sum(op not in NO_OUTPUT for graph in graphs for op in fold(graph).ops)
+    assert computing > 1400
+    assert left < 0.6 * computing
+
+
+IMPORTED = sorted(p for kind in ("frozen_pb", "meta_ckpt") for p in (ZOO / kind).rglob("*.*") if p.suffix in (".pb", ".meta"))
+
+
+@needs_zoo
+@pytest.mark.parametrize("path", IMPORTED, ids=lambda path: str(path.relative_to(ZOO)))
+def test_tensorflow_imports_what_is_left(path: Path) -> None:
+    if path.stat().st_size > 50_000_000:
+        pytest.skip("optional: TensorFlow takes long to import so large a graph")
+    graph = graphscope.load(path).graph
+    if any(op not in graph.catalog_ops() for op in graph.ops):
+        pytest.skip("optional: ops that TensorFlow does not know")
+    folded = remove_pass_through(fold(graph))
+    with tf.Graph().as_default():
+        tf.import_graph_def(tf.compat.v1.GraphDef.FromString(serialized(folded)), name="")
