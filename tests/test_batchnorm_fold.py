@@ -550,8 +550,8 @@ def test_every_shape_that_is_of_the_channels(shape: tuple[int, ...], tmp_path: P
 
 @pytest.mark.parametrize(
     "value",
-    [np.ones([3, 16], np.float32), np.array([b"text"] * 16, object), np.ones(17, np.float32)],
-    ids=["matrix", "text", "too long"],
+    [np.ones([3, 16], np.float32), np.array([b"a"] * 16), np.full([3, 3, 3, 16], b"a"), np.ones(17, np.float32)],
+    ids=["matrix", "text", "much text", "too long"],
 )
 @pytest.mark.parametrize("place", ["weights", "scale", "offset"])
 def test_constants_that_tensorflow_would_refuse_stay(place: str, value: Array, tmp_path: Path) -> None:

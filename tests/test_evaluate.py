@@ -60,7 +60,7 @@ def test_what_cannot_run_gives_nothing() -> None:
     unknown = node_of_op("Neg", [SOME])
     unknown.proto.op = "SomebodysOp"
     assert lend(unknown, [SOME]) is None
-    numberless = [np.array(["a"], object)]
+    numberless = [np.array([b"a"], object)]
     assert lend(node_of_op("StringToNumber", numberless), numberless) is None
     untyped = node_of_op("Elu", [SOME])
     untyped.proto.attr["T"].CopyFrom(type_attr(DataType.BOOL))

@@ -127,7 +127,8 @@ def out(value: Any, name: str = "out") -> Any:
 
 def reference_in_cond() -> Saved:
     v, w = variable("v", 3), variable("w", 3)
-    out(v1.cond(x(dtype=tf.bool, name="p"), lambda: v * x(3), lambda: v + w))
+    held = x(3)
+    out(v1.cond(x(dtype=tf.bool, name="p"), lambda: v * held, lambda: v + w))
     return Saved(present=("Switch", "Merge"))
 
 
@@ -142,8 +143,8 @@ def reference_through_ref_switch() -> Saved:
 
 
 def reference_in_while() -> Saved:
-    v = variable("v", 3)
-    _, total = v1.while_loop(lambda i, t: i < x(dtype=tf.int32, name="n"), lambda i, t: (i + 1, t * 0.5 + v), [0, x(3)])
+    v, n = variable("v", 3), x(dtype=tf.int32, name="n")
+    _, total = v1.while_loop(lambda i, t: i < n, lambda i, t: (i + 1, t * 0.5 + v), [0, x(3)])
     out(total)
     return Saved(present=("Enter", "Exit"))
 
@@ -235,15 +236,19 @@ def resource_shape() -> Saved:
 
 def resource_in_cond() -> Saved:
     v, w = variable("v", 3, resource=True), variable("w", 9, 3, resource=True)
-    p = x(dtype=tf.bool, name="p")
-    out(v1.cond(p, lambda: v * x(3), lambda: tf.gather(w, 2) + w.gather_nd([1]) + tf.cast(tf.shape(w)[0], tf.float32)))
+    p, held = x(dtype=tf.bool, name="p"), x(3)
+
+    def other() -> Any:
+        return tf.gather(w, 2) + w.gather_nd([1]) + tf.cast(tf.shape(w)[0], tf.float32)
+
+    out(v1.cond(p, lambda: v * held, other))
     return Saved()
 
 
 def resource_in_nested_cond() -> Saved:
     v, p = variable("v", 3, resource=True), x(dtype=tf.bool, name="p")
-    q = x(dtype=tf.bool, name="q")
-    out(v1.cond(p, lambda: v1.cond(q, lambda: v * 2.0, lambda: v - x(3)), lambda: x(3, name="y") / v))
+    q, held = x(dtype=tf.bool, name="q"), x(3)
+    out(v1.cond(p, lambda: v1.cond(q, lambda: v * 2.0, lambda: v - held), lambda: held / v))
     return Saved()
 
 
@@ -398,7 +403,8 @@ def stateless_if() -> Saved:
 
 def switch_case() -> Saved:
     v, w = variable("v", 3, resource=True), variable("w", 3, resource=True)
-    out(tf.switch_case(x(dtype=tf.int32, name="n"), [lambda: v * x(3), lambda: w + 1.0, lambda: v - w]))
+    held = x(3)
+    out(tf.switch_case(x(dtype=tf.int32, name="n"), [lambda: v * held, lambda: w + 1.0, lambda: v - w]))
     return Saved(present=("Case",))
 
 

@@ -31,7 +31,7 @@ from graphscope.cli.render_vars import total, weight_view
 from graphscope.cli.sections import wrap
 from graphscope.cli.table import LONGEST, SAMPLE, Column, write_table
 from graphscope.cli.text import cells, count, elide, escape, pad, size, some
-from graphscope.cli.views import Format, PageFormat, View, write_rows
+from graphscope.cli.views import Format, View, write_rows
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import ModelFile
 from graphscope.core.signatures import Signature
@@ -339,7 +339,7 @@ def test_hostile_names_cannot_disturb(name: str, format: Format, is_terminal: bo
         assert len(sink.rows) == {Format.TABLE: 2, Format.CSV: 2, Format.JSON: 3, Format.NAMES: 1}[format]
         if format is Format.JSON:
             assert name in json.loads(sink.text)[0]["name" if view.header[1] != "tensor" else "node"]
-    write_detail(sink := Terminal(), PageFormat.TABLE, hostile_detail(name))
+    write_detail(sink := Terminal(), Format.TABLE, hostile_detail(name))
     write_info(sink, format, summary(path=name, notes=(name,)))
     assert is_quiet(sink.text)
 
@@ -537,7 +537,7 @@ def hostile_detail(name: str) -> Detail:
 
 
 def test_show_a_node() -> None:
-    write_detail(sink := Terminal(), PageFormat.TABLE, detail())
+    write_detail(sink := Terminal(), Format.TABLE, detail())
     assert sink.rows[:8] == [
         "dense/MatMul  MatMul",
         "device      /gpu:0",
@@ -549,7 +549,7 @@ def test_show_a_node() -> None:
         "consumers   c0   Relu",
     ]
     assert sink.rows[-1] == "            and 5 more: --format json names all"
-    write_detail(sink := Terminal(), PageFormat.JSON, detail())
+    write_detail(sink := Terminal(), Format.JSON, detail())
     assert len(json.loads(sink.text)["node"]["consumers"]) == 25
     assert json.loads(sink.text)["node"]["inputs"][1] == {"name": "gone", "op": ""}
 
@@ -557,7 +557,7 @@ def test_show_a_node() -> None:
 def test_show_a_variable() -> None:
     values = np.array([[1.0, -2.0], [0.0, math.nan]], np.float32)
     weight = WeightRow("w", "variable", F32, (2, 2), 4, 16, 0, "saved/w", None, True)
-    write_detail(sink := Terminal(), PageFormat.TABLE, Detail(None, weight, values))
+    write_detail(sink := Terminal(), Format.TABLE, Detail(None, weight, values))
     assert sink.text == (
         "w\n"
         "variable    float32 (2, 2), 4 elements, 16 B, shard 0, trainable,\n"
@@ -566,7 +566,7 @@ def test_show_a_variable() -> None:
         "            [[ 1. -2.]\n"
         "             [ 0. nan]]\n"
     )
-    write_detail(sink := Terminal(), PageFormat.JSON, Detail(None, weight, values))
+    write_detail(sink := Terminal(), Format.JSON, Detail(None, weight, values))
     found = json.loads(sink.text)
     assert found["values"] == [[1.0, -2.0], [0.0, "nan"]]
     assert found["statistics"]["nans"] == 1
@@ -575,7 +575,7 @@ def test_show_a_variable() -> None:
 def test_large_values_are_not_in_the_json() -> None:
     values = np.zeros(1001, np.float32)
     write_detail(
-        sink := Terminal(), PageFormat.JSON, Detail(None, WeightRow("w", "variable", F32, (1001,), 1001, 4004), values)
+        sink := Terminal(), Format.JSON, Detail(None, WeightRow("w", "variable", F32, (1001,), 1001, 4004), values)
     )
     assert json.loads(sink.text)["values"] is None
 
@@ -607,7 +607,7 @@ def test_values_of_types_that_numpy_lacks() -> None:
     ml_dtypes = pytest.importorskip("ml_dtypes")
     assert preview(np.array([1.5, -2.0], ml_dtypes.bfloat16), 68) == ["[ 1.5 -2. ]"]
     weight = WeightRow("w", "constant", DataType.INT4, (2,), 2, 2)
-    write_detail(sink := Terminal(), PageFormat.JSON, Detail(None, weight, np.array([1, -2], ml_dtypes.int4)))
+    write_detail(sink := Terminal(), Format.JSON, Detail(None, weight, np.array([1, -2], ml_dtypes.int4)))
     assert json.loads(sink.text)["values"] == [1.0, -2.0]
 
 

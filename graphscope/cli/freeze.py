@@ -126,7 +126,8 @@ class _Check:
         self.options = options
         self.frozen = frozen
         self.feeds = feeds
-        self.tolerance = {k: v for k, v in (("atol", atol), ("rtol", rtol)) if v is not None}
+        self.atol = atol
+        self.rtol = rtol
 
     def __call__(self, path: Path) -> None:
         from graphscope.cli.render_freeze import disagreement, verified_lines
@@ -139,7 +140,7 @@ class _Check:
 
     def compare(self, result: Model) -> Verification:
         from graphscope.runtime.feeds import required_inputs, resolve_feeds
-        from graphscope.runtime.verify import verify
+        from graphscope.runtime.verify import ATOL, RTOL, verify
 
         inputs = required_inputs(result, self.options.outputs)
         return verify(
@@ -149,7 +150,8 @@ class _Check:
             feeds=resolve_feeds(self.feeds, inputs),
             fixed=self.options.values,
             values=dict(self.frozen.averaged),
-            **self.tolerance,
+            atol=ATOL if self.atol is None else self.atol,
+            rtol=RTOL if self.rtol is None else self.rtol,
         )
 
 

@@ -76,3 +76,15 @@ def _csv_cell(cell: object) -> object:
     if isinstance(cell, str):
         return escape(cell)
     return str(cell).lower() if isinstance(cell, bool) else cell
+
+
+def flatten(prefix: str, value: object) -> Iterator[tuple[str, object]]:
+    """Every leaf of a JSON value with its path: ``graph.inputs.0.tensor``."""
+    if isinstance(value, dict) and value:
+        for key, child in value.items():
+            yield from flatten(f"{prefix}.{key}" if prefix else key, child)
+    elif isinstance(value, list) and value:
+        for i, child in enumerate(value):
+            yield from flatten(f"{prefix}.{i}", child)
+    else:
+        yield prefix, None if value in ([], {}) else value

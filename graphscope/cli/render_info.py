@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from graphscope.analysis.summary import Amount, GraphSummary, Summary
 from graphscope.cli.output import Sink
-from graphscope.cli.plain import csv_lines, json_text, plain
+from graphscope.cli.plain import plain
 from graphscope.cli.sections import Line, wrap, write_sections
 from graphscope.cli.text import cells, count, escape, size, some, tensor_type
-from graphscope.cli.views import Format
+from graphscope.cli.views import Format, Page, write_page
 from graphscope.core.model import ModelFile
 from graphscope.core.signatures import Signature
 from graphscope.core.tensors import TensorSpec, shape_text
@@ -21,6 +21,7 @@ NAMES = 3
 COLLECTIONS = 8
 INPUTS = 16
 OUTPUTS = 5
+REASONS = 2
 """How many of each are shown; JSON has all."""
 
 HALF = 38
@@ -35,26 +36,8 @@ def write_info(sink: Sink, format: Format, summary: Summary, user_tags: Sequence
     Args:
         user_tags: the ``--tags`` that were given, for the commands that come next.
     """
-    if format is Format.TABLE:
-        sink.lines(_page(sink, summary, user_tags))
-    elif format is Format.JSON:
-        sink.write(json_text(plain(summary), indent=2, is_unicode=sink.is_unicode) + "\n")
-    elif format is Format.CSV:
-        sink.lines(csv_lines(("field", "value"), flatten("", plain(summary))))
-    else:
-        sink.lines(map(escape, _tensor_names(summary)))
-
-
-def flatten(prefix: str, value: object) -> Iterator[tuple[str, object]]:
-    """Every leaf of a JSON value with its path: ``graph.inputs.0.tensor``."""
-    if isinstance(value, dict) and value:
-        for key, child in value.items():
-            yield from flatten(f"{prefix}.{key}" if prefix else key, child)
-    elif isinstance(value, list) and value:
-        for i, child in enumerate(value):
-            yield from flatten(f"{prefix}.{i}", child)
-    else:
-        yield prefix, None if value in ([], {}) else value
+    page = Page(lambda: _page(sink, summary, user_tags), lambda: plain(summary), lambda: _tensor_names(summary))
+    write_page(sink, format, page)
 
 
 def _tensor_names(summary: Summary) -> Iterator[str]:
@@ -144,7 +127,7 @@ def _inputs(summary: Summary) -> Iterator[Line]:
 def _outputs(summary: Summary) -> Iterator[Line]:
     found = summary.graph.outputs if summary.graph is not None else ()
     for row in found[:OUTPUTS]:
-        yield row.tensor, tensor_type(row.dtype, row.shape), ", ".join(row.reasons)
+        yield row.tensor, tensor_type(row.dtype, row.shape), ", ".join(row.reasons[:REASONS])
     yield from _more(found, OUTPUTS)
 
 
@@ -257,4 +240,8 @@ def next_commands(summary: Summary, user_tags: Sequence[str] = ()) -> Iterator[s
     if summary.parameters.tensors:
         yield f"graphscope vars {path}{tags} --stats"
     if summary.graph is not None and summary.graph.outputs:
-        yield f"graphscope show {path}{tags} {shlex.quote(summary.graph.outputs[0].tensor)}"
+        output = shlex.quote(summary.graph.outputs[0].tensor)
+        if summary.checkpoint_version and not summary.graph.tables:
+            yield f"graphscope freeze {path}{tags} -o frozen.pb --output {output} --verify"
+        else:
+            yield f"graphscope show {path}{tags} {output}"

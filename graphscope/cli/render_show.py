@@ -9,11 +9,11 @@ from graphscope.analysis.detail import Detail, NodeDetail
 from graphscope.analysis.statistics import Statistics, statistics
 from graphscope.analysis.weights import WeightRow
 from graphscope.cli.output import Sink
-from graphscope.cli.plain import json_text, plain
+from graphscope.cli.plain import plain
 from graphscope.cli.render_vars import marks, part_text
 from graphscope.cli.sections import Line, Section, write_sections
 from graphscope.cli.text import count, escape, number, size, tensor_type
-from graphscope.cli.views import PageFormat
+from graphscope.cli.views import Format, Page, write_page
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload
 
@@ -31,12 +31,16 @@ STRING_CHARACTERS = 60
 INDENT = 12
 
 
-def write_detail(sink: Sink, format: PageFormat, detail: Detail) -> None:
-    """Writes everything that is known of one name."""
-    if format is PageFormat.JSON:
-        sink.write(json_text(_record(detail), indent=2, is_unicode=sink.is_unicode) + "\n")
-    else:
-        sink.lines(_page(sink, detail))
+def write_detail(sink: Sink, format: Format, detail: Detail) -> None:
+    """Writes everything that is known of one name; its names are those of its tensors."""
+    write_page(sink, format, Page(lambda: _page(sink, detail), lambda: _record(detail), lambda: _names(detail)))
+
+
+def _names(detail: Detail) -> Iterator[str]:
+    if detail.node is not None:
+        yield from (tensor.name for tensor in detail.node.outputs)
+    elif detail.weight is not None:
+        yield detail.weight.name
 
 
 def _record(detail: Detail) -> dict[str, Any]:

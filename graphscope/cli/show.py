@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from graphscope.cli.completion import complete_name
-from graphscope.cli.options import ModelPath, Tags, split_tags
+from graphscope.cli.options import FormatOption, ModelPath, Tags, split_tags
 from graphscope.cli.output import Sink
-from graphscope.cli.views import PageFormat
+from graphscope.cli.views import Format
 
 Name = Annotated[
     str,
@@ -27,7 +27,7 @@ def show(
     name: Name,
     *,
     tags: Tags,
-    format: Annotated[PageFormat, typer.Option("--format", help="How to write the data.")] = PageFormat.TABLE,
+    format: FormatOption = Format.TABLE,
 ) -> None:
     """One node or variable whole: attributes, inputs, outputs, consumers and a preview of its values."""
     from graphscope.analysis.detail import show as find

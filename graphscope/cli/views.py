@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
 from graphscope.cli.output import Sink
-from graphscope.cli.plain import csv_lines, json_array
+from graphscope.cli.plain import csv_lines, flatten, json_array, json_text
 from graphscope.cli.table import Column, write_table
 from graphscope.cli.text import escape
 
@@ -23,13 +23,6 @@ class Format(str, enum.Enum):
     JSON = "json"
     CSV = "csv"
     NAMES = "names"
-
-
-class PageFormat(str, enum.Enum):
-    """How one thing is written that makes no list."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +42,27 @@ class View(Generic[T]):
     header: Sequence[str]
     fields: Callable[[T], Sequence[object]]
     name: Callable[[T], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How one thing that makes no list is written: lines for reading, a JSON value, names. Only what is wanted is made."""
+
+    lines: Callable[[], Iterable[str]]
+    record: Callable[[], Any]
+    names: Callable[[], Iterable[str]]
+
+
+def write_page(sink: Sink, format: Format, page: Page) -> None:
+    """Writes the page; its CSV is a line for each leaf of the JSON value."""
+    if format is Format.TABLE:
+        sink.lines(page.lines())
+    elif format is Format.JSON:
+        sink.write(json_text(page.record(), indent=2, is_unicode=sink.is_unicode) + "\n")
+    elif format is Format.CSV:
+        sink.lines(csv_lines(("field", "value"), flatten("", page.record())))
+    else:
+        sink.lines(map(escape, page.names()))
 
 
 def write_rows(sink: Sink, format: Format, view: View[T], rows: Iterable[T], nothing: str) -> None:

@@ -138,7 +138,7 @@ class Table(dict[bytes, Field]):
 def _is_repeated(descriptor: FieldDescriptor) -> bool:
     if hasattr(descriptor, "is_repeated"):
         return bool(descriptor.is_repeated)
-    return bool(descriptor.label == _Type.LABEL_REPEATED)  # protobuf before 6.31
+    return bool(getattr(descriptor, "label") == _Type.LABEL_REPEATED)  # noqa: B009 - protobuf before 6.31, not in its types
 
 
 def _bits(descriptor: FieldDescriptor) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from graphscope.core.payload import ArrayPayload
 from graphscope.protos import GraphDef, VersionDef
 from graphscope.runtime.tensorflow import tensorflow
 
-MAX_BYTES = 16 << 20
+MAX_BYTES = 8 << 20
 """A larger result is not computed where TensorFlow can tell its size beforehand."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphscope.analysis.tensors import Shapes
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Body, Node
+from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.ops import input_types, registered
 from graphscope.core.tensors import Shape, TensorName
@@ -18,7 +18,7 @@ from graphscope.errors import GraphscopeError
 from graphscope.protos import FunctionDef, GraphDef, NodeDef
 from graphscope.runtime.tensorflow import tensorflow
 
-_NODE_IN_ERROR = re.compile(r"\{\{node ([^}]+)\}\}|[Nn]ode '([^']+)'|for '([^']+)' \(op")
+_NODE_IN_ERROR = re.compile(r"\{\{node ([^}]+)\}\}|[Nn]ode '([^']+)'|for '([^']+)' \(op|of node (\S+) was passed")
 _MAX_REFUSED = 100
 
 
@@ -48,7 +48,7 @@ def infer_shapes(model: Model) -> Inferred:
     """
     tf = tensorflow()
     copy = _Copy(model)
-    refused: dict[str, str] = {}
+    refused = _removed(model.graph)
     while True:
         try:
             return Inferred(_shapes(tf, copy.graph_def(frozenset(refused))), copy.unknown, refused)
@@ -57,6 +57,18 @@ def infer_shapes(model: Model) -> Inferred:
             if name is None or len(refused) >= _MAX_REFUSED:
                 raise GraphscopeError(f"TensorFlow refuses the graph: {_first_line(error)}") from error
             refused[name] = _first_line(error)
+
+
+def _removed(graph: Graph) -> dict[str, str]:
+    """Nodes whose op TensorFlow keeps for the graphs of older producers only, with the reason that it gives."""
+    found = {}
+    for op, node in zip(graph.ops, graph.nodes):
+        definition = registered().get(op)
+        if definition is not None and definition.HasField("deprecation"):
+            version, advice = definition.deprecation.version, definition.deprecation.explanation
+            if graph.producer >= version:
+                found[node.name] = f"Op {op} is not available in GraphDef version {version} and later. {advice}"
+    return found
 
 
 def _first_line(error: Exception) -> str:
@@ -128,6 +140,10 @@ class _Copy:
             copy.CopyFrom(function.proto)
             copy.node_def.extend(self._stripped(node, set()) for node in function.nodes)
             result.library.function.append(copy)
+        kept = {function.signature.name for function in result.library.function}
+        gradients = [g for g in result.library.gradient if {g.function_name, g.gradient_func} <= kept]
+        del result.library.gradient[:]
+        result.library.gradient.extend(gradients)
         return result
 
     def _stripped(self, node: Node, replaced: set[str]) -> NodeDef:

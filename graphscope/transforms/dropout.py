@@ -79,7 +79,7 @@ class Neutral:
         if node.op == "Cast":
             return self.is_true(node.inputs[0])
         bounds = self.bounds(node.inputs[0]) if node.op == "Floor" else None
-        return bounds is not None and 1 <= bounds[0] < bounds[1] <= 2
+        return bounds == (1, 2)
 
     def is_true(self, text: str) -> bool:
         """Whether it compares random numbers with a constant that they always reach."""

@@ -27,6 +27,9 @@ from graphscope.transforms.kernels import compute
 MAX_GROWTH_BYTES = 1 << 20
 """How many bytes of constants folding may add to a graph, unless the caller says otherwise."""
 
+MAX_HELD_BYTES = 32 << 20
+"""How much folding computes and holds in memory in all: weights that depend on constants only may be as large as the model."""
+
 NEVER = CONTROL_FLOW | {"PlaceholderWithDefault"}
 """Ops that compute nothing, or from what is fed."""
 
@@ -51,7 +54,7 @@ def fold(
     max_growth_bytes: int = MAX_GROWTH_BYTES,
     evaluate: Evaluate | None = None,
 ) -> Graph:
-    """``graph`` with constants for the nodes that depend on constants only. Reads constants of up to 16 MiB.
+    """``graph`` with constants for the nodes that depend on constants only. Reads and makes tensors of up to 8 MiB, 32 in all.
 
     A constant keeps the name of the node that it replaces; other outputs of such a node become constants of their own, called
     ``node/folded_1`` and so on. Constants and folded nodes that nobody takes any more go. A node that nobody took before counts
@@ -90,6 +93,7 @@ class _Values:
         self.catalog = graph.catalog()
         self.known: dict[str, Sequence[Payload]] = {}
         self.folded: list[Node] = []
+        self.room = MAX_HELD_BYTES
 
     def find(self) -> None:
         """Computes node by node, as soon as all inputs of one are known."""
@@ -121,11 +125,13 @@ class _Values:
             return False
         if [p.dtype for p in payloads] != input_types(definition, node.attrs):
             return False
-        found: Sequence[Payload] | None = compute(node, definition, payloads, outputs)
+        limit = min(MAX_VALUE_BYTES, self.room)
+        found: Sequence[Payload] | None = compute(node, definition, payloads, outputs, limit)
         if found is None:
-            found = self.lent(node, definition, payloads, outputs)
+            found = self.lent(node, definition, payloads, outputs, limit)
         if found is None:
             return False
+        self.room -= sum(size_bytes(p) for p in found if p not in payloads)
         self.known[node.name] = found
         self.folded.append(node)
         return True
@@ -136,17 +142,17 @@ class _Values:
         return [self.known[t.node][t.index] for t in tensors if t.index < len(self.known[t.node])]
 
     def lent(
-        self, node: Node, definition: OpDef, payloads: Sequence[Payload], outputs: Sequence[OutputType]
+        self, node: Node, definition: OpDef, payloads: Sequence[Payload], outputs: Sequence[OutputType], limit: int
     ) -> Sequence[Payload] | None:
         """The outputs of ``node`` from the kernels that were lent."""
         if self.evaluate is None or not _may_be_lent(node, definition, [*payloads, *outputs]):
             return None
-        if sum(map(size_bytes, payloads)) > MAX_VALUE_BYTES:
+        if sum(map(size_bytes, payloads)) > limit:
             return None
         arrays = self.evaluate(node, [payload.numpy() for payload in payloads])
         if arrays is None or [a.dtype for a in arrays] != [o.dtype.numpy for o in outputs]:
             return None
-        if sum(array.nbytes for array in arrays) > MAX_VALUE_BYTES:
+        if sum(array.nbytes for array in arrays) > limit:
             return None
         return [ArrayPayload(array, output.dtype) for array, output in zip(arrays, outputs)]
 

@@ -19,7 +19,7 @@ from graphscope.protos import AttrValue, OpDef
 
 Array = NDArray[Any]
 
-MAX_VALUE_BYTES = 16 << 20
+MAX_VALUE_BYTES = 8 << 20
 """A larger tensor is neither read nor made in order to fold something."""
 
 FLOATS = frozenset({DataType.FLOAT, DataType.DOUBLE})
