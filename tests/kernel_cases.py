@@ -243,6 +243,7 @@ def shapes() -> Iterator[Case]:
             yield Case("BroadcastTo", [x, i32(4, 2, 5, 3)])
     for a, b in (((3, 1), (2, 1, 4)), ((), (2,)), ((1,), (7,))):
         yield Case("BroadcastArgs", [i32(*a), i32(*b)])
+        yield Case("BroadcastArgs", [np.array(a, I64), np.array(b, I64)])
 
 
 def ranges() -> Iterator[Case]:
@@ -253,7 +254,9 @@ def ranges() -> Iterator[Case]:
         for start, limit, delta in ((0, 1, 0.1), (0, 10, 0.1), (1, -1, -0.3), (0, 3e3, 0.7)):
             yield Case("Range", [np.array(n, dtype) for n in (start, limit, delta)])
         for start, stop, count in ((0, 1, 11), (-3, 7, 64), (5, 5, 3), (1, 2, 1), (2, -1, 10)):
-            yield Case("LinSpace", [np.array(start, dtype), np.array(stop, dtype), s32(count)], exact=False)
+            ends = [np.array(start, dtype), np.array(stop, dtype)]
+            yield Case("LinSpace", [*ends, s32(count)], exact=False)
+            yield Case("LinSpace", [*ends, np.array(count, I64)], exact=False)
 
 
 def layouts() -> Iterator[Case]:
@@ -371,7 +374,7 @@ def reductions() -> Iterator[Case]:
     for op in ("All", "Any"):
         for axes, kept in itertools.product(placed, (False, True)):
             yield Case(op, [values(bool, (3, 2, 4)), i32(*axes)], {"keep_dims": kept})
-        yield Case(op, [np.zeros((0, 2), bool), s32(0)])
+        yield Case(op, [np.zeros((0, 2), bool), np.array([0], I64)])
     for op, dtype in itertools.product(("ArgMax", "ArgMin"), (*FLOATS, *INTS)):
         for axis in (0, -1):
             for out in (DataType.INT32, DataType.INT64):

@@ -12,6 +12,7 @@ import pytest
 from graphscope.core.dtypes import DataType
 from graphscope.core.ops import output_types, registered
 from graphscope.core.payload import ArrayPayload
+from graphscope.transforms.kernel import ANY, PLAIN
 from graphscope.transforms.kernels import TABLE, compute
 from tests.kernel_cases import Argument, Case, cases, i32, s32
 from tests.running import Array, flat, node_of_op, run_nodes
@@ -30,8 +31,11 @@ def computed(op: str, inputs: Sequence[Argument], attrs: Mapping[str, Any], **kw
     return [p.numpy() for p in found]
 
 
-def test_every_kernel_is_compared() -> None:
+def test_every_kernel_is_compared_in_every_type_that_it_computes_with() -> None:
     assert set(CASES) == set(TABLE)
+    for op, kernel in TABLE.items():
+        compared = {DataType.from_numpy(a.dtype) for case in CASES[op] for a in flat(case.inputs)}
+        assert kernel.types in (ANY, PLAIN) or kernel.types == compared, op
 
 
 @pytest.mark.parametrize("op", CASES)

@@ -45,9 +45,7 @@ class Effects:
         return control[1:] in self.guarded or control[1:] not in self.graph
 
 
-def sweep(
-    graph: Graph, before: Graph, keep: Collection[str], effects: Effects, passed: Collection[str] = ()
-) -> Graph:
+def sweep(graph: Graph, before: Graph, keep: Collection[str], effects: Effects, passed: Collection[str] = ()) -> Graph:
     """``graph`` without the nodes that had consumers in ``before`` and have none any more, and those that only they needed.
 
     Nodes in ``keep``, placeholders and nodes that act, unless in ``passed``, stay. Colocation with what has gone is dropped.

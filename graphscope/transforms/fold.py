@@ -125,7 +125,7 @@ class _Values:
             return False
         if [p.dtype for p in payloads] != input_types(definition, node.attrs):
             return False
-        limit = min(MAX_VALUE_BYTES, self.room)
+        limit = max(PAYLOAD_BYTES, min(MAX_VALUE_BYTES, self.room))
         found: Sequence[Payload] | None = compute(node, definition, payloads, outputs, limit)
         if found is None:
             found = self.lent(node, definition, payloads, outputs, limit)

@@ -94,7 +94,7 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
         IncompleteModelError: a variable that is needed has no value.
         GraphscopeError: a value does not fit its placeholder; a node writes to a variable; a lookup table is needed.
     """
-    keep = [node_of(name) for name in [*options.outputs, *options.inputs]]
+    keep = [*options.outputs, *map(node_of, options.outputs), *map(node_of, options.inputs)]
     values = _Values(model, options.moving_averages)
     graph = bake(model.graph, options.values, options.inputs)
     graph = _settled(cut(graph, options.outputs, options.inputs, model.catalog), options, keep)

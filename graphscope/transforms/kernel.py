@@ -25,6 +25,7 @@ MAX_VALUE_BYTES = 8 << 20
 FLOATS = frozenset({DataType.FLOAT, DataType.DOUBLE})
 HALVES = frozenset({DataType.HALF, DataType.BFLOAT16})
 SIGNED = frozenset({DataType.INT8, DataType.INT16, DataType.INT32, DataType.INT64})
+INDICES = frozenset({DataType.INT32, DataType.INT64})
 INTEGERS = SIGNED | {DataType.UINT8, DataType.UINT16, DataType.UINT32, DataType.UINT64}
 COMPLEX = frozenset({DataType.COMPLEX64, DataType.COMPLEX128})
 BOOL = frozenset({DataType.BOOL})

@@ -7,8 +7,7 @@ from types import EllipsisType
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
-from graphscope.transforms.kernel import ANY, PLAIN, Array, Call, DeclinedError, Kernel, integers, scalar
+from graphscope.transforms.kernel import ANY, INDICES, PLAIN, Array, Call, DeclinedError, Kernel, integers, scalar
 
 _Index = list["int | slice | EllipsisType | None"]
 
@@ -123,7 +122,7 @@ TABLE: dict[str, Kernel] = {
     "Gather": Kernel(_gather, ANY),
     "GatherV2": Kernel(_gather_v2, ANY),
     "GatherNd": Kernel(_gather_nd, ANY),
-    "InvertPermutation": Kernel(_invert_permutation, frozenset({DataType.INT32, DataType.INT64})),
+    "InvertPermutation": Kernel(_invert_permutation, INDICES),
     **dict.fromkeys(("DynamicStitch", "ParallelDynamicStitch"), Kernel(_dynamic_stitch, PLAIN)),
     "Where": Kernel(_where, PLAIN),
     "OneHot": Kernel(_one_hot, PLAIN),

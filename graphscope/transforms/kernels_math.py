@@ -18,6 +18,7 @@ from graphscope.transforms.kernel import (
     COMPLEX,
     FLOATS,
     HALVES,
+    INDICES,
     INTEGERS,
     PLAIN,
     REALS,
@@ -154,22 +155,24 @@ def _add_n(call: Call) -> Sequence[Array]:
 _ADD_N_IN_ORDER = 8
 
 _NUMBERS = REALS | COMPLEX
+_SMALL = frozenset({DataType.UINT8})
 _ARITHMETIC: dict[str, tuple[_Binary, frozenset[DataType]]] = {
-    **dict.fromkeys(("Add", "AddV2"), (np.add, _NUMBERS)),
+    "Add": (np.add, FLOATS | HALVES | _SMALL | SIGNED | COMPLEX),
+    "AddV2": (np.add, _NUMBERS),
     "Sub": (np.subtract, _NUMBERS),
     "Mul": (np.multiply, REALS),
-    "Div": (_divide, REALS),
+    "Div": (_divide, FLOATS | HALVES | _SMALL | SIGNED | {DataType.UINT16}),
     "RealDiv": (_divide, FLOATS | HALVES),
     "DivNoNan": (_divide_no_nan, FLOATS),
     "MulNoNan": (_multiply_no_nan, FLOATS),
     "FloorDiv": (_floor_divide, FLOATS | INTEGERS),
     "TruncateDiv": (_truncate_divide, INTEGERS),
     "FloorMod": (_floor_mod, FLOATS | INTEGERS),
-    **dict.fromkeys(("Mod", "TruncateMod"), (lambda x, y: np.fmod(x, _divisor(y)), FLOATS | INTEGERS)),
+    **dict.fromkeys(("Mod", "TruncateMod"), (lambda x, y: np.fmod(x, _divisor(y)), FLOATS | INDICES)),
     "Maximum": (np.maximum, FLOATS | INTEGERS),
     "Minimum": (np.minimum, FLOATS | INTEGERS),
-    "SquaredDifference": (lambda x, y: np.square(x - y), FLOATS | INTEGERS),
-    "Pow": (_power, FLOATS | INTEGERS),
+    "SquaredDifference": (lambda x, y: np.square(x - y), FLOATS | INDICES),
+    "Pow": (_power, FLOATS | INDICES),
     "LeftShift": (_shift(np.left_shift), INTEGERS),
     "RightShift": (_shift(np.right_shift), INTEGERS),
     "BitwiseAnd": (np.bitwise_and, INTEGERS),
@@ -185,9 +188,9 @@ _ARITHMETIC: dict[str, tuple[_Binary, frozenset[DataType]]] = {
     "LogicalOr": (np.logical_or, BOOL),
 }
 _FUNCTIONS: dict[str, tuple[_Unary, frozenset[DataType]]] = {
-    "Square": (np.square, FLOATS | INTEGERS),
+    "Square": (np.square, FLOATS | INDICES),
     "Sqrt": (np.sqrt, FLOATS),
-    "Sign": (np.sign, FLOATS | SIGNED),
+    "Sign": (np.sign, FLOATS | INDICES),
     "Relu": (lambda x: np.maximum(x, x.dtype.type(0)), FLOATS | INTEGERS),
     "Relu6": (lambda x: np.minimum(np.maximum(x, x.dtype.type(0)), x.dtype.type(6)), FLOATS | INTEGERS),
     "Floor": (np.floor, FLOATS),
@@ -229,5 +232,5 @@ TABLE: dict[str, Kernel] = {
     "Cast": Kernel(_cast, PLAIN),
     "Select": Kernel(_select, PLAIN),
     "SelectV2": Kernel(_select_v2, PLAIN),
-    "AddN": Kernel(_add_n, REALS, True),
+    "AddN": Kernel(_add_n, FLOATS | HALVES | SIGNED, True),
 }

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
 from graphscope.transforms.kernel import (
     BOOL,
     FLOATS,
+    INDICES,
     INTEGERS,
     Array,
     Call,
@@ -107,19 +107,18 @@ def _cumulative_sum(call: Call) -> Sequence[Array]:
 
 
 _NUMBERS = FLOATS | INTEGERS
-_AXES = frozenset({DataType.INT32, DataType.INT64})
 
 TABLE: dict[str, Kernel] = {
     "Sum": Kernel(_reduction(_sum), _NUMBERS, True),
-    "Mean": Kernel(_reduction(_mean), FLOATS | _AXES, True),
+    "Mean": Kernel(_reduction(_mean), FLOATS | INDICES, True),
     "Prod": Kernel(_reduction(_product), INTEGERS),
     "Max": Kernel(_reduction(np.max), _NUMBERS),
     "Min": Kernel(_reduction(np.min), _NUMBERS),
-    "All": Kernel(_reduction(np.all), BOOL | _AXES),
-    "Any": Kernel(_reduction(np.any), BOOL | _AXES),
+    "All": Kernel(_reduction(np.all), BOOL | INDICES),
+    "Any": Kernel(_reduction(np.any), BOOL | INDICES),
     "ArgMax": Kernel(_arg(np.argmax), _NUMBERS),
     "ArgMin": Kernel(_arg(np.argmin), _NUMBERS),
-    "MatMul": Kernel(_mat_mul, _NUMBERS, True),
-    "BiasAdd": Kernel(_bias_add, _NUMBERS, True),
-    "Cumsum": Kernel(_cumulative_sum, INTEGERS),
+    "MatMul": Kernel(_mat_mul, FLOATS | INDICES, True),
+    "BiasAdd": Kernel(_bias_add, FLOATS | INDICES, True),
+    "Cumsum": Kernel(_cumulative_sum, INDICES),
 }
