@@ -543,3 +543,48 @@ def test_keras_in_the_zoo() -> None:
     assert model.variable("Adam/dense/kernel/v").key == (
         "layer_with_weights-0/kernel/.OPTIMIZER_SLOT/optimizer/v/.ATTRIBUTES/VARIABLE_VALUE"
     )
+
+
+# Shapes that the graph does not know
+
+
+@BOTH
+def test_shapes_that_only_the_checkpoint_knows(tmp_path: Path, use_resource: bool) -> None:
+    with tf.Graph().as_default(), v1.Session() as session:
+        start = v1.placeholder_with_default(np.ones([4, 3], np.float32), None)
+        rows = v1.placeholder_with_default(np.ones([5, 3], np.float32), [None, 3])
+        with v1.variable_scope("", use_resource=use_resource):
+            v1.get_variable("unknown", initializer=start, validate_shape=False)
+            v1.get_variable("rows", initializer=rows, validate_shape=False)
+            v1.get_variable("known", [])
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver().save(session, f"{tmp_path}/m")
+    model = graphscope.load(f"{tmp_path}/m")
+    assert {v.name: (v.shape, v.elements) for v in model.variables} == {
+        "unknown": ((4, 3), 12),
+        "rows": ((5, 3), 15),
+        "known": ((), 1),
+    }
+    graphscope.save(graphscope.load(f"{tmp_path}/m"), f"{tmp_path}/graph.pb")
+    declared = {v.name: v.shape for v in graphscope.load(f"{tmp_path}/graph.pb").variables}
+    assert set(declared) == {v.name for v in model.variables}
+    assert declared["known"] == ()
+    assert declared["unknown"] is None
+    assert declared["rows"] in (None, (None, 3))
+
+
+@pytest.mark.parametrize("op", ["Variable", "VariableV2"])
+def test_the_first_variable_op_wrote_no_shape(tmp_path: Path, op: str) -> None:
+    """TensorFlow takes the empty shape of a ``Variable`` for an unknown one."""
+    with tf.Graph().as_default():
+        v1.get_variable("w", [])
+        model, _ = trained(f"{tmp_path}/m", v1.train.Saver)
+    for node in model.graph:
+        if node.name == "w":
+            node.proto.op = op
+    graphscope.save(model, tmp_path / "alone.meta")
+    [alone] = graphscope.load(tmp_path / "alone.meta").variables
+    assert alone.shape == (None if op == "Variable" else ())
+    (tmp_path / "alone.meta").replace(tmp_path / "m.meta")
+    [joined] = graphscope.load(tmp_path / "m").variables
+    assert joined.shape == ()

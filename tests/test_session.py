@@ -15,7 +15,7 @@ from graphscope.analysis.outputs import rank_outputs
 from graphscope.core.build import node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
-from graphscope.core.model import Model
+from graphscope.core.model import Kind, Model
 from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import GraphscopeError, IncompleteModelError, UnknownNameError, UnsupportedError
@@ -132,7 +132,7 @@ def test_a_renaming_saver_and_a_cut_off_slot(tmp_path: Path) -> None:
 def unsaved(tmp_path: Path) -> Model:
     def build() -> Any:
         weight = tf1.get_variable("weight", initializer=[3.0])
-        kept = tf1.get_variable("kept", initializer=[4.0])
+        kept = tf1.get_variable("kept", initializer=[4.0], use_resource=False)
         tf.add(weight, kept, name="out")
         return tf1.train.Saver([kept])
 
@@ -146,6 +146,17 @@ def test_a_variable_without_a_value_is_an_error(tmp_path: Path) -> None:
 
 def test_initialisers_may_stand_in_for_values(tmp_path: Path) -> None:
     assert run(unsaved(tmp_path), ["out"], initialise=True)[0].tolist() == [7]
+
+
+def test_a_savers_assign_op_is_no_initialiser(tmp_path: Path) -> None:
+    model = unsaved(tmp_path)
+    of_saver = next(n.name for n in model.graph.consumers("kept") if n.name.startswith("save/Assign"))
+    without = [n for n in model.graph if n.op != "Assign" or n.name == of_saver]
+    bare = Model("bare", Kind.GRAPH, "", (), model.graph.with_nodes(without))
+    with pytest.raises(IncompleteModelError, match="no checkpoint holds a value of variable kept"):
+        run(bare, ["kept"], initialise=True)
+    plain = Model("plain", Kind.GRAPH, "", (), model.graph)
+    assert run(plain, ["kept"], initialise=True)[0].tolist() == [4]
 
 
 def test_values_replace_those_of_the_checkpoint(tmp_path: Path) -> None:
@@ -404,6 +415,22 @@ def test_a_saved_model_finds_its_assets_where_they_are_now(tmp_path: Path) -> No
     (tmp_path / "words.txt").unlink()
     feeds = {"words": np.array([b"two", b"none"], object)}
     assert run(load(tmp_path / "moved"), ["out"], feeds)[0].tolist() == [12, 9]
+
+
+def test_a_table_that_is_not_needed_may_lack_its_asset(tmp_path: Path) -> None:
+    with tf.Graph().as_default(), tf1.Session() as session:
+        words = tf1.placeholder(tf.string, [None], name="words")
+        for name in ("kept", "lost"):
+            (tmp_path / f"{name}.txt").write_text(f"{name}\n")
+            table = tf.lookup.StaticHashTable(lines_of(str(tmp_path / f"{name}.txt")), -1)
+            out = tf.identity(table.lookup(words), name=name)
+        fill = tf1.tables_initializer()
+        tf1.saved_model.simple_save(session, str(tmp_path / "m"), {"w": words}, {"o": out}, fill)
+    (tmp_path / "m" / "assets" / "lost.txt").unlink()
+    model, feeds = load(tmp_path / "m"), {"words": np.array([b"kept"], object)}
+    assert run(model, ["kept"], feeds)[0].tolist() == [0]
+    with pytest.raises(GraphscopeError, match=r"lost\.txt"):
+        run(model, ["lost"], feeds)
 
 
 class Scaled(tf.Module):  # type: ignore[misc]

@@ -174,6 +174,10 @@ def test_inputs_that_the_result_lost_are_fed_to_the_original(tmp_path: Path) -> 
     baked = Model("baked", Kind.GRAPH, "", (), bake(model.graph, {"scale": np.array(5.0)}))
     assert verify(model, baked, ["out"], fixed={"scale": np.array(5.0)}).is_equal
     assert not verify(model, baked, ["out"]).is_within
+    for wrong in ({"fixed": {"scale": np.array(4.0)}}, {"feeds": {"scale": np.array(4.0)}}):
+        assert not verify(model, baked, ["out"], **wrong).is_within
+    gone = Model("gone", Kind.GRAPH, "", (), cut(model.graph, ["out"]))
+    assert verify(model, gone, ["out"], feeds={"unused": np.array(3.0)}).is_equal
     assert verify(model, model, ["out"], feeds={"x": np.ones((4, 3)), "unused": np.array(1)}).batches == 1
 
 
@@ -263,6 +267,24 @@ def test_another_shape_is_no_match(tmp_path: Path) -> None:
     found = verify(model, with_constant(model, "shape", np.array([3, 2], np.int32)), ["out"])
     assert only(found).mismatch == "float32 (3, 2)"
     assert not found.is_within
+
+
+def test_each_batch_has_other_inputs(tmp_path: Path) -> None:
+    def build() -> None:
+        tf.greater(tf1.placeholder(tf.float32, [], name="x"), tf.constant(0.0, name="limit"), name="out")
+
+    model = saved(build, tmp_path / "g.pb")
+    always = with_constant(model, "limit", np.array(-2, np.float32))
+    seed = next(i for i in range(20) if verify(model, always, ["out"], batches=1, seed=i).is_equal)
+    assert not verify(model, always, ["out"], batches=8, seed=seed).is_equal
+
+
+def test_a_handle_cannot_be_compared(tmp_path: Path) -> None:
+    model = saved(
+        lambda: tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, name="t"), tmp_path / "g.pb"
+    )
+    with pytest.raises(GraphscopeError, match="t:0 is a resource, which has no array form"):
+        verify(model, model, ["t"])
 
 
 # Random ops

@@ -54,18 +54,26 @@ def statistics(payload: Payload, progress: Callable[[int], None] = lambda _: Non
 
 
 class _Moments:
-    """Merges mean and squared deviations piece by piece.
+    """Merges mean and squared deviations piece by piece, of the values less the first of them.
 
+    Without that, the digits that a large common offset takes would be missing in the differences of the pieces' means.
     Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
     """
 
     def __init__(self, dtype: DataType) -> None:
         self.is_complex = dtype.label.startswith("complex")
         self.minimum, self.maximum = math.inf, -math.inf
-        self.count, self.mean, self.squares = 0, 0.0, 0.0
+        self.count, self.shift, self.mean, self.squares = 0, 0.0, 0.0, 0.0
         self.zeros = self.nans = self.infinities = 0
 
     def add(self, values: NDArray[Any]) -> None:
+        """Takes the next piece; what overflows becomes an infinity without a warning."""
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            self._add(values)
+
+    def _add(self, values: NDArray[Any]) -> None:
         import numpy as np
 
         if self.is_complex or values.dtype.kind == "V" or values.dtype.itemsize < 4:
@@ -80,11 +88,10 @@ class _Moments:
         """Counts NaN and infinities and drops them; a finite sum shows that there are none."""
         import numpy as np
 
-        with np.errstate(all="ignore"):
-            if np.isfinite(values.sum(dtype=np.complex128 if self.is_complex else np.float64)):
-                return values
-            finite = np.isfinite(values)
-            nans = int(np.count_nonzero(np.isnan(values)))
+        if np.isfinite(values.sum(dtype=np.complex128 if self.is_complex else np.float64)):
+            return values
+        finite = np.isfinite(values)
+        nans = int(np.count_nonzero(np.isnan(values)))
         self.nans += nans
         self.infinities += len(values) - int(np.count_nonzero(finite)) - nans
         kept: NDArray[Any] = values[finite]
@@ -95,7 +102,9 @@ class _Moments:
 
         self.minimum = min(self.minimum, float(values.min()))
         self.maximum = max(self.maximum, float(values.max()))
-        wide = values.astype(np.float64)
+        if not self.count:
+            self.shift = float(values[0])
+        wide = np.subtract(values, self.shift, dtype=np.float64)
         mean = float(wide.mean())
         wide -= mean
         squares = float(np.dot(wide, wide))
@@ -110,4 +119,4 @@ class _Moments:
         if not self.count:
             return Statistics(**counts)
         std = math.sqrt(self.squares / self.count)
-        return Statistics(self.minimum, self.maximum, self.mean, std, **counts)
+        return Statistics(self.minimum, self.maximum, self.shift + self.mean, std, **counts)

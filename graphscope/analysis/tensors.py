@@ -60,6 +60,11 @@ def _attribute(node: Node, _: int) -> Shape:
     return shape_of(value.shape) if value is not None else None
 
 
+def _variable(node: Node, producer: int) -> Shape:
+    """The first ``Variable`` op wrote an unknown shape as an empty one (``state_ops.cc``)."""
+    return _attribute(node, producer) or None
+
+
 def _placeholder(node: Node, producer: int) -> Shape:
     value = node.attr("shape")
     if value is None or (producer < UNCONSTRAINED_BEFORE and not value.shape.dim):
@@ -80,7 +85,7 @@ _SHAPES: Mapping[str, Callable[[Node, int], Shape]] = {
     "Placeholder": _placeholder,
     "PlaceholderV2": _attribute,
     "PlaceholderWithDefault": _attribute,
-    "Variable": _attribute,
+    "Variable": _variable,
     "VariableV2": _attribute,
     "AutoReloadVariable": _attribute,
     "TemporaryVariable": _attribute,

@@ -11,7 +11,7 @@ from graphscope.core.object_graph import OBJECT_GRAPH_KEY, SavedVariable, Tracke
 from graphscope.core.restore import Source, restore_sources
 from graphscope.core.roles import role_by_name, slots_in_graph
 from graphscope.core.slices import parse_slice
-from graphscope.core.tensors import shape_of
+from graphscope.core.tensors import Shape, shape_of
 from graphscope.core.variables import Entry, Role, Variable, VariableStore
 from graphscope.protos import MetaGraphDef, TrackableObjectGraph
 
@@ -105,18 +105,18 @@ class _Binder:
     def variable(self, node: Node, owners: set[str]) -> Variable:
         source = self.sources.get(node.name, Source(node.name))
         entry = self.entries.get(source.key)
-        shape = node.attr("shape")
         dtype = node.attr("dtype")
+        part = parse_slice(source.slice) if source.slice else None
         return Variable(
             name=node.name,
             dtype=DataType.of(dtype.type) if dtype is not None else DataType.INVALID,
-            shape=shape_of(shape.shape) if shape is not None else None,
+            shape=_shape(node, entry if part is None else None),
             key=entry.key if entry is not None else None,
             in_graph=True,
             trainable=node.name in self.trainable if self.states_trainable else None,
             role=self.role(node.name, source.key, owners),
             entry=entry,
-            slice=parse_slice(source.slice) if source.slice else None,
+            slice=part,
         )
 
     def role(self, name: str, key: str, owners: set[str]) -> Role:
@@ -136,3 +136,13 @@ class _Binder:
         if self.has_objects:
             return False  # of a TF2 SavedModel's variables those are saved that its object graph names
         return self.global_names is None or name in self.global_names
+
+
+def _shape(node: Node, entry: Entry | None) -> Shape:
+    """What the graph declares; what is stored, where that is not wholly known."""
+    value = node.attr("shape")
+    declared = shape_of(value.shape) if value is not None else None
+    if node.op == "Variable" and not declared:
+        declared = None  # the first variable op wrote an unknown shape as an empty one
+    is_known = declared is not None and None not in declared
+    return entry.shape if entry is not None and not is_known else declared

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from graphscope.core.dtypes import DataType
-from graphscope.protos import TensorShapeProto
+
+if TYPE_CHECKING:
+    from graphscope.protos import TensorShapeProto
 
 Shape = tuple[int | None, ...] | None
 """Dimensions, outermost first; ``None`` for an unknown dimension; ``None`` as a whole for an unknown rank."""

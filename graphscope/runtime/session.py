@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.build import constant
+from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
@@ -84,17 +85,19 @@ class Session:
             return operation
         if tensor.index >= len(operation.outputs):
             raise UnknownNameError("tensor", str(tensor), (output.name for output in operation.outputs))
-        return operation.outputs[tensor.index]
+        found = operation.outputs[tensor.index]
+        if DataType.of(found.dtype.as_datatype_enum) in (DataType.RESOURCE, DataType.VARIANT):
+            raise GraphscopeError(f"{self.model.path}: {tensor} is a {found.dtype.name}, which has no array form")
+        return found
 
 
 def _array(value: Any) -> NDArray[Any] | None:
-    """What a session gave, as an array: scalars come as NumPy scalars or ``bytes``, quantized types as records."""
+    """What a session gave, as an array: scalars come as NumPy scalars or ``bytes``."""
     import numpy as np
 
     if value is None:
         return None
-    array = np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
-    return array.view(array.dtype[0]) if array.dtype.names else array
+    return np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
 
 
 @contextlib.contextmanager

@@ -94,7 +94,7 @@ def verify(
         outputs: node or tensor names that both models have.
         feeds: node or tensor name -> value; of every other input that a model needs, training switches are set for inference
             and the rest is random. If nothing is random, one batch is run.
-        fixed: what was baked into the result: fed to the original in every batch.
+        fixed: what was baked into the result: fed to the original in every batch, never to a constant of the result.
         values: variable op -> content that the original takes in place of the checkpoint's (moving averages).
         batches: how many random inputs.
         seed: of the random inputs.
@@ -107,13 +107,13 @@ def verify(
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: TensorFlow cannot run one of the models.
     """
-    run = _Run(original, result, outputs, _fitted(original, fixed), _fitted(original, feeds))
+    run = _Run(original, result, outputs, {**_fitted(original, fixed), **_fitted(original, feeds)})
     inputs = run.batches(batches, seed, unknown)
-    expected = run.expected(inputs, values)
-    differences = _compare(expected, run.computed(result, inputs), atol, rtol)
+    expected = run.of_original(inputs, values)
+    differences = _compare(expected, run.of_result(inputs), atol, rtol)
     repeated = differences
     if not all(difference.is_within for difference in differences):
-        repeated = _compare(expected, run.computed(original, inputs, values), atol, rtol)
+        repeated = _compare(expected, run.of_original(inputs, values), atol, rtol)
     found = (
         Output(str(TensorName.parse(name)), difference, not difference.is_within and not again.is_within)
         for name, difference, again in zip(outputs, differences, repeated)
@@ -134,19 +134,19 @@ class _Run:
     """What both models are run on.
 
     Attributes:
-        known: fed in every batch to the models that have it.
+        known: fed in every batch: to the original, and to the result where that has not made a constant of it.
         open: the other inputs that a model needs, which are random.
     """
 
-    def __init__(self, original: Model, result: Model, outputs: Sequence[str], fixed: Feeds, named: Feeds) -> None:
+    def __init__(self, original: Model, result: Model, outputs: Sequence[str], known: Feeds) -> None:
         self.original = original
+        self.result = result
         self.outputs = outputs
-        self.known = {**fixed, **named}
-        of_result = required_inputs(result, outputs, _given(result, self.known))
-        of_original = required_inputs(original, outputs, [*_given(original, self.known), *of_result])
-        self.open = list({spec.name: spec for spec in [*of_result, *of_original]}.values())
-        self.known |= _switches_off(original, self.open)
-        self.open = [spec for spec in self.open if spec.name not in self.known]
+        of_result = required_inputs(result, outputs, self.fed_to_result(known))
+        of_original = required_inputs(original, outputs, [*_specs(original, known), *of_result])
+        inputs = list({spec.name: spec for spec in [*of_result, *of_original]}.values())
+        self.known = {**known, **_switches_off(original, inputs)}
+        self.open = [spec for spec in inputs if spec.name not in self.known]
 
     def batches(self, count: int, seed: int, unknown: int) -> list[Feeds]:
         """One random batch after another; a single one, if nothing is random."""
@@ -154,10 +154,20 @@ class _Run:
             return [self.known]
         return [{**self.known, **random_feeds(self.open, seed=seed + i, unknown=unknown)} for i in range(count)]
 
-    def expected(self, batches: Sequence[Feeds], values: Mapping[str, Payload] | None) -> list[list[NDArray[Any]]]:
+    def fed_to_result(self, feeds: Feeds) -> list[TensorSpec]:
+        """Those of the tensors that are inputs of the result too. What became a constant there must stand the test."""
+        specs = _specs(self.result, feeds)
+        return [s for s in specs if not self.is_constant(self.result, s) or self.is_constant(self.original, s)]
+
+    def is_constant(self, model: Model, spec: TensorSpec) -> bool:
+        """Whether the tensor is a constant of ``model``."""
+        found = model.graph.get(node_of(spec.name))
+        return found is not None and found.op == "Const"
+
+    def of_original(self, batches: Sequence[Feeds], values: Mapping[str, Payload] | None) -> list[list[NDArray[Any]]]:
         """The outputs of the original; where random inputs may be why it cannot run, the error says what they were."""
         try:
-            return self.computed(self.original, batches, values)
+            return self.computed(self.original, _specs(self.original, batches[0]), batches, values)
         except GraphscopeError as error:
             if not self.open or error.hint is not None or type(error) is not GraphscopeError:
                 raise
@@ -165,17 +175,21 @@ class _Run:
             hint = f"random inputs may not suit the model; --feed NAME=VALUE gives real ones. Fed: {fed}"
             raise GraphscopeError(error.message, hint=hint) from error
 
+    def of_result(self, batches: Sequence[Feeds]) -> list[list[NDArray[Any]]]:
+        """The outputs of the result."""
+        return self.computed(self.result, self.fed_to_result(batches[0]), batches, None)
+
     def computed(
-        self, model: Model, batches: Sequence[Feeds], values: Mapping[str, Payload] | None = None
+        self,
+        model: Model,
+        specs: Sequence[TensorSpec],
+        batches: Sequence[Feeds],
+        values: Mapping[str, Payload] | None,
     ) -> list[list[NDArray[Any]]]:
-        """The outputs of ``model`` for each batch."""
-        specs = _given(model, batches[0])
-        here = {spec.name for spec in specs}
+        """The outputs of ``model`` for each batch, of which it is fed ``specs``."""
+        names = [spec.name for spec in specs]
         with open_session(model, self.outputs, given=specs, values=values, config=_exact()) as session:
-            return [
-                self.checked(session.run(self.outputs, {k: v for k, v in feeds.items() if k in here}))
-                for feeds in batches
-            ]
+            return [self.checked(session.run(self.outputs, {n: feeds[n] for n in names})) for feeds in batches]
 
     def checked(self, values: Sequence[NDArray[Any] | None]) -> list[NDArray[Any]]:
         """The values; an error for a node that has none."""
@@ -192,10 +206,9 @@ def _switches_off(model: Model, inputs: Sequence[TensorSpec]) -> Feeds:
     return {spec.name: literal(values[name], spec) for name, spec in scalars if name in values}
 
 
-def _given(model: Model, feeds: Feeds) -> list[TensorSpec]:
+def _specs(model: Model, feeds: Feeds) -> list[TensorSpec]:
     """Those of the tensors ``feeds`` that ``model`` has."""
-    here = {name: value for name, value in feeds.items() if TensorName.parse(name).node in model.graph}
-    return [tensor_spec(model, name) for name in here]
+    return [tensor_spec(model, name) for name in feeds if TensorName.parse(name).node in model.graph]
 
 
 def _fed_text(spec: TensorSpec, feeds: Feeds) -> str:
@@ -216,8 +229,7 @@ def _compare(
 
 
 def _exact() -> Any:
-    """A configuration in which TensorFlow runs the graph as it stands."""
+    """A configuration in which Grappler leaves the graph as it stands: its rewrites change the last bits."""
     config = soft_placement()
     config.graph_options.rewrite_options.disable_meta_optimizer = True
-    config.graph_options.optimizer_options.opt_level = -1  # L0: no constant folding, no common subexpressions
     return config

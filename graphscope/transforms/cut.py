@@ -12,6 +12,7 @@ from graphscope.core.tensors import node_of
 CONTROL_FLOW = frozenset(
     "Switch RefSwitch Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration LoopCond".split()
 )
+DEFAULTED = "PlaceholderWithDefault"
 
 
 def cut(
@@ -20,7 +21,8 @@ def cut(
     """Only what ``outputs`` need from ``inputs``, in the old order.
 
     A control edge counts only where it says in which branch or loop a node runs: what else it names (assertions, updates of
-    moving averages, summaries) has no part in a result. An input that is no placeholder becomes one.
+    moving averages, summaries) has no part in a result. An input that is no placeholder becomes one; a placeholder with a
+    default keeps it.
 
     Args:
         outputs, inputs: node or tensor names.
@@ -35,7 +37,7 @@ def cut(
     pivots = _Pivots(graph)
     needed = graph.reach(
         (node_of(name) for name in outputs),
-        lambda n: () if n.name in open_inputs else _producers(graph, n, pivots),
+        lambda n: () if n.name in open_inputs and n.op != DEFAULTED else _producers(graph, n, pivots),
     )
     nodes = [_kept(n, pivots, open_inputs, catalog or graph.catalog()) for n in graph.nodes if n.name in needed]
     return graph if len(nodes) == len(graph) and all(map(_is, nodes, graph.nodes)) else graph.with_nodes(nodes)

@@ -26,7 +26,8 @@ from graphscope.transforms.cut import clear_placement, cut, prune_library
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.fold import Evaluate, fold
 from graphscope.transforms.identities import remove_pass_through
-from graphscope.transforms.prune import prune_branches
+from graphscope.transforms.order import reads_after_write
+from graphscope.transforms.prune import predicates, prune_branches
 from graphscope.transforms.variables import freeze_variables
 
 if TYPE_CHECKING:
@@ -94,34 +95,55 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
         IncompleteModelError: a variable that is needed has no value.
         GraphscopeError: a value does not fit its placeholder; a node writes to a variable; a lookup table is needed.
     """
-    keep = [*options.outputs, *map(node_of, options.outputs), *map(node_of, options.inputs)]
+    keep = [node_of(name) for name in [*options.outputs, *options.inputs]]
     values = _Values(model, options.moving_averages)
     graph = bake(model.graph, options.values, options.inputs)
-    graph = _settled(cut(graph, options.outputs, options.inputs, model.catalog), options, keep)
+    late = dict(reads_after_write(graph))
+    graph = _settled(cut(graph, options.outputs, options.inputs, model.catalog), options, keep, late)
+    _refuse_late_reads(graph, late)
     refuse_tables(graph)
     graph = freeze_variables(graph, values)
     graph = remove_pass_through(graph, keep)
-    graph = _settled(graph, options, keep)
-    graph = _finished(graph, options, keep)
+    graph = _settled(graph, options, keep, {})
+    graph = _finished(graph, options)
     changes = tuple(op_changes(model.graph, graph))
     return Frozen(graph, changes, dict(values.averaged), open_switches(graph))
 
 
-def _settled(graph: Graph, options: FreezeOptions, keep: Sequence[str]) -> Graph:
-    """Folds, prunes and cuts until nothing changes."""
+def _settled(graph: Graph, options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) -> Graph:
+    """Folds, prunes and cuts until nothing changes; ``late`` collects the reads that a cut parts from the writes before."""
     for _ in range(MAX_ROUNDS):
         before = graph
         if options.fold:
             graph = fold(graph, keep=keep, evaluate=options.evaluate)
-        graph = cut(prune_branches(graph), options.outputs, options.inputs)
+        graph = prune_branches(graph, _decisions(graph, options))
+        late.update(reads_after_write(graph))
+        graph = cut(graph, options.outputs, options.inputs)
         if graph is before:
             break
     return graph
 
 
-def _finished(graph: Graph, options: FreezeOptions, keep: Sequence[str]) -> Graph:
+def _decisions(graph: Graph, options: FreezeOptions) -> Graph:
+    """Where the predicates of ``graph`` are constants as far as they are known, whether the rest is to be folded or not."""
+    names = predicates(graph)
+    if options.fold or not names:
+        return graph
+    return fold(cut(graph, names, options.inputs), keep=names, evaluate=options.evaluate)
+
+
+def _refuse_late_reads(graph: Graph, late: Mapping[str, str]) -> None:
+    for reader, writer in late.items():
+        if reader in graph:
+            raise GraphscopeError(
+                f"node {reader} reads a variable after node {writer} writes to it, whenever the outputs are computed",
+                hint="--set the training switch to false, or keep the variables: graphscope convert ... saved_model/",
+            )
+
+
+def _finished(graph: Graph, options: FreezeOptions) -> Graph:
     if options.batch_norms:
-        graph = cut(fold_batch_norms(graph, keep=keep), options.outputs, options.inputs)
+        graph = cut(fold_batch_norms(graph, keep=[*options.outputs, *options.inputs]), options.outputs, options.inputs)
     if options.float16:
         graph = store_as_float16(graph)
     return prune_library(clear_placement(graph, keep_devices=options.keep_devices))
@@ -161,13 +183,18 @@ class _Values:
         )
 
 
+_TABLE = re.compile("HashTable|LookupTableFind")
+
+
 def refuse_tables(graph: Graph) -> None:
-    """A GraphDef cannot carry the content of a lookup table.
+    """A GraphDef cannot carry the content of a lookup table, be it made in the graph or in a function that it calls.
 
     Raises:
         GraphscopeError: the graph needs one.
     """
-    tables = [n.name for op, n in zip(graph.ops, graph.nodes) if "HashTable" in op or "LookupTableFind" in op]
+    bodies = (body for _, body in prune_library(graph).bodies)
+    found = (n.name for body in bodies for op, n in zip(body.ops, body.nodes) if _TABLE.search(op))
+    tables = list(dict.fromkeys(found))
     if tables:
         raise GraphscopeError(
             f"the outputs need lookup tables, which a frozen graph cannot carry: {', '.join(tables[:5])}",
@@ -191,15 +218,21 @@ def _inference_value(graph: Graph, name: str, dtype: DataType) -> str | None:
         return "1"
     if RATE_NAME.search(name) and dtype.is_floating:
         return "0"
-    decides = bool(graph.consumers(name)) and all(
-        c.op in _DECIDED and name in map(node_of, c.inputs[1:2] or c.inputs[:1]) for c in graph.consumers(name)
+    consumers = graph.consumers(name)
+    decides = bool(consumers) and all(
+        c.op in _DECIDED and name in map(node_of, c.inputs[_DECIDED[c.op]]) for c in consumers
     )
     if SWITCH_NAME.search(name) or (dtype is DataType.BOOL and decides):
         return "false" if dtype is DataType.BOOL else "0"
     return None
 
 
-_DECIDED = frozenset({"Switch", "RefSwitch", "Identity", "If", "StatelessIf", "LogicalNot", "LogicalAnd", "LogicalOr"})
+_DECIDED = {
+    **dict.fromkeys(("Switch", "RefSwitch"), slice(1, 2)),
+    **dict.fromkeys(("If", "StatelessIf", "Identity", "LogicalNot"), slice(1)),
+    **dict.fromkeys(("LogicalAnd", "LogicalOr"), slice(2)),
+}
+"""Ops that decide branches, or pass on what does -> the inputs that they decide by."""
 
 
 def refuse_oversize(size: int) -> None:

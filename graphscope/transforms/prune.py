@@ -14,17 +14,29 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.tensors import TensorName
 from graphscope.protos import AttrValue
+from graphscope.transforms.inlining import inlined
 
 SWITCHES = frozenset({"Switch", "RefSwitch"})
 MERGES = frozenset({"Merge", "RefMerge"})
 IFS = {"If": "StatefulPartitionedCall", "StatelessIf": "PartitionedCall"}
+LOOPS = frozenset({"Enter", "RefEnter"})
 _FOLLOWED = frozenset({"Identity", "Enter", "RefEnter", "StopGradient", "Switch"})
 _MAX_STEPS = 64
 
 
-def prune_branches(graph: Graph) -> Graph:
-    """Dead branches of ``Switch``/``Merge`` and ``If`` with a constant predicate go; what was alive is wired straight."""
-    return _Pruner(graph).run()
+def prune_branches(graph: Graph, known: Graph | None = None) -> Graph:
+    """Dead branches of ``Switch``/``Merge`` and ``If`` with a constant predicate go; what was alive is wired straight.
+
+    Args:
+        known: a graph in which :func:`predicates` are constants where their value is known; ``graph`` itself by default.
+    """
+    return _Pruner(graph, known or graph).run()
+
+
+def predicates(graph: Graph) -> list[str]:
+    """Names of the nodes that decide branches."""
+    decided = ((n.data_inputs(), 0 if n.op in IFS else 1) for n in graph if n.op in IFS or n.op in SWITCHES)
+    return list(dict.fromkeys(TensorName.parse(inputs[i]).node for inputs, i in decided if len(inputs) > i))
 
 
 def constant_predicate(graph: Graph, text: str) -> bool | None:
@@ -44,8 +56,9 @@ def constant_predicate(graph: Graph, text: str) -> bool | None:
 
 
 class _Pruner:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, known: Graph) -> None:
         self.graph = graph
+        self.known = known
         self.wires: dict[str, str] = {}  # live output of a decided switch -> what it passes on
         self.dead: set[str] = set()  # names of dead nodes
         self.dead_tensors: set[str] = set()
@@ -64,7 +77,7 @@ class _Pruner:
     def decide_switches(self) -> None:
         for switch in self.graph:
             if switch.op in SWITCHES and len(switch.data_inputs()) == 2:
-                predicate = constant_predicate(self.graph, switch.inputs[1])
+                predicate = constant_predicate(self.known, switch.inputs[1])
                 if predicate is not None:
                     self.wires[f"{switch.name}:{int(predicate)}"] = switch.inputs[0]
                     self.dead_tensors.add(f"{switch.name}:{int(not predicate)}")
@@ -105,7 +118,7 @@ class _Pruner:
             elif original.op in MERGES and any(self.is_dead(i) for i in original.data_inputs()):
                 yield from self.resolved(original)
             elif original.op in IFS:
-                yield self.called(original)
+                yield from self.taken(original)
             else:
                 yield self.rewired(original)
 
@@ -138,15 +151,22 @@ class _Pruner:
         yield _identity(merge.name, self.wired(merge.data_inputs()[live]), merge)
         yield constant(_index_name(merge.name), np.array(live, np.int32))
 
-    def called(self, original: Node) -> Node:
-        """An ``If`` whose condition is known calls the branch that is taken."""
-        predicate = constant_predicate(self.graph, original.inputs[0])
+    def taken(self, original: Node) -> list[Node]:
+        """In place of an ``If`` whose condition is known, the branch that is taken: its nodes, or a call of it."""
+        predicate = constant_predicate(self.known, original.inputs[0])
         if predicate is None:
-            return self.rewired(original)
+            return [self.rewired(original)]
+        branch = original.attrs["then_branch" if predicate else "else_branch"]
+        inputs = [self.wired(i) for i in original.data_inputs()[1:]]
+        function = self.graph.functions.get(branch.func.name)
+        # In a loop of Enter and Exit, the body's constants would lie outside the iteration.
+        if function is not None and not LOOPS & set(self.graph.ops):
+            nodes = inlined(self.graph, original, function, inputs)
+            if nodes is not None:
+                return nodes
         attrs: dict[str, AttrValue] = {name: original.attrs[name] for name in ("Tin", "Tout")}
-        attrs["f"] = original.attrs["then_branch" if predicate else "else_branch"]
-        inputs = [self.wired(i) for i in original.inputs[1:]]
-        return node(original.name, IFS[original.op], inputs, attrs)
+        attrs["f"] = branch
+        return [node(original.name, IFS[original.op], inputs, attrs)]
 
 
 def _index_name(merge: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, count
 
 import numpy as np
 
@@ -10,8 +11,9 @@ from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.build import constant, node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node
+from graphscope.core.ops import registered
 from graphscope.core.payload import Payload
-from graphscope.core.tensors import TensorName, node_of
+from graphscope.core.tensors import TensorName
 from graphscope.errors import GraphscopeError
 from graphscope.protos import FunctionDef, NodeDef
 
@@ -42,6 +44,7 @@ _CALLS = {
 """Ops that hand handles on to functions, and the attributes that name those."""
 
 _TYPE_LISTS = {"While": "T", "StatelessWhile": "T"}
+_STATED_OF_HANDLES = "_output_shapes _handle_dtypes _handle_shapes _read_only_resource_inputs".split()
 _SKIPPED_INPUTS = {"If": 1, "StatelessIf": 1, "Case": 1, "StatelessCase": 1}
 
 
@@ -171,12 +174,14 @@ class _Body:
             yield constant(found.name, self.freezer.values(found.name), _controls(found))
             return
         handles = self.handle_inputs(found)
-        if found.op in REFERENCE_OPS:
+        if found.op == _ASKS_OF_REFERENCE:
+            yield from _is_initialised(found, DataType.BOOL, self)
+        elif found.op in REFERENCE_OPS:
             yield self.plain(found, REFERENCE_OPS[found.op])
         elif not handles:
             yield self.plain(found, found.op)
         elif found.op in _READERS:
-            yield from _READERS[found.op](self.plain(found, found.op), handles[0], not self.is_graph)
+            yield from _READERS[found.op](self.plain(found, found.op), handles[0], self)
         elif found.op in _PASSES_HANDLE:
             yield self.retyped(found, handles)
         else:
@@ -184,14 +189,14 @@ class _Body:
 
     def refuse_writers(self, found: Node) -> None:
         """An op on references that changes what it is given: the frozen graph would not be the same model."""
-        if not _writes(found):
+        if found.op in REFERENCE_OPS or found.op == _ASKS_OF_REFERENCE or not _takes_reference(found.op):
             return
-        source = self.body.get(node_of(found.inputs[0]))
-        if source is not None and (source.op in VARIABLE_OPS or source.op in REFERENCE_OPS):
-            raise GraphscopeError(
-                f"node {found.name} ({found.op}) writes to variable {source.name} whenever the outputs are computed",
-                hint="--set the training switch to false, or keep the variables: graphscope convert ... saved_model/",
-            )
+        for source in self.body.producers(found):
+            if source.op in VARIABLE_OPS or source.op in REFERENCE_OPS:
+                raise GraphscopeError(
+                    f"node {found.name} ({found.op}) writes to variable {source.name} whenever the outputs are computed",
+                    hint="--set the training switch to false, or keep the variables: graphscope convert ... saved_model/",
+                )
 
     def plain(self, found: Node, op: str) -> Node:
         """A copy of ``found`` as ``op`` whose inputs follow renamed outputs; ``found`` itself where nothing changes."""
@@ -211,9 +216,13 @@ class _Body:
             return text
         tensor = TensorName.parse(text)
         producer = self.body.get(tensor.node)
-        if producer is None or producer.op != "ReadVariableOp" or tensor.argument != "value":
+        if producer is None or _RENAMED.get(producer.op) != tensor.argument or not self.handle_inputs(producer):
             return text
         return str(TensorName(tensor.node, tensor.index, "output"))
+
+    def unused(self, name: str) -> str:
+        """``name``, with a number where the body has a node of that name."""
+        return next(n for n in chain([name], (f"{name}_{i}" for i in count(1))) if n not in self.body)
 
     def retyped(self, found: Node, handles: Mapping[int, DataType]) -> Node:
         copy = NodeDef()
@@ -223,9 +232,7 @@ class _Body:
                 copy.attr["T"].list.type[i] = int(dtype)
         else:
             copy.attr["T"].type = int(handles[min(handles)])
-        copy.attr.pop("_handle_dtypes", None)
-        copy.attr.pop("_handle_shapes", None)
-        return Node(copy)
+        return _without_shapes(copy)
 
     def call(self, found: Node, handles: Mapping[int, DataType]) -> Node:
         """A call whose functions take values where they took handles."""
@@ -238,16 +245,25 @@ class _Body:
             value = copy.attr[attribute]
             for function in [value.func] if value.HasField("func") else value.list.func:
                 function.name = self.freezer.specialised(function.name, inner, is_loop_body=is_body)
+        if found.op in _TYPE_LISTS:
+            copy.attr.pop("output_shapes", None)
         types = copy.attr[_TYPE_LISTS.get(found.op, "Tin")].list.type
         for i, dtype in inner.items():
             types[i] = int(dtype)
-        copy.attr.pop("output_shapes" if found.op in _TYPE_LISTS else "_output_shapes", None)
         copy.attr.pop("config_proto", None)
-        return Node(copy)
+        return _without_shapes(copy)
 
 
-def _writes(found: Node) -> bool:
-    return found.op.startswith(("Assign", "Scatter", "CountUpTo", "Apply", "SparseApply"))
+def _without_shapes(copy: NodeDef) -> Node:
+    """What was stated of the handles, scalars all of them, does not hold for the values."""
+    for name in _STATED_OF_HANDLES:
+        copy.attr.pop(name, None)
+    return Node(copy)
+
+
+def _takes_reference(op: str) -> bool:
+    definition = registered().get(op)
+    return definition is not None and any(argument.is_ref for argument in definition.input_arg)
 
 
 def _dtype(found: Node) -> DataType:
@@ -255,29 +271,35 @@ def _dtype(found: Node) -> DataType:
     return DataType.of(value.type) if value is not None else DataType.INVALID
 
 
-def _read(found: Node, dtype: DataType, _: bool) -> Iterator[Node]:
+def _read(found: Node, dtype: DataType, _: _Body) -> Iterator[Node]:
     yield node(found.name, "Identity", found.inputs, {"T": type_attr(dtype)})
 
 
-def _shape(found: Node, dtype: DataType, _: bool) -> Iterator[Node]:
+def _shape(found: Node, dtype: DataType, _: _Body) -> Iterator[Node]:
     attrs = {"T": type_attr(dtype), "out_type": type_attr(_type_of(found, "out_type", DataType.INT32))}
     yield node(found.name, "Shape", found.inputs, attrs)
 
 
-def _gather(found: Node, dtype: DataType, in_function: bool) -> Iterator[Node]:
+def _gather(found: Node, dtype: DataType, body: _Body) -> Iterator[Node]:
+    attrs = {"Tparams": type_attr(dtype), "Tindices": type_attr(_type_of(found, "Tindices", DataType.INT32))}
     batch_dims = found.attr("batch_dims")
-    axis = f"{found.name}/axis"
-    yield constant(axis, np.array(batch_dims.i if batch_dims is not None else 0, np.int32))
-    indices = type_attr(_type_of(found, "Tindices", DataType.INT32))
-    attrs = {"Tparams": type_attr(dtype), "Tindices": indices, "Taxis": type_attr(DataType.INT32)}
-    if batch_dims is not None:
-        attrs["batch_dims"] = batch_dims
-    data = list(found.data_inputs())
-    axis_input = f"{axis}:output:0" if in_function else axis
-    yield node(found.name, "GatherV2", [*data, axis_input, *_controls(found)], attrs)
+    if batch_dims is None or not batch_dims.i:
+        # A constant axis, which GatherV2 takes, would lie outside the loop that this node may be in.
+        yield node(found.name, "Gather", found.inputs, attrs)
+        return
+    axis = body.unused(f"{found.name}/axis")
+    yield constant(axis, np.array(batch_dims.i, np.int32))
+    attrs |= {"Taxis": type_attr(DataType.INT32), "batch_dims": batch_dims}
+    axis_input = axis if body.is_graph else f"{axis}:output:0"
+    yield node(found.name, "GatherV2", [*found.data_inputs(), axis_input, *_controls(found)], attrs)
 
 
-def _gather_nd(found: Node, dtype: DataType, _: bool) -> Iterator[Node]:
+def _is_initialised(found: Node, _: DataType, __: _Body) -> Iterator[Node]:
+    """Every variable that becomes a constant has its value."""
+    yield constant(found.name, np.array(True), _controls(found))
+
+
+def _gather_nd(found: Node, dtype: DataType, _: _Body) -> Iterator[Node]:
     attrs = {"Tparams": type_attr(dtype), "Tindices": type_attr(_type_of(found, "Tindices", DataType.INT32))}
     yield node(found.name, "GatherNd", found.inputs, attrs)
 
@@ -291,9 +313,15 @@ def _controls(found: Node) -> Iterable[str]:
     return [i for i in found.inputs if i.startswith("^")]
 
 
-_READERS: Mapping[str, Callable[[Node, DataType, bool], Iterator[Node]]] = {
+_RENAMED = {"ReadVariableOp": "value", "VarIsInitializedOp": "is_initialized"}
+"""Ops whose output argument has another name, ``output``, in what takes their place."""
+
+_ASKS_OF_REFERENCE = "IsVariableInitialized"
+
+_READERS: Mapping[str, Callable[[Node, DataType, _Body], Iterator[Node]]] = {
     "ReadVariableOp": _read,
     "VariableShape": _shape,
+    "VarIsInitializedOp": _is_initialised,
     "ResourceGather": _gather,
     "ResourceGatherNd": _gather_nd,
 }
