@@ -322,7 +322,7 @@ def broken(graph: Any, kind: str) -> None:
         graph.node.add(name="wrong", op="Tanh", input=["known"]).attr["T"].i = 1
 
 
-KINDS = "dangling type attribute shape inputs output function".split() + ["missing attribute", "kind of attribute"]
+KINDS = [*"dangling type attribute shape inputs output function".split(), "missing attribute", "kind of attribute"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -341,7 +341,7 @@ def test_a_node_that_is_refused_costs_what_lies_below(tmp_path: Path, kind: str)
 def test_nothing_to_hold_on_to(tmp_path: Path) -> None:
     graph = chain()
     graph.versions.min_consumer = 1_000_000
-    with pytest.raises(GraphscopeError, match="TensorFlow refuses the graph: .*GraphDef min consumer version 1000000"):
+    with pytest.raises(GraphscopeError, match=r"TensorFlow refuses the graph: .*GraphDef min consumer version 1000000"):
         inferred(graph, tmp_path)
 
 

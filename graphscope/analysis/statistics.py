@@ -78,7 +78,7 @@ class _Moments:
 
         if self.is_complex or values.dtype.kind == "V" or values.dtype.itemsize < 4:
             values = values.astype(np.complex128 if self.is_complex else np.float32)
-        self.zeros += len(values) - int(np.count_nonzero(values))
+        self.zeros += int(np.count_nonzero(values == 0))
         if values.dtype.kind in "fc":
             values = self._finite(values)
         if len(values) and not self.is_complex:
@@ -104,10 +104,11 @@ class _Moments:
         self.maximum = max(self.maximum, float(values.max()))
         if not self.count:
             self.shift = float(values[0])
-        wide = np.subtract(values, self.shift, dtype=np.float64)
+        wide = values.astype(np.float64)
+        wide -= self.shift
         mean = float(wide.mean())
         wide -= mean
-        squares = float(np.dot(wide, wide))
+        squares = float(np.einsum("i,i->", wide, wide))  # BLAS would start threads for this, and they wait for one another
         total = self.count + len(values)
         delta = mean - self.mean
         self.squares += squares + delta * delta * self.count * len(values) / total
