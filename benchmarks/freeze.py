@@ -1,4 +1,7 @@
-"""Freezing and converting beside ``cp`` and ``freeze_graph``: ``python -m benchmarks.freeze``. Prints a table of docs/benchmarks.md."""
+"""Freezing and converting beside ``cp`` and ``freeze_graph``: ``python -m benchmarks.freeze``.
+
+Prints a table of docs/benchmarks.md.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,9 @@ freeze_graph("", "", True, prefix, node, "save/restore_all", "save/Const:0", out
 def row(what: str, ours: Measured, base: Measured, other: Measured | None = None) -> None:
     against = f"{other.seconds / ours.seconds:.0f} x, {other.peak_mb / ours.peak_mb:.0f} x" if other else ""
     theirs = f"{other.seconds:.1f} s, {other.peak_mb:.0f} MB" if other else ""
+    factor = f"{ours.seconds / base.seconds:.1f} x"
     print(
-        f"| {what} | {ours.seconds:.2f} s | {ours.peak_mb:.0f} MB | {ours.seconds / base.seconds:.1f} x | {theirs} | {against} |",
+        f"| {what} | {ours.seconds:.2f} s | {ours.peak_mb:.0f} MB | {factor} | {theirs} | {against} |",
         flush=True,
     )
 

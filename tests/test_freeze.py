@@ -37,7 +37,9 @@ def frozen_file(model: Model, options: FreezeOptions, path: Path) -> tuple[Froze
     return frozen, graphscope.load(path)
 
 
-def compared(model: Model, path: Path, values: Mapping[str, Any] | None = None, **options: Any) -> tuple[Verification, Model]:
+def compared(
+    model: Model, path: Path, values: Mapping[str, Any] | None = None, **options: Any
+) -> tuple[Verification, Model]:
     outputs = options.pop("outputs", None) or choose_outputs(model).outputs
     feeds = options.pop("feeds", None)
     baked = {name: np.asarray(value) for name, value in (values or {}).items()}
@@ -81,7 +83,12 @@ ZOO_MODELS = (
 )
 """Every complete checkpoint of the zoo."""
 
-TFX, CIFAR, NPHARD, HALF = "meta_ckpt/tensorflow+tfx", "meta_ckpt/dotnet", "meta_ckpt/isl-org", "v1_ckpt/tensorflow+serving"
+TFX, CIFAR, NPHARD, HALF = (
+    "meta_ckpt/tensorflow+tfx",
+    "meta_ckpt/dotnet",
+    "meta_ckpt/isl-org",
+    "v1_ckpt/tensorflow+serving",
+)
 OUTPUTS = {TFX: "head/predictions/probabilities", CIFAR: "add_1", NPHARD: "concat_30", HALF: "y"}
 INPUTS = {TFX: "add_2", HALF: "x"}
 

@@ -108,7 +108,9 @@ class _Moments:
         wide -= self.shift
         mean = float(wide.mean())
         wide -= mean
-        squares = float(np.einsum("i,i->", wide, wide))  # BLAS would start threads for this, and they wait for one another
+        squares = float(
+            np.einsum("i,i->", wide, wide)
+        )  # BLAS would start threads for this, and they wait for one another
         total = self.count + len(values)
         delta = mean - self.mean
         self.squares += squares + delta * delta * self.count * len(values) / total

@@ -34,7 +34,9 @@ _BY_SUFFIX = {f".{t.value}": t for t in (Target.PB, Target.PBTXT, Target.META, T
 
 def convert(
     model: shared.ModelPath,
-    out: Annotated[str, typer.Argument(metavar="OUT", show_default=False, help="What to write; a SavedModel ends with /.")],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", show_default=False, help="What to write; a SavedModel ends with /.")
+    ],
     *,
     to: Annotated[
         Target | None, typer.Option("--to", show_default=False, help="The format, where the name of OUT does not tell.")
@@ -43,7 +45,9 @@ def convert(
     input: shared.InputNames,
     weights: Annotated[
         Path | None,
-        typer.Option("--weights", metavar="FILE", show_default=False, help="Take the values from this npz or safetensors."),
+        typer.Option(
+            "--weights", metavar="FILE", show_default=False, help="Take the values from this npz or safetensors."
+        ),
     ] = None,
     checkpoint: shared.Checkpoint = None,
     tags: shared.Tags,
@@ -105,7 +109,9 @@ def _graph(job: _Job, _: _Progress) -> int:
     from graphscope.formats import save
 
     if not VARIABLE_OPS.isdisjoint(job.model.graph.ops):
-        job.sink.note("the graph has variables, and a graph file holds no values of them: graphscope freeze makes constants")
+        job.sink.note(
+            "the graph has variables, and a graph file holds no values of them: graphscope freeze makes constants"
+        )
     return save(job.model, job.out, overwrite=job.force)
 
 

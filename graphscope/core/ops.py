@@ -68,7 +68,9 @@ _Getter = Callable[[Mapping[str, AttrValue]], object]
 
 def _deciding_attributes(op: OpDef) -> tuple[_Getter, ...]:
     """Reads the attributes that decide number and types of the outputs of ``op``."""
-    names = dict.fromkeys(name for a in op.output_arg for name in (a.type_attr, a.number_attr, a.type_list_attr) if name)
+    names = dict.fromkeys(
+        name for a in op.output_arg for name in (a.type_attr, a.number_attr, a.type_list_attr) if name
+    )
     return tuple(_getter(name, any(name == a.type_list_attr for a in op.output_arg)) for name in names)
 
 
