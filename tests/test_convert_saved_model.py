@@ -18,6 +18,7 @@ from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError, UnknownNameError, UnsupportedError
 from graphscope.formats import load
+from graphscope.formats.initializers import with_main_op
 from graphscope.formats.savedmodel_writer import argument_names, write_saved_model
 from graphscope.protos import AssetFileDef, GraphDef, MetaGraphDef
 from tests.converting import MODELS, Fixture, by_tf1, by_tf2, restored, session, tf1, variable_values
@@ -348,3 +349,16 @@ def test_over_itself(tmp_path: Path) -> None:
     assert after.keys() == before.keys()
     assert all(after[name] == before[name] for name in before if name != "saved_model.pb")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "saved"]
+
+
+def test_what_fills_the_tables() -> None:
+    """What the collection lists, which may be calls of functions; without one, every op that fills a table."""
+    nodes = [node("call", "PartitionedCall"), node("fill", "InitializeTableV2"), node("init_all_tables", "NoOp")]
+    model = Model("m", Kind.META_GRAPH, "", (), Graph(GraphDef(), nodes))
+    for listed, expected in ((["call"], ["^call"]), ([], ["^fill"])):
+        model.meta.collection_def["table_initializer"].node_list.value[:] = listed
+        meta = MetaGraphDef()
+        graph = with_main_op(replace(model), model.graph, meta)
+        [name] = meta.collection_def["saved_model_main_op"].node_list.value
+        assert (name, list(graph[name].inputs)) == ("init_all_tables_1", expected)
+        assert with_main_op(model, graph, meta) is graph

@@ -506,7 +506,7 @@ def batch_norm_switched() -> Saved:
 
 
 def output_is_a_read() -> Saved:
-    v, w = variable("v", 3, resource=True), variable("w", 3)
+    v, _ = variable("v", 3, resource=True), variable("w", 3)
     read = v.read_value()
     out(x(3) * read)
     return Saved([read.op.name, "w", "w/read", "v/Read/ReadVariableOp", "out"])
@@ -521,7 +521,7 @@ def output_is_constant() -> Saved:
 
 def output_of_several() -> Saved:
     v = variable("v", 6, 2)
-    first, second, third = tf.split(v * x(6, 2), 3, name="parts")
+    first, _, third = tf.split(v * x(6, 2), 3, name="parts")
     out(first * third)
     return Saved(["parts:1", "out", "parts:2"])
 
@@ -593,9 +593,7 @@ CASES = [(build, False) for build in [*LEGACY, *EITHER]] + [(build, True) for bu
 
 @pytest.mark.parametrize("fold", [False, True], ids=["whole", "folded"])
 @pytest.mark.parametrize(("build", "modern"), CASES, ids=[f"{b.__name__}-{'v2' if m else 'v1'}" for b, m in CASES])
-def test_a_frozen_graph_computes_the_same(
-    build: Callable[[], Saved], modern: bool, fold: bool, tmp_path: Path
-) -> None:
+def test_a_frozen_graph_computes_the_same(build: Callable[[], Saved], modern: bool, fold: bool, tmp_path: Path) -> None:
     check(build, tmp_path, fold=fold, modern=modern)
 
 
@@ -689,7 +687,55 @@ def test_a_saved_model_of_a_module(fold: bool, tmp_path: Path) -> None:
         np.testing.assert_allclose(found[name], expected[name].numpy(), rtol=1e-6)
 
 
+HALF = "tensorflow+serving/tensorflow_serving/servables/tensorflow/testdata/saved_model_half_plus_two"
+KERAS = "tensorflow+tfx/tfx/components/testdata/trainer/keras/Format-Serving"
+EXAMPLES = {
+    f"{HALF}_tf2_cpu/00000123": ("", ()),
+    f"{HALF}_cpu/00000123": ("tf_example:0", ("x",)),
+    f"{HALF}_mlmd/00000123": ("tf_example:0", ("x",)),
+    KERAS: (
+        "serving_default_examples:0",
+        ("body_mass_g", "culmen_depth_mm", "culmen_length_mm", "flipper_length_mm"),
+    ),
+}
+"""SavedModel -> the tensor that takes serialized examples, and the features that it wants of them."""
+
+
+def examples(features: tuple[str, ...]) -> Any:
+    """Two serialized ``tf.train.Example``."""
+    made = []
+    for row in (1.0, -2.5):
+        example = tf.train.Example()
+        for i, feature in enumerate(features):
+            example.features.feature[feature].float_list.value.append(row + i)
+        made.append(example.SerializeToString())
+    return np.array(made, object)
+
+
+@needs_zoo
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("fold", [False, True])
+def test_saved_models_of_the_zoo(name: str, fold: bool, tmp_path: Path) -> None:
+    model = graphscope.load(ZOO / "saved_model" / name)
+    tensor, features = EXAMPLES[name]
+    feeds = {tensor: examples(features)} if tensor else None
+    found, result = compared(model, tmp_path / "f.pb", fold=fold, feeds=feeds)
+    assert found.is_within
+    assert found.is_equal or fold
+    assert not NO_LONGER & ops_of(result)
+
+
 # What cannot be frozen
+
+
+@needs_zoo
+def test_a_table_in_a_function_is_refused() -> None:
+    """The graph itself has no table: functions that it calls make and use them."""
+    place = "tensorflow+tfx/tfx/components/testdata/trainer/current/Format-Serving/export/chicago-taxi/1646034756"
+    model = graphscope.load(ZOO / "saved_model" / place)
+    assert not any("Table" in op for op in model.graph.ops)
+    with pytest.raises(GraphscopeError, match=r"lookup tables.*hash_table"):
+        freeze(model, FreezeOptions(outputs=["head/predictions/probabilities"]))
 
 
 def test_a_table_is_refused_by_name(tmp_path: Path) -> None:
@@ -744,6 +790,30 @@ def scattering() -> Saved:
 def test_a_written_variable_is_refused(build: Callable[[], Saved], tmp_path: Path) -> None:
     model, _ = save(build, tmp_path, modern=False)
     with pytest.raises(GraphscopeError, match=r"writes to (variable v|it)|uses variable .* as more than a value"):
+        freeze(model, FreezeOptions(outputs=["out"]))
+
+
+def test_a_node_of_several_outputs_is_no_input(tmp_path: Path) -> None:
+    model, _ = save(output_of_several, tmp_path, modern=False)
+    with pytest.raises(GraphscopeError, match=r"cut open at parts: mul_1 takes parts:2") as caught:
+        freeze(model, FreezeOptions(outputs=["out"], inputs=["parts"]))
+    assert "--input mul_1 " in str(caught.value.hint)
+
+
+def test_a_variable_made_in_a_function_is_refused(tmp_path: Path) -> None:
+    def build() -> Saved:
+        v = variable("v", 3)
+
+        @tf.function
+        def shared(a: Any) -> Any:
+            handle = tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=[3], shared_name="elsewhere", name="own")
+            return a + tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
+
+        out(shared(x(3)) * v)
+        return Saved()
+
+    model, _ = save(build, tmp_path, modern=False)
+    with pytest.raises(GraphscopeError, match="variable own is made inside the library function"):
         freeze(model, FreezeOptions(outputs=["out"]))
 
 

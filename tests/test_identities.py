@@ -29,6 +29,7 @@ def test_consumers_read_the_source(kind: str) -> None:
     assert names(found) == ["x", "y", "z"]
     assert [list(n.inputs) for n in found] == [[], ["x"], ["x", "y", "^x"]]
     assert list(graph["y"].inputs) == ["i"]
+    assert found["x"] is graph["x"]
 
 
 def test_a_chain_leads_to_its_start() -> None:
@@ -45,6 +46,11 @@ def test_each_output_of_several_has_its_own_source() -> None:
     found = remove_pass_through(graph)
     assert list(found["y"].inputs) == ["c", "x"]
     assert list(found["z"].inputs) == ["y", "^x", "^c"]
+
+
+def test_an_output_that_does_not_exist_is_left_alone() -> None:
+    graph = graph_of(X, op("i", "Identity", "x"), op("y", "Neg", "i:1"), op("z", "Neg", "i"))
+    assert [list(n.inputs) for n in remove_pass_through(graph)] == [[], ["x"], ["i:1"], ["x"]]
 
 
 def test_outputs_stay() -> None:
@@ -159,6 +165,15 @@ def test_a_factor_of_one_goes(kind: str, inputs: list[str], goes: bool) -> None:
     assert list(found["y"].inputs) == (["x"] if goes else ["p"])
 
 
+def test_a_factor_of_one_in_other_types() -> None:
+    for dtype, goes in ((np.int32, True), (np.float16, True), (np.float64, True), (np.complex64, False)):
+        one = const("one", 1, dtype)
+        single = node("p", "Mul", ["x", "one"], {"T": one.attrs["dtype"]})
+        source = node("x", "Placeholder", [], {"dtype": one.attrs["dtype"]})
+        found = remove_pass_through(graph_of(source, one, single, node("y", "Neg", ["p"], {"T": one.attrs["dtype"]})))
+        assert ("p" not in found) == goes
+
+
 # Dropout
 
 
@@ -244,6 +259,13 @@ FLOOR = [op("a", "Add", "one", "u"), op("mask", "Floor", "a")]
         (masked("x", [op("a", "Add", "u", "u"), op("mask", "Floor", "a")], "size"), False),
         (masked("x", [op("a", "Sub", "one", "u"), op("mask", "Floor", "a")], "size"), False),
         (masked("x", [op("a", "Add", "one", "u"), op("mask", "Ceil", "a")], "size"), False),
+        (masked("x", [op("a", "Maximum", "one", "u"), op("mask", "Floor", "a")], "size"), False),
+        (masked("x", [op("a", "Add", "one", "a"), op("mask", "Floor", "a")], "size"), False),
+        (masked("x", [op("a", "Mul", "a", "a"), op("mask", "GreaterEqual", "a", "one")], "size"), False),
+        (masked("x", [op("mask", "Floor")], "size"), False),
+        (masked("x", [op("mask", "Cast")], "size"), False),
+        (masked("x", [op("a", "GreaterEqual", "u"), op("mask", "Cast", "a")], "size"), False),
+        (masked("x", [op("a", "Add", "one"), op("mask", "Floor", "a")], "size"), False),
         (masked("x", [op("a", "Add", "one", "u", "^print"), op("mask", "Floor", "a")], "size"), False),
         (masked("x", [op("a", "Add", "one", "u", "^near"), op("mask", "Floor", "a")], "size"), True),
     ],

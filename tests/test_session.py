@@ -29,6 +29,7 @@ from tests.zoo_files import ZOO, needs_zoo
 
 tf = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 tf1 = tf.compat.v1
+framework_function = pytest.importorskip("tensorflow.python.framework.function")
 
 Arrays = list[NDArray[Any]]
 SERVING = "tensorflow+serving/tensorflow_serving/servables/tensorflow/testdata"
@@ -157,6 +158,19 @@ def test_a_savers_assign_op_is_no_initialiser(tmp_path: Path) -> None:
         run(bare, ["kept"], initialise=True)
     plain = Model("plain", Kind.GRAPH, "", (), model.graph)
     assert run(plain, ["kept"], initialise=True)[0].tolist() == [4]
+
+
+def test_of_several_assign_ops_none_is_taken_for_the_initialiser(tmp_path: Path) -> None:
+    def build() -> None:
+        weight = tf1.get_variable("weight", initializer=1.0)
+        weight.assign(2.0)
+        weight.assign(3.0)
+
+    model = saved(build, tmp_path / "g.pb")
+    assert run(model, ["weight/Read/ReadVariableOp"], initialise=True)[0] == 1
+    model.loaded_graph = model.graph.with_nodes(n for n in model.graph if n.name != "weight/Assign")
+    with pytest.raises(IncompleteModelError, match="no checkpoint holds a value of variable weight"):
+        run(model, ["weight/Read/ReadVariableOp"], initialise=True)
 
 
 def test_values_replace_those_of_the_checkpoint(tmp_path: Path) -> None:
@@ -313,6 +327,29 @@ def test_an_unregistered_op_in_a_function_is_named_with_it(tmp_path: Path) -> No
     (tmp_path / "g.pb").write_bytes(graph_def.SerializeToString())
     with pytest.raises(UnsupportedError, match=r"SomebodysOwnOp \(node inside of function __inference_odd_\d+\)"):
         run(load(tmp_path / "g.pb"), ["out"])
+    assert run(load(tmp_path / "g.pb"), ["x"], {"x": np.array(3, np.float32)})[0] == 3  # the function is not needed
+
+
+def test_functions_come_with_their_gradients_or_not_at_all(tmp_path: Path) -> None:
+    """The stated gradient of ``cube`` is wrong on purpose, so that it is seen whether it is used."""
+    with tf.Graph().as_default() as graph:
+
+        @framework_function.Defun(tf.float32, tf.float32, func_name="ten_times")
+        def ten_times(x: Any, upstream: Any) -> Any:
+            return 10 * x * upstream
+
+        @framework_function.Defun(tf.float32, func_name="cube", grad_func=ten_times)
+        def cube(x: Any) -> Any:
+            return x * x * x
+
+        x = tf1.placeholder(tf.float32, [], name="x")
+        tf.identity(tf1.gradients(cube(x), x)[0], name="slope")
+        tf.negative(x, name="beside")
+    (tmp_path / "g.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    model, feeds = load(tmp_path / "g.pb"), {"x": np.array(3, np.float32)}
+    assert [len(model.graph.functions), len(model.graph.header.library.gradient)] == [2, 1]
+    assert run(model, ["beside"], feeds)[0] == -3
+    assert run(model, ["slope"], feeds)[0] == 30
 
 
 class Endless(Payload):

@@ -274,6 +274,7 @@ def test_each_batch_has_other_inputs(tmp_path: Path) -> None:
         tf.greater(tf1.placeholder(tf.float32, [], name="x"), tf.constant(0.0, name="limit"), name="out")
 
     model = saved(build, tmp_path / "g.pb")
+    assert verify(model, model, ["out"], feeds={"limit": np.array(-2), "x": np.array(-1)}).is_equal  # fed to both
     always = with_constant(model, "limit", np.array(-2, np.float32))
     seed = next(i for i in range(20) if verify(model, always, ["out"], batches=1, seed=i).is_equal)
     assert not verify(model, always, ["out"], batches=8, seed=seed).is_equal

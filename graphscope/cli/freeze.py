@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from graphscope.core.model import Model
     from graphscope.runtime.verify import Verification
-    from graphscope.transforms.freeze import Frozen, FreezeOptions
+    from graphscope.transforms.freeze import FreezeOptions, Frozen
 
 
 def _switch(name: str, text: str) -> typer.models.OptionInfo:

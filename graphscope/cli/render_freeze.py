@@ -12,7 +12,7 @@ from graphscope.errors import GraphscopeError
 from graphscope.runtime.differences import Difference
 from graphscope.runtime.verify import Verification
 from graphscope.transforms.changes import OpChange
-from graphscope.transforms.freeze import Frozen, FreezeOptions
+from graphscope.transforms.freeze import FreezeOptions, Frozen
 
 MAX_OPS = 6
 MAX_NAMES = 4

@@ -159,9 +159,9 @@ def import_graph(graph: Graph, path: str) -> Any:
     size = size_of(pieces)
     if size > MAX_GRAPH_BYTES:
         raise UnsupportedError(f"a graph of {size:,} bytes; TensorFlow takes none above {MAX_GRAPH_BYTES:,}", path=path)
-    data = b"".join(flow(pieces))
+    graph_def = tf.compat.v1.GraphDef.FromString(b"".join(flow(pieces)))
     with tf.Graph().as_default() as imported, tensorflow_errors(f"{path}: TensorFlow refuses the graph"):
-        tf.compat.v1.import_graph_def(tf.compat.v1.GraphDef.FromString(data), name="")
+        tf.compat.v1.import_graph_def(graph_def, name="")
     return imported
 
 

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator
 from graphscope.core.build import node, type_attr, with_inputs, without_attrs
 from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.ops import OpCatalog
-from graphscope.core.tensors import node_of
+from graphscope.core.tensors import TensorName, node_of
+from graphscope.errors import GraphscopeError
 
 CONTROL_FLOW = frozenset(
     "Switch RefSwitch Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration LoopCond".split()
@@ -30,6 +31,7 @@ def cut(
 
     Raises:
         UnknownNameError: an output or input is not in the graph.
+        GraphscopeError: more than the first output of an input is needed: a placeholder has one.
     """
     open_inputs = {node_of(name) for name in inputs}
     for name in open_inputs:
@@ -39,8 +41,20 @@ def cut(
         (node_of(name) for name in outputs),
         lambda n: () if n.name in open_inputs and n.op != DEFAULTED else _producers(graph, n, pivots),
     )
+    _refuse_later_outputs(graph, open_inputs, needed)
     nodes = [_kept(n, pivots, open_inputs, catalog or graph.catalog()) for n in graph.nodes if n.name in needed]
     return graph if len(nodes) == len(graph) and all(map(_is, nodes, graph.nodes)) else graph.with_nodes(nodes)
+
+
+def _refuse_later_outputs(graph: Graph, open_inputs: Collection[str], needed: Collection[str]) -> None:
+    for name in open_inputs:
+        for consumer in graph.consumers(name):
+            taken = [i for i in consumer.data_inputs() if node_of(i) == name and TensorName.parse(i).index]
+            if consumer.name in needed and consumer.name not in open_inputs and taken:
+                raise GraphscopeError(
+                    f"the graph cannot be cut open at {name}: {consumer.name} takes {taken[0]}, a placeholder has one output",
+                    hint=f"--input {consumer.name}   cuts behind it",
+                )
 
 
 def _is(a: Node, b: Node) -> bool:

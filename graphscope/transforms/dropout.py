@@ -27,7 +27,8 @@ _ARITHMETIC: Mapping[str, _Arithmetic] = {
     "Mul": lambda a, b: (min(_corners(a, b)), max(_corners(a, b))),
 }
 _MASK_OPS = frozenset({"Floor", "Cast", "GreaterEqual", *_ARITHMETIC})
-_MAX_DEPTH = 16
+_MAX_DEPTH = 6
+_MAX_STEPS = 64
 
 
 def _corners(a: Bounds, b: Bounds) -> list[float]:
@@ -130,7 +131,7 @@ class Neutral:
 
         ``None`` for other outputs, and where one of the nodes waits for something that matters.
         """
-        for _ in range(_MAX_DEPTH):
+        for _ in range(_MAX_STEPS):
             tensor = TensorName.parse(text)
             node = self.graph.get(tensor.node)
             if node is None or tensor.index or any(map(self.effects.is_meant, _controls(node))):

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
@@ -106,6 +107,7 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
     graph = remove_pass_through(graph, keep)
     graph = _settled(graph, options, keep, {})
     graph = _finished(graph, options)
+    _refuse_variables(graph)
     changes = tuple(op_changes(model.graph, graph))
     return Frozen(graph, changes, dict(values.averaged), open_switches(graph))
 
@@ -147,6 +149,17 @@ def _finished(graph: Graph, options: FreezeOptions) -> Graph:
     if options.float16:
         graph = store_as_float16(graph)
     return prune_library(clear_placement(graph, keep_devices=options.keep_devices))
+
+
+def _refuse_variables(graph: Graph) -> None:
+    """A function may make a variable of its own, by a name that only the running program knows."""
+    for function, body in graph.bodies:
+        for op, found in zip(body.ops, body.nodes):
+            if op in VARIABLE_OPS:
+                raise GraphscopeError(
+                    f"variable {found.name} is made inside the library function {function}: it has no saved value",
+                    hint="graphscope convert MODEL saved_model/   keeps variables",
+                )
 
 
 class _Values:
