@@ -222,7 +222,7 @@ def test_old_files_stand(tmp_path: Path, kind: str) -> None:
 
 
 STEPS = [*(("checkpoint", step) for step in range(6)), *(("SavedModel", step) for step in range(4))]
-"""A checkpoint: three old files put aside, three new ones put in place. A SavedModel: its two variable files, two directories."""
+"""A checkpoint: three old files put aside, three new put in place. A SavedModel: its two variable files, two directories."""
 
 
 @pytest.mark.parametrize(("kind", "refused"), STEPS)
