@@ -181,6 +181,10 @@ def test_npz_refuses(tmp_path: Path, tensors: list[tuple[str, Array]], message: 
     assert not list(tmp_path.iterdir())
 
 
+def test_names_that_are_not_ours_stay() -> None:
+    assert [tensor_name(f"{name}.npy") for name in ("%41", "%2f", "100%", "a%2Fb")] == ["%41", "%2f", "100%", "a%2Fb"]
+
+
 def zipped(path: Path, *members: tuple[str, bytes], method: int = zipfile.ZIP_STORED) -> Path:
     with zipfile.ZipFile(path, "w", method) as archive:
         for name, data in members:
@@ -211,7 +215,7 @@ NPZ_LIES = {
     "expression": ([("a.npy", NPY.replace(b"(4,)", b"f(4)"))], CorruptFileError, "a.npy: .*malformed"),
     "nested": ([("a.npy", NPY[:10] + (b"(" * 118))], CorruptFileError, "no header of an array"),
     "no dict": ([("a.npy", NPY[:10] + b"4".ljust(118))], CorruptFileError, "no header of an array"),
-    "shape": ([("a.npy", NPY.replace(b"(4,)", b"(-4)"))], CorruptFileError, "no shape of an array"),
+    "shape": ([("a.npy", NPY.replace(b"(4,), ", b"(-4,),"))], CorruptFileError, "no shape of an array"),
     "type": ([("a.npy", NPY.replace(b"<f4", b"<zz"))], CorruptFileError, "no header of an array"),
     "version": ([("a.npy", NPY[:6] + b"\7\0" + NPY[8:])], CorruptFileError, "no .npy file"),
 }

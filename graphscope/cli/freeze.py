@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,6 @@ from graphscope.cli import options as shared
 from graphscope.cli.output import Sink
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from graphscope.core.model import Model
     from graphscope.runtime.verify import Verification
     from graphscope.transforms.freeze import FreezeOptions, Frozen
@@ -49,6 +47,7 @@ def freeze(
     from graphscope.formats import load
     from graphscope.formats.atomic import refuse_existing
     from graphscope.runtime.evaluate import TensorFlowKernels
+    from graphscope.runtime.feeds import resolve_baked
     from graphscope.transforms.freeze import FreezeOptions
     from graphscope.transforms.freeze import freeze as freeze_model
 
@@ -61,7 +60,7 @@ def freeze(
     options = FreezeOptions(
         outputs=chosen.outputs,
         inputs=tuple(input),
-        values=_values(loaded, set_),
+        values=resolve_baked(loaded, set_),
         moving_averages=ema,
         fold=not no_fold,
         batch_norms=batch_norms,
@@ -74,20 +73,6 @@ def freeze(
     check = _Check(sink, loaded, options, frozen, feed, atol, rtol) if verify else None
     written = _write(sink, frozen, out, force, check)
     sink.lines([written_line(out, *written)])
-
-
-def _values(model: Model, texts: list[str]) -> dict[str, NDArray[Any]]:
-    """``--set``: placeholder -> value of its type and shape."""
-    from graphscope.analysis.tensors import TensorLister
-    from graphscope.runtime.feeds import resolve_feeds
-    from graphscope.transforms.bake import PLACEHOLDER_OPS
-
-    if not texts:
-        return {}
-    graph = model.graph
-    lister = TensorLister(model.catalog, graph.producer)
-    placeholders = (node for op, node in zip(graph.ops, graph.nodes) if op in PLACEHOLDER_OPS)
-    return resolve_feeds(texts, [lister.outputs(node, graph)[0] for node in placeholders])
 
 
 def _write(sink: Sink, frozen: Frozen, out: Path, force: bool, check: _Check | None) -> tuple[int, float]:
@@ -139,15 +124,14 @@ class _Check:
         self.sink.lines(verified_lines(found, self.options))
 
     def compare(self, result: Model) -> Verification:
-        from graphscope.runtime.feeds import required_inputs, resolve_feeds
+        from graphscope.runtime.feeds import resolve_tensors
         from graphscope.runtime.verify import ATOL, RTOL, verify
 
-        inputs = required_inputs(result, self.options.outputs)
         return verify(
             self.model,
             result,
             self.options.outputs,
-            feeds=resolve_feeds(self.feeds, inputs),
+            feeds=resolve_tensors(result, self.feeds),
             fixed=self.options.values,
             values=dict(self.frozen.averaged),
             atol=ATOL if self.atol is None else self.atol,

@@ -56,7 +56,7 @@ def varint(value: int) -> bytes:
 
 def meta_graph_pieces(meta: MetaGraphDef, graph: Graph) -> list[Piece]:
     """A ``MetaGraphDef`` with ``graph`` in it."""
-    return [meta.SerializeToString(), *field(2, graph_pieces(graph))]
+    return [meta.SerializeToString(deterministic=True), *field(2, graph_pieces(graph))]
 
 
 def graph_pieces(graph: Graph) -> list[Piece]:
@@ -69,13 +69,13 @@ def graph_pieces(graph: Graph) -> list[Piece]:
     rest.ClearField("library")
     library = [piece for function in graph.functions.values() for piece in field(1, _function_pieces(function))]
     if library or graph.header.HasField("library"):
-        pieces += field(2, [*library, graph.header.library.SerializeToString()])
-    pieces.append(rest.SerializeToString())
+        pieces += field(2, [*library, graph.header.library.SerializeToString(deterministic=True)])
+    pieces.append(rest.SerializeToString(deterministic=True))
     return pieces
 
 
 def _function_pieces(function: Function) -> list[Piece]:
-    pieces: list[Piece] = [function.proto.SerializeToString()]
+    pieces: list[Piece] = [function.proto.SerializeToString(deterministic=True)]
     for node in function.nodes:
         pieces += node_field(3, node)
     return pieces
@@ -84,18 +84,18 @@ def _function_pieces(function: Function) -> list[Piece]:
 def node_field(number: int, node: Node) -> list[Piece]:
     """A ``NodeDef`` in field ``number``, its payloads streamed."""
     if not node.payloads:
-        data = node.proto.SerializeToString()
+        data = node.proto.SerializeToString(deterministic=True)
         return [varint(number << 3 | 2) + varint(len(data)) + data]
     rest = NodeDef()
     rest.CopyFrom(node.proto)
     for name in node.payloads:
         del rest.attr[name]
-    pieces: list[Piece] = [rest.SerializeToString()]
+    pieces: list[Piece] = [rest.SerializeToString(deterministic=True)]
     for name, payload in node.payloads.items():
         unknown = AttrValue()
         unknown.CopyFrom(node.proto.attr[name])
         unknown.ClearField("tensor")
-        value = [unknown.SerializeToString(), *field(8, _tensor_pieces(node, name, payload))]
+        value = [unknown.SerializeToString(deterministic=True), *field(8, _tensor_pieces(node, name, payload))]
         pieces += field(5, [*field(1, [name.encode()]), *field(2, value)])
     return field(number, pieces)
 
@@ -104,5 +104,5 @@ def _tensor_pieces(node: Node, name: str, payload: Payload) -> list[Piece]:
     """A ``TensorProto``: as it stands in its file, or dtype, shape and the content in field 4."""
     if isinstance(payload, EncodedPayload):
         return [Stream(payload.size, payload.encoded)]
-    head = node.proto.attr[name].tensor.SerializeToString()
+    head = node.proto.attr[name].tensor.SerializeToString(deterministic=True)
     return [head, *field(4, [Stream(payload.nbytes or 0, payload.chunks)])]

@@ -9,10 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from graphscope.core.build import node, type_attr
-from graphscope.core.graph import Body, Graph, Node
+from graphscope.core.graph import Graph, Node
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
-from graphscope.protos import GraphDef
-from graphscope.transforms.cut import called_functions, clear_placement
+from graphscope.transforms.cut import clear_placement, prune_library
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +53,7 @@ def _below(graph: Graph, names: Iterable[str], stops: Collection[str]) -> Iterab
 def part(graph: Graph, needed: Need, *, keep_devices: bool = False) -> Graph:
     """The nodes that are needed, in their old order, and the functions that they call; fed nodes are placeholders."""
     nodes = [_fed(n, needed) for n in graph.nodes if n.name in needed.names]
-    return clear_placement(_with_library(graph, nodes), keep_devices=keep_devices)
-
-
-def _with_library(graph: Graph, nodes: list[Node]) -> Graph:
-    """``nodes`` with the functions that they call and the gradients of these; TensorFlow refuses gradients of others."""
-    gradients = {g.function_name: g.gradient_func for g in graph.header.library.gradient}
-    names: set[str] = set()
-    pending: list[Body] = [Body(nodes)]
-    while pending:
-        called = list(called_functions(pending.pop()))
-        new = {n for n in [*called, *(gradients.get(n, "") for n in called)] if n in graph.functions} - names
-        names |= new
-        pending += [graph.functions[n] for n in new]
-    header = GraphDef()
-    header.CopyFrom(graph.header)
-    del header.library.gradient[:]
-    header.library.gradient.extend(g for g in graph.header.library.gradient if g.function_name in names)
-    return Graph(header, nodes, (f for f in graph.functions.values() if f.name in names))
+    return clear_placement(prune_library(graph.with_nodes(nodes)), keep_devices=keep_devices)
 
 
 def _fed(original: Node, needed: Need) -> Node:

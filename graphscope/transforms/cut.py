@@ -9,6 +9,7 @@ from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.ops import OpCatalog
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.errors import GraphscopeError
+from graphscope.protos import GraphDef
 
 CONTROL_FLOW = frozenset(
     "Switch RefSwitch Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration LoopCond".split()
@@ -97,17 +98,25 @@ def _kept(original: Node, pivots: _Pivots, open_inputs: Collection[str], catalog
 
 
 def prune_library(graph: Graph) -> Graph:
-    """Only the library functions that nodes call, directly or through one another, and their gradients."""
+    """Only the library functions that nodes call, directly or through one another, and their gradients.
+
+    TensorFlow refuses a library that states gradients of functions that it lacks.
+    """
+    gradients = {g.function_name: g.gradient_func for g in graph.header.library.gradient}
     needed: set[str] = set()
     pending: list[Body] = [graph]
     while pending:
-        for name in called_functions(pending.pop()):
-            if name in graph.functions and name not in needed:
-                needed.add(name)
-                pending.append(graph.functions[name])
-    if len(needed) == len(graph.functions):
+        called = list(called_functions(pending.pop()))
+        new = {n for n in [*called, *(gradients.get(n, "") for n in called)] if n in graph.functions} - needed
+        needed |= new
+        pending += [graph.functions[n] for n in new]
+    if len(needed) == len(graph.functions) and gradients.keys() <= needed:
         return graph
-    return graph.with_functions(f for f in graph.functions.values() if f.name in needed)
+    header = GraphDef()
+    header.CopyFrom(graph.header)
+    del header.library.gradient[:]
+    header.library.gradient.extend(g for g in graph.header.library.gradient if g.function_name in needed)
+    return Graph(header, graph.nodes, (f for f in graph.functions.values() if f.name in needed))
 
 
 def called_functions(body: Body) -> Iterator[str]:
