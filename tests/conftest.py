@@ -10,13 +10,24 @@ import pytest
 ALLOWED_REASONS = ("GPU", "root may", "optional:")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     """With ``GRAPHSCOPE_NOTHING_SKIPPED`` set, as in CI, a skip fails unless nothing there could mend its reason."""
-    report = yield
     if report.skipped and os.environ.get("GRAPHSCOPE_NOTHING_SKIPPED"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         if not any(allowed in reason for allowed in ALLOWED_REASONS):
             report.outcome = "failed"
-            report.longrepr = f"{item.nodeid} was skipped where nothing may be: {reason}"
+            report.longrepr = f"{report.nodeid} was skipped where nothing may be: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    report = yield
+    refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    report = yield
+    refuse_skip(report)
     return report

@@ -26,6 +26,7 @@ import graphscope
 from graphscope.cli.app import app
 from graphscope.cli.views import Format
 from graphscope.protos import GraphDef, NodeDef
+from graphscope.runtime.tensorflow import tensorflow
 from tests.zoo_files import ROOT, ZOO, needs_zoo
 
 COMMANDS = [command.name for command in app.registered_commands if command.name]
@@ -249,7 +250,9 @@ def test_shapes_by_tensorflow(model: Path) -> None:
 
 def test_shapes_without_tensorflow_say_what_is_missing(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
+    tensorflow.cache_clear()  # another test may have started it
     result = run("nodes", model, "--shapes")
+    tensorflow.cache_clear()
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("graphscope: ")
     assert "TensorFlow" in result.stderr
