@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from graphscope.core.payload import ArrayPayload
+from graphscope.core.variables import Role
 from graphscope.errors import FormatError
 from graphscope.formats import load
 from graphscope.formats.npz import NpzStore
@@ -66,13 +68,17 @@ def arrays_in(path: Path) -> dict[str, Array]:
         return {name: archive[name] for name in archive.files}
 
 
-def test_one_part_is_missing(changed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("role", [Role.MODEL, Role.SLOT])
+def test_one_part_is_missing(changed: Path, tmp_path: Path, role: Role) -> None:
+    """Half a slot is an error, too."""
     arrays = arrays_in(changed)
     [first, *_] = arrays
     del arrays[first]
     np.savez(changed, **arrays)
+    model = load(Fixture("partitioned").prefix)
+    model.variables = tuple(replace(v, role=role) for v in model.variables)
     with pytest.raises(FormatError, match=f"missing: {first}"):
-        weights_into_checkpoint(load(Fixture("partitioned").prefix), NpzStore(changed), str(tmp_path / "model"))
+        weights_into_checkpoint(model, NpzStore(changed), str(tmp_path / "model"))
 
 
 def test_slots_stay(tmp_path: Path) -> None:

@@ -333,6 +333,12 @@ def test_a_constant_waits_for_what_has_an_effect(nodes: list[Node], expected: li
     assert {"x", "print", "after"} <= set(names(folded))
 
 
+def test_a_placeholder_that_nobody_waits_for_any_more_stays() -> None:
+    folded = fold(graph_of(placeholder("x"), const("c", 1), op("n", "Neg", "c", "^x")))
+    assert names(folded) == ["x", "n"]
+    assert not folded["n"].inputs
+
+
 def test_an_update_before_a_constant_is_still_made() -> None:
     def build() -> None:
         variable = v1.get_variable("v", initializer=tf.constant(1.0), use_resource=False)
@@ -454,6 +460,7 @@ def test_an_answer_that_does_not_fit_is_not_taken(answer: list[Array] | None) ->
         node("n", "InplaceUpdate", ["c", "shape", "c"], FLOAT),
         node("n", "PyFuncStateless", ["c"], {"token": AttrValue(s=b"t")}),
         node("n", "Elu", ["large"], FLOAT),
+        node("n", "Cast", ["huge"], {"SrcT": FLOAT["T"], "DstT": type_attr(DataType.INT32)}),
     ],
     ids=lambda single: single.op,
 )
@@ -463,6 +470,7 @@ def test_what_is_never_asked_for(single: Node) -> None:
 
     inputs = [const("c", [1.0]), const("shape", [1], np.int32), const("seed", [1, 2], np.int64)]
     inputs += [constant("text", np.array(b"1", object)), constant("large", Unreadable(np.zeros(5 << 20, np.float32)))]
+    inputs.append(const("huge", 1e30))
     graph = graph_of(*inputs, single)
     assert fold(graph, evaluate=lend) is graph
 

@@ -259,6 +259,10 @@ FLOOR = [op("a", "Add", "one", "u"), op("mask", "Floor", "a")]
         (masked("x", [op("a", "Add", "u", "u"), op("mask", "Floor", "a")], "size"), False),
         (masked("x", [op("a", "Sub", "one", "u"), op("mask", "Floor", "a")], "size"), False),
         (masked("x", [op("a", "Add", "one", "u"), op("mask", "Ceil", "a")], "size"), False),
+        (masked("x", [op("mask", "GreaterEqual", "near", "one")], "size"), False),
+        (masked("x", [op("a", "GreaterEqual", "near", "one"), op("mask", "Cast", "a")], "size"), False),
+        (masked("x", [op("a", "GreaterEqual", "u", "near"), op("mask", "Cast", "a")], "size"), False),
+        (masked("x", [op("a", "GreaterEqual", "u", "one"), op("mask", "Cast", "a")], "size"), False),
         (masked("x", [op("a", "Maximum", "one", "u"), op("mask", "Floor", "a")], "size"), False),
         (masked("x", [op("a", "Add", "one", "a"), op("mask", "Floor", "a")], "size"), False),
         (masked("x", [op("a", "Mul", "a", "a"), op("mask", "GreaterEqual", "a", "one")], "size"), False),
@@ -274,6 +278,13 @@ def test_only_masks_of_ones_in_the_right_shape_go(graph: Graph, goes: bool) -> N
     found = remove_pass_through(graph)
     assert ("p" not in found) == goes
     assert ("RandomUniform" not in found.ops) == goes
+
+
+def test_the_shape_of_another_output_is_not_that_of_the_value() -> None:
+    graph = masked("parts:1", FLOOR, "size")
+    parts = [const("axis", 0, np.int32), op("parts", "Split", "axis", "x", num_split=2)]
+    sized = [op("size", "Shape", "parts") if n.name == "size" else n for n in graph.nodes]
+    assert "p" in remove_pass_through(graph_of(*parts, *sized))
 
 
 def test_random_numbers_that_others_use_stay() -> None:

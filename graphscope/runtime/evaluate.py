@@ -15,9 +15,7 @@ from graphscope.core.ops import input_types, output_types, registered
 from graphscope.core.payload import ArrayPayload
 from graphscope.protos import GraphDef, VersionDef
 from graphscope.runtime.tensorflow import tensorflow
-
-MAX_BYTES = 8 << 20
-"""A larger result is not computed where TensorFlow can tell its size beforehand."""
+from graphscope.transforms.kernel import MAX_VALUE_BYTES
 
 
 class TensorFlowKernels:
@@ -27,10 +25,10 @@ class TensorFlowKernels:
 
     Attributes:
         versions: of the graph that the nodes come from: they decide which deprecated ops run.
-        max_bytes: see :data:`MAX_BYTES`.
+        max_bytes: a larger result is not computed where TensorFlow can tell its size beforehand.
     """
 
-    def __init__(self, versions: VersionDef | None = None, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, versions: VersionDef | None = None, max_bytes: int = MAX_VALUE_BYTES) -> None:
         self.versions = versions or VersionDef()
         self.max_bytes = max_bytes
 

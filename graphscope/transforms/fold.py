@@ -36,8 +36,10 @@ NEVER = CONTROL_FLOW | {"PlaceholderWithDefault"}
 NOT_LENT = re.compile(
     r"_.*|.*(Random|Multinomial|Shuffle|Stochastic|PyFunc|TPU).*|(Stateless|Fractional|Kmeans|KMC2|Sdca|Batch$|Unbatch).*"
     r"|(Xla|DTensor|Relayout|Debug|Risc|Copy|Inplace|CustomAggregator|CheckPinned|MlirPassthroughOp).*"
+    r"|Cast|(Parallel)?DynamicStitch"
 )
-"""Ops without a registered state that are random, write to their inputs, wait for others, or belong to a compiler."""
+"""Ops without a registered state that are random, write to their inputs, wait for others, belong to a compiler, or of which the
+NumPy kernels decline only what is not defined."""
 
 
 class Evaluate(Protocol):
