@@ -34,20 +34,20 @@ def main() -> None:
     print("| what | time | peak memory | TensorFlow | TensorFlow needs |\n|---|---|---|---|---|")
     row("`--help`", measure(graphscope("--help")))
     vgg = made("frozen_vgg16")
-    tensorflow = measure(python(LOAD_WITH_TENSORFLOW, vgg), runs=3)
+    tensorflow = measure(python(LOAD_WITH_TENSORFLOW, vgg), runs=1)
     for verb in ("nodes", "info", "vars"):
         row(f"`{verb}` of a frozen VGG-16, 553 MB", measure(graphscope(verb, vgg)), tensorflow)
     stats = measure(graphscope("vars", vgg, "--stats"), runs=3)
     row(f"`vars --stats` of it ({553 / stats.seconds:.0f} MB/s)", stats)
     wide = made("wide_graph")
-    tensorflow = measure(python(LOAD_WITH_TENSORFLOW, wide), runs=3)
+    tensorflow = measure(python(LOAD_WITH_TENSORFLOW, wide), runs=1)
     row("`nodes` of 100,000 nodes", measure(graphscope("nodes", wide)), tensorflow)
     row("`nodes --tree` of them", measure(graphscope("nodes", wide, "--tree")))
     many = made("many_variables")
     row(
         "`vars` of 50,000 variables",
         measure(graphscope("vars", many)),
-        measure(python(LIST_WITH_TENSORFLOW, many), runs=3),
+        measure(python(LIST_WITH_TENSORFLOW, many), runs=1),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
 def main() -> None:
     """Runs the command line; Ctrl-C ends it without a traceback even while modules are still being imported."""
+    gc.disable()  # a command ends soon and makes hundreds of thousands of objects, none of them in cycles
     try:
         from graphscope.cli.app import app
 

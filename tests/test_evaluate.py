@@ -14,7 +14,7 @@ from graphscope.core.build import type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.protos import VersionDef
 from graphscope.runtime.evaluate import TensorFlowKernels
-from tests.kernel_cases import Argument, i32, s32, values
+from tests.kernel_values import Argument, i32, s32, values
 from tests.running import flat, node_of_op, run_nodes
 
 F32 = np.float32

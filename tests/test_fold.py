@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,47 +14,14 @@ from graphscope.core.payload import ArrayPayload
 from graphscope.errors import CorruptFileError
 from graphscope.protos import AttrValue, GraphDef
 from graphscope.transforms.fold import fold
-from tests.running import Array, attr_value, built, registered, run_graph, tf
-
-v1 = tf.compat.v1
-FLOAT = {"T": type_attr(DataType.FLOAT)}
-
-
-def graph_of(*nodes: Node) -> Graph:
-    return Graph(GraphDef(), nodes)
-
-
-def const(name: str, value: Any, dtype: Any = np.float32, controls: Sequence[str] = ()) -> Node:
-    return constant(name, np.array(value, dtype), controls)
-
-
-def placeholder(name: str) -> Node:
-    return node(name, "Placeholder", (), {"dtype": type_attr(DataType.FLOAT)})
-
-
-def op(name: str, kind: str, *inputs: str, **attrs: Any) -> Node:
-    """A node on floats."""
-    made = {key: attr_value(registered()[kind], key, value) for key, value in attrs.items()}
-    return node(name, kind, inputs, {**FLOAT, **made} if kind not in ("NoOp", "Assert") else made)
-
-
-def value(graph: Graph, name: str) -> Array:
-    found = graph[name]
-    assert found.op == "Const"
-    tensor = found.tensor()
-    assert tensor is not None
-    return tensor.numpy()
-
-
-def split(name: str = "s", source: str = "c", num: int = 2) -> Node:
-    return op(name, "Split", "axis", source, num_split=num)
-
+from tests.graphs import FLOAT, const, graph_of, names, op, placeholder, value
+from tests.running import Array, built, run_graph, tf
 
 AXIS = const("axis", 0, np.int32)
 
 
-def names(graph: Graph) -> list[str]:
-    return [n.name for n in graph]
+def split(name: str = "s", source: str = "c", num: int = 2) -> Node:
+    return op(name, "Split", "axis", source, num_split=num)
 
 
 # What folds
@@ -297,126 +263,6 @@ def test_several_outputs_that_are_asked_for_by_name_stay() -> None:
     folded = fold(kept, keep=["s"])
     assert names(folded) == ["axis", "c", "s", "n", "x", "y_n"]
     assert value(folded, "n").tolist() == [-3, -4]
-
-
-# Control edges
-
-
-def printing(*controls: str) -> list[Node]:
-    """A node with an effect."""
-    return [
-        placeholder("x"),
-        node("print", "Print", ["x", "x"], {**FLOAT, "U": AttrValue()}),
-        op("after", "Neg", "print"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("nodes", "expected"),
-    [
-        ([const("c", 1), op("n", "Neg", "c", "^print")], ["^print"]),
-        ([const("c", 1, controls=["^print"]), op("n", "Neg", "c")], ["^print"]),
-        ([const("c", 1), op("m", "Neg", "c", "^after"), op("n", "Neg", "m")], ["^after"]),
-        ([const("c", 1), op("n", "Neg", "c", "^m"), op("m", "Neg", "c", "^print")], ["^print"]),
-        ([const("c", 1, controls=["^print"]), op("n", "Add", "c", "c", "^after", "^print")], ["^after", "^print"]),
-        ([const("c", 1), op("n", "Neg", "c", "^x", "^pure"), op("pure", "Neg", "x")], []),
-        ([const("c", 1), op("n", "Neg", "c", "^group"), op("group", "NoOp", "^pure"), op("pure", "Neg", "x")], []),
-        ([const("c", 1), op("n", "Neg", "c", "^group"), op("group", "NoOp", "^print")], ["^group"]),
-        ([const("c", 1), op("n", "Neg", "c", "^dangling")], ["^dangling"]),
-        ([const("c", 1), op("n", "Neg", "c", "^m"), op("m", "Neg", "c", "^n", "^print")], ["^print"]),
-    ],
-)
-def test_a_constant_waits_for_what_has_an_effect(nodes: list[Node], expected: list[str]) -> None:
-    folded = fold(graph_of(*printing(), *nodes, op("y", "Add", "x", "n")))
-    assert folded["n"].op == "Const"
-    assert sorted(folded["n"].inputs) == expected
-    assert {"x", "print", "after"} <= set(names(folded))
-
-
-def test_a_placeholder_that_nobody_waits_for_any_more_stays() -> None:
-    folded = fold(graph_of(placeholder("x"), const("c", 1), op("n", "Neg", "c", "^x")))
-    assert names(folded) == ["x", "n"]
-    assert not folded["n"].inputs
-
-
-def test_an_update_before_a_constant_is_still_made() -> None:
-    def build() -> None:
-        variable = v1.get_variable("v", initializer=tf.constant(1.0), use_resource=False)
-        with tf.control_dependencies([v1.assign_add(variable, 1.0, name="add")]):
-            late = tf.constant(2.0) * tf.constant(3.0)
-        with tf.control_dependencies([late]):
-            tf.identity(variable.read_value(), name="out")
-        v1.global_variables_initializer()
-
-    graph = built(build)
-    folded = fold(graph)
-    assert folded["mul"].op == "Const"
-    assert list(folded["mul"].control_inputs()) == ["add"]
-    for each in (graph, folded):
-        assert after_initialisation(each, "out:0") == 2
-
-
-def after_initialisation(graph: Graph, fetch: str) -> float:
-    from tests.running import serialized
-
-    with tf.Graph().as_default(), v1.Session() as session:
-        tf.import_graph_def(v1.GraphDef.FromString(serialized(graph)), name="")
-        session.run("init")
-        return float(session.run(fetch))
-
-
-# Loops and branches
-
-
-def looping() -> None:
-    x = v1.placeholder(tf.float32, [], name="x")
-
-    def body(i: Any, total: Any) -> tuple[Any, Any]:
-        step = tf.constant(2.0) * tf.constant(0.5) + tf.cast(tf.constant(1), tf.float32)
-        return i + 1, total + step * x
-
-    _, total = tf.while_loop(lambda i, _: i < tf.constant(2) * 3, body, [tf.constant(1) - 1, x])
-    tf.identity(total, name="out")
-
-
-def branching() -> None:
-    x = v1.placeholder(tf.float32, [2], name="x")
-
-    def yes() -> Any:
-        return tf.stack([tf.constant(1.0) + 2.0, tf.constant(4.0)])
-
-    tf.cond(tf.reduce_sum(x) > 0, yes, lambda: tf.fill([2], -1.0) * tf.sqrt(tf.constant(4.0)), name="choice")
-    tf.identity(tf.cond(x[0] > x[1], lambda: x * (tf.constant(3.0) - 1), yes), name="out")
-
-
-FLOW = ("Enter", "Exit", "Merge", "Switch", "NextIteration", "LoopCond")
-
-
-@pytest.mark.parametrize(
-    ("build", "feeds", "fetches"),
-    [
-        (looping, [2.0, -1.5], ["out:0"]),
-        (branching, [[1.0, 2.0], [-3.0, 1.0], [2.0, -1.0], [-1.0, -2.0]], ["out:0", "choice/Merge:0"]),
-    ],
-)
-def test_loops_and_branches_compute_the_same(build: Callable[[], None], feeds: list[Any], fetches: list[str]) -> None:
-    graph = built(build)
-    folded = fold(graph)
-    assert len(folded) < len(graph)
-    flow = [(n.name, list(n.inputs)) for n in graph if n.op in FLOW]
-    assert flow
-    assert [(n.name, list(n.inputs)) for n in folded if n.op in FLOW] == flow
-    for fed in feeds:
-        for mine, theirs in zip(run_graph(folded, fetches, {"x:0": fed}), run_graph(graph, fetches, {"x:0": fed})):
-            assert mine.tolist() == theirs.tolist()
-
-
-def test_a_constant_in_a_loop_or_branch_stays_in_it() -> None:
-    loop = fold(built(looping))
-    assert [list(n.inputs) for n in loop if n.name == "while/add"] == [["^while/Identity"]]
-    branches = fold(built(branching))
-    assert branches["choice/stack"].op == "Const"
-    assert list(branches["choice/stack"].inputs) == ["^choice/switch_t"]
 
 
 # Kernels that are lent

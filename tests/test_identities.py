@@ -13,8 +13,8 @@ from graphscope.core.graph import Graph, Node
 from graphscope.transforms.bake import bake
 from graphscope.transforms.fold import fold
 from graphscope.transforms.identities import remove_pass_through
+from tests.graphs import FLOAT, FLOW, branching, const, graph_of, looping, names, op, placeholder, printing
 from tests.running import attr_value, built, registered, run_graph, tf
-from tests.test_fold import FLOAT, FLOW, branching, const, graph_of, looping, names, op, placeholder, printing
 
 v1 = tf.compat.v1
 X = placeholder("x")

@@ -14,7 +14,8 @@ from graphscope.core.ops import output_types, registered
 from graphscope.core.payload import ArrayPayload
 from graphscope.transforms.kernel import ANY, PLAIN
 from graphscope.transforms.kernels import TABLE, compute
-from tests.kernel_cases import Argument, Case, cases, i32, s32
+from tests.kernel_cases import Case, cases
+from tests.kernel_values import Argument, i32, s32
 from tests.running import Array, flat, node_of_op, run_nodes
 
 CASES = {op: list(group) for op, group in groupby(sorted(cases(), key=lambda c: c.op), key=lambda c: c.op)}

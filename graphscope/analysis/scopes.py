@@ -50,16 +50,21 @@ class _Scope:
         self.nodes = self.parameters = self.parameter_bytes = 0
 
 
+_HOLDERS = VARIABLE_OPS | {"Const"}
+
+
 def scope_tree(body: Body, depth: int | None = None) -> Iterator[ScopeRow]:
     """The scopes of ``body`` in the order of first appearance, each before what lies in it, ``depth`` levels at most."""
     scopes = {"": _Scope("", "", None)}
-    for node in body:
-        scope = _scope(scopes, node.name)
-        scope.op = node.op
+    for op, node in zip(body.ops, body.nodes):
+        name = node.proto.name
+        scope = scopes.get(name) or _scope(scopes, name)
+        scope.op = op
         scope.nodes += 1
-        parameters, size = parameters_of(node)
-        scope.parameters += parameters
-        scope.parameter_bytes += size
+        if op in _HOLDERS:
+            parameters, size = parameters_of(node)
+            scope.parameters += parameters
+            scope.parameter_bytes += size
     for scope in reversed(scopes.values()):  # children come after their parents
         if scope.parent is not None:
             scope.parent.nodes += scope.nodes

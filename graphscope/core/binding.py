@@ -52,9 +52,10 @@ def _unclaimed(
     """Values that no variable of the graph takes; all values, where there is no graph."""
     owners = graph_names | {tracked[k].name if k in tracked else k for k in entries}
     for key, entry in entries.items():
-        found = tracked.get(key, TrackedName(key, False))
-        role = Role.SLOT if found.is_slot else role_by_name(found.name, key, owners)
-        yield Variable(found.name, entry.dtype, entry.shape, key, False, None, role, entry)
+        found = tracked.get(key)
+        name = found.name if found is not None else key
+        role = Role.SLOT if found is not None and found.is_slot else role_by_name(name, key, owners)
+        yield Variable(name, entry.dtype, entry.shape, key, False, None, role, entry)
 
 
 class _Binder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from graphscope.core.dtypes import DataType
 
@@ -89,4 +89,4 @@ def elements(shape: Shape) -> int | None:
     """Product of the dimensions; ``None`` where one is unknown."""
     if shape is None or None in shape:
         return None
-    return math.prod(d or 0 for d in shape)
+    return math.prod(cast("tuple[int, ...]", shape))

@@ -12,7 +12,7 @@ from graphscope.core.payload import Payload
 from graphscope.core.tensors import elements
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: tens of thousands are made at once, and that would cost a tenth of the time
 class Entry:
     """One tensor of a checkpoint, as its index states it.
 
@@ -59,7 +59,7 @@ class Role(enum.Enum):
     LOCAL = "local"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: tens of thousands are made at once, and that would cost a tenth of the time
 class Variable:
     """A variable of the graph, or a value of the checkpoint that no variable of the graph takes, or both joined.
 
@@ -98,7 +98,8 @@ class Variable:
     @property
     def size_bytes(self) -> int | None:
         """Size in memory, in bytes; what is stored, for strings; ``None`` where it is not known."""
-        count, itemsize = self.elements, self.dtype.itemsize
+        itemsize = self.dtype.itemsize
         if itemsize is None:
             return self.entry.stored_bytes if self.entry is not None else None
+        count = self.elements
         return None if count is None else count * itemsize
