@@ -118,14 +118,14 @@ def _framed(node: NodeDef) -> bytes:
 
 
 def wide_graph(nodes: int = 100_000) -> Path:
-    """A graph of ``nodes`` nodes in nested name scopes, like an unrolled network."""
+    """A graph of ``nodes`` nodes in nested name scopes, like an unrolled network: eight to a cell."""
     path = WORK / f"wide-{nodes}.pb"
     if not path.exists():
         graph = protos.GraphDef(versions={"producer": 27})
         graph.node.add(name="input", op="Placeholder").attr["dtype"].type = 1
         previous = "input"
         for i in range(nodes - 1):
-            name = f"tower_{i % 4}/block_{i // 1000}/unit_{i // 100 % 10}/step_{i}/add"
+            name = f"tower_{i // 8 % 4}/block_{i // 1000}/unit_{i // 100 % 10}/cell_{i // 8}/add_{i % 8}"
             node = graph.node.add(name=name, op="Add", input=[previous, "input"], device=f"/device:CPU:{i % 4}")
             node.attr["T"].type = 1
             previous = name
