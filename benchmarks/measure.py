@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+"""Python may keep its compiled modules, as in any installation."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """The median wall time in seconds and the largest peak of resident memory in megabytes over some runs."""
@@ -35,7 +39,7 @@ def measure(command: Sequence[str], runs: int = 5, stdout: int = subprocess.DEVN
 
 def _run(command: Sequence[str], stdout: int) -> tuple[float, float]:
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, env=ENVIRONMENT)
     error = process.stderr.read() if process.stderr else b""
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
