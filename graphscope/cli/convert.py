@@ -150,14 +150,12 @@ def _checkpoint(job: _Job, progress: _Progress) -> int:
 
 
 def _saved_model(job: _Job, progress: _Progress) -> int:
-    from graphscope.analysis.choose import choose_outputs
+    from graphscope.cli.chosen import chosen_outputs
     from graphscope.formats.savedmodel_writer import write_saved_model
 
-    chosen = choose_outputs(job.model, job.outputs)
-    if chosen.reason:
-        job.sink.note(f"{', '.join(chosen.outputs)} taken as the output ({chosen.reason}); --output to choose")
-    outputs = [_spec(job.model, name) for name in chosen.outputs]
-    inputs = [_spec(job.model, name) for name in job.inputs or _inputs_of(job.model, chosen.outputs)]
+    chosen = chosen_outputs(job.sink, job.model, job.outputs)
+    outputs = [_spec(job.model, name) for name in chosen]
+    inputs = [_spec(job.model, name) for name in job.inputs or _inputs_of(job.model, chosen)]
     return write_saved_model(
         job.model, Path(job.out), inputs=inputs, outputs=outputs, overwrite=job.force, progress=progress
     )

@@ -42,7 +42,7 @@ def freeze(
     force: shared.Force = False,
 ) -> None:
     """One graph of constants that computes the outputs as the model does."""
-    from graphscope.analysis.choose import choose_outputs
+    from graphscope.cli.chosen import chosen_outputs
     from graphscope.cli.render_freeze import changed_lines, written_line
     from graphscope.formats import load
     from graphscope.formats.atomic import refuse_existing
@@ -54,11 +54,9 @@ def freeze(
     sink = Sink.standard()
     refuse_existing(out, force)
     loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
-    chosen = choose_outputs(loaded, output)
-    if chosen.reason:
-        sink.note(f"{', '.join(chosen.outputs)} taken as the output ({chosen.reason}); --output to choose")
+    chosen = chosen_outputs(sink, loaded, output)
     options = FreezeOptions(
-        outputs=chosen.outputs,
+        outputs=chosen,
         inputs=tuple(input),
         values=resolve_baked(loaded, set_),
         moving_averages=ema,
@@ -79,9 +77,10 @@ def _write(sink: Sink, frozen: Frozen, out: Path, force: bool, check: _Check | N
     """Writes the file, checked if that was asked for; its size in bytes and the seconds that it took."""
     import time
 
-    from graphscope.cli.progress import bytes_progress, counted
+    from graphscope.cli.progress import bytes_progress
     from graphscope.formats.atomic import write_file
     from graphscope.formats.pieces import flow, graph_pieces, size_of
+    from graphscope.formats.staging import told
     from graphscope.transforms.freeze import refuse_oversize
 
     pieces = graph_pieces(frozen.graph)
@@ -89,7 +88,7 @@ def _write(sink: Sink, frozen: Frozen, out: Path, force: bool, check: _Check | N
     refuse_oversize(total)
     start = time.monotonic()
     with bytes_progress(sink, "writing", total) as progress:
-        size = write_file(out, counted(flow(pieces), progress), overwrite=force, check=check or (lambda _: None))
+        size = write_file(out, told(flow(pieces), progress), overwrite=force, check=check or (lambda _: None))
     return size, time.monotonic() - start
 
 

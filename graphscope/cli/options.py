@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from graphscope.cli.views import Format
+from graphscope.errors import GraphscopeError
 
 ModelPath = Annotated[
     str,
@@ -49,10 +50,14 @@ Patterns = Annotated[
 
 def compile_patterns(texts: list[str]) -> list[re.Pattern[str]]:
     """``--name``; one that is no regular expression is wrong usage."""
+    if not texts:
+        return []
+    from graphscope.analysis.listing import compile_patterns as compiled
+
     try:
-        return [re.compile(text) for text in texts]
-    except re.error as error:
-        raise typer.BadParameter(f"{error.pattern!r} is no regular expression: {error}", param_hint="--name") from error
+        return compiled(texts)
+    except GraphscopeError as error:
+        raise typer.BadParameter(error.message, param_hint="--name") from error
 
 
 def _names(option: str, metavar: str, text: str) -> Any:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from graphscope.cli.output import Sink
 
 LONG_BYTES = 64 << 20
 """Reading less than this is over before a bar could be read."""
-
-
-def counted(chunks: Iterable[bytes], progress: Callable[[int], None]) -> Iterator[bytes]:
-    """``chunks`` as they are; tells ``progress`` the size of each once it has been taken."""
-    for chunk in chunks:
-        yield chunk
-        progress(len(chunk))
 
 
 @contextmanager
