@@ -80,6 +80,16 @@ THEIRS = {
     "CondContextDef": control_flow_pb2.CondContextDef,
     "WhileContextDef": control_flow_pb2.WhileContextDef,
     "CheckpointState": checkpoint_state_pb2.CheckpointState,
+    "Example": tf.train.Example,
+    "Features": tf.train.Features,
+    "Feature": tf.train.Feature,
+    "BytesList": tf.train.BytesList,
+    "FloatList": tf.train.FloatList,
+    "Int64List": tf.train.Int64List,
+}
+ENTRIES = {
+    "ExternalValuesEntry": control_flow_pb2.ValuesDef.DESCRIPTOR.fields_by_name["external_values"].message_type,
+    "FeatureEntry": tf.train.Features.DESCRIPTOR.fields_by_name["feature"].message_type,
 }
 
 
@@ -91,20 +101,20 @@ def fields(descriptor: Descriptor) -> dict[str, tuple[int, int, bool]]:
 
 def test_the_messages_declared_here() -> None:
     classes = schema.message_classes()
-    assert set(classes) == {*THEIRS, "ExternalValuesEntry"}
+    assert set(classes) == {*THEIRS, *ENTRIES}
     for name, theirs in THEIRS.items():
         assert fields(classes[name].DESCRIPTOR) == fields(theirs.DESCRIPTOR), name
         for field in classes[name].DESCRIPTOR.fields:
             other = theirs.DESCRIPTOR.fields_by_name[field.name]
-            if field.message_type is not None and field.message_type.name != "ExternalValuesEntry":
+            if field.message_type is not None and field.message_type.name not in ENTRIES:
                 declared = classes.get(field.message_type.name)
                 expected = THEIRS.get(field.message_type.name)
                 assert other.message_type is not None
                 assert (expected.DESCRIPTOR if expected else other.message_type).name == other.message_type.name
                 assert declared is None or declared.DESCRIPTOR is field.message_type
             assert other.has_presence == field.has_presence, f"{name}.{field.name}"
-    entry = control_flow_pb2.ValuesDef.DESCRIPTOR.fields_by_name["external_values"].message_type
-    assert fields(classes["ExternalValuesEntry"].DESCRIPTOR) == fields(entry)
+    for name, entry in ENTRIES.items():
+        assert fields(classes[name].DESCRIPTOR) == fields(entry), name
 
 
 def test_messages_are_exchanged_as_bytes() -> None:
@@ -125,6 +135,10 @@ def test_tensorboards_messages_are_tensorflows() -> None:
         protos.MetaGraphDef: MetaGraphDef,
         protos.TensorProto: type(tf.make_tensor_proto(1)),
         protos.TensorShapeProto: type(tf.TensorShape([]).as_proto()),
+        protos.Event: v1.Event,
+        protos.Summary: v1.Summary,
+        protos.RunMetadata: v1.RunMetadata,
+        protos.StepStats: type(v1.RunMetadata().step_stats),
     }
     for ours, theirs in pairs.items():
         found, expected = fields(ours.DESCRIPTOR), fields(theirs.DESCRIPTOR)

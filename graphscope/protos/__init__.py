@@ -7,6 +7,7 @@ message objects, with TensorFlow.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
@@ -32,12 +33,23 @@ from tensorboard.compat.proto.versions_pb2 import VersionDef
 
 _DECLARED = frozenset(
     "SavedModel BundleHeaderProto BundleEntryProto TensorSliceProto SavedTensorSliceMeta SavedTensorSlices"
-    " QueueRunnerDef CondContextDef WhileContextDef CheckpointState".split()
+    " QueueRunnerDef CondContextDef WhileContextDef CheckpointState Example Features Feature".split()
 )
+_OF_RUNS = {
+    **dict.fromkeys(("Event", "TaggedRunMetadata"), "event_pb2"),
+    **dict.fromkeys(("Summary", "SummaryMetadata", "HistogramProto"), "summary_pb2"),
+    **dict.fromkeys(("StepStats", "DeviceStepStats", "NodeExecStats"), "step_stats_pb2"),
+    "RunMetadata": "config_pb2",
+}
+"""What runs and their logs are written in -> its module, imported on first use: looking at a model needs none of it."""
 
 
 def __getattr__(name: str) -> Any:
-    """The messages that graphscope declares itself, made on first use: most commands need none of them."""
+    """The messages that most commands do not need, on first use: those of runs, and those that graphscope declares."""
+    if name in _OF_RUNS:
+        module = importlib.import_module(f"tensorboard.compat.proto.{_OF_RUNS[name]}")
+        globals()[name] = getattr(module, name)
+        return globals()[name]
     if name not in _DECLARED:
         raise AttributeError(name)
     from graphscope.protos import schema
@@ -55,22 +67,34 @@ __all__ = [
     "CollectionDef",
     "CondContextDef",
     "DecodeError",
+    "DeviceStepStats",
+    "Event",
+    "Example",
+    "Feature",
+    "Features",
     "FunctionDef",
     "FunctionDefLibrary",
     "GraphDef",
+    "HistogramProto",
     "Message",
     "MetaGraphDef",
     "NameAttrList",
     "NodeDef",
+    "NodeExecStats",
     "OpDef",
     "OpList",
     "QueueRunnerDef",
+    "RunMetadata",
     "SavedModel",
     "SavedObjectGraph",
     "SavedTensorSliceMeta",
     "SavedTensorSlices",
     "SaverDef",
     "SignatureDef",
+    "StepStats",
+    "Summary",
+    "SummaryMetadata",
+    "TaggedRunMetadata",
     "TensorInfo",
     "TensorProto",
     "TensorShapeProto",

@@ -70,6 +70,34 @@ class CondContextDef(Message):
     values_def: _ValuesDef
     nested_contexts: _List[_ControlFlowContextDef]
 
+class DeviceStepStats(Message):
+    device: str
+    node_stats: _List[NodeExecStats]
+    thread_names: MutableMapping[int, str]
+
+class Event(Message):
+    wall_time: float
+    step: int
+    file_version: str
+    graph_def: bytes
+    summary: Summary
+    log_message: _LogMessage
+    session_log: _SessionLog
+    tagged_run_metadata: TaggedRunMetadata
+    meta_graph_def: bytes
+    source_metadata: _SourceMetadata
+
+class Example(Message):
+    features: Features
+
+class Feature(Message):
+    bytes_list: _BytesList
+    float_list: _FloatList
+    int64_list: _Int64List
+
+class Features(Message):
+    feature: _List[_FeatureEntry]
+
 class FunctionDef(Message):
     signature: OpDef
     attr: _MessageMap[str, AttrValue]
@@ -90,6 +118,15 @@ class GraphDef(Message):
     version: int
     library: FunctionDefLibrary
     debug_info: _GraphDebugInfo
+
+class HistogramProto(Message):
+    min: float
+    max: float
+    num: float
+    sum: float
+    sum_squares: float
+    bucket_limit: _List[float]
+    bucket: _List[float]
 
 class MetaGraphDef(Message):
     meta_info_def: _MetaGraphDef_MetaInfoDef
@@ -112,6 +149,25 @@ class NodeDef(Message):
     attr: _MessageMap[str, AttrValue]
     experimental_debug_info: _NodeDef_ExperimentalDebugInfo
     experimental_type: _FullTypeDef
+
+class NodeExecStats(Message):
+    node_name: str
+    all_start_micros: int
+    op_start_rel_micros: int
+    op_end_rel_micros: int
+    all_end_rel_micros: int
+    memory: _List[_AllocatorMemoryUsed]
+    output: _List[_NodeOutput]
+    timeline_label: str
+    scheduled_micros: int
+    thread_id: int
+    referenced_tensor: _List[_AllocationDescription]
+    memory_stats: _MemoryStats
+    all_start_nanos: int
+    op_start_rel_nanos: int
+    op_end_rel_nanos: int
+    all_end_rel_nanos: int
+    scheduled_nanos: int
 
 class OpDef(Message):
     ArgDef: TypeAlias = _OpDef_ArgDef
@@ -138,6 +194,13 @@ class QueueRunnerDef(Message):
     close_op_name: str
     cancel_op_name: str
     queue_closed_exception_types: _List[int]
+
+class RunMetadata(Message):
+    step_stats: StepStats
+    cost_graph: _CostGraphDef
+    partition_graphs: _List[GraphDef]
+    function_graphs: _List[_RunMetadata_FunctionGraphs]
+    session_metadata: _SessionMetadata
 
 class SavedModel(Message):
     saved_model_schema_version: int
@@ -169,6 +232,22 @@ class SignatureDef(Message):
     outputs: _MessageMap[str, TensorInfo]
     method_name: str
     defaults: _MessageMap[str, TensorProto]
+
+class StepStats(Message):
+    dev_stats: _List[DeviceStepStats]
+
+class Summary(Message):
+    value: _List[_Summary_Value]
+
+class SummaryMetadata(Message):
+    plugin_data: _SummaryMetadata_PluginData
+    display_name: str
+    summary_description: str
+    data_class: int
+
+class TaggedRunMetadata(Message):
+    tag: str
+    run_metadata: bytes
 
 class TensorInfo(Message):
     name: str
@@ -281,6 +360,31 @@ class _ControlFlowContextDef(Message):
     cond_ctxt: CondContextDef
     while_ctxt: WhileContextDef
 
+class _LogMessage(Message):
+    level: int
+    message: str
+
+class _SessionLog(Message):
+    status: int
+    checkpoint_path: str
+    msg: str
+
+class _SourceMetadata(Message):
+    writer: str
+
+class _BytesList(Message):
+    value: _List[bytes]
+
+class _FloatList(Message):
+    value: _List[float]
+
+class _Int64List(Message):
+    value: _List[int]
+
+class _FeatureEntry(Message):
+    key: str
+    value: Feature
+
 class _FunctionDef_ArgAttrs(Message):
     attr: _MessageMap[str, AttrValue]
 
@@ -319,6 +423,34 @@ class _FullTypeDef(Message):
     s: str
     i: int
 
+class _AllocatorMemoryUsed(Message):
+    allocator_name: str
+    total_bytes: int
+    peak_bytes: int
+    live_bytes: int
+    allocation_records: _List[_AllocationRecord]
+    allocator_bytes_in_use: int
+
+class _NodeOutput(Message):
+    slot: int
+    tensor_description: _TensorDescription
+
+class _AllocationDescription(Message):
+    requested_bytes: int
+    allocated_bytes: int
+    allocator_name: str
+    allocation_id: int
+    has_single_reference: bool
+    ptr: int
+
+class _MemoryStats(Message):
+    temp_memory_size: int
+    persistent_memory_size: int
+    persistent_tensor_alloc_ids: _List[int]
+    device_temp_memory_size: int
+    device_persistent_memory_size: int
+    device_persistent_tensor_alloc_ids: _List[int]
+
 class _OpDef_AttrDef(Message):
     name: str
     type: str
@@ -331,6 +463,19 @@ class _OpDef_AttrDef(Message):
 class _OpDeprecation(Message):
     version: int
     explanation: str
+
+class _CostGraphDef(Message):
+    node: _List[_CostGraphDef_Node]
+    cost: _List[_CostGraphDef_AggregatedCost]
+
+class _RunMetadata_FunctionGraphs(Message):
+    partition_graphs: _List[GraphDef]
+    pre_optimization_graph: GraphDef
+    post_optimization_graph: GraphDef
+
+class _SessionMetadata(Message):
+    name: str
+    version: int
 
 class _SavedObject(Message):
     children: _List[_TrackableObjectGraph_TrackableObject_ObjectReference]
@@ -364,6 +509,21 @@ class _SavedSlice(Message):
     name: str
     slice: TensorSliceProto
     data: TensorProto
+
+class _Summary_Value(Message):
+    node_name: str
+    tag: str
+    metadata: SummaryMetadata
+    simple_value: float
+    obsolete_old_style_histogram: bytes
+    image: _Summary_Image
+    histo: HistogramProto
+    audio: _Summary_Audio
+    tensor: TensorProto
+
+class _SummaryMetadata_PluginData(Message):
+    plugin_name: str
+    content: bytes
 
 class _TensorInfo_CooSparse(Message):
     values_tensor_name: str
@@ -434,6 +594,37 @@ class _GraphDebugInfo_StackTrace(Message):
     file_line_cols: _List[_GraphDebugInfo_FileLineCol]
     frame_id: _List[int]
 
+class _AllocationRecord(Message):
+    alloc_micros: int
+    alloc_bytes: int
+
+class _TensorDescription(Message):
+    dtype: int
+    shape: TensorShapeProto
+    allocation_description: _AllocationDescription
+
+class _CostGraphDef_Node(Message):
+    name: str
+    device: str
+    id: int
+    input_info: _List[_CostGraphDef_Node_InputInfo]
+    output_info: _List[_CostGraphDef_Node_OutputInfo]
+    temporary_memory_size: int
+    persistent_memory_size: int
+    host_temp_memory_size: int
+    device_temp_memory_size: int
+    device_persistent_memory_size: int
+    compute_cost: int
+    compute_time: int
+    memory_time: int
+    is_final: bool
+    control_input: _List[int]
+    inaccurate: bool
+
+class _CostGraphDef_AggregatedCost(Message):
+    cost: float
+    dimension: str
+
 class _TrackableObjectGraph_TrackableObject_ObjectReference(Message):
     node_id: int
     local_name: str
@@ -488,6 +679,19 @@ class _SaveableObject(Message):
 class _StructuredValue(Message):
     pass
 
+class _Summary_Image(Message):
+    height: int
+    width: int
+    colorspace: int
+    encoded_image_string: bytes
+
+class _Summary_Audio(Message):
+    sample_rate: float
+    num_channels: int
+    length_frames: int
+    encoded_audio_string: bytes
+    content_type: str
+
 class _TypeSpecProto(Message):
     pass
 
@@ -502,6 +706,16 @@ class _RegisteredSaver(Message):
 
 class _protobuf_BoolValue(Message):
     value: bool
+
+class _CostGraphDef_Node_InputInfo(Message):
+    preceding_node: int
+    preceding_port: int
+
+class _CostGraphDef_Node_OutputInfo(Message):
+    size: int
+    alias_input_port: int
+    shape: TensorShapeProto
+    dtype: int
 
 class _FunctionSpec(Message):
     fullargspec: _StructuredValue

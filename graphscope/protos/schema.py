@@ -2,7 +2,8 @@
 
 Sources, by TensorFlow's source tree (2.21): ``core/protobuf/saved_model.proto``, ``core/protobuf/tensor_bundle.proto``,
 ``core/framework/tensor_slice.proto``, ``core/util/saved_tensor_slice.proto``, ``core/protobuf/queue_runner.proto``,
-``core/protobuf/control_flow.proto`` and ``python/training/checkpoint_state.proto``. Field numbers and types are compared
+``core/protobuf/control_flow.proto``, ``python/training/checkpoint_state.proto`` and ``core/example/example.proto`` (whose
+map and choice are written as the repeated entries and the fields that they are on the wire). Field numbers and types are compared
 with TensorFlow's own descriptors in the tests.
 
 They are registered under the package ``graphscope``, so that they never meet TensorFlow's own in one process.
@@ -123,6 +124,37 @@ message CheckpointState {
   repeated double all_model_checkpoint_timestamps = 3;
   double last_preserved_timestamp = 4;
 }
+
+message Example {
+  graphscope.Features features = 1;
+}
+
+message Features {
+  repeated graphscope.FeatureEntry feature = 1;
+}
+
+message FeatureEntry {
+  string key = 1;
+  graphscope.Feature value = 2;
+}
+
+message Feature {
+  graphscope.BytesList bytes_list = 1;
+  graphscope.FloatList float_list = 2;
+  graphscope.Int64List int64_list = 3;
+}
+
+message BytesList {
+  repeated bytes value = 1;
+}
+
+message FloatList {
+  repeated float value = 1;
+}
+
+message Int64List {
+  repeated int64 value = 1;
+}
 """
 
 _FILE = "graphscope/formats.proto"
@@ -134,6 +166,8 @@ _SCALARS = {
     "int64": _Field.TYPE_INT64,
     "fixed32": _Field.TYPE_FIXED32,
     "double": _Field.TYPE_DOUBLE,
+    "float": _Field.TYPE_FLOAT,
+    "bytes": _Field.TYPE_BYTES,
     "bool": _Field.TYPE_BOOL,
     "string": _Field.TYPE_STRING,
 }

@@ -1,0 +1,1 @@
+"""New heads on trained graphs, and training them; TensorFlow is imported inside functions only."""
