@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
+from graphscope.core.fit import fit
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.differences import Difference, compare, merged
-from graphscope.runtime.feed_values import fit, literal
+from graphscope.runtime.feed_values import literal
 from graphscope.runtime.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
 from graphscope.runtime.session import open_session, soft_placement
 from graphscope.transforms.freeze import open_switches

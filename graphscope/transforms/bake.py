@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.core.build import constant, node, type_attr
 from graphscope.core.dtypes import DataType
+from graphscope.core.fit import fit
 from graphscope.core.graph import Graph, Node
-from graphscope.core.tensors import Shape, node_of, shape_of, shape_text
+from graphscope.core.tensors import TensorSpec, node_of, shape_of
 from graphscope.errors import GraphscopeError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -40,51 +41,20 @@ def _baked(original: Node, values: Mapping[str, NDArray[Any]], open_inputs: Coll
     if original.op not in PLACEHOLDER_OPS:
         return original
     if original.name in values:
-        dtype, shape = placeholder_type(original)
-        return constant(original.name, fitted(values[original.name], dtype, shape, original.name))
+        return constant(original.name, fit(values[original.name], placeholder_spec(original)))
     if original.op == "PlaceholderWithDefault" and original.name not in open_inputs:
-        attrs = {"T": type_attr(placeholder_type(original)[0])}
+        attrs = {"T": type_attr(placeholder_spec(original).dtype)}
         return node(original.name, "Identity", original.inputs, attrs)
     return original
 
 
-def placeholder_type(placeholder: Node) -> tuple[DataType, Shape]:
-    """The type and shape that a placeholder states."""
+def placeholder_spec(placeholder: Node) -> TensorSpec:
+    """What a placeholder takes. An empty shape says nothing: before producer 24 it stood for an unknown one."""
     dtype, shape = placeholder.attr("dtype"), placeholder.attr("shape")
     stated = shape_of(shape.shape) if shape is not None else None
-    return DataType.of(dtype.type) if dtype is not None else DataType.INVALID, stated
-
-
-def fitted(value: NDArray[Any], dtype: DataType, shape: Shape, name: str) -> NDArray[Any]:
-    """``value`` as an array of ``dtype``.
-
-    Raises:
-        GraphscopeError: a number would change, or the shape does not match.
-    """
-    import numpy as np
-
-    target = dtype.numpy
-    with np.errstate(all="ignore"):
-        cast = value.astype(target) if value.dtype != target else value
-    is_text = target == np.dtype(object)
-    if (value.dtype.kind in "OSU") != is_text:
-        raise GraphscopeError(f"{name} takes {dtype.label}, not {value.dtype}")
-    if not is_text and not _is_same(value, cast):
-        raise GraphscopeError(f"{name} takes {dtype.label}: {value.reshape(-1)[:3].tolist()} does not fit")
-    if shape and not _fits(value.shape, shape):
-        raise GraphscopeError(f"{name} has shape {shape_text(shape)}, the value {shape_text(value.shape)}")
-    return cast
-
-
-def _is_same(value: NDArray[Any], cast: NDArray[Any]) -> bool:
-    """Whether nothing was lost but floating-point precision."""
-    if cast.dtype.kind in "iub":
-        return bool((cast == value).all())
-    return True
-
-
-def _fits(actual: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
-    return len(actual) == len(shape) and all(s is None or s == a for a, s in zip(actual, shape))
+    return TensorSpec(
+        placeholder.name, DataType.of(dtype.type) if dtype is not None else DataType.INVALID, stated or None
+    )
 
 
 def _check_placeholder(graph: Graph, name: str) -> None:

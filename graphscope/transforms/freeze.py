@@ -20,7 +20,7 @@ from graphscope.core.roles import MOVING_AVERAGE
 from graphscope.core.tensors import node_of
 from graphscope.core.variables import Variable
 from graphscope.errors import GraphscopeError, IncompleteModelError
-from graphscope.transforms.bake import PLACEHOLDER_OPS, bake, placeholder_type
+from graphscope.transforms.bake import PLACEHOLDER_OPS, bake, placeholder_spec
 from graphscope.transforms.batchnorm import fold_batch_norms
 from graphscope.transforms.changes import OpChange, op_changes
 from graphscope.transforms.cut import clear_placement, cut, prune_library
@@ -220,7 +220,7 @@ def open_switches(graph: Graph) -> dict[str, str]:
     found = {}
     for op, placeholder in zip(graph.ops, graph.nodes):
         if op in PLACEHOLDER_OPS:
-            value = _inference_value(graph, placeholder.name, placeholder_type(placeholder)[0])
+            value = _inference_value(graph, placeholder.name, placeholder_spec(placeholder).dtype)
             if value is not None:
                 found[placeholder.name] = value
     return found
