@@ -1,0 +1,85 @@
+"""What ``graft`` leaves in a meta graph for ``tune``: which tensors to feed, to run and to watch.
+
+It lies in the collection :data:`COLLECTION` as JSON, so that any tool that keeps collections keeps it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+
+from graphscope.core.model import Model
+from graphscope.errors import GraphscopeError
+from graphscope.protos import MetaGraphDef
+
+COLLECTION = "graphscope_recipe"
+
+CLASSES = "classes"
+REGRESSION = "regression"
+MULTILABEL = "multilabel"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to train a grafted model. Tensors are named ``node:0``, operations ``node``.
+
+    Attributes:
+        task: :data:`CLASSES`, :data:`REGRESSION` or :data:`MULTILABEL`.
+        classes: width of the logits.
+        inputs: argument name -> placeholder that must be fed to run the base.
+        features: what lies below the stopped gradient, in order: the outputs of the ``StopGradient`` nodes; empty where
+            gradients pass into the base. A run that is fed them runs nothing of the base.
+        labels: placeholder, int64 (?) for classes, float32 (?, width) otherwise.
+        training: bool ``PlaceholderWithDefault`` (False) for dropout and batch norm; empty where the head has neither.
+        logits: float32 (?, width).
+        predictions: probabilities, or the values of a regression; as the logits.
+        loss: scalar, the mean over the batch with what ``--l2`` adds.
+        metric: scalar, the mean over the batch: accuracy, or mean absolute error.
+        train_op: one step; it adds one to ``global_step``.
+        learning_rate: scalar, of the step that comes next.
+        global_step: int64 scalar.
+        settings: what a person chose (base, at, head, optimizer, ...), for messages.
+    """
+
+    task: str
+    classes: int
+    inputs: Mapping[str, str]
+    features: tuple[str, ...]
+    labels: str
+    training: str
+    logits: str
+    predictions: str
+    loss: str
+    metric: str
+    train_op: str
+    learning_rate: str
+    global_step: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_recipe(meta: MetaGraphDef, recipe: Recipe) -> None:
+    """Puts ``recipe`` into the collections of ``meta``, in place of another that is there."""
+    found = meta.collection_def[COLLECTION].bytes_list
+    del found.value[:]
+    found.value.append(json.dumps(asdict(recipe), sort_keys=True).encode())
+
+
+def recipe_of(model: Model) -> Recipe:
+    """The recipe in ``model``'s collections.
+
+    Raises:
+        GraphscopeError: there is none, or it is broken.
+    """
+    values = model.collections[COLLECTION].values if COLLECTION in model.collections else ()
+    if not values:
+        raise GraphscopeError(
+            f"{model.path}: no training part: it was not made by graphscope graft",
+            hint=f"graphscope graft {model.path} -o PREFIX --at TENSOR --head dense:10   adds one",
+        )
+    try:
+        stated = json.loads(values[0]) if isinstance(values[0], bytes) else None
+        return Recipe(**{**stated, "features": tuple(stated["features"])})  # type: ignore[index]  # checked by the except
+    except (ValueError, TypeError, KeyError) as error:
+        wanted = ", ".join(f.name for f in fields(Recipe))
+        raise GraphscopeError(f"{model.path}: collection {COLLECTION} holds no JSON with {wanted}") from error
