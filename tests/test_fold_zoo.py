@@ -19,7 +19,6 @@ from tests.running import Array, run_graph, serialized, tf
 from tests.zoo_files import ZOO, needs_zoo
 
 OP_TESTS = sorted((ZOO / "op_tests").rglob("frozen_model.pb"))
-RELATIVE = 1e-6
 NO_OUTPUT = frozenset({"Const", "NoOp", "Placeholder", "Assert"})
 UNDEFINED = frozenset({"Empty"})
 """Ops that give memory as it is."""
@@ -73,11 +72,7 @@ def test_folding_changes_no_output(path: Path) -> None:
 
 def assert_same(graph: Graph, fetches: list[str], fed: dict[str, Array], expected: list[Array]) -> None:
     for mine, theirs, name in zip(run_graph(graph, fetches, fed), expected, fetches):
-        assert (mine.dtype, mine.shape) == (theirs.dtype, theirs.shape), name
-        if mine.dtype.kind in "fc":
-            np.testing.assert_allclose(mine, theirs, rtol=RELATIVE, atol=0, err_msg=name)
-        else:
-            assert mine.tolist() == theirs.tolist(), name
+        np.testing.assert_array_equal(mine, theirs, err_msg=name, strict=True)
 
 
 @needs_zoo

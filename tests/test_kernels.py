@@ -56,9 +56,6 @@ def assert_same(mine: Array, theirs: Array, case: Case) -> None:
         assert mine.tolist() == theirs.tolist(), str(case)
         return
     same = (mine == theirs) | ((mine != mine) & (theirs != theirs))
-    if not case.exact:
-        with np.errstate(all="ignore"):
-            same |= np.abs(mine.astype(float) - theirs.astype(float)) <= 1e-6 * np.abs(theirs.astype(float))
     assert same.all(), f"{case}: {mine[~same][:4]} {theirs[~same][:4]} of {flat(case.inputs)}"
 
 
@@ -67,11 +64,12 @@ def f32(*numbers: float) -> Array:
 
 
 MATRIX = np.arange(6, dtype=np.float32).reshape(2, 3)
+NUMBERS = MATRIX.astype(np.int32)
 DECLINED: dict[str, list[tuple[Sequence[Argument], Mapping[str, Any]]]] = {
     # What TensorFlow refuses, or C leaves undefined.
     "FloorDiv": [([i32(1, 2), i32(1, 0)], {})],
     "TruncateMod": [([i32(1), i32(0)], {})],
-    "Pow": [([i32(2), i32(-1)], {})],
+    "Pow": [([i32(2), i32(-1)], {}), ([f32(2), f32(3)], {})],
     "Add": [([f32(1, 2), f32(1, 2, 3)], {})],
     "Cast": [
         ([f32(300)], {"DstT": DataType.INT8}),
@@ -109,26 +107,15 @@ DECLINED: dict[str, list[tuple[Sequence[Argument], Mapping[str, Any]]]] = {
     "GatherNd": [([MATRIX, i32(0, 3)], {}), ([MATRIX, i32(0, -1)], {}), ([MATRIX, i32(0, 0, 0)], {})],
     "InvertPermutation": [([i32(0, 2)], {}), ([i32(0, 0)], {})],
     "DynamicStitch": [([[i32(0, 2)], [MATRIX]], {}), ([[i32(0, 1, 2)], [MATRIX]], {}), ([[i32(-1, 1)], [MATRIX]], {})],
-    "MatMul": [
-        ([MATRIX, MATRIX], {}),
-        ([MATRIX, f32(1, 2, 3)], {}),
-        ([f32(1, -1).reshape(1, 2), f32(1, 1).reshape(2, 1)], {}),
-        ([np.ones((1, 129), np.float32), np.ones((129, 1), np.float32)], {}),
-    ],
+    "MatMul": [([NUMBERS, NUMBERS], {}), ([NUMBERS, i32(1, 2, 3)], {})],
     "BiasAdd": [([MATRIX, f32(1, 2)], {}), ([f32(1, 2), f32(1, 2)], {})],
-    # What the order of additions, or the size of a vector register, decides.
+    # What the order of additions decides.
     "AddN": [([[f32(i) for i in range(9)]], {})],
-    "Sum": [
-        ([np.ones(129, np.float32), s32(0)], {}),
-        ([f32(1, 1e-3, -1), s32(0)], {}),
-        ([f32(np.inf, 1), s32(0)], {}),
-        ([f32(3e38, 3e38), s32(0)], {}),
-    ],
-    "Mean": [([f32(), s32(0)], {}), ([i32(1, 2), s32(0)], {})],
+    "Sum": [([f32(1, 2), s32(0)], {})],
     "Max": [([f32(), s32(0)], {})],
     "ArgMax": [([f32(1, np.nan), s32(0)], {})],
     # Types in which TensorFlow's functions are not NumPy's.
-    "Exp": [([np.array([1], np.float16)], {})],
+    "Sqrt": [([np.array([2], np.float16)], {})],
     "Mul": [([np.array([1j]), np.array([1j])], {})],
 }
 
@@ -150,7 +137,7 @@ LARGE: dict[str, tuple[Sequence[Argument], Mapping[str, Any]]] = {
     "OneHot": ([i32(1), s32(1 << 30), f32(1)[0].reshape(()), f32(0)[0].reshape(())], {}),
     "Add": ([np.zeros((20, 1), np.float32), np.zeros((1, 20), np.float32)], {}),
     "SelectV2": ([np.zeros((20, 1), bool), np.zeros(20, np.float32), f32(1)], {}),
-    "MatMul": ([np.ones((20, 1), np.float32), np.ones((1, 20), np.float32)], {}),
+    "MatMul": ([np.ones((20, 1), np.int32), np.ones((1, 20), np.int32)], {}),
     "Gather": ([np.zeros((1, 100), np.float32), np.zeros(10, np.int32)], {}),
     "GatherNd": ([np.zeros((1, 100), np.float32), np.zeros((10, 1), np.int32)], {}),
     "Pack": ([[np.zeros(100, np.float32)] * 3], {}),
@@ -172,7 +159,6 @@ FLUSHED: dict[str, bool] = {
     "Mul": True,
     "Sqrt": True,
     "Relu": True,
-    "Exp": False,
     "Neg": False,
     "Abs": False,
     "Identity": False,
@@ -185,7 +171,7 @@ def test_subnormal_numbers_are_zeros_where_they_are_for_tensorflow(op: str) -> N
     [[expected]] = run_nodes([(node_of_op(op, inputs), inputs, 1)])
     [found] = computed(op, inputs, {}) or []
     assert (found[:2] == 0).all() == FLUSHED[op]
-    assert_same(found, expected, Case(op, inputs, exact=op != "Exp"))
+    assert_same(found, expected, Case(op, inputs))
 
 
 def test_a_call_for_zeros_of_a_large_constant_does_not_read_it() -> None:

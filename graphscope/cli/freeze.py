@@ -30,7 +30,7 @@ def freeze(
     set_: shared.SetValues,
     checkpoint: shared.Checkpoint = None,
     ema: Annotated[bool, _switch("--ema", "Take each variable's moving average where there is one.")] = False,
-    no_fold: Annotated[bool, _switch("--no-fold", "Fold no constants: results stay equal to the bit.")] = False,
+    no_fold: Annotated[bool, _switch("--no-fold", "Fold no constants.")] = False,
     batch_norms: Annotated[bool, _switch("--fold-batch-norms", "Fold batch norms into the layers before.")] = False,
     keep_devices: Annotated[bool, _switch("--keep-devices", "Keep the devices that the graph names.")] = False,
     float16: Annotated[bool, _switch("--float16", "Store float32 weights in half precision.")] = False,

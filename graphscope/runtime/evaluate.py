@@ -19,7 +19,7 @@ from graphscope.transforms.kernel import MAX_VALUE_BYTES
 
 
 class TensorFlowKernels:
-    """Computes one node at a time on the CPU; what :class:`graphscope.transforms.fold.Evaluate` asks for.
+    """Computes one node at a time on the CPU; what :class:`graphscope.transforms.lending.Evaluate` asks for.
 
     TensorFlow starts with the first node, not before.
 

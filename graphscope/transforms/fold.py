@@ -2,16 +2,15 @@
 
 Loops and branches are safe: a node that ``Enter``, ``Switch`` or ``Merge`` feeds has no constant inputs, and a constant keeps
 the control edges that say in which branch or iteration it lives.
+
+A folded graph computes the same bits. NumPy computes what it rounds as TensorFlow does (:mod:`graphscope.transforms.kernels`);
+the rest TensorFlow's own kernels, where they are lent and where that is worth its start, or it stays in the graph.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Protocol
-
-from numpy.typing import NDArray
 
 from graphscope.core.build import constant, with_inputs
 from graphscope.core.graph import Graph, Node
@@ -23,6 +22,7 @@ from graphscope.transforms.cut import CONTROL_FLOW
 from graphscope.transforms.effects import Effects, producers_of, sweep
 from graphscope.transforms.kernel import ANY, MAX_VALUE_BYTES, size_bytes
 from graphscope.transforms.kernels import compute
+from graphscope.transforms.lending import Evaluate, may_be_lent
 
 MAX_GROWTH_BYTES = 1 << 20
 """How many bytes of constants folding may add to a graph, unless the caller says otherwise."""
@@ -32,21 +32,6 @@ MAX_HELD_BYTES = 32 << 20
 
 NEVER = CONTROL_FLOW | {"PlaceholderWithDefault"}
 """Ops that compute nothing, or from what is fed."""
-
-NOT_LENT = re.compile(
-    r"_.*|.*(Random|Multinomial|Shuffle|Stochastic|PyFunc|TPU).*|(Stateless|Fractional|Kmeans|KMC2|Sdca|Batch$|Unbatch).*"
-    r"|(Xla|DTensor|Relayout|Debug|Risc|Copy|Inplace|CustomAggregator|CheckPinned|MlirPassthroughOp).*"
-    r"|Cast|(Parallel)?DynamicStitch"
-)
-"""Ops without a registered state that are random, write to their inputs, wait for others, belong to a compiler, or of which the
-NumPy kernels decline only what is not defined."""
-
-
-class Evaluate(Protocol):
-    """Computes one node with kernels that the table lacks: TensorFlow's own, lent by :mod:`graphscope.runtime.evaluate`."""
-
-    def __call__(self, node: Node, inputs: list[NDArray[Any]]) -> list[NDArray[Any]] | None:
-        """The outputs of ``node`` for its data inputs ``inputs``; ``None`` where it cannot be computed."""
 
 
 def fold(
@@ -147,7 +132,7 @@ class _Values:
         self, node: Node, definition: OpDef, payloads: Sequence[Payload], outputs: Sequence[OutputType], limit: int
     ) -> Sequence[Payload] | None:
         """The outputs of ``node`` from the kernels that were lent."""
-        if self.evaluate is None or not _may_be_lent(node, definition, [*payloads, *outputs]):
+        if self.evaluate is None or not may_be_lent(node, definition, [*payloads, *outputs]):
             return None
         if sum(map(size_bytes, payloads)) > limit:
             return None
@@ -157,14 +142,6 @@ class _Values:
         if sum(array.nbytes for array in arrays) > limit:
             return None
         return [ArrayPayload(array, output.dtype) for array, output in zip(arrays, outputs)]
-
-
-def _may_be_lent(node: Node, definition: OpDef, tensors: Sequence[Payload | OutputType]) -> bool:
-    """Whether ``node`` is a function of numbers alone."""
-    calls = any(attr.type in ("func", "list(func)") for attr in definition.attr)
-    refers = any(argument.is_ref for argument in definition.input_arg)
-    numbers = all(tensor.dtype.itemsize is not None for tensor in tensors)
-    return numbers and not calls and not refers and not NOT_LENT.fullmatch(node.op)
 
 
 class _Choice:

@@ -25,8 +25,9 @@ from graphscope.transforms.batchnorm import fold_batch_norms
 from graphscope.transforms.changes import OpChange, op_changes
 from graphscope.transforms.cut import clear_placement, cut, prune_library
 from graphscope.transforms.float16 import store_as_float16
-from graphscope.transforms.fold import Evaluate, fold
+from graphscope.transforms.fold import fold
 from graphscope.transforms.identities import remove_pass_through
+from graphscope.transforms.lending import Evaluate
 from graphscope.transforms.order import reads_after_write
 from graphscope.transforms.prune import predicates, prune_branches
 from graphscope.transforms.variables import freeze_variables

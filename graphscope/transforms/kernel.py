@@ -35,7 +35,7 @@ ANY = frozenset(t for t in DataType if t.itemsize is not None or t is DataType.S
 
 
 class DeclinedError(Exception):
-    """The node stays as it is: TensorFlow would refuse it, its result is not defined, not exact enough, or too large."""
+    """The node stays as it is: TensorFlow would refuse it, its result is not defined, or not by the op alone, or too large."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The table of NumPy kernels, and the one place that calls them.
 
-What is not in the table, TensorFlow's own kernels can compute (:class:`graphscope.transforms.fold.Evaluate`).
+Each gives the same bits as TensorFlow's; a kernel that could not is not here. TensorFlow's own kernels can compute the rest
+(:class:`graphscope.transforms.lending.Evaluate`).
 """
 
 from __future__ import annotations
