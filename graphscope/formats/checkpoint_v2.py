@@ -9,7 +9,7 @@ Source: ``tensorflow/core/util/tensor_bundle/tensor_bundle.cc`` and ``tensorflow
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -102,6 +102,14 @@ class BundleStore:
             return self._payload(stored, entry.dtype, f"variable {key}")
         parts = [self._part(raw_key, entry, place) for place in stored.slices]
         return PartitionedPayload(parts, entry.dtype, entry.shape, lambda text: self._corrupt(raw_key, text))
+
+    def messages(self, keys: Iterable[str]) -> list[tuple[bytes, BundleEntryProto]]:
+        """The index's own entries of ``keys`` and of their slices, in the file's order. Reads the index again."""
+        wanted = {self._keys[key] for key in keys}
+        wanted |= {place.key(key) for key in wanted for place in self._stored[key].slices}
+        items = Table(self._source).items()
+        next(items)
+        return [(key, self._parse(BundleEntryProto, key, value)) for key, value in items if key in wanted]
 
     def _read_header(self, items: Iterator[tuple[bytes, memoryview]]) -> int:
         """Takes the first item, checks what the header says, and returns the number of data files."""

@@ -52,31 +52,38 @@ def write_checkpoint(
         UnsupportedError: a key is empty or occurs twice, or a tensor is of a type that no checkpoint holds.
         CorruptFileError, IncompleteModelError: a tensor cannot be read.
     """
-    ordered = _ordered(prefix, tensors)
+    ordered = ordered_by_key(prefix, tensors)
     paths = [Path(f"{prefix}.data-00000-of-00001"), Path(f"{prefix}.index")]
     if meta is not None:
         paths.insert(1, Path(f"{prefix}.meta"))
     with staged_files(paths, overwrite=overwrite) as files:
-        shard = _Shard(files[0], progress)
+        shard = Shard(files[0], progress)
         entries = [(key, shard.add(payload)) for key, payload in ordered]
-        files[-1].writelines(table_chunks([(b"", _header()), *entries]))
+        files[-1].writelines(table_chunks([(b"", index_header(1)), *entries]))
         if meta is not None:
             files[1].writelines(meta)
         return sum(file.tell() for file in files)
 
 
-def write_state_file(directory: Path, base: str, *, overwrite: bool = False) -> None:
+def write_state_file(directory: Path, base: str, *, older: Iterable[str] = (), overwrite: bool = False) -> None:
     """Writes ``directory/checkpoint``, which names ``base`` (a prefix relative to ``directory``) as the latest.
+
+    Args:
+        older: what it names besides, the oldest first.
 
     Raises:
         FileError: the file exists and ``overwrite`` is not set, or cannot be written.
     """
-    state = protos.CheckpointState(model_checkpoint_path=base, all_model_checkpoint_paths=[base])
+    state = protos.CheckpointState(model_checkpoint_path=base, all_model_checkpoint_paths=[*older, base])
     write_file(directory / "checkpoint", [text_format.MessageToString(state).encode()], overwrite=overwrite)
 
 
-def _ordered(prefix: str, tensors: Iterable[tuple[str, Payload]]) -> list[tuple[bytes, Payload]]:
-    """By key, bytewise."""
+def ordered_by_key(prefix: str, tensors: Iterable[tuple[str, Payload]]) -> list[tuple[bytes, Payload]]:
+    """The tensors by key, bytewise.
+
+    Raises:
+        UnsupportedError: a key is empty or occurs twice, or a tensor is of a type that no checkpoint holds.
+    """
     found: dict[bytes, Payload] = {}
     for key, payload in tensors:
         if not key or key.encode() in found:
@@ -87,25 +94,32 @@ def _ordered(prefix: str, tensors: Iterable[tuple[str, Payload]]) -> list[tuple[
     return sorted(found.items(), key=lambda item: item[0])
 
 
-def _header() -> bytes:
-    header = BundleHeaderProto(num_shards=1)
+def index_header(shards: int) -> bytes:
+    """The value of the index's first key, the empty one."""
+    header = BundleHeaderProto(num_shards=shards)
     header.version.producer = CHECKPOINT_VERSION
     return header.SerializeToString()
 
 
-class _Shard:
-    """The data file: tensors one after the other."""
+class Shard:
+    """A data file: tensors one after the other.
 
-    def __init__(self, file: BinaryIO, progress: Progress) -> None:
+    Args:
+        number: of the data file among those of its checkpoint.
+    """
+
+    def __init__(self, file: BinaryIO, progress: Progress, number: int = 0) -> None:
         self._file = file
         self._progress = progress
+        self._number = number
         self._offset = 0
 
     def add(self, payload: Payload) -> bytes:
         """Appends ``payload`` and gives its entry, a serialised ``BundleEntryProto``."""
         is_text = payload.dtype is DataType.STRING
         size, crc = self._write_strings(payload) if is_text else self._write(payload.chunks())
-        entry = BundleEntryProto(dtype=int(payload.dtype), offset=self._offset, size=size, crc32c=mask(crc))
+        place = {"shard_id": self._number, "offset": self._offset, "size": size}
+        entry = BundleEntryProto(dtype=int(payload.dtype), crc32c=mask(crc), **place)
         entry.shape.SetInParent()
         for length in payload.shape:
             entry.shape.dim.add(size=length)

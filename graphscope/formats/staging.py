@@ -34,25 +34,36 @@ def told(chunks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def staged_files(paths: Sequence[Path], *, overwrite: bool = False) -> Iterator[list[BinaryIO]]:
+def staged_files(
+    paths: Sequence[Path], *, overwrite: bool = False, shared: Sequence[tuple[Path, Path]] = ()
+) -> Iterator[list[BinaryIO]]:
     """Files to be written, which take the places ``paths`` when the block ends without an exception.
+
+    Args:
+        shared: pairs of a file that is there already and a further place that it takes with the others: as a hard link, or
+            as a copy where the file system has none.
 
     Raises:
         FileError: one exists and ``overwrite`` is not set, or the operating system refuses (no space, no permission).
     """
-    temporaries = [_beside(path) for path in paths]
+    places = [*paths, *(place for _, place in shared)]
+    temporaries = [_beside(path) for path in places]
     try:
         with contextlib.ExitStack() as stack:
-            for path in paths:
+            for path in places:
                 refuse_existing(path, overwrite)
-            files: list[BinaryIO] = [stack.enter_context(open(temporary, "xb")) for temporary in temporaries]
+            for (source, _), temporary in zip(shared, temporaries[len(paths) :], strict=True):
+                _share(source, temporary)
+            files: list[BinaryIO] = [
+                stack.enter_context(open(temporary, "xb")) for temporary in temporaries[: len(paths)]
+            ]
             yield files
             for file in files:
                 file.flush()
                 os.fsync(file.fileno())
-        _publish(list(zip(temporaries, paths, strict=True)))
+        _publish(list(zip(temporaries, places, strict=True)))
     except OSError as error:
-        raise FileError.from_os_error(error, paths[0]) from error
+        raise FileError.from_os_error(error, places[0]) from error
     finally:
         for temporary in temporaries:
             temporary.unlink(missing_ok=True)
@@ -96,6 +107,15 @@ def _refuse_directory(path: Path, overwrite: bool, replaceable: Callable[[Path],
     if any(path.iterdir()):
         refuse_existing(path, overwrite)
         replaceable(path)
+
+
+def _share(source: Path, place: Path) -> None:
+    try:
+        os.link(source, place)
+    except OSError:
+        shutil.copyfile(source, place)
+        with open(place, "rb") as copy:
+            os.fsync(copy.fileno())
 
 
 def _beside(path: Path) -> Path:
