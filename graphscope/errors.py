@@ -7,6 +7,7 @@
     |-- FormatError                 the bytes are not what their place or name promises
     |   |-- NotTensorFlowError      a neighbour: HTML page, ONNX, Git-LFS pointer, archive, ...
     |   |-- CorruptFileError        the right format, broken: says the file and the offset
+    |   |   `-- TruncatedFileError  it ends too early: a writer may still be at work
     |   `-- UnsupportedError        well-formed, but outside what graphscope reads
     |-- IncompleteModelError        the part that was asked for is not among the model's files
     |-- UnknownNameError            no node, tensor, variable, tag or signature of that name
@@ -68,6 +69,10 @@ class NotTensorFlowError(FormatError):
 
 class CorruptFileError(FormatError):
     """The right format, but truncated, flipped or inconsistent."""
+
+
+class TruncatedFileError(CorruptFileError):
+    """The right format, and whole as far as it goes: the last part is not all there."""
 
 
 class UnsupportedError(FormatError):

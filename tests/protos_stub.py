@@ -86,6 +86,7 @@ class Stub:
     def lines(self) -> Iterator[str]:
         yield HEAD.rstrip()
         self.name(protos.OpDef.DESCRIPTOR.nested_types_by_name["ArgDef"])
+        self.name(protos.Summary.DESCRIPTOR.nested_types_by_name["Value"])
         for name in sorted(n for n in protos.__all__ if n not in ("Message", "DecodeError")):
             yield from self.message(name, getattr(protos, name).DESCRIPTOR)
         while self.pending:

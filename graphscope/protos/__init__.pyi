@@ -237,6 +237,7 @@ class StepStats(Message):
     dev_stats: _List[DeviceStepStats]
 
 class Summary(Message):
+    Value: TypeAlias = _Summary_Value
     value: _List[_Summary_Value]
 
 class SummaryMetadata(Message):
@@ -326,6 +327,17 @@ class _OpDef_ArgDef(Message):
     handle_data: _List[_ResourceHandleProto_DtypeAndShape]
     is_ref: bool
     experimental_full_type: _FullTypeDef
+
+class _Summary_Value(Message):
+    node_name: str
+    tag: str
+    metadata: SummaryMetadata
+    simple_value: float
+    obsolete_old_style_histogram: bytes
+    image: _Summary_Image
+    histo: HistogramProto
+    audio: _Summary_Audio
+    tensor: TensorProto
 
 class _AttrValue_ListValue(Message):
     s: _List[bytes]
@@ -510,17 +522,6 @@ class _SavedSlice(Message):
     slice: TensorSliceProto
     data: TensorProto
 
-class _Summary_Value(Message):
-    node_name: str
-    tag: str
-    metadata: SummaryMetadata
-    simple_value: float
-    obsolete_old_style_histogram: bytes
-    image: _Summary_Image
-    histo: HistogramProto
-    audio: _Summary_Audio
-    tensor: TensorProto
-
 class _SummaryMetadata_PluginData(Message):
     plugin_name: str
     content: bytes
@@ -574,6 +575,19 @@ class _SaveSliceInfoDef(Message):
 class _ResourceHandleProto_DtypeAndShape(Message):
     dtype: int
     shape: TensorShapeProto
+
+class _Summary_Image(Message):
+    height: int
+    width: int
+    colorspace: int
+    encoded_image_string: bytes
+
+class _Summary_Audio(Message):
+    sample_rate: float
+    num_channels: int
+    length_frames: int
+    encoded_audio_string: bytes
+    content_type: str
 
 class _protobuf_Any(Message):
     type_url: str
@@ -678,19 +692,6 @@ class _SaveableObject(Message):
 
 class _StructuredValue(Message):
     pass
-
-class _Summary_Image(Message):
-    height: int
-    width: int
-    colorspace: int
-    encoded_image_string: bytes
-
-class _Summary_Audio(Message):
-    sample_rate: float
-    num_channels: int
-    length_frames: int
-    encoded_audio_string: bytes
-    content_type: str
 
 class _TypeSpecProto(Message):
     pass

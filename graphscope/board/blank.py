@@ -1,0 +1,41 @@
+"""A graph without its weights, as TensorBoard shows it."""
+
+from __future__ import annotations
+
+from graphscope.core.graph import Graph, Node
+from graphscope.core.payload import PAYLOAD_BYTES
+from graphscope.protos import NodeDef, TensorProto
+
+TOO_LARGE = "_too_large_attrs"
+"""The attribute in which TensorBoard lists the attributes that it leaves out.
+
+Source: ``tensorboard/backend/process_graph.py``; the Graphs page asks for it by this name.
+"""
+
+
+def blanked(graph: Graph) -> Graph:
+    """``graph`` with type and shape alone left of each tensor above :data:`PAYLOAD_BYTES`. Reads no weights.
+
+    A node that lost something names the attributes in :data:`TOO_LARGE`: a tensor without content would stand for zeros.
+    """
+    functions = [f.with_nodes(map(_blanked, f.nodes)) for f in graph.functions.values()]
+    return graph.with_nodes(map(_blanked, graph.nodes)).with_functions(functions)
+
+
+def _blanked(node: Node) -> Node:
+    large = [key for key, value in node.attrs.items() if key in node.payloads or _is_large(value.tensor)]
+    if not large:
+        return node
+    proto = NodeDef()
+    proto.CopyFrom(node.proto)
+    for key in large:
+        stated = proto.attr[key].tensor
+        proto.attr[key].tensor.CopyFrom(TensorProto(dtype=stated.dtype, tensor_shape=stated.tensor_shape))
+    named = proto.attr[TOO_LARGE].list.s
+    named.extend(key.encode() for key in sorted(large) if key.encode() not in named)
+    return Node(proto)
+
+
+def _is_large(tensor: TensorProto) -> bool:
+    """Whether a tensor that is in the message, as of a graph that was made in memory, is a weight."""
+    return tensor.ByteSize() > PAYLOAD_BYTES

@@ -1,0 +1,118 @@
+"""Values for TensorBoard's pages, in the form that its current plugins take: a tensor and the plugin's name.
+
+Source: ``tensorboard/plugins/{scalar,image,histogram,text}/{metadata.py,summary_v2.py}``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from graphscope.analysis.statistics import statistics
+from graphscope.core.dtypes import DataType
+from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.protos import Summary, SummaryMetadata, TensorProto
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BUCKETS = 30
+"""Buckets of a histogram, as many as TensorFlow 2 makes."""
+
+_SCALAR, _TENSOR, _BLOBS = 1, 2, 3
+"""``tensorboard.DataClass``: how a plugin's values are kept."""
+
+
+def scalar(tag: str, value: float) -> Summary.Value:
+    """A point of a curve on the Scalars page, in single precision."""
+    return _value(tag, "scalars", _SCALAR, TensorProto(dtype=DataType.FLOAT, float_val=[value]))
+
+
+def text(tag: str, markdown: str) -> Summary.Value:
+    """A paragraph, table or list on the Text page."""
+    return _value(tag, "text", _TENSOR, TensorProto(dtype=DataType.STRING, string_val=[markdown.encode()]))
+
+
+def image(tag: str, pixels: NDArray[np.uint8]) -> Summary.Value:
+    """A picture on the Images page: (height, width, 1, 3 or 4) for grey, RGB or RGBA."""
+    height, width, _ = pixels.shape
+    strings = [str(width).encode(), str(height).encode(), png(pixels)]
+    return _value(tag, "images", _BLOBS, _shaped(TensorProto(dtype=DataType.STRING, string_val=strings), 3))
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """A PNG file of pixels (height, width, 1, 3 or 4)."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def histogram(tag: str, values: NDArray[Any]) -> Summary.Value:
+    """A slice of the Histograms and Distributions pages; NaN and infinities are left out."""
+    return payload_histogram(tag, ArrayPayload(values))
+
+
+def payload_histogram(tag: str, payload: Payload, progress: Callable[[int], None] = lambda _: None) -> Summary.Value:
+    """As :func:`histogram`, of a weight that stays in its file: reads it twice, in bounded memory.
+
+    Args:
+        progress: is told the number of bytes after each piece, of both times.
+
+    Raises:
+        CorruptFileError, IncompleteModelError, UnsupportedError: as :meth:`Payload.chunks`.
+        TypeError: strings and complex numbers have no histogram.
+    """
+    import numpy as np
+
+    if payload.dtype.itemsize is None or payload.dtype.label.startswith("complex"):
+        raise TypeError(f"{payload.dtype.label} has no histogram")
+    found = statistics(payload, progress)
+    table = np.zeros((BUCKETS, 3), "<f8")
+    if found.minimum is not None and found.maximum is not None:
+        table[:, 0], table[:, 1] = _edges(found.minimum, found.maximum)
+        table[:, 2] = _counts(payload, found.minimum, found.maximum, progress)
+    return _value(tag, "histograms", _TENSOR, _matrix(table))
+
+
+def _edges(low: float, high: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Left and right ends of the buckets; of equal values all ends are equal, as TensorFlow has it."""
+    import numpy as np
+
+    edges = np.linspace(low, high, BUCKETS + 1)
+    return edges[:-1], edges[1:]
+
+
+def _counts(payload: Payload, low: float, high: float, progress: Callable[[int], None]) -> NDArray[np.float64]:
+    """How many values lie in each bucket: those on the line between two in the right one, equal ones all in the last."""
+    import numpy as np
+
+    counts = np.zeros(BUCKETS)
+    for chunk in payload.chunks():
+        values = np.frombuffer(chunk, payload.dtype.numpy).astype(np.float64)
+        values = values[np.isfinite(values)]
+        if low < high:
+            counts += np.histogram(values, BUCKETS, (low, high))[0]
+        else:
+            counts[-1] += len(values)
+        progress(len(chunk))
+    return counts
+
+
+def _matrix(values: NDArray[np.float64]) -> TensorProto:
+    return _shaped(TensorProto(dtype=DataType.DOUBLE, tensor_content=values.tobytes()), *values.shape)
+
+
+def _shaped(tensor: TensorProto, *shape: int) -> TensorProto:
+    for size in shape:
+        tensor.tensor_shape.dim.add(size=size)
+    return tensor
+
+
+def _value(tag: str, plugin: str, kind: int, tensor: TensorProto) -> Summary.Value:
+    metadata = SummaryMetadata(data_class=kind)
+    metadata.plugin_data.plugin_name = plugin
+    return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)

@@ -1,0 +1,126 @@
+"""Event files: what TensorBoard's log directories hold.
+
+Source: ``tensorflow/core/util/event.proto``, ``events_writer.cc``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from graphscope.board.blank import blanked
+from graphscope.core.graph import Graph
+from graphscope.errors import FileError
+from graphscope.formats.pieces import flow, graph_pieces, meta_graph_pieces
+from graphscope.formats.records import record
+from graphscope.protos import Event, MetaGraphDef, RunMetadata, Summary, TaggedRunMetadata
+
+SUFFIX = ".graphscope"
+"""The end of the names of the event files that graphscope writes, by which it knows its own."""
+
+_VERSION = "brain.Event:2"
+_numbers = itertools.count()
+
+
+def event_file_name(suffix: str = SUFFIX) -> str:
+    """A name that no other event file has, as TensorFlow makes them: time, host, process, running number, suffix."""
+    number = next(_numbers)
+    return f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{number}{suffix}"
+
+
+class EventStream:
+    """Writes events to ``file``, the file's version first."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.add(Event(file_version=_VERSION))
+
+    def add(self, event: Event) -> None:
+        """Writes ``event``; one that states no time happened now."""
+        if not event.wall_time:
+            event.wall_time = time.time()
+        self._file.write(record(event.SerializeToString()))
+
+    def graph(self, graph: Graph, meta: MetaGraphDef | None = None) -> None:
+        """Writes the graph without its weights, and once more in its meta graph, where there is one.
+
+        TensorBoard shows the former; TensorFlow's own writer logs both as well. Reads no weights.
+        """
+        without = blanked(graph)
+        self.add(Event(graph_def=b"".join(flow(graph_pieces(without)))))
+        if meta is not None:
+            self.add(Event(meta_graph_def=b"".join(flow(meta_graph_pieces(meta, without)))))
+
+    def run_metadata(self, tag: str, metadata: RunMetadata, step: int) -> None:
+        """Writes what a traced run told, which TensorBoard lists under ``tag``; each tag once in a run's files."""
+        tagged = TaggedRunMetadata(tag=tag, run_metadata=metadata.SerializeToString())
+        self.add(Event(step=step, tagged_run_metadata=tagged))
+
+    def summary(self, values: Iterable[Summary.Value], step: int) -> None:
+        """Writes values of :mod:`graphscope.board.summaries`."""
+        self.add(Event(step=step, summary=Summary(value=values)))
+
+
+class EventWriter(EventStream):
+    """A new event file in ``directory``, which is made if need be; grows while a training runs. A context manager.
+
+    Attributes:
+        path: the file.
+    """
+
+    def __init__(self, directory: Path, *, suffix: str = SUFFIX) -> None:
+        """Opens the file.
+
+        Raises:
+            FileError: the operating system refuses.
+        """
+        self.path = Path(directory) / event_file_name(suffix)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(self.path, "xb")  # noqa: SIM115 - closed by close()
+        except OSError as error:
+            raise FileError.from_os_error(error, self.path) from error
+        super().__init__(file)
+
+    def add(self, event: Event) -> None:
+        """See :meth:`EventStream.add`.
+
+        Raises:
+            FileError: the operating system refuses (no space).
+        """
+        try:
+            super().add(event)
+        except OSError as error:
+            raise FileError.from_os_error(error, self.path) from error
+
+    def flush(self) -> None:
+        """Makes what was written visible to readers.
+
+        Raises:
+            FileError: the operating system refuses (no space).
+        """
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise FileError.from_os_error(error, self.path) from error
+
+    def close(self) -> None:
+        """Flushes and closes; raises as :meth:`flush`."""
+        try:
+            self.flush()
+        finally:
+            self._file.close()
+
+    def __enter__(self) -> EventWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
