@@ -77,7 +77,7 @@ def with_saver(graph: Graph, variables: Sequence[Variable]) -> tuple[Graph, Save
     Args:
         variables: of the graph; each with the entry that holds its value.
     """
-    scope = _free_scope(graph)
+    scope = free_scope(graph, "save")
     prefix, saved, restored, group = (f"{scope}/{n}" for n in ("Const", "SaveV2", "RestoreV2", "restore_all"))
     nodes = [*_file_name(scope), *_keys(scope, variables)]
     lists = [f"{scope}/tensor_names", f"{scope}/shape_and_slices"]
@@ -143,11 +143,11 @@ def _assigns(scope: str, graph: Graph, variables: Sequence[Variable]) -> list[No
     return made
 
 
-def _free_scope(graph: Graph) -> str:
-    """``save``, ``save_1``, ...: the first that no node of the graph lies in."""
-    taken = {name.partition("/")[0] for name in graph.by_name}
+def free_scope(graph: Graph, name: str) -> str:
+    """``name``, ``name_1``, ...: the first scope that no node of the graph lies in."""
+    taken = {node.partition("/")[0] for node in graph.by_name}
     number = 0
-    while (scope := f"save_{number}" if number else "save") in taken:
+    while (scope := f"{name}_{number}" if number else name) in taken:
         number += 1
     return scope
 

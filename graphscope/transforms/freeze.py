@@ -97,12 +97,9 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
         IncompleteModelError: a variable that is needed has no value.
         GraphscopeError: a value does not fit its placeholder; a node writes to a variable; a lookup table is needed.
     """
-    keep = [node_of(name) for name in [*options.outputs, *options.inputs]]
-    values = _Values(model, options.moving_averages)
-    graph = bake(model.graph, options.values, options.inputs)
-    late = dict(reads_after_write(graph))
-    graph = _settled(cut(graph, options.outputs, options.inputs, model.catalog), options, keep, late)
-    _refuse_late_reads(graph, late)
+    keep = _kept(options)
+    values = StoredValues(model, options.moving_averages)
+    graph = needed_part(model, options)
     refuse_tables(graph)
     graph = freeze_variables(graph, values)
     graph = remove_pass_through(graph, keep)
@@ -111,6 +108,31 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
     _refuse_variables(graph)
     changes = tuple(op_changes(model.graph, graph))
     return Frozen(graph, changes, dict(values.averaged), open_switches(graph))
+
+
+def needed_part(model: Model, options: FreezeOptions) -> Graph:
+    """What the outputs need: placeholders fixed, branches that this closes pruned, variables still variables.
+
+    Raises:
+        UnknownNameError: an output, an input or a placeholder is not in the graph.
+        GraphscopeError: a value does not fit its placeholder; an output reads a variable after a write.
+    """
+    graph = bake(model.graph, options.values, [*options.inputs, *_declared_inputs(model)])
+    late = dict(reads_after_write(graph))
+    graph = cut(graph, options.outputs, options.inputs, model.catalog)
+    graph = _settled(graph, options, _kept(options), late)
+    _refuse_late_reads(graph, late)
+    return graph
+
+
+def _declared_inputs(model: Model) -> list[str]:
+    """The tensors that the author's signatures take: a default does not make them less of an input."""
+    declared = model.signatures.values()
+    return [spec.name for signature in declared for specs in signature.inputs.values() for spec in specs]
+
+
+def _kept(options: FreezeOptions) -> list[str]:
+    return [node_of(name) for name in [*options.outputs, *options.inputs]]
 
 
 def _settled(graph: Graph, options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) -> Graph:
@@ -163,8 +185,12 @@ def _refuse_variables(graph: Graph) -> None:
                 )
 
 
-class _Values:
-    """Gives variables their values; remembers which took their moving average."""
+class StoredValues:
+    """Gives variables their values; remembers which took their moving average.
+
+    Attributes:
+        averaged: variables that took their moving average, with it.
+    """
 
     def __init__(self, model: Model, moving_averages: bool) -> None:
         self.model = model
@@ -173,6 +199,11 @@ class _Values:
         self.averaged: dict[str, Payload] = {}
 
     def __call__(self, name: str) -> Payload:
+        """The value of the variable op ``name``. No I/O.
+
+        Raises:
+            IncompleteModelError: there is none.
+        """
         variable = self.variables.get(name)
         store = self.model.store
         if self.moving_averages and store is not None and variable is not None:
