@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
@@ -78,8 +79,8 @@ def recipe_of(model: Model) -> Recipe:
             hint=f"graphscope graft {model.path} -o PREFIX --at TENSOR --head dense:10   adds one",
         )
     try:
-        stated = json.loads(values[0]) if isinstance(values[0], bytes) else None
-        return Recipe(**{**stated, "features": tuple(stated["features"])})  # type: ignore[index]  # checked by the except
+        stated: Any = json.loads(values[0]) if isinstance(values[0], bytes) else None
+        return Recipe(**{**stated, "features": tuple(stated["features"])})
     except (ValueError, TypeError, KeyError) as error:
         wanted = ", ".join(f.name for f in fields(Recipe))
         raise GraphscopeError(f"{model.path}: collection {COLLECTION} holds no JSON with {wanted}") from error

@@ -14,6 +14,11 @@ _PASSES_ON = frozenset("Identity RefIdentity Switch RefSwitch Enter RefEnter".sp
 _MAX_STEPS = 64
 
 
+def writes(op: str) -> bool:
+    """Whether a node of ``op`` writes to the variable that is its first input."""
+    return _WRITES.fullmatch(op) is not None
+
+
 def reads_after_write(graph: Graph) -> Mapping[str, str]:
     """Nodes that read a variable and wait for a node that writes to it: reader -> writer.
 
@@ -22,7 +27,7 @@ def reads_after_write(graph: Graph) -> Mapping[str, str]:
     readers: dict[str, list[Node]] = {}
     writers: dict[str, list[str]] = {}
     for found in graph:
-        is_writer = _WRITES.fullmatch(found.op) is not None
+        is_writer = writes(found.op)
         if is_writer or any(text.startswith("^") for text in found.inputs):
             for name in {_origin(graph, text) for text in found.data_inputs()[: 1 if is_writer else None]} - {""}:
                 if is_writer:

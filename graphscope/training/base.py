@@ -1,0 +1,169 @@
+"""The part of a trained model that lies below a cut: what a new head stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from graphscope.analysis.choose import choose_outputs
+from graphscope.analysis.inputs import PLACEHOLDER_OPS
+from graphscope.core.binding import VARIABLE_OPS
+from graphscope.core.build import node, type_attr
+from graphscope.core.graph import Graph, Node
+from graphscope.core.model import Model
+from graphscope.core.payload import Payload
+from graphscope.core.tensors import Shape, TensorSpec, node_of
+from graphscope.errors import GraphscopeError
+from graphscope.protos import AttrValue
+from graphscope.runtime.evaluate import TensorFlowKernels
+from graphscope.runtime.feed_values import literal
+from graphscope.runtime.shapes import infer_shapes
+from graphscope.transforms.bake import placeholder_spec
+from graphscope.transforms.cut import DEFAULTED, clear_placement, cut, prune_library
+from graphscope.transforms.freeze import FreezeOptions, StoredValues, freeze, needed_part, open_switches, refuse_tables
+from graphscope.transforms.order import writes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What the cut needs of a model, ready to be built on.
+
+    Attributes:
+        path: of the model, for messages.
+        graph: nodes that the tensors ``at`` need; variables are variables, devices are cleared.
+        at: tensor names of the cut.
+        values: variable op of ``graph`` -> its content. No I/O until it is read.
+        fixed: training switch that nobody set -> the value for inference that it was given.
+        nodes_before: how many nodes the model's graph has.
+        notes: what a person should know.
+    """
+
+    path: str
+    graph: Graph
+    at: tuple[str, ...]
+    values: Mapping[str, Payload]
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    nodes_before: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The placeholders that must be fed."""
+        return tuple(
+            replace(placeholder_spec(n), name=f"{n.name}:0") for n in self.graph.nodes if n.op in PLACEHOLDER_OPS
+        )
+
+
+def open_base(
+    model: Model,
+    at: Sequence[str],
+    *,
+    inputs: Sequence[str] = (),
+    values: Mapping[str, NDArray[Any]] | None = None,
+) -> Base:
+    """Cuts ``model`` down to what the tensors ``at`` need. Reads small weights only; may start TensorFlow for shapes.
+
+    Training switches that ``values`` does not set are set for inference. Variables of a SavedModel of objects (TensorFlow 2)
+    become constants: its functions take them as arguments.
+
+    Args:
+        at: node or tensor names; where empty, the model's own output.
+        inputs: node or tensor names where the graph is cut open.
+        values: placeholder -> value to fix it to.
+
+    Raises:
+        UnknownNameError: a name is not in the graph.
+        IncompleteModelError: the model has no graph, or a variable that is needed has no value.
+        GraphscopeError: the cut needs lookup tables or writes to variables; a value does not fit its placeholder.
+    """
+    at = choose_outputs(model, at).outputs
+    options = FreezeOptions(
+        outputs=at,
+        inputs=(*inputs, *_data_defaults(model.graph)),
+        values=values or {},
+        fold=False,
+        evaluate=TensorFlowKernels(model.graph.versions),
+    )
+    graph = needed_part(model, options)
+    fixed = dict(_switches(graph))
+    if fixed:
+        options = replace(options, values={**options.values, **_literals(graph, fixed)})
+        graph = needed_part(model, options)
+    refuse_tables(graph)
+    notes = []
+    if model.meta.HasField("object_graph_def") and not VARIABLE_OPS.isdisjoint(graph.ops):
+        graph = freeze(model, options).graph
+        notes.append("variables of a TensorFlow 2 SavedModel are taken as constants: its functions are called with them")
+    graph = prune_library(clear_placement(_with_plain_inputs(model, graph, [*inputs, *_data_defaults(graph)], at)))
+    _refuse_writes(graph)
+    stored = StoredValues(model, moving_averages=False)
+    found = {n.name: stored(n.name) for n in graph if n.op in VARIABLE_OPS}
+    return Base(model.path, graph, tuple(at), found, fixed, len(model.graph), tuple(notes))
+
+
+def _data_defaults(graph: Graph) -> list[str]:
+    """Placeholders with a default that take data: their shape is more than a scalar's, or not stated at all."""
+    return [n.name for n in graph.nodes if n.op == DEFAULTED and placeholder_spec(n).shape]
+
+
+def _switches(graph: Graph) -> Iterator[tuple[str, str]]:
+    """Scalar placeholders that are left and look like training switches, with their value for inference."""
+    for name, value in open_switches(graph).items():
+        if not placeholder_spec(graph[name]).shape:
+            yield name, value
+
+
+def _literals(graph: Graph, texts: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    return {name: literal(text, replace(placeholder_spec(graph[name]), shape=())) for name, text in texts.items()}
+
+
+def _with_plain_inputs(model: Model, graph: Graph, names: Iterable[str], at: Sequence[str]) -> Graph:
+    """Where the graph was cut open, a placeholder without default and of a known shape, as far as TensorFlow knows it."""
+    opened = {node_of(name) for name in names if node_of(name) in graph}
+    if not opened:
+        return graph
+    is_stated = all(placeholder_spec(graph[name]).shape for name in opened)
+    shapes = {} if is_stated else infer_shapes(model).shapes
+    return cut(graph.with_nodes(_plain(n, shapes) if n.name in opened else n for n in graph.nodes), at)
+
+
+def _plain(original: Node, shapes: Mapping[str, Shape]) -> Node:
+    spec = placeholder_spec(original)
+    shape = spec.shape or shapes.get(f"{original.name}:0")
+    return placeholder(original.name, replace(spec, shape=(None, *shape[1:]) if shape else None))
+
+
+def placeholder(name: str, spec: TensorSpec) -> Node:
+    """A ``Placeholder`` of type and shape of ``spec``."""
+    shape = AttrValue()
+    shape.shape.unknown_rank = spec.shape is None
+    for size in spec.shape or ():
+        shape.shape.dim.add(size=-1 if size is None else size)
+    return node(name, "Placeholder", (), {"dtype": type_attr(spec.dtype), "shape": shape})
+
+
+def _refuse_writes(graph: Graph) -> None:
+    for found in graph:
+        if writes(found.op):
+            raise GraphscopeError(
+                f"node {found.name} ({found.op}) writes to {node_of(found.inputs[0])} whenever the cut is computed",
+                hint="--set the training switch to false, or cut the graph open behind it with --input",
+            )
+
+
+def with_open_batch(graph: Graph) -> Graph | None:
+    """``graph`` whose placeholders take any number of examples; ``None`` where none of them has a fixed first dimension."""
+    sizes = {s.shape[0] for n in graph if n.op == "Placeholder" and (s := placeholder_spec(n)).shape}
+    if len(sizes) != 1 or None in sizes:
+        return None
+    return graph.with_nodes(_open_batch(n) if n.op == "Placeholder" else n for n in graph.nodes)
+
+
+def _open_batch(original: Node) -> Node:
+    spec = placeholder_spec(original)
+    return placeholder(original.name, replace(spec, shape=(None, *spec.shape[1:]))) if spec.shape else original
+
