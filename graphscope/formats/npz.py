@@ -41,6 +41,9 @@ _MAX_COMMENT_BYTES = 0xFFFF
 _MANY = 0xFFFF
 """The number of members, where it is too large for its field."""
 
+_LOCAL = struct.Struct("<26xHH")
+"""What stands before a member's name (APPNOTE 4.3.7): its last two fields are the lengths of the name and of what follows."""
+
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, OverflowError)
 """What ``zipfile`` raises over broken archives."""
 
@@ -113,6 +116,21 @@ class NpzStore:
             what = "pickled Python objects" if header.dtype.hasobject else f"an array of {header.dtype}"
             raise UnsupportedError(f"{key}: {what} is nothing that TensorFlow has a type for", path=self.path)
         return NpyPayload(self._archive, member, header, dtype)
+
+    def place(self, key: str) -> tuple[int, Header] | None:
+        """Where in the file the content of an array starts, in bytes, and its header; ``None`` where it is compressed.
+
+        Raises:
+            KeyError: there is no such tensor.
+            CorruptFileError: the member is not where the list says.
+        """
+        member, header = self._members[key]
+        if member.compress_type != zipfile.ZIP_STORED:
+            return None
+        source = Source(self.path)
+        local = source.read(member.header_offset, _LOCAL.size)
+        name_bytes, extra_bytes = _LOCAL.unpack(local)
+        return member.header_offset + _LOCAL.size + name_bytes + extra_bytes + header.size, header
 
     def _refuse_lists(self, members: list[zipfile.ZipInfo]) -> None:
         """Members that take no more than the file bound what reading them all can take; ``zipfile`` overlooks missing ones."""

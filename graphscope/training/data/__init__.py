@@ -1,0 +1,113 @@
+"""Examples for training, from whatever they are stored as: one table of kinds, told by content before name.
+
+A new kind is one file and one row of :data:`KINDS`.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from graphscope.core.tensors import TensorSpec
+from graphscope.errors import FileError, GraphscopeError
+from graphscope.training.data import arrays, idx
+from graphscope.training.data.cache import digest
+from graphscope.training.data.choose import choose
+from graphscope.training.data.inputs import Input, input_of
+from graphscope.training.data.labels import decode
+from graphscope.training.data.source import DataOptions, Examples, Source, Stored
+
+__all__ = ["DataOptions", "Source", "open_data"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What DATA names.
+
+    Attributes:
+        text: as a person typed it.
+        path: where it lies, without the part.
+        part: what stands after the last colon of something that is there without it: ``test`` in ``mnist/:test``.
+    """
+
+    text: str
+    path: Path
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One form of data.
+
+    Attributes:
+        name: for messages.
+        matches: whether it is this.
+        open: reads it.
+    """
+
+    name: str
+    matches: Callable[[Place], bool]
+    open: Callable[[Place, Input, DataOptions], Stored]
+
+
+KINDS = (
+    Kind(
+        "an .npz file with x and y",
+        lambda place: place.path.is_file() and zipfile.is_zipfile(place.path),
+        lambda place, into, options: arrays.open_npz(place.path, into, options),
+    ),
+    Kind(
+        "MNIST's idx files",
+        lambda place: bool(idx.idx_pairs(place.path)),
+        lambda place, into, options: idx.open_idx(place.path, place.part, into, options),
+    ),
+    Kind(
+        "an idx file of images",
+        lambda place: idx.is_idx(place.path),
+        lambda place, into, options: idx.open_file(place.path, into, options),
+    ),
+)
+
+
+def open_data(text: str, spec: TensorSpec, options: DataOptions | None = None) -> Source:
+    """The examples that ``text`` names, as the tensor ``spec`` takes them. Reads labels, no inputs.
+
+    Args:
+        text: a file, a directory, ``DIRECTORY:part``, a pattern of files, ``python:module:function``; see :data:`KINDS`.
+        spec: what is fed; its first dimension counts examples.
+
+    Raises:
+        FileError: there is nothing, or it cannot be read.
+        FormatError: it is damaged, or of no known kind.
+        UnknownNameError: a class, array or part that it does not have.
+        GraphscopeError: labels or inputs do not fit.
+    """
+    options = options or DataOptions()
+    into = input_of(spec, options.scaling, options.size)
+    place = _place(text.removeprefix("mnist:"))
+    kind = next((kind for kind in KINDS if kind.matches(place)), None)
+    if kind is None:
+        raise _unknown(place)
+    stored = choose(kind.open(place, into, options), options)
+    if not len(stored.keys):
+        raise GraphscopeError(f"{text}: no examples")
+    labels, names = decode[options.task](stored, options)
+    preprocessing = [spec.dtype.label, spec.shape, asdict(options.scaling), options.size]
+    fingerprint = digest(stored.fingerprint, preprocessing)
+    return Examples(stored.take, labels, stored.keys, names, fingerprint, stored.notes)
+
+
+def _place(text: str) -> Place:
+    path, colon, part = text.rpartition(":")
+    if colon and not Path(text).exists() and Path(path).exists():
+        return Place(text, Path(path), part)
+    return Place(text, Path(text))
+
+
+def _unknown(place: Place) -> GraphscopeError:
+    hint = "data may be " + ", ".join(kind.name for kind in KINDS)
+    if not place.path.exists():
+        return FileError(f"{place.text}: no such file or directory", hint=hint)
+    return GraphscopeError(f"{place.text}: no data that graphscope reads", hint=hint)

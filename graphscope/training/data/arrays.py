@@ -1,0 +1,85 @@
+"""NumPy archives with ``x`` and ``y``: rows are read from the file, never the whole array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.payload import Payload
+from graphscope.errors import CorruptFileError, UnknownNameError, UnsupportedError
+from graphscope.formats.npy import header_bytes, stored_type
+from graphscope.formats.npz import NpzStore
+from graphscope.training.data.cache import digest, kept, stamp
+from graphscope.training.data.inputs import Input
+from graphscope.training.data.rows import Rows, header_rows, npy_rows
+from graphscope.training.data.schema import parse_schema
+from graphscope.training.data.source import DataOptions, Numbered, Stored
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DEFAULT = "x=x,y=y"
+
+
+def open_npz(path: Path, into: Input, options: DataOptions) -> Stored:
+    """The arrays ``x`` (n, ...) and ``y`` (n) or (n, width), or those that the schema names; ``keys`` and ``classes`` too.
+
+    A compressed array is inflated once, into the cache.
+
+    Raises:
+        UnknownNameError: there is no such array.
+        CorruptFileError: the archive is damaged, or lengths differ.
+        UnsupportedError: ``x`` has no rows, or is of text or objects.
+    """
+    names = parse_schema(options.schema or DEFAULT)
+    store = NpzStore(path)
+    for name in names.values():
+        if name not in store.entries:
+            hint = "--schema x=NAME,y=NAME   says which arrays hold inputs and labels"
+            raise UnknownNameError(f"array of {path}", name, store.entries, hint=hint)
+    rows = _rows(store, names["x"], options)
+    labels = store.payload(names["y"]).numpy()
+    count = rows.shape[0]
+    if not labels.shape or len(labels) != count:
+        raise CorruptFileError(f"{names['x']} has {count:,} rows, {names['y']} {len(labels):,}", path=path)
+    keys = list(_texts(store, names.get("key", "keys"))) or Numbered(count)
+    if len(keys) != count:
+        raise CorruptFileError(f"{count:,} examples have {len(keys):,} keys", path=path)
+    return Stored(
+        lambda indices: into.values(rows.take(indices)),
+        labels,
+        keys,
+        digest("npz", stamp(path), names["x"]),
+        tuple(_texts(store, "classes")),
+    )
+
+
+def _texts(store: NpzStore, name: str) -> Iterator[str]:
+    """The strings in array ``name``; none where there is no such array."""
+    if name in store.entries:
+        for text in store.payload(name).numpy().reshape(-1).tolist():
+            yield text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else str(text)
+
+
+def _rows(store: NpzStore, name: str, options: DataOptions) -> Rows:
+    place = store.place(name)
+    if place is not None:
+        return header_rows(store.path, *place)
+    payload = store.payload(name)
+    path = kept(options.cache, f"inflated-{digest(stamp(store.path), name)}.npy", lambda: _npy(payload, store.path))
+    return npy_rows(path)
+
+
+def _npy(payload: Payload, path: Path) -> Iterable[bytes]:
+    """A ``.npy`` file."""
+    dtype = stored_type(payload.dtype)
+    if dtype is None or dtype.names:
+        raise UnsupportedError(f"an array of {payload.dtype.label}, of which rows cannot be read", path=path)
+    yield header_bytes(dtype, payload.shape)
+    yield from payload.chunks()
+
+
+def open_arrays(x: NDArray[Any], y: NDArray[Any], fingerprint: str, into: Input) -> Stored:
+    """Arrays that are in memory."""
+    return Stored(lambda indices: into.values(x[indices]), y, Numbered(len(x)), fingerprint)

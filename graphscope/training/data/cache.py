@@ -1,0 +1,62 @@
+"""What is computed once and kept: inflated files, indices of records, features."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from graphscope.errors import FileError
+from graphscope.formats.atomic import write_file
+
+
+def default_cache() -> Path:
+    """``$GRAPHSCOPE_CACHE``, else ``graphscope`` in ``$XDG_CACHE_HOME`` or ``~/.cache``. May be deleted at any time."""
+    own = os.environ.get("GRAPHSCOPE_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(own) if own else (Path(base) if base else Path.home() / ".cache") / "graphscope"
+
+
+def digest(*parts: object) -> str:
+    """A name for what ``parts`` (JSON values) say: 64 hexadecimal digits of SHA-256."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def stamp(path: str | os.PathLike[str]) -> list[str | int]:
+    """Changes when the file is written to or replaced: its place, size in bytes, and times of change in nanoseconds.
+
+    Raises:
+        FileError: it cannot be found.
+    """
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise FileError.from_os_error(error, path) from error
+    return [os.path.realpath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+
+
+def kept(cache: Path, name: str, make: Callable[[], Iterable[bytes]]) -> Path:
+    """The file ``name`` in ``cache``; written whole by ``make``, if it is not there yet.
+
+    Raises:
+        FileError: it cannot be written (no space, no permission).
+    """
+    path = cache / name
+    if not path.exists():
+        make_directory(path.parent)
+        write_file(path, make(), overwrite=True)
+    return path
+
+
+def make_directory(path: Path) -> None:
+    """Makes a directory and those above it, where they are missing.
+
+    Raises:
+        FileError: that is not possible.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError.from_os_error(error, path) from error

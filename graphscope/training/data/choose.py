@@ -1,0 +1,76 @@
+"""Keeps some classes, and some examples of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.training.data.cache import digest
+from graphscope.training.data.labels import class_numbers
+from graphscope.training.data.source import Chosen, DataOptions, Stored
+from graphscope.training.split import key_fractions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def choose(stored: Stored, options: DataOptions) -> Stored:
+    """``stored`` with the classes in ``options.only`` and at most ``options.limit`` examples of each class.
+
+    The examples that are kept of a class are those whose keys have the smallest hashes: files that are added later push few
+    of them out.
+
+    Raises:
+        UnknownNameError: a class is not among the data's.
+        GraphscopeError: the task has no classes to choose by; a class has no examples.
+    """
+    import numpy as np
+
+    if not options.only and options.limit is None:
+        return stored
+    if options.task != "classes":
+        raise GraphscopeError("--only-classes and --limit-per-class choose by class, of which each example has one")
+    numbers, names = class_numbers(stored, replace(options, names=()))
+    wanted = _places(numbers, names, options.only) if options.only else np.unique(numbers)
+    indices = np.flatnonzero(np.isin(numbers, wanted)).astype(np.int64)
+    if options.limit is not None:
+        indices = _limited(stored.keys, numbers, indices, options.limit, options.seed)
+    kept = numbers[indices]
+    if options.only:
+        kept = np.array([{int(w): i for i, w in enumerate(wanted)}[int(n)] for n in kept], np.int64)
+        names = options.only
+    fingerprint = digest(stored.fingerprint, digest(indices.tolist()))
+    take = stored.take
+    return replace(
+        stored,
+        take=lambda chosen: take(indices[chosen]),
+        labels=kept,
+        keys=Chosen(stored.keys, indices),
+        fingerprint=fingerprint,
+        names=names,
+    )
+
+
+def _places(numbers: NDArray[np.int64], names: Sequence[str], only: Sequence[str]) -> NDArray[np.int64]:
+    """The numbers of the classes in ``only``, in its order."""
+    import numpy as np
+
+    known = {name: i for i, name in enumerate(names)} if names else {str(n): n for n in np.unique(numbers).tolist()}
+    for name in only:
+        if name not in known:
+            raise UnknownNameError("class", name, known)
+    return np.array([known[name] for name in only], np.int64)
+
+
+def _limited(
+    keys: Sequence[str], numbers: NDArray[Any], indices: NDArray[np.int64], limit: int, seed: int
+) -> NDArray[np.int64]:
+    import numpy as np
+
+    places = key_fractions(Chosen(keys, indices), f"limit {seed}")
+    order = indices[np.argsort(places, kind="stable")]
+    groups = (order[numbers[order] == number][:limit] for number in np.unique(numbers[indices]))
+    return np.sort(np.concatenate(list(groups)))

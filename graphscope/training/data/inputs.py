@@ -1,0 +1,112 @@
+"""Brings what is stored to the type and shape that a model's input takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.fit import fit
+from graphscope.core.tensors import TensorSpec, elements, shape_text
+from graphscope.errors import GraphscopeError
+from graphscope.formats.pictures import PictureShape, Scaling, picture_shape, scaled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """How examples enter a model.
+
+    Attributes:
+        spec: the tensor that is fed; its first dimension counts examples.
+        scaling: what is done to pixels.
+        pictures: how the tensor holds pictures; ``None`` where it takes none.
+    """
+
+    spec: TensorSpec
+    scaling: Scaling
+    pictures: PictureShape | None
+
+    def picture(self) -> PictureShape:
+        """How the tensor holds pictures, their size known.
+
+        Raises:
+            GraphscopeError: it takes none, or pictures of any size and nobody says which.
+        """
+        shape = self.pictures or picture_shape(self.spec.shape)
+        if not shape.batched or shape.height is None or shape.width is None:
+            any_size = "pictures of any size" if shape.batched else "one picture at a time"
+            raise GraphscopeError(
+                f"{self.spec.name} {shape_text(self.spec.shape)} takes {any_size}",
+                hint="--size 224x224 says to which height and width all are brought" if shape.batched else None,
+            )
+        return shape
+
+    def scaled(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Pictures, (n, height, width, channels), 0 to 255, as the tensor takes them."""
+        import numpy as np
+
+        shape = self.picture()
+        return np.stack([scaled(picture, self.spec.dtype, shape, self.scaling) for picture in pixels])
+
+    def values(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Rows of an array as the tensor takes them: bytes are pixels, where it takes pictures; all else is taken as it is.
+
+        Raises:
+            GraphscopeError: type or shape do not fit.
+        """
+        if rows.dtype.name == "uint8" and self.pictures is not None:
+            return self.scaled(self._as_pictures(rows))
+        return self._numbers(self._shaped(rows))
+
+    def _as_pictures(self, rows: NDArray[Any]) -> NDArray[Any]:
+        shape = self.picture()
+        assert shape.height is not None
+        assert shape.width is not None
+        wanted = (len(rows), shape.height, shape.width, shape.channels)
+        stored = rows.shape[1:] if rows.shape[-1:] == (shape.channels,) and rows.ndim == 4 else (*rows.shape[1:], 1)
+        if stored != wanted[1:] and rows.shape[1:] != (shape.height * shape.width * shape.channels,):
+            raise self._misfit(rows, f"pictures {shape_text(wanted[1:])}")
+        return rows.reshape(wanted)
+
+    def _shaped(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Dimensions may be joined or split where all sizes are known."""
+        stated = self.spec.shape
+        if stated is None:
+            return rows
+        if not stated:
+            raise GraphscopeError(f"{self.spec.name} is a scalar: it has no dimension that counts examples")
+        fits = len(stated) == rows.ndim and all(d in (None, r) for d, r in zip(stated[1:], rows.shape[1:]))
+        if fits:
+            return rows
+        if elements(stated[1:]) != elements(rows.shape[1:]):
+            raise self._misfit(rows, shape_text(stated[1:]))
+        return rows.reshape(len(rows), *(d or 0 for d in stated[1:]))
+
+    def _numbers(self, rows: NDArray[Any]) -> NDArray[Any]:
+        dtype = self.spec.dtype
+        if dtype is not DataType.STRING and dtype.itemsize is not None and rows.dtype == dtype.numpy:
+            return rows
+        return fit(rows, replace(self.spec, shape=None))
+
+    def _misfit(self, rows: NDArray[Any], wanted: str) -> GraphscopeError:
+        return GraphscopeError(
+            f"an example is {shape_text(rows.shape[1:])}, where {self.spec.name} {shape_text(self.spec.shape)} takes {wanted}"
+        )
+
+
+def input_of(spec: TensorSpec, scaling: Scaling, size: tuple[int, int] | None = None) -> Input:
+    """How examples enter ``spec``.
+
+    Args:
+        size: height and width of pictures, in pixels, where the tensor takes any.
+    """
+    try:
+        shape = picture_shape(spec.shape)
+    except GraphscopeError:
+        return Input(spec, scaling, None)
+    if size is not None:
+        shape = replace(shape, height=shape.height or size[0], width=shape.width or size[1])
+    return Input(spec, scaling, shape)

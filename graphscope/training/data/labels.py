@@ -1,0 +1,205 @@
+"""What labels mean: stored numbers, names and lists as the loss takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.training.data.source import DataOptions, Stored
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Labels = tuple["NDArray[Any]", tuple[str, ...]]
+"""Values, and the names of the classes; empty where they are numbers only."""
+
+_MAX_LISTED = 8
+
+
+def class_numbers(stored: Stored, options: DataOptions) -> Labels:
+    """int64 (n,): numbers as they are, names by their place among all names, one-hot rows by the place of their one.
+
+    Raises:
+        GraphscopeError: a label is neither; a number is negative or has no name.
+    """
+    import numpy as np
+
+    labels = _squeezed(stored.labels)
+    if labels.ndim == 1 and _is_text(labels):
+        return _numbered(stored, _texts(labels), options)
+    if labels.ndim == 2 and labels.dtype.kind in "biuf":
+        labels = _one_hot_places(stored, labels)
+    if labels.ndim != 1 or labels.dtype.kind not in "biu":
+        raise GraphscopeError(
+            f"labels are {_described(labels)}, where each is the number or the name of a class",
+            hint="a head for numbers: graphscope graft --regression; for several classes at once: --multilabel",
+        )
+    numbers = labels.astype(np.int64)
+    _refuse(stored, numbers < 0, numbers, "is negative")
+    if stored.names:
+        _refuse(stored, numbers >= len(stored.names), numbers, f"has no name: there are {len(stored.names)}")
+        return _renumbered(stored, numbers, options)
+    return numbers, options.names
+
+
+def refuse_outside(stored: Stored, numbers: NDArray[Any], names: Sequence[str], width: int | None) -> None:
+    """Raises an error, if a class has no place among ``width`` logits.
+
+    Raises:
+        GraphscopeError: so; the first example is named.
+    """
+    if width is None:
+        return
+    if len(names) > width:
+        listed = ", ".join(names[:_MAX_LISTED]) + (", ..." if len(names) > _MAX_LISTED else "")
+        raise GraphscopeError(
+            f"the data has {len(names):,} classes ({listed}), the head {width:,}",
+            hint="--only-classes A,B,...   keeps and numbers some of them",
+        )
+    hint = "--only-classes A,B,...   keeps some classes and numbers them from 0"
+    _refuse(stored, numbers >= width, numbers, f"is outside of 0 to {width - 1}, the head's {width:,} classes", hint)
+
+
+def _classes(stored: Stored, options: DataOptions) -> Labels:
+    numbers, names = class_numbers(stored, options)
+    refuse_outside(stored, numbers, names, options.classes)
+    return numbers, names
+
+
+def _regression(stored: Stored, options: DataOptions) -> Labels:
+    """float32 (n, width)."""
+    import numpy as np
+
+    labels = stored.labels
+    if labels.dtype.kind == "O":
+        labels = _equal_lists(stored, labels)
+    if labels.dtype.kind not in "biuf" or labels.ndim > 2:
+        raise GraphscopeError(f"labels are {_described(labels)}, where a regression takes numbers")
+    values = labels.reshape(len(labels), -1).astype(np.float32)
+    _refuse(stored, (~np.isfinite(values)).any(axis=1), labels, "is not finite")
+    _refuse_width(values, options.classes)
+    return values, ()
+
+
+def _multilabel(stored: Stored, options: DataOptions) -> Labels:
+    """float32 (n, width), 1 for each class that an example has: from such rows, or lists of numbers or names."""
+    import numpy as np
+
+    labels = stored.labels
+    if labels.ndim == 2 and labels.dtype.kind in "biuf":
+        _refuse(stored, (~np.isin(labels, (0, 1))).any(axis=1), labels, "is not made of 0 and 1")
+        _refuse_width(labels, options.classes)
+        return labels.astype(np.float32), stored.names or options.names
+    lists = _lists(labels)
+    flat = Stored(stored.take, _joined(lists), stored.keys, "", stored.names)
+    owners = np.repeat(np.arange(len(lists)), [len(found) for found in lists])
+    owned = Stored(stored.take, flat.labels, [stored.keys[i] for i in owners.tolist()], "", stored.names)
+    numbers, names = class_numbers(owned, options) if len(owners) else (np.zeros(0, np.int64), stored.names)
+    refuse_outside(owned, numbers, names, options.classes)
+    values = np.zeros((len(lists), options.classes or len(names) or int(numbers.max(initial=-1)) + 1), np.float32)
+    values[owners, numbers] = 1
+    return values, names
+
+
+decode: Mapping[str, Callable[[Stored, DataOptions], Labels]] = {
+    "classes": _classes,
+    "regression": _regression,
+    "multilabel": _multilabel,
+}
+"""Task -> what makes labels of stored ones; each raises GraphscopeError where they do not fit, naming the first example."""
+
+
+def _numbered(stored: Stored, texts: list[str], options: DataOptions) -> Labels:
+    import numpy as np
+
+    names = options.names or stored.names or tuple(sorted(set(texts)))
+    places = {name: number for number, name in enumerate(names)}
+    for index, text in enumerate(texts):
+        if text not in places:
+            raise UnknownNameError(f"class (label of example {stored.keys[index]})", text, names)
+    return np.fromiter((places[text] for text in texts), np.int64, len(texts)), names
+
+
+def _renumbered(stored: Stored, numbers: NDArray[Any], options: DataOptions) -> Labels:
+    """Classes that the data names, numbered as ``options.names`` has them."""
+    import numpy as np
+
+    if not options.names or options.names == stored.names:
+        return numbers, stored.names
+    places = {name: number for number, name in enumerate(options.names)}
+    for number in np.unique(numbers).tolist():
+        if stored.names[number] not in places:
+            raise UnknownNameError("class", stored.names[number], options.names)
+    table = np.array([places.get(name, -1) for name in stored.names], np.int64)
+    return table[numbers], options.names
+
+
+def _one_hot_places(stored: Stored, labels: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    wrong = (np.count_nonzero(labels, axis=1) != 1) | (labels.max(axis=1, initial=0) != 1)
+    _refuse(stored, wrong, labels, "is no class: a row has one 1, and 0 otherwise")
+    places: NDArray[Any] = labels.argmax(axis=1)
+    return places
+
+
+def _squeezed(labels: NDArray[Any]) -> NDArray[Any]:
+    """(n, 1) as (n,); lists of one as what they hold."""
+    import numpy as np
+
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        return labels[:, 0]
+    if labels.dtype.kind == "O" and all(isinstance(found, list) and len(found) == 1 for found in labels):
+        return np.array([found[0] for found in labels])
+    return labels
+
+
+def _is_text(labels: NDArray[Any]) -> bool:
+    return labels.dtype.kind in "SU" or (
+        labels.dtype.kind == "O" and all(isinstance(label, str | bytes) for label in labels)
+    )
+
+
+def _texts(labels: NDArray[Any]) -> list[str]:
+    return [
+        label.decode("utf-8", "surrogateescape") if isinstance(label, bytes) else label for label in labels.tolist()
+    ]
+
+
+def _lists(labels: NDArray[Any]) -> list[list[Any]]:
+    return [found if isinstance(found, list) else [found] for found in labels.tolist()]
+
+
+def _joined(lists: list[list[Any]]) -> NDArray[Any]:
+    import numpy as np
+
+    return np.array([label for found in lists for label in found])
+
+
+def _equal_lists(stored: Stored, labels: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    lists = _lists(labels)
+    lengths = np.array([len(found) for found in lists])
+    _refuse(stored, lengths != lengths[0], lengths, f"numbers are there, where the first example has {lengths[0]}")
+    return np.array(lists)
+
+
+def _refuse(stored: Stored, wrong: Any, labels: NDArray[Any], why: str, hint: str | None = None) -> None:
+    """Raises an error that names the first example for which ``wrong`` is true, if there is one."""
+    found = wrong.nonzero()[0]
+    if len(found):
+        index = int(found[0])
+        more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
+        raise GraphscopeError(f"example {stored.keys[index]}: label {labels[index]} {why}{more}", hint=hint)
+
+
+def _refuse_width(values: NDArray[Any], width: int | None) -> None:
+    if width is not None and values.shape[1] != width:
+        raise GraphscopeError(f"labels have {values.shape[1]:,} numbers for each example, the head gives {width:,}")
+
+
+def _described(labels: NDArray[Any]) -> str:
+    kind = "lists or mixed values" if labels.dtype.kind == "O" else f"{labels.dtype} {labels.shape}"
+    return f"{kind}, such as {labels[0]}" if len(labels) else kind

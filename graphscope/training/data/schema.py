@@ -1,0 +1,25 @@
+"""``x=image/encoded,y=image/class/label``: which array, or which feature of an example, holds what."""
+
+from __future__ import annotations
+
+from graphscope.errors import GraphscopeError
+
+PARTS = ("x", "y", "key")
+"""Inputs, labels, and (if wanted) the name that an example goes by."""
+
+
+def parse_schema(text: str) -> dict[str, str]:
+    """Part -> name.
+
+    Raises:
+        GraphscopeError: it is none, names a part that there is not, or lacks ``x`` or ``y``.
+    """
+    pairs = [item.partition("=") for item in text.split(",")]
+    found = {part.strip(): name.strip() for part, _, name in pairs}
+    is_one = all(part.strip() in PARTS and name.strip() for part, _, name in pairs)
+    if not is_one or not {"x", "y"} <= found.keys() or len(found) != len(pairs):
+        raise GraphscopeError(
+            f"--schema {text} is no schema",
+            hint="--schema x=NAME,y=NAME   names inputs and labels; key=NAME may follow",
+        )
+    return found
