@@ -21,9 +21,11 @@ from graphscope.core.tensors import TensorSpec
 from graphscope.errors import GraphscopeError, IncompleteModelError, UnknownNameError, UnsupportedError
 from graphscope.formats import load
 from graphscope.protos import NodeDef, TensorProto
+from graphscope.runtime.config import SessionOptions, session_config
 from graphscope.runtime.feeds import random_feeds, required_inputs, tensor_spec
 from graphscope.runtime.needed import need
 from graphscope.runtime.session import open_session
+from graphscope.transforms.place import parse_rule
 from tests.fixture_files import FIXTURES, committed_models
 from tests.zoo_files import ZOO, needs_zoo
 
@@ -243,6 +245,62 @@ def test_devices_are_cleared(tmp_path: Path) -> None:
         assert session.run(["out"])[0] == -2
     with open_session(model, ["out"], keep_devices=True) as session:
         assert session.graph.get_operation_by_name("out").device == "/device:GPU:3"
+
+
+def on_devices(tmp_path: Path) -> Model:
+    """``a`` on no device, ``b`` on CPU 1, ``c`` on CPU 7."""
+
+    def build() -> None:
+        a = tf.constant(1.0, name="a")
+        with tf.device("/cpu:1"):
+            b = tf.negative(a, name="b")
+        with tf.device("/cpu:7"):
+            tf.negative(b, name="c")
+
+    return saved(build, tmp_path / "g.pb")
+
+
+def test_nodes_are_placed_by_name_and_others_by_default(tmp_path: Path) -> None:
+    rules = [parse_rule("c=/cpu:2")]
+    config = session_config(SessionOptions(devices={"CPU": 4}, soft_placement=False))
+    options = {"keep_devices": True, "place": rules, "device": "/device:CPU:3", "config": config}
+    with open_session(on_devices(tmp_path), ["c"], **options) as session:
+        assert session.run(["c"])[0] == 1
+        found = {o.name: o.device for o in session.graph.get_operations()}
+    assert found == {"a": "/device:CPU:3", "b": "/device:CPU:1", "c": "/device:CPU:2"}
+    assert len(session.devices) == 4
+    assert session.absent == {}
+
+
+def test_an_absent_device_is_told_or_refused(tmp_path: Path) -> None:
+    model, devices = on_devices(tmp_path), {"CPU": 2}
+    soft = session_config(SessionOptions(devices=devices))
+    with open_session(model, ["c"], keep_devices=True, config=soft) as session:
+        assert session.absent == {"/device:CPU:7": ["c"]}
+        assert session.run(["c"])[0] == 1
+    hard = session_config(SessionOptions(devices=devices, soft_placement=False))
+    place = r"g\.pb: node c shall run on /device:CPU:7, which is not here; there is CPU:0, CPU:1"
+    with pytest.raises(GraphscopeError, match=place), open_session(model, ["c"], keep_devices=True, config=hard):
+        pass
+    with open_session(model, ["b"], keep_devices=True, config=hard) as session:
+        assert session.run(["b"])[0] == -1
+
+
+def test_options_become_a_configuration() -> None:
+    options = SessionOptions({"CPU": 3}, False, True, 0.5, 2, 1, True)
+    config = session_config(options)
+    assert dict(config.device_count) == {"CPU": 3}
+    assert (config.allow_soft_placement, config.log_device_placement) == (False, True)
+    assert (config.intra_op_parallelism_threads, config.inter_op_parallelism_threads) == (2, 1)
+    assert (config.gpu_options.allow_growth, config.gpu_options.per_process_gpu_memory_fraction) == (True, 0.5)
+    assert session_config() == tf1.ConfigProto(allow_soft_placement=True)
+
+
+def test_another_master_runs_the_graph(tmp_path: Path) -> None:
+    server = tf1.train.Server.create_local_server()
+    with open_session(on_devices(tmp_path), ["c"], target=server.target) as session:
+        assert session.run(["c"])[0] == 1
+        assert all(name.startswith("/job:local/") for name in session.devices)
 
 
 def test_strings_quantized_numbers_and_nodes_without_outputs(tmp_path: Path) -> None:

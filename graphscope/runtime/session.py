@@ -16,23 +16,21 @@ from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
-from graphscope.errors import GraphscopeError, UnknownNameError, UnsupportedError
-from graphscope.formats.pieces import flow, graph_pieces, size_of
+from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.runtime.config import session_config
+from graphscope.runtime.devices import absent_devices, present_devices, refuse_absent
+from graphscope.runtime.importing import import_graph, tensorflow_errors
 from graphscope.runtime.initial import Start, start_of
 from graphscope.runtime.needed import part
 from graphscope.runtime.tensorflow import tensorflow
+from graphscope.transforms.place import Rule, place_unplaced
+from graphscope.transforms.place import place as placed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAX_GRAPH_BYTES = (1 << 31) - 1
-"""TensorFlow parses no larger message."""
-
 _BATCH_BYTES = 64 << 20
 """How much is assigned to variables in one run."""
-
-_MAX_LISTED = 3
-_NODE_IN_ERROR = re.compile(r"\{\{node ([^}]+)\}\}")
 
 
 class Session:
@@ -42,12 +40,16 @@ class Session:
         model: whose tensors these are.
         graph: the ``tf.Graph``.
         session: the ``tf.compat.v1.Session``; its runs raise TensorFlow's own errors.
+        devices: full names of the devices that are there.
+        absent: device that the graph names and that is not there -> the nodes that name it; they run elsewhere.
     """
 
-    def __init__(self, model: Model, graph: Any, session: Any) -> None:
+    def __init__(self, model: Model, graph: Any, session: Any, part: Graph) -> None:
         self.model = model
         self.graph = graph
         self.session = session
+        self.devices = present_devices(session)
+        self.absent = absent_devices(part, self.devices)
         self._nodes = {operation.name: operation for operation in graph.get_operations()}
 
     def run(
@@ -109,7 +111,10 @@ def open_session(
     values: Mapping[str, Payload] | None = None,
     initialise: bool = False,
     keep_devices: bool = False,
+    place: Sequence[Rule] = (),
+    device: str = "",
     config: Any = None,
+    target: str = "",
 ) -> Iterator[Session]:
     """A session that can run ``fetches``: variables restored, tables filled. Starts TensorFlow, reads what is needed.
 
@@ -120,7 +125,10 @@ def open_session(
         initialise: variables without a stored value start from their initialisers, the model's own too; without it, only
             local variables, steps and optimizer slots do.
         keep_devices: keeps the devices that the graph asks for.
-        config: a ``tf.compat.v1.ConfigProto``; by default TensorFlow's own with soft placement.
+        place: sets the devices of nodes by their names, after that.
+        device: where nodes run that name no device even so.
+        config: a ``tf.compat.v1.ConfigProto``; by default :func:`graphscope.runtime.config.session_config`.
+        target: the master to run on, ``grpc://host:port``; by default a session of this process.
 
     Raises:
         UnknownNameError: a fetch is not in the graph.
@@ -128,81 +136,22 @@ def open_session(
         CorruptFileError: a weight cannot be read.
         UnsupportedError: an op is needed that TensorFlow does not have, or the part is 2 GiB large or more.
         MissingDependencyError: TensorFlow is not installed.
-        GraphscopeError: TensorFlow refuses the graph; the error names the node.
+        GraphscopeError: TensorFlow refuses the graph; the error names the node. Or the graph names a device that is not
+            there, and there is no soft placement.
     """
     start = start_of(model, fetches, given, values, initialise=initialise)
     graph = _with_assets(part(model.graph, start.needed, keep_devices=keep_devices), start)
+    graph = place_unplaced(placed(graph, place), device)
     _refuse_waiting(model, graph)
     tf = tensorflow()
+    config = config or session_config()
     imported = import_graph(graph, model.path)
-    with tf.compat.v1.Session(graph=imported, config=config or soft_placement()) as session:
+    with tf.compat.v1.Session(target, graph=imported, config=config) as session:
+        opened = Session(model, imported, session, graph)
+        if not config.allow_soft_placement:
+            refuse_absent(model.path, opened.absent, opened.devices)
         _Starting(tf, session, start, model).run()
-        yield Session(model, imported, session)
-
-
-def soft_placement() -> Any:
-    """TensorFlow's default configuration with soft placement: a ``tf.compat.v1.ConfigProto``."""
-    return tensorflow().compat.v1.ConfigProto(allow_soft_placement=True)
-
-
-def import_graph(graph: Graph, path: str) -> Any:
-    """``graph`` as a ``tf.Graph``; reads its weights.
-
-    Raises:
-        UnsupportedError: TensorFlow does not have an op, or the graph is too large for it.
-        CorruptFileError: a weight cannot be read.
-        GraphscopeError: TensorFlow refuses the graph; the error names the node.
-    """
-    tf = tensorflow()
-    _refuse_unknown_ops(graph, path)
-    pieces = graph_pieces(graph)
-    size = size_of(pieces)
-    if size > MAX_GRAPH_BYTES:
-        raise UnsupportedError(f"a graph of {size:,} bytes; TensorFlow takes none above {MAX_GRAPH_BYTES:,}", path=path)
-    graph_def = tf.compat.v1.GraphDef.FromString(b"".join(flow(pieces)))
-    with tf.Graph().as_default() as imported, tensorflow_errors(f"{path}: TensorFlow refuses the graph"):
-        tf.compat.v1.import_graph_def(graph_def, name="")
-    return imported
-
-
-@contextlib.contextmanager
-def tensorflow_errors(what: str) -> Iterator[None]:
-    """Turns what TensorFlow raises into one sentence that names the node.
-
-    Raises:
-        GraphscopeError: ``what``, the node, the first line of TensorFlow's message.
-    """
-    tf = tensorflow()
-    try:
-        yield
-    except (tf.errors.OpError, ValueError, TypeError) as error:
-        # A session puts a stack trace before the message; the message alone is in the error that it came from.
-        cause = error.__context__ if isinstance(error.__context__, tf.errors.OpError) else error
-        text = str(getattr(cause, "message", cause)).strip()
-        node = _node_in(error, text)
-        place = f"node {node}: " if node and node not in text.partition("\n")[0] else ""
-        raise GraphscopeError(f"{what}: {place}{text.partition(chr(10))[0]}") from error
-
-
-def _node_in(error: Exception, text: str) -> str:
-    operation = getattr(error, "op", None)
-    found = _NODE_IN_ERROR.search(text)
-    return operation.name if operation is not None else found[1] if found else ""
-
-
-def _refuse_unknown_ops(graph: Graph, path: str) -> None:
-    from tensorflow.python.framework import op_def_registry
-
-    unknown: dict[str, str] = {}
-    for function, body in graph.bodies:
-        for op, node in zip(body.ops, body.nodes):
-            if op not in unknown and op not in graph.functions and op_def_registry.get(op) is None:
-                unknown[op] = f"{op} (node {node.name}{f' of function {function}' if function else ''})"
-    if unknown:
-        listed = ", ".join(list(unknown.values())[:_MAX_LISTED])
-        more = f" and {len(unknown) - _MAX_LISTED} more" if len(unknown) > _MAX_LISTED else ""
-        version = tensorflow().__version__
-        raise UnsupportedError(f"TensorFlow {version} does not have what is to run: {listed}{more}", path=path)
+        yield opened
 
 
 _WAITING = re.compile(r"QueueDequeue(Many|UpTo)?(V2)?|ReaderRead(UpTo)?(V2)?")

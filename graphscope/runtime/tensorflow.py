@@ -10,14 +10,21 @@ from graphscope.errors import MissingDependencyError
 
 
 @functools.cache
-def tensorflow() -> Any:
+def tensorflow(*, native: bool = False) -> Any:
     """The ``tensorflow`` package, without its start-up chatter. Takes seconds the first time.
+
+    TensorFlow settles on its kernels when it starts: the first call in a process decides, later ones get what is there.
+    ``TF_ENABLE_ONEDNN_OPTS`` in the environment has the last word.
+
+    Args:
+        native: with oneDNN, as people have TensorFlow (``run``, ``profile``). Without it, rewrites that change the rounding
+            stay off, so that equal graphs give equal bits (``verify``, folding).
 
     Raises:
         MissingDependencyError: it is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its rewrites change rounding and print a line about it
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", str(int(native)))
     try:
         import tensorflow as tf
     except ImportError as error:

@@ -12,10 +12,11 @@ from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError
+from graphscope.runtime.config import session_config
 from graphscope.runtime.differences import Difference, compare, merged
 from graphscope.runtime.feed_values import literal
 from graphscope.runtime.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
-from graphscope.runtime.session import open_session, soft_placement
+from graphscope.runtime.session import open_session
 from graphscope.transforms.freeze import open_switches
 
 if TYPE_CHECKING:
@@ -231,6 +232,6 @@ def _compare(
 
 def _exact() -> Any:
     """A configuration in which Grappler leaves the graph as it stands: its rewrites change the last bits."""
-    config = soft_placement()
+    config = session_config()
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     return config

@@ -1,0 +1,55 @@
+"""How a session is set up: its devices, threads and memory, as people know them from ``tf.compat.v1.ConfigProto``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphscope.runtime.tensorflow import tensorflow
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What a person may choose of a session. The defaults are TensorFlow's own, but for soft placement.
+
+    Attributes:
+        devices: device type (``CPU``) -> how many: that many virtual CPUs, at most that many GPUs; TensorFlow's own number
+            (one CPU, every GPU) for types that are not named.
+        soft_placement: a node runs elsewhere where its device does not exist or has no kernel for it.
+        allow_growth: GPU memory is taken as it is needed, not all at once.
+        gpu_memory_fraction: the share of each GPU's memory that may be taken, above 0 and up to 1.
+        intra_threads, inter_threads: threads within one op, and for ops that run at the same time; 0 lets TensorFlow choose.
+        log_placement: TensorFlow logs where it puts each node (at ``TF_CPP_MIN_LOG_LEVEL=0``).
+    """
+
+    devices: Mapping[str, int] = field(default_factory=dict)
+    soft_placement: bool = True
+    allow_growth: bool = False
+    gpu_memory_fraction: float | None = None
+    intra_threads: int = 0
+    inter_threads: int = 0
+    log_placement: bool = False
+
+
+DEFAULT = SessionOptions()
+
+
+def session_config(options: SessionOptions = DEFAULT) -> Any:
+    """``options`` as a ``tf.compat.v1.ConfigProto``. Starts TensorFlow.
+
+    Raises:
+        MissingDependencyError: TensorFlow is not installed.
+    """
+    config = tensorflow().compat.v1.ConfigProto(
+        device_count=dict(options.devices),
+        allow_soft_placement=options.soft_placement,
+        log_device_placement=options.log_placement,
+        intra_op_parallelism_threads=options.intra_threads,
+        inter_op_parallelism_threads=options.inter_threads,
+    )
+    if options.allow_growth:
+        config.gpu_options.allow_growth = True
+    if options.gpu_memory_fraction is not None:
+        config.gpu_options.per_process_gpu_memory_fraction = options.gpu_memory_fraction
+    return config

@@ -1,0 +1,68 @@
+"""Devices that a graph names, and those that are there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphscope.core.graph import Graph
+from graphscope.errors import GraphscopeError
+from graphscope.transforms.place import parse_device
+
+_PART = re.compile(r"/(job|replica|task):([^/]+)|/device:(\w+):([^/]+)")
+_LOCAL = "/job:localhost/replica:0/task:0/device:"
+
+
+def present_devices(session: Any) -> list[str]:
+    """Full names of the devices of a ``tf.compat.v1.Session``: ``/job:localhost/replica:0/task:0/device:CPU:0``.
+
+    XLA's own devices, on which no graph places anything, are left out.
+    """
+    return [d.name for d in session.list_devices() if not d.device_type.startswith("XLA_")]
+
+
+def absent_devices(graph: Graph, present: Sequence[str]) -> dict[str, list[str]]:
+    """Device that the graph or its functions name and that is none of ``present`` -> the nodes that name it."""
+    named: dict[str, list[str]] = {}
+    for _, body in graph.bodies:
+        for node in body:
+            if node.device:
+                named.setdefault(node.device, []).append(node.name)
+    return {device: nodes for device, nodes in named.items() if not _is_present(device, present)}
+
+
+def _is_present(device: str, present: Sequence[str]) -> bool:
+    try:
+        wanted = _parts(parse_device(device))
+    except GraphscopeError:
+        return True  # TensorFlow itself says what is wrong with it
+    return any(all(_parts(name).get(key) == value for key, value in wanted.items()) for name in present)
+
+
+def _parts(device: str) -> dict[str, str]:
+    """``job``, ``replica``, ``task``, ``type``, ``index``, as far as stated."""
+    found: dict[str, str] = {}
+    for key, value, kind, index in _PART.findall(device):
+        found.update({key: value} if key else {"type": kind.upper(), "index": index})
+    return {key: value for key, value in found.items() if value != "*"}
+
+
+def short_device(name: str) -> str:
+    """``CPU:0`` for a device of this process, the full name for any other."""
+    return name.removeprefix(_LOCAL)
+
+
+def refuse_absent(path: str, absent: Mapping[str, Sequence[str]], present: Sequence[str]) -> None:
+    """Raises an error, if there are ``absent`` devices.
+
+    Raises:
+        GraphscopeError: there are; it names the first, a node on it, and the devices that are there.
+    """
+    for device, nodes in absent.items():
+        more = f" and {len(nodes) - 1:,} more" if len(nodes) > 1 else ""
+        there = ", ".join(map(short_device, present))
+        raise GraphscopeError(
+            f"{path}: node {nodes[0]}{more} shall run on {device}, which is not here; there is {there}",
+            hint="--soft-placement runs it elsewhere, --devices cpu:4 makes virtual CPUs",
+        )
