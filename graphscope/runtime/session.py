@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.build import constant
@@ -40,16 +41,14 @@ class Session:
         model: whose tensors these are.
         graph: the ``tf.Graph``.
         session: the ``tf.compat.v1.Session``; its runs raise TensorFlow's own errors.
-        devices: full names of the devices that are there.
-        absent: device that the graph names and that is not there -> the nodes that name it; they run elsewhere.
+        part: what was handed to TensorFlow of the model.
     """
 
     def __init__(self, model: Model, graph: Any, session: Any, part: Graph) -> None:
         self.model = model
         self.graph = graph
         self.session = session
-        self.devices = present_devices(session)
-        self.absent = absent_devices(part, self.devices)
+        self.part = part
         self._nodes = {operation.name: operation for operation in graph.get_operations()}
 
     def run(
@@ -73,6 +72,16 @@ class Session:
         with tensorflow_errors(f"{self.model.path}: TensorFlow cannot run this"):
             found = self.session.run(wanted, given, **options)
         return [_array(value) for value in found]
+
+    @cached_property
+    def devices(self) -> list[str]:
+        """Full names of the devices that are there: ``/job:localhost/replica:0/task:0/device:CPU:0``."""
+        return present_devices(self.session)
+
+    @cached_property
+    def absent(self) -> Mapping[str, Sequence[str]]:
+        """Device that the graph names and that is not there -> the nodes that name it; they run elsewhere."""
+        return absent_devices(self.part, self.devices)
 
     def _is_imported(self, name: str) -> bool:
         node = node_of(name)
