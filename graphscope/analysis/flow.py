@@ -7,14 +7,15 @@ Everything works on node numbers and takes time linear in the size of the graph.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from graphscope.analysis.inputs import DATA_OPS, PLACEHOLDER_OPS
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
-from graphscope.core.tensors import TensorName
+from graphscope.core.ops import registered
+from graphscope.core.tensors import TensorName, node_of
 
 _OUTSIDE_OPS = re.compile(
     r"(Resource)?(Sparse)?Apply[A-Z]\w*|Assign\w*|Save\w*|Restore\w*|MergeV2Checkpoints|ShardedFilename|.*Summary(V2)?"
@@ -179,7 +180,9 @@ def _source_bits(flow: Flow) -> dict[tuple[int, int], int]:
         found = [(i, -1) for i in placeholders if flow.consumers[i]] or found
     if not any(flow.consumers[i] for i, _ in found):
         constants = [i for i in inside if flow.ops[i] == "Const"]
-        found = [(i, -1) for i in constants if _rank(flow.nodes[i])] or [(i, -1) for i in constants]
+        arrays = [i for i in constants if _rank(flow.nodes[i])]
+        data = [i for i in arrays if _is_data(flow, i)]
+        found = [(i, -1) for i in data or arrays or constants]
     return {source: 2 << k for k, source in enumerate(found)}
 
 
@@ -198,6 +201,29 @@ def _is_switch(node: Node) -> bool:
     if dtype is not None and DataType.of(dtype.type) is DataType.BOOL:
         return True
     return bool(_SWITCH_NAME.search(node.name)) and not (shape is not None and len(shape.shape.dim) > 1)
+
+
+_SETTINGS = frozenset(
+    "shape new_shape dense_shape axis dim reduction_indices concat_dim split_dim begin size end strides perm paddings multiples"
+    " size_splits dims block_shape crops ksize indices_shape".split()
+)
+"""Arguments that say how an op works; constants for them are part of the program, not data."""
+
+
+def _is_data(flow: Flow, i: int) -> bool:
+    """Whether something within the model takes node ``i`` for more than a setting."""
+    name = flow.nodes[i].name
+    inside = [flow.nodes[c] for c in flow.consumers[i] if not flow.outside[c]]
+    return any(argument not in _SETTINGS for node in inside for argument in _arguments(node, name))
+
+
+def _arguments(node: Node, producer: str) -> Iterator[str]:
+    """The names of the arguments as which ``node`` takes outputs of ``producer``; a list's name for what follows a list."""
+    definition = registered().get(node.op)
+    names = [arg.name for arg in definition.input_arg] if definition is not None else []
+    for position, text in enumerate(node.data_inputs()):
+        if node_of(text) == producer:
+            yield names[min(position, len(names) - 1)] if names else ""
 
 
 def _rank(node: Node) -> int:

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from graphscope.core.graph import Graph, Node
 from graphscope.core.payload import PAYLOAD_BYTES
+from graphscope.formats.loggedgraph import TOO_LARGE
 from graphscope.protos import NodeDef, TensorProto
-
-TOO_LARGE = "_too_large_attrs"
-"""The attribute in which TensorBoard lists the attributes that it leaves out.
-
-Source: ``tensorboard/backend/process_graph.py``; the Graphs page asks for it by this name.
-"""
 
 
 def blanked(graph: Graph) -> Graph:

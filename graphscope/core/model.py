@@ -28,6 +28,7 @@ class Kind(enum.Enum):
     META_CHECKPOINT = "meta checkpoint"
     CHECKPOINT = "checkpoint"
     SAVED_MODEL = "SavedModel"
+    EVENT_FILE = "event file"
 
 
 @dataclass(frozen=True, slots=True)

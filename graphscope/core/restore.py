@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node
+from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, node_of
+from graphscope.errors import IncompleteModelError
 
 ASSIGN_OPS = frozenset({"Assign", "AssignVariableOp"})
 RESTORE_OPS = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
@@ -115,6 +117,14 @@ class _Restores:
             constant = self.graph.get(name)
             tensor = constant.tensor() if constant is not None and constant.op == "Const" else None
             is_text = tensor is not None and tensor.dtype is DataType.STRING
-            values = tensor.numpy().reshape(-1).tolist() if tensor is not None and is_text else []
+            values = _values(tensor) if tensor is not None and is_text else []
             self.constants[name] = [value.decode(errors="replace") for value in values]
         return self.constants[name]
+
+
+def _values(tensor: Payload) -> list[bytes]:
+    """The strings in ``tensor``; none where a log left them out of the graph."""
+    try:
+        return list(tensor.numpy().reshape(-1).tolist())
+    except IncompleteModelError:
+        return []

@@ -15,7 +15,7 @@ from graphscope.formats import cut
 from graphscope.formats.atomic import write_file
 from graphscope.formats.checkpoint import model_file, open_checkpoint, open_store, read_meta_graph
 from graphscope.formats.graphdef import graph_from
-from graphscope.formats.locate import CheckpointPrefix, GraphFile, Location, SavedModelDirectory, locate
+from graphscope.formats.locate import CheckpointPrefix, EventFiles, GraphFile, Location, SavedModelDirectory, locate
 from graphscope.formats.message import read_message
 from graphscope.formats.pieces import flow, graph_pieces, meta_graph_pieces
 from graphscope.formats.savedmodel import open_saved_model
@@ -30,7 +30,8 @@ def load(
 
     Args:
         path: a checkpoint prefix, its ``.meta``, ``.index`` or ``.data-*`` file, a V1 checkpoint, the ``checkpoint`` state
-            file, a directory that holds one of them, a ``.pb`` or ``.pbtxt``, a SavedModel directory.
+            file, a directory that holds one of them, a ``.pb`` or ``.pbtxt``, a SavedModel directory, an event file or a
+            directory of them.
         tags: which meta graph of a SavedModel: its exact tags.
         checkpoint: the checkpoint that holds the values, for a graph that lies elsewhere (``graph.pbtxt``).
 
@@ -62,6 +63,10 @@ def _open(location: Location, tags: Collection[str]) -> Model:
         location = SavedModelDirectory(location.source.path.parent, location.source.path)
     if isinstance(location, SavedModelDirectory):
         return open_saved_model(location, tags)
+    if isinstance(location, EventFiles):
+        from graphscope.formats.loggedgraph import open_event_files
+
+        return open_event_files(location.directory, location.files)
     return _OPENERS[location.sniffed.content](location)
 
 
@@ -93,6 +98,12 @@ def _open_meta_graph(location: GraphFile) -> Model:
     return Model(str(path), Kind.META_GRAPH, encoding, (model_file(path, "graph"),), graph, meta)
 
 
+def _open_event_file(location: GraphFile) -> Model:
+    from graphscope.formats.loggedgraph import open_event_file
+
+    return open_event_file(location.source)
+
+
 def _refuse(location: GraphFile) -> Model:
     source = location.source
     head = source.read(0, min(8, source.size)).hex(" ")
@@ -106,6 +117,7 @@ def _encoding(location: GraphFile) -> str:
 _OPENERS: dict[Content, Callable[[GraphFile], Model]] = {
     Content.GRAPH: _open_graph,
     Content.META_GRAPH: _open_meta_graph,
+    Content.EVENTS: _open_event_file,
     Content.STATE: _refuse,
     Content.UNKNOWN: _refuse,
 }

@@ -70,14 +70,14 @@ class Skeleton:
     tensors: list[CutTensor]
 
 
-def cut(buffer: Buffer, path: str | os.PathLike[str], level: Level) -> Skeleton:
-    """Splits the message of kind ``level`` that fills ``buffer``.
+def cut(buffer: Buffer, path: str | os.PathLike[str], level: Level, start: int = 0, end: int | None = None) -> Skeleton:
+    """Splits the message of kind ``level`` that fills ``buffer``, or ``buffer[start:end]``.
 
     Raises:
         CorruptFileError: the wire format is broken on the way down, with the offset.
     """
     cutter = _Cutter(buffer, path)
-    return Skeleton(bytes(cutter.message(level, 0, len(buffer), ())), cutter.tensors)
+    return Skeleton(bytes(cutter.message(level, start, len(buffer) if end is None else end, ())), cutter.tensors)
 
 
 class _Cutter:

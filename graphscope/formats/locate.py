@@ -10,6 +10,7 @@ from pathlib import Path
 from graphscope.errors import FileError, closest_names
 from graphscope.formats.checkpoint_state import CheckpointState, join, read_state, without_pattern
 from graphscope.formats.neighbours import refuse_neighbours
+from graphscope.formats.records import is_event_file_name
 from graphscope.formats.sniff import Content, Sniffed, sniff
 from graphscope.formats.sstable import is_table
 from graphscope.formats.wire import Source
@@ -19,6 +20,9 @@ _SHARD = r"-\d{5}-of-\d{5}"
 _MEMBER = re.compile(rf"(?P<prefix>.*?)(?:\.meta|\.index|\.data{_SHARD})\Z", re.DOTALL)
 _V1_SHARD = re.compile(rf"(?P<prefix>.+){_SHARD}\Z", re.DOTALL)
 _STEP = re.compile(r"-(\d+)\Z")
+PROJECTOR_CONFIG = "projector_config.pbtxt"
+"""What TensorBoard's projector shows of a run, beside its event files."""
+
 GRAPH_SUFFIXES = (".pb", ".pbtxt", ".meta")
 
 
@@ -68,7 +72,15 @@ class CheckpointPrefix:
         return bool(self.shards(".data") or self.shards("")) or is_table_file(Path(self.prefix))
 
 
-Location = GraphFile | SavedModelDirectory | CheckpointPrefix
+@dataclass(frozen=True, slots=True)
+class EventFiles:
+    """A directory of event files, the latest last."""
+
+    directory: Path
+    files: tuple[Path, ...]
+
+
+Location = GraphFile | SavedModelDirectory | CheckpointPrefix | EventFiles
 
 
 def locate(path: str | os.PathLike[str]) -> Location:
@@ -131,9 +143,13 @@ def _in_directory(directory: Path) -> Location:
             (f"{len(prefixes)} checkpoints in {directory}: the latest, {prefixes[-1]}, taken",) if prefixes[1:] else ()
         )
         return CheckpointPrefix(prefixes[-1], notes)
-    graphs = [p for p in _listing(directory) if p.suffix in GRAPH_SUFFIXES and p.is_file()]
+    names = [p for p in _listing(directory) if p.is_file() and p.name != PROJECTOR_CONFIG]
+    graphs = [p for p in names if p.suffix in GRAPH_SUFFIXES]
     if len(graphs) == 1:
         return _file(str(graphs[0]))
+    events = [p for p in names if is_event_file_name(p.name)]
+    if events and not graphs:
+        return EventFiles(directory, tuple(events))
     raise _no_model_in(directory, graphs)
 
 
@@ -201,11 +217,16 @@ def _nothing_at(text: str) -> FileError:
     return FileError(f"{text}: no such file, directory or checkpoint prefix", hint=hint)
 
 
+def _is_model_directory(path: Path) -> bool:
+    names = {p.name for p in _listing(path) if p.is_file()}
+    return not names.isdisjoint((*SAVED_MODEL_FILES, "checkpoint")) or any(map(is_event_file_name, names))
+
+
 def _no_model_in(directory: Path, graphs: list[Path]) -> FileError:
     if graphs:
         names = ", ".join(p.name for p in graphs[:8])
         return FileError(f"{directory}: {len(graphs)} graph files, and no checkpoint: {names}", hint="name one of them")
-    below = [p for p in _listing(directory) if any((p / name).is_file() for name in (*SAVED_MODEL_FILES, "checkpoint"))]
+    below = [p for p in _listing(directory) if _is_model_directory(p)]
     if below:
         latest = max(below, key=lambda p: (p.name.isdigit(), int(p.name) if p.name.isdigit() else 0, p.name))
         return FileError(f"{directory}: no model here, but {len(below)} below it", hint=f"graphscope info {latest}")

@@ -19,15 +19,16 @@ def read_message(source: Source, level: Level, kind: type[M], is_text: bool) -> 
     Raises:
         CorruptFileError: it is no such message.
     """
-    return _read_text(source, kind) if is_text else _read_binary(source, level, kind)
+    return _read_text(source, kind) if is_text else read_region(source, level, kind, 0, source.size)
 
 
-def _read_binary(source: Source, level: Level, kind: type[M]) -> tuple[M, Holder]:
-    skeleton = cut(source.view(), source.path, level)
+def read_region(source: Source, level: Level, kind: type[M], start: int, end: int) -> tuple[M, Holder]:
+    """The binary message that lies in ``source`` from byte ``start`` to ``end``, as :func:`read_message`."""
+    skeleton = cut(source.view(), source.path, level, start, end)
     try:
         message = kind.FromString(skeleton.message)
     except DecodeError as error:
-        raise source.corrupt(f"no valid {kind.DESCRIPTOR.name}: {error}") from error
+        raise source.corrupt(f"no valid {kind.DESCRIPTOR.name}: {error}", start or None) from error
     return message, BinaryHolder(source, skeleton.tensors)
 
 

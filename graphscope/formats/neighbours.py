@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from graphscope.errors import NotTensorFlowError
-from graphscope.formats.checksum import masked_crc32c
+from graphscope.formats.records import is_event_file, starts_record
 from graphscope.formats.wire import Source
 
 HEAD_BYTES = 1024
@@ -45,15 +44,6 @@ def _is_npz(head: bytes) -> bool:
     return head.startswith(b"PK\x03\x04") and b".npy" in head[:256]
 
 
-def _is_record(head: bytes) -> bool:
-    """A TFRecord starts with a length (uint64) and the masked CRC-32C of those eight bytes."""
-    return len(head) >= 12 and struct.unpack("<I", head[8:12])[0] == masked_crc32c(head[:8])
-
-
-def _is_event(head: bytes) -> bool:
-    return _is_record(head) and b"brain.Event:" in head[12:64]
-
-
 def _is_onnx(head: bytes) -> bool:
     """``ModelProto``: ir_version (3 to 99, field 1), then producer, domain, graph or opset fields.
 
@@ -83,8 +73,8 @@ NEIGHBOURS = (
     Neighbour("a tar archive", lambda h: h[257:262] == b"ustar", "tar xf it, and open what is inside"),
     Neighbour("an HDF5 file, probably Keras weights (.h5)", _starts(b"\x89HDF\r\n\x1a\n"), "load it with Keras"),
     Neighbour("a TensorFlow Lite model", lambda h: h[4:8] == b"TFL3", "it is a flatbuffer: Netron shows it"),
-    Neighbour("a TensorFlow event file", _is_event, "tensorboard --logdir DIR   shows it"),
-    Neighbour("a TFRecord file", _is_record, "it holds records and no graph: tf.data.TFRecordDataset reads it"),
+    Neighbour("a TensorFlow event file", is_event_file, "graphscope info FILE   shows the graph in it"),
+    Neighbour("a TFRecord file", starts_record, "it holds records and no graph: tf.data.TFRecordDataset reads it"),
     Neighbour("a NumPy array (.npy)", _starts(b"\x93NUMPY"), "it holds one array and no graph"),
     Neighbour("a PNG picture", _starts(b"\x89PNG\r\n\x1a\n"), "name a model instead"),
     Neighbour("a JPEG picture", _starts(b"\xff\xd8\xff"), "name a model instead"),

@@ -18,6 +18,21 @@ HEADER_BYTES = 12
 FOOTER_BYTES = 4
 
 
+def starts_record(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` begins with a record: its length has the right checksum."""
+    return len(head) >= HEADER_BYTES and struct.unpack_from("<I", head, 8)[0] == masked_crc32c(head[:8])
+
+
+def is_event_file(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` begins with an event that states the version of event files."""
+    return starts_record(head) and b"brain.Event:" in head[HEADER_BYTES:64]
+
+
+def is_event_file_name(name: str) -> bool:
+    """What TensorBoard takes for an event file (``event_processing/io_wrapper.py``)."""
+    return "tfevents" in name
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """Where the data of one record lies: ``size`` bytes from ``start``, counted from the start of the file."""

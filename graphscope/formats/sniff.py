@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphscope.errors import CorruptFileError
+from graphscope.formats.records import is_event_file
 from graphscope.formats.wire import Cursor, Source
 
 
@@ -18,6 +19,7 @@ class Content(enum.Enum):
     META_GRAPH = "MetaGraphDef"
     SAVED_MODEL = "SavedModel"
     STATE = "checkpoint state"
+    EVENTS = "event file"
     UNKNOWN = "unknown"
 
 
@@ -61,7 +63,7 @@ def sniff(source: Source) -> Sniffed:
         content = _TEXT_FIELDS.get(text[1].decode())
         if content is not None:
             return Sniffed(content, True)
-    return Sniffed(_binary(head), False)
+    return Sniffed(Content.EVENTS if is_event_file(head) else _binary(head), False)
 
 
 def _binary(head: bytes) -> Content:
