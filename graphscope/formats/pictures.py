@@ -6,6 +6,7 @@ blue) or 4 (with opacity).
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
 from collections.abc import Callable
@@ -150,10 +151,13 @@ _BY_RANK: dict[int, Callable[..., PictureShape | None]] = {
 }
 
 
-def read_picture(path: Path | str, shape: PictureShape) -> NDArray[np.uint8]:
+def read_picture(path: Path | str, shape: PictureShape, content: bytes | None = None) -> NDArray[np.uint8]:
     """The picture (its first frame, upright) as (height, width, channels), 0 to 255; opacity is dropped unless asked for.
 
     A picture of another size is resized (bilinear, averaging over the pixels that fall together), whatever its proportions.
+
+    Args:
+        content: the file's bytes, where it lies inside another one; ``path`` is then its name in messages.
 
     Raises:
         FileError: there is no such file.
@@ -163,7 +167,7 @@ def read_picture(path: Path | str, shape: PictureShape) -> NDArray[np.uint8]:
     from PIL import Image, ImageOps
 
     try:
-        with warnings.catch_warnings(), Image.open(path) as opened:
+        with warnings.catch_warnings(), Image.open(path if content is None else io.BytesIO(content)) as opened:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             opened.load()
             upright = _eight_bits(ImageOps.exif_transpose(opened)).convert(_MODES[shape.channels])
