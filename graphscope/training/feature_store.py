@@ -23,7 +23,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.formats.atomic import write_file
 from graphscope.formats.checksum import masked_crc32c
-from graphscope.training.data.rows import Rows
+from graphscope.formats.wire import Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,7 +125,7 @@ class FeatureStore:
         self.directory = directory
         self.layout = layout
         self.computed = computed
-        self._rows = functools.lru_cache(_OPEN_SHARDS)(self._open)
+        self._shards = functools.lru_cache(_OPEN_SHARDS)(self._open)
 
     @property
     def specs(self) -> tuple[FeatureSpec, ...]:
@@ -144,34 +144,23 @@ class FeatureStore:
         """
         import numpy as np
 
-        content = np.empty((len(indices), self.layout.row_bytes - _CHECKSUM_BYTES), np.uint8)
-        shards = indices // self.layout.shard_rows
-        for shard in np.unique(shards).tolist():
-            places = np.flatnonzero(shards == shard)
-            rows = self._rows(shard).take(indices[places] - shard * self.layout.shard_rows)
-            self._check(shard, indices[places], rows)
-            content[places] = rows[:, :-_CHECKSUM_BYTES]
+        rows = b"".join(self._row(index) for index in indices.tolist())
+        content = np.frombuffer(rows, np.uint8).reshape(len(indices), self.layout.row_bytes)
         ends = list(itertools.accumulate((spec.nbytes for spec in self.specs), initial=0))
         return [self._tensor(s, content[:, a:b]) for s, a, b in zip(self.specs, ends, ends[1:])]
 
-    def _open(self, shard: int) -> Rows:
-        import numpy as np
+    def _open(self, shard: int) -> Source:
+        return Source(shard_path(self.directory, shard * self.layout.shard_rows))
 
-        first = shard * self.layout.shard_rows
-        count = min(self.layout.shard_rows, self.layout.count - first)
-        return Rows(shard_path(self.directory, first), 0, np.dtype("u1"), (count, self.layout.row_bytes))
-
-    def _check(self, shard: int, indices: NDArray[np.int64], rows: NDArray[np.uint8]) -> None:
-        for index, row in zip(indices.tolist(), rows):
-            data = row.tobytes()
-            if masked_crc32c(data[:-_CHECKSUM_BYTES]) != int.from_bytes(data[-_CHECKSUM_BYTES:], "little"):
-                first = shard * self.layout.shard_rows
-                raise CorruptFileError(
-                    f"the checksum of the features of example {index:,} is wrong",
-                    path=shard_path(self.directory, first),
-                    offset=(index - first) * self.layout.row_bytes,
-                    hint="delete the file: it is computed anew",
-                )
+    def _row(self, index: int) -> bytes:
+        shard, place = divmod(index, self.layout.shard_rows)
+        file = self._shards(shard)
+        offset = place * self.layout.row_bytes
+        row = file.read(offset, self.layout.row_bytes)
+        if masked_crc32c(row[:-_CHECKSUM_BYTES]) != int.from_bytes(row[-_CHECKSUM_BYTES:], "little"):
+            message = f"the checksum of the features of example {index:,} is wrong"
+            raise file.corrupt(message, offset, hint="delete the file: it is computed anew")
+        return row
 
     @staticmethod
     def _tensor(spec: FeatureSpec, content: NDArray[np.uint8]) -> NDArray[Any]:
