@@ -163,7 +163,7 @@ def test_files_that_are_missing_or_something_else(tmp_path: Path) -> None:
     with pytest.raises(GraphscopeError, match=r"two\.npz holds 2 arrays: x, y") as several:
         value_of(f"@{tmp_path / 'two.npz'}")
     assert several.value.hint == f"choose one: @{tmp_path / 'two.npz'}:KEY"
-    with pytest.raises(GraphscopeError, match=r"a value is read from \.npy or \.npz"):
+    with pytest.raises(GraphscopeError, match=r"a value is read from \.npy, \.npz, a picture"):
         value_of(f"@{tmp_path / 'x.mat'}")
     for name in ("text.npy", "empty.npy", "pickled.npy", "short.npy"):
         with pytest.raises(CorruptFileError, match=f"{name}: no array that NumPy reads"):

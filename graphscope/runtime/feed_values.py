@@ -1,22 +1,27 @@
-"""The VALUE in ``NAME=VALUE``: a number, a nested list, ``@x.npy``, ``@x.npz:key``, ``random``, ``zeros``."""
+"""The VALUE in ``NAME=VALUE``: a number, a nested list, or a file: an array, a picture, a directory of pictures."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
-from graphscope.core.tensors import TensorSpec
+from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
+from graphscope.formats.pictures import SUFFIXES, Scaling, picture_files, picture_shape, read_picture, scaled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+AS_USUAL = Scaling()
+"""Pixels from 0 to 1 where the tensor holds floating-point numbers, from 0 to 255 where it holds integers."""
 
 _ARCHIVE = re.compile(r"(.+\.npz):(.+)", re.IGNORECASE)
 _WORDS = {"true": True, "false": False}
@@ -57,25 +62,84 @@ def _number(text: str, spec: TensorSpec) -> object:
     except ValueError as error:
         raise GraphscopeError(
             f"{spec.name}={text}: neither a number nor a list",
-            hint="a value: 0.5, [[1, 2], [3, 4]], @x.npy, random, zeros",
+            hint="a value: 0.5, [[1, 2], [3, 4]], @x.npy, @picture.png, random, zeros",
         ) from error
 
 
-def from_file(text: str, spec: TensorSpec) -> NDArray[Any]:
-    """The array in the file ``text``: ``x.npy``, ``x.npz``, ``x.npz:key``.
+def from_file(text: str, spec: TensorSpec, scaling: Scaling = AS_USUAL) -> NDArray[Any]:
+    """The array in the file ``text``: ``x.npy``, ``x.npz``, ``x.npz:key``, a picture, or a directory of pictures.
+
+    A string tensor takes the content of any other file as it is, that of an encoded picture too.
 
     Raises:
         FileError: there is no such file.
-        CorruptFileError: it holds no array.
+        CorruptFileError: it holds no array, or no picture.
         UnknownNameError: the archive has no such key.
         GraphscopeError: another kind of file, several arrays and no key, or it does not fit.
     """
+    if files := picture_paths(text):
+        found = _contents(files, spec) if spec.dtype is DataType.STRING else _pictures(files, spec, scaling)
+        return fit(found, spec)
     in_archive = _ARCHIVE.fullmatch(text)
     path, key = in_archive.groups() if in_archive else (text, "")
-    read = _READERS.get(Path(path).suffix.lower())
-    if read is None:
-        raise GraphscopeError(f"{spec.name}=@{text}: a value is read from {' or '.join(_READERS)}")
-    return fit(read(path, key), spec)
+    if Path(path).suffix.lower() in (".npy", ".npz"):
+        return fit(_read_numpy(path, key), spec)
+    if spec.dtype is DataType.STRING:
+        return fit(_contents([Path(text)], spec), spec)
+    raise GraphscopeError(f"{spec.name}=@{text}: a value is read from .npy, .npz, a picture or a directory of pictures")
+
+
+def picture_paths(text: str) -> list[Path]:
+    """The pictures that ``text`` stands for: itself, or those in the directory, in name order; none for any other file.
+
+    Raises:
+        FileError, GraphscopeError: as :func:`graphscope.formats.pictures.picture_files`.
+    """
+    path = Path(text)
+    if path.is_dir():
+        return picture_files(path)
+    return [path] if path.suffix.lower() in SUFFIXES else []
+
+
+def _contents(files: Sequence[Path], spec: TensorSpec) -> NDArray[Any]:
+    """The bytes of each file; of a single one as a scalar, where the tensor may be one."""
+    import numpy as np
+
+    found = np.array([_read(path) for path in files], object)
+    return found.reshape(()) if len(files) == 1 and not spec.shape else found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileError.from_os_error(error, path) from error
+
+
+def _pictures(files: Sequence[Path], spec: TensorSpec, scaling: Scaling) -> NDArray[Any]:
+    import numpy as np
+
+    with _of_tensor(spec):
+        shape = picture_shape(spec.shape)
+        if not shape.batched and len(files) > 1:
+            raise GraphscopeError(f"{len(files)} pictures, where shape {shape_text(spec.shape)} takes one")
+        found = [scaled(read_picture(path, shape), spec.dtype, shape, scaling) for path in files]
+        other = next((i for i, value in enumerate(found) if value.shape != found[0].shape), None)
+        if other is not None:
+            sizes = " and ".join(shape_text(found[i].shape) for i in (0, other))
+            raise GraphscopeError(f"{files[0]} and {files[other]} differ in size: {sizes}")
+    return np.stack(found) if shape.batched else found[0]
+
+
+@contextlib.contextmanager
+def _of_tensor(spec: TensorSpec) -> Iterator[None]:
+    """Puts the tensor's name before an error that names neither it nor a file."""
+    try:
+        yield
+    except GraphscopeError as error:
+        if type(error) is not GraphscopeError:
+            raise
+        raise GraphscopeError(f"{spec.name}: {error.message}", hint=error.hint) from error
 
 
 def _read_numpy(path: str, key: str) -> NDArray[Any]:
@@ -97,6 +161,3 @@ def _key(path: str, key: str, keys: list[str]) -> str:
     if not key and len(keys) != 1:
         raise GraphscopeError(f"{path} holds {len(keys)} arrays: {', '.join(keys)}", hint=f"choose one: @{path}:KEY")
     return key or keys[0]
-
-
-_READERS: Mapping[str, Callable[[str, str], NDArray[Any]]] = {".npy": _read_numpy, ".npz": _read_numpy}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.inputs import PLACEHOLDER_OPS
@@ -13,7 +14,8 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorName, TensorSpec
 from graphscope.errors import GraphscopeError, UnknownNameError
-from graphscope.runtime.feed_values import from_file, literal
+from graphscope.formats.pictures import Scaling
+from graphscope.runtime.feed_values import AS_USUAL, from_file, literal, picture_paths
 from graphscope.runtime.needed import need
 
 if TYPE_CHECKING:
@@ -30,31 +32,68 @@ STRINGS = tuple(b"%02d" % i for i in range(10))
 """Sample strings: text that is a number too, and a protobuf message (``0`` starts an unknown field with the next byte)."""
 
 
-def parse_feed(text: str, *, seed: int = 0, unknown: int = UNKNOWN) -> tuple[str, Loader]:
+@dataclass(frozen=True, slots=True)
+class FeedOptions:
+    """How values are made that the text does not give in full.
+
+    Attributes:
+        seed: of random ones.
+        unknown: the size of unknown dimensions of random ones and zeros.
+        scaling: of pictures.
+    """
+
+    seed: int = 0
+    unknown: int = UNKNOWN
+    scaling: Scaling = AS_USUAL
+
+
+USUAL = FeedOptions()
+
+
+def parse_feed(text: str, options: FeedOptions = USUAL) -> tuple[str, Loader]:
     """``NAME=VALUE`` as a tensor name and what loads the value, once the placeholder is known.
 
-    NAME is a node's or a tensor's. VALUE is a number, a nested list (JSON), ``@x.npy``, ``@x.npz:key``, ``random`` or
-    ``zeros``; for a string placeholder any other text stands for itself.
-
-    Args:
-        seed, unknown: as :func:`random_feeds`.
+    NAME is a node's or a tensor's. VALUE is a number, a nested list (JSON), ``@x.npy``, ``@x.npz:key``, ``@picture.png``, a
+    directory of pictures, ``random`` or ``zeros``; for a string placeholder any other text stands for itself.
 
     Raises:
         GraphscopeError: there is no name or no value.
     """
+    name, value = split_feed(text)
+    return str(TensorName.parse(name)), _loader(value, options)
+
+
+def split_feed(text: str) -> tuple[str, str]:
+    """NAME and VALUE; raises as :func:`parse_feed`."""
     name, equals, value = text.partition("=")
     if not (name and equals and value):
         raise GraphscopeError(f"{text!r} is no NAME=VALUE", hint="for example: input=0.5, input:0=@x.npy, input=random")
+    return name, value
+
+
+def _loader(value: str, options: FeedOptions) -> Loader:
     if value == "random":
-        return str(TensorName.parse(name)), functools.partial(random_value, seed=seed, unknown=unknown)
+        return functools.partial(random_value, seed=options.seed, unknown=options.unknown)
     if value == "zeros":
-        return str(TensorName.parse(name)), functools.partial(_zeros, unknown=unknown)
-    load = functools.partial(from_file, value[1:]) if value.startswith("@") else functools.partial(literal, value)
-    return str(TensorName.parse(name)), load
+        return functools.partial(_zeros, unknown=options.unknown)
+    if value.startswith("@"):
+        return functools.partial(from_file, value[1:], scaling=options.scaling)
+    return functools.partial(literal, value)
+
+
+def example_names(texts: Iterable[str]) -> tuple[str, ...]:
+    """Names of the files that the first ``NAME=VALUE`` with pictures reads, in order; none where there are no pictures.
+
+    Raises:
+        FileError, GraphscopeError: as :func:`parse_feed` and :func:`graphscope.formats.pictures.picture_files`.
+    """
+    values = (split_feed(text)[1] for text in texts)
+    found = (picture_paths(value[1:]) for value in values if value.startswith("@"))
+    return tuple(path.name for path in next(filter(None, found), ()))
 
 
 def resolve_feeds(
-    texts: Iterable[str], placeholders: Iterable[TensorSpec], *, seed: int = 0, unknown: int = UNKNOWN
+    texts: Iterable[str], placeholders: Iterable[TensorSpec], options: FeedOptions = USUAL
 ) -> dict[str, NDArray[Any]]:
     """Tensor name -> value for each ``NAME=VALUE``.
 
@@ -65,7 +104,7 @@ def resolve_feeds(
     specs = {spec.name: spec for spec in placeholders}
     feeds = {}
     for text in texts:
-        name, load = parse_feed(text, seed=seed, unknown=unknown)
+        name, load = parse_feed(text, options)
         if name not in specs:
             raise UnknownNameError("placeholder", name, specs)
         feeds[name] = load(specs[name])
@@ -77,13 +116,11 @@ def resolve_baked(model: Model, texts: Iterable[str]) -> dict[str, NDArray[Any]]
     return resolve_feeds(texts, placeholders(model))
 
 
-def resolve_tensors(
-    model: Model, texts: Iterable[str], *, seed: int = 0, unknown: int = UNKNOWN
-) -> dict[str, NDArray[Any]]:
+def resolve_tensors(model: Model, texts: Iterable[str], options: FeedOptions = USUAL) -> dict[str, NDArray[Any]]:
     """As :func:`resolve_feeds`, for any tensor of ``model``: a graph may be fed in its middle."""
     feeds = {}
     for text in texts:
-        name, load = parse_feed(text, seed=seed, unknown=unknown)
+        name, load = parse_feed(text, options)
         if TensorName.parse(name).node not in model.graph:
             raise UnknownNameError("placeholder", name, (spec.name for spec in placeholders(model)))
         feeds[name] = load(tensor_spec(model, name))
