@@ -97,7 +97,9 @@ def open_base(
     notes = []
     if model.meta.HasField("object_graph_def") and not VARIABLE_OPS.isdisjoint(graph.ops):
         graph = freeze(model, options).graph
-        notes.append("variables of a TensorFlow 2 SavedModel are taken as constants: its functions are called with them")
+        notes.append(
+            "variables of a TensorFlow 2 SavedModel are taken as constants: its functions are called with them"
+        )
     graph = prune_library(clear_placement(_with_plain_inputs(model, graph, [*inputs, *_data_defaults(graph)], at)))
     _refuse_writes(graph)
     stored = StoredValues(model, moving_averages=False)
@@ -166,4 +168,3 @@ def with_open_batch(graph: Graph) -> Graph | None:
 def _open_batch(original: Node) -> Node:
     spec = placeholder_spec(original)
     return placeholder(original.name, replace(spec, shape=(None, *spec.shape[1:]))) if spec.shape else original
-

@@ -1,0 +1,86 @@
+"""Whether gradients reach what is to train, and which op is in their way where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from graphscope.errors import GraphscopeError
+
+_LOOP_OPS = frozenset("Enter RefEnter Exit RefExit NextIteration RefNextIteration".split())
+_HINT = "cut behind it with --at, or let less of the base train: --unfreeze REGEX"
+
+
+def refuse_blocked(tf: Any, logits: Any, variables: Sequence[Any]) -> None:
+    """Raises an error, where an op between ``variables`` and ``logits`` lets no gradient through.
+
+    A variable is blocked where every path to it is; an op without any gradient, or a loop of ``Enter`` and ``Exit``, of which
+    an imported graph does not know enough, blocks every path that it is on.
+
+    Raises:
+        GraphscopeError: the error names the first such op.
+    """
+    reached = set(_passed(tf, logits))
+    for variable in variables:
+        handle = _handle(variable).op
+        if handle not in reached:
+            raise _blocked(tf, variable, handle, logits)
+
+
+def _passed(tf: Any, logits: Any) -> Iterator[Any]:
+    """Operations that a gradient of ``logits`` reaches."""
+    seen = {logits.op}
+    pending = [logits.op]
+    while pending:
+        operation = pending.pop()
+        yield operation
+        if not _is_blocking(operation):
+            new = [tensor.op for tensor in operation.inputs if _may_flow(tf, tensor) and tensor.op not in seen]
+            seen.update(new)
+            pending += new
+
+
+def _may_flow(tf: Any, tensor: Any) -> bool:
+    return bool(tensor.dtype.base_dtype.is_floating or tensor.dtype == tf.resource)
+
+
+def _is_blocking(operation: Any) -> bool:
+    """Whether no gradient passes ``operation``: it is registered as having none, or nothing is known of its gradient."""
+    from tensorflow.python.framework import ops
+
+    if operation.type in _LOOP_OPS or operation.type == "StopGradient":
+        return True
+    if operation.type.endswith("PartitionedCall") or operation.type in ("ReadVariableOp", "VarHandleOp"):
+        return False
+    try:
+        return bool(operation.inputs) and ops.get_gradient_function(operation) is None
+    except LookupError:
+        return True
+
+
+def _handle(variable: Any) -> Any:
+    """The tensor that the variable op gives."""
+    return getattr(variable, "handle", None) if hasattr(variable, "handle") else variable._variable
+
+
+def _blocked(tf: Any, variable: Any, handle: Any, logits: Any) -> GraphscopeError:
+    above = set(_above(handle))
+    obstacle = next((op for op in _passed(tf, logits) if op in above and _is_blocking(op)), None)
+    if obstacle is None:
+        return GraphscopeError(f"{variable.op.name} is to train, but the logits do not depend on it", hint=_HINT)
+    kind = "a loop that was imported" if obstacle.type in _LOOP_OPS else obstacle.type
+    return GraphscopeError(
+        f"{variable.op.name} is to train, but node {obstacle.name} ({kind}) lets no gradient through", hint=_HINT
+    )
+
+
+def _above(start: Any) -> Iterable[Any]:
+    """Operations that need ``start``."""
+    seen = {start}
+    pending = [start]
+    while pending:
+        for output in pending.pop().outputs:
+            new = [consumer for consumer in output.consumers() if consumer not in seen]
+            seen.update(new)
+            pending += new
+    return seen
