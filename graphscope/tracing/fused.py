@@ -1,0 +1,47 @@
+"""Which nodes of a graph one fused kernel stands for.
+
+Source: ``tensorflow/core/grappler/optimizers/remapper.cc``, ``core/common_runtime/mkl_layout_pass.cc``: the fused op takes the
+name of the last node of the pattern.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from graphscope.core.graph import Graph, Node
+from graphscope.core.tensors import node_of
+
+_FUSED_KERNEL = re.compile(r".*Fused.*|.*With\w+")
+_FUSIBLE = frozenset(
+    "Conv2D Conv3D DepthwiseConv2dNative MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 BiasAdd BiasAddGrad Add AddV2 Sub Mul"
+    " Maximum Minimum RealDiv Pow Erf Relu Relu6 Elu LeakyRelu Sigmoid Tanh FusedBatchNorm FusedBatchNormV2"
+    " FusedBatchNormV3 FusedBatchNormGradV3 Rsqrt SquaredDifference Mean Pad Cast".split()
+)
+
+
+def covered(graph: Graph, name: str, kernel: str, ran: Collection[str]) -> tuple[str, ...]:
+    """The nodes before ``name`` whose work ``kernel`` did too, nearest first: they did not run themselves.
+
+    Args:
+        ran: names of all nodes that ran.
+    """
+    start = graph.get(name)
+    if start is None or not is_fused(kernel, start.op):
+        return ()
+
+    def step(node: Node) -> list[Node]:
+        inputs = (graph.get(node_of(text)) for text in node.data_inputs())
+        return [i for i in inputs if i is not None and i.op in _FUSIBLE and i.name not in ran]
+
+    return tuple(found for found in graph.reach([name], step) if found != name)
+
+
+def is_fused(kernel: str, op: str) -> bool:
+    """Whether ``kernel`` ran in place of ``op`` and of other ops before it."""
+    return kernel != op and _FUSED_KERNEL.fullmatch(kernel) is not None
+
+
+def plain_op(kernel: str) -> str:
+    """A kernel's op without the mark of oneDNN: ``FusedConv2D`` for ``_MklNativeFusedConv2D``."""
+    return re.sub(r"^_(?:Mkl(?:Native)?|Itex|OneDnn)?(?=[A-Z])", "", kernel)

@@ -1,0 +1,27 @@
+"""Memory over the time of one step, by device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from graphscope.tracing.steps import Execution
+
+
+def allocated_over_time(executions: Iterable[Execution]) -> list[tuple[int, int]]:
+    """(ns since 1970, bytes that are allocated then), by time; what was allocated before the step is not known.
+
+    Of what is recorded for one moment, frees come first.
+    """
+    records = sorted(record for execution in executions for record in execution.allocations)
+    return list(zip((when for when, _ in records), accumulate(size for _, size in records)))
+
+
+def peak_bytes(executions: Sequence[Execution]) -> int:
+    """The most that was allocated at one time during the step."""
+    return max((size for _, size in allocated_over_time(executions)), default=0)
+
+
+def persistent_bytes(executions: Iterable[Execution]) -> int:
+    """What variables and constants keep between steps: each node's once."""
+    return sum({e.name: e.persistent_bytes for e in executions}.values())

@@ -1,0 +1,73 @@
+"""From traced runs to the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphscope.tracing.costs import node_costs
+from graphscope.tracing.critical import critical_path
+from graphscope.tracing.fused import plain_op
+from graphscope.tracing.groups import by_device, by_op, by_scope, grouped
+from graphscope.tracing.report import CriticalPath, NodeCost, PathCost, Placement, Profile
+from graphscope.tracing.steps import NS, Execution
+from graphscope.tracing.times import times_of, times_of_ns
+from graphscope.tracing.trace import Trace
+
+
+def report(trace: Trace) -> Profile:
+    """What the traced runs cost. ``trace`` has one step at least."""
+    nodes = node_costs(trace)
+    unfound = [node for node in nodes if not node.is_found]
+    return Profile(
+        path=trace.path,
+        outputs=trace.outputs,
+        feeds=trace.feeds,
+        steps=len(trace.steps),
+        untraced=times_of(trace.untraced_us) if trace.untraced_us else None,
+        traced=times_of(trace.traced_us) if trace.traced_us else None,
+        span=times_of_ns(step.span_ns for step in trace.steps),
+        wall_us=sum(node.times.wall_us for node in nodes),
+        unfound=list(dict.fromkeys(node.name for node in unfound)),
+        unfound_stats=_unfound_stats(trace, unfound),
+        unfound_share=sum(node.share for node in unfound),
+        nodes=nodes,
+        ops=by_op(nodes),
+        scopes=by_scope(nodes),
+        devices=by_device(nodes, trace),
+        placement=placement(trace),
+        critical=_critical(trace),
+    )
+
+
+def _unfound_stats(trace: Trace, unfound: Sequence[NodeCost]) -> int:
+    names = {node.name for node in unfound}
+    return sum(e.name in names for step in trace.steps for e in step.executions)
+
+
+def placement(trace: Trace) -> list[Placement]:
+    """Where each node was put, by the partition graphs."""
+    return [
+        Placement(ran.name, node, ran.op, _requested(trace, node), ran.device)
+        for ran in trace.partitions.computing
+        for node in [trace.names.node(ran.name)]
+    ]
+
+
+def _requested(trace: Trace, name: str) -> str:
+    node = trace.graph.get(name) if trace.graph is not None else None
+    return node.device if node is not None else ""
+
+
+def _critical(trace: Trace) -> CriticalPath:
+    step = trace.typical
+    path = critical_path(step.executions, trace.partitions)
+    by_name = grouped(path, lambda e: f"{trace.names.node(e.name) or e.name}\n{e.device}")
+    wall_us = sum(e.wall_ns for e in path) / NS
+    return CriticalPath(wall_us, step.span_ns / NS, len(path), [_on_path(trace, runs) for runs in by_name.values()])
+
+
+def _on_path(trace: Trace, runs: Sequence[Execution]) -> PathCost:
+    longest = max(runs, key=lambda e: e.wall_ns)
+    name = trace.names.node(longest.name) or longest.name
+    wall_us = sum(e.wall_ns for e in runs) / NS
+    return PathCost(name, plain_op(longest.op), longest.device, len(runs), wall_us)

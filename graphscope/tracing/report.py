@@ -1,0 +1,205 @@
+"""What a profile tells. An op's, a scope's and a device's time is the sum of its nodes' medians: all tables add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphscope.core.tensors import TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Wall time of one step, over all steps.
+
+    Attributes:
+        wall_us: the median, in microseconds.
+        low_us, high_us: the quartiles: half of the steps lie between them.
+    """
+
+    wall_us: float
+    low_us: float
+    high_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCost:
+    """What one node cost on one device.
+
+    Attributes:
+        name: the node's; the trace's own name where no node was found.
+        is_found: whether the graph has the node.
+        op: in the graph; empty where it is not known.
+        kernel: the op that ran in its place.
+        covers: nodes of the graph whose work it did too: a convolution and its bias, done by one fused kernel.
+        device: where it ran.
+        executions: how often in one step: more than once in a loop.
+        times: of all executions in one step.
+        share: of the time of all nodes, 0 to 1.
+        outputs: what it gave, each with its shape.
+        output_bytes: the size of that.
+        allocated_bytes: what was allocated for it in one step, scratch included.
+        flops: floating-point operations in one step; ``None`` where TensorFlow does not know them.
+        flops_per_s: at the median time.
+    """
+
+    name: str
+    is_found: bool
+    op: str
+    kernel: str
+    covers: tuple[str, ...]
+    device: str
+    executions: int
+    times: Times
+    share: float
+    outputs: tuple[TensorSpec, ...]
+    output_bytes: int
+    allocated_bytes: int
+    flops: int | None
+    flops_per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCost:
+    """What the nodes of one op, one name scope or one device cost.
+
+    Attributes:
+        name: the op that ran, the scope (empty for nodes outside all scopes), or the device.
+        depth: 0 for an outermost scope; 0 for ops and devices.
+        nodes: how many.
+        executions: of all of them in one step.
+        times, share, output_bytes: as for :class:`NodeCost`, summed.
+        flops: of those nodes for which TensorFlow knows them; ``None`` where there are none.
+        flops_per_s: of these nodes, at their median times.
+    """
+
+    name: str
+    depth: int
+    nodes: int
+    executions: int
+    times: Times
+    share: float
+    output_bytes: int
+    flops: int | None
+    flops_per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCost:
+    """What ran on one device.
+
+    Attributes:
+        name: full name.
+        placed: nodes that were put there, those included that only prepare something.
+        nodes, executions, times, share: of what was traced there.
+        peak_bytes: the most that was allocated at one time in any step, beside what is kept.
+        persistent_bytes: what variables and constants keep.
+    """
+
+    name: str
+    placed: int
+    nodes: int
+    executions: int
+    times: Times
+    share: float
+    peak_bytes: int
+    persistent_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a node was put.
+
+    Attributes:
+        name: the node that ran; ``node`` the graph's node that it was made of, empty where there is none.
+        op: that ran.
+        requested: the device that the graph asks for; empty where it asks for none.
+        device: the device that it ran on.
+    """
+
+    name: str
+    node: str
+    op: str
+    requested: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathCost:
+    """A node on the critical path.
+
+    Attributes:
+        name, kernel, device: as for :class:`NodeCost`.
+        executions: how often the path leads through it.
+        wall_us: the time of these.
+    """
+
+    name: str
+    kernel: str
+    device: str
+    executions: int
+    wall_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class CriticalPath:
+    """The longest chain of executions that waited for one another, in the step whose length is the median.
+
+    Attributes:
+        wall_us: its length: the sum of their times.
+        span_us: the length of that step, first op to last.
+        executions: how many there are.
+        nodes: by first appearance.
+    """
+
+    wall_us: float
+    span_us: float
+    executions: int
+    nodes: Sequence[PathCost]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What some traced runs of a graph cost.
+
+    Attributes:
+        path: the model, or the log directory that the traces are from.
+        outputs: what was computed.
+        feeds: what was fed, with the shapes that it had.
+        steps: how many runs were traced.
+        untraced: wall time without tracing, as the caller saw it; ``None`` where that was not measured.
+        traced: wall time with tracing.
+        span: from the first op's start to the last one's end.
+        wall_us: the time of all nodes: more than the span where they ran side by side.
+        unfound: names of the trace for which the graph has no node.
+        unfound_stats: how many executions of all steps that were.
+        unfound_share: their share of the time.
+        nodes, ops, scopes, devices: costliest first; a scope before those in it.
+        placement: by device, in the order of the partition graphs; empty where the trace has none.
+        critical: the critical path.
+    """
+
+    path: str
+    outputs: Sequence[str]
+    feeds: Sequence[TensorSpec]
+    steps: int
+    untraced: Times | None
+    traced: Times | None
+    span: Times
+    wall_us: float
+    unfound: Sequence[str]
+    unfound_stats: int
+    unfound_share: float
+    nodes: Sequence[NodeCost]
+    ops: Sequence[GroupCost]
+    scopes: Sequence[GroupCost]
+    devices: Sequence[DeviceCost]
+    placement: Sequence[Placement]
+    critical: CriticalPath
+
+    @property
+    def overhead(self) -> float | None:
+        """How much longer a traced run takes, as a share of an untraced one."""
+        if self.untraced is None or self.traced is None or not self.untraced.wall_us:
+            return None
+        return self.traced.wall_us / self.untraced.wall_us - 1
