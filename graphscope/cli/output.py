@@ -91,6 +91,10 @@ class Sink:
         """``text`` in a style of :data:`STYLES`, where colour is wanted."""
         return painted(text, style) if self.has_color else text
 
+    def talk(self, text: str) -> None:
+        """Says how far the work is."""
+        self._say(_lines(text))
+
     def note(self, text: str) -> None:
         """Says something beside the data."""
         self._say(f"note: {_lines(text)}")

@@ -1,0 +1,116 @@
+"""How ``tune`` shows on stderr where it is: a bar for who looks, a line for each epoch for all."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from graphscope.cli.output import Sink
+from graphscope.cli.render_tune import began_lines, epoch_line, metric_text
+
+if TYPE_CHECKING:
+    from graphscope.training.job import Job, StepReport
+    from graphscope.training.metrics import Evaluation
+    from graphscope.training.report import EpochReport
+    from graphscope.training.resume import Run
+
+
+class TuneProgress:
+    """A :class:`graphscope.training.job.Watcher` that talks. A context manager."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._bar: Any = None
+
+    def __enter__(self) -> TuneProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def began(self, job: Job, run: Run) -> None:
+        """Says what is trained on, and shows the bar."""
+        self._job, self._run = job, run
+        for line in began_lines(job, run):
+            self._sink.talk(line)
+        if self._sink.err_is_terminal:
+            self._bar = _training_bar()
+            total = job.order.steps_per_epoch * job.options.epochs
+            self._task = self._bar.add_task("", total=total, completed=run.step - run.start_step, told="")
+            self._bar.start()
+
+    def stepped(self, step: StepReport) -> None:
+        """Moves the bar."""
+        if self._bar is not None:
+            epoch = f"epoch {len(self._run.epochs) + 1}/{self._job.options.epochs}"
+            metric = metric_text(self._job.recipe.task, step.running.metric).strip()
+            self._bar.update(
+                self._task,
+                completed=step.step - self._run.start_step,
+                told=f"{epoch}  loss {step.running.loss:.4g}  {metric}",
+                examples=step.examples,
+            )
+
+    def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
+        """A line for the epoch; above the bar, if there is one."""
+        is_best = evaluation is not None and self._run.best is not None and self._run.best.epoch == epoch.epoch
+        line = epoch_line(epoch, self._job.options.epochs, self._job.recipe, is_best)
+        if self._bar is None:
+            self._sink.talk(line)
+        else:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _training_bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+
+    class Speed(ProgressColumn):
+        """Steps in a second, as examples: the batch is what the last update told."""
+
+        def render(self, task: Any) -> Any:
+            from rich.text import Text
+
+            speed = (task.speed or 0.0) * task.fields.get("examples", 0)
+            return Text(f"{speed:,.0f}/s" if speed else "")
+
+    columns = (TextColumn("{task.fields[told]}", markup=False), BarColumn(), Speed(), TimeRemainingColumn(compact=True))
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+@contextmanager
+def features_progress(sink: Sink, total: int) -> Iterator[Callable[[int], None]]:
+    """Gives a function to tell how many more examples have features; shows nothing where nobody looks."""
+    if not sink.err_is_terminal:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("features of the base"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Gives a function that tells whether Ctrl-C was pressed; a second one interrupts at once."""
+    asked = False
+
+    def remember(_: int, __: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)

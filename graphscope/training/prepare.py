@@ -1,0 +1,154 @@
+"""From what a person named to examples with something to feed: data opened, divided, and the base computed once for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from graphscope.core.model import Model
+from graphscope.core.tensors import TensorSpec
+from graphscope.errors import GraphscopeError
+from graphscope.runtime.feeds import tensor_spec
+from graphscope.training.augment import Augmentation, augmentation
+from graphscope.training.data import DataOptions, Source, open_data
+from graphscope.training.data.inputs import input_of
+from graphscope.training.examples import AugmentedInputs, CachedFeatures, Examples, Feeder, WholeInputs
+from graphscope.training.features import Told, base_of, cached_features
+from graphscope.training.job import Job, TuneOptions
+from graphscope.training.recipe import Recipe
+from graphscope.training.split import split
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FEATURES = "features"
+"""The directory of the cache that keeps them."""
+
+Caching = Callable[[int], AbstractContextManager[Told]]
+"""Number of examples -> what is told how many of their features are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to train on.
+
+    Attributes:
+        data: as :func:`graphscope.training.data.open_data` takes it.
+        validation: data of its own to judge by, or the fraction of ``data`` that is held out for that; ``0`` for none.
+        options: how data is read; task and classes are the recipe's.
+        augment: what happens to inputs in training, see :func:`graphscope.training.augment.augmentation`; empty: nothing.
+        use_cache: whether the base is computed once for each example, where that is possible.
+    """
+
+    data: str
+    validation: str
+    options: DataOptions
+    augment: str = ""
+    use_cache: bool = True
+
+
+def prepare(
+    model: Model,
+    recipe: Recipe,
+    request: Request,
+    options: TuneOptions,
+    caching: Caching = lambda _: nullcontext(lambda _: None),
+) -> tuple[Job, list[str]]:
+    """What to train on, and what a person should know of it: what was skipped, why the base runs in each step.
+
+    Starts TensorFlow where features are to be computed.
+
+    Raises:
+        FileError, FormatError, UnknownNameError: data cannot be read.
+        GraphscopeError: data does not fit the model, or a side of the division is empty.
+    """
+    spec = fed_input(model, recipe)
+    reading = replace(request.options, task=recipe.task, classes=recipe.classes)
+    source = open_data(request.data, spec, reading)
+    judge, chosen, held_out = _divided(source, request.validation, spec, reading)
+    change = augmentation(request.augment, input_of(spec, reading.scaling, reading.size)) if request.augment else None
+    is_cached = bool(recipe.features) and request.use_cache and change is None
+    feeders = {id(s): _feeder(model, recipe, s, spec, reading, is_cached, caching) for s in (source, judge)}
+    job = Job(
+        recipe,
+        options,
+        Examples(source, chosen, feeders[id(source)], recipe),
+        Examples(judge, held_out, feeders[id(judge)], recipe) if len(held_out) else None,
+        _training_feeder(source, spec, feeders[id(source)], change, options.seed),
+        source.classes,
+        is_cached,
+    )
+    notes = [*dict.fromkeys([*source.notes, *judge.notes]), *_uncached(recipe, request)]
+    return job, notes
+
+
+def fed_input(model: Model, recipe: Recipe) -> TensorSpec:
+    """The one tensor that examples are fed to.
+
+    Raises:
+        GraphscopeError: there are several.
+    """
+    if len(recipe.inputs) != 1:
+        names = ", ".join(recipe.inputs.values()) or "none"
+        raise GraphscopeError(
+            f"{model.path}: the base needs {len(recipe.inputs)} inputs, where data has one: {names}",
+            hint="graphscope graft ... --set NAME=VALUE   fixes the others",
+        )
+    return tensor_spec(model, next(iter(recipe.inputs.values())))
+
+
+def _divided(
+    source: Source, validation: str, spec: TensorSpec, reading: DataOptions
+) -> tuple[Source, NDArray[np.int64], NDArray[np.int64]]:
+    """What to judge by, the indices to train on, the indices to judge by in the former."""
+    import numpy as np
+
+    everything = np.arange(len(source), dtype=np.int64)
+    fraction = _number(validation)
+    if fraction == 0:
+        return source, everything, everything[:0]
+    if fraction is not None:
+        return source, *split(source, fraction)
+    judge = open_data(validation, spec, replace(reading, names=source.classes, limit=None))
+    return judge, everything, np.arange(len(judge), dtype=np.int64)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _feeder(
+    model: Model,
+    recipe: Recipe,
+    source: Source,
+    spec: TensorSpec,
+    reading: DataOptions,
+    is_cached: bool,
+    caching: Caching,
+) -> Feeder:
+    if not is_cached:
+        return WholeInputs(source, spec.name)
+    with caching(len(source)) as told:
+        store = cached_features(model, base_of(model, recipe), source, reading.cache / FEATURES, progress=told)
+    return CachedFeatures(store, recipe.features)
+
+
+def _training_feeder(
+    source: Source, spec: TensorSpec, plain: Feeder, change: Augmentation | None, seed: int
+) -> Callable[[int], Feeder]:
+    if change is None:
+        return lambda _: plain
+    return lambda epoch: AugmentedInputs(source, spec.name, change, seed, epoch)
+
+
+def _uncached(recipe: Recipe, request: Request) -> Sequence[str]:
+    """Why the base runs in each step, where it need not."""
+    if not recipe.features or not request.use_cache or not request.augment:
+        return []
+    return ["augmented inputs differ in each epoch: the base runs in each step, nothing is kept of it"]
