@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from graphscope.core.variables import Variable
     from graphscope.errors import GraphscopeError
     from graphscope.formats import load, save
+    from graphscope.training.graft import graft
 
-__all__ = ["Function", "Graph", "GraphscopeError", "Model", "Node", "Variable", "__version__", "load", "save"]
+__all__ = ["Function", "Graph", "GraphscopeError", "Model", "Node", "Variable", "__version__", "graft", "load", "save"]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -34,6 +35,7 @@ _HOMES = {
     "Model": "graphscope.core.model",
     "Node": "graphscope.core.graph",
     "Variable": "graphscope.core.variables",
+    "graft": "graphscope.training.graft",
     "load": "graphscope.formats",
     "save": "graphscope.formats",
 }

@@ -185,7 +185,7 @@ class _Builder:
         with tf.name_scope(f"{self.plan.scope}/"):
             predictions = tf.identity(made.predictions, name="predictions")
         for key, value in (("losses", loss), ("train_op", train_op), ("metrics", metric)):
-            v1.add_to_collection(key, value)
+            v1.get_collection_ref(key)[:] = [value]  # the optimizer has put a part of the step there
         named = {"labels": labels, "predictions": predictions, "loss": loss, "metric": metric, "learning_rate": rate}
         self.tensors |= {role: tensor.name for role, tensor in named.items()} | {"train_op": train_op.name}
         return trained

@@ -38,6 +38,7 @@ from graphscope.training.optimizers import default_rate, parse_decay
 from graphscope.training.recipe import CLASSES, Recipe, write_recipe
 from graphscope.training.skeleton import restored, skeleton
 from graphscope.training.store import PayloadStore
+from graphscope.training.trainable import constant_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -148,6 +149,11 @@ def graft_model(model: Model, options: GraftOptions) -> Grafted:
     if options.head_model is not None:
         top, binds = open_top(options.head_model, options.head_output, options.at, options.binds, options.head_values)
     at = list(dict.fromkeys([*options.at, *binds.values()]))
+    if not at:
+        raise GraphscopeError(
+            f"{model.path}: no cut",
+            hint="--at TENSOR says where the head goes: graphscope nodes MODEL lists the tensors",
+        )
     base = open_base(model, at, inputs=options.inputs, values=options.values)
     joined = join(
         base,
@@ -315,7 +321,8 @@ class _Finish:
 
     def report(self, graph: Graph) -> GraftReport:
         trainable = self.grown.trainable
-        frozen = {n: p.elements for n, p in self.joined.values.items() if n not in trainable}
+        variables = {n: p.elements for n, p in self.joined.values.items() if n not in trainable}
+        plan = self.plan
         return GraftReport(
             base=self.base.path,
             nodes_before=self.base.nodes_before,
@@ -326,8 +333,11 @@ class _Finish:
             layers=tuple(self.grown.layers),
             logits=self.inferred(self.grown.tensors["logits"]),
             fixed=self.base.fixed,
-            frozen=frozen,
+            frozen={**variables, **constant_weights(self.joined.graph)},
             trainable=trainable,
+            task=plan.task,
+            width=self.grown.width,
+            optimizer=f"{plan.optimizer} {plan.learning_rate:g}" if plan.task else "",
             is_stopped=bool(self.joined.features),
             notes=(*self.base.notes, *self.notes),
         )

@@ -36,8 +36,9 @@ class GraftReport:
         layers: the head from the first layer to the last.
         logits: what the head gives.
         fixed: training switch of the base that nobody set -> the value for inference that it was given.
-        frozen, trainable: variable -> number of elements; constants of the base are not counted.
-        frozen_elements: elements of constants and variables of the base that do not train.
+        frozen, trainable: variable -> number of elements; frozen are constants of a frozen base as well.
+        task, width: see :class:`Recipe`; empty and the logits' own where there is no loss.
+        optimizer: and its learning rate, as a person reads them; empty where there is no loss.
         is_stopped: whether gradients stop at the cut.
         notes: what a person should know besides.
     """
@@ -53,6 +54,9 @@ class GraftReport:
     fixed: Mapping[str, str]
     frozen: Mapping[str, int]
     trainable: Mapping[str, int]
+    task: str
+    width: int
+    optimizer: str
     is_stopped: bool
     notes: tuple[str, ...] = ()
 

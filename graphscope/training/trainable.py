@@ -29,19 +29,19 @@ def candidates(base: Base) -> list[str]:
 
     Statistics of batch norms are none; nor is a constant of one element, which is an epsilon or a factor.
     """
-    names = list(base.values) or [n.name for n in base.graph if n.op == "Const" and _is_weight(n)]
+    names = list(base.values) or list(constant_weights(base.graph))
     statistics = _statistics(base.graph)
     return [n for n in names if n not in statistics and not STATISTICS.search(n) and _is_floating(base, n)]
 
 
-def _is_weight(constant: Node) -> bool:
-    tensor = constant.tensor()
-    return tensor is not None and bool(tensor.shape) and tensor.elements > 1
+def constant_weights(graph: Graph) -> dict[str, int]:
+    """Floating constants of more than one element -> their number of elements."""
+    constants = ((n.name, n.tensor()) for op, n in zip(graph.ops, graph.nodes) if op == "Const")
+    return {name: t.elements for name, t in constants if t is not None and t.dtype.is_floating and t.elements > 1}
 
 
 def _is_floating(base: Base, name: str) -> bool:
-    tensor = base.values.get(name) or base.graph[name].tensor()
-    return tensor is not None and tensor.dtype.is_floating
+    return name not in base.values or base.values[name].dtype.is_floating
 
 
 def _statistics(graph: Graph) -> set[str]:
