@@ -169,7 +169,7 @@ class Augmentation:
         for kind, amount in self.changes:
             pictures = kind.change(pictures, draws, amount, self._black())
         if self._is_channels_first():
-            pictures = pictures.transpose(0, 3, 1, 2)
+            pictures = np.moveaxis(pictures, -1, 1)
         return np.ascontiguousarray(pictures).reshape(batch.shape)
 
     def _pictures(self, batch: NDArray[Any]) -> NDArray[Any]:
@@ -177,11 +177,12 @@ class Augmentation:
         import numpy as np
 
         if self._is_channels_first():
-            return batch.transpose(0, 2, 3, 1)
+            return np.moveaxis(batch, 1, -1)
         shape = self.into.pictures
         if shape is not None and shape.flat:
             return batch.reshape(len(batch), shape.height or 0, shape.width or 0, shape.channels)
-        return batch if batch.ndim == 4 else np.expand_dims(batch, -1)
+        pictures: NDArray[Any] = batch if batch.ndim == 4 else np.expand_dims(batch, -1)
+        return pictures
 
     def _is_channels_first(self) -> bool:
         return self.into.pictures is not None and self.into.pictures.channels_first
@@ -192,7 +193,8 @@ class Augmentation:
 
         scaling, dtype = self.into.scaling, self.into.spec.dtype
         scale = scaling.scale if scaling.scale is not None else 1 / 255 if dtype.is_floating else 1.0
-        return -scale * np.array(scaling.mean)
+        black: NDArray[Any] = -scale * np.array(scaling.mean)
+        return black
 
 
 def augmentation(text: str, into: Input) -> Augmentation:

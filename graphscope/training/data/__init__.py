@@ -12,7 +12,7 @@ from pathlib import Path
 
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import FileError, GraphscopeError
-from graphscope.training.data import arrays, idx
+from graphscope.training.data import arrays, folder, function, idx, tfrecords
 from graphscope.training.data.cache import digest
 from graphscope.training.data.choose import choose
 from graphscope.training.data.inputs import Input, input_of
@@ -54,12 +54,17 @@ class Kind:
 
 KINDS = (
     Kind(
+        "python:module:function",
+        lambda place: place.text.startswith(function.PREFIX),
+        lambda place, into, _: function.open_function(place.text, into),
+    ),
+    Kind(
         "an .npz file with x and y",
         lambda place: place.path.is_file() and zipfile.is_zipfile(place.path),
         lambda place, into, options: arrays.open_npz(place.path, into, options),
     ),
     Kind(
-        "MNIST's idx files",
+        "a directory of MNIST's idx files (DIR or DIR:test)",
         lambda place: bool(idx.idx_pairs(place.path)),
         lambda place, into, options: idx.open_idx(place.path, place.part, into, options),
     ),
@@ -68,7 +73,18 @@ KINDS = (
         lambda place: idx.is_idx(place.path),
         lambda place, into, options: idx.open_file(place.path, into, options),
     ),
+    Kind(
+        "TFRecords (a file, a directory or a pattern)",
+        lambda place: bool(tfrecords.record_files(str(place.path))),
+        lambda place, into, options: tfrecords.open_records(tfrecords.record_files(str(place.path)), into, options),
+    ),
+    Kind(
+        "a folder of class folders with pictures",
+        lambda place: folder.is_folder(place.path),
+        lambda place, into, options: folder.open_folder(place.path, into, options),
+    ),
 )
+"""Each has its own first bytes or names, so that their order says little: what is quickest to tell comes first."""
 
 
 def open_data(text: str, spec: TensorSpec, options: DataOptions | None = None) -> Source:

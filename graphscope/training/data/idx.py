@@ -9,17 +9,14 @@ Source: http://yann.lecun.com/exdb/mnist/. Files may be gzipped; those are infla
 
 from __future__ import annotations
 
-import gzip
 import re
 import struct
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, FileError, UnknownNameError, UnsupportedError
-from graphscope.training.data.cache import digest, kept, stamp
+from graphscope.training.data.cache import digest, stamp
+from graphscope.training.data.inflate import inflated
 from graphscope.training.data.inputs import Input
 from graphscope.training.data.rows import Rows
 from graphscope.training.data.source import DataOptions, Numbered, Stored
@@ -31,7 +28,6 @@ PARTS = {"test": "t10k"}
 """What a part is called by most people -> how MNIST's files begin; ``train`` is both."""
 
 _NAME = re.compile(r"(.*?)[-_.]?images[-.]idx\d[-.]ubyte(\.gz)?", re.IGNORECASE)
-GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +110,7 @@ def open_file(path: Path, into: Input, options: DataOptions) -> Stored:
 def _rows(path: Path, options: DataOptions) -> Rows:
     import numpy as np
 
-    plain = inflated(path, options)
+    plain = inflated(path, options.cache)
     with open(plain, "rb") as file:
         head = file.read(4)
         if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in TYPES or not head[3]:
@@ -123,29 +119,3 @@ def _rows(path: Path, options: DataOptions) -> Rows:
     if len(sizes) < 4 * head[3]:
         raise CorruptFileError("the file ends within its header", path=path, offset=4 + len(sizes))
     return Rows(plain, 4 + len(sizes), np.dtype(TYPES[head[2]]), struct.unpack(f">{head[3]}I", sizes))
-
-
-def inflated(path: Path, options: DataOptions) -> Path:
-    """``path``, or what it holds where it is gzipped, in the cache.
-
-    Raises:
-        FileError: it cannot be read.
-        CorruptFileError: its compression is damaged.
-    """
-    try:
-        with open(path, "rb") as file:
-            is_gzip = file.read(2) == GZIP
-    except OSError as error:
-        raise FileError.from_os_error(error, path) from error
-    if not is_gzip:
-        return path
-    return kept(options.cache, f"inflated-{digest(stamp(path))}", lambda: _inflated(path))
-
-
-def _inflated(path: Path) -> Iterator[bytes]:
-    try:
-        with gzip.open(path) as file:
-            while chunk := file.read(CHUNK_BYTES):
-                yield chunk
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise CorruptFileError(f"no gzip file, or a damaged one: {error}", path=path) from error

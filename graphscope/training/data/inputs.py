@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, elements, shape_text
-from graphscope.errors import GraphscopeError
-from graphscope.formats.pictures import PictureShape, Scaling, picture_shape, scaled
+from graphscope.errors import FileError, GraphscopeError
+from graphscope.formats.pictures import PictureShape, Scaling, picture_shape, read_picture, scaled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,12 +45,31 @@ class Input:
             )
         return shape
 
+    def elements(self) -> int | None:
+        """Numbers in one example; ``None`` where that is not known."""
+        return elements(self.spec.shape[1:]) if self.spec.shape else None
+
     def scaled(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Pictures, (n, height, width, channels), 0 to 255, as the tensor takes them."""
         import numpy as np
 
         shape = self.picture()
         return np.stack([scaled(picture, self.spec.dtype, shape, self.scaling) for picture in pixels])
+
+    def from_picture(self, path: Path | str, content: bytes | None = None) -> NDArray[Any]:
+        """One picture as the tensor takes it; a tensor of strings takes the file's bytes.
+
+        Args:
+            content: the file's bytes, where it lies inside another one; ``path`` is then its name in messages.
+
+        Raises:
+            FileError, CorruptFileError: it cannot be read.
+            GraphscopeError: the tensor takes no pictures.
+        """
+        if self.spec.dtype is DataType.STRING:
+            return _one_string(_file_bytes(path) if content is None else content)
+        shape = self.picture()
+        return scaled(read_picture(path, shape, content), self.spec.dtype, shape, self.scaling)
 
     def values(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Rows of an array as the tensor takes them: bytes are pixels, where it takes pictures; all else is taken as it is.
@@ -110,3 +130,16 @@ def input_of(spec: TensorSpec, scaling: Scaling, size: tuple[int, int] | None = 
     if size is not None:
         shape = replace(shape, height=shape.height or size[0], width=shape.width or size[1])
     return Input(spec, scaling, shape)
+
+
+def _file_bytes(path: Path | str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise FileError.from_os_error(error, path) from error
+
+
+def _one_string(content: bytes) -> NDArray[Any]:
+    import numpy as np
+
+    return np.array(content, object)

@@ -83,10 +83,13 @@ def _regression(stored: Stored, options: DataOptions) -> Labels:
 
 
 def _multilabel(stored: Stored, options: DataOptions) -> Labels:
-    """float32 (n, width), 1 for each class that an example has: from such rows, or lists of numbers or names."""
+    """float32 (n, width), 1 for each class that an example has: from such rows, or lists of numbers or names.
+
+    Lists of zeros and ones, all as long and with repetitions, are such rows.
+    """
     import numpy as np
 
-    labels = stored.labels
+    labels = _rows_in_lists(stored)
     if labels.ndim == 2 and labels.dtype.kind in "biuf":
         _refuse(stored, (~np.isin(labels, (0, 1))).any(axis=1), labels, "is not made of 0 and 1")
         _refuse_width(labels, options.classes)
@@ -142,6 +145,24 @@ def _one_hot_places(stored: Stored, labels: NDArray[Any]) -> NDArray[Any]:
     _refuse(stored, wrong, labels, "is no class: a row has one 1, and 0 otherwise")
     places: NDArray[Any] = labels.argmax(axis=1)
     return places
+
+
+def _rows_in_lists(stored: Stored) -> NDArray[Any]:
+    """The labels; lists that can only be rows of zeros and ones as such.
+
+    Raises:
+        GraphscopeError: lists of classes name one twice.
+    """
+    import numpy as np
+
+    if stored.labels.dtype.kind != "O":
+        return stored.labels
+    lists = _lists(stored.labels)
+    repeats = np.array([len(set(found)) < len(found) for found in lists])
+    if repeats.any() and len({len(found) for found in lists}) == 1 and {n for found in lists for n in found} <= {0, 1}:
+        return np.array(lists)
+    _refuse(stored, repeats, stored.labels, "names a class twice")
+    return stored.labels
 
 
 def _squeezed(labels: NDArray[Any]) -> NDArray[Any]:

@@ -1,0 +1,120 @@
+"""A folder of class folders with pictures: ``flowers/rose/1.jpg``, ``flowers/tulip/2.png``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphscope.errors import CorruptFileError, FileError, GraphscopeError
+from graphscope.formats.pictures import SUFFIXES, PictureShape, read_picture
+from graphscope.training.data.cache import digest, kept, stamp
+from graphscope.training.data.inputs import Input
+from graphscope.training.data.source import DataOptions, Stored
+from graphscope.training.data.threads import in_threads
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_MAX_NAMED = 5
+_LAYOUT = "one folder for each class, pictures in it: {0}/cat/1.jpg, {0}/dog/2.jpg"
+_ANY = PictureShape(1, 1, 3)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether ``path`` is a directory of pictures, or of directories."""
+    return path.is_dir() and any(p.is_dir() or p.suffix.lower() in SUFFIXES for p in path.iterdir())
+
+
+def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
+    """The pictures in the folders of ``directory``; each folder is a class, in the order of their names.
+
+    All pictures are decoded once, to find those that cannot be; which they are is remembered in the cache.
+
+    Raises:
+        GraphscopeError: there are no class folders, or one has no picture that can be read.
+        CorruptFileError: a picture cannot be read, and ``options.strict`` is set.
+        FileError: a directory cannot be read.
+    """
+    import numpy as np
+
+    names = {folder.name: _pictures(folder) for folder in _class_folders(directory)}
+    keys = [f"{name}/{file}" for name, files in names.items() for file in files]
+    fingerprint = digest("folder", str(directory.resolve()), [[key, *stamp(directory / key)[1:]] for key in keys])
+    unreadable = _unreadable(directory, keys, options.cache / f"checked-{fingerprint}.json")
+    if unreadable and options.strict:
+        key, message = next(iter(unreadable.items()))
+        raise CorruptFileError(message, path=directory / key, hint="without --strict it is skipped")
+    labels = np.repeat(np.arange(len(names)), [len(files) for files in names.values()])
+    is_kept = np.array([key not in unreadable for key in keys], bool)
+    _refuse_empty(directory, list(names), labels[is_kept])
+    kept_keys = [key for key in keys if key not in unreadable]
+
+    def take(indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.stack(in_threads(into.from_picture, [directory / kept_keys[i] for i in indices.tolist()]))
+
+    return Stored(take, labels[is_kept], kept_keys, fingerprint, tuple(names), tuple(_notes(unreadable)))
+
+
+def _class_folders(directory: Path) -> list[Path]:
+    try:
+        folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
+    except OSError as error:
+        raise FileError.from_os_error(error, directory) from error
+    if not folders:
+        hint = _LAYOUT.format(directory)
+        raise GraphscopeError(f"{directory}: pictures, but no class folders to tell what they show", hint=hint)
+    return folders
+
+
+def _pictures(folder: Path) -> list[str]:
+    try:
+        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+        inner = next((p for p in sorted(folder.iterdir()) if p.is_dir()), None)
+    except OSError as error:
+        raise FileError.from_os_error(error, folder) from error
+    if not found:
+        hint = (
+            f"is {folder} the folder of class folders?" if inner else f"remove it, or {_LAYOUT.format(folder.parent)}"
+        )
+        raise GraphscopeError(f"{folder}: a class folder without pictures ({', '.join(SUFFIXES)})", hint=hint)
+    return [path.name for path in found]
+
+
+def _unreadable(directory: Path, keys: list[str], memory: Path) -> Mapping[str, str]:
+    """Key -> why, of the pictures that cannot be read."""
+
+    def problem(key: str) -> str:
+        try:
+            read_picture(directory / key, _ANY)
+        except (CorruptFileError, FileError) as error:
+            return error.message.removeprefix(f"{directory / key}: ")
+        return ""
+
+    def check() -> list[bytes]:
+        problems = dict(zip(keys, in_threads(problem, keys)))
+        return [json.dumps({key: why for key, why in problems.items() if why}).encode()]
+
+    try:
+        found: dict[str, str] = json.loads(kept(memory.parent, memory.name, check).read_bytes())
+    except ValueError as error:
+        raise CorruptFileError(f"no list of pictures: {error}", path=memory, hint=f"delete {memory}") from error
+    return found
+
+
+def _refuse_empty(directory: Path, names: list[str], labels: NDArray[np.int64]) -> None:
+    import numpy as np
+
+    for name, count in zip(names, np.bincount(labels, minlength=len(names)).tolist()):
+        if not count:
+            raise GraphscopeError(f"{directory / name}: no picture of this class can be read")
+
+
+def _notes(unreadable: Mapping[str, str]) -> list[str]:
+    if not unreadable:
+        return []
+    named = ", ".join(list(unreadable)[:_MAX_NAMED]) + (", ..." if len(unreadable) > _MAX_NAMED else "")
+    pictures = "1 unreadable picture" if len(unreadable) == 1 else f"{len(unreadable):,} unreadable pictures"
+    return [f"{pictures} skipped: {named}"]
