@@ -6,12 +6,12 @@ Source: ``tensorboard/plugins/{scalar,image,histogram,text}/{metadata.py,summary
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.statistics import statistics
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.formats.staging import Progress, quiet
 from graphscope.protos import Summary, SummaryMetadata, TensorProto
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def histogram(tag: str, values: NDArray[Any]) -> Summary.Value:
     return payload_histogram(tag, ArrayPayload(values))
 
 
-def payload_histogram(tag: str, payload: Payload, progress: Callable[[int], None] = lambda _: None) -> Summary.Value:
+def payload_histogram(tag: str, payload: Payload, progress: Progress = quiet) -> Summary.Value:
     """As :func:`histogram`, of a weight that stays in its file: reads it twice, in bounded memory.
 
     Args:
@@ -68,7 +68,7 @@ def payload_histogram(tag: str, payload: Payload, progress: Callable[[int], None
     """
     import numpy as np
 
-    if payload.dtype.itemsize is None or payload.dtype.label.startswith("complex"):
+    if not payload.dtype.is_real:
         raise TypeError(f"{payload.dtype.label} has no histogram")
     found = statistics(payload, progress)
     table = np.zeros((BUCKETS, 3), "<f8")
@@ -86,7 +86,7 @@ def _edges(low: float, high: float) -> tuple[NDArray[np.float64], NDArray[np.flo
     return edges[:-1], edges[1:]
 
 
-def _counts(payload: Payload, low: float, high: float, progress: Callable[[int], None]) -> NDArray[np.float64]:
+def _counts(payload: Payload, low: float, high: float, progress: Progress) -> NDArray[np.float64]:
     """How many values lie in each bucket: those on the line between two in the right one, equal ones all in the last."""
     import numpy as np
 

@@ -14,7 +14,6 @@ from graphscope.cli.views import Format
 
 if TYPE_CHECKING:
     from graphscope.analysis.listing import Listing
-    from graphscope.analysis.tensors import Shapes
     from graphscope.core.graph import Body
     from graphscope.core.model import Model
 
@@ -85,6 +84,7 @@ def nodes(
 ) -> None:
     """The nodes of a graph: op, outputs with type and shape, inputs, device."""
     from graphscope.analysis.listing import Listing, NodeFilter
+    from graphscope.cli.inferred import inferred_shapes
     from graphscope.formats import load
 
     if tree and (tensors or shapes):
@@ -93,26 +93,11 @@ def nodes(
     chosen = NodeFilter(op, compile_patterns(name), scope, inputs_of, consumers_of, steps)
     sink = Sink.standard()
     loaded = load(model, tags=split_tags(tags))
-    listing = Listing(chosen, functions, _inferred(sink, loaded) if shapes else {})
+    listing = Listing(chosen, functions, inferred_shapes(sink, loaded) if shapes else {})
     if tree:
         _write_tree(sink, format, loaded, listing, depth)
     else:
         _write_rows(sink, format, loaded, listing, tensors)
-
-
-def _inferred(sink: Sink, model: Model) -> Shapes:
-    """Shapes by TensorFlow; says which nodes it could not take, since nothing is known below them."""
-    from graphscope.cli.text import count, some
-    from graphscope.runtime.shapes import infer_shapes
-
-    found = infer_shapes(model)
-    if found.unknown_ops:
-        ops = some((f"{op} {number:,}" for op, number in found.unknown_ops.items()), 8)
-        sink.note(f"no shapes below ops that TensorFlow does not know: {ops}")
-    if found.refused:
-        name, reason = next(iter(found.refused.items()))
-        sink.note(f"no shapes below {count(len(found.refused), 'node')} that TensorFlow refuses: {name} ({reason})")
-    return found.shapes
 
 
 def _write_rows(sink: Sink, format: Format, model: Model, listing: Listing, tensors: bool) -> None:

@@ -75,6 +75,11 @@ class DataType(enum.IntEnum):
         return self.label.startswith(("float", "bfloat")) or self is DataType.HALF
 
     @property
+    def is_real(self) -> bool:
+        """True for numbers on a line: floating, integer, quantized, boolean; not complex, not string."""
+        return self.itemsize is not None and not self.label.startswith("complex")
+
+    @property
     def numpy(self) -> np.dtype[Any]:
         """The NumPy type of an array that holds such a tensor: little-endian; ``object`` for strings.
 

@@ -1,0 +1,139 @@
+"""What TensorBoard shows of a model, as a run of a log directory."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from graphscope.analysis.tensors import Shapes
+from graphscope.analysis.weights import weights
+from graphscope.board import summaries
+from graphscope.board.filters import first_filters, grid
+from graphscope.board.projector import Embedding, projector_files
+from graphscope.board.run import MARK, Run, RunFile, run_directory, write_run
+from graphscope.board.shapes import with_shapes
+from graphscope.board.writer import EventStream, event_file_name
+from graphscope.core.model import Kind, Model
+from graphscope.core.payload import Payload
+from graphscope.core.variables import Role
+from graphscope.formats.staging import Progress, quiet
+
+_ENDINGS = re.compile(r"(\.(pb|pbtxt|meta)|\.ckpt.*|-\d+)*\Z")
+
+
+_SAYING_NOTHING = ("", "model", "ckpt", "checkpoint", "variables", "saved_model")
+_SAYING_LITTLE = ("frozen", "frozen_graph", "frozen_model", "graph")
+"""Names of files that many models have."""
+
+
+@dataclass(frozen=True, slots=True)
+class DumpOptions:
+    """What to write besides the graph.
+
+    Attributes:
+        shapes: tensor name -> shape, as inferred: shown on the edges.
+        histograms: of the model's own weights.
+        filters: of the first convolutions, as images.
+        embeddings: for the projector.
+    """
+
+    shapes: Shapes | None = None
+    histograms: bool = False
+    filters: bool = False
+    embeddings: tuple[Embedding, ...] = ()
+
+
+def dump(model: Model, logdir: Path, run: str, options: DumpOptions = DumpOptions(), progress: Progress = quiet) -> Run:
+    """Writes the run ``run`` of ``logdir``: the graph without its weights, and what ``options`` say.
+
+    Args:
+        run: see :func:`run_directory`.
+        progress: is told of the bytes of weights that are read, :func:`read_bytes` in all.
+
+    Raises:
+        IncompleteModelError: there is no graph, or no value of an embedding.
+        FileError: a file cannot be written; an old run stands.
+        GraphscopeError: an embedding cannot be shown, or the name is none for a run.
+        CorruptFileError: a weight cannot be read.
+    """
+    directory = run_directory(logdir, run)
+    events = RunFile(event_file_name(MARK), _Events(model, options, progress).write)
+    return write_run(directory, [events, *projector_files(options.embeddings, progress)])
+
+
+def read_bytes(model: Model, options: DumpOptions) -> int:
+    """How many bytes of weights :func:`dump` reads for histograms (twice) and embeddings."""
+    histograms = sum(2 * (payload.nbytes or 0) for _, payload in charted(model)) if options.histograms else 0
+    return histograms + sum(embedding.payload.nbytes or 0 for embedding in options.embeddings)
+
+
+def charted(model: Model) -> Iterator[tuple[str, Payload]]:
+    """The weights that have a histogram: the model's own, of real numbers, more than one. No I/O."""
+    for row, content in weights(model):
+        if content is not None and row.role is Role.MODEL and row.dtype.is_real and (row.elements or 0) > 1:
+            yield row.name, content()
+
+
+def model_step(model: Model) -> int:
+    """The value of the model's step counter, 0 where it has none. Reads it."""
+    for variable in model.variables:
+        if variable.role is Role.STEP and variable.entry is not None and variable.elements == 1:
+            return int(model.value(variable).numpy().reshape(-1)[0])
+    return 0
+
+
+def run_name(model: Model) -> str:
+    """What the files call the model.
+
+    ``lenet5`` for ``lenet5/model.ckpt-4690``, ``lenet5/saved_model`` and ``lenet5.pb``, ``lenet5-frozen`` for ``lenet5/frozen.pb``.
+    """
+    path = Path(os.path.abspath(model.path))
+    stem, directory = _ENDINGS.sub("", path.name), path.parent.name
+    if model.kind is Kind.EVENT_FILE or stem in _SAYING_NOTHING or stem.isdigit():
+        return directory or "model"
+    return f"{directory}-{stem}" if stem in _SAYING_LITTLE and directory else stem
+
+
+class _Events:
+    """The event file of a dump."""
+
+    def __init__(self, model: Model, options: DumpOptions, progress: Progress) -> None:
+        self.model = model
+        self.options = options
+        self.progress = progress
+        self.graph = model.graph if options.shapes is None else with_shapes(model, options.shapes)
+        self.step = model_step(model) if options.histograms or options.filters else 0
+
+    def write(self, file: BinaryIO) -> tuple[str, ...]:
+        """Writes all events and says what they are."""
+        stream = EventStream(file)
+        graph = self.write_graph(stream)
+        histograms = self.write_histograms(stream) if self.options.histograms else 0
+        images = self.write_filters(stream) if self.options.filters else 0
+        return (graph, *_counted(histograms, "histogram"), *_counted(images, "image"))
+
+    def write_graph(self, stream: EventStream) -> str:
+        has_meta = self.model.meta.ByteSize() > 0
+        stream.graph(self.graph, self.model.meta if has_meta else None)
+        return "graph and meta graph" if has_meta else "graph"
+
+    def write_histograms(self, stream: EventStream) -> int:
+        items = list(charted(self.model))
+        for name, payload in items:
+            stream.summary([summaries.payload_histogram(name, payload, self.progress)], self.step)
+        return len(items)
+
+    def write_filters(self, stream: EventStream) -> int:
+        items = list(first_filters(self.model))
+        for name, payload in items:
+            stream.summary([summaries.image(name, grid(payload.numpy()))], self.step)
+        return len(items)
+
+
+def _counted(number: int, noun: str) -> Iterator[str]:
+    if number:
+        yield f"{number:,} {noun}" + ("" if number == 1 else "s")
