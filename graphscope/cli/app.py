@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from graphscope.cli import board, convert, dump, freeze, graft, info, nodes, run, show, tune, variables
+from graphscope.cli import board, convert, dump, features, freeze, graft, info, nodes, run, show, tune, variables
 from graphscope.cli.output import Sink
 from graphscope.errors import GraphscopeError
 
@@ -92,6 +92,7 @@ for _name, _command, _short, _lines in (
     ("freeze", freeze.freeze, "From a model with variables to a graph of constants.", freeze.EXAMPLES),
     ("convert", convert.convert, "The same model in another format.", convert.EXAMPLES),
     ("graft", graft.graft, "A new head on a trained model.", graft.EXAMPLES),
+    ("features", features.features, "What a model computes of each example, kept as data.", features.EXAMPLES),
     ("tune", tune.tune, "Train the head that graft made.", tune.EXAMPLES),
     ("dump", dump.dump, "A model's graph and weights as TensorBoard shows them.", dump.EXAMPLES),
     ("board", board.board, "TensorBoard on logs or on a model.", board.EXAMPLES),

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH = 32
+FEATURES = "features"
+"""The directory of the cache that keeps them."""
+
 _TOLERANCE = 1e-3
 """Relative to the largest feature: the same example among others may differ by rounding, not by more."""
 

@@ -74,7 +74,7 @@ def _rows(store: NpzStore, name: str, options: DataOptions) -> Rows:
 def _npy(payload: Payload, path: Path) -> Iterable[bytes]:
     """A ``.npy`` file."""
     dtype = stored_type(payload.dtype)
-    if dtype is None or dtype.names:
+    if dtype is None:
         raise UnsupportedError(f"an array of {payload.dtype.label}, of which rows cannot be read", path=path)
     yield header_bytes(dtype, payload.shape)
     yield from payload.chunks()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.training.data.cache import digest
 from graphscope.training.data.labels import class_numbers
-from graphscope.training.data.source import Chosen, DataOptions, Stored
+from graphscope.training.data.source import AS_STORED, Chosen, DataOptions, Stored
 from graphscope.training.split import key_fractions
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def choose(stored: Stored, options: DataOptions) -> Stored:
 
     if not options.only and options.limit is None:
         return stored
-    if options.task != "classes":
+    if options.task not in ("classes", AS_STORED):
         raise GraphscopeError("--only-classes and --limit-per-class choose by class, of which each example has one")
     numbers, names = class_numbers(stored, replace(options, names=()))
     wanted = _places(numbers, names, options.only) if options.only else np.unique(numbers)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphscope.errors import GraphscopeError, UnknownNameError
-from graphscope.training.data.source import DataOptions, Stored
+from graphscope.training.data.source import AS_STORED, DataOptions, Stored
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,10 +105,19 @@ def _multilabel(stored: Stored, options: DataOptions) -> Labels:
     return values, names
 
 
+def _as_stored(stored: Stored, options: DataOptions) -> Labels:
+    """Single texts and integers are classes, lists are several classes, all else is numbers."""
+    labels = _squeezed(stored.labels)
+    if labels.ndim == 1 and (_is_text(labels) or labels.dtype.kind in "biu"):
+        return _classes(stored, options)
+    return _multilabel(stored, options) if labels.dtype.kind == "O" else _regression(stored, options)
+
+
 decode: Mapping[str, Callable[[Stored, DataOptions], Labels]] = {
     "classes": _classes,
     "regression": _regression,
     "multilabel": _multilabel,
+    AS_STORED: _as_stored,
 }
 """Task -> what makes labels of stored ones; each raises GraphscopeError where they do not fit, naming the first example."""
 

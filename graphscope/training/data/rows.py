@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.errors import UnsupportedError
-from graphscope.formats.npy import Header, read_header
+from graphscope.formats.npy import Header, data_type, read_header
 from graphscope.formats.wire import Source
 
 if TYPE_CHECKING:
@@ -75,4 +75,5 @@ def header_rows(path: Path, offset: int, header: Header) -> Rows:
         raise UnsupportedError(
             "an array in Fortran order, of which rows cannot be read", path=path, hint="save numpy.ascontiguousarray(x)"
         )
-    return Rows(path, offset, header.dtype, header.shape)
+    dtype = data_type(header.dtype).numpy if header.dtype.kind == "V" else header.dtype
+    return Rows(path, offset, dtype, header.shape)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-TASKS = ("classes", "regression", "multilabel")
-"""What labels mean: one class of several, numbers, any number of classes."""
+AS_STORED = "as stored"
+TASKS = ("classes", "regression", "multilabel", AS_STORED)
+"""What labels mean: one class of several, numbers, any number of classes; or whichever of these they look like."""
 
 
 @dataclass(frozen=True, slots=True)
