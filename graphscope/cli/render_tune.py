@@ -88,8 +88,9 @@ def _lines(report: TuneReport, recipe: Recipe) -> Iterator[str]:
         if report.judged_on == "validation"
         else f"the {report.examples:,} training"
     )
-    averaged = ", moving averages in place of the variables" if report.averaged else ""
-    yield f"{metric}, loss {report.loss:.4g} on {on} examples after epoch {report.best_epoch} of {len(report.epochs)}{averaged}"
+    yield f"{metric}, loss {report.loss:.4g} on {on} examples after epoch {report.best_epoch} of {len(report.epochs)}"
+    if report.averaged:
+        yield "moving averages took the place of the variables"
     yield f"{report.ended}; the last checkpoint is {escape(report.last)}"
     yield f"next  {escape(freeze_command(report, recipe))}"
 

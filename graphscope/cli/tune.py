@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graphscope.cli import data_options as data_shared
 from graphscope.cli import options as shared
 from graphscope.cli.output import Sink
 from graphscope.cli.views import Format
@@ -30,7 +31,7 @@ def tune(
         str, typer.Argument(metavar="PREFIX", show_default=False, help="A checkpoint that graphscope graft wrote.")
     ],
     *,
-    data: Annotated[str, typer.Option("--data", metavar="DATA", help="Examples: .npz, a folder of folders, idx, ...")],
+    data: data_shared.Data,
     validation: Annotated[
         str,
         typer.Option("--validation", metavar="DATA|PART", help="To judge by: other data, or a part held out; 0: none."),
@@ -52,6 +53,14 @@ def tune(
             "--augment", metavar="CHANGES", show_default=False, help="Change pictures: flip,crop:0.1,brightness:0.2."
         ),
     ] = "",
+    schema: data_shared.Schema = "",
+    scale: data_shared.Scale = "",
+    mean: data_shared.Mean = "",
+    size: data_shared.Size = "",
+    only_classes: data_shared.OnlyClasses = "",
+    limit_per_class: data_shared.LimitPerClass = None,
+    strict: data_shared.Strict = False,
+    cache: data_shared.Cache = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run the base in each step; keep no features.")] = False,
     logdir: Annotated[
         Path | None, typer.Option("--logdir", metavar="DIR", show_default=False, help="Log for TensorBoard here.")
@@ -81,7 +90,6 @@ def tune(
 ) -> None:
     """Trains the head that graft made; what lies below a stopped gradient is computed once."""
     from graphscope.formats import load
-    from graphscope.training.data import DataOptions
     from graphscope.training.job import TuneOptions
     from graphscope.training.prepare import Request
     from graphscope.training.tune import Place
@@ -90,7 +98,18 @@ def tune(
         raise typer.BadParameter("--resume goes on, --force begins anew", param_hint="--force")
     sink = Sink.standard()
     options = TuneOptions(epochs, batch, seed, patience, keep, save_every)
-    request = Request(data, validation, DataOptions(seed=seed), augment, not no_cache)
+    reading = data_shared.data_options(
+        schema=schema,
+        strict=strict,
+        size=size,
+        scale=scale,
+        mean=mean,
+        only_classes=only_classes,
+        limit_per_class=limit_per_class,
+        cache=cache,
+        seed=seed,
+    )
+    request = Request(data, validation, reading, augment, not no_cache)
     _run(sink, load(model), request, options, Place(out, resume, force), logdir, format, assert_accuracy)
 
 

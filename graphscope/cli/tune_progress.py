@@ -53,8 +53,7 @@ class TuneProgress:
             self._bar.update(
                 self._task,
                 completed=step.step - self._run.start_step,
-                told=f"{epoch}  loss {step.running.loss:.4g}  {metric}",
-                examples=step.examples,
+                told=f"{epoch}  loss {step.running.loss:.4g}  {metric}  {step.examples_per_s:,.0f}/s",
             )
 
     def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
@@ -69,18 +68,9 @@ class TuneProgress:
 
 def _training_bar() -> Any:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    class Speed(ProgressColumn):
-        """Steps in a second, as examples: the batch is what the last update told."""
-
-        def render(self, task: Any) -> Any:
-            from rich.text import Text
-
-            speed = (task.speed or 0.0) * task.fields.get("examples", 0)
-            return Text(f"{speed:,.0f}/s" if speed else "")
-
-    columns = (TextColumn("{task.fields[told]}", markup=False), BarColumn(), Speed(), TimeRemainingColumn(compact=True))
+    columns = (TextColumn("{task.fields[told]}", markup=False), BarColumn(), TimeRemainingColumn(compact=True))
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 

@@ -45,6 +45,7 @@ class StepReport:
         learning_rate: that it took.
         examples: in its batch.
         running: over the epoch so far.
+        examples_per_s: trained on in a second, in the epoch so far.
     """
 
     step: int
@@ -53,6 +54,7 @@ class StepReport:
     learning_rate: float
     examples: int
     running: Mean
+    examples_per_s: float
 
 
 class Watcher(Protocol):

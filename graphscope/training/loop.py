@@ -124,7 +124,9 @@ class Loop:
         self.state.running.add(loss, metric, len(indices))
         self.learning_rate = rate
         self.clock.examples += len(indices)
-        report = StepReport(self.state.step, loss, metric, rate, len(indices), self.state.running)
+        report = StepReport(
+            self.state.step, loss, metric, rate, len(indices), self.state.running, self.clock.examples_per_s
+        )
         for watcher in self.watchers:
             watcher.stepped(report)
 
@@ -153,10 +155,10 @@ class Loop:
 
     def close_epoch(self) -> None:
         """Validates, saves, and tells."""
-        seconds = self.clock.seconds
+        speed = self.clock.examples_per_s
         evaluation = self.evaluate(self.job.validation) if self.job.validation else None
         values = self.tensors()
-        report = self.epoch_report(seconds, evaluation)
+        report = self.epoch_report(speed, evaluation)
         self.state.epochs.append(report)
         self.state.running = Mean()
         name = self.checkpoints.write(self.state.step, values)
@@ -165,8 +167,8 @@ class Loop:
         for watcher in self.watchers:
             watcher.closed(report, evaluation)
 
-    def epoch_report(self, seconds: float, evaluation: Evaluation | None) -> EpochReport:
-        """Of the epoch whose steps took ``seconds``."""
+    def epoch_report(self, speed: float, evaluation: Evaluation | None) -> EpochReport:
+        """Of the epoch that is over; ``speed`` in examples per second."""
         running, mean = self.state.running, evaluation.mean if evaluation is not None else None
         return EpochReport(
             epoch=len(self.state.epochs) + 1,
@@ -177,7 +179,7 @@ class Loop:
             validation_metric=mean.metric if mean is not None else None,
             learning_rate=self.rate(),
             seconds=self.clock.seconds,
-            examples_per_s=self.clock.examples / seconds if seconds else 0.0,
+            examples_per_s=speed,
         )
 
     def rate(self) -> float:
@@ -250,6 +252,11 @@ class _Clock:
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._start
+
+    @property
+    def examples_per_s(self) -> float:
+        """Examples trained on, over the time so far."""
+        return self.examples / max(self.seconds, 1e-9)
 
 
 def _switched_on(recipe: Recipe) -> dict[str, NDArray[Any]]:

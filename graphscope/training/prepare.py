@@ -15,7 +15,7 @@ from graphscope.training.augment import Augmentation, augmentation
 from graphscope.training.data import DataOptions, Source, open_data
 from graphscope.training.data.inputs import input_of
 from graphscope.training.examples import AugmentedInputs, CachedFeatures, Examples, Feeder, WholeInputs
-from graphscope.training.features import Told, base_of, cached_features
+from graphscope.training.features import FEATURES, Told, base_of, cached_features
 from graphscope.training.job import Job, TuneOptions
 from graphscope.training.recipe import Recipe
 from graphscope.training.split import split
@@ -23,9 +23,6 @@ from graphscope.training.split import split
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-FEATURES = "features"
-"""The directory of the cache that keeps them."""
 
 Caching = Callable[[int], AbstractContextManager[Told]]
 """Number of examples -> what is told how many of their features are there."""

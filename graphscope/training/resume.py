@@ -31,6 +31,7 @@ class Run:
 
     Attributes:
         settings: see :data:`Settings`.
+        origin: prefix of the checkpoint that it began with, relative to the file's directory.
         start_step: the global step when it began.
         step: the global step now.
         kept: names of the checkpoints that are kept, the newest last; none at the start, when the model itself counts.
@@ -40,6 +41,7 @@ class Run:
     """
 
     settings: Settings
+    origin: str
     start_step: int
     step: int
     kept: list[str] = field(default_factory=list)

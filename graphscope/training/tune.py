@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -73,12 +74,16 @@ def tune(
     """
     refuse_labels(job)
     prefix = output_prefix(model.path, place.out)
+    run = _found(run_file(prefix), place)
+    model = _origin(model, prefix, run)
     settings = _settings(model, job, augmentation)
-    run = _found(run_file(prefix), settings, place)
-    current = load(str(prefix.parent / run.kept[-1])) if run is not None and run.kept else model
+    if run is None:
+        run = Run(settings, os.path.relpath(model.path, prefix.parent), 0, 0)
+    refuse_other_settings(run_file(prefix), run.settings, settings)
+    current = load(str(prefix.parent / run.kept[-1])) if run.kept else model
     checkpoints = Checkpoints(prefix, model)
     with _training(current, job) as (session, variables, averages):
-        run = _started(variables.step(job.recipe.global_step), run, settings, run_file(prefix))
+        _start(run, variables.step(job.recipe.global_step), run_file(prefix))
         loop = Loop(session, job, run, checkpoints, variables, averages, watchers=watchers, interrupted=interrupted)
         ended = loop.run()
         return _report(loop, ended)
@@ -108,30 +113,34 @@ def fed_features(model: Model, job: Job) -> list[TensorSpec]:
     return [tensor_spec(model, name) for name in job.recipe.features] if job.cached else []
 
 
-def _started(step: int, run: Run | None, settings: Settings, path: Path) -> Run:
-    """The training at ``step``, where the session stands; a new one is written down at once."""
-    if run is None:
-        run = Run(settings, step, step)
+def _start(run: Run, step: int, path: Path) -> None:
+    """Takes a training up at ``step``, where the session stands; a new one is written down at once."""
+    if not run.kept:
+        run.start_step = run.step = step
         write_run(path, run)
     if run.step != step:
         raise CorruptFileError(f"it speaks of step {run.step:,}, its checkpoint of step {step:,}", path=path)
-    return run
 
 
-def _found(path: Path, settings: Settings, place: Place) -> Run | None:
+def _found(path: Path, place: Place) -> Run | None:
     """The training to go on with; ``None`` to begin one."""
-    if not place.resume:
-        if path.exists() and not place.overwrite and read_run(path).kept:
-            raise FileError(
-                f"{path}: a training is here already",
-                hint="--resume goes on with it, --force begins anew, -o DIR/ puts the new one elsewhere",
-            )
-        return None
-    if not path.exists():
+    if place.resume and not path.exists():
         raise FileError(f"{path}: no training to resume", hint="leave --resume out to begin one; -o says where one is")
-    run = read_run(path)
-    refuse_other_settings(path, run.settings, settings)
-    return run
+    found = read_run(path) if path.exists() and not place.overwrite else None
+    if found is not None and found.kept and not place.resume:
+        raise FileError(
+            f"{path}: a training is here already",
+            hint="--resume goes on with it, --force begins anew, -o DIR/ puts the new one elsewhere",
+        )
+    return found if place.resume else None
+
+
+def _origin(model: Model, prefix: Path, run: Run | None) -> Model:
+    """What the training began with, where ``model`` is a checkpoint of its own: a directory's latest one, say."""
+    own = [prefix.parent / name for name in run.kept] if run is not None else []
+    if run is None or Path(model.path).resolve() not in [path.resolve() for path in own]:
+        return model
+    return load(str(prefix.parent / run.origin))
 
 
 def _settings(model: Model, job: Job, augmentation: str) -> Settings:
