@@ -290,7 +290,7 @@ def test_options_become_a_configuration() -> None:
     options = SessionOptions({"CPU": 3}, False, True, 0.5, 2, 1, True)
     config = session_config(options)
     assert dict(config.device_count) == {"CPU": 3}
-    assert (config.allow_soft_placement, config.log_device_placement) == (False, True)
+    assert (config.allow_soft_placement, config.log_device_placement) == (False, False)
     assert (config.intra_op_parallelism_threads, config.inter_op_parallelism_threads) == (2, 1)
     assert (config.gpu_options.allow_growth, config.gpu_options.per_process_gpu_memory_fraction) == (True, 0.5)
     assert session_config() == tf1.ConfigProto(allow_soft_placement=True)

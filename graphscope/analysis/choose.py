@@ -34,8 +34,8 @@ def choose_outputs(model: Model, wanted: Sequence[str] = ()) -> Chosen:
         GraphscopeError: none was named and none is clear; the error lists the ranked candidates.
     """
     if wanted:
-        return Chosen(tuple(_checked(model, name) for name in wanted))
-    signature = _default_signature(model)
+        return Chosen(tuple(checked_output(model, name) for name in wanted))
+    signature = default_signature(model)
     if signature is not None:
         outputs = [
             s.name for argument, specs in signature.outputs.items() for s in specs if not is_bad_argument(argument)
@@ -52,23 +52,27 @@ def choose_outputs(model: Model, wanted: Sequence[str] = ()) -> Chosen:
     return Chosen((ranked[0].tensor,), ", ".join(ranked[0].reasons[:2]) or "the only candidate")
 
 
-def _default_signature(model: Model) -> Signature | None:
+def default_signature(model: Model) -> Signature | None:
+    """The signature that is meant where none is named: ``serving_default``, or the only one."""
     usable = {name: s for name, s in model.signatures.items() if name not in BOOKKEEPING and s.outputs}
     if SERVING_DEFAULT in usable:
         return usable[SERVING_DEFAULT]
     return next(iter(usable.values())) if len(usable) == 1 else None
 
 
-def _checked(model: Model, name: str) -> str:
-    """``name`` as a tensor name, if there is such a tensor."""
-    tensor = TensorName.parse(name)
-    if name in model.graph:
-        tensor = TensorName(name)
+def checked_output(model: Model, name: str) -> str:
+    """``name`` as a tensor name, or the node's where it has no outputs.
+
+    Raises:
+        UnknownNameError: there is no such node.
+        GraphscopeError: the node has fewer outputs.
+    """
+    tensor = TensorName(name) if name in model.graph else TensorName.parse(name)
     node = model.graph[tensor.node]
     count = len(TensorLister(model.catalog, model.graph.producer).outputs(node, model.graph))
     if tensor.index >= max(count, 1):
         raise GraphscopeError(f"node {node.name} ({node.op}) has {count} outputs: there is no {name}")
-    return str(tensor)
+    return str(tensor) if count else node.name
 
 
 def _unclear(model: Model, ranked: Sequence[OutputCandidate]) -> GraphscopeError:

@@ -50,7 +50,7 @@ def _record(detail: Detail) -> dict[str, Any]:
         "node": _node_record(detail.node) if detail.node is not None else None,
         "weight": plain(detail.weight),
         "statistics": plain(_statistics(values, dtype)) if values is not None else None,
-        "values": plain(_readable(values).tolist()) if values is not None and small else None,
+        "values": plain(readable(values).tolist()) if values is not None and small else None,
     }
 
 
@@ -116,14 +116,18 @@ def _statistics(values: NDArray[Any], dtype: DataType) -> Statistics:
 
 
 def _values(sink: Sink, values: NDArray[Any], dtype: DataType) -> Iterator[str]:
-    found = _statistics(values, dtype)
-    parts = [("min", found.minimum), ("max", found.maximum), ("mean", found.mean), ("std", found.std)]
-    line = "  ".join(f"{name} {number(value)}" for name, value in parts if value is not None)
-    counts = [(found.zeros, "zero"), (found.nans, "NaN"), (found.infinities, "Inf")]
-    line = "  ".join(filter(None, [line, *(count(n, noun) for n, noun in counts if n)]))
+    line = statistics_line(_statistics(values, dtype))
     lines = [line] if line and values.size > 1 else []
     rows = [(text,) for text in lines + preview(values, sink.width - INDENT)]
     yield from write_sections(sink, [("values", rows)], INDENT, is_wrapped=False)
+
+
+def statistics_line(found: Statistics) -> str:
+    """``min -1  max 2  mean 0.5  std 0.1  3 NaNs``: what there is of it."""
+    parts = [("min", found.minimum), ("max", found.maximum), ("mean", found.mean), ("std", found.std)]
+    line = "  ".join(f"{name} {number(value)}" for name, value in parts if value is not None)
+    counts = [(found.zeros, "zero"), (found.nans, "NaN"), (found.infinities, "Inf")]
+    return "  ".join(filter(None, [line, *(count(n, noun) for n, noun in counts if n)]))
 
 
 def preview(values: NDArray[Any], width: int) -> list[str]:
@@ -136,7 +140,7 @@ def preview(values: NDArray[Any], width: int) -> list[str]:
         matrix = values[(0,) * (values.ndim - 2)]
         place = "[" + "0, " * (values.ndim - 2) + ":, :] = "
     text = np.array2string(
-        _readable(matrix),
+        readable(matrix),
         max_line_width=max(20, width),
         precision=5,
         threshold=48,
@@ -152,7 +156,7 @@ def _short(value: object) -> str:
     return text if len(text) <= STRING_CHARACTERS else text[:STRING_CHARACTERS] + "..."
 
 
-def _readable(values: NDArray[Any]) -> NDArray[Any]:
+def readable(values: NDArray[Any]) -> NDArray[Any]:
     """NumPy's own types as they are; bfloat16, int4 and the like as float32, which holds them exactly."""
     import numpy as np
 

@@ -20,7 +20,8 @@ class SessionOptions:
         allow_growth: GPU memory is taken as it is needed, not all at once.
         gpu_memory_fraction: the share of each GPU's memory that may be taken, above 0 and up to 1.
         intra_threads, inter_threads: threads within one op, and for ops that run at the same time; 0 lets TensorFlow choose.
-        log_placement: TensorFlow logs where it puts each node (at ``TF_CPP_MIN_LOG_LEVEL=0``).
+        log_placement: whoever runs the session is to say what ran where. TensorFlow's own ``log_device_placement`` is left off:
+            it prints every node of the graph before it is optimised, on stdout.
     """
 
     devices: Mapping[str, int] = field(default_factory=dict)
@@ -44,7 +45,6 @@ def session_config(options: SessionOptions = DEFAULT) -> Any:
     config = tensorflow().compat.v1.ConfigProto(
         device_count=dict(options.devices),
         allow_soft_placement=options.soft_placement,
-        log_device_placement=options.log_placement,
         intra_op_parallelism_threads=options.intra_threads,
         inter_op_parallelism_threads=options.inter_threads,
     )

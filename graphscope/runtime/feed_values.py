@@ -121,8 +121,9 @@ def _pictures(files: Sequence[Path], spec: TensorSpec, scaling: Scaling) -> NDAr
 
     with _of_tensor(spec):
         shape = picture_shape(spec.shape)
-        if not shape.batched and len(files) > 1:
-            raise GraphscopeError(f"{len(files)} pictures, where shape {shape_text(spec.shape)} takes one")
+        takes = spec.shape[0] if spec.shape and shape.batched else 1
+        if takes not in (None, len(files)):
+            raise GraphscopeError(f"{len(files)} pictures, where shape {shape_text(spec.shape)} takes {takes}")
         found = [scaled(read_picture(path, shape), spec.dtype, shape, scaling) for path in files]
         other = next((i for i, value in enumerate(found) if value.shape != found[0].shape), None)
         if other is not None:

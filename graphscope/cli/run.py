@@ -1,0 +1,181 @@
+"""``graphscope run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graphscope.cli import options as shared
+from graphscope.cli import picture_options as picture
+from graphscope.cli import session_options as session
+from graphscope.cli.output import Sink
+from graphscope.cli.views import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graphscope.cli.render_run import Output
+    from graphscope.core.model import Model
+    from graphscope.runtime.naming import Fetch, Names
+
+TOP = 5
+"""Classes that are shown where ``--labels`` is given alone."""
+
+Feeds = Annotated[
+    list[str],
+    typer.Option(
+        "--feed",
+        metavar="NAME=VALUE",
+        default_factory=list,
+        show_default=False,
+        help="A number, a list, @x.npy, @x.npz:key, @picture.png, @directory/, random, zeros; repeat for more.",
+    ),
+]
+Outputs = Annotated[
+    list[str],
+    typer.Option(
+        "--output",
+        metavar="NAME",
+        default_factory=list,
+        show_default=False,
+        help="A node or tensor to compute; repeat for more.",
+    ),
+]
+
+
+def run(
+    model: shared.ModelPath,
+    *,
+    feed: Feeds,
+    output: Outputs,
+    signature: Annotated[
+        str, typer.Option(metavar="NAME", show_default=False, help="Its arguments and outputs may be named.")
+    ] = "",
+    checkpoint: shared.Checkpoint = None,
+    tags: shared.Tags,
+    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Size of unknown dimensions of random, zeros.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of random.")] = 0,
+    scale: picture.Scale = "",
+    mean: picture.Mean = "",
+    top: Annotated[
+        int | None, typer.Option(metavar="N", min=1, show_default=False, help="Show the classes that score highest.")
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", show_default=False, help="Names of the classes, or what the examples show."),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", show_default=False, help="Write the outputs to this file.")
+    ] = None,
+    force: shared.Force = False,
+    format: shared.FormatOption = Format.TABLE,
+    device: session.DefaultDevice = "",
+    devices: session.Devices = "",
+    clear_devices: session.ClearDevices = False,
+    place: session.Place,
+    soft_placement: session.SoftPlacement = True,
+    allow_growth: session.AllowGrowth = False,
+    gpu_memory_fraction: session.GpuMemoryFraction = None,
+    threads: session.Threads = "",
+    log_placement: session.LogPlacement = False,
+) -> None:
+    """Runs the graph once on what is fed, and shows the outputs."""
+    from graphscope.cli.interrupts import ended_by_interrupt
+    from graphscope.cli.render_run import Output, say_devices
+    from graphscope.formats import load
+    from graphscope.formats.atomic import refuse_existing
+    from graphscope.runtime.feeds import FeedOptions, resolve_tensors
+    from graphscope.runtime.run import run as run_model
+
+    sink = Sink.standard()
+    options = session.session_options(
+        devices, soft_placement, allow_growth, gpu_memory_fraction, threads, log_placement
+    )
+    rules, default = session.placement_rules(place), session.default_device(device)
+    scaling = picture.scaling(scale, mean)
+    if save is not None:
+        refuse_existing(save, force)
+    loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
+    names = _names(loaded, signature)
+    texts = names.feeds(feed)
+    fetches = _fetches(sink, names, output)
+    feeds = resolve_tensors(loaded, texts, FeedOptions(seed, batch, scaling))
+    with ended_by_interrupt(lambda: sink.note("interrupted")):
+        found = run_model(
+            loaded,
+            [fetch.target for fetch in fetches],
+            feeds,
+            options=options,
+            keep_devices=not clear_devices,
+            place=rules,
+            device=default,
+        )
+    say_devices(sink, found)
+    outputs = [Output(fetch, value) for fetch, value in zip(fetches, found.values)]
+    if save is not None:
+        _save(sink, save, outputs, force)
+    _show(sink, format, outputs, texts, TOP if top is None and labels is not None else top, labels)
+
+
+def _names(model: Model, signature: str) -> Names:
+    from graphscope.analysis.choose import default_signature
+    from graphscope.runtime.naming import Names, find_signature
+
+    if signature:
+        return Names(model, find_signature(model, signature), is_chosen=True)
+    return Names(model, default_signature(model))
+
+
+def _fetches(sink: Sink, names: Names, wanted: Sequence[str]) -> list[Fetch]:
+    """The outputs: those that were named, those of the signature that was, or the likely ones."""
+    from graphscope.cli.chosen import chosen_outputs
+
+    if wanted:
+        return names.fetches(wanted)
+    if names.is_chosen:
+        return names.signature_fetches()
+    called = {fetch.target: fetch for fetch in names.signature_fetches()}
+    return [called.get(name) or names.fetches([name])[0] for name in chosen_outputs(sink, names.model, ())]
+
+
+def _save(sink: Sink, path: Path, outputs: Sequence[Output], force: bool) -> None:
+    from graphscope.cli.text import escape, size
+    from graphscope.core.payload import ArrayPayload
+    from graphscope.formats.npz_writer import write_npz
+
+    arrays = [(o.fetch.name, ArrayPayload(o.value, o.dtype)) for o in outputs if o.value is not None]
+    written = write_npz(path, arrays, overwrite=force)
+    sink.note(f"{escape(str(path))} written, {size(written)}")
+
+
+def _show(
+    sink: Sink, format: Format, outputs: Sequence[Output], texts: Sequence[str], top: int | None, labels: Path | None
+) -> None:
+    """Outputs that hold scores as classes, if that was asked for; the others as they are."""
+    from graphscope.analysis.classes import Naming, are_scores, top_classes
+    from graphscope.cli.render_run import write_classes, write_outputs
+    from graphscope.errors import GraphscopeError
+    from graphscope.formats.label_files import Labels, read_labels
+    from graphscope.runtime.feeds import example_names
+
+    if top is None:
+        write_outputs(sink, format, outputs)
+        return
+    scores = [(o.fetch.target, o.value) for o in outputs if o.value is not None and are_scores(o.value)]
+    if not scores:
+        listed = ", ".join(o.fetch.target for o in outputs)
+        raise GraphscopeError(f"no output has scores of classes, a row for each example: {listed}")
+    examples = example_names(texts)
+    found = read_labels(labels, examples) if labels is not None else Labels()
+    naming = Naming(examples, found.classes, found.truth)
+    write_classes(sink, format, [row for name, value in scores for row in top_classes(name, value, top, naming)])
+
+
+EXAMPLES = """
+  graphscope run frozen.pb --feed input=@digits/ --top 3
+  graphscope run model.ckpt-5000 --feed x=random --feed is_training=false --output prob
+  graphscope run saved_model --signature predict --feed image=@cat.jpg --labels labels.txt
+  graphscope run frozen.pb --feed input=@x.npy --output prob --save prob.npz
+"""

@@ -1,0 +1,183 @@
+"""Runs a model once: variables restored, what is given fed, the outputs computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.fit import fit
+from graphscope.core.model import Model
+from graphscope.core.payload import Payload
+from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
+from graphscope.errors import GraphscopeError
+from graphscope.formats.pictures import picture_shape
+from graphscope.protos import GraphDef
+from graphscope.runtime.config import DEFAULT, SessionOptions, session_config
+from graphscope.runtime.feeds import required_inputs, tensor_spec
+from graphscope.runtime.session import Session, open_session
+from graphscope.runtime.tensorflow import tensorflow
+from graphscope.tracing.names import NodeNames
+from graphscope.tracing.partitions import Partitions
+from graphscope.transforms.freeze import open_switches
+from graphscope.transforms.place import Rule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MAX_LISTED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a node ran.
+
+    Attributes:
+        name, op: of the node that ran, which TensorFlow may have made of others.
+        node: the node of the model that it was made of; empty where there is none.
+        device: full name of the device.
+    """
+
+    name: str
+    op: str
+    node: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What :func:`run` computed.
+
+    Attributes:
+        values: of the outputs, in order; ``None`` for a node without outputs, which ran.
+        devices: full names of the devices that were there.
+        absent: device that the graph names and that was not there -> the nodes that name it; they ran elsewhere.
+        placement: what ran where, if it was asked for.
+    """
+
+    values: tuple[NDArray[Any] | None, ...]
+    devices: tuple[str, ...]
+    absent: Mapping[str, Sequence[str]]
+    placement: tuple[Placed, ...]
+
+
+def run(
+    model: Model,
+    outputs: Sequence[str],
+    feeds: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    values: Mapping[str, Payload] | None = None,
+    options: SessionOptions = DEFAULT,
+    keep_devices: bool = True,
+    place: Sequence[Rule] = (),
+    device: str = "",
+) -> Run:
+    """Computes ``outputs`` as a session that restored the model would, to the bit. Starts TensorFlow.
+
+    Nothing of the model's files changes: a train op works on the variables in memory.
+
+    Args:
+        outputs: tensors, or nodes.
+        feeds: node or tensor name -> value; any tensor may be fed. Placeholders with a default may be left out.
+        values: variable op -> content that replaces the checkpoint's.
+        options: of the session; with ``log_placement``, the result says what ran where.
+        keep_devices, place, device: as :func:`graphscope.runtime.session.open_session`.
+
+    Raises:
+        UnknownNameError: the model has no such output or tensor.
+        IncompleteModelError: a variable has no value.
+        UnsupportedError: an op is needed that TensorFlow does not have.
+        MissingDependencyError: TensorFlow is not installed.
+        GraphscopeError: a placeholder is not fed, a value does not fit, or TensorFlow cannot run this.
+    """
+    pairs = _fitted(model, feeds or {})
+    given, fitted = [spec for spec, _ in pairs], {spec.name: value for spec, value in pairs}
+    refuse_unfed(model, outputs, given)
+    tensorflow(native=True)
+    with open_session(
+        model,
+        outputs,
+        given=given,
+        values=values,
+        keep_devices=keep_devices,
+        place=place,
+        device=device,
+        config=session_config(options),
+    ) as session:
+        found, placement = _computed(session, outputs, fitted, options.log_placement)
+        return Run(tuple(found), tuple(session.devices), session.absent, placement)
+
+
+def _fitted(model: Model, feeds: Mapping[str, NDArray[Any]]) -> list[tuple[TensorSpec, NDArray[Any]]]:
+    found = []
+    for name, value in feeds.items():
+        spec = tensor_spec(model, name)
+        if spec.dtype is DataType.INVALID:  # nobody knows the op: the value tells
+            spec = replace(spec, dtype=DataType.from_numpy(value.dtype))
+        found.append((spec, fit(value, spec)))
+    return found
+
+
+def _computed(
+    session: Session, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]], is_traced: bool
+) -> tuple[list[NDArray[Any] | None], tuple[Placed, ...]]:
+    if not is_traced:
+        return session.run(outputs, feeds), ()
+    tf1 = tensorflow().compat.v1
+    metadata = tf1.RunMetadata()
+    traced = tf1.RunOptions(output_partition_graphs=True)
+    found = session.run(outputs, feeds, options=traced, run_metadata=metadata)
+    return found, tuple(_placement(session.part.by_name, metadata))
+
+
+def _placement(names: Mapping[str, Any], metadata: Any) -> list[Placed]:
+    graphs = [GraphDef.FromString(graph.SerializeToString()) for graph in metadata.partition_graphs]
+    known = NodeNames(names)
+    return [Placed(n.name, n.op, known.node(n.name), n.device) for n in Partitions(graphs).computing]
+
+
+def refuse_unfed(model: Model, outputs: Sequence[str], given: Sequence[TensorSpec]) -> None:
+    """Raises an error, if ``outputs`` need a placeholder that is not ``given``.
+
+    Raises:
+        UnknownNameError: an output is not in the graph.
+        GraphscopeError: one is missing; the error says type and shape of each, its hint what to type.
+    """
+    missing = required_inputs(model, outputs, given)
+    if not missing:
+        return
+    switches = open_switches(model.graph)
+    shown = missing[:_MAX_LISTED]
+    width = max(len(spec.name) for spec in shown)
+    lines = [f"{spec.name:{width}}  {spec.dtype.label} {shape_text(spec.shape)}" for spec in shown]
+    lines += [f"and {len(missing) - _MAX_LISTED} more"] if len(missing) > _MAX_LISTED else []
+    wanted = ", ".join(outputs[:2]) + (" and more" if len(outputs) > 2 else "")
+    counted = "a placeholder that is not fed" if len(missing) == 1 else f"{len(missing)} placeholders that are not fed"
+    raise GraphscopeError(
+        f"{model.path}: {wanted} needs {counted}:\n" + "\n".join(lines),
+        hint=" ".join(f"--feed {_example(spec, switches)}" for spec in shown),
+    )
+
+
+def _example(spec: TensorSpec, switches: Mapping[str, str]) -> str:
+    """A value that a person might want: a switch set for inference, a picture, anything."""
+    node = node_of(spec.name)
+    name = node if TensorName.parse(spec.name).index == 0 else spec.name
+    if node in switches:
+        return f"{name}={switches[node]}"
+    if _takes_pictures(spec):
+        return f"{name}=@picture.png"
+    return f"{name}={'random' if spec.shape else _SCALARS.get(spec.dtype, 'random')}"
+
+
+_SCALARS = {DataType.BOOL: "false", DataType.STRING: "text"}
+
+
+def _takes_pictures(spec: TensorSpec) -> bool:
+    if not (spec.dtype.is_floating or spec.dtype is DataType.UINT8):
+        return False
+    try:
+        return picture_shape(spec.shape).channels > 0
+    except GraphscopeError:
+        return False
