@@ -143,10 +143,15 @@ def _settled(graph: Graph, options: FreezeOptions, keep: Sequence[str], late: di
             graph = fold(graph, keep=keep, evaluate=options.evaluate)
         graph = prune_branches(graph, _decisions(graph, options))
         late.update(reads_after_write(graph))
-        graph = cut(graph, options.outputs, options.inputs)
+        graph = cut(graph, options.outputs, _left(graph, options))
         if graph is before:
             break
     return graph
+
+
+def _left(graph: Graph, options: FreezeOptions) -> list[str]:
+    """The inputs that have not gone with a branch, or with what no output needs."""
+    return [name for name in options.inputs if node_of(name) in graph]
 
 
 def _decisions(graph: Graph, options: FreezeOptions) -> Graph:
@@ -154,7 +159,7 @@ def _decisions(graph: Graph, options: FreezeOptions) -> Graph:
     names = predicates(graph)
     if options.fold or not names:
         return graph
-    return fold(cut(graph, names, options.inputs), keep=names, evaluate=options.evaluate)
+    return fold(cut(graph, names, _left(graph, options)), keep=names, evaluate=options.evaluate)
 
 
 def _refuse_late_reads(graph: Graph, late: Mapping[str, str]) -> None:
@@ -231,15 +236,20 @@ class StoredValues:
 _TABLE = re.compile("HashTable|LookupTableFind")
 
 
+def tables_of(graph: Graph) -> list[str]:
+    """Nodes that make or read lookup tables, in the graph and in the functions that it calls."""
+    bodies = (body for _, body in prune_library(graph).bodies)
+    found = (n.name for body in bodies for op, n in zip(body.ops, body.nodes) if _TABLE.search(op))
+    return list(dict.fromkeys(found))
+
+
 def refuse_tables(graph: Graph) -> None:
     """A GraphDef cannot carry the content of a lookup table, be it made in the graph or in a function that it calls.
 
     Raises:
         GraphscopeError: the graph needs one.
     """
-    bodies = (body for _, body in prune_library(graph).bodies)
-    found = (n.name for body in bodies for op, n in zip(body.ops, body.nodes) if _TABLE.search(op))
-    tables = list(dict.fromkeys(found))
+    tables = tables_of(graph)
     if tables:
         raise GraphscopeError(
             f"the outputs need lookup tables, which a frozen graph cannot carry: {', '.join(tables[:5])}",
