@@ -110,8 +110,8 @@ def _of_signature(signature: Signature, base: float) -> Iterator[Scored]:
 
 def _name_points(argument: str, tensor: str, dtype: DataType) -> float:
     """Ranks the outputs of one signature: named like a prediction, floating rather than strings and class ids."""
-    named = any(pattern.search(text) for text in (argument, tensor) for pattern, _ in _GOOD_NAMES)
-    return (10.0 if named else 0.0) + (5.0 if dtype.is_floating else 0.0)
+    named = (points for text in (argument, tensor) for pattern, points in _GOOD_NAMES if pattern.search(text))
+    return max(named, default=0.0) / 2 + (5.0 if dtype.is_floating else 0.0)
 
 
 # The graph

@@ -21,7 +21,7 @@ from graphscope.runtime.feed_values import literal
 from graphscope.runtime.shapes import infer_shapes
 from graphscope.transforms.bake import placeholder_spec
 from graphscope.transforms.cut import DEFAULTED, clear_placement, cut, prune_library
-from graphscope.transforms.freeze import FreezeOptions, StoredValues, freeze, needed_part, open_switches, refuse_tables
+from graphscope.transforms.freeze import FreezeOptions, StoredValues, freeze, needed_part, open_switches, tables_of
 from graphscope.transforms.order import writes
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def open_base(
     if fixed:
         options = replace(options, values={**options.values, **_literals(graph, fixed)})
         graph = needed_part(model, options)
-    refuse_tables(graph)
+    _refuse_tables(graph)
     notes = []
     if model.meta.HasField("object_graph_def") and not VARIABLE_OPS.isdisjoint(graph.ops):
         graph = freeze(model, options).graph
@@ -146,6 +146,16 @@ def placeholder(name: str, spec: TensorSpec) -> Node:
     for size in spec.shape or ():
         shape.shape.dim.add(size=-1 if size is None else size)
     return node(name, "Placeholder", (), {"dtype": type_attr(spec.dtype), "shape": shape})
+
+
+def _refuse_tables(graph: Graph) -> None:
+    """What fills a table is no part of the cut."""
+    tables = tables_of(graph)
+    if tables:
+        raise GraphscopeError(
+            f"the cut needs lookup tables: {', '.join(tables[:3])}",
+            hint="cut the graph open behind them: --input NAME",
+        )
 
 
 def _refuse_writes(graph: Graph) -> None:

@@ -287,10 +287,10 @@ class _Finish:
     def recipe(self, model: Model) -> Recipe:
         tensors = self.grown.tensors
         inputs = self.serve(model, {"predictions": tensors["predictions"], "logits": tensors["logits"]})
-        fed = [*inputs.values(), *filter(None, (tensors["labels"], tensors["training"]))]
+        # `training` is no argument: whoever freezes the model would keep it, and dropout with it.
         train = signature(
             model.graph,
-            [tensor_spec(model, name) for name in fed],
+            [tensor_spec(model, name) for name in (*inputs.values(), tensors["labels"])],
             [tensor_spec(model, tensors[name]) for name in ("loss", "metric")],
         )
         train.method_name = TRAIN_METHOD
