@@ -89,7 +89,8 @@ def model_step(model: Model) -> int:
 def run_name(model: Model) -> str:
     """What the files call the model.
 
-    ``lenet5`` for ``lenet5/model.ckpt-4690``, ``lenet5/saved_model`` and ``lenet5.pb``, ``lenet5-frozen`` for ``lenet5/frozen.pb``.
+    ``lenet5`` for ``lenet5/model.ckpt-4690``, ``lenet5/saved_model`` and ``lenet5.pb``; ``lenet5-frozen`` for
+    ``lenet5/frozen.pb``.
     """
     path = Path(os.path.abspath(model.path))
     stem, directory = _ENDINGS.sub("", path.name), path.parent.name
@@ -130,7 +131,8 @@ class _Events:
     def write_filters(self, stream: EventStream) -> int:
         items = list(first_filters(self.model))
         for name, payload in items:
-            stream.summary([summaries.image(name, grid(payload.numpy()))], self.step)
+            # A tag belongs to one page; with parentheses it is no variable's name, which a histogram has.
+            stream.summary([summaries.image(f"{name} (filters)", grid(payload.numpy()))], self.step)
         return len(items)
 
 

@@ -53,6 +53,7 @@ def serve(logdir: Path, host: str, port: int) -> str:
 
     for name in ("tensorboard", "werkzeug"):
         logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).addFilter(_last_line)
     board = program.TensorBoard()
     # Of a run with several event files all are read, not the newest alone.
     board.configure(logdir=str(logdir), host=host, port=port, reload_multifile=True, load_fast=_load_fast())
@@ -60,6 +61,12 @@ def serve(logdir: Path, host: str, port: int) -> str:
         return str(board.launch())
     except program.TensorBoardServerException as error:
         raise GraphscopeError(f"TensorBoard does not start: {error}") from error
+
+
+def _last_line(record: logging.LogRecord) -> bool:
+    """Leaves of a request that failed in TensorBoard the error alone, without the traceback in the message."""
+    record.msg, record.args = "TensorBoard: " + record.getMessage().rstrip().rpartition("\n")[2], ()
+    return True
 
 
 def _load_fast() -> str:

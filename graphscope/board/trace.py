@@ -1,0 +1,109 @@
+"""Traced runs in TensorBoard's log directories: written for its Graphs page, and read as anybody wrote them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from graphscope.board.dump import run_name
+from graphscope.board.run import MARK, Run, RunFile, run_directory, write_run
+from graphscope.board.writer import EventStream, event_file_name
+from graphscope.core.graph import Graph
+from graphscope.core.model import Model
+from graphscope.errors import FileError, GraphscopeError
+from graphscope.formats import load
+from graphscope.formats.eventfile import Tagged, run_metadata
+from graphscope.protos import MetaGraphDef, RunMetadata
+from graphscope.tracing.metadata import board_median, board_steps, is_median
+from graphscope.tracing.trace import Trace
+
+
+def dump_trace(model: Model, trace: Trace, logdir: Path) -> Run:
+    """Writes a run of ``logdir``: the graph, each traced run, and one in which each node takes the median of its times.
+
+    The run is named by the model: ``lenet5-profile``. An earlier profile is replaced, and only that.
+
+    Raises:
+        FileError: it cannot be written; an old run stands.
+    """
+    directory = run_directory(logdir, f"{run_name(model)}-profile")
+    return write_run(directory, [RunFile(event_file_name(MARK), _Events(model.meta, trace).write)])
+
+
+def refuse_unwritable(logdir: Path) -> None:
+    """Raises an error, if nothing can be written to ``logdir``, before anybody waits for what would be written.
+
+    Raises:
+        FileError: it, or the first of the directories around it that exists, is none or may not be written to.
+    """
+    place = next(path for path in (logdir, *logdir.absolute().parents) if path.exists())
+    if not place.is_dir():
+        raise FileError(f"{place}: not a directory")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise FileError(f"{place}: Permission denied")
+
+
+class _Events:
+    """The event file of a profile."""
+
+    def __init__(self, meta: MetaGraphDef, trace: Trace) -> None:
+        self.meta = meta
+        self.trace = trace
+
+    def write(self, file: BinaryIO) -> tuple[str, ...]:
+        stream = EventStream(file)
+        if self.trace.graph is not None:
+            stream.graph(self.trace.graph, self.meta if self.meta.ByteSize() else None)
+        for number, (tag, metadata) in zip(self.trace.numbers, board_steps(self.trace)):
+            stream.run_metadata(tag, metadata, number)
+        tag, metadata = board_median(self.trace)
+        stream.run_metadata(tag, metadata, self.trace.numbers[-1])
+        return "graph", f"{len(self.trace.numbers)} traced steps", tag
+
+
+def read_trace(path: Path) -> Trace:
+    """What somebody's training, or :func:`dump_trace`, logged: an event file, or a log directory with one run. No TensorFlow.
+
+    Raises:
+        FileError: there is no event file.
+        CorruptFileError: an event file is damaged.
+        GraphscopeError: nothing there tells times, or several runs do.
+    """
+    found: dict[Path, list[tuple[Tagged, RunMetadata]]] = {}
+    for tagged in run_metadata(path):
+        metadata = tagged.metadata()
+        if any(device.node_stats for device in metadata.step_stats.dev_stats) and not is_median(tagged.tag):
+            found.setdefault(tagged.path.parent, []).append((tagged, metadata))
+    if len(found) != 1:
+        raise _not_one(path, sorted(found))
+    [(directory, traces)] = found.items()
+    return _read(path, path if path.is_file() else directory, traces)
+
+
+def _read(path: Path, place: Path, traces: Sequence[tuple[Tagged, RunMetadata]]) -> Trace:
+    return Trace(
+        path=str(path),
+        metadata=[metadata for _, metadata in traces],
+        numbers=[tagged.step for tagged, _ in traces],
+        graph=_graph(place),
+    )
+
+
+def _not_one(path: Path, runs: Sequence[Path]) -> GraphscopeError:
+    if not runs:
+        return GraphscopeError(
+            f"{path}: no event file holds a traced run",
+            hint="a training logs one with RunOptions(trace_level=FULL_TRACE) and FileWriter.add_run_metadata",
+        )
+    listed = "\n".join(f"  {run}" for run in runs[:6])
+    return GraphscopeError(f"{path}: {len(runs)} runs have traces:\n{listed}", hint=f"one of them: --from {runs[0]}")
+
+
+def _graph(place: Path) -> Graph | None:
+    """The graph that was logged beside the traces, if there is one that can be read."""
+    try:
+        return load(place).graph
+    except GraphscopeError:
+        return None
