@@ -8,7 +8,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from graphscope.cli import board, convert, dump, features, freeze, graft, info, nodes, run, show, tune, variables
+from graphscope.cli import (
+    board,
+    convert,
+    dump,
+    features,
+    freeze,
+    graft,
+    info,
+    nodes,
+    profile,
+    run,
+    show,
+    tune,
+    variables,
+)
 from graphscope.cli.output import Sink
 from graphscope.errors import GraphscopeError
 
@@ -97,5 +111,6 @@ for _name, _command, _short, _lines in (
     ("dump", dump.dump, "A model's graph and weights as TensorBoard shows them.", dump.EXAMPLES),
     ("board", board.board, "TensorBoard on logs or on a model.", board.EXAMPLES),
     ("run", run.run, "Run a graph once, and see what comes out.", run.EXAMPLES),
+    ("profile", profile.profile, "What a run costs: time, memory, devices, the critical path.", profile.EXAMPLES),
 ):
     app.command(_name, short_help=_short, epilog=_examples(_lines))(_command)

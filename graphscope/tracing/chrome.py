@@ -1,6 +1,6 @@
 """Traced runs as a timeline for Perfetto (https://ui.perfetto.dev) and ``chrome://tracing``.
 
-Source: the "Trace Event Format" of Chrome: complete events (X), flows (s, f), counters (C), metadata (M); times in microseconds.
+Source: Chrome's "Trace Event Format": complete events (X), flows (s, f), counters (C), metadata (M); times in microseconds.
 """
 
 from __future__ import annotations
@@ -75,10 +75,8 @@ def _of_step(trace: Trace, index: int, step: Step, rows: _Rows) -> Iterator[Even
     if not step.executions:
         return
     name = tag_of(trace.numbers[index])
-    yield {
-        **{"ph": "X", "cat": "step", "name": name, "pid": STEPS, "tid": 0},
-        **{"ts": step.start_ns, "dur": step.span_ns / NS, "args": {"step": trace.numbers[index]}},
-    }
+    place = {"pid": STEPS, "tid": 0}
+    yield _span("step", name, step.start_ns, step.span_ns, place, {"step": trace.numbers[index]})
     for execution in step.executions:
         yield _complete(trace, execution, rows)
     yield from _flows(trace, index, step, rows)
@@ -97,10 +95,12 @@ def _complete(trace: Trace, execution: Execution, rows: _Rows) -> Event:
         "allocated_bytes": execution.allocated_bytes,
         "waited_us": max(0, execution.start_ns - execution.scheduled_ns) / NS,
     }
-    return {
-        **{"ph": "X", "cat": "op", "name": execution.op or execution.name},
-        **{"ts": execution.start_ns, "dur": execution.wall_ns / NS, **rows.place(execution), "args": args},
-    }
+    name = execution.op or execution.name
+    return _span("op", name, execution.start_ns, execution.wall_ns, rows.place(execution), args)
+
+
+def _span(category: str, name: str, start_ns: int, wall_ns: int, place: Event, args: Event) -> Event:
+    return {"ph": "X", "cat": category, "name": name, "ts": start_ns, "dur": wall_ns / NS, **place, "args": args}
 
 
 def _output_text(output: Output) -> str:

@@ -1,4 +1,4 @@
-"""Which row of a timeline each execution goes to: its thread's, or, where the trace tells no threads, the first that is free."""
+"""Which row of a timeline each execution goes to: its thread's, or the first that is free where the trace tells no threads."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Traces as TensorBoard's Graphs page shows them.
 
-The page looks each stat up by its node's name, and drops it silently where the graph that it has drawn has no such node. It spans
-the time of a node from its first start to its last end, over all devices. It draws constants and summaries inside the nodes
-beside them, and shows no stats for these. It takes whole microseconds, and devices called ``/device:TYPE:N``. So each node gets
-one stat, on the device where it ran, under its name in the graph; a constant counts in a node that reads it.
+The page looks each stat up by its node's name, and drops it silently where the graph that it has drawn has no such node.
+It spans the time of a node from its first start to its last end, over all devices. It draws constants and summaries inside
+the nodes beside them, and shows no stats for these. It takes whole microseconds, and devices called ``/device:TYPE:N``. So
+each node gets one stat, on the device where it ran, under its name in the graph; a constant counts in a node that reads it.
 
 Source: ``joinStatsInfoWithGraph`` and ``DefaultBuildParams`` in ``tensorboard/plugins/graph/tf_graph_common/graph.ts``,
 ``NodeStats`` in ``util.ts``.

@@ -1,7 +1,7 @@
 """From the name that a node has in a trace to the node of the model's graph that it was made of.
 
 TensorFlow rewrites a graph before it runs it. Sources, all below ``tensorflow/core``: ``graph/subgraph.cc`` (``_arg_``,
-``_retval_``, ``_recv_``, ``_send_``), ``graph/graph_partition.cc`` and the sessions' name makers (``/_3``, ``_S3``, ``edge_3_``),
+``_retval_``, ``_recv_``, ``_send_``), ``graph/graph_partition.cc`` and the sessions' own names (``/_3``, ``_S3``, ``edge_3_``),
 ``common_runtime/inline_function_utils.cc`` (``Func/``), ``common_runtime/lower_*_op.cc`` (``while/merge/_10``),
 ``grappler/optimizers/`` (all others).
 """

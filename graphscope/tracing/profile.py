@@ -70,4 +70,5 @@ def _on_path(trace: Trace, runs: Sequence[Execution]) -> PathCost:
     longest = max(runs, key=lambda e: e.wall_ns)
     name = trace.names.node(longest.name) or longest.name
     wall_us = sum(e.wall_ns for e in runs) / NS
-    return PathCost(name, plain_op(longest.op), longest.device, len(runs), wall_us)
+    own = sum(e.name == longest.name for e in runs)
+    return PathCost(name, plain_op(longest.op), longest.device, own, wall_us)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
 
 
@@ -20,6 +21,21 @@ class Times:
     wall_us: float
     low_us: float
     high_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a tensor was fed.
+
+    Attributes:
+        tensor, dtype, shape: as it was fed.
+        how: ``given``, ``random``, or ``for inference`` (a training switch).
+    """
+
+    tensor: str
+    dtype: DataType
+    shape: tuple[int, ...]
+    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +181,7 @@ class Profile:
     Attributes:
         path: the model, or the log directory that the traces are from.
         outputs: what was computed.
-        feeds: what was fed, with the shapes that it had.
+        feeds: what was fed.
         steps: how many runs were traced.
         untraced: wall time without tracing, as the caller saw it; ``None`` where that was not measured.
         traced: wall time with tracing.
@@ -181,7 +197,7 @@ class Profile:
 
     path: str
     outputs: Sequence[str]
-    feeds: Sequence[TensorSpec]
+    feeds: Sequence[Feed]
     steps: int
     untraced: Times | None
     traced: Times | None

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from graphscope.core.graph import Graph
-from graphscope.core.tensors import TensorSpec
 from graphscope.protos import RunMetadata
 from graphscope.tracing.names import NodeNames
 from graphscope.tracing.partitions import Partitions
+from graphscope.tracing.report import Feed
 from graphscope.tracing.steps import Step, read_step
 
 
@@ -25,7 +25,7 @@ class Trace:
         numbers: the number of each run, as its tag in TensorBoard states it.
         graph: the graph that was run, with the devices that it asks for; ``None`` where it is not known.
         outputs: what was computed.
-        feeds: what was fed, with the shapes that it had.
+        feeds: what was fed.
         untraced_us: wall time of runs that were not traced, in microseconds, as the caller saw it.
         traced_us: wall time of the traced ones.
         flops: node -> floating-point operations of one execution, where TensorFlow knows them.
@@ -36,7 +36,7 @@ class Trace:
     numbers: Sequence[int]
     graph: Graph | None = None
     outputs: Sequence[str] = ()
-    feeds: Sequence[TensorSpec] = ()
+    feeds: Sequence[Feed] = ()
     untraced_us: Sequence[float] = ()
     traced_us: Sequence[float] = ()
     flops: Mapping[str, int] = field(default_factory=dict)

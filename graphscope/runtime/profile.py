@@ -1,0 +1,217 @@
+"""Profiles a model: runs it with traces and without, and reports what it cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.model import Model
+from graphscope.core.payload import Payload
+from graphscope.errors import GraphscopeError
+from graphscope.protos import RunMetadata
+from graphscope.runtime.config import DEFAULT, SessionOptions, session_config
+from graphscope.runtime.filling import filled, fitted
+from graphscope.runtime.flops import flops_of
+from graphscope.runtime.master import configure
+from graphscope.runtime.session import Session, open_session
+from graphscope.runtime.tensorflow import tensorflow
+from graphscope.tracing.partitions import without_weights
+from graphscope.tracing.profile import report
+from graphscope.tracing.report import Feed, Profile
+from graphscope.tracing.trace import Trace
+from graphscope.transforms.place import Rule, place_unplaced
+from graphscope.transforms.place import place as placed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+STEPS = 10
+WARMUP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Where nodes run.
+
+    Attributes:
+        keep_devices: where the graph says.
+        rules: after that, by their names, see :func:`graphscope.transforms.place.place`.
+        device: where those run that name no device even so.
+        target: the master that runs them, ``grpc://host:port``; by default this process.
+    """
+
+    keep_devices: bool = True
+    rules: Sequence[Rule] = ()
+    device: str = ""
+    target: str = ""
+
+
+AS_STATED = Placing()
+
+
+def profile(
+    model: Model, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]] | None = None, **options: Any
+) -> Profile:
+    """What computing ``outputs`` costs: takes and raises what :func:`trace` does."""
+    return report(trace(model, outputs, feeds, **options))
+
+
+def trace(
+    model: Model,
+    outputs: Sequence[str],
+    feeds: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    steps: int = STEPS,
+    warmup: int = WARMUP,
+    batch: int = 1,
+    seed: int = 0,
+    values: Mapping[str, Payload] | None = None,
+    options: SessionOptions = DEFAULT,
+    placing: Placing = AS_STATED,
+) -> Trace:
+    """Runs ``outputs`` with full traces and without, in turn. Starts TensorFlow, with the kernels that people have.
+
+    Nothing of the model's files changes: a train op works on the variables in memory.
+
+    Args:
+        outputs: tensors, or nodes, train ops too.
+        feeds: node or tensor name -> value; of every other input that is needed, training switches are set for inference
+            and the rest is random.
+        steps: how many runs are traced, and how many are not; 1 or more.
+        warmup: how many runs come before.
+        batch: the size of unknown dimensions.
+        seed: of what is random.
+        values: variable op -> content that replaces the checkpoint's.
+        options: of the session.
+        placing: where nodes run.
+
+    Raises:
+        UnknownNameError: the model has no such output or tensor.
+        IncompleteModelError: a variable has no value.
+        UnsupportedError: an op is needed that TensorFlow does not have.
+        MissingDependencyError: TensorFlow is not installed.
+        GraphscopeError: a value does not fit, a device or the master is not there, or TensorFlow cannot run this.
+    """
+    given = fitted(model, feeds or {})
+    switches, random = filled(model, outputs, list(given), seed=seed, unknown=batch)
+    fed = _Fed({spec.name: value for spec, value in given.items()}, switches, random)
+    tensorflow(native=True)
+    config = session_config(options)
+    if placing.target:
+        configure(config, placing.target)
+    with open_session(
+        model,
+        outputs,
+        given=list(given),
+        values=values,
+        keep_devices=placing.keep_devices,
+        place=placing.rules,
+        device=placing.device,
+        config=config,
+        target=placing.target,
+    ) as session:
+        runs = _Runs(session, outputs, fed.values)
+        try:
+            runs.warm_up(warmup)
+            runs.run(steps)
+        except GraphscopeError as error:
+            raise _with_hint(error, random) from error
+        return _traced(model, outputs, placing, fed, runs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fed:
+    """What is fed, by where it comes from."""
+
+    given: Mapping[str, NDArray[Any]]
+    switches: Mapping[str, NDArray[Any]]
+    random: Mapping[str, NDArray[Any]]
+
+    @property
+    def values(self) -> dict[str, NDArray[Any]]:
+        return {**self.given, **self.switches, **self.random}
+
+    def told(self) -> Iterator[Feed]:
+        for how, values in (("given", self.given), ("for inference", self.switches), ("random", self.random)):
+            for name, value in values.items():
+                yield Feed(name, DataType.from_numpy(value.dtype), value.shape, how)
+
+
+class _Runs:
+    """Runs of one session.
+
+    Attributes:
+        metadata: of the traced ones, the first with the partition graphs.
+        untraced_us, traced_us: wall times.
+    """
+
+    def __init__(self, session: Session, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> None:
+        self.session = session
+        self.outputs = outputs
+        self.feeds = feeds
+        self.metadata: list[RunMetadata] = []
+        self.untraced_us: list[float] = []
+        self.traced_us: list[float] = []
+        self.partitions: list[Any] = []
+
+    def warm_up(self, count: int) -> None:
+        """Lets TensorFlow optimise the graph, for traced runs too; the partition graphs come of this, for they take time."""
+        self.untraced()
+        self.partitions = [without_weights(graph) for graph in self.traced(partitions=True)[1].partition_graphs]
+        for _ in range(count - 1):
+            self.untraced()
+            self.traced()
+
+    def run(self, steps: int) -> None:
+        """Traced and untraced runs in turn, so that what else the machine does disturbs both alike."""
+        for _ in range(steps):
+            self.untraced_us.append(self.untraced())
+            wall_us, metadata = self.traced()
+            self.traced_us.append(wall_us)
+            self.metadata.append(metadata)
+        self.metadata[0].partition_graphs.extend(self.partitions)
+
+    def untraced(self) -> float:
+        """One run; its wall time in microseconds."""
+        return self.timed()
+
+    def traced(self, *, partitions: bool = False) -> tuple[float, RunMetadata]:
+        """One traced run: its wall time in microseconds, what it told."""
+        tf1 = tensorflow().compat.v1
+        told = tf1.RunMetadata()
+        asked = tf1.RunOptions(trace_level=tf1.RunOptions.FULL_TRACE, output_partition_graphs=partitions)
+        wall_us = self.timed(options=asked, run_metadata=told)
+        return wall_us, RunMetadata.FromString(told.SerializeToString())
+
+    def timed(self, **options: Any) -> float:
+        """One run; its wall time in microseconds."""
+        start = time.perf_counter_ns()
+        self.session.run(self.outputs, self.feeds, **options)
+        return (time.perf_counter_ns() - start) / 1000
+
+
+def _traced(model: Model, outputs: Sequence[str], placing: Placing, fed: _Fed, runs: _Runs) -> Trace:
+    graph = place_unplaced(placed(model.graph, placing.rules), placing.device)
+    found = Trace(
+        path=model.path,
+        metadata=runs.metadata,
+        numbers=range(1, len(runs.metadata) + 1),
+        graph=graph,
+        outputs=outputs,
+        feeds=list(fed.told()),
+        untraced_us=runs.untraced_us,
+        traced_us=runs.traced_us,
+    )
+    return replace(found, flops=flops_of(found, runs.session.graph))
+
+
+def _with_hint(error: GraphscopeError, random: Mapping[str, NDArray[Any]]) -> GraphscopeError:
+    """The error; where random inputs may be why the model cannot run, it says what they were."""
+    if not random or error.hint is not None or type(error) is not GraphscopeError:
+        return error
+    fed = ", ".join(f"{name} {value.dtype} {value.shape}" for name, value in random.items())
+    hint = f"random inputs may not suit the model; --feed NAME=VALUE gives real ones. Fed: {fed}"
+    return GraphscopeError(error.message, hint=hint)
