@@ -10,10 +10,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +36,9 @@ SHARD_BYTES = 32 << 20
 SHARD_ROWS = 1024
 """A shard has as many rows as fit into the first, and no more than the second: what is lost when a run is killed."""
 
+SUFFIX = ".rows"
 _OPEN_SHARDS = 128
+_LEFT_OVER_S = 3600
 _CHECKSUM_BYTES = 4
 _NO_SPACE = "--cache DIR   keeps features and inflated data elsewhere; what is in the old place may be deleted"
 
@@ -171,7 +175,7 @@ class FeatureStore:
 
 def shard_path(directory: Path, first: int) -> Path:
     """The shard whose first example has the number ``first``."""
-    return directory / f"{first:012d}.rows"
+    return directory / f"{first:012d}{SUFFIX}"
 
 
 def rows_of(tensors: Sequence[NDArray[Any]]) -> bytes:
@@ -220,6 +224,14 @@ def write_part(path: Path, chunks: Iterable[bytes]) -> None:
         write_file(path, chunks, overwrite=True)
     except FileError as error:
         raise FileError(error.message, hint=error.hint or _NO_SPACE) from error
+
+
+def remove_left_over(directory: Path) -> None:
+    """Deletes what runs that were killed had begun to write: nobody has written to it for an hour."""
+    for path in directory.glob(f".*{SUFFIX}.*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _LEFT_OVER_S:
+                path.unlink()
 
 
 def refuse_too_large(directory: Path, size_bytes: int, free_bytes: Callable[[Path], int]) -> None:

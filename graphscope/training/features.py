@@ -29,6 +29,7 @@ from graphscope.training.feature_store import (
     missing_shards,
     read_layout,
     refuse_too_large,
+    remove_left_over,
     rows_of,
     shard_path,
     write_part,
@@ -124,6 +125,7 @@ class _Computing:
 
     def run(self, layout: Layout | None, progress: Told) -> Layout:
         make_directory(self.place)
+        remove_left_over(self.place)
         if layout is None:
             layout = self.planned()
             write_part(self.place / MANIFEST, [layout.to_json().encode()])

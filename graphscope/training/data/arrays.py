@@ -63,10 +63,10 @@ def _texts(store: NpzStore, name: str) -> Iterator[str]:
 
 
 def _rows(store: NpzStore, name: str, options: DataOptions) -> Rows:
+    payload = store.payload(name)  # which refuses what is no array of a tensor
     place = store.place(name)
     if place is not None:
         return header_rows(store.path, *place)
-    payload = store.payload(name)
     path = kept(options.cache, f"inflated-{digest(stamp(store.path), name)}.npy", lambda: _npy(payload, store.path))
     return npy_rows(path)
 
