@@ -102,6 +102,8 @@ def open_base(
         )
     graph = prune_library(clear_placement(_with_plain_inputs(model, graph, [*inputs, *_data_defaults(graph)], at)))
     _refuse_writes(graph)
+    for name in at:
+        _refuse_inside(graph, name)
     stored = StoredValues(model, moving_averages=False)
     found = {n.name: stored(n.name) for n in graph if n.op in VARIABLE_OPS}
     return Base(model.path, graph, tuple(at), found, fixed, len(model.graph), tuple(notes))
@@ -155,6 +157,24 @@ def _refuse_tables(graph: Graph) -> None:
         raise GraphscopeError(
             f"the cut needs lookup tables: {', '.join(tables[:3])}",
             hint="cut the graph open behind them: --input NAME",
+        )
+
+
+_ENDS = {"Exit": "loop", "RefExit": "loop", "Merge": "branch", "RefMerge": "branch"}
+_BEGINS = {"Enter": "loop", "RefEnter": "loop", "Switch": "branch", "RefSwitch": "branch"}
+
+
+def _refuse_inside(graph: Graph, name: str) -> None:
+    """A tensor inside a loop has many values, one in a branch that is not taken has none."""
+    reached = graph.reach([node_of(name)], lambda n: () if n.op in _ENDS else graph.producers(n))
+    begins = [n for n in map(graph.__getitem__, reached) if n.op in _BEGINS and n.name != node_of(name)]
+    if begins:
+        kind = "loop" if any(_BEGINS[n.op] == "loop" for n in begins) else "branch"
+        what = "a loop" if kind == "loop" else "a branch that need not be taken"
+        ends = [n for n in graph.descendants([node_of(name)]) if _ENDS.get(graph[n].op) == kind]
+        raise GraphscopeError(
+            f"{name} lies in {what}, which begins at node {begins[0].name} ({begins[0].op})",
+            hint=f"cut behind it: --at {ends[0]}" if ends else "cut before it, or behind the node that ends it",
         )
 
 

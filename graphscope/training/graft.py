@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 TRAIN_SIGNATURE = "train"
 TRAIN_METHOD = "tensorflow/supervised/training"
 _TRAINING_SCOPE = "train"
+_SCOPE = re.compile(r"[A-Za-z0-9.][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,8 @@ def _plan(options: GraftOptions, notes: list[str]) -> Plan:
     task = options.task or (CLASSES if options.head or options.width or options.head_model is None else "")
     if not options.head and options.head_model is None:
         raise GraphscopeError("no head", hint="--head flatten,dense:10 says what to build on the cut")
+    if not _SCOPE.fullmatch(options.prefix):
+        raise GraphscopeError(f"{options.prefix!r} is no name scope", hint="--prefix head: letters, digits, _ . -")
     if not 0 <= options.seed < SEED_BOUND:
         raise GraphscopeError(f"seed {options.seed}: it must be from 0 to {SEED_BOUND - 1:,}")
     layers = list(parse_chain(options.head)) if options.head and not is_python else []

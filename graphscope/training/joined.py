@@ -73,7 +73,7 @@ def join(
     elif above is not None:
         chosen = [*chosen, *(name for name in above_names if name in above.values and name not in chosen)]
     passes = any(name in base.graph for name in chosen)
-    gates = list(_gates(base, scope, passes=passes))
+    gates = list(_gates(base, scope))
     fed = {str(TensorName.parse(a)): a if passes else f"{g.name}:0" for a, g in zip(base.at, gates)}
     nodes = [*base.graph.nodes, *(() if passes else gates)]
     graph = base.graph.with_nodes(nodes)
@@ -94,11 +94,11 @@ def _names(base: Base) -> list[str]:
     return list(base.values) or [n.name for n in base.graph if n.op == "Const"]
 
 
-def _gates(base: Base, scope: str, *, passes: bool) -> Iterator[Node]:
+def _gates(base: Base, scope: str) -> Iterator[Node]:
     """A ``StopGradient`` for each tensor of the cut."""
     for number, text in enumerate(base.at):
         dtype = output_type(base.graph, text)
-        if not passes and dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.INVALID, DataType.STRING):
+        if dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.INVALID, DataType.STRING):
             raise GraphscopeError(f"{text} is a {dtype.label} tensor; a head takes numbers")
         name = f"{scope}/stop_gradient" + (f"_{number}" if number else "")
         yield node(name, "StopGradient", [text.removesuffix(":0")], {"T": type_attr(dtype)})

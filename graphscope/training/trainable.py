@@ -75,7 +75,8 @@ def matching(names: Sequence[str], patterns: Iterable[re.Pattern[str]], known: I
         if not found:
             frozen = [name for name in known if pattern.search(name)]
             why = f"{', '.join(frozen[:3])} cannot train (statistics, steps, integers)" if frozen else None
-            raise UnknownNameError("variable that can train", pattern.pattern, names, hint=why)
+            parts = (part for name in names for part in name.split("/"))
+            raise UnknownNameError("variable that can train", pattern.pattern, [*names, *parts], hint=why)
         chosen.update(found)
     return [name for name in names if name in chosen]
 

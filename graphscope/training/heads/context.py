@@ -34,7 +34,6 @@ class Context:
         scope: name scope of the head.
         seed: of everything random.
         global_step: the step's tensor: what is random in training is keyed by it.
-        kernels: variables that ``--l2`` counts.
         layers: what was built.
     """
 
@@ -42,7 +41,6 @@ class Context:
     scope: str
     seed: int
     global_step: Any
-    kernels: list[Any] = field(default_factory=list)
     layers: list[Built] = field(default_factory=list)
     switch: Any = None
 
@@ -50,7 +48,7 @@ class Context:
     def training(self) -> Any:
         """Bool scalar: whether a training step runs. The placeholder is made when it is first asked for; False unless fed."""
         if self.switch is None:
-            with self.tf.name_scope(f"{self.scope}/"):
+            with self.tf.control_dependencies(None), self.tf.name_scope(f"{self.scope}/"):
                 self.switch = self.tf.compat.v1.placeholder_with_default(False, (), name="training")
         return self.switch
 

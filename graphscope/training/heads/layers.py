@@ -66,14 +66,12 @@ def _flatten(layer: Layer, x: Any, context: Context) -> Any:
 def _dense(layer: Layer, x: Any, context: Context) -> Any:
     [width] = _needs(layer, x, 2, _FLATTEN_FIRST)
     kernel = context.variable("kernel", [width, layer.units])
-    context.kernels.append(kernel)
     return context.tf.nn.bias_add(context.tf.matmul(x, kernel), context.variable("bias", [layer.units], 0.0))
 
 
 def _conv(layer: Layer, x: Any, context: Context) -> Any:
     *_, channels = _needs(layer, x, 4, _PICTURES)
     kernel = context.variable("kernel", [*layer.window, channels, layer.units])
-    context.kernels.append(kernel)
     _refuse_small(layer, x)
     y = context.tf.nn.conv2d(x, kernel, strides=layer.stride or 1, padding=layer.padding)
     return context.tf.nn.bias_add(y, context.variable("bias", [layer.units], 0.0))
