@@ -70,7 +70,8 @@ def device(name: str) -> str:
 
 def write_profile(sink: Sink, profile: Profile, next_lines: Sequence[str]) -> None:
     """The page: what was run, how long it took, where the time went, what to type next."""
-    sink.lines(write_sections(sink, list(_head(profile)), INDENT))
+    for section in _head(profile):
+        sink.lines(write_sections(sink, [section], INDENT))
     _write_list(sink, f"nodes     costliest of {len(profile.nodes):,}", node_view(profile), profile.nodes[:TOP])
     _write_list(sink, f"ops       costliest of {len(profile.ops):,}", op_view("op"), profile.ops[:FEW])
     _write_list(sink, "scopes    two levels", op_view("scope"), _outer(profile.scopes))
@@ -146,7 +147,7 @@ def node_view(profile: Profile) -> View[NodeCost]:
     """One row for each node on each device; columns that say the same everywhere are left out."""
     has_devices, has_loops = len(profile.devices) > 1, any(node.executions > 1 for node in profile.nodes)
     columns = [
-        Column("node", minimum=16),
+        Column("node", minimum=16, keeps_end=True),
         Column("op", style="op", minimum=8),
         *([Column("device", style="dim")] if has_devices else []),
         *([Column("runs", right=True)] if has_loops else []),
@@ -256,7 +257,7 @@ def path_view(profile: Profile) -> View[PathCost]:
     """One row for each node on the critical path."""
     has_devices = len(profile.devices) > 1
     columns = [
-        Column("node", minimum=16),
+        Column("node", minimum=16, keeps_end=True),
         Column("op", style="op", minimum=8),
         *([Column("device", style="dim")] if has_devices else []),
         Column("runs", right=True, drop=1),
@@ -285,7 +286,7 @@ def path_view(profile: Profile) -> View[PathCost]:
 def placement_view() -> View[Placement]:
     """One row for each node that was put on a device."""
     columns = (
-        Column("node", minimum=16),
+        Column("node", minimum=16, keeps_end=True),
         Column("op", style="op", minimum=8),
         Column("requested", style="dim", minimum=8),
         Column("device"),

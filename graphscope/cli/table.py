@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from graphscope.cli.output import Sink, painted
-from graphscope.cli.text import cells, elide, escape, is_simple, pad
+from graphscope.cli.text import cells, elide, elide_start, escape, is_simple, pad
 
 SAMPLE = 1000
 """Rows that widths are taken from; a later, longer cell pushes its row out (a pipe) or is elided (a terminal)."""
@@ -36,6 +36,7 @@ class Column:
         style: of :data:`graphscope.cli.output.STYLES`.
         minimum: width that a narrow terminal may shrink it to; 0 if its cells must stay whole.
         drop: whether a narrow terminal may do without it: the highest goes first; 0 never.
+        keeps_end: whether a cell that is cut loses its beginning, not its middle: of names in deep scopes.
     """
 
     title: str
@@ -43,6 +44,11 @@ class Column:
     style: str = ""
     minimum: int = 0
     drop: int = 0
+    keeps_end: bool = False
+
+    def cut(self, text: str, width: int) -> str:
+        """``text`` in at most ``width`` cells."""
+        return elide_start(text, width) if self.keeps_end else elide(text, width)
 
 
 def write_table(sink: Sink, columns: Sequence[Column], rows: Iterable[Row]) -> None:
@@ -120,7 +126,7 @@ def _liner(columns: Sequence[Column], widths: Sequence[int], is_narrow: bool, ha
 
     def careful(row: Row) -> str:
         safe = [escape(row[i]) for i in shown]
-        fitted = [elide(cell, widths[i]) for cell, i in zip(safe, shown, strict=True)] if is_narrow else safe
+        fitted = [columns[i].cut(cell, widths[i]) for cell, i in zip(safe, shown, strict=True)] if is_narrow else safe
         padded = [pad(cell, widths[i], columns[i].right) for cell, i in zip(fitted, shown, strict=True)]
         return GAP.join(map(painted, padded, styles)).rstrip()
 
@@ -130,7 +136,7 @@ def _liner(columns: Sequence[Column], widths: Sequence[int], is_narrow: bool, ha
             return careful(row)
         for i, width in checked:
             if len(row[i]) > width:
-                row = [*row[:i], elide(row[i], width), *row[i + 1 :]]
+                row = [*row[:i], columns[i].cut(row[i], width), *row[i + 1 :]]
         return quick(*row).rstrip()
 
     return line

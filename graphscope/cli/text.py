@@ -62,6 +62,11 @@ def elide(text: str, width: int) -> str:
     return _fitting(text, head) + "…" + _fitting(text[::-1], tail)[::-1]
 
 
+def elide_start(text: str, width: int) -> str:
+    """``text`` in at most ``width`` cells, the beginning given up for an ellipsis."""
+    return text if cells(text) <= width else "…" + _fitting(text[::-1], width - 1)[::-1]
+
+
 def _fitting(text: str, width: int) -> str:
     """The longest beginning of ``text`` that takes at most ``width`` cells."""
     end = min(len(text), width)

@@ -7,10 +7,10 @@ outputs: here they are those that the run had.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphscope.tracing.fused import covered
+from graphscope.tracing.fused import done_by
 from graphscope.tracing.steps import Execution
 from graphscope.tracing.trace import Trace
 
@@ -33,7 +33,7 @@ def flops_of(trace: Trace, graph: Any) -> dict[str, int]:
     found = {}
     for name, execution in ran.items():
         if name in nodes:
-            members = [name, *covered(trace.graph, name, execution.op, names)]
+            members = done_by(trace.graph, name, execution.op, names)
             measured = _Shapes(graph, {**shapes, **_inside(members, execution)})
             known = [_flops(measured, nodes[member].node_def) for member in members if member in nodes]
             if any(value is not None for value in known):
@@ -41,7 +41,7 @@ def flops_of(trace: Trace, graph: Any) -> dict[str, int]:
     return found
 
 
-def _inside(members: list[str], execution: Execution) -> dict[str, tuple[int, ...]]:
+def _inside(members: Sequence[str], execution: Execution) -> dict[str, tuple[int, ...]]:
     """What passes between the nodes of a fused kernel is of the shape that it gives: only element-wise ops follow the first."""
     return {f"{member}:0": execution.outputs[0].shape for member in members} if execution.outputs else {}
 

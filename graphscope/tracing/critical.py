@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from graphscope.tracing.partitions import Partitions
-from graphscope.tracing.steps import NS, Execution
+from graphscope.tracing.steps import NS, Execution, Step
 
 _ROUNDING_NS = NS
 """Traces of whole microseconds may let an op end after what waited for it has started."""
 
 
-def critical_path(executions: Sequence[Execution], partitions: Partitions) -> list[Execution]:
+def median_walls(steps: Sequence[Step], typical: Step) -> dict[int, int]:
+    """``id(execution)`` of the ``typical`` step -> the median of its times in ns over all steps; the n-th run of a node is
+    compared with its n-th run in other steps. One step alone tells where the machine did something else.
+    """
+    walls = defaultdict(list)
+    for step in steps:
+        for key, execution in _numbered(step):
+            walls[key].append(execution.wall_ns)
+    return {id(execution): round(statistics.median(walls[key])) for key, execution in _numbered(typical)}
+
+
+def _numbered(step: Step) -> Iterator[tuple[tuple[str, str, str, int], Execution]]:
+    counts: dict[tuple[str, str, str], int] = defaultdict(int)
+    for execution in step.executions:
+        key = execution.name, execution.device, execution.stream
+        counts[key] += 1
+        yield (*key, counts[key]), execution
+
+
+def critical_path(
+    executions: Sequence[Execution], partitions: Partitions, walls_ns: Mapping[int, int]
+) -> list[Execution]:
     """The executions on the longest path, first to last; its length is the sum of their times.
 
     An execution waits for the last run of each of its inputs that ended before it started, so that loops unroll into the
@@ -21,6 +44,7 @@ def critical_path(executions: Sequence[Execution], partitions: Partitions) -> li
     Args:
         executions: of one step.
         partitions: tells control inputs and transfers; without it the inputs in the trace's labels count.
+        walls_ns: ``id(execution)`` -> the time that it counts with.
     """
     runs = Runs(executions)
     longest: dict[int, int] = {}
@@ -28,7 +52,7 @@ def critical_path(executions: Sequence[Execution], partitions: Partitions) -> li
     for execution in sorted(executions, key=lambda e: (e.end_ns, e.start_ns)):
         waited = (e for e in runs.waited_for(execution, partitions) if id(e) in longest)
         last = max(waited, key=lambda e: longest[id(e)], default=None)
-        longest[id(execution)] = execution.wall_ns + (longest[id(last)] if last is not None else 0)
+        longest[id(execution)] = walls_ns[id(execution)] + (longest[id(last)] if last is not None else 0)
         before[id(execution)] = last
     end = max(executions, key=lambda e: longest[id(e)], default=None)
     return list(_backwards(end, before))[::-1]

@@ -27,7 +27,7 @@ def covered(graph: Graph, name: str, kernel: str, ran: Collection[str]) -> tuple
         ran: names of all nodes that ran.
     """
     start = graph.get(name)
-    if start is None or not is_fused(kernel, start.op):
+    if start is None or not _does_more(kernel, start.op):
         return ()
 
     def step(node: Node) -> list[Node]:
@@ -37,9 +37,21 @@ def covered(graph: Graph, name: str, kernel: str, ran: Collection[str]) -> tuple
     return tuple(found for found in graph.reach([name], step) if found != name)
 
 
-def is_fused(kernel: str, op: str) -> bool:
+def done_by(graph: Graph, name: str, kernel: str, ran: Collection[str]) -> tuple[str, ...]:
+    """The nodes whose operations ``kernel`` did: none where it gives what was computed beforehand.
+
+    A ``Conv2D`` in place of a ``Mul`` by a constant has the constant in its weights: it does the convolution's work alone.
+    """
+    op = plain_op(kernel)
+    members = (name, *covered(graph, name, kernel, ran))
+    same = tuple(member for member in members if member in graph and graph[member].op == op)
+    return same or (members if "Fused" in op else ())
+
+
+def _does_more(kernel: str, op: str) -> bool:
     """Whether ``kernel`` ran in place of ``op`` and of other ops before it."""
-    return kernel != op and _FUSED_KERNEL.fullmatch(kernel) is not None
+    plain = plain_op(kernel)
+    return plain != op and (plain in _FUSIBLE or _FUSED_KERNEL.fullmatch(plain) is not None)
 
 
 def plain_op(kernel: str) -> str:

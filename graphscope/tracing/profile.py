@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graphscope.tracing.costs import node_costs
-from graphscope.tracing.critical import critical_path
+from graphscope.tracing.critical import critical_path, median_walls
 from graphscope.tracing.fused import plain_op
 from graphscope.tracing.groups import by_device, by_op, by_scope, grouped
 from graphscope.tracing.report import CriticalPath, NodeCost, PathCost, Placement, Profile
@@ -60,15 +60,17 @@ def _requested(trace: Trace, name: str) -> str:
 
 def _critical(trace: Trace) -> CriticalPath:
     step = trace.typical
-    path = critical_path(step.executions, trace.partitions)
+    walls = median_walls(trace.steps, step)
+    path = critical_path(step.executions, trace.partitions, walls)
     by_name = grouped(path, lambda e: f"{trace.names.node(e.name) or e.name}\n{e.device}")
-    wall_us = sum(e.wall_ns for e in path) / NS
-    return CriticalPath(wall_us, step.span_ns / NS, len(path), [_on_path(trace, runs) for runs in by_name.values()])
+    wall_us = sum(walls[id(e)] for e in path) / NS
+    nodes = [_on_path(trace, runs, walls) for runs in by_name.values()]
+    return CriticalPath(wall_us, step.span_ns / NS, len(path), nodes)
 
 
-def _on_path(trace: Trace, runs: Sequence[Execution]) -> PathCost:
+def _on_path(trace: Trace, runs: Sequence[Execution], walls_ns: Mapping[int, int]) -> PathCost:
     longest = max(runs, key=lambda e: e.wall_ns)
     name = trace.names.node(longest.name) or longest.name
-    wall_us = sum(e.wall_ns for e in runs) / NS
+    wall_us = sum(walls_ns[id(e)] for e in runs) / NS
     own = sum(e.name == longest.name for e in runs)
     return PathCost(name, plain_op(longest.op), longest.device, own, wall_us)

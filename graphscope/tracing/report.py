@@ -162,7 +162,7 @@ class CriticalPath:
     """The longest chain of executions that waited for one another, in the step whose length is the median.
 
     Attributes:
-        wall_us: its length: the sum of their times.
+        wall_us: its length: the sum of the medians of their times.
         span_us: the length of that step, first op to last.
         executions: how many there are.
         nodes: by first appearance.
