@@ -37,6 +37,7 @@ class Draws:
 
 
 _GOLDEN = 0x9E3779B97F4A7C15
+_MASK = 0xFFFFFFFFFFFFFFFF
 
 
 def mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -53,9 +54,12 @@ def example_seeds(seed: int, epoch: int, indices: NDArray[np.int64]) -> NDArray[
     """A seed for each example, another one in each epoch."""
     import numpy as np
 
-    start = np.array([seed & 0xFFFFFFFFFFFFFFFF, epoch & 0xFFFFFFFFFFFFFFFF], np.uint64)
-    base = mixed(mixed(start[:1]) + start[1:])
-    return mixed(base + mixed(indices.astype(np.uint64))).view(np.int64)
+    state = np.zeros(1, np.uint64)
+    with np.errstate(over="ignore"):
+        for number in (seed, epoch):
+            state = mixed(state + np.uint64((number + 1) * _GOLDEN & _MASK))
+        state = mixed(state + indices.astype(np.uint64) * np.uint64(_GOLDEN))
+    return state.view(np.int64)
 
 
 Change = Callable[["NDArray[Any]", Draws, float, "NDArray[Any]"], "NDArray[Any]"]

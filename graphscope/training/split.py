@@ -5,11 +5,10 @@ Nothing else counts: neither the order of the examples nor how many there are no
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from graphscope.errors import GraphscopeError
+from graphscope.training.data.keys import key_fractions
 from graphscope.training.data.source import Source
 
 if TYPE_CHECKING:
@@ -36,17 +35,3 @@ def split(source: Source, fraction: float) -> tuple[NDArray[np.int64], NDArray[n
             hint="another fraction, or data of its own for validation",
         )
     return training.astype(np.int64), validation.astype(np.int64)
-
-
-def key_fractions(keys: Iterable[str], salt: str = "") -> NDArray[np.float64]:
-    """A number in [0, 1) for each key, the same on every machine: the first eight bytes of its BLAKE2b hash.
-
-    Args:
-        salt: another one gives other numbers, independent of the first.
-    """
-    import numpy as np
-
-    person = hashlib.blake2b(salt.encode(), digest_size=16).digest()
-    hashes = (hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8, person=person) for key in keys)
-    numbers = np.frombuffer(b"".join(h.digest() for h in hashes), "<u8")
-    return np.asarray((numbers >> np.uint64(11)).astype(np.float64) / float(1 << 53))

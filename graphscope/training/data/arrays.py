@@ -12,9 +12,10 @@ from graphscope.formats.npy import header_bytes, stored_type
 from graphscope.formats.npz import NpzStore
 from graphscope.training.data.cache import digest, kept, stamp
 from graphscope.training.data.inputs import Input
+from graphscope.training.data.keys import Numbered
 from graphscope.training.data.rows import Rows, header_rows, npy_rows
 from graphscope.training.data.schema import parse_schema
-from graphscope.training.data.source import DataOptions, Numbered, Stored
+from graphscope.training.data.source import DataOptions, Stored
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

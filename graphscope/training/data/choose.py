@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.training.data.cache import digest
+from graphscope.training.data.keys import Chosen, key_fractions
 from graphscope.training.data.labels import class_numbers
-from graphscope.training.data.source import AS_STORED, Chosen, DataOptions, Stored
-from graphscope.training.split import key_fractions
+from graphscope.training.data.source import AS_STORED, DataOptions, Stored
 
 if TYPE_CHECKING:
     import numpy as np

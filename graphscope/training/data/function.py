@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from graphscope.errors import GraphscopeError
 from graphscope.training.data.cache import digest
 from graphscope.training.data.inputs import Input
-from graphscope.training.data.source import Numbered, Stored
+from graphscope.training.data.keys import Numbered
+from graphscope.training.data.source import Stored
 from graphscope.training.heads.python import load_function
 
 if TYPE_CHECKING:

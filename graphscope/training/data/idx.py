@@ -18,8 +18,9 @@ from graphscope.errors import CorruptFileError, FileError, UnknownNameError, Uns
 from graphscope.training.data.cache import digest, stamp
 from graphscope.training.data.inflate import inflated
 from graphscope.training.data.inputs import Input
+from graphscope.training.data.keys import Numbered
 from graphscope.training.data.rows import Rows
-from graphscope.training.data.source import DataOptions, Numbered, Stored
+from graphscope.training.data.source import DataOptions, Stored
 
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 """Type byte -> NumPy's name."""

@@ -128,32 +128,3 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.keys)
-
-
-class Numbered(Sequence[str]):
-    """The keys ``0`` to ``n - 1``, which take no memory."""
-
-    def __init__(self, count: int) -> None:
-        self._numbers = range(count)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __getitem__(self, index: Any) -> Any:
-        found = self._numbers[index]
-        return list(map(str, found)) if isinstance(found, range) else str(found)
-
-
-class Chosen(Sequence[str]):
-    """Some of other keys, by index."""
-
-    def __init__(self, keys: Sequence[str], indices: NDArray[np.int64]) -> None:
-        self._keys = keys
-        self._indices = indices
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, index: Any) -> Any:
-        found = self._indices[index]
-        return [self._keys[i] for i in found] if isinstance(index, slice) else self._keys[int(found)]
