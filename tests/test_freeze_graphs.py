@@ -645,86 +645,6 @@ def test_a_saver_of_variables_to_restore(tmp_path: Path) -> None:
         assert verify(model, result, ["out"], atol=0, rtol=0).is_equal
 
 
-# SavedModels of TensorFlow 2
-
-
-class Served(tf.Module):  # type: ignore[misc]
-    """Reads, gathers, loops and branches, in functions that call one another."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.v = tf.Variable([1.5, -2.0, 3.0], name="v")
-        self.w = tf.Variable(tf.reshape(tf.range(30, dtype=tf.float32), [10, 3]), name="w")
-        self.count = tf.Variable(4, name="count")
-
-    @tf.function
-    def inner(self, a: Any) -> Any:
-        for i in tf.range(self.count):
-            a = a * 0.5 + tf.gather(self.w, i) if i % 2 == 0 else a - self.v
-        return a
-
-    @tf.function(input_signature=[tf.TensorSpec([None, 3], name="a")])
-    def serve(self, a: Any) -> Any:
-        return {"b": self.inner(a) + self.v, "c": tf.nn.softmax(a)}
-
-
-@pytest.mark.parametrize("fold", [False, True])
-def test_a_saved_model_of_a_module(fold: bool, tmp_path: Path) -> None:
-    served = Served()
-    tf.saved_model.save(served, str(tmp_path / "saved"), signatures=served.serve)
-    model = graphscope.load(tmp_path / "saved")
-    signature = model.signatures["serving_default"]
-    outputs = {name: specs[0].name for name, specs in signature.outputs.items()}
-    _, result = frozen_file(model, FreezeOptions(outputs=list(outputs.values()), fold=fold), tmp_path / "f.pb")
-    assert not NO_LONGER & ops_of(result)
-    graph_def = v1.GraphDef.FromString((tmp_path / "f.pb").read_bytes())
-    a = np.float32([[1, 2, 3], [-4, 5, 0.5]])
-    with tf.Graph().as_default(), v1.Session() as session:
-        v1.import_graph_def(graph_def, name="")
-        found = session.run(outputs, {signature.inputs["a"][0].name: a})
-    expected = served.serve(a)
-    for name in ("b", "c"):
-        np.testing.assert_allclose(found[name], expected[name].numpy(), rtol=1e-6)
-
-
-HALF = "tensorflow+serving/tensorflow_serving/servables/tensorflow/testdata/saved_model_half_plus_two"
-KERAS = "tensorflow+tfx/tfx/components/testdata/trainer/keras/Format-Serving"
-EXAMPLES = {
-    f"{HALF}_tf2_cpu/00000123": ("", ()),
-    f"{HALF}_cpu/00000123": ("tf_example:0", ("x",)),
-    f"{HALF}_mlmd/00000123": ("tf_example:0", ("x",)),
-    KERAS: (
-        "serving_default_examples:0",
-        ("body_mass_g", "culmen_depth_mm", "culmen_length_mm", "flipper_length_mm"),
-    ),
-}
-"""SavedModel -> the tensor that takes serialized examples, and the features that it wants of them."""
-
-
-def examples(features: tuple[str, ...]) -> Any:
-    """Two serialized ``tf.train.Example``."""
-    made = []
-    for row in (1.0, -2.5):
-        example = tf.train.Example()
-        for i, feature in enumerate(features):
-            example.features.feature[feature].float_list.value.append(row + i)
-        made.append(example.SerializeToString())
-    return np.array(made, object)
-
-
-@needs_zoo
-@pytest.mark.parametrize("name", EXAMPLES)
-@pytest.mark.parametrize("fold", [False, True])
-def test_saved_models_of_the_zoo(name: str, fold: bool, tmp_path: Path) -> None:
-    model = graphscope.load(ZOO / "saved_model" / name)
-    tensor, features = EXAMPLES[name]
-    feeds = {tensor: examples(features)} if tensor else None
-    found, result = compared(model, tmp_path / "f.pb", fold=fold, feeds=feeds)
-    assert found.is_within
-    assert found.is_equal or fold
-    assert not NO_LONGER & ops_of(result)
-
-
 # What cannot be frozen
 
 
@@ -809,12 +729,16 @@ def test_a_variable_made_in_a_function_is_refused(tmp_path: Path) -> None:
             handle = tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=[3], shared_name="elsewhere", name="own")
             return a + tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
 
-        out(shared(x(3)) * v)
+        _, looped = tf.while_loop(lambda i, _: i < 2, lambda i, a: (i + 1, shared(a)), (0, x(3)))
+        out(looped * v)
+        tf.identity(shared(x(3, name="y")), name="plain")
         return Saved()
 
-    model, _ = save(build, tmp_path, modern=False)
+    model, _ = save(build, tmp_path, modern=True)
     with pytest.raises(GraphscopeError, match="variable own is made inside the library function"):
         freeze(model, FreezeOptions(outputs=["out"]))
+    with pytest.raises(GraphscopeError, match=r"no value for variable StatefulPartitionedCall/own"):
+        freeze(model, FreezeOptions(outputs=["plain"]))
 
 
 def test_a_placeholder_that_does_not_exist(tmp_path: Path) -> None:

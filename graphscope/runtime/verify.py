@@ -6,18 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from graphscope.core.build import node
 from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
+from graphscope.core.graph import Body, Node
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError
+from graphscope.protos import AttrValue
 from graphscope.runtime.config import session_config
 from graphscope.runtime.differences import Difference, compare, merged
 from graphscope.runtime.feed_values import literal
 from graphscope.runtime.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
 from graphscope.runtime.session import open_session
 from graphscope.transforms.freeze import open_switches
+from graphscope.transforms.inlining import CALLS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -190,7 +194,7 @@ class _Run:
     ) -> list[list[NDArray[Any]]]:
         """The outputs of ``model`` for each batch, of which it is fed ``specs``."""
         names = [spec.name for spec in specs]
-        with open_session(model, self.outputs, given=specs, values=values, config=_exact()) as session:
+        with open_session(_as_written(model), self.outputs, given=specs, values=values, config=_exact()) as session:
             return [self.checked(session.run(self.outputs, {n: feeds[n] for n in names})) for feeds in batches]
 
     def checked(self, values: Sequence[NDArray[Any] | None]) -> list[NDArray[Any]]:
@@ -228,6 +232,20 @@ def _compare(
     """One difference for each output, over all batches."""
     batches = [[compare(e, a, atol, rtol) for e, a in zip(*pair)] for pair in zip(expected, actual)]
     return [merged(of_output) for of_output in zip(*batches)]
+
+
+def _as_written(model: Model) -> Model:
+    """``model`` with :func:`_exact` in the calls of functions too: each carries a configuration of its own."""
+    graph = model.graph
+    if not graph.functions:
+        return model
+    config = AttrValue(s=_exact().SerializeToString())
+
+    def plain(body: Body) -> list[Node]:
+        return [node(n.name, n.op, n.inputs, {**n.attrs, "config_proto": config}) if n.op in CALLS else n for n in body]
+
+    functions = [function.with_nodes(plain(function)) for function in graph.functions.values()]
+    return replace(model, loaded_graph=graph.with_nodes(plain(graph)).with_functions(functions))
 
 
 def _exact() -> Any:

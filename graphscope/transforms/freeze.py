@@ -27,6 +27,7 @@ from graphscope.transforms.cut import clear_placement, cut, prune_library
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.fold import fold
 from graphscope.transforms.identities import remove_pass_through
+from graphscope.transforms.inlining import inline_calls
 from graphscope.transforms.lending import Evaluate
 from graphscope.transforms.order import reads_after_write
 from graphscope.transforms.prune import predicates, prune_branches
@@ -97,7 +98,7 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
         IncompleteModelError: a variable that is needed has no value.
         GraphscopeError: a value does not fit its placeholder; a node writes to a variable; a lookup table is needed.
     """
-    keep = _kept(options)
+    keep = _kept(model, options)
     values = StoredValues(model, options.moving_averages)
     graph = needed_part(model, options)
     refuse_tables(graph)
@@ -120,25 +121,26 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
     graph = bake(model.graph, options.values, [*options.inputs, *_declared_inputs(model)])
     late = dict(reads_after_write(graph))
     graph = cut(graph, options.outputs, options.inputs, model.catalog)
-    graph = _settled(graph, options, _kept(options), late)
+    graph = _settled(graph, options, _kept(model, options), late)
     _refuse_late_reads(graph, late)
     return graph
 
 
 def _declared_inputs(model: Model) -> list[str]:
-    """The tensors that the author's signatures take: a default does not make them less of an input."""
+    """The tensors that the author's signatures take, wherever in the graph: they can be fed in the result too."""
     declared = model.signatures.values()
     return [spec.name for signature in declared for specs in signature.inputs.values() for spec in specs]
 
 
-def _kept(options: FreezeOptions) -> list[str]:
-    return [node_of(name) for name in [*options.outputs, *options.inputs]]
+def _kept(model: Model, options: FreezeOptions) -> list[str]:
+    return [node_of(name) for name in [*options.outputs, *options.inputs, *_declared_inputs(model)]]
 
 
 def _settled(graph: Graph, options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) -> Graph:
-    """Folds, prunes and cuts until nothing changes; ``late`` collects the reads that a cut parts from the writes before."""
+    """Inlines, folds, prunes, cuts until nothing changes; ``late`` collects the reads that a cut parts from writes before."""
     for _ in range(MAX_ROUNDS):
         before = graph
+        graph = inline_calls(graph)
         if options.fold:
             graph = fold(graph, keep=keep, evaluate=options.evaluate)
         graph = prune_branches(graph, _decisions(graph, options))

@@ -1,4 +1,4 @@
-"""Puts the body of a library function in the place of the node that calls it.
+"""Puts the bodies of library functions in the place of the nodes that call them.
 
 In a function ``node:argument:1`` names a tensor by the output argument that it belongs to; in a graph outputs are counted.
 Source: ``tensorflow/core/framework/function.proto``.
@@ -13,33 +13,84 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.ops import OpCatalog
 from graphscope.core.tensors import TensorName, node_of
+from graphscope.protos import AttrValue
+from graphscope.transforms.cut import CONTROL_FLOW
+
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+MAX_DEPTH = 64
+"""How deep calls are followed: a function that calls itself never ends."""
+
+MAX_NODES = 1 << 18
+"""In a graph that would grow beyond this, calls stay: functions that call one another twice each double it."""
 
 
-def inlined(graph: Graph, call: Node, function: Function, inputs: Sequence[str]) -> list[Node] | None:
-    """The nodes of ``function`` applied to ``inputs``, then a node with the name and the outputs of ``call``.
+def inline_calls(graph: Graph) -> Graph:
+    """``graph`` with the bodies of functions in place of their calls, and of the calls in those bodies.
 
-    ``None`` where that cannot be told: the function is generic, takes lists, or uses an op that nobody knows.
+    What is called in functions that stay, the bodies of loops for instance, stays called. So does everything in a graph of
+    ``Switch`` and ``Enter``: what takes no input in a body would lie outside the branch or the iteration of its call.
     """
-    signature = function.signature
-    arguments = [*signature.input_arg, *signature.output_arg]
-    is_generic = bool(signature.attr) or any(a.number_attr or a.type_list_attr or a.type_attr for a in arguments)
-    catalog = graph.catalog()
-    if is_generic or any(catalog.get(op) is None for op in function.ops):
-        return None
-    body = _Inlined(function, dict(zip((a.name for a in signature.input_arg), inputs)), _scope(graph, call), catalog)
-    return [*body.nodes(), body.result(call)]
+    if CONTROL_FLOW.intersection(graph.ops):
+        return graph
+    for _ in range(MAX_DEPTH):
+        inliner = Inliner(graph)
+        called = [len(function) for found in graph if (function := inliner.called(found)) is not None]
+        if not called or len(graph) + sum(called) > MAX_NODES:
+            break
+        nodes = [new for found in graph for new in inliner.in_place_of(found)]
+        if nodes == graph.nodes:
+            break
+        graph = graph.with_nodes(nodes)
+    return graph
 
 
-def _scope(graph: Graph, call: Node) -> str:
-    """A name scope that no node of ``graph`` is in."""
-    scope, number = f"{call.name}/inlined", 0
-    while any(name.startswith(f"{scope}/") for name in graph.by_name):
-        number += 1
-        scope = f"{call.name}/inlined_{number}"
-    return scope
+class Inliner:
+    """Applies library functions of ``graph``. Names of nodes that it makes are unique among them and in ``graph``."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.catalog = graph.catalog()
+        self.names = set(graph.by_name)
+
+    def called(self, found: Node) -> Function | None:
+        """The function that ``found`` calls, unless a compiler has to have it whole."""
+        must_compile = found.attr("_XlaMustCompile")
+        if must_compile is not None and must_compile.b:
+            return None
+        return self.graph.functions.get(found.attrs["f"].func.name if found.op in CALLS else found.op)
+
+    def in_place_of(self, found: Node) -> list[Node]:
+        """The body that ``found`` calls; ``found`` itself where it is no call, or one that has to stay."""
+        function = self.called(found)
+        applied = self.applied(found, function, found.data_inputs()) if function is not None else None
+        return applied or [found]
+
+    def applied(self, call: Node, function: Function, inputs: Sequence[str]) -> list[Node] | None:
+        """The nodes of ``function`` applied to ``inputs``, then a node with the name and the outputs of ``call``.
+
+        ``None`` where that cannot be told: the function is generic, takes lists, or uses an op that nobody knows.
+        """
+        signature = function.signature
+        arguments = [*signature.input_arg, *signature.output_arg]
+        is_generic = bool(signature.attr) or any(a.number_attr or a.type_list_attr or a.type_attr for a in arguments)
+        if is_generic or any(self.catalog.get(op) is None for op in function.ops):
+            return None
+        given = dict(zip((a.name for a in signature.input_arg), inputs))
+        body = _Applied(function, given, self._scope(call, function), self.catalog)
+        nodes = [*body.nodes(), body.result(call)]
+        self.names.update(made.name for made in nodes)
+        return nodes
+
+    def _scope(self, call: Node, function: Function) -> str:
+        """The scope of the call's own name, or one with a number, where that would take a name twice."""
+        scope, number = call.name, 0
+        while any(f"{scope}/{found.name}" in self.names for found in function):
+            number += 1
+            scope = f"{call.name}/inlined_{number}"
+        return scope
 
 
-class _Inlined:
+class _Applied:
     def __init__(self, function: Function, arguments: dict[str, str], scope: str, catalog: OpCatalog) -> None:
         self.function = function
         self.arguments = arguments
@@ -53,15 +104,15 @@ class _Inlined:
             yield copy
 
     def result(self, call: Node) -> Node:
-        outputs = [self.tensor(self.function.proto.ret[a.name]) for a in self.function.signature.output_arg]
+        arguments = self.function.signature.output_arg
+        outputs = [self.tensor(self.function.proto.ret[argument.name]) for argument in arguments]
         if not outputs:
             return node(call.name, "NoOp")
         if len(outputs) == 1:
-            return node(call.name, "Identity", outputs, {"T": type_attr(self.output_type(0))})
-        return node(call.name, "IdentityN", outputs, {"T": call.attrs["Tout"]})
-
-    def output_type(self, index: int) -> DataType:
-        return DataType.of(self.function.signature.output_arg[index].type)
+            return node(call.name, "Identity", outputs, {"T": type_attr(DataType.of(arguments[0].type))})
+        types = AttrValue()
+        types.list.type.extend(argument.type for argument in arguments)
+        return node(call.name, "IdentityN", outputs, {"T": types})
 
     def tensor(self, text: str) -> str:
         """What ``text`` of the function is in the graph."""

@@ -8,13 +8,14 @@ input's number.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from graphscope.core.build import constant, node, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.tensors import TensorName
 from graphscope.protos import AttrValue
-from graphscope.transforms.inlining import inlined
+from graphscope.transforms.inlining import Inliner
 
 SWITCHES = frozenset({"Switch", "RefSwitch"})
 MERGES = frozenset({"Merge", "RefMerge"})
@@ -63,6 +64,10 @@ class _Pruner:
         self.dead: set[str] = set()  # names of dead nodes
         self.dead_tensors: set[str] = set()
         self.merged: dict[str, int] = {}  # merge of which one input is alive -> the number of that input
+
+    @cached_property
+    def inliner(self) -> Inliner:
+        return Inliner(self.graph)
 
     def run(self) -> Graph:
         self.decide_switches()
@@ -161,7 +166,7 @@ class _Pruner:
         function = self.graph.functions.get(branch.func.name)
         # In a loop of Enter and Exit, the body's constants would lie outside the iteration.
         if function is not None and not LOOPS & set(self.graph.ops):
-            nodes = inlined(self.graph, original, function, inputs)
+            nodes = self.inliner.applied(original, function, inputs)
             if nodes is not None:
                 return nodes
         attrs: dict[str, AttrValue] = {name: original.attrs[name] for name in ("Tin", "Tout")}
