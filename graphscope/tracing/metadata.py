@@ -3,7 +3,8 @@
 The page looks each stat up by its node's name, and drops it silently where the graph that it has drawn has no such node.
 It spans the time of a node from its first start to its last end, over all devices. It draws constants and summaries inside
 the nodes beside them, and shows no stats for these. It takes whole microseconds, and devices called ``/device:TYPE:N``. So
-each node gets one stat, on the device where it ran, under its name in the graph; a constant counts in a node that reads it.
+each node gets one stat, on the device where it ran, under its name in the graph; a constant counts in a node that reads it,
+and ``_SOURCE``, with which TensorFlow starts a step, in the first node that it starts.
 
 Source: ``joinStatsInfoWithGraph`` and ``DefaultBuildParams`` in ``tensorboard/plugins/graph/tf_graph_common/graph.ts``,
 ``NodeStats`` in ``util.ts``.
@@ -22,6 +23,9 @@ from graphscope.tracing.names import NodeNames
 from graphscope.tracing.partitions import without_weights
 from graphscope.tracing.steps import NS, Execution, Step
 from graphscope.tracing.trace import Trace
+
+SOURCE = "_SOURCE"
+"""What starts a step on each device; no node of any graph."""
 
 _INSIDE_CONSUMER = re.compile(r".*Const.*")
 _INSIDE_PRODUCER = re.compile(r"[a-zA-Z]+Summary")
@@ -118,6 +122,8 @@ def merged(step: Step, shown: Shown) -> Mapping[str, Execution]:
         name = shown.node(execution.name)
         if name:
             groups.setdefault(name, []).append(execution)
+    if groups:
+        next(iter(groups.values())).extend(e for e in step.executions if e.name == SOURCE)
     return {name: _merged(name, executions) for name, executions in groups.items()}
 
 

@@ -21,7 +21,8 @@ _RULES = tuple(
             r"edge_\d+_(?P<node>.+)",  # what one task sends another
             r"(?P<node>.+?)(?:-\d+)*-\w+-LayoutOptimizer",
             r"(?P<node>.+?)(?:-\d+)*-\w*(?:Transpose|PermConst|DataFormat|VecPermute|DimMap)\w*",
-            r"ConstantFolding/(?P<node>.+?)(?:-\w[\w-]*|_const_axis|_recip|_bcast|_matmul|_scaled_\w+)?",
+            r"ConstantFolding/(?P<node>.+?)(?:-\w[\w-]*|_const_axis|_recip|_bcast|_matmul|_enter|_scaled_\w+)?",
+            r"ConstantFoldingCtrl/(?P<node>.+)_\d+",
             r"(?:swap_(?:in|out)_|Recomputed/|RecomputeTrigger/)(?P<node>.+?)(?:_\d+)?",
             r"Func/(?P<node>.+?)/(?:input|output|input_control_node|output_control_node)(?:/.*)?",
             r"(?P<node>.+?)_(?:mkl|Mkl|MKL)\w*",
