@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -150,15 +150,23 @@ def _checkpoint(job: _Job, progress: _Progress) -> int:
 
 
 def _saved_model(job: _Job, progress: _Progress) -> int:
-    from graphscope.cli.chosen import chosen_outputs
     from graphscope.formats.savedmodel_writer import write_saved_model
 
-    chosen = chosen_outputs(job.sink, job.model, job.outputs)
-    outputs = [_spec(job.model, name) for name in chosen]
-    inputs = [_spec(job.model, name) for name in job.inputs or _inputs_of(job.model, chosen)]
+    inputs, outputs = ([_spec(job.model, name) for name in names] for names in _signature(job))
     return write_saved_model(
         job.model, Path(job.out), inputs=inputs, outputs=outputs, overwrite=job.force, progress=progress
     )
+
+
+def _signature(job: _Job) -> tuple[Sequence[str], Sequence[str]]:
+    """Inputs and outputs of ``serving_default``; none where the author's own signatures are not to be touched."""
+    from graphscope.cli.chosen import chosen_outputs
+    from graphscope.core.signatures import BOOKKEEPING
+
+    if not (job.inputs or job.outputs) and not BOOKKEEPING.issuperset(job.model.signatures):
+        return (), ()
+    outputs = chosen_outputs(job.sink, job.model, job.outputs)
+    return job.inputs or _inputs_of(job.model, outputs), outputs
 
 
 def _inputs_of(model: Model, outputs: tuple[str, ...]) -> list[str]:

@@ -50,7 +50,7 @@ def assets_of(model: Model) -> list[Asset]:
         IncompleteModelError: an asset is missing.
         CorruptFileError: the declaration is broken, or a file name leads out of the directory of assets.
     """
-    declared = list(_declared(model)) if model.kind is Kind.SAVED_MODEL else []
+    declared = declared_assets(model)
     found = [*declared, *_named(model, {node_of(asset.tensor) for asset in declared})]
     for asset in found:
         if not os.path.isfile(asset.source):
@@ -74,14 +74,22 @@ def _directory(model: Model) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def _declared(model: Model) -> Iterator[Asset]:
-    """From the meta graph's own list, or from the collection that held it before TensorFlow 2."""
-    for stated in model.meta.asset_file_def or _in_collection(model):
-        parts = PurePosixPath(stated.filename.replace("\\", "/")).parts
-        if not parts or ".." in parts or parts[0] == "/":
-            raise CorruptFileError(f"{stated.filename!r} is no name of an asset", path=model.path)
-        source = _directory(model).joinpath(DIRECTORY, *parts)
-        yield Asset("/".join(parts), stated.tensor_info.name, source, True)
+def declared_assets(model: Model) -> list[Asset]:
+    """What a SavedModel declares, in its meta graph's own list or in the collection that came before it. No I/O.
+
+    Raises:
+        CorruptFileError: the declaration is broken, or a file name leads out of the directory of assets.
+    """
+    if model.kind is not Kind.SAVED_MODEL:
+        return []
+    return [_declared(model, stated) for stated in model.meta.asset_file_def or _in_collection(model)]
+
+
+def _declared(model: Model, stated: AssetFileDef) -> Asset:
+    parts = PurePosixPath(stated.filename.replace("\\", "/")).parts
+    if not parts or ".." in parts or parts[0] == "/":
+        raise CorruptFileError(f"{stated.filename!r} is no name of an asset", path=model.path)
+    return Asset("/".join(parts), stated.tensor_info.name, _directory(model).joinpath(DIRECTORY, *parts), True)
 
 
 def _in_collection(model: Model) -> Iterable[AssetFileDef]:

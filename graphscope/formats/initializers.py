@@ -16,7 +16,7 @@ from graphscope.protos import MetaGraphDef
 MAIN_OP = "saved_model_main_op"
 LEGACY_INIT_OP = "legacy_init_op"
 TABLE_INITIALIZERS = "table_initializer"
-_TABLE_OPS = frozenset(
+TABLE_OPS = frozenset(
     "InitializeTable InitializeTableV2 InitializeTableFromTextFile InitializeTableFromTextFileV2"
     " InitializeTableFromDataset LookupTableImport LookupTableImportV2".split()
 )
@@ -31,7 +31,7 @@ def with_main_op(model: Model, graph: Graph, meta: MetaGraphDef) -> Graph:
         return graph
     listed = model.collections[TABLE_INITIALIZERS].names if TABLE_INITIALIZERS in model.collections else ()
     names = [name for name in dict.fromkeys(map(node_of, listed)) if name in graph]
-    names = names or [n.name for op, n in zip(graph.ops, graph.nodes) if op in _TABLE_OPS]
+    names = names or [n.name for op, n in zip(graph.ops, graph.nodes) if op in TABLE_OPS]
     if not names:
         return graph
     group = free_name(graph, "init_all_tables")

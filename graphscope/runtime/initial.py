@@ -12,22 +12,19 @@ from pathlib import Path
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.collections import VARIABLE_COLLECTIONS
 from graphscope.core.graph import Graph, Node
-from graphscope.core.model import Kind, Model
+from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.restore import ASSIGN_OPS, RESTORE_OPS
 from graphscope.core.signatures import INIT_OP
 from graphscope.core.tensors import Shape, TensorSpec, node_of, shape_text
 from graphscope.core.variables import Role, Variable
-from graphscope.errors import CorruptFileError, IncompleteModelError
-from graphscope.protos import AssetFileDef, DecodeError, VariableDef
+from graphscope.errors import IncompleteModelError
+from graphscope.formats.assets import declared_assets
+from graphscope.formats.initializers import LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS, TABLE_OPS
+from graphscope.protos import VariableDef
 from graphscope.runtime.needed import Need, need
 
-_TABLE_INITIALISERS = frozenset(
-    "InitializeTable InitializeTableV2 InitializeTableFromTextFile InitializeTableFromTextFileV2"
-    " InitializeTableFromDataset LookupTableImport LookupTableImportV2".split()
-)
-_INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
-_ASSETS = "saved_model_assets"
+_INIT_COLLECTIONS = (MAIN_OP, LEGACY_INIT_OP, TABLE_INITIALIZERS)
 _REQUIRED = frozenset({Role.MODEL, Role.MOVING_AVERAGE})
 """Variables that mean nothing without a trained value; slots, steps and local ones start from their initialisers."""
 
@@ -111,8 +108,13 @@ class _Starter:
             _prefix(self.model),
             self.ordered(initialisers),
             setup,
-            {n: path for n, path in _assets(self.model).items() if n in needed.names},
+            self.assets(needed),
         )
+
+    def assets(self, needed: Need) -> dict[str, Path]:
+        """Node that gives the path of an asset -> where that asset is now."""
+        found = {node_of(asset.tensor): asset.source.absolute() for asset in declared_assets(self.model)}
+        return {name: path for name, path in found.items() if name in needed.names}
 
     def restore(self, needed: Need) -> list[str]:
         """The restore node of a SavedModel of objects, if variables are needed.
@@ -131,7 +133,7 @@ class _Starter:
         """What fills the tables that are needed, and what a SavedModel runs when it is opened."""
         for name in self.members:
             node = self.graph[name]
-            is_direct = node.op in _TABLE_INITIALISERS or node.op in ASSIGN_OPS
+            is_direct = node.op in TABLE_OPS or node.op in ASSIGN_OPS
             if not is_direct or node_of(node.inputs[0]) in needed.names:
                 yield name
         for table, fillers in self.fillers.items():
@@ -242,7 +244,7 @@ def _table_fillers(graph: Graph) -> dict[str, list[str]]:
     """Table -> the nodes that fill it."""
     found: dict[str, list[str]] = {}
     for op, node in zip(graph.ops, graph.nodes):
-        if op in _TABLE_INITIALISERS and node.inputs:
+        if op in TABLE_OPS and node.inputs:
             found.setdefault(node_of(node.inputs[0]), []).append(node.name)
     return found
 
@@ -267,23 +269,3 @@ def _prefix(model: Model) -> str:
     """The checkpoint's prefix as a restore op takes it; empty without a checkpoint."""
     index = next((file.path for file in model.files if file.role == "index"), "")
     return index.removesuffix(".index")
-
-
-def _assets(model: Model) -> dict[str, Path]:
-    """Node that gives the path of an asset -> where that asset is now."""
-    if model.kind is not Kind.SAVED_MODEL:
-        return {}
-    place = Path(model.path).absolute()
-    directory = place if place.is_dir() else place.parent
-    return {node_of(a.tensor_info.name): directory / "assets" / a.filename for a in _asset_files(model)}
-
-
-def _asset_files(model: Model) -> Iterable[AssetFileDef]:
-    """From the meta graph's own list, or from the collection that held it before TensorFlow 2."""
-    if model.meta.asset_file_def:
-        return model.meta.asset_file_def
-    values = model.meta.collection_def[_ASSETS].any_list.value if _ASSETS in model.meta.collection_def else ()
-    try:
-        return [AssetFileDef.FromString(value.value) for value in values]
-    except DecodeError as error:
-        raise CorruptFileError(f"collection {_ASSETS}: no AssetFileDef: {error}", path=model.path) from error
