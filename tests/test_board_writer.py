@@ -104,6 +104,7 @@ HISTOGRAMS = {
     "empty": np.zeros(0, np.float32),
     "bool": np.array([True, False, True]),
     "half": np.linspace(-1, 1, 500).astype(np.float16),
+    "bytes": np.arange(256, dtype=np.uint8),
 }
 
 
@@ -125,6 +126,16 @@ def test_a_histogram_leaves_out_what_is_not_finite() -> None:
     values = np.array([np.nan, 1, 2, np.inf, -np.inf, 3], np.float32)
     found = np.frombuffer(summaries.histogram("w", values).tensor.tensor_content).reshape(-1, 3)
     assert (found[0, 0], found[-1, 1], found[:, 2].sum()) == (1, 3, 3)
+
+
+@pytest.mark.parametrize(
+    "values", [[-1.7e308, 0, 1.7e308], [0, 1e-320], [1e-300, 2e-300, 3e-300], [1 << 62, (1 << 62) + 4096]]
+)
+def test_a_histogram_of_extremes(values: list[float]) -> None:
+    found = np.frombuffer(summaries.histogram("w", np.array(values)).tensor.tensor_content).reshape(-1, 3)
+    assert np.isfinite(found).all()
+    assert (found[0, 0], found[-1, 1], found[:, 2].sum()) == (values[0], values[-1], len(values))
+    assert found[0, 2] == found[-1, 2] == 1
 
 
 def test_progress_of_a_histogram_counts_both_readings() -> None:

@@ -73,29 +73,47 @@ def payload_histogram(tag: str, payload: Payload, progress: Progress = quiet) ->
     found = statistics(payload, progress)
     table = np.zeros((BUCKETS, 3), "<f8")
     if found.minimum is not None and found.maximum is not None:
-        table[:, 0], table[:, 1] = _edges(found.minimum, found.maximum)
-        table[:, 2] = _counts(payload, found.minimum, found.maximum, progress)
+        table[:, :2] = _edges(found.minimum, found.maximum)
+        has_others = bool(found.nans or found.infinities)
+        table[:, 2] = _counts(payload, found.minimum, found.maximum, has_others, progress)
     return _value(tag, "histograms", _TENSOR, _matrix(table))
 
 
-def _edges(low: float, high: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _edges(low: float, high: float) -> NDArray[np.float64]:
     """Left and right ends of the buckets; of equal values all ends are equal, as TensorFlow has it."""
     import numpy as np
 
-    edges = np.linspace(low, high, BUCKETS + 1)
-    return edges[:-1], edges[1:]
+    edges = low * (1 - _fractions()) + high * _fractions()  # high - low may be more than a float holds
+    return np.stack([edges[:-1], edges[1:]], axis=1) if low < high else np.full((BUCKETS, 2), low)
 
 
-def _counts(payload: Payload, low: float, high: float, progress: Progress) -> NDArray[np.float64]:
-    """How many values lie in each bucket: those on the line between two in the right one, equal ones all in the last."""
+def _fractions() -> NDArray[np.float64]:
+    import numpy as np
+
+    return np.linspace(0, 1, BUCKETS + 1)
+
+
+def _counts(payload: Payload, low: float, high: float, has_others: bool, progress: Progress) -> NDArray[np.float64]:
+    """How many values lie in each bucket: those on the line between two in the right one, equal ones all in the last.
+
+    Args:
+        has_others: whether some are not finite.
+    """
     import numpy as np
 
     counts = np.zeros(BUCKETS)
+    half_range = high / 2 - low / 2
     for chunk in payload.chunks():
         values = np.frombuffer(chunk, payload.dtype.numpy).astype(np.float64)
-        values = values[np.isfinite(values)]
-        if low < high:
-            counts += np.histogram(values, BUCKETS, (low, high))[0]
+        if has_others:
+            values = values[np.isfinite(values)]
+        if half_range > 0:
+            values /= 2
+            values -= low / 2
+            values /= half_range
+            values *= BUCKETS
+            numbers = np.minimum(values.astype(np.intp), BUCKETS - 1)
+            counts += np.bincount(numbers, minlength=BUCKETS)
         else:
             counts[-1] += len(values)
         progress(len(chunk))
