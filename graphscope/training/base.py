@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.analysis.choose import choose_outputs
 from graphscope.analysis.inputs import PLACEHOLDER_OPS
 from graphscope.core.binding import VARIABLE_OPS
-from graphscope.core.build import node, type_attr
+from graphscope.core.build import node, type_attr, without_attrs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
@@ -132,7 +132,7 @@ def _with_plain_inputs(model: Model, graph: Graph, names: Iterable[str], at: Seq
         return graph
     is_stated = all(placeholder_spec(graph[name]).shape for name in opened)
     shapes = {} if is_stated else infer_shapes(model).shapes
-    return cut(graph.with_nodes(_plain(n, shapes) if n.name in opened else n for n in graph.nodes), at)
+    return cut(graph.with_nodes(_plain(n, shapes) if n.name in opened else _unshaped(n) for n in graph.nodes), at)
 
 
 def _plain(original: Node, shapes: Mapping[str, Shape]) -> Node:
@@ -160,22 +160,26 @@ def _refuse_tables(graph: Graph) -> None:
         )
 
 
-_ENDS = {"Exit": "loop", "RefExit": "loop", "Merge": "branch", "RefMerge": "branch"}
-_BEGINS = {"Enter": "loop", "RefEnter": "loop", "Switch": "branch", "RefSwitch": "branch"}
+_STATED = "_output_shapes"
+
+_FRAMES = {
+    "a loop": (frozenset({"Enter", "RefEnter"}), frozenset({"Exit", "RefExit"})),
+    "a branch that need not be taken": (frozenset({"Switch", "RefSwitch"}), frozenset({"Merge", "RefMerge", "Exit"})),
+}
+"""What a tensor may lie in -> the ops that it begins and ends with."""
 
 
 def _refuse_inside(graph: Graph, name: str) -> None:
     """A tensor inside a loop has many values, one in a branch that is not taken has none."""
-    reached = graph.reach([node_of(name)], lambda n: () if n.op in _ENDS else graph.producers(n))
-    begins = [n for n in map(graph.__getitem__, reached) if n.op in _BEGINS and n.name != node_of(name)]
-    if begins:
-        kind = "loop" if any(_BEGINS[n.op] == "loop" for n in begins) else "branch"
-        what = "a loop" if kind == "loop" else "a branch that need not be taken"
-        ends = [n for n in graph.descendants([node_of(name)]) if _ENDS.get(graph[n].op) == kind]
-        raise GraphscopeError(
-            f"{name} lies in {what}, which begins at node {begins[0].name} ({begins[0].op})",
-            hint=f"cut behind it: --at {ends[0]}" if ends else "cut before it, or behind the node that ends it",
-        )
+    cut_node = node_of(name)
+    for frame, (begins, ends) in _FRAMES.items():
+        reached = graph.reach([cut_node], lambda n, ends=ends: () if n.op in ends else graph.producers(n))  # type: ignore[misc]
+        inside = [n for n in reached if graph[n].op in begins]
+        if inside:
+            raise GraphscopeError(
+                f"{name} lies in {frame}: it depends on node {inside[0]} ({graph[inside[0]].op})",
+                hint="cut behind the loop or the branch, or before it",
+            )
 
 
 def _refuse_writes(graph: Graph) -> None:
@@ -192,7 +196,12 @@ def with_open_batch(graph: Graph) -> Graph | None:
     sizes = {s.shape[0] for n in graph if n.op == "Placeholder" and (s := placeholder_spec(n)).shape}
     if len(sizes) != 1 or None in sizes:
         return None
-    return graph.with_nodes(_open_batch(n) if n.op == "Placeholder" else n for n in graph.nodes)
+    return graph.with_nodes(_open_batch(n) if n.op == "Placeholder" else _unshaped(n) for n in graph.nodes)
+
+
+def _unshaped(original: Node) -> Node:
+    """Without the shapes that a file states of what follows another input: TensorFlow would believe them."""
+    return without_attrs(original, (_STATED,)) if _STATED in original.attrs else original
 
 
 def _open_batch(original: Node) -> Node:

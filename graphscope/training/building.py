@@ -27,6 +27,7 @@ class Plan:
     """What is to be built.
 
     Attributes:
+        cuts: names of the tensors where the base is cut, for messages.
         tops: names of the tensors that the head takes.
         scope: name scope of the head.
         training_scope: name scope of loss and optimizer.
@@ -39,6 +40,7 @@ class Plan:
         optimizer, learning_rate, decay, l2, ema, seed: as :class:`graphscope.training.graft.GraftOptions`.
     """
 
+    cuts: Sequence[str]
     tops: Sequence[str]
     scope: str
     training_scope: str
@@ -165,8 +167,8 @@ class _Builder:
         x = merged(self.tf, [_as_float(self.tf, top) for top in tops])
         if x.shape.rank is None:
             raise GraphscopeError(
-                f"{self.plan.tops[0]} is of unknown rank: no head can be built on it",
-                hint="cut the graph open where the shape is known: --input NAME",
+                f"{self.plan.cuts[0]} is of unknown rank: no head can be built on it",
+                hint="cut where the shape is known",
             )
         return build_chain(self.plan.layers, x, context)
 

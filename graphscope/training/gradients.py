@@ -58,6 +58,11 @@ def _is_blocking(operation: Any) -> bool:
         return True
 
 
+def _is_in_the_way(tf: Any, operation: Any, above: set[Any]) -> bool:
+    """Whether a gradient that reaches ``operation`` does not go on to those of its inputs that matter."""
+    return _is_blocking(operation) or any(t.op in above and not _may_flow(tf, t) for t in operation.inputs)
+
+
 def _handle(variable: Any) -> Any:
     """The tensor that the variable op gives."""
     return getattr(variable, "handle", None) if hasattr(variable, "handle") else variable._variable
@@ -65,7 +70,7 @@ def _handle(variable: Any) -> Any:
 
 def _blocked(tf: Any, variable: Any, handle: Any, logits: Any) -> GraphscopeError:
     above = set(_above(handle))
-    obstacle = next((op for op in _passed(tf, logits) if op in above and _is_blocking(op)), None)
+    obstacle = next((op for op in _passed(tf, logits) if op in above and _is_in_the_way(tf, op, above)), None)
     if obstacle is None:
         return GraphscopeError(f"{variable.op.name} is to train, but the logits do not depend on it", hint=_HINT)
     kind = "a loop that was imported" if obstacle.type in _LOOP_OPS else obstacle.type

@@ -167,6 +167,7 @@ def graft_model(model: Model, options: GraftOptions) -> Grafted:
     ready = _ready(joined, base, notes)
     plan = replace(
         plan,
+        cuts=base.at,
         tops=[str(TensorName.parse(name)) for name in joined.tops],
         scope=joined.scope,
         training_scope=free_scope(ready.graph, _TRAINING_SCOPE),
@@ -199,6 +200,7 @@ def _plan(options: GraftOptions, notes: list[str]) -> Plan:
         notes.append(f"dense:{options.width} added: the head did not end in a dense layer of width {options.width}")
     rate = default_rate(options.optimizer)
     return Plan(
+        cuts=(),
         tops=(),
         scope="",
         training_scope="",

@@ -98,7 +98,10 @@ def _gates(base: Base, scope: str) -> Iterator[Node]:
     """A ``StopGradient`` for each tensor of the cut."""
     for number, text in enumerate(base.at):
         dtype = output_type(base.graph, text)
-        if dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.INVALID, DataType.STRING):
+        if dtype is DataType.INVALID:
+            op = base.graph[node_of(text)].op
+            raise GraphscopeError(f"{base.path}: {text} is given by {op}, which TensorFlow does not have")
+        if dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.STRING):
             raise GraphscopeError(f"{text} is a {dtype.label} tensor; a head takes numbers")
         name = f"{scope}/stop_gradient" + (f"_{number}" if number else "")
         yield node(name, "StopGradient", [text.removesuffix(":0")], {"T": type_attr(dtype)})

@@ -39,7 +39,7 @@ class Recipe:
         metric: scalar, the mean over the batch: accuracy, or mean absolute error.
         train_op: one step; it adds one to ``global_step``.
         learning_rate: scalar, of the step that comes next.
-        global_step: int64 scalar.
+        global_step: the handle of an int64 scalar variable.
         settings: what a person chose (base, at, head, optimizer, ...), for messages.
     """
 
