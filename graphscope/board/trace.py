@@ -32,13 +32,19 @@ def dump_trace(model: Model, trace: Trace, logdir: Path) -> Run:
     return write_run(directory, [RunFile(event_file_name(MARK), _Events(model.meta, trace).write)])
 
 
-def refuse_unwritable(logdir: Path) -> None:
-    """Raises an error, if nothing can be written to ``logdir``, before anybody waits for what would be written.
+def refuse_unwritable(directory: Path, *, is_made: bool = True) -> None:
+    """Raises an error, if nothing can be written to ``directory``, before anybody waits for what would be written.
+
+    Args:
+        is_made: whether it will be made where it does not exist, with those around it.
 
     Raises:
         FileError: it, or the first of the directories around it that exists, is none or may not be written to.
     """
-    place = next(path for path in (logdir, *logdir.absolute().parents) if path.exists())
+    around = directory.absolute().parents if is_made else ()
+    place = next((path for path in (directory, *around) if path.exists()), None)
+    if place is None:
+        raise FileError(f"{directory}: no such directory")
     if not place.is_dir():
         raise FileError(f"{place}: not a directory")
     if not os.access(place, os.W_OK | os.X_OK):

@@ -144,7 +144,7 @@ class _Target:
 
         if self.trace is not None:
             refuse_existing(self.trace, self.force)
-            refuse_unwritable(self.trace.parent)
+            refuse_unwritable(self.trace.parent, is_made=False)
         if self.logdir is not None:
             refuse_unwritable(self.logdir)
 

@@ -57,12 +57,15 @@ def refuse_absent(path: str, absent: Mapping[str, Sequence[str]], present: Seque
     """Raises an error, if there are ``absent`` devices.
 
     Raises:
-        GraphscopeError: there are; it names the first, a node on it, and the devices that are there.
+        GraphscopeError: there are; it names them, a node on the first, and the devices that are there.
     """
-    for device, nodes in absent.items():
-        more = f" and {len(nodes) - 1:,} more" if len(nodes) > 1 else ""
-        there = ", ".join(map(short_device, present))
-        raise GraphscopeError(
-            f"{path}: node {nodes[0]}{more} shall run on {device}, which is not here; there is {there}",
-            hint="--soft-placement runs it elsewhere, --devices cpu:4 makes virtual CPUs",
-        )
+    if not absent:
+        return
+    (device, nodes), *others = absent.items()
+    more = f" and {len(nodes) - 1:,} more" if len(nodes) > 1 else ""
+    neither = f", nor are {', '.join(name for name, _ in others)}" if others else ""
+    there = ", ".join(map(short_device, present))
+    raise GraphscopeError(
+        f"{path}: node {nodes[0]}{more} shall run on {device}, which is not here{neither}; there is {there}",
+        hint="--soft-placement runs it elsewhere, --clear-devices forgets devices, --devices cpu:4 makes virtual CPUs",
+    )

@@ -27,7 +27,8 @@ def flops_of(trace: Trace, graph: Any) -> dict[str, int]:
     if trace.graph is None:
         return {}
     ran = {e.name: e for step in trace.steps for e in step.executions if not e.stream}
-    shapes = {f"{e.name}:{o.slot}": o.shape for e in ran.values() for o in e.outputs}
+    shapes = {feed.tensor: feed.shape for feed in trace.feeds}
+    shapes |= {f"{e.name}:{o.slot}": o.shape for e in ran.values() for o in e.outputs}
     nodes = {operation.name: operation for operation in graph.get_operations()}
     names = ran.keys() | trace.partitions.nodes.keys()
     found = {}

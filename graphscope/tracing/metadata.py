@@ -144,6 +144,7 @@ def _merged(name: str, executions: Sequence[Execution]) -> Execution:
         outputs=main.outputs,
         allocated_bytes=sum(e.allocated_bytes for e in executions),
         persistent_bytes=sum(e.persistent_bytes for e in executions),
+        allocations=tuple(sorted(record for e in executions for record in e.allocations)),
     )
 
 
@@ -181,7 +182,9 @@ def _stat(execution: Execution) -> NodeExecStats:
         all_end_rel_nanos=wall,
     )
     if execution.allocated_bytes:
-        stat.memory.add(allocator_name="all", total_bytes=execution.allocated_bytes)
+        memory = stat.memory.add(allocator_name="all", total_bytes=execution.allocated_bytes)
+        for when, size_bytes in execution.allocations:
+            memory.allocation_records.add(alloc_micros=when // NS, alloc_bytes=size_bytes)
     stat.memory_stats.persistent_memory_size = execution.persistent_bytes
     for output in execution.outputs:
         tensor = stat.output.add(slot=output.slot).tensor_description
