@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from graphscope.analysis.statistics import Statistics, statistics
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
+from graphscope.core.payload import AbsentPayload, Payload
 from graphscope.core.slices import Slice
 from graphscope.core.tensors import Shape
 from graphscope.core.variables import Role, Variable
@@ -117,7 +117,7 @@ def _constants(model: Model) -> Iterator[Weight]:
             if tensor is not None:
                 name = f"{function}/{node.name}" if function else node.name
                 row = WeightRow(name, "constant", tensor.dtype, tensor.shape, tensor.elements, tensor.nbytes)
-                yield row, _given(tensor)
+                yield row, None if isinstance(tensor, AbsentPayload) else _given(tensor)
 
 
 def _given(tensor: Payload) -> Callable[[], Payload]:

@@ -79,7 +79,7 @@ def _embedding(model: Model, text: str) -> Embedding:
     name, labels = next((pair for pair in names if pair[0] in known), (text.partition(":")[0], ""))
     row, content = find_weight(model, name)
     if content is None:
-        raise IncompleteModelError(f"{model.path}: no checkpoint holds a value of {name}")
+        raise IncompleteModelError(f"{model.path}: there are no values of {name}")
     return Embedding(row.name, content(), Path(labels) if labels else None)
 
 

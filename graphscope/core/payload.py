@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import elements
+from graphscope.errors import IncompleteModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,6 +98,31 @@ class ArrayPayload(Payload):
     def numpy(self) -> NDArray[Any]:
         """The array itself. No I/O."""
         return self.array
+
+
+class AbsentPayload(Payload):
+    """A tensor of which only type and shape are known: its values were left out when the graph was written.
+
+    Attributes:
+        what: how errors call it: the node's name.
+    """
+
+    __slots__ = ("what",)
+
+    def __init__(self, dtype: DataType, shape: tuple[int, ...], what: str) -> None:
+        super().__init__(dtype, shape)
+        self.what = what
+
+    def chunks(self) -> Iterator[bytes]:
+        """See :meth:`Payload.chunks`.
+
+        Raises:
+            IncompleteModelError: always.
+        """
+        raise IncompleteModelError(
+            f"{self.what}: its values were left out when the graph was logged",
+            hint="name the model itself in place of its log",
+        )
 
 
 def _little_endian(array: NDArray[Any], dtype: DataType) -> NDArray[Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from graphscope.core.build import with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.model import Kind, Model
-from graphscope.core.payload import Payload
+from graphscope.core.payload import AbsentPayload, Payload
 from graphscope.core.tensors import shape_of
 from graphscope.errors import IncompleteModelError
 from graphscope.formats import cut
@@ -117,31 +117,6 @@ _READERS: dict[int, Callable[[Source, Part], tuple[Graph, MetaGraphDef]]] = {
 """Field of an event -> reader; what says most comes first."""
 
 
-class UnloggedPayload(Payload):
-    """A tensor of which the log has type and shape only.
-
-    Attributes:
-        what: the node's name.
-    """
-
-    __slots__ = ("what",)
-
-    def __init__(self, dtype: DataType, shape: tuple[int, ...], what: str) -> None:
-        super().__init__(dtype, shape)
-        self.what = what
-
-    def chunks(self) -> Iterator[bytes]:
-        """See :meth:`Payload.chunks`.
-
-        Raises:
-            IncompleteModelError: always.
-        """
-        raise IncompleteModelError(
-            f"{self.what}: its values were left out when the graph was logged",
-            hint="name the model that was logged in place of the event file",
-        )
-
-
 def _marked(graph: Graph) -> Graph:
     """Nodes that say by :data:`TOO_LARGE` what they lack get payloads that say so, not zeros."""
     functions = [f.with_nodes(map(_mark, f.nodes)) for f in graph.functions.values()]
@@ -161,5 +136,5 @@ def _unlogged(proto: NodeDef) -> dict[str, Payload]:
         if value is not None and value.WhichOneof("value") == "tensor" and not value.tensor.tensor_content:
             shape = shape_of(value.tensor.tensor_shape) or ()
             dims = tuple(size or 0 for size in shape)
-            found[key] = UnloggedPayload(DataType.of(value.tensor.dtype), dims, proto.name)
+            found[key] = AbsentPayload(DataType.of(value.tensor.dtype), dims, proto.name)
     return found
