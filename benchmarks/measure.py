@@ -36,6 +36,11 @@ def measure(command: Sequence[str], runs: int = 5, stdout: int = subprocess.DEVN
     return Measured(statistics.median(r[0] for r in results), max(r[1] for r in results))
 
 
+def once(command: Sequence[str], stdout: int = subprocess.DEVNULL) -> Measured:
+    """A single run, for what takes minutes. Raises as :func:`measure`."""
+    return Measured(*_run(command, stdout))
+
+
 def _run(command: Sequence[str], stdout: int) -> tuple[float, float]:
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, env=ENVIRONMENT)
