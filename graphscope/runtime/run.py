@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.fit import fit
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
@@ -15,7 +14,8 @@ from graphscope.errors import GraphscopeError
 from graphscope.formats.pictures import picture_shape
 from graphscope.protos import GraphDef
 from graphscope.runtime.config import DEFAULT, SessionOptions, session_config
-from graphscope.runtime.feeds import required_inputs, tensor_spec
+from graphscope.runtime.feeds import required_inputs
+from graphscope.runtime.filling import fitted
 from graphscope.runtime.session import Session, open_session
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.names import NodeNames
@@ -91,8 +91,8 @@ def run(
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: a placeholder is not fed, a value does not fit, or TensorFlow cannot run this.
     """
-    pairs = _fitted(model, feeds or {})
-    given, fitted = [spec for spec, _ in pairs], {spec.name: value for spec, value in pairs}
+    fed = fitted(model, feeds or {})
+    given, fed_values = list(fed), {spec.name: value for spec, value in fed.items()}
     refuse_unfed(model, outputs, given)
     tensorflow(native=True)
     with open_session(
@@ -105,18 +105,8 @@ def run(
         device=device,
         config=session_config(options),
     ) as session:
-        found, placement = _computed(session, outputs, fitted, options.log_placement)
+        found, placement = _computed(session, outputs, fed_values, options.log_placement)
         return Run(tuple(found), tuple(session.devices), session.absent, placement)
-
-
-def _fitted(model: Model, feeds: Mapping[str, NDArray[Any]]) -> list[tuple[TensorSpec, NDArray[Any]]]:
-    found = []
-    for name, value in feeds.items():
-        spec = tensor_spec(model, name)
-        if spec.dtype is DataType.INVALID:  # nobody knows the op: the value tells
-            spec = replace(spec, dtype=DataType.from_numpy(value.dtype))
-        found.append((spec, fit(value, spec)))
-    return found
 
 
 def _computed(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.core.build import node
 from graphscope.core.dtypes import DataType
-from graphscope.core.fit import fit
 from graphscope.core.graph import Body, Node
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
@@ -17,10 +16,9 @@ from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue
 from graphscope.runtime.config import session_config
 from graphscope.runtime.differences import Difference, compare, merged
-from graphscope.runtime.feed_values import literal
 from graphscope.runtime.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
+from graphscope.runtime.filling import fitted, switches_off
 from graphscope.runtime.session import open_session
-from graphscope.transforms.freeze import open_switches
 from graphscope.transforms.inlining import CALLS
 
 if TYPE_CHECKING:
@@ -129,11 +127,7 @@ def verify(
 
 def _fitted(model: Model, feeds: Feeds | None) -> Feeds:
     """The values by tensor name, each in the type that the tensor has."""
-    found = {}
-    for name, value in (feeds or {}).items():
-        spec = tensor_spec(model, name)
-        found[spec.name] = value if spec.dtype is DataType.INVALID else fit(value, spec)
-    return found
+    return {spec.name: value for spec, value in fitted(model, feeds or {}).items()}
 
 
 class _Run:
@@ -151,7 +145,7 @@ class _Run:
         of_result = required_inputs(result, outputs, self.fed_to_result(known))
         of_original = required_inputs(original, outputs, [*_specs(original, known), *of_result])
         inputs = list({spec.name: spec for spec in [*of_result, *of_original]}.values())
-        self.known = {**known, **_switches_off(original, inputs)}
+        self.known = {**known, **switches_off(original, inputs)}
         self.open = [spec for spec in inputs if spec.name not in self.known]
 
     def batches(self, count: int, seed: int, unknown: int) -> list[Feeds]:
@@ -203,13 +197,6 @@ class _Run:
             if value is None:
                 raise GraphscopeError(f"{name} has no output that could be compared")
         return [value for value in values if value is not None]
-
-
-def _switches_off(model: Model, inputs: Sequence[TensorSpec]) -> Feeds:
-    """Training switches among ``inputs``, set for inference: a random keep_prob would make the outputs random."""
-    values = open_switches(model.graph)
-    scalars = ((node_of(spec.name), replace(spec, shape=())) for spec in inputs if not spec.shape)
-    return {spec.name: literal(values[name], spec) for name, spec in scalars if name in values}
 
 
 def _specs(model: Model, feeds: Feeds) -> list[TensorSpec]:
