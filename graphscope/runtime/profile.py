@@ -22,6 +22,7 @@ from graphscope.tracing.partitions import without_weights
 from graphscope.tracing.profile import report
 from graphscope.tracing.report import Feed, Profile
 from graphscope.tracing.trace import Trace
+from graphscope.transforms.colocate import colocated
 from graphscope.transforms.place import Rule, place_unplaced
 from graphscope.transforms.place import place as placed
 
@@ -37,7 +38,7 @@ class Placing:
     """Where nodes run.
 
     Attributes:
-        keep_devices: where the graph says.
+        keep_devices: where the graph says, or beside a node of which it says so.
         rules: after that, by their names, see :func:`graphscope.transforms.place.place`.
         device: where those run that name no device even so.
         target: the master that runs them, ``grpc://host:port``; by default this process.
@@ -95,6 +96,8 @@ def trace(
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: a value does not fit, a device or the master is not there, or TensorFlow cannot run this.
     """
+    if placing.keep_devices:
+        model = replace(model, loaded_graph=colocated(model.graph))
     given = fitted(model, feeds or {})
     switches, random = filled(model, outputs, list(given), seed=seed, unknown=batch)
     fed = _Fed({spec.name: value for spec, value in given.items()}, switches, random)
