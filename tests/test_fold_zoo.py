@@ -8,30 +8,24 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.ops import registered
 from graphscope.core.tensors import node_of
 from graphscope.runtime.evaluate import TensorFlowKernels
 from graphscope.transforms.fold import fold
 from graphscope.transforms.identities import remove_pass_through
+from tests.op_tests import OP_TESTS, folder, recorded_inputs, recorded_outputs
 from tests.running import Array, run_graph, serialized, tf
 from tests.zoo_files import ZOO, needs_zoo
 
-OP_TESTS = sorted((ZOO / "op_tests").rglob("frozen_model.pb"))
 NO_OUTPUT = frozenset({"Const", "NoOp", "Placeholder", "Assert"})
 UNDEFINED = frozenset({"Empty"})
 """Ops that give memory as it is."""
 
 
-def folder(path: Path) -> str:
-    return str(path.parent.relative_to(ZOO / "op_tests"))
-
-
 def outputs(path: Path, graph: Graph) -> list[str]:
     """The recorded outputs, and whatever nobody takes."""
-    files = [p.name.removesuffix(".prediction.csv").replace("____", "/") for p in path.parent.glob("*.prediction.csv")]
-    found = [name for name in (file.replace(".", ":") for file in files) if graph[node_of(name)].op not in UNDEFINED]
+    found = [name for name in recorded_outputs(path) if graph[node_of(name)].op not in UNDEFINED]
     catalog = graph.catalog()
     for end in graph:
         if not graph.consumers(end.name) and end.op not in NO_OUTPUT | UNDEFINED:
@@ -39,24 +33,11 @@ def outputs(path: Path, graph: Graph) -> list[str]:
     return list(dict.fromkeys(name if ":" in name else f"{name}:0" for name in found))
 
 
-def feeds(path: Path, graph: Graph) -> dict[str, Array]:
-    """The recorded inputs."""
-    result = {}
-    for file in path.parent.glob("*.placeholder.csv"):
-        name = file.name.removesuffix(".placeholder.csv").replace("____", "/")
-        dtype = DataType.of(graph[name].attrs["dtype"].type).numpy
-        texts = file.read_text().split()
-        numbers = np.array([t == "True" if dtype.kind == "b" else float(t) for t in texts])
-        shape = [int(n) for n in file.with_suffix(".shape").read_text().split()]
-        result[f"{name}:0"] = numbers.astype(dtype).reshape([] if shape == [0] and texts else shape)
-    return result
-
-
 @needs_zoo
 @pytest.mark.parametrize("path", OP_TESTS, ids=folder)
 def test_folding_changes_no_output(path: Path) -> None:
     graph = graphscope.load(path).graph
-    fetches, fed = outputs(path, graph), feeds(path, graph)
+    fetches, fed = outputs(path, graph), recorded_inputs(path, graph)
     keep = [node_of(name) for name in fetches]
     try:
         expected = run_graph(graph, fetches, fed)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graphscope.analysis.outputs import rank_outputs
 from graphscope.core.build import node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
@@ -599,21 +598,6 @@ def loaded_by_tensorflow(path: Path, fetches: list[str], feeds: Mapping[str, NDA
 
 # Models of other people
 
-CHECKPOINTS = [
-    "meta_ckpt/tegg89+SRCNN-Tensorflow/pretrained_checkpoints/common SR/SRCNN.model-1500",
-    "v1_ckpt/tegg89+SRCNN-Tensorflow/checkpoint/srcnn_21/SRCNN.model-2550000",
-]
-
-
-@needs_zoo
-@pytest.mark.parametrize("path", CHECKPOINTS, ids=["V2", "V1"])
-def test_checkpoints_of_the_zoo(path: str) -> None:
-    model = load(ZOO / path)
-    fetches = [rank_outputs(model)[0].tensor]
-    feeds = random_inputs(model, fetches)
-    assert list(feeds) == ["images:0"]
-    assert_same(run(model, fetches, feeds), restored_by_tensorflow(ZOO / path, fetches, feeds))
-
 
 @needs_zoo
 def test_a_sharded_v1_checkpoint() -> None:
@@ -625,28 +609,6 @@ def test_a_sharded_v1_checkpoint() -> None:
     given = [tensor_spec(model, "x")]
     feeds = {"x": np.array([[1], [2], [3]], np.float32)}
     assert run(model, ["y"], feeds, given=given)[0].tolist() == [[2.5], [3], [3.5]]
-
-
-ESTIMATORS = [
-    f"{TFX}/components/testdata/trainer/current/Format-Serving/export/chicago-taxi/1646034756",
-    "vespa-engine+vespa/tensorflow/batch_norm/saved",
-    "vespa-engine+vespa/tensorflow/external/modelv1",
-    "dotnet+machinelearning-testdata/Microsoft.ML.TensorFlow.TestModels/model_types_test",
-    f"{SERVING}/saved_model_half_plus_two_tf2_cpu/00000123",
-]
-
-
-@needs_zoo
-@pytest.mark.parametrize("path", ESTIMATORS)
-def test_saved_models_of_the_zoo(path: str) -> None:
-    model = load(ZOO / "saved_model" / path)
-    fetches = [spec.name for specs in model.signatures["serving_default"].outputs.values() for spec in specs]
-    tags = list(model.meta.meta_info_def.tags)
-    feeds = random_inputs(model, fetches)
-    with tf.Graph().as_default(), tf1.Session() as session:
-        tf1.saved_model.load(session, tags, model.path)
-        expected = session.run(fetches, feeds)
-    assert_same(run(model, fetches, feeds), expected)
 
 
 @needs_zoo
@@ -664,21 +626,3 @@ def test_tf_text_ops_are_named() -> None:
     path = ZOO / "saved_model/tensorflow+serving/390732ac/tensorflow_serving/servables/tensorflow/testdata"
     with pytest.raises(UnsupportedError, match=r"ConstrainedSequence \(node .* of function __inference_.*and \d+ more"):
         run(load(path / "tf_text_regression/01"), ["StatefulPartitionedCall_1:0"])
-
-
-@needs_zoo
-def test_a_graph_convolution_net() -> None:
-    """8,726 nodes, sparse inputs as three tensors each: the supports and the features of a graph of four nodes."""
-    path = ZOO / "meta_ckpt/isl-org+NPHard/model/model.ckpt"
-    model, fetches, feeds = load(path), ["concat_30:0"], {}
-    rng = np.random.default_rng(0)
-    for first, columns in ((0, 4), (3, 4), (6, 32)):
-        names = [f"Placeholder_{first + i}:0".replace("_0:", ":") for i in range(3)]
-        indices = np.argwhere(np.ones((4, columns)))
-        values = rng.random(4 * columns, np.float32)
-        feeds |= dict(zip(names, (np.array([4, columns]), values, indices)))
-    feeds["Placeholder_11:0"] = np.array([4 * 32], np.int32)
-    feeds["Placeholder_10:0"] = np.array(4 * 32, np.int32)
-    found = run(model, fetches, feeds)
-    assert np.isfinite(found[0]).all()
-    assert_same(found, restored_by_tensorflow(path, fetches, feeds))
