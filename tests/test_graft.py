@@ -10,7 +10,7 @@ import pytest
 
 import graphscope
 from graphscope.analysis.outputs import rank_outputs
-from graphscope.core.build import node, type_attr
+from graphscope.core.build import constant, node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Kind, Model
 from graphscope.core.variables import Role
@@ -30,6 +30,7 @@ from tests.running import Array, tf
 v1 = tf.compat.v1
 
 LENET = FIXTURES / "lenet5_0to4"
+FLOAT = {"T": type_attr(DataType.FLOAT)}
 
 CASES = [
     Case("softmax", "inference/logits"),
@@ -74,8 +75,8 @@ def assert_base_untouched(base: Model, grafted: Grafted, trained: Trained) -> No
     below = [new[name] for name in new.ancestors(s.name.partition(":")[0] for s in grafted.report.cuts)]
     constants = [n for n in below if n.op == "Const" and old[n.name].op == "Const"]
     assert constants or kept
-    for constant in constants:
-        mine, theirs = constant.tensor(), old[constant.name].tensor()
+    for found in constants:
+        mine, theirs = found.tensor(), old[found.name].tensor()
         assert mine is not None
         assert theirs is not None
         assert mine.numpy().tobytes() == theirs.numpy().tobytes()
@@ -377,22 +378,43 @@ def test_an_op_without_a_gradient_is_named() -> None:
 # Another model on top
 
 
-def test_two_models_in_one_graph_compute_what_they_compute_in_turn(tmp_path: Path) -> None:
-    """Bit for bit: a classifier of digits reads what another network drew."""
-    drawer, reader = graphscope.load(FIXTURES / "mlp"), graphscope.load(FIXTURES / "lenet5")
-    cut, entry = "input", "input"
+@pytest.fixture
+def blurring(tmp_path: Path) -> Model:
+    """A small network from pictures to pictures, with variables of both kinds."""
+    prefix = str(tmp_path / "blurring")
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 784], name="input")
+        narrow = v1.get_variable("conv1/weights", [784, 20], use_resource=False)
+        wide = v1.get_variable("fc1/weights", [20, 784], use_resource=True)
+        tf.sigmoid(tf.matmul(tf.nn.relu(tf.matmul(x, narrow)), wide), name="picture")
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver().save(session, prefix)
+    return graphscope.load(prefix)
+
+
+@pytest.mark.parametrize("path", ["lenet5", "lenet5/frozen.pb", "batchnorm_resource"])
+def test_two_models_in_one_graph_compute_what_they_compute_in_turn(blurring: Model, path: str, tmp_path: Path) -> None:
+    """Bit for bit, though variables of both have the same names."""
+    reader = graphscope.load(FIXTURES / path)
+    output = "predictions" if path.startswith("batch") else "softmax"
     prefix = str(tmp_path / "both")
-    grafted = graphscope.graft(drawer, (), head_model=reader, binds={entry: cut}, prefix="reader", out=prefix)
+    grafted = graphscope.graft(
+        blurring, head_model=reader, head_output=output, binds={"input": "picture"}, prefix="reader", out=prefix
+    )
     assert grafted.recipe is None
-    assert_in_turn(drawer, reader, prefix, cut, entry, "reader/softmax:0", "softmax:0")
+    assert_in_turn(blurring, reader, prefix, "picture", "input", f"reader/{output}:0", output)
+    model = graphscope.load(prefix)
+    assert [o.tensor for o in rank_outputs(model)][:1] == [f"reader/{output}:0"]
+    assert not [v.name for v in model.variables if v.is_missing or not v.in_graph]
 
 
 def assert_in_turn(below: Model, above: Model, prefix: str, cut: str, entry: str, joined: str, alone: str) -> None:
     x = np.random.default_rng(0).random((BATCH, 784), np.float32)
     with open_session(below, [cut]) as session:
         between = session.run([cut], {"input": x})[0]
+    switches = {"is_training": np.array(False)} if "is_training" in above.graph else {}
     with open_session(above, [alone]) as session:
-        expected = session.run([alone], {entry: between})[0]
+        expected = session.run([alone], {entry: between, **switches})[0]
     with tf.Graph().as_default(), v1.Session(config=CPUS) as session:
         v1.train.import_meta_graph(f"{prefix}.meta").restore(session, prefix)
         found = session.run(joined, {"input:0": x})
@@ -402,13 +424,23 @@ def assert_in_turn(below: Model, above: Model, prefix: str, cut: str, entry: str
 
 
 def test_a_loop_on_top_of_a_loop(tmp_path: Path) -> None:
-    """Both loops have the same frame name, both models the same variable names."""
-    rnn = graphscope.load(FIXTURES / "rnn")
-    prefix = str(tmp_path / "both")
-    graphscope.graft(rnn, "input", head_model=graphscope.load(FIXTURES / "rnn"), out=prefix, prefix="second")
-    assert_in_turn(rnn, rnn, prefix, "input", "input", "second/probs:0", "probs:0")
+    """Both loops have the same frame name, both models the same variable names: the second reads what the first saw."""
+    rnn, prefix = graphscope.load(FIXTURES / "rnn"), str(tmp_path / "both")
+    base = graphscope.load(FIXTURES / "rnn")
+    shape = np.array([-1, 784], np.int32)
+    tiled = [
+        constant("times", np.array([1, 79], np.int32)),
+        node("tiled", "Tile", ["probs", "times"], {**FLOAT, "Tmultiples": type_attr(DataType.INT32)}),
+        constant("from", np.array([0, 0], np.int32)),
+        constant("size", shape),
+        node("seen", "Slice", ["tiled", "from", "size"], {**FLOAT, "Index": type_attr(DataType.INT32)}),
+    ]
+    base.loaded_graph = base.graph.with_nodes([*base.graph.nodes, *tiled])
+    graphscope.graft(base, "seen", head_model=rnn, out=prefix, head_output="probs", prefix="second")
+    assert_in_turn(base, rnn, prefix, "seen", "input", "second/probs:0", "probs:0")
     frames = {n.attrs["frame_name"].s for n in graphscope.load(prefix).graph if n.op == "Enter"}
-    assert all(frame.startswith(b"second/") for frame in frames)
+    assert len(frames) == 2
+    assert len([frame for frame in frames if frame.startswith(b"second/")]) == 1
 
 
 def test_a_model_on_top_trains_and_may_have_a_head_of_its_own(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_model_of_objects_is_taken_as_constants(tmp_path: Path) -> None:
     serving = "saved_model/tensorflow+serving/tensorflow_serving/servables/tensorflow/testdata"
     path = ZOO / serving / "saved_model_half_plus_two_tf2_cpu" / "00000123"
     base = graphscope.load(path)
-    with pytest.raises(GraphscopeError, match=r"its input is \(1\)"):
+    with pytest.raises(GraphscopeError, match=r"its input is \(\?\)"):
         graphscope.graft(base, "StatefulPartitionedCall_5", "dense:3")
     grafted = graphscope.graft(base, "StatefulPartitionedCall_1", "dense:3", out=tmp_path / "model.ckpt")
     assert "SavedModel are taken as constants" in grafted.report.notes[0]

@@ -11,7 +11,7 @@ from graphscope.cli.output import Sink
 
 if TYPE_CHECKING:
     from graphscope.core.model import Model
-    from graphscope.training.graft import GraftOptions
+    from graphscope.training.planning import GraftOptions
 
 
 def _option(name: str, metavar: str, text: str) -> Any:
@@ -30,8 +30,12 @@ def graft(
     head: Annotated[
         str, _option("--head", "SPEC", "flatten,dense:256:relu,dropout:0.5,dense:10, or python:module:function.")
     ] = "",
-    classes: Annotated[int | None, typer.Option("--classes", min=1, help="One of N classes; integer labels.")] = None,
-    multilabel: Annotated[int | None, typer.Option("--multilabel", min=1, help="N labels, each yes or no.")] = None,
+    classes: Annotated[
+        int | None, typer.Option("--classes", metavar="N", min=1, help="One of N classes; integer labels.")
+    ] = None,
+    multilabel: Annotated[
+        int | None, typer.Option("--multilabel", metavar="N", min=1, help="N labels, each yes or no.")
+    ] = None,
     regression: Annotated[bool, typer.Option("--regression", help="Values, as many as the head gives.")] = False,
     input: shared.InputNames,
     set_: shared.SetValues,
@@ -63,7 +67,8 @@ def graft(
 ) -> None:
     """A new head on a trained model: gradients stop at the cut, the rest is frozen."""
     from graphscope.formats import load
-    from graphscope.training.graft import GraftOptions, refuse_output
+    from graphscope.training.graft import refuse_output
+    from graphscope.training.planning import GraftOptions
 
     task, width = _task(classes, multilabel, regression)
     sink = Sink.standard()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from graphscope.cli.output import Sink
 from graphscope.cli.sections import Line, Section, write_sections
@@ -30,10 +30,16 @@ def page(sink: Sink, grafted: Grafted, out: str, written_bytes: int, seconds: fl
     sections: list[Section] = [
         ("base", [(report.base,), (_nodes(report),)]),
         ("inputs", [_tensor(spec) for spec in report.inputs]),
-        ("cut", [(*_tensor(spec), "" if report.is_stopped else "gradients pass") for spec in report.cuts]),
+        (
+            "cut",
+            [
+                (*_tensor(spec), "gradients stop here" if report.is_stopped else "gradients pass")
+                for spec in report.cuts
+            ],
+        ),
         ("head", list(_head(report))),
         ("trains", [(_amounts(report),)]),
-        ("loss", [(_loss(report),)] if report.task else []),
+        ("loss", [(_loss(report, grafted.recipe.settings),)] if grafted.recipe is not None else []),
     ]
     yield from write_sections(sink, [section for section in sections if section[1]], _INDENT)
     yield f"{escape(out)}  {size(written_bytes)} in {seconds:.1f} s"
@@ -57,17 +63,19 @@ def _head(report: GraftReport) -> Iterator[Line]:
 
 
 def _amounts(report: GraftReport) -> str:
-    """``2,885 of 63,741 parameters, in 4 variables``; what is frozen is the rest."""
-    trainable = sum(report.trainable.values())
-    total = trainable + sum(report.frozen.values())
-    if not trainable:
-        return f"nothing: {total:,} parameters, all frozen"
-    return f"{trainable:,} of {total:,} parameters, in {count(len(report.trainable), 'variable')}"
+    """``2,885 parameters in 4 variables; 60,856 in 8 are frozen``; constants count with the variables."""
+    frozen = f"{sum(report.frozen.values()):,} in {len(report.frozen):,} are frozen"
+    if not report.task:
+        return f"nothing, for there is no loss; {frozen}"
+    return f"{sum(report.trainable.values()):,} parameters in {count(len(report.trainable), 'variable')}; {frozen}"
 
 
-def _loss(report: GraftReport) -> str:
+def _loss(report: GraftReport, settings: Mapping[str, str]) -> str:
+    """``softmax cross entropy of 5 classes, adam 0.001, decay step:100:0.5``."""
     what = f" of {report.width} {_WHAT[report.task]}" if report.task in _WHAT else ""
-    return f"{TASKS[report.task].text}{what}, {report.optimizer}"
+    chosen = [f"{name} {settings[name]}" for name in ("decay", "l2", "ema") if settings[name] not in ("", "0")]
+    rate = f"{settings['optimizer']} {settings['learning_rate']}"
+    return ", ".join([TASKS[report.task].text + what, rate, *chosen])
 
 
 def _next(report: GraftReport, out: str) -> Iterator[str]:

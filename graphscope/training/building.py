@@ -37,7 +37,7 @@ class Plan:
         task: see :mod:`graphscope.training.recipe`; empty for a model without a loss.
         width: what the logits must have; ``None`` for any.
         trainable: variables of the base that train.
-        optimizer, learning_rate, decay, l2, ema, seed: as :class:`graphscope.training.graft.GraftOptions`.
+        optimizer, learning_rate, decay, l2, ema, seed: as :class:`graphscope.training.planning.GraftOptions`.
     """
 
     cuts: Sequence[str]
@@ -66,7 +66,7 @@ class Grown:
         meta: the meta graph with its graph.
         tensors: role in a :class:`Recipe` -> the tensor or operation.
         layers: of the head.
-        width: of the logits.
+        width: of the logits, 0 where there is no loss.
         trainable: variable -> number of elements, all that train.
         new: value of each variable that was added, by its name.
     """
@@ -115,7 +115,7 @@ class _Builder:
             MetaGraphDef.FromString(message.SerializeToString()),
             self.tensors,
             context.layers,
-            logits.shape.as_list()[-1],
+            int(logits.shape[-1]) if self.plan.task else 0,
             {v.op.name: v.shape.num_elements() for v in trained},
             self.initial(new),
         )
@@ -146,24 +146,23 @@ class _Builder:
         return step
 
     def head(self, context: Context) -> Any:
+        """What the head gives; without a task, the output of the model on top as it is."""
         tops = [self.graph.get_tensor_by_name(name) for name in self.plan.tops]
-        v1 = self.tf.compat.v1
+        if not self.plan.task:
+            self.tensors["logits"] = tops[0].name
+            return tops[0]
         with (
-            v1.variable_scope(self.plan.scope, auxiliary_name_scope=False),
+            self.tf.compat.v1.variable_scope(self.plan.scope, auxiliary_name_scope=False),
             self.tf.name_scope(f"{self.plan.scope}/"),
             tensorflow_errors(f"head {self.plan.head_text}"),
         ):
-            if self.plan.function is not None:
-                x = call_function(self.plan.head_text, self.plan.function, tops, context)
-            else:
-                x = self.chain(tops, context)
-            logits = self.tf.identity(x, name="logits")
+            logits = self.tf.identity(self.layers(tops, context), name="logits")
         self.tensors["logits"] = logits.name
         return logits
 
-    def chain(self, tops: Sequence[Any], context: Context) -> Any:
-        if not self.plan.task:
-            return tops[0]
+    def layers(self, tops: Sequence[Any], context: Context) -> Any:
+        if self.plan.function is not None:
+            return call_function(self.plan.head_text, self.plan.function, tops, context)
         x = merged(self.tf, [_as_float(self.tf, top) for top in tops])
         if x.shape.rank is None:
             raise GraphscopeError(

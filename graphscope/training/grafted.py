@@ -37,8 +37,7 @@ class GraftReport:
         logits: what the head gives.
         fixed: training switch of the base that nobody set -> the value for inference that it was given.
         frozen, trainable: variable -> number of elements; frozen are constants of a frozen base as well.
-        task, width: see :class:`Recipe`; empty and the logits' own where there is no loss.
-        optimizer: and its learning rate, as a person reads them; empty where there is no loss.
+        task, width: see :class:`Recipe`; empty and 0 where there is no loss.
         is_stopped: whether gradients stop at the cut.
         notes: what a person should know besides.
     """
@@ -56,7 +55,6 @@ class GraftReport:
     trainable: Mapping[str, int]
     task: str
     width: int
-    optimizer: str
     is_stopped: bool
     notes: tuple[str, ...] = ()
 
