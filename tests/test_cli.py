@@ -510,7 +510,7 @@ def test_documented_output_is_what_a_command_writes(
     program, *args = shlex.split(command)
     result = run(*args)
     assert program == "graphscope"
-    shown = re.sub(r" in \d+\.\d s$", " in 0.0 s", result.stdout.rstrip("\n"))
+    shown = re.sub(r" in \d+\.\d s$", " in 0.0 s", result.stdout.rstrip("\n"), flags=re.MULTILINE)
     assert (result.exit_code, shown) == (0, output)
 
 
