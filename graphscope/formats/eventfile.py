@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.errors import CorruptFileError, FileError, TruncatedFileError
-from graphscope.formats.records import Record, is_event_file_name, read, records, verify
+from graphscope.formats.records import Record, is_event_file_name, records, verify
 from graphscope.formats.wire import Cursor, Source
 from graphscope.protos import DecodeError, Event, RunMetadata
 
@@ -104,37 +104,34 @@ def event_files_below(directory: Path) -> list[Path]:
 
 
 def parts(source: Source, notes: list[str]) -> Iterator[Part]:
-    """The fields of all whole events in order, of those that have a length. Reads lengths and tags only.
+    """The fields of all whole events in order, of those that have a length. Compares every checksum; parses tags only.
 
     Args:
         notes: is told of a last event that is not all there.
 
     Raises:
-        CorruptFileError: a checksum of a length is wrong, or a record is no message.
+        CorruptFileError: a checksum is wrong, or a record is no message.
     """
     view = source.view()
     try:
         for record in records(source):
+            verify(source, record)
             cursor = Cursor(view, source.path, record.start, record.start + record.size)
-            try:
-                for number, wire_type, start, end in cursor.fields():
-                    if wire_type == 2:
-                        yield Part(number, start, end, record)
-            except CorruptFileError:
-                verify(source, record)  # a wrong checksum says more than what it did to the message
-                raise
+            for number, wire_type, start, end in cursor.fields():
+                if wire_type == 2:
+                    yield Part(number, start, end, record)
     except TruncatedFileError as error:
         notes.append(f"{error.message}: the file is read up to there; a training may still be writing it")
 
 
 def event_of(source: Source, record: Record) -> Event:
-    """The event in ``record``.
+    """The event in ``record``, which :func:`parts` gave.
 
     Raises:
-        CorruptFileError: its checksum is wrong, or it is no event.
+        CorruptFileError: it is no event.
     """
     try:
-        return Event.FromString(read(source, record))
+        return Event.FromString(source.read(record.start, record.size))
     except DecodeError as error:
         raise source.corrupt(f"no valid Event: {error}", record.start) from error
 

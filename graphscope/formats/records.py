@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import TruncatedFileError
 from graphscope.formats.checksum import crc32c, mask, masked_crc32c
 from graphscope.formats.wire import Source
@@ -48,11 +49,12 @@ def records(source: Source) -> Iterator[Record]:
         TruncatedFileError: the file ends within a record.
         CorruptFileError: the checksum of a length is wrong: nothing after it can be found.
     """
+    view = source.view()
     at = 0
     while at < source.size:
         if source.size - at < HEADER_BYTES:
             raise _truncated(source, at, HEADER_BYTES)
-        header = source.read(at, HEADER_BYTES)
+        header = bytes(view[at : at + HEADER_BYTES])
         size, stated = struct.unpack("<QI", header)
         if masked_crc32c(header[:8]) != stated:
             raise source.corrupt("no record starts here: the checksum of its length is wrong", at)
@@ -74,23 +76,18 @@ def verify(source: Source, record: Record) -> None:
     Raises:
         CorruptFileError: it is wrong.
     """
+    view, end = source.view(), record.start + record.size
     crc = 0
-    for chunk in source.chunks(record.start, record.size):
-        crc = crc32c(chunk, crc)
-    _compare(source, record, crc)
+    for start in range(record.start, end, CHUNK_BYTES):
+        crc = crc32c(bytes(view[start : min(start + CHUNK_BYTES, end)]), crc)
+    if mask(crc) != struct.unpack("<I", view[end : end + FOOTER_BYTES])[0]:
+        raise source.corrupt(f"the checksum of a record of {record.size:,} bytes is wrong", record.start)
 
 
 def read(source: Source, record: Record) -> bytes:
     """The data; raises as :func:`verify`."""
-    data = source.read(record.start, record.size)
-    _compare(source, record, crc32c(data))
-    return data
-
-
-def _compare(source: Source, record: Record, crc: int) -> None:
-    stated = struct.unpack("<I", source.read(record.start + record.size, FOOTER_BYTES))[0]
-    if mask(crc) != stated:
-        raise source.corrupt(f"the checksum of a record of {record.size:,} bytes is wrong", record.start)
+    verify(source, record)
+    return source.read(record.start, record.size)
 
 
 def read_records(source: Source) -> Iterator[tuple[int, bytes]]:
