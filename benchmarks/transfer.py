@@ -1,4 +1,4 @@
-"""What a base that knows other classes is worth: digits 5 to 9 from few examples, on a net that knows 0 to 4 and from scratch."""
+"""What a base that knows other classes is worth: digits 5 to 9 from few examples, on a net that knows 0 to 4, and alone."""
 
 from __future__ import annotations
 

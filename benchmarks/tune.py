@@ -18,7 +18,7 @@ from benchmarks.measure import Measured, graphscope, once
 from benchmarks.transfer import mnist_directory, transferred
 
 EPOCHS = 20
-PICTURES = 32
+PICTURES = 96
 SIDE = 224
 VGG_BLOCKS = (("conv1_1", 3, 64), ("conv1_2", 64, 64), ("pool1", 0, 0), ("conv2_1", 64, 128), ("conv2_2", 128, 128))
 

@@ -190,7 +190,7 @@ class _Computing:
         """Batch norm and dropout that train give an example other features in other company: those cannot be kept."""
         import numpy as np
 
-        alone = self.features(inputs[:1].repeat(len(inputs), axis=0))
+        alone = self.features(inputs[:1].repeat(min(len(inputs), 2), axis=0))
         for name, among, value in zip(self.base.at, tensors, alone):
             first, again = (np.asarray(tensor[0], np.float64) for tensor in (among, value))
             limit = _TOLERANCE * np.abs(first).max(initial=0)

@@ -68,13 +68,22 @@ def prepare(
     judge, chosen, held_out = _divided(source, request.validation, spec, reading)
     change = augmentation(request.augment, input_of(spec, reading.scaling, reading.size)) if request.augment else None
     is_cached = bool(recipe.features) and request.use_cache and change is None
-    feeders = {id(s): _feeder(model, recipe, s, spec, reading, is_cached, caching) for s in (source, judge)}
+
+    def feeder(examples: Source) -> Feeder:
+        if not is_cached:
+            return WholeInputs(examples, spec.name)
+        with caching(len(examples)) as told:
+            place = reading.cache / FEATURES
+            store = cached_features(model, base_of(model, recipe), examples, place, batch=options.batch, progress=told)
+        return CachedFeatures(store, recipe.features)
+
+    plain = feeder(source)
     job = Job(
         recipe,
         options,
-        Examples(source, chosen, feeders[id(source)], recipe),
-        Examples(judge, held_out, feeders[id(judge)], recipe) if len(held_out) else None,
-        _training_feeder(source, spec, feeders[id(source)], change, options.seed),
+        Examples(source, chosen, plain, recipe),
+        Examples(judge, held_out, plain if judge is source else feeder(judge), recipe) if len(held_out) else None,
+        _training_feeder(source, spec, plain, change, options.seed),
         source.classes,
         is_cached,
     )
@@ -118,22 +127,6 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _feeder(
-    model: Model,
-    recipe: Recipe,
-    source: Source,
-    spec: TensorSpec,
-    reading: DataOptions,
-    is_cached: bool,
-    caching: Caching,
-) -> Feeder:
-    if not is_cached:
-        return WholeInputs(source, spec.name)
-    with caching(len(source)) as told:
-        store = cached_features(model, base_of(model, recipe), source, reading.cache / FEATURES, progress=told)
-    return CachedFeatures(store, recipe.features)
 
 
 def _training_feeder(
