@@ -24,6 +24,7 @@ from tests.data_files import (
     pixels,
     write_pictures,
 )
+from tests.fixture_files import FIXTURES
 
 __all__ = ["cache"]
 
@@ -134,3 +135,26 @@ def test_the_fingerprint_follows_files_and_preprocessing(tmp_path: Path) -> None
     picture.rename(picture.with_name("9.png"))
     prints.append(fingerprint())
     assert len(set(prints)) == 5
+
+
+def test_pictures_with_a_list_of_labels(tmp_path: Path) -> None:
+    write_pictures(tmp_path, {"d": 3})
+    (tmp_path / "d" / "labels.txt").write_text("2.png ape\n0.png zebra\n1.png\tape\n9.png cow\n")
+    source = opened(tmp_path / "d", PICTURE)
+    assert (source.classes, labels_of(source)) == (("ape", "zebra"), [1, 0, 0])
+    assert keys_of(source) == ["0.png", "1.png", "2.png"]
+    (tmp_path / "d" / "labels.txt").write_text("0.png 10\n1.png 2\n2.png 10\n")
+    numbered = opened(tmp_path / "d", PICTURE, classes=11)
+    assert (numbered.classes, labels_of(numbered)) == ((), [10, 2, 10])
+    (tmp_path / "d" / "1.png").write_bytes(b"spoilt")
+    assert labels_of(opened(tmp_path / "d", PICTURE)) == [10, 10]
+    (tmp_path / "d" / "labels.txt").write_text("0.png 10\n")
+    with pytest.raises(GraphscopeError, match=r"labels\.txt does not name each picture"):
+        opened(tmp_path / "d", PICTURE)
+
+
+def test_the_digits_of_the_fixtures() -> None:
+    source = opened(FIXTURES / "digits", TensorSpec("input:0", DataType.FLOAT, (None, 784)), classes=10)
+    assert labels_of(source) == [int(key[0]) for key in keys_of(source)]
+    pixels_of = [np.asarray(Image.open(FIXTURES / "digits" / key)).reshape(784) for key in keys_of(source)]
+    np.testing.assert_allclose(everything(source), np.stack(pixels_of) / 255, rtol=1e-6)

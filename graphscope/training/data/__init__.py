@@ -79,7 +79,7 @@ KINDS = (
         lambda place, into, options: tfrecords.open_records(tfrecords.record_files(str(place.path)), into, options),
     ),
     Kind(
-        "a folder of class folders with pictures",
+        "a folder of class folders with pictures (or of pictures, with a labels.txt)",
         lambda place: folder.is_folder(place.path),
         lambda place, into, options: folder.open_folder(place.path, into, options),
     ),
@@ -88,7 +88,7 @@ KINDS = (
 
 
 def open_data(text: str, spec: TensorSpec, options: DataOptions | None = None) -> Source:
-    """The examples that ``text`` names, as the tensor ``spec`` takes them. Reads labels, no inputs.
+    """The examples that ``text`` names, as the tensor ``spec`` takes them. Reads labels, and one input to see that it fits.
 
     Args:
         text: a file, a directory, ``DIRECTORY:part``, a pattern of files, ``python:module:function``; see :data:`KINDS`.
@@ -100,6 +100,8 @@ def open_data(text: str, spec: TensorSpec, options: DataOptions | None = None) -
         UnknownNameError: a class, array or part that it does not have.
         GraphscopeError: labels or inputs do not fit.
     """
+    import numpy as np
+
     options = options or DataOptions()
     into = input_of(spec, options.scaling, options.size)
     place = _place(text.removeprefix("mnist:"))
@@ -110,6 +112,7 @@ def open_data(text: str, spec: TensorSpec, options: DataOptions | None = None) -
     if not len(stored.keys):
         raise GraphscopeError(f"{text}: no examples")
     labels, names = decode[options.task](stored, options)
+    stored.take(np.arange(1))
     preprocessing = [spec.dtype.label, spec.shape, asdict(options.scaling), options.size]
     fingerprint = digest(stored.fingerprint, preprocessing)
     return Examples(stored.take, labels, stored.keys, names, fingerprint, stored.notes)

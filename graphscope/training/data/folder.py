@@ -1,14 +1,16 @@
-"""A folder of class folders with pictures: ``flowers/rose/1.jpg``, ``flowers/tulip/2.png``."""
+"""A folder of class folders with pictures (``flowers/rose/1.jpg``), or of pictures and a ``labels.txt``."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
-from graphscope.formats.pictures import SUFFIXES, PictureShape, read_picture
+from graphscope.formats.label_files import read_labels
+from graphscope.formats.pictures import SUFFIXES, PictureShape, picture_files, read_picture
 from graphscope.training.data.cache import digest, kept, stamp
 from graphscope.training.data.inputs import Input
 from graphscope.training.data.source import DataOptions, Stored
@@ -17,6 +19,9 @@ from graphscope.training.data.threads import in_threads
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+LABELS = "labels.txt"
+"""On each line a picture's name and its label, with a space or tab between them."""
 
 _MAX_NAMED = 5
 _LAYOUT = "one folder for each class, pictures in it: {0}/cat/1.jpg, {0}/dog/2.jpg"
@@ -28,34 +33,72 @@ def is_folder(path: Path) -> bool:
     return path.is_dir() and any(p.is_dir() or p.suffix.lower() in SUFFIXES for p in path.iterdir())
 
 
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The files of a directory.
+
+    Attributes:
+        keys: each file, relative to the directory.
+        labels: (n,) of class numbers, or of names.
+        names: of the classes, where folders give them.
+    """
+
+    keys: Sequence[str]
+    labels: NDArray[Any]
+    names: tuple[str, ...] = ()
+
+
 def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
     """The pictures in the folders of ``directory``; each folder is a class, in the order of their names.
+
+    Pictures that lie in ``directory`` itself are labelled by its ``labels.txt``.
 
     All pictures are decoded once, to find those that cannot be; which they are is remembered in the cache.
 
     Raises:
-        GraphscopeError: there are no class folders, or one has no picture that can be read.
+        GraphscopeError: there are neither class folders nor labels, or a class has no picture that can be read.
         CorruptFileError: a picture cannot be read, and ``options.strict`` is set.
         FileError: a directory cannot be read.
     """
     import numpy as np
 
-    names = {folder.name: _pictures(folder) for folder in _class_folders(directory)}
-    keys = [f"{name}/{file}" for name, files in names.items() for file in files]
-    fingerprint = digest("folder", str(directory.resolve()), [[key, *stamp(directory / key)[1:]] for key in keys])
-    unreadable = _unreadable(directory, keys, options.cache / f"checked-{fingerprint}.json")
+    found = _listed(directory) if (directory / LABELS).is_file() else _in_folders(directory)
+    stamps = [[key, *stamp(directory / key)[1:]] for key in found.keys]
+    fingerprint = digest("folder", str(directory.resolve()), stamps)
+    unreadable = _unreadable(directory, found.keys, options.cache / f"checked-{fingerprint}.json")
     if unreadable and options.strict:
         key, message = next(iter(unreadable.items()))
         raise CorruptFileError(message, path=directory / key, hint="without --strict it is skipped")
-    labels = np.repeat(np.arange(len(names)), [len(files) for files in names.values()])
-    is_kept = np.array([key not in unreadable for key in keys], bool)
-    _refuse_empty(directory, list(names), labels[is_kept])
-    kept_keys = [key for key in keys if key not in unreadable]
+    is_kept = np.array([key not in unreadable for key in found.keys], bool)
+    labels = found.labels[is_kept]
+    _refuse_empty(directory, found.names, labels)
+    keys = [key for key in found.keys if key not in unreadable]
 
-    def take(indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        return np.stack(in_threads(into.from_picture, [directory / kept_keys[i] for i in indices.tolist()]))
+    def take(indices: NDArray[np.int64]) -> NDArray[Any]:
+        return np.stack(in_threads(into.from_picture, [directory / keys[i] for i in indices.tolist()]))
 
-    return Stored(take, labels[is_kept], kept_keys, fingerprint, tuple(names), tuple(_notes(unreadable)))
+    return Stored(take, labels, keys, fingerprint, found.names, tuple(_notes(unreadable)))
+
+
+def _in_folders(directory: Path) -> Pictures:
+    import numpy as np
+
+    files = {folder.name: _pictures(folder) for folder in _class_folders(directory)}
+    keys = [f"{name}/{file}" for name, found in files.items() for file in found]
+    return Pictures(keys, np.repeat(np.arange(len(files)), [len(found) for found in files.values()]), tuple(files))
+
+
+def _listed(directory: Path) -> Pictures:
+    """Labels that are whole numbers are the classes' numbers."""
+    import numpy as np
+
+    keys = [path.name for path in picture_files(directory)]
+    truth = read_labels(directory / LABELS, keys).truth
+    if not truth:
+        raise GraphscopeError(f"{directory / LABELS} does not name each picture with its label, one on a line: 1.png 7")
+    texts = [truth[key] for key in keys]
+    is_numbers = all(text.isdecimal() for text in texts)
+    return Pictures(keys, np.array(list(map(int, texts)) if is_numbers else texts))
 
 
 def _class_folders(directory: Path) -> list[Path]:
@@ -83,7 +126,7 @@ def _pictures(folder: Path) -> list[str]:
     return [path.name for path in found]
 
 
-def _unreadable(directory: Path, keys: list[str], memory: Path) -> Mapping[str, str]:
+def _unreadable(directory: Path, keys: Sequence[str], memory: Path) -> Mapping[str, str]:
     """Key -> why, of the pictures that cannot be read."""
 
     def problem(key: str) -> str:
@@ -104,10 +147,10 @@ def _unreadable(directory: Path, keys: list[str], memory: Path) -> Mapping[str, 
     return found
 
 
-def _refuse_empty(directory: Path, names: list[str], labels: NDArray[np.int64]) -> None:
+def _refuse_empty(directory: Path, names: Sequence[str], labels: NDArray[np.int64]) -> None:
     import numpy as np
 
-    for name, count in zip(names, np.bincount(labels, minlength=len(names)).tolist()):
+    for name, count in zip(names, np.bincount(labels, minlength=len(names)).tolist() if names else ()):
         if not count:
             raise GraphscopeError(f"{directory / name}: no picture of this class can be read")
 

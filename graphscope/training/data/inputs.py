@@ -112,8 +112,10 @@ class Input:
         return fit(rows, replace(self.spec, shape=None))
 
     def _misfit(self, rows: NDArray[Any], wanted: str) -> GraphscopeError:
+        given = shape_text(rows.shape[1:])
         return GraphscopeError(
-            f"an example is {shape_text(rows.shape[1:])}, where {self.spec.name} {shape_text(self.spec.shape)} takes {wanted}"
+            f"an example is {given}, where {self.spec.name} {shape_text(self.spec.shape)} takes {wanted}",
+            hint="files of pictures are brought to that size, arrays are not" if self.pictures else None,
         )
 
 
