@@ -25,10 +25,9 @@ from graphscope.core.signatures import BOOKKEEPING
 from graphscope.core.tensors import TensorSpec, node_of
 from graphscope.errors import GraphscopeError, IncompleteModelError
 from graphscope.formats import load
-from graphscope.runtime.feed_values import literal
 from graphscope.runtime.feeds import random_feeds, required_inputs
+from graphscope.runtime.filling import switches_off
 from graphscope.runtime.run import run
-from graphscope.transforms.freeze import open_switches
 from tests.fixture_files import FIXTURES, committed_models
 from tests.op_tests import OP_TESTS, folder, recorded_inputs, recorded_outputs
 from tests.running import tf
@@ -197,9 +196,7 @@ def fed(path: Path, model: Model, fetches: list[str]) -> Feeds:
         for spec in inputs
         if place in str(path) and node_of(spec.name).endswith(name) and spec.dtype is dtype
     }
-    switches = {f"{name}:0": value for name, value in open_switches(model.graph).items()}
-    off = {s.name: literal(switches[s.name], s) for s in inputs if s.name in switches and not s.shape}
-    return random_feeds(inputs, seed=1) | off | dict(sparse(model, inputs)) | special
+    return random_feeds(inputs, seed=1) | switches_off(model, inputs) | dict(sparse(model, inputs)) | special
 
 
 def sparse(model: Model, inputs: list[TensorSpec]) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -32,7 +32,7 @@ class Example:
     """What the model makes of one example.
 
     Attributes:
-        output: the tensor that holds the scores.
+        output: what the scores are called.
         name: of the example: a picture's file, or its running number.
         guesses: highest score first; of equal scores the lower index first; NaN last.
         truth: what it shows; empty where nobody knows.

@@ -16,6 +16,7 @@ from graphscope.cli.views import Format
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from graphscope.analysis.classes import Naming
     from graphscope.cli.render_run import Output
     from graphscope.core.model import Model
     from graphscope.runtime.naming import Fetch, Names
@@ -100,6 +101,7 @@ def run(
     loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
     names = _names(loaded, signature)
     texts = names.feeds(feed)
+    naming = _naming(labels, texts)
     fetches = _fetches(sink, names, output)
     feeds = resolve_tensors(loaded, texts, FeedOptions(seed, batch, scaling))
     with ended_by_interrupt(lambda: sink.note("interrupted")):
@@ -116,7 +118,7 @@ def run(
     outputs = [Output(fetch, value) for fetch, value in zip(fetches, found.values)]
     if save is not None:
         _save(sink, save, outputs, force)
-    _show(sink, format, outputs, texts, TOP if top is None and labels is not None else top, labels)
+    _show(sink, format, outputs, TOP if top is None and labels is not None else top, naming)
 
 
 def _names(model: Model, signature: str) -> Names:
@@ -145,32 +147,40 @@ def _save(sink: Sink, path: Path, outputs: Sequence[Output], force: bool) -> Non
     from graphscope.core.payload import ArrayPayload
     from graphscope.formats.npz_writer import write_npz
 
-    arrays = [(o.fetch.name, ArrayPayload(o.value, o.dtype)) for o in outputs if o.value is not None]
+    named = {(o.fetch.name.removesuffix(":0"), o.fetch.target): o for o in outputs}
+    arrays = [(name, ArrayPayload(o.value, o.dtype)) for (name, _), o in named.items() if o.value is not None]
     written = write_npz(path, arrays, overwrite=force)
     sink.note(f"{escape(str(path))} written, {size(written)}")
 
 
-def _show(
-    sink: Sink, format: Format, outputs: Sequence[Output], texts: Sequence[str], top: int | None, labels: Path | None
-) -> None:
-    """Outputs that hold scores as classes, if that was asked for; the others as they are."""
-    from graphscope.analysis.classes import Naming, are_scores, top_classes
-    from graphscope.cli.render_run import write_classes, write_outputs
-    from graphscope.errors import GraphscopeError
+def _naming(labels: Path | None, texts: Sequence[str]) -> Naming:
+    """What the examples that are fed and the classes are called."""
+    from graphscope.analysis.classes import Naming
     from graphscope.formats.label_files import Labels, read_labels
     from graphscope.runtime.feeds import example_names
+
+    examples = example_names(texts)
+    found = read_labels(labels, examples) if labels is not None else Labels()
+    return Naming(examples, found.classes, found.truth)
+
+
+def _show(sink: Sink, format: Format, outputs: Sequence[Output], top: int | None, naming: Naming) -> None:
+    """The outputs as they are, or, if that was asked for, the classes of those that hold scores."""
+    from graphscope.analysis.classes import are_scores, top_classes
+    from graphscope.cli.render_run import write_classes, write_outputs
+    from graphscope.errors import GraphscopeError
 
     if top is None:
         write_outputs(sink, format, outputs)
         return
-    scores = [(o.fetch.target, o.value) for o in outputs if o.value is not None and are_scores(o.value)]
+    scores = [(o.fetch.name, o.value) for o in outputs if o.value is not None and are_scores(o.value)]
     if not scores:
-        listed = ", ".join(o.fetch.target for o in outputs)
-        raise GraphscopeError(f"no output has scores of classes, a row for each example: {listed}")
-    examples = example_names(texts)
-    found = read_labels(labels, examples) if labels is not None else Labels()
-    naming = Naming(examples, found.classes, found.truth)
+        listed = ", ".join(o.fetch.name for o in outputs)
+        raise GraphscopeError(f"--top: no output has scores of classes, a row for each example: {listed}")
     write_classes(sink, format, [row for name, value in scores for row in top_classes(name, value, top, naming)])
+    others = [o.fetch.name for o in outputs if o.fetch.name not in dict(scores)]
+    if others:
+        sink.note(f"without scores of classes, not shown: {', '.join(others)}")
 
 
 EXAMPLES = """

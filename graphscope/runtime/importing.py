@@ -55,7 +55,8 @@ def tensorflow_errors(what: str) -> Iterator[None]:
         text = str(getattr(cause, "message", cause)).strip()
         node = _node_in(error, text)
         place = f"node {node}: " if node and node not in text.partition("\n")[0] else ""
-        raise GraphscopeError(f"{what}: {place}{text.partition(chr(10))[0]}") from error
+        hint = "a smaller batch needs less memory" if isinstance(error, tf.errors.ResourceExhaustedError) else None
+        raise GraphscopeError(f"{what}: {place}{text.partition(chr(10))[0]}", hint=hint) from error
 
 
 def _node_in(error: Exception, text: str) -> str:
