@@ -199,11 +199,12 @@ def _constants(graph: Graph) -> Amount:
     """Weights of a frozen graph: floating and quantized constants that are no scalars, in functions too."""
     tensors = [node.tensor() for _, body in graph.bodies for node in body if node.op == "Const"]
     return _amount(
-        (t.dtype, t.elements, t.nbytes or 0) for t in tensors if t is not None and t.shape and _is_weight_type(t.dtype)
+        (t.dtype, t.elements, t.nbytes or 0) for t in tensors if t is not None and t.shape and is_weight_type(t.dtype)
     )
 
 
-def _is_weight_type(dtype: DataType) -> bool:
+def is_weight_type(dtype: DataType) -> bool:
+    """Whether a constant of this type may be a weight: floating, quantized, or the bytes that quantized ones are kept in."""
     return dtype.is_floating or dtype.label.startswith("q") or dtype in (DataType.UINT8, DataType.INT8)
 
 

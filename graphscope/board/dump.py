@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from graphscope.analysis.summary import is_weight_type
 from graphscope.analysis.tensors import Shapes
 from graphscope.analysis.weights import weights
 from graphscope.board import summaries
@@ -74,7 +75,8 @@ def read_bytes(model: Model, options: DumpOptions) -> int:
 def charted(model: Model) -> Iterator[tuple[str, Payload]]:
     """The weights that have a histogram: the model's own, of real numbers, more than one. No I/O."""
     for row, content in weights(model):
-        if content is not None and row.role is Role.MODEL and row.dtype.is_real and (row.elements or 0) > 1:
+        is_weight = row.dtype.is_real if row.kind == "variable" else is_weight_type(row.dtype)
+        if content is not None and row.role is Role.MODEL and is_weight and (row.elements or 0) > 1:
             yield row.name, content()
 
 
