@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -26,6 +26,7 @@ _ARGUMENTS = (
     "--disable-sync",
 )
 _TIMEOUT_MS = 60_000
+_LOOK_MS = 300
 
 _VISIBLE_TEXT = """element => {
   const found = [];
@@ -35,7 +36,7 @@ _VISIBLE_TEXT = """element => {
       if (text) found.push(text);
       return;
     }
-    if (['STYLE', 'SCRIPT', 'TEMPLATE'].includes(node.tagName)) return;
+    if (['STYLE', 'SCRIPT', 'TEMPLATE', 'NOSCRIPT'].includes(node.tagName)) return;
     if (node.nodeType === Node.ELEMENT_NODE && getComputedStyle(node).display === 'none') return;
     if (node.shadowRoot) walk(node.shadowRoot);
     node.childNodes.forEach(walk);
@@ -80,8 +81,37 @@ class GraphsPage:
 
     def __init__(self, page: Page, address: str, run: str) -> None:
         self.page = page
-        page.goto(f"{address}/#graphs&run={run}")
+        page.goto(f"{address}/#graphs")
         page.wait_for_selector("g.node")
+        shown: list[str] = []
+        if run != self.chosen(".runs-row"):
+            shown = self.nodes()
+            self._choose(".runs-row", run)
+        self._wait_for_another(shown)
+
+    def _wait_for_another(self, shown: list[str]) -> None:
+        """Waits until a graph is drawn that is not the one of the nodes ``shown``, whole."""
+        before = shown
+        for _ in self._looks():
+            found = self.nodes()
+            if found == before and found not in (shown, []):
+                return
+            before = found
+
+    def _looks(self) -> Iterator[None]:
+        """Some looks at the page, apart; after the last one the wait has failed."""
+        for _ in range(_TIMEOUT_MS // _LOOK_MS):
+            yield
+            self.page.wait_for_timeout(_LOOK_MS)
+        pytest.fail(f"{self.page.url}: nothing new after {_TIMEOUT_MS} ms")
+
+    def chosen(self, row: str) -> str:
+        """The item that is chosen in a list of the page's left side."""
+        return (self.page.locator(f"{row} paper-item.iron-selected").text_content() or "").strip()
+
+    def _choose(self, row: str, item: str) -> None:
+        self.page.locator(f"{row} paper-dropdown-menu").click()
+        self.page.locator(f"{row} paper-item").get_by_text(item, exact=True).click()
 
     def nodes(self) -> list[str]:
         """The names of the nodes and name scopes that are drawn; scopes are closed at first."""
@@ -97,8 +127,8 @@ class GraphsPage:
 
     def choose_tag(self, tag: str) -> None:
         """Shows the run with the run metadata ``tag``."""
-        self.page.locator(".tags-row paper-dropdown-menu").click()
-        self.page.locator(".tags-row paper-item").get_by_text(tag, exact=True).click()
+        with self.page.expect_response(lambda response: "/graphs/run_metadata?" in response.url):
+            self._choose(".tags-row", tag)
         self.page.wait_for_selector('paper-radio-button:has-text("Compute time"):not([disabled])')
 
     def color_by(self, what: str) -> list[str]:
@@ -113,13 +143,17 @@ class GraphsPage:
         search = self.page.locator("tf-graph-node-search")
         search.locator("input").first.fill(f"^{node}$")
         search.get_by_text(node, exact=True).first.click()
-        last = node.rpartition("/")[2]
-        self.page.wait_for_selector(f"tf-node-info:has-text('{last}')")
-        return texts(self.page, "tf-node-info")
+        shown: list[str] = []
+        for _ in self._looks():
+            shown = texts(self.page, "tf-node-info")
+            if "".join(shown).startswith(node):
+                break
+        return shown
 
 
-def opened(page: Page, url: str, selector: str) -> Any:
-    """Goes to ``url`` and waits until ``selector`` is there; gives its locator."""
-    page.goto(url)
+def open_tab(page: Page, address: str, tab: str, selector: str) -> Locator:
+    """Another of TensorBoard's pages, when ``selector`` is on it; gives its locator."""
+    page.goto(f"{address}/#{tab}")
+    page.reload()
     page.wait_for_selector(selector)
     return page.locator(selector)
