@@ -27,7 +27,9 @@ def board(
     port: Annotated[
         int, typer.Option("--port", metavar="PORT", min=1, max=65535, help="Listen here, or on the next free port.")
     ] = 6006,
-    host: Annotated[str, typer.Option("--host", metavar="HOST", help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", help="The address to listen on; 0.0.0.0 for all.")
+    ] = "127.0.0.1",
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Serve TensorBoard, without starting TensorFlow, until Ctrl-C."""
