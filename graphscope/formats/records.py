@@ -80,14 +80,20 @@ def verify(source: Source, record: Record) -> None:
     crc = 0
     for start in range(record.start, end, CHUNK_BYTES):
         crc = crc32c(bytes(view[start : min(start + CHUNK_BYTES, end)]), crc)
-    if mask(crc) != struct.unpack("<I", view[end : end + FOOTER_BYTES])[0]:
+    _compare(source, record, crc, bytes(view[end : end + FOOTER_BYTES]))
+
+
+def _compare(source: Source, record: Record, crc: int, footer: bytes) -> None:
+    if mask(crc) != struct.unpack("<I", footer)[0]:
         raise source.corrupt(f"the checksum of a record of {record.size:,} bytes is wrong", record.start)
 
 
 def read(source: Source, record: Record) -> bytes:
-    """The data; raises as :func:`verify`."""
-    verify(source, record)
-    return source.read(record.start, record.size)
+    """The data, nothing of which stays mapped; raises as :func:`verify`."""
+    whole = source.read(record.start, record.size + FOOTER_BYTES)
+    data = whole[: record.size]
+    _compare(source, record, crc32c(data), whole[record.size :])
+    return data
 
 
 def read_records(source: Source) -> Iterator[tuple[int, bytes]]:

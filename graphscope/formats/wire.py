@@ -52,6 +52,11 @@ class Source:
                 raise FileError.from_os_error(error, self.path) from error
         return self._map
 
+    def release(self) -> None:
+        """Gives back the memory of the mapped pages; those that are looked at again are read again."""
+        if isinstance(self._map, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+
     def read(self, offset: int, size: int) -> bytes:
         """Exactly ``size`` bytes from ``offset``.
 
