@@ -142,8 +142,7 @@ def test_augmentation_turns_the_cache_off(prefix: Path, data: str, tmp_path: Pat
 # Resumed
 
 
-@pytest.mark.parametrize("stop_after", [1, 7, 6, 17])
-@pytest.mark.parametrize("augment", ["", "flip,brightness"])
+@pytest.mark.parametrize(("stop_after", "augment"), [(1, ""), (7, "flip,brightness"), (6, ""), (17, "")])
 def test_a_resumed_training_ends_as_an_unbroken_one(
     prefix: Path, data: str, tmp_path: Path, stop_after: int, augment: str
 ) -> None:

@@ -67,8 +67,8 @@ def test_what_it_says(place: Path, tmp_path: Path) -> None:
 
 
 def test_json(place: Path, tmp_path: Path) -> None:
-    done = command(*words(place, tmp_path), "--format", "json", "--assert-accuracy", "0")
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(app, words(place, tmp_path, "--format", "json", "--assert-accuracy", "0"))
+    assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert found["judged_on"] == "training"
     assert [epoch["epoch"] for epoch in found["epochs"]] == list(range(1, EPOCHS + 1))

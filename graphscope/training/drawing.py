@@ -50,8 +50,8 @@ def confusion_picture(matrix: NDArray[np.int64], names: Sequence[str]) -> NDArra
 
 
 def _short(names: Sequence[str]) -> list[str]:
-    """Names in what Pillow's own font can draw."""
-    return [name[:_MAX_NAME].encode("latin-1", "replace").decode("latin-1") for name in names]
+    """Names in letters that Pillow's own font has."""
+    return [name[:_MAX_NAME].encode("ascii", "replace").decode() for name in names]
 
 
 def _text_width(text: str) -> int:
@@ -99,7 +99,7 @@ def example_picture(value: NDArray[Any], spec: TensorSpec, caption: str) -> NDAr
 
 
 def _short_caption(caption: str) -> list[str]:
-    return [caption[:60].encode("latin-1", "replace").decode("latin-1")]
+    return [caption[:60].encode("ascii", "replace").decode()]
 
 
 def _pixels(value: NDArray[Any], spec: TensorSpec) -> NDArray[np.uint8] | None:
