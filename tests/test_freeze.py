@@ -17,6 +17,7 @@ from graphscope.formats.atomic import write_file
 from graphscope.formats.pieces import flow, graph_pieces
 from graphscope.transforms.freeze import FreezeOptions, Frozen, freeze
 from tests.fixture_files import FIXTURES, committed_models
+from tests.zoo_checkpoints import CHECKPOINTS, Checkpoint
 from tests.zoo_files import ZOO, needs_zoo
 
 tf = pytest.importorskip("tensorflow", reason="optional: TensorFlow is the oracle")
@@ -61,61 +62,13 @@ def test_every_fixture_is_equal_to_the_bit(name: str, form: str, fold: bool, tmp
     assert not fold or len(result.graph) < len(model.graph) or len(result.graph) < 10
 
 
-ZOO_MODELS = (
-    "meta_ckpt/onnx+tensorflow-onnx/tests/models/regression/checkpoint",
-    "meta_ckpt/tensorflow+serving/a74d9e9a/servables/tensorflow/testdata/half_plus_two/00000123/export",
-    "meta_ckpt/tensorflow+tfx/tfx/components/testdata/trainer/current/Format-Serving",
-    "meta_ckpt/dotnet+machinelearning-testdata/Microsoft.ML.TensorFlow.TestModels/cifar_model",
-    "meta_ckpt/tegg89+SRCNN-Tensorflow/pretrained_checkpoints/gaussian sigma=2",
-    "meta_ckpt/tegg89+SRCNN-Tensorflow/pretrained_checkpoints/common SR",
-    "meta_ckpt/isl-org+NPHard/model",
-    "v1_ckpt/tegg89+SRCNN-Tensorflow/checkpoint/srcnn_21",
-    "v1_ckpt/tensorflow+serving/tensorflow_serving/session_bundle/testdata/half_plus_two/00000123/export",
-)
-"""Every complete checkpoint of the zoo."""
-
-TFX, CIFAR, NPHARD, HALF = (
-    "meta_ckpt/tensorflow+tfx",
-    "meta_ckpt/dotnet",
-    "meta_ckpt/isl-org",
-    "v1_ckpt/tensorflow+serving",
-)
-OUTPUTS = {TFX: "head/predictions/probabilities", CIFAR: "add_1", NPHARD: "concat_30", HALF: "y"}
-INPUTS = {TFX: "add_2", HALF: "x"}
-
-
-def sparse(first: int, shape: tuple[int, int]) -> dict[str, Any]:
-    """A diagonal in the three placeholders of a sparse tensor: shape, values, indices."""
-    indices = np.array([(i, i) for i in range(min(shape))], np.int64)
-    values = np.linspace(0.5, 1, len(indices), dtype=np.float32)
-    parts = (np.array(shape, np.int64), values, indices)
-    return {f"Placeholder{f'_{first + i}' if first + i else ''}:0": part for i, part in enumerate(parts)}
-
-
-FEEDS = {
-    TFX: {"add_2:0": np.linspace(-2, 2, 40, dtype=np.float32).reshape(40, 1)},
-    HALF: {"x:0": np.float32([[1], [-3]])},
-    NPHARD: {
-        **sparse(0, (5, 5)),
-        **sparse(3, (5, 5)),
-        **sparse(6, (5, 32)),
-        "Placeholder_11:0": np.array([5], np.int32),
-    },
-}
-
-
-def of(table: Mapping[str, Any], name: str) -> Any:
-    return next((value for prefix, value in table.items() if name.startswith(prefix)), None)
-
-
 @needs_zoo
-@pytest.mark.parametrize("name", ZOO_MODELS)
-@pytest.mark.parametrize("fold", [False, True])
-def test_every_complete_checkpoint_of_the_zoo(name: str, fold: bool, tmp_path: Path) -> None:
-    model = graphscope.load(ZOO / name)
-    outputs, inputs = ([text] if (text := of(table, name)) else None for table in (OUTPUTS, INPUTS))
-    options = {"outputs": outputs, "inputs": inputs or (), "feeds": of(FEEDS, name)}
-    found, _ = compared(model, tmp_path / "f.pb", fold=fold, **options)
+@pytest.mark.parametrize("fold", [False, True], ids=["unfolded", "folded"])
+@pytest.mark.parametrize("given", CHECKPOINTS, ids=lambda given: given.path)
+def test_every_complete_checkpoint_of_the_zoo(given: Checkpoint, fold: bool, tmp_path: Path) -> None:
+    model = graphscope.load(ZOO / given.path)
+    outputs = [given.output] if given.output else None
+    found, _ = compared(model, tmp_path / "f.pb", outputs=outputs, inputs=given.inputs, feeds=given.feeds, fold=fold)
     assert found.is_equal
 
 
