@@ -76,7 +76,7 @@ class Runs:
 
     def waited_for(self, execution: Execution, partitions: Partitions) -> Iterator[Execution]:
         """The runs of its inputs that ``execution`` took: of each the last that ended before it started."""
-        for name in partitions.sources(execution.name, execution.inputs):
+        for name in dict.fromkeys(partitions.sources(execution.name, execution.inputs)):
             number = bisect.bisect_right(self._ends.get(name, ()), execution.start_ns + _ROUNDING_NS)
             if number and self._runs[name][number - 1] is not execution:
                 yield self._runs[name][number - 1]

@@ -37,7 +37,12 @@ _STAGE = re.compile(
 )
 """``scope/ArithmeticOptimizer/StageName_node``: both the stage's and the node's name may have underscores."""
 
-_MAX_DEPTH = 8
+_MAX_TRIED = 64
+"""Spellings of one name that are tried: rules upon rules, in any order."""
+
+_LONGEST = 1000
+"""A longer name is nothing that rewriting makes: it is looked for as it is."""
+
 _PARTS = re.compile(r"[/\-:](?=[^/\-:]*$)")
 
 
@@ -56,24 +61,34 @@ class NodeNames:
         """The node that ``name`` was made of; empty where there is none, as for ``_SOURCE``."""
         found = self._known.get(name)
         if found is None:
-            found = self._known[name] = self._exact(name, _MAX_DEPTH) or self._around(name)
+            found = self._known[name] = self._found(name)
         return found
 
-    def _exact(self, name: str, depth: int) -> str:
-        """The node by the rules alone."""
-        if name in self._names:
-            return name
-        candidates = _candidates(name) if depth else ()
-        return next(filter(None, (self._exact(c, depth - 1) for c in candidates)), "")
+    def _found(self, name: str) -> str:
+        if len(name) > _LONGEST:
+            return name if name in self._names else ""
+        return next(filter(None, map(self._by_rules, [name, *_around(name)])), "")
 
-    def _around(self, name: str) -> str:
-        """The node in whose name scope ``name`` lies: a call, a branch or a loop whose body was put in its place."""
-        while (end := _PARTS.search(name)) is not None:
-            name = name[: end.start()]
-            found = self._exact(name, _MAX_DEPTH)
-            if found:
-                return found
+    def _by_rules(self, name: str) -> str:
+        """The node by the rules alone, those that take few steps first."""
+        tried = {name: None}
+        pending = [name]
+        for text in pending:
+            if text in self._names:
+                return text
+            new = [c for c in _candidates(text) if c not in tried][: _MAX_TRIED - len(tried)]
+            tried.update(dict.fromkeys(new))
+            pending += new
         return ""
+
+
+def _around(name: str) -> Iterator[str]:
+    """The name scopes in which ``name`` lies, the innermost first: a call, a branch or a loop may be called as one is, whose
+    body was put in its place.
+    """
+    while (end := _PARTS.search(name)) is not None:
+        name = name[: end.start()]
+        yield name
 
 
 def _candidates(name: str) -> Iterator[str]:

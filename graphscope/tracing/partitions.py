@@ -5,11 +5,15 @@ Source: ``tensorflow/core/protobuf/config.proto`` (``partition_graphs``), ``core
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from graphscope.core.tensors import node_of
 from graphscope.protos import GraphDef, NodeDef
+
+_TRANSFER = re.compile(r"(?:/_|_S)\d+$")
+"""What a partition's name for a tensor of another device adds to the node's."""
 
 _SENDS = frozenset({"_Send", "_HostSend"})
 _RECEIVES = frozenset({"_Recv", "_HostRecv"})
@@ -43,9 +47,6 @@ class Partitions:
         self.nodes = {node.name: _ran(node) for graph in graphs for node in graph.node}
         self._sent = {node.edge: node for node in self.nodes.values() if node.op in _SENDS}
 
-    def __bool__(self) -> bool:
-        return bool(self.nodes)
-
     @property
     def computing(self) -> Iterator[RanNode]:
         """Those that do more than to pass a tensor to another device."""
@@ -63,7 +64,11 @@ class Partitions:
 
     def _source(self, name: str) -> Iterator[str]:
         node = self.nodes.get(name)
-        if node is None or node.op not in _RECEIVES:
+        if node is None:
+            yield name
+            yield _TRANSFER.sub("", name)
+            return
+        if node.op not in _RECEIVES:
             yield name
             return
         yield node.edge
