@@ -190,6 +190,7 @@ def _stat(execution: Execution) -> NodeExecStats:
         tensor = stat.output.add(slot=output.slot).tensor_description
         tensor.dtype = int(output.dtype)
         tensor.allocation_description.requested_bytes = output.size_bytes
+        tensor.shape.SetInParent()  # a scalar has one too: the page reads it of every output, and fails without
         for size in output.shape:
             tensor.shape.dim.add(size=size)
     return stat
