@@ -138,15 +138,15 @@ class GraphsPage:
         legend = shown[shown.index("Legend") + 1 :]
         return legend[: next(i for i, text in enumerate(legend) if text.startswith(("unused", "(*")))]
 
-    def card(self, node: str) -> list[str]:
-        """Finds ``node`` by its name, as a person would, and reads its card."""
+    def card(self, node: str, awaited: str = "Operation:") -> list[str]:
+        """Finds ``node`` by its name, as a person would, and reads its card when ``awaited`` is on it."""
         search = self.page.locator("tf-graph-node-search")
         search.locator("input").first.fill(f"^{node}$")
         search.get_by_text(node, exact=True).first.click()
         shown: list[str] = []
         for _ in self._looks():
             shown = texts(self.page, "tf-node-info")
-            if "".join(shown).startswith(node):
+            if "".join(shown).startswith(node) and awaited in shown:
                 break
         return shown
 
