@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,8 +16,16 @@ import numpy as np
 import pytest
 
 import graphscope
+from graphscope.cli.freeze import _write
+from graphscope.cli.output import Sink
+from graphscope.core.build import constant
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph
+from graphscope.core.payload import Payload
 from graphscope.core.variables import Role
+from graphscope.errors import GraphscopeError
 from graphscope.protos import GraphDef
+from graphscope.transforms.freeze import Frozen
 from tests.fixture_files import FIXTURES, ROOT
 from tests.test_light import POISON, with_tensorflow
 
@@ -293,3 +302,20 @@ def test_others_read_the_file(tmp_path: Path) -> None:
     assert not any(
         operation.op_def.is_stateful for operation in graph.get_operations() if operation.type != "Placeholder"
     )
+
+
+class Huge(Payload):
+    """Two GiB that nobody may ask for."""
+
+    def chunks(self) -> Iterator[bytes]:
+        raise AssertionError("read")
+
+
+def test_more_than_a_message_can_be(out: Path) -> None:
+    before = out.read_bytes() if out.exists() else None
+    graph = Graph(GraphDef(), [constant("w", Huge(DataType.FLOAT, (1 << 29,)))])
+    with pytest.raises(GraphscopeError, match=r"2,147,48\d,\d{3} bytes") as error:
+        _write(Sink.standard(), Frozen(graph, (), {}, {}), out, True, None)
+    assert "saved_model/" in (error.value.hint or "")
+    assert [path for path in out.parent.iterdir() if path != out] == []
+    assert (out.read_bytes() if out.exists() else None) == before

@@ -174,8 +174,8 @@ class _Ranking:
     @cached_property
     def feeders(self) -> frozenset[int]:
         """Forward nodes that something compares with labels."""
-        meets = self.flow.meets_labels
-        return frozenset(i for i, f in enumerate(self.forward) if f and any(meets(c) for c in self.flow.consumers[i]))
+        meeting = filter(self.flow.meets_labels, range(len(self.forward)))
+        return frozenset(p for i in meeting for p in self.flow.inputs[i] if self.forward[p])
 
     @cached_property
     def candidates(self) -> list[int]:
