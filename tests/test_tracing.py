@@ -13,7 +13,7 @@ from graphscope.protos import GraphDef, NodeExecStats, RunMetadata, StepStats
 from graphscope.tracing.critical import critical_path
 from graphscope.tracing.fused import covered, done_by, plain_op
 from graphscope.tracing.memory import allocated_over_time, peak_bytes
-from graphscope.tracing.metadata import Shown, board_device, board_median, board_steps, is_median
+from graphscope.tracing.metadata import MEDIAN_STEP, Shown, board_device, board_median, board_steps
 from graphscope.tracing.names import NodeNames
 from graphscope.tracing.partitions import Partitions, without_weights
 from graphscope.tracing.profile import report
@@ -394,7 +394,11 @@ def test_the_aggregated_step_takes_medians() -> None:
     tag, step = board_median(trace(STEPS, NET))
     walls = {s.node_name: s.all_end_rel_micros for d in step.step_stats.dev_stats for s in d.node_stats}
     assert walls == {"x": 3, "net/a": 60, "net/in/b": 20, "net/c": 40}  # x with _SOURCE, which starts it
-    assert (tag, is_median(tag), is_median("step 0003")) == ("median of 3 steps", True, False)
+    assert (tag, bool(MEDIAN_STEP.fullmatch(tag)), MEDIAN_STEP.fullmatch("step 0003")) == (
+        "median of 3 steps",
+        True,
+        None,
+    )
 
 
 def test_partition_graphs_lose_their_weights() -> None:

@@ -16,7 +16,7 @@ from graphscope.errors import FileError, GraphscopeError
 from graphscope.formats import load
 from graphscope.formats.eventfile import Tagged, run_metadata
 from graphscope.protos import MetaGraphDef, RunMetadata
-from graphscope.tracing.metadata import board_median, board_steps, is_median
+from graphscope.tracing.metadata import MEDIAN_STEP, board_median, board_steps
 from graphscope.tracing.trace import Trace
 
 
@@ -80,7 +80,7 @@ def read_trace(path: Path) -> Trace:
     found: dict[Path, list[tuple[Tagged, RunMetadata]]] = {}
     for tagged in run_metadata(path):
         metadata = tagged.metadata()
-        if any(device.node_stats for device in metadata.step_stats.dev_stats) and not is_median(tagged.tag):
+        if any(device.node_stats for device in metadata.step_stats.dev_stats) and not MEDIAN_STEP.fullmatch(tagged.tag):
             found.setdefault(tagged.path.parent, []).append((tagged, metadata))
     if len(found) != 1:
         raise _not_one(path, sorted(found))

@@ -27,6 +27,9 @@ from graphscope.tracing.trace import Trace
 SOURCE = "_SOURCE"
 """What starts a step on each device; no node of any graph."""
 
+MEDIAN_STEP = re.compile(r"median of \d+ steps")
+"""The tag of an aggregated step, which is no run."""
+
 _INSIDE_CONSUMER = re.compile(r".*Const.*")
 _INSIDE_PRODUCER = re.compile(r"[a-zA-Z]+Summary")
 _OLD_DEVICE = re.compile(r"/([a-z]+)(:\d+)$")
@@ -41,11 +44,6 @@ def tag_of(number: int) -> str:
 def median_tag(steps: int) -> str:
     """The tag of the aggregated step."""
     return f"median of {steps} steps"
-
-
-def is_median(tag: str) -> bool:
-    """Whether a tag is that of an aggregated step, which is no run."""
-    return re.fullmatch(r"median of \d+ steps", tag) is not None
 
 
 class Shown:
