@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from graphscope.board.dump import run_name
 from graphscope.board.run import MARK, Run, RunFile, run_directory, write_run
 from graphscope.board.writer import EventStream, event_file_name
+from graphscope.core.build import without_attrs
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.errors import FileError, GraphscopeError
@@ -61,12 +62,26 @@ class _Events:
     def write(self, file: BinaryIO) -> tuple[str, ...]:
         stream = EventStream(file)
         if self.trace.graph is not None:
-            stream.graph(self.trace.graph, self.meta if self.meta.ByteSize() else None)
+            graph = with_devices_in_full(self.trace.graph, self.trace.devices)
+            stream.graph(graph, self.meta if self.meta.ByteSize() else None)
         for number, (tag, metadata) in zip(self.trace.numbers, board_steps(self.trace)):
             stream.run_metadata(tag, metadata, number)
         tag, metadata = board_median(self.trace)
         stream.run_metadata(tag, metadata, self.trace.numbers[-1])
         return "graph", f"{len(self.trace.numbers)} traced steps", tag
+
+
+def with_devices_in_full(graph: Graph, devices: Collection[str]) -> Graph:
+    """``graph`` whose nodes name their devices as the trace does: ``/job:localhost/replica:0/task:0/device:CPU:1``.
+
+    The page colours by the name as it stands, so that the nodes of one device would have two colours: those that ran that of
+    the trace, the others that of the graph. A name that may mean several of ``devices``, or none, stays.
+    """
+    full: dict[str, list[str]] = {}
+    for device in devices:
+        full.setdefault(device[device.rfind("/device:") :], []).append(device)
+    only = {short: found[0] for short, found in full.items() if len(found) == 1}
+    return graph.with_nodes(without_attrs(n, (), device=only[n.device]) if n.device in only else n for n in graph.nodes)
 
 
 def read_trace(path: Path) -> Trace:

@@ -47,6 +47,11 @@ class Trace:
         return [read_step(metadata.step_stats) for metadata in self.metadata]
 
     @cached_property
+    def devices(self) -> list[str]:
+        """The devices that something ran on, sorted."""
+        return sorted({e.device for step in self.steps for e in step.executions})
+
+    @cached_property
     def partitions(self) -> Partitions:
         """The graphs that ran; empty where no run tells them."""
         return Partitions(next((m.partition_graphs for m in self.metadata if m.partition_graphs), ()))
