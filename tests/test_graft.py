@@ -22,6 +22,7 @@ from graphscope.runtime.verify import verify
 from graphscope.training.grafted import Grafted
 from graphscope.training.heads.context import plain_control_flow
 from graphscope.training.recipe import recipe_of
+from graphscope.training.store import FilledPayload
 from graphscope.transforms.freeze import FreezeOptions, freeze
 from tests.fixture_files import FIXTURES
 from tests.grafting import BATCH, CPUS, Case, Trained, feeds_of, reaches, train
@@ -103,13 +104,16 @@ def assert_head_on_base(base: Model, model: Model, case: Case) -> None:
     """Serving gives what the head gives for what the base gives, run one after the other."""
     recipe = recipe_of(model)
     feeds = random_feeds([tensor_spec(model, n) for n in recipe.inputs.values()], seed=5, unknown=BATCH)
-    switches = {n: v for n, v in (("keep_prob", np.float32(1)), ("is_training", np.bool_(False))) if n in base.graph}
+    off = {"keep_prob": np.array(1, np.float32), "is_training": np.array(False)}
+    switches = {name: value for name, value in off.items() if name in base.graph}
     with open_session(base, [case.at]) as session:
         features = session.run([case.at], {**feeds, **switches})[0]
+    assert features is not None
     with open_session(model, [recipe.logits]) as session:
         whole = session.run([recipe.logits], feeds)[0]
         head = session.run([recipe.logits], {recipe.features[0]: features})[0]
     assert whole is not None
+    assert head is not None
     assert np.array_equal(whole, head)
     assert whole.shape == (BATCH, 3)
 
@@ -375,6 +379,21 @@ def test_an_op_without_a_gradient_is_named() -> None:
         graphscope.graft(base, "rounded", "dense:3", unfreeze=["fc2/weights"])
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_large_slots_begin_as_tensorflow_would_have_them(optimizer: str) -> None:
+    """They are written without being made in memory."""
+    grafted = graphscope.graft(LENET, "fc2/relu", "dense:5", unfreeze=["fc1/weights"], optimizer=optimizer)
+    slots = {v.name: grafted.model.value(v) for v in grafted.model.variables if v.role is Role.SLOT}
+    large = {name: payload for name, payload in slots.items() if name.startswith("fc1/weights/")}
+    assert len(large) == 2
+    with v1.Session(graph=grafted.graph, config=CPUS) as session:
+        for name, payload in large.items():
+            assert isinstance(payload, FilledPayload)
+            session.run(f"{name}/Assign")
+            assert np.array_equal(payload.numpy(), session.run(f"{name}/read:0"))
+            assert b"".join(payload.chunks()) == payload.numpy().tobytes()
+
+
 # Another model on top
 
 
@@ -412,6 +431,7 @@ def assert_in_turn(below: Model, above: Model, prefix: str, cut: str, entry: str
     x = np.random.default_rng(0).random((BATCH, 784), np.float32)
     with open_session(below, [cut]) as session:
         between = session.run([cut], {"input": x})[0]
+    assert between is not None
     switches = {"is_training": np.array(False)} if "is_training" in above.graph else {}
     with open_session(above, [alone]) as session:
         expected = session.run([alone], {entry: between, **switches})[0]
@@ -518,8 +538,8 @@ def test_a_python_head_gets_tensors_and_the_switch(heads: str, tmp_path: Path) -
     assert second.recipe is not None
     assert second.recipe.training == "head/training:0"
     again = graphscope.graft(LENET, "fc2/relu", f"python:{heads}:wide")
-    kernels = [g.model.value(g.model.variable("head/kernel")).numpy() for g in (first, again)]
-    assert np.array_equal(*kernels)
+    one, other = (g.model.value(g.model.variable("head/kernel")).numpy() for g in (first, again))
+    assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.roles import MOVING_AVERAGE
 from graphscope.core.tensors import shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.protos import MetaGraphDef, VariableDef
 from graphscope.runtime.importing import tensorflow_errors
+from graphscope.runtime.registry import python_variable
 from graphscope.training.gradients import refuse_blocked
 from graphscope.training.heads.context import Built, Context, plain_control_flow
 from graphscope.training.heads.layers import build_chain
@@ -18,6 +21,7 @@ from graphscope.training.heads.python import Function, call_function
 from graphscope.training.heads.spec import Layer
 from graphscope.training.losses import TASKS
 from graphscope.training.optimizers import OPTIMIZERS, Decay, rate_tensor
+from graphscope.training.store import FilledPayload
 
 STATISTICS_UPDATES = "update_ops"
 
@@ -122,13 +126,9 @@ class _Builder:
 
     def declare(self) -> dict[str, Any]:
         """The base's variables as TensorFlow's Python knows them, in its collections."""
-        from tensorflow.core.framework import variable_pb2
-        from tensorflow.python.framework import ops
-
         v1 = self.tf.compat.v1
-        from_proto = ops.get_from_proto_function(v1.GraphKeys.GLOBAL_VARIABLES)
         for name, message in self.variables.items():
-            variable = from_proto(variable_pb2.VariableDef.FromString(message.SerializeToString()))
+            variable = python_variable(message)
             v1.add_to_collection(v1.GraphKeys.GLOBAL_VARIABLES, variable)
             if name in self.plan.trainable:
                 v1.add_to_collection(v1.GraphKeys.TRAINABLE_VARIABLES, variable)
@@ -231,17 +231,26 @@ class _Builder:
         return self.tf.group(*parts, name="train_op")
 
     def initial(self, new: Mapping[str, Any]) -> dict[str, Payload]:
-        """What the initialisers of the new variables give."""
-        if not new:
-            return {}
-        v1 = self.tf.compat.v1
-        config = v1.ConfigProto(device_count={"GPU": 0})
+        """What the initialisers of the new variables give; averages of the base's variables are left to whoever has those."""
+        own = {name: v for name, v in new.items() if name.removesuffix(f"/{MOVING_AVERAGE}") not in self.variables}
+        filled = {name: payload for name, v in own.items() if (payload := self.filled(v)) is not None}
+        rest = {name: variable for name, variable in own.items() if name not in filled}
+        config = self.tf.compat.v1.ConfigProto(device_count={"GPU": 0})
         with (
-            v1.Session(graph=self.graph, config=config) as session,
+            self.tf.compat.v1.Session(graph=self.graph, config=config) as session,
             tensorflow_errors("TensorFlow cannot start this head"),
         ):
-            session.run([variable.initializer for variable in new.values()])
-            return {name: ArrayPayload(value) for name, value in session.run(dict(new)).items()}
+            session.run([variable.initializer for variable in rest.values()])
+            return {**filled, **{name: ArrayPayload(value) for name, value in session.run(rest).items()}}
+
+    def filled(self, variable: Any) -> Payload | None:
+        """The content of a variable that begins with one value everywhere, as large slots do."""
+        first = variable.initial_value
+        if first is None or first.op.type != "Fill" or not variable.shape.is_fully_defined():
+            return None
+        value = self.tf.get_static_value(first.op.inputs[1])
+        dtype = DataType.of(first.dtype.as_datatype_enum)
+        return None if value is None else FilledPayload(dtype, tuple(variable.shape.as_list()), value)
 
 
 def merged(tf: Any, tensors: Sequence[Any]) -> Any:

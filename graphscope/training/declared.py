@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
 from graphscope.core.build import constant, node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
@@ -55,6 +53,8 @@ def _read_of(graph: Graph, variable: Node) -> str | None:
 
 
 def _initialiser(variable: Node, payload: Payload, zeros: str, assign: str) -> Iterator[Node]:
+    import numpy as np
+
     shape, zero = f"{zeros}/shape", f"{zeros}/Const"
     yield constant(shape, np.array(payload.shape, np.int64))
     yield constant(zero, _zero(payload.dtype))
@@ -64,4 +64,6 @@ def _initialiser(variable: Node, payload: Payload, zeros: str, assign: str) -> I
 
 
 def _zero(dtype: DataType) -> Payload:
+    import numpy as np
+
     return ArrayPayload(np.array(b"", object) if dtype is DataType.STRING else np.zeros((), dtype.numpy), dtype)

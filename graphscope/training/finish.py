@@ -61,8 +61,9 @@ class Finish:
 
     def _averages(self) -> dict[str, Payload]:
         """A moving average starts from the variable's value; of the base's, TensorFlow has seen none."""
-        names = {f"{name}/{MOVING_AVERAGE}": payload for name, payload in self.joined.values.items()}
-        return {name: payload for name, payload in names.items() if name in self.grown.new}
+        if self.plan.ema is None:
+            return {}
+        return {f"{name}/{MOVING_AVERAGE}": self.joined.values[name] for name in self.joined.trainable}
 
     def _serve(self, model: Model, outputs: Mapping[str, str]) -> dict[str, str]:
         """Declares ``serving_default``; the inputs by argument name."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphscope.errors import GraphscopeError
+from graphscope.runtime.registry import has_gradient
 
 _LOOP_OPS = frozenset("Enter RefEnter Exit RefExit NextIteration RefNextIteration".split())
 _HINT = "cut behind it with --at, or let less of the base train: --unfreeze REGEX"
@@ -46,16 +47,11 @@ def _may_flow(tf: Any, tensor: Any) -> bool:
 
 def _is_blocking(operation: Any) -> bool:
     """Whether no gradient passes ``operation``: it is registered as having none, or nothing is known of its gradient."""
-    from tensorflow.python.framework import ops
-
     if operation.type in _LOOP_OPS or operation.type == "StopGradient":
         return True
     if operation.type.endswith("PartitionedCall") or operation.type in ("ReadVariableOp", "VarHandleOp"):
         return False
-    try:
-        return bool(operation.inputs) and ops.get_gradient_function(operation) is None
-    except LookupError:
-        return True
+    return bool(operation.inputs) and not has_gradient(operation)
 
 
 def _is_in_the_way(tf: Any, operation: Any, above: set[Any]) -> bool:
@@ -65,11 +61,11 @@ def _is_in_the_way(tf: Any, operation: Any, above: set[Any]) -> bool:
 
 def _handle(variable: Any) -> Any:
     """The tensor that the variable op gives."""
-    return getattr(variable, "handle", None) if hasattr(variable, "handle") else variable._variable
+    return variable.handle if hasattr(variable, "handle") else variable._variable
 
 
 def _blocked(tf: Any, variable: Any, handle: Any, logits: Any) -> GraphscopeError:
-    above = set(_above(handle))
+    above = _above(handle)
     obstacle = next((op for op in _passed(tf, logits) if op in above and _is_in_the_way(tf, op, above)), None)
     if obstacle is None:
         return GraphscopeError(f"{variable.op.name} is to train, but the logits do not depend on it", hint=_HINT)
@@ -79,7 +75,7 @@ def _blocked(tf: Any, variable: Any, handle: Any, logits: Any) -> GraphscopeErro
     )
 
 
-def _above(start: Any) -> Iterable[Any]:
+def _above(start: Any) -> set[Any]:
     """Operations that need ``start``."""
     seen = {start}
     pending = [start]

@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from graphscope.core.payload import Payload
+from graphscope.core.dtypes import DataType
+from graphscope.core.payload import CHUNK_BYTES, Payload
 from graphscope.core.variables import Entry
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class FilledPayload(Payload):
+    """One value everywhere: an optimizer's slots as they begin, which take no memory.
+
+    Attributes:
+        value: the element.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, dtype: DataType, shape: tuple[int, ...], value: np.generic | np.ndarray[Any, Any]) -> None:
+        super().__init__(dtype, shape)
+        self.value = value
+
+    def chunks(self) -> Iterator[bytes]:
+        """See :meth:`Payload.chunks`."""
+        one = self.value.tobytes()
+        whole, left = divmod(self.elements * len(one), CHUNK_BYTES // len(one) * len(one))
+        for _ in range(whole):
+            yield one * (CHUNK_BYTES // len(one))
+        yield one * (left // len(one))
 
 
 class PayloadStore:
