@@ -79,8 +79,8 @@ class Checkpoints:
         """The prefix of the best checkpoint, if ``name`` is the best."""
         return str(self.prefix.parent / BEST / name)
 
-    def write(self, step: int, tensors: Iterable[tuple[str, Payload]]) -> str:
-        """Writes the checkpoint at ``step``, whole or not at all, in place of one of that name; returns its name.
+    def write(self, step: int, tensors: Iterable[tuple[str, Payload]]) -> None:
+        """Writes the checkpoint at ``step``, whole or not at all, in place of one of that name.
 
         Args:
             tensors: key and content of what training changes.
@@ -88,9 +88,7 @@ class Checkpoints:
         Raises:
             FileError: it cannot be written (no space); what was there before stands.
         """
-        name = self.name(step)
-        update_checkpoint(self._store, self.path(name), tensors, meta=self._meta, overwrite=True)
-        return name
+        update_checkpoint(self._store, self.path(self.name(step)), tensors, meta=self._meta, overwrite=True)
 
     def write_best(self, name: str) -> None:
         """Gives the checkpoint called ``name`` a second place in :data:`BEST`; raises as :meth:`write`."""

@@ -161,7 +161,7 @@ class Loop:
         report = self.epoch_report(speed, evaluation)
         self.state.epochs.append(report)
         self.state.running = Mean()
-        name = self.checkpoints.write(self.state.step, values)
+        name = self.written(values)
         outdone = self.keep_best(report, evaluation, name) if evaluation is not None else []
         self.commit(name, outdone)
         for watcher in self.watchers:
@@ -219,8 +219,15 @@ class Loop:
 
     def save(self) -> str:
         """A checkpoint of where training is; returns its name."""
-        name = self.checkpoints.write(self.state.step, self.tensors())
+        name = self.written(self.tensors())
         self.commit(name, [])
+        return name
+
+    def written(self, tensors: Any) -> str:
+        """The name of the checkpoint at this step; one that training was resumed from is not written again."""
+        name = self.checkpoints.name(self.state.step)
+        if self.state.kept[-1:] != [name]:
+            self.checkpoints.write(self.state.step, tensors)
         return name
 
     def tensors(self) -> Any:
