@@ -3,8 +3,8 @@
 Sources, by TensorFlow's source tree (2.21): ``core/protobuf/saved_model.proto``, ``core/protobuf/tensor_bundle.proto``,
 ``core/framework/tensor_slice.proto``, ``core/util/saved_tensor_slice.proto``, ``core/protobuf/queue_runner.proto``,
 ``core/protobuf/control_flow.proto``, ``python/training/checkpoint_state.proto`` and ``core/example/example.proto`` (whose
-map and choice are written as the repeated entries and the fields that they are on the wire). Field numbers and types are compared
-with TensorFlow's own descriptors in the tests.
+map and choice are written as the repeated entries and the fields that they are on the wire). Field numbers and types are
+compared with TensorFlow's own descriptors in the tests.
 
 They are registered under the package ``graphscope``, so that they never meet TensorFlow's own in one process.
 """
