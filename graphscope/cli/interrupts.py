@@ -7,15 +7,84 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 
 INTERRUPTED = 130
 """128 + the signal's number, as shells report it."""
 
 
+GRACE_S = 2.0
+"""How long the interpreter is waited for before the process is ended from outside of it."""
+
+
 @contextlib.contextmanager
 def ended_by_interrupt(say: Callable[[], None]) -> Iterator[None]:
-    """Within it, Ctrl-C ends the process at once, with ``say`` as its last words. Nothing may be half-written there.
+    """Within it, Ctrl-C ends the process at once, with ``say`` as its last words. Nothing may be half-written there."""
+
+    def end() -> None:
+        say()
+        os._exit(INTERRUPTED)
+
+    with _heard(end):
+        yield
+
+
+@contextlib.contextmanager
+def asked_to_stop(say: Callable[[], None], give_up: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """Gives a function that tells whether Ctrl-C was pressed; a second one interrupts, whatever is going on.
+
+    Args:
+        say: is called at once when it is pressed, in another thread.
+        give_up: is called in another thread before a second one ends a process that does not listen.
+    """
+    presses = _Presses(say, give_up)
+    before = signal.signal(signal.SIGINT, presses.interrupt)
+    try:
+        with _heard(presses.hear):
+            yield lambda: presses.is_asked
+    finally:
+        presses.is_over = True
+        signal.signal(signal.SIGINT, before)
+
+
+class _Presses:
+    """How often Ctrl-C was pressed."""
+
+    def __init__(self, say: Callable[[], None], give_up: Callable[[], None]) -> None:
+        self.count = 0
+        self.is_over = False
+        self._taken = 0
+        self._say = say
+        self._give_up = give_up
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it was pressed at all."""
+        return max(self.count, self._taken) > 0
+
+    def hear(self) -> None:
+        """In the thread that hears of it at once."""
+        self.count += 1
+        if self.count == 1:
+            self._say()
+            return
+        time.sleep(GRACE_S)
+        if not self.is_over:
+            self._give_up()
+            os._exit(INTERRUPTED)
+
+    def interrupt(self, _: int, __: FrameType | None) -> None:
+        """In the interpreter, as soon as it listens: before or after the thread, and once for presses that came together."""
+        self._taken += 1
+        if max(self.count, self._taken) > 1:
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _heard(hear: Callable[[], None]) -> Iterator[None]:
+    """Within it, ``hear`` is called in another thread whenever Ctrl-C is pressed.
 
     Source: https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd: a byte, the signal's number, is written by the
     C handler at once, and another thread may read it.
@@ -23,7 +92,7 @@ def ended_by_interrupt(say: Callable[[], None]) -> Iterator[None]:
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(reader, say), daemon=True).start()
+    threading.Thread(target=_watch, args=(reader, hear), daemon=True).start()
     try:
         yield
     finally:
@@ -31,9 +100,8 @@ def ended_by_interrupt(say: Callable[[], None]) -> Iterator[None]:
         writer.close()
 
 
-def _watch(reader: socket.socket, say: Callable[[], None]) -> None:
+def _watch(reader: socket.socket, hear: Callable[[], None]) -> None:
     with reader:
         while number := reader.recv(1):
             if number[0] == signal.SIGINT:
-                say()
-                os._exit(INTERRUPTED)
+                hear()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from graphscope.training.report import TuneReport
     from graphscope.training.tune import Place
 
-INTERRUPTED = 130
+STOPPING = "finishing this step, then saving; Ctrl-C again stops at once"
 
 
 def tune(
@@ -152,18 +152,20 @@ def refuse_accuracy(recipe: Recipe, wanted: float | None) -> None:
 
 def _trained(sink: Sink, model: Model, job: Job, place: Place, augment: str, logdir: Path | None) -> TuneReport:
     """Trains; where Ctrl-C ends that, says how to go on, and exits."""
+    from graphscope.cli.interrupts import INTERRUPTED, asked_to_stop
     from graphscope.cli.render_tune import resume_command
-    from graphscope.cli.tune_progress import TuneProgress, asked_to_stop
+    from graphscope.cli.tune_progress import TuneProgress
     from graphscope.training.boardlog import BoardLog
     from graphscope.training.loop import Interrupted
     from graphscope.training.prepare import fed_input
     from graphscope.training.tune import tune
 
     with ExitStack() as stack:
-        watchers: list[Watcher] = [stack.enter_context(TuneProgress(sink))]
+        progress = stack.enter_context(TuneProgress(sink))
+        watchers: list[Watcher] = [progress]
         if logdir is not None:
             watchers.append(stack.enter_context(BoardLog(logdir, model, fed_input(model, job.recipe))))
-        stop = stack.enter_context(asked_to_stop())
+        stop = stack.enter_context(asked_to_stop(lambda: progress.say(STOPPING), progress.close))
         try:
             return tune(model, job, place, augmentation=augment, watchers=watchers, interrupted=stop)
         except Interrupted as stopped:

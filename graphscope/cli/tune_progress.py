@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from graphscope.cli.output import Sink
@@ -31,8 +30,19 @@ class TuneProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Takes the bar away."""
         if self._bar is not None:
             self._bar.stop()
+
+    def say(self, line: str) -> None:
+        """A line of talk; above the bar, if there is one."""
+        if self._bar is None:
+            self._sink.talk(line)
+        else:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def began(self, job: Job, run: Run) -> None:
         """Says what is trained on, and shows the bar."""
@@ -57,13 +67,9 @@ class TuneProgress:
             )
 
     def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
-        """A line for the epoch; above the bar, if there is one."""
+        """A line for the epoch."""
         is_best = evaluation is not None and self._run.best is not None and self._run.best.epoch == epoch.epoch
-        line = epoch_line(epoch, self._job.options.epochs, self._job.recipe, is_best)
-        if self._bar is None:
-            self._sink.talk(line)
-        else:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.say(epoch_line(epoch, self._job.options.epochs, self._job.recipe, is_best))
 
 
 def _training_bar() -> Any:
@@ -87,20 +93,3 @@ def features_progress(sink: Sink, total: int) -> Iterator[Callable[[int], None]]
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total)
         yield lambda count: bar.advance(task, count)
-
-
-@contextmanager
-def asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Gives a function that tells whether Ctrl-C was pressed; a second one interrupts at once."""
-    asked = False
-
-    def remember(_: int, __: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, remember)
-    try:
-        yield lambda: asked
-    finally:
-        signal.signal(signal.SIGINT, before)
