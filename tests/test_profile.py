@@ -231,7 +231,8 @@ def test_what_was_written_reports_the_same(tmp_path: Path) -> None:
         assert again.steps == 3
         assert again.wall_us == pytest.approx(ours.wall_us, rel=0.05)  # medians of sums for sums of medians
         assert {d.name: d.peak_bytes for d in again.devices} == {d.name: d.peak_bytes for d in ours.devices}
-        assert [row for row in again.placement if row.device == CPU1] == [r for r in ours.placement if r.device == CPU1]
+        places = [{(row.name, row.op, row.device) for row in told.placement} for told in (ours, again)]
+        assert places[0] == places[1] != set()
 
 
 def test_somebody_elses_training(tmp_path: Path) -> None:

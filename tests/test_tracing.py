@@ -390,10 +390,22 @@ def test_short_times_are_shown_and_old_devices_renamed() -> None:
     assert board_device("/device:GPU:1") == "/device:GPU:1"
 
 
+def test_the_start_of_a_step_counts_in_what_it_starts() -> None:
+    """A node that only waits for another one, by a control input, is not started by it."""
+    ran = GraphDef()
+    for name, inputs in (("a", ()), ("b", ()), ("c", ("^a",)), ("d", ("a",))):
+        ran.node.add(name=name, op="Op", device=CPU0, input=inputs)
+    rows = [("_SOURCE", "NoOp", (), 0, 10), *((n, "Op", ["a"] if n == "d" else (), 20, 1) for n in "abcd")]
+    made = trace([metadata({CPU0: rows}, [ran])], graph(*((n, "Op", ()) for n in "abcd")))
+    [(_, step)] = board_steps(made)
+    walls = {s.node_name: s.all_end_rel_micros for s in step.step_stats.dev_stats[0].node_stats}
+    assert walls == {"a": 6, "b": 6, "c": 1, "d": 1}
+
+
 def test_the_aggregated_step_takes_medians() -> None:
     tag, step = board_median(trace(STEPS, NET))
     walls = {s.node_name: s.all_end_rel_micros for d in step.step_stats.dev_stats for s in d.node_stats}
-    assert walls == {"x": 3, "net/a": 60, "net/in/b": 20, "net/c": 40}  # x with _SOURCE, which starts it
+    assert walls == {"x": 3, "net/a": 60, "net/in/b": 20, "net/c": 40}  # _SOURCE starts x
     assert (tag, bool(MEDIAN_STEP.fullmatch(tag)), MEDIAN_STEP.fullmatch("step 0003")) == (
         "median of 3 steps",
         True,

@@ -4,7 +4,7 @@ The page looks each stat up by its node's name, and drops it silently where the 
 It spans the time of a node from its first start to its last end, over all devices. It draws constants and summaries inside
 the nodes beside them, and shows no stats for these. It takes whole microseconds, and devices called ``/device:TYPE:N``. So
 each node gets one stat, on the device where it ran, under its name in the graph; a constant counts in a node that reads it,
-and ``_SOURCE``, with which TensorFlow starts a step, in the first node that it starts.
+and ``_SOURCE``, with which TensorFlow starts all nodes that wait for nothing, in these, in equal parts.
 
 Source: ``joinStatsInfoWithGraph`` and ``DefaultBuildParams`` in ``tensorboard/plugins/graph/tf_graph_common/graph.ts``,
 ``NodeStats`` in ``util.ts``.
@@ -20,12 +20,12 @@ from dataclasses import replace
 from graphscope.core.graph import Graph, Node
 from graphscope.protos import NodeExecStats, RunMetadata
 from graphscope.tracing.names import NodeNames
-from graphscope.tracing.partitions import without_weights
+from graphscope.tracing.partitions import Partitions, without_weights
 from graphscope.tracing.steps import NS, Execution, Step
 from graphscope.tracing.trace import Trace
 
 SOURCE = "_SOURCE"
-"""What starts a step on each device; no node of any graph."""
+"""What starts, on each device, all nodes that wait for nothing; no node of any graph."""
 
 MEDIAN_STEP = re.compile(r"median of \d+ steps")
 """The tag of an aggregated step, which is no run."""
@@ -95,7 +95,7 @@ def board_steps(trace: Trace) -> Iterator[tuple[str, RunMetadata]]:
         return
     shown = Shown(trace.graph, trace.names, trace.steps)
     for number, step, metadata in zip(trace.numbers, trace.steps, trace.metadata):
-        result = _metadata(merged(step, shown))
+        result = _metadata(merged(step, shown, trace.partitions))
         result.partition_graphs.extend(map(without_weights, metadata.partition_graphs))
         yield tag_of(number), result
 
@@ -105,24 +105,30 @@ def board_median(trace: Trace) -> tuple[str, RunMetadata]:
     if trace.graph is None:
         return median_tag(len(trace.steps)), RunMetadata()
     shown = Shown(trace.graph, trace.names, trace.steps)
-    steps = [merged(step, shown) for step in trace.steps]
+    steps = [merged(step, shown, trace.partitions) for step in trace.steps]
     medians = {}
-    for name, execution in merged(trace.typical, shown).items():
+    for name, execution in merged(trace.typical, shown, trace.partitions).items():
         wall = round(statistics.median(s[name].wall_ns if name in s else 0 for s in steps))
         medians[name] = _lasting(execution, wall)
     return median_tag(len(trace.steps)), _metadata(medians)
 
 
-def merged(step: Step, shown: Shown) -> Mapping[str, Execution]:
+def merged(step: Step, shown: Shown, partitions: Partitions) -> Mapping[str, Execution]:
     """Drawn node -> one execution that has the time and the allocations of all that is shown under it."""
     groups: dict[str, list[Execution]] = {}
     for execution in step.executions:
         name = shown.node(execution.name)
         if name:
             groups.setdefault(name, []).append(execution)
-    if groups:
-        next(iter(groups.values())).extend(e for e in step.executions if e.name == SOURCE)
+    for source in (e for e in step.executions if e.name == SOURCE):
+        started = [name for name, ran in groups.items() if _is_started_by(source, ran, partitions)] or list(groups)[:1]
+        for name in started:
+            groups[name].append(_lasting(source, source.wall_ns // len(started)))
     return {name: _merged(name, executions) for name, executions in groups.items()}
+
+
+def _is_started_by(source: Execution, executions: Sequence[Execution], partitions: Partitions) -> bool:
+    return any(e.device == source.device and not any(partitions.sources(e.name, e.inputs)) for e in executions)
 
 
 def _merged(name: str, executions: Sequence[Execution]) -> Execution:
