@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from graphscope.board.dump import dump
+from graphscope.core.model import Model
+from graphscope.core.payload import PAYLOAD_BYTES
+
 try:
     from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
@@ -19,6 +23,14 @@ def accumulated(directory: Path) -> EventAccumulator:
     accumulator = EventAccumulator(str(directory), size_guidance={"tensors": 0})
     accumulator.Reload()
     return accumulator
+
+
+def assert_tensorboard_opens(model: Model, logdir: Path) -> None:
+    """The model is dumped, and TensorBoard reads its graph: every node, without the weights."""
+    written = dump(model, logdir, "run")
+    shown = accumulated(written.directory).Graph()
+    assert [node.name for node in shown.node] == [node.name for node in model.graph]
+    assert all(tensor.ByteSize() <= 2 * PAYLOAD_BYTES for node in shown.node for tensor in [node.attr["value"].tensor])
 
 
 def tensors(log: EventAccumulator, tag: str) -> list[tuple[int, Any]]:

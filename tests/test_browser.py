@@ -50,6 +50,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     extras = ("--histograms", "--filters", "--embedding", f"fc3/weights:{labels}")
     graphscope("dump", FIXTURES / "lenet5", logs, "--run", "meta", *extras)
     graphscope("dump", FIXTURES / "lenet5/frozen.pb", logs, "--run", "frozen")
+    grafted = logs / "grafted/model.ckpt"
+    graphscope(
+        "graft", FIXTURES / "lenet5_0to4", "-o", grafted, "--at", "fc2/relu", "--head", "dropout:0.5", "--classes", "5"
+    )
+    graphscope("dump", grafted, logs, "--run", "grafted")
     on_two = ("--devices", "cpu:2", "--output", "prediction", "--batch", "64", "--steps", "2", "--warmup", "1")
     graphscope("profile", FIXTURES / "towers", *on_two, "--logdir", logs)
     with served(logs) as url:
@@ -76,6 +81,14 @@ def test_a_frozen_graph_is_drawn(page: Page, address: str) -> None:
     names = set(graphs.nodes())
     assert {"conv1", "conv2", "fc1", "softmax"} <= names
     assert not {"train", "save"} & names
+
+
+def test_a_grafted_graph_is_drawn(page: Page, address: str) -> None:
+    graphs = GraphsPage(page, address, "grafted")
+    names = graphs.nodes()
+    assert {"conv1", "fc2", "head"} <= set(names), names
+    card = graphs.card("head/stop_gradient")
+    assert card[card.index("Operation:") + 1] == "StopGradient"
 
 
 def test_histograms_are_shown(page: Page, address: str) -> None:

@@ -24,6 +24,7 @@ from graphscope.training.heads.context import plain_control_flow
 from graphscope.training.recipe import recipe_of
 from graphscope.training.store import FilledPayload
 from graphscope.transforms.freeze import FreezeOptions, freeze
+from tests.board_logs import assert_tensorboard_opens
 from tests.fixture_files import FIXTURES
 from tests.grafting import BATCH, CPUS, Case, Trained, feeds_of, reaches, train
 from tests.running import Array, tf
@@ -63,6 +64,7 @@ def test_every_fixture(case: Case, tmp_path: Path) -> None:
     model = graphscope.load(prefix)
     assert_ordinary(model)
     assert_head_on_base(base, model, case)
+    assert_tensorboard_opens(model, tmp_path / "logs")
 
 
 def assert_base_untouched(base: Model, grafted: Grafted, trained: Trained) -> None:

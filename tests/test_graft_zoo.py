@@ -14,6 +14,7 @@ from graphscope.errors import GraphscopeError
 from graphscope.runtime.verify import verify
 from graphscope.training.recipe import recipe_of
 from graphscope.transforms.freeze import FreezeOptions, freeze
+from tests.board_logs import assert_tensorboard_opens
 from tests.grafting import Case, feeds_of, train
 from tests.zoo_files import ZOO, needs_zoo
 
@@ -55,6 +56,7 @@ def test_a_model_of_the_zoo(case: Case, tmp_path: Path) -> None:
         stored = base.value(base.variable(name)).numpy()
         assert trained.before[name].tobytes() == trained.after[name].tobytes() == stored.tobytes(), name
     assert_freezes(graphscope.load(prefix), case)
+    assert_tensorboard_opens(graphscope.load(prefix), tmp_path / "logs")
 
 
 def assert_freezes(model: Model, case: Case) -> None:
