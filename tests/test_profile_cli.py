@@ -59,7 +59,7 @@ def test_the_page() -> None:
         "unmatched 2 stats,",
         "nodes     costliest of ",
         "path      ",
-        f"graphscope profile {SOFTMAX}/model.ckpt-6000 --output inference/prediction --logdir logs",
+        f"graphscope profile {SOFTMAX}/model.ckpt-6000 --output inference/prediction --batch 8 --logdir logs",
     ):
         assert part in done.stdout
     assert "taken as the output" in done.stderr

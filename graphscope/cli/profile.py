@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -102,7 +102,8 @@ def profile(
         raise typer.BadParameter("a model to run, or --from LOGDIR, and not both", param_hint="MODEL")
     sink = Sink.standard()
     listed = By.PLACEMENT if placement else by
-    target = _Target(sink, logdir, trace, force)
+    given = _given({"--feed": feed, "--batch": [batch] if batch > 1 else [], "--devices": [devices], "--place": place})
+    target = _Target(sink, logdir, trace, force, given)
     if from_ is not None:
         _show(sink, target.read(from_), listed, format, target)
         return
@@ -114,6 +115,13 @@ def profile(
     found = _traced(sink, loaded, output, feed, runs)
     target.write(loaded, found)
     _show(sink, found, listed, format, target)
+
+
+def _given(options: Mapping[str, Iterable[object]]) -> str:
+    """Options as they are typed, those without a value left out."""
+    import shlex
+
+    return " ".join(f"{name} {shlex.quote(str(v))}" for name, values in options.items() for v in values if v)
 
 
 def _traced(sink: Sink, model: Model, output: Sequence[str], feed: Sequence[str], runs: dict[str, Any]) -> Trace:
@@ -130,12 +138,17 @@ def _traced(sink: Sink, model: Model, output: Sequence[str], feed: Sequence[str]
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where traces go besides the report."""
+    """Where traces go besides the report.
+
+    Attributes:
+        given: the options that decide what is run, as they were typed.
+    """
 
     sink: Sink
     logdir: Path | None
     trace: Path | None
     force: bool
+    given: str
 
     def refuse(self) -> None:
         """What cannot be written is said before anybody waits for it."""
@@ -204,7 +217,8 @@ def _next(profile: Profile, target: _Target) -> list[str]:
     output = " ".join(f"--output {shlex.quote(name.removesuffix(':0'))}" for name in profile.outputs)
     if target.logdir is not None:
         return [f"graphscope board {shlex.quote(str(target.logdir))}"]
-    return [f"graphscope profile {path} {output} --logdir logs", f"graphscope profile {path} {output} --by node"]
+    again = " ".join(filter(None, ("graphscope profile", path, output, target.given)))
+    return [f"{again} --logdir logs", f"{again} --by node"]
 
 
 EXAMPLES = """

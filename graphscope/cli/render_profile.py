@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from graphscope.cli.output import Sink
 from graphscope.cli.plain import json_text, plain
@@ -16,9 +16,13 @@ from graphscope.tracing.report import DeviceCost, GroupCost, NodeCost, PathCost,
 
 TOP = 10
 FEW = 6
+LITTLE = 0.001
+"""The page leaves out what has a smaller share."""
+
 INDENT = 10
 
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_Cost = TypeVar("_Cost", NodeCost, GroupCost)
 _LOCAL = "/job:localhost/replica:0/task:0/device:"
 
 
@@ -72,10 +76,11 @@ def write_profile(sink: Sink, profile: Profile, next_lines: Sequence[str]) -> No
     """The page: what was run, how long it took, where the time went, what to type next."""
     for section in _head(profile):
         sink.lines(write_sections(sink, [section], INDENT))
-    _write_list(sink, f"nodes     costliest of {len(profile.nodes):,}", node_view(profile), profile.nodes[:TOP])
-    _write_list(sink, f"ops       costliest of {len(profile.ops):,}", op_view("op"), profile.ops[:FEW])
+    _write_list(sink, f"nodes     costliest of {len(profile.nodes):,}", node_view(profile), _costly(profile.nodes, TOP))
+    _write_list(sink, f"ops       costliest of {len(profile.ops):,}", op_view("op"), _costly(profile.ops, FEW))
     _write_list(sink, "scopes    two levels", op_view("scope"), _outer(profile.scopes))
-    path = sorted(profile.critical.nodes, key=lambda node: -node.wall_us)[:FEW]
+    least = profile.critical.wall_us * LITTLE
+    path = sorted((n for n in profile.critical.nodes if n.wall_us >= least), key=lambda node: -node.wall_us)[:FEW]
     _write_list(sink, f"path      {_path_text(profile)}", path_view(profile), path)
     sink.lines(["", *write_sections(sink, [("next", [[line] for line in next_lines])], INDENT, is_wrapped=False)])
 
@@ -84,6 +89,11 @@ def _write_list(sink: Sink, title: str, view: View[Any], rows: Sequence[Any]) ->
     if rows:
         sink.lines(["", sink.paint(title, "title")])
         write_table(sink, view.columns, map(view.cells, rows))
+
+
+def _costly(rows: Sequence[_Cost], limit: int) -> list[_Cost]:
+    """The first, without those that cost next to nothing."""
+    return [row for row in rows[:limit] if row.share >= LITTLE]
 
 
 def _outer(scopes: Sequence[GroupCost]) -> list[GroupCost]:
@@ -130,9 +140,8 @@ def _unfound_text(profile: Profile) -> str:
 
 def _path_text(profile: Profile) -> str:
     path = profile.critical
-    share = path.wall_us / path.span_us if path.span_us else 0
     runs = count(path.executions, "op")
-    return f"{duration(path.wall_us)} of {duration(path.span_us)} ({share:.0%}): {runs}, each waits for the last"
+    return f"{duration(path.wall_us)} of {duration(profile.span.wall_us)}: {runs}, each waits for the one before"
 
 
 def write_json(sink: Sink, profile: Profile) -> None:

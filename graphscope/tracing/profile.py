@@ -65,7 +65,7 @@ def _critical(trace: Trace) -> CriticalPath:
     by_name = grouped(path, lambda e: f"{trace.names.node(e.name) or e.name}\n{e.device}")
     wall_us = sum(walls[id(e)] for e in path) / NS
     nodes = [_on_path(trace, runs, walls) for runs in by_name.values()]
-    return CriticalPath(wall_us, step.span_ns / NS, len(path), nodes)
+    return CriticalPath(wall_us, len(path), nodes)
 
 
 def _on_path(trace: Trace, runs: Sequence[Execution], walls_ns: Mapping[int, int]) -> PathCost:

@@ -163,13 +163,11 @@ class CriticalPath:
 
     Attributes:
         wall_us: its length: the sum of the medians of their times.
-        span_us: the length of that step, first op to last.
         executions: how many there are.
         nodes: by first appearance.
     """
 
     wall_us: float
-    span_us: float
     executions: int
     nodes: Sequence[PathCost]
 
