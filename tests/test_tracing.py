@@ -220,6 +220,12 @@ def test_a_node_called_as_a_scope_is_counts_in_it() -> None:
     assert (scope.name, scope.nodes, scope.times.wall_us) == ("split", 2, 6)
 
 
+def test_a_hostile_name_is_no_tower_of_scopes() -> None:
+    found = report(trace([metadata({CPU0: [("a/" * 9000 + "b", "A", (), 0, 5), ("a", "A", (), 0, 1)]})])).scopes
+    assert 40 < len(found) < 60
+    assert (found[0].name, found[0].times.wall_us) == ("a", 6)
+
+
 def test_a_step_in_which_a_node_did_not_run() -> None:
     steps = [
         metadata({CPU0: rows}) for rows in ([("a", "A", (), 0, 4)], [("b", "B", (), 0, 6)], [("b", "B", (), 0, 8)])

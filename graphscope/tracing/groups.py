@@ -12,6 +12,9 @@ from graphscope.tracing.trace import Trace
 
 _T = TypeVar("_T")
 
+DEEPEST = 50
+"""Levels of name scopes; people nest some ten."""
+
 _Placed = tuple[str, NodeCost]
 """A name by which the scopes of a node are found, and the node."""
 
@@ -25,12 +28,23 @@ def by_op(nodes: Iterable[NodeCost]) -> list[GroupCost]:
 def by_scope(nodes: Iterable[NodeCost]) -> list[GroupCost]:
     """One row for each name scope, those in it after it, siblings by cost; nodes outside all scopes have a row too.
 
-    A node that is called as a scope is counts in it. The outermost rows add up to the whole.
+    A node that is called as a scope is counts in it. The outermost rows add up to the whole. Scopes deeper than
+    :data:`DEEPEST` have no rows of their own.
     """
     found = list(nodes)
-    scopes = {name[:end] for name in (n.name for n in found) for end, sign in enumerate(name) if sign == "/"}
+    scopes = {scope for node in found for scope in _around(node.name)}
     inside = [(f"{n.name}/" if n.name in scopes else n.name, n) for n in found]
     return list(_scopes(inside, "", 0))
+
+
+def _around(name: str) -> Iterator[str]:
+    """The scopes in which ``name`` lies, the outermost first."""
+    end = -1
+    for _ in range(DEEPEST):
+        end = name.find("/", end + 1)
+        if end < 0:
+            break
+        yield name[:end]
 
 
 def _scopes(nodes: Sequence[_Placed], prefix: str, depth: int) -> Iterator[GroupCost]:
@@ -40,7 +54,7 @@ def _scopes(nodes: Sequence[_Placed], prefix: str, depth: int) -> Iterator[Group
     rows = [(_group(scope, depth, [node for _, node in members]), members) for scope, members in groups.items()]
     for row, members in sorted(rows, key=lambda pair: -pair[0].times.wall_us):
         yield row
-        if row.name:
+        if row.name and depth < DEEPEST:
             yield from _scopes(members, row.name + "/", depth + 1)
 
 
