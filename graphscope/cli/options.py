@@ -60,17 +60,19 @@ def compile_patterns(texts: list[str]) -> list[re.Pattern[str]]:
         raise typer.BadParameter(error.message, param_hint="--name") from error
 
 
-def _names(option: str, metavar: str, text: str) -> Any:
+def repeated(option: str, metavar: str, text: str) -> Any:
+    """An option that may be given several times."""
     return typer.Option(option, metavar=metavar, default_factory=list, show_default=False, help=text)
 
 
-OutputNames = Annotated[list[str], _names("--output", "NAME", "A node or tensor to keep; repeat for more.")]
-InputNames = Annotated[list[str], _names("--input", "NAME", "Cut the graph open here; repeat for more.")]
+OutputNames = Annotated[list[str], repeated("--output", "NAME", "A node or tensor to keep; repeat for more.")]
+InputNames = Annotated[list[str], repeated("--input", "NAME", "Cut the graph open here; repeat for more.")]
 SetValues = Annotated[
-    list[str], _names("--set", "NAME=VALUE", "Fix a placeholder: false, 0.5, [1, 2], @file.npy; repeat for more.")
+    list[str], repeated("--set", "NAME=VALUE", "Fix a placeholder: false, 0.5, [1, 2], @file.npy; repeat for more.")
 ]
 Feeds = Annotated[
-    list[str], _names("--feed", "NAME=VALUE", "What to feed: a number, a list, @x.npy, @x.npz:key; random if unnamed.")
+    list[str],
+    repeated("--feed", "NAME=VALUE", "What to feed: a number, a list, @x.npy, @x.npz:key; random if unnamed."),
 ]
 Checkpoint = Annotated[
     str | None,

@@ -36,23 +36,14 @@ MaybeModel = Annotated[
     str, typer.Argument(metavar="MODEL", show_default=False, help="A model, as for all commands; none with --from.")
 ]
 Outputs = Annotated[
-    list[str],
-    typer.Option(
-        "--output",
-        metavar="NAME",
-        default_factory=list,
-        show_default=False,
-        help="A node or tensor to compute, a train op too; repeat for more.",
-    ),
+    list[str], shared.repeated("--output", "NAME", "A node or tensor to compute, a train op too; repeat for more.")
 ]
 Feeds = Annotated[
     list[str],
-    typer.Option(
+    shared.repeated(
         "--feed",
-        metavar="NAME=VALUE",
-        default_factory=list,
-        show_default=False,
-        help="What to feed, as for run; what is not named is random, training switches are set for inference.",
+        "NAME=VALUE",
+        "What to feed, as for run; what is not named is random, training switches are set for inference.",
     ),
 ]
 

@@ -26,24 +26,13 @@ TOP = 5
 
 Feeds = Annotated[
     list[str],
-    typer.Option(
+    shared.repeated(
         "--feed",
-        metavar="NAME=VALUE",
-        default_factory=list,
-        show_default=False,
-        help="A number, a list, @x.npy, @x.npz:key, @picture.png, @directory/, random, zeros; repeat for more.",
+        "NAME=VALUE",
+        "A number, a list, @x.npy, @x.npz:key, @picture.png, @directory/, random, zeros; repeat for more.",
     ),
 ]
-Outputs = Annotated[
-    list[str],
-    typer.Option(
-        "--output",
-        metavar="NAME",
-        default_factory=list,
-        show_default=False,
-        help="A node or tensor to compute; repeat for more.",
-    ),
-]
+Outputs = Annotated[list[str], shared.repeated("--output", "NAME", "A node or tensor to compute; repeat for more.")]
 
 
 def run(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from graphscope.cli.options import repeated
 from graphscope.errors import GraphscopeError
 
 if TYPE_CHECKING:
@@ -37,14 +38,7 @@ Threads = Annotated[
 LogPlacement = Annotated[bool, typer.Option("--log-placement", help="Say on which device each node ran.")]
 ClearDevices = Annotated[bool, typer.Option("--clear-devices", help="Forget the devices that the graph names.")]
 Place = Annotated[
-    list[str],
-    typer.Option(
-        "--place",
-        metavar="REGEX=DEVICE",
-        default_factory=list,
-        show_default=False,
-        help="Nodes whose names match go to a device; repeat for more.",
-    ),
+    list[str], repeated("--place", "REGEX=DEVICE", "Nodes whose names match go to a device; repeat for more.")
 ]
 
 
