@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 
 from graphscope.cli.app import app
 from graphscope.cli.output import Sink
-from graphscope.cli.render_profile import device, duration, percent, rate, spread, write_profile
+from graphscope.cli.profile_figures import device, duration, percent, rate, spread
+from graphscope.cli.render_profile import write_profile
 from graphscope.cli.text import elide_start
 from graphscope.tracing.profile import report
 from graphscope.tracing.report import Times

@@ -184,7 +184,8 @@ class _Target:
 
 def _show(sink: Sink, found: Trace, by: By | None, format: Format, target: _Target) -> None:
     """The page; the list that was asked for; as JSON without ``--by`` the whole report, as CSV and names the nodes."""
-    from graphscope.cli.render_profile import rows_by, write_json, write_profile
+    from graphscope.cli.profile_lists import rows_by
+    from graphscope.cli.render_profile import write_json, write_profile
     from graphscope.cli.views import write_rows
     from graphscope.tracing.profile import report
 
