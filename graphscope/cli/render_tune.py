@@ -37,8 +37,8 @@ def epoch_line(epoch: EpochReport, epochs: int, recipe: Recipe, is_best: bool) -
     judged = ""
     if epoch.validation_loss is not None and epoch.validation_metric is not None:
         metric = metric_text(recipe.task, epoch.validation_metric)
-        judged = f"   validation {epoch.validation_loss:<8.4g} {metric}{'  best' if is_best else ''}"
-    return f"epoch {epoch.epoch:{width}}/{epochs}  {trained}{judged}   {epoch.examples_per_s:,.0f}/s"
+        judged = f"  validation {epoch.validation_loss:<8.4g} {metric}{' best' if is_best else ''}"
+    return f"epoch {epoch.epoch:{width}}/{epochs}  {trained}{judged}  {epoch.examples_per_s:,.0f}/s"
 
 
 def metric_text(task: str, value: float | None) -> str:

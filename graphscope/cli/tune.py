@@ -126,11 +126,14 @@ def _run(
     """Prepares, trains, reports."""
     from graphscope.cli.render_tune import write_report
     from graphscope.cli.tune_progress import features_progress
+    from graphscope.training.checkpoints import output_prefix
     from graphscope.training.prepare import prepare
     from graphscope.training.recipe import recipe_of
+    from graphscope.training.tune import found_run
 
     recipe = recipe_of(model)
     refuse_accuracy(recipe, assert_accuracy)
+    found_run(output_prefix(model.path, place.out), place)  # before features are computed, which may take long
     job, notes = prepare(model, recipe, request, options, lambda total: features_progress(sink, total))
     for note in notes:
         sink.note(note)

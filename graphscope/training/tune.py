@@ -74,7 +74,7 @@ def tune(
     """
     refuse_labels(job)
     prefix = output_prefix(model.path, place.out)
-    run = _found(run_file(prefix), place)
+    run = found_run(prefix, place)
     model = _origin(model, prefix, run)
     settings = _settings(model, job, augmentation)
     if run is None:
@@ -96,14 +96,7 @@ def _training(model: Model, job: Job) -> Iterator[tuple[Session, SessionVariable
     given = fed_features(model, job)
     written = written_variables(model, [recipe.train_op], given)
     refuse_untrainable(model, written)
-    fetches = [
-        recipe.train_op,
-        recipe.loss,
-        recipe.metric,
-        recipe.predictions,
-        recipe.learning_rate,
-        recipe.global_step,
-    ]
+    fetches = [recipe.train_op, recipe.loss, recipe.metric, recipe.predictions, recipe.learning_rate]
     with open_session(model, fetches, given=given) as session:
         yield session, SessionVariables(session, written), Averages(session, written)
 
@@ -122,8 +115,17 @@ def _start(run: Run, step: int, path: Path) -> None:
         raise CorruptFileError(f"it speaks of step {run.step:,}, its checkpoint of step {step:,}", path=path)
 
 
-def _found(path: Path, place: Place) -> Run | None:
-    """The training to go on with; ``None`` to begin one."""
+def found_run(prefix: Path, place: Place) -> Run | None:
+    """The training to go on with; ``None`` to begin one.
+
+    Args:
+        prefix: see :func:`graphscope.training.checkpoints.output_prefix`.
+
+    Raises:
+        FileError: a training is there that nobody said to overwrite, or none is there to resume.
+        CorruptFileError: its state is damaged.
+    """
+    path = run_file(prefix)
     if place.resume and not path.exists():
         raise FileError(f"{path}: no training to resume", hint="leave --resume out to begin one; -o says where one is")
     found = read_run(path) if path.exists() and not place.overwrite else None
