@@ -249,7 +249,10 @@ def test_ctrl_c_ends_a_computation_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "graphscope", "run", str(tmp_path / "slow.pb"), "--feed=x=0", "--output=out"]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), "text": True}
     with subprocess.Popen(command, **options) as process:
-        assert process.stderr.readline() == "started\n"
-        process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=60) == ("", "note: interrupted\n")
+        try:
+            assert process.stderr.readline() == "started\n"
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=120) == ("", "note: interrupted\n")
+        finally:
+            process.kill()
     assert process.returncode == 130
