@@ -61,9 +61,9 @@ def test_what_it_says(place: Path, tmp_path: Path) -> None:
     assert following[:3] == ["next", "graphscope", "freeze"]
     frozen = tmp_path / "frozen.pb"
     following[following.index("-o") + 1] = str(frozen)
-    done = command(*following[2:])
-    assert done.returncode == 0, done.stderr
-    assert "equal to the bit" in done.stdout
+    frozen_by = CliRunner().invoke(app, following[2:])
+    assert frozen_by.exit_code == 0, frozen_by.output
+    assert "equal to the bit" in frozen_by.output
     assert {op for op in graphscope.load(frozen).graph.ops if "Variable" in op} == set()
 
 
@@ -144,8 +144,8 @@ def test_interrupted(place: Path, tmp_path: Path) -> None:
     [line] = [line for line in told.splitlines() if "to go on:" in line]
     following = shlex.split(line.partition("to go on:")[2])
     assert following[-1] == "--resume"
-    done = command(*following[1:])
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(app, following[1:])
+    assert done.exit_code == 0, done.output
     whole = place / "whole" / f"model.ckpt-{EPOCHS * STEPS}"
     assert_equal_bits(values(out / whole.name), values(whole))
 

@@ -29,7 +29,7 @@ def test_digits_that_the_base_has_never_seen(tmp_path: Path, capsys: pytest.Capt
     """A hundred examples a class; the same net from scratch beside it."""
     mnist = mnist_directory()
     assert mnist is not None
-    found = dict(transferred(tmp_path, mnist, epochs=6))
+    found = dict(transferred(tmp_path, mnist, epochs=4))
     with capsys.disabled():
         print("".join(f"\n{name}: {metric:.2%}" for name, metric in found.items()), end=" ")
     new_head, scratch = found.values()
@@ -63,7 +63,7 @@ def test_shapes_on_a_mobilenet(tmp_path: Path) -> None:
     prefix = tmp_path / "shapes.ckpt"
     grafted = graphscope.graft(ZOO / MOBILENET, at=BOTTLENECK, head="flatten,dense:3", learning_rate=0.01, out=prefix)
     assert grafted.recipe.features
-    report = train(prefix, str(drawn(tmp_path / "train", 12, 0)), str(drawn(tmp_path / "test", 6, 1)), epochs=12)
+    report = train(prefix, str(drawn(tmp_path / "train", 12, 0)), str(drawn(tmp_path / "test", 6, 1)), epochs=8)
     assert report.cached
     assert [row.name for row in report.classes] == sorted(SHAPES)
     assert report.metric > 0.9
