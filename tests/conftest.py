@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # so shells start what runs in the background, and children inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ALLOWED_REASONS = ("GPU", "root may", "optional:")
 

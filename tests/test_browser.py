@@ -36,9 +36,10 @@ def served(target: Path) -> Iterator[str]:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()
-        finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 @pytest.fixture(scope="module")
