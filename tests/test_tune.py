@@ -17,6 +17,7 @@ from graphscope.formats.checkpoint_state import read_state
 from graphscope.runtime.session import open_session
 from graphscope.training.data.source import Examples
 from graphscope.training.loop import Interrupted
+from graphscope.training.order import Order
 from graphscope.training.recipe import recipe_of
 from graphscope.training.report import ALL_EPOCHS, PATIENCE
 from graphscope.training.variables import Averages, SessionVariables, written_variables
@@ -377,3 +378,17 @@ def test_other_tasks(tmp_path: Path, task: str) -> None:
     assert report.metric == pytest.approx(np.mean([row.metric for row in report.classes]), abs=1e-5)
     assert (report.metric < 0.5) if task == "regression" else (report.metric > 0.8)
     assert json.loads((tmp_path / "model.ckpt.tune.json").read_text())["best"]["metric"] == report.metric
+
+
+# The order of the examples
+
+
+def test_every_epoch_has_all_examples_in_an_order_of_its_own() -> None:
+    order = Order(np.arange(100, 123), 5, seed=1)
+    epochs = [list(order.batches(epoch)) for epoch in range(3)]
+    assert [len(batch) for batch in epochs[0]] == [5, 5, 5, 5, 3]
+    flat = [np.concatenate(batches).tolist() for batches in epochs]
+    assert all(sorted(indices) == list(range(100, 123)) for indices in flat)
+    assert len({tuple(indices) for indices in flat}) == 3
+    assert flat[0] != np.concatenate(list(Order(np.arange(100, 123), 5, seed=2).batches(0))).tolist()
+    assert np.concatenate(list(order.batches(1, done=2))).tolist() == flat[1][10:]
