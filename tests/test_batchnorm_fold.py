@@ -61,6 +61,14 @@ def run(graph: Graph, outputs: Iterable[str], feeds: Mapping[str, Array]) -> lis
     return [np.asarray(value).astype(np.float64) for value in found]
 
 
+def run_original(graph: Graph, outputs: Iterable[str], feeds: Mapping[str, Array]) -> list[Array]:
+    """As :func:`run`; TensorFlow has some kernels (channels first, groups) only where oneDNN is on for the processor."""
+    try:
+        return run(graph, outputs, feeds)
+    except tf.errors.OpError as error:
+        pytest.skip(f"optional: this TensorFlow cannot run the original: {str(error.message).splitlines()[-1]}")
+
+
 def random_feeds(graph: Graph) -> dict[str, Array]:
     """Random values for the placeholders; unknown dimensions are 2."""
     rng = np.random.default_rng(3)
@@ -82,7 +90,7 @@ def assert_folded(graph: Graph, outputs: Iterable[str] = ("out",), tolerance: fl
     assert fold_batch_norms(folded, keep=keep) is folded
     result = cut(folded, list(outputs))
     feeds = random_feeds(graph)
-    for name, old, new in zip(outputs, run(graph, outputs, feeds), run(result, outputs, feeds)):
+    for name, old, new in zip(outputs, run_original(graph, outputs, feeds), run(result, outputs, feeds)):
         assert np.abs(old).max() > 1e-3
         assert np.isfinite(old).all()
         assert np.abs(old - new).max() <= tolerance * np.abs(old).max(), name
