@@ -18,7 +18,8 @@ from graphscope.cli.views import Format
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.formats.label_files import Labels, read_labels
 from graphscope.runtime.naming import Fetch
-from graphscope.runtime.run import Placed, Run
+from graphscope.runtime.run import Run
+from graphscope.tracing.report import Placement
 from tests.fixture_files import FIXTURES
 
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, np.nan, 0.5]], np.float32)
@@ -205,7 +206,7 @@ def test_classes_as_data() -> None:
 
 def test_devices_are_talk() -> None:
     local = "/job:localhost/replica:0/task:0/device:CPU:"
-    placement = (Placed("b", "Neg", "b", f"{local}1"), Placed("long/a", "Const", "", f"{local}0"))
+    placement = (Placement("b", "b", "Neg", "", f"{local}1"), Placement("long/a", "", "Const", "", f"{local}0"))
     out, err = io.StringIO(), io.StringIO()
     say_devices(Sink(out, err), Run((), (f"{local}0", f"{local}1"), {"/gpu:0": ["a", "b"]}, placement))
     assert out.getvalue() == ""

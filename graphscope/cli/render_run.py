@@ -18,7 +18,8 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload
 from graphscope.runtime.devices import short_device
 from graphscope.runtime.naming import Fetch
-from graphscope.runtime.run import Placed, Run
+from graphscope.runtime.run import Run
+from graphscope.tracing.report import Placement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -180,13 +181,13 @@ def say_devices(sink: Sink, found: Run) -> None:
         sink.note(f"{count(len(placed), 'node')} on {short_device(device)}\n" + "\n".join(_placed_lines(placed)))
 
 
-def _by_device(placement: Iterable[Placed]) -> dict[str, list[Placed]]:
-    found: dict[str, list[Placed]] = {}
+def _by_device(placement: Iterable[Placement]) -> dict[str, list[Placement]]:
+    found: dict[str, list[Placement]] = {}
     for placed in placement:
         found.setdefault(placed.device, []).append(placed)
     return dict(sorted(found.items()))
 
 
-def _placed_lines(placed: Sequence[Placed]) -> list[str]:
+def _placed_lines(placed: Sequence[Placement]) -> list[str]:
     width = max(len(p.name) for p in placed)
     return [f"{p.name:{width}}  {p.op}" for p in placed]

@@ -12,14 +12,15 @@ from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.formats.pictures import picture_shape
-from graphscope.protos import GraphDef
+from graphscope.protos import RunMetadata
 from graphscope.runtime.config import DEFAULT, SessionOptions, session_config
 from graphscope.runtime.feeds import required_inputs
 from graphscope.runtime.filling import fitted
 from graphscope.runtime.session import Session, open_session
 from graphscope.runtime.tensorflow import tensorflow
-from graphscope.tracing.names import NodeNames
-from graphscope.tracing.partitions import Partitions
+from graphscope.tracing.profile import placement
+from graphscope.tracing.report import Placement
+from graphscope.tracing.trace import Trace
 from graphscope.transforms.freeze import open_switches
 from graphscope.transforms.place import Rule
 
@@ -27,22 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAX_LISTED = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """Where a node ran.
-
-    Attributes:
-        name, op: of the node that ran, which TensorFlow may have made of others.
-        node: the node of the model that it was made of; empty where there is none.
-        device: full name of the device.
-    """
-
-    name: str
-    op: str
-    node: str
-    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +44,7 @@ class Run:
     values: tuple[NDArray[Any] | None, ...]
     devices: tuple[str, ...]
     absent: Mapping[str, Sequence[str]]
-    placement: tuple[Placed, ...]
+    placement: tuple[Placement, ...]
 
 
 def run(
@@ -105,26 +90,21 @@ def run(
         device=device,
         config=session_config(options),
     ) as session:
-        found, placement = _computed(session, outputs, fed_values, options.log_placement)
-        return Run(tuple(found), tuple(session.devices), session.absent, placement)
+        found, placed = _computed(session, outputs, fed_values, options.log_placement)
+        return Run(tuple(found), tuple(session.devices), session.absent, placed)
 
 
 def _computed(
     session: Session, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]], is_traced: bool
-) -> tuple[list[NDArray[Any] | None], tuple[Placed, ...]]:
+) -> tuple[list[NDArray[Any] | None], tuple[Placement, ...]]:
     if not is_traced:
         return session.run(outputs, feeds), ()
     tf1 = tensorflow().compat.v1
     metadata = tf1.RunMetadata()
     traced = tf1.RunOptions(output_partition_graphs=True)
     found = session.run(outputs, feeds, options=traced, run_metadata=metadata)
-    return found, tuple(_placement(session.part.by_name, metadata))
-
-
-def _placement(names: Mapping[str, Any], metadata: Any) -> list[Placed]:
-    graphs = [GraphDef.FromString(graph.SerializeToString()) for graph in metadata.partition_graphs]
-    known = NodeNames(names)
-    return [Placed(n.name, n.op, known.node(n.name), n.device) for n in Partitions(graphs).computing]
+    told = RunMetadata.FromString(metadata.SerializeToString())
+    return found, tuple(placement(Trace(session.model.path, [told], [0], graph=session.part)))
 
 
 def refuse_unfed(model: Model, outputs: Sequence[str], given: Sequence[TensorSpec]) -> None:
