@@ -10,6 +10,7 @@
     |   |   `-- TruncatedFileError  it ends too early: a writer may still be at work
     |   `-- UnsupportedError        well-formed, but outside what graphscope reads
     |-- IncompleteModelError        the part that was asked for is not among the model's files
+    |-- UntrustedError              running the graph would touch files, the network or processes
     |-- UnknownNameError            no node, tensor, variable, tag or signature of that name
     `-- MissingDependencyError      an optional package is needed and not installed
 
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class GraphscopeError(Exception):
@@ -97,6 +98,18 @@ class UnknownNameError(GraphscopeError):
         message = f"no {kind} is named {name!r}"
         if self.closest:
             message += "; closest: " + ", ".join(self.closest)
+        super().__init__(message, hint=hint)
+
+
+class UntrustedError(GraphscopeError):
+    """Running the graph would do more than compute, and nobody said that it is trusted.
+
+    Attributes:
+        effects: the nodes and what they would do, as :class:`graphscope.analysis.effects.NodeEffect`.
+    """
+
+    def __init__(self, message: str, *, effects: Sequence[object] = (), hint: str | None = None) -> None:
+        self.effects = tuple(effects)
         super().__init__(message, hint=hint)
 
 

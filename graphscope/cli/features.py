@@ -45,6 +45,7 @@ def features(
     cache: data_shared.Cache = None,
     checkpoint: shared.Checkpoint = None,
     tags: shared.Tags,
+    trust: shared.Trust = False,
     force: shared.Force = False,
 ) -> None:
     """What a model computes of each example at a tensor, with the labels: data for a head alone."""
@@ -66,7 +67,7 @@ def features(
     )
     model = load(base, tags=shared.split_tags(tags), checkpoint=checkpoint)
     below, options = _base(model, at, input, set_, options)
-    _write(sink, model, below, data, options, batch, out, force)
+    _write(sink, model, below, data, options, batch, out, force, trust)
 
 
 def _base(
@@ -94,7 +95,15 @@ def _base(
 
 
 def _write(
-    sink: Sink, model: Model, base: Base, data: str, options: DataOptions, batch: int, out: Path, force: bool
+    sink: Sink,
+    model: Model,
+    base: Base,
+    data: str,
+    options: DataOptions,
+    batch: int,
+    out: Path,
+    force: bool,
+    trust: bool,
 ) -> None:
     """Computes what the cache does not hold, then writes the file."""
     import time
@@ -111,7 +120,7 @@ def _write(
     for note in (*base.notes, *_switched(base), *source.notes):
         sink.note(note)
     with features_progress(sink, len(source)) as told:
-        store = cached_features(model, base, source, options.cache / FEATURES, batch=batch, progress=told)
+        store = cached_features(model, base, source, options.cache / FEATURES, batch=batch, progress=told, trust=trust)
     with bytes_progress(sink, "writing", store.layout.size_bytes) as progress:
         size_bytes = write_npz(out, feature_arrays(store, source), overwrite=force, progress=progress)
     sink.lines(_lines(out, size_bytes, store, source, time.monotonic() - start))

@@ -39,6 +39,7 @@ def freeze(
     atol: shared.Atol = None,
     rtol: shared.Rtol = None,
     tags: shared.Tags,
+    trust: shared.Trust = False,
     force: shared.Force = False,
 ) -> None:
     """One graph of constants that computes the outputs as the model does."""
@@ -68,7 +69,7 @@ def freeze(
     )
     frozen = freeze_model(loaded, options)
     sink.lines(changed_lines(loaded, frozen, options))
-    check = _Check(sink, loaded, options, frozen, feed, atol, rtol) if verify else None
+    check = _Check(sink, loaded, options, frozen, feed, atol, rtol, trust) if verify else None
     written = _write(sink, frozen, out, force, check)
     sink.lines([written_line(out, *written)])
 
@@ -104,6 +105,7 @@ class _Check:
         feeds: list[str],
         atol: float | None,
         rtol: float | None,
+        trust: bool,
     ) -> None:
         self.sink = sink
         self.model = model
@@ -112,6 +114,7 @@ class _Check:
         self.feeds = feeds
         self.atol = atol
         self.rtol = rtol
+        self.trust = trust
 
     def __call__(self, path: Path) -> None:
         from graphscope.cli.render_freeze import disagreement, verified_lines
@@ -135,6 +138,7 @@ class _Check:
             values=dict(self.frozen.averaged),
             atol=ATOL if self.atol is None else self.atol,
             rtol=RTOL if self.rtol is None else self.rtol,
+            trust=self.trust,
         )
 
 

@@ -63,6 +63,7 @@ def graft(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the head's weights and of dropout.")] = 0,
     checkpoint: shared.Checkpoint = None,
     tags: shared.Tags,
+    trust: shared.Trust = False,
     force: shared.Force = False,
 ) -> None:
     """A new head on a trained model: gradients stop at the cut, the rest is frozen."""
@@ -96,6 +97,7 @@ def graft(
         l2=l2,
         ema=ema,
         seed=seed,
+        trust=trust,
     )
     _write(sink, model, options, out, force)
 

@@ -88,4 +88,5 @@ Rtol = Annotated[
     float | None,
     typer.Option("--rtol", show_default=False, help="Relative tolerance of --verify (1e-5)."),
 ]
+Trust = Annotated[bool, typer.Option("--trust", help="Run a graph even if it touches files, the network or processes.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]

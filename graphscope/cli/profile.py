@@ -81,6 +81,7 @@ def profile(
     master: Annotated[
         str, typer.Option("--master", metavar="grpc://HOST:PORT", show_default=False, help="Run on a cluster.")
     ] = "",
+    trust: shared.Trust = False,
     checkpoint: shared.Checkpoint = None,
     tags: shared.Tags,
     format: shared.FormatOption = Format.TABLE,
@@ -102,7 +103,7 @@ def profile(
     placing = Placing(not clear_devices, session.placement_rules(place), session.default_device(device), master)
     target.refuse()
     loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
-    runs = {"steps": steps, "warmup": warmup, "batch": batch, "options": options, "placing": placing}
+    runs = {"steps": steps, "warmup": warmup, "batch": batch, "options": options, "placing": placing, "trust": trust}
     found = _traced(sink, loaded, output, feed, runs)
     target.write(loaded, found)
     _show(sink, found, listed, format, target)

@@ -70,6 +70,7 @@ def run(
     gpu_memory_fraction: session.GpuMemoryFraction = None,
     threads: session.Threads = "",
     log_placement: session.LogPlacement = False,
+    trust: shared.Trust = False,
 ) -> None:
     """Runs the graph once on what is fed, and shows the outputs."""
     from graphscope.cli.interrupts import ended_by_interrupt
@@ -102,6 +103,7 @@ def run(
             keep_devices=not clear_devices,
             place=rules,
             device=default,
+            trust=trust,
         )
     say_devices(sink, found)
     outputs = [Output(fetch, value) for fetch, value in zip(fetches, found.values)]

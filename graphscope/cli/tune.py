@@ -85,6 +85,7 @@ def tune(
             "--assert-accuracy", min=0, max=1, metavar="X", show_default=False, help="Fail (exit 1) below this."
         ),
     ] = None,
+    trust: shared.Trust = False,
     format: shared.FormatOption = Format.TABLE,
     force: Annotated[bool, typer.Option("--force", help="Begin anew where a training is already.")] = False,
 ) -> None:
@@ -97,7 +98,7 @@ def tune(
     if resume and force:
         raise typer.BadParameter("--resume goes on, --force begins anew", param_hint="--force")
     sink = Sink.standard()
-    options = TuneOptions(epochs, batch, seed, patience, keep, save_every)
+    options = TuneOptions(epochs, batch, seed, patience, keep, save_every, trust)
     reading = data_shared.data_options(
         schema=schema,
         strict=strict,

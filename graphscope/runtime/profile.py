@@ -72,6 +72,7 @@ def trace(
     values: Mapping[str, Payload] | None = None,
     options: SessionOptions = DEFAULT,
     placing: Placing = AS_STATED,
+    trust: bool = False,
 ) -> Trace:
     """Runs ``outputs`` with full traces and without, in turn. Starts TensorFlow, with the kernels that people have.
 
@@ -88,11 +89,13 @@ def trace(
         values: variable op -> content that replaces the checkpoint's.
         options: of the session.
         placing: where nodes run.
+        trust: runs nodes that touch files, the network or processes too.
 
     Raises:
         UnknownNameError: the model has no such output or tensor.
         IncompleteModelError: a variable has no value.
         UnsupportedError: an op is needed that TensorFlow does not have.
+        UntrustedError: the graph does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: a value does not fit, a device or the master is not there, or TensorFlow cannot run this.
     """
@@ -115,6 +118,7 @@ def trace(
         device=placing.device,
         config=config,
         target=placing.target,
+        trust=trust,
     ) as session:
         runs = _Runs(session, outputs, fed.values)
         try:

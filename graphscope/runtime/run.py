@@ -57,6 +57,7 @@ def run(
     keep_devices: bool = True,
     place: Sequence[Rule] = (),
     device: str = "",
+    trust: bool = False,
 ) -> Run:
     """Computes ``outputs`` as a session that restored the model would, to the bit. Starts TensorFlow.
 
@@ -67,12 +68,13 @@ def run(
         feeds: node or tensor name -> value; any tensor may be fed. Placeholders with a default may be left out.
         values: variable op -> content that replaces the checkpoint's.
         options: of the session; with ``log_placement``, the result says what ran where.
-        keep_devices, place, device: as :func:`graphscope.runtime.session.open_session`.
+        keep_devices, place, device, trust: as :func:`graphscope.runtime.session.open_session`.
 
     Raises:
         UnknownNameError: the model has no such output or tensor.
         IncompleteModelError: a variable has no value.
         UnsupportedError: an op is needed that TensorFlow does not have.
+        UntrustedError: the graph does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: a placeholder is not fed, a value does not fit, or TensorFlow cannot run this.
     """
@@ -89,6 +91,7 @@ def run(
         place=place,
         device=device,
         config=session_config(options),
+        trust=trust,
     ) as session:
         found, placed = _computed(session, outputs, fed_values, options.log_placement)
         return Run(tuple(found), tuple(session.devices), session.absent, placed)

@@ -9,6 +9,7 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.build import constant
@@ -24,6 +25,7 @@ from graphscope.runtime.importing import import_graph, tensorflow_errors
 from graphscope.runtime.initial import Start, start_of
 from graphscope.runtime.needed import part
 from graphscope.runtime.tensorflow import tensorflow
+from graphscope.runtime.trust import refuse_effects
 from graphscope.transforms.place import Rule, place_unplaced
 from graphscope.transforms.place import place as placed
 
@@ -124,6 +126,7 @@ def open_session(
     device: str = "",
     config: Any = None,
     target: str = "",
+    trust: bool = False,
 ) -> Iterator[Session]:
     """A session that can run ``fetches``: variables restored, tables filled. Starts TensorFlow, reads what is needed.
 
@@ -138,12 +141,15 @@ def open_session(
         device: where nodes run that name no device even so.
         config: a ``tf.compat.v1.ConfigProto``; by default :func:`graphscope.runtime.config.session_config`.
         target: the master to run on, ``grpc://host:port``; by default a session of this process.
+        trust: runs nodes that touch files, the network or processes too; without it, only those of the model's own saver and
+            assets, and those whose file names are ``given``.
 
     Raises:
         UnknownNameError: a fetch is not in the graph.
         IncompleteModelError: the model has no graph, or a variable has no value.
         CorruptFileError: a weight cannot be read.
         UnsupportedError: an op is needed that TensorFlow does not have, or the part is 2 GiB large or more.
+        UntrustedError: the part does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: TensorFlow refuses the graph; the error names the node. Or the graph names a device that is not
             there, and there is no soft placement.
@@ -152,6 +158,8 @@ def open_session(
     graph = _with_assets(part(model.graph, start.needed, keep_devices=keep_devices), start)
     graph = place_unplaced(placed(graph, place), device)
     _refuse_waiting(model, graph)
+    if not trust:
+        refuse_effects(model.path, graph, fed=_named_by_person(model, start), own=_own_files(model, start))
     tf = tensorflow()
     config = config or session_config()
     imported = import_graph(graph, model.path)
@@ -161,6 +169,19 @@ def open_session(
             refuse_absent(model.path, opened.absent, opened.devices)
         _Starting(tf, session, start, model).run()
         yield opened
+
+
+def _named_by_person(model: Model, start: Start) -> set[str]:
+    """Nodes that every run feeds; what restores is fed the checkpoint that was opened."""
+    restored = {node_of(model.meta.saver_def.filename_tensor_name)} if start.prefix and start.restore else set()
+    return {*start.needed.opened, *restored}
+
+
+def _own_files(model: Model, start: Start) -> set[str]:
+    """Constants that name files which lie beside the model."""
+    place = Path(model.path).resolve()
+    directory = place if place.is_dir() else place.parent
+    return {name for name, path in start.assets.items() if path.resolve().is_relative_to(directory)}
 
 
 _WAITING = re.compile(r"QueueDequeue(Many|UpTo)?(V2)?|ReaderRead(UpTo)?(V2)?")

@@ -12,6 +12,7 @@ from graphscope.analysis.tensors import Shapes
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.model import Model
+from graphscope.core.op_effects import read_at_import
 from graphscope.core.ops import input_types, registered
 from graphscope.core.tensors import Shape, TensorName
 from graphscope.errors import GraphscopeError
@@ -40,7 +41,8 @@ class Inferred:
 def infer_shapes(model: Model) -> Inferred:
     """Shapes of all tensors of the graph, as far as TensorFlow can tell. Starts TensorFlow; reads no weights.
 
-    A node that TensorFlow does not know, or refuses, becomes a placeholder: it costs the shapes below it.
+    A node that TensorFlow does not know, or refuses, becomes a placeholder: it costs the shapes below it. So does one that
+    reads files: TensorFlow computes small tensors while it imports a graph, and would read them then.
 
     Raises:
         MissingDependencyError: TensorFlow is not installed.
@@ -109,7 +111,7 @@ class _Copy:
         return op in registered() or op in self.graph.functions
 
     def _functions_with_unknown_ops(self) -> set[str]:
-        """Functions that cannot be imported, because of an op in them or in a function that they call."""
+        """Functions that are not to be imported, because of an op in them or in a function that they call."""
         lost: set[str] = set()
         while True:
             found = {
@@ -122,7 +124,11 @@ class _Copy:
             lost |= found
 
     def _is_lost(self, node: Node, lost: set[str]) -> bool:
-        return not self._is_known(node.op) or (bool(lost) and not lost.isdisjoint(called_functions(node)))
+        return (
+            not self._is_known(node.op)
+            or node.op in read_at_import()
+            or (bool(lost) and not lost.isdisjoint(called_functions(node)))
+        )
 
     def graph_def(self, refused: frozenset[str]) -> GraphDef:
         result = GraphDef()

@@ -88,6 +88,7 @@ def verify(
     unknown: int = UNKNOWN,
     atol: float = ATOL,
     rtol: float = RTOL,
+    trust: bool = False,
 ) -> Verification:
     """Runs both models on the same inputs, one after the other, and compares ``outputs``. Starts TensorFlow.
 
@@ -103,15 +104,17 @@ def verify(
         batches: how many random inputs.
         seed: of the random inputs.
         unknown: the size of unknown dimensions.
+        trust: runs nodes that touch files, the network or processes too.
 
     Raises:
         UnknownNameError: a model has no such output.
         IncompleteModelError: the original lacks a variable's value.
         UnsupportedError: an op is needed that TensorFlow does not have.
+        UntrustedError: a model does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: TensorFlow cannot run one of the models.
     """
-    run = _Run(original, result, outputs, {**_fitted(original, fixed), **_fitted(original, feeds)})
+    run = _Run(original, result, outputs, {**_fitted(original, fixed), **_fitted(original, feeds)}, trust)
     inputs = run.batches(batches, seed, unknown)
     expected = run.of_original(inputs, values)
     differences = _compare(expected, run.of_result(inputs), atol, rtol)
@@ -138,10 +141,11 @@ class _Run:
         open: the other inputs that a model needs, which are random.
     """
 
-    def __init__(self, original: Model, result: Model, outputs: Sequence[str], known: Feeds) -> None:
+    def __init__(self, original: Model, result: Model, outputs: Sequence[str], known: Feeds, trust: bool) -> None:
         self.original = original
         self.result = result
         self.outputs = outputs
+        self.trust = trust
         of_result = required_inputs(result, outputs, self.fed_to_result(known))
         of_original = required_inputs(original, outputs, [*_specs(original, known), *of_result])
         inputs = list({spec.name: spec for spec in [*of_result, *of_original]}.values())
@@ -188,7 +192,9 @@ class _Run:
     ) -> list[list[NDArray[Any]]]:
         """The outputs of ``model`` for each batch, of which it is fed ``specs``."""
         names = [spec.name for spec in specs]
-        with open_session(_as_written(model), self.outputs, given=specs, values=values, config=_exact()) as session:
+        with open_session(
+            _as_written(model), self.outputs, given=specs, values=values, config=_exact(), trust=self.trust
+        ) as session:
             return [self.checked(session.run(self.outputs, {n: feeds[n] for n in names})) for feeds in batches]
 
     def checked(self, values: Sequence[NDArray[Any] | None]) -> list[NDArray[Any]]:

@@ -81,7 +81,14 @@ def input_spec(base: Base) -> TensorSpec:
 
 
 def cached_features(
-    model: Model, base: Base, source: Source, directory: Path, *, batch: int = BATCH, progress: Told = lambda _: None
+    model: Model,
+    base: Base,
+    source: Source,
+    directory: Path,
+    *,
+    batch: int = BATCH,
+    progress: Told = lambda _: None,
+    trust: bool = False,
 ) -> FeatureStore:
     """The features of all examples of ``source``; computes those that ``directory`` does not hold yet.
 
@@ -91,10 +98,12 @@ def cached_features(
         model: that ``base`` was opened from.
         directory: holds the features of any number of bases and data, each in a directory of its own.
         batch: examples that are computed at once; a base that takes another number only gets that.
+        trust: runs nodes that touch files, the network or processes too.
 
     Raises:
         GraphscopeError: the base takes several inputs, or its features are not one row for each example, or depend on the
             other examples of the batch; they do not fit on the disk; TensorFlow refuses.
+        UntrustedError: the base does more than compute, and ``trust`` is not set.
         FileError: the disk is full, or a file cannot be written. What is there is whole.
         CorruptFileError: a weight, an example or a manifest is damaged.
     """
@@ -104,7 +113,7 @@ def cached_features(
     computed = sum(map(len, missing))
     progress(len(source) - computed)
     if missing:
-        with open_session(replace(model, loaded_graph=base.graph), base.at, values=base.values) as session:
+        with open_session(replace(model, loaded_graph=base.graph), base.at, values=base.values, trust=trust) as session:
             layout = _Computing(session, base, source, place, batch).run(layout, progress)
     assert layout is not None
     return FeatureStore(place, layout, computed)

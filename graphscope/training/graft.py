@@ -15,6 +15,7 @@ from graphscope.formats import load
 from graphscope.formats.atomic import refuse_existing
 from graphscope.formats.saver import free_scope
 from graphscope.runtime.tensorflow import tensorflow
+from graphscope.runtime.trust import refuse_effects
 from graphscope.training.base import open_base
 from graphscope.training.binding import open_top
 from graphscope.training.building import build
@@ -53,6 +54,7 @@ def graft(
     Raises:
         UnknownNameError: a tensor, a weight to unfreeze or an optimizer is not there; the error lists the closest names.
         GraphscopeError: the head does not fit the cut, a gradient cannot pass, nothing is left to train.
+        UntrustedError: the base does more than compute, and ``trust`` is not set.
         FileError: ``out`` exists.
         Others as :func:`graphscope.training.base.open_base`.
     """
@@ -94,6 +96,8 @@ def graft_model(model: Model, options: GraftOptions) -> Grafted:
         unfreeze=[pattern(text) for text in options.unfreeze],
         stop_gradient=options.stop_gradient,
     )
+    if not options.trust:
+        refuse_effects(base.path, joined.graph)
     ready = made_ready(joined, base, notes)
     plan = replace(
         plan,

@@ -25,6 +25,7 @@ class TuneOptions:
         patience: epochs without a better validation after which training ends; ``None``: never.
         keep: how many checkpoints to keep besides the best.
         save_every: steps between checkpoints within an epoch; ``None``: only at its end.
+        trust: whether nodes that touch files, the network or processes may run.
     """
 
     epochs: int = 10
@@ -33,6 +34,7 @@ class TuneOptions:
     patience: int | None = None
     keep: int = 3
     save_every: int | None = None
+    trust: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class GraftOptions:
         l2: factor of half the squares of all kernels that train.
         ema: decay of moving averages of what trains; ``None`` for none.
         seed: of everything random.
+        trust: whether a base may be built on whose nodes touch files, the network or processes.
     """
 
     at: Sequence[str] = ()
@@ -68,6 +69,7 @@ class GraftOptions:
     l2: float = 0.0
     ema: float | None = None
     seed: int = 0
+    trust: bool = False
 
 
 def pattern(text: str) -> re.Pattern[str]:

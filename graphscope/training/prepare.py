@@ -74,7 +74,10 @@ def prepare(
             return WholeInputs(examples, spec.name)
         with caching(len(examples)) as told:
             place = reading.cache / FEATURES
-            store = cached_features(model, base_of(model, recipe), examples, place, batch=options.batch, progress=told)
+            base = base_of(model, recipe)
+            store = cached_features(
+                model, base, examples, place, batch=options.batch, progress=told, trust=options.trust
+            )
         return CachedFeatures(store, recipe.features)
 
     plain = feeder(source)

@@ -97,7 +97,7 @@ def _training(model: Model, job: Job) -> Iterator[tuple[Session, SessionVariable
     written = written_variables(model, [recipe.train_op], given)
     refuse_untrainable(model, written)
     fetches = [recipe.train_op, recipe.loss, recipe.metric, recipe.predictions, recipe.learning_rate]
-    with open_session(model, fetches, given=given) as session:
+    with open_session(model, fetches, given=given, trust=job.options.trust) as session:
         yield session, SessionVariables(session, written), Averages(session, written)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from graphscope.core.graph import Node
+from graphscope.core.op_effects import OP_EFFECTS
 from graphscope.core.ops import OutputType
 from graphscope.core.payload import Payload
 from graphscope.protos import OpDef
@@ -49,7 +50,7 @@ def may_be_lent(node: Node, definition: OpDef, tensors: Sequence[Payload | Outpu
     Args:
         tensors: what it takes and gives.
     """
-    if node.op in EACH_ELEMENT or NOT_LENT.fullmatch(node.op):
+    if node.op in EACH_ELEMENT or node.op in OP_EFFECTS or NOT_LENT.fullmatch(node.op):
         return False
     calls = any(attr.type in ("func", "list(func)") for attr in definition.attr)
     refers = any(argument.is_ref for argument in definition.input_arg)

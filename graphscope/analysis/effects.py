@@ -1,0 +1,252 @@
+"""What a graph would do to the machine that runs it, read off the graph: which nodes do more than compute, and to what.
+
+A path is followed to where it comes from: a constant of the file, something that is fed, or a computation. Functions are
+followed through their calls, with what each call hands them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Body, Function, Graph, Node
+from graphscope.core.op_effects import OP_EFFECTS, OpEffect, is_harmless
+from graphscope.core.ops import registered
+from graphscope.core.tensors import node_of
+from graphscope.errors import GraphscopeError
+from graphscope.protos import AttrValue, OpDef
+
+
+class Source(enum.IntEnum):
+    """Where the name of a file, a directory or an address comes from; the larger, the less a person can vouch for it."""
+
+    OWN = 0
+    FED = 1
+    CONSTANT = 2
+    COMPUTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a name comes from, and what it is.
+
+    Attributes:
+        source: the least trustworthy of what it is made of.
+        text: the name, where the file states it.
+    """
+
+    source: Source
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEffect:
+    """A node that does more than compute.
+
+    Attributes:
+        node, op: its name and op.
+        function: the library function that it lies in; empty for the graph itself.
+        does: class and reason.
+        target: what it touches.
+    """
+
+    node: str
+    op: str
+    function: str
+    does: OpEffect
+    target: Origin
+
+
+def find_effects(graph: Graph, fed: Collection[str] = (), own: Collection[str] = ()) -> list[NodeEffect]:
+    """Nodes of ``graph``, and of the functions that they call, that do more than compute. Linear in the graph's size.
+
+    Args:
+        fed: nodes whose value the person who runs the graph gives.
+        own: constants that name the model's own files.
+    """
+    return list(dict.fromkeys(_Search(graph, frozenset(fed), frozenset(own)).effects()))
+
+
+_Arguments = tuple[tuple[str, Origin], ...]
+"""Argument of a function -> where what a call hands it comes from."""
+
+_MAX_CALLS = 2_000
+"""Further calls are looked into once for each function, as if nothing were known of what they hand over."""
+
+_UNKNOWN = Origin(Source.COMPUTED)
+
+
+@dataclass
+class _Search:
+    graph: Graph
+    fed: frozenset[str]
+    own: frozenset[str]
+    seen: set[tuple[str, _Arguments]] = field(default_factory=set)
+
+    def effects(self) -> Iterator[NodeEffect]:
+        pending: list[tuple[str, Body, _Arguments]] = [("", self.graph, ())]
+        while pending:
+            name, body, arguments = pending.pop()
+            paths = _Paths(self, body, dict(arguments), is_graph=not name)
+            for op, node in zip(body.ops, body.nodes):
+                if op in OP_EFFECTS:
+                    yield from self.effect(node, name, paths)
+                for function, handed in self.calls(op, node, paths):
+                    key = (function.name, handed if len(self.seen) < _MAX_CALLS else ())
+                    if key not in self.seen:
+                        self.seen.add(key)
+                        pending.append((function.name, function, key[1]))
+
+    def effect(self, node: Node, function: str, paths: _Paths) -> Iterator[NodeEffect]:
+        does = OP_EFFECTS[node.op]
+        target = paths.target(node, does)
+        if not (target.source is Source.CONSTANT and is_harmless(node.op, target.text)):
+            yield NodeEffect(node.name, node.op, function, does, target)
+
+    def calls(self, op: str, node: Node, paths: _Paths) -> Iterator[tuple[Function, _Arguments]]:
+        """The functions that ``node`` calls, as its op or through attributes, and what it hands them."""
+        direct = self.graph.functions.get(op)
+        if direct is not None:
+            yield direct, _handed(direct, paths, node.data_inputs())
+        for attr in node.attrs.values() if self.graph.functions else ():
+            for name in _named_functions(attr):
+                function = self.graph.functions.get(name)
+                if function is not None:
+                    skipped = _SKIPPED.get(op)
+                    inputs = node.data_inputs()[skipped:] if skipped is not None else []
+                    yield function, _handed(function, paths, inputs)
+
+
+_SKIPPED = {
+    **dict.fromkeys(("PartitionedCall", "StatefulPartitionedCall"), 0),
+    **dict.fromkeys(("If", "StatelessIf", "Case", "StatelessCase"), 1),
+}
+"""Ops that hand their inputs on to functions -> how many of the first ones they keep. Of others nothing is known: a loop's
+later rounds get something else than its first."""
+
+
+def _named_functions(attr: AttrValue) -> Iterator[str]:
+    if attr.HasField("func"):
+        yield attr.func.name
+    yield from (function.name for function in attr.list.func)
+
+
+def _handed(function: Function, paths: _Paths, inputs: list[str]) -> _Arguments:
+    """Strings only: nothing else can be a path."""
+    names = [(a.name, a.type) for a in function.signature.input_arg]
+    return tuple((name, paths.origin(text)) for (name, dtype), text in zip(names, inputs) if dtype == DataType.STRING)
+
+
+class _Paths:
+    """Follows names of files through one graph or function body."""
+
+    def __init__(self, search: _Search, body: Body, arguments: Mapping[str, Origin], *, is_graph: bool) -> None:
+        self.search = search
+        self.body = body
+        self.arguments = arguments
+        self.is_graph = is_graph
+
+    def target(self, node: Node, does: OpEffect) -> Origin:
+        if does.attribute:
+            attr = node.attr(does.attribute)
+            return Origin(Source.CONSTANT, _stated(attr) if attr is not None else "")
+        definition = registered().get(node.op)
+        position = _position(definition, does.argument) if definition is not None else None
+        inputs = node.data_inputs()
+        return self.origin(inputs[position]) if position is not None and position < len(inputs) else _UNKNOWN
+
+    def origin(self, text: str) -> Origin:
+        """Where the strings of tensor ``text`` come from: the worst of all that they are made of."""
+        worst = Origin(Source.OWN)
+        seen: set[str] = set()
+        pending = [node_of(text)]
+        while pending:
+            name = pending.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            node = self.body.get(name)
+            passed = None if node is None or self._is_known(name) else _passed(node)
+            if passed is not None:
+                pending += map(node_of, passed)
+            if node is None or passed is None or (node.op in _JOINS and not self._ends_below(node)):
+                found = self.leaf(name, node)
+                if found.source > worst.source or (found.source is worst.source and not worst.text):
+                    worst = found
+        return worst
+
+    def _ends_below(self, node: Node) -> bool:
+        """Whether what is put behind a path leaves it where it is: savers add ``_temp_1f/part``, nobody adds ``/../x``."""
+        if node.op != "StringJoin":
+            return True  # a shard's number
+        pending = [node_of(text) for text in node.data_inputs()[1:]]
+        for _ in range(_MAX_ENDINGS):
+            if not pending:
+                return True
+            found = self.body.get(pending.pop())
+            passed = _passed(found) if found is not None and found.op not in _JOINS else None
+            texts = _texts(found) if found is not None else None
+            if passed is None and (texts is None or any(".." in text for text in texts)):
+                return False
+            pending += map(node_of, passed or ())
+        return False
+
+    def leaf(self, name: str, node: Node | None) -> Origin:
+        """What is not made of anything else here: fed, a constant, an argument, a computation."""
+        if node is None:
+            return self.arguments.get(name, _UNKNOWN)
+        if self._is_known(name):
+            return Origin(Source.FED if name in self.search.fed else Source.OWN)
+        texts = _texts(node)
+        return _UNKNOWN if texts is None else Origin(Source.CONSTANT, ", ".join(texts[:_MAX_NAMED]))
+
+    def _is_known(self, name: str) -> bool:
+        return self.is_graph and (name in self.search.fed or name in self.search.own)
+
+
+_MAX_NAMED = 3
+_MAX_ENDINGS = 16
+
+_JOINS = frozenset({"StringJoin", "ShardedFilename", "ShardedFilespec"})
+"""Ops that make a path of a first part and what follows it, as savers do."""
+
+_FIRST = (
+    "Identity Reshape ExpandDims Squeeze Enter Exit NextIteration Switch StopGradient Snapshot PlaceholderWithDefault"
+    " StringJoin ShardedFilename ShardedFilespec"
+)
+_PASSING = {
+    **dict.fromkeys(_FIRST.split(), slice(0, 1)),
+    **dict.fromkeys(("Pack", "IdentityN", "Merge"), slice(None)),
+    "ConcatV2": slice(0, -1),
+    **dict.fromkeys(("Select", "SelectV2"), slice(1, 3)),
+}
+"""Ops that give strings that they take -> the inputs that these come from."""
+
+
+def _passed(node: Node) -> list[str] | None:
+    part = _PASSING.get(node.op)
+    return node.data_inputs()[part] if part is not None else None
+
+
+def _texts(node: Node) -> list[str] | None:
+    """The strings of a constant; ``None`` for anything else, and for one that cannot be read."""
+    if node.op != "Const":
+        return None
+    tensor = node.tensor()
+    if tensor is None or tensor.dtype is not DataType.STRING:
+        return []
+    try:
+        return [value.decode("utf-8", "replace") for value in tensor.numpy().reshape(-1).tolist()]
+    except GraphscopeError:
+        return None
+
+
+def _stated(attr: AttrValue) -> str:
+    return ", ".join(text.decode("utf-8", "replace") for text in ([attr.s] if attr.HasField("s") else attr.list.s))
+
+
+def _position(definition: OpDef, argument: str) -> int | None:
+    """Which input of a node is ``argument``: none of the arguments before it is a list, in any op of the table."""
+    return next((i for i, arg in enumerate(definition.input_arg) if arg.name == argument), None)

@@ -1,0 +1,45 @@
+"""Running a graph is running a program: what would touch files, the network or processes is refused, unless it is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from graphscope.analysis.effects import NodeEffect, Source, find_effects
+from graphscope.core.graph import Graph
+from graphscope.errors import UntrustedError
+
+_MAX_LISTED = 8
+
+
+def refuse_effects(path: str, graph: Graph, *, fed: Collection[str] = (), own: Collection[str] = ()) -> None:
+    """Raises an error, if running ``graph`` would do more than compute. Does not start TensorFlow.
+
+    Args:
+        path: of the model.
+        fed: nodes whose value the person gives: a file that they name there is their own.
+        own: constants that name the model's own files.
+
+    Raises:
+        UntrustedError: it would; the error names each node, and what it would touch.
+    """
+    found = [e for e in find_effects(graph, fed, own) if e.target.source > Source.FED]
+    if found:
+        raise UntrustedError(
+            f"{path}: running this graph would do more than compute:\n" + "\n".join(_lines(found)),
+            effects=found,
+            hint="--trust   runs it nevertheless; do that only if you know where this file comes from",
+        )
+
+
+def _lines(found: Sequence[NodeEffect]) -> Iterator[str]:
+    for effect in found[:_MAX_LISTED]:
+        place = f" in function {effect.function}" if effect.function else ""
+        yield f"{effect.node} ({effect.op}){place} {_action(effect)} [{effect.does.effect.value}]"
+    if len(found) > _MAX_LISTED:
+        yield f"and {len(found) - _MAX_LISTED} more"
+
+
+def _action(effect: NodeEffect) -> str:
+    named = bool(effect.does.argument or effect.does.attribute)
+    target = effect.target.text or ("with a name that the graph computes" if named else "")
+    return f"{effect.does.reason} {target}".rstrip()
