@@ -274,14 +274,17 @@ def test_nodes_are_placed_by_name_and_others_by_default(tmp_path: Path) -> None:
 def test_an_absent_device_is_told_or_refused(tmp_path: Path) -> None:
     model, devices = on_devices(tmp_path), {"CPU": 2}
     soft = session_config(SessionOptions(devices=devices))
-    with open_session(model, ["c"], keep_devices=True, config=soft) as session:
+    with open_session(model, ["c"], keep_devices=True, config=lambda: soft) as session:
         assert session.absent == {"/device:CPU:7": ["c"]}
         assert session.run(["c"])[0] == 1
     hard = session_config(SessionOptions(devices=devices, soft_placement=False))
     place = r"g\.pb: node c shall run on /device:CPU:7, which is not here; there is CPU:0, CPU:1"
-    with pytest.raises(GraphscopeError, match=place), open_session(model, ["c"], keep_devices=True, config=hard):
+    with (
+        pytest.raises(GraphscopeError, match=place),
+        open_session(model, ["c"], keep_devices=True, config=lambda: hard),
+    ):
         pass
-    with open_session(model, ["b"], keep_devices=True, config=hard) as session:
+    with open_session(model, ["b"], keep_devices=True, config=lambda: hard) as session:
         assert session.run(["b"])[0] == -1
 
 

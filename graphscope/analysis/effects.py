@@ -59,14 +59,17 @@ class NodeEffect:
     target: Origin
 
 
-def find_effects(graph: Graph, fed: Collection[str] = (), own: Collection[str] = ()) -> list[NodeEffect]:
+def find_effects(
+    graph: Graph, fed: Collection[str] = (), own: Collection[str] = (), stored: Collection[str] = ()
+) -> list[NodeEffect]:
     """Nodes of ``graph``, and of the functions that they call, that do more than compute. Linear in the graph's size.
 
     Args:
         fed: nodes whose value the person who runs the graph gives.
         own: constants that name the model's own files.
+        stored: variables that get their values from a checkpoint.
     """
-    return list(dict.fromkeys(_Search(graph, frozenset(fed), frozenset(own)).effects()))
+    return list(dict.fromkeys(_Search(graph, frozenset(fed), frozenset(own), frozenset(stored)).effects()))
 
 
 _Arguments = tuple[tuple[str, Origin], ...]
@@ -83,7 +86,13 @@ class _Search:
     graph: Graph
     fed: frozenset[str]
     own: frozenset[str]
+    stored: frozenset[str]
     seen: set[tuple[str, _Arguments]] = field(default_factory=set)
+
+    @property
+    def users(self) -> Mapping[str, list[str]]:
+        """Node -> nodes of the graph itself that take what it gives."""
+        return self.graph.consumer_names
 
     def effects(self) -> Iterator[NodeEffect]:
         pending: list[tuple[str, Body, _Arguments]] = [("", self.graph, ())]
@@ -168,7 +177,7 @@ class _Paths:
                 continue
             seen.add(name)
             node = self.body.get(name)
-            passed = None if node is None or self._is_known(name) else _passed(node)
+            passed = None if node is None or self._is_known(name) else self._passed(node)
             if passed is not None:
                 pending += map(node_of, passed)
             if node is None or passed is None or (node.op in _JOINS and not self._ends_below(node)):
@@ -176,6 +185,19 @@ class _Paths:
                 if found.source > worst.source or (found.source is worst.source and not worst.text):
                     worst = found
         return worst
+
+    def _passed(self, node: Node) -> list[str] | None:
+        """The tensors whose strings ``node`` gives on; ``None`` where it makes its own."""
+        if node.op == "ReadVariableOp" and self.is_graph:
+            return self._assigned(node_of(node.inputs[0]))
+        return _passed(node)
+
+    def _assigned(self, variable: str) -> list[str] | None:
+        """What is assigned to a variable (TensorFlow 2 keeps asset paths in some); ``None`` where that cannot be told."""
+        users = [n for name in self.search.users.get(variable, ()) if (n := self.body.get(name)) is not None]
+        if variable in self.search.stored or not {user.op for user in users} <= _VARIABLE_USERS:
+            return None
+        return [user.inputs[1] for user in users if user.op == "AssignVariableOp"] or None
 
     def _ends_below(self, node: Node) -> bool:
         """Whether what is put behind a path leaves it where it is: savers add ``_temp_1f/part``, nobody adds ``/../x``."""
@@ -205,6 +227,8 @@ class _Paths:
     def _is_known(self, name: str) -> bool:
         return self.is_graph and (name in self.search.fed or name in self.search.own)
 
+
+_VARIABLE_USERS = frozenset({"AssignVariableOp", "ReadVariableOp", "VarIsInitializedOp"})
 
 _MAX_NAMED = 3
 _MAX_ENDINGS = 16

@@ -36,13 +36,16 @@ class SessionOptions:
 DEFAULT = SessionOptions()
 
 
-def session_config(options: SessionOptions = DEFAULT) -> Any:
+def session_config(options: SessionOptions = DEFAULT, *, native: bool = False) -> Any:
     """``options`` as a ``tf.compat.v1.ConfigProto``. Starts TensorFlow.
+
+    Args:
+        native: see :func:`graphscope.runtime.tensorflow.tensorflow`.
 
     Raises:
         MissingDependencyError: TensorFlow is not installed.
     """
-    config = tensorflow().compat.v1.ConfigProto(
+    config = tensorflow(native=native).compat.v1.ConfigProto(
         device_count=dict(options.devices),
         allow_soft_placement=options.soft_placement,
         intra_op_parallelism_threads=options.intra_threads,

@@ -104,10 +104,6 @@ def trace(
     given = fitted(model, feeds or {})
     switches, random = filled(model, outputs, list(given), seed=seed, unknown=batch)
     fed = _Fed({spec.name: value for spec, value in given.items()}, switches, random)
-    tensorflow(native=True)
-    config = session_config(options)
-    if placing.target:
-        configure(config, placing.target)
     with open_session(
         model,
         outputs,
@@ -116,7 +112,7 @@ def trace(
         keep_devices=placing.keep_devices,
         place=placing.rules,
         device=placing.device,
-        config=config,
+        config=lambda: _config(options, placing),
         target=placing.target,
         trust=trust,
     ) as session:
@@ -127,6 +123,13 @@ def trace(
         except GraphscopeError as error:
             raise _with_hint(error, random) from error
         return _traced(model, outputs, placing, fed, runs)
+
+
+def _config(options: SessionOptions, placing: Placing) -> Any:
+    config = session_config(options, native=True)
+    if placing.target:
+        configure(config, placing.target)
+    return config
 
 
 @dataclass(frozen=True, slots=True)

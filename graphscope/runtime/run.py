@@ -81,7 +81,6 @@ def run(
     fed = fitted(model, feeds or {})
     given, fed_values = list(fed), {spec.name: value for spec, value in fed.items()}
     refuse_unfed(model, outputs, given)
-    tensorflow(native=True)
     with open_session(
         model,
         outputs,
@@ -90,7 +89,7 @@ def run(
         keep_devices=keep_devices,
         place=place,
         device=device,
-        config=session_config(options),
+        config=lambda: session_config(options, native=True),
         trust=trust,
     ) as session:
         found, placed = _computed(session, outputs, fed_values, options.log_placement)

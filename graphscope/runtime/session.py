@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from graphscope.runtime.config import session_config
 from graphscope.runtime.devices import absent_devices, present_devices, refuse_absent
 from graphscope.runtime.importing import import_graph, tensorflow_errors
 from graphscope.runtime.initial import Start, start_of
-from graphscope.runtime.needed import part
+from graphscope.runtime.needed import Need, need, part
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.runtime.trust import refuse_effects
 from graphscope.transforms.place import Rule, place_unplaced
@@ -124,7 +124,7 @@ def open_session(
     keep_devices: bool = False,
     place: Sequence[Rule] = (),
     device: str = "",
-    config: Any = None,
+    config: Callable[[], Any] = session_config,
     target: str = "",
     trust: bool = False,
 ) -> Iterator[Session]:
@@ -139,7 +139,7 @@ def open_session(
         keep_devices: keeps the devices that the graph asks for.
         place: sets the devices of nodes by their names, after that.
         device: where nodes run that name no device even so.
-        config: a ``tf.compat.v1.ConfigProto``; by default :func:`graphscope.runtime.config.session_config`.
+        config: makes the ``tf.compat.v1.ConfigProto``, once nothing stands against the run; TensorFlow starts there.
         target: the master to run on, ``grpc://host:port``; by default a session of this process.
         trust: runs nodes that touch files, the network or processes too; without it, only those of the model's own saver and
             assets, and those whose file names are ``given``.
@@ -159,21 +159,23 @@ def open_session(
     graph = place_unplaced(placed(graph, place), device)
     _refuse_waiting(model, graph)
     if not trust:
-        refuse_effects(model.path, graph, fed=_named_by_person(model, start), own=_own_files(model, start))
+        fed = _named_by_person(model, start, need(model.graph, fetches, given))
+        refuse_effects(model.path, graph, fed=fed, own=_own_files(model, start), stored=start.values)
+    settings = config()
     tf = tensorflow()
-    config = config or session_config()
     imported = import_graph(graph, model.path)
-    with tf.compat.v1.Session(target, graph=imported, config=config) as session:
+    with tf.compat.v1.Session(target, graph=imported, config=settings) as session:
         opened = Session(model, imported, session, graph)
-        if not config.allow_soft_placement:
+        if not settings.allow_soft_placement:
             refuse_absent(model.path, opened.absent, opened.devices)
         _Starting(tf, session, start, model).run()
         yield opened
 
 
-def _named_by_person(model: Model, start: Start) -> set[str]:
-    """Nodes that every run feeds; what restores is fed the checkpoint that was opened."""
-    restored = {node_of(model.meta.saver_def.filename_tensor_name)} if start.prefix and start.restore else set()
+def _named_by_person(model: Model, start: Start, run: Need) -> set[str]:
+    """Nodes that are fed whenever they are used: by every run, or by what restores, which is fed the checkpoint's prefix."""
+    filename = node_of(model.meta.saver_def.filename_tensor_name)
+    restored = {filename} if start.prefix and filename not in run.names else set()
     return {*start.needed.opened, *restored}
 
 

@@ -11,18 +11,21 @@ from graphscope.errors import UntrustedError
 _MAX_LISTED = 8
 
 
-def refuse_effects(path: str, graph: Graph, *, fed: Collection[str] = (), own: Collection[str] = ()) -> None:
+def refuse_effects(
+    path: str, graph: Graph, *, fed: Collection[str] = (), own: Collection[str] = (), stored: Collection[str] = ()
+) -> None:
     """Raises an error, if running ``graph`` would do more than compute. Does not start TensorFlow.
 
     Args:
         path: of the model.
         fed: nodes whose value the person gives: a file that they name there is their own.
         own: constants that name the model's own files.
+        stored: variables that get their values from a checkpoint.
 
     Raises:
         UntrustedError: it would; the error names each node, and what it would touch.
     """
-    found = [e for e in find_effects(graph, fed, own) if e.target.source > Source.FED]
+    found = [e for e in find_effects(graph, fed, own, stored) if e.target.source > Source.FED]
     if found:
         raise UntrustedError(
             f"{path}: running this graph would do more than compute:\n" + "\n".join(_lines(found)),

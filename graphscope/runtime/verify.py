@@ -193,7 +193,7 @@ class _Run:
         """The outputs of ``model`` for each batch, of which it is fed ``specs``."""
         names = [spec.name for spec in specs]
         with open_session(
-            _as_written(model), self.outputs, given=specs, values=values, config=_exact(), trust=self.trust
+            _as_written(model), self.outputs, given=specs, values=values, config=_exact, trust=self.trust
         ) as session:
             return [self.checked(session.run(self.outputs, {n: feeds[n] for n in names})) for feeds in batches]
 
