@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from graphscope import load
-from graphscope.analysis.effects import NodeEffect, Source, find_effects
+from graphscope.analysis.effects import NodeEffect, Origin, Source, find_effects
 from graphscope.cli.app import app
 from graphscope.core.op_effects import OP_EFFECTS, Effect, read_at_import
 from graphscope.core.ops import registered
@@ -375,3 +375,12 @@ def test_a_grafted_model_is_asked_about_again_when_it_trains(tmp_path: Path) -> 
         assert result.exit_code == 1
         assert "reads the file" in result.stderr
     assert invoke(*words, "--trust").exit_code == 0
+
+
+def test_a_placeholder_is_fed_by_whoever_runs_it_and_a_default_is_not(tmp_path: Path) -> None:
+    def build(default: str = "") -> None:
+        path = tf1.placeholder_with_default(default, []) if default else tf1.placeholder(tf.string, [], "path")
+        raw.ReadFile(filename=path)
+
+    assert effects_of(build)[0].target.source is Source.FED
+    assert effects_of(lambda: build("/etc/hosts"))[0].target == Origin(Source.CONSTANT, "/etc/hosts")

@@ -65,7 +65,7 @@ def find_effects(
     """Nodes of ``graph``, and of the functions that they call, that do more than compute. Linear in the graph's size.
 
     Args:
-        fed: nodes whose value the person who runs the graph gives.
+        fed: nodes whose value the person who runs the graph gives, besides the placeholders that have no default.
         own: constants that name the model's own files.
         stored: variables that get their values from a checkpoint.
     """
@@ -220,16 +220,22 @@ class _Paths:
         if node is None:
             return self.arguments.get(name, _UNKNOWN)
         if self._is_known(name):
-            return Origin(Source.FED if name in self.search.fed else Source.OWN)
+            return Origin(Source.OWN if name in self.search.own else Source.FED)
         texts = _texts(node)
         return _UNKNOWN if texts is None else Origin(Source.CONSTANT, ", ".join(texts[:_MAX_NAMED]))
 
     def _is_known(self, name: str) -> bool:
-        return self.is_graph and (name in self.search.fed or name in self.search.own)
+        """Whether a person vouches for it: a placeholder without a default has no value but the one that it is fed."""
+        if not self.is_graph:
+            return False
+        node = self.body.get(name)
+        is_fed = name in self.search.fed or (node is not None and node.op in _MUST_BE_FED)
+        return is_fed or name in self.search.own
 
 
 _VARIABLE_USERS = frozenset({"AssignVariableOp", "ReadVariableOp", "VarIsInitializedOp"})
 
+_MUST_BE_FED = frozenset({"Placeholder", "PlaceholderV2"})
 _MAX_NAMED = 3
 _MAX_ENDINGS = 16
 

@@ -18,7 +18,7 @@ def refuse_effects(
 
     Args:
         path: of the model.
-        fed: nodes whose value the person gives: a file that they name there is their own.
+        fed: nodes whose value the person gives, besides placeholders: a file that they name there is their own.
         own: constants that name the model's own files.
         stored: variables that get their values from a checkpoint.
 
