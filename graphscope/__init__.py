@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from graphscope.training.graft import graft
 
 __all__ = ["Function", "Graph", "GraphscopeError", "Model", "Node", "Variable", "__version__", "graft", "load", "save"]
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
+DISTRIBUTION = "tf-graphscope"
+"""Its name on PyPI, where ``graphscope`` is another project."""
 
 _HOMES = {
     "Function": "graphscope.core.graph",

@@ -176,7 +176,7 @@ def test_what_needs_tensorflow_says_so(poisoned: dict[str, str], absent: dict[st
     done = python(absent, *words)
     assert (done.returncode, done.stdout) == (1, "")
     assert "this needs TensorFlow, which cannot be imported: No module named 'tensorflow'" in done.stderr
-    assert "pip install 'graphscope[tensorflow]'" in done.stderr
+    assert "pip install 'tf-graphscope[tensorflow]'" in done.stderr
 
 
 # What the sources say

@@ -170,7 +170,7 @@ def test_logs_are_read_without_tensorflow(tmp_path: Path, poisoned: dict[str, st
         assert (done.returncode, "Softmax" in done.stdout) == (0, True), done.stderr
     words = ("-m", "graphscope", "profile", str(SOFTMAX))
     assert python(poisoned, *words).returncode == 97
-    assert "pip install 'graphscope[tensorflow]'" in python(absent, *words).stderr
+    assert "pip install 'tf-graphscope[tensorflow]'" in python(absent, *words).stderr
 
 
 # Figures as a person reads them

@@ -31,7 +31,7 @@ def tensorflow(*, native: bool = False) -> Any:
         import tensorflow as tf
     except ImportError as error:
         raise MissingDependencyError(
-            f"this needs TensorFlow, which cannot be imported: {error}", hint="pip install 'graphscope[tensorflow]'"
+            f"this needs TensorFlow, which cannot be imported: {error}", hint="pip install 'tf-graphscope[tensorflow]'"
         ) from error
     tf.get_logger().setLevel("ERROR")
     return tf
