@@ -14,6 +14,8 @@
     |-- UnknownNameError            no node, tensor, variable, tag or signature of that name
     `-- MissingDependencyError      an optional package is needed and not installed
 
+and one warning: InexactKernelsWarning, where results may differ in their last bits.
+
 Each carries a message (what was found, and where) and a hint (the next thing to type or do).
 """
 
@@ -115,6 +117,10 @@ class UntrustedError(GraphscopeError):
 
 class MissingDependencyError(GraphscopeError):
     """An optional package that this request needs is not installed."""
+
+
+class InexactKernelsWarning(UserWarning):
+    """Equal bits are wanted, and TensorFlow was imported with kernels that do not promise them."""
 
 
 def closest_names(name: str, known: Iterable[str], limit: int = 5) -> list[str]:

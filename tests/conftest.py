@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 
+from graphscope.errors import MissingDependencyError
+from graphscope.runtime.tensorflow import tensorflow
+
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 ):  # so shells start what runs in the background, and children inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+os.environ.setdefault(ONEDNN, "0")
+"""The kernels are the same on every processor, in this process and in those that it starts: 0, or 1 where that is asked for."""
+
+
+def pytest_sessionstart() -> None:
+    """Which test starts TensorFlow first decides nothing."""
+    if os.environ[ONEDNN] == "1":
+        with contextlib.suppress(MissingDependencyError):
+            tensorflow(native=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``-m tensorflow`` runs what executes TensorFlow."""
+    for item in items:
+        if hasattr(getattr(item, "module", None), "tf"):
+            item.add_marker("tensorflow")
+
 
 ALLOWED_REASONS = ("GPU", "root may", "optional:")
 

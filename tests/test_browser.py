@@ -19,7 +19,7 @@ from tests.fixture_files import FIXTURES, ROOT
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = needs_chromium
+pytestmark = [pytest.mark.tensorflow, needs_chromium]
 
 GRAPHSCOPE = (sys.executable, "-m", "graphscope")
 

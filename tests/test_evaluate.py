@@ -17,6 +17,8 @@ from graphscope.runtime.evaluate import TensorFlowKernels
 from tests.kernel_values import Argument, i32, s32, values
 from tests.running import flat, node_of_op, run_nodes
 
+pytestmark = pytest.mark.tensorflow
+
 F32 = np.float32
 SOME = values(F32, (3, 4))
 IMAGE = values(F32, (1, 4, 4, 2))

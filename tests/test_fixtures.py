@@ -23,6 +23,8 @@ from tests.fixture_files import FIXTURES, committed_models, manifest, needs_mnis
 from trainer import data, digits  # importable by fixture_files
 from trainer import manifest as manifest_file
 
+pytestmark = pytest.mark.tensorflow
+
 FILE_LIMIT, TOTAL_LIMIT = 2_000_000, 12_000_000
 WITHIN = 0.001  # a tenth of a point
 LEAST = {

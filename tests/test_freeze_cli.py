@@ -29,6 +29,8 @@ from graphscope.transforms.freeze import Frozen
 from tests.fixture_files import FIXTURES, ROOT
 from tests.test_light import POISON, with_tensorflow
 
+pytestmark = pytest.mark.tensorflow
+
 MODEL = FIXTURES / "lenet5"
 OLD = b"what was there before"
 

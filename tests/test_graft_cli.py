@@ -15,6 +15,8 @@ from graphscope.cli.app import app
 from graphscope.training.recipe import recipe_of
 from tests.fixture_files import FIXTURES, ROOT
 
+pytestmark = pytest.mark.tensorflow
+
 pytest.importorskip("tensorflow")
 
 LENET = FIXTURES / "lenet5_0to4"

@@ -18,7 +18,7 @@ from tests.board_logs import assert_tensorboard_opens
 from tests.grafting import Case, feeds_of, train
 from tests.zoo_files import ZOO, needs_zoo
 
-pytestmark = needs_zoo
+pytestmark = [pytest.mark.tensorflow, needs_zoo]
 
 DOTNET = "dotnet+machinelearning-testdata/Microsoft.ML.TensorFlow.TestModels"
 POETS = "frozen_pb/ssoniya+tensorflow-for-poets-2"

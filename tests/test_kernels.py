@@ -18,6 +18,8 @@ from tests.kernel_cases import Case, cases
 from tests.kernel_values import Argument, i32, s32
 from tests.running import Array, flat, node_of_op, run_nodes
 
+pytestmark = pytest.mark.tensorflow
+
 CASES = {op: list(group) for op, group in groupby(sorted(cases(), key=lambda c: c.op), key=lambda c: c.op)}
 
 

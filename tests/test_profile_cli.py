@@ -24,6 +24,8 @@ from tests.test_light import absent, poisoned, python
 from tests.test_tracing_timeline import assert_well_formed
 from tests.traces import CPU0, CPU1, graph, metadata, trace
 
+pytestmark = pytest.mark.tensorflow
+
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 SOFTMAX = FIXTURES / "softmax"

@@ -26,6 +26,8 @@ from graphscope.tracing.profile import report
 from tests.test_tracing import assert_adds_up
 from tests.test_tracing_timeline import assert_well_formed
 
+pytestmark = pytest.mark.tensorflow
+
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 SERVER = """

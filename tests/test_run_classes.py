@@ -22,6 +22,8 @@ from graphscope.runtime.run import Run
 from graphscope.tracing.report import Placement
 from tests.fixture_files import FIXTURES
 
+pytestmark = pytest.mark.tensorflow
+
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, np.nan, 0.5]], np.float32)
 
 

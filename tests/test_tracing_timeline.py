@@ -19,6 +19,8 @@ from graphscope.tracing.trace import Trace
 from tests.fixture_files import FIXTURES
 from tests.traces import CPU0, CPU1, graph, metadata, trace
 
+pytestmark = pytest.mark.tensorflow
+
 Event = dict[str, Any]
 
 

@@ -22,6 +22,8 @@ from graphscope.training.recipe import recipe_of
 from tests.board_logs import accumulated, plugin, tensors
 from tests.tuning import CLASSES, Recorder, grafted, pictures, saved, train
 
+pytestmark = pytest.mark.tensorflow
+
 STEPS = 5
 
 

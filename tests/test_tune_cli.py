@@ -21,6 +21,8 @@ from graphscope.cli.tune import STOPPING
 from tests.fixture_files import ROOT
 from tests.tuning import assert_equal_bits, grafted, pictures, saved, train, values
 
+pytestmark = pytest.mark.tensorflow
+
 EPOCHS = 4
 STEPS = 6
 OPTIONS = ("--epochs", str(EPOCHS), "--batch", "8", "--save-every", "4", "--validation", "0")

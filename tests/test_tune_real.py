@@ -20,6 +20,8 @@ from tests.fixture_files import needs_mnist
 from tests.tuning import train, values
 from tests.zoo_files import ZOO, needs_zoo
 
+pytestmark = pytest.mark.tensorflow
+
 MOBILENET = "frozen_pb/ssoniya+tensorflow-for-poets-2/tf_files/models/mobilenet_v1_0.25_128/frozen_graph.pb"
 BOTTLENECK = "MobilenetV1/Logits/AvgPool_1a/AvgPool"
 

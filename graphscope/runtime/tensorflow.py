@@ -1,37 +1,124 @@
-"""The one place that starts TensorFlow."""
+"""The one place that starts TensorFlow.
+
+oneDNN's kernels round differently from process to process and from batch to batch, and its rewrites rename nodes. TensorFlow decides
+once, when it is imported, whether it takes them: by ``TF_ENABLE_ONEDNN_OPTS``, otherwise by the processor.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import re
 import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from graphscope.errors import MissingDependencyError
+from graphscope.errors import InexactKernelsWarning, MissingDependencyError
+
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+
+INEXACT = (
+    "TensorFlow was imported with oneDNN on, before graphscope could turn it off: equal computations may differ in their last bits."
+    f" Set {ONEDNN}=0 before TensorFlow is imported"
+)
 
 
 @functools.cache
 def tensorflow(*, native: bool = False) -> Any:
     """The ``tensorflow`` package, without its start-up chatter. Takes seconds the first time.
 
-    TensorFlow settles on its kernels when it starts: the first call in a process decides, later ones get what is there.
-    ``TF_ENABLE_ONEDNN_OPTS`` in the environment has the last word; switched on there, TensorFlow prints a line about it.
+    The first import in a process settles which kernels all of it gets.
 
     Args:
-        native: with oneDNN, as people have TensorFlow (``run``, ``profile``). Without it, rewrites that change the rounding
-            stay off, so that equal graphs give equal bits (``verify``, folding).
+        native: with oneDNN where TensorFlow takes it, as people have TensorFlow (``run``, ``profile``). Otherwise oneDNN is off,
+            whatever the environment says, so that equal graphs give equal bits on every processor (``verify``, folding, training).
 
     Raises:
         MissingDependencyError: it is not installed.
+
+    Warns:
+        InexactKernelsWarning: equal bits are wanted, and TensorFlow was imported with oneDNN on.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if not native and "tensorflow" not in sys.modules:
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     try:
-        import tensorflow as tf
+        tf = sys.modules.get("tensorflow") or (_imported() if native else _imported_without_onednn())
     except ImportError as error:
         raise MissingDependencyError(
             f"this needs TensorFlow, which cannot be imported: {error}", hint="pip install 'tf-graphscope[tensorflow]'"
         ) from error
     tf.get_logger().setLevel("ERROR")
+    if not native and not is_exact():
+        warnings.warn(INEXACT, InexactKernelsWarning, stacklevel=2)
     return tf
+
+
+def is_exact() -> bool:
+    """Whether TensorFlow, which has started, runs without oneDNN: equal computations give equal bits."""
+    from tensorflow.python.util import _pywrap_util_port
+
+    return not _pywrap_util_port.IsMklEnabled()
+
+
+def _imported_without_onednn() -> Any:
+    """The variable is for the import alone: other programs that this one starts keep what the person has set."""
+    before = os.environ.get(ONEDNN)
+    os.environ[ONEDNN] = "0"
+    try:
+        return _imported()
+    finally:
+        if before is None:
+            del os.environ[ONEDNN]
+        else:
+            os.environ[ONEDNN] = before
+
+
+def _imported() -> Any:
+    with _without_chatter():
+        import tensorflow as tf
+    return tf
+
+
+_CHATTER = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog|[IW]\d{4} .*\.cc:\d+\]|\d{4}-\d\d-\d\d .*: [IW] .*\.cc:\d+\]"
+    rb"|To enable the following instructions:"
+)
+"""What TensorFlow logs before its log is set up, so that ``TF_CPP_MIN_LOG_LEVEL`` does not silence it."""
+
+
+@contextlib.contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Holds back what is written to the process's stderr meanwhile, and writes then what is no chatter."""
+    try:
+        kept = os.dup(2) if not _may_abort() else None
+    except OSError:  # stderr is closed
+        kept = None
+    if kept is None:
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            if sys.stderr is not None:
+                sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            for line in held:
+                if not _CHATTER.match(line):
+                    os.write(2, line)
+
+
+def _may_abort() -> bool:
+    """Whether TensorFlow may end the process with a message: it is built for AVX, which older x86 processors lack."""
+    try:
+        processor = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    flags = re.search(r"^flags\s*:(.*)$", processor, re.MULTILINE)
+    return flags is not None and " avx" not in flags[1]

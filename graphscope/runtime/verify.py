@@ -19,6 +19,7 @@ from graphscope.runtime.differences import Difference, compare, merged
 from graphscope.runtime.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
 from graphscope.runtime.filling import fitted, switches_off
 from graphscope.runtime.session import open_session
+from graphscope.runtime.tensorflow import is_exact
 from graphscope.transforms.inlining import CALLS
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Verification:
         inputs: what was fed, with the shapes that it had.
         batches: how many different inputs were fed.
         atol, rtol: the tolerance.
+        is_exact: whether TensorFlow ran without oneDNN, so that equal computations give equal bits.
     """
 
     outputs: tuple[Output, ...]
@@ -63,6 +65,7 @@ class Verification:
     batches: int
     atol: float
     rtol: float
+    is_exact: bool = True
 
     @property
     def is_within(self) -> bool:
@@ -125,7 +128,7 @@ def verify(
         Output(str(TensorName.parse(name)), difference, not difference.is_within and not again.is_within)
         for name, difference, again in zip(outputs, differences, repeated)
     )
-    return Verification(tuple(found), _shapes(inputs[0]), len(inputs), atol, rtol)
+    return Verification(tuple(found), _shapes(inputs[0]), len(inputs), atol, rtol, is_exact())
 
 
 def _fitted(model: Model, feeds: Feeds | None) -> Feeds:
