@@ -17,7 +17,7 @@ from graphscope.errors import MissingDependencyError
 from graphscope.formats.graphdef import graph_from
 from graphscope.formats.pieces import flow, graph_pieces
 from graphscope.protos import AttrValue, GraphDef, OpDef
-from graphscope.runtime.tensorflow import tensorflow
+from graphscope.runtime.tensorflow import is_exact, tensorflow
 
 try:
     tf = tensorflow()
@@ -26,6 +26,16 @@ except MissingDependencyError as error:
 
 Array = NDArray[Any]
 Argument = Array | list[Array]
+
+
+def assert_same_bits(found: Any, expected: Any) -> None:
+    """Equal to the bit; nearly so where this process has oneDNN, whose kernels round differently from process to process."""
+    if is_exact():
+        np.testing.assert_array_equal(found, expected)
+        assert np.asarray(found).tobytes() == np.asarray(expected).tobytes()
+    else:
+        scale = np.abs(np.asarray(expected, np.float64)).max(initial=1e-3)
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * scale)
 
 
 def serialized(graph: Graph) -> bytes:

@@ -27,7 +27,7 @@ from graphscope.transforms.freeze import FreezeOptions, freeze
 from tests.board_logs import assert_tensorboard_opens
 from tests.fixture_files import FIXTURES
 from tests.grafting import BATCH, CPUS, Case, Trained, feeds_of, reaches, train
-from tests.running import Array, tf
+from tests.running import Array, assert_same_bits, tf
 
 v1 = tf.compat.v1
 
@@ -116,7 +116,7 @@ def assert_head_on_base(base: Model, model: Model, case: Case) -> None:
         head = session.run([recipe.logits], {recipe.features[0]: features})[0]
     assert whole is not None
     assert head is not None
-    assert np.array_equal(whole, head)
+    assert_same_bits(head, whole)
     assert whole.shape == (BATCH, 3)
 
 
@@ -441,7 +441,7 @@ def assert_in_turn(below: Model, above: Model, prefix: str, cut: str, entry: str
         v1.train.import_meta_graph(f"{prefix}.meta").restore(session, prefix)
         found = session.run(joined, {"input:0": x})
     assert expected is not None
-    assert np.array_equal(found, expected)
+    assert_same_bits(found, expected)
     assert graphscope.load(prefix).signatures["serving_default"].outputs
 
 

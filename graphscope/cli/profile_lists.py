@@ -167,9 +167,11 @@ def placement_view() -> View[Placement]:
         return row.name, row.op, row.requested, device(row.device)
 
     def fields(row: Placement) -> Sequence[object]:
-        return row.name, row.node, row.op, row.requested, row.device
+        return row.name, row.node, row.op, row.requested, row.device, row.within
 
-    return View(columns, cells, plain, ("name", "node", "op", "requested", "device"), fields, lambda row: row.name)
+    return View(
+        columns, cells, plain, ("name", "node", "op", "requested", "device", "within"), fields, lambda row: row.name
+    )
 
 
 def rows_by(profile: Profile, by: str) -> tuple[View[Any], Iterable[Any]]:

@@ -190,4 +190,4 @@ def _by_device(placement: Iterable[Placement]) -> dict[str, list[Placement]]:
 
 def _placed_lines(placed: Sequence[Placement]) -> list[str]:
     width = max(len(p.name) for p in placed)
-    return [f"{p.name:{width}}  {p.op}" for p in placed]
+    return [f"{p.name:{width}}  {p.op}{f' within {p.within}' if p.within else ''}" for p in placed]

@@ -14,7 +14,7 @@ from graphscope.core.graph import Node
 from graphscope.core.ops import input_types, output_types, registered
 from graphscope.core.payload import ArrayPayload
 from graphscope.protos import GraphDef, VersionDef
-from graphscope.runtime.tensorflow import tensorflow
+from graphscope.runtime.tensorflow import promise_equal_bits, tensorflow
 from graphscope.transforms.kernel import MAX_VALUE_BYTES
 
 
@@ -41,6 +41,7 @@ class TensorFlowKernels:
         definition = registered().get(node.op)
         if definition is None:
             return None
+        promise_equal_bits()
         tf = tensorflow()
         dtypes = [output.dtype for output in output_types(definition, node.attrs)]
         graph_def = self._graph_def(node, inputs, input_types(definition, node.attrs))

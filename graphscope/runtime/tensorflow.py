@@ -1,7 +1,7 @@
 """The one place that starts TensorFlow.
 
-oneDNN's kernels round differently from process to process and from batch to batch, and its rewrites rename nodes. TensorFlow decides
-once, when it is imported, whether it takes them: by ``TF_ENABLE_ONEDNN_OPTS``, otherwise by the processor.
+oneDNN's kernels round differently from process to process and from batch to batch, and its rewrites rename nodes. Whether
+TensorFlow takes them is decided once, when it is imported: by ``TF_ENABLE_ONEDNN_OPTS``, otherwise by the processor.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from graphscope.errors import InexactKernelsWarning, MissingDependencyError
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 INEXACT = (
-    "TensorFlow was imported with oneDNN on, before graphscope could turn it off: equal computations may differ in their last bits."
-    f" Set {ONEDNN}=0 before TensorFlow is imported"
+    "TensorFlow was imported with oneDNN on, before graphscope could turn it off: equal computations may differ in their last"
+    f" bits. Set {ONEDNN}=0 before TensorFlow is imported"
 )
 
 
@@ -34,14 +34,11 @@ def tensorflow(*, native: bool = False) -> Any:
     The first import in a process settles which kernels all of it gets.
 
     Args:
-        native: with oneDNN where TensorFlow takes it, as people have TensorFlow (``run``, ``profile``). Otherwise oneDNN is off,
-            whatever the environment says, so that equal graphs give equal bits on every processor (``verify``, folding, training).
+        native: with oneDNN where TensorFlow takes it, as people have TensorFlow (``run``, ``profile``). Otherwise oneDNN is
+            off, whatever the environment says, so that equal graphs give equal bits (``verify``, folding, training).
 
     Raises:
         MissingDependencyError: it is not installed.
-
-    Warns:
-        InexactKernelsWarning: equal bits are wanted, and TensorFlow was imported with oneDNN on.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -51,9 +48,21 @@ def tensorflow(*, native: bool = False) -> Any:
             f"this needs TensorFlow, which cannot be imported: {error}", hint="pip install 'tf-graphscope[tensorflow]'"
         ) from error
     tf.get_logger().setLevel("ERROR")
-    if not native and not is_exact():
-        warnings.warn(INEXACT, InexactKernelsWarning, stacklevel=2)
     return tf
+
+
+def promise_equal_bits() -> None:
+    """Starts TensorFlow for work in which equal computations must give equal bits.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+
+    Warns:
+        InexactKernelsWarning: it was imported before, with oneDNN on.
+    """
+    tensorflow()
+    if not is_exact():
+        warnings.warn(INEXACT, InexactKernelsWarning, stacklevel=3)
 
 
 def is_exact() -> bool:

@@ -19,7 +19,7 @@ from graphscope.runtime.differences import Difference, compare, merged
 from graphscope.runtime.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
 from graphscope.runtime.filling import fitted, switches_off
 from graphscope.runtime.session import open_session
-from graphscope.runtime.tensorflow import is_exact
+from graphscope.runtime.tensorflow import is_exact, promise_equal_bits
 from graphscope.transforms.inlining import CALLS
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def verify(
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: TensorFlow cannot run one of the models.
     """
+    promise_equal_bits()
     run = _Run(original, result, outputs, {**_fitted(original, fixed), **_fitted(original, feeds)}, trust)
     inputs = run.batches(batches, seed, unknown)
     expected = run.of_original(inputs, values)

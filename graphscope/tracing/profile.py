@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from graphscope.tracing.costs import node_costs
 from graphscope.tracing.critical import critical_path, median_walls
-from graphscope.tracing.fused import plain_op
+from graphscope.tracing.fused import covered, plain_op
 from graphscope.tracing.groups import by_device, by_op, by_scope, grouped
+from graphscope.tracing.partitions import RanNode
 from graphscope.tracing.report import CriticalPath, NodeCost, PathCost, Placement, Profile
 from graphscope.tracing.steps import NS, Execution
 from graphscope.tracing.times import times_of, times_of_ns
@@ -45,12 +46,20 @@ def _unfound_stats(trace: Trace, unfound: Sequence[NodeCost]) -> int:
 
 
 def placement(trace: Trace) -> list[Placement]:
-    """Where each node was put, by the partition graphs."""
-    return [
-        Placement(ran.name, node, ran.op, _requested(trace, node), ran.device)
-        for ran in trace.partitions.computing
-        for node in [trace.names.node(ran.name)]
-    ]
+    """Where each node was put, by the partition graphs; nodes that a fused kernel stands for are with it."""
+    found = []
+    for ran in trace.partitions.computing:
+        node = trace.names.node(ran.name)
+        found.append(Placement(ran.name, node, ran.op, _requested(trace, node), ran.device))
+        found += _placed_within(trace, node, ran)
+    return found
+
+
+def _placed_within(trace: Trace, node: str, ran: RanNode) -> Iterator[Placement]:
+    if trace.graph is not None:
+        for name in covered(trace.graph, node, ran.op, trace.partitions.nodes):
+            op, requested = trace.graph[name].op, _requested(trace, name)
+            yield Placement(name, name, op, requested, ran.device, ran.name)
 
 
 def _requested(trace: Trace, name: str) -> str:

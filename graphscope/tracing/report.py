@@ -128,9 +128,10 @@ class Placement:
 
     Attributes:
         name: the node that ran; ``node`` the graph's node that it was made of, empty where there is none.
-        op: that ran.
+        op: that ran; of a node within a fused kernel, its own.
         requested: the device that the graph asks for; empty where it asks for none.
         device: the device that it ran on.
+        within: the node whose fused kernel did its work; empty for a node that ran itself.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Placement:
     op: str
     requested: str
     device: str
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.session import Session, open_session
+from graphscope.runtime.tensorflow import promise_equal_bits
 from graphscope.training.base import Base, open_base
 from graphscope.training.data.cache import make_directory
 from graphscope.training.data.source import Source
@@ -113,6 +114,7 @@ def cached_features(
     computed = sum(map(len, missing))
     progress(len(source) - computed)
     if missing:
+        promise_equal_bits()
         with open_session(replace(model, loaded_graph=base.graph), base.at, values=base.values, trust=trust) as session:
             layout = _Computing(session, base, source, place, batch).run(layout, progress)
     assert layout is not None

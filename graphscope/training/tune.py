@@ -16,6 +16,7 @@ from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.formats import load
 from graphscope.runtime.feeds import tensor_spec
 from graphscope.runtime.session import Session, open_session
+from graphscope.runtime.tensorflow import promise_equal_bits
 from graphscope.training.checkpoints import Checkpoints, output_prefix
 from graphscope.training.job import Job, Watcher
 from graphscope.training.loop import Loop
@@ -73,6 +74,7 @@ def tune(
         GraphscopeError: labels do not fit, the training that is there began with something else, training has run away.
     """
     refuse_labels(job)
+    promise_equal_bits()
     prefix = output_prefix(model.path, place.out)
     run = found_run(prefix, place)
     model = _origin(model, prefix, run)
