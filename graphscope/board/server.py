@@ -13,6 +13,7 @@ import sys
 import types
 from pathlib import Path
 
+from graphscope.board.guard import Guard
 from graphscope.errors import GraphscopeError
 
 PORT = 6006
@@ -54,7 +55,7 @@ def serve(logdir: Path, host: str, port: int) -> str:
     for name in ("tensorboard", "werkzeug"):
         logging.getLogger(name).setLevel(logging.ERROR)
         logging.getLogger(name).addFilter(_last_line)
-    board = program.TensorBoard()
+    board = program.TensorBoard(server_class=lambda app, flags: program.WerkzeugServer(Guard(app, host), flags))
     # Of a run with several event files all are read, not the newest alone.
     board.configure(logdir=str(logdir), host=host, port=port, reload_multifile=True, load_fast=_load_fast())
     try:

@@ -108,6 +108,7 @@ def _write(
     """Computes what the cache does not hold, then writes the file."""
     import time
 
+    from graphscope.cli.graph_output import escaped_graph_output
     from graphscope.cli.progress import bytes_progress
     from graphscope.cli.tune_progress import features_progress
     from graphscope.formats.npz_writer import write_npz
@@ -119,7 +120,7 @@ def _write(
     source = open_data(data, input_spec(base), options)
     for note in (*base.notes, *_switched(base), *source.notes):
         sink.note(note)
-    with features_progress(sink, len(source)) as told:
+    with escaped_graph_output(sink), features_progress(sink, len(source)) as told:
         store = cached_features(model, base, source, options.cache / FEATURES, batch=batch, progress=told, trust=trust)
     with bytes_progress(sink, "writing", store.layout.size_bytes) as progress:
         size_bytes = write_npz(out, feature_arrays(store, source), overwrite=force, progress=progress)

@@ -117,10 +117,12 @@ class _Check:
         self.trust = trust
 
     def __call__(self, path: Path) -> None:
+        from graphscope.cli.graph_output import escaped_graph_output
         from graphscope.cli.render_freeze import disagreement, verified_lines
         from graphscope.formats import load
 
-        found = self.compare(load(path))
+        with escaped_graph_output(self.sink):
+            found = self.compare(load(path))
         if not found.is_within:
             raise disagreement(found, self.options)
         self.sink.lines(verified_lines(found, self.options))

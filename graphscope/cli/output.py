@@ -56,6 +56,16 @@ class Sink:
         width = shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns if is_terminal else DEFAULT_WIDTH
         return cls(out, err, width=width, is_terminal=is_terminal, has_color=is_terminal and wants_color())
 
+    @contextmanager
+    def redirected(self, out: TextIO | None, err: TextIO | None) -> Iterator[None]:
+        """Within it, writes to other streams; to its own where one is ``None``."""
+        before = self._out, self._err
+        self._out, self._err = out or self._out, err or self._err
+        try:
+            yield
+        finally:
+            self._out, self._err = before
+
     @property
     def is_unicode(self) -> bool:
         """Whether every character can be written as it is."""

@@ -118,13 +118,14 @@ def _given(options: Mapping[str, Iterable[object]]) -> str:
 
 def _traced(sink: Sink, model: Model, output: Sequence[str], feed: Sequence[str], runs: dict[str, Any]) -> Trace:
     from graphscope.cli.chosen import chosen_outputs
+    from graphscope.cli.graph_output import escaped_graph_output
     from graphscope.cli.interrupts import ended_by_interrupt
     from graphscope.runtime.feeds import FeedOptions, resolve_tensors
     from graphscope.runtime.profile import trace
 
     outputs = chosen_outputs(sink, model, output)
     feeds = resolve_tensors(model, feed, FeedOptions(unknown=runs["batch"]))
-    with ended_by_interrupt(lambda: sink.note("interrupted")):
+    with ended_by_interrupt(lambda: sink.note("interrupted")), escaped_graph_output(sink):
         return trace(model, outputs, feeds, **runs)
 
 

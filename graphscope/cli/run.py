@@ -73,6 +73,7 @@ def run(
     trust: shared.Trust = False,
 ) -> None:
     """Runs the graph once on what is fed, and shows the outputs."""
+    from graphscope.cli.graph_output import escaped_graph_output
     from graphscope.cli.interrupts import ended_by_interrupt
     from graphscope.cli.render_run import Output, say_devices
     from graphscope.formats import load
@@ -94,7 +95,7 @@ def run(
     naming = _naming(labels, texts)
     fetches = _fetches(sink, names, output)
     feeds = resolve_tensors(loaded, texts, FeedOptions(seed, batch, scaling))
-    with ended_by_interrupt(lambda: sink.note("interrupted")):
+    with ended_by_interrupt(lambda: sink.note("interrupted")), escaped_graph_output(sink):
         found = run_model(
             loaded,
             [fetch.target for fetch in fetches],

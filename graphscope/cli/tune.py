@@ -125,6 +125,7 @@ def _run(
     assert_accuracy: float | None,
 ) -> None:
     """Prepares, trains, reports."""
+    from graphscope.cli.graph_output import escaped_graph_output
     from graphscope.cli.render_tune import write_report
     from graphscope.cli.tune_progress import features_progress
     from graphscope.training.checkpoints import output_prefix
@@ -135,10 +136,12 @@ def _run(
     recipe = recipe_of(model)
     refuse_accuracy(recipe, assert_accuracy)
     found_run(output_prefix(model.path, place.out), place)  # before features are computed, which may take long
-    job, notes = prepare(model, recipe, request, options, lambda total: features_progress(sink, total))
+    with escaped_graph_output(sink):
+        job, notes = prepare(model, recipe, request, options, lambda total: features_progress(sink, total))
     for note in notes:
         sink.note(note)
-    report = _trained(sink, model, job, place, request.augment, logdir)
+    with escaped_graph_output(sink):
+        report = _trained(sink, model, job, place, request.augment, logdir)
     write_report(sink, format, report, recipe)
     if assert_accuracy is not None and not report.metric >= assert_accuracy:
         raise GraphscopeError(

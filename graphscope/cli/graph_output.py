@@ -1,0 +1,87 @@
+"""What a graph prints itself while it runs (``Print``, ``PrintV2``): to stderr, escaped like everything that is in a file."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import TextIO
+
+from graphscope.cli.output import Sink
+
+_STREAMS = {1: "stdout", 2: "stderr"}
+_LONGEST = 1 << 16
+"""A longer line is broken: a graph may print without end."""
+
+_LAST_WORDS_S = 5.0
+"""How long to wait for what was printed last, where another process still holds the pipe."""
+
+
+@contextlib.contextmanager
+def escaped_graph_output(sink: Sink) -> Iterator[None]:
+    """Within it, what TensorFlow's kernels write to the process's own stdout and stderr becomes talk of ``sink``.
+
+    Python's streams go on to where they went before, so that data, notes and progress bars are as they were.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            moved = {name: stack.enter_context(_moved(number, name)) for number, name in _STREAMS.items()}
+        except OSError:  # one is closed: nothing can be printed there
+            yield
+            return
+        with sink.redirected(moved["stdout"], moved["stderr"]), _read(sink):
+            yield
+
+
+@contextlib.contextmanager
+def _moved(number: int, name: str) -> Iterator[TextIO | None]:
+    """Python's stream on another descriptor of what ``number`` leads to; ``None`` where it is not on that descriptor at all."""
+    kept = os.dup(number)
+    old: TextIO | None = getattr(sys, name)
+    new = None
+    try:
+        if old is not None and _descriptor(old) == number:
+            old.flush()
+            new = open(kept, "w", encoding=old.encoding, errors=old.errors, buffering=1, closefd=False)  # noqa: SIM115
+            setattr(sys, name, new)
+        yield new
+    finally:
+        if new is not None:
+            setattr(sys, name, old)
+            new.close()
+        os.dup2(kept, number)
+        os.close(kept)
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, io.UnsupportedOperation):
+        return None
+
+
+@contextlib.contextmanager
+def _read(sink: Sink) -> Iterator[None]:
+    """Puts a pipe in the place of both descriptors, and says every line that comes out of it."""
+    reader, writer = os.pipe()
+    for number in _STREAMS:
+        os.dup2(writer, number)
+    os.close(writer)
+    thread = threading.Thread(target=_say_lines, args=(reader, sink), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        with open(os.devnull, "wb") as nowhere:
+            for number in _STREAMS:
+                os.dup2(nowhere.fileno(), number)  # the last writers of the pipe: its reader comes to an end
+        thread.join(_LAST_WORDS_S)
+
+
+def _say_lines(reader: int, sink: Sink) -> None:
+    with open(reader, "rb") as lines:
+        while line := lines.readline(_LONGEST):
+            sink.talk(line.rstrip(b"\n").decode("utf-8", "replace"))
