@@ -94,6 +94,7 @@ class Summary:
         collections: by name.
         missing: variables of the graph whose value the checkpoint lacks.
         extra: checkpoint keys that no variable of the graph takes.
+        mismatched: variables whose value has another type or shape, each as a sentence.
         notes: how the files were found.
     """
 
@@ -116,6 +117,7 @@ class Summary:
     missing: tuple[str, ...]
     extra: tuple[str, ...]
     notes: tuple[str, ...]
+    mismatched: tuple[str, ...] = ()
 
 
 def summarize(model: Model) -> Summary:
@@ -146,6 +148,7 @@ def summarize(model: Model) -> Summary:
         collections=tuple(CollectionRow(c.name, c.kind, len(c.values)) for c in model.collections.values()),
         missing=tuple(v.name for v in model.variables if v.is_missing) if model.store is not None else (),
         extra=tuple(v.key or v.name for v in model.variables if not v.in_graph) if model.has_graph else (),
+        mismatched=tuple(f"{v.name} is {v.declared}, the value {v.mismatch}" for v in model.variables if v.mismatch),
         notes=model.notes,
     )
 

@@ -173,6 +173,12 @@ def _extra(summary: Summary) -> Iterator[Line]:
         yield (f"{count(len(summary.extra), 'value')} that no variable takes: {some(summary.extra, NAMES)}",)
 
 
+def _mismatched(summary: Summary) -> Iterator[Line]:
+    if summary.mismatched:
+        number = count(len(summary.mismatched), "variable")
+        yield (f"{number} that the checkpoint does not fit: {some(summary.mismatched, NAMES)}",)
+
+
 def _devices(summary: Summary) -> Iterator[Line]:
     for device, nodes in summary.graph.devices.items() if summary.graph is not None else ():
         yield device, count(nodes, "node")
@@ -226,6 +232,7 @@ _GROUPS: Sequence[Sequence[tuple[str, Rows]]] = (
     (
         ("missing", _missing),
         ("extra", _extra),
+        ("mismatch", _mismatched),
         ("notes", lambda summary: [(note,) for note in summary.notes]),
     ),
 )

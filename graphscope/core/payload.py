@@ -100,6 +100,24 @@ class ArrayPayload(Payload):
         return self.array
 
 
+class ConvertedPayload(Payload):
+    """Another payload in the type and shape that a graph casts and reshapes it to. Reading it reads the whole."""
+
+    __slots__ = ("stored",)
+
+    def __init__(self, stored: Payload, dtype: DataType, shape: tuple[int, ...]) -> None:
+        super().__init__(dtype, shape)
+        self.stored = stored
+
+    def chunks(self) -> Iterator[bytes]:
+        """See :meth:`Payload.chunks`."""
+        return ArrayPayload(self.numpy(), self.dtype).chunks()
+
+    def numpy(self) -> NDArray[Any]:
+        """See :meth:`Payload.numpy`."""
+        return self.stored.numpy().astype(self.dtype.numpy).reshape(self.shape)
+
+
 class AbsentPayload(Payload):
     """A tensor of which only type and shape are known: its values were left out when the graph was written.
 
