@@ -14,6 +14,7 @@ from graphscope.core.graph import Graph
 from graphscope.core.model import Kind, Model, ModelFile
 from graphscope.core.ops import registered
 from graphscope.core.signatures import BOOKKEEPING, Signature
+from graphscope.core.validity import Problem
 from graphscope.core.variables import Role
 
 MAX_OUTPUTS = 5
@@ -95,6 +96,7 @@ class Summary:
         missing: variables of the graph whose value the checkpoint lacks.
         extra: checkpoint keys that no variable of the graph takes.
         mismatched: variables whose value has another type or shape, each as a sentence.
+        problems: what makes the graph invalid.
         notes: how the files were found.
     """
 
@@ -118,6 +120,7 @@ class Summary:
     extra: tuple[str, ...]
     notes: tuple[str, ...]
     mismatched: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def summarize(model: Model) -> Summary:
@@ -149,6 +152,7 @@ def summarize(model: Model) -> Summary:
         missing=tuple(v.name for v in model.variables if v.is_missing) if model.store is not None else (),
         extra=tuple(v.key or v.name for v in model.variables if not v.in_graph) if model.has_graph else (),
         mismatched=tuple(f"{v.name} is {v.declared}, the value {v.mismatch}" for v in model.variables if v.mismatch),
+        problems=tuple(model.problems) if model.has_graph else (),
         notes=model.notes,
     )
 

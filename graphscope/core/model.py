@@ -15,6 +15,7 @@ from graphscope.core.ops import OpCatalog
 from graphscope.core.payload import ConvertedPayload, Payload
 from graphscope.core.signatures import Signature, signatures_of
 from graphscope.core.slices import SlicePayload
+from graphscope.core.validity import Problem, find_problems, refuse_invalid
 from graphscope.core.values import missing_value, refuse_mismatch
 from graphscope.core.variables import Variable, VariableStore
 from graphscope.errors import IncompleteModelError, UnknownNameError
@@ -155,6 +156,20 @@ class Model:
         """
         refuse_mismatch(self.path, self.checkpoint, [variable])
         return self.value(variable)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What makes the graph invalid; see :func:`find_problems`."""
+        return find_problems(self.graph, self.catalog)
+
+    def refuse_invalid(self) -> None:
+        """Refuses a graph that TensorFlow would refuse.
+
+        Raises:
+            GraphscopeError: the graph is invalid.
+            IncompleteModelError: there is no graph.
+        """
+        refuse_invalid(self.graph, self.catalog, self.path)
 
     def refuse_mismatch(self) -> None:
         """Refuses a checkpoint that belongs to another graph.

@@ -48,6 +48,16 @@ class Payload(abc.ABC):
         itemsize = self.dtype.itemsize
         return None if itemsize is None else itemsize * self.elements
 
+    def check_size(self, *, scan: bool = False) -> None:  # noqa: B027 - most have none to compare
+        """Checks that the content has the size that type and shape say, as far as that is known without reading it.
+
+        Args:
+            scan: reads the content where nothing else tells its size.
+
+        Raises:
+            CorruptFileError: it has another size.
+        """
+
     @abc.abstractmethod
     def chunks(self) -> Iterator[bytes]:
         """The content as little-endian bytes in row-major order, piece by piece. Reads the file.

@@ -44,6 +44,7 @@ def meta_chunks(model: Model) -> Iterator[bytes] | None:
     """
     if model.kind not in _META_KINDS and model.kind is not Kind.SAVED_MODEL:
         return None
+    model.refuse_invalid()
     graph = with_restore_v2(model.graph, model.path)
     if model.kind is Kind.SAVED_MODEL or graph is not model.graph:
         return flow(meta_graph_pieces(model.meta, graph))

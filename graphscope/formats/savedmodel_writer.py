@@ -78,6 +78,7 @@ def write_saved_model(
         UnknownNameError: an input or output is not in the graph.
         UnsupportedError: ``saved_model.pb`` would be larger than a message may be.
         CorruptFileError: a weight cannot be read.
+        GraphscopeError: the graph is invalid.
     """
     plan = _plan(model, inputs, outputs, tags)
     _refuse_too_large(plan.message, directory)
@@ -103,6 +104,7 @@ class _Plan:
 
 
 def _plan(model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], tags: Sequence[str]) -> _Plan:
+    model.refuse_invalid()
     model.refuse_mismatch()
     meta = MetaGraphDef()
     meta.CopyFrom(model.meta)

@@ -96,8 +96,10 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
     Raises:
         UnknownNameError: an output, an input or a placeholder is not in the graph.
         IncompleteModelError: a variable that is needed has no value.
-        GraphscopeError: a value does not fit its placeholder; a node writes to a variable; a lookup table is needed.
+        GraphscopeError: a value does not fit its placeholder; a node writes to a variable; a lookup table is needed; the graph
+            is invalid.
     """
+    model.refuse_invalid()
     keep = _kept(model, options)
     values = StoredValues(model, options.moving_averages)
     graph = needed_part(model, options)
