@@ -14,6 +14,7 @@ from graphscope.core.graph import Graph
 from graphscope.core.model import Kind, Model, ModelFile
 from graphscope.core.ops import registered
 from graphscope.core.signatures import BOOKKEEPING, Signature
+from graphscope.core.validity import Problem
 from graphscope.core.variables import Role
 
 MAX_OUTPUTS = 5
@@ -94,6 +95,8 @@ class Summary:
         collections: by name.
         missing: variables of the graph whose value the checkpoint lacks.
         extra: checkpoint keys that no variable of the graph takes.
+        mismatched: variables whose value has another type or shape, each as a sentence.
+        problems: what makes the graph invalid.
         notes: how the files were found.
     """
 
@@ -116,6 +119,8 @@ class Summary:
     missing: tuple[str, ...]
     extra: tuple[str, ...]
     notes: tuple[str, ...]
+    mismatched: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def summarize(model: Model) -> Summary:
@@ -146,6 +151,8 @@ def summarize(model: Model) -> Summary:
         collections=tuple(CollectionRow(c.name, c.kind, len(c.values)) for c in model.collections.values()),
         missing=tuple(v.name for v in model.variables if v.is_missing) if model.store is not None else (),
         extra=tuple(v.key or v.name for v in model.variables if not v.in_graph) if model.has_graph else (),
+        mismatched=tuple(f"{v.name} is {v.declared}, the value {v.mismatch}" for v in model.variables if v.mismatch),
+        problems=tuple(model.problems) if model.has_graph else (),
         notes=model.notes,
     )
 

@@ -32,6 +32,7 @@ class WeightRow:
         role: see :class:`Role`; constants are ``MODEL``.
         is_missing: a variable whose value no checkpoint holds.
         is_extra: a value that no variable of the graph takes.
+        stored: type and shape of the value, where TensorFlow would not restore it into the variable; empty where it fits.
         statistics: where they were asked for and there is a value.
     """
 
@@ -48,6 +49,7 @@ class WeightRow:
     role: Role = Role.MODEL
     is_missing: bool = False
     is_extra: bool = False
+    stored: str = ""
     statistics: Statistics | None = None
 
 
@@ -106,6 +108,7 @@ def _variable(model: Model, variable: Variable) -> Weight:
         variable.role,
         variable.is_missing,
         model.has_graph and not variable.in_graph,
+        variable.mismatch,
     )
     return row, (lambda: model.value(variable)) if variable.entry is not None else None
 

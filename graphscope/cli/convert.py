@@ -31,6 +31,9 @@ class Target(str, enum.Enum):
 
 _BY_SUFFIX = {f".{t.value}": t for t in (Target.PB, Target.PBTXT, Target.META, Target.NPZ, Target.SAFETENSORS)}
 
+_FOREIGN = frozenset({".h5", ".hdf5", ".keras", ".onnx", ".tflite"})
+"""Suffixes of formats that nothing is written in."""
+
 
 def convert(
     model: shared.ModelPath,
@@ -60,6 +63,7 @@ def convert(
 
     sink = Sink.standard()
     target = Target.CHECKPOINT if weights is not None and to is None else to or _target(out)
+    _refuse_other_suffix(out, target)
     loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
     job = _Job(sink, loaded, out, force, output, input, weights)
     with bytes_progress(sink, "writing", sum(f.size_bytes or 0 for f in loaded.files)) as progress:
@@ -77,6 +81,16 @@ def _target(out: str) -> Target:
     if Path(out).suffix not in _BY_SUFFIX:
         raise typer.BadParameter(f"{out}: its name does not tell the format", param_hint="--to")
     return _BY_SUFFIX[Path(out).suffix]
+
+
+def _refuse_other_suffix(out: str, target: Target) -> None:
+    """A name that says one format for a file of another would mislead every reader."""
+    suffix = Path(out).suffix.lower()
+    other = _BY_SUFFIX.get(suffix) or (None if suffix not in _FOREIGN else suffix[1:])
+    if other is not None and other is not target:
+        raise typer.BadParameter(
+            f"{out}: the name says {suffix[1:]}, but {target.value} is to be written", param_hint="OUT"
+        )
 
 
 class _Job:
@@ -105,14 +119,23 @@ _Progress = Callable[[int], None]
 
 
 def _graph(job: _Job, _: _Progress) -> int:
+    return _write_graph(job, "BINARY")
+
+
+def _meta(job: _Job, _: _Progress) -> int:
+    return _write_graph(job, "META")
+
+
+def _write_graph(job: _Job, form: str) -> int:
     from graphscope.core.binding import VARIABLE_OPS
     from graphscope.formats import save
+    from graphscope.formats.graphform import GraphForm
 
     if not VARIABLE_OPS.isdisjoint(job.model.graph.ops):
         job.sink.note(
             "the graph has variables, and a graph file holds no values of them: graphscope freeze makes constants"
         )
-    return save(job.model, job.out, overwrite=job.force)
+    return save(job.model, job.out, overwrite=job.force, form=GraphForm[form])
 
 
 def _text(job: _Job, progress: _Progress) -> int:
@@ -186,7 +209,7 @@ def _spec(model: Model, name: str) -> TensorSpec:
 
 _WRITERS: dict[Target, Callable[[_Job, _Progress], int]] = {
     Target.PB: _graph,
-    Target.META: _graph,
+    Target.META: _meta,
     Target.PBTXT: _text,
     Target.NPZ: _npz,
     Target.SAFETENSORS: _safetensors,

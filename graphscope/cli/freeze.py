@@ -24,7 +24,9 @@ def _switch(name: str, text: str) -> typer.models.OptionInfo:
 def freeze(
     model: shared.ModelPath,
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The frozen graph to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The frozen graph to write: .pb, or .pbtxt for text.")
+    ],
     output: shared.OutputNames,
     input: shared.InputNames,
     set_: shared.SetValues,
@@ -53,6 +55,7 @@ def freeze(
     from graphscope.transforms.freeze import freeze as freeze_model
 
     sink = Sink.standard()
+    is_text = _is_text(out)
     refuse_existing(out, force)
     loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
     chosen = chosen_outputs(sink, loaded, output)
@@ -70,16 +73,35 @@ def freeze(
     frozen = freeze_model(loaded, options)
     sink.lines(changed_lines(loaded, frozen, options))
     check = _Check(sink, loaded, options, frozen, feed, atol, rtol, trust) if verify else None
-    written = _write(sink, frozen, out, force, check)
+    written = _write(sink, frozen, out, is_text, force, check)
     sink.lines([written_line(out, *written)])
 
 
-def _write(sink: Sink, frozen: Frozen, out: Path, force: bool, check: _Check | None) -> tuple[int, float]:
+def _is_text(out: Path) -> bool:
+    """Whether the name asks for text; one that asks for another format is wrong usage."""
+    from graphscope.errors import GraphscopeError
+    from graphscope.formats.graphform import GraphForm, graph_form
+
+    try:
+        form = graph_form(out)
+    except GraphscopeError as error:
+        raise typer.BadParameter(f"{error.message}; {error.hint}", param_hint="--out") from error
+    if form is GraphForm.META:
+        raise typer.BadParameter(
+            f"{out}: a frozen graph is written as .pb (binary) or .pbtxt (text)", param_hint="--out"
+        )
+    return form is GraphForm.TEXT
+
+
+def _write(
+    sink: Sink, frozen: Frozen, out: Path, is_text: bool, force: bool, check: _Check | None
+) -> tuple[int, float]:
     """Writes the file, checked if that was asked for; its size in bytes and the seconds that it took."""
     import time
 
     from graphscope.cli.progress import bytes_progress
     from graphscope.formats.atomic import write_file
+    from graphscope.formats.pbtxt_writer import graph_text
     from graphscope.formats.pieces import flow, graph_pieces, size_of
     from graphscope.formats.staging import told
     from graphscope.transforms.freeze import refuse_oversize
@@ -89,7 +111,8 @@ def _write(sink: Sink, frozen: Frozen, out: Path, force: bool, check: _Check | N
     refuse_oversize(total)
     start = time.monotonic()
     with bytes_progress(sink, "writing", total) as progress:
-        size = write_file(out, told(flow(pieces), progress), overwrite=force, check=check or (lambda _: None))
+        content = graph_text(frozen.graph) if is_text else flow(pieces)
+        size = write_file(out, told(content, progress), overwrite=force, check=check or (lambda _: None))
     return size, time.monotonic() - start
 
 

@@ -22,6 +22,7 @@ COLLECTIONS = 8
 INPUTS = 16
 OUTPUTS = 5
 REASONS = 2
+PROBLEMS = 8
 """How many of each are shown; JSON has all."""
 
 HALF = 38
@@ -173,6 +174,17 @@ def _extra(summary: Summary) -> Iterator[Line]:
         yield (f"{count(len(summary.extra), 'value')} that no variable takes: {some(summary.extra, NAMES)}",)
 
 
+def _problems(summary: Summary) -> Iterator[Line]:
+    yield from ((problem.text,) for problem in summary.problems[:PROBLEMS])
+    yield from _more(summary.problems, PROBLEMS)
+
+
+def _mismatched(summary: Summary) -> Iterator[Line]:
+    if summary.mismatched:
+        number = count(len(summary.mismatched), "variable")
+        yield (f"{number} that the checkpoint does not fit: {some(summary.mismatched, NAMES)}",)
+
+
 def _devices(summary: Summary) -> Iterator[Line]:
     for device, nodes in summary.graph.devices.items() if summary.graph is not None else ():
         yield device, count(nodes, "node")
@@ -224,8 +236,10 @@ _GROUPS: Sequence[Sequence[tuple[str, Rows]]] = (
         ("tags", _tag_sets),
     ),
     (
+        ("invalid", _problems),
         ("missing", _missing),
         ("extra", _extra),
+        ("mismatch", _mismatched),
         ("notes", lambda summary: [(note,) for note in summary.notes]),
     ),
 )

@@ -27,7 +27,7 @@ _STATISTICS = (
 
 _HEADER = (
     *("name", "kind", "dtype", "shape", "elements", "size_bytes", "shard"),
-    *("key", "part", "trainable", "role", "is_missing", "is_extra"),
+    *("key", "part", "trainable", "role", "is_missing", "is_extra", "stored"),
 )
 
 
@@ -80,11 +80,12 @@ def _statistic(field: str) -> Callable[[WeightRow], str]:
 
 
 def marks(row: WeightRow) -> list[str]:
-    """What sets a variable apart: trainable, its role, whether its value is missing or taken by nobody."""
+    """What sets a variable apart: trainable, its role, whether its value is missing, taken by nobody, or does not fit."""
     found = ["trainable"] if row.trainable else []
     found += [row.role.value] if row.role is not Role.MODEL else []
     found += ["missing"] if row.is_missing else []
-    return found + (["extra"] if row.is_extra else [])
+    found += ["extra"] if row.is_extra else []
+    return found + ([f"stored as {row.stored}"] if row.stored else [])
 
 
 def _key(row: WeightRow) -> str:
@@ -111,6 +112,7 @@ def _record(row: WeightRow, has_statistics: bool) -> dict[str, Any]:
         "role": row.role.value,
         "is_missing": row.is_missing,
         "is_extra": row.is_extra,
+        "stored": row.stored,
     }
     return found | {"statistics": plain(row.statistics)} if has_statistics else found
 

@@ -7,11 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from graphscope.core.collections import Collection, variable_names
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
-from graphscope.core.object_graph import OBJECT_GRAPH_KEY, SavedVariable, TrackedName, saved_variables, tracked_names
+from graphscope.core.object_graph import (
+    OBJECT_GRAPH_KEY,
+    SavedVariable,
+    TrackedName,
+    keys_by_name,
+    saved_variables,
+    tracked_names,
+)
 from graphscope.core.restore import Source, restore_sources
 from graphscope.core.roles import role_by_name, slots_in_graph
-from graphscope.core.slices import parse_slice
-from graphscope.core.tensors import Shape, shape_of
+from graphscope.core.slices import parse_slice, whole_shape
+from graphscope.core.tensors import Shape, is_known, shape_of
 from graphscope.core.variables import Entry, Role, Variable, VariableStore
 from graphscope.protos import MetaGraphDef, TrackableObjectGraph
 
@@ -27,14 +34,15 @@ def bind(
 ) -> list[Variable]:
     """The graph's variables in file order, each with its value's key; then the values that no variable takes.
 
-    The key is what the graph's restore ops say, else what the object graph says, else the variable's own name.
+    The key is what the graph's restore ops say, else the variable's own name; where a checkpoint of objects lacks that key, the
+    one that its object graph gives that name. Variables of a TensorFlow 2 SavedModel are found by paths through objects.
     """
     entries = dict(store.entries) if store is not None else {}
     entries.pop(OBJECT_GRAPH_KEY, None)
     tracked = tracked_names(objects) if objects is not None else {}
     bound: list[Variable] = []
     if graph is not None:
-        binder = _Binder(graph, meta, collections, entries)
+        binder = _Binder(graph, meta, collections, entries, keys_by_name(objects) if objects is not None else {})
         if meta.HasField("object_graph_def"):
             bound += binder.saved(saved_variables(meta.object_graph_def, objects), tracked)
         names = {v.name for v in bound}
@@ -67,8 +75,10 @@ class _Binder:
         meta: MetaGraphDef,
         collections: Mapping[str, Collection],
         entries: Mapping[str, Entry],
+        keys: Mapping[str, str],
     ) -> None:
         self.entries = entries
+        self.keys = keys
         self.sources = restore_sources(graph, meta.saver_def.restore_op_name)
         self.slots = slots_in_graph(graph)
         self.trainable = variable_names(collections, "trainable_variables")
@@ -96,6 +106,7 @@ class _Binder:
                 trainable=saved.trainable,
                 role=Role.SLOT if found is not None and found.is_slot else role_by_name(saved.name, saved.key),
                 entry=entry,
+                demanded=saved.shape if is_known(saved.shape) else None,
             )
 
     def variables(self, nodes: list[Node]) -> Iterator[Variable]:
@@ -105,19 +116,23 @@ class _Binder:
 
     def variable(self, node: Node, owners: set[str]) -> Variable:
         source = self.sources.get(node.name, Source(node.name))
-        entry = self.entries.get(source.key)
+        entry = self.entries.get(source.key) or self.entries.get(self.keys.get(source.key, ""))
         dtype = node.attr("dtype")
         part = parse_slice(source.slice) if source.slice else None
+        declared = _declared(node)
+        demanded = declared if source.validates and is_known(declared) else None
         return Variable(
             name=node.name,
             dtype=DataType.of(dtype.type) if dtype is not None else DataType.INVALID,
-            shape=_shape(node, entry if part is None else None),
+            shape=declared if part is not None or entry is None or is_known(declared) else entry.shape,
             key=entry.key if entry is not None else None,
             in_graph=True,
             trainable=node.name in self.trainable if self.states_trainable else None,
             role=self.role(node.name, source.key, owners),
             entry=entry,
             slice=part,
+            demanded=demanded if part is None else whole_shape(source.slice),
+            converts=source.converts,
         )
 
     def role(self, name: str, key: str, owners: set[str]) -> Role:
@@ -139,11 +154,10 @@ class _Binder:
         return self.global_names is None or name in self.global_names
 
 
-def _shape(node: Node, entry: Entry | None) -> Shape:
-    """What the graph declares; what is stored, where that is not wholly known."""
+def _declared(node: Node) -> Shape:
+    """The shape that the graph declares."""
     value = node.attr("shape")
     declared = shape_of(value.shape) if value is not None else None
     if node.op == "Variable" and not declared:
-        declared = None  # the first variable op wrote an unknown shape as an empty one
-    is_known = declared is not None and None not in declared
-    return entry.shape if entry is not None and not is_known else declared
+        return None  # the first variable op wrote an unknown shape as an empty one
+    return declared

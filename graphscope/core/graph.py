@@ -195,12 +195,18 @@ class Graph(Body):
     Attributes:
         header: the message without its nodes and functions: versions, gradients of the library, unknown fields.
         functions: name -> library function, in file order.
+        clashing_functions: names of which the file has more than one function, and they differ; the first is taken.
     """
 
     def __init__(self, header: GraphDef, nodes: Iterable[Node], functions: Iterable[Function] = ()) -> None:
         super().__init__(nodes)
         self.header = header
-        self.functions: Mapping[str, Function] = {f.name: f for f in functions}
+        self.functions: Mapping[str, Function] = {}
+        self.clashing_functions: tuple[str, ...] = ()
+        for function in functions:
+            known = self.functions.setdefault(function.name, function)
+            if known is not function and not _is_same(known, function):
+                self.clashing_functions += (function.name,)
 
     def with_nodes(self, nodes: Iterable[Node]) -> Graph:
         """The same graph with other nodes."""
@@ -229,3 +235,19 @@ class Graph(Body):
         """The graph itself under the name ``""``, then each library function under its own."""
         yield "", self
         yield from self.functions.items()
+
+
+def _is_same(one: Function, other: Function) -> bool:
+    return one.proto == other.proto and [n.proto for n in one] == [n.proto for n in other]
+
+
+def called_functions(body: Body) -> Iterator[str]:
+    """Names that nodes of ``body`` may call: their ops, and the functions in their attributes."""
+    for node in body:
+        yield node.op
+        for value in node.attrs.values():
+            kind = value.WhichOneof("value")
+            if kind == "func":
+                yield value.func.name
+            elif kind == "list":
+                yield from (function.name for function in value.list.func)

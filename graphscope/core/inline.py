@@ -25,6 +25,12 @@ class InlinePayload(Payload):
         self.proto = proto
         self.where = where
 
+    def check_size(self, *, scan: bool = False) -> None:  # noqa: ARG002 - it is in memory
+        """See :meth:`Payload.check_size`."""
+        from graphscope.core.tensor_proto import check_size
+
+        check_size(self.proto, where=self.where)
+
     def chunks(self) -> Iterator[bytes]:
         """See :meth:`Payload.chunks`."""
         return ArrayPayload(self.numpy(), self.dtype).chunks()

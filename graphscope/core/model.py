@@ -12,9 +12,11 @@ from graphscope.core.collections import Collection, collections_of
 from graphscope.core.graph import Graph
 from graphscope.core.object_graph import OBJECT_GRAPH_KEY
 from graphscope.core.ops import OpCatalog
-from graphscope.core.payload import Payload
+from graphscope.core.payload import ConvertedPayload, Payload
 from graphscope.core.signatures import Signature, signatures_of
 from graphscope.core.slices import SlicePayload
+from graphscope.core.validity import Problem, find_problems, refuse_invalid
+from graphscope.core.values import missing_value, refuse_mismatch
 from graphscope.core.variables import Variable, VariableStore
 from graphscope.errors import IncompleteModelError, UnknownNameError
 from graphscope.protos import DecodeError, MetaGraphDef, TrackableObjectGraph
@@ -140,6 +142,49 @@ class Model:
                 return variable
         raise UnknownNameError("variable", name, (v.name for v in self.variables))
 
+    @property
+    def checkpoint(self) -> str:
+        """The prefix or the file of the checkpoint that holds the values; empty without one."""
+        found = {file.role: file.path for file in reversed(self.files)} if self.store is not None else {}
+        return found["index"].removesuffix(".index") if "index" in found else found.get("data", "")
+
+    def fitting_value(self, variable: Variable) -> Payload:
+        """As :meth:`value`, of a variable that is going to be used.
+
+        Raises:
+            IncompleteModelError: no checkpoint holds its value, or the one that it holds is of another type or shape.
+        """
+        refuse_mismatch(self.path, self.checkpoint, [variable])
+        return self.value(variable)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What makes the graph invalid; see :func:`find_problems`."""
+        return find_problems(self.graph, self.catalog)
+
+    def refuse_invalid(self) -> None:
+        """Refuses a graph that TensorFlow would refuse.
+
+        Raises:
+            GraphscopeError: the graph is invalid.
+            IncompleteModelError: there is no graph.
+        """
+        refuse_invalid(self.graph, self.catalog, self.path)
+
+    def refuse_mismatch(self) -> None:
+        """Refuses a checkpoint that belongs to another graph.
+
+        Raises:
+            IncompleteModelError: a value has another type or shape than the variable that takes it.
+        """
+        if self.has_graph:
+            refuse_mismatch(self.path, self.checkpoint, self.variables)
+
+    def missing_value(self, name: str, what: str) -> IncompleteModelError:
+        """The error for variable ``name``, of which the checkpoint holds no value; see :func:`missing_value`."""
+        keys = self.store.entries if self.store is not None else ()
+        return missing_value(self.path, self.checkpoint, keys, name, what)
+
     def value(self, variable: Variable) -> Payload:
         """The content of ``variable``. No I/O until it is read.
 
@@ -149,4 +194,8 @@ class Model:
         if self.store is None or variable.key is None:
             raise IncompleteModelError(f"{self.path}: no checkpoint holds a value of {variable.name}")
         whole = self.store.payload(variable.key)
+        if variable.converts and not variable.mismatch:
+            return ConvertedPayload(
+                whole, variable.dtype, whole.shape if variable.demanded is None else variable.demanded
+            )
         return whole if variable.slice is None else SlicePayload(whole, variable.slice)

@@ -53,6 +53,14 @@ def tracked_names(objects: TrackableObjectGraph) -> dict[str, TrackedName]:
     }
 
 
+def keys_by_name(objects: TrackableObjectGraph) -> dict[str, str]:
+    """Variable name -> checkpoint key, as ``Saver.restore`` reads object-based checkpoints: of equal names the last counts.
+
+    Source: ``object_graph_key_mapping`` in ``tensorflow/python/training/saver.py``.
+    """
+    return {a.full_name: a.checkpoint_key for node in objects.nodes for a in node.attributes if a.full_name}
+
+
 _KERAS_OPTIMIZER = frozenset({"_iterations", "_learning_rate"})
 """Children by which an optimizer of Keras 3 is known; its variables are below it, and the model's under another child."""
 

@@ -102,6 +102,21 @@ def input_types(op: OpDef, attrs: Mapping[str, AttrValue]) -> list[DataType]:
     return [DataType.of(number) for arg in op.input_arg for number in _argument_types(op, arg, attrs)]
 
 
+def input_count(op: OpDef, attrs: Mapping[str, AttrValue]) -> int | None:
+    """How many data inputs a node of ``op`` takes; ``None`` where an attribute that decides that is not stated."""
+    count = 0
+    for arg in op.input_arg:
+        deciding = arg.type_list_attr or arg.number_attr
+        if not deciding:
+            count += 1
+            continue
+        value = _attr(op, deciding, attrs)
+        if value is None:
+            return None
+        count += len(value.list.type) if arg.type_list_attr else value.i
+    return count
+
+
 def _argument_types(op: OpDef, arg: OpDef.ArgDef, attrs: Mapping[str, AttrValue]) -> list[int]:
     """Type numbers of one argument: a list attribute, a repeated type, or a single one."""
     if arg.type_list_attr:

@@ -48,6 +48,16 @@ class Payload(abc.ABC):
         itemsize = self.dtype.itemsize
         return None if itemsize is None else itemsize * self.elements
 
+    def check_size(self, *, scan: bool = False) -> None:  # noqa: B027 - most have none to compare
+        """Checks that the content has the size that type and shape say, as far as that is known without reading it.
+
+        Args:
+            scan: reads the content where nothing else tells its size.
+
+        Raises:
+            CorruptFileError: it has another size.
+        """
+
     @abc.abstractmethod
     def chunks(self) -> Iterator[bytes]:
         """The content as little-endian bytes in row-major order, piece by piece. Reads the file.
@@ -98,6 +108,24 @@ class ArrayPayload(Payload):
     def numpy(self) -> NDArray[Any]:
         """The array itself. No I/O."""
         return self.array
+
+
+class ConvertedPayload(Payload):
+    """Another payload in the type and shape that a graph casts and reshapes it to. Reading it reads the whole."""
+
+    __slots__ = ("stored",)
+
+    def __init__(self, stored: Payload, dtype: DataType, shape: tuple[int, ...]) -> None:
+        super().__init__(dtype, shape)
+        self.stored = stored
+
+    def chunks(self) -> Iterator[bytes]:
+        """See :meth:`Payload.chunks`."""
+        return ArrayPayload(self.numpy(), self.dtype).chunks()
+
+    def numpy(self) -> NDArray[Any]:
+        """See :meth:`Payload.numpy`."""
+        return self.stored.numpy().astype(self.dtype.numpy).reshape(self.shape)
 
 
 class AbsentPayload(Payload):

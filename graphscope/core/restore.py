@@ -8,7 +8,7 @@ graph: a restore op reads keys from a constant, and an assign op puts each resul
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node
@@ -20,6 +20,7 @@ ASSIGN_OPS = frozenset({"Assign", "AssignVariableOp"})
 RESTORE_OPS = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
 CALL_OPS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _PASSED_THROUGH = frozenset({"Identity", "Reshape", "Cast", "RefIdentity"})
+_CONVERTS = frozenset({"Reshape", "Cast"})
 _MAX_STEPS = 8
 
 
@@ -30,10 +31,14 @@ class Source:
     Attributes:
         key: the checkpoint key.
         slice: the shape-and-slice text of a partition, ``784 10 0,196:0,10``; empty for a whole variable.
+        validates: whether the value must have the variable's shape (``validate_shape`` of the assign op).
+        converts: whether a ``Reshape`` or ``Cast`` between the restore op and the assign op makes the value fit.
     """
 
     key: str
     slice: str = ""
+    validates: bool = True
+    converts: bool = False
 
 
 def restore_sources(graph: Graph, restore_op: str = "") -> dict[str, Source]:
@@ -86,12 +91,15 @@ class _Restores:
         if len(assign.data_inputs()) < 2:
             return None
         tensor = TensorName.parse(assign.inputs[1])
+        converts = False
         for _ in range(_MAX_STEPS):
             node = self.graph.get(tensor.node)
             if node is None:
                 return None
             if node.op in RESTORE_OPS:
-                return self.read(node, tensor.index)
+                source = self.read(node, tensor.index)
+                return source and replace(source, validates=_validates(assign), converts=converts)
+            converts |= node.op in _CONVERTS
             if node.op not in _PASSED_THROUGH or not node.data_inputs():
                 return None
             tensor = TensorName.parse(node.inputs[0])
@@ -120,6 +128,12 @@ class _Restores:
             values = _values(tensor) if tensor is not None and is_text else []
             self.constants[name] = [value.decode(errors="replace") for value in values]
         return self.constants[name]
+
+
+def _validates(assign: Node) -> bool:
+    """``Assign`` compares shapes unless told otherwise; ``AssignVariableOp`` leaves that to the variable's declared shape."""
+    stated = assign.attr("validate_shape") if assign.op == "Assign" else None
+    return stated is None or stated.b
 
 
 def _values(tensor: Payload) -> list[bytes]:

@@ -28,6 +28,11 @@ def parse_slice(text: str) -> Slice | None:
     return None if None in extents else tuple(e for e in extents if e is not None)
 
 
+def whole_shape(text: str) -> tuple[int, ...] | None:
+    """The shape of the tensor that ``text`` names a part of: ``784 10 0,196:-`` is (784, 10)."""
+    return None if parse_slice(text) is None else tuple(map(int, text.split(" ")[:-1]))
+
+
 def _extent(part: str, size: int) -> tuple[int, int] | None:
     """``3,4`` is 3 to 6; ``-`` is everything."""
     if part == "-":

@@ -52,6 +52,8 @@ FIELDS: dict[DataType, tuple[str, str]] = {
 }
 """For each type, the repeated field that holds its values and how one of them is stored there."""
 
+_COMPLEX = (DataType.COMPLEX64, DataType.COMPLEX128)
+_TYPES = {int(dtype): dtype for dtype in DataType}
 _BITS = (DataType.HALF, DataType.BFLOAT16)
 
 
@@ -85,6 +87,27 @@ def decode(proto: TensorProto, *, where: str) -> NDArray[Any]:
         raise UnsupportedError(f"shape {list(shape)}: {error}", path=where) from error
 
 
+def check_size(proto: TensorProto, *, where: str) -> None:
+    """Compares how much is stored with type and shape; decodes nothing.
+
+    Raises:
+        CorruptFileError: a dimension is negative, or there is more content than elements, or (bytes) less.
+    """
+    sizes = [dim.size for dim in proto.tensor_shape.dim]
+    count = math.prod(sizes)
+    if count < 0 or count >= 1 << 63 or (count == 0 and min(sizes) < 0):
+        raise CorruptFileError(f"a tensor cannot have the shape {sizes}", path=where)
+    dtype = _TYPES.get(proto.dtype, DataType.INVALID)
+    content = len(proto.tensor_content)
+    if not content:
+        stored = len(getattr(proto, FIELDS[dtype][0])) // (2 if dtype in _COMPLEX else 1) if dtype in FIELDS else 0
+        if stored > count:
+            raise CorruptFileError(f"{stored:,} values for {count:,} elements of shape {sizes}", path=where)
+    elif dtype.itemsize is not None and content != count * dtype.itemsize:
+        wanted = f"{dtype.label} {sizes} takes {count * dtype.itemsize:,} bytes"
+        raise CorruptFileError(f"{wanted}, but {content:,} are stored", path=where)
+
+
 def stored_values(proto: TensorProto, dtype: DataType, where: str) -> NDArray[Any]:
     """The values in the repeated field for ``dtype``, one-dimensional, as they are: no fill, whatever the shape says.
 
@@ -100,7 +123,7 @@ def stored_values(proto: TensorProto, dtype: DataType, where: str) -> NDArray[An
     if name == "float8_val":
         return np.frombuffer(values, dtype.numpy)
     array = np.fromiter(values, stored, len(values))
-    if dtype in (DataType.COMPLEX64, DataType.COMPLEX128):
+    if dtype in _COMPLEX:
         if len(array) % 2:
             raise CorruptFileError(f"{len(array):,} numbers are no pairs of real and imaginary parts", path=where)
         return array.view(dtype.numpy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeGuard, cast
 
 from graphscope.core.dtypes import DataType
 
@@ -83,6 +83,11 @@ def shape_text(shape: Shape) -> str:
     if shape is None:
         return "unknown rank"
     return "(" + ", ".join("?" if d is None else str(d) for d in shape) + ")"
+
+
+def is_known(shape: Shape) -> TypeGuard[tuple[int, ...]]:
+    """Whether rank and all dimensions are known."""
+    return shape is not None and None not in shape
 
 
 def elements(shape: Shape) -> int | None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import Payload
-from graphscope.core.tensors import elements
+from graphscope.core.tensors import elements, shape_text
 
 
 @dataclass(slots=True)  # not frozen: tens of thousands are made at once, and that would cost a tenth of the time
@@ -73,6 +73,9 @@ class Variable:
         role: see :class:`Role`.
         entry: the checkpoint's entry behind ``key``.
         slice: start and length in each dimension, for one partition of what ``key`` holds; ``None`` for a whole value.
+        demanded: the shape that the graph demands of what ``key`` holds, the whole of a partitioned variable; ``None`` where
+            any will do.
+        converts: whether the graph casts or reshapes the stored value to fit.
     """
 
     name: str
@@ -84,6 +87,27 @@ class Variable:
     role: Role
     entry: Entry | None = None
     slice: tuple[tuple[int, int], ...] | None = None
+    demanded: tuple[int, ...] | None = None
+    converts: bool = False
+
+    @property
+    def mismatch(self) -> str:
+        """Type and shape of the stored value, where TensorFlow would not restore it into this variable; empty where it fits."""
+        entry = self.entry
+        if entry is None or not self.in_graph:
+            return ""
+        demanded = entry.shape if self.demanded is None else self.demanded
+        if self.converts:
+            fits = elements(entry.shape) == elements(demanded)
+        else:
+            fits = entry.shape == demanded and self.dtype in (entry.dtype, DataType.INVALID)
+        return "" if fits else f"{entry.dtype.label} {shape_text(entry.shape)}"
+
+    @property
+    def declared(self) -> str:
+        """Type and shape that the graph demands of the stored value."""
+        shape = self.shape if self.demanded is None else self.demanded
+        return f"{self.dtype.label} {shape_text(shape)}"
 
     @property
     def is_missing(self) -> bool:

@@ -15,8 +15,10 @@ from graphscope.formats import cut
 from graphscope.formats.atomic import write_file
 from graphscope.formats.checkpoint import model_file, open_checkpoint, open_store, read_meta_graph
 from graphscope.formats.graphdef import graph_from
+from graphscope.formats.graphform import GraphForm, graph_form
 from graphscope.formats.locate import CheckpointPrefix, EventFiles, GraphFile, Location, SavedModelDirectory, locate
 from graphscope.formats.message import read_message
+from graphscope.formats.pbtxt_writer import write_pbtxt
 from graphscope.formats.pieces import flow, graph_pieces, meta_graph_pieces
 from graphscope.formats.savedmodel import open_saved_model
 from graphscope.formats.sniff import Content
@@ -70,18 +72,25 @@ def _open(location: Location, tags: Collection[str]) -> Model:
     return _OPENERS[location.sniffed.content](location)
 
 
-def save(model: Model, path: str | os.PathLike[str], *, overwrite: bool = False) -> int:
-    """Writes the graph of ``model``: as a ``MetaGraphDef`` to a ``.meta`` file, as a ``GraphDef`` to any other.
+def save(model: Model, path: str | os.PathLike[str], *, overwrite: bool = False, form: GraphForm | None = None) -> int:
+    """Writes the graph of ``model`` in the form that the name tells, see :func:`graph_form`.
 
     Weights are copied from file to file; variables' values are not part of either. Returns the size in bytes.
+
+    Args:
+        form: what to write, whatever the name.
 
     Raises:
         FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
         IncompleteModelError: the model has no graph.
         CorruptFileError: a weight cannot be read.
+        GraphscopeError: the name tells another format, or the graph is invalid.
     """
-    is_meta = os.fspath(path).endswith(".meta")
-    pieces = meta_graph_pieces(model.meta, model.graph) if is_meta else graph_pieces(model.graph)
+    form = form or graph_form(path)
+    if form is GraphForm.TEXT:
+        return write_pbtxt(model, path, overwrite=overwrite)
+    model.refuse_invalid()
+    pieces = meta_graph_pieces(model.meta, model.graph) if form is GraphForm.META else graph_pieces(model.graph)
     return write_file(path, flow(pieces), overwrite=overwrite)
 
 

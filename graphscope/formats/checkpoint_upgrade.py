@@ -25,12 +25,13 @@ def upgrade_checkpoint(model: Model, prefix: str, *, overwrite: bool = False, pr
         The size of the files in bytes.
 
     Raises:
-        IncompleteModelError: the model has no checkpoint, or a part of it is missing.
+        IncompleteModelError: the model has no checkpoint, a part of it is missing, or it does not fit the graph.
         FileError, UnsupportedError, CorruptFileError: as :func:`write_checkpoint`.
     """
     store = model.store
     if store is None:
         raise IncompleteModelError(f"{model.path}: there is no checkpoint to convert")
+    model.refuse_mismatch()
     tensors = [(key, store.payload(key)) for key in store.entries]
     return write_checkpoint(prefix, tensors, meta=meta_chunks(model), overwrite=overwrite, progress=progress)
 
@@ -43,6 +44,7 @@ def meta_chunks(model: Model) -> Iterator[bytes] | None:
     """
     if model.kind not in _META_KINDS and model.kind is not Kind.SAVED_MODEL:
         return None
+    model.refuse_invalid()
     graph = with_restore_v2(model.graph, model.path)
     if model.kind is Kind.SAVED_MODEL or graph is not model.graph:
         return flow(meta_graph_pieces(model.meta, graph))

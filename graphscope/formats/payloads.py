@@ -70,11 +70,15 @@ class RegionPayload(StoredContent):
         self.what = what
         self.masked_crc = masked_crc
 
-    def chunks(self) -> Iterator[bytes]:
-        """See :meth:`Payload.chunks`."""
+    def check_size(self, *, scan: bool = False) -> None:  # noqa: ARG002 - the sizes are known
+        """See :meth:`Payload.check_size`."""
         if self.size != self.nbytes:
             stated = f"{self.dtype.label} {list(self.shape)} takes {self.nbytes or 0:,} bytes"
             raise self.source.corrupt(f"{self.what}: {stated}, but {self.size:,} are stored", self.offset)
+
+    def chunks(self) -> Iterator[bytes]:
+        """See :meth:`Payload.chunks`."""
+        self.check_size()
         crc = 0
         for chunk in self.source.chunks(self.offset, self.size, CHUNK_BYTES):
             if self.masked_crc is not None:
@@ -110,6 +114,13 @@ class EncodedPayload(Payload):
         self.size = size
         self.what = what
         self.content = content
+
+    def check_size(self, *, scan: bool = False) -> None:
+        """See :meth:`Payload.check_size`."""
+        if self.content is not None:
+            self.content.check_size()
+        elif scan:
+            self._inline().check_size()
 
     def chunks(self) -> Iterator[bytes]:
         """See :meth:`Payload.chunks`."""

@@ -43,7 +43,9 @@ def write_pbtxt(
         FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
         IncompleteModelError: the model has no graph.
         CorruptFileError: a weight cannot be read.
+        GraphscopeError: the graph is invalid.
     """
+    model.refuse_invalid()
     return write_file(path, told(graph_text(model.graph), progress), overwrite=overwrite)
 
 

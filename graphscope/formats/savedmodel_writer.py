@@ -73,10 +73,12 @@ def write_saved_model(
     Raises:
         FileError: ``directory`` is not empty and ``overwrite`` is not set, or it holds something else than a SavedModel; or
             the operating system refuses.
-        IncompleteModelError: the model has no graph; a variable that is needed has no value; an asset is missing.
+        IncompleteModelError: the model has no graph; a variable that is needed has no value, or one has a value of another
+            type or shape; an asset is missing.
         UnknownNameError: an input or output is not in the graph.
         UnsupportedError: ``saved_model.pb`` would be larger than a message may be.
         CorruptFileError: a weight cannot be read.
+        GraphscopeError: the graph is invalid.
     """
     plan = _plan(model, inputs, outputs, tags)
     _refuse_too_large(plan.message, directory)
@@ -102,6 +104,8 @@ class _Plan:
 
 
 def _plan(model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], tags: Sequence[str]) -> _Plan:
+    model.refuse_invalid()
+    model.refuse_mismatch()
     meta = MetaGraphDef()
     meta.CopyFrom(model.meta)
     graph = with_restore_v2(model.graph, model.path)

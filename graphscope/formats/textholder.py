@@ -100,6 +100,11 @@ class TextPayload(StoredContent):
         self.region = region
         self.what = what
 
+    def check_size(self, *, scan: bool = False) -> None:
+        """See :meth:`Payload.check_size`."""
+        if scan:
+            self._check_size()
+
     def chunks(self) -> Iterator[bytes]:
         """See :meth:`Payload.chunks`."""
         self._check_size()

@@ -41,7 +41,9 @@ def weights_of(model: Model) -> list[tuple[str, Payload]]:
 
     Raises:
         UnsupportedError: a value is of a type without an array form.
+        IncompleteModelError: the checkpoint does not fit the graph.
     """
+    model.refuse_mismatch()
     if not model.variables and model.has_graph:
         return list(_constants(model))
     found: dict[str, Payload] = {}
@@ -122,6 +124,9 @@ class _Exchange:
         if key in self.archive.entries and key not in self.variables:
             dtype = variables[0].dtype if variables else self.own[key].dtype
             return self.checked(key, dtype, self.whole_shape(key, variables))
+        self.differing += [
+            f"{v.name} is {v.mismatch} in the checkpoint, in the graph {v.declared}" for v in variables if v.mismatch
+        ]
         absent = [v for v in variables if v.name not in self.archive.entries]
         is_begun = len(absent) < len(variables)
         self.missing += [v.name for v in absent if is_begun or self.is_required(v, key)]
@@ -139,6 +144,8 @@ class _Exchange:
         """What a value of ``variable`` must have. The op ``Variable`` writes an unknown shape as an empty one."""
         if variable.slice is not None:
             return tuple(length for _, length in variable.slice)
+        if variable.demanded is not None:
+            return variable.demanded
         if variable.entry is not None:
             return variable.entry.shape
         node = self.model.graph.get(variable.name)
@@ -146,8 +153,9 @@ class _Exchange:
 
     def whole_shape(self, key: str, variables: Sequence[Variable]) -> Shape:
         """The shape of all partitions together."""
-        if key in self.own:
-            return self.own[key].shape
+        demanded = next((v.demanded for v in variables if v.demanded is not None), None)
+        if demanded is not None or key in self.own:
+            return demanded if demanded is not None else self.own[key].shape
         extents = zip(*(v.slice for v in variables if v.slice is not None))
         return tuple(max(start + length for start, length in extent) for extent in extents)
 

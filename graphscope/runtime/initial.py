@@ -127,6 +127,7 @@ class _Starter:
         if self.model.store is None:
             missing = ", ".join(f.path for f in self.model.files if f.size_bytes is None)
             raise IncompleteModelError(f"{self.model.path}: its variables are missing: {missing}")
+        self.model.refuse_mismatch()
         return [name]
 
     def setup(self, needed: Need) -> Iterator[str]:
@@ -149,7 +150,8 @@ class _Starter:
         for node in self.open_variables(needed):
             payload = self.payload(node.name)
             if payload is not None:
-                self.check(node, payload)
+                if node.name in self.values:
+                    self.check(node, payload)
                 yield node.name, payload
 
     def open_variables(self, needed: Need) -> Iterator[Node]:
@@ -168,7 +170,7 @@ class _Starter:
         if name in self.values:
             return self.values[name]
         variable = self.variables.get(name)
-        return self.model.value(variable) if variable is not None and variable.entry is not None else None
+        return self.model.fitting_value(variable) if variable is not None and variable.entry is not None else None
 
     def initialiser(self, name: str) -> str:
         """The node that gives variable ``name`` its first value."""
@@ -193,7 +195,7 @@ class _Starter:
         return [initialisers[variable] for variable in order]
 
     def check(self, node: Node, payload: Payload) -> None:
-        """The value must be of the variable's type and shape."""
+        """A value that replaces the checkpoint's must be of the variable's type and shape."""
         variable = self.variables[node.name]
         if payload.dtype is not variable.dtype or not _fits(node, payload.shape, variable.shape):
             stated = f"{variable.dtype.label} {shape_text(variable.shape)}"
@@ -212,9 +214,11 @@ def _fits(node: Node, shape: tuple[int, ...], stated: Shape) -> bool:
 
 def _missing(model: Model, name: str, variable: Variable | None) -> IncompleteModelError:
     role = f" ({variable.role.value})" if variable is not None else ""
-    where = "no checkpoint" if model.store is None else "the checkpoint"
-    holds = "holds a value" if model.store is None else "holds no value"
-    return IncompleteModelError(f"{model.path}: {where} {holds} of variable {name}{role}, which the run needs")
+    if model.store is not None:
+        return model.missing_value(name, f"no value of variable {name}{role}, which the run needs")
+    return IncompleteModelError(
+        f"{model.path}: no checkpoint holds a value of variable {name}{role}, which the run needs"
+    )
 
 
 def _declared_initialisers(model: Model) -> dict[str, str]:

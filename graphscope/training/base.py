@@ -80,6 +80,7 @@ def open_base(
         IncompleteModelError: the model has no graph, or a variable that is needed has no value.
         GraphscopeError: the cut needs lookup tables or writes to variables; a value does not fit its placeholder.
     """
+    model.refuse_invalid()
     at = choose_outputs(model, at).outputs
     options = FreezeOptions(
         outputs=at,

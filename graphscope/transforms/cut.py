@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from graphscope.core.build import node, type_attr, with_inputs, without_attrs
-from graphscope.core.graph import Body, Graph, Node
+from graphscope.core.graph import Body, Graph, Node, called_functions
 from graphscope.core.ops import OpCatalog
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.errors import GraphscopeError
@@ -117,18 +117,6 @@ def prune_library(graph: Graph) -> Graph:
     del header.library.gradient[:]
     header.library.gradient.extend(g for g in graph.header.library.gradient if g.function_name in needed)
     return Graph(header, graph.nodes, (f for f in graph.functions.values() if f.name in needed))
-
-
-def called_functions(body: Body) -> Iterator[str]:
-    """Names that nodes of ``body`` may call: their ops, and the functions in their attributes."""
-    for found in body:
-        yield found.op
-        for value in found.attrs.values():
-            kind = value.WhichOneof("value")
-            if kind == "func":
-                yield value.func.name
-            elif kind == "list":
-                yield from (function.name for function in value.list.func)
 
 
 def clear_placement(graph: Graph, *, keep_devices: bool = False) -> Graph:

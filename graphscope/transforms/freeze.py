@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.binding import VARIABLE_OPS
@@ -96,8 +96,10 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
     Raises:
         UnknownNameError: an output, an input or a placeholder is not in the graph.
         IncompleteModelError: a variable that is needed has no value.
-        GraphscopeError: a value does not fit its placeholder; a node writes to a variable; a lookup table is needed.
+        GraphscopeError: a value does not fit its placeholder; a node writes to a variable; a lookup table is needed; the graph
+            is invalid.
     """
+    model.refuse_invalid()
     keep = _kept(model, options)
     values = StoredValues(model, options.moving_averages)
     graph = needed_part(model, options)
@@ -209,18 +211,19 @@ class StoredValues:
         """The value of the variable op ``name``. No I/O.
 
         Raises:
-            IncompleteModelError: there is none.
+            IncompleteModelError: there is none, or it is of another type or shape.
         """
         variable = self.variables.get(name)
         store = self.model.store
         if self.moving_averages and store is not None and variable is not None:
             for key in (f"{name}/{MOVING_AVERAGE}", f"{variable.key}/{MOVING_AVERAGE}"):
                 if key in store.entries:
-                    self.averaged[name] = store.payload(key)
+                    averaged = replace(variable, key=key, entry=store.entries[key])
+                    self.averaged[name] = self.model.fitting_value(averaged)
                     return self.averaged[name]
         if variable is None or variable.entry is None:
             raise self._missing(name, variable)
-        return self.model.value(variable)
+        return self.model.fitting_value(variable)
 
     def _missing(self, name: str, variable: Variable | None) -> IncompleteModelError:
         if self.model.store is None:
@@ -229,10 +232,7 @@ class StoredValues:
                 hint="--checkpoint PREFIX names the checkpoint that belongs to this graph",
             )
         role = f" ({variable.role.value})" if variable is not None else ""
-        return IncompleteModelError(
-            f"{self.model.path}: the checkpoint holds no value for variable {name}{role}, which the outputs need",
-            hint=f"graphscope vars {self.model.path}   lists what it holds",
-        )
+        return self.model.missing_value(name, f"no value for variable {name}{role}, which the outputs need")
 
 
 _TABLE = re.compile("HashTable|LookupTableFind")
