@@ -295,7 +295,7 @@ def test_more_than_a_message_can_be(tmp_path: Path) -> None:
 
 def test_variables_without_values(tmp_path: Path) -> None:
     model = load(Fixture("softmax").prefix)
-    some = MemoryStore([("inference/weights", ArrayPayload(FLOATS))])
+    some = MemoryStore([("inference/weights", ArrayPayload(np.zeros([784, 10], np.float32)))])
     for store, names in ((None, "inference/weights, inference/biases"), (some, "inference/biases")):
         with pytest.raises(IncompleteModelError, match=f"no checkpoint holds a value of {names}$"):
             write_saved_model(replace(model, store=store), tmp_path / "saved", inputs=[], outputs=[])

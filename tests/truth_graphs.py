@@ -591,7 +591,10 @@ def combined_detector() -> Truth:
     """One op gives all four."""
     x = v1.placeholder(tf.float32, [1, 8, 8, 3])
     features = tf.nn.relu(conv(x, 3, 8, stride=2))
-    boxes, scores = tf.reshape(conv(features, 8, 4), [1, 16, 1, 4]), tf.sigmoid(tf.reshape(conv(features, 8, 3), [1, 16, 3]))
+    boxes, scores = (
+        tf.reshape(conv(features, 8, 4), [1, 16, 1, 4]),
+        tf.sigmoid(tf.reshape(conv(features, 8, 3), [1, 16, 3])),
+    )
     found = tf.image.combined_non_max_suppression(boxes, scores, 5, 5)
     return Truth(list(found), [x], [[tensor] for tensor in found])
 
@@ -669,9 +672,13 @@ def variant_placeholder() -> Truth:
 
 def rows() -> list[Row]:
     languages: dict[str, Names] = {"english": ENGLISH, "german": GERMAN, "pinyin": PINYIN, "unnamed": UNNAMED}
-    found = [Row(f"tutorial-{save}", two_variables, save) for save in ("meta", "graph", "text", "sharded", "second", "old")]
+    found = [
+        Row(f"tutorial-{save}", two_variables, save) for save in ("meta", "graph", "text", "sharded", "second", "old")
+    ]
     found += [Row(f"counters-{save}", two_counters, save) for save in ("meta", "text")]
-    found += [Row(f"classifier-{save}", classifier, save) for save in ("graph", "text", "sharded", "second", "old", "frozen")]
+    found += [
+        Row(f"classifier-{save}", classifier, save) for save in ("graph", "text", "sharded", "second", "old", "frozen")
+    ]
     found += [Row(f"classifier-{name}", classifier, "graph", {"names": n}) for name, n in languages.items()]
     found.append(Row("classifier-resource", classifier, "graph", {"names": UNNAMED, "resource": True}))
     found += [Row(f"iterator-{save}", from_iterator, save) for save in ("meta", "graph", "sharded")]
@@ -724,7 +731,9 @@ def rows() -> list[Row]:
         Row("variational-entropy", variational),
         Row("variational-square", variational, "meta", {"loss": "square"}),
     ]
-    found += [Row(f"contrastive-{kind}", contrastive, "meta", {"kind": kind}) for kind in ("pairs", "labels", "triplets")]
+    found += [
+        Row(f"contrastive-{kind}", contrastive, "meta", {"kind": kind}) for kind in ("pairs", "labels", "triplets")
+    ]
     found += [
         Row("random-field", conditional_random_field),
         Row("random-field-decoded", conditional_random_field, "meta", {"decodes": True}),
@@ -784,7 +793,12 @@ def write(row: Row, folder: Path) -> Answer:
         truth = row.build(**row.arguments)
         path = SAVED[row.save](folder / row.name, truth)
     groups = tuple(tuple(t.name for t in group) for group in truth.each)
-    return Answer(path, *(tuple(t.name for t in ts) for ts in (truth.first, truth.inputs)), groups, tuple(t.name for t in truth.never))
+    return Answer(
+        path,
+        *(tuple(t.name for t in ts) for ts in (truth.first, truth.inputs)),
+        groups,
+        tuple(t.name for t in truth.never),
+    )
 
 
 def _meta(path: Path, _: Truth, **options: Any) -> Path:

@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from graphscope.analysis.inputs import DATA_OPS, PLACEHOLDER_OPS
+from graphscope.analysis.inputs import DATA_OPS
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
+from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.ops import registered
 from graphscope.core.tensors import TensorName, node_of
 

@@ -10,9 +10,9 @@ from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
+from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import Shape, TensorName, node_of
 
-PLACEHOLDER_OPS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 DATA_OPS = re.compile(
     r"(Iterator|Optional|Multi|Dataset)\w*GetNext\w*|IteratorGetNext|\w*Dequeue\w*|ReaderRead\w*|Unstage"
     r"|Parse(Single|Sequence|SingleSequence)?Example(V2)?|DecodeCSV|RecordInput"

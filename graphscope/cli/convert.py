@@ -193,12 +193,14 @@ def _signature(job: _Job) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def _inputs_of(model: Model, outputs: tuple[str, ...]) -> list[str]:
-    """The placeholders that the outputs need; those with a default are for whoever knows of them."""
+    """The placeholders that the outputs need; of those with a default, the ones that take data."""
     from graphscope.analysis.inputs import find_inputs
     from graphscope.core.tensors import node_of
 
     needed = model.graph.ancestors(node_of(name) for name in outputs)
-    return [row.tensor for row in find_inputs(model) if node_of(row.tensor) in needed and row.default is None]
+    return [
+        row.tensor for row in find_inputs(model) if node_of(row.tensor) in needed and (row.default is None or row.shape)
+    ]
 
 
 def _spec(model: Model, name: str) -> TensorSpec:

@@ -51,6 +51,7 @@ def freeze(
     from graphscope.formats.atomic import refuse_existing
     from graphscope.runtime.evaluate import TensorFlowKernels
     from graphscope.runtime.feeds import resolve_baked
+    from graphscope.runtime.shapes import inferred_shapes
     from graphscope.transforms.freeze import FreezeOptions
     from graphscope.transforms.freeze import freeze as freeze_model
 
@@ -69,6 +70,7 @@ def freeze(
         keep_devices=keep_devices,
         float16=float16,
         evaluate=TensorFlowKernels(),
+        infer=lambda: inferred_shapes(loaded),
     )
     frozen = freeze_model(loaded, options)
     sink.lines(changed_lines(loaded, frozen, options))
@@ -164,6 +166,7 @@ class _Check:
             atol=ATOL if self.atol is None else self.atol,
             rtol=RTOL if self.rtol is None else self.rtol,
             trust=self.trust,
+            originals=self.frozen.originals,
         )
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphscope.analysis.inputs import PLACEHOLDER_OPS
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
+from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName, TensorSpec
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.formats.pictures import Scaling
@@ -133,8 +133,13 @@ def placeholders(model: Model) -> list[TensorSpec]:
     return [lister.outputs(node, model.graph)[0] for node in model.graph if node.op in PLACEHOLDER_OPS]
 
 
-def required_inputs(model: Model, fetches: Iterable[str], given: Iterable[TensorSpec] = ()) -> list[TensorSpec]:
+def required_inputs(
+    model: Model, fetches: Iterable[str], given: Iterable[TensorSpec] = (), *, with_defaults: bool = False
+) -> list[TensorSpec]:
     """The placeholders without a default that ``fetches`` need while ``given`` are fed, in file order.
+
+    Args:
+        with_defaults: those with a default too that take data: any number of something.
 
     Raises:
         UnknownNameError: a fetch is not in the graph.
@@ -144,9 +149,14 @@ def required_inputs(model: Model, fetches: Iterable[str], given: Iterable[Tensor
     names = need(graph, fetches, given).names
     lister = TensorLister(model.catalog, graph.producer)
     fed = {spec.name for spec in given}
-    placeholders = (n for n in graph if n.op in ("Placeholder", "PlaceholderV2") and n.name in names)
-    specs = (lister.outputs(node, graph)[0] for node in placeholders)
-    return [spec for spec in specs if spec.name not in fed]
+    ops = PLACEHOLDER_OPS if with_defaults else PLACEHOLDER_OPS - {DEFAULTED}
+    placeholders = ((n.op, lister.outputs(n, graph)[0]) for n in graph if n.op in ops and n.name in names)
+    return [spec for op, spec in placeholders if spec.name not in fed and (op != DEFAULTED or _takes_data(spec))]
+
+
+def _takes_data(spec: TensorSpec) -> bool:
+    """Whether it takes any number of measurements; indices (of a sparse tensor, say) may not be just any."""
+    return None in (spec.shape or ()) and (spec.dtype.is_floating or spec.dtype is DataType.UINT8)
 
 
 def tensor_spec(model: Model, name: str) -> TensorSpec:

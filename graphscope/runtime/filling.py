@@ -13,7 +13,7 @@ from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, node_of
 from graphscope.runtime.feed_values import literal
 from graphscope.runtime.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
-from graphscope.transforms.freeze import open_switches
+from graphscope.transforms.switches import open_switches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

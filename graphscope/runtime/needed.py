@@ -5,12 +5,14 @@ Every control input counts here: a frozen graph keeps only what a result is made
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphscope.core.build import node, type_attr
+from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
+from graphscope.protos import AttrValue
 from graphscope.transforms.cut import clear_placement, prune_library
 
 
@@ -20,30 +22,36 @@ class Need:
 
     Attributes:
         names: nodes.
-        opened: those of them that are fed, so that nothing above them runs -> what is fed.
+        opened: those of them of which every tensor that is used is fed, so that nothing above them runs -> what is fed.
     """
 
     names: frozenset[str]
-    opened: Mapping[str, TensorSpec]
+    opened: Mapping[str, Sequence[TensorSpec]]
 
 
 def need(graph: Graph, targets: Iterable[str], given: Iterable[TensorSpec] = ()) -> Need:
     """What ``targets`` (nodes or tensors) need while the tensors ``given`` are fed.
 
-    Only the first output of a node opens the graph there: a node of which another output is needed too must run.
+    A node opens the graph where all of its tensors that are used are fed: with another one, it must run.
 
     Raises:
         UnknownNameError: a target is not in the graph.
     """
     tensors = [TensorName.parse(text) for text in targets]
-    opened = {node_of(spec.name): spec for spec in given if TensorName.parse(spec.name).index == 0}
+    opened: dict[str, list[TensorSpec]] = {}
+    for spec in given:
+        opened.setdefault(node_of(spec.name), []).append(spec)
     while True:
         names = _below(graph, (tensor.node for tensor in tensors), opened)
         used = [*tensors, *(TensorName.parse(text) for name in names for text in graph[name].data_inputs())]
-        must_run = {tensor.node for tensor in used if tensor.index > 0 and tensor.node in opened}
+        must_run = {t.node for t in used if t.node in opened and t.index not in _indices(opened[t.node])}
         if not must_run:
-            return Need(frozenset(names), {name: spec for name, spec in opened.items() if name in names})
-        opened = {name: spec for name, spec in opened.items() if name not in must_run}
+            return Need(frozenset(names), {name: specs for name, specs in opened.items() if name in names})
+        opened = {name: specs for name, specs in opened.items() if name not in must_run}
+
+
+def _indices(specs: Iterable[TensorSpec]) -> set[int]:
+    return {TensorName.parse(spec.name).index for spec in specs}
 
 
 def _below(graph: Graph, names: Iterable[str], stops: Collection[str]) -> Iterable[str]:
@@ -52,12 +60,26 @@ def _below(graph: Graph, names: Iterable[str], stops: Collection[str]) -> Iterab
 
 def part(graph: Graph, needed: Need, *, keep_devices: bool = False) -> Graph:
     """The nodes that are needed, in their old order, and the functions that they call; fed nodes are placeholders."""
-    nodes = [_fed(n, needed) for n in graph.nodes if n.name in needed.names]
+    nodes = [fed for n in graph.nodes if n.name in needed.names for fed in _fed(n, needed)]
     return clear_placement(prune_library(graph.with_nodes(nodes)), keep_devices=keep_devices)
 
 
-def _fed(original: Node, needed: Need) -> Node:
-    spec = needed.opened.get(original.name)
-    if spec is None or original.op in ("Placeholder", "PlaceholderV2"):
-        return original
-    return node(original.name, "Placeholder", (), {"dtype": type_attr(spec.dtype)})
+def _types(dtypes: Iterable[DataType]) -> AttrValue:
+    value = AttrValue()
+    value.list.type.extend(map(int, dtypes))
+    return value
+
+
+def _fed(original: Node, needed: Need) -> Iterator[Node]:
+    """The node; a placeholder where its only tensor is fed; where further ones are, a node that never runs has them all."""
+    specs = {TensorName.parse(spec.name).index: spec for spec in needed.opened.get(original.name, ())}
+    if not specs or original.op in ("Placeholder", "PlaceholderV2"):
+        yield original
+    elif set(specs) == {0}:
+        yield node(original.name, "Placeholder", (), {"dtype": type_attr(specs[0].dtype)})
+    else:
+        types = [specs[i].dtype if i in specs else DataType.FLOAT for i in range(max(specs) + 1)]
+        names = [f"{original.name}/graphscope_fed_{i}" for i in range(len(types))]
+        for name, dtype in zip(names, types):
+            yield node(name, "Placeholder", (), {"dtype": type_attr(dtype)})
+        yield node(original.name, "IdentityN", names, {"T": _types(types)})

@@ -21,8 +21,8 @@ from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.profile import placement
 from graphscope.tracing.report import Placement
 from graphscope.tracing.trace import Trace
-from graphscope.transforms.freeze import open_switches
 from graphscope.transforms.place import Rule
+from graphscope.transforms.switches import open_switches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

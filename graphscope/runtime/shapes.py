@@ -61,6 +61,14 @@ def infer_shapes(model: Model) -> Inferred:
             refused[name] = _first_line(error)
 
 
+def inferred_shapes(model: Model) -> Shapes:
+    """Tensor name -> shape, as far as TensorFlow can tell; none where it is not installed, or refuses the graph."""
+    try:
+        return infer_shapes(model).shapes
+    except GraphscopeError:
+        return {}
+
+
 def _removed(graph: Graph) -> dict[str, str]:
     """Nodes whose op TensorFlow keeps for the graphs of older producers only, with the reason that it gives."""
     found = {}

@@ -92,6 +92,7 @@ def verify(
     atol: float = ATOL,
     rtol: float = RTOL,
     trust: bool = False,
+    originals: Mapping[str, str] | None = None,
 ) -> Verification:
     """Runs both models on the same inputs, one after the other, and compares ``outputs``. Starts TensorFlow.
 
@@ -108,6 +109,7 @@ def verify(
         seed: of the random inputs.
         unknown: the size of unknown dimensions.
         trust: runs nodes that touch files, the network or processes too.
+        originals: input of the result -> the tensor of the original that is fed the same, where that has another name.
 
     Raises:
         UnknownNameError: a model has no such output.
@@ -118,7 +120,9 @@ def verify(
         GraphscopeError: TensorFlow cannot run one of the models.
     """
     promise_equal_bits()
-    run = _Run(original, result, outputs, {**_fitted(original, fixed), **_fitted(original, feeds)}, trust)
+    run = _Run(
+        original, result, outputs, {**_fitted(original, fixed), **_fitted(original, feeds)}, trust, originals or {}
+    )
     inputs = run.batches(batches, seed, unknown)
     expected = run.of_original(inputs, values)
     differences = _compare(expected, run.of_result(inputs), atol, rtol)
@@ -145,13 +149,23 @@ class _Run:
         open: the other inputs that a model needs, which are random.
     """
 
-    def __init__(self, original: Model, result: Model, outputs: Sequence[str], known: Feeds, trust: bool) -> None:
+    def __init__(
+        self,
+        original: Model,
+        result: Model,
+        outputs: Sequence[str],
+        known: Feeds,
+        trust: bool,
+        originals: Mapping[str, str],
+    ) -> None:
         self.original = original
         self.result = result
         self.outputs = outputs
         self.trust = trust
-        of_result = required_inputs(result, outputs, self.fed_to_result(known))
-        of_original = required_inputs(original, outputs, [*_specs(original, known), *of_result])
+        self.originals = originals
+        of_result = required_inputs(result, outputs, self.fed_to_result(known), with_defaults=True)
+        fed = [replace(spec, name=originals.get(spec.name, spec.name)) for spec in of_result]
+        of_original = required_inputs(original, outputs, [*_specs(original, known), *fed])
         inputs = list({spec.name: spec for spec in [*of_result, *of_original]}.values())
         self.known = {**known, **switches_off(original, inputs)}
         self.open = [spec for spec in inputs if spec.name not in self.known]
@@ -159,8 +173,13 @@ class _Run:
     def batches(self, count: int, seed: int, unknown: int) -> list[Feeds]:
         """One random batch after another; a single one, if nothing is random."""
         if not self.open:
-            return [self.known]
-        return [{**self.known, **random_feeds(self.open, seed=seed + i, unknown=unknown)} for i in range(count)]
+            return [self.with_originals(self.known)]
+        random = (random_feeds(self.open, seed=seed + i, unknown=unknown) for i in range(count))
+        return [self.with_originals({**self.known, **values}) for values in random]
+
+    def with_originals(self, feeds: Feeds) -> Feeds:
+        """What is fed to an input of the result, to the original's tensor as well."""
+        return {**feeds, **{old: feeds[new] for new, old in self.originals.items() if new in feeds}}
 
     def fed_to_result(self, feeds: Feeds) -> list[TensorSpec]:
         """Those of the tensors that are inputs of the result too. What became a constant there must stand the test."""

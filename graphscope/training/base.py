@@ -7,22 +7,23 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.choose import choose_outputs
-from graphscope.analysis.inputs import PLACEHOLDER_OPS
 from graphscope.core.binding import VARIABLE_OPS
-from graphscope.core.build import node, type_attr, without_attrs
+from graphscope.core.build import without_attrs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
+from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.errors import GraphscopeError
-from graphscope.protos import AttrValue
 from graphscope.runtime.evaluate import TensorFlowKernels
 from graphscope.runtime.feed_values import literal
-from graphscope.runtime.shapes import infer_shapes
+from graphscope.runtime.shapes import infer_shapes, inferred_shapes
 from graphscope.transforms.bake import placeholder_spec
-from graphscope.transforms.cut import DEFAULTED, clear_placement, cut, prune_library
-from graphscope.transforms.freeze import FreezeOptions, StoredValues, freeze, needed_part, open_switches, tables_of
+from graphscope.transforms.cut import clear_placement, cut, prune_library
+from graphscope.transforms.freeze import FreezeOptions, StoredValues, freeze, needed_part, new_inputs, tables_of
+from graphscope.transforms.opening import placeholder
 from graphscope.transforms.order import writes
+from graphscope.transforms.switches import open_switches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +55,9 @@ class Base:
     def inputs(self) -> tuple[TensorSpec, ...]:
         """The placeholders that must be fed."""
         return tuple(
-            replace(placeholder_spec(n), name=f"{n.name}:0") for n in self.graph.nodes if n.op in PLACEHOLDER_OPS
+            replace(placeholder_spec(n), name=f"{n.name}:0")
+            for n in self.graph.nodes
+            if n.op in PLACEHOLDER_OPS - {DEFAULTED}
         )
 
 
@@ -84,13 +87,14 @@ def open_base(
     at = choose_outputs(model, at).outputs
     options = FreezeOptions(
         outputs=at,
-        inputs=(*inputs, *_data_defaults(model.graph)),
+        inputs=inputs,
         values=values or {},
         fold=False,
         evaluate=TensorFlowKernels(model.graph.versions),
+        infer=lambda: inferred_shapes(model),
     )
     graph = needed_part(model, options)
-    fixed = dict(_switches(graph))
+    fixed = dict(_switches(graph, new_inputs(model, graph)))
     if fixed:
         options = replace(options, values={**options.values, **_literals(graph, fixed)})
         graph = needed_part(model, options)
@@ -101,7 +105,8 @@ def open_base(
         notes.append(
             "variables of a TensorFlow 2 SavedModel are taken as constants: its functions are called with them"
         )
-    graph = prune_library(clear_placement(_with_plain_inputs(model, graph, [*inputs, *_data_defaults(graph)], at)))
+    opened = [*new_inputs(model, graph), *_data_defaults(graph)]
+    graph = prune_library(clear_placement(_with_plain_inputs(model, graph, opened, at)))
     _refuse_writes(graph)
     for name in at:
         _refuse_inside(graph, name)
@@ -111,13 +116,16 @@ def open_base(
 
 
 def _data_defaults(graph: Graph) -> list[str]:
-    """Placeholders with a default that take data: their shape is more than a scalar's, or not stated at all."""
-    return [n.name for n in graph.nodes if n.op == DEFAULTED and placeholder_spec(n).shape]
+    """Placeholders with a default that take data: their shape is more than a scalar's, or nothing else takes any."""
+    defaulted = [n for n in graph.nodes if n.op == DEFAULTED]
+    shaped = [n.name for n in defaulted if placeholder_spec(n).shape]
+    has_others = bool(shaped) or not {"Placeholder", "PlaceholderV2"}.isdisjoint(graph.ops)
+    return shaped if has_others else [n.name for n in defaulted]
 
 
-def _switches(graph: Graph) -> Iterator[tuple[str, str]]:
+def _switches(graph: Graph, opened: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Scalar placeholders that are left and look like training switches, with their value for inference."""
-    for name, value in open_switches(graph).items():
+    for name, value in open_switches(graph, opened).items():
         if not placeholder_spec(graph[name]).shape:
             yield name, value
 
@@ -140,15 +148,6 @@ def _plain(original: Node, shapes: Mapping[str, Shape]) -> Node:
     spec = placeholder_spec(original)
     shape = spec.shape or shapes.get(f"{original.name}:0")
     return placeholder(original.name, replace(spec, shape=(None, *shape[1:]) if shape else None))
-
-
-def placeholder(name: str, spec: TensorSpec) -> Node:
-    """A ``Placeholder`` of type and shape of ``spec``."""
-    shape = AttrValue()
-    shape.shape.unknown_rank = spec.shape is None
-    for size in spec.shape or ():
-        shape.shape.dim.add(size=-1 if size is None else size)
-    return node(name, "Placeholder", (), {"dtype": type_attr(spec.dtype), "shape": shape})
 
 
 def _refuse_tables(graph: Graph) -> None:

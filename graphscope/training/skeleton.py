@@ -8,7 +8,7 @@ from __future__ import annotations
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.tensors import TensorSpec
 from graphscope.protos import FunctionDef, GraphDef
-from graphscope.training.base import placeholder
+from graphscope.transforms.opening import placeholder
 
 
 def skeleton(graph: Graph) -> Graph:

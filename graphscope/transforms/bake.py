@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.build import constant, node, type_attr
+from graphscope.core.build import constant
 from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
 from graphscope.core.graph import Graph, Node
+from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorSpec, node_of, shape_of
 from graphscope.errors import GraphscopeError, UnknownNameError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PLACEHOLDER_OPS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 
-
-def bake(graph: Graph, values: Mapping[str, NDArray[Any]], inputs: Collection[str] = ()) -> Graph:
-    """Placeholders named in ``values`` become constants; a ``PlaceholderWithDefault`` that is no input takes its default.
+def bake(graph: Graph, values: Mapping[str, NDArray[Any]]) -> Graph:
+    """Placeholders named in ``values`` become constants; what fed one with a default is left to whoever else takes it.
 
     Args:
         values: node or tensor name -> value, cast to the placeholder's type where nothing is lost.
-        inputs: names of the placeholders with a default that stay open.
 
     Raises:
         UnknownNameError: there is no such placeholder.
@@ -32,20 +30,15 @@ def bake(graph: Graph, values: Mapping[str, NDArray[Any]], inputs: Collection[st
     baked = {node_of(name): value for name, value in values.items()}
     for name in baked:
         _check_placeholder(graph, name)
-    open_inputs = {node_of(name) for name in inputs}
-    nodes = [_baked(n, baked, open_inputs) for n in graph.nodes]
-    return graph if all(a is b for a, b in zip(nodes, graph.nodes)) else graph.with_nodes(nodes)
+    if not baked:
+        return graph
+    return graph.with_nodes(_baked(n, baked) for n in graph.nodes)
 
 
-def _baked(original: Node, values: Mapping[str, NDArray[Any]], open_inputs: Collection[str]) -> Node:
-    if original.op not in PLACEHOLDER_OPS:
+def _baked(original: Node, values: Mapping[str, NDArray[Any]]) -> Node:
+    if original.op not in PLACEHOLDER_OPS or original.name not in values:
         return original
-    if original.name in values:
-        return constant(original.name, fit(values[original.name], placeholder_spec(original)))
-    if original.op == "PlaceholderWithDefault" and original.name not in open_inputs:
-        attrs = {"T": type_attr(placeholder_spec(original).dtype)}
-        return node(original.name, "Identity", original.inputs, attrs)
-    return original
+    return constant(original.name, fit(values[original.name], placeholder_spec(original)))
 
 
 def placeholder_spec(placeholder: Node) -> TensorSpec:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from graphscope.core.build import node, type_attr, with_inputs, without_attrs
+from graphscope.core.build import with_inputs, without_attrs
 from graphscope.core.graph import Body, Graph, Node, called_functions
 from graphscope.core.ops import OpCatalog
-from graphscope.core.tensors import TensorName, node_of
-from graphscope.errors import GraphscopeError
+from graphscope.core.tensors import node_of
 from graphscope.protos import GraphDef
+from graphscope.transforms.opening import open_at
 
 CONTROL_FLOW = frozenset(
     "Switch RefSwitch Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration LoopCond".split()
 )
-DEFAULTED = "PlaceholderWithDefault"
 
 
 def cut(
@@ -23,8 +22,8 @@ def cut(
     """Only what ``outputs`` need from ``inputs``, in the old order.
 
     A control edge counts only where it says in which branch or loop a node runs: what else it names (assertions, updates of
-    moving averages, summaries) has no part in a result. An input that is no placeholder becomes one; a placeholder with a
-    default keeps it.
+    moving averages, summaries) has no part in a result. An input that is no placeholder becomes one, and so does one that has
+    a default: see :func:`graphscope.transforms.opening.open_at`.
 
     Args:
         outputs, inputs: node or tensor names.
@@ -32,30 +31,13 @@ def cut(
 
     Raises:
         UnknownNameError: an output or input is not in the graph.
-        GraphscopeError: more than the first output of an input is needed: a placeholder has one.
+        GraphscopeError: nobody knows the type of an input.
     """
-    open_inputs = {node_of(name) for name in inputs}
-    for name in open_inputs:
-        graph[name]
+    graph = open_at(graph, inputs, outputs, catalog or graph.catalog()).graph
     pivots = _Pivots(graph)
-    needed = graph.reach(
-        (node_of(name) for name in outputs),
-        lambda n: () if n.name in open_inputs and n.op != DEFAULTED else _producers(graph, n, pivots),
-    )
-    _refuse_later_outputs(graph, open_inputs, needed)
-    nodes = [_kept(n, pivots, open_inputs, catalog or graph.catalog()) for n in graph.nodes if n.name in needed]
+    needed = graph.reach((node_of(name) for name in outputs), lambda n: _producers(graph, n, pivots))
+    nodes = [_kept(n, pivots) for n in graph.nodes if n.name in needed]
     return graph if len(nodes) == len(graph) and all(map(_is, nodes, graph.nodes)) else graph.with_nodes(nodes)
-
-
-def _refuse_later_outputs(graph: Graph, open_inputs: Collection[str], needed: Collection[str]) -> None:
-    for name in open_inputs:
-        for consumer in graph.consumers(name):
-            taken = [i for i in consumer.data_inputs() if node_of(i) == name and TensorName.parse(i).index]
-            if consumer.name in needed and consumer.name not in open_inputs and taken:
-                raise GraphscopeError(
-                    f"the graph cannot be cut open at {name}: {consumer.name} takes {taken[0]}, a placeholder has one output",
-                    hint=f"--input {consumer.name}   cuts behind it",
-                )
 
 
 def _is(a: Node, b: Node) -> bool:
@@ -88,11 +70,7 @@ def _producers(graph: Graph, consumer: Node, pivots: _Pivots) -> Iterator[Node]:
             yield graph[node_of(text)]
 
 
-def _kept(original: Node, pivots: _Pivots, open_inputs: Collection[str], catalog: OpCatalog) -> Node:
-    if original.name in open_inputs and not original.op.startswith("Placeholder"):
-        types = catalog.outputs(original.op, original.attrs) or ()
-        attrs = {"dtype": type_attr(types[0].dtype)} if types else {}
-        return node(original.name, "Placeholder", (), attrs)
+def _kept(original: Node, pivots: _Pivots) -> Node:
     inputs = [i for i in original.inputs if not i.startswith("^") or i[1:] in pivots]
     return with_inputs(original, inputs) if len(inputs) != len(original.inputs) else original
 

@@ -7,8 +7,8 @@ from functools import cached_property
 
 from graphscope.core.build import with_inputs
 from graphscope.core.graph import Graph, Node
+from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import node_of
-from graphscope.transforms.bake import PLACEHOLDER_OPS
 from graphscope.transforms.cut import CONTROL_FLOW
 
 GENERATORS = frozenset({"RandomUniform", "RandomStandardNormal", "TruncatedNormal"})

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from graphscope.core.build import constant, with_inputs
 from graphscope.core.graph import Graph, Node
+from graphscope.core.op_sets import DEFAULTED
 from graphscope.core.ops import OutputType, input_types
 from graphscope.core.payload import PAYLOAD_BYTES, ArrayPayload, Payload
 from graphscope.core.tensors import TensorName, node_of
@@ -30,7 +31,7 @@ MAX_GROWTH_BYTES = 1 << 20
 MAX_HELD_BYTES = 32 << 20
 """How much folding computes and holds in memory in all: weights that depend on constants only may be as large as the model."""
 
-NEVER = CONTROL_FLOW | {"PlaceholderWithDefault"}
+NEVER = CONTROL_FLOW | {DEFAULTED}
 """Ops that compute nothing, or from what is fed."""
 
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.binding import VARIABLE_OPS
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
+from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.roles import MOVING_AVERAGE
 from graphscope.core.tensors import node_of
 from graphscope.core.variables import Variable
 from graphscope.errors import GraphscopeError, IncompleteModelError
-from graphscope.transforms.bake import PLACEHOLDER_OPS, bake, placeholder_spec
+from graphscope.transforms.bake import bake
 from graphscope.transforms.batchnorm import fold_batch_norms
 from graphscope.transforms.changes import OpChange, op_changes
 from graphscope.transforms.cut import clear_placement, cut, prune_library
@@ -29,8 +29,10 @@ from graphscope.transforms.fold import fold
 from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.inlining import inline_calls
 from graphscope.transforms.lending import Evaluate
+from graphscope.transforms.opening import Infer, Opened, open_at
 from graphscope.transforms.order import reads_after_write
 from graphscope.transforms.prune import predicates, prune_branches
+from graphscope.transforms.switches import open_switches
 from graphscope.transforms.variables import freeze_variables
 
 if TYPE_CHECKING:
@@ -38,12 +40,6 @@ if TYPE_CHECKING:
 
 MAX_ROUNDS = 8
 """Folding may decide a predicate, pruning may feed a fold: rounds until nothing changes, at most."""
-
-SWITCH_NAME = re.compile(
-    r"is_?train(ing)?|phase_?train|learning_?phase|(^|/)train(ing)?(_?mode)?$|phase$", re.IGNORECASE
-)
-KEEP_NAME = re.compile(r"keep_?prob", re.IGNORECASE)
-RATE_NAME = re.compile(r"drop_?out(_?rate)?|drop_?rate", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +56,7 @@ class FreezeOptions:
         keep_devices: keep the devices that the graph asks for.
         float16: store float32 weights in half precision.
         evaluate: kernels for ops that the table of NumPy kernels lacks.
+        infer: shapes of inputs of which the file states none.
     """
 
     outputs: Sequence[str]
@@ -71,6 +68,7 @@ class FreezeOptions:
     keep_devices: bool = False
     float16: bool = False
     evaluate: Evaluate | None = None
+    infer: Infer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +80,15 @@ class Frozen:
         changes: nodes by op, before and after.
         averaged: variables that took their moving average, with it.
         open_switches: placeholders left that look like training switches -> the value that ``--set`` should give them.
+        originals: tensor of a placeholder that ``inputs`` made -> the model's tensor in whose place it is, where that has
+            another name.
     """
 
     graph: Graph
     changes: tuple[OpChange, ...]
     averaged: Mapping[str, Payload]
     open_switches: Mapping[str, str]
+    originals: Mapping[str, str] = field(default_factory=dict)
 
 
 def freeze(model: Model, options: FreezeOptions) -> Frozen:
@@ -110,7 +111,8 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
     graph = _finished(graph, options)
     _refuse_variables(graph)
     changes = tuple(op_changes(model.graph, graph))
-    return Frozen(graph, changes, dict(values.averaged), open_switches(graph))
+    originals = opened(model, options, model.graph).originals
+    return Frozen(graph, changes, dict(values.averaged), open_switches(graph, new_inputs(model, graph)), originals)
 
 
 def needed_part(model: Model, options: FreezeOptions) -> Graph:
@@ -120,12 +122,24 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
         UnknownNameError: an output, an input or a placeholder is not in the graph.
         GraphscopeError: a value does not fit its placeholder; an output reads a variable after a write.
     """
-    graph = bake(model.graph, options.values, [*options.inputs, *_declared_inputs(model)])
+    graph = bake(model.graph, options.values)
     late = dict(reads_after_write(graph))
-    graph = cut(graph, options.outputs, options.inputs, model.catalog)
+    graph = cut(opened(model, options, graph).graph, options.outputs)
     graph = _settled(graph, options, _kept(model, options), late)
     _refuse_late_reads(graph, late)
     return graph
+
+
+def opened(model: Model, options: FreezeOptions, graph: Graph) -> Opened:
+    """``graph`` with placeholders where ``options`` open it."""
+    return open_at(graph, options.inputs, options.outputs, model.catalog, options.infer)
+
+
+def new_inputs(model: Model, graph: Graph) -> list[str]:
+    """Placeholders of ``graph`` that were none in ``model``: a person has cut it open there."""
+    old = model.graph.by_name
+    placeholders = (n.name for op, n in zip(graph.ops, graph.nodes) if op in PLACEHOLDER_OPS)
+    return [name for name in placeholders if name not in old or old[name].op not in PLACEHOLDER_OPS]
 
 
 def _declared_inputs(model: Model) -> list[str]:
@@ -147,15 +161,10 @@ def _settled(graph: Graph, options: FreezeOptions, keep: Sequence[str], late: di
             graph = fold(graph, keep=keep, evaluate=options.evaluate)
         graph = prune_branches(graph, _decisions(graph, options))
         late.update(reads_after_write(graph))
-        graph = cut(graph, options.outputs, _left(graph, options))
+        graph = cut(graph, options.outputs)
         if graph is before:
             break
     return graph
-
-
-def _left(graph: Graph, options: FreezeOptions) -> list[str]:
-    """The inputs that have not gone with a branch, or with what no output needs."""
-    return [name for name in options.inputs if node_of(name) in graph]
 
 
 def _decisions(graph: Graph, options: FreezeOptions) -> Graph:
@@ -163,7 +172,7 @@ def _decisions(graph: Graph, options: FreezeOptions) -> Graph:
     names = predicates(graph)
     if options.fold or not names:
         return graph
-    return fold(cut(graph, names, _left(graph, options)), keep=names, evaluate=options.evaluate)
+    return fold(cut(graph, names), keep=names, evaluate=options.evaluate)
 
 
 def _refuse_late_reads(graph: Graph, late: Mapping[str, str]) -> None:
@@ -177,7 +186,7 @@ def _refuse_late_reads(graph: Graph, late: Mapping[str, str]) -> None:
 
 def _finished(graph: Graph, options: FreezeOptions) -> Graph:
     if options.batch_norms:
-        graph = cut(fold_batch_norms(graph, keep=[*options.outputs, *options.inputs]), options.outputs, options.inputs)
+        graph = cut(fold_batch_norms(graph, keep=[*options.outputs, *options.inputs]), options.outputs)
     if options.float16:
         graph = store_as_float16(graph)
     return prune_library(clear_placement(graph, keep_devices=options.keep_devices))
@@ -257,39 +266,6 @@ def refuse_tables(graph: Graph) -> None:
             f"the outputs need lookup tables, which a frozen graph cannot carry: {', '.join(tables[:5])}",
             hint="graphscope convert MODEL saved_model/   keeps tables and assets",
         )
-
-
-def open_switches(graph: Graph) -> dict[str, str]:
-    """Placeholders that decide branches only, or are named like training switches, with the value for inference."""
-    found = {}
-    for op, placeholder in zip(graph.ops, graph.nodes):
-        if op in PLACEHOLDER_OPS:
-            value = _inference_value(graph, placeholder.name, placeholder_spec(placeholder).dtype)
-            if value is not None:
-                found[placeholder.name] = value
-    return found
-
-
-def _inference_value(graph: Graph, name: str, dtype: DataType) -> str | None:
-    if KEEP_NAME.search(name):
-        return "1"
-    if RATE_NAME.search(name) and dtype.is_floating:
-        return "0"
-    consumers = graph.consumers(name)
-    decides = bool(consumers) and all(
-        c.op in _DECIDED and name in map(node_of, c.inputs[_DECIDED[c.op]]) for c in consumers
-    )
-    if SWITCH_NAME.search(name) or (dtype is DataType.BOOL and decides):
-        return "false" if dtype is DataType.BOOL else "0"
-    return None
-
-
-_DECIDED = {
-    **dict.fromkeys(("Switch", "RefSwitch"), slice(1, 2)),
-    **dict.fromkeys(("If", "StatelessIf", "Identity", "LogicalNot"), slice(1)),
-    **dict.fromkeys(("LogicalAnd", "LogicalOr"), slice(2)),
-}
-"""Ops that decide branches, or pass on what does -> the inputs that they decide by."""
 
 
 def refuse_oversize(size: int) -> None:

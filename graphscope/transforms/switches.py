@@ -1,0 +1,242 @@
+"""Inputs that say whether a graph trains or predicts: which they are, and the value for prediction.
+
+What an input does counts first: it decides a branch of which one side trains (draws random numbers, takes a batch's own
+statistics, updates a variable), or it is the rate of a dropout. Only an input that does neither is judged by its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.op_sets import PLACEHOLDER_OPS, RANDOM_OPS
+from graphscope.core.tensors import TensorName, node_of
+from graphscope.transforms.bake import placeholder_spec
+
+SWITCH_NAME = re.compile(
+    r"is_?train(ing)?|phase_?train|learning_?phase|(^|/)train(ing)?(_?mode)?$|phase$", re.IGNORECASE
+)
+KEEP_NAME = re.compile(r"keep_?prob", re.IGNORECASE)
+RATE_NAME = re.compile(r"drop_?out(_?rate)?|drop_?rate", re.IGNORECASE)
+
+_MAX_FOLLOWED = 64
+"""How many nodes of a kind are looked at behind one input."""
+
+_SWITCHES = frozenset({"Switch", "RefSwitch"})
+_MERGES = frozenset({"Merge", "RefMerge"})
+_IFS = frozenset({"If", "StatelessIf"})
+_PASSES = frozenset(
+    {"Identity", "StopGradient", "Snapshot", "Enter", "RefEnter", "Cast", "Reshape", "Squeeze", "ExpandDims"}
+)
+_STATISTICS = frozenset({"Mean", "SquaredDifference"})
+_UPDATES = re.compile(r"Assign\w*|Resource\w*Apply\w+|Apply[A-Z]\w+|Scatter\w+")
+
+
+def open_switches(graph: Graph, opened: Collection[str] = ()) -> dict[str, str]:
+    """Placeholders that say whether ``graph`` trains -> the value for prediction, as a person types it.
+
+    Args:
+        opened: names of nodes that are no switches, because a person has cut the graph open there.
+    """
+    no_switches = {node_of(name) for name in opened}
+    found = {}
+    for op, placeholder in zip(graph.ops, graph.nodes):
+        if op in PLACEHOLDER_OPS and placeholder.name not in no_switches:
+            value = _inference_value(graph, placeholder)
+            if value is not None:
+                found[placeholder.name] = value
+    return found
+
+
+def _inference_value(graph: Graph, placeholder: Node) -> str | None:
+    spec = placeholder_spec(placeholder)
+    if spec.shape:
+        return None
+    if spec.dtype.is_floating:
+        return _Rate(graph, placeholder.name).value() or _named_rate(placeholder.name)
+    value = _Predicate(graph, placeholder.name).value()
+    if value is not None:
+        return str(value).lower() if spec.dtype is DataType.BOOL else str(int(value))
+    if SWITCH_NAME.search(placeholder.name):
+        return "false" if spec.dtype is DataType.BOOL else "0"
+    return "1" if KEEP_NAME.search(placeholder.name) and spec.dtype is not DataType.BOOL else None
+
+
+def _named_rate(name: str) -> str | None:
+    return "1" if KEEP_NAME.search(name) else "0" if RATE_NAME.search(name) or SWITCH_NAME.search(name) else None
+
+
+class _Rate:
+    """A number that a dropout's mask compares with random ones: ``floor(keep + u)``, ``u >= 1 - keep``, ``u >= rate``.
+
+    Source: ``tensorflow/python/ops/nn_ops.py`` from 1.0 to 2.21.
+    """
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph = graph
+        self.name = name
+
+    def value(self) -> str | None:
+        """1 where it is what a dropout keeps, 0 where it is what it drops; ``None`` where it is neither."""
+        pending = [(self.name, False)]
+        seen = set(pending)
+        while pending and len(seen) < _MAX_FOLLOWED:
+            name, is_complement = pending.pop()
+            for consumer in self.graph.consumers(name):
+                keeps = self.keeps(consumer, name)
+                if keeps is not None:
+                    return "0" if keeps is is_complement else "1"
+                passed = (consumer.name, is_complement ^ (consumer.op == "Sub"))
+                if (consumer.op in _PASSES or self.is_complement(consumer, name)) and passed not in seen:
+                    seen.add(passed)
+                    pending.append(passed)
+        return None
+
+    def keeps(self, consumer: Node, name: str) -> bool | None:
+        """Whether ``consumer`` makes a mask of which ``name`` is the part that is kept, or dropped."""
+        inputs = consumer.data_inputs()
+        others = [text for text in inputs if node_of(text) != name]
+        if len(inputs) != 2 or len(others) != 1 or not self.is_random(others[0]):
+            return None
+        if consumer.op in ("Add", "AddV2"):
+            return True if any(c.op == "Floor" for c in self.graph.consumers(consumer.name)) else None
+        if consumer.op in _COMPARES:
+            return _COMPARES[consumer.op] != (node_of(inputs[0]) == name)
+        return None
+
+    def is_complement(self, consumer: Node, name: str) -> bool:
+        """Whether ``consumer`` is 1 minus ``name``."""
+        if consumer.op != "Sub" or len(consumer.data_inputs()) != 2 or node_of(consumer.inputs[1]) != name:
+            return False
+        one = self.graph.get(node_of(consumer.inputs[0]))
+        tensor = one.tensor() if one is not None and one.op == "Const" else None
+        return tensor is not None and tensor.elements == 1 and float(tensor.numpy().reshape(-1)[0]) == 1
+
+    def is_random(self, text: str) -> bool:
+        """Whether ``text`` is drawn: scaled and shifted, perhaps."""
+        pending, seen = [node_of(text)], 0
+        while pending and seen < _MAX_FOLLOWED:
+            seen += 1
+            node = self.graph.get(pending.pop())
+            if node is not None and node.op in RANDOM_OPS:
+                return True
+            if node is not None and node.op in ("Mul", "Add", "AddV2", "Identity", "Sub", "Cast"):
+                pending += map(node_of, node.data_inputs())
+        return False
+
+
+_COMPARES = {"GreaterEqual": False, "Greater": False, "Less": True, "LessEqual": True}
+"""Op -> whether what stands on its right side is kept: ``u < keep`` keeps, ``u >= rate`` drops."""
+
+
+class _Predicate:
+    """An input that decides branches."""
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph = graph
+        self.name = name
+
+    def value(self) -> bool | None:
+        """The value that takes the branches that do not train; ``None`` where no branch does, or both sides do."""
+        true = false = 0
+        for node, is_inverted in self.deciders():
+            sides = [self.trains(node, side) for side in (False, True)]
+            if is_inverted:
+                sides.reverse()
+            false += sides[0] and not sides[1]
+            true += sides[1] and not sides[0]
+        return None if true == false else false > true
+
+    def deciders(self) -> Iterator[tuple[Node, bool]]:
+        """The nodes that the input decides, each with whether it does so turned round."""
+        pending = [(self.name, False)]
+        seen = set(pending)
+        while pending and len(seen) < _MAX_FOLLOWED:
+            name, is_inverted = pending.pop()
+            for consumer in self.graph.consumers(name):
+                texts = [node_of(text) for text in consumer.data_inputs()]
+                if (consumer.op in _SWITCHES and texts[1:2] == [name]) or (consumer.op in _IFS and texts[:1] == [name]):
+                    yield consumer, is_inverted
+                passed = (consumer.name, is_inverted ^ (consumer.op == "LogicalNot"))
+                if (consumer.op in _PASSES or consumer.op in _DECIDED_ON) and passed not in seen:
+                    seen.add(passed)
+                    pending.append(passed)
+
+    def trains(self, decider: Node, side: bool) -> bool:
+        """Whether what runs on one side of ``decider`` belongs to training."""
+        if decider.op in _IFS:
+            branch = decider.attrs[_BRANCHES[side]].func.name
+            trains = any(_trains(node) for body in self.bodies(branch) for node in body)
+            return trains or self.takes_statistics(decider, branch)
+        data = self.graph.get(node_of(decider.inputs[0]))
+        inside = list(self.side(decider, side))
+        return any(map(_trains, inside)) or (bool(inside) and _is_statistic(self.graph, data))
+
+    def takes_statistics(self, decider: Node, branch: str) -> bool:
+        """Whether a branch takes what was computed of the batch before it."""
+        function = self.graph.functions.get(branch)
+        if function is None:
+            return False
+        texts = [*function.proto.ret.values(), *(text for node in function for text in node.inputs)]
+        taken = set(map(node_of, texts))
+        arguments = zip(function.signature.input_arg, decider.data_inputs()[1:])
+        sources = (self.graph.get(node_of(text)) for argument, text in arguments if argument.name in taken)
+        return any(_is_statistic(self.graph, source) for source in sources)
+
+    def bodies(self, name: str) -> Iterator[Function]:
+        """A function, and those that it calls."""
+        pending: list[str] = [name]
+        seen: set[str] = set()
+        while pending and len(seen) < _MAX_FOLLOWED:
+            function = self.graph.functions.get(pending.pop())
+            if function is not None and function.name not in seen:
+                seen.add(function.name)
+                yield function
+                pending += [v.func.name for node in function for v in node.attrs.values() if v.HasField("func")]
+
+    def side(self, switch: Node, side: bool) -> Iterator[Node]:
+        """The nodes that run only if the predicate is ``side``, as far as a merge."""
+        pending, seen = [(switch.name, int(side))], {switch.name}
+        while pending and len(seen) < _MAX_FOLLOWED:
+            name, index = pending.pop()
+            for consumer in self.graph.consumers(name):
+                if consumer.name not in seen and _takes(consumer, name, index):
+                    seen.add(consumer.name)
+                    yield consumer
+                    if consumer.op not in _MERGES:
+                        pending.append((consumer.name, -1))
+
+
+_BRANCHES = ("else_branch", "then_branch")
+
+_DECIDED_ON = frozenset({"LogicalNot", "LogicalAnd", "LogicalOr", "Equal", "NotEqual", "Switch", "RefSwitch"})
+"""Ops that make a predicate of one, or pass it on into a branch."""
+
+
+def _takes(consumer: Node, name: str, index: int) -> bool:
+    """Whether ``consumer`` takes output ``index`` of ``name``, any output where that is negative, or waits for it."""
+    tensors = (TensorName.parse(text) for text in consumer.inputs)
+    return any(t.node == name and (index < 0 or (t.index == index and not t.is_control)) for t in tensors)
+
+
+def _trains(node: Node) -> bool:
+    """Whether ``node`` belongs to training: random numbers, statistics of a batch, updates of variables."""
+    if node.op in RANDOM_OPS or _UPDATES.fullmatch(node.op):
+        return True
+    if node.op.startswith("FusedBatchNorm") and "Grad" not in node.op:
+        training = node.attr("is_training")
+        return training is None or training.b
+    return node.op == "SquaredDifference"
+
+
+def _is_statistic(graph: Graph, node: Node | None) -> bool:
+    """Whether it is the mean or the variance of a batch, computed before the branch that takes it."""
+    for _ in range(_MAX_FOLLOWED):
+        if node is None or node.op in _STATISTICS:
+            return node is not None
+        if node.op not in _PASSES or not node.data_inputs():
+            return False
+        node = graph.get(node_of(node.inputs[0]))
+    return False
