@@ -79,7 +79,7 @@ def staged_files(
                 file.flush()
                 os.fsync(file.fileno())
             _publish(list(zip(made, places, strict=True)))
-        remove_left_over(places)
+        remove_left_over([*places, *(place.parent / JOURNAL for place in places[:1])])
     except OSError as error:
         _remove(made)
         raise FileError.from_os_error(error, named[0]) from error
@@ -128,7 +128,7 @@ def staged_directory(
         with _locked(temporary):
             yield temporary
             _publish([(temporary, place)])
-        remove_left_over([place])
+        remove_left_over([place, place.parent / JOURNAL])
     except OSError as error:
         _remove([temporary])
         raise FileError.from_os_error(error, path) from error
