@@ -37,7 +37,8 @@ def unix_socket(path: Path) -> None:
     here = os.open(".", os.O_RDONLY)
     try:
         os.chdir(path.parent)  # the name of a socket must be short
-        socket.socket(socket.AF_UNIX).bind(path.name)
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(path.name)
     finally:
         os.fchdir(here)
         os.close(here)
@@ -70,7 +71,8 @@ def test_a_fifo_stays_one(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"x{suffix}"
     os.mkfifo(path)
     done = CliRunner().invoke(app, ["convert", str(FIXTURES / "softmax"), str(path), "--force"])
-    assert done.exit_code == 1 and "a FIFO" in done.output
+    assert done.exit_code == 1
+    assert "a FIFO" in done.output
     assert stat.S_ISFIFO(os.lstat(path).st_mode)
 
 
@@ -85,7 +87,9 @@ def test_links_are_written_through(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="second: the file exists"):
         write_file(second, [b"2"])
     write_file(second, [b"2"], overwrite=True)
-    assert target.read_bytes() == b"2" and first.is_symlink() and second.is_symlink()
+    assert target.read_bytes() == b"2"
+    assert first.is_symlink()
+    assert second.is_symlink()
     circle = tmp_path / "circle"
     circle.symlink_to("circle")
     with pytest.raises(FileError, match="circle: Too many levels"):
@@ -139,7 +143,9 @@ def test_what_was_left_over_goes(tmp_path: Path) -> None:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX)
         write_file(path, [b"x"])
     names = {p.name for p in tmp_path.iterdir()}
-    assert dead.name not in names and {alive.name, foreign.name, "x.pb"} < names and len(names) == 4
+    assert dead.name not in names
+    assert {alive.name, foreign.name, "x.pb"} < names
+    assert len(names) == 4
 
 
 # Journals
@@ -247,3 +253,8 @@ def test_a_read_only_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         write_checkpoint(str(tmp_path / "x"), TENSORS)
     with pytest.raises(FileError, match="Read-only"), staged_directory(tmp_path / "y"):
         raise AssertionError("nothing is to be written")
+
+
+def test_stdout_is_not_a_file() -> None:
+    with pytest.raises(FileError, match="-: output is written to a file, not to stdout"):
+        write_file("-", [b""], overwrite=True)

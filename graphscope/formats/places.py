@@ -36,8 +36,10 @@ def real_place(path: Path) -> Path:
     """Where a file written to ``path`` lies: links are followed, also one that points at nothing yet.
 
     Raises:
-        FileError: something is there that is not a regular file, or the links lead in a circle.
+        FileError: something is there that is not a regular file, the links lead in a circle, or ``-`` asks for stdout.
     """
+    if str(path) == "-":
+        raise FileError("-: output is written to a file, not to stdout", hint="name a file to be made")
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
