@@ -258,3 +258,16 @@ def test_a_read_only_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_stdout_is_not_a_file() -> None:
     with pytest.raises(FileError, match="-: output is written to a file, not to stdout"):
         write_file("-", [b""], overwrite=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="optional: only root may give files away")
+def test_the_journal_of_another_user(tmp_path: Path) -> None:
+    """It moves nothing of ours, and a writer does not wait for it for ever."""
+    shutil.copytree(FIXTURES / "softmax", tmp_path / "m")
+    (tmp_path / "m" / named("x", 0)).write_bytes(b"new")
+    os.chown(write_journal(tmp_path / "m", [[named("x", 0), "x", named("x", 1)]]), 12345, 12345)
+    assert graphscope.load(tmp_path / "m").variables
+    assert not (tmp_path / "m" / "x").exists()
+    with pytest.raises(FileError, match="only its owner can finish it"):
+        write_checkpoint(str(tmp_path / "m" / "new"), TENSORS)
+    assert not [p for p in (tmp_path / "m").iterdir() if p.name.startswith((".new", "new"))]

@@ -91,7 +91,7 @@ def _name(temporary: Path, place: Path) -> None:
         try:
             os.link(temporary, place)
         except FileExistsError:
-            recover(place.parent)
+            _wait(place)
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
@@ -99,6 +99,18 @@ def _name(temporary: Path, place: Path) -> None:
             return
         else:
             return
+
+
+def _wait(place: Path) -> None:
+    """Until the journal at ``place`` is done with."""
+    with contextlib.suppress(FileNotFoundError):
+        before = os.lstat(place)
+        recover(place.parent)
+        if _is_still(place, before):
+            raise FileError(
+                f"{place}: a write was interrupted here, and only its owner can finish it",
+                hint=f"delete {place}, or write to another directory",
+            )
 
 
 def _carry_out(directory: Path, moves: Iterable[Move]) -> None:
@@ -157,7 +169,9 @@ def _content(moves: Sequence[Move]) -> bytes:
 
 
 def recover_around(path: str) -> None:
-    """Finishes what was interrupted in the directories that a model at ``path`` may have files in; raises as :func:`recover`."""
+    """Finishes what was interrupted in the directories that a model at ``path`` may lie in; raises as :func:`recover`."""
+    if "\0" in path:  # no file is called so, as whoever opens it will say
+        return
     place = Path(os.path.realpath(path))
     for directory in (place, *place.parents[:_ANCESTORS]):
         recover(directory)
@@ -237,7 +251,7 @@ def _text(name: object) -> str:
 
 
 def _refuse_foreign(directory: Path, path: Path, moves: Iterable[Move]) -> None:
-    """Only files and directories are moved, no links or devices, and only those of the journal's owner."""
+    """Only files and directories are moved, no links or devices."""
     for move in moves:
         for name in (move.new, move.old):
             if not os.path.lexists(directory / name):
