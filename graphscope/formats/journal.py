@@ -168,6 +168,12 @@ def _content(moves: Sequence[Move]) -> bytes:
     return body + b"\n%08x\n" % zlib.crc32(body)
 
 
+def is_awaited(path: Path) -> bool:
+    """Whether a journal beside ``path`` still has to move it."""
+    place = path.parent / NAME
+    return place.is_file() and json.dumps(path.name).encode() in place.read_bytes()
+
+
 def recover_around(path: str) -> None:
     """Finishes what was interrupted in the directories that a model at ``path`` may lie in; raises as :func:`recover`."""
     if "\0" in path:  # no file is called so, as whoever opens it will say

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from graphscope.errors import FileError
 from graphscope.formats.exchange import exchange
 from graphscope.formats.journal import NAME as JOURNAL
-from graphscope.formats.journal import Move, commit, recover
+from graphscope.formats.journal import Move, commit, is_awaited, recover
 from graphscope.formats.places import (
     beside,
     create,
@@ -91,7 +91,7 @@ def staged_files(
 def _remove(made: Iterable[Path]) -> None:
     """Removes what is not to be used any more; what a journal still needs stays for whoever finishes it."""
     for path in made:
-        if os.path.lexists(path) and not os.path.lexists(path.parent / JOURNAL):
+        if os.path.lexists(path) and not is_awaited(path):
             remove(path)
 
 
