@@ -53,6 +53,10 @@ def convert(
         ),
     ] = None,
     checkpoint: shared.Checkpoint = None,
+    allow_outside: Annotated[
+        bool,
+        typer.Option("--allow-outside", help="Copy files that the graph names from outside the model's directory too."),
+    ] = False,
     tags: shared.Tags,
     force: shared.Force = False,
 ) -> None:
@@ -65,7 +69,7 @@ def convert(
     target = Target.CHECKPOINT if weights is not None and to is None else to or _target(out)
     _refuse_other_suffix(out, target)
     loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
-    job = _Job(sink, loaded, out, force, output, input, weights)
+    job = _Job(sink, loaded, out, force, output, input, weights, allow_outside)
     with bytes_progress(sink, "writing", sum(f.size_bytes or 0 for f in loaded.files)) as progress:
         written = _WRITERS[target](job, progress)
     sink.lines([f"{escape(out)}  {target.value}, {size(written)}"])
@@ -105,6 +109,7 @@ class _Job:
         outputs: list[str],
         inputs: list[str],
         weights: Path | None,
+        allow_outside: bool,
     ) -> None:
         self.sink = sink
         self.model = model
@@ -113,6 +118,7 @@ class _Job:
         self.outputs = outputs
         self.inputs = inputs
         self.weights = weights
+        self.allow_outside = allow_outside
 
 
 _Progress = Callable[[int], None]
@@ -177,7 +183,13 @@ def _saved_model(job: _Job, progress: _Progress) -> int:
 
     inputs, outputs = ([_spec(job.model, name) for name in names] for names in _signature(job))
     return write_saved_model(
-        job.model, Path(job.out), inputs=inputs, outputs=outputs, overwrite=job.force, progress=progress
+        job.model,
+        Path(job.out),
+        inputs=inputs,
+        outputs=outputs,
+        overwrite=job.force,
+        allow_outside=job.allow_outside,
+        progress=progress,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from graphscope.errors import FileError
+from graphscope.formats.places import beside, create, real_place, refuse_existing, remove_left_over
+
+__all__ = ["refuse_existing", "write_file"]
 
 
 def write_file(
@@ -20,45 +21,33 @@ def write_file(
 ) -> int:
     """Writes ``chunks`` to ``path`` and returns the number of bytes; whatever goes wrong, an old file stands.
 
+    A symbolic link is written through; an old file's permissions stay.
+
     Args:
         check: looks at the finished file before it takes its place; what it raises leaves no file behind.
 
     Raises:
-        FileError: the file exists and ``overwrite`` is not set, or the operating system refuses (no space, no permission).
+        FileError: the file exists and ``overwrite`` is not set, something else than a regular file is there, or the operating
+            system refuses (no space, no permission).
     """
     target = Path(path)
     refuse_existing(target, overwrite)
-    temporary = ""
+    place = real_place(target)
+    temporary = beside(place)
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with open(descriptor, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-            size = file.tell()
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        check(Path(temporary))
-        os.replace(temporary, target)
+        with create(temporary, place) as file:
+            try:
+                for chunk in chunks:
+                    file.write(chunk)
+                size = file.tell()
+                file.flush()
+                os.fsync(file.fileno())
+                check(temporary)
+                os.replace(temporary, place)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        remove_left_over([place])
     except OSError as error:
         raise FileError.from_os_error(error, target) from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
     return size
-
-
-def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raises an error, if ``path`` exists and must not be replaced.
-
-    Raises:
-        FileError: it does.
-    """
-    if path.exists() and not overwrite:
-        raise FileError(f"{path}: the file exists", hint="--force replaces it")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -55,13 +55,13 @@ def write_checkpoint(
     ordered = ordered_by_key(prefix, tensors)
     paths = [Path(f"{prefix}.data-00000-of-00001"), Path(f"{prefix}.index")]
     if meta is not None:
-        paths.insert(1, Path(f"{prefix}.meta"))
+        paths.append(Path(f"{prefix}.meta"))
     with staged_files(paths, overwrite=overwrite) as files:
         shard = Shard(files[0], progress)
         entries = [(key, shard.add(payload)) for key, payload in ordered]
-        files[-1].writelines(table_chunks([(b"", index_header(1)), *entries]))
+        files[1].writelines(table_chunks([(b"", index_header(1)), *entries]))
         if meta is not None:
-            files[1].writelines(meta)
+            files[2].writelines(meta)
         return sum(file.tell() for file in files)
 
 

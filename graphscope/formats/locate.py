@@ -9,6 +9,7 @@ from pathlib import Path
 
 from graphscope.errors import FileError, closest_names
 from graphscope.formats.checkpoint_state import CheckpointState, join, read_state, without_pattern
+from graphscope.formats.journal import recover_around
 from graphscope.formats.neighbours import refuse_neighbours
 from graphscope.formats.records import is_event_file_name
 from graphscope.formats.sniff import Content, Sniffed, sniff
@@ -89,10 +90,11 @@ def locate(path: str | os.PathLike[str]) -> Location:
     Raises:
         FileError: nothing is there, or nothing that is a model.
         NotTensorFlowError: the file is of a neighbouring format.
-        CorruptFileError: a ``checkpoint`` state file is broken.
+        CorruptFileError: a ``checkpoint`` state file is broken, or the journal of an interrupted write.
     """
     text = os.fspath(path)
     try:
+        recover_around(text)
         return _locate(text)
     except OSError as error:
         raise FileError.from_os_error(error, text) from error

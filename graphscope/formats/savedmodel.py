@@ -10,6 +10,7 @@ from pathlib import Path
 
 from graphscope.core.model import Kind, Model, ModelFile
 from graphscope.errors import UnknownNameError
+from graphscope.formats.assets import asset_file
 from graphscope.formats.checkpoint import model_file, open_store, refuse_other
 from graphscope.formats.cut import SAVED_MODEL
 from graphscope.formats.locate import SAVED_MODEL_FILES, SavedModelDirectory
@@ -79,4 +80,4 @@ def _choose(tag_sets: Sequence[frozenset[str]], tags: frozenset[str], location: 
 
 
 def _assets(directory: Path, meta: MetaGraphDef) -> list[ModelFile]:
-    return [model_file(directory / "assets" / asset.filename, "asset") for asset in meta.asset_file_def]
+    return [asset_file(directory, asset.filename) for asset in meta.asset_file_def]

@@ -53,6 +53,7 @@ def write_saved_model(
     outputs: Sequence[TensorSpec],
     tags: Sequence[str] = ("serve",),
     overwrite: bool = False,
+    allow_outside: bool = False,
     progress: Progress = quiet,
 ) -> int:
     """Writes ``model`` as a SavedModel: variables stay variables, constants stay constants.
@@ -65,14 +66,15 @@ def write_saved_model(
             tensors; without either, no signature is added.
         tags: of the meta graph.
         overwrite: replace a SavedModel that is there.
+        allow_outside: copy files that the graph names from outside the model's directory too.
         progress: is told of the bytes.
 
     Returns:
         The size of the files in bytes.
 
     Raises:
-        FileError: ``directory`` is not empty and ``overwrite`` is not set, or it holds something else than a SavedModel; or
-            the operating system refuses.
+        FileError: ``directory`` is not empty and ``overwrite`` is not set, or it holds something else than a SavedModel; an
+            asset lies outside the model's directory, and ``allow_outside`` is not set; or the operating system refuses.
         IncompleteModelError: the model has no graph; a variable that is needed has no value, or one has a value of another
             type or shape; an asset is missing.
         UnknownNameError: an input or output is not in the graph.
@@ -80,7 +82,7 @@ def write_saved_model(
         CorruptFileError: a weight cannot be read.
         GraphscopeError: the graph is invalid.
     """
-    plan = _plan(model, inputs, outputs, tags)
+    plan = _plan(model, inputs, outputs, tags, allow_outside)
     _refuse_too_large(plan.message, directory)
     with staged_directory(directory, overwrite=overwrite, replaceable=_refuse_foreign) as place:
         size = write_file(place / "saved_model.pb", told(flow(plan.message), progress))
@@ -103,7 +105,13 @@ class _Plan:
     files: dict[str, Path]
 
 
-def _plan(model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], tags: Sequence[str]) -> _Plan:
+def _plan(
+    model: Model,
+    inputs: Sequence[TensorSpec],
+    outputs: Sequence[TensorSpec],
+    tags: Sequence[str],
+    allow_outside: bool,
+) -> _Plan:
     model.refuse_invalid()
     model.refuse_mismatch()
     meta = MetaGraphDef()
@@ -115,12 +123,12 @@ def _plan(model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSp
         meta.signature_def[DEFAULT_SIGNATURE].CopyFrom(signature(graph, inputs, outputs))
     if model.kind is not Kind.SAVED_MODEL:
         graph = with_main_op(model, graph, meta)
-    assets = assets_of(model)
+    assets = assets_of(model, allow_outside=allow_outside)
     _declare(meta, assets)
     _refuse_missing(model, graph, [node_of(spec.name) for spec in outputs])
     graph = _with_saver(model, graph, meta)
     files = {f"{DIRECTORY}/{asset.filename}": asset.source for asset in assets}
-    files |= {f"{EXTRA_DIRECTORY}/{name}": path for name, path in extra_files(model)}
+    files |= {f"{EXTRA_DIRECTORY}/{name}": path for name, path in extra_files(model, allow_outside=allow_outside)}
     message = [_SCHEMA_VERSION, *field(2, meta_graph_pieces(meta, graph))]
     return _Plan(message, _tensors(model, meta), files)
 

@@ -1,0 +1,148 @@
+"""Where files are written: what may be replaced, and the names of what is written beside it.
+
+A symbolic link is written through. Of everything else only regular files are replaced: a device, a FIFO or a socket that took
+part in a rename would be gone. Other hard links to a file that is replaced keep its old content.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from graphscope.errors import FileError
+
+SUFFIX = ".graphscope"
+_NAME_BYTES = 200
+"""So much of a file's name stands in the names beside it, which have an end as well."""
+
+_TEMPORARY = re.compile(r"\.(?P<name>.*)\.[0-9a-f]{16}\.graphscope\Z", re.DOTALL)
+_KINDS = (
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISDIR, "a directory"),
+)
+
+
+def real_place(path: Path) -> Path:
+    """Where a file written to ``path`` lies: links are followed, also one that points at nothing yet.
+
+    Raises:
+        FileError: something is there that is not a regular file, the links lead in a circle, or ``-`` asks for stdout.
+    """
+    if str(path) == "-":
+        raise FileError("-: output is written to a file, not to stdout", hint="name a file to be made")
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError) as error:
+        reason = error if isinstance(error, OSError) else OSError(str(error))
+        raise FileError.from_os_error(reason, path) from error
+    kind = next((name for is_kind, name in _KINDS if is_kind(found.st_mode)), None)
+    if kind is not None:
+        raise FileError(f"{path}: {kind}, and only regular files are written", hint="name a file to be made")
+    return Path(os.path.realpath(path))
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raises an error, if ``path`` exists and must not be replaced.
+
+    Raises:
+        FileError: it does, or it is not a regular file.
+    """
+    if real_place(path).exists() and not overwrite:
+        raise FileError(f"{path}: the file exists", hint="--force replaces it")
+
+
+def beside(place: Path) -> Path:
+    """A name that nobody has, in the directory of ``place``, from which :func:`is_beside` knows whose it is."""
+    return place.parent / f".{_short(place.name)}.{secrets.token_hex(8)}{SUFFIX}"
+
+
+def is_beside(name: str, place: str) -> bool:
+    """Whether ``name`` is one that :func:`beside` makes for a file called ``place``."""
+    match = _TEMPORARY.match(name)
+    return match is not None and match["name"] == _short(place)
+
+
+def _short(name: str) -> str:
+    return os.fsdecode(os.fsencode(name)[:_NAME_BYTES])
+
+
+def create(temporary: Path, place: Path) -> BinaryIO:
+    """A new file, locked while it is open, with the permissions and the owner of the file at ``place``, if there is one."""
+    file = open(temporary, "xb")  # noqa: SIM115 - the caller closes it
+    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if place.exists():
+        keep_attributes(temporary, place)
+    return file
+
+
+def keep_attributes(new: Path, old: Path) -> None:
+    """Gives ``new`` the permissions of ``old``, and its owner where that is another and we may."""
+    have, want = os.stat(new), os.stat(old)
+    if (have.st_uid, have.st_gid) != (want.st_uid, want.st_gid) and os.geteuid() == 0:
+        os.chown(new, want.st_uid, want.st_gid)
+    os.chmod(new, stat.S_IMODE(want.st_mode))
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a directory, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove_left_over(places: Iterable[Path]) -> list[Path]:
+    """Removes what killed writers left beside ``places``, which nobody has open any more; returns what that was."""
+    left = []
+    for directory, names in _by_directory(places).items():
+        owners = {_short(name) for name in names}
+        with os.scandir(directory) as entries:
+            found = [e.name for e in entries if (match := _TEMPORARY.match(e.name)) and match["name"] in owners]
+        left += [directory / name for name in found if not _is_in_use(directory / name)]
+    for path in left:
+        remove(path)
+    return left
+
+
+def _by_directory(places: Iterable[Path]) -> dict[Path, list[str]]:
+    found: dict[Path, list[str]] = {}
+    for place in places:
+        found.setdefault(place.parent, []).append(place.name)
+    return found
+
+
+def _is_in_use(path: Path) -> bool:
+    """Whether a living process holds the lock on ``path``."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # gone, a link, or not ours: left alone
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(directory: Path) -> None:
+    """Flushes the names in ``directory`` to the disk."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
