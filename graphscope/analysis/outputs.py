@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from graphscope.analysis.flow import Flow, trace
+from graphscope.analysis.flow import Flow
+from graphscope.analysis.losses import trace
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
