@@ -128,16 +128,19 @@ def _is_one_hot(flow: Flow, i: int) -> bool:
 
 
 def _compare(flow: Flow, lives: list[bool]) -> None:
-    """Marks what belongs to the loss: the first comparison with labels, or any first meeting where no labels follow."""
+    """Marks what belongs to the loss.
+
+    That is the first comparison with labels; where labels are not compared but weighed, that; and what meets features again,
+    unless labels follow. In a graph that updates nothing only comparisons count.
+    """
     joins = _joins(flow, lives)
-    labelled = [i for i, (raw, compares) in joins.items() if compares and raw & ~FLAGS & ~flow.features]
+    fed = {i: raw & ~FLAGS & ~flow.features for i, (raw, _) in joins.items()}
+    labelled = [i for i, (_, compares) in joins.items() if compares and fed[i]]
     before = _upstream(flow, labelled, joins)
+    weighed = [i for i in joins if fed[i] and i not in before]
+    before |= _upstream(flow, weighed, joins).difference(weighed)
     is_updated = any(op.startswith(("Apply", "ResourceApply", "SparseApply")) for op in set(flow.ops))
-    found = [
-        i
-        for i, (_, compares) in joins.items()
-        if i not in before and (is_updated or compares)
-    ]
+    found = [i for i, (_, compares) in joins.items() if i not in before and (is_updated or compares)]
     waiting = [*found, *labelled]
     for i in waiting:
         flow.sources[i] |= COMPARED
