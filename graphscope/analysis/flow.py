@@ -77,6 +77,8 @@ class Flow:
         layers: the nodes that apply weights, in order.
         gradients: the gradients that the model itself uses.
         is_trained: whether the graph has variables.
+        lives: whether a layer follows, or an end that is not a loss; see :mod:`graphscope.analysis.losses`.
+        framed: nodes within loops.
         bits: (node, output) -> bit for every source; output -1 stands for all outputs of the node.
     """
 
@@ -94,6 +96,8 @@ class Flow:
     layers: list[int] = field(default_factory=list)
     gradients: set[int] = field(default_factory=set)
     is_trained: bool = False
+    lives: list[bool] = field(default_factory=list)
+    framed: set[int] = field(default_factory=set)
     bits: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def is_forward(self, i: int) -> bool:
@@ -119,6 +123,7 @@ def follow(graph: Graph) -> Flow:
             break
     flow.is_trained = not VARIABLE_OPS.isdisjoint(flow.ops)
     flow.labels = COMPARED
+    flow.lives = [False] * len(flow.nodes)
     return flow
 
 
@@ -160,7 +165,22 @@ def _wire(graph: Graph) -> Flow:
     order = _order(ops, inputs, consumers)
     flow = Flow(nodes, ops, inputs, consumers, order, [False] * size, [0] * size, [False] * size, [0] * size)
     _mark_outside(flow, saver_nodes(graph))
+    flow.framed = _framed(flow)
     return flow
+
+
+def _framed(flow: Flow) -> set[int]:
+    """What lies between ``Enter`` and ``Exit``."""
+    found = {i for i, op in enumerate(flow.ops) if op in _ENTERS}
+    if found:
+        for i in flow.order:
+            if flow.ops[i] not in _EXITS and not found.isdisjoint(flow.inputs[i]):
+                found.add(i)
+    return found
+
+
+_ENTERS = frozenset({"Enter", "RefEnter"})
+_EXITS = frozenset({"Exit", "RefExit"})
 
 
 def _written(ops: list[str], i: int | None) -> int | None:

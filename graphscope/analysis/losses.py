@@ -40,9 +40,9 @@ def trace(graph: Graph) -> Flow:
     if not flow.features or not flow.is_trained:
         flow.features = everything
     else:
-        lives = _living(flow)
-        _find_features(flow, lives)
-        _compare(flow, lives)
+        flow.lives = _living(flow)
+        _find_features(flow, flow.lives)
+        _compare(flow, flow.lives)
     flow.labels = (everything & ~flow.features) | COMPARED
     return flow
 
@@ -73,7 +73,7 @@ def _living(flow: Flow) -> list[bool]:
 
 def is_free(flow: Flow, i: int) -> bool:
     """Whether nothing consumes node ``i``, which has a part for each example and compares nothing."""
-    if flow.consumers[i] or flow.ops[i] in _ERROR_OPS or flow.ops[i] in _PASSING:
+    if flow.consumers[i] or flow.ops[i] in _ERROR_OPS or flow.ops[i] in _PASSING or i in flow.framed:
         return False
     return flow.sources[i] & (BATCHED | COMPARED) == BATCHED and flow.depth[i] > 0
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from graphscope.analysis.flow import BATCHED, VARIES, Flow
+from graphscope.analysis.flow import BATCHED, LOSS_OPS, VARIES, Flow
 from graphscope.analysis.losses import is_free, trace
 from graphscope.analysis.networks import handed_on, last_layers
 from graphscope.analysis.tensors import TensorLister
@@ -151,7 +151,7 @@ _NEVER = frozenset(
     " StridedSlice Fill ZerosLike OnesLike Assert NoOp".split()
 )
 _PASSED = frozenset(
-    "Identity Reshape Squeeze ExpandDims Transpose StopGradient Dequantize Cast Slice StridedSlice".split()
+    "Identity Reshape Squeeze ExpandDims Transpose StopGradient Dequantize Cast Slice StridedSlice CheckNumerics".split()
 )
 _JOINS = frozenset("Concat ConcatV2 Pack".split())
 _REDUCTIONS = frozenset("Mean Sum L2Loss AddN Prod Max Min SquaredDifference Square Neg Log".split())
@@ -211,8 +211,32 @@ class _Ranking:
     @cached_property
     def feeders(self) -> frozenset[int]:
         """Forward nodes that something compares with labels."""
-        meeting = filter(self.flow.meets_labels, range(len(self.forward)))
-        return frozenset(p for i in meeting for p in self.flow.inputs[i] if self.forward[p])
+        return frozenset(p for i in self.meetings for p in self.flow.inputs[i] if self.forward[p])
+
+    @cached_property
+    def meetings(self) -> list[int]:
+        """What compares forward nodes with labels, and what follows."""
+        return [i for i in range(len(self.forward)) if self.flow.meets_labels(i)]
+
+    @cached_property
+    def compared(self) -> frozenset[int]:
+        """Of :attr:`feeders` those that meet what was fed; others meet what has been compared already."""
+        flow = self.flow
+        meets = (i for i in self.meetings if self.op(i) in LOSS_OPS or any(not flow.depth[p] for p in flow.inputs[i]))
+        return frozenset(p for i in meets for p in flow.inputs[i] if self.forward[p])
+
+    @cached_property
+    def stopped(self) -> frozenset[int]:
+        """What reaches the loss through ``StopGradient`` alone: a target, though a network computes it."""
+        waiting = [i for i, op in enumerate(self.flow.ops) if op == "StopGradient" and not self.flow.outside[i]]
+        found = set(waiting)
+        while waiting:
+            for p in self.flow.inputs[waiting.pop()]:
+                users = [c for c in self.flow.consumers[p] if not self.flow.outside[c]]
+                if p not in found and all(c in found for c in users):
+                    found.add(p)
+                    waiting.append(p)
+        return frozenset(i for i in found if self.forward[i])
 
     @cached_property
     def candidates(self) -> list[int]:
@@ -223,7 +247,7 @@ class _Ranking:
             if (self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS) and not self.is_loss(i):
                 found.update(self.behind(i))
         found.update(self.checked)
-        usable = {i for i in found if self.op(i) not in _NEVER}
+        usable = {i for i in found if self.op(i) not in _NEVER and not self.is_pivot(i)}
         if not self.feeders and not any(self.is_leaf(i) for i in usable):
             usable.update(self.leaves())
         return sorted(usable)
@@ -244,7 +268,7 @@ class _Ranking:
         """Where the networks of a training graph end, what is left of them being the loss."""
         if not self.is_updated:
             return frozenset()
-        return frozenset(i for i in last_layers(self.flow) if self.forward[i])
+        return frozenset(i for i in last_layers(self.flow) if self.forward[i] and not self.flow.lives[i])
 
     @cached_property
     def is_updated(self) -> bool:
@@ -300,7 +324,12 @@ class _Ranking:
 
     def is_end(self, i: int) -> bool:
         """Whether the forward computation stops here: what looks at it only observes or post-processes."""
-        return not any(self.forward[c] and self.op(c) not in _OBSERVERS for c in self.flow.consumers[i])
+        users = (c for c in self.flow.consumers[i] if self.forward[c] and self.op(c) not in _OBSERVERS)
+        return all(self.is_own_reshape(c) for c in users)
+
+    def is_pivot(self, i: int) -> bool:
+        """Whether it only marks a branch, or hands a value into a loop or branch that does not use it."""
+        return self.is_leaf(i) and self.op(i) == "Identity" and any(self.op(p) in _SWITCHES for p in self.flow.inputs[i])
 
     def is_leaf(self, i: int) -> bool:
         return not self.flow.consumers[i]
@@ -368,6 +397,8 @@ class _Rule:
     points: Callable[[_Ranking, int], float]
 
 
+_SWITCHES = frozenset({"Switch", "RefSwitch"})
+_ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
 _CHECKS = frozenset({"CheckNumerics", "CheckNumericsV2"})
 _APPLIES = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]")
 _RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
@@ -375,9 +406,12 @@ _RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 
 def _feeds_loss(ranking: _Ranking, i: int) -> float:
     """A reshape between the logits and the loss is the loss's own."""
+    if i in ranking.stopped:
+        return 0.0
     if i in ranking.feeders:
-        return 20.0 if ranking.op(i) in _PASSED and ranking.op(i) != "Identity" else 25.0
-    return 25.0 if i in ranking.logits else 0.0
+        points = 20.0 if ranking.op(i) in _PASSED - _RESHAPES - {"Identity"} or ranking.is_own_reshape(i) else 25.0
+        return points if i in ranking.compared else 5.0
+    return 24.0 if i in ranking.logits else 0.0
 
 
 def _depth(ranking: _Ranking, i: int) -> float:
@@ -388,7 +422,7 @@ def _depth(ranking: _Ranking, i: int) -> float:
 
 def _comes_late(ranking: _Ranking, i: int) -> float:
     """What nothing consumes and takes something that is fed behind the last weights is what the author wants in the end."""
-    return 60.0 if ranking.flow.sources[i] & ranking.late and is_free(ranking.flow, i) else 0.0
+    return 60.0 if ranking.flow.sources[i] & (ranking.late | VARIES) and ranking.flow.is_trained and is_free(ranking.flow, i) else 0.0
 
 
 def _good_name(ranking: _Ranking, i: int) -> float:
@@ -409,8 +443,9 @@ def _postprocessing(ranking: _Ranking, i: int) -> float:
 _RULES: tuple[_Rule, ...] = (
     _Rule("feeds the loss", _feeds_loss),
     _Rule("end of the computation, with what is fed behind the last layer", _comes_late),
-    _Rule("handed to another network", lambda r, i: 30.0 if i in r.handed_on else 0.0),
+    _Rule("handed to another network", lambda r, i: 50.0 if i in r.handed_on else 0.0),
     _Rule("last layer of a network", lambda r, i: 20.0 if i in r.last_layers and not r.feeders & {i} else 0.0),
+    _Rule("", lambda r, i: -15.0 if i in r.feeders and r.op(i) in _ARITHMETIC else 0.0),
     _Rule("", lambda r, i: -60.0 if r.is_loss(i) else 0.0),
     _Rule("", lambda r, i: -25.0 if r.is_own_reshape(i) else 0.0),
     _Rule("", lambda r, i: -60.0 if i in r.flow.gradients else 0.0),
