@@ -73,9 +73,24 @@ def _living(flow: Flow) -> list[bool]:
 
 def is_free(flow: Flow, i: int) -> bool:
     """Whether nothing consumes node ``i``, which has a part for each example and compares nothing."""
-    if flow.consumers[i] or flow.ops[i] in _ERROR_OPS or flow.ops[i] in _PASSING or i in flow.framed:
+    if flow.consumers[i] or is_left_over(flow, i) or flow.ops[i] in _ERROR_OPS or flow.ops[i] in _PASSING or i in flow.framed:
         return False
     return flow.sources[i] & (BATCHED | COMPARED) == BATCHED and flow.depth[i] > 0
+
+
+def is_left_over(flow: Flow, i: int) -> bool:
+    """Whether node ``i`` only marks a branch, or names a result of a loop or branch of which another one is used."""
+    if flow.consumers[i] or flow.ops[i] != "Identity":
+        return False
+    ops = [flow.ops[p] for p in flow.inputs[i]]
+    if any(op in _SWITCHES for op in ops):
+        return True
+    siblings = [c for p, op in zip(flow.inputs[i], ops) if op in _FUNCTIONAL for c in flow.consumers[p]]
+    return any(flow.consumers[c] for c in siblings)
+
+
+_SWITCHES = frozenset({"Switch", "RefSwitch"})
+_FUNCTIONAL = frozenset({"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"})
 
 
 def _find_features(flow: Flow, lives: list[bool]) -> None:
@@ -89,7 +104,7 @@ def _find_features(flow: Flow, lives: list[bool]) -> None:
     logits = [flow.sources[flow.inputs[i][0]] for i, op in enumerate(flow.ops) if op in LOSS_OPS and flow.inputs[i]]
     weak = flow.features
     flow.features = union([*strong, *free, *logits]) & ~FLAGS
-    compared = union(raw & ~FLAGS for raw, _ in _joins(flow, lives).values())
+    compared = union(raw & ~FLAGS for raw, compares in _joins(flow, lives).values() if compares)
     flow.features |= weak & ~compared
     flow.features = flow.features or weak
 

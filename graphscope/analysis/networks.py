@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from graphscope.analysis.flow import FLAGS, NOISE, Flow
@@ -14,7 +15,6 @@ _CHAIN = frozenset(
 )
 """Ops that a layer ends with, and those that pass on what it gives."""
 _WITH_WEIGHTS = frozenset("Add AddV2 Mul Sub RealDiv".split())
-_STEPS = 8
 
 
 def handed_on(flow: Flow) -> set[int]:
@@ -23,19 +23,21 @@ def handed_on(flow: Flow) -> set[int]:
     The judge of an adversarial network sees real examples and made ones, a critic actions of others and the actor's own. Of a
     recurrent layer each step depends on what the first one was fed.
     """
-    uses: dict[int, list[int]] = {}
-    found = set()
+    uses: dict[tuple[int, int], list[int]] = {}
+    layers = Counter(weight for i in flow.layers for weight in _weights(flow, i))
     for i in flow.layers:
         for weight in _weights(flow, i):
-            uses.setdefault(weight, []).append(i)
-    for layers in uses.values():
-        parts = [p for i in layers for p in _parts(flow, i)] if len(layers) > 1 else list(_stacked(flow, layers[0]))
+            if layers[weight] == 1:
+                uses.setdefault((weight, -1), []).extend(_stacked(flow, i))
+                continue
+            for place, part in _parts(flow, i):
+                uses.setdefault((weight, place), []).append(part)
+    found = set()
+    for parts in uses.values():
         raw = [_fed(flow, p) for p in parts if not flow.depth[p]]
         for part in parts:
             if flow.depth[part] and any(mask & ~_fed(flow, part) for mask in raw):
-                end = _end(flow, part)
-                if end is not None:
-                    found.add(end)
+                found.add(part)
     return found
 
 
@@ -52,28 +54,33 @@ def _weights(flow: Flow, layer: int) -> Iterator[int]:
             yield producer
 
 
-def _parts(flow: Flow, layer: int) -> Iterator[int]:
-    """What a layer is applied to; the parts of it that are joined, where a part was fed and another one made."""
-    for producer in flow.inputs[layer]:
-        if not flow.is_weight[producer] and flow.sources[producer]:
-            yield producer
-    yield from _stacked(flow, layer, axis=None)
+def _parts(flow: Flow, layer: int) -> Iterator[tuple[int, int]]:
+    """What a layer is applied to, with its place among the inputs; the parts of what is joined, each with its own."""
+    for place, producer in enumerate(flow.inputs[layer]):
+        if flow.ops[producer] in _JOINS:
+            for k, part in enumerate(flow.inputs[producer]):
+                if flow.sources[part]:
+                    yield _MAX_INPUTS * (place + 1) + k, part
+        elif not flow.is_weight[producer] and flow.sources[producer]:
+            yield place, producer
 
 
-def _stacked(flow: Flow, layer: int, axis: int | None = 0) -> Iterator[int]:
-    """The parts of a batch that is put together from several; along any axis where ``axis`` is ``None``."""
+_MAX_INPUTS = 1 << 20
+
+
+def _stacked(flow: Flow, layer: int) -> Iterator[int]:
+    """The parts of a batch that is put together from several."""
     for producer in flow.inputs[layer]:
-        if flow.ops[producer] in _JOINS and (axis is None or _axis(flow, producer) == axis):
+        if flow.ops[producer] in _JOINS and _axis(flow, producer) == 0:
             yield from (p for p in flow.inputs[producer] if flow.sources[p])
 
 
 def _axis(flow: Flow, join: int) -> int | None:
-    node = flow.nodes[join]
     if flow.ops[join] == "Pack":
         return None
     last = flow.inputs[join][-1 if flow.ops[join] == "ConcatV2" else 0]
     tensor = flow.nodes[last].tensor() if flow.ops[last] == "Const" else None
-    return int(tensor.numpy().reshape(-1)[0]) if tensor is not None and tensor.elements == 1 and node.inputs else None
+    return int(tensor.numpy().reshape(-1)[0]) if tensor is not None and tensor.elements == 1 else None
 
 
 def last_layers(flow: Flow) -> set[int]:
@@ -106,15 +113,3 @@ def _chains(flow: Flow) -> set[int]:
 
 def _ancestry(flow: Flow, layer: int) -> Iterator[int]:
     return (p for p in flow.inputs[layer] if flow.depth[p])
-
-
-def _end(flow: Flow, i: int) -> int | None:
-    """The end of the network that made node ``i``, behind what prepares it for the next one."""
-    for _ in range(_STEPS):
-        if flow.ops[i] not in _JOINS:
-            return i
-        deep = [p for p in flow.inputs[i] if flow.depth[p]]
-        if not deep:
-            return None
-        i = max(deep, key=lambda p: flow.depth[p])
-    return None

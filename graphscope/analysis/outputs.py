@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from graphscope.analysis.flow import BATCHED, LOSS_OPS, VARIES, Flow
-from graphscope.analysis.losses import is_free, trace
+from graphscope.analysis.losses import is_free, is_left_over, trace
 from graphscope.analysis.networks import handed_on, last_layers
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
@@ -247,7 +247,7 @@ class _Ranking:
             if (self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS) and not self.is_loss(i):
                 found.update(self.behind(i))
         found.update(self.checked)
-        usable = {i for i in found if self.op(i) not in _NEVER and not self.is_pivot(i)}
+        usable = {i for i in found if self.op(i) not in _NEVER and not is_left_over(self.flow, i)}
         if not self.feeders and not any(self.is_leaf(i) for i in usable):
             usable.update(self.leaves())
         return sorted(usable)
@@ -327,10 +327,6 @@ class _Ranking:
         users = (c for c in self.flow.consumers[i] if self.forward[c] and self.op(c) not in _OBSERVERS)
         return all(self.is_own_reshape(c) for c in users)
 
-    def is_pivot(self, i: int) -> bool:
-        """Whether it only marks a branch, or hands a value into a loop or branch that does not use it."""
-        return self.is_leaf(i) and self.op(i) == "Identity" and any(self.op(p) in _SWITCHES for p in self.flow.inputs[i])
-
     def is_leaf(self, i: int) -> bool:
         return not self.flow.consumers[i]
 
@@ -397,7 +393,6 @@ class _Rule:
     points: Callable[[_Ranking, int], float]
 
 
-_SWITCHES = frozenset({"Switch", "RefSwitch"})
 _ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
 _CHECKS = frozenset({"CheckNumerics", "CheckNumericsV2"})
 _APPLIES = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]")
@@ -444,7 +439,7 @@ _RULES: tuple[_Rule, ...] = (
     _Rule("feeds the loss", _feeds_loss),
     _Rule("end of the computation, with what is fed behind the last layer", _comes_late),
     _Rule("handed to another network", lambda r, i: 50.0 if i in r.handed_on else 0.0),
-    _Rule("last layer of a network", lambda r, i: 20.0 if i in r.last_layers and not r.feeders & {i} else 0.0),
+    _Rule("last layer of a network", lambda r, i: 20.0 if i in r.last_layers and i not in r.logits else 0.0),
     _Rule("", lambda r, i: -15.0 if i in r.feeders and r.op(i) in _ARITHMETIC else 0.0),
     _Rule("", lambda r, i: -60.0 if r.is_loss(i) else 0.0),
     _Rule("", lambda r, i: -25.0 if r.is_own_reshape(i) else 0.0),
