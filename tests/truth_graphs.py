@@ -1,11 +1,12 @@
 """Graphs of known outputs and inputs, built by TensorFlow on the fly: what `truth/outputs.json` is for files.
 
-A builder fills the default graph and returns a :class:`Truth`. Every graph has its row in :data:`GRAPHS`; the same builder may stand in
-several rows, with other names or saved another way.
+A builder fills the default graph and returns a :class:`Truth`. Every graph has its row in :data:`GRAPHS`; the same builder may
+stand in several rows, with other names or saved another way.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,8 +50,7 @@ class Row:
     Attributes:
         name: unique.
         build: fills the default graph.
-        save: how it is written: ``meta`` (with a saver), ``bare`` (a meta graph without saver), ``graph`` (a GraphDef), ``text``
-            (the same as text), ``frozen``, ``checkpoint`` (with values), ``sharded``, ``second`` (two savers), ``old`` (a V1 saver).
+        save: how it is written, a key of :data:`SAVED`.
         arguments: of the builder.
     """
 
@@ -83,7 +83,7 @@ def dense(x: Tensor, inner: int, outer: int, activation: Any = None, resource: b
 
 def shared_dense(*sizes: int, activation: Any = tf.nn.relu, last: Any = None) -> Callable[[Tensor], Tensor]:
     """A stack of layers whose weights are made once."""
-    parameters = [(weights([a, b]), weights([b])) for a, b in zip(sizes, sizes[1:])]
+    parameters = [(weights([a, b]), weights([b])) for a, b in itertools.pairwise(sizes)]
 
     def apply(x: Tensor) -> Tensor:
         for k, (w, b) in enumerate(parameters):
@@ -530,7 +530,7 @@ def generator_alone() -> Truth:
     """The checkpoint has the generator's values alone."""
     truth = adversarial()
     fake = truth.first[0]
-    v1.add_to_collection("saved", [v for v in v1.global_variables()[:4]])
+    v1.add_to_collection("saved", v1.global_variables()[:4])
     return Truth([fake], truth.inputs)
 
 
@@ -591,7 +591,10 @@ def combined_detector() -> Truth:
     """One op gives all four."""
     x = v1.placeholder(tf.float32, [1, 8, 8, 3])
     features = tf.nn.relu(conv(x, 3, 8, stride=2))
-    boxes, scores = tf.reshape(conv(features, 8, 4), [1, 16, 1, 4]), tf.sigmoid(tf.reshape(conv(features, 8, 3), [1, 16, 3]))
+    boxes, scores = (
+        tf.reshape(conv(features, 8, 4), [1, 16, 1, 4]),
+        tf.sigmoid(tf.reshape(conv(features, 8, 3), [1, 16, 3])),
+    )
     found = tf.image.combined_non_max_suppression(boxes, scores, 5, 5)
     return Truth(list(found), [x], [[tensor] for tensor in found])
 
@@ -620,7 +623,7 @@ def checked(is_leaf: bool = True, is_trained: bool = True) -> Truth:
     if is_trained:
         train(class_loss(logits))
     checked = tf.debugging.check_numerics(out, "broken")
-    return Truth([out] if is_leaf else [tf.identity(checked)], [x])
+    return Truth([out] if is_leaf else [tf.identity(checked), out], [x])
 
 
 def decoded(op: str = "DecodeJpeg", given: str = "constant") -> Truth:
@@ -669,9 +672,13 @@ def variant_placeholder() -> Truth:
 
 def rows() -> list[Row]:
     languages: dict[str, Names] = {"english": ENGLISH, "german": GERMAN, "pinyin": PINYIN, "unnamed": UNNAMED}
-    found = [Row(f"tutorial-{save}", two_variables, save) for save in ("meta", "graph", "text", "sharded", "second", "old")]
+    found = [
+        Row(f"tutorial-{save}", two_variables, save) for save in ("meta", "graph", "text", "sharded", "second", "old")
+    ]
     found += [Row(f"counters-{save}", two_counters, save) for save in ("meta", "text")]
-    found += [Row(f"classifier-{save}", classifier, save) for save in ("graph", "text", "sharded", "second", "old", "frozen")]
+    found += [
+        Row(f"classifier-{save}", classifier, save) for save in ("graph", "text", "sharded", "second", "old", "frozen")
+    ]
     found += [Row(f"classifier-{name}", classifier, "graph", {"names": n}) for name, n in languages.items()]
     found.append(Row("classifier-resource", classifier, "graph", {"names": UNNAMED, "resource": True}))
     found += [Row(f"iterator-{save}", from_iterator, save) for save in ("meta", "graph", "sharded")]
@@ -724,7 +731,9 @@ def rows() -> list[Row]:
         Row("variational-entropy", variational),
         Row("variational-square", variational, "meta", {"loss": "square"}),
     ]
-    found += [Row(f"contrastive-{kind}", contrastive, "meta", {"kind": kind}) for kind in ("pairs", "labels", "triplets")]
+    found += [
+        Row(f"contrastive-{kind}", contrastive, "meta", {"kind": kind}) for kind in ("pairs", "labels", "triplets")
+    ]
     found += [
         Row("random-field", conditional_random_field),
         Row("random-field-decoded", conditional_random_field, "meta", {"decodes": True}),
@@ -784,7 +793,12 @@ def write(row: Row, folder: Path) -> Answer:
         truth = row.build(**row.arguments)
         path = SAVED[row.save](folder / row.name, truth)
     groups = tuple(tuple(t.name for t in group) for group in truth.each)
-    return Answer(path, *(tuple(t.name for t in ts) for ts in (truth.first, truth.inputs)), groups, tuple(t.name for t in truth.never))
+    return Answer(
+        path,
+        *(tuple(t.name for t in ts) for ts in (truth.first, truth.inputs)),
+        groups,
+        tuple(t.name for t in truth.never),
+    )
 
 
 def _meta(path: Path, _: Truth, **options: Any) -> Path:

@@ -45,9 +45,7 @@ _KEEPS_WEIGHT = frozenset(
 SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"})
 """Ops whose result does not depend on the values of their input, unless its size does."""
 
-ASSIGN_OPS = frozenset(
-    "Assign AssignAdd AssignSub AssignVariableOp AssignAddVariableOp AssignSubVariableOp".split()
-)
+ASSIGN_OPS = frozenset("Assign AssignAdd AssignSub AssignVariableOp AssignAddVariableOp AssignSubVariableOp".split())
 """Ops that give what they write; written and not used, it is training's, or the next run's."""
 
 _SUMMED_UP = frozenset({"AssignAdd", "AssignSub", "AssignAddVariableOp", "AssignSubVariableOp"})
@@ -113,7 +111,10 @@ class Flow:
 
 
 def follow(graph: Graph) -> Flow:
-    """Follows the data through ``graph``. What is fed are features until :mod:`graphscope.analysis.losses` tells them from labels."""
+    """Follows the data through ``graph``.
+
+    What meets weights are features, until :mod:`graphscope.analysis.losses` tells features from labels.
+    """
     flow = _wire(graph)
     flow.bits = _source_bits(flow, graph)
     for heavy_only in (True, False):
@@ -199,9 +200,9 @@ def _mark_outside(flow: Flow, savers: frozenset[str]) -> None:
         op, name = ops[i], names[i]
         if gradients[i]:
             outside[i] = i not in kept
-        elif op in outside_ops or name in savers or _OUTSIDE_NAME.search(name):
+        elif op in outside_ops or name in savers or (op in ASSIGN_OPS and not flow.consumers[i]):
             outside[i] = True
-        elif op in ASSIGN_OPS and not flow.consumers[i]:
+        elif _OUTSIDE_NAME.search(name):
             outside[i] = True
         else:
             for producer in flow.inputs[i]:
@@ -347,6 +348,19 @@ def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool) -
         depths[i] = depth
 
 
+def _compared(_: Flow, __: int, mask: int) -> int:
+    return mask | COMPARED
+
+
+def _summed_up(_: Flow, __: int, mask: int) -> int:
+    """What a variable adds up over batches."""
+    return mask & ~BATCHED
+
+
+def _varying(_: Flow, __: int, mask: int) -> int:
+    return mask | VARIES
+
+
 def _shape(_: Flow, __: int, mask: int) -> int:
     """A shape depends on no values, unless the size does."""
     return mask & ~BATCHED if mask & VARIES else 0
@@ -373,10 +387,10 @@ _MAX_RANK = 32
 _Rule = Callable[[Flow, int, int], int]
 _RULES: Sequence[tuple[re.Pattern[str], _Rule]] = (
     (re.compile("|".join(SHAPE_OPS)), _shape),
-    (re.compile("|".join(LOSS_OPS)), lambda flow, i, mask: mask | COMPARED),
+    (re.compile("|".join(LOSS_OPS)), _compared),
     (re.compile("|".join(_REDUCTIONS)), _reduced),
-    (re.compile("|".join(_SUMMED_UP)), lambda flow, i, mask: mask & ~BATCHED),
-    (_VARYING, lambda flow, i, mask: mask | VARIES),
+    (re.compile("|".join(_SUMMED_UP)), _summed_up),
+    (_VARYING, _varying),
 )
 """Ops that do not only pass on what they are given -> what their result depends on."""
 
@@ -409,6 +423,7 @@ def _is_number(dtype: DataType) -> bool:
 
 
 def union(masks: Iterable[int]) -> int:
+    """The bits of all masks."""
     result = 0
     for mask in masks:
         result |= mask

@@ -50,7 +50,9 @@ def kept_gradients(
     return found
 
 
-_WATCHING = frozenset({"HistogramSummary", "ScalarSummary", "TensorSummary", "TensorSummaryV2", "Print", "PrintV2", "Assert"})
+_WATCHING = frozenset(
+    {"HistogramSummary", "ScalarSummary", "TensorSummary", "TensorSummaryV2", "Print", "PrintV2", "Assert"}
+)
 
 
 def _scope(name: str) -> str:

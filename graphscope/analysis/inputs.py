@@ -21,7 +21,8 @@ DATA_OPS = re.compile(
 """Ops that bring data in without a placeholder."""
 
 DECODING_OPS = frozenset(
-    "DecodeJpeg DecodePng DecodeGif DecodeBmp DecodeImage DecodeAndCropJpeg DecodeWebP DecodeWav DecodeRaw DecodeCompressed".split()
+    "DecodeJpeg DecodePng DecodeGif DecodeBmp DecodeImage DecodeAndCropJpeg DecodeWebP DecodeWav DecodeRaw"
+    " DecodeCompressed".split()
 )
 """Ops that decode what a person feeds: encoded bytes, be they a placeholder or a constant that stands for them."""
 
@@ -71,7 +72,9 @@ def find_inputs(model: Model) -> list[InputRow]:
             default = _default(graph, node) if node.op == "PlaceholderWithDefault" else None
             rows.append(InputRow(spec.name, spec.dtype, spec.shape, default, arguments.get(spec.name, "")))
     for node in encoded_constants(graph):
-        rows += [InputRow(s.name, s.dtype, s.shape, argument=arguments.get(s.name, "")) for s in lister.outputs(node, graph)]
+        rows += [
+            InputRow(s.name, s.dtype, s.shape, argument=arguments.get(s.name, "")) for s in lister.outputs(node, graph)
+        ]
     rows = rows or list(_data_sources(graph, lister))
     return sorted(rows, key=lambda row: (order.get(row.tensor, len(order)), row.default is not None))
 

@@ -12,7 +12,6 @@ from graphscope.analysis.flow import (
     COMPARED,
     FLAGS,
     LOSS_OPS,
-    NOISE,
     SHAPE_OPS,
     Flow,
     follow,
@@ -26,7 +25,9 @@ _ERROR_OPS = frozenset({"SquaredDifference", "Equal", "NotEqual", "InTopK", "InT
 """Ops that compare: what they leave behind is a metric, though nothing consumes it."""
 
 _COMPARING = frozenset({"Sub", "SquaredDifference", "Equal", "NotEqual", "InTopK", "InTopKV2"})
-_PASSING = frozenset({"Switch", "RefSwitch", "Enter", "RefEnter", "Exit", "RefExit", "NextIteration", "LoopCond", "Merge"})
+_PASSING = frozenset(
+    {"Switch", "RefSwitch", "Enter", "RefEnter", "Exit", "RefExit", "NextIteration", "LoopCond", "Merge"}
+)
 _LOOKUPS = frozenset({"Gather", "GatherV2", "ResourceGather", "GatherNd", "ResourceGatherNd"})
 
 
@@ -73,7 +74,13 @@ def _living(flow: Flow) -> list[bool]:
 
 def is_free(flow: Flow, i: int) -> bool:
     """Whether nothing consumes node ``i``, which has a part for each example and compares nothing."""
-    if flow.consumers[i] or is_left_over(flow, i) or flow.ops[i] in _ERROR_OPS or flow.ops[i] in _PASSING or i in flow.framed:
+    if (
+        flow.consumers[i]
+        or is_left_over(flow, i)
+        or flow.ops[i] in _ERROR_OPS
+        or flow.ops[i] in _PASSING
+        or i in flow.framed
+    ):
         return False
     return flow.sources[i] & (BATCHED | COMPARED) == BATCHED and flow.depth[i] > 0
 
@@ -110,7 +117,7 @@ def _find_features(flow: Flow, lives: list[bool]) -> None:
 
 
 def _joins(flow: Flow, lives: list[bool]) -> dict[int, tuple[int, bool]]:
-    """Node -> the sources that come in raw and whether it compares, where they meet what layers made and only a loss follows."""
+    """Where what is fed meets, raw, what layers made, and only a loss follows: node -> those sources, and whether it compares."""
     found = {}
     split = {i for i, k in flow.bits if k >= 0}
     for i, producers in enumerate(flow.inputs):
@@ -154,7 +161,7 @@ def _compare(flow: Flow, lives: list[bool]) -> None:
     before = _upstream(flow, labelled, joins)
     weighed = [i for i in joins if fed[i] and i not in before]
     before |= _upstream(flow, weighed, joins).difference(weighed)
-    is_updated = any(op.startswith(("Apply", "ResourceApply", "SparseApply")) for op in set(flow.ops))
+    is_updated = _is_scored(flow)
     found = [i for i, (_, compares) in joins.items() if i not in before and (is_updated or compares)]
     waiting = [*found, *labelled]
     for i in waiting:
@@ -170,6 +177,16 @@ def _compare(flow: Flow, lives: list[bool]) -> None:
     if not is_updated:
         free = [flow.sources[i] for i, users in enumerate(flow.consumers) if not users and flow.depth[i]]
         flow.features |= union(mask for mask in free if not mask & COMPARED) & ~FLAGS
+
+
+def _is_scored(flow: Flow) -> bool:
+    """Whether there is a loss or a metric for sure: an optimizer, or what sums up results over batches."""
+    if any(op.startswith(("Apply", "ResourceApply", "SparseApply")) for op in set(flow.ops)):
+        return True
+    return any(op in _SUMS and any(flow.depth[p] for p in flow.inputs[i]) for i, op in enumerate(flow.ops))
+
+
+_SUMS = frozenset({"AssignAdd", "AssignAddVariableOp"})
 
 
 def _upstream(flow: Flow, labelled: list[int], joins: dict[int, tuple[int, bool]]) -> set[int]:

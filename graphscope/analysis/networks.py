@@ -10,8 +10,8 @@ from graphscope.analysis.flow import FLAGS, NOISE, Flow
 _READS = frozenset({"Identity", "ReadVariableOp", "Enter", "RefEnter", "Cast"})
 _JOINS = frozenset({"Concat", "ConcatV2", "Pack"})
 _CHAIN = frozenset(
-    "Identity Reshape Squeeze ExpandDims Transpose Cast BiasAdd BiasAddV1 Relu Relu6 Elu Selu LeakyRelu Softplus Softsign Tanh Sigmoid"
-    " Softmax LogSoftmax FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 FakeQuantWithMinMaxVars".split()
+    "Identity Reshape Squeeze ExpandDims Transpose Cast BiasAdd BiasAddV1 Relu Relu6 Elu Selu LeakyRelu Softplus Softsign Tanh"
+    " Sigmoid Softmax LogSoftmax FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 FakeQuantWithMinMaxVars".split()
 )
 """Ops that a layer ends with, and those that pass on what it gives."""
 _WITH_WEIGHTS = frozenset("Add AddV2 Mul Sub RealDiv".split())
@@ -88,9 +88,7 @@ def last_layers(flow: Flow) -> set[int]:
     within = _chains(flow)
     deeper = {p for i in flow.layers for p in _ancestry(flow, i)}
     return {
-        i
-        for i in within
-        if i not in deeper and not any(c in within and not flow.outside[c] for c in flow.consumers[i])
+        i for i in within if i not in deeper and not any(c in within and not flow.outside[c] for c in flow.consumers[i])
     }
 
 

@@ -27,6 +27,7 @@ class OutputCandidate:
     """A tensor that may be what a person wants from the model.
 
     Attributes:
+        is_detection: whether it is one of several ends of a detector, which belong together.
         tensor: its name, ``node:index``.
         dtype, shape: as far as the file says.
         score: higher is likelier; comparable within one model only.
@@ -38,6 +39,7 @@ class OutputCandidate:
     shape: Shape
     score: float
     reasons: tuple[str, ...]
+    is_detection: bool = False
 
 
 def rank_outputs(model: Model) -> list[OutputCandidate]:
@@ -49,12 +51,14 @@ def rank_outputs(model: Model) -> list[OutputCandidate]:
     lister = TensorLister(model.catalog, model.graph.producer)
     ranked: dict[str, OutputCandidate] = {}
     from_graph = list(_from_graph(model))
-    for tensor, score, reasons in sorted([*_from_signatures(model), *from_graph], key=lambda c: -c[1]):
+    detected = frozenset(c[0] for c in from_graph if c[3])
+    scored = [*_from_signatures(model), *(c[:3] for c in from_graph)]
+    for tensor, score, reasons in sorted(scored, key=lambda c: -c[1]):
         if tensor in ranked:
             continue
         spec = _spec(model, lister, tensor)
         if spec is not None:
-            ranked[tensor] = OutputCandidate(tensor, spec.dtype, spec.shape, score, reasons)
+            ranked[tensor] = OutputCandidate(tensor, spec.dtype, spec.shape, score, reasons, tensor in detected)
     return list(ranked.values())
 
 
@@ -147,8 +151,8 @@ _POSTPROCESSING = frozenset(
 _OBSERVERS = frozenset("Shape ShapeN Size Rank ZerosLike OnesLike StopGradient CheckNumerics".split())
 _NEVER = frozenset(
     "Const Placeholder PlaceholderV2 PlaceholderWithDefault Shape ShapeN Size Rank Range Switch RefSwitch Enter RefEnter Exit"
-    " NextIteration LoopCond CheckNumerics CheckNumericsV2 Assign AssignAdd AssignSub TensorArrayV3 TensorArraySizeV3 TensorArrayReadV3 TensorArrayWriteV3 TensorArrayScatterV3"
-    " StridedSlice Fill ZerosLike OnesLike Assert NoOp".split()
+    " NextIteration LoopCond CheckNumerics CheckNumericsV2 Assign AssignAdd AssignSub TensorArrayV3 TensorArraySizeV3"
+    " TensorArrayReadV3 TensorArrayWriteV3 TensorArrayScatterV3 StridedSlice Fill ZerosLike OnesLike Assert NoOp".split()
 )
 _PASSED = frozenset(
     "Identity Reshape Squeeze ExpandDims Transpose StopGradient Dequantize Cast Slice StridedSlice CheckNumerics".split()
@@ -157,7 +161,8 @@ _JOINS = frozenset("Concat ConcatV2 Pack".split())
 _REDUCTIONS = frozenset("Mean Sum L2Loss AddN Prod Max Min SquaredDifference Square Neg Log".split())
 
 
-def _from_graph(model: Model) -> Iterator[Scored]:
+def _from_graph(model: Model) -> Iterator[tuple[str, float, tuple[str, ...], bool]]:
+    """As :data:`Scored`, and whether it is an end of a detector."""
     ranking = _Ranking(trace(model.graph))
     absent = _absent(model, ranking)
     for i in ranking.candidates:
@@ -166,7 +171,7 @@ def _from_graph(model: Model) -> Iterator[Scored]:
         told = tuple(reason for p, reason in sorted(points, key=lambda x: -x[0]) if reason and p > 0)
         score = sum(p for p, _ in points)
         for index in range(_width(model, ranking, i)):
-            yield f"{ranking.flow.nodes[i].name}:{index}", score - index, told
+            yield f"{ranking.flow.nodes[i].name}:{index}", score - index, told, ranking.is_detection(i)
 
 
 _LAST = 500.0
@@ -324,8 +329,23 @@ class _Ranking:
 
     def is_end(self, i: int) -> bool:
         """Whether the forward computation stops here: what looks at it only observes or post-processes."""
-        users = (c for c in self.flow.consumers[i] if self.forward[c] and self.op(c) not in _OBSERVERS)
-        return all(self.is_own_reshape(c) for c in users)
+        users = [c for c in self.flow.consumers[i] if self.forward[c]]
+        return all(self.op(c) in _OBSERVERS or self.is_own_reshape(c) for c in users)
+
+    def is_detection(self, i: int) -> bool:
+        """Whether nothing consumes what is left of boxes after overlapping ones were suppressed."""
+        return self.is_leaf(i) and self.forward[i] and i in self.suppressed
+
+    @cached_property
+    def suppressed(self) -> frozenset[int]:
+        """What follows the suppression of overlapping boxes."""
+        found = {i for i, op in enumerate(self.flow.ops) if _SUPPRESSION.fullmatch(op)}
+        waiting = list(found)
+        while waiting:
+            fresh = [c for c in self.flow.consumers[waiting.pop()] if c not in found]
+            found.update(fresh)
+            waiting += fresh
+        return frozenset(found)
 
     def is_leaf(self, i: int) -> bool:
         return not self.flow.consumers[i]
@@ -393,6 +413,7 @@ class _Rule:
     points: Callable[[_Ranking, int], float]
 
 
+_SUPPRESSION = re.compile(r"(Combined)?NonMaxSuppression\w*|TFLite_Detection_PostProcess")
 _ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
 _CHECKS = frozenset({"CheckNumerics", "CheckNumericsV2"})
 _APPLIES = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]")
@@ -417,7 +438,10 @@ def _depth(ranking: _Ranking, i: int) -> float:
 
 def _comes_late(ranking: _Ranking, i: int) -> float:
     """What nothing consumes and takes something that is fed behind the last weights is what the author wants in the end."""
-    return 60.0 if ranking.flow.sources[i] & (ranking.late | VARIES) and ranking.flow.is_trained and is_free(ranking.flow, i) else 0.0
+    mask = ranking.flow.sources[i]
+    if not ranking.flow.is_trained or not mask & (ranking.late | VARIES):
+        return 0.0
+    return 60.0 if is_free(ranking.flow, i) or (mask & VARIES and ranking.is_leaf(i)) else 0.0
 
 
 def _good_name(ranking: _Ranking, i: int) -> float:
