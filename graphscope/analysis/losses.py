@@ -117,7 +117,7 @@ def _find_features(flow: Flow, lives: list[bool]) -> None:
 
 
 def _joins(flow: Flow, lives: list[bool]) -> dict[int, tuple[int, bool]]:
-    """Where what is fed meets, raw, what layers made, and only a loss follows: node -> those sources, and whether it compares."""
+    """Where raw sources meet what layers made, and only a loss follows: node -> those sources, and whether it compares."""
     found = {}
     split = {i for i, k in flow.bits if k >= 0}
     for i, producers in enumerate(flow.inputs):
