@@ -200,7 +200,12 @@ def _mark_outside(flow: Flow, savers: frozenset[str]) -> None:
         op, name = ops[i], names[i]
         if gradients[i]:
             outside[i] = i not in kept
-        elif op in outside_ops or name in savers or (op in ASSIGN_OPS and not flow.consumers[i]) or _OUTSIDE_NAME.search(name):
+        elif (
+            op in outside_ops
+            or name in savers
+            or (op in ASSIGN_OPS and not flow.consumers[i])
+            or _OUTSIDE_NAME.search(name)
+        ):
             outside[i] = True
         else:
             for producer in flow.inputs[i]:

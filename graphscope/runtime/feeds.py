@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from graphscope.analysis.demands import FeedSpec, demanded
 from graphscope.analysis.inputs import PLACEHOLDER_OPS
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
@@ -123,8 +124,13 @@ def resolve_tensors(model: Model, texts: Iterable[str], options: FeedOptions = U
         name, load = parse_feed(text, options)
         if TensorName.parse(name).node not in model.graph:
             raise UnknownNameError("placeholder", name, (spec.name for spec in placeholders(model)))
-        feeds[name] = load(tensor_spec(model, name))
+        spec = tensor_spec(model, name)
+        feeds[name] = load(demanded(model.graph, spec) if split_feed(text)[1] in _MADE else spec)
     return feeds
+
+
+_MADE = frozenset({"random", "zeros"})
+"""Values that are made for the tensor."""
 
 
 def placeholders(model: Model) -> list[TensorSpec]:
@@ -136,6 +142,8 @@ def placeholders(model: Model) -> list[TensorSpec]:
 def required_inputs(model: Model, fetches: Iterable[str], given: Iterable[TensorSpec] = ()) -> list[TensorSpec]:
     """The placeholders without a default that ``fetches`` need while ``given`` are fed, in file order.
 
+    One of unknown rank has the shape that its consumers demand.
+
     Raises:
         UnknownNameError: a fetch is not in the graph.
     """
@@ -146,7 +154,7 @@ def required_inputs(model: Model, fetches: Iterable[str], given: Iterable[Tensor
     fed = {spec.name for spec in given}
     placeholders = (n for n in graph if n.op in ("Placeholder", "PlaceholderV2") and n.name in names)
     specs = (lister.outputs(node, graph)[0] for node in placeholders)
-    return [spec for spec in specs if spec.name not in fed]
+    return [demanded(graph, spec) for spec in specs if spec.name not in fed]
 
 
 def tensor_spec(model: Model, name: str) -> TensorSpec:
@@ -195,6 +203,8 @@ def random_value(spec: TensorSpec, *, seed: int, unknown: int = UNKNOWN) -> NDAr
     make = _RANDOM.get(spec.dtype, _float if spec.dtype.is_floating else None)
     if make is None:
         raise _unfeedable(spec)
+    if isinstance(spec, FeedSpec):
+        make = _integer(min(spec.below, _INDICES))
     rng = np.random.default_rng([seed, zlib.crc32(spec.name.encode())])
     return np.asarray(make(rng, spec.dtype, concrete(spec, unknown)))
 
@@ -250,6 +260,9 @@ def _integer(below: int) -> Callable[[np.random.Generator, DataType, tuple[int, 
     return make
 
 
+_INDICES = 10
+"""Random integers are less than this: they are often indices."""
+
 _INTEGERS = tuple(
     DataType[name] for name in "INT8 INT16 INT32 INT64 UINT16 UINT32 UINT64 QINT8 QINT16 QUINT16 QINT32".split()
 )
@@ -258,7 +271,7 @@ _RANDOM: Mapping[DataType, Callable[[np.random.Generator, DataType, tuple[int, .
     **dict.fromkeys((DataType.UINT8, DataType.QUINT8), _integer(256)),
     **dict.fromkeys((DataType.INT4, DataType.UINT4), _integer(8)),
     **dict.fromkeys((DataType.INT2, DataType.UINT2), _integer(2)),
-    **dict.fromkeys(_INTEGERS, _integer(10)),
+    **dict.fromkeys(_INTEGERS, _integer(_INDICES)),
     DataType.BOOL: _bool,
     DataType.STRING: _string,
 }
