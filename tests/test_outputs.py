@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import graphscope
+from graphscope.analysis.inputs import find_inputs
 from graphscope.analysis.outputs import rank_outputs
 from tests.fixture_files import FIXTURES, committed_models
 from tests.zoo_files import ZOO, needs_zoo, zoo_files
@@ -21,14 +22,14 @@ def ranked(path: Path) -> list[str]:
 
 
 @needs_zoo
-def test_true_output_first_in_nine_of_ten_and_in_the_first_three_in_all() -> None:
+def test_true_output_first_in_19_of_20_and_in_the_first_three_in_all() -> None:
     places = {}
     for name, entry in TRUTH.items():
         found = ranked(ZOO / name)
         places[name] = next((i for i, tensor in enumerate(found) if tensor in entry["primary"]), 10**6)
     later = {name: place for name, place in places.items() if place > 2}
     assert not later
-    assert sum(place == 0 for place in places.values()) >= 0.9 * len(TRUTH)
+    assert sum(place == 0 for place in places.values()) >= 0.95 * len(TRUTH)
     assert len(TRUTH) > 150
 
 
@@ -62,3 +63,25 @@ def graph_files() -> list[tuple[str, Path]]:
 @pytest.mark.parametrize(("name", "path"), graph_files(), ids=lambda x: x if isinstance(x, str) else x.name)
 def test_fixture_output_first(name: str, path: Path) -> None:
     assert ranked(path)[0] == committed_models()[name]["output"]
+
+
+def measured(path: Path, truth: Any) -> tuple[int, list[str]]:
+    """The place of the first true output, and what is wrong beside that."""
+    model = graphscope.load(path)
+    found = ranked(path)
+    inputs = {row.tensor for row in find_inputs(model)}
+    wrong = [f"{t} is no input" for t in truth.inputs if t not in inputs]
+    wrong += [f"{t} is an input" for t in inputs if t in truth.never or t.startswith(("save/", "Sicherung/"))]
+    wrong += [f"none of {group} in the first five" for group in truth.each if not set(group) & set(found[:5])]
+    return next((i for i, tensor in enumerate(found) if tensor in truth.first), 10**6), wrong
+
+
+def test_outputs_and_inputs_of_graphs_that_are_built(tmp_path: Path) -> None:
+    from tests.truth_graphs import GRAPHS, write
+
+    answers = {row.name: write(row, tmp_path) for row in GRAPHS}
+    results = {name: measured(answer.path, answer) for name, answer in answers.items()}
+    assert not {name: wrong for name, (_, wrong) in results.items() if wrong}
+    assert not {name: place for name, (place, _) in results.items() if place > 2}
+    assert sum(place == 0 for place, _ in results.values()) >= 0.95 * len(results)
+    assert len(results) > 100

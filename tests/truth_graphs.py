@@ -1,11 +1,12 @@
 """Graphs of known outputs and inputs, built by TensorFlow on the fly: what `truth/outputs.json` is for files.
 
-A builder fills the default graph and returns a :class:`Truth`. Every graph has its row in :data:`GRAPHS`; the same builder may stand in
-several rows, with other names or saved another way.
+A builder fills the default graph and returns a :class:`Truth`. Every graph has its row in :data:`GRAPHS`; the same builder may
+stand in several rows, with other names or saved another way.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,8 +50,7 @@ class Row:
     Attributes:
         name: unique.
         build: fills the default graph.
-        save: how it is written: ``meta`` (with a saver), ``bare`` (a meta graph without saver), ``graph`` (a GraphDef), ``text``
-            (the same as text), ``frozen``, ``checkpoint`` (with values), ``sharded``, ``second`` (two savers), ``old`` (a V1 saver).
+        save: how it is written, a key of :data:`SAVED`.
         arguments: of the builder.
     """
 
@@ -83,7 +83,7 @@ def dense(x: Tensor, inner: int, outer: int, activation: Any = None, resource: b
 
 def shared_dense(*sizes: int, activation: Any = tf.nn.relu, last: Any = None) -> Callable[[Tensor], Tensor]:
     """A stack of layers whose weights are made once."""
-    parameters = [(weights([a, b]), weights([b])) for a, b in zip(sizes, sizes[1:])]
+    parameters = [(weights([a, b]), weights([b])) for a, b in itertools.pairwise(sizes)]
 
     def apply(x: Tensor) -> Tensor:
         for k, (w, b) in enumerate(parameters):
@@ -530,7 +530,7 @@ def generator_alone() -> Truth:
     """The checkpoint has the generator's values alone."""
     truth = adversarial()
     fake = truth.first[0]
-    v1.add_to_collection("saved", [v for v in v1.global_variables()[:4]])
+    v1.add_to_collection("saved", v1.global_variables()[:4])
     return Truth([fake], truth.inputs)
 
 
@@ -623,7 +623,7 @@ def checked(is_leaf: bool = True, is_trained: bool = True) -> Truth:
     if is_trained:
         train(class_loss(logits))
     checked = tf.debugging.check_numerics(out, "broken")
-    return Truth([out] if is_leaf else [tf.identity(checked)], [x])
+    return Truth([out] if is_leaf else [tf.identity(checked), out], [x])
 
 
 def decoded(op: str = "DecodeJpeg", given: str = "constant") -> Truth:

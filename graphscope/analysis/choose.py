@@ -27,7 +27,7 @@ class Chosen:
 
 
 def choose_outputs(model: Model, wanted: Sequence[str] = ()) -> Chosen:
-    """The outputs to compute: those that were named, the signature's, or the one clear candidate.
+    """The outputs to compute: those that were named, the signature's, those of a detector, or the one clear candidate.
 
     Raises:
         UnknownNameError: a name is not in the graph.
@@ -47,6 +47,9 @@ def choose_outputs(model: Model, wanted: Sequence[str] = ()) -> Chosen:
         raise GraphscopeError(
             f"{model.path}: the graph has no likely output", hint="--output NAME says which tensor to keep"
         )
+    detection = [c.tensor for c in ranked if c.is_detection]
+    if len(detection) > 1 and ranked[0].is_detection:
+        return Chosen(tuple(detection), "boxes, scores and the like of one detector")
     if len(ranked) > 1 and ranked[0].score < ranked[1].score + CLEAR_LEAD:
         raise _unclear(model, ranked)
     return Chosen((ranked[0].tensor,), ", ".join(ranked[0].reasons[:2]) or "the only candidate")

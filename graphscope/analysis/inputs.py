@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graphscope.analysis.savers import saver_nodes
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
@@ -18,6 +19,14 @@ DATA_OPS = re.compile(
     r"|Parse(Single|Sequence|SingleSequence)?Example(V2)?|DecodeCSV|RecordInput"
 )
 """Ops that bring data in without a placeholder."""
+
+DECODING_OPS = frozenset(
+    "DecodeJpeg DecodePng DecodeGif DecodeBmp DecodeImage DecodeAndCropJpeg DecodeWebP DecodeWav DecodeRaw"
+    " DecodeCompressed".split()
+)
+"""Ops that decode what a person feeds: encoded bytes, be they a placeholder or a constant that stands for them."""
+
+_UNFEEDABLE = frozenset({DataType.RESOURCE, DataType.VARIANT})
 
 _BOOKKEEPING_OPS = frozenset(
     "Save SaveV2 SaveSlices Restore RestoreV2 RestoreSlice ShardedFilename MergeV2Checkpoints StringJoin"
@@ -53,14 +62,38 @@ def find_inputs(model: Model) -> list[InputRow]:
         spec.name: name for signature in model.signatures.values() for name, s in signature.inputs.items() for spec in s
     }
     order = {tensor: i for i, tensor in enumerate(arguments)}
+    savers = saver_nodes(graph)
     rows = []
     for op, node in zip(graph.ops, graph.nodes):
-        if op in PLACEHOLDER_OPS and (f"{node.name}:0" in arguments or not _is_bookkeeping(graph, node, model)):
+        if op not in PLACEHOLDER_OPS or not is_feedable(node):
+            continue
+        if f"{node.name}:0" in arguments or not (node.name in savers or _is_bookkeeping(graph, node, model)):
             spec = lister.outputs(node, graph)[0]
             default = _default(graph, node) if node.op == "PlaceholderWithDefault" else None
             rows.append(InputRow(spec.name, spec.dtype, spec.shape, default, arguments.get(spec.name, "")))
+    for node in encoded_constants(graph):
+        rows += [
+            InputRow(s.name, s.dtype, s.shape, argument=arguments.get(s.name, "")) for s in lister.outputs(node, graph)
+        ]
     rows = rows or list(_data_sources(graph, lister))
     return sorted(rows, key=lambda row: (order.get(row.tensor, len(order)), row.default is not None))
+
+
+def is_feedable(placeholder: Node) -> bool:
+    """Whether a person can give its value: resources and variants, which a traced function captured, have no array form."""
+    dtype = placeholder.attr("dtype")
+    return dtype is None or DataType.of(dtype.type) not in _UNFEEDABLE
+
+
+def encoded_constants(graph: Graph) -> list[Node]:
+    """Scalar string constants that are decoded in the graph: inputs that an author left a constant, to be fed over it."""
+    found: dict[str, Node] = {}
+    for op, node in zip(graph.ops, graph.nodes):
+        if op in DECODING_OPS and node.inputs:
+            source = graph.get(node_of(node.inputs[0]))
+            if source is not None and source.op == "Const":
+                found[source.name] = source
+    return list(found.values())
 
 
 def _data_sources(graph: Graph, lister: TensorLister) -> Iterator[InputRow]:

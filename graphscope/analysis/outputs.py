@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from graphscope.analysis.flow import Flow, trace
+from graphscope.analysis.flow import BATCHED, LOSS_OPS, VARIES, Flow
+from graphscope.analysis.losses import is_free, is_left_over, trace
+from graphscope.analysis.networks import handed_on, last_layers
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
@@ -25,6 +27,7 @@ class OutputCandidate:
     """A tensor that may be what a person wants from the model.
 
     Attributes:
+        is_detection: whether it is one of several ends of a detector, which belong together.
         tensor: its name, ``node:index``.
         dtype, shape: as far as the file says.
         score: higher is likelier; comparable within one model only.
@@ -36,6 +39,7 @@ class OutputCandidate:
     shape: Shape
     score: float
     reasons: tuple[str, ...]
+    is_detection: bool = False
 
 
 def rank_outputs(model: Model) -> list[OutputCandidate]:
@@ -47,12 +51,14 @@ def rank_outputs(model: Model) -> list[OutputCandidate]:
     lister = TensorLister(model.catalog, model.graph.producer)
     ranked: dict[str, OutputCandidate] = {}
     from_graph = list(_from_graph(model))
-    for tensor, score, reasons in sorted([*_from_signatures(model), *from_graph], key=lambda c: -c[1]):
+    detected = frozenset(c[0] for c in from_graph if c[3])
+    scored = [*_from_signatures(model), *(c[:3] for c in from_graph)]
+    for tensor, score, reasons in sorted(scored, key=lambda c: -c[1]):
         if tensor in ranked:
             continue
         spec = _spec(model, lister, tensor)
         if spec is not None:
-            ranked[tensor] = OutputCandidate(tensor, spec.dtype, spec.shape, score, reasons)
+            ranked[tensor] = OutputCandidate(tensor, spec.dtype, spec.shape, score, reasons, tensor in detected)
     return list(ranked.values())
 
 
@@ -145,22 +151,58 @@ _POSTPROCESSING = frozenset(
 _OBSERVERS = frozenset("Shape ShapeN Size Rank ZerosLike OnesLike StopGradient CheckNumerics".split())
 _NEVER = frozenset(
     "Const Placeholder PlaceholderV2 PlaceholderWithDefault Shape ShapeN Size Rank Range Switch RefSwitch Enter RefEnter Exit"
-    " NextIteration LoopCond TensorArrayV3 TensorArraySizeV3 TensorArrayReadV3 TensorArrayWriteV3 TensorArrayScatterV3"
-    " StridedSlice Fill ZerosLike OnesLike Assert NoOp".split()
+    " NextIteration LoopCond CheckNumerics CheckNumericsV2 Assign AssignAdd AssignSub TensorArrayV3 TensorArraySizeV3"
+    " TensorArrayReadV3 TensorArrayWriteV3 TensorArrayScatterV3 StridedSlice Fill ZerosLike OnesLike Assert NoOp".split()
 )
 _PASSED = frozenset(
-    "Identity Reshape Squeeze ExpandDims Transpose StopGradient Dequantize Cast Slice StridedSlice".split()
+    "Identity Reshape Squeeze ExpandDims Transpose StopGradient Dequantize Cast Slice StridedSlice CheckNumerics".split()
 )
 _JOINS = frozenset("Concat ConcatV2 Pack".split())
 _REDUCTIONS = frozenset("Mean Sum L2Loss AddN Prod Max Min SquaredDifference Square Neg Log".split())
 
 
-def _from_graph(model: Model) -> Iterator[Scored]:
+def _from_graph(model: Model) -> Iterator[tuple[str, float, tuple[str, ...], bool]]:
+    """As :data:`Scored`, and whether it is an end of a detector."""
     ranking = _Ranking(trace(model.graph))
+    absent = _absent(model, ranking)
     for i in ranking.candidates:
         points = [(p, reason) for rule in _RULES if (p := (rule.points(ranking, i))) for reason in (rule.reason,)]
+        points += [(-_LAST, "")] if i in absent else []
         told = tuple(reason for p, reason in sorted(points, key=lambda x: -x[0]) if reason and p > 0)
-        yield f"{ranking.flow.nodes[i].name}:0", sum(p for p, _ in points), told
+        score = sum(p for p, _ in points)
+        for index in range(_width(model, ranking, i)):
+            yield f"{ranking.flow.nodes[i].name}:{index}", score - index, told, ranking.is_detection(i)
+
+
+_LAST = 500.0
+
+
+def _width(model: Model, ranking: _Ranking, i: int) -> int:
+    """How many outputs of node ``i`` are candidates: all, where nothing consumes any."""
+    if not ranking.is_leaf(i):
+        return 1
+    node = ranking.flow.nodes[i]
+    return min(len(model.catalog.outputs(node.op, node.attrs) or [None]), _MAX_WIDTH)
+
+
+_MAX_WIDTH = 8
+
+
+def _absent(model: Model, ranking: _Ranking) -> set[int]:
+    """Candidates that need a variable whose value the checkpoint lacks, while others do not."""
+    if model.store is None:
+        return set()
+    missing = {v.name for v in model.variables if v.is_missing}
+    if not missing:
+        return set()
+    flow = ranking.flow
+    lacks = [flow.nodes[i].name in missing for i in range(len(flow.nodes))]
+    for i in flow.order:
+        for producer in flow.inputs[i]:
+            if lacks[producer]:
+                lacks[i] = True
+    found = {i for i in ranking.candidates if lacks[i]}
+    return found if len(found) < len(ranking.candidates) else set()
 
 
 class _Ranking:
@@ -174,21 +216,95 @@ class _Ranking:
     @cached_property
     def feeders(self) -> frozenset[int]:
         """Forward nodes that something compares with labels."""
-        meeting = filter(self.flow.meets_labels, range(len(self.forward)))
-        return frozenset(p for i in meeting for p in self.flow.inputs[i] if self.forward[p])
+        return frozenset(p for i in self.meetings for p in self.flow.inputs[i] if self.forward[p])
+
+    @cached_property
+    def meetings(self) -> list[int]:
+        """What compares forward nodes with labels, and what follows."""
+        return [i for i in range(len(self.forward)) if self.flow.meets_labels(i)]
+
+    @cached_property
+    def compared(self) -> frozenset[int]:
+        """Of :attr:`feeders` those that meet what was fed; others meet what has been compared already."""
+        flow = self.flow
+        meets = (i for i in self.meetings if self.op(i) in LOSS_OPS or any(not flow.depth[p] for p in flow.inputs[i]))
+        return frozenset(p for i in meets for p in flow.inputs[i] if self.forward[p])
+
+    @cached_property
+    def stopped(self) -> frozenset[int]:
+        """What reaches the loss through ``StopGradient`` alone: a target, though a network computes it."""
+        waiting = [i for i, op in enumerate(self.flow.ops) if op == "StopGradient" and not self.flow.outside[i]]
+        found = set(waiting)
+        while waiting:
+            for p in self.flow.inputs[waiting.pop()]:
+                users = [c for c in self.flow.consumers[p] if not self.flow.outside[c]]
+                if p not in found and all(c in found for c in users):
+                    found.add(p)
+                    waiting.append(p)
+        return frozenset(i for i in found if self.forward[i])
 
     @cached_property
     def candidates(self) -> list[int]:
         """Ends of the forward computation, what feeds the loss, and what those were made of."""
         found = {i for i, f in enumerate(self.forward) if f and (i in self.feeders or self.is_end(i))}
-        found |= self.logits
+        found |= self.logits | self.handed_on | self.last_layers
         for i in list(found):
-            if self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS:
+            if (self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS) and not self.is_loss(i):
                 found.update(self.behind(i))
-        usable = {i for i in found if self.op(i) not in _NEVER}
+        found.update(self.checked)
+        usable = {i for i in found if self.op(i) not in _NEVER and not is_left_over(self.flow, i)}
         if not self.feeders and not any(self.is_leaf(i) for i in usable):
             usable.update(self.leaves())
         return sorted(usable)
+
+    @cached_property
+    def checked(self) -> frozenset[int]:
+        """What nothing but checks of its numbers consumes."""
+        checks = (i for i, op in enumerate(self.flow.ops) if op in _CHECKS and self.forward[i] and self.is_leaf(i))
+        return frozenset(p for i in checks for p in self.flow.inputs[i][:1])
+
+    @cached_property
+    def handed_on(self) -> frozenset[int]:
+        """What one network makes for another to judge."""
+        return frozenset(i for i in handed_on(self.flow) if self.forward[i])
+
+    @cached_property
+    def last_layers(self) -> frozenset[int]:
+        """Where the networks of a training graph end, what is left of them being the loss."""
+        if not self.is_updated:
+            return frozenset()
+        return frozenset(i for i in last_layers(self.flow) if self.forward[i] and not self.flow.lives[i])
+
+    @cached_property
+    def is_updated(self) -> bool:
+        """Whether an optimizer changes variables."""
+        return any(_APPLIES.match(op) for op in set(self.flow.ops))
+
+    def is_loss(self, i: int) -> bool:
+        """Whether nothing is left of the examples, in a training graph: a loss that needs no labels."""
+        return self.is_updated and not self.flow.sources[i] & (BATCHED | VARIES) and i not in self.feeders
+
+    @cached_property
+    def late(self) -> int:
+        """Sources that no layer takes: they come in behind the last weights."""
+        flow = self.flow
+        taken = 0
+        for i in flow.layers:
+            taken |= flow.sources[i]
+        return flow.features & ~taken if flow.is_trained else 0
+
+    def is_own_reshape(self, i: int) -> bool:
+        """Whether the loss reshapes what it takes: in its own name scope, as it does with the labels, or over a reshape."""
+        if self.op(i) not in _RESHAPES or i not in self.feeders or _good_name(self, i) > 8:
+            return False
+        if any(self.forward[c] for c in self.flow.consumers[i]):
+            return False
+        scope = self.name(i).rpartition("/")[0]
+        takers = [c for c in self.flow.consumers[i] if not self.flow.outside[c] and self.op(c) not in _OBSERVERS]
+        producers = [self.op(p) for p in self.flow.inputs[i][:1]]
+        beside = [self.op(p) for c in takers for p in self.flow.inputs[c] if p != i]
+        in_scope = bool(scope) and all(self.name(c).startswith(scope + "/") for c in takers)
+        return in_scope or producers[0] in _RESHAPES or self.op(i) in beside
 
     def behind(self, i: int) -> Iterator[int]:
         """What post-processing and reductions were applied to, step by step."""
@@ -213,7 +329,23 @@ class _Ranking:
 
     def is_end(self, i: int) -> bool:
         """Whether the forward computation stops here: what looks at it only observes or post-processes."""
-        return not any(self.forward[c] and self.op(c) not in _OBSERVERS for c in self.flow.consumers[i])
+        users = [c for c in self.flow.consumers[i] if self.forward[c]]
+        return all(self.op(c) in _OBSERVERS or self.is_own_reshape(c) for c in users)
+
+    def is_detection(self, i: int) -> bool:
+        """Whether nothing consumes what is left of boxes after overlapping ones were suppressed."""
+        return self.is_leaf(i) and self.forward[i] and i in self.suppressed
+
+    @cached_property
+    def suppressed(self) -> frozenset[int]:
+        """What follows the suppression of overlapping boxes."""
+        found = {i for i, op in enumerate(self.flow.ops) if _SUPPRESSION.fullmatch(op)}
+        waiting = list(found)
+        while waiting:
+            fresh = [c for c in self.flow.consumers[waiting.pop()] if c not in found]
+            found.update(fresh)
+            waiting += fresh
+        return frozenset(found)
 
     def is_leaf(self, i: int) -> bool:
         return not self.flow.consumers[i]
@@ -281,15 +413,35 @@ class _Rule:
     points: Callable[[_Ranking, int], float]
 
 
+_SUPPRESSION = re.compile(r"(Combined)?NonMaxSuppression\w*|TFLite_Detection_PostProcess")
+_ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
+_CHECKS = frozenset({"CheckNumerics", "CheckNumericsV2"})
+_APPLIES = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]")
+_RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
+
+
 def _feeds_loss(ranking: _Ranking, i: int) -> float:
     """A reshape between the logits and the loss is the loss's own."""
+    if i in ranking.stopped:
+        return 0.0
     if i in ranking.feeders:
-        return 20.0 if ranking.op(i) in _PASSED and ranking.op(i) != "Identity" else 25.0
-    return 25.0 if i in ranking.logits else 0.0
+        points = 20.0 if ranking.op(i) in _PASSED - _RESHAPES - {"Identity"} or ranking.is_own_reshape(i) else 25.0
+        return points if i in ranking.compared else 5.0
+    return 24.0 if i in ranking.logits else 0.0
 
 
 def _depth(ranking: _Ranking, i: int) -> float:
+    if i in ranking.handed_on:
+        return 40.0
     return 40.0 * ranking.flow.depth[i] / ranking.deepest if ranking.deepest else 0.0
+
+
+def _comes_late(ranking: _Ranking, i: int) -> float:
+    """What nothing consumes and takes something that is fed behind the last weights is what the author wants in the end."""
+    mask = ranking.flow.sources[i]
+    if not ranking.flow.is_trained or not mask & (ranking.late | VARIES):
+        return 0.0
+    return 60.0 if is_free(ranking.flow, i) or (mask & VARIES and ranking.is_leaf(i)) else 0.0
 
 
 def _good_name(ranking: _Ranking, i: int) -> float:
@@ -309,6 +461,13 @@ def _postprocessing(ranking: _Ranking, i: int) -> float:
 
 _RULES: tuple[_Rule, ...] = (
     _Rule("feeds the loss", _feeds_loss),
+    _Rule("end of the computation, with what is fed behind the last layer", _comes_late),
+    _Rule("handed to another network", lambda r, i: 50.0 if i in r.handed_on else 0.0),
+    _Rule("last layer of a network", lambda r, i: 20.0 if i in r.last_layers - r.logits - r.activated else 0.0),
+    _Rule("", lambda r, i: -15.0 if i in r.feeders and r.op(i) in _ARITHMETIC else 0.0),
+    _Rule("", lambda r, i: -60.0 if r.is_loss(i) else 0.0),
+    _Rule("", lambda r, i: -25.0 if r.is_own_reshape(i) else 0.0),
+    _Rule("", lambda r, i: -60.0 if i in r.flow.gradients else 0.0),
     _Rule("activation of what feeds the loss", lambda r, i: 30.0 if i in r.activated else 0.0),
     _Rule("named like a prediction", _good_name),
     _Rule("nothing consumes it", lambda r, i: 15.0 if r.is_leaf(i) else 0.0),

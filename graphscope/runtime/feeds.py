@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from graphscope.analysis.demands import FeedSpec, demanded
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
@@ -123,8 +124,13 @@ def resolve_tensors(model: Model, texts: Iterable[str], options: FeedOptions = U
         name, load = parse_feed(text, options)
         if TensorName.parse(name).node not in model.graph:
             raise UnknownNameError("placeholder", name, (spec.name for spec in placeholders(model)))
-        feeds[name] = load(tensor_spec(model, name))
+        spec = tensor_spec(model, name)
+        feeds[name] = load(demanded(model.graph, spec) if split_feed(text)[1] in _MADE else spec)
     return feeds
+
+
+_MADE = frozenset({"random", "zeros"})
+"""Values that are made for the tensor."""
 
 
 def placeholders(model: Model) -> list[TensorSpec]:
@@ -138,8 +144,10 @@ def required_inputs(
 ) -> list[TensorSpec]:
     """The placeholders without a default that ``fetches`` need while ``given`` are fed, in file order.
 
+    One of unknown rank has the shape that its consumers demand.
+
     Args:
-        with_defaults: those with a default too that take data: any number of something.
+        with_defaults: those with a default too that take any number of measurements.
 
     Raises:
         UnknownNameError: a fetch is not in the graph.
@@ -151,7 +159,8 @@ def required_inputs(
     fed = {spec.name for spec in given}
     ops = PLACEHOLDER_OPS if with_defaults else PLACEHOLDER_OPS - {DEFAULTED}
     placeholders = ((n.op, lister.outputs(n, graph)[0]) for n in graph if n.op in ops and n.name in names)
-    return [spec for op, spec in placeholders if spec.name not in fed and (op != DEFAULTED or _takes_data(spec))]
+    wanted = (spec for op, spec in placeholders if spec.name not in fed and (op != DEFAULTED or _takes_data(spec)))
+    return [demanded(graph, spec) for spec in wanted]
 
 
 def _takes_data(spec: TensorSpec) -> bool:
@@ -205,6 +214,8 @@ def random_value(spec: TensorSpec, *, seed: int, unknown: int = UNKNOWN) -> NDAr
     make = _RANDOM.get(spec.dtype, _float if spec.dtype.is_floating else None)
     if make is None:
         raise _unfeedable(spec)
+    if isinstance(spec, FeedSpec):
+        make = _integer(min(spec.below, _INDICES))
     rng = np.random.default_rng([seed, zlib.crc32(spec.name.encode())])
     return np.asarray(make(rng, spec.dtype, concrete(spec, unknown)))
 
@@ -260,6 +271,9 @@ def _integer(below: int) -> Callable[[np.random.Generator, DataType, tuple[int, 
     return make
 
 
+_INDICES = 10
+"""Random integers are less than this: they are often indices."""
+
 _INTEGERS = tuple(
     DataType[name] for name in "INT8 INT16 INT32 INT64 UINT16 UINT32 UINT64 QINT8 QINT16 QUINT16 QINT32".split()
 )
@@ -268,7 +282,7 @@ _RANDOM: Mapping[DataType, Callable[[np.random.Generator, DataType, tuple[int, .
     **dict.fromkeys((DataType.UINT8, DataType.QUINT8), _integer(256)),
     **dict.fromkeys((DataType.INT4, DataType.UINT4), _integer(8)),
     **dict.fromkeys((DataType.INT2, DataType.UINT2), _integer(2)),
-    **dict.fromkeys(_INTEGERS, _integer(10)),
+    **dict.fromkeys(_INTEGERS, _integer(_INDICES)),
     DataType.BOOL: _bool,
     DataType.STRING: _string,
 }

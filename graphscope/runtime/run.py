@@ -146,10 +146,24 @@ def _example(spec: TensorSpec, switches: Mapping[str, str]) -> str:
 _SCALARS = {DataType.BOOL: "false", DataType.STRING: "text"}
 
 
+_FLAT_PICTURE = 784
+"""A row of fewer numbers is seldom a picture."""
+
+
 def _takes_pictures(spec: TensorSpec) -> bool:
     if not (spec.dtype.is_floating or spec.dtype is DataType.UINT8):
         return False
+    shape = spec.shape or ()
+    flat = shape[-1] if len(shape) in (1, 2) else None
+    if (
+        len(shape) > 2
+        and not {1, 3, 4} & {shape[-1], shape[-3]}
+        and not (len(shape) == 3 and shape[-1] and shape[-1] == shape[-2])
+    ):
+        return False
+    if flat is not None and flat < _FLAT_PICTURE and shape != (flat, flat):
+        return False
     try:
-        return picture_shape(spec.shape).channels > 0
+        return None not in shape[-1:] and picture_shape(spec.shape).channels > 0
     except GraphscopeError:
         return False

@@ -1,0 +1,113 @@
+"""Where one network ends and another begins: generator and judge, actor and critic."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from graphscope.analysis.flow import FLAGS, NOISE, Flow
+
+_READS = frozenset({"Identity", "ReadVariableOp", "Enter", "RefEnter", "Cast"})
+_JOINS = frozenset({"Concat", "ConcatV2", "Pack"})
+_CHAIN = frozenset(
+    "Identity Reshape Squeeze ExpandDims Transpose Cast BiasAdd BiasAddV1 Relu Relu6 Elu Selu LeakyRelu Softplus Softsign Tanh"
+    " Sigmoid Softmax LogSoftmax FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 FakeQuantWithMinMaxVars".split()
+)
+"""Ops that a layer ends with, and those that pass on what it gives."""
+_WITH_WEIGHTS = frozenset("Add AddV2 Mul Sub RealDiv".split())
+
+
+def handed_on(flow: Flow) -> set[int]:
+    """Ends of networks whose result goes into a layer that is applied to something fed as well, which it does not depend on.
+
+    The judge of an adversarial network sees real examples and made ones, a critic actions of others and the actor's own. Of a
+    recurrent layer each step depends on what the first one was fed.
+    """
+    uses: dict[tuple[int, int], list[int]] = {}
+    layers = Counter(weight for i in flow.layers for weight in _weights(flow, i))
+    for i in flow.layers:
+        for weight in _weights(flow, i):
+            if layers[weight] == 1:
+                uses.setdefault((weight, -1), []).extend(_stacked(flow, i))
+                continue
+            for place, part in _parts(flow, i):
+                uses.setdefault((weight, place), []).append(part)
+    found = set()
+    for parts in uses.values():
+        raw = [_fed(flow, p) for p in parts if not flow.depth[p]]
+        for part in parts:
+            if flow.depth[part] and any(mask & ~_fed(flow, part) for mask in raw):
+                found.add(part)
+    return found
+
+
+def _fed(flow: Flow, i: int) -> int:
+    return flow.sources[i] & ~(FLAGS & ~NOISE)
+
+
+def _weights(flow: Flow, layer: int) -> Iterator[int]:
+    """The variables that a layer applies, behind what reads them."""
+    for producer in flow.inputs[layer]:
+        if flow.is_weight[producer]:
+            while flow.ops[producer] in _READS and flow.inputs[producer]:
+                producer = flow.inputs[producer][0]
+            yield producer
+
+
+def _parts(flow: Flow, layer: int) -> Iterator[tuple[int, int]]:
+    """What a layer is applied to, with its place among the inputs; the parts of what is joined, each with its own."""
+    for place, producer in enumerate(flow.inputs[layer]):
+        if flow.ops[producer] in _JOINS:
+            for k, part in enumerate(flow.inputs[producer]):
+                if flow.sources[part]:
+                    yield _MAX_INPUTS * (place + 1) + k, part
+        elif not flow.is_weight[producer] and flow.sources[producer]:
+            yield place, producer
+
+
+_MAX_INPUTS = 1 << 20
+
+
+def _stacked(flow: Flow, layer: int) -> Iterator[int]:
+    """The parts of a batch that is put together from several."""
+    for producer in flow.inputs[layer]:
+        if flow.ops[producer] in _JOINS and _axis(flow, producer) == 0:
+            yield from (p for p in flow.inputs[producer] if flow.sources[p])
+
+
+def _axis(flow: Flow, join: int) -> int | None:
+    if flow.ops[join] == "Pack":
+        return None
+    last = flow.inputs[join][-1 if flow.ops[join] == "ConcatV2" else 0]
+    tensor = flow.nodes[last].tensor() if flow.ops[last] == "Const" else None
+    return int(tensor.numpy().reshape(-1)[0]) if tensor is not None and tensor.elements == 1 else None
+
+
+def last_layers(flow: Flow) -> set[int]:
+    """Ends of the last layers: their biases, activations and reshapes included, where no such thing follows."""
+    within = _chains(flow)
+    deeper = {p for i in flow.layers for p in _ancestry(flow, i)}
+    return {
+        i for i in within if i not in deeper and not any(c in within and not flow.outside[c] for c in flow.consumers[i])
+    }
+
+
+def _chains(flow: Flow) -> set[int]:
+    """Layers, and what belongs to them."""
+    found = set(flow.layers)
+    for i in flow.order:
+        if i in found or flow.outside[i]:
+            continue
+        data = [p for p in flow.inputs[i] if flow.sources[p]]
+        if flow.ops[i] in _CHAIN:
+            if data and data[0] in found:
+                found.add(i)
+        elif flow.ops[i] in _WITH_WEIGHTS and len(data) == 1 and data[0] in found:
+            others = [p for p in flow.inputs[i] if p != data[0]]
+            if others and flow.is_weight[others[0]]:
+                found.add(i)
+    return found
+
+
+def _ancestry(flow: Flow, layer: int) -> Iterator[int]:
+    return (p for p in flow.inputs[layer] if flow.depth[p])
