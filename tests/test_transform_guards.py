@@ -17,7 +17,7 @@ from graphscope.transforms.cut import cut
 from graphscope.transforms.inlining import inline_calls
 from graphscope.transforms.prune import constant_predicate, prune_branches
 from graphscope.transforms.variables import freeze_variables
-from tests.graphs import FLOAT, const, graph_of, names, op, placeholder
+from tests.graphs import FLOAT, const, graph_of, op, placeholder
 from tests.running import built, run_graph, tf
 
 v1 = tf.compat.v1
