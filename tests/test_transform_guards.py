@@ -14,6 +14,8 @@ from graphscope.core.payload import ArrayPayload
 from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue, FunctionDef
 from graphscope.transforms.cut import cut
+from graphscope.transforms.fold import fold
+from graphscope.transforms.freeze import refuse_oversize
 from graphscope.transforms.inlining import inline_calls
 from graphscope.transforms.prune import constant_predicate, prune_branches
 from graphscope.transforms.variables import freeze_variables
@@ -169,3 +171,26 @@ def test_only_one_boolean_decides_a_branch(value: Any, dtype: Any, known: bool |
     else:
         assert [n for n in ("no", "yes") if n in pruned] == ["yes" if known else "no"]
         assert pruned["m"].op == "Identity"
+
+
+# Limits
+
+
+def test_no_graph_of_two_gibibytes() -> None:
+    refuse_oversize((1 << 31) - 1)
+    with pytest.raises(GraphscopeError, match="2,147,483,648 bytes"):
+        refuse_oversize(1 << 31)
+
+
+@pytest.mark.parametrize("numbers", [(0, -1, 1), (0, 1, -1), (0, 0, 1), (0, 1, 1), (2, 0, -1), (5, 0, -2), (0, 5, 2)])
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_a_range_ends_or_is_left_alone(numbers: tuple[int, int, int], dtype: Any) -> None:
+    start, limit, delta = (const(name, n, dtype) for name, n in zip("abc", numbers))
+    kind = {"Tidx": type_attr(DataType.from_numpy(np.dtype(dtype)))}
+    graph = graph_of(start, limit, delta, node("r", "Range", ["a", "b", "c"], kind))
+    folded = fold(graph, keep=["r"])
+    if (numbers[1] - numbers[0]) * numbers[2] < 0:
+        assert folded["r"].op == "Range"
+    else:
+        assert folded["r"].op == "Const"
+        same_values(graph, folded, ["r:0"], {})
