@@ -37,7 +37,7 @@ class Covering:
         CACHE.mkdir(parents=True, exist_ok=True)
         for number, name in enumerate(files, 1):
             kept = CACHE / f"{Path(name).stem}.json"
-            digest = _digest(ROOT / name)
+            digest = _digest(tree.root / name)
             if not kept.exists() or json.loads(kept.read_text())["digest"] != digest:
                 print(f"following {name} ({number} of {len(files)})", file=sys.stderr, flush=True)
                 trace = tree.place / "trace.json"
@@ -45,7 +45,9 @@ class Covering:
                 tree.run([name], LONGEST, trace)
                 tests = json.loads(trace.read_text()) if trace.exists() else {}
                 modules = {module for test in tests.values() for module in test["lines"]}
-                digests = {module: _digest(ROOT / module) for module in sorted(modules) if (ROOT / module).exists()}
+                digests = {
+                    module: _digest(tree.root / module) for module in sorted(modules) if (tree.root / module).exists()
+                }
                 kept.write_text(json.dumps({"digest": digest, "modules": digests, "tests": tests}))
             content = json.loads(kept.read_text())
             for test, noted in content["tests"].items():
@@ -53,7 +55,10 @@ class Covering:
                 self._digests[test] = content["modules"]
 
     def of(self, module: str, mutant: Mutant) -> list[str]:
-        """The tests that run a changed line, the quickest first; of a line that runs at import all that run something of the module."""
+        """The tests that run a changed line, the quickest first.
+
+        For a line that runs when the module is imported: all tests that run something of the module.
+        """
         digest = _digest(ROOT / module)
         changed = set(range(mutant.line, mutant.last + 1))
         touching = {test for test, noted in self.tests.items() if noted["lines"].get(module)}

@@ -1,15 +1,16 @@
 """How many small mistakes in the code would the tests notice?
 
-Makes seeded mutants of modules (a negated condition, an index off by one, a dropped guard, and so on: ``mutator.py``), runs for each
-of them the tests that run the changed line, the quickest first, and prints the mutants that all of them let pass::
+Makes seeded mutants of modules (a negated condition, an index off by one, a dropped guard, and so on: ``mutator.py``), runs
+for each of them the tests that run the changed line, the quickest first, and prints the mutants that all of them let pass::
 
     python -m tests.support.mutants --seed 7 --count 40 graphscope/formats
     python -m tests.support.mutants --seed 7 --count 20 graphscope/core/restore.py graphscope/transforms/inlining.py
     python -m tests.support.mutants --count 0 --kind "dropped guard" graphscope/transforms/cut.py   # all of a kind
 
-Mutants live in temporary copies of the tree, one for each job; the working tree is never touched. The first time, the tests are run
-once to find out which lines each of them runs (many minutes for all; ``--tests`` names those to ask instead of all). What was found is kept in
-``.pytest_cache/mutants`` until a file of tests changes. Lines that only a child process runs count as run by no test.
+Mutants live in temporary copies of the tree, one for each job; the working tree is never touched, and should not be edited
+meanwhile. The first time, the tests are run once to find out which lines each of them runs (about ten minutes for all;
+``--tests`` names those to ask instead of all). What was found is kept in ``.pytest_cache/mutants`` until a file changes.
+Lines that only a child process runs count as run by no test.
 
 A mutant that makes the tests hang is killed by a time limit and counts as noticed. Mutants that change nothing anybody could
 see stand in ``equivalent.txt``, each with the reason, in the form in which survivors are printed; they are not run.
@@ -35,8 +36,8 @@ from tests.support.tree import ROOT, Tree
 
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 SEEN, UNSEEN, UNRUN, SAME = "killed", "survived", "run by no test", "equivalent"
-FAILED, STOPPED, BROKEN = 1, 2, 3
-"""What pytest answers where a test fails, where a module cannot be imported, and where a plugin breaks."""
+FAILED, STOPPED, BROKEN, NO_SUCH_TEST = 1, 2, 3, 4
+"""What pytest answers where a test fails, a module cannot be imported, a plugin breaks, or a test is not there."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,9 @@ def judge(tree: Tree, planned: Planned, covering: Covering) -> str:
         status = tree.run(tests, 60 + 4 * sum(map(covering.seconds, tests)))
     finally:
         tree.write(planned.module, source)
-    return SEEN if status is None or status < 0 or status in (FAILED, STOPPED, BROKEN) else UNSEEN
+    if status == NO_SUCH_TEST and "ImportError" not in tree.log.read_text():
+        raise RuntimeError(f"the tests have changed since they were followed\n{tree.log.read_text()[-2000:]}")
+    return SEEN if status is None or status < 0 or status in (FAILED, STOPPED, BROKEN, NO_SUCH_TEST) else UNSEEN
 
 
 def judge_all(tree: Tree, plans: Sequence[Planned], covering: Covering, jobs: int) -> Iterator[tuple[Planned, str]]:

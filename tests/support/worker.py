@@ -1,7 +1,7 @@
 """Runs tests in a copy of the tree, each time in a fresh child of a process that has imported what is slow to import.
 
-Requests and answers are lines of JSON: ``{"tests": [...], "seconds": N, "trace": FILE or null}`` gives ``{"status": N or null}``, null
-where the time was up.
+Requests and answers are lines of JSON: ``{"tests": [...], "seconds": N, ...}`` gives ``{"status": N or null}``, null where the
+time was up.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 SLOW = (
-    "numpy pytest google.protobuf tensorboard.compat.proto.graph_pb2 tensorboard.compat.proto.meta_graph_pb2 ml_dtypes PIL.Image "
-    "typer rich.progress tensorflow"
+    "numpy pytest google.protobuf tensorboard.compat.proto.graph_pb2 tensorboard.compat.proto.meta_graph_pb2 ml_dtypes "
+    "PIL.Image typer rich.progress tensorflow"
 ).split()
 MEMORY = 24 << 30
 """Bytes of address space for one run: a mutant must not take the machine along."""

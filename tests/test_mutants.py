@@ -1,0 +1,74 @@
+"""The maker of mutants: each is valid, different, and drawn by the seed alone."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.support.mutants import EQUIVALENT, known, parsed, plan
+from tests.support.mutator import mutants
+from tests.support.tree import ROOT
+
+SOURCE = '''
+"""Docstring with a 1."""
+from functools import cache
+LIMIT: int = 3
+
+@cache
+def find(rows: list[int], *, deep: bool = False) -> int:
+    """Not 2."""
+    total = "é" * 2
+    for i, row in enumerate(rows):
+        if row < 0 or not deep:
+            raise ValueError(f"{row + 1} is negative")
+        if row == LIMIT and i not in rows:
+            continue
+        rows.append(min(row, i - 1))
+        total += 1
+    return total[1:]
+'''
+
+MADE = {
+    "negated condition": ["not (row < 0 or not deep)", "not (row == LIMIT and i not in rows)"],
+    "swapped comparison": ["row <= 0", "row != LIMIT", "i in rows"],
+    "off by one": ["LIMIT: int = 4", "row < 1", "row < (-1)", "i - 2", "i - 0", "total[2:]", '"é" * 3'],
+    "changed constant": ["deep: bool = True"],
+    "dropped guard": ["        pass\n        if row == LIMIT", "        pass\n        rows.append"],
+    "and/or swapped": ["row < 0 and not deep", "row == LIMIT or i not in rows"],
+    "removed not": ["or (deep)"],
+    "swapped operator": ["i + 1"],
+    "dropped statement": ["            continue\n        pass\n", "        pass\n    return"],
+    "break/continue swapped": ["            break\n"],
+    "opposite function": ["max(row, i - 1)"],
+}
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_each_kind_changes_one_place(kind: str) -> None:
+    changed = [m.apply(SOURCE) for m in mutants(SOURCE) if m.kind == kind]
+    for text in MADE[kind]:
+        assert any(text in one for one in changed), text
+    for one in changed:
+        assert ast.dump(ast.parse(one)) != ast.dump(ast.parse(SOURCE))
+        assert '"""Docstring with a 1."""' in one
+        assert "@cache" in one
+        assert "{row + 1} is negative" in one or kind == "dropped guard"
+
+
+def test_the_seed_draws_and_nothing_else() -> None:
+    paths = ["graphscope/core"]
+    first, again, other = (plan(paths, parsed(["--seed", seed, "--count", "25", *paths])) for seed in ("3", "3", "4"))
+    assert first == again != other
+    assert len(first) == len(set(first)) == 25
+    assert all(planned.mutant.line <= planned.mutant.last for planned in first)
+
+
+def test_known_mutants_are_still_made() -> None:
+    """Who changes the line of a mutant that changes nothing takes it off the list, or finds it killed."""
+    listed = known(EQUIVALENT)
+    modules = sorted({module for module, _ in listed})
+    made = {(p.module, p.diff()) for p in plan(modules, parsed(["--count", "0"]))} if modules else set()
+    assert [f"{module}\n{lines}" for module, lines in listed if (module, lines) not in made] == []
+    assert all(reason for reason in listed.values())
+    assert (ROOT / "graphscope").is_dir()
