@@ -44,9 +44,9 @@ class FileError(GraphscopeError):
     """A path that does not exist, is of the wrong kind, or may not be read or written."""
 
     @classmethod
-    def from_os_error(cls, error: OSError, path: str | os.PathLike[str]) -> FileError:
+    def from_os_error(cls, error: OSError | ValueError, path: str | os.PathLike[str]) -> FileError:
         """The operating system's refusal as one sentence that names the file."""
-        return cls(f"{os.fspath(path)}: {error.strerror or error}")
+        return cls(f"{os.fspath(path)}: {getattr(error, 'strerror', None) or error}")
 
 
 class FormatError(GraphscopeError):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from graphscope.core.build import node
-from graphscope.core.graph import Function
+from graphscope.core.graph import Function, Graph
+from graphscope.errors import GraphscopeError
 from graphscope.protos import FunctionDef
 from graphscope.transforms import inlining
 from graphscope.transforms.inlining import MAX_DEPTH, inline_calls
@@ -80,11 +81,23 @@ def test_a_function_that_calls_itself_ends() -> None:
     assert len(inline_calls(graph)) == 2 + 2 * MAX_DEPTH
 
 
-def test_functions_that_double_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def doubling(levels: int) -> Graph:
+    functions = [function(f"F{i}", f"F{i + 1}", f"F{i + 1}") for i in range(levels)]
+    return graph_of(placeholder("x"), node("f", "F0", ["x"])).with_functions([*functions, function(f"F{levels}")])
+
+
+@pytest.mark.parametrize("levels", [9, 30, 200])
+def test_functions_that_double_are_refused_before_any_is_copied(levels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inlining, "MAX_NODES", 1000)
-    levels = [function(f"F{i}", f"F{i + 1}", f"F{i + 1}") for i in range(30)]
-    graph = graph_of(placeholder("x"), node("f", "F0", ["x"])).with_functions([*levels, function("F30")])
-    assert 500 < len(inline_calls(graph)) <= 1000
+    monkeypatch.setattr(inlining.Inliner, "in_place_of", None)
+    with pytest.raises(GraphscopeError, match=r"would add more than 1,000 nodes"):
+        inline_calls(doubling(levels))
+
+
+def test_functions_that_double_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    flat = len(inline_calls(doubling(6)))
+    monkeypatch.setattr(inlining, "MAX_NODES", flat)
+    assert len(inline_calls(doubling(6))) == flat
 
 
 def test_calls_among_switches_stay() -> None:

@@ -18,9 +18,10 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.ops import registered
+from graphscope.core.patterns import NamePattern
 from graphscope.core.tensors import TensorName, node_of
 
-_OUTSIDE_OPS = re.compile(
+_OUTSIDE_OPS = NamePattern(
     r"(Resource)?(Sparse)?Apply[A-Z]\w*|Save\w*|Restore\w*|MergeV2Checkpoints|ShardedFilename|.*Summary(V2)?"
     r"|.*(Enqueue|QueueClose)\w*|Assert|NoOp|Print(V2)?|Scatter(Add|Sub|Update|NdUpdate)|ResourceScatter\w+|Stage"
     r"|InitializeTable\w*|LookupTable(Import|Insert|Export)\w*|WriteFile|IsVariableInitialized|VarIsInitializedOp"
@@ -30,7 +31,7 @@ _OUTSIDE_OPS = re.compile(
 
 _OUTSIDE_NAME = re.compile(r"(^|/)(train_op|GradientDescent|report_uninitialized_variables)(/|$)")
 
-_HEAVY_OPS = re.compile(
+_HEAVY_OPS = NamePattern(
     r"(Quantized)?(Sparse)?(Batch)?MatMul(V\d)?\w*|.*Conv[123]?D\w*|.*Conv2dNative\w*|Conv2DBackpropInput|Einsum"
     r"|(Resource)?Gather(V2|Nd)?|.*(LSTM|GRU|RNN)\w*|SparseTensorDenseMatMul|SparseSegment\w+|Lookup\w*"
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,9 +11,10 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.patterns import NamePattern
 from graphscope.core.tensors import Shape, TensorName, node_of
 
-DATA_OPS = re.compile(
+DATA_OPS = NamePattern(
     r"(Iterator|Optional|Multi|Dataset)\w*GetNext\w*|IteratorGetNext|\w*Dequeue\w*|ReaderRead\w*|Unstage"
     r"|Parse(Single|Sequence|SingleSequence)?Example(V2)?|DecodeCSV|RecordInput"
 )

@@ -18,6 +18,7 @@ from graphscope.analysis.networks import handed_on, last_layers
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
+from graphscope.core.patterns import NamePattern
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.tensors import Shape, TensorName, TensorSpec
 
@@ -122,23 +123,23 @@ def _name_points(argument: str, tensor: str, dtype: DataType) -> float:
 
 # The graph
 
-_GOOD_NAMES: tuple[tuple[re.Pattern[str], float], ...] = (
+_GOOD_NAMES: tuple[tuple[NamePattern, float], ...] = (
     (
-        re.compile(
+        NamePattern(
             r"(^|[/_])(softmax|prob|probs|probabilit\w+|predict\w*|preds?|y_?pred|y_?hat|scores?)\d*([/_]|$)", re.I
         ),
         22.0,
     ),
-    (re.compile(r"(^|[/_])(outputs?|final_result|results?|logits?|logistic|sigmoid)\d*([/_]|$)", re.I), 20.0),
+    (NamePattern(r"(^|[/_])(outputs?|final_result|results?|logits?|logistic|sigmoid)\d*([/_]|$)", re.I), 20.0),
     (
-        re.compile(
+        NamePattern(
             r"(^|[/_])(detection\w*|box(es)?|landmarks?|class(es)?|embeddings?|recon\w*|generated)\d*([/_]|$)", re.I
         ),
         14.0,
     ),
 )
 _GOOD_SCOPE = re.compile(r"predictions?|logits|outputs?|softmax|probabilities|head", re.I)
-_BAD_NAMES = re.compile(
+_BAD_NAMES = NamePattern(
     r"(^|[/_])(loss(es)?|costs?|xent|cross_?entropy|accuracy|acc|metrics?|auc|mse|mae|psnr|errors?|regulari[sz]\w*|l2|penalt\w+"
     r"|summar\w+|train\w*|sav(e|er)|init\w*|global_step|learning_rate|assert\w*|moving_\w+|moments|stats?|shape|debug)\d*([/_]|$)",
     re.I,

@@ -23,7 +23,7 @@ from graphscope.core.payload import Payload
 from graphscope.core.variables import Role
 from graphscope.formats.staging import Progress, quiet
 
-_ENDINGS = re.compile(r"(\.(pb|pbtxt|meta)|\.ckpt.*|-\d+)*\Z")
+_ENDINGS = re.compile(r"(?:\.(?:pb|pbtxt|meta)|-\d+)*(?:\.ckpt.*)?\Z", re.DOTALL)
 
 
 _SAYING_NOTHING = ("", "model", "ckpt", "checkpoint", "variables", "saved_model")

@@ -6,7 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from graphscope.errors import CorruptFileError, FileError
+from graphscope.errors import CorruptFileError, FileError, UnsupportedError
+from graphscope.formats.wire import refuse_special
+
+MAX_BYTES = 64 << 20
+"""A million labels of 64 bytes each; ImageNet's thousand take 20 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,9 @@ def read_labels(path: Path, examples: Collection[str] = ()) -> Labels:
     ``i`` is class ``i``, and its name (an identifier) is left out.
 
     Raises:
-        FileError: the file cannot be read.
+        FileError: the file cannot be read, or is no regular one.
         CorruptFileError: it is no UTF-8 text.
+        UnsupportedError: it is larger than :data:`MAX_BYTES`.
     """
     lines = _lines(path)
     truth = {parts[0]: parts[1].strip() for parts in (line.split(None, 1) for line in lines) if len(parts) == 2}
@@ -41,7 +46,12 @@ def read_labels(path: Path, examples: Collection[str] = ()) -> Labels:
 
 def _lines(path: Path) -> list[str]:
     """Without empty ones at the end: elsewhere they are classes without a name."""
+    refuse_special(path)
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UnsupportedError(
+                f"{path.stat().st_size:,} bytes; a file of labels has {MAX_BYTES:,} at most", path=path
+            )
         return path.read_text("utf-8-sig").rstrip().splitlines()
     except OSError as error:
         raise FileError.from_os_error(error, path) from error

@@ -14,7 +14,7 @@ from graphscope.formats.neighbours import refuse_neighbours
 from graphscope.formats.records import is_event_file_name
 from graphscope.formats.sniff import Content, Sniffed, sniff
 from graphscope.formats.sstable import is_table
-from graphscope.formats.wire import Source
+from graphscope.formats.wire import Source, refuse_special
 
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 _SHARD = r"-\d{5}-of-\d{5}"
@@ -105,6 +105,8 @@ def _locate(text: str) -> Location:
     prefix = CheckpointPrefix(without_pattern(text))
     if place.is_file():
         return _file(text)
+    if place.exists() and not place.is_dir():
+        refuse_special(place)
     if place.is_dir():
         try:
             return _in_directory(place)

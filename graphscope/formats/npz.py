@@ -24,7 +24,7 @@ from graphscope.core.payload import CHUNK_BYTES, ArrayPayload, Payload
 from graphscope.core.variables import Entry
 from graphscope.errors import CorruptFileError, FileError, UnsupportedError
 from graphscope.formats.npy import Header, data_type, read_header
-from graphscope.formats.wire import Source
+from graphscope.formats.wire import Source, refuse_special
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,6 +84,7 @@ class NpzStore:
             UnsupportedError: a member is encrypted or compressed in a way that NumPy's are not, or is no array.
         """
         self.path = Path(path)
+        refuse_special(self.path)
         try:
             self._archive = zipfile.ZipFile(self.path)
             members = self._archive.infolist()

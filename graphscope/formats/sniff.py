@@ -50,7 +50,7 @@ _TEXT_FIELDS = {
         ("model_checkpoint_path", "all_model_checkpoint_paths", "all_model_checkpoint_timestamps"), Content.STATE
     ),
 }
-_FIRST_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s+|#[^\n]*(?:\n|$))*([a-z_]+)\s*[:{<]")
+_FIRST_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*(?:\n|\Z))*([a-z_]+)\s*[:{<]")
 _OP = re.compile(rb"[A-Za-z_][\w.>\-/]*\Z")
 _HEAD = 1 << 16
 

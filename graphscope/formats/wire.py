@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 import struct
 import weakref
 from collections.abc import Iterator
@@ -32,9 +33,10 @@ class Source:
         """Opens ``path``.
 
         Raises:
-            FileError: it is missing, a directory, or may not be read.
+            FileError: it is missing, no regular file, or may not be read.
         """
         self.path = Path(path)
+        refuse_special(self.path)
         try:
             self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - lives as long as its payloads
             weakref.finalize(self, self._file.close)
@@ -91,6 +93,28 @@ class Source:
     def corrupt(self, message: str, offset: int | None = None, hint: str | None = None) -> CorruptFileError:
         """An error that names this file."""
         return CorruptFileError(message, path=self.path, offset=offset, hint=hint)
+
+
+_SPECIAL = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def refuse_special(path: Path) -> None:
+    """Raises an error, if ``path`` is something that never ends or waits for a writer: a pipe, a socket, a device.
+
+    Raises:
+        FileError: it is one, or cannot be found.
+    """
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)
+    except (OSError, ValueError) as error:
+        raise FileError.from_os_error(error, path) from error
+    if kind in _SPECIAL:
+        raise FileError(f"{path}: {_SPECIAL[kind]}, not a regular file", hint=f"cat {path} > FILE, then name FILE")
 
 
 class Cursor:

@@ -16,6 +16,7 @@ from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
 from graphscope.formats.pictures import SUFFIXES, Scaling, picture_files, picture_shape, read_picture, scaled
+from graphscope.formats.wire import refuse_special
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 AS_USUAL = Scaling()
 """Pixels from 0 to 1 where the tensor holds floating-point numbers, from 0 to 255 where it holds integers."""
 
-_ARCHIVE = re.compile(r"(.+\.npz):(.+)", re.IGNORECASE)
+_ARCHIVE = re.compile(r"(.+\.npz):(.+)", re.IGNORECASE | re.DOTALL)
 _WORDS = {"true": True, "false": False}
 
 
@@ -110,6 +111,7 @@ def _contents(files: Sequence[Path], spec: TensorSpec) -> NDArray[Any]:
 
 
 def _read(path: Path) -> bytes:
+    refuse_special(path)
     try:
         return path.read_bytes()
     except OSError as error:
@@ -146,6 +148,7 @@ def _of_tensor(spec: TensorSpec) -> Iterator[None]:
 def _read_numpy(path: str, key: str) -> NDArray[Any]:
     import numpy as np
 
+    refuse_special(Path(path))
     try:
         with open(path, "rb") as file:
             loaded = np.load(file, allow_pickle=False)

@@ -16,7 +16,7 @@ MAX_GRAPH_BYTES = (1 << 31) - 1
 """TensorFlow parses no larger message."""
 
 _MAX_LISTED = 3
-_NODE_IN_ERROR = re.compile(r"\{\{node ([^}]+)\}\}")
+_NODE_IN_ERROR = re.compile(r"\{\{node ([^{}]+)\}\}")
 
 
 def import_graph(graph: Graph, path: str) -> Any:

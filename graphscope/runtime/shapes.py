@@ -19,7 +19,7 @@ from graphscope.errors import GraphscopeError
 from graphscope.protos import FunctionDef, GraphDef, NodeDef
 from graphscope.runtime.tensorflow import tensorflow
 
-_NODE_IN_ERROR = re.compile(r"\{\{node ([^}]+)\}\}|[Nn]ode '([^']+)'|for '([^']+)' \(op|of node (\S+) was passed")
+_NODE_IN_ERROR = re.compile(r"\{\{node ([^{}]+)\}\}|[Nn]ode '([^']+)'|for '([^']+)' \(op|of node (\S+) was passed")
 _MAX_REFUSED = 100
 
 

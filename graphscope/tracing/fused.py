@@ -10,9 +10,10 @@ import re
 from collections.abc import Collection
 
 from graphscope.core.graph import Graph, Node
+from graphscope.core.patterns import NamePattern
 from graphscope.core.tensors import node_of
 
-_FUSED_KERNEL = re.compile(r".*Fused.*|.*With\w+")
+_FUSED_KERNEL = NamePattern(r".*Fused.*|.*With\w+")
 _FUSIBLE = frozenset(
     "Conv2D Conv3D DepthwiseConv2dNative MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 BiasAdd BiasAddGrad Add AddV2 Sub Mul"
     " Maximum Minimum RealDiv Pow Erf Relu Relu6 Elu LeakyRelu Sigmoid Tanh FusedBatchNorm FusedBatchNormV2"

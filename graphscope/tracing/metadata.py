@@ -30,7 +30,7 @@ SOURCE = "_SOURCE"
 MEDIAN_STEP = re.compile(r"median of \d+ steps")
 """The tag of an aggregated step, which is no run."""
 
-_INSIDE_CONSUMER = re.compile(r".*Const.*")
+_INSIDE_CONSUMER = re.compile(r".*Const.*", re.DOTALL)
 _INSIDE_PRODUCER = re.compile(r"[a-zA-Z]+Summary")
 _OLD_DEVICE = re.compile(r"/([a-z]+)(:\d+)$")
 _MAX_STEPS = 8

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from graphscope.core.dtypes import DataType
+from graphscope.core.patterns import NamePattern
 from graphscope.protos import DeviceStepStats, NodeExecStats, StepStats
 
 NS = 1000
@@ -22,9 +23,8 @@ NS = 1000
 RECEIVED = "RecvTensor"
 """What one task receives from another; named by the edge of the graph that was sent: ``edge_5_name``."""
 
-_LABEL = re.compile(r"(?P<name>.*?) = (?P<op>.*?)\((?P<inputs>.*)\)", re.DOTALL)
-_EDGE = re.compile(r"(?P<edge>edge_\d+_(?P<tensor>.+?)) from (?=/)")
-_ANNOTATED = re.compile(r"@@(?P<name>[^#]+?)(?::(?P<op>\w+))?#")
+_EDGE = NamePattern(r"(?P<edge>edge_\d+_(?P<tensor>.+?)) from (?=/)")
+_ANNOTATED = NamePattern(r"@@(?P<name>[^#]+?)(?::(?P<op>\w+))?#")
 _KERNEL = re.compile(r"(?P<name>.+):(?P<op>\w+)")
 _STREAM = re.compile(r"(?P<device>.*)/(?P<stream>stream:\w+|memcpy)")
 
@@ -166,10 +166,11 @@ def _named(node: NodeExecStats, stream: str) -> tuple[str, str, tuple[str, ...]]
     if node.node_name == RECEIVED:
         edge = _EDGE.search(node.timeline_label)
         return (edge["edge"], RECEIVED, (edge["tensor"],)) if edge else (RECEIVED, RECEIVED, ())
-    label = _LABEL.fullmatch(node.timeline_label)
-    if label is None:
+    _, _, rest = node.timeline_label.partition(" = ")
+    op, is_op, inputs = rest.partition("(")
+    if not is_op or not inputs.endswith(")"):
         return node.node_name, "", ()
-    return node.node_name, label["op"], tuple(filter(None, label["inputs"].split(", ")))
+    return node.node_name, op, tuple(filter(None, inputs[:-1].split(", ")))
 
 
 def _output(output: Any) -> Output:

@@ -13,6 +13,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.ops import OpCatalog
 from graphscope.core.tensors import TensorName, node_of
+from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue
 from graphscope.transforms.cut import CONTROL_FLOW
 
@@ -21,7 +22,7 @@ MAX_DEPTH = 64
 """How deep calls are followed: a function that calls itself never ends."""
 
 MAX_NODES = 1 << 18
-"""In a graph that would grow beyond this, calls stay: functions that call one another twice each double it."""
+"""A graph to which calls would add more nodes than this is refused: functions that call one another twice double it each time."""
 
 
 def inline_calls(graph: Graph) -> Graph:
@@ -29,19 +30,40 @@ def inline_calls(graph: Graph) -> Graph:
 
     What is called in functions that stay, the bodies of loops for instance, stays called. So does everything in a graph of
     ``Switch`` and ``Enter``: what takes no input in a body would lie outside the branch or the iteration of its call.
+
+    Raises:
+        GraphscopeError: the bodies would add more than :data:`MAX_NODES` nodes.
     """
     if CONTROL_FLOW.intersection(graph.ops):
         return graph
+    _refuse_growth(graph)
     for _ in range(MAX_DEPTH):
         inliner = Inliner(graph)
-        called = [len(function) for found in graph if (function := inliner.called(found)) is not None]
-        if not called or len(graph) + sum(called) > MAX_NODES:
-            break
         nodes = [new for found in graph for new in inliner.in_place_of(found)]
         if nodes == graph.nodes:
             break
         graph = graph.with_nodes(nodes)
     return graph
+
+
+def _refuse_growth(graph: Graph) -> None:
+    """Counts the nodes before any is made: after ``n`` rounds a function has those of the functions that it calls after ``n - 1``."""
+    inliner = Inliner(graph)
+    calls = {
+        name: [called.name for found in function if (called := inliner.called(found)) is not None]
+        for name, function in graph.functions.items()
+    }
+    sizes = {name: len(function) for name, function in graph.functions.items()}
+    added = 0
+    direct = [called.name for found in graph if (called := inliner.called(found)) is not None]
+    for _ in range(MAX_DEPTH):
+        grown = {n: min(len(f) + sum(sizes[c] for c in calls[n]), MAX_NODES + 1) for n, f in graph.functions.items()}
+        added = sum(sizes[name] for name in direct)
+        if added > MAX_NODES or grown == sizes:
+            break
+        sizes = grown
+    if added > MAX_NODES:
+        raise GraphscopeError(f"putting functions in place of their calls would add more than {MAX_NODES:,} nodes")
 
 
 class Inliner:

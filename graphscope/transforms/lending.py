@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -11,11 +10,12 @@ from numpy.typing import NDArray
 from graphscope.core.graph import Node
 from graphscope.core.op_effects import OP_EFFECTS
 from graphscope.core.ops import OutputType
+from graphscope.core.patterns import NamePattern
 from graphscope.core.payload import Payload
 from graphscope.protos import OpDef
 from graphscope.transforms import kernels_math
 
-NOT_LENT = re.compile(
+NOT_LENT = NamePattern(
     r"_.*|.*(Random|Multinomial|Shuffle|Stochastic|PyFunc|TPU).*|(Stateless|Fractional|Kmeans|KMC2|Sdca|Batch$|Unbatch).*"
     r"|(Xla|DTensor|Relayout|Debug|Risc|Copy|Inplace|CustomAggregator|CheckPinned|MlirPassthroughOp).*"
     r"|(Parallel)?DynamicStitch"

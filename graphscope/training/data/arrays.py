@@ -42,7 +42,9 @@ def open_npz(path: Path, into: Input, options: DataOptions) -> Stored:
     rows = _rows(store, names["x"], options)
     labels = store.payload(names["y"]).numpy()
     count = rows.shape[0]
-    if not labels.shape or len(labels) != count:
+    if not labels.shape:
+        raise CorruptFileError(f"{names['y']} is a scalar, where a label for each example is expected", path=path)
+    if len(labels) != count:
         raise CorruptFileError(f"{names['x']} has {count:,} rows, {names['y']} {len(labels):,}", path=path)
     keys = list(_texts(store, names.get("key", "keys"))) or Numbered(count)
     if len(keys) != count:

@@ -24,6 +24,9 @@ LABELS = "labels.txt"
 """On each line a picture's name and its label, with a space or tab between them."""
 
 _MAX_NAMED = 5
+_MAX_DIGITS = 18
+"""A class number with more of them does not fit into 64 bits: it is taken for a name."""
+
 _LAYOUT = "one folder for each class, pictures in it: {0}/cat/1.jpg, {0}/dog/2.jpg"
 _ANY = PictureShape(1, 1, 3)
 
@@ -97,7 +100,7 @@ def _listed(directory: Path) -> Pictures:
     if not truth:
         raise GraphscopeError(f"{directory / LABELS} does not name each picture with its label, one on a line: 1.png 7")
     texts = [truth[key] for key in keys]
-    is_numbers = all(text.isdecimal() for text in texts)
+    is_numbers = all(text.isdecimal() and len(text) <= _MAX_DIGITS for text in texts)
     return Pictures(keys, np.array(list(map(int, texts)) if is_numbers else texts))
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.errors import CorruptFileError, FileError, UnknownNameError, UnsupportedError
+from graphscope.formats.npy import MAX_DIMENSIONS
 from graphscope.training.data.cache import digest, stamp
 from graphscope.training.data.inflate import inflated
 from graphscope.training.data.inputs import Input
@@ -116,6 +117,8 @@ def _rows(path: Path, options: DataOptions) -> Rows:
         head = file.read(4)
         if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in TYPES or not head[3]:
             raise UnsupportedError(f"no idx file: it begins with {head.hex(' ')}", path=path)
+        if head[3] > MAX_DIMENSIONS:
+            raise UnsupportedError(f"an array of {head[3]} dimensions; the limit is {MAX_DIMENSIONS}", path=path)
         sizes = file.read(4 * head[3])
     if len(sizes) < 4 * head[3]:
         raise CorruptFileError("the file ends within its header", path=path, offset=4 + len(sizes))
