@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from graphscope.cli.app import app
+from graphscope.cli.graph_output import escaped_graph_output
+from graphscope.cli.output import Sink
 from tests.fixture_files import ROOT
 from tests.running import tf
 
@@ -82,3 +85,49 @@ def test_streams_are_what_they_were(printing: Path, capfd: pytest.CaptureFixture
     assert f"{SHOWN}out" in result.stderr
     assert ([os.fstat(n)[:3] for n in (1, 2)], sys.stdout, sys.stderr) == before
     assert capfd.readouterr() == ("", "")
+
+
+ABORTED = r"""
+import ctypes
+from graphscope.cli.graph_output import escaped_graph_output
+from graphscope.cli.output import Sink
+libc = ctypes.CDLL(None)
+why = b"F0000 00:00:1 1 x.cc:1] Check failed: \x1b[2J\n"
+with escaped_graph_output(Sink.standard()):
+    libc.write(2, why, len(why))
+    libc.abort()
+"""
+
+
+def test_last_words_of_a_process_that_tensorflow_aborts() -> None:
+    for _ in range(8):  # who is faster differs from time to time
+        done = subprocess.run(
+            [sys.executable, "-c", ABORTED],
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert done.returncode < 0
+        assert b"Check failed" in done.stderr
+        assert b"\x1b" not in done.stderr
+
+
+def test_long_lines_and_last_lines_without_an_end(capfd: pytest.CaptureFixture[str]) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    with escaped_graph_output(Sink(out, err)):
+        os.write(1, b"a" * 200_000 + b"\n")
+        os.write(2, b"\n\xff end")
+    assert err.getvalue().replace("\n", "") == "a" * 200_000 + "\N{REPLACEMENT CHARACTER} end"
+    assert err.getvalue().endswith("a\n\n\N{REPLACEMENT CHARACTER} end\n")
+    assert (out.getvalue(), *capfd.readouterr()) == ("", "", "")
+
+
+class _Gone(io.StringIO):
+    def write(self, _: str) -> int:
+        raise BrokenPipeError
+
+
+def test_a_graph_runs_on_where_nobody_reads_what_it_prints() -> None:
+    with escaped_graph_output(Sink(io.StringIO(), _Gone())):
+        for _ in range(40):
+            os.write(1, b"a\n" * 50_000)  # far more than is held for a reader

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,8 +18,11 @@ _STREAMS = {1: "stdout", 2: "stderr"}
 _LONGEST = 1 << 16
 """A longer line is broken: a graph may print without end."""
 
+_REST = ("/bin/sh", "-c", "read _; exec cat -v <&2")
+"""Waits until its stdin ends, as it does when this process does, and writes what is left to read in its stderr."""
+
 _LAST_WORDS_S = 5.0
-"""How long to wait for what was printed last, where another process still holds the pipe."""
+"""How long to wait for what was printed last, where another process still holds the socket."""
 
 
 @contextlib.contextmanager
@@ -65,23 +70,53 @@ def _descriptor(stream: TextIO) -> int | None:
 
 @contextlib.contextmanager
 def _read(sink: Sink) -> Iterator[None]:
-    """Puts a pipe in the place of both descriptors, and says every line that comes out of it."""
-    reader, writer = os.pipe()
-    for number in _STREAMS:
-        os.dup2(writer, number)
-    os.close(writer)
-    thread = threading.Thread(target=_say_lines, args=(reader, sink), daemon=True)
-    thread.start()
+    """Puts a socket in the place of both descriptors, and says every line that comes out of it."""
+    reader, writer = socket.socketpair()
+    with _watched(reader):
+        for number in _STREAMS:
+            os.dup2(writer.fileno(), number)
+        writer.close()
+        thread = threading.Thread(target=_say_lines, args=(reader, sink), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            with open(os.devnull, "wb") as nowhere:
+                for number in _STREAMS:
+                    os.dup2(nowhere.fileno(), number)  # the last that write to the socket: its reader comes to an end
+            thread.join(_LAST_WORDS_S)
+
+
+@contextlib.contextmanager
+def _watched(reader: socket.socket) -> Iterator[None]:
+    """TensorFlow aborts the process where a check of its own fails: another process then says why, which is still unread."""
     try:
+        watcher = subprocess.Popen(
+            _REST, stdin=subprocess.PIPE, stdout=2, stderr=reader.fileno(), start_new_session=True
+        )
+    except OSError:  # no shell here
         yield
-    finally:
-        with open(os.devnull, "wb") as nowhere:
-            for number in _STREAMS:
-                os.dup2(nowhere.fileno(), number)  # the last writers of the pipe: its reader comes to an end
-        thread.join(_LAST_WORDS_S)
+        return
+    with watcher:
+        try:
+            yield
+        finally:
+            watcher.kill()
 
 
-def _say_lines(reader: int, sink: Sink) -> None:
-    with open(reader, "rb") as lines:
-        while line := lines.readline(_LONGEST):
-            sink.talk(line.rstrip(b"\n").decode("utf-8", "replace"))
+def _say_lines(reader: socket.socket, sink: Sink) -> None:
+    begun = b""
+    with reader:
+        while seen := reader.recv(_LONGEST, socket.MSG_PEEK):
+            *lines, begun = (begun + seen).split(b"\n")
+            if len(begun) >= _LONGEST:
+                lines, begun = [*lines, begun], b""
+            _say(lines, sink)
+            reader.recv(len(seen))  # not before it was said: the process may end at any moment
+    _say([begun] if begun else [], sink)
+
+
+def _say(lines: list[bytes], sink: Sink) -> None:
+    with contextlib.suppress(OSError):  # nobody reads stderr any more: the graph runs on
+        for line in lines:
+            sink.talk(line.decode("utf-8", "replace"))
