@@ -26,6 +26,7 @@ from graphscope.transforms.changes import OpChange, op_changes
 from graphscope.transforms.cut import clear_placement, cut, prune_library
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.fold import fold
+from graphscope.transforms.frames import refuse_mixed_frames
 from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.inlining import inline_calls
 from graphscope.transforms.lending import Evaluate
@@ -110,6 +111,7 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
     graph = _settled(graph, options, keep, {})
     graph = _finished(graph, options)
     _refuse_variables(graph)
+    refuse_mixed_frames(graph)
     changes = tuple(op_changes(model.graph, graph))
     originals = opened(model, options, model.graph).originals
     return Frozen(graph, changes, dict(values.averaged), open_switches(graph, new_inputs(model, graph)), originals)
@@ -127,6 +129,7 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
     graph = cut(opened(model, options, graph).graph, options.outputs)
     graph = _settled(graph, options, _kept(model, options), late)
     _refuse_late_reads(graph, late)
+    refuse_mixed_frames(graph)
     return graph
 
 
