@@ -138,9 +138,7 @@ def test_what_is_decided_in_a_loop_stays_in_its_frame(build: Callable[[], None],
 
 def test_a_graph_of_mixed_frames_is_refused() -> None:
     enter = op("enter", "Enter", "a", frame_name=b"loop")
-    with pytest.raises(
-        GraphscopeError, match="node sum .* the loop loop and from outside all loops|outside all loops and"
-    ):
+    with pytest.raises(GraphscopeError, match=r"node sum .AddV2. would take inputs from"):
         refuse_mixed_frames(graph_of(const("a", 1.0), enter, op("sum", "AddV2", "enter", "a")))
 
 

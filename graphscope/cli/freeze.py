@@ -40,6 +40,7 @@ def freeze(
     feed: shared.Feeds,
     atol: shared.Atol = None,
     rtol: shared.Rtol = None,
+    strict: Annotated[bool, _switch("--strict", "Refuse a model whose state would be lost.")] = False,
     tags: shared.Tags,
     trust: shared.Trust = False,
     force: shared.Force = False,
@@ -73,10 +74,24 @@ def freeze(
         infer=lambda: inferred_shapes(loaded),
     )
     frozen = freeze_model(loaded, options)
+    _report_state(sink, frozen, strict)
     sink.lines(changed_lines(loaded, frozen, options))
     check = _Check(sink, loaded, options, frozen, feed, atol, rtol, trust) if verify else None
     written = _write(sink, frozen, out, force, check)
     sink.lines([written_line(out, *written)])
+
+
+def _report_state(sink: Sink, frozen: Frozen, strict: bool) -> None:
+    """Warns of variables that the frozen graph holds at one value while the model changes them from run to run."""
+    from graphscope.cli.render_freeze import carried_line
+    from graphscope.errors import GraphscopeError
+
+    if not frozen.carried:
+        return
+    text = carried_line(frozen)
+    if strict:
+        raise GraphscopeError(text, hint="graphscope convert MODEL saved_model/   keeps variables; nothing was written")
+    sink.warning(text)
 
 
 def _is_text(out: Path) -> bool:

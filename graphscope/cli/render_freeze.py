@@ -31,6 +31,12 @@ def changed_lines(model: Model, frozen: Frozen, options: FreezeOptions) -> Itera
         yield "batch norms folded: expect differences of about 1e-6, relative"
 
 
+def carried_line(frozen: Frozen) -> str:
+    """Which variables a run would change for the next one, and who writes to them."""
+    pairs = [f"{variable} (written by {writer})" for variable, writer in frozen.carried.items()]
+    return f"state that carries over from run to run is frozen to its stored value: {some(pairs, MAX_NAMES)}"
+
+
 def _changes(changes: Iterable[OpChange]) -> str:
     """Variables first, then the largest differences: ``Identity -12 (14 -> 2)``."""
     ordered = sorted(changes, key=lambda c: c.op not in VARIABLE_OPS)
