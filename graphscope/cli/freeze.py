@@ -40,6 +40,7 @@ def freeze(
     feed: shared.Feeds,
     atol: shared.Atol = None,
     rtol: shared.Rtol = None,
+    strict: Annotated[bool, _switch("--strict", "Refuse a model whose state would be lost.")] = False,
     tags: shared.Tags,
     trust: shared.Trust = False,
     force: shared.Force = False,
@@ -56,7 +57,7 @@ def freeze(
     from graphscope.transforms.freeze import freeze as freeze_model
 
     sink = Sink.standard()
-    is_text = _is_text(out)
+    _is_text(out)
     refuse_existing(out, force)
     loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
     chosen = chosen_outputs(sink, loaded, output)
@@ -73,10 +74,24 @@ def freeze(
         infer=lambda: inferred_shapes(loaded),
     )
     frozen = freeze_model(loaded, options)
+    _report_state(sink, frozen, strict)
     sink.lines(changed_lines(loaded, frozen, options))
     check = _Check(sink, loaded, options, frozen, feed, atol, rtol, trust) if verify else None
-    written = _write(sink, frozen, out, is_text, force, check)
+    written = _write(sink, frozen, out, force, check)
     sink.lines([written_line(out, *written)])
+
+
+def _report_state(sink: Sink, frozen: Frozen, strict: bool) -> None:
+    """Warns of variables that the frozen graph holds at one value while the model changes them from run to run."""
+    from graphscope.cli.render_freeze import carried_line
+    from graphscope.errors import GraphscopeError
+
+    if not frozen.carried:
+        return
+    text = carried_line(frozen)
+    if strict:
+        raise GraphscopeError(text, hint="graphscope convert MODEL saved_model/   keeps variables; nothing was written")
+    sink.warning(text)
 
 
 def _is_text(out: Path) -> bool:
@@ -95,9 +110,7 @@ def _is_text(out: Path) -> bool:
     return form is GraphForm.TEXT
 
 
-def _write(
-    sink: Sink, frozen: Frozen, out: Path, is_text: bool, force: bool, check: _Check | None
-) -> tuple[int, float]:
+def _write(sink: Sink, frozen: Frozen, out: Path, force: bool, check: _Check | None) -> tuple[int, float]:
     """Writes the file, checked if that was asked for; its size in bytes and the seconds that it took."""
     import time
 
@@ -113,7 +126,7 @@ def _write(
     refuse_oversize(total)
     start = time.monotonic()
     with bytes_progress(sink, "writing", total) as progress:
-        content = graph_text(frozen.graph) if is_text else flow(pieces)
+        content = graph_text(frozen.graph) if _is_text(out) else flow(pieces)
         size = write_file(out, told(content, progress), overwrite=force, check=check or (lambda _: None))
     return size, time.monotonic() - start
 
@@ -143,13 +156,15 @@ class _Check:
 
     def __call__(self, path: Path) -> None:
         from graphscope.cli.graph_output import escaped_graph_output
-        from graphscope.cli.render_freeze import disagreement, verified_lines
+        from graphscope.cli.render_freeze import disagreement, unproven, verified_lines
         from graphscope.formats import load
 
         with escaped_graph_output(self.sink):
             found = self.compare(load(path))
         if not found.is_within:
             raise disagreement(found, self.options)
+        if not found.is_proven:
+            raise unproven(found, self.frozen)
         self.sink.lines(verified_lines(found, self.options))
 
     def compare(self, result: Model) -> Verification:

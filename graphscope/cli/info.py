@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from graphscope.cli.options import FormatOption, ModelPath, Tags, split_tags
+from graphscope.cli.options import Checkpoint, FormatOption, ModelPath, Tags, split_tags
 from graphscope.cli.output import Sink
 from graphscope.cli.views import Format
 
 
-def info(model: ModelPath, *, tags: Tags, format: FormatOption = Format.TABLE) -> None:
+def info(model: ModelPath, *, checkpoint: Checkpoint = None, tags: Tags, format: FormatOption = Format.TABLE) -> None:
     """What is in a model: versions, parameters, inputs, likely outputs, what is missing, what to type next."""
     from graphscope.analysis.summary import summarize
     from graphscope.cli.render_info import write_info
     from graphscope.formats import load
 
     chosen = split_tags(tags)
-    write_info(Sink.standard(), format, summarize(load(model, tags=chosen)), chosen)
+    write_info(Sink.standard(), format, summarize(load(model, tags=chosen, checkpoint=checkpoint)), chosen)
 
 
 EXAMPLES = """

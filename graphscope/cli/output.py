@@ -109,6 +109,10 @@ class Sink:
         """Says something beside the data."""
         self._say(f"note: {_lines(text)}")
 
+    def warning(self, text: str) -> None:
+        """Says what may be wrong with the result."""
+        self._say(f"warning: {_lines(text)}")
+
     def error(self, error: GraphscopeError) -> None:
         """Says what went wrong and what to do next."""
         name = painted("graphscope:", "error") if self.err_is_terminal and wants_color() else "graphscope:"

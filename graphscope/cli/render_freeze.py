@@ -13,6 +13,7 @@ from graphscope.runtime.differences import Difference
 from graphscope.runtime.verify import Verification
 from graphscope.transforms.changes import OpChange
 from graphscope.transforms.freeze import FreezeOptions, Frozen
+from graphscope.transforms.randomness import random_sources
 
 MAX_OPS = 6
 MAX_NAMES = 4
@@ -30,6 +31,12 @@ def changed_lines(model: Model, frozen: Frozen, options: FreezeOptions) -> Itera
         yield "batch norms folded: expect differences of about 1e-6, relative"
 
 
+def carried_line(frozen: Frozen) -> str:
+    """Which variables a run would change for the next one, and who writes to them."""
+    pairs = [f"{variable} (written by {writer})" for variable, writer in frozen.carried.items()]
+    return f"state that carries over from run to run is frozen to its stored value: {some(pairs, MAX_NAMES)}"
+
+
 def _changes(changes: Iterable[OpChange]) -> str:
     """Variables first, then the largest differences: ``Identity -12 (14 -> 2)``."""
     ordered = sorted(changes, key=lambda c: c.op not in VARIABLE_OPS)
@@ -42,8 +49,7 @@ def verified_lines(found: Verification, options: FreezeOptions) -> Iterator[str]
     """The differences of each output, and what half precision cost."""
     batches = f"{found.batches} random batches" if found.batches > 1 else "one batch"
     for output in found.outputs:
-        note = "   (random: two runs of the model differ as much)" if output.is_random else ""
-        yield f"verified on {batches}: {escape(output.tensor)} {_difference(output.difference)}{note}"
+        yield f"verified on {batches}: {escape(output.tensor)} {_difference(output.difference)}"
     if options.float16:
         worst = max(output.difference.max_absolute for output in found.outputs)
         yield f"half precision costs {worst:.3g} at most, absolute"
@@ -69,6 +75,29 @@ def disagreement(found: Verification, options: FreezeOptions) -> GraphscopeError
     return GraphscopeError(
         f"the frozen graph computes something else ({tolerance}); nothing written\n" + "\n".join(lines), hint=hint
     )
+
+
+def unproven(found: Verification, frozen: Frozen) -> GraphscopeError:
+    """The error where two runs of the model differ as much as the model and the frozen graph: nothing can be verified."""
+    lines = []
+    sources: dict[str, str] = {}
+    for output in found.outputs:
+        if output.is_random:
+            causes = random_sources(frozen.graph, output.tensor)
+            sources |= causes
+            named = some((f"{name} ({op})" for name, op in causes.items()), MAX_NAMES) or "nothing that the graph shows"
+            lines.append(f"  {output.tensor} {_difference(output.difference)}; random by {named}")
+    switches = [f"--set {name}={value}" for name, value in frozen.open_switches.items()]
+    if switches:
+        hint = f"{' '.join(switches)}   fixes what is still open"
+    elif sources:
+        hint = (
+            f"--input {next(iter(sources))}   feeds the random numbers; without --verify the file is written unverified"
+        )
+    else:
+        hint = "without --verify the file is written unverified"
+    text = "the frozen graph cannot be verified: two runs of the model itself differ as much; nothing written"
+    return GraphscopeError("\n".join([text, *lines]), hint=hint)
 
 
 def written_line(out: Path, written_bytes: int, seconds: float) -> str:

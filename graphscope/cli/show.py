@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from graphscope.cli.completion import complete_name
-from graphscope.cli.options import FormatOption, ModelPath, Tags, split_tags
+from graphscope.cli.options import Checkpoint, FormatOption, ModelPath, Tags, split_tags
 from graphscope.cli.output import Sink
 from graphscope.cli.views import Format
 
@@ -26,6 +26,7 @@ def show(
     model: ModelPath,
     name: Name,
     *,
+    checkpoint: Checkpoint = None,
     tags: Tags,
     format: FormatOption = Format.TABLE,
 ) -> None:
@@ -34,7 +35,7 @@ def show(
     from graphscope.cli.render_show import write_detail
     from graphscope.formats import load
 
-    write_detail(Sink.standard(), format, find(load(model, tags=split_tags(tags)), name))
+    write_detail(Sink.standard(), format, find(load(model, tags=split_tags(tags), checkpoint=checkpoint), name))
 
 
 EXAMPLES = """

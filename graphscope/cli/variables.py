@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphscope.cli.options import FormatOption, ModelPath, Patterns, Tags, compile_patterns, split_tags
+from graphscope.cli.options import Checkpoint, FormatOption, ModelPath, Patterns, Tags, compile_patterns, split_tags
 from graphscope.cli.output import Sink
 from graphscope.cli.views import Format
 
@@ -47,6 +47,7 @@ def variables(
     stats: Annotated[
         bool, typer.Option("--stats", help="Read the values: min, max, mean, std, zeros, NaN and Inf.")
     ] = False,
+    checkpoint: Checkpoint = None,
     tags: Tags,
     format: FormatOption = Format.TABLE,
 ) -> None:
@@ -58,7 +59,7 @@ def variables(
 
     sink = Sink.standard()
     patterns = compile_patterns(name)
-    found = weights(load(model, tags=split_tags(tags)))
+    found = weights(load(model, tags=split_tags(tags), checkpoint=checkpoint))
     chosen = [item for item in found if _matches(item[0], patterns, role)]
     rows = _with_statistics(sink, chosen) if stats else [row for row, _ in chosen]
     nothing = "no variable matches" if found else "the model has no variables and no constants"

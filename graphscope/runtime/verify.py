@@ -73,6 +73,11 @@ class Verification:
         return all(output.difference.is_within or output.is_random for output in self.outputs)
 
     @property
+    def is_proven(self) -> bool:
+        """Whether no output is random, so that the comparison says something of each."""
+        return not any(output.is_random for output in self.outputs)
+
+    @property
     def is_equal(self) -> bool:
         """Whether every output is equal to the bit."""
         return all(output.difference.is_equal for output in self.outputs)

@@ -68,8 +68,24 @@ def graft(
     return grafted
 
 
+_OTHER_FORMATS = frozenset(
+    ".pb .pbtxt .prototxt .graphdef .meta .index .h5 .hdf5 .keras .onnx .tflite .npz .npy .safetensors".split()
+)
+
+
 def refuse_output(prefix: str, overwrite: bool) -> None:
-    """Raises an error, if a file of a checkpoint at ``prefix`` exists and must not be replaced."""
+    """Refuses the name of a checkpoint at ``prefix`` that is taken, or that is one of another format.
+
+    Raises:
+        FileError: a file of it exists and must not be replaced.
+        GraphscopeError: the name has the suffix of another format, or of one of the checkpoint's own files.
+    """
+    suffix = Path(prefix).suffix.lower()
+    if suffix in _OTHER_FORMATS:
+        raise GraphscopeError(
+            f"{prefix}: a checkpoint is written, and {suffix} is not a checkpoint's suffix",
+            hint=f"-o {prefix.removesuffix(Path(prefix).suffix)}.ckpt   names a checkpoint prefix",
+        )
     for suffix in (".meta", ".index", ".data-00000-of-00001"):
         refuse_existing(Path(prefix + suffix), overwrite)
 

@@ -14,6 +14,7 @@ from graphscope.transforms.opening import open_at
 CONTROL_FLOW = frozenset(
     "Switch RefSwitch Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration LoopCond".split()
 )
+SWITCHES = frozenset({"Switch", "RefSwitch"})
 
 
 def cut(
@@ -22,8 +23,9 @@ def cut(
     """Only what ``outputs`` need from ``inputs``, in the old order.
 
     A control edge counts only where it says in which branch or loop a node runs: what else it names (assertions, updates of
-    moving averages, summaries) has no part in a result. An input that is no placeholder becomes one, and so does one that has
-    a default: see :func:`graphscope.transforms.opening.open_at`.
+    moving averages, summaries) has no part in a result. A constant that waits for such a node waits for the branch or loop of
+    that node instead. An input that is no placeholder becomes one, and so does one that has a default: see
+    :func:`graphscope.transforms.opening.open_at`.
 
     Args:
         outputs, inputs: node or tensor names.
@@ -50,6 +52,33 @@ class _Pivots:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.known: dict[str, bool] = {}
+        self.has_any = not CONTROL_FLOW.isdisjoint(graph.ops)
+
+    def inputs(self, node: Node) -> list[str]:
+        """The inputs of ``node`` that count."""
+        if all(not text.startswith("^") or text[1:] in self for text in node.inputs):
+            return list(node.inputs)
+        data = node.data_inputs()
+        kept = dict.fromkeys(text for text in node.inputs if text.startswith("^") and text[1:] in self)
+        if not data and self.has_any:
+            for name in node.control_inputs():
+                kept |= dict.fromkeys(f"^{anchor}" for anchor in self.anchors(name))
+        return [*data, *kept]
+
+    def anchors(self, name: str) -> Iterator[str]:
+        """The nodes that say in which branch or loop the node ``name`` runs."""
+        seen = {name}
+        pending = [name]
+        while pending:
+            found = self.graph.get(pending.pop())
+            if found is None:
+                continue
+            if found.name in self or any(producer.op in SWITCHES for producer in self.graph.producers(found)):
+                yield found.name  # an edge to a switch itself would not say which side of it
+                continue
+            new = {producer.name for producer in self.graph.producers(found)} - seen
+            seen |= new
+            pending += sorted(new)
 
     def __contains__(self, name: str) -> bool:
         if name not in self.known:
@@ -65,14 +94,13 @@ class _Pivots:
 
 
 def _producers(graph: Graph, consumer: Node, pivots: _Pivots) -> Iterator[Node]:
-    for text in consumer.inputs:
-        if not text.startswith("^") or text[1:] in pivots:
-            yield graph[node_of(text)]
+    for text in pivots.inputs(consumer):
+        yield graph[node_of(text)]
 
 
 def _kept(original: Node, pivots: _Pivots) -> Node:
-    inputs = [i for i in original.inputs if not i.startswith("^") or i[1:] in pivots]
-    return with_inputs(original, inputs) if len(inputs) != len(original.inputs) else original
+    inputs = pivots.inputs(original)
+    return with_inputs(original, inputs) if inputs != list(original.inputs) else original
 
 
 def prune_library(graph: Graph) -> Graph:

@@ -26,12 +26,14 @@ from graphscope.transforms.changes import OpChange, op_changes
 from graphscope.transforms.cut import clear_placement, cut, prune_library
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.fold import fold
+from graphscope.transforms.frames import refuse_mixed_frames
 from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.inlining import inline_calls
 from graphscope.transforms.lending import Evaluate
 from graphscope.transforms.opening import Infer, Opened, open_at
 from graphscope.transforms.order import reads_after_write
 from graphscope.transforms.prune import predicates, prune_branches
+from graphscope.transforms.state import carried_state
 from graphscope.transforms.switches import open_switches
 from graphscope.transforms.variables import freeze_variables
 
@@ -79,6 +81,7 @@ class Frozen:
         graph: the result.
         changes: nodes by op, before and after.
         averaged: variables that took their moving average, with it.
+        carried: variables that the outputs read and that a run would change for the next one -> the node that writes.
         open_switches: placeholders left that look like training switches -> the value that ``--set`` should give them.
         originals: tensor of a placeholder that ``inputs`` made -> the model's tensor in whose place it is, where that has
             another name.
@@ -89,6 +92,7 @@ class Frozen:
     averaged: Mapping[str, Payload]
     open_switches: Mapping[str, str]
     originals: Mapping[str, str] = field(default_factory=dict)
+    carried: Mapping[str, str] = field(default_factory=dict)
 
 
 def freeze(model: Model, options: FreezeOptions) -> Frozen:
@@ -105,14 +109,36 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
     values = StoredValues(model, options.moving_averages)
     graph = needed_part(model, options)
     refuse_tables(graph)
+    carried = _carried(model, graph, options)
     graph = freeze_variables(graph, values)
     graph = remove_pass_through(graph, keep)
     graph = _settled(graph, options, keep, {})
     graph = _finished(graph, options)
     _refuse_variables(graph)
+    refuse_mixed_frames(graph)
     changes = tuple(op_changes(model.graph, graph))
     originals = opened(model, options, model.graph).originals
-    return Frozen(graph, changes, dict(values.averaged), open_switches(graph, new_inputs(model, graph)), originals)
+    switches = open_switches(graph, new_inputs(model, graph))
+    return Frozen(graph, changes, dict(values.averaged), switches, originals, carried)
+
+
+def _carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, str]:
+    if VARIABLE_OPS.isdisjoint(needed.ops):
+        return {}
+    trainable = {v.name for v in model.variables if v.trainable}
+    whole = opened(model, options, bake(model.graph, options.values)).graph
+    return carried_state(whole, needed, options.outputs, trainable, lambda graph: _decided(graph, options))
+
+
+def _decided(graph: Graph, options: FreezeOptions) -> Graph:
+    """``graph`` with its calls inlined and without branches that are not taken; nothing is cut off."""
+    for _ in range(MAX_ROUNDS):
+        before = graph
+        graph = inline_calls(graph)
+        graph = prune_branches(graph, _decisions(graph, replace(options, fold=False)))
+        if graph is before:
+            break
+    return graph
 
 
 def needed_part(model: Model, options: FreezeOptions) -> Graph:
@@ -127,6 +153,7 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
     graph = cut(opened(model, options, graph).graph, options.outputs)
     graph = _settled(graph, options, _kept(model, options), late)
     _refuse_late_reads(graph, late)
+    refuse_mixed_frames(graph)
     return graph
 
 

@@ -18,6 +18,7 @@ from graphscope.protos import AttrValue
 from graphscope.transforms.cut import CONTROL_FLOW
 
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+_ENTERS = frozenset({"Enter", "RefEnter"})
 MAX_DEPTH = 64
 """How deep calls are followed: a function that calls itself never ends."""
 
@@ -123,6 +124,8 @@ class _Applied:
         for found in self.function:
             copy = with_inputs(found, map(self.tensor, found.inputs))
             copy.proto.name = f"{self.scope}/{found.name}"
+            if found.op in _ENTERS and "frame_name" in copy.attrs:  # two calls are two loops
+                copy.proto.attr["frame_name"].s = f"{self.scope}/".encode() + copy.proto.attr["frame_name"].s
             yield copy
 
     def result(self, call: Node) -> Node:

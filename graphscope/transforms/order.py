@@ -29,7 +29,7 @@ def reads_after_write(graph: Graph) -> Mapping[str, str]:
     for found in graph:
         is_writer = writes(found.op)
         if is_writer or any(text.startswith("^") for text in found.inputs):
-            for name in {_origin(graph, text) for text in found.data_inputs()[: 1 if is_writer else None]} - {""}:
+            for name in {origin(graph, text) for text in found.data_inputs()[: 1 if is_writer else None]} - {""}:
                 if is_writer:
                     writers.setdefault(name, []).append(found.name)
                 else:
@@ -44,7 +44,7 @@ def reads_after_write(graph: Graph) -> Mapping[str, str]:
     }
 
 
-def _origin(graph: Graph, text: str) -> str:
+def origin(graph: Graph, text: str) -> str:
     """The variable that ``text`` is the reference or handle of; empty for any other tensor."""
     for _ in range(_MAX_STEPS):
         found = graph.get(node_of(text))

@@ -154,7 +154,7 @@ class _Pruner:
 
         live = self.merged[merge.name]
         yield _identity(merge.name, self.wired(merge.data_inputs()[live]), merge)
-        yield constant(_index_name(merge.name), np.array(live, np.int32))
+        yield constant(_index_name(merge.name), np.array(live, np.int32), [f"^{merge.name}"])
 
     def taken(self, original: Node) -> list[Node]:
         """In place of an ``If`` whose condition is known, the branch that is taken: its nodes, or a call of it."""

@@ -288,7 +288,8 @@ def _gather(found: Node, dtype: DataType, body: _Body) -> Iterator[Node]:
         yield node(found.name, "Gather", found.inputs, attrs)
         return
     axis = body.unused(f"{found.name}/axis")
-    yield constant(axis, np.array(batch_dims.i, np.int32))
+    anchor = [f"^{TensorName.parse(found.inputs[1]).node}"] if body.is_graph else []  # it may lie in a loop
+    yield constant(axis, np.array(batch_dims.i, np.int32), anchor)
     attrs |= {"Taxis": type_attr(DataType.INT32), "batch_dims": batch_dims}
     axis_input = axis if body.is_graph else f"{axis}:output:0"
     yield node(found.name, "GatherV2", [*found.data_inputs(), axis_input, *_controls(found)], attrs)

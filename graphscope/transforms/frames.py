@@ -1,0 +1,56 @@
+"""Whether every node of a graph lies in one loop's frame, as TensorFlow's executor demands.
+
+Source: ``BuildControlFlowInfo`` in ``tensorflow/core/graph/control_flow.cc``: ``Enter`` leads into a frame, ``Exit`` out of it,
+and all inputs of any other node, control inputs too, must come from the same frame. A node without inputs is outside all loops.
+"""
+
+from __future__ import annotations
+
+from graphscope.core.graph import Body, Node
+from graphscope.errors import GraphscopeError
+
+ENTERS = frozenset({"Enter", "RefEnter"})
+EXITS = frozenset({"Exit", "RefExit"})
+
+Frame = tuple[str, ...]
+"""Names of the loops around a node, outermost first; empty outside all loops."""
+
+
+def refuse_mixed_frames(body: Body) -> None:
+    """Refuses a graph that TensorFlow would refuse to run because a node takes inputs of two frames.
+
+    Raises:
+        GraphscopeError: there is such a node.
+    """
+    if ENTERS.isdisjoint(body.ops):
+        return
+    frames: dict[str, Frame] = {}
+    pending = [node.name for node in body if not node.inputs]
+    frames.update(dict.fromkeys(pending, ()))
+    while pending:
+        producer = body.by_name[pending.pop()]
+        for consumer in body.consumers(producer.name):
+            frame = _inside(producer, consumer, frames[producer.name])
+            if consumer.name not in frames:
+                frames[consumer.name] = frame
+                pending.append(consumer.name)
+            elif frames[consumer.name] != frame:
+                raise GraphscopeError(
+                    f"node {consumer.name} ({consumer.op}) would take inputs from {_text(frame)} and from"
+                    f" {_text(frames[consumer.name])}: TensorFlow does not run such a graph",
+                    hint="a graph can be cut open before a loop or behind it, not inside",
+                )
+
+
+def _inside(producer: Node, consumer: Node, frame: Frame) -> Frame:
+    """The frame of ``consumer``, which takes an output of ``producer`` that is in ``frame``."""
+    if producer.op in EXITS:
+        frame = frame[:-1]
+    if consumer.op in ENTERS:
+        name = consumer.attr("frame_name")
+        return (*frame, name.s.decode(errors="replace") if name is not None else "")
+    return frame
+
+
+def _text(frame: Frame) -> str:
+    return f"the loop {frame[-1]}" if frame else "outside all loops"

@@ -1,0 +1,45 @@
+"""Finds what makes a tensor random: two runs on the same inputs give two values."""
+
+from __future__ import annotations
+
+import re
+
+from graphscope.core.graph import Body, Graph, called_functions
+from graphscope.core.ops import registered
+from graphscope.core.tensors import node_of
+
+_RANDOM = re.compile("Random|Truncated|Multinomial|Sampler|Dropout|Shuffle|Categorical|Poisson|Binomial|Bernoulli")
+
+
+def random_sources(graph: Graph, tensor: str) -> dict[str, str]:
+    """Nodes that ``tensor`` depends on whose op draws random numbers -> that op; a call, where a function draws them."""
+    needed = graph.ancestors([node_of(tensor)])
+    drawing: dict[str, str] = {}
+    for name in needed:
+        op = graph[name].op
+        if is_random(op):
+            drawing[name] = op
+        elif graph.functions and (inner := _drawn_in(graph, Body([graph[name]]))):
+            drawing[name] = inner
+    return drawing
+
+
+def is_random(op: str) -> bool:
+    """Whether ``op`` draws from a generator that every run moves on."""
+    definition = registered().get(op)
+    return definition is not None and definition.is_stateful and _RANDOM.search(op) is not None
+
+
+def _drawn_in(graph: Graph, caller: Body) -> str:
+    """The random op in the functions that ``caller`` calls; empty where there is none."""
+    seen: set[str] = set()
+    pending = [caller]
+    while pending:
+        for name in called_functions(pending.pop()):
+            if name in graph.functions and name not in seen:
+                seen.add(name)
+                pending.append(graph.functions[name])
+                found = next(filter(is_random, graph.functions[name].ops), "")
+                if found:
+                    return found
+    return ""
