@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.graph import Body, Graph, Node, called_functions
+from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import node_of
-from graphscope.transforms.bake import PLACEHOLDER_OPS
 from graphscope.transforms.order import origin, writes
 
 _ASSIGNS = re.compile(
