@@ -317,7 +317,7 @@ def test_more_than_a_message_can_be(out: Path) -> None:
     before = out.read_bytes() if out.exists() else None
     graph = Graph(GraphDef(), [constant("w", Huge(DataType.FLOAT, (1 << 29,)))])
     with pytest.raises(GraphscopeError, match=r"2,147,48\d,\d{3} bytes") as error:
-        _write(Sink.standard(), Frozen(graph, (), {}, {}), out, False, True, None)
+        _write(Sink.standard(), Frozen(graph, (), {}, {}), out, True, None)
     assert "saved_model/" in (error.value.hint or "")
     assert [path for path in out.parent.iterdir() if path != out] == []
     assert (out.read_bytes() if out.exists() else None) == before
