@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import graphscope
+from graphscope.analysis.scopes import MAX_LEVELS, scope_tree
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnsupportedError
@@ -26,6 +27,7 @@ from graphscope.runtime.feed_values import from_file
 from graphscope.training.data import DataOptions, open_data
 from graphscope.training.feature_store import MANIFEST, read_layout
 from tests.broken import BOUND_BYTES, memory
+from tests.graphs import graph_of, placeholder
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
 SPEC = TensorSpec("x:0", DataType.FLOAT, (None, 2))
@@ -207,3 +209,14 @@ def test_events_that_become_fewer(tmp_path: Path) -> None:
     os.truncate(path, 1 << 10)
     with pytest.raises(CorruptFileError, match="became shorter"):
         list(found)
+
+
+def test_a_very_deep_name() -> None:
+    deep = "/".join("a" * 300_000)
+    graph = graph_of(placeholder(deep), placeholder(deep + "/b"), placeholder("c/d"))
+    rows = list(scope_tree(graph))
+    assert len(rows) == MAX_LEVELS + 2 + 2
+    assert max(row.depth for row in rows) == MAX_LEVELS
+    assert [row.name for row in rows if row.op] == [deep, deep + "/b", "c/d"]
+    assert "/".join(row.label for row in rows[: MAX_LEVELS + 1]) == deep
+    assert [row.label for row in rows[-2:]] == ["c", "d"]
