@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import type_attr
+from graphscope.core.build import node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.protos import VersionDef
 from graphscope.runtime.evaluate import TensorFlowKernels
@@ -105,3 +105,24 @@ assert "tensorflow" not in sys.modules
 
 def test_tensorflow_starts_with_the_first_node_that_needs_it() -> None:
     subprocess.run([sys.executable, "-c", LENT_NOTHING], check=True)
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs"),
+    [
+        ("SegmentSum", [np.zeros(2, np.float32), np.array([0, 1 << 28], np.int64)]),
+        ("RaggedRange", [np.int64([0]), np.int64([1 << 28]), np.int64([1])]),
+    ],
+)
+def test_a_result_whose_size_nobody_knows_beforehand_is_not_computed(op: str, inputs: list[Any]) -> None:
+    attrs = {"T": type_attr(DataType.FLOAT if op == "SegmentSum" else DataType.INT64)}
+    attrs["Tindices" if op == "SegmentSum" else "Tsplits"] = type_attr(DataType.INT64)
+    made = node("n", op, [f"i{k}" for k in range(len(inputs))], attrs)
+    assert TensorFlowKernels()(made, inputs) is None
+
+
+def test_a_result_that_its_inputs_bound_is_computed() -> None:
+    attrs = {"T": type_attr(DataType.INT32), "out_idx": type_attr(DataType.INT32)}
+    values = TensorFlowKernels()(node("n", "Unique", ["i"], attrs), [np.int32([3, 3, 1])])
+    assert values is not None
+    assert values[0].tolist() == [3, 1]

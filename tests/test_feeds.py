@@ -180,7 +180,7 @@ def test_damaged_archives_are_errors(tmp_path: Path) -> None:
     flipped = bytearray(good)
     flipped[len(good) // 3] ^= 0xFF
     (tmp_path / "bad.npz").write_bytes(flipped)
-    with pytest.raises(CorruptFileError, match="no array that NumPy reads"):
+    with pytest.raises(CorruptFileError, match="decompressing"):
         value_of(f"@{tmp_path / 'bad.npz:x'}", DataType.INT64)
 
 

@@ -50,6 +50,9 @@ class _Scope:
         self.nodes = self.parameters = self.parameter_bytes = 0
 
 
+MAX_LEVELS = 256
+"""Of a tree: a name with more parts has the rest in one; each level repeats all above it, so that time is quadratic in them."""
+
 _HOLDERS = VARIABLE_OPS | {"Const"}
 
 
@@ -77,12 +80,17 @@ def _scope(scopes: dict[str, _Scope], name: str) -> _Scope:
     """The scope called ``name``, made with those around it if need be. No recursion: a hostile name has many slashes."""
     missing = []
     outer = name
+    if name.count("/") >= MAX_LEVELS:  # the rest is one label
+        outer = name[: len(name) - len(name.split("/", MAX_LEVELS)[-1]) - 1]
+        missing.append(name)
     while outer not in scopes:
         missing.append(outer)
         outer = outer.rpartition("/")[0]
     parent = scopes[outer]
     for inner in reversed(missing):
-        child = scopes[inner] = _Scope(inner, inner.rpartition("/")[2], parent)
+        child = scopes[inner] = _Scope(
+            inner, inner[len(parent.name) + 1 :] if parent.name else inner.rpartition("/")[2], parent
+        )
         parent.children.append(child)
         parent = child
     return parent

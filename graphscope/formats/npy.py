@@ -90,7 +90,16 @@ def _parse(text: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
         header = ast.literal_eval(text.strip())
         dtype = np.lib.format.descr_to_dtype(header["descr"])
         shape, is_fortran = header["shape"], header["fortran_order"]
-    except (SyntaxError, TypeError, KeyError, AttributeError, IndexError, MemoryError, RecursionError) as error:
+    except (
+        SyntaxError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        MemoryError,
+        RecursionError,
+    ) as error:
         raise ValueError(f"no header of an array: {text[:80]!r}") from error
     is_tuple = isinstance(shape, tuple) and all(type(d) is int for d in shape)
     if not is_tuple or not is_shape(shape) or len(shape) > MAX_DIMENSIONS:

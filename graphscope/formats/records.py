@@ -49,12 +49,11 @@ def records(source: Source) -> Iterator[Record]:
         TruncatedFileError: the file ends within a record.
         CorruptFileError: the checksum of a length is wrong: nothing after it can be found.
     """
-    view = source.view()
     at = 0
     while at < source.size:
         if source.size - at < HEADER_BYTES:
             raise _truncated(source, at, HEADER_BYTES)
-        header = bytes(view[at : at + HEADER_BYTES])
+        header = bytes(source.view()[at : at + HEADER_BYTES])
         size, stated = struct.unpack("<QI", header)
         if masked_crc32c(header[:8]) != stated:
             raise source.corrupt("no record starts here: the checksum of its length is wrong", at)
@@ -76,11 +75,11 @@ def verify(source: Source, record: Record) -> None:
     Raises:
         CorruptFileError: it is wrong.
     """
-    view, end = source.view(), record.start + record.size
+    end = record.start + record.size
     crc = 0
     for start in range(record.start, end, CHUNK_BYTES):
-        crc = crc32c(bytes(view[start : min(start + CHUNK_BYTES, end)]), crc)
-    _compare(source, record, crc, bytes(view[end : end + FOOTER_BYTES]))
+        crc = crc32c(bytes(source.view()[start : min(start + CHUNK_BYTES, end)]), crc)
+    _compare(source, record, crc, bytes(source.view()[end : end + FOOTER_BYTES]))
 
 
 def _compare(source: Source, record: Record, crc: int, footer: bytes) -> None:

@@ -18,6 +18,9 @@ from graphscope.errors import CorruptFileError, FileError
 
 Buffer = bytes | mmap.mmap | memoryview
 
+_MAPPED_ABOVE = 4 << 20
+"""Bytes; a smaller file is read whole, which takes a millisecond, and may then be truncated by anybody."""
+
 
 class Source:
     """One open file, read by position. Stays open as long as something refers to it.
@@ -46,12 +49,27 @@ class Source:
         self._map: Buffer | None = None
 
     def view(self) -> Buffer:
-        """The whole file, mapped: only the pages that are looked at are read."""
-        if self._map is None:
-            try:
-                self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
-            except OSError as error:
-                raise FileError.from_os_error(error, self.path) from error
+        """The whole file: a small one read, a large one mapped, of which only the pages that are looked at are read.
+
+        To be called anew whenever time has passed: a page that the file no longer has would end the process.
+
+        Raises:
+            CorruptFileError: the file is shorter than it was when it was opened.
+            FileError: the operating system refuses.
+        """
+        if isinstance(self._map, bytes):
+            return self._map
+        if self.size <= _MAPPED_ABOVE:
+            self._map = self.read(0, self.size)
+            return self._map
+        try:
+            left = os.fstat(self._file.fileno()).st_size
+            if left < self.size:
+                raise self.corrupt("the file became shorter while it was read", left)
+            if self._map is None:
+                self._map = mmap.mmap(self._file.fileno(), self.size, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise FileError.from_os_error(error, self.path) from error
         return self._map
 
     def release(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,15 @@ from graphscope.protos import GraphDef, VersionDef
 from graphscope.runtime.tensorflow import promise_equal_bits, tensorflow
 from graphscope.transforms.kernel import MAX_VALUE_BYTES
 
+NO_LARGER_THAN_INPUTS = frozenset(
+    "Unique UniqueV2 UniqueWithCounts UniqueWithCountsV2 ListDiff DynamicPartition NonMaxSuppression NonMaxSuppressionV2"
+    " NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5".split()
+)
+"""Ops whose outputs have no more elements than their inputs together, whatever these hold."""
+
+_WIDEST = 8
+"""An output's elements, int64 places at most, may be so many times as wide as an input's."""
+
 
 class TensorFlowKernels:
     """Computes one node at a time on the CPU; what :class:`graphscope.transforms.lending.Evaluate` asks for.
@@ -25,7 +35,7 @@ class TensorFlowKernels:
 
     Attributes:
         versions: of the graph that the nodes come from: they decide which deprecated ops run.
-        max_bytes: a larger result is not computed where TensorFlow can tell its size beforehand.
+        max_bytes: a result that is larger, or whose size is not known beforehand, is not computed.
     """
 
     def __init__(self, versions: VersionDef | None = None, max_bytes: int = MAX_VALUE_BYTES) -> None:
@@ -46,7 +56,7 @@ class TensorFlowKernels:
         dtypes = [output.dtype for output in output_types(definition, node.attrs)]
         graph_def = self._graph_def(node, inputs, input_types(definition, node.attrs))
         try:
-            results = self._run(tf, graph_def, node.name, len(dtypes))
+            results = self._run(tf, graph_def, node.name, len(dtypes), sum(array.nbytes for array in inputs))
         except (ValueError, TypeError, NotImplementedError, tf.errors.OpError):
             # A node that cannot run stays in the graph: TensorFlow says why when the graph is run.
             return None
@@ -68,19 +78,21 @@ class TensorFlowKernels:
         result.node.append(alone)
         return result.SerializeToString()
 
-    def _run(self, tf: Any, graph_def: bytes, name: str, count: int) -> Sequence[Any] | None:
+    def _run(self, tf: Any, graph_def: bytes, name: str, count: int, fed_bytes: int) -> Sequence[Any] | None:
         with tf.Graph().as_default() as graph, tf.device("/CPU:0"):
             tf.import_graph_def(tf.compat.v1.GraphDef.FromString(graph_def), name="")
             outputs = [graph.get_tensor_by_name(f"{name}:{k}") for k in range(count)]
-            if any(_size(tensor) > self.max_bytes for tensor in outputs):
+            if any(_size(tensor, fed_bytes) > self.max_bytes for tensor in outputs):
                 return None
             with tf.compat.v1.Session(config=tf.compat.v1.ConfigProto(device_count={"GPU": 0})) as session:
                 return list(session.run(outputs))
 
 
-def _size(tensor: Any) -> int:
-    """Bytes of a tensor whose shape is known before it is computed, else 0."""
-    return int(tensor.shape.num_elements() * tensor.dtype.size) if tensor.shape.is_fully_defined() else 0
+def _size(tensor: Any, fed_bytes: int) -> float:
+    """Bytes of a tensor before it is computed: by its shape, or by the op; infinite where neither tells."""
+    if tensor.shape.is_fully_defined():
+        return int(tensor.shape.num_elements() * tensor.dtype.size)
+    return _WIDEST * fed_bytes if tensor.op.type in NO_LARGER_THAN_INPUTS else math.inf
 
 
 def _plain(value: Any, dtype: DataType) -> NDArray[Any]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import os
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
+from graphscope.formats.npy import read_header
+from graphscope.formats.npz import NpzStore
 from graphscope.formats.pictures import SUFFIXES, Scaling, picture_files, picture_shape, read_picture, scaled
 from graphscope.formats.wire import refuse_special
 
@@ -151,12 +155,30 @@ def _read_numpy(path: str, key: str) -> NDArray[Any]:
     refuse_special(Path(path))
     try:
         with open(path, "rb") as file:
+            _refuse_lies(path, file)
             loaded = np.load(file, allow_pickle=False)
             return loaded if isinstance(loaded, np.ndarray) else loaded[_key(path, key, loaded.files)]
     except OSError as error:
         raise FileError.from_os_error(error, path) from error
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CorruptFileError(f"no array that NumPy reads: {error}", path=path) from error
+
+
+def _refuse_lies(path: str, file: IO[bytes]) -> None:
+    """Raises an error, if a header of an array promises what is not there: NumPy would take memory for it first.
+
+    Raises:
+        ValueError, CorruptFileError, UnsupportedError: so.
+    """
+    if zipfile.is_zipfile(file):
+        NpzStore(path)
+    else:
+        file.seek(0)
+        header = read_header(file)
+        promised, size = header.dtype.itemsize * math.prod(header.shape), os.fstat(file.fileno()).st_size - header.size
+        if promised > size and not header.dtype.hasobject:
+            raise ValueError(f"its header announces {promised:,} bytes, but there are {size:,}")
+    file.seek(0)
 
 
 def _key(path: str, key: str, keys: list[str]) -> str:

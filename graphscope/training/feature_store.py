@@ -112,8 +112,19 @@ class Layout:
         """
         stated = json.loads(text)
         types = {dtype.label: dtype for dtype in DataType}
-        specs = tuple(FeatureSpec(t["name"], types[t["dtype"]], tuple(t["shape"])) for t in stated["tensors"])
-        return cls(specs, int(stated["count"]), int(stated["shard_rows"]))
+        specs = tuple(FeatureSpec(str(t["name"]), types[t["dtype"]], _sizes(t["shape"])) for t in stated["tensors"])
+        count, shard_rows = _sizes([stated["count"], stated["shard_rows"]])
+        if not specs or not shard_rows or any(spec.dtype.itemsize is None for spec in specs):
+            raise ValueError("no tensors, or shards without rows")
+        return cls(specs, count, shard_rows)
+
+
+def _sizes(stated: Sequence[object]) -> tuple[int, ...]:
+    """Numbers from 0 on that an address space holds."""
+    sizes = tuple(size for size in stated if type(size) is int and size >= 0)
+    if len(sizes) != len(stated) or math.prod(sizes) >= 1 << 62:
+        raise ValueError(f"{stated!r:.80} are not sizes")
+    return sizes
 
 
 class FeatureStore:
@@ -200,7 +211,7 @@ def read_layout(directory: Path) -> Layout | None:
         return Layout.from_json(path.read_text("utf-8"))
     except OSError as error:
         raise FileError.from_os_error(error, path) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptFileError(f"no manifest of features: {error}", path=path, hint=f"delete {directory}") from error
 
 

@@ -23,7 +23,7 @@ MAX_DEPTH = 64
 """How deep calls are followed: a function that calls itself never ends."""
 
 MAX_NODES = 1 << 18
-"""A graph to which calls would add more nodes than this is refused: functions that call one another twice double it."""
+"""A graph to which calls would add more nodes is refused: functions that call one another twice double it each time."""
 
 
 def inline_calls(graph: Graph) -> Graph:
@@ -48,7 +48,7 @@ def inline_calls(graph: Graph) -> Graph:
 
 
 def _refuse_growth(graph: Graph) -> None:
-    """Counts the nodes before any is made: in round ``n`` a function has those that its functions had in round ``n - 1``."""
+    """Counts the nodes before any is made: a function has its own, and those of the functions that it calls."""
     inliner = Inliner(graph)
     calls = {
         name: [called.name for found in function if (called := inliner.called(found)) is not None]

@@ -144,8 +144,12 @@ def _unreadable(directory: Path, keys: Sequence[str], memory: Path) -> Mapping[s
         return [json.dumps({key: why for key, why in problems.items() if why}).encode()]
 
     try:
-        found: dict[str, str] = json.loads(kept(memory.parent, memory.name, check).read_bytes())
-    except ValueError as error:
+        found: object = json.loads(kept(memory.parent, memory.name, check).read_bytes())
+        if not isinstance(found, dict) or not all(isinstance(why, str) for why in found.values()):
+            raise ValueError("not an object of texts")
+    except OSError as error:
+        raise FileError.from_os_error(error, memory) from error
+    except (ValueError, RecursionError) as error:
         raise CorruptFileError(f"no list of pictures: {error}", path=memory, hint=f"delete {memory}") from error
     return found
 

@@ -15,6 +15,8 @@ Labels = tuple["NDArray[Any]", tuple[str, ...]]
 """Values, and the names of the classes; empty where they are numbers only."""
 
 _MAX_LISTED = 8
+MAX_CLASSES = 1 << 24
+"""As many as a head may have."""
 
 
 def class_numbers(stored: Stored, options: DataOptions) -> Labels:
@@ -37,6 +39,7 @@ def class_numbers(stored: Stored, options: DataOptions) -> Labels:
         )
     numbers = labels.astype(np.int64)
     _refuse(stored, numbers < 0, numbers, "is negative")
+    _refuse(stored, numbers >= MAX_CLASSES, numbers, f"is not the number of a class: the limit is {MAX_CLASSES:,}")
     if stored.names:
         _refuse(stored, numbers >= len(stored.names), numbers, f"has no name: there are {len(stored.names)}")
         return _renumbered(stored, numbers, options)
