@@ -88,7 +88,20 @@ def test_encoded_pictures_are_scalars(tmp_path: Path) -> None:
     assert spec.shape == ()
 
 
-@pytest.mark.parametrize("shape", [[None, 4], [None, 16], [None, None], [None, None, None], [None, 7, 5], [12]])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        [None, 4],
+        [None, 16],
+        [None, None],
+        [None, None, None],
+        [None, 7, 5],
+        [12],
+        [None, 9, 4],
+        [None, 3, 4],
+        [None, None, 3],
+    ],
+)
 def test_the_hint_for_what_is_no_picture_names_none(shape: list[int | None], tmp_path: Path) -> None:
     with tf.Graph().as_default() as graph:
         tf.identity(v1.placeholder(tf.float32, shape, "x"), "out")
