@@ -123,13 +123,23 @@ def _weight_shape(graph: Graph, text: str) -> Shape:
         shape = node.attr("shape")
         if shape is not None and node.op in ("Variable", "VariableV2", "VarHandleOp"):
             return shape_of(shape.shape)
+        if node.op == "ExpandDims":
+            return _with_axis(_weight_shape(graph, node.inputs[0]), _constant(graph, node.inputs[1]))
         node = graph.get(node_of(node.inputs[0])) if node.op in _READS and node.inputs else None
     return None
 
 
+def _with_axis(shape: Shape, axis: list[int] | None) -> Shape:
+    if shape is None or not axis:
+        return None
+    at = axis[0] if axis[0] >= 0 else len(shape) + 1 + axis[0]
+    return (*shape[:at], 1, *shape[at:])
+
+
 def _matmul(graph: Graph, node: Node, place: int) -> Shape:
     weight = _weight_shape(graph, node.inputs[1 - place]) if place < 2 else None
-    mine, other = ("transpose_a", "transpose_b") if place == 0 else ("transpose_b", "transpose_a")
+    flags = ("transpose_a", "transpose_b") if node.op == "MatMul" else ("adj_x", "adj_y")
+    mine, other = flags if place == 0 else flags[::-1]
     if weight is None or len(weight) != 2:
         return (None, None)
     inner = weight[_flag(node, other)] if place == 0 else weight[1 - _flag(node, other)]
@@ -196,7 +206,7 @@ def _transposed(graph: Graph, node: Node, place: int) -> Shape:
 
 _Demand = Callable[[Graph, Node, int], Shape]
 _DEMANDS: Mapping[str, _Demand] = {
-    "MatMul": _matmul,
+    **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), _matmul),
     **dict.fromkeys(("Conv2D", "Conv3D", "DepthwiseConv2dNative"), _convolution),
     **dict.fromkeys(
         ("MaxPool", "AvgPool", "LRN", "ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic"), _of_rank(4)

@@ -146,24 +146,30 @@ def _example(spec: TensorSpec, switches: Mapping[str, str]) -> str:
 _SCALARS = {DataType.BOOL: "false", DataType.STRING: "text"}
 
 
-_FLAT_PICTURE = 784
-"""A row of fewer numbers is seldom a picture."""
+_CHANNELS = frozenset({1, 3, 4})
+_SIDE = 8
+_FLAT = 784
+"""A picture of fewer pixels along a side, or in a row, is hardly one."""
 
 
 def _takes_pictures(spec: TensorSpec) -> bool:
-    if not (spec.dtype.is_floating or spec.dtype is DataType.UINT8):
-        return False
-    shape = spec.shape or ()
-    flat = shape[-1] if len(shape) in (1, 2) else None
-    if (
-        len(shape) > 2
-        and not {1, 3, 4} & {shape[-1], shape[-3]}
-        and not (len(shape) == 3 and shape[-1] and shape[-1] == shape[-2])
-    ):
-        return False
-    if flat is not None and flat < _FLAT_PICTURE and shape != (flat, flat):
+    if not (spec.dtype.is_floating or spec.dtype is DataType.UINT8) or not _is_like_pictures(spec.shape or ()):
         return False
     try:
-        return None not in shape[-1:] and picture_shape(spec.shape).channels > 0
+        return picture_shape(spec.shape).channels > 0
     except GraphscopeError:
         return False
+
+
+def _is_like_pictures(shape: tuple[int | None, ...]) -> bool:
+    """Whether a shape is more likely that of pictures than of sequences or plain features."""
+    match shape:
+        case (_, a, _, c):
+            return c in _CHANNELS or a in _CHANNELS
+        case (int(a), int(b), int(c)):
+            return (c in _CHANNELS and min(a, b) >= _SIDE) or (a in _CHANNELS and min(b, c) >= _SIDE) or b == c >= _SIDE
+        case (None, int(a), int(b)) | (int(a), int(b)) if a == b:
+            return a >= _SIDE
+        case (_, int(a)) | (int(a),):
+            return a >= _FLAT
+    return False
