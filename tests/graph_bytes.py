@@ -168,7 +168,9 @@ def every_form() -> Any:
     function.signature.name = "body"
     function.signature.attr.add(name="a", type="tensor").default_value.tensor.CopyFrom(LARGE["content_half"])
     function.attr["_of_the_function"].tensor.CopyFrom(LARGE["content_half"])
-    function.ret["y"] = "inner:output:0"
+    function.signature.output_arg.add(name="y", type=1)
+    function.ret["y"] = "inner/content:output:0"
+    function.node_def.add(name="before", op="NoOp")
     for name, tensor in LARGE.items():
         add_const(function.node_def, f"inner/{name}", tensor)
     graph.library.function.add().signature.name = "empty_body"

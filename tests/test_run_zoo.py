@@ -9,6 +9,7 @@ import hashlib
 import io
 import wave
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,7 @@ SPECIAL: list[tuple[str, str, DataType, Callable[[], NDArray[Any]]]] = [
 def fed(path: Path, model: Model, fetches: list[str]) -> Feeds:
     inputs = required_inputs(model, fetches)
     special = {
-        spec.name: fit(make(), spec)
+        spec.name: fit(make(), replace(spec, shape=None))
         for place, name, dtype, make in SPECIAL
         for spec in inputs
         if place in str(path) and node_of(spec.name).endswith(name) and spec.dtype is dtype

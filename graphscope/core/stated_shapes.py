@@ -10,8 +10,18 @@ from graphscope.core.tensors import Shape, node_of, shape_of
 UNCONSTRAINED_BEFORE = 24
 """Before this producer version a placeholder's empty shape meant an unknown one (``array_ops.cc``, ``Placeholder``)."""
 
-_LISTS = ("_output_shapes", "output_shapes")
-"""Attributes with one shape for each output: what Python noted of any node, what an iterator states of its components."""
+_COMPONENTS = dict.fromkeys(
+    (
+        "IteratorGetNext",
+        "IteratorGetNextSync",
+        "MultiDeviceIteratorGetNextFromShard",
+        "OptionalGetValue",
+        "DatasetToSingleElement",
+    ),
+    "output_shapes",
+)
+"""Ops whose outputs are the components of an element -> the attribute that states their shapes. What Python noted of any node's
+outputs is in ``_output_shapes``."""
 
 _TAKES_OUT = {
     **dict.fromkeys(("QueueDequeue", "QueueDequeueV2"), False),
@@ -29,7 +39,7 @@ def stated_shape(node: Node, index: int, producer: int, body: Body) -> Shape:
         producer: the graph's producer version.
         body: what ``node`` lies in: a queue states the shapes of what is taken out of it.
     """
-    for name in _LISTS:
+    for name in ("_output_shapes", _COMPONENTS.get(node.op, "")):
         stated = node.attr(name)
         if stated is not None and index < len(stated.list.shape):
             return shape_of(stated.list.shape[index])
