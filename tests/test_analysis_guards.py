@@ -11,7 +11,7 @@ import pytest
 import graphscope
 from graphscope.analysis.classes import Naming, are_scores, top_classes
 from graphscope.analysis.detail import show
-from graphscope.analysis.flow import trace
+from graphscope.analysis.losses import trace
 from graphscope.analysis.summary import is_weight_type, summarize
 from graphscope.analysis.weights import weights, with_statistics
 from graphscope.core.dtypes import DataType
