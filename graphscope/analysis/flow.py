@@ -150,7 +150,7 @@ def _mark_outside(flow: Flow, savers: frozenset[str]) -> None:
             op in outside_ops
             or name in savers
             or (op in ASSIGN_OPS and not flow.consumers[i])
-            or _OUTSIDE_NAME.search(name)
+            or (("train" in name or "Gradient" in name or "report" in name) and _OUTSIDE_NAME.search(name))
         ):
             outside[i] = True
         else:

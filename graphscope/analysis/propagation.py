@@ -44,9 +44,10 @@ def follow(graph: Graph) -> Flow:
     """
     flow = wire(graph)
     flow.bits = source_bits(flow, graph)
+    given: dict[int, bool] = {}
     for heavy_only in (True, False):
         for _ in range(passes(flow)):
-            _propagate(flow, flow.bits, heavy_only)
+            _propagate(flow, flow.bits, heavy_only, given)
         if flow.features:
             break
     flow.is_trained = not VARIABLE_OPS.isdisjoint(flow.ops)
@@ -64,11 +65,17 @@ _LOOP_PASSES = 3
 """What the first pass finds in a loop's body reaches its exit in the second, an enclosing loop's in the third."""
 
 
-def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool) -> None:
-    """Fills ``sources``, ``is_weight``, ``depth``, ``layers`` and ``features``, producers first."""
+def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool, given: dict[int, bool]) -> None:
+    """Fills ``sources``, ``is_weight``, ``depth``, ``layers`` and ``features``, producers first.
+
+    Args:
+        given: which constants, variables and the like are weights, as far as that was asked before.
+    """
     split = {i for i, k in bits if k >= 0}
     own = {i: bit | BATCHED for (i, k), bit in bits.items() if k < 0}
-    own.update((i, NOISE) for i, op in enumerate(flow.ops) if _NOISE.match(op) and not flow.outside[i])
+    noise = {op for op in set(flow.ops) if _NOISE.match(op)}
+    if noise:
+        own.update((i, NOISE) for i, op in enumerate(flow.ops) if op in noise and not flow.outside[i])
     heavy = {op for op in set(flow.ops) if _HEAVY_OPS.fullmatch(op)}
     rules = {op: rule for op in set(flow.ops) for pattern, rule in _RULES if pattern.fullmatch(op)}
     sources, depths, is_weight = flow.sources, flow.depth, flow.is_weight
@@ -97,7 +104,14 @@ def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool) -
             mask |= BATCHED
             depth += 1
         sources[i] = mask
-        is_weight[i] = not mask and _gives_weight(flow, i)
+        if mask:
+            is_weight[i] = False
+        elif op in _KEEPS_WEIGHT:
+            is_weight[i] = is_weighted
+        elif i in given:
+            is_weight[i] = given[i]
+        else:
+            is_weight[i] = given[i] = _gives_weight(flow, i)
         depths[i] = depth
 
 
@@ -158,7 +172,7 @@ def _gives_weight(flow: Flow, i: int) -> bool:
     if op in VARIABLE_OPS:
         dtype = flow.nodes[i].attr("dtype")
         return dtype is not None and DataType.of(dtype.type).is_floating
-    return op in _KEEPS_WEIGHT and any(flow.is_weight[p] for p in flow.inputs[i])
+    return False
 
 
 def _is_number(dtype: DataType) -> bool:
