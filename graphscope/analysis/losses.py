@@ -7,18 +7,8 @@ having passed a layer itself: labels, or, in an autoencoder, the input again.
 
 from __future__ import annotations
 
-from graphscope.analysis.flow import (
-    BATCHED,
-    COMPARED,
-    FLAGS,
-    LOSS_OPS,
-    SHAPE_OPS,
-    Flow,
-    follow,
-    passes,
-    split_sources,
-    union,
-)
+from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, Flow, split_sources, union
+from graphscope.analysis.propagation import LOSS_OPS, SHAPE_OPS, follow, passes
 from graphscope.core.graph import Graph
 
 _ERROR_OPS = frozenset({"SquaredDifference", "Equal", "NotEqual", "InTopK", "InTopKV2", "Abs", "Square"})

@@ -7,18 +7,14 @@ compares with the labels: in a training graph the prediction is usually no leaf,
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
-from graphscope.analysis.flow import BATCHED, LOSS_OPS, VARIES, Flow
-from graphscope.analysis.losses import is_free, is_left_over, trace
-from graphscope.analysis.networks import handed_on, last_layers
+from graphscope.analysis.losses import trace
+from graphscope.analysis.ranking import GOOD_NAMES, RULES, Ranking
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
-from graphscope.core.patterns import NamePattern
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.tensors import Shape, TensorName, TensorSpec
 
@@ -117,57 +113,19 @@ def _of_signature(signature: Signature, base: float) -> Iterator[Scored]:
 
 def _name_points(argument: str, tensor: str, dtype: DataType) -> float:
     """Ranks the outputs of one signature: named like a prediction, floating rather than strings and class ids."""
-    named = (points for text in (argument, tensor) for pattern, points in _GOOD_NAMES if pattern.search(text))
+    named = (points for text in (argument, tensor) for pattern, points in GOOD_NAMES if pattern.search(text))
     return max(named, default=0.0) / 2 + (5.0 if dtype.is_floating else 0.0)
 
 
 # The graph
 
-_GOOD_NAMES: tuple[tuple[NamePattern, float], ...] = (
-    (
-        NamePattern(
-            r"(^|[/_])(softmax|prob|probs|probabilit\w+|predict\w*|preds?|y_?pred|y_?hat|scores?)\d*([/_]|$)", re.I
-        ),
-        22.0,
-    ),
-    (NamePattern(r"(^|[/_])(outputs?|final_result|results?|logits?|logistic|sigmoid)\d*([/_]|$)", re.I), 20.0),
-    (
-        NamePattern(
-            r"(^|[/_])(detection\w*|box(es)?|landmarks?|class(es)?|embeddings?|recon\w*|generated)\d*([/_]|$)", re.I
-        ),
-        14.0,
-    ),
-)
-_GOOD_SCOPE = re.compile(r"predictions?|logits|outputs?|softmax|probabilities|head", re.I)
-_BAD_NAMES = NamePattern(
-    r"(^|[/_])(loss(es)?|costs?|xent|cross_?entropy|accuracy|acc|metrics?|auc|mse|mae|psnr|errors?|regulari[sz]\w*|l2|penalt\w+"
-    r"|summar\w+|train\w*|sav(e|er)|init\w*|global_step|learning_rate|assert\w*|moving_\w+|moments|stats?|shape|debug)\d*([/_]|$)",
-    re.I,
-)
-_ACTIVATIONS = frozenset({"Softmax", "Sigmoid", "LogSoftmax"})
-_POSTPROCESSING = frozenset(
-    "ArgMax ArgMin TopK TopKV2 InTopK InTopKV2 Greater GreaterEqual Less LessEqual Equal NotEqual Round Cast ToInt32"
-    " StringFormat AsString LogicalAnd LogicalNot Print Where OneHot Floor Rint".split()
-)
-_OBSERVERS = frozenset("Shape ShapeN Size Rank ZerosLike OnesLike StopGradient CheckNumerics".split())
-_NEVER = frozenset(
-    "Const Placeholder PlaceholderV2 PlaceholderWithDefault Shape ShapeN Size Rank Range Switch RefSwitch Enter RefEnter Exit"
-    " NextIteration LoopCond CheckNumerics CheckNumericsV2 Assign AssignAdd AssignSub TensorArrayV3 TensorArraySizeV3"
-    " TensorArrayReadV3 TensorArrayWriteV3 TensorArrayScatterV3 StridedSlice Fill ZerosLike OnesLike Assert NoOp".split()
-)
-_PASSED = frozenset(
-    "Identity Reshape Squeeze ExpandDims Transpose StopGradient Dequantize Cast Slice StridedSlice CheckNumerics".split()
-)
-_JOINS = frozenset("Concat ConcatV2 Pack".split())
-_REDUCTIONS = frozenset("Mean Sum L2Loss AddN Prod Max Min SquaredDifference Square Neg Log".split())
-
 
 def _from_graph(model: Model) -> Iterator[tuple[str, float, tuple[str, ...], bool]]:
     """As :data:`Scored`, and whether it is an end of a detector."""
-    ranking = _Ranking(trace(model.graph))
+    ranking = Ranking(trace(model.graph))
     absent = _absent(model, ranking)
     for i in ranking.candidates:
-        points = [(p, reason) for rule in _RULES if (p := (rule.points(ranking, i))) for reason in (rule.reason,)]
+        points = [(p, reason) for rule in RULES if (p := (rule.points(ranking, i))) for reason in (rule.reason,)]
         points += [(-_LAST, "")] if i in absent else []
         told = tuple(reason for p, reason in sorted(points, key=lambda x: -x[0]) if reason and p > 0)
         score = sum(p for p, _ in points)
@@ -178,7 +136,7 @@ def _from_graph(model: Model) -> Iterator[tuple[str, float, tuple[str, ...], boo
 _LAST = 500.0
 
 
-def _width(model: Model, ranking: _Ranking, i: int) -> int:
+def _width(model: Model, ranking: Ranking, i: int) -> int:
     """How many outputs of node ``i`` are candidates: all, where nothing consumes any."""
     if not ranking.is_leaf(i):
         return 1
@@ -189,7 +147,7 @@ def _width(model: Model, ranking: _Ranking, i: int) -> int:
 _MAX_WIDTH = 8
 
 
-def _absent(model: Model, ranking: _Ranking) -> set[int]:
+def _absent(model: Model, ranking: Ranking) -> set[int]:
     """Candidates that need a variable whose value the checkpoint lacks, while others do not."""
     if model.store is None:
         return set()
@@ -204,280 +162,3 @@ def _absent(model: Model, ranking: _Ranking) -> set[int]:
                 lacks[i] = True
     found = {i for i in ranking.candidates if lacks[i]}
     return found if len(found) < len(ranking.candidates) else set()
-
-
-class _Ranking:
-    """The facts about one graph that the rules ask for."""
-
-    def __init__(self, flow: Flow) -> None:
-        self.flow = flow
-        self.forward = [flow.is_forward(i) for i in range(len(flow.nodes))]
-        self.deepest = max((flow.depth[i] for i, f in enumerate(self.forward) if f), default=0)
-
-    @cached_property
-    def feeders(self) -> frozenset[int]:
-        """Forward nodes that something compares with labels."""
-        return frozenset(p for i in self.meetings for p in self.flow.inputs[i] if self.forward[p])
-
-    @cached_property
-    def meetings(self) -> list[int]:
-        """What compares forward nodes with labels, and what follows."""
-        return [i for i in range(len(self.forward)) if self.flow.meets_labels(i)]
-
-    @cached_property
-    def compared(self) -> frozenset[int]:
-        """Of :attr:`feeders` those that meet what was fed; others meet what has been compared already."""
-        flow = self.flow
-        meets = (i for i in self.meetings if self.op(i) in LOSS_OPS or any(not flow.depth[p] for p in flow.inputs[i]))
-        return frozenset(p for i in meets for p in flow.inputs[i] if self.forward[p])
-
-    @cached_property
-    def stopped(self) -> frozenset[int]:
-        """What reaches the loss through ``StopGradient`` alone: a target, though a network computes it."""
-        waiting = [i for i, op in enumerate(self.flow.ops) if op == "StopGradient" and not self.flow.outside[i]]
-        found = set(waiting)
-        while waiting:
-            for p in self.flow.inputs[waiting.pop()]:
-                users = [c for c in self.flow.consumers[p] if not self.flow.outside[c]]
-                if p not in found and all(c in found for c in users):
-                    found.add(p)
-                    waiting.append(p)
-        return frozenset(i for i in found if self.forward[i])
-
-    @cached_property
-    def candidates(self) -> list[int]:
-        """Ends of the forward computation, what feeds the loss, and what those were made of."""
-        found = {i for i, f in enumerate(self.forward) if f and (i in self.feeders or self.is_end(i))}
-        found |= self.logits | self.handed_on | self.last_layers
-        for i in list(found):
-            if (self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS) and not self.is_loss(i):
-                found.update(self.behind(i))
-        found.update(self.checked)
-        usable = {i for i in found if self.op(i) not in _NEVER and not is_left_over(self.flow, i)}
-        if not self.feeders and not any(self.is_leaf(i) for i in usable):
-            usable.update(self.leaves())
-        return sorted(usable)
-
-    @cached_property
-    def checked(self) -> frozenset[int]:
-        """What nothing but checks of its numbers consumes."""
-        checks = (i for i, op in enumerate(self.flow.ops) if op in _CHECKS and self.forward[i] and self.is_leaf(i))
-        return frozenset(p for i in checks for p in self.flow.inputs[i][:1])
-
-    @cached_property
-    def handed_on(self) -> frozenset[int]:
-        """What one network makes for another to judge."""
-        return frozenset(i for i in handed_on(self.flow) if self.forward[i])
-
-    @cached_property
-    def last_layers(self) -> frozenset[int]:
-        """Where the networks of a training graph end, what is left of them being the loss."""
-        if not self.is_updated:
-            return frozenset()
-        return frozenset(i for i in last_layers(self.flow) if self.forward[i] and not self.flow.lives[i])
-
-    @cached_property
-    def is_updated(self) -> bool:
-        """Whether an optimizer changes variables."""
-        return any(_APPLIES.match(op) for op in set(self.flow.ops))
-
-    def is_loss(self, i: int) -> bool:
-        """Whether nothing is left of the examples, in a training graph: a loss that needs no labels."""
-        return self.is_updated and not self.flow.sources[i] & (BATCHED | VARIES) and i not in self.feeders
-
-    @cached_property
-    def late(self) -> int:
-        """Sources that no layer takes: they come in behind the last weights."""
-        flow = self.flow
-        taken = 0
-        for i in flow.layers:
-            taken |= flow.sources[i]
-        return flow.features & ~taken if flow.is_trained else 0
-
-    def is_own_reshape(self, i: int) -> bool:
-        """Whether the loss reshapes what it takes: in its own name scope, as it does with the labels, or over a reshape."""
-        if self.op(i) not in _RESHAPES or i not in self.feeders or _good_name(self, i) > 8:
-            return False
-        if any(self.forward[c] for c in self.flow.consumers[i]):
-            return False
-        scope = self.name(i).rpartition("/")[0]
-        takers = [c for c in self.flow.consumers[i] if not self.flow.outside[c] and self.op(c) not in _OBSERVERS]
-        producers = [self.op(p) for p in self.flow.inputs[i][:1]]
-        beside = [self.op(p) for c in takers for p in self.flow.inputs[c] if p != i]
-        in_scope = bool(scope) and all(self.name(c).startswith(scope + "/") for c in takers)
-        return in_scope or producers[0] in _RESHAPES or self.op(i) in beside
-
-    def behind(self, i: int) -> Iterator[int]:
-        """What post-processing and reductions were applied to, step by step."""
-        for _ in range(4):
-            producers = [p for p in self.flow.inputs[i] if self.forward[p]]
-            yield from producers
-            if len(producers) != 1:
-                return
-            i = producers[0]
-
-    def leaves(self) -> list[int]:
-        """What nothing consumes, computed rather than constant if possible, within the model rather than outside."""
-        ends = [i for i, consumers in enumerate(self.flow.consumers) if not consumers]
-        computed = [i for i in ends if self.flow.inputs[i]] or ends
-        return [i for i in computed if not self.flow.outside[i]] or computed
-
-    def op(self, i: int) -> str:
-        return self.flow.ops[i]
-
-    def name(self, i: int) -> str:
-        return self.flow.nodes[i].name
-
-    def is_end(self, i: int) -> bool:
-        """Whether the forward computation stops here: what looks at it only observes or post-processes."""
-        users = [c for c in self.flow.consumers[i] if self.forward[c]]
-        return all(self.op(c) in _OBSERVERS or self.is_own_reshape(c) for c in users)
-
-    def is_detection(self, i: int) -> bool:
-        """Whether nothing consumes what is left of boxes after overlapping ones were suppressed."""
-        return self.is_leaf(i) and self.forward[i] and i in self.suppressed
-
-    @cached_property
-    def suppressed(self) -> frozenset[int]:
-        """What follows the suppression of overlapping boxes."""
-        found = {i for i, op in enumerate(self.flow.ops) if _SUPPRESSION.fullmatch(op)}
-        waiting = list(found)
-        while waiting:
-            fresh = [c for c in self.flow.consumers[waiting.pop()] if c not in found]
-            found.update(fresh)
-            waiting += fresh
-        return frozenset(found)
-
-    def is_leaf(self, i: int) -> bool:
-        return not self.flow.consumers[i]
-
-    @cached_property
-    def probabilities(self) -> frozenset[int]:
-        """Softmax and Sigmoid, reshaped, named or joined to one tensor afterwards."""
-        return self._closure(i for i, f in enumerate(self.forward) if f and self.op(i) in _ACTIVATIONS)
-
-    @cached_property
-    def logits(self) -> frozenset[int]:
-        """What the loss takes, before it was reshaped for it."""
-        found = set(self.feeders)
-        for i in reversed(self.flow.order):
-            if i in found and self.op(i) in _PASSED:
-                found.update(p for p in self.flow.inputs[i][:1] if self.forward[p])
-        return frozenset(found)
-
-    @cached_property
-    def scope(self) -> str:
-        """The outermost name scope of the model: that of the last weights; empty where they are in none."""
-        last = [i for i, f in enumerate(self.forward) if f and self.flow.depth[i] == self.deepest]
-        scopes = Counter(self.name(i).partition("/")[0] for i in last if "/" in self.name(i) and self.has_weight(i))
-        return scopes.most_common(1)[0][0] + "/" if scopes else ""
-
-    def has_weight(self, i: int) -> bool:
-        """Whether a weight goes into node ``i`` directly."""
-        return any(self.flow.is_weight[p] for p in self.flow.inputs[i])
-
-    def leaves_scope(self, i: int) -> bool:
-        """Whether, in a training graph, it is in the model's name scope and used outside it only."""
-        if not self.feeders or not self.scope or not self.name(i).startswith(self.scope):
-            return False
-        users = [self.name(c) for c in self.flow.consumers[i] if self.forward[c]]
-        return bool(users) and not any(name.startswith(self.scope) for name in users)
-
-    def joins(self, i: int) -> bool:
-        """Whether it puts several probabilities or logits into one tensor."""
-        parts = [p for p in self.flow.inputs[i] if p in self.probabilities or p in self.logits]
-        return self.op(i) in _JOINS and len(set(parts)) > 1
-
-    @cached_property
-    def activated(self) -> frozenset[int]:
-        """The Softmax or Sigmoid of what the loss takes as logits."""
-        named = self._closure(self.logits)
-        start = (i for i in self.probabilities if self.op(i) in _ACTIVATIONS and set(self.flow.inputs[i]) & named)
-        return self._closure(start)
-
-    def _closure(self, start: Iterable[int]) -> frozenset[int]:
-        """``start``, and what only passes it on."""
-        found = set(start)
-        for i in self.flow.order:
-            if i not in found and self.forward[i] and self.op(i) in _PASSED | _JOINS:
-                producers = self.flow.inputs[i] if self.op(i) in _JOINS else self.flow.inputs[i][:1]
-                if not found.isdisjoint(producers):
-                    found.add(i)
-        return frozenset(found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """Points for a candidate, and what to tell a person when they are positive."""
-
-    reason: str
-    points: Callable[[_Ranking, int], float]
-
-
-_SUPPRESSION = re.compile(r"(Combined)?NonMaxSuppression\w*|TFLite_Detection_PostProcess")
-_ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
-_CHECKS = frozenset({"CheckNumerics", "CheckNumericsV2"})
-_APPLIES = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]")
-_RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
-
-
-def _feeds_loss(ranking: _Ranking, i: int) -> float:
-    """A reshape between the logits and the loss is the loss's own."""
-    if i in ranking.stopped:
-        return 0.0
-    if i in ranking.feeders:
-        points = 20.0 if ranking.op(i) in _PASSED - _RESHAPES - {"Identity"} or ranking.is_own_reshape(i) else 25.0
-        return points if i in ranking.compared else 5.0
-    return 24.0 if i in ranking.logits else 0.0
-
-
-def _depth(ranking: _Ranking, i: int) -> float:
-    if i in ranking.handed_on:
-        return 40.0
-    return 40.0 * ranking.flow.depth[i] / ranking.deepest if ranking.deepest else 0.0
-
-
-def _comes_late(ranking: _Ranking, i: int) -> float:
-    """What nothing consumes and takes something that is fed behind the last weights is what the author wants in the end."""
-    mask = ranking.flow.sources[i]
-    if not ranking.flow.is_trained or not mask & (ranking.late | VARIES):
-        return 0.0
-    return 60.0 if is_free(ranking.flow, i) or (mask & VARIES and ranking.is_leaf(i)) else 0.0
-
-
-def _good_name(ranking: _Ranking, i: int) -> float:
-    scope, _, last = ranking.name(i).rpartition("/")
-    for pattern, points in _GOOD_NAMES:
-        if pattern.search(last):
-            return points
-    return 8.0 if any(map(_GOOD_SCOPE.fullmatch, scope.split("/"))) else 0.0
-
-
-def _postprocessing(ranking: _Ranking, i: int) -> float:
-    """Class ids and comparisons are less than the scores that they come from, unless the author named them."""
-    if ranking.op(i) not in _POSTPROCESSING:
-        return 0.0
-    return -10.0 if _good_name(ranking, i) > 8 or ranking.is_leaf(i) else -20.0
-
-
-_RULES: tuple[_Rule, ...] = (
-    _Rule("feeds the loss", _feeds_loss),
-    _Rule("end of the computation, with what is fed behind the last layer", _comes_late),
-    _Rule("handed to another network", lambda r, i: 50.0 if i in r.handed_on else 0.0),
-    _Rule("last layer of a network", lambda r, i: 20.0 if i in r.last_layers - r.logits - r.activated else 0.0),
-    _Rule("", lambda r, i: -15.0 if i in r.feeders and r.op(i) in _ARITHMETIC else 0.0),
-    _Rule("", lambda r, i: -60.0 if r.is_loss(i) else 0.0),
-    _Rule("", lambda r, i: -25.0 if r.is_own_reshape(i) else 0.0),
-    _Rule("", lambda r, i: -60.0 if i in r.flow.gradients else 0.0),
-    _Rule("activation of what feeds the loss", lambda r, i: 30.0 if i in r.activated else 0.0),
-    _Rule("named like a prediction", _good_name),
-    _Rule("nothing consumes it", lambda r, i: 15.0 if r.is_leaf(i) else 0.0),
-    _Rule("end of the forward computation", lambda r, i: 8.0 if r.is_end(i) and not r.is_leaf(i) else 0.0),
-    _Rule("leaves the model's name scope", lambda r, i: 12.0 if r.leaves_scope(i) else 0.0),
-    _Rule("joins the outputs of several parts", lambda r, i: 15.0 if r.joins(i) else 0.0),
-    _Rule("a probability", lambda r, i: 12.0 if i in r.probabilities else 0.0),
-    _Rule("", _depth),
-    _Rule("", lambda r, i: -45.0 if _BAD_NAMES.search(r.name(i)) else 0.0),
-    _Rule("", _postprocessing),
-    _Rule("", lambda r, i: -12.0 if r.op(i) in _REDUCTIONS else 0.0),
-)

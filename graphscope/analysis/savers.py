@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from graphscope.core.graph import Graph, Node
+from weakref import WeakKeyDictionary
+
+from graphscope.core.graph import Graph
 from graphscope.core.tensors import node_of
 
 SAVER_OPS = frozenset(
@@ -15,35 +17,55 @@ _SHARED = frozenset("Variable VariableV2 VarHandleOp AutoReloadVariable".split()
 """What savers read and write, but do not own."""
 
 
+_known: WeakKeyDictionary[Graph, frozenset[str]] = WeakKeyDictionary()
+"""Inputs and outputs both ask; a graph does not change."""
+
+
 def saver_nodes(graph: Graph) -> frozenset[str]:
     """Names of the nodes that belong to savers: their own ops, and what leads to them or away from them alone.
 
     That is the file name with all that is made of it, keys, slices and shards, reads for the saver alone, assignments of
     what was restored, and the file name that is handed on when everything is saved. Control edges count.
     """
+    result = _known.get(graph)
+    if result is None:
+        result = _known[graph] = _saver_nodes(graph)
+    return result
+
+
+def _saver_nodes(graph: Graph) -> frozenset[str]:
     found = {node.name for op, node in zip(graph.ops, graph.nodes) if op in SAVER_OPS}
     if not found:
         return frozenset()
-    others: dict[str, int] = {}
+    by_name, consumers = graph.by_name, graph.consumer_names
+    readers: dict[str, int] = {}
+    unseen: dict[str, set[str]] = {}
     waiting = list(found)
     while waiting:
-        node = graph.by_name[waiting.pop()]
-        fresh = [c.name for c in graph.consumers(node.name) if c.name not in found and _follows(graph, c, found)]
-        for producer in graph.producers(node):
-            name = producer.name
-            left = others.get(name, len(graph.consumer_names[name])) - 1
-            others[name] = left
-            if not left and producer.op not in _SHARED:
-                fresh.append(name)
-        fresh = [name for name in dict.fromkeys(fresh) if name not in found]
+        name = waiting.pop()
+        fresh = []
+        for consumer in consumers.get(name, ()):
+            if consumer not in found:
+                inputs = unseen.get(consumer)
+                if inputs is None:
+                    inputs = unseen[consumer] = set(map(node_of, by_name[consumer].inputs))
+                inputs.discard(name)
+                if _follows(graph, by_name[consumer].op, inputs):
+                    fresh.append(consumer)
+        for producer in dict.fromkeys(map(node_of, by_name[name].inputs)):
+            left = readers[producer] = readers.get(producer, len(consumers[producer])) - 1
+            if not left and producer not in found and producer in by_name and by_name[producer].op not in _SHARED:
+                fresh.append(producer)
         found.update(fresh)
         waiting += fresh
     return frozenset(found)
 
 
-def _follows(graph: Graph, node: Node, found: set[str]) -> bool:
-    """Whether ``node`` only handles what a saver gave; what comes in from elsewhere is the variable, or the file name."""
-    elsewhere = {name for name in map(node_of, node.inputs) if name not in found and name in graph}
-    if node.op in _ASSIGNING:
-        return len(elsewhere) <= 1
-    return not elsewhere or (node.op == "Identity" and all(graph[name].op in _TEXT for name in elsewhere))
+def _follows(graph: Graph, op: str, elsewhere: set[str]) -> bool:
+    """Whether a node only handles what a saver gave; what comes in from elsewhere is the variable, or the file name."""
+    if len(elsewhere) > 1:
+        return False
+    if not elsewhere or op in _ASSIGNING:
+        return True
+    [name] = elsewhere
+    return op == "Identity" and name in graph and graph.by_name[name].op in _TEXT

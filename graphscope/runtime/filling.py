@@ -59,5 +59,5 @@ def filled(
 def switches_off(model: Model, inputs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
     """Training switches among ``inputs``, set for inference: a random keep_prob would make the outputs random."""
     values = open_switches(model.graph)
-    scalars = ((node_of(spec.name), replace(spec, shape=())) for spec in inputs if not spec.shape)
+    scalars = ((node_of(spec.name), replace(spec, shape=())) for spec in inputs)
     return {spec.name: literal(values[name], spec) for name, spec in scalars if name in values}

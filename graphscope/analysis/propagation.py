@@ -1,0 +1,179 @@
+"""Follows data from what is fed, through the weights, to predictions and losses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, LOOP_EDGES, NOISE, VARIES, Flow, split_sources, wire
+from graphscope.analysis.inputs import is_feedable
+from graphscope.analysis.sources import source_bits
+from graphscope.core.binding import VARIABLE_OPS
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph
+from graphscope.core.patterns import NamePattern
+
+_HEAVY_OPS = NamePattern(
+    r"(Quantized)?(Sparse)?(Batch)?MatMul(V\d)?\w*|.*Conv[123]?D\w*|.*Conv2dNative\w*|Conv2DBackpropInput|Einsum"
+    r"|(Resource)?Gather(V2|Nd)?|.*(LSTM|GRU|RNN)\w*|SparseTensorDenseMatMul|SparseSegment\w+|Lookup\w*"
+)
+"""Ops that carry a model's weights."""
+
+_KEEPS_WEIGHT = frozenset(
+    "Identity ReadVariableOp Cast Transpose Reshape ConcatV2 Concat Dequantize Enter RefEnter Switch RefSwitch Merge"
+    " FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Add AddV2 Sub Mul RealDiv Rsqrt Sqrt Square Maximum Minimum"
+    " Neg Exp Pack Unpack Split SplitV StridedSlice Slice ExpandDims Squeeze StopGradient Pad PartitionedCall".split()
+)
+"""Ops that give a weight when they are given one."""
+
+SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"})
+"""Ops whose result does not depend on the values of their input, unless its size does."""
+
+LOSS_OPS = frozenset({"SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits", "CTCLoss", "CTCLossV2"})
+
+_SUMMED_UP = frozenset({"AssignAdd", "AssignSub", "AssignAddVariableOp", "AssignSubVariableOp"})
+_REDUCTIONS = frozenset("Sum Mean Max Min Prod All Any L2Loss".split())
+_VARYING = re.compile(r"(Combined)?NonMaxSuppression\w*|Where|Unique\w*|DynamicPartition|TFLite_Detection_PostProcess")
+_NOISE = re.compile(r"(Random|Stateless(Random|Truncated|Multinomial)|TruncatedNormal|Parameterized|Multinomial)\w*")
+
+
+def follow(graph: Graph) -> Flow:
+    """Follows the data through ``graph``.
+
+    What meets weights are features, until :mod:`graphscope.analysis.losses` tells features from labels.
+    """
+    flow = wire(graph)
+    flow.bits = source_bits(flow, graph)
+    given: dict[int, bool] = {}
+    for heavy_only in (True, False):
+        for _ in range(passes(flow)):
+            _propagate(flow, flow.bits, heavy_only, given)
+        if flow.features:
+            break
+    flow.is_trained = not VARIABLE_OPS.isdisjoint(flow.ops)
+    flow.labels = COMPARED
+    flow.lives = [False] * len(flow.nodes)
+    return flow
+
+
+def passes(flow: Flow) -> int:
+    """How often to go through the graph until what is found in a loop's body has reached its exit."""
+    return 1 if LOOP_EDGES.isdisjoint(flow.ops) else _LOOP_PASSES
+
+
+_LOOP_PASSES = 3
+"""What the first pass finds in a loop's body reaches its exit in the second, an enclosing loop's in the third."""
+
+
+def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool, given: dict[int, bool]) -> None:
+    """Fills ``sources``, ``is_weight``, ``depth``, ``layers`` and ``features``, producers first.
+
+    Args:
+        given: which constants, variables and the like are weights, as far as that was asked before.
+    """
+    split = {i for i, k in bits if k >= 0}
+    own = {i: bit | BATCHED for (i, k), bit in bits.items() if k < 0}
+    noise = {op for op in set(flow.ops) if _NOISE.match(op)}
+    if noise:
+        own.update((i, NOISE) for i, op in enumerate(flow.ops) if op in noise and not flow.outside[i])
+    heavy = {op for op in set(flow.ops) if _HEAVY_OPS.fullmatch(op)}
+    rules = {op: rule for op in set(flow.ops) for pattern, rule in _RULES if pattern.fullmatch(op)}
+    sources, depths, is_weight = flow.sources, flow.depth, flow.is_weight
+    flow.features, flow.layers = 0, []
+    for i in flow.order:
+        op = flow.ops[i]
+        mask = own.get(i, 0)
+        depth = 0
+        is_weighted = False
+        for producer in flow.inputs[i]:
+            mask |= sources[producer]
+            if depths[producer] > depth:
+                depth = depths[producer]
+            if is_weight[producer]:
+                is_weighted = True
+        if split:
+            if i in split:
+                mask = 0
+            elif not split.isdisjoint(flow.inputs[i]):
+                mask |= split_sources(flow, i, bits) | BATCHED
+        if mask and op in rules:
+            mask = rules[op](flow, i, mask)
+        if mask and is_weighted and (op in heavy or not heavy_only) and not flow.outside[i] and i not in flow.gradients:
+            flow.features |= mask & ~FLAGS
+            flow.layers.append(i)
+            mask |= BATCHED
+            depth += 1
+        sources[i] = mask
+        if mask:
+            is_weight[i] = False
+        elif op in _KEEPS_WEIGHT:
+            is_weight[i] = is_weighted
+        elif i in given:
+            is_weight[i] = given[i]
+        else:
+            is_weight[i] = given[i] = _gives_weight(flow, i)
+        depths[i] = depth
+
+
+def _compared(_: Flow, __: int, mask: int) -> int:
+    return mask | COMPARED
+
+
+def _summed_up(_: Flow, __: int, mask: int) -> int:
+    """What a variable adds up over batches."""
+    return mask & ~BATCHED
+
+
+def _varying(_: Flow, __: int, mask: int) -> int:
+    return mask | VARIES
+
+
+def _shape(_: Flow, __: int, mask: int) -> int:
+    """A shape depends on no values, unless the size does."""
+    return mask & ~BATCHED if mask & VARIES else 0
+
+
+def _reduced(flow: Flow, i: int, mask: int) -> int:
+    return mask & ~BATCHED if mask & BATCHED and reduces_batch(flow, i) else mask
+
+
+def reduces_batch(flow: Flow, i: int) -> bool:
+    """Whether node ``i`` reduces its first axis, or all."""
+    axes = flow.inputs[i][1:2]
+    if not axes:
+        return True
+    [axis] = axes
+    if flow.ops[axis] == "Range":
+        return True
+    tensor = flow.nodes[axis].tensor() if flow.ops[axis] == "Const" else None
+    return tensor is not None and tensor.elements < _MAX_RANK and 0 in tensor.numpy().reshape(-1).tolist()
+
+
+_MAX_RANK = 32
+
+_Rule = Callable[[Flow, int, int], int]
+_RULES: Sequence[tuple[re.Pattern[str], _Rule]] = (
+    (re.compile("|".join(SHAPE_OPS)), _shape),
+    (re.compile("|".join(LOSS_OPS)), _compared),
+    (re.compile("|".join(_REDUCTIONS)), _reduced),
+    (re.compile("|".join(_SUMMED_UP)), _summed_up),
+    (_VARYING, _varying),
+)
+"""Ops that do not only pass on what they are given -> what their result depends on."""
+
+
+def _gives_weight(flow: Flow, i: int) -> bool:
+    op = flow.ops[i]
+    if op == "Const":
+        tensor = flow.nodes[i].tensor()
+        return tensor is not None and bool(tensor.shape) and tensor.elements > 1 and _is_number(tensor.dtype)
+    if op == "Placeholder":
+        return not is_feedable(flow.nodes[i])  # a variable that a traced function captured
+    if op in VARIABLE_OPS:
+        dtype = flow.nodes[i].attr("dtype")
+        return dtype is not None and DataType.of(dtype.type).is_floating
+    return False
+
+
+def _is_number(dtype: DataType) -> bool:
+    return dtype.is_floating or dtype.label.startswith("q") or dtype is DataType.UINT8
