@@ -6,11 +6,7 @@ from typing import Any
 
 import pytest
 
-<<<<<<< HEAD
 from graphscope.analysis.flow import LOOP_EDGES, Flow
-=======
-from graphscope.analysis.flow import FLAGS, LOOP_EDGES, Flow
->>>>>>> outputs
 from graphscope.analysis.losses import trace
 from graphscope.core.graph import Graph
 from tests.running import built, tf
@@ -53,13 +49,9 @@ def test_what_goes_round_a_loop_is_followed(backwards: bool) -> None:
     assert not flow.meets_labels(out)
     assert flow.meets_labels(loss)
     assert not flow.is_forward(loss)
-<<<<<<< HEAD
     assert flow.features
     assert flow.sources[number(flow, "x")] & flow.features == flow.features
     assert not flow.sources[number(flow, "labels")] & flow.features
-=======
-    assert flow.sources[number(flow, "x")] & ~FLAGS == flow.features
->>>>>>> outputs
     assert flow.depth[out] >= 1
 
 

@@ -195,18 +195,14 @@ def test_feeds_that_do_not_fit_are_errors(tmp_path: Path) -> None:
 
 def test_random_inputs_that_do_not_suit_are_shown(tmp_path: Path) -> None:
     def build() -> None:
-<<<<<<< HEAD
-        tf.reshape(tf1.placeholder(tf.float32, [None], name="x"), [5, 5], name="out")
-=======
         sizes = tf.cast(tf.constant([5.0, 5.0]), tf.int32)  # computed: nothing says which shape is wanted
         tf.reshape(tf1.placeholder(tf.float32, name="x"), sizes, name="out")
->>>>>>> outputs
 
     model = saved(build, tmp_path / "g.pb")
     with pytest.raises(GraphscopeError, match="a tensor with 2 values") as error:
         verify(model, model, ["out"])
     assert error.value.hint is not None
-    assert error.value.hint.endswith("Fed: x:0 float32 (2)")
+    assert error.value.hint.endswith("Fed: x:0 float32 (2), of unknown rank in the file")
     assert verify(model, model, ["out"], feeds={"x": np.zeros(25)}).is_equal
 
 
