@@ -76,6 +76,7 @@ def freeze(
     frozen = freeze_model(loaded, options)
     _report_state(sink, frozen, strict)
     sink.lines(changed_lines(loaded, frozen, options))
+    _warn_of_dropout(sink, frozen)
     check = _Check(sink, loaded, options, frozen, feed, atol, rtol, trust) if verify else None
     written = _write(sink, frozen, out, force, check)
     sink.lines([written_line(out, *written)])
@@ -92,6 +93,15 @@ def _report_state(sink: Sink, frozen: Frozen, strict: bool) -> None:
     if strict:
         raise GraphscopeError(text, hint="graphscope convert MODEL saved_model/   keeps variables; nothing was written")
     sink.warning(text)
+
+
+def _warn_of_dropout(sink: Sink, frozen: Frozen) -> None:
+    """Names the dropout that no input switches off."""
+    from graphscope.transforms.drops import constant_drops
+
+    names = [name for _, body in frozen.graph.bodies for name in constant_drops(body)]
+    if names:
+        sink.warning(f"dropout with a constant rate makes the result random: {', '.join(names[:5])}")
 
 
 def _is_text(out: Path) -> bool:
