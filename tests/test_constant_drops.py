@@ -82,4 +82,4 @@ def test_freeze_warns_of_it(tmp_path: Path) -> None:
         app, ["freeze", str(saved(by_floor, tmp_path)), "-o", str(tmp_path / "f.pb"), "--output", "dropped"]
     )
     assert result.exit_code == 0, result.output
-    assert "warning: dropout with a constant rate makes the result random: dropped\n" in result.stderr
+    assert "warning: dropout with a constant rate makes the result random: dropped;" in result.stderr

@@ -7,12 +7,13 @@ followed through their calls, with what each call hands them.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node
-from graphscope.core.op_effects import OP_EFFECTS, OpEffect, is_harmless
+from graphscope.core.op_effects import OP_EFFECTS, Effect, OpEffect, is_harmless
 from graphscope.core.ops import registered
 from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError
@@ -71,6 +72,21 @@ def find_effects(
     """
     return list(dict.fromkeys(_Search(graph, frozenset(fed), frozenset(own), frozenset(stored)).effects()))
 
+
+def named_files(graph: Graph) -> list[str]:
+    """Files that readers of data in ``graph`` are given as constants, each once.
+
+    Where a reader gets names out of a queue or a dataset, all absolute paths among the constants count.
+    """
+    found = [e for e in find_effects(graph) if e.does.effect is Effect.READS and "checkpoint" not in e.does.reason]
+    texts = [e.target.text for e in found if e.target.source is Source.CONSTANT and e.target.text]
+    if any(e.target.source is Source.COMPUTED for e in found):
+        constants = (_texts(node) or [] for _, body in graph.bodies for node in body if node.op == "Const")
+        texts += [text for values in constants for text in values if _ABSOLUTE.match(text)]
+    return list(dict.fromkeys(texts))
+
+
+_ABSOLUTE = re.compile(r"/\w|[A-Za-z]:[\\/]|\w{2,16}://")
 
 _Arguments = tuple[tuple[str, Origin], ...]
 """Argument of a function -> where what a call hands it comes from."""

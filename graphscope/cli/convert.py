@@ -72,7 +72,17 @@ def convert(
     job = _Job(sink, loaded, out, force, output, input, weights, allow_outside)
     with bytes_progress(sink, "writing", sum(f.size_bytes or 0 for f in loaded.files)) as progress:
         written = _WRITERS[target](job, progress)
+    if target in (Target.PB, Target.PBTXT, Target.META, Target.SAVED_MODEL):
+        _warn_of_files(sink, loaded)
     sink.lines([f"{escape(out)}  {target.value}, {size(written)}"])
+
+
+def _warn_of_files(sink: Sink, model: Model) -> None:
+    from graphscope.analysis.effects import named_files
+
+    files = named_files(model.graph)
+    if files:
+        sink.warning(f"the graph names files of the machine that it was built on: {', '.join(files[:5])}")
 
 
 def _target(out: str) -> Target:
@@ -201,7 +211,19 @@ def _signature(job: _Job) -> tuple[Sequence[str], Sequence[str]]:
     if not (job.inputs or job.outputs) and not BOOKKEEPING.issuperset(job.model.signatures):
         return (), ()
     outputs = chosen_outputs(job.sink, job.model, job.outputs)
+    _refuse_sources(job, outputs)
     return job.inputs or _inputs_of(job.model, outputs), outputs
+
+
+def _refuse_sources(job: _Job, outputs: Sequence[str]) -> None:
+    """A signature whose outputs need an iterator or a queue could never be called."""
+    from graphscope.core.tensors import node_of
+    from graphscope.transforms.sources import refuse_sources
+
+    stops = set(map(node_of, job.inputs))
+    graph = job.model.graph
+    needed = graph.reach(map(node_of, outputs), lambda n: () if n.name in stops else graph.producers(n))
+    refuse_sources(graph.with_nodes(n for n in graph.nodes if n.name in needed and n.name not in stops), job.model.path)
 
 
 def _inputs_of(model: Model, outputs: tuple[str, ...]) -> list[str]:

@@ -77,6 +77,7 @@ def freeze(
     _report_state(sink, frozen, strict)
     sink.lines(changed_lines(loaded, frozen, options))
     _warn_of_dropout(sink, frozen)
+    _warn_of_own_data(sink, frozen)
     check = _Check(sink, loaded, options, frozen, feed, atol, rtol, trust) if verify else None
     written = _write(sink, frozen, out, force, check)
     sink.lines([written_line(out, *written)])
@@ -101,7 +102,26 @@ def _warn_of_dropout(sink: Sink, frozen: Frozen) -> None:
 
     names = [name for _, body in frozen.graph.bodies for name in constant_drops(body)]
     if names:
-        sink.warning(f"dropout with a constant rate makes the result random: {', '.join(names[:5])}")
+        sink.warning(
+            f"dropout with a constant rate makes the result random: {', '.join(names[:5])};"
+            " build the graph with a rate of 0, or --output what comes before it"
+        )
+
+
+def _warn_of_own_data(sink: Sink, frozen: Frozen) -> None:
+    """Names what gives the author's data for ever, and the author's files that the graph names."""
+    from graphscope.analysis.effects import named_files
+    from graphscope.transforms.sources import data_sources
+
+    sources = [source.node for source in data_sources(frozen.graph)]
+    if sources:
+        cut = " ".join(f"--input {name}" for name in sources)
+        sink.warning(
+            f"{', '.join(sources)} gives the data that the graph was built with, whatever is fed; {cut} makes an input of it"
+        )
+    files = named_files(frozen.graph)
+    if files:
+        sink.warning(f"the graph names files of the machine that it was built on: {', '.join(files[:5])}")
 
 
 def _is_text(out: Path) -> bool:

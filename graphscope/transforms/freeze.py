@@ -33,6 +33,7 @@ from graphscope.transforms.lending import Evaluate
 from graphscope.transforms.opening import Infer, Opened, open_at
 from graphscope.transforms.order import reads_after_write
 from graphscope.transforms.prune import predicates, prune_branches
+from graphscope.transforms.sources import refuse_sources
 from graphscope.transforms.state import carried_state
 from graphscope.transforms.switches import open_switches
 from graphscope.transforms.variables import freeze_variables
@@ -152,6 +153,7 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
     late = dict(reads_after_write(graph))
     graph = cut(opened(model, options, graph).graph, options.outputs)
     graph = _settled(graph, options, _kept(model, options), late)
+    refuse_sources(graph, model.path)
     _refuse_late_reads(graph, late)
     refuse_mixed_frames(graph)
     return graph

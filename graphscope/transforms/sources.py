@@ -1,0 +1,91 @@
+"""Where a graph takes its data from by itself: iterators, queues, readers. A graph that is handed on alone cannot run them.
+
+Source: ``tensorflow/core/ops/{dataset_ops,data_flow_ops,io_ops}.cc``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graphscope.core.graph import Graph, Node
+from graphscope.core.patterns import NamePattern
+from graphscope.core.tensors import node_of
+from graphscope.errors import GraphscopeError
+
+_KINDS = {
+    "an iterator": NamePattern(r"(Iterator|MultiDeviceIterator|Optional)\w*Get(Next|Value)\w*"),
+    "a queue": NamePattern(r"\w*QueueDequeue\w*|BarrierTakeMany"),
+    "a reader": NamePattern(r"ReaderRead\w*"),
+    "a staging area": NamePattern(r"(Ordered)?(Map)?Unstage\w*|StagePeek|(Ordered)?MapPeek"),
+}
+"""What gives data -> the ops that take it out."""
+
+_BY_THEMSELVES = frozenset({"OneShotIterator"})
+"""Resources that need nobody to fill or initialize them."""
+
+_MAX_STEPS = 16
+_MAX_LISTED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """A node that brings data into a graph.
+
+    Attributes:
+        node, op: its name and op.
+        kind: what it takes the data from: "a queue".
+        runs_alone: whether a graph that is handed on alone still gets data from it: the author's own, always the same.
+    """
+
+    node: str
+    op: str
+    kind: str
+    runs_alone: bool
+
+
+def data_sources(graph: Graph) -> list[DataSource]:
+    """The nodes of ``graph`` that bring data in, in file order."""
+    kinds = {op: kind for op in set(graph.ops) for kind, pattern in _KINDS.items() if pattern.fullmatch(op)}
+    found = (n for op, n in zip(graph.ops, graph.nodes) if op in kinds)
+    return [DataSource(n.name, n.op, kinds[n.op], _runs_alone(graph, n)) for n in found]
+
+
+def refuse_sources(graph: Graph, path: str) -> None:
+    """Raises an error, if ``graph`` takes data from what a graph alone cannot run.
+
+    Raises:
+        GraphscopeError: it does; the hint says where to open it.
+    """
+    found = [source for source in data_sources(graph) if not source.runs_alone]
+    if found:
+        listed = ", ".join(f"{s.node} ({s.op}, {s.kind})" for s in found[:_MAX_LISTED])
+        more = f" and {len(found) - _MAX_LISTED} more" if len(found) > _MAX_LISTED else ""
+        raise GraphscopeError(
+            f"{path}: the outputs take their data from {listed}{more}, which only the program that built the graph can run",
+            hint=" ".join(f"--input {name}" for name in _nearest(graph, found))
+            + "   makes inputs of what is taken from there",
+        )
+
+
+def _nearest(graph: Graph, sources: list[DataSource]) -> Iterator[str]:
+    """Those that no other one feeds through: opening them is enough."""
+    names = {source.node for source in sources}
+    for source in sources:
+        if not any(name in names for name in graph.descendants([source.node]) if name != source.node):
+            yield source.node
+
+
+def _runs_alone(graph: Graph, node: Node) -> bool:
+    """Whether the resource that ``node`` takes data out of fills itself."""
+    resource = graph.get(node_of(node.inputs[0])) if node.inputs else None
+    for _ in range(_MAX_STEPS):
+        if resource is None or resource.op not in (
+            "Identity",
+            "IteratorToStringHandle",
+            "IteratorFromStringHandle",
+            "IteratorFromStringHandleV2",
+        ):
+            break
+        resource = graph.get(node_of(resource.inputs[0])) if resource.inputs else None
+    return resource is not None and resource.op in _BY_THEMSELVES
