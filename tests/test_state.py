@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 import graphscope
+from graphscope import load
 from graphscope.transforms.freeze import FreezeOptions, freeze
+from tests.fixture_files import FIXTURES
 from tests.invoked import code_of
 from tests.running import tf
 
@@ -144,3 +146,11 @@ def test_state_in_a_saved_model_of_functions(tmp_path: Path) -> None:
     for name, expected in (("step", 1), ("plain", 0)):
         [spec] = next(iter(model.signatures[name].outputs.values()))
         assert len(freeze(model, FreezeOptions([spec.name])).carried) == expected
+
+
+def test_the_averages_of_a_batch_norm_whose_switch_is_open_are_not_reported() -> None:
+    """The open switch is: what it decides is training."""
+    model = load(FIXTURES / "batchnorm")
+    frozen = freeze(model, FreezeOptions(outputs=["predictions"]))
+    assert frozen.open_switches == {"is_training": "false"}
+    assert frozen.carried == {}

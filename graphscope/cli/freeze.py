@@ -192,7 +192,7 @@ class _Check:
         with escaped_graph_output(self.sink):
             found = self.compare(load(path))
         if not found.is_within:
-            raise disagreement(found, self.options)
+            raise disagreement(found, self.options, self.frozen)
         if not found.is_proven:
             raise unproven(found, self.frozen)
         self.sink.lines(verified_lines(found, self.options))

@@ -62,13 +62,15 @@ def _difference(difference: Difference) -> str:
     return f"max |difference| {difference.max_absolute:.3g} (relative {difference.max_relative:.3g}){equal}"
 
 
-def disagreement(found: Verification, options: FreezeOptions) -> GraphscopeError:
-    """The error that ends a verification; half precision and folded batch norms are likely causes."""
+def disagreement(found: Verification, options: FreezeOptions, frozen: Frozen) -> GraphscopeError:
+    """The error that ends a verification; state, half precision and folded batch norms are likely causes."""
     lines = [f"  {o.tensor} {_difference(o.difference)}" for o in found.outputs if not o.difference.is_within]
     cause = "--float16" if options.float16 else "--fold-batch-norms" if options.batch_norms else ""
     hint = (
         f"{cause} makes differences: --atol and --rtol widen the tolerance"
         if cause
+        else "state that carries over needs variables: graphscope convert MODEL saved_model/"
+        if frozen.carried
         else "--no-fold leaves constants alone"
     )
     tolerance = f"--atol {found.atol:g} --rtol {found.rtol:g}"

@@ -128,7 +128,11 @@ def _carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, s
         return {}
     trainable = {v.name for v in model.variables if v.trainable}
     whole = opened(model, options, bake(model.graph, options.values)).graph
-    return carried_state(whole, needed, options.outputs, trainable, lambda graph: _decided(graph, options))
+    found = carried_state(whole, needed, options.outputs, trainable, lambda graph: _decided(graph, options))
+    decided = whole.descendants(open_switches(needed)) if found else {}
+    return {
+        variable: writer for variable, writer in found.items() if writer not in decided
+    }  # else a switch is to be set
 
 
 def _decided(graph: Graph, options: FreezeOptions) -> Graph:
