@@ -8,9 +8,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ZOO = ROOT.parent / "shared" / "zoo"
+ZOO2 = ZOO.with_name("zoo2")
 MNIST = ROOT.parent / "shared" / "mnist"
 
 needs_zoo = pytest.mark.skipif(not ZOO.is_dir(), reason=f"the zoo is not beside the project ({ZOO.name}/ in shared/)")
+
+needs_zoo2 = pytest.mark.skipif(not ZOO2.is_dir(), reason="the second zoo is not beside the project (zoo2/ in shared/)")
 
 
 def zoo_files(*patterns: str, below: str = "") -> list[Path]:

@@ -90,7 +90,7 @@ def tune(
     force: Annotated[bool, typer.Option("--force", help="Begin anew where a training is already.")] = False,
 ) -> None:
     """Trains the head that graft made; what lies below a stopped gradient is computed once."""
-    from graphscope.formats import load
+    from graphscope.cli.loading import load
     from graphscope.training.job import TuneOptions
     from graphscope.training.prepare import Request
     from graphscope.training.tune import Place
