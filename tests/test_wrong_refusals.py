@@ -256,7 +256,7 @@ def test_every_file_of_the_second_zoo() -> None:
     parts = [
         p
         for p in files
-        if p.name in PARTS or (p.parent.parent / "saved_model.pb").is_file() and p.parent.name == "assets"
+        if p.name in PARTS or ((p.parent.parent / "saved_model.pb").is_file() and p.parent.name == "assets")
     ]
     for path in parts:
         with pytest.raises(NotTensorFlowError, match="not a model by itself"):
