@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -135,7 +136,9 @@ def _run(
 
     recipe = recipe_of(model)
     refuse_accuracy(recipe, assert_accuracy)
-    found_run(output_prefix(model.path, place.out), place)  # before features are computed, which may take long
+    run = found_run(output_prefix(model.path, place.out), place)  # before features are computed, which may take long
+    if run is not None:
+        request = replace(request, split=run.split)
     with escaped_graph_output(sink):
         job, notes = prepare(model, recipe, request, options, lambda total: features_progress(sink, total))
     for note in notes:
