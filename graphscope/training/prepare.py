@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from graphscope.core.model import Model
-from graphscope.core.tensors import TensorSpec
+from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.feeds import tensor_spec
 from graphscope.training.augment import Augmentation, augmentation
@@ -66,6 +66,7 @@ def prepare(
         GraphscopeError: data does not fit the model, or a side of the division is empty.
     """
     spec = fed_input(model, recipe)
+    _refuse_fixed_batch(model, recipe)
     reading = replace(request.options, task=recipe.task, classes=recipe.classes)
     source = open_data(request.data, spec, reading)
     judge, chosen, held_out = _divided(source, request, spec, reading)
@@ -115,6 +116,18 @@ def fed_input(model: Model, recipe: Recipe) -> TensorSpec:
             hint="graphscope graft ... --set NAME=VALUE   fixes the others",
         )
     return tensor_spec(model, next(iter(recipe.inputs.values())))
+
+
+def _refuse_fixed_batch(model: Model, recipe: Recipe) -> None:
+    """A model whose loss is over a fixed number of examples cannot train on batches of others, the last one of an epoch say."""
+    for name in (*recipe.inputs.values(), *recipe.features, recipe.logits, recipe.labels):
+        shape = tensor_spec(model, name).shape
+        if shape and shape[0] is not None:
+            examples = "1 example" if shape[0] == 1 else f"{shape[0]} examples"
+            raise GraphscopeError(
+                f"{model.path}: {name} is {shape_text(shape)}: the model is built for {examples} at a time",
+                hint="graphscope graft BASE ...   builds the head for any number of examples, where the base allows it",
+            )
 
 
 def _divided(
