@@ -17,9 +17,10 @@ needs_zoo2 = pytest.mark.skipif(not ZOO2.is_dir(), reason="the second zoo is not
 
 
 def zoo_files(*patterns: str, below: str = "") -> list[Path]:
-    """Files of the zoo that match one of the patterns, sorted; none where there is no zoo."""
-    return sorted(path for pattern in patterns for path in (ZOO / below).rglob(pattern) if path.is_file())
+    """Files of the zoo that match one of the patterns, sorted; of the second one too, where no folder of the first is named."""
+    places = [ZOO / below] if below else [ZOO, ZOO2]
+    return sorted(path for place in places for pattern in patterns for path in place.rglob(pattern) if path.is_file())
 
 
 def zoo_id(path: Path) -> str:
-    return str(path.relative_to(ZOO))
+    return str(path.relative_to(ZOO if ZOO in path.parents else ZOO.parent))
