@@ -29,12 +29,15 @@ from tests.graph_bytes import (
     saved,
 )
 
-OTHERS = ("saved_model_config.pb", "fingerprint.pb")  # no graphs: TensorFlow Serving's settings, checksums
+OTHERS = ("saved_model_config.pb", "fingerprint.pb", "keras_metadata.pb", "tfhub_module.pb")
+"""No graphs: TensorFlow Serving's settings, checksums, what Keras and TensorFlow Hub add."""
+
 LARGEST_TEXT = 700_000  # protobuf's own text parser, the oracle, takes seconds for more
 
 
 def is_graph(path: Path) -> bool:
-    return path.name not in OTHERS and "negative" not in path.parts and "op_tests" not in path.parts
+    is_asset = (path.parent.parent / "saved_model.pb").is_file()
+    return path.name not in OTHERS and (not is_asset) and not {"negative", "op_tests"} & {*path.parts}
 
 
 ZOO_FILES = [p for p in zoo_files("*.pb", "*.pbtxt", "*.meta") if is_graph(p)] if ZOO.is_dir() else []
@@ -44,7 +47,7 @@ FIXTURE_FILES = [p for pattern in ("*.pb", "*.pbtxt", "*.meta") for p in sorted(
 
 
 def label(path: Path) -> str:
-    return zoo_id(path) if ZOO in path.parents else str(path.relative_to(FIXTURES))
+    return zoo_id(path) if ZOO.parent in path.parents else str(path.relative_to(FIXTURES))
 
 
 @pytest.mark.parametrize("path", [*FIXTURE_FILES, *ZOO_FILES], ids=label)

@@ -369,5 +369,5 @@ def test_what_it_is_is_found_without_reading_it_all(tmp_path: Path) -> None:
 
 def test_a_text_that_is_no_graph(tmp_path: Path) -> None:
     (tmp_path / "x.pbtxt").write_text("item { id: 1 name: 'person' }")
-    with pytest.raises(NotTensorFlowError, match="no TensorFlow graph or checkpoint"):
+    with pytest.raises(NotTensorFlowError, match="a label map"):
         graphscope.load(tmp_path / "x.pbtxt")

@@ -10,15 +10,15 @@ import pytest
 from graphscope.errors import GraphscopeError
 from graphscope.training.data.keys import key_fractions
 from graphscope.training.data.source import Examples
-from graphscope.training.split import split
+from graphscope.training.split import BY_KEY, WITH_CLASSES, split
 from tests.data_files import Array
 
 
-def source_of(keys: list[str]) -> Examples:
+def source_of(keys: list[str], labels: Array | None = None) -> Examples:
     def nothing(indices: Array) -> Array:
         raise AssertionError("a split reads no inputs")
 
-    return Examples(nothing, np.zeros(len(keys), np.int64), keys, (), "")
+    return Examples(nothing, np.zeros(len(keys), np.int64) if labels is None else labels, keys, (), "")
 
 
 def chosen(keys: list[str], fraction: float) -> set[str]:
@@ -66,7 +66,34 @@ def test_no_fraction(fraction: float) -> None:
 
 
 def test_an_empty_side_is_an_error(tmp_path: Path) -> None:
+    of_two_classes = source_of(["a", "b"], np.arange(2))
     with pytest.raises(GraphscopeError, match="none is for validation"):
-        split(source_of(["a", "b"]), 1e-9)
+        split(of_two_classes, 1e-9)
     with pytest.raises(GraphscopeError, match="none is for training"):
-        split(source_of(["a", "b"]), 1 - 1e-9)
+        split(of_two_classes, 1 - 1e-9)
+
+
+@pytest.mark.parametrize("fraction", [1e-9, 0.05, 0.2, 0.5, 0.9, 1 - 1e-9])
+def test_every_class_of_two_is_on_both_sides(fraction: float) -> None:
+    sizes = [1, 2, 2, 3, 5, 8, 13, 40]
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    keys = [f"{label}/{i}" for i, label in enumerate(labels)]
+    source = source_of(keys, labels)
+    sides = split(source, fraction)
+    assert sorted(np.concatenate(sides)) == list(range(len(keys)))
+    for side in sides:
+        assert set(labels[side]) >= set(range(1, len(sizes)))
+    first = split(source, fraction, BY_KEY) if 0.01 < fraction < 0.99 else sides
+    moved = set(first[1]) ^ set(sides[1])
+    lone = {c for c in labels if len({c} & set(labels[first[0]])) + len({c} & set(labels[first[1]])) < 2}
+    assert {labels[i] for i in moved} == (lone - {0} if first is not sides else set()), "nothing else is moved"
+    order = np.random.default_rng(0).permutation(len(keys))
+    shuffled = split(source_of([keys[i] for i in order], labels[order]), fraction)
+    assert {keys[order[i]] for i in shuffled[1]} == {keys[i] for i in sides[1]}, "the order does not matter"
+
+
+@pytest.mark.parametrize("labels", [np.arange(40) % 4 / 4, np.eye(40, dtype=np.float32)])
+def test_labels_that_are_no_classes_move_nothing(labels: Array) -> None:
+    source = source_of(KEYS[:40], labels)
+    for version in (BY_KEY, WITH_CLASSES):
+        assert split(source, 0.2, version)[1].tolist() == np.flatnonzero(key_fractions(KEYS[:40]) < 0.2).tolist()

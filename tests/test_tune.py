@@ -15,12 +15,18 @@ from graphscope.core.variables import Role
 from graphscope.errors import FileError, GraphscopeError, IncompleteModelError
 from graphscope.formats.checkpoint_state import read_state
 from graphscope.runtime.session import open_session
+from graphscope.training.data import DataOptions
 from graphscope.training.data.source import Examples
+from graphscope.training.job import TuneOptions
 from graphscope.training.loop import Interrupted
 from graphscope.training.order import Order
+from graphscope.training.prepare import Request, prepare
 from graphscope.training.recipe import recipe_of
 from graphscope.training.report import ALL_EPOCHS, PATIENCE
+from graphscope.training.resume import read_run
+from graphscope.training.split import BY_KEY, WITH_CLASSES
 from graphscope.training.variables import Averages, SessionVariables, written_variables
+from tests.invoked import code_of
 from tests.tuning import (
     CLASSES,
     Recorder,
@@ -392,3 +398,52 @@ def test_every_epoch_has_all_examples_in_an_order_of_its_own() -> None:
     assert len({tuple(indices) for indices in flat}) == 3
     assert flat[0] != np.concatenate(list(Order(np.arange(100, 123), 5, seed=2).batches(0))).tolist()
     assert np.concatenate(list(order.batches(1, done=2))).tolist() == flat[1][10:]
+
+
+# What is held out
+
+
+def test_a_training_keeps_the_split_that_it_began_with(prefix: Path, tmp_path: Path) -> None:
+    """Of one class all are on one side by key alone; a training from before goes on without it."""
+    x, y = pictures(30)
+    data = saved(tmp_path / "few.npz", x, np.where(np.arange(30) % 8 + np.arange(30) // 9 == 0, 2, y % 2))
+    train(prefix, data, "0.3", out=tmp_path / "old", epochs=1, use_cache=False, split=BY_KEY)
+    [path] = (tmp_path / "old").glob("*.tune.json")
+    state = json.loads(path.read_text())
+    assert state.pop("split") == BY_KEY
+    path.write_text(json.dumps(state))
+    assert read_run(path).split == BY_KEY
+    words = ["tune", prefix, "--data", data, "--validation", "0.3", "--batch", 8, "--no-cache", "--epochs", 2]
+    assert code_of(*words, "-o", tmp_path / "old", "--resume") == 0
+    assert read_run(path).split == BY_KEY
+    assert code_of(*words, "-o", f"{tmp_path}/new/") == 0
+    [path] = (tmp_path / "new").glob("*.tune.json")
+    assert read_run(path).split == WITH_CLASSES
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (10, "validation has 3 examples only, too few to judge by: each counts for 33.3 %"),
+        (60, None),
+    ],
+)
+def test_a_side_too_small_to_judge_by_is_reported(
+    prefix: Path, tmp_path: Path, count: int, expected: str | None
+) -> None:
+    x, y = pictures(count)
+    data, held_out = saved(tmp_path / "t.npz", x, y), saved(tmp_path / "v.npz", x[: count // 3], y[: count // 3])
+    model = graphscope.load(prefix)
+    request = Request(data, held_out, DataOptions(cache=tmp_path), use_cache=False)
+    _, notes = prepare(model, recipe_of(model), request, TuneOptions())
+    assert [note for note in notes if "too few" in note] == [n for n in notes if expected and n.startswith(expected)]
+    assert any("too few" in note for note in notes) is (expected is not None)
+
+
+def test_classes_that_are_missing_on_a_side_are_reported(prefix: Path, tmp_path: Path) -> None:
+    x, y = pictures(60)
+    data, held_out = saved(tmp_path / "t.npz", x, y), saved(tmp_path / "v.npz", x, np.minimum(y, 1))
+    model = graphscope.load(prefix)
+    request = Request(data, held_out, DataOptions(cache=tmp_path), use_cache=False)
+    _, notes = prepare(model, recipe_of(model), request, TuneOptions())
+    assert "class without an example in validation: 2" in notes

@@ -19,6 +19,7 @@ from graphscope.training.job import Job, StepReport, TuneOptions, Watcher
 from graphscope.training.prepare import Request, prepare
 from graphscope.training.recipe import recipe_of
 from graphscope.training.report import EpochReport, TuneReport
+from graphscope.training.split import WITH_CLASSES
 from graphscope.training.tune import Place, tune
 from tests.fixture_files import FIXTURES
 from tests.running import assert_same_bits
@@ -86,6 +87,7 @@ def train(
     overwrite: bool = False,
     augment: str = "",
     use_cache: bool = True,
+    split: int = WITH_CLASSES,
     cache: Path | None = None,
     watchers: Sequence[Watcher] = (),
     interrupted: Callable[[], bool] = lambda: False,
@@ -94,7 +96,7 @@ def train(
     """What ``graphscope tune`` does, with small batches."""
     model = graphscope.load(prefix)
     reading = DataOptions(cache=cache or Path(prefix).parent / "cache")
-    request = Request(data, validation, reading, augment, use_cache)
+    request = Request(data, validation, reading, augment, use_cache, split)
     job, _ = prepare(model, recipe_of(model), request, TuneOptions(**{"epochs": 3, "batch": 8, **options}))
     place = Place(None if out is None else f"{out}/", resume, overwrite)
     return tune(model, job, place, augmentation=augment, watchers=watchers, interrupted=interrupted)

@@ -89,8 +89,8 @@ def _is_logdir(target: Path) -> bool:
 
 
 def _model(target: Path) -> Model:
+    from graphscope.cli.loading import load
     from graphscope.errors import FileError
-    from graphscope.formats import load
 
     try:
         return load(target)

@@ -61,9 +61,9 @@ def convert(
     force: shared.Force = False,
 ) -> None:
     """The same model in another format."""
+    from graphscope.cli.loading import load
     from graphscope.cli.progress import bytes_progress
     from graphscope.cli.text import escape, size
-    from graphscope.formats import load
 
     sink = Sink.standard()
     target = Target.CHECKPOINT if weights is not None and to is None else to or _target(out)

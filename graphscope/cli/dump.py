@@ -47,9 +47,9 @@ def dump(
     from graphscope.board.dump import DumpOptions, read_bytes, run_name
     from graphscope.board.dump import dump as dump_model
     from graphscope.cli.inferred import inferred_shapes
+    from graphscope.cli.loading import load
     from graphscope.cli.progress import bytes_progress
     from graphscope.cli.render_dump import missing_notes, run_lines
-    from graphscope.formats import load
 
     sink = Sink.standard()
     loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)

@@ -49,7 +49,7 @@ def features(
     force: shared.Force = False,
 ) -> None:
     """What a model computes of each example at a tensor, with the labels: data for a head alone."""
-    from graphscope.formats import load
+    from graphscope.cli.loading import load
     from graphscope.formats.atomic import refuse_existing
 
     sink = Sink.standard()

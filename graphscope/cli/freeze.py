@@ -47,8 +47,8 @@ def freeze(
 ) -> None:
     """One graph of constants that computes the outputs as the model does."""
     from graphscope.cli.chosen import chosen_outputs
+    from graphscope.cli.loading import load
     from graphscope.cli.render_freeze import changed_lines, written_line
-    from graphscope.formats import load
     from graphscope.formats.atomic import refuse_existing
     from graphscope.runtime.evaluate import TensorFlowKernels
     from graphscope.runtime.feeds import resolve_baked

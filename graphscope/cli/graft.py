@@ -67,7 +67,7 @@ def graft(
     force: shared.Force = False,
 ) -> None:
     """A new head on a trained model: gradients stop at the cut, the rest is frozen."""
-    from graphscope.formats import load
+    from graphscope.cli.loading import load
     from graphscope.training.graft import refuse_output
     from graphscope.training.planning import GraftOptions
 

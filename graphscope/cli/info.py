@@ -10,8 +10,8 @@ from graphscope.cli.views import Format
 def info(model: ModelPath, *, checkpoint: Checkpoint = None, tags: Tags, format: FormatOption = Format.TABLE) -> None:
     """What is in a model: versions, parameters, inputs, likely outputs, what is missing, what to type next."""
     from graphscope.analysis.summary import summarize
+    from graphscope.cli.loading import load
     from graphscope.cli.render_info import write_info
-    from graphscope.formats import load
 
     chosen = split_tags(tags)
     write_info(Sink.standard(), format, summarize(load(model, tags=chosen, checkpoint=checkpoint)), chosen)

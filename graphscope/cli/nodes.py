@@ -85,7 +85,7 @@ def nodes(
     """The nodes of a graph: op, outputs with type and shape, inputs, device."""
     from graphscope.analysis.listing import Listing, NodeFilter
     from graphscope.cli.inferred import inferred_shapes
-    from graphscope.formats import load
+    from graphscope.cli.loading import load
 
     if tree and (tensors or shapes):
         raise typer.BadParameter("takes neither --tensors nor --shapes", param_hint="--tree")

@@ -87,7 +87,7 @@ def profile(
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
     """What a run costs, by node, op, name scope and device: time, memory, the critical path."""
-    from graphscope.formats import load
+    from graphscope.cli.loading import load
     from graphscope.runtime.profile import Placing
 
     if bool(model) == (from_ is not None):

@@ -75,8 +75,8 @@ def run(
     """Runs the graph once on what is fed, and shows the outputs."""
     from graphscope.cli.graph_output import escaped_graph_output
     from graphscope.cli.interrupts import ended_by_interrupt
+    from graphscope.cli.loading import load
     from graphscope.cli.render_run import Output, say_devices
-    from graphscope.formats import load
     from graphscope.formats.atomic import refuse_existing
     from graphscope.runtime.feeds import FeedOptions, resolve_tensors
     from graphscope.runtime.run import run as run_model

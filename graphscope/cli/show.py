@@ -32,8 +32,8 @@ def show(
 ) -> None:
     """One node or variable whole: attributes, inputs, outputs, consumers and a preview of its values."""
     from graphscope.analysis.detail import show as find
+    from graphscope.cli.loading import load
     from graphscope.cli.render_show import write_detail
-    from graphscope.formats import load
 
     write_detail(Sink.standard(), format, find(load(model, tags=split_tags(tags), checkpoint=checkpoint), name))
 

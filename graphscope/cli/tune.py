@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,7 +91,7 @@ def tune(
     force: Annotated[bool, typer.Option("--force", help="Begin anew where a training is already.")] = False,
 ) -> None:
     """Trains the head that graft made; what lies below a stopped gradient is computed once."""
-    from graphscope.formats import load
+    from graphscope.cli.loading import load
     from graphscope.training.job import TuneOptions
     from graphscope.training.prepare import Request
     from graphscope.training.tune import Place
@@ -135,7 +136,9 @@ def _run(
 
     recipe = recipe_of(model)
     refuse_accuracy(recipe, assert_accuracy)
-    found_run(output_prefix(model.path, place.out), place)  # before features are computed, which may take long
+    run = found_run(output_prefix(model.path, place.out), place)  # before features are computed, which may take long
+    if run is not None:
+        request = replace(request, split=run.split)
     with escaped_graph_output(sink):
         job, notes = prepare(model, recipe, request, options, lambda total: features_progress(sink, total))
     for note in notes:

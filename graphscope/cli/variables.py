@@ -53,9 +53,9 @@ def variables(
 ) -> None:
     """The variables of a model; for a frozen graph its constants."""
     from graphscope.analysis.weights import weights
+    from graphscope.cli.loading import load
     from graphscope.cli.render_vars import total, weight_view
     from graphscope.cli.views import write_rows
-    from graphscope.formats import load
 
     sink = Sink.standard()
     patterns = compile_patterns(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from graphscope.core.collections import Collection, variable_names
@@ -94,17 +95,24 @@ class _Binder:
         Those are the variables' own names, with a number where several share one.
         """
         handles = {source.key: name for name, source in self.sources.items()}
+        variables = list(variables)
+        uses = Counter(saved.name for saved in variables)
         for saved in variables:
-            entry = self.entries.get(saved.key or saved.name)
-            found = tracked.get(saved.key or "")
+            key = saved.key
+            if not tracked and saved.name in self.sources:
+                if uses[saved.name] > 1:
+                    continue  # which op is whose cannot be told: they are listed as ops
+                key = self.sources[saved.name].key  # without an object graph the restore function says it
+            entry = self.entries.get(key or saved.name)
+            found = tracked.get(key or "")
             yield Variable(
-                name=handles.get(saved.key or "", saved.name),
+                name=handles.get(key or "", saved.name),
                 dtype=saved.dtype,
                 shape=saved.shape,
                 key=entry.key if entry is not None else None,
                 in_graph=True,
                 trainable=saved.trainable,
-                role=Role.SLOT if found is not None and found.is_slot else role_by_name(saved.name, saved.key),
+                role=Role.SLOT if found is not None and found.is_slot else role_by_name(saved.name, key),
                 entry=entry,
                 demanded=saved.shape if is_known(saved.shape) else None,
             )

@@ -18,7 +18,7 @@ from graphscope.core.slices import SlicePayload
 from graphscope.core.validity import Problem, find_problems, refuse_invalid
 from graphscope.core.values import missing_value, refuse_mismatch
 from graphscope.core.variables import Variable, VariableStore
-from graphscope.errors import IncompleteModelError, UnknownNameError
+from graphscope.errors import IncompleteModelError, NotTensorFlowError, UnknownNameError
 from graphscope.protos import DecodeError, MetaGraphDef, TrackableObjectGraph
 
 
@@ -62,6 +62,7 @@ class Model:
         store_version: ``V1`` or ``V2`` of the checkpoint, ``""`` without one.
         tag_sets: the tags of every meta graph of a SavedModel, in file order.
         notes: what a person should know of how the files were found.
+        warnings: files that were opened outside the place that was named, since another file names them.
     """
 
     path: str
@@ -74,6 +75,7 @@ class Model:
     store_version: str = ""
     tag_sets: tuple[frozenset[str], ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def has_graph(self) -> bool:
@@ -118,12 +120,19 @@ class Model:
     def objects(self) -> TrackableObjectGraph | None:
         """The checkpoint's object graph (TF2); ``None`` where there is none. Reads one string of the checkpoint.
 
+        Where the data file that holds it is absent, the structure can still be shown: ``files`` says what is missing, and
+        whoever reads a value is told.
+
         Raises:
-            CorruptFileError, IncompleteModelError: as :meth:`Payload.numpy`.
+            CorruptFileError: as :meth:`Payload.numpy`.
+            IncompleteModelError: it is no object graph.
         """
         if self.store is None or OBJECT_GRAPH_KEY not in self.store.entries:
             return None
-        value = self.store.payload(OBJECT_GRAPH_KEY).numpy().item()
+        try:
+            value = self.store.payload(OBJECT_GRAPH_KEY).numpy().item()
+        except (IncompleteModelError, NotTensorFlowError):
+            return None
         try:
             return TrackableObjectGraph.FromString(value)
         except DecodeError as error:

@@ -55,7 +55,13 @@ def _with_checkpoint(model: Model, checkpoint: str | os.PathLike[str]) -> Model:
         raise FileError(f"{os.fspath(checkpoint)}: no checkpoint", hint="--checkpoint takes a checkpoint prefix")
     store, version, files = open_store(location.prefix)
     graph_files = tuple(f for f in model.files if f.role == "graph")
-    return replace(model, files=(*graph_files, *files), store=store, store_version=version)
+    return replace(
+        model,
+        files=(*graph_files, *files),
+        store=store,
+        store_version=version,
+        warnings=(*model.warnings, *location.warnings),
+    )
 
 
 def _open(location: Location, tags: Collection[str]) -> Model:

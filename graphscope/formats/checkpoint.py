@@ -16,6 +16,7 @@ from graphscope.formats.locate import CheckpointPrefix, is_table_file
 from graphscope.formats.message import read_message
 from graphscope.formats.metagraph import split_meta_graph
 from graphscope.formats.neighbours import refuse_neighbours
+from graphscope.formats.parts import saved_model_around
 from graphscope.formats.sniff import Content, sniff
 from graphscope.formats.sstable import is_table
 from graphscope.formats.wire import Source
@@ -45,12 +46,38 @@ def open_checkpoint(location: CheckpointPrefix) -> Model:
                 hint="copy it from where the checkpoint was written",
             )
         return Model(
-            location.prefix, Kind.CHECKPOINT, "", files, store=store, store_version=version, notes=location.notes
+            location.prefix,
+            Kind.CHECKPOINT,
+            "",
+            files,
+            store=store,
+            store_version=version,
+            notes=(*location.notes, *_saved_model_note(location.prefix)),
+            warnings=location.warnings,
         )
     meta, graph, encoding = read_meta_graph(Source(meta_file))
     files = (model_file(meta_file, "graph"), *files)
     kind = Kind.META_GRAPH if store is None else Kind.META_CHECKPOINT
-    return Model(location.prefix, kind, encoding, files, graph, meta, store, version, notes=location.notes)
+    return Model(
+        location.prefix,
+        kind,
+        encoding,
+        files,
+        graph,
+        meta,
+        store,
+        version,
+        notes=location.notes,
+        warnings=location.warnings,
+    )
+
+
+def _saved_model_note(prefix: str) -> tuple[str, ...]:
+    """Where the graph is, if the checkpoint holds the variables of a SavedModel."""
+    directory = saved_model_around(Path(prefix))
+    if directory is None or Path(prefix).parent.name != "variables":
+        return ()
+    return (f"these are the variables of the SavedModel {directory}; name that directory to see its graph",)
 
 
 def read_meta_graph(source: Source) -> tuple[MetaGraphDef, Graph, str]:

@@ -2,10 +2,14 @@
 
 Source: ``tensorflow/python/training/checkpoint_state.proto``; text format. The paths in it are relative to its directory,
 or absolute on the machine that trained, Windows included: only their last part can be trusted elsewhere.
+
+TensorFlow opens an absolute path wherever it still exists. Here what lies below the state file's own directory comes first:
+whoever copied a directory means the copy.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +33,22 @@ class CheckpointState:
     prefixes: tuple[str, ...]
 
     def candidates(self) -> list[str]:
-        """Where each prefix may be: as spelled, relative to the directory, and by its last part beside the file."""
-        found = []
+        """Where each prefix may be: below the directory, as spelled or by its last part beside the file; then elsewhere."""
+        within: list[str] = []
+        outside: list[str] = []
         for prefix in self.prefixes:
-            last = re.split(r"[/\\]", prefix)[-1]
-            found += [str(self.directory / prefix), join(self.directory, last)]
-        return list(dict.fromkeys(found))
+            spelled = str(self.directory / prefix)
+            (within if is_below(spelled, self.directory) else outside).append(spelled)
+            within.append(join(self.directory, re.split(r"[/\\]", prefix)[-1]))
+        return list(dict.fromkeys([*within, *outside]))
+
+
+def is_below(path: str, directory: Path) -> bool:
+    """Whether ``path``, with every link followed, lies in ``directory`` or below it."""
+    if "\0" in path:
+        return False
+    root = os.path.realpath(directory)
+    return os.path.commonpath([root, os.path.realpath(path)]) == root
 
 
 def join(directory: Path, base: str) -> str:
@@ -60,7 +74,7 @@ def read_state(path: Path) -> CheckpointState:
         raise CorruptFileError(f"too large for a checkpoint state file: {source.size:,} bytes", path=path)
     state = protos.CheckpointState()
     try:
-        text_format.Parse(source.read(0, source.size).decode(), state, allow_unknown_field=True)
+        text_format.Parse(source.read(0, source.size).decode("utf-8-sig"), state, allow_unknown_field=True)
     except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         refuse_neighbours(source)
         raise CorruptFileError(f"no checkpoint state file: {error}", path=path) from error

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.errors import FileError, closest_names
-from graphscope.formats.checkpoint_state import CheckpointState, join, read_state, without_pattern
+from graphscope.formats.checkpoint_state import CheckpointState, is_below, join, read_state, without_pattern
 from graphscope.formats.journal import recover_around
 from graphscope.formats.neighbours import refuse_neighbours
+from graphscope.formats.parts import SAVED_MODEL_FILES, refuse_part
 from graphscope.formats.records import is_event_file_name
 from graphscope.formats.sniff import Content, Sniffed, sniff
 from graphscope.formats.sstable import is_table
 from graphscope.formats.wire import Source, refuse_special
 
-SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 _SHARD = r"-\d{5}-of-\d{5}"
 _MEMBER = re.compile(rf"(?P<prefix>.*?)(?:\.meta|\.index|\.data{_SHARD})\Z", re.DOTALL)
 _V1_SHARD = re.compile(rf"(?P<prefix>.+){_SHARD}\Z", re.DOTALL)
@@ -50,14 +51,22 @@ class CheckpointPrefix:
     Attributes:
         prefix: as text, since a path drops that slash.
         notes: what a person should know of how it was found.
+        warnings: files outside the directory that was named.
     """
 
     prefix: str
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def file(self, suffix: str) -> Path:
         """The member with ``suffix``, whether it exists or not."""
         return Path(self.prefix + suffix)
+
+    @property
+    def members(self) -> list[Path]:
+        """The files of the checkpoint that exist."""
+        files = [self.file(suffix) for suffix in (".meta", ".index", "")]
+        return [*(path for path in files if path.is_file()), *self.shards(".data"), *self.shards("")]
 
     def shards(self, marker: str) -> list[Path]:
         """Existing ``prefix<marker>-00000-of-0000N`` files, sorted; ``marker`` is ``.data`` (V2) or empty (V1)."""
@@ -129,6 +138,8 @@ def _file(text: str) -> Location:
     sniffed = sniff(source) if source.size else Sniffed(Content.UNKNOWN, False)
     if sniffed.content is Content.STATE:
         return _from_state(read_state(path))
+    if sniffed.content is not Content.GRAPH and path.name not in SAVED_MODEL_FILES:
+        refuse_part(path)
     if sniffed.content in (Content.UNKNOWN, Content.SAVED_MODEL):
         refuse_neighbours(source)
     return GraphFile(source, sniffed)
@@ -164,7 +175,8 @@ def _from_state(state: CheckpointState) -> CheckpointPrefix:
         prefix = CheckpointPrefix(candidate)
         if prefix.exists:
             stale = state.prefixes[0].replace("\\", "/").rsplit("/", 1)[-1] != candidate.rsplit("/", 1)[-1]
-            return CheckpointPrefix(candidate, (f"the latest of {named} that is here: {candidate}",) if stale else ())
+            notes = (f"the latest of {named} that is here: {candidate}",) if stale else ()
+            return CheckpointPrefix(candidate, notes, tuple(_outside(state, prefix)))
     beside = _prefixes(state.directory)
     if beside:
         note = f"{state.directory / 'checkpoint'} names {named}, not here; the latest beside it, {beside[-1]}, taken"
@@ -173,6 +185,15 @@ def _from_state(state: CheckpointState) -> CheckpointPrefix:
         f"{state.directory / 'checkpoint'}: none of the checkpoints that it names is here: {named}",
         hint=f"copy the .index, .data-* and .meta files into {state.directory}",
     )
+
+
+def _outside(state: CheckpointState, prefix: CheckpointPrefix) -> Iterator[str]:
+    """A warning, if files of ``prefix`` lie elsewhere than below the state file's directory."""
+    outside = [path for path in prefix.members if not is_below(str(path), state.directory)]
+    if outside:
+        real = os.path.realpath(outside[0])
+        more = f" and {len(outside) - 1} more" if outside[1:] else ""
+        yield f"{state.directory / 'checkpoint'} leads outside its directory: {real}{more} opened"
 
 
 def _prefixes(directory: Path) -> list[str]:

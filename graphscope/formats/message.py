@@ -7,6 +7,7 @@ from typing import TypeVar
 from graphscope import protos
 from graphscope.formats.cut import Level, cut
 from graphscope.formats.holders import BinaryHolder, Holder
+from graphscope.formats.sniff import BYTE_ORDER_MARK
 from graphscope.formats.wire import Source
 from graphscope.protos import DecodeError, Message
 
@@ -37,7 +38,8 @@ def _read_text(source: Source, kind: type[M]) -> tuple[M, Holder]:
     from graphscope.formats.textproto import parse
 
     contents = tensor_contents()
-    message = parse(source.view(), kind(), source=str(source.path), cut=contents, resolve_any=_any_type)
+    start = len(BYTE_ORDER_MARK) if source.read(0, min(3, source.size)) == BYTE_ORDER_MARK else 0
+    message = parse(source.view(), kind(), source=str(source.path), cut=contents, resolve_any=_any_type, start=start)
     return message, TextHolder(source, message, contents.found)
 
 

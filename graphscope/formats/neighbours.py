@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graphscope.errors import NotTensorFlowError
 from graphscope.formats.records import is_event_file, starts_record
+from graphscope.formats.sniff import first_text_field
 from graphscope.formats.wire import Source
 
 HEAD_BYTES = 1024
@@ -83,6 +84,54 @@ NEIGHBOURS = (
     Neighbour("an ONNX model", _is_onnx, "Netron shows it; onnx-tf converts it"),
 )
 
+_OPTIONS = "tf.compat.v1.ConfigProto takes it, not graphscope: name a model instead"
+_DETECTION = "the Object Detection API trains with it; name the checkpoint or the frozen graph instead"
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "item": (
+        "a label map (the classes of the Object Detection API)",
+        "name the model that it belongs to, such as frozen_inference_graph.pb",
+    ),
+    **dict.fromkeys(
+        ("train_config", "train_input_config", "train_input_reader", "eval_config", "eval_input_config"),
+        ("a pipeline configuration of the Object Detection API", _DETECTION),
+    ),
+    **dict.fromkeys(
+        ("eval_input_reader", "model"), ("a pipeline configuration of the Object Detection API", _DETECTION)
+    ),
+    **dict.fromkeys(
+        (
+            "allow_soft_placement",
+            "cluster_def",
+            "device_count",
+            "device_filters",
+            "gpu_options",
+            "graph_options",
+            "inter_op_parallelism_threads",
+            "intra_op_parallelism_threads",
+            "log_device_placement",
+            "rpc_options",
+        ),
+        ("a session configuration (ConfigProto)", _OPTIONS),
+    ),
+    "embeddings": ("a configuration of TensorBoard's projector", "name the checkpoint or the directory beside it"),
+    "features": ("a tf.train.Example", "it holds data and no graph: name a model instead"),
+    "feature": ("a schema of TensorFlow Metadata", "it describes data: name a model instead"),
+    "model_config_list": (
+        "a configuration of TensorFlow Serving",
+        "name one of the model directories that it lists as base_path",
+    ),
+    **dict.fromkeys(
+        ("layer", "layers", "input_dim", "input_shape"),
+        ("a Caffe network (.prototxt)", "convert it to TensorFlow first"),
+    ),
+    "op": ("a list of op definitions (OpList)", "name a graph that has nodes"),
+    "signature": ("a single library function (FunctionDef)", "name a graph that has nodes"),
+    "step_stats": ("a trace of a run (RunMetadata)", "graphscope profile MODEL   measures a run"),
+    "ir_version": ("an ONNX model", "Netron shows it; onnx-tf converts it"),
+}
+"""First field of a message in text form -> what it is, and what to do with it."""
+
 
 def refuse_neighbours(source: Source) -> None:
     """Raises an error that names the format, if ``source`` is empty or of a neighbouring format.
@@ -93,6 +142,10 @@ def refuse_neighbours(source: Source) -> None:
     if not source.size:
         raise NotTensorFlowError("the file is empty", path=source.path, hint="copy or download it again")
     _refuse(source, NEIGHBOURS)
+    known = TEXTS.get(first_text_field(source))
+    if known is not None:
+        name, hint = known
+        raise NotTensorFlowError(f"this is {name}", path=source.path, hint=hint)
 
 
 def refuse_pointer(source: Source) -> None:

@@ -13,9 +13,10 @@ from graphscope.errors import UnknownNameError
 from graphscope.formats.assets import asset_file
 from graphscope.formats.checkpoint import model_file, open_store, refuse_other
 from graphscope.formats.cut import SAVED_MODEL
-from graphscope.formats.locate import SAVED_MODEL_FILES, SavedModelDirectory
+from graphscope.formats.locate import SavedModelDirectory
 from graphscope.formats.message import read_message
 from graphscope.formats.metagraph import split_meta_graph
+from graphscope.formats.parts import SAVED_MODEL_FILES
 from graphscope.formats.sniff import Content, sniff
 from graphscope.formats.wire import Source
 from graphscope.protos import MetaGraphDef, SavedModel
@@ -28,7 +29,7 @@ def open_saved_model(location: SavedModelDirectory, tags: Collection[str] = ()) 
     """One meta graph of a SavedModel, with its variables.
 
     Args:
-        tags: the meta graph's exact tags; none takes the only one, else the one tagged ``serve``.
+        tags: the meta graph's exact tags; none takes the only one, else the one tagged ``serve``, else the one without tags.
 
     Raises:
         UnknownNameError: no meta graph has these tags, or several could be meant.
@@ -69,14 +70,16 @@ def needs_variables(meta: MetaGraphDef) -> bool:
 
 
 def _choose(tag_sets: Sequence[frozenset[str]], tags: frozenset[str], location: SavedModelDirectory) -> int:
-    wanted = tags or SERVE
-    if wanted in tag_sets:
-        return tag_sets.index(wanted)
+    for wanted in (tags,) if tags else (SERVE, frozenset[str]()):
+        if wanted in tag_sets:
+            return tag_sets.index(wanted)
     if len(tag_sets) == 1 and not tags:
         return 0
     known = [",".join(sorted(t)) for t in tag_sets]
     listed = "; ".join(f"--tags {t}" if t else "(no tags)" for t in known) or "none"
-    raise UnknownNameError("meta graph's tag set", ",".join(sorted(wanted)), [], hint=f"{location.file} has: {listed}")
+    raise UnknownNameError(
+        "meta graph's tag set", ",".join(sorted(tags or SERVE)), [], hint=f"{location.file} has: {listed}"
+    )
 
 
 def _assets(directory: Path, meta: MetaGraphDef) -> list[ModelFile]:

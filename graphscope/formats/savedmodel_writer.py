@@ -22,7 +22,7 @@ from graphscope.formats.assets import DIRECTORY, EXTRA_DIRECTORY, Asset, assets_
 from graphscope.formats.atomic import write_file
 from graphscope.formats.checkpoint_writer import write_checkpoint
 from graphscope.formats.initializers import with_main_op
-from graphscope.formats.locate import SAVED_MODEL_FILES
+from graphscope.formats.parts import SAVED_MODEL_FILES
 from graphscope.formats.pieces import Piece, field, flow, meta_graph_pieces, size_of
 from graphscope.formats.savedmodel import VARIABLES
 from graphscope.formats.saver import with_restore_v2, with_saver

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError
 from graphscope.formats.records import is_event_file
 from graphscope.formats.wire import Cursor, Source
@@ -50,60 +51,134 @@ _TEXT_FIELDS = {
         ("model_checkpoint_path", "all_model_checkpoint_paths", "all_model_checkpoint_timestamps"), Content.STATE
     ),
 }
-_FIRST_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*(?:\n|\Z))*([a-z_]+)\s*[:{<]")
+_LEADING = re.compile(rb"\s*(#?)")
+_NEWLINE = re.compile(rb"\n")
+_FIRST_FIELD = re.compile(rb"([a-z_]+)\s*[:{<]")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _OP = re.compile(rb"[A-Za-z_][\w.>\-/]*\Z")
 _HEAD = 1 << 16
+_LONGEST_TAG_AND_SIZE = 20
 
 
 def sniff(source: Source) -> Sniffed:
     """What ``source`` holds, from its first fields; ``UNKNOWN`` for anything else."""
-    head = source.read(0, min(_HEAD, source.size))
-    text = _FIRST_FIELD.match(head)
-    if text is not None:
-        content = _TEXT_FIELDS.get(text[1].decode())
-        if content is not None:
-            return Sniffed(content, True)
-    return Sniffed(Content.EVENTS if is_event_file(head) else _binary(head), False)
+    content = _TEXT_FIELDS.get(first_text_field(source))
+    if content is not None:
+        return Sniffed(content, True)
+    whole = _Region(source, source.read(0, min(_HEAD, source.size)), 0, source.size)
+    return Sniffed(Content.EVENTS if is_event_file(whole.head) else _binary(whole), False)
 
 
-def _binary(head: bytes) -> Content:
-    fields = _fields(head, limit=4)
+def first_text_field(source: Source) -> str:
+    """The name of the first field, if ``source`` holds a message as text, whatever comments come first; else empty."""
+    start = _text_start(source)
+    name = _FIRST_FIELD.match(source.read(start, min(_HEAD, source.size - start)))
+    return name[1].decode() if name else ""
+
+
+def _text_start(source: Source) -> int:
+    """Where the first byte lies that is neither white space nor in a comment. Reads no more than that far."""
+    start = len(BYTE_ORDER_MARK) if source.read(0, min(3, source.size)) == BYTE_ORDER_MARK else 0
+    in_comment = False
+    for chunk in source.chunks(start, source.size - start, min(_HEAD, CHUNK_BYTES)):
+        at = 0
+        while at < len(chunk):
+            if in_comment:
+                end = _NEWLINE.search(chunk, at)
+                at, in_comment = (end.end(), False) if end else (len(chunk), True)
+                continue
+            blank = _LEADING.match(chunk, at)
+            at = blank.end() if blank else at
+            in_comment = bool(blank and blank[1])
+            if not in_comment and at < len(chunk):
+                return start + at
+        start += len(chunk)
+    return source.size
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """A message, or a part of one, that lies in a file from byte ``start`` to ``end``: nothing is read before it is needed.
+
+    Attributes:
+        head: the first bytes of the file, read already.
+    """
+
+    source: Source
+    head: bytes
+    start: int
+    end: int
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from byte ``offset`` of the file, none beyond the region."""
+        end = min(offset + size, self.end)
+        return self.head[offset:end] if end <= len(self.head) else self.source.read(offset, end - offset)
+
+    @property
+    def body(self) -> bytes:
+        """Its first bytes: more than a name of an op ever has."""
+        return self.read(self.start, _HEAD)
+
+    def fields(self, limit: int) -> Fields:
+        """As many of the first fields as can be read; one that runs on beyond the end is cut short."""
+        found: Fields = []
+        at = self.start
+        try:
+            while at < self.end and len(found) < limit:
+                cursor = Cursor(self.read(at, _LONGEST_TAG_AND_SIZE), "")
+                number, wire_type = divmod(cursor.uvarint(), 8)
+                if wire_type not in (0, 2):
+                    return []
+                value = cursor.uvarint()
+                at += cursor.at
+                end = min(at + value, self.end) if wire_type == 2 else at
+                found.append(Field(number, wire_type, value, _Region(self.source, self.head, at, end)))
+                at = end
+        except CorruptFileError:
+            pass  # the file ends within a field: what was read before it is enough
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a message: its number and wire type, the value of a varint or the size stated, and where its body lies."""
+
+    number: int
+    wire_type: int
+    value: int
+    region: _Region
+
+    @property
+    def kind(self) -> tuple[int, int]:
+        """Number and wire type."""
+        return self.number, self.wire_type
+
+
+Fields = list[Field]
+
+
+def _binary(whole: _Region) -> Content:
+    fields = whole.fields(4)
     for content, test in _TESTS:
         if test(fields):
             return content
     return Content.UNKNOWN
 
 
-Fields = list[tuple[int, int, bytes]]
-"""Field number, wire type and (for wire type 2) body of the first fields of a message."""
-
-
-def _fields(data: bytes, limit: int) -> Fields:
-    """As many of the first fields as can be read; the body of one that runs on beyond ``data`` is cut short."""
-    cursor = Cursor(data, "")
-    found: Fields = []
-    try:
-        while cursor.at < cursor.end and len(found) < limit:
-            tag = cursor.uvarint()
-            number, wire_type = tag >> 3, tag & 7
-            if wire_type == 0:
-                value = cursor.uvarint()
-                found.append((number, 0, str(value).encode()))
-            elif wire_type == 2:
-                size = cursor.uvarint()
-                found.append((number, 2, cursor.take(min(size, cursor.end - cursor.at))))
-            else:
-                return []
-    except CorruptFileError:
-        pass  # the head ends within a field: what was read before it is enough
-    return found
-
-
 def _is_saved_model(fields: Fields) -> bool:
-    """``saved_model_schema_version`` 1, then a meta graph; the version may be absent."""
-    if fields[:1] == [(1, 0, b"1")] and all(f[:2] == (2, 2) for f in fields[1:]):
-        return len(fields) == 1 or _is_meta_graph(_fields(fields[1][2], 4)) or not fields[1][2]
-    return False
+    """``saved_model_schema_version`` 1, then meta graphs."""
+    if not fields or fields[0].kind != (1, 0) or fields[0].value != 1:
+        return False
+    return len(fields) == 1 or _is_unversioned(fields[1:]) or (_has_meta_graphs(fields[1:]) and not fields[1].value)
+
+
+def _is_unversioned(fields: Fields) -> bool:
+    """Meta graphs alone: TensorFlow does not ask for the version, and TensorFlow Hub did not write it."""
+    return _has_meta_graphs(fields) and _is_meta_graph(fields[0].region.fields(4))
+
+
+def _has_meta_graphs(fields: Fields) -> bool:
+    return bool(fields) and all(f.kind == (2, 2) for f in fields)
 
 
 _GRAPH_FIELDS = ((1, 2), (2, 2), (3, 0), (4, 2), (5, 2))
@@ -111,46 +186,50 @@ _GRAPH_FIELDS = ((1, 2), (2, 2), (3, 0), (4, 2), (5, 2))
 
 def _is_graph(fields: Fields) -> bool:
     """Nodes first, or only a library or versions; fields that nobody knows may follow."""
-    if not fields or any(f[:2] not in _GRAPH_FIELDS and (f[0] <= 5 or f is fields[0]) for f in fields):
+    if not fields or any(f.kind not in _GRAPH_FIELDS and (f.number <= 5 or f is fields[0]) for f in fields):
         return False
-    number, _, body = fields[0]
-    if number == 1:
-        return _is_node(body)
-    if number == 4:
-        return not body.startswith(b"\n")  # a VersionDef starts with a number, a collection with its name
-    return number == 3 or (number == 2 and _is_library(body))
+    first = fields[0]
+    if first.number == 1:
+        return _is_node(first.region)
+    if first.number == 4:
+        return not first.region.body.startswith(b"\n")  # a VersionDef starts with a number, a collection with its name
+    return first.number == 3 or (first.number == 2 and _is_library(first.region))
 
 
-def _is_node(body: bytes) -> bool:
+def _is_node(region: _Region) -> bool:
     """A name, whatever it is made of, and an op, which is an identifier."""
-    fields = {n: b for n, wire_type, b in _fields(body, 2) if wire_type == 2}
-    return bool(fields.get(1)) and bool(_OP.match(fields.get(2, b"")))
+    fields = {f.number: f for f in region.fields(2) if f.wire_type == 2}
+    return 1 in fields and fields[1].value > 0 and 2 in fields and bool(_OP.match(fields[2].region.body))
 
 
-def _is_library(body: bytes) -> bool:
-    functions = _fields(body, 1)
-    if not functions or functions[0][0] != 1:
+def _is_library(region: _Region) -> bool:
+    functions = region.fields(1)
+    if not functions or functions[0].number != 1:
         return not functions
-    signature = _fields(functions[0][2], 1)
-    if not signature or signature[0][0] != 1:
+    signature = functions[0].region.fields(1)
+    if not signature or signature[0].number != 1:
         return False
-    name = _fields(signature[0][2], 1)
-    return bool(name) and name[0][0] == 1 and bool(_OP.match(name[0][2]))
+    name = signature[0].region.fields(1)
+    return bool(name) and name[0].number == 1 and bool(_OP.match(name[0].region.body))
 
 
 def _is_meta_graph(fields: Fields) -> bool:
     """``meta_info_def`` (with a TensorFlow version, tags or an op list), a graph in field 2, or what only it has."""
-    if not fields or any(n not in range(1, 8) or w != 2 for n, w, _ in fields):
+    if not fields or any(f.number not in range(1, 8) or f.wire_type != 2 for f in fields):
         return False
-    number, _, body = fields[0]
-    if number == 1:
-        inner = _fields(body, 4)
-        return bool(inner) and not _is_node(body) and all(n in range(1, 9) for n, _, _ in inner)
-    return number > 2 or _is_graph(_fields(body, 2))
+    first = fields[0]
+    if first.number == 1:
+        inner = first.region.fields(4)
+        if not inner:
+            return _is_meta_graph(fields[1:])
+        return not _is_node(first.region) and all(f.number in range(1, 9) for f in inner)
+    return first.number > 2 or _is_graph(first.region.fields(2))
 
 
 _TESTS: tuple[tuple[Content, Callable[[Fields], bool]], ...] = (
     (Content.SAVED_MODEL, _is_saved_model),
     (Content.GRAPH, _is_graph),
     (Content.META_GRAPH, _is_meta_graph),
+    (Content.SAVED_MODEL, _is_unversioned),
 )
+"""In this order: what a message without a version may be taken for comes first."""

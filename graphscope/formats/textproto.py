@@ -56,7 +56,15 @@ _TYPE_URL = re.compile(rb"\[\s*(" + _DOTTED + rb")\s*/\s*(" + _DOTTED + rb")\s*\
 _BRACKETS = {b"{": b"}", b"<": b">"}
 
 
-def parse(text: Buffer, message: M, *, source: str, cut: Cut | None = None, resolve_any: Resolver | None = None) -> M:
+def parse(
+    text: Buffer,
+    message: M,
+    *,
+    source: str,
+    cut: Cut | None = None,
+    resolve_any: Resolver | None = None,
+    start: int = 0,
+) -> M:
     """Merges ``text`` into ``message``, and returns it.
 
     Args:
@@ -67,6 +75,7 @@ def parse(text: Buffer, message: M, *, source: str, cut: Cut | None = None, reso
         resolve_any: gives the class for a type name in an expanded ``google.protobuf.Any``, or ``None``. What it does
             not know is looked up in the message's own pool, ``tensorflow.X`` as ``tensorboard.X`` first. The URL is
             stored as it is written.
+        start: where the text begins, in bytes.
 
     Raises:
         CorruptFileError: the text is not text format, or does not fit the message's type.
@@ -74,7 +83,7 @@ def parse(text: Buffer, message: M, *, source: str, cut: Cut | None = None, reso
     source_text = SourceText(text, source)
     source_text.check()
     parser = _Parser(source_text, cut.wants if cut else frozenset(), _Types(_descriptor(message), resolve_any))
-    parser.parse(message)
+    parser.parse(message, start)
     if cut:
         cut.found.extend(pending.region() for pending in parser.pending if not pending.is_lost)
     return message
@@ -113,10 +122,10 @@ class _Parser:
         # What reads the content of an Any, which is bytes in the message: nothing in there can be left in the text.
         self._whole: _Parser = _Parser(text, frozenset(), types) if wants else self
 
-    def parse(self, message: Message) -> None:
-        """Merges the whole text into ``message``."""
+    def parse(self, message: Message, start: int) -> None:
+        """Merges the text from byte ``start`` on into ``message``."""
         frame = Frame(self._table(_descriptor(message)), b"", None, None)
-        self._read(frame, 0)
+        self._read(frame, start)
         frame.settle()
         self._merge(message, b"".join(frame.parts))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -84,12 +84,33 @@ def weights_into_checkpoint(
     return write_checkpoint(prefix, tensors.items(), meta=meta_chunks(model), overwrite=overwrite, progress=progress)
 
 
+_SUFFIXES = (":0", ".npy", ":0.npy")
+"""What others add to a variable's name: TensorFlow's own ``Variable.name`` ends in ``:0``."""
+
+
+class _Archive:
+    """An archive by the names of a graph: a suffix that others add is taken off where only that gives a known name."""
+
+    def __init__(self, archive: Archive, known: Collection[str]) -> None:
+        self.path = archive.path
+        self._archive = archive
+        self._names: dict[str, str] = {}
+        for given in archive.entries:
+            bare = next((b for s in _SUFFIXES if (b := given.removesuffix(s)) != given and b in known), given)
+            name = given if given in known or bare in archive.entries or bare in self._names else bare
+            self._names[name] = given
+        self.entries: Mapping[str, Entry] = {name: archive.entries[given] for name, given in self._names.items()}
+
+    def payload(self, name: str) -> Payload:
+        """The value of ``name``."""
+        return self._archive.payload(self._names[name])
+
+
 class _Exchange:
     """Finds a value for each key of a checkpoint; collects what is wrong."""
 
     def __init__(self, model: Model, archive: Archive) -> None:
         self.model = model
-        self.archive = archive
         self.own: Mapping[str, Entry] = model.store.entries if model.store is not None else {}
         self.sources = restore_sources(model.graph, model.meta.saver_def.restore_op_name)
         self.variables = {v.name: v for v in model.variables if v.in_graph}
@@ -97,6 +118,7 @@ class _Exchange:
         for variable in self.variables.values():
             source = self.sources.get(variable.name, Source(variable.name))
             self.holders.setdefault(variable.key or source.key, []).append(variable)
+        self.archive = _Archive(archive, {*self.variables, *self.holders, *self.own})
         self.missing: list[str] = []
         self.differing: list[str] = []
 

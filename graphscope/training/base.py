@@ -141,7 +141,7 @@ def _with_plain_inputs(model: Model, graph: Graph, names: Iterable[str], at: Seq
         return graph
     is_stated = all(placeholder_spec(graph[name]).shape for name in opened)
     shapes = {} if is_stated else infer_shapes(model).shapes
-    return cut(graph.with_nodes(_plain(n, shapes) if n.name in opened else _unshaped(n) for n in graph.nodes), at)
+    return cut(graph.with_nodes(_plain(n, shapes) if n.name in opened else unshaped(n) for n in graph.nodes), at)
 
 
 def _plain(original: Node, shapes: Mapping[str, Shape]) -> Node:
@@ -191,19 +191,6 @@ def _refuse_writes(graph: Graph) -> None:
             )
 
 
-def with_open_batch(graph: Graph) -> Graph | None:
-    """``graph`` whose placeholders take any number of examples; ``None`` where none of them has a fixed first dimension."""
-    sizes = {s.shape[0] for n in graph if n.op == "Placeholder" and (s := placeholder_spec(n)).shape}
-    if len(sizes) != 1 or None in sizes:
-        return None
-    return graph.with_nodes(_open_batch(n) if n.op == "Placeholder" else _unshaped(n) for n in graph.nodes)
-
-
-def _unshaped(original: Node) -> Node:
-    """Without the shapes that a file states of what follows another input: TensorFlow would believe them."""
+def unshaped(original: Node) -> Node:
+    """``original`` without the shapes that a file states of what follows another input: TensorFlow would believe them."""
     return without_attrs(original, (_STATED,)) if _STATED in original.attrs else original
-
-
-def _open_batch(original: Node) -> Node:
-    spec = placeholder_spec(original)
-    return placeholder(original.name, replace(spec, shape=(None, *spec.shape[1:]))) if spec.shape else original

@@ -176,7 +176,7 @@ class _Builder:
         width = self.checked_width(logits)
         tf, v1, task = self.tf, self.tf.compat.v1, TASKS[self.plan.task]
         with tf.name_scope(f"{self.plan.training_scope}/"):
-            labels = task.labels(tf, width)
+            labels = task.labels(tf, logits.shape[0], width)
             made = task.build(tf, logits, labels)
             trained = self.trained(logits)
             loss = tf.identity(self.regularised(made.loss, trained), name="loss")

@@ -24,6 +24,7 @@ from graphscope.training.grafted import Grafted
 from graphscope.training.joined import join
 from graphscope.training.planning import GraftOptions, pattern, planned
 from graphscope.training.ready import made_ready
+from graphscope.training.sources import refuse_unfeedable
 
 _TRAINING_SCOPE = "train"
 
@@ -104,6 +105,7 @@ def graft_model(model: Model, options: GraftOptions) -> Grafted:
             hint=f"--at TENSOR says where the head goes: graphscope nodes {model.path} --tensors",
         )
     base = open_base(model, at, inputs=options.inputs, values=options.values)
+    refuse_unfeedable(base)
     joined = join(
         base,
         top,

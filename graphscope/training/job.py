@@ -12,6 +12,7 @@ from graphscope.training.order import Order
 from graphscope.training.recipe import Recipe
 from graphscope.training.report import EpochReport
 from graphscope.training.resume import Run
+from graphscope.training.split import WITH_CLASSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Job:
         feeder: the number of an epoch, from 0 -> what feeds its training examples.
         names: of the classes; empty where they are numbers only.
         cached: whether features are fed, so that the base runs in no step.
+        split: how examples were held out, see :func:`graphscope.training.split.split`.
     """
 
     recipe: Recipe
@@ -93,6 +95,7 @@ class Job:
     feeder: Callable[[int], Feeder]
     names: Sequence[str]
     cached: bool
+    split: int = WITH_CLASSES
 
     @property
     def order(self) -> Order:

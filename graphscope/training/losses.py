@@ -29,21 +29,21 @@ class TaskRow:
 
     Attributes:
         text: what a person reads of its loss.
-        labels: the placeholder for logits of a width.
+        labels: the placeholder for logits of so many rows (``None`` for any) and a width.
         build: what logits and labels give.
     """
 
     text: str
-    labels: Callable[[Any, int], Any]
+    labels: Callable[[Any, int | None, int], Any]
     build: Callable[[Any, Any, Any], Loss]
 
 
-def _class_labels(tf: Any, _: int) -> Any:
-    return tf.compat.v1.placeholder(tf.int64, [None], name="labels")
+def _class_labels(tf: Any, rows: int | None, _: int) -> Any:
+    return tf.compat.v1.placeholder(tf.int64, [rows], name="labels")
 
 
-def _value_labels(tf: Any, width: int) -> Any:
-    return tf.compat.v1.placeholder(tf.float32, [None, width], name="labels")
+def _value_labels(tf: Any, rows: int | None, width: int) -> Any:
+    return tf.compat.v1.placeholder(tf.float32, [rows, width], name="labels")
 
 
 def _classes(tf: Any, logits: Any, labels: Any) -> Loss:
@@ -52,12 +52,19 @@ def _classes(tf: Any, logits: Any, labels: Any) -> Loss:
     return Loss(tf.nn.softmax(logits), tf.reduce_mean(each), tf.reduce_mean(tf.cast(right, tf.float32)))
 
 
+def _as_many(tf: Any, labels: Any, logits: Any) -> Any:
+    """``labels``; a run in which they are not as many as the logits fails, where arithmetic would repeat those."""
+    return tf.reshape(labels, tf.shape(logits))
+
+
 def _regression(tf: Any, logits: Any, labels: Any) -> Loss:
+    labels = _as_many(tf, labels, logits)
     difference = logits - labels
     return Loss(tf.identity(logits), tf.reduce_mean(tf.square(difference)), tf.reduce_mean(tf.abs(difference)))
 
 
 def _multilabel(tf: Any, logits: Any, labels: Any) -> Loss:
+    labels = _as_many(tf, labels, logits)
     each = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
     right = tf.equal(logits > 0.0, labels > 0.5)
     return Loss(tf.nn.sigmoid(logits), tf.reduce_mean(each), tf.reduce_mean(tf.cast(right, tf.float32)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from graphscope.core.model import Model
-from graphscope.core.tensors import TensorSpec
+from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.feeds import tensor_spec
 from graphscope.training.augment import Augmentation, augmentation
@@ -17,8 +17,9 @@ from graphscope.training.data.inputs import input_of
 from graphscope.training.examples import AugmentedInputs, CachedFeatures, Examples, Feeder, WholeInputs
 from graphscope.training.features import FEATURES, Told, base_of, cached_features
 from graphscope.training.job import Job, TuneOptions
+from graphscope.training.judged import doubts
 from graphscope.training.recipe import Recipe
-from graphscope.training.split import split
+from graphscope.training.split import WITH_CLASSES, split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +39,7 @@ class Request:
         options: how data is read; task and classes are the recipe's.
         augment: what happens to inputs in training, see :func:`graphscope.training.augment.augmentation`; empty: nothing.
         use_cache: whether the base is computed once for each example, where that is possible.
+        split: the version of :func:`graphscope.training.split.split`, which a resumed training must keep.
     """
 
     data: str
@@ -45,6 +47,7 @@ class Request:
     options: DataOptions
     augment: str = ""
     use_cache: bool = True
+    split: int = WITH_CLASSES
 
 
 def prepare(
@@ -63,9 +66,10 @@ def prepare(
         GraphscopeError: data does not fit the model, or a side of the division is empty.
     """
     spec = fed_input(model, recipe)
+    _refuse_fixed_batch(model, recipe)
     reading = replace(request.options, task=recipe.task, classes=recipe.classes)
     source = open_data(request.data, spec, reading)
-    judge, chosen, held_out = _divided(source, request.validation, spec, reading)
+    judge, chosen, held_out = _divided(source, request, spec, reading)
     change = augmentation(request.augment, input_of(spec, reading.scaling, reading.size)) if request.augment else None
     is_cached = bool(recipe.features) and request.use_cache and change is None
 
@@ -89,8 +93,13 @@ def prepare(
         _training_feeder(source, spec, plain, change, options.seed),
         source.classes,
         is_cached,
+        request.split,
     )
-    notes = [*dict.fromkeys([*source.notes, *judge.notes]), *_uncached(recipe, request)]
+    notes = [
+        *doubts(job.training, job.validation, source.classes),
+        *dict.fromkeys([*source.notes, *judge.notes]),
+        *_uncached(recipe, request),
+    ]
     return job, notes
 
 
@@ -109,19 +118,31 @@ def fed_input(model: Model, recipe: Recipe) -> TensorSpec:
     return tensor_spec(model, next(iter(recipe.inputs.values())))
 
 
+def _refuse_fixed_batch(model: Model, recipe: Recipe) -> None:
+    """A model whose loss is over a fixed number of examples cannot train on batches of others, the last one of an epoch say."""
+    for name in (*recipe.inputs.values(), *recipe.features, recipe.logits, recipe.labels):
+        shape = tensor_spec(model, name).shape
+        if shape and shape[0] is not None:
+            examples = "1 example" if shape[0] == 1 else f"{shape[0]} examples"
+            raise GraphscopeError(
+                f"{model.path}: {name} is {shape_text(shape)}: the model is built for {examples} at a time",
+                hint="graphscope graft BASE ...   builds the head for any number of examples, where the base allows it",
+            )
+
+
 def _divided(
-    source: Source, validation: str, spec: TensorSpec, reading: DataOptions
+    source: Source, request: Request, spec: TensorSpec, reading: DataOptions
 ) -> tuple[Source, NDArray[np.int64], NDArray[np.int64]]:
     """What to judge by, the indices to train on, the indices to judge by in the former."""
     import numpy as np
 
     everything = np.arange(len(source), dtype=np.int64)
-    fraction = _number(validation)
+    fraction = _number(request.validation)
     if fraction == 0:
         return source, everything, everything[:0]
     if fraction is not None:
-        return source, *split(source, fraction)
-    judge = open_data(validation, spec, replace(reading, names=source.classes, limit=None))
+        return source, *split(source, fraction, request.split)
+    judge = open_data(request.validation, spec, replace(reading, names=source.classes, limit=None))
     return judge, everything, np.arange(len(judge), dtype=np.int64)
 
 

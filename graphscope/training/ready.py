@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphscope.core.graph import Graph
-from graphscope.core.tensors import TensorName
 from graphscope.protos import VariableDef
-from graphscope.runtime.importing import import_graph
-from graphscope.training.base import Base, with_open_batch
+from graphscope.training.base import Base
 from graphscope.training.declared import declared
 from graphscope.training.joined import Joined
-from graphscope.training.skeleton import skeleton
+from graphscope.training.openbatch import open_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +30,13 @@ class Ready:
 
 
 def made_ready(joined: Joined, base: Base, notes: list[str]) -> Ready:
-    """Placeholders of a fixed number of examples take any, where the cut then has any as well."""
+    """The joined graph for any number of examples.
+
+    Raises:
+        GraphscopeError: the base is built for a fixed number, which cannot be changed.
+    """
     graph, variables = declared(joined.graph, joined.values)
-    opened = with_open_batch(graph)
-    if opened is not None:
-        imported = import_graph(skeleton(opened), base.path)
-        shapes = [imported.get_tensor_by_name(str(TensorName.parse(name))).shape for name in (*base.at, *joined.tops)]
-        if all(shape.rank and shape[0] is None for shape in shapes):
-            notes.append(f"{', '.join(s.name for s in base.inputs)} takes any number of examples now")
-            return Ready(opened, variables, imported)
-    return Ready(graph, variables, import_graph(skeleton(graph), base.path))
+    opened = open_batch(graph, base.path, list(dict.fromkeys([*base.at, *joined.tops])))
+    if opened.is_changed:
+        notes.append(f"{', '.join(s.name for s in base.inputs)} takes any number of examples now")
+    return Ready(opened.graph, variables, opened.imported)

@@ -15,6 +15,7 @@ from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.formats.atomic import write_file
 from graphscope.training.metrics import Mean
 from graphscope.training.report import Best, ClassReport, EpochReport
+from graphscope.training.split import BY_KEY
 
 VERSION = 1
 """Of the JSON file."""
@@ -38,6 +39,7 @@ class Run:
         running: over the examples of the epoch that has begun.
         epochs: of those that are done.
         best: of those; ``None`` where nothing validates.
+        split: how examples were held out, see :func:`graphscope.training.split.split`; by key in files that do not say.
     """
 
     settings: Settings
@@ -48,6 +50,7 @@ class Run:
     running: Mean = field(default_factory=Mean)
     epochs: list[EpochReport] = field(default_factory=list)
     best: Best | None = None
+    split: int = BY_KEY
 
 
 def run_file(prefix: Path) -> Path:

@@ -80,7 +80,7 @@ def tune(
     model = _origin(model, prefix, run)
     settings = _settings(model, job, augmentation)
     if run is None:
-        run = Run(settings, os.path.relpath(model.path, prefix.parent), 0, 0)
+        run = Run(settings, os.path.relpath(model.path, prefix.parent), 0, 0, split=job.split)
     refuse_other_settings(run_file(prefix), run.settings, settings)
     current = load(str(prefix.parent / run.kept[-1])) if run.kept else model
     checkpoints = Checkpoints(prefix, model)

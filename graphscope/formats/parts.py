@@ -1,0 +1,52 @@
+"""Files that are parts of a SavedModel and no models themselves: what to name is their directory."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from graphscope.errors import NotTensorFlowError
+
+SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+
+_PARTS = {
+    "fingerprint.pb": "the fingerprint of a SavedModel",
+    "keras_metadata.pb": "what Keras adds to a SavedModel",
+    "tfhub_module.pb": "the mark of a TensorFlow Hub module",
+}
+_ASSET_DIRECTORIES = {"assets": "an asset", "assets.extra": "an extra asset"}
+
+
+def saved_model_around(path: Path) -> Path | None:
+    """The SavedModel directory that the file ``path`` lies in, at any depth that one has."""
+    for directory in (path.parent, path.parent.parent):
+        if any((directory / name).is_file() for name in SAVED_MODEL_FILES):
+            return directory
+    below_assets = next((p for p in path.parents if p.name in _ASSET_DIRECTORIES), None)
+    if below_assets is not None and any((below_assets.parent / name).is_file() for name in SAVED_MODEL_FILES):
+        return below_assets.parent
+    return None
+
+
+def refuse_part(path: Path) -> None:
+    """Raises an error, if ``path`` is a part of a SavedModel by its name and place.
+
+    Raises:
+        NotTensorFlowError: it is.
+    """
+    directory = saved_model_around(path)
+    if path.name in _PARTS:
+        hint = "name the directory of the SavedModel; saved_model.pb is not beside this file"
+        hint = hint if directory != path.parent else _info(directory)
+        raise NotTensorFlowError(f"this is {_PARTS[path.name]}, not a model by itself", path=path, hint=hint)
+    if directory is None or path.parent == directory:
+        return
+    top = path.relative_to(directory).parts[0]
+    if top in _ASSET_DIRECTORIES:
+        message = f"this is {_ASSET_DIRECTORIES[top]} of a SavedModel, not a model by itself"
+        raise NotTensorFlowError(message, path=path, hint=_info(directory))
+
+
+def _info(directory: Path) -> str:
+    return f"point at the directory: graphscope info {shlex.quote(os.fspath(directory))}"
