@@ -207,12 +207,9 @@ def test_a_base_that_cannot_be_fed_is_refused(tmp_path: Path, name: str) -> None
     with tf.Graph().as_default() as graph:
         tf.identity(tf.matmul(make(), weights(WIDTH, 4)), name="top")
         (tmp_path / "base.pb").write_bytes(graph.as_graph_def().SerializeToString())
-    with pytest.raises(
-        GraphscopeError, match="top:0 depends on no input that can be fed: it takes its data from"
-    ) as found:
+    with pytest.raises(GraphscopeError, match=f"takes? (its|their) data from {source} ") as found:
         graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}")
-    assert source in found.value.message
-    assert found.value.hint == f"--input {source} makes a placeholder of it"
+    assert (found.value.hint or "").startswith(f"--input {source} ")
     assert graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}", inputs=[source]).report.inputs
 
 
