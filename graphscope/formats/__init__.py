@@ -8,21 +8,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from graphscope.core.model import Kind, Model
 from graphscope.errors import FileError, NotTensorFlowError
 from graphscope.formats import cut
-from graphscope.formats.atomic import write_file
 from graphscope.formats.checkpoint import model_file, open_checkpoint, open_store, read_meta_graph
 from graphscope.formats.graphdef import graph_from
-from graphscope.formats.graphform import GraphForm, graph_form
 from graphscope.formats.locate import CheckpointPrefix, EventFiles, GraphFile, Location, SavedModelDirectory, locate
 from graphscope.formats.message import read_message
-from graphscope.formats.pbtxt_writer import write_pbtxt
-from graphscope.formats.pieces import flow, graph_pieces, meta_graph_pieces
 from graphscope.formats.savedmodel import open_saved_model
 from graphscope.formats.sniff import Content
 from graphscope.protos import GraphDef
+
+if TYPE_CHECKING:
+    from graphscope.formats.graphform import GraphForm
 
 
 def load(
@@ -92,6 +92,11 @@ def save(model: Model, path: str | os.PathLike[str], *, overwrite: bool = False,
         CorruptFileError: a weight cannot be read.
         GraphscopeError: the name tells another format, or the graph is invalid.
     """
+    from graphscope.formats.atomic import write_file
+    from graphscope.formats.graphform import GraphForm, graph_form
+    from graphscope.formats.pbtxt_writer import write_pbtxt
+    from graphscope.formats.pieces import flow, graph_pieces, meta_graph_pieces
+
     form = form or graph_form(path)
     if form is GraphForm.TEXT:
         return write_pbtxt(model, path, overwrite=overwrite)

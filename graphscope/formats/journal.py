@@ -22,15 +22,12 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from graphscope.errors import CorruptFileError, FileError
+from graphscope.formats.interrupted import JOURNAL as NAME
 from graphscope.formats.places import beside, is_beside, remove, sync_directory
 
-NAME = ".graphscope-journal"
 _MAX_BYTES = 1 << 24
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 """What a file system without hard links answers."""
-
-_ANCESTORS = 4
-"""A file of a SavedModel lies up to two directories below the one that the SavedModel itself is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +169,6 @@ def is_awaited(path: Path) -> bool:
     """Whether a journal beside ``path`` still has to move it."""
     place = path.parent / NAME
     return place.is_file() and json.dumps(path.name).encode() in place.read_bytes()
-
-
-def recover_around(path: str) -> None:
-    """Finishes what was interrupted in the directories that a model at ``path`` may lie in; raises as :func:`recover`."""
-    if "\0" in path:  # no file is called so, as whoever opens it will say
-        return
-    place = Path(os.path.realpath(path))
-    for directory in (place, *place.parents[:_ANCESTORS]):
-        recover(directory)
 
 
 def recover(directory: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from graphscope.errors import FileError, closest_names
 from graphscope.formats.checkpoint_state import CheckpointState, is_below, join, read_state, without_pattern
-from graphscope.formats.journal import recover_around
+from graphscope.formats.interrupted import finish_around
 from graphscope.formats.neighbours import refuse_neighbours
 from graphscope.formats.parts import SAVED_MODEL_FILES, refuse_part
 from graphscope.formats.records import is_event_file_name
@@ -103,7 +103,7 @@ def locate(path: str | os.PathLike[str]) -> Location:
     """
     text = os.fspath(path)
     try:
-        recover_around(text)
+        finish_around(text)
         return _locate(text)
     except OSError as error:
         raise FileError.from_os_error(error, text) from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import secrets
 import shutil
 import stat
 from collections.abc import Iterable
@@ -65,7 +64,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 
 def beside(place: Path) -> Path:
     """A name that nobody has, in the directory of ``place``, from which :func:`is_beside` knows whose it is."""
-    return place.parent / f".{_short(place.name)}.{secrets.token_hex(8)}{SUFFIX}"
+    return place.parent / f".{_short(place.name)}.{os.urandom(8).hex()}{SUFFIX}"
 
 
 def is_beside(name: str, place: str) -> bool:

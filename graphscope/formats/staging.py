@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from graphscope.errors import FileError
 from graphscope.formats.exchange import exchange
-from graphscope.formats.journal import NAME as JOURNAL
+from graphscope.formats.interrupted import JOURNAL
 from graphscope.formats.journal import Move, commit, is_awaited, recover
 from graphscope.formats.places import (
     beside,
