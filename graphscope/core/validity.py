@@ -143,23 +143,25 @@ class _Op:
         definition: ``None`` where nobody knows the op.
         inputs: how many data inputs it takes; ``None`` where the nodes say that.
         ports: what stands after a node's name, where its first output is taken or the first of an argument: what needs no look.
+        gives: whether the name alone is enough.
     """
 
     definition: OpDef | None
     inputs: int | None
     ports: frozenset[str]
+    gives: bool = False
 
     @classmethod
     def of(cls, catalog: OpCatalog, op: str) -> _Op:
         definition = catalog.get(op)
         if definition is None:
-            return cls(None, None, frozenset({"", "0"}))
+            return cls(None, None, frozenset({"", "0"}), True)
         is_fixed = not any(arg.number_attr or arg.type_list_attr for arg in definition.input_arg)
         ports = {"", "0", *(f"{arg.name}:0" for arg in definition.output_arg)} if definition.output_arg else ()
-        return cls(definition, len(definition.input_arg) if is_fixed else None, frozenset(ports))
+        return cls(definition, len(definition.input_arg) if is_fixed else None, frozenset(ports), bool(ports))
 
 
-_ARGUMENT = _Op(None, None, frozenset({"", "0"}))
+_ARGUMENT = _Op(None, None, frozenset({"", "0"}), True)
 """What is known of an argument of a library function."""
 
 
@@ -182,11 +184,18 @@ class _Checker:
         self.known_outputs: set[str] = set()
 
     def problems(self) -> list[Problem]:
-        seen = self.seen
+        seen, ops = self.seen, self.ops
+        nothing = _Op(None, None, frozenset())
         for i, (op, node) in enumerate(zip(self.body.ops, self.body.nodes)):
-            known = self.ops[op]
+            known = ops[op]
             name = node.proto.name
-            data = self.inputs(i, node)
+            inputs = node.proto.input
+            for text in inputs:
+                if not seen.get(text, nothing).gives:  # a port, a control edge, or what comes later
+                    data = self.inputs(i, node)
+                    break
+            else:
+                data = len(inputs)
             if data != known.inputs:
                 self.count(node, known, data)
             if op == "Const":
