@@ -18,8 +18,8 @@ from graphscope.errors import CorruptFileError, FileError
 
 Buffer = bytes | mmap.mmap | memoryview
 
-_MAPPED_ABOVE = 4 << 20
-"""Bytes; a smaller file is read whole, which takes a millisecond, and may then be truncated by anybody."""
+_MAPPED_ABOVE = 32 << 20
+"""Bytes; a smaller file is read whole, which takes some milliseconds, and may then be truncated by anybody."""
 
 
 class Source:
