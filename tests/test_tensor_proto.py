@@ -182,3 +182,29 @@ def test_only_the_right_errors(number: int, dims: list[int], content: bytes, int
             continue
         assert array.shape == tuple(dims)
         assert array.dtype == DataType.of(number).numpy
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([[3, -1], [1 << 30, 0]], np.int32),
+        np.array([1 << 60, -5], np.int64),
+        np.array(7, np.int32),
+        np.zeros([0], np.int32),
+        np.array([b"a", b"\xff"], object),
+        np.array([1.5, 2.5], np.float32),
+        np.array([True, False]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("is_filled", [False, True])
+def test_listed_elements_are_those_of_the_array(array: Any, is_filled: bool) -> None:
+    """Without NumPy where they lie in the message, and the same with it."""
+    from graphscope.core.inline import InlinePayload
+
+    message = TensorProto.FromString(tf.make_tensor_proto(array).SerializeToString())
+    if is_filled and message.tensor_content:
+        message.ClearField("tensor_content")
+        {"i": message.int_val, "l": message.int64_val}.get(array.dtype.char, message.float_val).append(3)
+    payload = InlinePayload(message, "n")
+    assert payload.listed() == payload.numpy().reshape(-1).tolist()

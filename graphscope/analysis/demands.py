@@ -108,7 +108,7 @@ def _constant(graph: Graph, text: str) -> list[int] | None:
     tensor = node.tensor() if node is not None and node.op == "Const" else None
     if tensor is None or tensor.elements > _STEPS or tensor.dtype not in (DataType.INT32, DataType.INT64):
         return None
-    return [int(value) for value in tensor.numpy().reshape(-1).tolist()]
+    return [int(value) for value in tensor.listed()]
 
 
 def _weight_shape(graph: Graph, text: str) -> Shape:

@@ -284,7 +284,7 @@ def _texts(node: Node) -> list[str] | None:
     if tensor is None or tensor.dtype is not DataType.STRING:
         return []
     try:
-        return [value.decode("utf-8", "replace") for value in tensor.numpy().reshape(-1).tolist()]
+        return [value.decode("utf-8", "replace") for value in tensor.listed()]
     except GraphscopeError:
         return None
 

@@ -80,7 +80,7 @@ def _axis(flow: Flow, join: int) -> int | None:
         return None
     last = flow.inputs[join][-1 if flow.ops[join] == "ConcatV2" else 0]
     tensor = flow.nodes[last].tensor() if flow.ops[last] == "Const" else None
-    return int(tensor.numpy().reshape(-1)[0]) if tensor is not None and tensor.elements == 1 else None
+    return int(tensor.listed()[0]) if tensor is not None and tensor.elements == 1 else None
 
 
 def last_layers(flow: Flow) -> set[int]:

@@ -146,7 +146,7 @@ def reduces_batch(flow: Flow, i: int) -> bool:
     if flow.ops[axis] == "Range":
         return True
     tensor = flow.nodes[axis].tensor() if flow.ops[axis] == "Const" else None
-    return tensor is not None and tensor.elements < _MAX_RANK and 0 in tensor.numpy().reshape(-1).tolist()
+    return tensor is not None and tensor.elements < _MAX_RANK and 0 in tensor.listed()
 
 
 _MAX_RANK = 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,10 @@ from graphscope.protos import TensorProto
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+_LISTED = {DataType.STRING: ("string_val", ""), DataType.INT32: ("int_val", "i"), DataType.INT64: ("int64_val", "q")}
+"""Types whose elements are often asked for one by one -> the field that holds them, and their code in ``tensor_content``."""
 
 
 class InlinePayload(Payload):
@@ -34,6 +39,14 @@ class InlinePayload(Payload):
     def chunks(self) -> Iterator[bytes]:
         """See :meth:`Payload.chunks`."""
         return ArrayPayload(self.numpy(), self.dtype).chunks()
+
+    def listed(self) -> list[Any]:
+        """See :meth:`Payload.listed`."""
+        content, (field, code) = self.proto.tensor_content, _LISTED.get(self.dtype, ("", ""))
+        if code and len(content) == self.elements * struct.calcsize(f"<{code}"):
+            return list(struct.unpack(f"<{self.elements}{code}", content))
+        values = getattr(self.proto, field) if field and not content else ()
+        return list(values) if len(values) == self.elements > 0 else super().listed()
 
     def numpy(self) -> NDArray[Any]:
         """See :meth:`Payload.numpy`."""

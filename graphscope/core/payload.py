@@ -71,6 +71,10 @@ class Payload(abc.ABC):
             TypeError: for strings, which have no such form.
         """
 
+    def listed(self) -> list[Any]:
+        """The elements in order as Python values; small tensors in a message need no NumPy for it. Raises as :meth:`numpy`."""
+        return list(self.numpy().reshape(-1).tolist())
+
     def numpy(self) -> NDArray[Any]:
         """The content as an array of ``self.shape``; strings as an object array of ``bytes``. Reads the file.
 

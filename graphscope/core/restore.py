@@ -139,6 +139,6 @@ def _validates(assign: Node) -> bool:
 def _values(tensor: Payload) -> list[bytes]:
     """The strings in ``tensor``; none where a log left them out of the graph."""
     try:
-        return list(tensor.numpy().reshape(-1).tolist())
+        return tensor.listed()
     except IncompleteModelError:
         return []

@@ -86,7 +86,7 @@ def _taken_out(node: Node, index: int, body: Body) -> Shape:
         return shape
     count = _origin(body, node.inputs[1]) if len(node.inputs) > 1 and "UpTo" not in node.op else None
     tensor = count.tensor() if count is not None and count.op == "Const" else None
-    size = int(tensor.numpy()) if tensor is not None and tensor.shape == () else None
+    size = int(tensor.listed()[0]) if tensor is not None and tensor.shape == () else None
     return (size, *shape)
 
 
