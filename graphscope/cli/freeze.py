@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,8 @@ from graphscope.cli import options as shared
 from graphscope.cli.output import Sink
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from graphscope.core.model import Model
     from graphscope.runtime.verify import Verification
     from graphscope.transforms.freeze import FreezeOptions, Frozen
@@ -51,7 +53,6 @@ def freeze(
     from graphscope.cli.render_freeze import changed_lines, written_line
     from graphscope.formats.atomic import refuse_existing
     from graphscope.runtime.evaluate import TensorFlowKernels
-    from graphscope.runtime.feeds import resolve_baked
     from graphscope.runtime.shapes import inferred_shapes
     from graphscope.transforms.freeze import FreezeOptions
     from graphscope.transforms.freeze import freeze as freeze_model
@@ -64,7 +65,7 @@ def freeze(
     options = FreezeOptions(
         outputs=chosen,
         inputs=tuple(input),
-        values=resolve_baked(loaded, set_),
+        values=_fixed(loaded, set_) if set_ else {},
         moving_averages=ema,
         fold=not no_fold,
         batch_norms=batch_norms,
@@ -81,6 +82,12 @@ def freeze(
     check = _Check(sink, loaded, options, frozen, feed, atol, rtol, trust) if verify else None
     written = _write(sink, frozen, out, force, check)
     sink.lines([written_line(out, *written)])
+
+
+def _fixed(model: Model, texts: list[str]) -> dict[str, NDArray[Any]]:
+    from graphscope.runtime.feeds import resolve_baked
+
+    return resolve_baked(model, texts)
 
 
 def _report_state(sink: Sink, frozen: Frozen, strict: bool) -> None:

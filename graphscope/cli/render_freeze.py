@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graphscope.cli.text import escape, size, some
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
-from graphscope.runtime.differences import Difference
-from graphscope.runtime.verify import Verification
 from graphscope.transforms.changes import OpChange
 from graphscope.transforms.freeze import FreezeOptions, Frozen
 from graphscope.transforms.randomness import random_sources
+
+if TYPE_CHECKING:
+    from graphscope.runtime.differences import Difference
+    from graphscope.runtime.verify import Verification
 
 MAX_OPS = 6
 MAX_NAMES = 4
