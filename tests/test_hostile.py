@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import graphscope
 from graphscope.analysis.scopes import MAX_LEVELS, scope_tree
+from graphscope.cli.app import app
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnsupportedError
@@ -27,6 +29,7 @@ from graphscope.runtime.feed_values import from_file
 from graphscope.training.data import DataOptions, open_data
 from graphscope.training.feature_store import MANIFEST, read_layout
 from tests.broken import BOUND_BYTES, memory
+from tests.fixture_files import FIXTURES
 from tests.graphs import graph_of, placeholder
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
@@ -221,3 +224,28 @@ def test_a_very_deep_name() -> None:
     assert [row.name for row in rows if row.op] == [deep, deep + "/b", "c/d"]
     assert "/".join(row.label for row in rows[: MAX_LEVELS + 1]) == deep
     assert [row.label for row in rows[-2:]] == ["c", "d"]
+
+
+DIGITS = "9" * 5_000
+"""More than Python turns into a number."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "M", "--threads", DIGITS],
+        ["run", "M", "--devices", f"cpu:{DIGITS}"],
+        ["run", "M", "--feed", f"input:{DIGITS}=1"],
+        ["show", "M", f"softmax:{DIGITS}"],
+        ["info", f"M.data-00000-of-{DIGITS}"],
+        ["graft", "M", "-o", "O", "--at", "fc2/relu", "--head", f"dense:{DIGITS}"],
+        ["graft", "M", "-o", "O", "--at", "fc2/relu", "--head", f"conv:{DIGITS}x1x1"],
+        ["features", "M", "--data", "D", "-o", "O", "--size", f"{DIGITS}x2"],
+    ],
+    ids=lambda words: " ".join(words)[:40],
+)
+def test_numbers_of_thousands_of_digits(words: list[str], tmp_path: Path) -> None:
+    names = {"M": str(FIXTURES / "lenet5"), "O": str(tmp_path / "o"), "D": str(FIXTURES / "digits")}
+    result = CliRunner().invoke(app, [names.get(word, word) for word in words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code in (0, 1, 2)

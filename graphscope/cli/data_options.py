@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,8 +86,11 @@ def data_options(
     )
 
 
+_SIDE = re.compile(r"\d{1,6}")
+
+
 def _size(text: str) -> tuple[int, int]:
     height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+    if not (_SIDE.fullmatch(height) and _SIDE.fullmatch(width) and int(height) and int(width)):
         raise typer.BadParameter(f"{text!r} is no height and width, for example 224x224", param_hint="--size")
     return int(height), int(width)

@@ -87,7 +87,7 @@ def default_device(text: str) -> str:
         _wrong("--device", error.message)
 
 
-_COUNT = re.compile(r"/?(?:device:)?([A-Za-z]\w*):(\d+)")
+_COUNT = re.compile(r"/?(?:device:)?([A-Za-z]\w*):(\d{1,9})")
 
 
 def _counts(text: str) -> dict[str, int]:
@@ -102,10 +102,13 @@ def _counts(text: str) -> dict[str, int]:
     return found
 
 
+_THREADS = re.compile(r"\d{0,9}")
+
+
 def _threads(text: str) -> tuple[int, int]:
     """``4`` is threads within an op, ``4,2`` both, ``,2`` the second alone."""
     intra, _, inter = text.partition(",")
-    if not all(part.strip() == "" or part.strip().isdecimal() for part in (intra, inter)):
+    if not all(_THREADS.fullmatch(part.strip()) for part in (intra, inter)):
         _wrong("--threads", f"{text!r} is no INTRA,INTER, for example 4,2")
     return int(intra or 0), int(inter or 0)
 

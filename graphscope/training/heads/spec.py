@@ -108,7 +108,7 @@ def _dense(layer: Layer, arguments: list[str]) -> Layer:
 
 def _conv(layer: Layer, arguments: list[str]) -> Layer:
     kernel, *rest = arguments or [""]
-    found = re.fullmatch(r"(\d+)x(\d+)x(\d+)", kernel)
+    found = re.fullmatch(r"(\d{1,8})x(\d{1,8})x(\d{1,8})", kernel)
     if found is None or "0" in found.groups():
         raise _Wrong(f"{kernel!r} is no HEIGHTxWIDTHxCHANNELS", "a convolution: conv:3x3x32:relu, conv:3x3x32:2:valid")
     height, width, channels = map(int, found.groups())
@@ -155,7 +155,7 @@ def _layer_of_loss(argument: str) -> None:
 
 
 def _positive(text: str, what: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1 << 24):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= 1 << 24):
         raise _Wrong(f"{what} takes a whole number above 0, not {text!r}")
     return int(text)
 
