@@ -188,3 +188,21 @@ def test_broken_feeds(tmp_path: Path) -> None:
             resolve_tensors(model, [f"input=@{path}"])
         except GraphscopeError:
             continue
+
+
+@pytest.mark.parametrize("words", [["convert", "M", "L"], ["convert", "M", "L.npz"], ["dump", "M", "L"], ["board", "L"],
+                                   ["info", "L"], ["run", "M", "--feed", "input=@L"], ["freeze", "M", "-o", "L.pb"],
+                                   ["run", "M", "--threads", "   "], ["run", "M", "--threads", "4, "]])  # fmt: skip
+def test_words_that_nobody_means(words: list[str], tmp_path: Path) -> None:
+    """A name that is too long for the file system, blanks for a number."""
+    model = str(small_pb(tmp_path))
+    invoke(*(model if word == "M" else word.replace("L", "a" * 5000) for word in words))
+
+
+def test_a_directory_whose_name_is_a_digit_to_unicode_alone(tmp_path: Path) -> None:
+    for name in ("\N{SUPERSCRIPT TWO}", "12", "x"):
+        (tmp_path / name).mkdir()
+        shutil.copy(FIXTURES / "softmax/frozen.pb", tmp_path / name / "saved_model.pb")
+    result = CliRunner().invoke(app, ["info", str(tmp_path)])
+    assert result.exit_code == 1
+    assert str(tmp_path / "12") in result.output.replace("\n", "")

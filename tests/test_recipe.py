@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, fields
+from typing import Any
 
 import pytest
 
@@ -67,3 +69,30 @@ def test_a_collection_of_something_else_is_no_recipe() -> None:
     meta.collection_def[COLLECTION].node_list.value.append("train")
     with pytest.raises(GraphscopeError, match="holds no JSON"):
         recipe_of(model_of(meta))
+
+
+def _stored(content: bytes) -> Model:
+    meta = MetaGraphDef()
+    meta.collection_def[COLLECTION].bytes_list.value.append(content)
+    return model_of(meta)
+
+
+@pytest.mark.parametrize("value", [5, None, True, [1], {"a": 1}, 2.5], ids=str)
+@pytest.mark.parametrize("name", [field.name for field in fields(Recipe)])
+def test_fields_of_another_type_are_named(name: str, value: Any) -> None:
+    if name == "classes" and value == 5:
+        value = -5
+    with pytest.raises(GraphscopeError, match="holds no JSON with task, classes"):
+        recipe_of(_stored(json.dumps({**asdict(RECIPE), name: value}).encode()))
+
+
+@pytest.mark.parametrize(("name", "value"), [("features", "ab"), ("task", "other"), ("classes", 0), ("classes", 10**9)])
+def test_values_that_no_recipe_has_are_named(name: str, value: Any) -> None:
+    with pytest.raises(GraphscopeError, match="holds no JSON with task, classes"):
+        recipe_of(_stored(json.dumps({**asdict(RECIPE), name: value}).encode()))
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 50_000], ids=["lists", "objects"])
+def test_a_deeply_nested_recipe_is_refused(content: bytes) -> None:
+    with pytest.raises(GraphscopeError, match="holds no JSON"):
+        recipe_of(_stored(content))

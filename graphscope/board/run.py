@@ -92,7 +92,7 @@ def write_run(directory: Path, files: Sequence[RunFile]) -> Run:
 
 def earlier_files(directory: Path) -> list[Path]:
     """The files in ``directory`` that an earlier dump wrote."""
-    if not directory.is_dir():
+    if not os.path.isdir(directory):
         return []
     return [path for path in sorted(directory.iterdir()) if path.is_file() and _is_own(path)]
 
@@ -113,7 +113,7 @@ def _refuse_foreign(directory: Path, files: Sequence[RunFile]) -> None:
 @contextlib.contextmanager
 def _made(directory: Path) -> Iterator[None]:
     """Makes ``directory``; where the block fails, the directories that were made go again."""
-    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    missing = [path for path in (directory, *directory.parents) if not os.path.exists(path)]
     try:
         directory.mkdir(parents=True, exist_ok=True)
         yield

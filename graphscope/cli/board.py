@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -85,7 +86,7 @@ def _logs(sink: Sink, target: Path) -> Iterator[tuple[Path, str]]:
 def _is_logdir(target: Path) -> bool:
     from graphscope.formats.eventfile import event_files_below
 
-    return target.is_dir() and bool(event_files_below(target))
+    return os.path.isdir(target) and bool(event_files_below(target))
 
 
 def _model(target: Path) -> Model:
@@ -95,7 +96,7 @@ def _model(target: Path) -> Model:
     try:
         return load(target)
     except FileError as error:
-        if not target.is_dir():
+        if not os.path.isdir(target):
             raise
         message = f"{target}: no event file in or below it, and no model"
         raise FileError(message, hint=f"graphscope dump MODEL {target}") from error

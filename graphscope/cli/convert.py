@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,7 +89,7 @@ def _warn_of_files(sink: Sink, model: Model) -> None:
 def _target(out: str) -> Target:
     """The format that the name of the output tells: a suffix, ``model.ckpt-5000``, or a directory."""
     name = Path(out).name
-    if out.endswith("/") or Path(out).is_dir():
+    if out.endswith("/") or os.path.isdir(out):
         return Target.SAVED_MODEL
     if ".ckpt" in name:
         return Target.CHECKPOINT

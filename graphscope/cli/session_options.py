@@ -107,8 +107,8 @@ _THREADS = re.compile(r"\d{0,9}")
 
 def _threads(text: str) -> tuple[int, int]:
     """``4`` is threads within an op, ``4,2`` both, ``,2`` the second alone."""
-    intra, _, inter = text.partition(",")
-    if not all(_THREADS.fullmatch(part.strip()) for part in (intra, inter)):
+    intra, inter = (part.strip() for part in (*text.split(",", 1), "")[:2])
+    if not all(_THREADS.fullmatch(part) for part in (intra, inter)):
         _wrong("--threads", f"{text!r} is no INTRA,INTER, for example 4,2")
     return int(intra or 0), int(inter or 0)
 

@@ -253,6 +253,6 @@ def _no_model_in(directory: Path, graphs: list[Path]) -> FileError:
         return FileError(f"{directory}: {len(graphs)} graph files, and no checkpoint: {names}", hint="name one of them")
     below = [p for p in _listing(directory) if _is_model_directory(p)]
     if below:
-        latest = max(below, key=lambda p: (p.name.isdigit(), int(p.name) if p.name.isdigit() else 0, p.name))
+        latest = max(below, key=lambda p: (p.name.isdecimal(), int(p.name) if p.name.isdecimal() else 0, p.name))
         return FileError(f"{directory}: no model here, but {len(below)} below it", hint=f"graphscope info {latest}")
     return FileError(f"{directory}: no model in this directory: no checkpoint, graph or SavedModel")

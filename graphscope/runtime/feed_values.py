@@ -101,7 +101,7 @@ def picture_paths(text: str) -> list[Path]:
         FileError, GraphscopeError: as :func:`graphscope.formats.pictures.picture_files`.
     """
     path = Path(text)
-    if path.is_dir():
+    if os.path.isdir(path):
         return picture_files(path)
     return [path] if path.suffix.lower() in SUFFIXES else []
 

@@ -20,6 +20,9 @@ CLASSES = "classes"
 REGRESSION = "regression"
 MULTILABEL = "multilabel"
 
+_TASKS = (CLASSES, REGRESSION, MULTILABEL)
+_MOST_CLASSES = 1 << 24
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -80,7 +83,27 @@ def recipe_of(model: Model) -> Recipe:
         )
     try:
         stated: Any = json.loads(values[0]) if isinstance(values[0], bytes) else None
-        return Recipe(**{**stated, "features": tuple(stated["features"])})
-    except (ValueError, TypeError, KeyError) as error:
+        return _checked(Recipe(**{**stated, "features": tuple(stated["features"])}), stated["features"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         wanted = ", ".join(f.name for f in fields(Recipe))
         raise GraphscopeError(f"{model.path}: collection {COLLECTION} holds no JSON with {wanted}") from error
+
+
+def _checked(recipe: Recipe, features: object) -> Recipe:
+    """``recipe``, each of whose fields is of its type: JSON of another program may hold anything.
+
+    Raises:
+        TypeError: one is not.
+    """
+    lists_text = isinstance(features, list) and all(isinstance(name, str) for name in features)
+    mappings = all(_is_mapping_of_text(value) for value in (recipe.inputs, recipe.settings))
+    special = ("classes", "inputs", "features", "settings")
+    texts = all(isinstance(getattr(recipe, f.name), str) for f in fields(Recipe) if f.name not in special)
+    counts = type(recipe.classes) is int and 0 < recipe.classes <= _MOST_CLASSES
+    if not (lists_text and mappings and texts and counts and recipe.task in _TASKS):
+        raise TypeError("a field of another type")
+    return recipe
+
+
+def _is_mapping_of_text(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
