@@ -1,4 +1,4 @@
-"""The critical path in traces whose times are whole microseconds."""
+"""What traces tell, to the last number: the critical path, timelines, groups, event files."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import json
 
 import pytest
 
+from graphscope.protos import GraphDef
 from graphscope.tracing.chrome import chrome_trace
 from graphscope.tracing.critical import critical_path
 from graphscope.tracing.lanes import rows_of
-from graphscope.tracing.metadata import board_steps
+from graphscope.tracing.metadata import Shown, board_steps
+from graphscope.tracing.names import NodeNames
 from graphscope.tracing.partitions import Partitions
+from graphscope.tracing.profile import report
 from graphscope.tracing.steps import read_step
+from graphscope.tracing.trace import Trace
 from tests.traces import CPU0, CPU1, EPOCH_NS, graph, metadata, trace
 
 
@@ -104,3 +108,135 @@ def test_what_took_no_time_is_shown_with_the_least_there_is(wall_us: float, show
     assert (stat.all_end_rel_micros, stat.all_end_rel_nanos) == (shown_us, shown_ns)
     assert stat.all_start_nanos == stat.scheduled_nanos == EPOCH_NS + 5000
     assert stat.all_start_micros == stat.scheduled_micros == EPOCH_NS // 1000 + 5
+
+
+def test_a_row_that_is_taken_again_leaves_the_next_one() -> None:
+    rows = [("a", "A", (), 0, 10), ("b", "B", (), 0, 20), ("c", "C", (), 0, 30), ("d", "D", (), 10, 15)]
+    step = read_step(metadata({CPU0: [*rows, ("e", "E", (), 20, 5), ("f", "F", (), 25, 1)]}).step_stats)
+    placed = rows_of([step])
+    assert [placed[id(e)][1] for e in step.executions] == ["row 1", "row 2", "row 3", "row 1", "row 2", "row 1"]
+
+
+# Groups
+
+
+def test_costs_of_groups_to_the_last_number() -> None:
+    """Two devices; one op whose work is known, one whose work is not; memory on one device alone."""
+    step = metadata({CPU0: [("s/a", "A", (), 0, 4), ("s/b", "B", (), 4, 2)], CPU1: [("c", "C", (), 0, 3)]})
+    step.step_stats.dev_stats[0].node_stats[0].memory.add(allocator_name="cpu", total_bytes=64).allocation_records.add(
+        alloc_micros=EPOCH_NS // 1000, alloc_bytes=64
+    )
+    step.step_stats.dev_stats[0].node_stats[0].memory_stats.persistent_memory_size = 16
+    traced = Trace(
+        "model", [step], [1], graph(*((n, n[-1].upper(), ()) for n in ("s/a", "s/b", "c"))), flops={"s/a": 8}
+    )
+    found = report(traced)
+    by_op = {row.name: (row.flops, row.flops_per_s, row.nodes, row.executions) for row in found.ops}
+    assert by_op == {"A": (8, 2e6, 1, 1), "B": (None, None, 1, 1), "C": (None, None, 1, 1)}
+    assert [(d.name, d.nodes, d.peak_bytes, d.persistent_bytes) for d in found.devices] == [
+        (CPU0, 2, 64, 16),
+        (CPU1, 1, 0, 0),
+    ]
+    assert [(row.name, row.depth, row.flops) for row in found.scopes] == [("s", 0, 8), ("", 0, None)]
+
+
+# What an event file holds of a node
+
+
+@pytest.mark.parametrize(("constants", "is_shown"), [(0, True), (1, True), (7, True), (8, False)])
+def test_a_constant_is_shown_behind_a_few_others(constants: int, is_shown: bool) -> None:
+    names = [f"c{i}" for i in range(constants)]
+    nodes = [(name, "Const", names[i - 1 : i] if i else []) for i, name in enumerate(names)]
+    drawn = graph(*nodes, ("end", "Neg", names[-1:]))
+    shown = Shown(drawn, NodeNames(drawn.by_name), ())
+    assert shown.node((*names, "end")[0]) == ("end" if is_shown else "")
+
+
+def test_memory_and_outputs_of_a_node_are_kept() -> None:
+    step = metadata({CPU0: [("a", "A", ["x"], 5, 2)]})
+    [ran] = step.step_stats.dev_stats[0].node_stats
+    ran.memory.add(allocator_name="cpu", total_bytes=80).allocation_records.add(alloc_micros=7, alloc_bytes=80)
+    ran.memory_stats.persistent_memory_size = 16
+    tensor = ran.output.add(slot=1).tensor_description
+    tensor.dtype = 1
+    for size in (4, 5):
+        tensor.shape.dim.add(size=size)
+    [(_, shown)] = board_steps(trace([step], graph(("x", "X", ()), ("a", "A", ["x"]))))
+    [stat] = shown.step_stats.dev_stats[0].node_stats
+    assert stat.timeline_label == "a = A(x)"
+    [memory] = stat.memory
+    assert (memory.total_bytes, stat.memory_stats.persistent_memory_size) == (80, 16)
+    assert [(r.alloc_micros, r.alloc_bytes) for r in memory.allocation_records] == [(7, 80)]
+    [output] = stat.output
+    assert (output.slot, output.tensor_description.dtype) == (1, 1)
+    assert [dim.size for dim in output.tensor_description.shape.dim] == [4, 5]
+    assert output.tensor_description.allocation_description.requested_bytes == 80
+
+
+@pytest.mark.parametrize("has_nanos", [False, True])
+def test_nanoseconds_are_taken_where_they_are_told(has_nanos: bool) -> None:
+    step = metadata({CPU0: [("a", "A", (), 0, 1)]})
+    [ran] = step.step_stats.dev_stats[0].node_stats
+    ran.scheduled_micros, ran.all_start_micros, ran.all_end_rel_micros = 3, 17, 5
+    ran.scheduled_nanos, ran.all_start_nanos, ran.all_end_rel_nanos = (3100, 17200, 5300) if has_nanos else (0, 0, 0)
+    [found] = read_step(step.step_stats).executions
+    times = (found.scheduled_ns, found.start_ns, found.end_ns)
+    assert times == ((3100, 17200, 22500) if has_nanos else (3000, 17000, 22000))
+
+
+@pytest.mark.parametrize(("length", "is_found"), [(999, True), (1000, True), (1001, False)])
+def test_only_long_names_are_not_what_rewriting_makes(length: int, is_found: bool) -> None:
+    node = "a" * (length - 3)
+    assert NodeNames({node}).node(f"{node}/_1") == (node if is_found else "")
+
+
+def test_a_row_that_is_taken_again_is_not_free_meanwhile() -> None:
+    rows = [("a", "A", (), 0, 10), ("b", "B", (), 0, 20), ("c", "C", (), 10, 15), ("d", "D", (), 12, 1)]
+    step = read_step(metadata({CPU0: rows}).step_stats)
+    placed = rows_of([step])
+    assert [placed[id(e)][1] for e in step.executions] == ["row 1", "row 2", "row 1", "row 3"]
+
+
+def test_known_work_that_took_no_time_has_no_speed() -> None:
+    step = metadata({CPU0: [("a", "A", (), 0, 0)]})
+    [row] = report(Trace("model", [step], [1], graph(("a", "A", ())), flops={"a": 8})).ops
+    assert (row.depth, row.flops, row.flops_per_s) == (0, 8, None)
+
+
+def test_transfers_are_not_placed() -> None:
+    """The graphs that ran tell more nodes than the trace: a constant takes no time."""
+    ran = GraphDef()
+    for name, kind in (("a", "A"), ("one", "Const"), ("a/_1", "_Send"), ("a/_2", "_Recv")):
+        ran.node.add(name=name, op=kind, device=CPU0)
+    found = report(
+        trace([metadata({CPU0: [("a", "A", (), 0, 1)]}, [ran])], graph(("a", "A", ()), ("one", "Const", ())))
+    )
+    assert [row.name for row in found.placement] == ["a", "one"]
+    [device] = found.devices
+    assert (device.placed, device.nodes) == (2, 1)
+
+
+def test_an_op_that_is_scheduled_after_its_start_has_not_waited() -> None:
+    step = metadata({CPU0: [("a", "A", (), 0, 1)]})
+    step.step_stats.dev_stats[0].node_stats[0].scheduled_nanos += 5000
+    events = json.loads(b"".join(chrome_trace(trace([step]))))["traceEvents"]
+    assert [e["args"]["waited_us"] for e in events if e["ph"] == "X" and e["cat"] == "op"] == [0]
+
+
+@pytest.mark.parametrize(
+    ("untraced", "traced", "share"), [([2], [3], 0.5), ([], [3], None), ([2], [], None), ([0], [3], None)]
+)
+def test_what_tracing_costs_is_known_where_both_were_measured(
+    untraced: list[float], traced: list[float], share: float | None
+) -> None:
+    step = metadata({CPU0: [("a", "A", (), 0, 1)]})
+    found = report(Trace("model", [step], [1], untraced_us=untraced, traced_us=traced))
+    assert found.overhead == share
+
+
+@pytest.mark.parametrize("label", ["", "a", "a = A", "a = A(b", "a = Ab)", "A(b)"])
+def test_a_label_of_another_form_tells_no_op(label: str) -> None:
+    step = metadata({CPU0: [("a", "A", (), 0, 1)]})
+    step.step_stats.dev_stats[0].node_stats[0].timeline_label = label
+    [found] = read_step(step.step_stats).executions
+    assert (found.name, found.op, found.inputs) == ("a", "", ())
