@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from graphscope.core.payload import PAYLOAD_BYTES
 from graphscope.formats.pieces import varint
+from graphscope.formats.window import window_on
 from graphscope.formats.wire import Buffer, Cursor
 
 
@@ -39,6 +40,9 @@ LIBRARY = Level(None, {1: FUNCTION})
 GRAPH = Level(None, {1: NODE, 2: LIBRARY})
 META_GRAPH = Level("meta_graph", {2: GRAPH})
 SAVED_MODEL = Level(None, {2: META_GRAPH})
+
+_HEAD = 3
+"""Bytes of a small field's tag and length, which the walk looks at together."""
 
 Place = tuple[tuple[str, int], ...]
 """Which of its siblings each counted message is, outermost first: ``(("meta_graph", 0), ("node", 5))``."""
@@ -83,6 +87,7 @@ def cut(buffer: Buffer, path: str | os.PathLike[str], level: Level, start: int =
 class _Cutter:
     def __init__(self, buffer: Buffer, path: str | os.PathLike[str]) -> None:
         self.buffer = buffer
+        self.window = window_on(buffer)
         self.path = path
         self.tensors: list[CutTensor] = []
         self.key = ""
@@ -94,15 +99,19 @@ class _Cutter:
         out = bytearray()
         counts: dict[int, int] = {}
         copied = at = start
+        data, base, last = self.window.around(start, _HEAD)
         while at < end:
-            tag = buffer[at]
+            if at > last:
+                data, base, last = self.window.around(at, _HEAD)
+            local = at - base
+            tag = data[local]
             if tag < 0x80 and tag & 7 == 2 and tag > 7 and at + 2 < end:
                 # The hot path, most nodes of most graphs: a small field with a length of one or two bytes.
-                length = buffer[at + 1]
+                length = data[local + 1]
                 head = 2
                 if length >= 0x80:
-                    length += (buffer[at + 2] << 7) - 0x80
-                    head = 3 if buffer[at + 2] < 0x80 else PAYLOAD_BYTES
+                    length += (data[local + 2] << 7) - 0x80
+                    head = 3 if data[local + 2] < 0x80 else PAYLOAD_BYTES
                 if head + length <= PAYLOAD_BYTES:
                     counts[tag >> 3] = counts.get(tag >> 3, 0) + 1
                     at += head + length

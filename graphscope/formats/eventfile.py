@@ -6,11 +6,11 @@ Source: ``tensorflow/core/util/event.proto``; for what TensorFlow 2 logs, ``summ
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, FileError, TruncatedFileError
 from graphscope.formats.records import Record, is_event_file_name, records, verify
 from graphscope.formats.wire import Cursor, Source
@@ -26,7 +26,7 @@ TRACED = (PROFILED, "graph_run_metadata_graph")
 KERAS = "graph_keras_model"
 """The plugin whose summaries hold a Keras model's configuration as JSON."""
 
-_TRACED_WORD = re.compile(PROFILED.encode())
+_TRACED_WORD = PROFILED.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,10 @@ def event_of(source: Source, record: Record) -> Event:
 
 def holds_traces(source: Source, part: Part) -> bool:
     """Whether a summary may hold what a plugin of :data:`TRACED` shows."""
-    return part.number == SUMMARY and _TRACED_WORD.search(source.view(), part.start, part.end) is not None
+    return part.number == SUMMARY and any(
+        _TRACED_WORD in source.read(start, min(CHUNK_BYTES + len(_TRACED_WORD), part.end - start))
+        for start in range(part.start, part.end, CHUNK_BYTES)
+    )
 
 
 def traces(source: Source, part: Part, plugins: Collection[str] = TRACED) -> Iterator[Tagged]:

@@ -53,7 +53,7 @@ def records(source: Source) -> Iterator[Record]:
     while at < source.size:
         if source.size - at < HEADER_BYTES:
             raise _truncated(source, at, HEADER_BYTES)
-        header = bytes(source.view()[at : at + HEADER_BYTES])
+        header = source.read(at, HEADER_BYTES)
         size, stated = struct.unpack("<QI", header)
         if masked_crc32c(header[:8]) != stated:
             raise source.corrupt("no record starts here: the checksum of its length is wrong", at)
@@ -77,9 +77,9 @@ def verify(source: Source, record: Record) -> None:
     """
     end = record.start + record.size
     crc = 0
-    for start in range(record.start, end, CHUNK_BYTES):
-        crc = crc32c(bytes(source.view()[start : min(start + CHUNK_BYTES, end)]), crc)
-    _compare(source, record, crc, bytes(source.view()[end : end + FOOTER_BYTES]))
+    for chunk in source.chunks(record.start, record.size, CHUNK_BYTES):
+        crc = crc32c(chunk, crc)
+    _compare(source, record, crc, source.read(end, FOOTER_BYTES))
 
 
 def _compare(source: Source, record: Record, crc: int, footer: bytes) -> None:
@@ -88,7 +88,7 @@ def _compare(source: Source, record: Record, crc: int, footer: bytes) -> None:
 
 
 def read(source: Source, record: Record) -> bytes:
-    """The data, nothing of which stays mapped; raises as :func:`verify`."""
+    """The data; raises as :func:`verify`."""
     whole = source.read(record.start, record.size + FOOTER_BYTES)
     data = whole[: record.size]
     _compare(source, record, crc32c(data), whole[record.size :])

@@ -119,9 +119,7 @@ class TextPayload(StoredContent):
 
     def _pieces(self) -> Iterator[bytes]:
         region = self.region
-        for piece in iter_region(self.source.view(), region.offset, region.end, source=str(self.source.path)):
-            yield piece
-            self.source.view()  # which looks whether the rest is still there
+        return iter_region(self.source.view(), region.offset, region.end, source=str(self.source.path))
 
     def _check_size(self) -> None:
         region = self.region

@@ -8,20 +8,20 @@ Everything here takes time linear in the text and holds no more than one chunk o
 from __future__ import annotations
 
 import codecs
-import mmap
 import re
 from collections.abc import Iterator
 
 from graphscope.errors import CorruptFileError
-
-Buffer = bytes | memoryview | mmap.mmap
+from graphscope.formats.window import Window, window_on
+from graphscope.formats.wire import Buffer
 
 CHUNK = 1 << 20
 _LONGEST_ESCAPE = len(rb"\U0010ffff")
 
 _SPACE = re.compile(rb"\s*(#[^\n]*)?")
-_NEWLINE = re.compile(rb"\n")
-_QUOTES = {ord('"'): re.compile(rb'"'), ord("'"): re.compile(rb"'")}
+_QUOTES = frozenset(b"\"'")
+_NEAR = 512
+"""How far a token reaches, unless it is an uncommonly long one."""
 _SHOWN = re.compile(r"[-+.\w]{1,40}|.", re.DOTALL)
 
 # What CPython's own decoder reads as the format defines it: a letter, a quote, or up to three octal digits below \400.
@@ -40,13 +40,17 @@ class SourceText:
     """UTF-8 text in a buffer, together with the name that its errors carry.
 
     All offsets are in bytes from the start of the buffer.
+
+    Attributes:
+        window: on the buffer; the part that is read just now.
+        size: of the buffer, in bytes.
     """
 
-    __slots__ = ("buffer", "size", "source")
+    __slots__ = ("size", "source", "window")
 
     def __init__(self, buffer: Buffer, source: str) -> None:
-        self.buffer: Buffer = buffer.cast("B") if isinstance(buffer, memoryview) else buffer
-        self.size = len(self.buffer)
+        self.window: Window = window_on(buffer)
+        self.size = len(self.window)
         self.source = source
 
     def error(self, offset: int, message: str) -> CorruptFileError:
@@ -70,7 +74,7 @@ class SourceText:
         try:
             for start in range(0, self.size, CHUNK):
                 pending = len(decoder.getstate()[0])
-                part = bytes(self.buffer[start : start + CHUNK])
+                part = self.window[start : start + CHUNK]
                 decoder.decode(part, final=start + CHUNK >= self.size)
                 if b"\0" in part:
                     raise self.error(start + part.index(0), "a NUL byte, which no text has")
@@ -79,15 +83,37 @@ class SourceText:
 
     def at(self, offset: int) -> bytes:
         """The one byte at ``offset``; ``b""`` at the end."""
-        return bytes(self.buffer[offset : offset + 1])
+        window = self.window
+        local = offset - window.base
+        if not 0 <= local < len(window.data):
+            window.reach(offset, 1)
+            local = offset - window.base
+        return window.data[local : local + 1]
+
+    def match(self, pattern: re.Pattern[bytes], offset: int) -> re.Match[bytes] | None:
+        """What ``pattern``, which describes one token, finds at ``offset``: the whole token, however long."""
+        window, near = self.window, _NEAR
+        while True:
+            window.reach(offset, near)
+            found = pattern.match(window.data, offset - window.base)
+            end = window.base + (found.end() if found else 0)
+            if found is None or end < window.base + len(window.data) or end == self.size:
+                return found
+            near = 2 * (end - offset)
 
     def skip(self, offset: int) -> int:
         """The offset of the first byte from ``offset`` on that is neither white space nor in a comment."""
+        window = self.window
         while True:
-            found = _SPACE.match(self.buffer, offset)
-            if found is None or found.lastindex is None:
-                return offset if found is None else found.end()
-            offset = found.end()
+            window.reach(offset, 1)
+            found = _SPACE.match(window.data, offset - window.base)
+            if found is None:
+                return offset
+            offset = window.base + found.end()
+            if found.lastindex:
+                offset = self._line_end(offset)
+            elif offset < window.base + len(window.data) or offset == self.size:
+                return offset
 
     def literal_end(self, offset: int) -> int:
         """The end of the one literal whose opening quote is at ``offset``.
@@ -95,24 +121,26 @@ class SourceText:
         Raises:
             CorruptFileError: the line or the text ends first.
         """
-        quote = _QUOTES[self.buffer[offset]]
-        end = offset
-        while True:
-            found = quote.search(self.buffer, end + 1)
-            end = self.size if found is None else found.start()
-            if found is None or not self._escaped(offset + 1, end):
+        quote = self.at(offset)
+        window, at = self.window, offset + 1
+        while at < self.size:
+            window.reach(at, 1)
+            data, base = window.data, window.base
+            found = data.find(quote, at - base)
+            stop = len(data) if found < 0 else found
+            if data.find(b"\n", at - base, stop) >= 0:
                 break
-        newline = _NEWLINE.search(self.buffer, offset, end)
-        if newline or end == self.size:
-            raise self.error(offset, "this string is not closed before the end of its line")
-        return end + 1
+            if found >= 0 and not self._escaped(offset + 1, base + found):
+                return base + found + 1
+            at = base + stop + (found >= 0)
+        raise self.error(offset, "this string is not closed before the end of its line")
 
     def region_end(self, offset: int) -> int:
         """The end of the last of the adjacent literals that make the value whose first quote is at ``offset``."""
         while True:
             end = self.literal_end(offset)
             offset = self.skip(end)
-            if offset >= self.size or self.buffer[offset] not in _QUOTES:
+            if offset >= self.size or self.window[offset] not in _QUOTES:
                 return end
 
     def pieces(self, offset: int, end: int, chunk: int = CHUNK) -> Iterator[bytes]:
@@ -123,7 +151,7 @@ class SourceText:
         """
         chunk = max(chunk, 2 * _LONGEST_ESCAPE)
         while offset < end:
-            if self.buffer[offset] not in _QUOTES:
+            if self.window[offset] not in _QUOTES:
                 raise self.expected(offset, "a string in quotes")
             after = self.literal_end(offset)
             start, last = offset + 1, after - 1
@@ -133,24 +161,35 @@ class SourceText:
                 start = stop
             offset = self.skip(after)
 
+    def _line_end(self, offset: int) -> int:
+        """The offset of the first line feed from ``offset`` on, or the end of the text."""
+        window = self.window
+        while offset < self.size:
+            window.reach(offset, 1)
+            found = window.data.find(b"\n", offset - window.base)
+            if found >= 0:
+                return window.base + found
+            offset = window.base + len(window.data)
+        return offset
+
     def _place(self, offset: int) -> tuple[int, int]:
         lines, line_start = 1, 0
         for start in range(0, offset, CHUNK):
-            part = bytes(self.buffer[start : min(start + CHUNK, offset)])
+            part = self.window[start : min(start + CHUNK, offset)]
             newlines = part.count(b"\n")
             if newlines:
                 lines, line_start = lines + newlines, start + part.rindex(b"\n") + 1
-        return lines, len(bytes(self.buffer[line_start:offset]).decode("utf-8", "replace")) + 1
+        return lines, len(self.window[line_start:offset].decode("utf-8", "replace")) + 1
 
     def _shown(self, offset: int) -> str:
-        found = _SHOWN.match(bytes(self.buffer[offset : offset + 160]).decode("utf-8", "replace"))
+        found = _SHOWN.match(self.window[offset : offset + 160].decode("utf-8", "replace"))
         return repr(found[0]) if found else "the end of the text"
 
     def _escaped(self, start: int, offset: int) -> bool:
         """Whether an odd number of backslashes stands before ``offset``, none before ``start`` counted."""
         length = 16
         while True:
-            before = bytes(self.buffer[max(start, offset - length) : offset])
+            before = self.window[max(start, offset - length) : offset]
             backslashes = len(before) - len(before.rstrip(b"\\"))
             if backslashes < len(before) or offset - length <= start:
                 return backslashes % 2 == 1
@@ -160,12 +199,12 @@ class SourceText:
         """The greatest offset up to ``stop`` that lies inside no escape; ``last`` is the end of the literal."""
         if stop == last:
             return stop
-        tail = bytes(self.buffer[max(start, stop - _LONGEST_ESCAPE) : stop])
+        tail = self.window[max(start, stop - _LONGEST_ESCAPE) : stop]
         backslash = stop - len(tail) + tail.rfind(b"\\")
         return stop if b"\\" not in tail or self._escaped(start, backslash) else backslash
 
     def _unescape(self, start: int, stop: int) -> bytes:
-        text = bytes(self.buffer[start:stop])
+        text = self.window[start:stop]
         if b"\\" not in text:
             return text
         # With the pairs gone, each backslash starts an escape, and two bytes tell which.

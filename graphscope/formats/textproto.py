@@ -25,7 +25,8 @@ from google.protobuf.message_factory import GetMessageClass
 
 from graphscope.formats.textcut import CUT_ABOVE, Cut, Frame, Pending, TextRegion
 from graphscope.formats.textfields import CACHED, Field, RefusedError, Table
-from graphscope.formats.textlex import Buffer, SourceText
+from graphscope.formats.textlex import SourceText
+from graphscope.formats.wire import Buffer
 
 __all__ = ["CUT_ABOVE", "MAX_DEPTH", "Cut", "TextRegion", "parse"]
 
@@ -143,12 +144,15 @@ class _Parser:
 
     def _read(self, frame: Frame, offset: int) -> int:
         """Reads the fields of ``frame`` up to what closes it; the offset after that."""
-        buffer, table, add, match = self._text.buffer, frame.table, frame.parts.append, _LINE.match
+        window, table, add, match = self._text.window, frame.table, frame.parts.append, _LINE.match
+        data, base, last = window.around(offset, 2 * _WINDOW)
         while True:
-            line = match(buffer, offset, offset + _WINDOW)
+            if offset > last:
+                data, base, last = window.around(offset, 2 * _WINDOW)
+            line = match(data, offset - base, offset - base + _WINDOW)
             if line is None or line.lastindex is None:
                 if line and frame.close == b"}":
-                    return line.end()
+                    return base + line.end()
                 offset, is_over = self._step(frame, offset)
                 if is_over:
                     return offset
@@ -159,25 +163,31 @@ class _Parser:
                 if frame.seen & field.conflict:
                     raise RefusedError(_twice(field), is_name=True)
                 if group == _SCALAR_GROUP:
-                    wire, offset = field.wires[line[_SCALAR_GROUP]], line.end()
+                    wire, offset = field.wires[line[_SCALAR_GROUP]], base + line.end()
                 else:
-                    wire, offset = self._nested(frame, field, line.end())
+                    wire, offset = self._nested(
+                        frame, field, base + line.end(), data[line.end() : line.end() + _WINDOW]
+                    )
                     frame.is_separable = True
             except RefusedError as refused:
-                raise self._text.error(line.start(_NAME_GROUP if refused.is_name else group), str(refused)) from None
+                at = base + line.start(_NAME_GROUP if refused.is_name else group)
+                raise self._text.error(at, str(refused)) from None
             if wire != field.zero:
                 frame.seen |= field.bit
             add(wire)
 
-    def _nested(self, frame: Frame, field: Field, offset: int) -> tuple[bytes, int]:
-        """A message field whose text follows a ``{`` at ``offset``: its wire bytes, and the offset after its ``}``."""
+    def _nested(self, frame: Frame, field: Field, offset: int, ahead: bytes) -> tuple[bytes, int]:
+        """A message field whose text follows a ``{`` at ``offset``: its wire bytes, and the offset after its ``}``.
+
+        Args:
+            ahead: the next bytes from ``offset`` on.
+        """
         if field.message is None:
             raise self._text.expected(offset - 1, f"a value for {field.full_name}")
-        window = bytes(self._text.buffer[offset : offset + _WINDOW])
         closing = _CLOSINGS[frame.depth]
         # A guess at the text up to the closing brace. It may be wrong, or the few bytes that find's -1 gives: equal
         # texts after an opening brace give equal messages, as long as they reach to the message's end.
-        key = window[: window.find(closing) + len(closing)]
+        key = ahead[: ahead.find(closing) + len(closing)]
         known = field.memo.get(key)
         if known:
             return known[0], offset + known[1]
@@ -222,7 +232,7 @@ class _Parser:
 
     def _field(self, frame: Frame, offset: int) -> int:
         """``name: value``, ``name { }``, ``name: { }``, ``name < >``, ``name: [value, value]``."""
-        name = _NAME.match(self._text.buffer, offset)
+        name = self._text.match(_NAME, offset)
         if name is None:
             raise self._text.expected(offset, f"a field of {frame.table.descriptor.full_name}{_or_close(frame)}")
         try:
@@ -231,7 +241,7 @@ class _Parser:
             raise self._text.error(offset, str(refused)) from None
         if frame.seen & field.conflict:
             raise self._text.error(offset, _twice(field))
-        offset = self._text.skip(name.end())
+        offset = self._text.skip(offset + len(name[0]))
         if self._text.at(offset) == b":":
             offset = self._text.skip(offset + 1)
         elif field.message is None:
@@ -267,11 +277,11 @@ class _Parser:
         return offset
 
     def _scalar(self, field: Field, offset: int) -> tuple[bytes, int]:
-        token = _TOKEN.match(self._text.buffer, offset)
+        token = self._text.match(_TOKEN, offset)
         if token is None:
             raise self._text.expected(offset, f"{'a message' if field.message else 'a value'} for {field.full_name}")
         try:
-            return field.wires[token[0]], token.end()
+            return field.wires[token[0]], offset + len(token[0])
         except RefusedError as refused:
             raise self._text.error(offset, str(refused)) from None
 
@@ -293,7 +303,7 @@ class _Parser:
 
     def _expanded_any(self, frame: Frame, offset: int) -> int:
         """``[type.googleapis.com/name.of.Type] { fields of that type }`` as the whole content of an Any."""
-        url = _TYPE_URL.match(self._text.buffer, offset, offset + 2 * _WINDOW)
+        url = _TYPE_URL.match(self._text.window[offset : offset + 2 * _WINDOW])
         if url is None:
             raise self._text.error(offset, "expected a type in brackets, as [type.googleapis.com/tensorflow.NodeDef]")
         if frame.seen:
@@ -301,7 +311,7 @@ class _Parser:
         message_class = self._types.find(url[2].decode())
         if message_class is None:
             raise self._text.error(offset, f"the type {url[2].decode()} inside google.protobuf.Any is not known")
-        start = self._text.skip(url.end())
+        start = self._text.skip(offset + url.end())
         if self._text.at(start) == b":":
             start = self._text.skip(start + 1)
         content, end = self._any_content(frame, message_class, start)

@@ -5,7 +5,6 @@ Every size that a file states is compared with what is there before memory is ta
 
 from __future__ import annotations
 
-import mmap
 import os
 import stat
 import struct
@@ -15,11 +14,12 @@ from pathlib import Path
 
 from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, FileError
+from graphscope.formats.window import Window
 
-Buffer = bytes | mmap.mmap | memoryview
+Buffer = bytes | memoryview | Window
 
-_MAPPED_ABOVE = 32 << 20
-"""Bytes; a smaller file is read whole, which takes some milliseconds, and may then be truncated by anybody."""
+_WHOLE = 4 << 20
+"""Bytes; a file of at most this size is read whole, which takes a millisecond."""
 
 
 class Source:
@@ -30,7 +30,7 @@ class Source:
         size: bytes, when it was opened.
     """
 
-    __slots__ = ("__weakref__", "_file", "_map", "path", "size")
+    __slots__ = ("__weakref__", "_file", "_whole", "path", "size")
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Opens ``path``.
@@ -46,36 +46,20 @@ class Source:
             self.size = os.fstat(self._file.fileno()).st_size
         except OSError as error:
             raise FileError.from_os_error(error, path) from error
-        self._map: Buffer | None = None
+        self._whole: bytes | None = None
 
     def view(self) -> Buffer:
-        """The whole file: a small one read, a large one mapped, of which only the pages that are looked at are read.
-
-        To be called anew whenever time has passed: a page that the file no longer has would end the process.
+        """The whole file: a small one read, a large one through a window of its own, which reads what is looked at.
 
         Raises:
-            CorruptFileError: the file is shorter than it was when it was opened.
+            CorruptFileError: the file is shorter than it was when it was opened; so do the window's reads.
             FileError: the operating system refuses.
         """
-        if isinstance(self._map, bytes):
-            return self._map
-        if self.size <= _MAPPED_ABOVE:
-            self._map = self.read(0, self.size)
-            return self._map
-        try:
-            left = os.fstat(self._file.fileno()).st_size
-            if left < self.size:
-                raise self.corrupt("the file became shorter while it was read", left)
-            if self._map is None:
-                self._map = mmap.mmap(self._file.fileno(), self.size, access=mmap.ACCESS_READ)
-        except OSError as error:
-            raise FileError.from_os_error(error, self.path) from error
-        return self._map
-
-    def release(self) -> None:
-        """Gives back the memory of the mapped pages; those that are looked at again are read again."""
-        if isinstance(self._map, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
+        if self.size > _WHOLE:
+            return Window(self.read, self.size)
+        if self._whole is None:
+            self._whole = self.read(0, self.size)
+        return self._whole
 
     def read(self, offset: int, size: int) -> bytes:
         """Exactly ``size`` bytes from ``offset``.
@@ -95,9 +79,9 @@ class Source:
         """Reads until done: one call may give less than was asked for (2 GiB at most on Linux)."""
         parts = []
         try:
-            self._file.seek(offset)
-            while size > 0 and (part := self._file.read(size)):
+            while size > 0 and (part := os.pread(self._file.fileno(), size, offset)):
                 parts.append(part)
+                offset += len(part)
                 size -= len(part)
         except OSError as error:
             raise FileError.from_os_error(error, self.path) from error

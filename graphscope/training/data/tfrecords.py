@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _OPEN_FILES = 64
-_RELEASED = 64
-"""Looking for the records of a file maps it: after so many of them, what was mapped is given back."""
 
 
 def record_files(text: str) -> list[Path]:
@@ -153,10 +151,8 @@ def _index(path: Path, plain: Path, schema: Mapping[str, str], cache: Path) -> I
     if not kept.exists():
         columns = _Columns(path, schema)
         source = Source(plain)
-        for number, record in enumerate(records.records(source)):
+        for record in records.records(source):
             columns.add(record, records.read(source, record))
-            if number % _RELEASED == 0:
-                source.release()
         make_directory(cache)
         write_npz(kept, ((name, ArrayPayload(value)) for name, value in columns.arrays().items()), overwrite=True)
     store = NpzStore(kept)
