@@ -63,7 +63,7 @@ def test_a_window_reads_little_after_a_jump_and_more_as_it_goes_on() -> None:
     window = _window(DATA, fetched)
     for at in range(len(DATA)):
         assert window[at] == DATA[at]
-    assert len(fetched) < 12
+    assert len(fetched) < 20
     assert sum(size for _, size in fetched) == len(DATA)
     del fetched[:]
     for at in (10, 500_000, 10, 900_000):
@@ -81,7 +81,7 @@ def test_a_loop_in_a_window(margin: int) -> None:
             data, base, last = window.around(at, margin)
             moves += 1
         assert data[at - base : at - base + margin] == DATA[at : at + margin]
-    assert 0 < moves < 12
+    assert 0 < moves < 20
 
 
 def test_a_window_on_what_is_in_memory() -> None:

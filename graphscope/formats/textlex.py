@@ -15,7 +15,7 @@ from graphscope.errors import CorruptFileError
 from graphscope.formats.window import Window, window_on
 from graphscope.formats.wire import Buffer
 
-CHUNK = 1 << 20
+CHUNK = 1 << 17
 _LONGEST_ESCAPE = len(rb"\U0010ffff")
 
 _SPACE = re.compile(rb"\s*(#[^\n]*)?")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import overload
 
 _SMALLEST = 1 << 12
-_LARGEST = 1 << 18
+_LARGEST = 1 << 17
 """Bytes that are read at once: few after a jump, twice as many each time that the reading goes on from there."""
 
 
