@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from graphscope.analysis.flow import LOOP_EDGES, Flow
+from graphscope.analysis.flow import Flow
 from graphscope.analysis.losses import trace
 from graphscope.core.graph import Graph
+from graphscope.core.op_sets import NEXT_ITERATIONS
 from tests.running import built, tf
 
 v1 = tf.compat.v1
@@ -66,5 +67,5 @@ def test_only_the_edge_that_closes_a_loop_is_left_out_of_the_order(build: Any, b
     place = {i: k for k, i in enumerate(flow.order)}
     for i, producers in enumerate(flow.inputs):
         for producer in producers:
-            if flow.ops[producer] not in LOOP_EDGES:
+            if flow.ops[producer] not in NEXT_ITERATIONS:
                 assert place[producer] < place[i], (flow.nodes[producer].name, flow.nodes[i].name)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from graphscope.analysis.input_gradients import is_gradient, kept_gradients
 from graphscope.analysis.savers import saver_nodes
 from graphscope.core.graph import Graph, Node
+from graphscope.core.op_sets import ENTERS, EXITS, NEXT_ITERATIONS
 from graphscope.core.patterns import NamePattern
 from graphscope.core.tensors import TensorName
 
@@ -118,16 +119,12 @@ def wire(graph: Graph) -> Flow:
 
 def _framed(flow: Flow) -> set[int]:
     """What lies between ``Enter`` and ``Exit``."""
-    found = {i for i, op in enumerate(flow.ops) if op in _ENTERS}
+    found = {i for i, op in enumerate(flow.ops) if op in ENTERS}
     if found:
         for i in flow.order:
-            if flow.ops[i] not in _EXITS and not found.isdisjoint(flow.inputs[i]):
+            if flow.ops[i] not in EXITS and not found.isdisjoint(flow.inputs[i]):
                 found.add(i)
     return found
-
-
-_ENTERS = frozenset({"Enter", "RefEnter"})
-_EXITS = frozenset({"Exit", "RefExit"})
 
 
 def _written(ops: list[str], i: int | None) -> int | None:
@@ -162,7 +159,7 @@ def _mark_outside(flow: Flow, savers: frozenset[str]) -> None:
 
 def _order(ops: list[str], inputs: list[list[int]], consumers: list[list[int]]) -> list[int]:
     """Producers first (Kahn); edges out of ``NextIteration`` do not count. What is left of odd cycles comes last."""
-    closes_loop = [op in LOOP_EDGES for op in ops]
+    closes_loop = [op in NEXT_ITERATIONS for op in ops]
     waiting = [len(producers) - sum(closes_loop[p] for p in producers) for producers in inputs]
     ready = [i for i, count in enumerate(waiting) if not count]
     order = []
@@ -177,9 +174,6 @@ def _order(ops: list[str], inputs: list[list[int]], consumers: list[list[int]]) 
                 ready.append(consumer)
     done = set(order)
     return order + [i for i in range(len(ops)) if i not in done]
-
-
-LOOP_EDGES = frozenset({"NextIteration", "RefNextIteration"})
 
 
 def split_sources(flow: Flow, i: int, bits: dict[tuple[int, int], int]) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, Flow, split_sources, union
 from graphscope.analysis.propagation import LOSS_OPS, SHAPE_OPS, follow, passes
 from graphscope.core.graph import Graph
+from graphscope.core.op_sets import SWITCHES
 
 _ERROR_OPS = frozenset({"SquaredDifference", "Equal", "NotEqual", "InTopK", "InTopKV2", "Abs", "Square"})
 """Ops that compare: what they leave behind is a metric, though nothing consumes it."""
@@ -80,13 +81,12 @@ def is_left_over(flow: Flow, i: int) -> bool:
     if flow.consumers[i] or flow.ops[i] != "Identity":
         return False
     ops = [flow.ops[p] for p in flow.inputs[i]]
-    if any(op in _SWITCHES for op in ops):
+    if any(op in SWITCHES for op in ops):
         return True
     siblings = [c for p, op in zip(flow.inputs[i], ops) if op in _FUNCTIONAL for c in flow.consumers[p]]
     return any(flow.consumers[c] for c in siblings)
 
 
-_SWITCHES = frozenset({"Switch", "RefSwitch"})
 _FUNCTIONAL = frozenset({"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"})
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, LOOP_EDGES, NOISE, VARIES, Flow, split_sources, wire
+from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, NOISE, VARIES, Flow, split_sources, wire
 from graphscope.analysis.inputs import is_feedable
 from graphscope.analysis.sources import source_bits
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
+from graphscope.core.op_sets import NEXT_ITERATIONS
 from graphscope.core.patterns import NamePattern
 
 _HEAVY_OPS = NamePattern(
@@ -58,7 +59,7 @@ def follow(graph: Graph) -> Flow:
 
 def passes(flow: Flow) -> int:
     """How often to go through the graph until what is found in a loop's body has reached its exit."""
-    return 1 if LOOP_EDGES.isdisjoint(flow.ops) else _LOOP_PASSES
+    return 1 if NEXT_ITERATIONS.isdisjoint(flow.ops) else _LOOP_PASSES
 
 
 _LOOP_PASSES = 3

@@ -15,3 +15,14 @@ RANDOM_OPS = frozenset(
     " StatefulStandardNormal StatefulStandardNormalV2 StatefulTruncatedNormal StatefulRandomBinomial".split()
 )
 """Ops that draw random numbers. What stateless ones draw is fixed by their seed, which is usually drawn itself."""
+
+SWITCHES = frozenset({"Switch", "RefSwitch"})
+"""Ops that pass their data on to one of two branches."""
+
+MERGES = frozenset({"Merge", "RefMerge"})
+"""Ops that give whichever of their inputs is alive."""
+
+ENTERS = frozenset({"Enter", "RefEnter"})
+EXITS = frozenset({"Exit", "RefExit"})
+NEXT_ITERATIONS = frozenset({"NextIteration", "RefNextIteration"})
+"""Ops that lead into a loop's frame, out of it, and back to its beginning: the edges that close a loop."""

@@ -10,14 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from graphscope.core.graph import Body, Function, Graph, Node, called_functions
+from graphscope.core.op_sets import MERGES, NEXT_ITERATIONS
 from graphscope.core.ops import OpCatalog, input_count
 from graphscope.core.tensor_proto import check_size
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.errors import CorruptFileError, GraphscopeError
 from graphscope.protos import OpDef
 
-MERGES = frozenset({"Merge", "RefMerge"})
-NEXT_ITERATIONS = frozenset({"NextIteration", "RefNextIteration"})
 _LISTED = 8
 
 

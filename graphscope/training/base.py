@@ -11,7 +11,7 @@ from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.build import without_attrs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
+from graphscope.core.op_sets import DEFAULTED, ENTERS, EXITS, MERGES, PLACEHOLDER_OPS, SWITCHES
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.errors import GraphscopeError
@@ -163,8 +163,8 @@ def _refuse_tables(graph: Graph) -> None:
 _STATED = "_output_shapes"
 
 _FRAMES = {
-    "a loop": (frozenset({"Enter", "RefEnter"}), frozenset({"Exit", "RefExit"})),
-    "a branch that need not be taken": (frozenset({"Switch", "RefSwitch"}), frozenset({"Merge", "RefMerge", "Exit"})),
+    "a loop": (ENTERS, EXITS),
+    "a branch that need not be taken": (SWITCHES, MERGES | {"Exit"}),
 }
 """What a tensor may lie in -> the ops that it begins and ends with."""
 

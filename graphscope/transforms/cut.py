@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from graphscope.core.build import with_inputs, without_attrs
 from graphscope.core.graph import Body, Graph, Node, called_functions
+from graphscope.core.op_sets import SWITCHES
 from graphscope.core.ops import OpCatalog
 from graphscope.core.tensors import node_of
 from graphscope.protos import GraphDef
@@ -14,7 +15,6 @@ from graphscope.transforms.opening import open_at
 CONTROL_FLOW = frozenset(
     "Switch RefSwitch Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration LoopCond".split()
 )
-SWITCHES = frozenset({"Switch", "RefSwitch"})
 
 
 def cut(

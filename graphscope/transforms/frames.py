@@ -7,10 +7,8 @@ and all inputs of any other node, control inputs too, must come from the same fr
 from __future__ import annotations
 
 from graphscope.core.graph import Body, Node
+from graphscope.core.op_sets import ENTERS, EXITS
 from graphscope.errors import GraphscopeError
-
-ENTERS = frozenset({"Enter", "RefEnter"})
-EXITS = frozenset({"Exit", "RefExit"})
 
 Frame = tuple[str, ...]
 """Names of the loops around a node, outermost first; empty outside all loops."""

@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 
 from graphscope.core.build import with_inputs
 from graphscope.core.graph import Graph, Node
+from graphscope.core.op_sets import SWITCHES
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.transforms.dropout import PASS_THROUGH, Neutral
 from graphscope.transforms.effects import Effects, distinct, sweep
-
-_SWITCHES = frozenset({"Switch", "RefSwitch"})
 
 
 def remove_pass_through(graph: Graph, keep: Collection[str] = ()) -> Graph:
@@ -76,7 +75,7 @@ class _Finder:
         for _ in range(len(self.graph)):
             tensor = TensorName.parse(text)
             producer = self.graph.get(tensor.node)
-            if producer is None or producer.op in _SWITCHES:
+            if producer is None or producer.op in SWITCHES:
                 return producer is not None
             sources = self.sources(producer)
             if tensor.index >= len(sources):

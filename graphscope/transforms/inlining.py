@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from graphscope.core.build import node, type_attr, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.op_sets import ENTERS
 from graphscope.core.ops import OpCatalog
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.errors import GraphscopeError
@@ -18,7 +19,6 @@ from graphscope.protos import AttrValue
 from graphscope.transforms.cut import CONTROL_FLOW
 
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-_ENTERS = frozenset({"Enter", "RefEnter"})
 MAX_DEPTH = 64
 """How deep calls are followed: a function that calls itself never ends."""
 
@@ -124,7 +124,7 @@ class _Applied:
         for found in self.function:
             copy = with_inputs(found, map(self.tensor, found.inputs))
             copy.proto.name = f"{self.scope}/{found.name}"
-            if found.op in _ENTERS and "frame_name" in copy.attrs:  # two calls are two loops
+            if found.op in ENTERS and "frame_name" in copy.attrs:  # two calls are two loops
                 copy.proto.attr["frame_name"].s = f"{self.scope}/".encode() + copy.proto.attr["frame_name"].s
             yield copy
 

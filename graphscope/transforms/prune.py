@@ -13,14 +13,12 @@ from functools import cached_property
 from graphscope.core.build import constant, node, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
+from graphscope.core.op_sets import ENTERS, MERGES, SWITCHES
 from graphscope.core.tensors import TensorName
 from graphscope.protos import AttrValue
 from graphscope.transforms.inlining import Inliner
 
-SWITCHES = frozenset({"Switch", "RefSwitch"})
-MERGES = frozenset({"Merge", "RefMerge"})
 IFS = {"If": "StatefulPartitionedCall", "StatelessIf": "PartitionedCall"}
-LOOPS = frozenset({"Enter", "RefEnter"})
 _FOLLOWED = frozenset({"Identity", "Enter", "RefEnter", "StopGradient", "Switch"})
 _MAX_STEPS = 64
 
@@ -165,7 +163,7 @@ class _Pruner:
         inputs = [self.wired(i) for i in original.data_inputs()[1:]]
         function = self.graph.functions.get(branch.func.name)
         # In a loop of Enter and Exit, the body's constants would lie outside the iteration.
-        if function is not None and not LOOPS & set(self.graph.ops):
+        if function is not None and not ENTERS & set(self.graph.ops):
             nodes = self.inliner.applied(original, function, inputs)
             if nodes is not None:
                 return nodes

@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterator
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
-from graphscope.core.op_sets import PLACEHOLDER_OPS, RANDOM_OPS
+from graphscope.core.op_sets import MERGES, PLACEHOLDER_OPS, RANDOM_OPS, SWITCHES
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.transforms.bake import placeholder_spec
+from graphscope.transforms.prune import IFS
 
 SWITCH_NAME = re.compile(
     r"is_?train(ing)?|phase_?train|learning_?phase|(^|/)train(ing)?(_?mode)?$|phase$", re.IGNORECASE
@@ -24,9 +25,6 @@ RATE_NAME = re.compile(r"drop_?out(_?rate)?|drop_?rate", re.IGNORECASE)
 _MAX_FOLLOWED = 64
 """How many nodes of a kind are looked at behind one input."""
 
-_SWITCHES = frozenset({"Switch", "RefSwitch"})
-_MERGES = frozenset({"Merge", "RefMerge"})
-_IFS = frozenset({"If", "StatelessIf"})
 _PASSES = frozenset(
     {"Identity", "StopGradient", "Snapshot", "Enter", "RefEnter", "Cast", "Reshape", "Squeeze", "ExpandDims"}
 )
@@ -157,7 +155,7 @@ class _Predicate:
             name, is_inverted = pending.pop()
             for consumer in self.graph.consumers(name):
                 texts = [node_of(text) for text in consumer.data_inputs()]
-                if (consumer.op in _SWITCHES and texts[1:2] == [name]) or (consumer.op in _IFS and texts[:1] == [name]):
+                if (consumer.op in SWITCHES and texts[1:2] == [name]) or (consumer.op in IFS and texts[:1] == [name]):
                     yield consumer, is_inverted
                 passed = (consumer.name, is_inverted ^ (consumer.op == "LogicalNot"))
                 if (consumer.op in _PASSES or consumer.op in _DECIDED_ON) and passed not in seen:
@@ -166,7 +164,7 @@ class _Predicate:
 
     def trains(self, decider: Node, side: bool) -> bool:
         """Whether what runs on one side of ``decider`` belongs to training."""
-        if decider.op in _IFS:
+        if decider.op in IFS:
             branch = decider.attrs[_BRANCHES[side]].func.name
             trains = any(_trains(node) for body in self.bodies(branch) for node in body)
             return trains or self.takes_statistics(decider, branch)
@@ -205,7 +203,7 @@ class _Predicate:
                 if consumer.name not in seen and _takes(consumer, name, index):
                     seen.add(consumer.name)
                     yield consumer
-                    if consumer.op not in _MERGES:
+                    if consumer.op not in MERGES:
                         pending.append((consumer.name, -1))
 
 
