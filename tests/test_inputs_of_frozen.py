@@ -267,3 +267,31 @@ def test_shapes_that_the_file_does_not_state_are_inferred(tmp_path: Path) -> Non
     path = saved(build, tmp_path)
     assert cli("freeze", path, "-o", tmp_path / "f.pb", "--output", "y", "--input", "middle").exit_code == 0
     assert shape_of(load(tmp_path / "f.pb").graph["middle"].attrs["shape"].shape) == (None, 7)
+
+
+def test_tensorflow_is_asked_for_shapes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two inputs that the file says nothing of, though the graph is opened several times on the way."""
+    from graphscope.runtime import shapes
+
+    def build() -> None:
+        w = np.ones([4, 7], np.float32)
+        x = v1.placeholder(FLOAT, [None, 4], "x")
+        tf.add(tf.matmul(x, w, name="one"), tf.matmul(x, w, name="two"), name="y")
+
+    asked = []
+    infer = shapes.infer_shapes
+    monkeypatch.setattr(shapes, "infer_shapes", lambda model: asked.append(model) or infer(model))
+    words = (
+        "freeze",
+        saved(build, tmp_path),
+        "-o",
+        tmp_path / "f.pb",
+        "--output",
+        "y",
+        "--input",
+        "one",
+        "--input",
+        "two",
+    )
+    assert cli(*words).exit_code == 0
+    assert len(asked) == 1

@@ -28,6 +28,7 @@ from graphscope.runtime.feeds import required_inputs
 from graphscope.runtime.verify import Verification, verify
 from graphscope.transforms.bake import bake
 from graphscope.transforms.cut import cut
+from graphscope.transforms.opening import open_at
 from tests.fixture_files import FIXTURES, committed_models
 from tests.zoo_files import ZOO, needs_zoo
 
@@ -162,7 +163,9 @@ def two_steps(tmp_path: Path) -> Model:
 
 def test_an_input_in_the_middle_is_fed_to_both(tmp_path: Path) -> None:
     model = two_steps(tmp_path)
-    result = Model("cut", Kind.GRAPH, "", (), cut(model.graph, ["out"], ["middle"], model.catalog))
+    result = Model(
+        "cut", Kind.GRAPH, "", (), cut(open_at(model.graph, ["middle"], ["out"], model.catalog).graph, ["out"])
+    )
     found = verify(model, result, ["out"], feeds={"middle": np.ones((1, 3))})
     assert found.is_equal
     assert found.inputs == (TensorSpec("middle:0", DataType.FLOAT, (1, 3)),)

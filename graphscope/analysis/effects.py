@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Body, Function, Graph, Node
+from graphscope.core.graph import Body, Function, Graph, Node, named_functions
 from graphscope.core.op_effects import OP_EFFECTS, Effect, OpEffect, is_harmless
 from graphscope.core.ops import registered
 from graphscope.core.tensors import node_of
@@ -136,7 +136,7 @@ class _Search:
         if direct is not None:
             yield direct, _handed(direct, paths, node.data_inputs())
         for attr in node.attrs.values() if self.graph.functions else ():
-            for name in _named_functions(attr):
+            for name in named_functions(attr):
                 function = self.graph.functions.get(name)
                 if function is not None:
                     skipped = _SKIPPED.get(op)
@@ -150,12 +150,6 @@ _SKIPPED = {
 }
 """Ops that hand their inputs on to functions -> how many of the first ones they keep. Of others nothing is known: a loop's
 later rounds get something else than its first."""
-
-
-def _named_functions(attr: AttrValue) -> Iterator[str]:
-    if attr.HasField("func"):
-        yield attr.func.name
-    yield from (function.name for function in attr.list.func)
 
 
 def _handed(function: Function, paths: _Paths, inputs: list[str]) -> _Arguments:

@@ -53,7 +53,7 @@ def freeze(
     from graphscope.cli.render_freeze import changed_lines, written_line
     from graphscope.formats.atomic import refuse_existing
     from graphscope.runtime.evaluate import TensorFlowKernels
-    from graphscope.runtime.shapes import inferred_shapes
+    from graphscope.runtime.shapes import shapes_on_demand
     from graphscope.transforms.freeze import FreezeOptions
     from graphscope.transforms.freeze import freeze as freeze_model
 
@@ -72,7 +72,7 @@ def freeze(
         keep_devices=keep_devices,
         float16=float16,
         evaluate=TensorFlowKernels(),
-        infer=lambda: inferred_shapes(loaded),
+        infer=shapes_on_demand(loaded),
     )
     frozen = freeze_model(loaded, options)
     _report_state(sink, frozen, strict)

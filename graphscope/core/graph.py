@@ -241,13 +241,18 @@ def _is_same(one: Function, other: Function) -> bool:
     return one.proto == other.proto and [n.proto for n in one] == [n.proto for n in other]
 
 
-def called_functions(body: Body) -> Iterator[str]:
-    """Names that nodes of ``body`` may call: their ops, and the functions in their attributes."""
-    for node in body:
+def called_functions(nodes: Iterable[Node]) -> Iterator[str]:
+    """Names that ``nodes`` may call: their ops, and the functions in their attributes."""
+    for node in nodes:
         yield node.op
         for value in node.attrs.values():
-            kind = value.WhichOneof("value")
-            if kind == "func":
-                yield value.func.name
-            elif kind == "list":
-                yield from (function.name for function in value.list.func)
+            yield from named_functions(value)
+
+
+def named_functions(value: AttrValue) -> Iterator[str]:
+    """The library functions that an attribute names."""
+    kind = value.WhichOneof("value")
+    if kind == "func":
+        yield value.func.name
+    elif kind == "list":
+        yield from (function.name for function in value.list.func)

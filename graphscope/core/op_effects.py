@@ -49,7 +49,7 @@ def _rows(
     return dict.fromkeys(ops.split(), OpEffect(effect, reason, argument, attribute, empty_is_harmless))
 
 
-READERS = "TextLineReader TFRecordReader FixedLengthRecordReader WholeFileReader"
+_READERS = "TextLineReader TFRecordReader FixedLengthRecordReader WholeFileReader"
 """Readers that are told by a queue what to read. ``LMDBReader`` has only its first version."""
 
 OP_EFFECTS: Mapping[str, OpEffect] = {
@@ -67,7 +67,7 @@ OP_EFFECTS: Mapping[str, OpEffect] = {
     **_rows(
         Effect.READS,
         "reads the files that a queue names",
-        " ".join(f"{op} {op}V2" for op in READERS.split()) + " LMDBReader",
+        " ".join(f"{op} {op}V2" for op in _READERS.split()) + " LMDBReader",
     ),
     **_rows(Effect.READS, "reads the files", "RecordInput", attribute="file_pattern"),
     **_rows(Effect.READS, "reads the checkpoint", "Restore RestoreSlice", "file_pattern"),

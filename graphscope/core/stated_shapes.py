@@ -10,6 +10,9 @@ from graphscope.core.tensors import Shape, node_of, shape_of
 UNCONSTRAINED_BEFORE = 24
 """Before this producer version a placeholder's empty shape meant an unknown one (``array_ops.cc``, ``Placeholder``)."""
 
+_NOTED = ("_output_shapes",)
+"""Where Python noted the shapes of any node's outputs."""
+
 _COMPONENTS = dict.fromkeys(
     (
         "IteratorGetNext",
@@ -18,10 +21,9 @@ _COMPONENTS = dict.fromkeys(
         "OptionalGetValue",
         "DatasetToSingleElement",
     ),
-    "output_shapes",
+    (*_NOTED, "output_shapes"),
 )
-"""Ops whose outputs are the components of an element -> the attribute that states their shapes. What Python noted of any node's
-outputs is in ``_output_shapes``."""
+"""Ops whose outputs are the components of an element -> the attributes that may state their shapes."""
 
 _TAKES_OUT = {
     **dict.fromkeys(("QueueDequeue", "QueueDequeueV2"), False),
@@ -39,7 +41,7 @@ def stated_shape(node: Node, index: int, producer: int, body: Body) -> Shape:
         producer: the graph's producer version.
         body: what ``node`` lies in: a queue states the shapes of what is taken out of it.
     """
-    for name in ("_output_shapes", _COMPONENTS.get(node.op, "")):
+    for name in _COMPONENTS.get(node.op, _NOTED):
         stated = node.attr(name)
         if stated is not None and index < len(stated.list.shape):
             return shape_of(stated.list.shape[index])

@@ -23,7 +23,7 @@ from graphscope.runtime.config import session_config
 from graphscope.runtime.devices import absent_devices, present_devices, refuse_absent
 from graphscope.runtime.importing import import_graph, tensorflow_errors
 from graphscope.runtime.initial import Start, start_of
-from graphscope.runtime.needed import Need, need, part
+from graphscope.runtime.needed import need, part
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.runtime.trust import refuse_effects
 from graphscope.transforms.place import Rule, place_unplaced
@@ -159,7 +159,7 @@ def open_session(
     graph = place_unplaced(placed(graph, place), device)
     _refuse_waiting(model, graph)
     if not trust:
-        fed = _named_by_person(model, start, need(model.graph, fetches, given))
+        fed = _named_by_person(model, start, fetches, given)
         refuse_effects(model.path, graph, fed=fed, own=_own_files(model, start), stored=start.values)
     settings = config()
     tf = tensorflow()
@@ -172,11 +172,13 @@ def open_session(
         yield opened
 
 
-def _named_by_person(model: Model, start: Start, run: Need) -> set[str]:
+def _named_by_person(model: Model, start: Start, fetches: Sequence[str], given: Sequence[TensorSpec]) -> set[str]:
     """Nodes that are fed whenever they are used: by every run, or by what restores, which is fed the checkpoint's prefix."""
     filename = node_of(model.meta.saver_def.filename_tensor_name)
-    restored = {filename} if start.prefix and filename not in run.names else set()
-    return {*start.needed.opened, *restored}
+    is_restoring = bool(start.prefix) and filename in start.needed.names
+    if is_restoring and filename not in need(model.graph, fetches, given).names:
+        return {*start.needed.opened, filename}
+    return set(start.needed.opened)
 
 
 def _own_files(model: Model, start: Start) -> set[str]:

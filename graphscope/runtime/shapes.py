@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from graphscope.analysis.tensors import Shapes
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Body, Graph, Node
+from graphscope.core.graph import Body, Graph, Node, called_functions
 from graphscope.core.model import Model
 from graphscope.core.op_effects import read_at_import
 from graphscope.core.ops import input_types, registered
@@ -61,12 +62,20 @@ def infer_shapes(model: Model) -> Inferred:
             refused[name] = _first_line(error)
 
 
-def inferred_shapes(model: Model) -> Shapes:
-    """Tensor name -> shape, as far as TensorFlow can tell; none where it is not installed, or refuses the graph."""
-    try:
-        return infer_shapes(model).shapes
-    except GraphscopeError:
-        return {}
+def shapes_on_demand(model: Model) -> Callable[[], Shapes]:
+    """Gives tensor name -> shape, as far as TensorFlow can tell; none where it is not installed, or refuses the graph.
+
+    TensorFlow starts with the first call, and is asked once.
+    """
+
+    @functools.cache
+    def shapes() -> Shapes:
+        try:
+            return infer_shapes(model).shapes
+        except GraphscopeError:
+            return {}
+
+    return shapes
 
 
 def _removed(graph: Graph) -> dict[str, str]:
@@ -135,7 +144,7 @@ class _Copy:
         return (
             not self._is_known(node.op)
             or node.op in read_at_import()
-            or (bool(lost) and not lost.isdisjoint(called_functions(node)))
+            or (bool(lost) and not lost.isdisjoint(called_functions([node])))
         )
 
     def graph_def(self, refused: frozenset[str]) -> GraphDef:
@@ -187,15 +196,6 @@ class _Copy:
             proto = result.node.add(name=_placeholder_name(node.name, index), op="Placeholder")
             proto.attr["dtype"].type = int(dtype)
             proto.attr["shape"].shape.unknown_rank = True
-
-
-def called_functions(node: Node) -> Iterator[str]:
-    """Names of the library functions that ``node`` calls: as its op, or through an attribute."""
-    yield node.op
-    for value in node.attrs.values():
-        if value.HasField("func"):
-            yield value.func.name
-        yield from (function.name for function in value.list.func)
 
 
 def _redirected(text: str, replaced: set[str]) -> str:

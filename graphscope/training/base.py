@@ -17,7 +17,7 @@ from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.evaluate import TensorFlowKernels
 from graphscope.runtime.feed_values import literal
-from graphscope.runtime.shapes import infer_shapes, inferred_shapes
+from graphscope.runtime.shapes import infer_shapes, shapes_on_demand
 from graphscope.transforms.bake import placeholder_spec
 from graphscope.transforms.cut import clear_placement, cut, prune_library
 from graphscope.transforms.freeze import FreezeOptions, StoredValues, freeze, needed_part, new_inputs, tables_of
@@ -91,7 +91,7 @@ def open_base(
         values=values or {},
         fold=False,
         evaluate=TensorFlowKernels(model.graph.versions),
-        infer=lambda: inferred_shapes(model),
+        infer=shapes_on_demand(model),
     )
     graph = needed_part(model, options)
     fixed = dict(_switches(graph, new_inputs(model, graph)))

@@ -7,35 +7,26 @@ from collections.abc import Collection, Iterable, Iterator
 from graphscope.core.build import with_inputs, without_attrs
 from graphscope.core.graph import Body, Graph, Node, called_functions
 from graphscope.core.op_sets import SWITCHES
-from graphscope.core.ops import OpCatalog
 from graphscope.core.tensors import node_of
 from graphscope.protos import GraphDef
-from graphscope.transforms.opening import open_at
 
 CONTROL_FLOW = frozenset(
     "Switch RefSwitch Merge RefMerge Enter RefEnter Exit RefExit NextIteration RefNextIteration LoopCond".split()
 )
 
 
-def cut(
-    graph: Graph, outputs: Collection[str], inputs: Collection[str] = (), catalog: OpCatalog | None = None
-) -> Graph:
-    """Only what ``outputs`` need from ``inputs``, in the old order.
+def cut(graph: Graph, outputs: Collection[str]) -> Graph:
+    """Only what ``outputs`` need, in the old order.
 
     A control edge counts only where it says in which branch or loop a node runs: what else it names (assertions, updates of
-    moving averages, summaries) has no part in a result. A constant that waits for such a node waits for the branch or loop of
-    that node instead. An input that is no placeholder becomes one, and so does one that has a default: see
-    :func:`graphscope.transforms.opening.open_at`.
+    moving averages, summaries) has no part in a result.
 
     Args:
-        outputs, inputs: node or tensor names.
-        catalog: tells the types of inputs that are no placeholders.
+        outputs: node or tensor names.
 
     Raises:
-        UnknownNameError: an output or input is not in the graph.
-        GraphscopeError: nobody knows the type of an input.
+        UnknownNameError: an output is not in the graph.
     """
-    graph = open_at(graph, inputs, outputs, catalog or graph.catalog()).graph
     pivots = _Pivots(graph)
     needed = graph.reach((node_of(name) for name in outputs), lambda n: _producers(graph, n, pivots))
     nodes = [_kept(n, pivots) for n in graph.nodes if n.name in needed]

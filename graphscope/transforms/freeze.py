@@ -130,9 +130,8 @@ def _carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, s
     whole = opened(model, options, bake(model.graph, options.values)).graph
     found = carried_state(whole, needed, options.outputs, trainable, lambda graph: _decided(graph, options))
     decided = whole.descendants(open_switches(needed)) if found else {}
-    return {
-        variable: writer for variable, writer in found.items() if writer not in decided
-    }  # else a switch is to be set
+    # What an open switch decides belongs to training: the switch is reported instead.
+    return {variable: writer for variable, writer in found.items() if writer not in decided}
 
 
 def _decided(graph: Graph, options: FreezeOptions) -> Graph:

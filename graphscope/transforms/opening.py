@@ -89,7 +89,6 @@ class _Opener:
         self.new: dict[tuple[str, int], str] = {}  # tensor -> the placeholder that gives it
         self.made: dict[str, Node] = {}
         self.originals: dict[str, str] = {}
-        self.taken: set[str] = set()
 
     def tensors(self, inputs: Iterable[str]) -> dict[str, set[int]]:
         """Node -> the numbers of the tensors that are inputs; none where all are."""

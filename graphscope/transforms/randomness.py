@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from graphscope.core.graph import Body, Graph, called_functions
+from graphscope.core.graph import Graph, Node, called_functions
 from graphscope.core.ops import registered
 from graphscope.core.tensors import node_of
 
@@ -19,7 +20,7 @@ def random_sources(graph: Graph, tensor: str) -> dict[str, str]:
         op = graph[name].op
         if is_random(op):
             drawing[name] = op
-        elif graph.functions and (inner := _drawn_in(graph, Body([graph[name]]))):
+        elif graph.functions and (inner := _drawn_in(graph, [graph[name]])):
             drawing[name] = inner
     return drawing
 
@@ -30,10 +31,10 @@ def is_random(op: str) -> bool:
     return definition is not None and definition.is_stateful and _RANDOM.search(op) is not None
 
 
-def _drawn_in(graph: Graph, caller: Body) -> str:
+def _drawn_in(graph: Graph, caller: Iterable[Node]) -> str:
     """The random op in the functions that ``caller`` calls; empty where there is none."""
     seen: set[str] = set()
-    pending = [caller]
+    pending: list[Iterable[Node]] = [caller]
     while pending:
         for name in called_functions(pending.pop()):
             if name in graph.functions and name not in seen:
