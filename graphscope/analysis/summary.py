@@ -13,6 +13,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.core.ops import registered
+from graphscope.core.roles import is_weight_type
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.validity import Problem
 from graphscope.core.variables import Role
@@ -93,7 +94,7 @@ class Summary:
         slots, moving_averages, others: variables that training keeps beside them; others are steps and local ones.
         signatures: without TensorFlow's own bookkeeping.
         collections: by name.
-        missing: variables of the graph whose value the checkpoint lacks.
+        missing: variables of the graph whose value the checkpoint lacks, optimizer slots left out.
         extra: checkpoint keys that no variable of the graph takes.
         mismatched: variables whose value has another type or shape, each as a sentence.
         problems: what makes the graph invalid.
@@ -149,12 +150,19 @@ def summarize(model: Model) -> Summary:
         others=_variables_of(model, Role.STEP, Role.LOCAL),
         signatures=tuple(s for s in model.signatures.values() if s.name not in BOOKKEEPING),
         collections=tuple(CollectionRow(c.name, c.kind, len(c.values)) for c in model.collections.values()),
-        missing=tuple(v.name for v in model.variables if v.is_missing) if model.store is not None else (),
+        missing=_missing(model),
         extra=tuple(v.key or v.name for v in model.variables if not v.in_graph) if model.has_graph else (),
         mismatched=tuple(f"{v.name} is {v.declared}, the value {v.mismatch}" for v in model.variables if v.mismatch),
         problems=tuple(model.problems) if model.has_graph else (),
         notes=model.notes,
     )
+
+
+def _missing(model: Model) -> tuple[str, ...]:
+    """Variables without a value; slots that a checkpoint leaves out are made anew where training goes on."""
+    if model.store is None:
+        return ()
+    return tuple(v.name for v in model.variables if v.is_missing and v.role is not Role.SLOT)
 
 
 def kind_text(model: Model) -> str:
@@ -208,11 +216,6 @@ def _constants(graph: Graph) -> Amount:
     return _amount(
         (t.dtype, t.elements, t.nbytes or 0) for t in tensors if t is not None and t.shape and is_weight_type(t.dtype)
     )
-
-
-def is_weight_type(dtype: DataType) -> bool:
-    """Whether a constant of this type may be a weight: floating, quantized, or the bytes that quantized ones are kept in."""
-    return dtype.is_floating or dtype.label.startswith("q") or dtype in (DataType.UINT8, DataType.INT8)
 
 
 def _amount(parts: Iterable[tuple[DataType, int, int]]) -> Amount:
