@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from graphscope.analysis.inputs import InputRow, find_inputs
 from graphscope.analysis.outputs import OutputCandidate, rank_outputs
-from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelFile, ModelKind
+from graphscope.core.op_sets import TABLES, VARIABLE_OPS
 from graphscope.core.ops import registered
 from graphscope.core.roles import is_weight_type
 from graphscope.core.signatures import BOOKKEEPING, Signature
@@ -177,7 +177,7 @@ def _graph(model: Model) -> GraphSummary:
     graph = model.graph
     ops = Counter(graph.ops)
     everywhere = Counter(op for _, body in graph.bodies for op in body.ops)
-    table_ops = set(filter(is_table_op, ops))
+    table_ops = {op for op in ops if TABLES.fullmatch(op)}
     unknown = {op: n for op, n in everywhere.most_common() if op not in registered() and op not in graph.functions}
     return GraphSummary(
         nodes=len(graph),
@@ -198,11 +198,6 @@ def _worth_showing(ranked: list[OutputCandidate]) -> list[OutputCandidate]:
     """The best few that have something to be said for them."""
     likely = [c for c in ranked if c.reasons and c.score >= ranked[0].score - OUTPUT_MARGIN]
     return (likely or ranked)[:MAX_OUTPUTS]
-
-
-def is_table_op(op: str) -> bool:
-    """Whether nodes of ``op`` create a lookup table."""
-    return op.rstrip("V2").endswith(("HashTable", "HashTableOfTensors", "DenseHashTable", "LookupTable"))
 
 
 def _variables_of(model: Model, *roles: Role) -> Amount:
