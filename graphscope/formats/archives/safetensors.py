@@ -65,6 +65,14 @@ _SIZE_BYTES = 8
 _ALIGNMENT = 8
 
 
+def is_safetensors(head: bytes, size: int) -> bool:
+    """Whether a file of ``size`` bytes that begins with ``head`` has the size of a header first, then ``{``."""
+    return (
+        head[_SIZE_BYTES : _SIZE_BYTES + 1] == b"{"
+        and int.from_bytes(head[:_SIZE_BYTES], "little") <= size - _SIZE_BYTES
+    )
+
+
 def write_safetensors(
     path: str | os.PathLike[str],
     tensors: Iterable[tuple[str, Payload]],
