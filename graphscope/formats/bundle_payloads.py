@@ -139,6 +139,11 @@ class BundleString(StoredPayload):
         self._place = place
         self._what = what
 
+    @property
+    def content_bytes(self) -> int:
+        """See :attr:`Payload.content_bytes`."""
+        return super().content_bytes + self._place.size
+
     def verify(self) -> None:
         """See :meth:`StoredPayload.verify`."""
         source = self._shards.open(self._place.shard, self._what)
@@ -209,4 +214,8 @@ def _check_end(source: Source, place: Place, what: str) -> None:
 
 def _checked_form(lengths: list[int]) -> bytes:
     """What the lengths' checksum is taken over."""
+    import numpy as np
+
+    if max(lengths, default=0) <= _UINT32_MAX:
+        return np.array(lengths, "<u4").tobytes()
     return b"".join(n.to_bytes(4 if n <= _UINT32_MAX else 8, "little") for n in lengths)
