@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.core.payload import ArrayPayload
 from graphscope.errors import GraphscopeError
-from graphscope.formats.archives.npz import NpzStore
+from graphscope.formats.archives.npz import MAX_DEFLATION, NpzStore
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.io import records
 from graphscope.formats.io.checksum import masked_crc32c
@@ -88,7 +88,7 @@ def open_records(files: Sequence[Path], into: Input, options: DataOptions) -> St
     if not options.schema:
         raise _no_schema(files[0], options)
     schema = parse_schema(options.schema)
-    plain = [inflated(path, options.cache) for path in files]
+    plain = [_plain(path, options.cache) for path in files]
     indices = [_index(path, inner, schema, options.cache) for path, inner in zip(files, plain)]
     ends = np.cumsum([len(index.starts) for index in indices])
     opened = functools.lru_cache(_OPEN_FILES)(lambda number: FileSource(plain[number]))
@@ -114,8 +114,14 @@ def open_records(files: Sequence[Path], into: Input, options: DataOptions) -> St
     return Stored(take, _labels(indices), keys, fingerprint)
 
 
+def _plain(path: Path, cache: Path) -> Path:
+    """``path``, or its records where they are compressed; what holds none is not inflated beyond that."""
+    most = FileSource(path).size * MAX_DEFLATION
+    return inflated(path, cache, lambda content: records.framed(content, path, most))
+
+
 def _no_schema(path: Path, options: DataOptions) -> GraphscopeError:
-    source = FileSource(inflated(path, options.cache))
+    source = FileSource(_plain(path, options.cache))
     _, data = next(records.read_records(source))
     features = example.parse(data, f"{path}")
     listed = ", ".join(f"{name} ({example.described(f)})" for name, f in sorted(features.items()))
