@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from graphscope.errors import FileError, GraphscopeError
 from graphscope.formats.detect.locate import PROJECTOR_CONFIG
+from graphscope.formats.io.paths import exists, is_directory, is_file
 from graphscope.formats.io.staging import staged_files
 
 MARK = ".graphscope-dump"
@@ -92,9 +93,9 @@ def write_run(directory: Path, files: Sequence[RunFile]) -> LogRun:
 
 def earlier_files(directory: Path) -> list[Path]:
     """The files in ``directory`` that an earlier dump wrote."""
-    if not os.path.isdir(directory):
+    if not is_directory(directory):
         return []
-    return [path for path in sorted(directory.iterdir()) if path.is_file() and _is_own(path)]
+    return [path for path in sorted(directory.iterdir()) if is_file(path) and _is_own(path)]
 
 
 def _is_own(path: Path) -> bool:
@@ -106,14 +107,14 @@ def _is_own(path: Path) -> bool:
 
 def _refuse_foreign(directory: Path, files: Sequence[RunFile]) -> None:
     config = directory / PROJECTOR_CONFIG
-    if any(file.name == PROJECTOR_CONFIG for file in files) and config.exists() and not _is_own(config):
+    if any(file.name == PROJECTOR_CONFIG for file in files) and exists(config) and not _is_own(config):
         raise FileError(f"{config}: somebody else's projector configuration", hint="--run NAME   writes another run")
 
 
 @contextlib.contextmanager
 def _made(directory: Path) -> Iterator[None]:
     """Makes ``directory``; where the block fails, the directories that were made go again."""
-    missing = [path for path in (directory, *directory.parents) if not os.path.exists(path)]
+    missing = [path for path in (directory, *directory.parents) if not exists(path)]
     try:
         directory.mkdir(parents=True, exist_ok=True)
         yield

@@ -16,6 +16,7 @@ from graphscope.core.model import Model
 from graphscope.errors import FileError, GraphscopeError
 from graphscope.formats import load
 from graphscope.formats.events.event_file import Tagged, run_metadata
+from graphscope.formats.io.paths import exists, is_directory, is_file
 from graphscope.protos import MetaGraphDef, RunMetadata
 from graphscope.tracing.step_stats import MEDIAN_STEP, board_median, board_steps
 from graphscope.tracing.trace import Trace
@@ -43,10 +44,10 @@ def refuse_unwritable(directory: Path, *, is_made: bool = True) -> None:
         FileError: it, or the first of the directories around it that exists, is none or may not be written to.
     """
     around = directory.absolute().parents if is_made else ()
-    place = next((path for path in (directory, *around) if path.exists()), None)
+    place = next((path for path in (directory, *around) if exists(path)), None)
     if place is None:
         raise FileError(f"{directory}: no such directory")
-    if not place.is_dir():
+    if not is_directory(place):
         raise FileError(f"{place}: not a directory")
     if not os.access(place, os.W_OK | os.X_OK):
         raise FileError(f"{place}: Permission denied")
@@ -100,7 +101,7 @@ def read_trace(path: Path) -> Trace:
     if len(found) != 1:
         raise _not_one(path, sorted(found))
     [(directory, traces)] = found.items()
-    return _read(path, path if path.is_file() else directory, traces)
+    return _read(path, path if is_file(path) else directory, traces)
 
 
 def _read(path: Path, place: Path, traces: Sequence[tuple[Tagged, RunMetadata]]) -> Trace:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphscope.cli.terminal.output import Sink
+from graphscope.formats.io.paths import is_directory
 
 if TYPE_CHECKING:
     from graphscope.core.model import Model
@@ -86,7 +86,7 @@ def _logs(sink: Sink, target: Path) -> Iterator[tuple[Path, str]]:
 def _is_logdir(target: Path) -> bool:
     from graphscope.formats.events.event_file import event_files_below
 
-    return os.path.isdir(target) and bool(event_files_below(target))
+    return is_directory(target) and bool(event_files_below(target))
 
 
 def _model(target: Path) -> Model:
@@ -96,7 +96,7 @@ def _model(target: Path) -> Model:
     try:
         return load(target)
     except FileError as error:
-        if not os.path.isdir(target):
+        if not is_directory(target):
             raise
         message = f"{target}: no event file in or below it, and no model"
         raise FileError(message, hint=f"graphscope dump MODEL {target}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 
 from graphscope.cli.options import shared
 from graphscope.cli.terminal.output import Sink
+from graphscope.formats.io.paths import is_directory
 
 if TYPE_CHECKING:
     from graphscope.core.model import Model
@@ -89,7 +89,7 @@ def _warn_of_files(sink: Sink, model: Model) -> None:
 def _target(out: str) -> Target:
     """The format that the name of the output tells: a suffix, ``model.ckpt-5000``, or a directory."""
     name = Path(out).name
-    if out.endswith("/") or os.path.isdir(out):
+    if out.endswith("/") or is_directory(out):
         return Target.SAVED_MODEL
     if ".ckpt" in name:
         return Target.CHECKPOINT

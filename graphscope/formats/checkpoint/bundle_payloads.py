@@ -16,6 +16,7 @@ from graphscope.errors import IncompleteModelError, UnsupportedError
 from graphscope.formats.checkpoint.partitioned import StoredPayload
 from graphscope.formats.detect.neighbours import refuse_pointer
 from graphscope.formats.io.checksum import crc32c, mask
+from graphscope.formats.io.paths import exists
 from graphscope.formats.io.wire import Cursor, FileSource
 from graphscope.formats.lazy.payloads import RegionPayload
 
@@ -52,7 +53,7 @@ class Shards:
         """
         if number not in self._open:
             path = self.path(number)
-            if not path.exists():
+            if not exists(path):
                 raise IncompleteModelError(
                     f"{what}: its value is in {path}, which is missing",
                     hint="copy that file from where the checkpoint was written",

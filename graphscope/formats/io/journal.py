@@ -23,6 +23,7 @@ from pathlib import Path
 
 from graphscope.errors import CorruptFileError, FileError
 from graphscope.formats.io.interrupted import JOURNAL as NAME
+from graphscope.formats.io.paths import exists, is_directory, is_file
 from graphscope.formats.io.places import beside, is_beside, remove, sync_directory
 
 _MAX_BYTES = 1 << 24
@@ -128,9 +129,9 @@ def _carry_out_one(directory: Path, move: Move) -> None:
     new, place, old = (directory / name for name in astuple(move))
     if not os.path.lexists(new):
         return
-    if place.is_dir():
+    if is_directory(place):
         os.rename(place, old)
-    elif place.exists() and not old.exists():
+    elif exists(place) and not exists(old):
         _keep(place, old)
     os.rename(new, place)
 
@@ -168,7 +169,7 @@ def _content(moves: Sequence[Move]) -> bytes:
 def is_awaited(path: Path) -> bool:
     """Whether a journal beside ``path`` still has to move it."""
     place = path.parent / NAME
-    return place.is_file() and json.dumps(path.name).encode() in place.read_bytes()
+    return is_file(place) and json.dumps(path.name).encode() in place.read_bytes()
 
 
 def recover(directory: Path) -> None:

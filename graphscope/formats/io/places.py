@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from graphscope.errors import FileError
+from graphscope.formats.io.paths import exists, is_directory, real_path
 
 SUFFIX = ".graphscope"
 _NAME_BYTES = 200
@@ -42,14 +43,13 @@ def real_place(path: Path) -> Path:
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return Path(os.path.realpath(path))
+        return real_path(path)
     except (OSError, ValueError) as error:
-        reason = error if isinstance(error, OSError) else OSError(str(error))
-        raise FileError.from_os_error(reason, path) from error
+        raise FileError.from_os_error(error, path) from error
     kind = next((name for is_kind, name in _KINDS if is_kind(found.st_mode)), None)
     if kind is not None:
         raise FileError(f"{path}: {kind}, and only regular files are written", hint="name a file to be made")
-    return Path(os.path.realpath(path))
+    return real_path(path)
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
@@ -58,7 +58,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     Raises:
         FileError: it does, or it is not a regular file.
     """
-    if real_place(path).exists() and not overwrite:
+    if exists(real_place(path)) and not overwrite:
         raise FileError(f"{path}: the file exists", hint="--force replaces it")
 
 
@@ -81,7 +81,7 @@ def create(temporary: Path, place: Path) -> BinaryIO:
     """A new file, locked while it is open, with the permissions and the owner of the file at ``place``, if there is one."""
     file = open(temporary, "xb")  # noqa: SIM115 - the caller closes it
     fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    if place.exists():
+    if exists(place):
         keep_attributes(temporary, place)
     return file
 
@@ -96,7 +96,7 @@ def keep_attributes(new: Path, old: Path) -> None:
 
 def remove(path: Path) -> None:
     """Removes a file or a directory, if it is there."""
-    if path.is_dir() and not path.is_symlink():
+    if is_directory(path) and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from graphscope.errors import FileError
 from graphscope.formats.io.exchange import exchange
 from graphscope.formats.io.interrupted import JOURNAL
 from graphscope.formats.io.journal import Move, commit, is_awaited, recover
+from graphscope.formats.io.paths import exists, is_directory, real_path
 from graphscope.formats.io.places import (
     beside,
     create,
@@ -119,7 +120,7 @@ def staged_directory(
     Raises:
         FileError: something is there and ``overwrite`` is not set, it is no directory, or the operating system refuses.
     """
-    place = Path(os.path.realpath(path))
+    place = real_path(path)
     temporary = beside(place)
     try:
         recover(place.parent)
@@ -152,9 +153,9 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _refuse_directory(path: Path, overwrite: bool, replaceable: Callable[[Path], None]) -> None:
-    if not path.exists():
+    if not exists(path):
         return
-    if not path.is_dir():
+    if not is_directory(path):
         raise FileError(f"{path}: a file, where a directory is to be written")
     if any(path.iterdir()):
         if not overwrite:
@@ -163,7 +164,7 @@ def _refuse_directory(path: Path, overwrite: bool, replaceable: Callable[[Path],
 
 
 def _share(source: Path, place: Path) -> None:
-    source = Path(os.path.realpath(source))
+    source = real_path(source)
     try:
         os.link(source, place)
     except OSError:
@@ -179,7 +180,7 @@ def _publish(pairs: Sequence[tuple[Path, Path]]) -> None:
     new, place = pairs[0]
     if len(pairs) > 1:
         commit(place.parent, [Move(new.name, place.name, beside(place).name) for new, place in pairs])
-    elif not place.is_dir():
+    elif not is_directory(place):
         os.rename(new, place)
     else:
         _publish_directory(new, place)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from graphscope.errors import FileError
 from graphscope.formats.io.atomic import write_file
+from graphscope.formats.io.paths import exists, real_path
 
 
 def default_cache() -> Path:
@@ -34,7 +35,7 @@ def stamp(path: str | os.PathLike[str]) -> list[str | int]:
         found = os.stat(path)
     except OSError as error:
         raise FileError.from_os_error(error, path) from error
-    return [os.path.realpath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+    return [str(real_path(path)), found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 
 def kept(cache: Path, name: str, make: Callable[[], Iterable[bytes]]) -> Path:
@@ -44,7 +45,7 @@ def kept(cache: Path, name: str, make: Callable[[], Iterable[bytes]]) -> Path:
         FileError: it cannot be written (no space, no permission).
     """
     path = cache / name
-    if not path.exists():
+    if not exists(path):
         make_directory(path.parent)
         write_file(path, make(), overwrite=True)
     return path

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from graphscope.errors import CorruptFileError, FileError, UnknownNameError, UnsupportedError
 from graphscope.formats.archives.npy import MAX_DIMENSIONS
+from graphscope.formats.io.paths import is_directory, is_file
 from graphscope.training.data.cache import digest, stamp
 from graphscope.training.data.inflate import head, inflated
 from graphscope.training.data.inputs import Input
@@ -46,9 +47,9 @@ class Pair:
 def idx_pairs(directory: Path) -> dict[str, Pair]:
     """Part (``train``, ``t10k``) -> its files."""
     found: dict[str, Pair] = {}
-    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+    for path in sorted(directory.iterdir()) if is_directory(directory) else ():
         name = _NAME.fullmatch(path.name)
-        labels = _labels_of(path) if name is not None and path.is_file() else None
+        labels = _labels_of(path) if name is not None and is_file(path) else None
         if name is not None and labels is not None:
             found.setdefault(name[1], Pair(path, labels))
     return found
@@ -57,12 +58,12 @@ def idx_pairs(directory: Path) -> dict[str, Pair]:
 def _labels_of(images: Path) -> Path | None:
     name = re.sub(r"idx\d", "idx1", re.sub("images", "labels", images.name, flags=re.I), flags=re.I)
     names = (name, name.removesuffix(".gz"), f"{name}.gz")
-    return next((images.with_name(n) for n in names if images.with_name(n).is_file()), None)
+    return next((images.with_name(n) for n in names if is_file(images.with_name(n))), None)
 
 
 def is_idx(path: Path) -> bool:
     """Whether ``path`` is a file of images with its labels beside it."""
-    return path.is_file() and bool(_NAME.fullmatch(path.name))
+    return is_file(path) and bool(_NAME.fullmatch(path.name))
 
 
 def open_idx(directory: Path, part: str, into: Input, options: DataOptions) -> Stored:

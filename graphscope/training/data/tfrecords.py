@@ -21,6 +21,7 @@ from graphscope.formats.archives.npz import MAX_DEFLATION, NpzStore
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.io import records
 from graphscope.formats.io.checksum import masked_crc32c
+from graphscope.formats.io.paths import exists, is_directory, is_file
 from graphscope.formats.io.wire import FileSource
 from graphscope.training.data import example
 from graphscope.training.data.cache import digest, make_directory, stamp
@@ -40,11 +41,11 @@ _OPEN_FILES = 64
 def record_files(text: str) -> list[Path]:
     """The TFRecord files that ``text`` names: one, those of a directory, or those of a pattern (``train-*``); sorted."""
     path = Path(text)
-    if path.is_dir():
+    if is_directory(path):
         found = [p for p in sorted(path.iterdir()) if not p.name.startswith(".")]
     else:
-        found = [path] if path.exists() else sorted(map(Path, glob.glob(text)))
-    return [p for p in found if p.is_file() and is_records(p)]
+        found = [path] if exists(path) else sorted(map(Path, [] if "\0" in text else glob.glob(text)))
+    return [p for p in found if is_file(p) and is_records(p)]
 
 
 def is_records(path: Path) -> bool:
@@ -154,7 +155,7 @@ def _texts_of(strings: NDArray[Any]) -> list[str]:
 def _index(path: Path, plain: Path, schema: Mapping[str, str], cache: Path) -> Index:
     """The index of one file: from the cache, or made now."""
     kept = cache / f"index-{digest(stamp(path), schema['y'], schema.get('key', ''))}.npz"
-    if not kept.exists():
+    if not exists(kept):
         columns = _Columns(path, schema)
         source = FileSource(plain)
         for record in records.records(source):

@@ -14,6 +14,7 @@ from graphscope.core.tensors import TensorSpec
 from graphscope.errors import FileError
 from graphscope.formats.checkpoint.writer import write_checkpoint, write_state_file
 from graphscope.formats.detect.checkpoint_state import read_state
+from graphscope.formats.io.paths import exists
 from graphscope.formats.io.staging import Progress, quiet
 from graphscope.formats.lazy.pieces import flow, meta_graph_pieces
 from graphscope.runtime.importing import import_graph
@@ -114,7 +115,7 @@ class Grafted:
 
 def _names_another(directory: Path, base: str) -> bool:
     path = directory / STATE_FILE
-    return path.exists() and read_state(path).prefixes[:1] != (base,)
+    return exists(path) and read_state(path).prefixes[:1] != (base,)
 
 
 @contextlib.contextmanager
