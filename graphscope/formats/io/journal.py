@@ -55,10 +55,13 @@ def commit(directory: Path, moves: Sequence[Move]) -> None:
     """Carries out ``moves``: all, or none where the system refuses one; a kill in between is made good by :func:`recover`."""
     recover(directory)
     sync_directory(directory)
-    with _journal(directory, moves):
-        _carry_out(directory, moves)
-        sync_directory(directory)
-    _remove_old(directory, moves)
+    try:
+        with _journal(directory, moves):
+            _carry_out(directory, moves)
+            sync_directory(directory)
+    finally:
+        if not any(os.path.lexists(directory / move.new) for move in moves):
+            _remove_old(directory, moves)
 
 
 @contextlib.contextmanager
@@ -73,8 +76,8 @@ def _journal(directory: Path, moves: Sequence[Move]) -> Iterator[None]:
             file.flush()
             os.fsync(file.fileno())
             _name(temporary, place)
-            sync_directory(directory)
             try:
+                sync_directory(directory)
                 yield
             finally:
                 if _is_settled(directory, moves):

@@ -80,9 +80,14 @@ def _short(name: str) -> str:
 def create(temporary: Path, place: Path) -> BinaryIO:
     """A new file, locked while it is open, with the permissions and the owner of the file at ``place``, if there is one."""
     file = open(temporary, "xb")  # noqa: SIM115 - the caller closes it
-    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    if exists(place):
-        keep_attributes(temporary, place)
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if exists(place):
+            keep_attributes(temporary, place)
+    except BaseException:
+        file.close()
+        temporary.unlink(missing_ok=True)
+        raise
     return file
 
 

@@ -107,6 +107,31 @@ def _refuse_scattered(named: Sequence[Path], places: Sequence[Path]) -> None:
 
 
 @contextlib.contextmanager
+def made_directory(directory: Path) -> Iterator[None]:
+    """Makes ``directory`` and those above it; where the block fails, those that were made go again, if nothing is in them.
+
+    Raises:
+        FileError: the operating system refuses, here or in the block.
+    """
+    missing = [path for path in (directory, *directory.parents) if not exists(path)]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        _remove_empty(missing)
+        raise FileError.from_os_error(error, directory) from error
+    except BaseException:
+        _remove_empty(missing)
+        raise
+
+
+def _remove_empty(directories: Iterable[Path]) -> None:
+    for path in directories:
+        with contextlib.suppress(OSError):  # it holds something, or was not made
+            path.rmdir()
+
+
+@contextlib.contextmanager
 def staged_directory(
     path: Path, *, overwrite: bool = False, replaceable: Callable[[Path], None] = lambda _: None
 ) -> Iterator[Path]:
