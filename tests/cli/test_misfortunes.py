@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import builtins
 import errno
-import hashlib
 import itertools
 import os
-import resource
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from graphscope.cli.app import app
 from graphscope.formats.io.journal import recover
 from tests.support.fixture_files import FIXTURES
+from tests.support.misfortunes import check, command, files_limited, needs_limits, snapshot
 
 SOFTMAX = FIXTURES / "softmax"
 OUTPUT = "inference/prediction"
@@ -44,20 +41,6 @@ FAULTS: dict[str, Callable[[], BaseException]] = {
     "a full disk": lambda: OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
     "Ctrl-C": KeyboardInterrupt,
 }
-
-
-def command(words: list[object]) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words])
-
-
-def snapshot(directory: Path) -> dict[str, str]:
-    """Every file and directory below ``directory`` with what it holds; of logs, which tell times, that they are."""
-    found = {}
-    for path in sorted(directory.rglob("*")):
-        name = path.relative_to(directory).as_posix()
-        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-        found[name if "tfevents" not in name else "events"] = content if "tfevents" not in name else "some"
-    return found
 
 
 @contextmanager
@@ -122,30 +105,15 @@ def test_an_operation_fails(
     assert failures >= 3
 
 
-def check(result: Result, fault: str, what: str) -> None:
-    assert result.exception is None or isinstance(result.exception, SystemExit), f"{what}: {result.exception!r}"
-    if result.exit_code == 0:
-        return
-    assert result.exit_code == (130 if fault == "Ctrl-C" else 1), what
-    starts = [text for text in result.output.splitlines() if text.startswith(("graphscope: ", "error: "))]
-    assert len(starts) == (fault != "Ctrl-C"), f"{what}: {result.output}"
-    if starts:
-        assert "out" in starts[0], f"{what}: {result.output}"
-
-
-@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="optional: no limit on files on this system")
+@needs_limits
 @pytest.mark.parametrize("limit", [0, 100, 5000])
 @pytest.mark.parametrize("writer", WRITERS)
 def test_files_may_not_grow(writer: str, limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
     before = snapshot(tmp_path)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
+    with files_limited(limit):
         result = command(WRITERS[writer])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert result.exit_code == 1, result.output
     check(result, "", f"{writer}, {limit} bytes")
     assert "File too large" in result.output

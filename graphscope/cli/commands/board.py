@@ -71,12 +71,17 @@ def _logs(sink: Sink, target: Path) -> Iterator[tuple[Path, str]]:
     from tempfile import TemporaryDirectory
 
     from graphscope.board.dump import dump, run_name
+    from graphscope.errors import FileError
 
     if _is_logdir(target):
         yield target, ""
         return
     model = _model(target)
-    with TemporaryDirectory(prefix="graphscope-") as directory:
+    with contextlib.ExitStack() as stack:
+        try:
+            directory = stack.enter_context(TemporaryDirectory(prefix="graphscope-"))
+        except OSError as error:
+            raise FileError(f"no place for a temporary log: {error}", hint="set TMPDIR to a directory") from error
         dump(model, Path(directory), run_name(model))
         for note in model.notes:
             sink.note(note)

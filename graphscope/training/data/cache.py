@@ -14,10 +14,20 @@ from graphscope.formats.io.paths import exists, real_path
 
 
 def default_cache() -> Path:
-    """``$GRAPHSCOPE_CACHE``, else ``graphscope`` in ``$XDG_CACHE_HOME`` or ``~/.cache``. May be deleted at any time."""
-    own = os.environ.get("GRAPHSCOPE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME")
-    return Path(own) if own else (Path(base) if base else Path.home() / ".cache") / "graphscope"
+    """``$GRAPHSCOPE_CACHE``, else ``graphscope`` in ``$XDG_CACHE_HOME`` or ``~/.cache``. May be deleted at any time.
+
+    Raises:
+        FileError: neither variable is set, and nobody knows of a home directory.
+    """
+    if own := os.environ.get("GRAPHSCOPE_CACHE"):
+        return Path(own)
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "graphscope"
+    try:
+        return Path.home() / ".cache" / "graphscope"
+    except RuntimeError as error:
+        hint = "--cache DIR, or set GRAPHSCOPE_CACHE to a directory"
+        raise FileError("there is no home directory to keep features and inflated data in", hint=hint) from error
 
 
 def digest(*parts: object) -> str:
