@@ -281,7 +281,10 @@ def _feeds_loss(ranking: Ranking, i: int) -> float:
     if i in ranking.feeders:
         points = 20.0 if ranking.op(i) in _PASSED - _RESHAPES - {"Identity"} or ranking.is_own_reshape(i) else 25.0
         return points if i in ranking.compared else 5.0
-    return 24.0 if i in ranking.logits else 0.0
+    if i not in ranking.logits:
+        return 0.0
+    after = [c for c in ranking.flow.consumers[i] if c in ranking.logits and ranking.op(c) not in SWITCHES]
+    return 24.0 if all(map(ranking.is_own_reshape, after)) else 23.0
 
 
 def _depth(ranking: Ranking, i: int) -> float:
