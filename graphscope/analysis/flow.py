@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from graphscope.analysis.input_gradients import is_gradient, kept_gradients
 from graphscope.analysis.savers import saver_nodes
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import ENTERS, EXITS, NEXT_ITERATIONS
+from graphscope.core.op_sets import ASSIGN_OPS, COUNT_OPS, ENTERS, EXITS, NEXT_ITERATIONS
 from graphscope.core.patterns import NamePattern
 from graphscope.core.tensors import TensorName
 
@@ -29,7 +29,7 @@ _OUTSIDE_NAME = re.compile(r"(^|/)(train_op|GradientDescent|report_uninitialized
 
 _SCATTERS = re.compile(r"(Resource)?Scatter(Add|Sub|Update|NdUpdate|NdAdd|NdSub)")
 
-ASSIGN_OPS = frozenset("Assign AssignAdd AssignSub AssignVariableOp AssignAddVariableOp AssignSubVariableOp".split())
+WRITES = ASSIGN_OPS | COUNT_OPS
 """Ops that give what they write; written and not used, it is training's, or the next run's."""
 
 
@@ -131,7 +131,7 @@ def _framed(flow: Flow) -> set[int]:
 
 def _written(ops: list[str], i: int | None) -> int | None:
     """Node ``i`` if it writes a variable: a read that waits for it gives what it wrote."""
-    return i if i is not None and ops[i] in ASSIGN_OPS else None
+    return i if i is not None and ops[i] in WRITES else None
 
 
 def _mark_outside(flow: Flow, savers: frozenset[str]) -> None:
@@ -165,7 +165,7 @@ def _updates(flow: Flow) -> frozenset[int]:
     found = set()
     for i in reversed(flow.order):
         consumers = flow.consumers[i]
-        if flow.ops[i] in ASSIGN_OPS:
+        if flow.ops[i] in WRITES:
             is_update = all(flow.ops[c] == "ReadVariableOp" and not flow.consumers[c] for c in consumers)
         else:
             is_update = bool(consumers) and all(c in found or _SCATTERS.fullmatch(flow.ops[c]) for c in consumers)
