@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 
 
 def load(
-    path: str | os.PathLike[str], *, tags: Collection[str] = (), checkpoint: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    *,
+    tags: Collection[str] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    lazily: bool = False,
 ) -> Model:
     """Opens a model: its structure only; weights stay in their files.
 
@@ -43,6 +47,7 @@ def load(
             directory of them.
         tags: which meta graph of a SavedModel: its exact tags.
         checkpoint: the checkpoint that holds the values, for a graph that lies elsewhere (``graph.pbtxt``).
+        lazily: leaves the index of a checkpoint unread until it is asked for; what is broken in it is found then.
 
     Raises:
         FileError: nothing is there.
@@ -53,7 +58,11 @@ def load(
         UnknownNameError: no meta graph has these tags.
     """
     model = _open(locate(path), tags)
-    return model if checkpoint is None else _with_checkpoint(model, checkpoint)
+    if checkpoint is not None:
+        model = _with_checkpoint(model, checkpoint)
+    if model.store is not None and not lazily:
+        len(model.store.entries)
+    return model
 
 
 def _with_checkpoint(model: Model, checkpoint: str | os.PathLike[str]) -> Model:
