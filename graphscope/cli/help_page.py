@@ -1,4 +1,4 @@
-"""The page of ``graphscope --help``, made from the table of commands: asking what there is starts neither Typer nor a command."""
+"""The page of ``graphscope --help``, made from the table of commands: it starts neither Typer nor a command."""
 
 from __future__ import annotations
 
