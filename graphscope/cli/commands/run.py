@@ -18,7 +18,7 @@ from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.text import escape, size
 from graphscope.cli.terminal.views import Format
-from graphscope.formats.io.atomic import refuse_existing
+from graphscope.formats.io.places import refuse_unwritable
 from graphscope.runtime.config import Placing
 
 TOP = 5
@@ -29,10 +29,10 @@ Feeds = Annotated[
     shared.repeated(
         "--feed",
         "NAME=VALUE",
-        "A number, a list, @x.npy, @x.npz:key, @picture.png, @directory/, random, zeros; repeat for more.",
+        "Feed a tensor: a number, a list, @x.npy, @x.npz:key, @picture.png, @directory/, random, zeros; repeatable.",
     ),
 ]
-Wanted = Annotated[list[str], shared.repeated("--output", "NAME", "A node or tensor to compute; repeat for more.")]
+Wanted = Annotated[list[str], shared.repeated("--output", "NAME", "Compute this node or tensor; repeatable.")]
 
 
 def run(
@@ -57,7 +57,7 @@ def run(
         typer.Option(metavar="FILE", show_default=False, help="Class names, or the true label of each example."),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="FILE.npz", show_default=False, help="Write the outputs to this file.")
+        Path | None, typer.Option(metavar="FILE.npz", show_default=False, help="Save the outputs to this file.")
     ] = None,
     force: shared.Force = False,
     format: shared.FormatOption = Format.TABLE,
@@ -80,7 +80,7 @@ def run(
     placing = Placing(clear_devices, session.placement_rules(place), session.default_device(device))
     scaling = picture.scaling(scale, mean)
     if save is not None:
-        refuse_existing(save, force)
+        refuse_unwritable(save, force)
     loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
     with ended_by_interrupt(lambda: sink.note("interrupted")):
         outputs = run_model(
