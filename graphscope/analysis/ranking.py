@@ -184,10 +184,8 @@ class Ranking:
     def is_end(self, i: int) -> bool:
         """Whether the forward computation stops here: what looks at it only observes or post-processes."""
         forward, ops = self.forward, self.flow.ops
-        for c in self.flow.consumers[i]:
-            if forward[c] and ops[c] not in _OBSERVERS and not self.is_own_reshape(c):
-                return False
-        return True
+        consumers = self.flow.consumers[i]
+        return not any(forward[c] and ops[c] not in _OBSERVERS and not self.is_own_reshape(c) for c in consumers)
 
     def is_detection(self, i: int) -> bool:
         """Whether nothing consumes what is left of boxes after overlapping ones were suppressed."""
