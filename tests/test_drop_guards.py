@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -13,7 +11,13 @@ from graphscope.transforms.drops import constant_drops
 from tests.graphs import const, graph_of, op, placeholder
 
 DRAWN = [placeholder("x"), const("size", [2], np.int32), node("u", "RandomUniform", ["size"]), const("rate", 0.5)]
-OTHERS = [const("zero", 0), const("one", 1), const("zeros", [0, 0]), const("nothing", 0, np.int32), const("p", True, bool)]
+OTHERS = [
+    const("zero", 0),
+    const("one", 1),
+    const("zeros", [0, 0]),
+    const("nothing", 0, np.int32),
+    const("p", True, bool),
+]
 
 
 def chain(count: int, kind: str, first: str, name: str, *others: str) -> list[Node]:
@@ -70,7 +74,9 @@ def test_a_mask_compares_what_is_drawn_with_what_is_known(mask: list[Node], is_f
     assert constant_drops(drawn(*mask, product())) == ["out"] * is_found
 
 
-@pytest.mark.parametrize("kind", ["RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2", "StatefulUniform"])
+@pytest.mark.parametrize(
+    "kind", ["RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2", "StatefulUniform"]
+)
 def test_numbers_are_uniform(kind: str) -> None:
     nodes = [node("v", kind, ["size"]), op("mask", "Less", "v", "rate"), product()]
     assert constant_drops(graph_of(DRAWN[0], DRAWN[1], DRAWN[3], *nodes)) == ["out"]
