@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphscope.core.build import node
+from graphscope.core.build import make_node
 from graphscope.core.graph import Graph, Node
 from graphscope.transforms.drops import constant_drops
-from tests.graphs import const, graph_of, op, placeholder
+from tests.support.graphs import const, graph_of, op, placeholder
 
-DRAWN = [placeholder("x"), const("size", [2], np.int32), node("u", "RandomUniform", ["size"]), const("rate", 0.5)]
+DRAWN = [placeholder("x"), const("size", [2], np.int32), make_node("u", "RandomUniform", ["size"]), const("rate", 0.5)]
 OTHERS = [
     const("zero", 0),
     const("one", 1),
@@ -78,9 +78,9 @@ def test_a_mask_compares_what_is_drawn_with_what_is_known(mask: list[Node], is_f
     "kind", ["RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2", "StatefulUniform"]
 )
 def test_numbers_are_uniform(kind: str) -> None:
-    nodes = [node("v", kind, ["size"]), op("mask", "Less", "v", "rate"), product()]
+    nodes = [make_node("v", kind, ["size"]), op("mask", "Less", "v", "rate"), product()]
     assert constant_drops(graph_of(DRAWN[0], DRAWN[1], DRAWN[3], *nodes)) == ["out"]
-    normal = [node("v", "RandomStandardNormal", ["size"]), op("mask", "Less", "v", "rate"), product()]
+    normal = [make_node("v", "RandomStandardNormal", ["size"]), op("mask", "Less", "v", "rate"), product()]
     assert constant_drops(drawn(*normal)) == []
 
 

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import constant, node, type_attr, with_inputs
+from graphscope.core.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.payload import ArrayPayload
 from graphscope.transforms import fold as folding
 from graphscope.transforms.effects import Effects, sweep
 from graphscope.transforms.fold import fold
-from tests.graphs import FLOAT, const, graph_of, names, op, placeholder, value
-from tests.running import Array
+from tests.support.graphs import FLOAT, const, graph_of, names, op, placeholder, value
+from tests.support.running import Array
 
 AXIS = const("axis", 0, np.int32)
 MEBI = 1 << 20
@@ -71,7 +71,7 @@ def test_what_folding_holds_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_constant_of_one_kibibyte_does_not_count_as_growth() -> None:
     def filled(count: int) -> Graph:
         dims = const("dims", [count], np.int32)
-        return graph_of(dims, const("v", 1), node("f", "Fill", ["dims", "v"], FLOAT), *reading("f"))
+        return graph_of(dims, const("v", 1), make_node("f", "Fill", ["dims", "v"], FLOAT), *reading("f"))
 
     assert "Fill" not in fold(filled(256), max_growth_bytes=0).ops
     assert "Fill" in fold(filled(257), max_growth_bytes=0).ops
@@ -127,7 +127,11 @@ def test_a_node_of_several_outputs_that_nobody_takes_stays_and_so_do_its_inputs(
 def test_a_large_node_that_stays_keeps_its_inputs() -> None:
     count = const("count", [MEBI], np.int32)
     graph = graph_of(
-        count, const("one", 1), op("minus", "Neg", "one"), node("f", "Fill", ["count", "minus"], FLOAT), *reading("f")
+        count,
+        const("one", 1),
+        op("minus", "Neg", "one"),
+        make_node("f", "Fill", ["count", "minus"], FLOAT),
+        *reading("f"),
     )
     folded = fold(graph)
     assert (folded["f"].op, folded["minus"].op) == ("Fill", "Const")
@@ -161,14 +165,14 @@ def test_a_device_stays_and_no_colocation_appears() -> None:
 
 
 def test_no_op_that_waits_alone_is_a_constant() -> None:
-    graph = graph_of(const("c", 1), node("group", "NoOp", ["^c"]), op("n", "Neg", "c", "^group"), *reading("n"))
+    graph = graph_of(const("c", 1), make_node("group", "NoOp", ["^c"]), op("n", "Neg", "c", "^group"), *reading("n"))
     assert fold(graph)["n"].op == "Const"
-    unknown = graph_of(const("c", 1), node("e", "SomebodysOp", []), op("n", "Neg", "c", "^e"), *reading("n"))
+    unknown = graph_of(const("c", 1), make_node("e", "SomebodysOp", []), op("n", "Neg", "c", "^e"), *reading("n"))
     assert list(fold(unknown)["n"].inputs) == ["^e"]
 
 
 def test_a_variant_is_no_constant() -> None:
-    handle = node("h", "Identity", ["c"], {"T": type_attr(DataType.VARIANT)})
+    handle = make_node("h", "Identity", ["c"], {"T": type_attr(DataType.VARIANT)})
     held = constant("c", ArrayPayload(np.zeros(1, np.uint8), DataType.UINT8))
     held.proto.attr["dtype"].type = int(DataType.VARIANT)
     held.proto.attr["value"].tensor.dtype = int(DataType.VARIANT)
@@ -215,7 +219,7 @@ def test_what_lost_its_last_consumer_goes_with_what_only_it_needed() -> None:
 def test_what_acts_or_is_fed_stays(kind: str, stays: bool) -> None:
     nodes = [
         placeholder("x"),
-        op("a", kind, "x") if kind != "SomebodysOp" else node("a", kind, ["x"]),
+        op("a", kind, "x") if kind != "SomebodysOp" else make_node("a", kind, ["x"]),
         op("end", "Neg", "a"),
     ]
     assert ("a" in swept(nodes, "end")) is stays

@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import node, type_attr
+from graphscope.core.build import make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.protos import AttrValue, FunctionDef
 from graphscope.transforms.switches import open_switches
-from tests.graphs import const, graph_of, op, placeholder
-from tests.running import attr_value, registered
+from tests.support.graphs import const, graph_of, op, placeholder
+from tests.support.running import attr_value, registered
 
 
 def fed(name: str, dtype: DataType = DataType.BOOL, shape: tuple[int, ...] | None = None) -> Node:
     attrs = {"dtype": type_attr(dtype)}
     if shape is not None:
         attrs["shape"] = attr_value(registered()["Placeholder"], "shape", shape)
-    return node(name, "Placeholder", (), attrs)
+    return make_node(name, "Placeholder", (), attrs)
 
 
 def chain(count: int, source: str, name: str) -> list[Node]:
@@ -46,7 +46,7 @@ def chain(count: int, source: str, name: str) -> list[Node]:
         (fed("is_training", shape=()), "false"),
         (fed("is_training", shape=(1,)), None),
         (fed("keep_prob", DataType.FLOAT, (2,)), None),
-        (node("is_training", "PlaceholderWithDefault", ["yes"], {"dtype": type_attr(DataType.BOOL)}), "false"),
+        (make_node("is_training", "PlaceholderWithDefault", ["yes"], {"dtype": type_attr(DataType.BOOL)}), "false"),
         (const("is_training", True, bool), None),
     ],
 )
@@ -62,7 +62,7 @@ def test_a_name_and_a_type_tell_the_value(placeholder: Node, expected: str | Non
 DRAWN = [
     fed("r", DataType.FLOAT),
     const("size", [2], np.int32),
-    node("u", "RandomUniform", ["size"]),
+    make_node("u", "RandomUniform", ["size"]),
     *(const("one", 1), const("two", 2), const("ones", [1, 1]), const("unit", [1]), placeholder("x")),
 ]
 
@@ -211,7 +211,7 @@ def calling(name: str, kind: str, *inputs: str, **functions: str) -> Node:
     attrs = {key: AttrValue() for key in functions}
     for key, called in functions.items():
         attrs[key].func.name = called
-    return node(name, kind, inputs, attrs)
+    return make_node(name, kind, inputs, attrs)
 
 
 PLAIN = function("plain", op("n", "Neg", "a"), result="n:y:0")

@@ -6,28 +6,28 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from graphscope.core.build import node, type_attr
+from graphscope.core.build import make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.protos import AttrValue, FunctionDef
-from graphscope.transforms.cut import cut
-from graphscope.transforms.order import origin, reads_after_write, writes
+from graphscope.transforms.read_after_write import origin, reads_after_write, writes
 from graphscope.transforms.state import carried_state
-from tests.graphs import const, graph_of, op, placeholder
+from graphscope.transforms.subgraph import cut
+from tests.support.graphs import const, graph_of, op, placeholder
 
 HANDLE = {"dtype": type_attr(DataType.FLOAT)}
 
 
 def variable(name: str, kind: str = "VarHandleOp") -> Node:
-    return node(name, kind, [], HANDLE)
+    return make_node(name, kind, [], HANDLE)
 
 
 def read(name: str, *inputs: str) -> Node:
-    return node(name, "ReadVariableOp", inputs, HANDLE)
+    return make_node(name, "ReadVariableOp", inputs, HANDLE)
 
 
 def assign(name: str, *inputs: str, kind: str = "AssignVariableOp") -> Node:
-    return node(name, kind, inputs, HANDLE)
+    return make_node(name, kind, inputs, HANDLE)
 
 
 def chain(count: int, source: str, name: str) -> list[Node]:
@@ -162,7 +162,7 @@ def function(name: str, *nodes: Node, arguments: Sequence[str] = ("x", "h")) -> 
 def call(name: str, called: str, *inputs: str, kind: str = "StatefulPartitionedCall", key: str = "f") -> Node:
     attrs = {key: AttrValue()}
     attrs[key].func.name = called
-    return node(name, kind, inputs, attrs)
+    return make_node(name, kind, inputs, attrs)
 
 
 WRITES = function("writes", assign("put", "h", "x"))
@@ -187,7 +187,7 @@ STRAY = function("stray", assign("put", "elsewhere", "x"), assign("bare"))
         (call("c", "reads", "x", "v"), None),
         (call("c", "round", "x", "v"), "c/put"),
         (call("c", "nowhere", "x", "v"), None),
-        (node("c", "writes", ["x", "v"]), "c/put"),
+        (make_node("c", "writes", ["x", "v"]), "c/put"),
         (call("c", "writes", "p", "x", "v", kind="If", key="then_branch"), "c/put"),
         (call("c", "writes", "p", "x", "v", kind="StatelessCase", key="branches"), "c/put"),
         (call("c", "writes", "x", "v", "x", kind="If", key="then_branch"), None),

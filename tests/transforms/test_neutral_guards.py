@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import node
+from graphscope.core.build import make_node
 from graphscope.core.graph import Graph, Node
 from graphscope.transforms.identities import remove_pass_through
-from tests.graphs import FLOAT, const, graph_of, op, placeholder
+from tests.support.graphs import FLOAT, const, graph_of, op, placeholder
 
 
 def chain(kind: str, count: int, source: str, name: str, *others: str) -> list[Node]:
@@ -58,7 +58,7 @@ def test_a_constant_is_looked_for_behind_identities(count: int, is_found: bool) 
 
 
 def test_only_the_first_output_of_what_passes_on_is_followed() -> None:
-    both = node("both", "IdentityN", ["one", "x"])
+    both = make_node("both", "IdentityN", ["one", "x"])
     both.proto.attr["T"].list.type[:] = [1, 1]
     assert not goes(const("one", 1), both, op("p", "Mul", "x", "both"))
     assert not goes(const("one", 1), op("i", "Identity", "one"), op("p", "Mul", "x", "i:1"))
@@ -69,7 +69,7 @@ def test_only_the_first_output_of_what_passes_on_is_followed() -> None:
 
 RANDOM = [
     op("size", "Shape", "x"),
-    node("u", "RandomUniform", ["size"], {"dtype": FLOAT["T"]}),
+    make_node("u", "RandomUniform", ["size"], {"dtype": FLOAT["T"]}),
     *(const(name, number) for name, number in (("zero", 0), ("one", 1), ("two", 2), ("three", 3), ("four", 4))),
     *(const(name, number) for name, number in (("half", 0.5), ("minus", -1), ("minus2", -2), ("five", 5))),
 ]
