@@ -109,8 +109,18 @@ def test_the_value_of_a_predicate(nodes: list[Node], text: str, expected: bool |
 
 
 def test_what_decides_branches() -> None:
-    nodes = [op("s", "Switch", "x", "a:0"), op("r", "RefSwitch", "x", "b"), make_node("i", "If", ["c", "x"]),
-             make_node("j", "StatelessIf", ["a"]), op("k", "Switch", "x"), op("e", "Switch"), op("m", "Merge", "x", "d")]  # fmt: skip
+    switches = [
+        op("s", "Switch", "x", "a:0"),
+        op("r", "RefSwitch", "x", "b"),
+        op("k", "Switch", "x"),
+        op("e", "Switch"),
+    ]
+    nodes = [
+        *switches,
+        make_node("i", "If", ["c", "x"]),
+        make_node("j", "StatelessIf", ["a"]),
+        op("m", "Merge", "x", "d"),
+    ]
     assert predicates(graph_of(*nodes)) == ["a", "b", "c"]
 
 

@@ -1,4 +1,4 @@
-"""The small transforms, node by node: placement, prefixes, half precision, frames, and what a graph draws or reads by itself."""
+"""The small transforms, node by node: placement, prefixes, half precision, frames, random numbers, sources of data."""
 
 from __future__ import annotations
 
