@@ -278,7 +278,7 @@ def test_a_batch_norm_by_its_formula() -> None:
         ([*norm(), op("y", "Neg", "out", "^x")], ("out:0",), True),
         (norm(), ("out:2",), False),
         (norm(), ("mean:2",), True),
-        (norm()[:-1] + [op("out", "FusedBatchNormV3", "layer", "c", "d", "mean", is_training=False)], (), False),
+        ([*norm()[:-1], op("out", "FusedBatchNormV3", "layer", "c", "d", "mean", is_training=False)], (), False),
     ],
 )
 def test_a_batch_norm_whose_statistics_are_taken_stays(
