@@ -255,7 +255,7 @@ class _Checker:
         if self.function and ":" in text:
             argument = tensor.argument if tensor.argument is not None else text.rpartition(":")[2]
             types = tuple(t for t in types if t.argument == argument)
-        elif text not in (source, f"{source}:{tensor.index}"):  # in a graph a number alone stands behind the colon
+        elif tensor.node != source or tensor.argument is not None:  # in a graph a number stands behind the colon
             types = ()
         if tensor.index >= len(types):
             self.report("output", source, f"{who} takes {text}: {source} ({producer.op}) has no such output")

@@ -209,6 +209,12 @@ def test_a_merge_of_one_input_is_left_alone() -> None:
     assert found == {"x": [], "yes": [], "no": [], "s": ["x"], "m": ["x"], "o": ["x"], "y": ["m"]}
 
 
+def test_a_merge_whose_inputs_are_all_alive_is_left_alone() -> None:
+    alive = merge("m", "x", "x", "^x")
+    graph = prune_branches(graph_of(X, YES, op("s", "Switch", "x", "yes"), op("y", "Neg", "s:1"), alive))
+    assert graph["m"] is alive
+
+
 def body(name: str, *nodes: Node, result: str = "a") -> Function:
     proto = FunctionDef()
     proto.signature.name = name
@@ -276,6 +282,13 @@ def test_a_body_gets_the_scope_of_its_call(kind: str) -> None:
     found = flat(called("c", "f", "x:1", kind=kind), op("y", "Neg", "c"), library=[inner])
     assert inputs(found) == {"x": [], "c/n": ["x:1", "^x"], "c/k": ["c/n", "^c/n"], "c": ["c/k"], "y": ["c"]}
     assert (found["c"].op, found["c"].attrs["T"].type) == ("Identity", DataType.FLOAT)
+
+
+@pytest.mark.parametrize(("count", "calls"), [(64, 0), (65, 1)])
+def test_calls_are_followed_to_a_depth_of_sixty_four(count: int, calls: int) -> None:
+    library = [body(f"f{i}", called("c", f"f{i + 1}", "a"), result="c:output:0") for i in range(count - 1)]
+    found = flat(called("c", "f0", "x"), library=[*library, body(f"f{count - 1}")])
+    assert found.ops.count("PartitionedCall") == calls
 
 
 def test_scopes_are_numbered_until_they_are_free() -> None:
