@@ -276,8 +276,9 @@ def test_branches_take_values_behind_the_condition(kind: str) -> None:
     assert list(made.attrs["Tin"].list.type) == [1, 1]
 
 
-def test_every_branch_of_a_case_is_copied() -> None:
-    node = make_node("c", "Case", ["p", "x", "v"], {"Tin": types(DataType.FLOAT, DataType.RESOURCE)})
+@pytest.mark.parametrize("kind", ["Case", "StatelessCase"])
+def test_every_branch_of_a_case_is_copied(kind: str) -> None:
+    node = make_node("c", kind, ["p", "x", "v"], {"Tin": types(DataType.FLOAT, DataType.RESOURCE)})
     for name in ("reads", "reads", "other"):
         node.proto.attr["branches"].list.func.add(name=name)
     made = frozen(
