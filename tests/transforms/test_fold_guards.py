@@ -90,6 +90,14 @@ def test_the_default_growth_is_a_mebibyte() -> None:
     assert "Tile" in fold(tiled(MEBI // 4 + 1)).ops
 
 
+def test_what_two_paths_lead_to_is_freed_once() -> None:
+    """Two results of one weight put together take 4 MiB, where 2 MiB go: 2 MiB more than there were."""
+    parts = [zeros(MEBI // 2), op("n", "Neg", "w"), op("m", "Abs", "w"), AXIS]
+    graph = graph_of(*parts, op("c", "ConcatV2", "n", "m", "axis", N=2), *reading("c"))
+    assert "ConcatV2" in fold(graph).ops
+    assert "ConcatV2" not in fold(graph, max_growth_bytes=2 * MEBI).ops
+
+
 # Outputs
 
 
@@ -154,6 +162,11 @@ def test_a_control_edge_of_a_reader_stays_one() -> None:
     folded = fold(graph)
     assert list(folded["r"].inputs) == ["x", "^s"]
     assert list(folded["y_s_1"].inputs) == ["x", "s/folded_1"]
+
+
+def test_readers_of_a_first_output_stay_as_they_are() -> None:
+    reader = op("y", "Add", "x", "n:0")
+    assert fold(graph_of(const("c", 1), op("n", "Neg", "c"), placeholder("x"), reader))["y"] is reader
 
 
 def test_a_device_stays_and_no_colocation_appears() -> None:

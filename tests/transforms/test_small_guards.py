@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -349,5 +350,5 @@ def test_sources_are_refused_and_the_last_ones_named(count: int) -> None:
     text = str(error.value)
     assert text.count("QueueDequeue") == min(count, 4)
     assert (f"and {count - 4} more" in text) is (count > 4)
-    assert str(error.value.hint).split("   ")[0] == f"--input q{count - 1}"
+    assert re.findall(r"\bq\d", str(error.value.hint)) == [f"q{count - 1}"]
     refuse_sources(graph_of(make_node("o", "OneShotIterator"), make_node("n", "IteratorGetNext", ["o"])), "m.pb")

@@ -189,7 +189,10 @@ STRAY = function("stray", assign("put", "elsewhere", "x"), assign("bare"))
         (call("c", "nowhere", "x", "v"), None),
         (make_node("c", "writes", ["x", "v"]), "c/put"),
         (call("c", "writes", "p", "x", "v", kind="If", key="then_branch"), "c/put"),
-        (call("c", "writes", "p", "x", "v", kind="StatelessCase", key="branches"), "c/put"),
+        *(
+            (call("c", "writes", "p", "x", "v", kind=kind, key="branch"), "c/put")
+            for kind in ("StatelessIf", "Case", "StatelessCase")
+        ),
         (call("c", "writes", "x", "v", "x", kind="If", key="then_branch"), None),
         (call("c", "writes", "x", "v", kind="While", key="body"), "c/put"),
         (assign("c", "v", "x"), "c"),
