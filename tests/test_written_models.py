@@ -196,7 +196,8 @@ def test_the_ends_of_a_detector_belong_together() -> None:
     ],
 )
 def test_what_needs_a_missing_value_comes_last(values: tuple[str, ...] | None, expected: dict[str, float]) -> None:
-    text = "x Placeholder(?,4)\nw Variable(4,3)\nv Variable(4,3)\na MatMul x w\na/1 Exp a\na2 Neg a/1\nb MatMul x v\na/2 Exp a/1"
+    text = "x Placeholder(?,4)\nw Variable(4,3)\nv Variable(4,3)\n"
+    text += "a MatMul x w\na/1 Exp a\na2 Neg a/1\nb MatMul x v\na/2 Exp a/1"
     renamed = {"a": "a/2"}
     found = dict(ranked(model(text, values=values)))
     assert {name: found[f"{renamed.get(name, name)}:0"] for name in expected} == expected
