@@ -7,7 +7,7 @@ import pytest
 from graphscope.analysis.demands import FeedSpec, demanded
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape, TensorSpec
-from tests.written import graph_of
+from tests.support.written import graph_of
 
 
 def demand(text: str, dtype: DataType = DataType.FLOAT, shape: Shape = None) -> TensorSpec:

@@ -13,9 +13,9 @@ from graphscope.analysis.networks import handed_on, last_layers
 from graphscope.analysis.outputs import rank_outputs
 from graphscope.analysis.savers import saver_nodes
 from graphscope.core.graph import Graph
-from tests.written import graph_of, model_of, sections
+from tests.support.written import graph_of, model_of, sections
 
-FLOWS = dict(sections(Path(__file__).parent / "truth" / "flows.txt"))
+FLOWS = dict(sections(Path(__file__).parents[1] / "truth" / "flows.txt"))
 
 
 def told(graph: Graph, flow: Flow, i: int) -> str:

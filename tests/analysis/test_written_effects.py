@@ -11,7 +11,7 @@ from graphscope.analysis.effects import Source, find_effects, named_files
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph
 from graphscope.protos import AttrValue, FunctionDef, GraphDef
-from tests.written import graph_of
+from tests.support.written import graph_of
 
 S = {"string": int(DataType.STRING), "int": int(DataType.INT32)}
 
