@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graphscope.analysis.effects import Source, find_effects, named_files
+from graphscope.analysis.effects import PathSource, find_effects, named_files
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph
 from graphscope.protos import AttrValue, FunctionDef, GraphDef
@@ -127,8 +127,8 @@ def test_an_effect_says_where_it_lies() -> None:
     assert (found.function, found.op, found.does.reason) == ("f", "ReadFile", "reads the file")
 
 
-@pytest.mark.parametrize(("length", "source"), [(14, Source.FED), (15, Source.COMPUTED)])
-def test_what_is_put_behind_a_path_is_followed_a_bounded_number_of_steps(length: int, source: Source) -> None:
+@pytest.mark.parametrize(("length", "source"), [(14, PathSource.FED), (15, PathSource.COMPUTED)])
+def test_what_is_put_behind_a_path_is_followed_a_bounded_number_of_steps(length: int, source: PathSource) -> None:
     chain = "; ".join(f"i{k + 1} Identity i{k}" for k in range(length))
     text = f'{FILE}; i0 Const:string="a"; {chain}; j StringJoin fed i{length}; r ReadFile j'
     [found] = find_effects(written(text))

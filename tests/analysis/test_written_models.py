@@ -11,7 +11,7 @@ import pytest
 from graphscope.analysis.choose_outputs import choose_outputs, default_signature
 from graphscope.analysis.inputs import find_inputs
 from graphscope.analysis.outputs import rank_outputs
-from graphscope.core.model import Kind, Model
+from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import ArrayPayload
 from graphscope.core.signatures import INIT_OP
 from graphscope.errors import GraphscopeError, UnknownNameError
@@ -51,7 +51,7 @@ def model(
             signature.inputs[argument].name = tensor
         meta.signature_def[name].CopyFrom(signature)
     store = None if values is None else MemoryStore([(v, ArrayPayload(np.zeros((4, 3), np.float32))) for v in values])
-    return Model("m", Kind.META_GRAPH, "", (), graph_of(filter(None, text.splitlines())), meta, store)
+    return Model("m", ModelKind.META_GRAPH, "", (), graph_of(filter(None, text.splitlines())), meta, store)
 
 
 def ranked(made: Model) -> list[tuple[str, float]]:

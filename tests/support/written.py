@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from graphscope.core.build import constant, node
+from graphscope.core.build import constant, make_node
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
-from graphscope.core.model import Kind, Model
+from graphscope.core.model import Model, ModelKind
 from graphscope.protos import AttrValue, GraphDef
 
 _OP = re.compile(r"(\w+)(?::(\w+))?(?:\(([\d?,]*)\))?(\{.*\})?(?:=(\S+))?")
@@ -34,7 +34,7 @@ def graph_of(lines: Iterable[str], *, reverse: bool = False) -> Graph:
 
 def model_of(graph: Graph) -> Model:
     """A model of a graph alone."""
-    return Model("written", Kind.GRAPH, "", (), graph)
+    return Model("written", ModelKind.GRAPH, "", (), graph)
 
 
 def sections(path: Path) -> Iterator[tuple[str, list[str]]]:
@@ -53,7 +53,7 @@ def _node(words: Sequence[str]) -> Node:
     if value is not None:
         array = np.array(json.loads(value), object if kind is DataType.STRING else kind.numpy)
         return constant(name, np.char.encode(array.astype(str)).astype(object) if kind is DataType.STRING else array)
-    result = node(name, op, inputs, {key: AttrValue(type=int(kind)) for key in ("T", "dtype")})
+    result = make_node(name, op, inputs, {key: AttrValue(type=int(kind)) for key in ("T", "dtype")})
     for key, given in json.loads(attributes or "{}").items():
         result.proto.attr[key].CopyFrom(_attribute(given))
     if shape is not None:
