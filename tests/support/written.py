@@ -1,7 +1,7 @@
 """Graphs written as text, one node to a line, with what is expected of each behind a bar.
 
 ``name Op:dtype(shape){"attribute":value}=value input input ... | expected``; all but name and op may be missing. The type is
-float where none is stated, a dimension ``?`` is unknown; attributes (strings, numbers, booleans) and the value of a constant
+float where none is stated, a dimension ``?`` is unknown; attributes (see :func:`_attribute`) and the value of a constant
 are JSON without blanks.
 """
 
@@ -64,7 +64,10 @@ def _node(words: Sequence[str]) -> Node:
     return result
 
 
-def _attribute(given: str | int | bool) -> AttrValue:
+def _attribute(given: str | int | bool | list[str]) -> AttrValue:
+    """Strings, numbers and booleans as they are, a list of the names of types."""
+    if isinstance(given, list):
+        return AttrValue(list={"type": [int(_TYPES[label]) for label in given]})
     if isinstance(given, bool):
         return AttrValue(b=given)
     return AttrValue(i=given) if isinstance(given, int) else AttrValue(s=given.encode())
