@@ -193,6 +193,24 @@ def test_scopes_by_cost_and_nodes_called_as_they_are() -> None:
     ]
 
 
+def test_names_that_begin_alike_are_no_scopes() -> None:
+    rows = [
+        ("s/a", "A", (), 0, 1),
+        ("s/ab", "B", (), 1, 2),
+        ("a//b", "C", (), 3, 1),
+        ("a/", "D", (), 4, 1),
+        ("b", "E", (), 5, 9),
+    ]
+    found = by_scope(report(trace([metadata({CPU0: rows})])).nodes)
+    assert [(row.name, row.depth, row.nodes) for row in found] == [("", 0, 1), ("s", 0, 2), ("a", 0, 2), ("a/", 1, 2)]
+
+
+def test_known_work_of_nothing_is_nothing() -> None:
+    step = metadata({CPU0: [("a", "A", (), 0, 2), ("b", "A", (), 2, 2)]})
+    [row] = report(Trace("model", [step], [1], A, flops={"a": 0, "b": 8})).ops
+    assert (row.flops, row.flops_per_s) == (8, 2e6)
+
+
 def test_devices_by_cost_with_what_was_put_there() -> None:
     ran = GraphDef()
     for name in "abc":
@@ -271,6 +289,12 @@ def test_threads_and_streams_have_rows_of_their_own() -> None:
         "b": (CPU0, "thread 7"),
         "c": (CPU1, "row 1"),
     }
+    gpu = read_step(
+        metadata(
+            {"/device:GPU:0": [("a", "A", (), 0, 1)], "/device:GPU:0/stream:13": [("a:A", "", (), 0, 5)]}
+        ).step_stats
+    )
+    assert sorted(rows_of([gpu]).values()) == [("/device:GPU:0", "row 1"), ("/device:GPU:0", "stream:13")]
 
 
 # What an event file holds

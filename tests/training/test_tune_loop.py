@@ -47,9 +47,11 @@ class Session:
         self.losses, self.validations = list(losses), list(validations)
         self.fed: list[dict[str, Any]] = []
         self.asked: list[tuple[str, ...]] = []
+        self.now = 100.0
 
     def run(self, fetches: Sequence[str], feeds: Any) -> list[Any]:
         self.asked.append(tuple(fetches))
+        self.now += 2
         if fetches == ["rate:0"]:
             return [0.25]
         self.fed.append(dict(feeds))
@@ -233,6 +235,16 @@ def test_the_best_is_put_apart_and_the_one_before_removed(tmp_path: Path) -> Non
     assert made.watcher.epochs[0][1].mean.examples == 3
 
 
+def test_time_and_speed_are_of_the_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Setting(tmp_path, validations=[0.5] * 4)
+    monkeypatch.setattr("graphscope.training.tune.loop.time.monotonic", lambda: made.session.now)
+    speeds: list[float] = []
+    monkeypatch.setattr(made.watcher, "stepped", lambda step: speeds.append(step.examples_per_s))
+    made.loop.run()
+    assert [(epoch.seconds, epoch.examples_per_s) for epoch in made.state.epochs] == [(10, 5 / 6)] * 2
+    assert speeds == [2 / 2, 4 / 4, 5 / 6] * 2
+
+
 def test_patience_ends_a_training(tmp_path: Path) -> None:
     made = Setting(tmp_path, validations=[0.5] * 8, epochs=9, patience=2)
     assert made.loop.run() == PATIENCE
@@ -243,7 +255,7 @@ def test_an_interrupted_training_saves_and_goes_on(tmp_path: Path) -> None:
     made = Setting(tmp_path, losses=[1, 2], interrupted=lambda fed: fed == 2)
     with pytest.raises(Interrupted) as stopped:
         made.loop.run()
-    assert (stopped.value.step, stopped.value.prefix) == (12, "dir/m-12")
+    assert (stopped.value.step, stopped.value.prefix, str(stopped.value)) == (12, "dir/m-12", "dir/m-12")
     assert [step for step, _ in made.checkpoints.of("write")] == [12]
     assert made.state.running == Mean(6.0, 2.0, 4)
     again = Setting(tmp_path, losses=[5], state=made.state, epochs=1)
@@ -266,6 +278,11 @@ def test_a_training_stopped_during_its_validation_validates_again(tmp_path: Path
     assert ("rate:0",) in again.session.asked
     assert again.state.epochs[0].learning_rate == 0.25
     assert again.state.kept == ["m-13"]
+    several = TrainingState({}, "origin", 10, 13, ["m-12", "m-13"], Mean(5.0, 2.5, 5))
+    twice = Setting(tmp_path, state=several, epochs=1)
+    twice.loop.run()
+    assert twice.checkpoints.of("write") == []
+    assert twice.state.kept == ["m-12", "m-13"]
     outdone = Setting(tmp_path, validations=[0.1] * 2, state=again.state, epochs=2)
     outdone.loop.run()
     assert outdone.checkpoints.of("remove") == [["best/m-13"]]
@@ -280,6 +297,9 @@ def test_a_loss_that_is_no_number_ends_it(loss: float, tmp_path: Path) -> None:
     later = Setting(tmp_path, losses=[1, 1, 1, loss])
     with pytest.raises(GraphscopeError, match=r"the loss of step 14 is .*; dir/m-13 is the last checkpoint"):
         later.loop.run()
+    latest = Setting(tmp_path, losses=[1] * 6 + [loss], epochs=3)
+    with pytest.raises(GraphscopeError, match="dir/m-16 is the last checkpoint"):
+        latest.loop.run()
     held_out = Setting(tmp_path, validations=[1, loss])
     with pytest.raises(GraphscopeError, match="after step 13 the loss on held-out examples"):
         held_out.loop.run()
