@@ -149,13 +149,13 @@ def test_means_weigh_batches_by_their_examples() -> None:
 
 def test_classes_are_counted_and_the_surest_mistakes_remembered() -> None:
     found = Evaluation(recipe(), ["a", "b"])
-    predictions = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.2, 0.5, 0.3]])
-    found.add(1.0, 0.5, predictions, np.array([0, 1, 0]), np.array([10, 11, 12]))
+    predictions = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.2, 0.5, 0.3], [0.6, 0.3, 0.1]])
+    found.add(1.0, 0.5, predictions, np.array([0, 1, 0, 0]), np.array([10, 11, 12, 13]))
     assert found.confusion is not None
-    assert found.confusion.matrix.tolist() == [[1, 1, 0], [0, 0, 1], [0, 0, 0]]
+    assert found.confusion.matrix.tolist() == [[2, 1, 0], [0, 0, 1], [0, 0, 0]]
     assert found.misjudged == [Misjudged(0.6, 11, 1, 2), Misjudged(0.5, 12, 0, 1)]
-    assert found.classes == (ClassReport("a", 2, 0.5), ClassReport("b", 1, 0.0))
-    assert found.mean.examples == 3
+    assert found.classes == (ClassReport("a", 3, 2 / 3), ClassReport("b", 1, 0.0))
+    assert found.mean.examples == 4
     unnamed = Evaluation(recipe(), [])
     assert unnamed.names == ["0", "1", "2"]
     assert unnamed.classes[2] == ClassReport("2", 0, None)
@@ -181,8 +181,14 @@ def test_labels_and_errors_are_counted() -> None:
     assert several.misjudged == []
     assert Evaluation(recipe(MULTILABEL, 1), []).classes == (ClassReport("0", 0, None),)
     errors = Evaluation(recipe(REGRESSION, 2), [])
-    errors.add(0, 0, np.array([[1.0, 2.0], [3.0, 2.0]]), np.array([[0.0, 4.0], [1.0, 2.0]]), np.arange(2))
-    assert errors.classes == (ClassReport("0", 2, 1.5), ClassReport("1", 2, 1.0))
+    errors.add(
+        0,
+        0,
+        np.array([[1.0, 2.0], [3.0, 2.0], [6.0, 1.0]]),
+        np.array([[0.0, 4.0], [1.0, 2.0], [0.0, 1.0]]),
+        np.arange(3),
+    )
+    assert errors.classes == (ClassReport("0", 3, 3.0), ClassReport("1", 3, 2 / 3))
     assert Evaluation(recipe(REGRESSION, 1), []).classes == (ClassReport("0", 0, None),)
 
 
@@ -227,6 +233,9 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
         write_run(path, made)
         assert read_run(path) == made
     assert read_run(path).split == BY_KEY
+    assert path.read_text().startswith('{\n "version": 1,\n "settings": {\n  "a": 1\n },\n')
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_run(path, state(running=Mean(math.inf, 0.0, 1)))
     path.write_bytes(b"\xff")
     with pytest.raises(CorruptFileError):
         read_run(path)
