@@ -342,3 +342,77 @@ def test_a_step_of_medians_counts_what_did_not_run_as_nothing() -> None:
     }
     assert board_median(trace(steps))[1].step_stats.dev_stats == board_median(trace([]))[1].step_stats.dev_stats
     assert list(board_steps(trace(steps))) == []
+
+
+# What a trace may tell
+
+
+def test_numbers_below_nothing_are_nothing() -> None:
+    step = metadata({CPU0: [("a", "A", (), 5, -3), ("b", "B", (), 6, 0)]})
+    for ran, size in zip(step.step_stats.dev_stats[0].node_stats, (-7, 0), strict=True):
+        ran.memory.add(total_bytes=size)
+        ran.memory.add(total_bytes=40)
+        ran.memory_stats.persistent_memory_size = size
+        output = ran.output.add().tensor_description
+        output.dtype = 7
+        output.shape.dim.add(size=3)
+    for found in read_step(step.step_stats).executions:
+        assert (found.wall_ns, found.allocated_bytes, found.persistent_bytes, found.output_bytes) == (0, 40, 0, 0)
+
+
+def test_a_stream_belongs_to_the_device_of_its_name() -> None:
+    gpu = "/job:localhost/replica:0/task:0/device:GPU:1"
+    step = metadata(
+        {CPU0: [("x", "X", (), 0, 1)], gpu: [("a", "A", (), 0, 1)], "/device:GPU:1/stream:3": [("a:A", "", (), 1, 5)]}
+    )
+    step.step_stats.dev_stats.add(
+        device="/device:GPU:9/memcpy",
+        node_stats=metadata({CPU0: [("c:C", "", (), 2, 1)]}).step_stats.dev_stats[0].node_stats,
+    )
+    found = {(e.name, e.stream): e.device for e in read_step(step.step_stats).executions}
+    assert found == {("x", ""): CPU0, ("a", ""): gpu, ("a", "stream:3"): gpu, ("c", "memcpy"): "/device:GPU:9"}
+
+
+def test_the_shape_of_a_scalar_is_told_too() -> None:
+    step = metadata({CPU0: [("a", "A", (), 0, 1)]})
+    step.step_stats.dev_stats[0].node_stats[0].output.add().tensor_description.dtype = 1
+    [(_, shown)] = board_steps(trace([step], A))
+    [output] = shown.step_stats.dev_stats[0].node_stats[0].output
+    assert output.tensor_description.HasField("shape")
+
+
+@pytest.mark.parametrize(("wall_ns", "median_ns"), [(3, 2), (5, 2)])
+def test_a_median_with_a_step_in_which_a_node_did_not_run(wall_ns: int, median_ns: int) -> None:
+    steps = [metadata({CPU0: [("a", "A", (), 0, 9), *more]}) for more in ([("b", "B", (), 1, wall_ns / 1000)], [])]
+    _, shown = board_median(trace(steps, A))
+    assert {s.node_name: s.all_end_rel_nanos for s in shown.step_stats.dev_stats[0].node_stats} == {
+        "a": 9000,
+        "b": median_ns,
+    }
+
+
+def test_time_counts_from_the_first_of_several_steps() -> None:
+    events = timeline(metadata({CPU0: [("a", "A", (), 50, 2)]}), metadata({CPU0: [("a", "A", (), 90, 3)]}))
+    assert [(e["name"], e["ts"]) for e in events if e["ph"] == "X"] == [
+        ("step 0001", 0),
+        ("A", 0),
+        ("step 0002", 40),
+        ("A", 40),
+    ]
+    short = timeline(metadata({CPU0: [("a", "A", (), 5, 0), ("b", "B", ["a"], 6, 1)]}))
+    assert [(e["ph"], e["name"]) for e in short if e.get("ts") == 0][-2:] == [("X", "A"), ("s", "a")]
+
+
+def test_a_run_that_takes_no_time_does_not_wait_for_itself() -> None:
+    rows = [("a", "A", (), 0, 3), ("a", "A", ["a"], 5, 0)]
+    executions = read_step(metadata({CPU0: rows}).step_stats).executions
+    assert list(Runs(executions).waited_for(executions[1], Partitions(()))) == []
+
+
+def test_a_node_on_the_path_is_called_by_what_took_longest() -> None:
+    rows = [("a", "A", (), 0, 2), ("a/_1", "_Send", ["a"], 2, 9), ("c", "C", ["a/_1"], 11, 1)]
+    found = report(trace([metadata({CPU0: rows})], A)).critical
+    assert [(n.name, n.kernel, n.executions, n.wall_us) for n in found.nodes] == [
+        ("a", "Send", 1, 11),
+        ("c", "C", 1, 1),
+    ]
