@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
@@ -345,7 +346,53 @@ def test_a_table_of_classes_is_drawn() -> None:
     assert picture[:margin, :margin].min() == 255, "nothing in the corner"
 
 
-@pytest.mark.parametrize(("classes", "cell"), [(25, 25), (640, 1), (700, 1)])
+def drawn(size: tuple[int, int], texts: list[tuple[tuple[int, int], str, str]]) -> Any:
+    """A white picture with texts at places, in colours."""
+    sheet = Image.new("RGB", size, "white")
+    for place, text, colour in texts:
+        ImageDraw.Draw(sheet).text(place, text, fill=colour)
+    return sheet
+
+
+def width_of(text: str) -> int:
+    return int(ImageFont.load_default().getbbox(text)[2])
+
+
+def test_names_and_numbers_have_their_places() -> None:
+    names = ["cät", "a name that is long", "W"]
+    short = ["c?t", "a name that is", "W"]
+    margin = 8 + max(map(width_of, short))
+    numbers = np.array([[3, 1, 0], [0, 1, 1], [0, 0, 2]])
+    expected = drawn(
+        (margin + 108, margin + 108), [((4, margin + 36 * i + 11), name, "black") for i, name in enumerate(short)]
+    )
+    for i, name in enumerate(short):
+        expected.paste(
+            drawn((margin - 4, 14), [((0, 0), name, "black")]).rotate(90, expand=True), (margin + 36 * i + 10, 0)
+        )
+    for row, column in np.ndindex(3, 3):
+        share = numbers[row, column] / max(numbers[row].sum(), 1)
+        colour = tuple(round(255 - share * c) for c in (225, 150, 55))
+        expected.paste(Image.new("RGB", (36, 36), colour), (margin + 36 * column, margin + 36 * row))
+    for row, column in zip(*numbers.nonzero(), strict=True):
+        share = numbers[row, column] / numbers[row].sum()
+        place = (margin + 36 * int(column) + 4, margin + 36 * int(row) + 11)
+        ImageDraw.Draw(expected).text(place, str(numbers[row, column]), fill="white" if share > 0.5 else "black")
+    np.testing.assert_array_equal(confusion_picture(numbers, names), np.asarray(expected))
+
+
+@pytest.mark.parametrize(
+    "caption", ["hello", "long enough to be wider than the picture is, and longer than sixty letters"]
+)
+def test_a_caption_has_its_place(caption: str) -> None:
+    found = picture_of(np.zeros((7, 7, 1), np.float32), (None, 7, 7, 1), caption)
+    text = caption[:60]
+    expected = drawn((max(154, width_of(text) + 4), 154 + 18), [((2, 156), text, "black")])
+    expected.paste(Image.new("RGB", (154, 154), "black"), (0, 0))
+    np.testing.assert_array_equal(found, np.asarray(expected))
+
+
+@pytest.mark.parametrize(("classes", "cell"), [(25, 25), (320, 2), (321, 1), (700, 1)])
 def test_many_classes_are_drawn_without_names(classes: int, cell: int) -> None:
     matrix = np.zeros((classes, classes), np.int64)
     matrix[0, 1] = 5
