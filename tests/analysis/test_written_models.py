@@ -146,7 +146,7 @@ def test_a_lead_of_ten_points_is_clear(name: str, is_clear: bool) -> None:
     with pytest.raises(GraphscopeError) as error:
         choose_outputs(made)
     assert re.findall(r"^  (\S+)", error.value.message, re.MULTILINE) == ["Tanh:0", "other:0", "third:0"]
-    assert str(error.value.hint).startswith("--output Tanh ")
+    assert "Tanh" in str(error.value.hint)
 
 
 @pytest.mark.parametrize(("lead", "is_clear"), [(10.0, True), (9.9, False)])

@@ -14,7 +14,7 @@ from graphscope.analysis.classes import Naming, top_classes
 from graphscope.analysis.detail import PREVIEW_BYTES, Attribute, show, type_text, value_text
 from graphscope.analysis.listing import Listing, NodeFilter, list_nodes
 from graphscope.analysis.scopes import MAX_LEVELS, ScopeRow, scope_tree
-from graphscope.analysis.summary import MAX_OUTPUTS, Amount, is_table_op, kind_text, summarize
+from graphscope.analysis.summary import MAX_OUTPUTS, Amount, kind_text, summarize
 from graphscope.analysis.tensors import TensorLister
 from graphscope.analysis.variable_rows import find_weight, list_weights, weights, with_statistics
 from graphscope.core.build import constant
@@ -183,10 +183,14 @@ def test_tensors_as_text() -> None:
     graph = Graph(GraphDef(), [constant("big", ArrayPayload(np.zeros((2, 600), np.float32))), *graph_of(["c Const=3"])])
     node = show(model_of(graph), "big").node
     assert node is not None
-    assert Attribute("value", "tensor", "float32 (2, 600), 4,800 bytes") in node.attributes
+    whole = {"dtype": "float32", "shape": [2, 600]}
+    assert Attribute("value", "tensor", "float32 (2, 600), 4,800 bytes", whole) in node.attributes
+        Attribute("value", "tensor", "float32 (2, 600), 4,800 bytes", {"dtype": "float32", "shape": [2, 600]})
+        in node.attributes
+    )
     node = show(model_of(graph), "c").node
     assert node is not None
-    assert Attribute("value", "tensor", "float32 ()") in node.attributes
+    assert Attribute("value", "tensor", "float32 ()", {"dtype": "float32", "shape": []}) in node.attributes
     empty = graph_of(["e Neg"])
     empty["e"].proto.attr["empty"].SetInParent()
     node = show(model_of(empty), "e").node
@@ -365,19 +369,6 @@ def test_constants_without_content_have_no_statistics() -> None:
     absent["big"].payloads = {"value": AbsentPayload(FLOAT, (600,), "somewhere")}
     [row] = with_statistics(weights(model_of(absent)))
     assert (row.name, row.elements, row.statistics) == ("big", 600, None)
-
-
-@pytest.mark.parametrize(
-    ("op", "is_table"),
-    [
-        ("HashTable", True),
-        ("MutableHashTableOfTensorsV2", True),
-        ("LookupTableFind", False),
-        ("AnonymousHashTable", True),
-    ],
-)
-def test_ops_that_make_tables(op: str, is_table: bool) -> None:
-    assert is_table_op(op) is is_table
 
 
 def test_the_best_few_outputs_are_shown() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def test_features_have_a_kind_and_values() -> None:
     for name in ("d", "empty"):
         with pytest.raises(GraphscopeError, match=f"no feature is named '{name}'; there are a ") as error:
             example.values(made, name, "here")
-        assert str(error.value.hint).startswith("--schema x=")
+        assert "x=c,y=a" in str(error.value.hint)
     with pytest.raises(GraphscopeError, match="there are none"):
         example.values({}, "a", "here")
     with pytest.raises(CorruptFileError, match=r"no tf\.train\.Example"):
@@ -108,7 +109,7 @@ def test_what_an_example_calls_itself() -> None:
     ],
 )  # fmt: skip
 def test_a_schema_is_proposed(made: Any, schema: str) -> None:
-    assert example.hint(made).split()[1] == schema
+    assert re.findall(r'x=[^" ]*', str(example.hint(made))) == [schema]
 
 
 def test_inputs_of_records() -> None:
@@ -211,24 +212,24 @@ def test_classes_beyond_the_head_are_listed() -> None:
 
 def test_chosen_classes_and_limits() -> None:
     made = stored([0, 1, 2, 1, 2, 2, 0], ("a", "b", "c"))
-    found = choose(made, DataOptions(only=("c", "a")))
+    found = choose(made, DataOptions(only_classes=("c", "a")))
     assert (found.labels.tolist(), list(found.keys), found.names) == (
         [1, 0, 0, 0, 1],
         ["k0", "k2", "k4", "k5", "k6"],
         ("c", "a"),
     )
     assert found.take(np.array([1, 4])).tolist() == [2, 6]
-    limited = choose(made, DataOptions(limit=1))
+    limited = choose(made, DataOptions(limit_per_class=1))
     assert sorted(limited.labels.tolist()) == [0, 1, 2]
     assert (limited.names, limited.fingerprint != made.fingerprint) == (("a", "b", "c"), True)
     assert list(limited.keys) == sorted(limited.keys)
     assert choose(made, DataOptions()) is made
-    numbers = choose(stored([5, 3, 5]), DataOptions(only=("5",)))
+    numbers = choose(stored([5, 3, 5]), DataOptions(only_classes=("5",)))
     assert (numbers.labels.tolist(), numbers.names) == ([0, 0], ("5",))
     with pytest.raises(UnknownNameError, match="'d'"):
-        choose(made, DataOptions(only=("d",)))
+        choose(made, DataOptions(only_classes=("d",)))
     with pytest.raises(GraphscopeError, match="choose by class"):
-        choose(made, DataOptions(task="regression", limit=1))
+        choose(made, DataOptions(task="regression", limit_per_class=1))
 
 
 # Keys and rows
@@ -379,7 +380,7 @@ def test_pictures_need_a_size() -> None:
     any_size = TensorSpec("x:0", FLOAT, (None, None, None, 3))
     with pytest.raises(GraphscopeError, match="takes pictures of any size") as error:
         input_of(any_size, Scaling()).picture()
-    assert str(error.value.hint).startswith("--size")
+    assert "size" in str(error.value.hint)
     sized = input_of(any_size, Scaling(), (5, 7)).picture()
     assert (sized.height, sized.width) == (5, 7)
     stated = input_of(TensorSpec("x:0", FLOAT, (None, 4, None, 3)), Scaling(), (5, 7)).picture()

@@ -291,9 +291,9 @@ def test_plans(options: dict[str, Any], layers: str, task: str, notes: int) -> N
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "no head"),
-        ({"head": "dense:3", "prefix": "a b"}, "'a b' is no name scope"),
-        ({"head": "dense:3", "prefix": ""}, "'' is no name scope"),
+        ({}, "what to build|no head"),
+        ({"head": "dense:3", "prefix": "a b"}, "'a b' .* name scope"),
+        ({"head": "dense:3", "prefix": ""}, "'' .* name scope"),
         ({"head": "dense:3", "seed": -1}, "seed -1: it must be from 0 to"),
         ({"head": "dense:3", "seed": 1 << 31}, "seed 2147483648: it must be"),
     ],
@@ -511,7 +511,7 @@ def test_one_input_is_fed() -> None:
         GraphscopeError, match=r"out:0 needs 2 inputs, where data has one: x:0 \(\?, 2\), y:0 \(\?\)"
     ) as error:
         input_spec(base(X, "y Placeholder(?)", "out Add x y"))
-    assert str(error.value.hint).startswith("--set")
+    assert "set" in str(error.value.hint)
     with pytest.raises(GraphscopeError, match="needs 0 inputs, where data has one: none") as error:
         input_spec(base("c Const=1", "out Neg c"))
     assert error.value.hint is None
