@@ -228,7 +228,7 @@ def test_chosen_classes_and_limits() -> None:
     assert (numbers.labels.tolist(), numbers.names) == ([0, 0], ("5",))
     with pytest.raises(UnknownNameError, match="'d'"):
         choose(made, DataOptions(only_classes=("d",)))
-    with pytest.raises(GraphscopeError, match="choose by class"):
+    with pytest.raises(GraphscopeError, match="by class"):
         choose(made, DataOptions(task="regression", limit_per_class=1))
 
 
