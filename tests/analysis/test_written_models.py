@@ -160,7 +160,7 @@ def test_the_lead_to_the_last_point(lead: float, is_clear: bool, monkeypatch: py
 
 
 def test_no_candidate_at_all() -> None:
-    with pytest.raises(GraphscopeError, match="no likely output"):
+    with pytest.raises(GraphscopeError, match="likely output"):
         choose_outputs(model("none NoOp"))
 
 

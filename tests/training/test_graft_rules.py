@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,7 +42,7 @@ from graphscope.training.graft.planning import GraftOptions, pattern, planned
 from graphscope.training.graft.skeleton import restored, skeleton
 from graphscope.training.graft.sources import refuse_unfeedable
 from graphscope.training.graft.trainable import candidates, constant_weights, matching, thawed
-from graphscope.training.heads.spec import parse_chain
+from graphscope.training.heads.chain import parse_chain
 from tests.support.data_files import cache
 from tests.support.running import tf
 from tests.support.written import graph_of, model_of
@@ -165,7 +164,7 @@ def test_names_are_matched_in_order_and_each_once() -> None:
     with pytest.raises(UnknownNameError) as error:
         matching(names, [pattern("mean")], [*names, "a/mean", "b/mean", "c/mean", "d/mean"])
     assert error.value.hint == "a/mean, b/mean, c/mean cannot train (statistics, steps, integers)"
-    with pytest.raises(GraphscopeError, match="no regular expression"):
+    with pytest.raises(GraphscopeError, match="regular expression"):
         pattern("(")
 
 
@@ -261,7 +260,7 @@ def test_decays() -> None:
         "",
         "step:1:nan",
     ):
-        with pytest.raises(GraphscopeError, match="is no decay"):
+        with pytest.raises(GraphscopeError, match="decay"):
             parse_decay(text)
     assert [default_rate(name) for name in ("sgd", "momentum", "adam", "rmsprop")] == [0.01, 0.01, 0.001, 0.001]
     with pytest.raises(UnknownNameError, match="closest: adam"):
@@ -361,6 +360,24 @@ def test_rows_lie_in_shards() -> None:
     assert Layout.of((FeatureSpec("a:0", DataType.FLOAT, (1 << 24,)),), 9, 3).shard_rows == 3
 
 
+def test_how_many_rows_a_shard_has() -> None:
+    assert Layout.of(SPECS, 9, 1).shard_rows == stores.SHARD_ROWS == 1024
+    megabyte = (FeatureSpec("a:0", DataType.FLOAT, (1 << 18,)),)
+    assert Layout.of(megabyte, 9, 1).shard_rows == 31
+    assert FeatureSpec("a:0", DataType.STRING, (3,)).nbytes == 0
+    assert Layout(SPECS, 5, 2).to_json().startswith('{\n "tensors": [\n  {\n   "name": "a:0",\n')
+
+
+def test_parts_are_written_over_and_say_where_else_they_may_lie(tmp_path: Path) -> None:
+    write_part(tmp_path / "a", [b"one"])
+    write_part(tmp_path / "a", [b"two"])
+    assert (tmp_path / "a").read_bytes() == b"two"
+    with pytest.raises(FileError) as error:
+        write_part(tmp_path / "none" / "a", [b"one"])
+    assert "cache" in str(error.value.hint)
+    assert FeatureStore(tmp_path, Layout(SPECS, 5, 2)).computed == 0
+
+
 def test_rows_are_read_in_any_order_and_checked(tmp_path: Path) -> None:
     store, tensors = filled(tmp_path)
     assert len(store) == 5
@@ -403,6 +420,7 @@ def test_shards_that_are_missing_or_cut_short_are_computed(tmp_path: Path) -> No
         {"count": 1 << 61, "shard_rows": 2},
         {"tensors": [{"name": "a", "dtype": "string", "shape": []}]},
         {"tensors": [{"name": "a", "dtype": "odd", "shape": []}]},
+        {"tensors": [{"name": "a", "dtype": "float32", "shape": []}, {"name": "b", "dtype": "string", "shape": []}]},
         {"tensors": [{"name": "a", "dtype": "float32", "shape": [-1]}]},
         {"tensors": [{"name": "a", "dtype": "float32"}]},
         {"tensors": 5},
@@ -417,15 +435,16 @@ def test_manifests_that_are_none(change: dict[str, Any], tmp_path: Path) -> None
     (tmp_path / stores.MANIFEST).write_text(json.dumps(whole | {"count": 0}))
     assert read_layout(tmp_path) == Layout(SPECS, 0, 2)
     (tmp_path / stores.MANIFEST).write_text(json.dumps(whole | change))
-    with pytest.raises(CorruptFileError, match="no manifest of features"):
+    with pytest.raises(CorruptFileError, match="manifest"):
         read_layout(tmp_path)
     (tmp_path / stores.MANIFEST).write_text(json.dumps(whole | {"count": (1 << 61) - 1, "shard_rows": 2}))
     assert read_layout(tmp_path) is not None
 
 
-def test_only_old_left_overs_are_removed(tmp_path: Path) -> None:
-    now = time.time()
-    for name, age in ((".a.rows.1", 3700), (".b.rows.1", 3500), ("c.rows", 9999), (".d.other", 9999)):
+def test_only_old_left_overs_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 2_000_000_000
+    monkeypatch.setattr("graphscope.training.features.store.time.time", lambda: now)
+    for name, age in ((".a.rows.1", 3601), (".b.rows.1", 3600), ("c.rows", 9999), (".d.other", 9999)):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (now - age, now - age))
     remove_left_over(tmp_path)
@@ -507,12 +526,10 @@ def test_features_that_are_no_numbers_are_compared_with_the_others(odd: float, c
 
 def test_one_input_is_fed() -> None:
     assert input_spec(base(X, "out Neg x")).name == "x:0"
-    with pytest.raises(
-        GraphscopeError, match=r"out:0 needs 2 inputs, where data has one: x:0 \(\?, 2\), y:0 \(\?\)"
-    ) as error:
+    with pytest.raises(GraphscopeError, match=r"out:0 needs 2 inputs, .*: x:0 \(\?, 2\), y:0 \(\?\)") as error:
         input_spec(base(X, "y Placeholder(?)", "out Add x y"))
     assert "set" in str(error.value.hint)
-    with pytest.raises(GraphscopeError, match="needs 0 inputs, where data has one: none") as error:
+    with pytest.raises(GraphscopeError, match=r"needs 0 inputs, .*none") as error:
         input_spec(base("c Const=1", "out Neg c"))
     assert error.value.hint is None
     graph = graph_of([X, "a Split x x", "s StopGradient a:1", "t StopGradient s"])
