@@ -15,7 +15,8 @@ from graphscope.analysis.savers import saver_nodes
 from graphscope.core.graph import Graph
 from tests.support.written import graph_of, model_of, sections
 
-FLOWS = dict(sections(Path(__file__).parents[1] / "truth" / "flows.txt"))
+TRUTH = Path(__file__).parents[1] / "truth" / "flows.txt"
+FLOWS = dict(sections(TRUTH))
 
 
 def told(graph: Graph, flow: Flow, i: int) -> str:
@@ -66,3 +67,8 @@ def test_of_each_node(title: str) -> None:
 def test_the_order_of_nodes_in_the_file_does_not_matter(title: str) -> None:
     nodes = [line for line in FLOWS[title] if not line.startswith((">", "<"))]
     assert [line for line in written(FLOWS[title], reverse=True) if not line.startswith((">", "<"))] == nodes
+
+
+if __name__ == "__main__":  # what is found in place of what was expected, to read the difference
+    parts = (f"# {title}\n" + "\n".join(written(lines)) + "\n" for title, lines in FLOWS.items())
+    TRUTH.write_text("\n".join(parts), encoding="utf-8")
