@@ -1,0 +1,34 @@
+"""What README and documentation tell to type runs, and prints what they show."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.documents.blocks import blocks_of, steps_of
+from tests.support.documents.pages import MNIST, PAGES, needs_mnist, page_id, set_up
+from tests.support.documents.reader import Reader
+
+RUNNABLE = ("console", "python")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if steps_of(page)], ids=page_id)
+def test_a_page_shows_what_happens(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if needs_mnist(page) and not MNIST.is_dir():
+        pytest.skip("MNIST is not beside the project (mnist/ in shared/)")
+    monkeypatch.setenv("GRAPHSCOPE_CACHE", str(tmp_path / ".cache"))
+    reader = Reader(set_up(tmp_path))
+    complaints = [
+        f"{page_id(page)}:{step.line}: {step.source.rstrip()}\n{complaint}"
+        for step in steps_of(page)
+        if (complaint := reader.complaint(step))
+    ]
+    assert not complaints, "\n\n".join(complaints)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_no_command_stands_where_it_is_not_run(page: Path) -> None:
+    others = [block for block in blocks_of(page.read_text("utf-8")) if block.language not in RUNNABLE]
+    assert not [block.text for block in others if re.search(r"^\s*(?:\$ )?graphscope \w", block.text, re.MULTILINE)]

@@ -1,0 +1,64 @@
+"""Writes the options of every command into ``docs/commands.md``: ``python -m tests.support.documents.commands``.
+
+The page is written by hand but for what stands between ``<!-- options of COMMAND -->`` and ``<!-- end -->``, and for the list
+of commands. What stands there comes from the Typer application, as ``--help`` prints it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from typer.main import get_command
+
+from graphscope.cli.app import app
+from tests.support.documents.pages import DOCS
+
+PAGE = DOCS / "commands.md"
+GENERATED = re.compile(r"^<!-- (?P<what>[\w ]+) -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
+LIST = "list of commands"
+OPTIONS = "options of "
+
+
+def commands() -> dict[str, Any]:
+    """The commands by name, in the order of ``--help``."""
+    group: Any = get_command(app)
+    context = group.context_class(group)
+    return {name: group.get_command(context, name) for name in group.list_commands(context)}
+
+
+def records(command: Any) -> Iterator[tuple[str, str]]:
+    """Arguments and options of a command as ``--help`` shows them: how each is written, and what it does."""
+    context = command.context_class(command)
+    return (record for param in command.get_params(context) if (record := param.get_help_record(context)))
+
+
+def page(text: str) -> str:
+    """The page with its generated parts as they are today; commands without a section get one at the end."""
+    named = commands()
+    for name in named:
+        if f"<!-- {OPTIONS}{name} -->" not in text:
+            text += f"\n## `graphscope {name}`\n\n<!-- {OPTIONS}{name} -->\n<!-- end -->\n"
+    return GENERATED.sub(lambda match: f"<!-- {match['what']} -->\n{_part(match['what'], named)}\n<!-- end -->", text)
+
+
+def _part(what: str, named: dict[str, Any]) -> str:
+    if what == LIST:
+        return _table(("command", ""), ((f"[`{name}`](#{name})", c.get_short_help_str(200)) for name, c in named.items()))
+    command = named[what.removeprefix(OPTIONS)]
+    return _table(("option", ""), ((f"`{left}`", right) for left, right in records(command)))
+
+
+def _table(heading: tuple[str, str], rows: Iterator[tuple[str, str]]) -> str:
+    cells = [heading, ("---", "---"), *((left.replace("|", "\\|"), _escaped(right)) for left, right in rows)]
+    return "\n".join(f"| {left} | {right} |" for left, right in cells)
+
+
+def _escaped(text: str) -> str:
+    """A help text as Markdown: what looks like markup there is meant as it is."""
+    return re.sub(r"([|*_<>\[\]])", r"\\\1", " ".join(text.split()))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text("utf-8")), "utf-8")
