@@ -8,7 +8,6 @@ import json
 import os
 import re
 import select
-import shlex
 import shutil
 import signal
 import struct
@@ -478,42 +477,6 @@ def test_help_has_an_example_for_each_command() -> None:
         assert re.search(rf"^  {command} ", text, re.MULTILINE)
         assert f"  graphscope {command} " in run(command, "--help").stdout.partition("Examples:\n")[2]
     assert run(command, "-h").stdout == run(command, "--help").stdout
-
-
-def options_of(command: str) -> list[str]:
-    text = run(*command.split(), "--help").stdout
-    return sorted(set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", text, re.MULTILINE)))
-
-
-def test_every_command_and_option_is_documented() -> None:
-    text = (ROOT / "docs" / "commands.md").read_text("utf-8")
-    sections = dict(re.findall(r"^## `graphscope (\w+)[^\n]*\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
-    assert set(sections) == set(COMMANDS)
-    for command, section in sections.items():
-        assert f"$ graphscope {command} " in section
-        missing = [option for option in options_of(command) if f"`{option}" not in section and option != "--help"]
-        assert not missing, f"docs/commands.md does not tell of {command} {missing}"
-    assert all(f"`{option}" in text for option in options_of(""))
-
-
-def console_blocks(path: Path) -> list[tuple[str, str]]:
-    """The commands of the console blocks of a document, each with the output that it shows."""
-    blocks = re.findall(r"^```console\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    runs = [part.partition("\n") for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
-    return [(command, output.rstrip("\n")) for command, _, output in runs]
-
-
-@pytest.mark.parametrize(("command", "output"), console_blocks(ROOT / "docs" / "commands.md"))
-def test_documented_output_is_what_a_command_writes(
-    command: str, output: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
-    monkeypatch.chdir(tmp_path)
-    program, *args = shlex.split(command)
-    result = run(*args)
-    assert program == "graphscope"
-    shown = re.sub(r" in \d+\.\d s$", " in 0.0 s", result.stdout.rstrip("\n"), flags=re.MULTILINE)
-    assert (result.exit_code, shown) == (0, output)
 
 
 def completed(words: str, number: int) -> list[str]:

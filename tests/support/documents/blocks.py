@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w-]*)[^\n]*\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
-PROMPT = re.compile(r"^\$ ", re.MULTILINE)
-CONTINUED = re.compile(r"(?:[^\n]*\\\n)*[^\n]*(?:\n|\Z)")
-"""A command: the lines that end in a backslash and the one after them."""
+FENCE = re.compile(r"(?P<indent> *)```(?P<language>[\w-]*)")
+PROMPT = "$ "
 
 
 @dataclass(frozen=True)
@@ -20,17 +17,15 @@ class Block:
 
     Attributes:
         language: the word behind the fence; empty if there is none.
-        text: its lines without the indentation of the fence.
+        lines: what stands in it, without the indentation of the fence.
         indent: that indentation.
-        start: where its first line begins in the page, in characters.
-        end: where its last fence begins.
+        first: number of its first line in the page, from 0.
     """
 
     language: str
-    text: str
+    lines: list[str]
     indent: str
-    start: int
-    end: int
+    first: int
 
 
 @dataclass(frozen=True)
@@ -39,54 +34,59 @@ class Step:
 
     Attributes:
         language: ``console`` or ``python``.
-        source: one command line, or the whole of a Python block.
-        shown: the output; ``None`` where a Python block shows none, so that nothing is compared.
-        line: number of the line in the page, from 1.
-        block: the block that holds the output.
-        offset: where the output begins in the block's text.
+        source: one command, or the whole of a Python block.
+        shown: the lines of the output; ``None`` where a Python block shows none, so that nothing is compared.
+        line: number of its first line in the page, from 0.
+        output: number of the output's first line in the page, from 0.
+        indent: what stands before each of its lines.
     """
 
     language: str
     source: str
-    shown: str | None
+    shown: list[str] | None
     line: int
-    block: Block
-    offset: int
+    output: int
+    indent: str
 
 
-def blocks_of(text: str) -> list[Block]:
+def blocks_of(page: Path) -> list[Block]:
     """The fenced blocks of a page, in order."""
-    return [
-        Block(m["language"], textwrap.dedent(m["body"]), m["indent"], m.start("body"), m.end("body"))
-        for m in FENCE.finditer(text)
-    ]
+    blocks, lines = [], enumerate(page.read_text("utf-8").splitlines())
+    for number, line in lines:
+        if fence := FENCE.match(line):
+            indent = fence["indent"]
+            body = iter(lambda: next(lines)[1].removeprefix(indent), "```")  # noqa: B023 - read before the next fence
+            blocks.append(Block(fence["language"], list(body), indent, number + 1))
+    return blocks
 
 
 def steps_of(page: Path) -> list[Step]:
     """What a page tells its readers to do, in order."""
-    text = page.read_text("utf-8")
-    blocks = blocks_of(text)
-    return [step for number, block in enumerate(blocks) for step in _steps(text, block, _output(text, blocks, number))]
+    blocks = blocks_of(page)
+    text = page.read_text("utf-8").splitlines()
+    followers = [*blocks[1:], None]
+    return [step for block, follower in zip(blocks, followers) for step in _steps(block, follower, text)]
 
 
-def _output(text: str, blocks: list[Block], number: int) -> Block | None:
-    """The ``text`` block that follows a block at once, which is then the output of that block."""
-    follower = blocks[number + 1] if number + 1 < len(blocks) else None
-    if follower is None or follower.language != "text":
-        return None
-    between = text[blocks[number].end : follower.start].replace("```text", "").replace("```", "")
-    return None if between.strip() else follower
+def _steps(block: Block, follower: Block | None, page: list[str]) -> Iterator[Step]:
+    if block.language == "console":
+        yield from _commands(block)
+    elif block.language == "python":
+        output = follower if follower and _is_output(block, follower, page) else None
+        shown, first = (output.lines, output.first) if output else (None, 0)
+        yield Step("python", "\n".join(block.lines), shown, block.first, first, block.indent)
 
 
-def _steps(text: str, block: Block, output: Block | None) -> Iterator[Step]:
-    line = text.count("\n", 0, block.start) + 1
-    if block.language == "python":
-        yield Step("python", block.text, output and output.text, line, output or block, 0)
-    if block.language != "console":
-        return
-    prompts = [match.end() for match in PROMPT.finditer(block.text)]
-    for begin, end in zip(prompts, [*(start - len("$ ") for start in prompts[1:]), len(block.text)]):
-        command = CONTINUED.match(block.text, begin, end)
-        assert command is not None
-        shown = block.text[command.end() : end]
-        yield Step("console", command[0], shown, line + block.text.count("\n", 0, begin), block, command.end())
+def _commands(block: Block) -> Iterator[Step]:
+    prompts = [number for number, line in enumerate(block.lines) if line.startswith(PROMPT)]
+    for begin, end in zip(prompts, [*prompts[1:], len(block.lines)]):
+        after = next(n for n in range(begin, end) if not block.lines[n].endswith("\\")) + 1
+        command = "\n".join(block.lines[begin:after]).removeprefix(PROMPT)
+        shown = block.lines[after:end]
+        yield Step("console", command, shown, block.first + begin, block.first + after, block.indent)
+
+
+def _is_output(block: Block, follower: Block, page: list[str]) -> bool:
+    """Whether a ``text`` block follows at once: it is then what the Python before it prints."""
+    between = page[block.first + len(block.lines) + 1 : follower.first - 1]
+    return follower.language == "text" and not any(line.strip() for line in between)

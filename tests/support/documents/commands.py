@@ -6,6 +6,7 @@ of commands. What stands there comes from the Typer application, as ``--help`` p
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,7 @@ PAGE = DOCS / "commands.md"
 GENERATED = re.compile(r"^<!-- (?P<what>[\w ]+) -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
 LIST = "list of commands"
 OPTIONS = "options of "
+ESCAPED_BAR = r"\|"
 
 
 def commands() -> dict[str, Any]:
@@ -40,24 +42,32 @@ def page(text: str) -> str:
     for name in named:
         if f"<!-- {OPTIONS}{name} -->" not in text:
             text += f"\n## `graphscope {name}`\n\n<!-- {OPTIONS}{name} -->\n<!-- end -->\n"
-    return GENERATED.sub(lambda match: f"<!-- {match['what']} -->\n{_part(match['what'], named)}\n<!-- end -->", text)
+    return GENERATED.sub(
+        lambda match: f"<!-- {match['what']} -->\n\n{_part(match['what'], named)}\n\n<!-- end -->", text
+    )
 
 
 def _part(what: str, named: dict[str, Any]) -> str:
     if what == LIST:
-        return _table(("command", ""), ((f"[`{name}`](#{name})", c.get_short_help_str(200)) for name, c in named.items()))
-    command = named[what.removeprefix(OPTIONS)]
-    return _table(("option", ""), ((f"`{left}`", right) for left, right in records(command)))
+        return _table("command", ((f"[`{name}`](#graphscope-{name})", _summary(named[name])) for name in named))
+    options = records(named[what.removeprefix(OPTIONS)])
+    return _table("option", ((f"`{left}`", right) for left, right in options if "--help" not in left))
 
 
-def _table(heading: tuple[str, str], rows: Iterator[tuple[str, str]]) -> str:
-    cells = [heading, ("---", "---"), *((left.replace("|", "\\|"), _escaped(right)) for left, right in rows)]
-    return "\n".join(f"| {left} | {right} |" for left, right in cells)
+def _summary(command: Any) -> str:
+    """The line that ``graphscope --help`` has for a command, never shortened."""
+    return str(command.get_short_help_str(1000))
+
+
+def _table(heading: str, rows: Iterator[tuple[str, str]]) -> str:
+    """A Markdown table of two columns; what is between backticks needs only its ``|`` escaped."""
+    lines = [f"| {left.replace('|', ESCAPED_BAR)} | {_escaped(right)} |" for left, right in rows]
+    return "\n".join([f"| {heading} | |", "|---|---|", *lines])
 
 
 def _escaped(text: str) -> str:
     """A help text as Markdown: what looks like markup there is meant as it is."""
-    return re.sub(r"([|*_<>\[\]])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([|*_\[\]])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 
 if __name__ == "__main__":

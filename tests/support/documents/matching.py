@@ -1,52 +1,49 @@
 """Whether an output is the one that a page shows.
 
-A line ``...`` stands for any lines, ``...`` within a line for anything in it. How long something took, and rates, may be any
-figure. Decimal fractions are equal within 2 %, since processors round differently; whole numbers and words must be the same.
-Widths of columns depend on figures, so that runs of blanks are equal.
+A line ``...`` stands for any lines, ``...`` within a line for anything in it, and then the line's figures do not count. A time, a
+rate and every figure behind it on its line (quartiles, shares) may be any other. Before it, decimal fractions are equal within
+2 %, since processors round differently; whole numbers and words must be the same. Widths of columns depend on figures, so
+that runs of blanks are equal.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 
 TOLERANCE = 0.02
 NUMBER = r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
 FIGURE = re.compile(NUMBER)
-MEASURED = re.compile(rf"{NUMBER}(?: ?(?:ns|us|µs|ms|s|min)\b(?!/)|/s\b)")
+MEASURED = re.compile(rf"{NUMBER}(?: ?(?:ns|us|µs|ms|s|min)\b(?!/)|/s\b).*")
+DERIVED = re.compile(rf"{NUMBER}(?:-{NUMBER})?(?: ?(?:ns|us|µs|ms|s|min|[kMGT])\b)?")
 REST = "..."
 
 
-def difference(shown: str, output: str) -> str | None:
-    """A diff of what is shown and what came out; ``None`` where they agree."""
-    expected, lines = shown.rstrip().splitlines(), output.rstrip().splitlines()
-    if _agree([line.rstrip() for line in expected], [line.rstrip() for line in lines]):
+def difference(shown: Sequence[str], output: Sequence[str]) -> str | None:
+    """A diff of the lines that are shown and those that came out; ``None`` where they agree.
+
+    Blank lines at the end do not count.
+    """
+    expected, actual = _stripped(shown), _stripped(output)
+    if _agree(expected, actual):
         return None
-    return "\n".join(difflib.unified_diff(expected, lines, "shown", "output", lineterm=""))
+    return "\n".join(difflib.unified_diff(expected, actual, "shown", "output", lineterm=""))
+
+
+def _stripped(lines: Sequence[str]) -> list[str]:
+    return "\n".join(line.rstrip() for line in lines).rstrip().splitlines()
 
 
 def _agree(shown: list[str], output: list[str]) -> bool:
-    """Whether the lines agree; what stands between two rests is looked for as early as it can be."""
-    parts: list[list[str]] = [[]]
-    for line in shown:
-        if line == REST:
-            parts.append([])
-        else:
-            parts[-1].append(line)
-    first, *others = parts
-    if not _same(first, output[: len(first)]):
-        return False
-    if not others:
-        return len(first) == len(output)
-    place = len(first)
-    for part in others[:-1]:
-        starts = range(place, len(output) - len(part) + 1)
-        start = next((start for start in starts if _same(part, output[start : start + len(part)])), None)
-        if start is None:
-            return False
-        place = start + len(part)
-    last = others[-1]
-    return len(output) - len(last) >= place and _same(last, output[len(output) - len(last) :])
+    """Whether the lines agree: a rest takes as few lines as it can, the last one all that are left."""
+    if REST not in shown:
+        return _same(shown, output)
+    first = shown.index(REST)
+    after = shown[first + 1 :]
+    return _same(shown[:first], output[:first]) and any(
+        _agree(after, output[start:]) for start in range(first, len(output) + 1)
+    )
 
 
 def _same(shown: list[str], output: list[str]) -> bool:
@@ -55,17 +52,18 @@ def _same(shown: list[str], output: list[str]) -> bool:
 
 def _same_line(shown: str, output: str) -> bool:
     if REST in shown:
-        pattern = ".*".join(re.escape(" ".join(part.split())) for part in shown.split(REST))
-        return re.fullmatch(pattern.replace(r"\ .*", ".*").replace(r".*\ ", ".*"), " ".join(output.split())) is not None
+        pattern = ".*".join(map(re.escape, _words(shown).split(REST)))
+        return re.fullmatch(pattern, _words(output)) is not None
     return _words(shown) == _words(output) and all(map(_same_figure, _figures(shown), _figures(output)))
 
 
 def _words(line: str) -> str:
-    return " ".join(FIGURE.sub("0", MEASURED.sub("TIME", line)).split())
+    """What a line says, its figures aside."""
+    return " ".join(FIGURE.sub("0", MEASURED.sub(lambda match: DERIVED.sub("0", match[0]), line)).split())
 
 
 def _figures(line: str) -> list[str]:
-    return FIGURE.findall(MEASURED.sub("TIME", line))
+    return FIGURE.findall(MEASURED.sub("", line))
 
 
 def _same_figure(shown: str, output: str) -> bool:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.documents.blocks import blocks_of
+from tests.support.documents.blocks import steps_of
+from tests.support.zoo_files import MNIST, ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
-MNIST = ROOT.parent / "shared" / "mnist"
-"""MNIST's files, which pages call ``mnist/``; the repository does not have them."""
 
 
 def page_id(page: Path) -> str:
@@ -19,8 +17,7 @@ def page_id(page: Path) -> str:
 
 def needs_mnist(page: Path) -> bool:
     """Whether a step of the page reads ``mnist/``."""
-    runnable = (block for block in blocks_of(page.read_text("utf-8")) if block.language in ("console", "python"))
-    return any("mnist/" in block.text for block in runnable)
+    return any("mnist/" in step.source for step in steps_of(page))
 
 
 def set_up(directory: Path) -> Path:

@@ -23,7 +23,7 @@ from tests.support.documents.matching import difference
 PROGRAM = "graphscope"
 SHELL = re.compile(r"[|<>;&$`*~]")
 """What only a shell understands, outside of quotes."""
-FAILURE = re.compile(rf"^(?:{PROGRAM}|error): ", re.MULTILINE)
+FAILURE = re.compile(f"(?:{PROGRAM}|error): ")
 """How a message of failure begins: where a page shows one, the command must fail."""
 STOPPED = "^C"
 """Shown where the reader ends a program that would go on for ever."""
@@ -41,27 +41,28 @@ class Reader:
         self._names = vars(ModuleType("__main__"))
 
     def complaint(self, step: Step) -> str | None:
-        """What is wrong with a step: a diff, a wrong exit code or a traceback; ``None`` if nothing is."""
+        """What is wrong with a step: a diff or a wrong exit code; ``None`` if nothing is."""
         output, status = self.follow(step)
-        should_fail = step.shown is not None and FAILURE.search(step.shown) is not None
+        should_fail = any(map(FAILURE.match, step.shown or []))
         if bool(status) != should_fail:
-            return f"exit code {status}:\n{output}"
+            return f"exit code {status}:\n" + "\n".join(output)
         return None if step.shown is None else difference(step.shown, output)
 
-    def follow(self, step: Step) -> tuple[str, int]:
-        """Output, as a terminal shows it, and exit code."""
+    def follow(self, step: Step) -> tuple[list[str], int]:
+        """The lines of the output, as a terminal shows them, and the exit code."""
         with _inside(self._directory):
-            if step.language == "python":
-                return self._python(step), 0
-            if step.shown is not None and step.shown.rstrip().endswith(STOPPED):
-                return _stopped(step.source, len(step.shown.rstrip().splitlines()) - 1)
-            if words := _own_words(step.source):
-                result = CliRunner().invoke(app, words, prog_name=PROGRAM, catch_exceptions=False)
-                return result.output, result.exit_code
-            done = subprocess.run(
-                ["bash", "-c", step.source], env=_environment(), stdout=-1, stderr=subprocess.STDOUT, text=True
-            )
-            return done.stdout, done.returncode
+            output, status = self._do(step)
+        return output.rstrip().splitlines(), status
+
+    def _do(self, step: Step) -> tuple[str, int]:
+        if step.language == "python":
+            return self._python(step), 0
+        if step.shown and STOPPED in step.shown:
+            return _stopped(step.source, step.shown.index(STOPPED))
+        if words := _own_words(step.source):
+            result = CliRunner().invoke(app, words, prog_name=PROGRAM, catch_exceptions=False)
+            return result.output, result.exit_code
+        return _shell(step.source)
 
     def _python(self, step: Step) -> str:
         output = io.StringIO()
@@ -82,6 +83,13 @@ def _own_words(command: str) -> list[str]:
 def _environment() -> dict[str, str]:
     """What a shell needs to find this program and this interpreter."""
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def _shell(command: str) -> tuple[str, int]:
+    done = subprocess.run(
+        ["bash", "-c", command], env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    return done.stdout, done.returncode
 
 
 def _stopped(command: str, lines: int) -> tuple[str, int]:
