@@ -5,12 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import select
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -26,7 +23,8 @@ from graphscope.cli.app import app
 from graphscope.cli.terminal.views import Format
 from graphscope.protos import GraphDef, NodeDef
 from graphscope.runtime.tensorflow import tensorflow
-from tests.support.zoo_files import ROOT, ZOO, needs_zoo
+from tests.support.terminal import command_line, environment, on_terminal
+from tests.support.zoo_files import ZOO, needs_zoo
 
 COMMANDS = [command.name for command in app.registered_commands if command.name]
 WEIGHTS = 4 * 3
@@ -104,15 +102,6 @@ def listed(*args: object) -> list[str]:
     result = run(*args, "--format", "names")
     assert result.exit_code == 0, result.output
     return result.stdout.splitlines()
-
-
-def command_line(*args: object) -> list[str]:
-    return [sys.executable, "-m", "graphscope", *map(str, args)]
-
-
-def environment(**changes: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "TERM")}
-    return {**kept, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT), **changes}
 
 
 def process(*args: object, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -378,29 +367,6 @@ def test_a_closed_stdout_is_no_error(model: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
-
-
-def on_terminal(arguments: Sequence[str], width: int, **changes: str) -> tuple[int, str]:
-    """Exit status and output of a process whose stdin, stdout and stderr are a terminal of ``width`` columns."""
-    pty = pytest.importorskip("pty", reason="optional: no pseudo terminals on this system")
-    import fcntl
-    import termios
-
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    child = subprocess.Popen(arguments, stdin=slave, stdout=slave, stderr=slave, env=environment(**changes))
-    os.close(slave)
-    output = b""
-    while select.select([master], [], [], 30)[0]:
-        try:
-            piece = os.read(master, 65536)
-        except OSError:  # Linux' way to say that the other side has closed
-            break
-        if not piece:
-            break
-        output += piece
-    os.close(master)
-    return child.wait(timeout=30), output.decode().replace("\r\n", "\n")
 
 
 def test_a_terminal_gets_colour_and_lines_that_fit(model: Path) -> None:

@@ -59,7 +59,7 @@ class Reader:
             return self._python(step), 0
         if step.shown and STOPPED in step.shown:
             return _stopped(step.source, step.shown.index(STOPPED))
-        if words := _own_words(step.source):
+        if words := own_words(step.source):
             result = CliRunner().invoke(app, words, prog_name=PROGRAM, catch_exceptions=False)
             return result.output, result.exit_code
         return _shell(step.source)
@@ -72,7 +72,7 @@ class Reader:
         return output.getvalue()
 
 
-def _own_words(command: str) -> list[str]:
+def own_words(command: str) -> list[str]:
     """The arguments of a plain ``graphscope`` command; nothing where a shell has to read it."""
     if SHELL.search(re.sub(r"'[^']*'|\"[^\"]*\"", "", command)):
         return []

@@ -1,0 +1,53 @@
+"""README as a package index shows it, the page of commands, and the pictures of the documentation."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.documents.commands import PAGE, commands, page
+from tests.support.documents.matching import difference
+from tests.support.documents.pages import DOCS
+from tests.support.documents.recording import README, first_steps, recorded
+from tests.support.zoo_files import ROOT
+
+
+def test_the_page_of_commands_is_what_help_prints() -> None:
+    text = PAGE.read_text("utf-8")
+    assert page(text) == text, "python -m tests.support.documents.commands brings docs/commands.md up to date"
+
+
+@pytest.mark.parametrize("name", commands())
+def test_a_command_has_an_example(name: str) -> None:
+    sections = re.split(r"^## ", PAGE.read_text("utf-8"), flags=re.MULTILINE)
+    section = next(section for section in sections if section.startswith(f"`graphscope {name}`\n"))
+    assert f"\n$ graphscope {name} " in section
+
+
+def test_readme_names_every_command() -> None:
+    assert [name for name in commands() if f"| `graphscope {name} " not in README.read_text("utf-8")] == []
+
+
+def test_readme_needs_no_address_of_the_repository() -> None:
+    links = re.findall(r"\]\(([^)]*)\)", README.read_text("utf-8"))
+    assert [link for link in links if not link.startswith("https://")] == []
+
+
+def test_readme_has_the_figures_of_the_benchmarks() -> None:
+    said = README.read_text("utf-8").partition("## Benchmarks")[2].partition("\n## ")[0]
+    figures = re.findall(r"[\d.]+ (?:s|MB)\b", said)
+    measured = (DOCS / "benchmarks.md").read_text("utf-8")
+    assert figures
+    assert [figure for figure in figures if figure not in measured] == []
+
+
+def test_the_picture_shows_what_readme_shows() -> None:
+    shown = [line for step in first_steps() for line in (f"$ {step.source}", *(step.shown or []))]
+    assert difference(shown, recorded()) is None, "python -m tests.support.documents.recording draws it anew"
+
+
+def test_nothing_in_the_documentation_is_loaded_from_the_network() -> None:
+    for path in [*DOCS.rglob("*.svg"), ROOT / "mkdocs.yml"]:
+        addresses = re.findall(r"https?://[^\s\"')]+", path.read_text("utf-8"))
+        assert set(addresses) <= {"http://www.w3.org/2000/svg"}
