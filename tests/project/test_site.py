@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.support.documents.commands import PAGE, commands, page
 from tests.support.documents.matching import difference
-from tests.support.documents.pages import DOCS
+from tests.support.documents.pages import DOCS, PAGES, page_id
 from tests.support.documents.recording import README, first_steps, recorded
 from tests.support.zoo_files import ROOT
 
@@ -51,3 +52,11 @@ def test_nothing_in_the_documentation_is_loaded_from_the_network() -> None:
     for path in [*DOCS.rglob("*.svg"), ROOT / "mkdocs.yml"]:
         addresses = re.findall(r"https?://[^\s\"')]+", path.read_text("utf-8"))
         assert set(addresses) <= {"http://www.w3.org/2000/svg"}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_files_that_a_page_names_exist(path: Path) -> None:
+    """Modules are named from the root of the package or of the repository."""
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_0-9]+\.py)`", path.read_text("utf-8"))
+    homes = [ROOT / "graphscope", ROOT]
+    assert [name for name in named if not any((home / name).is_file() for home in homes)] == []
