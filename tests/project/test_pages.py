@@ -7,23 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents.blocks import blocks_of, steps_of
-from tests.support.documents.pages import PAGES, needs_mnist, page_id, set_up
+from tests.support.documents.blocks import Step, blocks_of, steps_of
+from tests.support.documents.notebooks import cells_of
+from tests.support.documents.pages import NOTEBOOKS, PAGES, page_id, set_up
 from tests.support.documents.reader import Reader
 from tests.support.zoo_files import MNIST
 
 RUNNABLE = ("console", "python")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if steps_of(page)], ids=page_id)
+def steps(page: Path) -> list[Step]:
+    return cells_of(page) if page.suffix == ".ipynb" else steps_of(page)
+
+
+@pytest.mark.parametrize("page", [page for page in [*PAGES, *NOTEBOOKS] if steps(page)], ids=page_id)
 def test_a_page_shows_what_happens(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if needs_mnist(page) and not MNIST.is_dir():
+    if any("mnist/" in step.source for step in steps(page)) and not MNIST.is_dir():
         pytest.skip("MNIST is not beside the project (mnist/ in shared/)")
     monkeypatch.setenv("GRAPHSCOPE_CACHE", str(tmp_path / ".cache"))
     reader = Reader(set_up(tmp_path))
     complaints = [
         f"{page_id(page)}:{step.line + 1}: {step.source}\n{complaint}"
-        for step in steps_of(page)
+        for step in steps(page)
         if (complaint := reader.complaint(step))
     ]
     assert not complaints, "\n\n".join(complaints)

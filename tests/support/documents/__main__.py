@@ -1,4 +1,7 @@
-"""Writes what commands print today into the pages that show something else: ``python -m tests.support.documents [PAGE...]``."""
+"""Writes what is printed today into pages and notebooks that show something else.
+
+``python -m tests.support.documents [PAGE...]``; without a page, all of them.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,21 @@ from pathlib import Path
 
 from tests.support.documents.blocks import steps_of
 from tests.support.documents.matching import difference
-from tests.support.documents.pages import PAGES, page_id, set_up
+from tests.support.documents.notebooks import cells_of, store
+from tests.support.documents.pages import NOTEBOOKS, PAGES, page_id, set_up
 from tests.support.documents.reader import STOPPED, Reader
 
 
 def main(names: list[str]) -> None:
     """Refresh the pages with these names, or all."""
-    for page in [Path(name).resolve() for name in names] or PAGES:
+    for page in [Path(name).resolve() for name in names] or [*PAGES, *NOTEBOOKS]:
         with tempfile.TemporaryDirectory() as directory:
             os.environ["GRAPHSCOPE_CACHE"] = f"{directory}/.cache"
-            refresh(page, Reader(set_up(Path(directory))))
+            reader = Reader(set_up(Path(directory)))
+            if page.suffix == ".ipynb":
+                store(page, [(step, reader.follow(step)[0]) for step in cells_of(page)])
+            else:
+                refresh(page, reader)
 
 
 def refresh(page: Path, reader: Reader) -> None:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.documents.blocks import steps_of
 from tests.support.zoo_files import MNIST, ROOT
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+NOTEBOOKS = sorted(DOCS.rglob("*.ipynb"))
 
 
 def page_id(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
-
-
-def needs_mnist(page: Path) -> bool:
-    """Whether a step of the page reads ``mnist/``."""
-    return any("mnist/" in step.source for step in steps_of(page))
 
 
 def set_up(directory: Path) -> Path:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import runpy
 import shlex
 import signal
 import subprocess
@@ -59,10 +60,11 @@ class Reader:
             return self._python(step), 0
         if step.shown and STOPPED in step.shown:
             return _stopped(step.source, step.shown.index(STOPPED))
-        if words := own_words(step.source):
+        program, *words = plain_words(step.source) or [""]
+        if program == PROGRAM:
             result = CliRunner().invoke(app, words, prog_name=PROGRAM, catch_exceptions=False)
             return result.output, result.exit_code
-        return _shell(step.source)
+        return _script(words) if program == "python" else _shell(step.source)
 
     def _python(self, step: Step) -> str:
         output = io.StringIO()
@@ -72,12 +74,25 @@ class Reader:
         return output.getvalue()
 
 
-def own_words(command: str) -> list[str]:
-    """The arguments of a plain ``graphscope`` command; nothing where a shell has to read it."""
+def plain_words(command: str) -> list[str]:
+    """The words of a plain command; nothing where a shell has to read it."""
     if SHELL.search(re.sub(r"'[^']*'|\"[^\"]*\"", "", command)):
         return []
-    program, *words = shlex.split(command.replace("\\\n", " "))
-    return words if program == PROGRAM else []
+    return shlex.split(command.replace("\\\n", " "))
+
+
+def _script(words: list[str]) -> tuple[str, int]:
+    """A Python script with its arguments, run in this process."""
+    output, arguments = io.StringIO(), sys.argv
+    sys.argv = words
+    try:
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            runpy.run_path(words[0], run_name="__main__")
+    except SystemExit as ended:
+        return output.getvalue(), int(ended.code or 0)
+    finally:
+        sys.argv = arguments
+    return output.getvalue(), 0
 
 
 def _environment() -> dict[str, str]:

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from tests.support.documents.blocks import Step, blocks_of, steps_of
 from tests.support.documents.pages import DOCS, set_up
-from tests.support.documents.reader import own_words
+from tests.support.documents.reader import plain_words
 from tests.support.terminal import command_line, on_terminal
 from tests.support.zoo_files import ROOT
 
@@ -71,7 +71,7 @@ def transcript(directory: Path) -> str:
     parts = []
     for step in first_steps():
         _, output = on_terminal(
-            command_line(*own_words(step.source)), COLUMNS, directory=directory, TF_CPP_MIN_LOG_LEVEL="3"
+            command_line(*plain_words(step.source)[1:]), COLUMNS, directory=directory, TF_CPP_MIN_LOG_LEVEL="3"
         )
         parts.append(f"\x1b[32m$\x1b[0m \x1b[1m{step.source}\x1b[0m\n{output}")
     return "\n".join(parts)
