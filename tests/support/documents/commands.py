@@ -20,7 +20,6 @@ PAGE = DOCS / "commands.md"
 GENERATED = re.compile(r"^<!-- (?P<what>[\w ]+) -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
 LIST = "list of commands"
 OPTIONS = "options of "
-ESCAPED_BAR = r"\|"
 
 
 def commands() -> dict[str, Any]:
@@ -51,7 +50,7 @@ def _part(what: str, named: dict[str, Any]) -> str:
     if what == LIST:
         return _table("command", ((f"[`{name}`](#graphscope-{name})", _summary(named[name])) for name in named))
     options = records(named[what.removeprefix(OPTIONS)])
-    return _table("option", ((f"`{left}`", right) for left, right in options if "--help" not in left))
+    return _table("option", ((_code(left), right) for left, right in options if "--help" not in left))
 
 
 def _summary(command: Any) -> str:
@@ -60,9 +59,15 @@ def _summary(command: Any) -> str:
 
 
 def _table(heading: str, rows: Iterator[tuple[str, str]]) -> str:
-    """A Markdown table of two columns; what is between backticks needs only its ``|`` escaped."""
-    lines = [f"| {left.replace('|', ESCAPED_BAR)} | {_escaped(right)} |" for left, right in rows]
+    lines = [f"| {left} | {_escaped(right)} |" for left, right in rows]
     return "\n".join([f"| {heading} | |", "|---|---|", *lines])
+
+
+def _code(text: str) -> str:
+    """A word of the command line; a bar between backticks ends the cell in some renderers and needs HTML."""
+    if "|" not in text:
+        return f"`{text}`"
+    return f"<code>{html.escape(text, quote=False).replace('|', '&#124;')}</code>"
 
 
 def _escaped(text: str) -> str:
