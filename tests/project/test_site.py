@@ -60,3 +60,9 @@ def test_files_that_a_page_names_exist(path: Path) -> None:
     named = re.findall(r"`((?:[a-z_]+/)+[a-z_0-9]+\.py)`", path.read_text("utf-8"))
     homes = [ROOT / "graphscope", ROOT]
     assert [name for name in named if not any((home / name).is_file() for home in homes)] == []
+
+
+def test_the_architecture_names_every_package() -> None:
+    packages = [path.parent.name for path in (ROOT / "graphscope").glob("*/__init__.py")]
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    assert [name for name in packages if f"| `{name}/` |" not in text] == []
