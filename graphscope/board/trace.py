@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from graphscope.advice import Advice, Option
 from graphscope.board.dump import run_name
 from graphscope.board.run_directory import MARK, LogRun, RunFile, run_directory, write_run
 from graphscope.board.writer import EventStream, event_file_name
@@ -119,7 +120,10 @@ def _not_one(path: Path, runs: Sequence[Path]) -> GraphscopeError:
             hint="a training logs one with RunOptions(trace_level=FULL_TRACE) and FileWriter.add_run_metadata",
         )
     listed = "\n".join(f"  {run}" for run in runs[:6])
-    return GraphscopeError(f"{path}: {len(runs)} runs have traces:\n{listed}", hint=f"one of them: --from {runs[0]}")
+    return GraphscopeError(
+        f"{path}: {len(runs)} runs have traces:\n{listed}",
+        hint=Advice("name one of them: ", Option("from_", str(runs[0]))),
+    )
 
 
 def _graph(place: Path) -> Graph | None:

@@ -18,7 +18,7 @@ from graphscope.feeding.feeds import UNKNOWN, random_feeds, required_inputs, ten
 from graphscope.protos import AttrValue
 from graphscope.runtime.config import session_config
 from graphscope.runtime.differences import Difference, compare, merged
-from graphscope.runtime.session import open_session
+from graphscope.runtime.session import open_session, unsuitable
 from graphscope.runtime.tensorflow import is_exact, promise_equal_bits
 from graphscope.transforms.inlining import CALLS
 
@@ -66,6 +66,11 @@ class Verification:
     atol: float
     rtol: float
     is_exact: bool = True
+
+    @property
+    def max_abs(self) -> float:
+        """The largest absolute difference of all outputs; infinite where type or shape differ."""
+        return max(output.difference.max_absolute for output in self.outputs)
 
     @property
     def is_within(self) -> bool:
@@ -204,8 +209,7 @@ class _Run:
             if not self.open or error.hint is not None or type(error) is not GraphscopeError:
                 raise
             fed = ", ".join(_fed_text(spec, batches[0]) for spec in self.open[:_MAX_LISTED])
-            hint = f"random inputs may not suit the model; --feed NAME=VALUE gives real ones. Fed: {fed}"
-            raise GraphscopeError(error.message, hint=hint) from error
+            raise GraphscopeError(error.message, hint=unsuitable(fed)) from error
 
     def of_result(self, batches: Sequence[Feeds]) -> list[list[NDArray[Any]]]:
         """The outputs of the result."""

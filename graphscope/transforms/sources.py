@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graphscope.advice import Advice, Option, joined
 from graphscope.core.graph import Graph, Node
 from graphscope.core.patterns import NamePattern
 from graphscope.core.tensors import node_of
@@ -63,8 +64,10 @@ def refuse_sources(graph: Graph, path: str) -> None:
         more = f" and {len(found) - _MAX_LISTED} more" if len(found) > _MAX_LISTED else ""
         raise GraphscopeError(
             f"{path}: the outputs take their data from {listed}{more}, which only the program that built the graph can run",
-            hint=" ".join(f"--input {name}" for name in _nearest(graph, found))
-            + "   makes inputs of what is taken from there",
+            hint=Advice(
+                *joined(" ", [Option("inputs", name) for name in _nearest(graph, found)]),
+                "   makes inputs of what is taken from there",
+            ),
         )
 
 

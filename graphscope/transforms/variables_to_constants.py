@@ -7,6 +7,7 @@ from itertools import chain, count
 
 import numpy as np
 
+from graphscope.advice import SAVED_MODEL, Advice, Option
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
@@ -164,7 +165,7 @@ class _Body:
         elif found.op not in _READERS and found.op not in _PASSES_HANDLE and found.op not in _CALLS:
             raise GraphscopeError(
                 f"node {found.name} ({found.op}) uses variable {found.inputs[min(handles)]} as more than a value",
-                hint="cut it away with --output, or keep the variables: graphscope convert ... saved_model/",
+                hint=Advice("cut it away with ", Option("outputs"), ", or keep the variables: ", SAVED_MODEL),
             )
 
     def convert(self, found: Node) -> Iterator[Node]:
@@ -195,7 +196,9 @@ class _Body:
             if source.op in VARIABLE_OPS or source.op in REFERENCE_OPS:
                 raise GraphscopeError(
                     f"node {found.name} ({found.op}) writes to variable {source.name} whenever the outputs are computed",
-                    hint="--set the training switch to false, or keep the variables: graphscope convert ... saved_model/",
+                    hint=Advice(
+                        Option("set", "NAME=false"), " fixes a training switch; ", SAVED_MODEL, " keeps the variables"
+                    ),
                 )
 
     def plain(self, found: Node, op: str) -> Node:

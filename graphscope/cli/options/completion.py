@@ -50,6 +50,13 @@ def _scopes(model: Model) -> Iterator[str]:
     return (node.name.rpartition("/")[0] for node in model.graph if "/" in node.name)
 
 
+def complete_format(incomplete: str) -> list[str]:
+    """The formats that can be written."""
+    from graphscope.formats.registry import writable
+
+    return [row.name for row in writable() if row.name.startswith(incomplete)]
+
+
 complete_node = _completer(_nodes)
 complete_name = _completer(_nodes_and_variables)
 complete_op = _completer(_ops)

@@ -74,6 +74,7 @@ Feeds = Annotated[
     list[str],
     repeated("--feed", "NAME=VALUE", "What to feed: a number, a list, @x.npy, @x.npz:key; random if unnamed."),
 ]
+Shapes = Annotated[bool, typer.Option("--shapes", help="Infer shapes (requires TensorFlow).")]
 Checkpoint = Annotated[
     str | None,
     typer.Option(

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import FileError
 
 SUFFIX = ".graphscope"
@@ -59,7 +60,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         FileError: it does, or it is not a regular file.
     """
     if real_place(path).exists() and not overwrite:
-        raise FileError(f"{path}: the file exists", hint="--force replaces it")
+        raise FileError(f"{path}: the file exists", hint=Advice(Option("overwrite", True), " replaces it"))
 
 
 def beside(place: Path) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.analysis.choose_outputs import choose_outputs
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.build import without_attrs
@@ -156,7 +157,7 @@ def _refuse_tables(graph: Graph) -> None:
     if tables:
         raise GraphscopeError(
             f"the cut needs lookup tables: {', '.join(tables[:3])}",
-            hint="cut the graph open behind them: --input NAME",
+            hint=Advice("cut the graph open behind them: ", Option("inputs", "NAME")),
         )
 
 
@@ -187,7 +188,12 @@ def _refuse_writes(graph: Graph) -> None:
         if writes(found.op):
             raise GraphscopeError(
                 f"node {found.name} ({found.op}) writes to {node_of(found.inputs[0])} whenever the cut is computed",
-                hint="--set the training switch to false, or cut the graph open behind it with --input",
+                hint=Advice(
+                    Option("set", "NAME=false"),
+                    " fixes a training switch; ",
+                    Option("inputs", "NAME"),
+                    " cuts the graph open behind it",
+                ),
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphscope.advice import Advice, Option
 from graphscope.analysis.inputs import DATA_OPS
 from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError
@@ -25,7 +26,9 @@ def refuse_unfeedable(base: Base) -> None:
     names = ", ".join(f"{name} ({graph[name].op})" for name in found[:_SHOWN])
     what = f"it takes its data from {names}" if found else "it consists of constants and variables"
     hint = (
-        f"--input {found[0]} makes a placeholder of it" if found else "--at TENSOR: name one that depends on an input"
+        Advice(Option("inputs", found[0]), " makes a placeholder of it")
+        if found
+        else Advice(Option("at", "TENSOR"), ": name one that depends on an input")
     )
     raise GraphscopeError(f"{base.path}: {', '.join(base.at)} depends on no input that can be fed: {what}", hint=hint)
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Call, Option
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
@@ -179,5 +180,10 @@ def refuse_untrainable(model: Model, written: Iterable[Variable]) -> None:
     if not any(variable.trainable for variable in written):
         raise IncompleteModelError(
             f"{model.path}: no variable is left to train: the training step changes none that is trainable",
-            hint="graphscope graft ... --head dense:10   or --unfreeze REGEX   gives it some",
+            hint=Advice(
+                Call("graft", ("BASE",), (Option("head", "dense:10"),)),
+                " or ",
+                Option("unfreeze", "REGEX"),
+                " gives it some",
+            ),
         )
