@@ -19,6 +19,7 @@ from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
 import graphscope
+from graphscope.cli import app as app_module
 from graphscope.cli.app import app
 from graphscope.cli.terminal.views import Format
 from graphscope.protos import GraphDef, NodeDef
@@ -26,7 +27,7 @@ from graphscope.runtime.tensorflow import tensorflow
 from tests.support.terminal import command_line, environment, on_terminal
 from tests.support.zoo_files import ZOO, needs_zoo
 
-COMMANDS = [command.name for command in app.registered_commands if command.name]
+COMMANDS = list(app_module.COMMANDS)
 WEIGHTS = 4 * 3
 HOSTILE = "evil\x1b[2J\u202e[red]🐈"
 
