@@ -9,6 +9,7 @@ import pytest
 from tests.support.documents.blocks import steps_of
 from tests.support.documents.matching import difference
 from tests.support.documents.reader import Reader
+from tests.support.documents.renewal import renewed
 
 SAME = [
     ("a b", "a   b"),
@@ -46,6 +47,21 @@ def test_outputs_that_differ(shown: str, output: str) -> None:
     assert difference(shown.splitlines(), output.splitlines()) is not None
 
 
+RENEWED = [
+    ("a 1\nb\nc", "a 2\nb\nc", "a 2\nb\nc"),
+    ("in 1 s\nb", "in 2 s\nc", "in 1 s\nc"),
+    ("a\nb\n...\nz", "a\nc\nd\ne\nz", "a\nc\n...\nz"),
+    ("a\n...\nnext ...\nz", "a\nb\nnext step\ny", "a\n...\nnext ...\ny"),
+    ("", "a\nb", "a\nb"),
+    ("...", "a", "..."),
+]
+
+
+@pytest.mark.parametrize(("shown", "output", "expected"), RENEWED)
+def test_what_the_author_left_out_stays_out(shown: str, output: str, expected: str) -> None:
+    assert renewed(shown.splitlines(), output.splitlines()) == expected.splitlines()
+
+
 PAGE = """\
 ```console
 $ graphscope --version
@@ -54,7 +70,7 @@ $ echo one \\
     two > file && cat file
 one two
 $ graphscope info missing.pb
-graphscope: missing.pb: ...
+error: missing.pb: ...
 ...
 ```
 
@@ -97,8 +113,8 @@ def test_a_page_is_followed_in_one_directory(tmp_path: Path) -> None:
     [
         ("graphscope ...\n", "another ...\n", 2),
         ("cat file\none two", "cat file\none", 4),
-        ("graphscope: missing.pb: ...\n", "", 7),
-        ("--version\ngraphscope ...", "--version\ngraphscope: failed", 2),
+        ("error: missing.pb: ...\n", "", 7),
+        ("--version\ngraphscope ...", "--version\nerror: failed", 2),
         ("  one two three", "  one two four", 15),
     ],
 )

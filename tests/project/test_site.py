@@ -7,21 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents.commands import PAGE, commands, page
+import graphscope
+from tests.support.documents.generated import COMMANDS, GENERATED_PAGES, commands, page
 from tests.support.documents.matching import difference
 from tests.support.documents.pages import DOCS, PAGES, page_id
 from tests.support.documents.recording import README, first_steps, recorded
 from tests.support.zoo_files import ROOT
 
 
-def test_the_page_of_commands_is_what_help_prints() -> None:
-    text = PAGE.read_text("utf-8")
-    assert page(text) == text, "python -m tests.support.documents.commands brings docs/commands.md up to date"
+@pytest.mark.parametrize("path", GENERATED_PAGES, ids=page_id)
+def test_generated_parts_are_up_to_date(path: Path) -> None:
+    assert page(path) == path.read_text("utf-8"), "python -m tests.support.documents.generated writes them anew"
 
 
 @pytest.mark.parametrize("name", commands())
 def test_a_command_has_an_example(name: str) -> None:
-    sections = re.split(r"^## ", PAGE.read_text("utf-8"), flags=re.MULTILINE)
+    sections = re.split(r"^## ", COMMANDS.read_text("utf-8"), flags=re.MULTILINE)
     section = next(section for section in sections if section.startswith(f"`graphscope {name}`\n"))
     assert f"\n$ graphscope {name} " in section
 
@@ -66,3 +67,8 @@ def test_the_architecture_names_every_package() -> None:
     packages = [path.parent.name for path in (ROOT / "graphscope").glob("*/__init__.py")]
     text = (DOCS / "architecture.md").read_text("utf-8")
     assert [name for name in packages if f"| `{name}/` |" not in text] == []
+
+
+def test_the_reference_lists_every_public_name() -> None:
+    listed = re.findall(r"^::: graphscope\.(\w+)$", (DOCS / "reference.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(set(graphscope.__all__) - {"__version__"})

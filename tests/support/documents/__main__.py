@@ -15,6 +15,7 @@ from tests.support.documents.matching import difference
 from tests.support.documents.notebooks import cells_of, store
 from tests.support.documents.pages import NOTEBOOKS, PAGES, page_id, set_up
 from tests.support.documents.reader import STOPPED, Reader
+from tests.support.documents.renewal import renewed
 
 
 def main(names: list[str]) -> None:
@@ -30,7 +31,7 @@ def main(names: list[str]) -> None:
 
 
 def refresh(page: Path, reader: Reader) -> None:
-    """Follow a page and put in what came out, where it differs from what is shown; a rest (``...``) there is lost."""
+    """Follow a page and put in what came out, where it differs from what is shown."""
     lines = page.read_text("utf-8").splitlines()
     grown = 0
     for step in steps_of(page):
@@ -40,9 +41,11 @@ def refresh(page: Path, reader: Reader) -> None:
         if step.shown is None or STOPPED in step.shown or difference(step.shown, output) is None:
             continue
         print(f"{page_id(page)}:{step.line + 1}: {step.source}", file=sys.stderr)
-        first, count = step.output + grown, len("\n".join(step.shown).rstrip().splitlines())
-        lines[first : first + count] = [f"{step.indent}{line}".rstrip() for line in output]
-        grown += len(output) - count
+        shown = "\n".join(step.shown).rstrip().splitlines()
+        new = [f"{step.indent}{line}".rstrip() for line in renewed(shown, output)]
+        first = step.output + grown
+        lines[first : first + len(shown)] = new
+        grown += len(new) - len(shown)
     page.write_text("\n".join(lines) + "\n", "utf-8")
 
 

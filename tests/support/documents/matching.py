@@ -47,17 +47,18 @@ def _agree(shown: list[str], output: list[str]) -> bool:
 
 
 def _same(shown: list[str], output: list[str]) -> bool:
-    return len(shown) == len(output) and all(map(_same_line, shown, output))
+    return len(shown) == len(output) and all(map(same_line, shown, output))
 
 
-def _same_line(shown: str, output: str) -> bool:
+def same_line(shown: str, output: str) -> bool:
+    """Whether a line, with or without rests in it, agrees with one that came out."""
     if REST in shown:
-        pattern = ".*".join(map(re.escape, _words(shown).split(REST)))
-        return re.fullmatch(pattern, _words(output)) is not None
-    return _words(shown) == _words(output) and all(map(_same_figure, _figures(shown), _figures(output)))
+        pattern = ".*".join(map(re.escape, words(shown).split(REST)))
+        return re.fullmatch(pattern, words(output)) is not None
+    return words(shown) == words(output) and all(map(_same_figure, _figures(shown), _figures(output)))
 
 
-def _words(line: str) -> str:
+def words(line: str) -> str:
     """What a line says, its figures aside."""
     return " ".join(FIGURE.sub("0", MEASURED.sub(lambda match: DERIVED.sub("0", match[0]), line)).split())
 
