@@ -15,7 +15,7 @@ from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.formats import load
 from graphscope.formats.archives.npz_writer import write_npz
-from graphscope.formats.io.atomic import refuse_existing
+from graphscope.formats.io.places import refuse_unwritable
 from graphscope.training.data import DataOptions, Dataset, open_data
 from graphscope.training.data.source import AS_STORED
 from graphscope.training.features.compute import BATCH, FEATURES, base_of, cached_features, input_spec
@@ -107,7 +107,7 @@ def features(
         MissingDependencyError: TensorFlow is not installed.
     """
     if out is not None:
-        refuse_existing(Path(out), overwrite)
+        refuse_unwritable(Path(out), overwrite)
     model = base if isinstance(base, Model) else load(base, tags=tags, checkpoint=checkpoint)
     below, options = _base(model, listed(at), listed(inputs), set, reading or DataOptions())
     source = open_data(data, input_spec(below), options)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from graphscope.advice import Advice, Call
 from graphscope.api.opening import ModelLike, Names, chosen_outputs, listed, warn_of_files
-from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.graph import Graph
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model, ModelKind
+from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.signatures import BOOKKEEPING
 from graphscope.core.tensors import TensorSpec, node_of
 from graphscope.formats import load

@@ -10,6 +10,7 @@ from graphscope.core.build import make_node
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Node
 from graphscope.core.model import Model
+from graphscope.core.op_sets import CALL_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError
@@ -20,7 +21,6 @@ from graphscope.runtime.config import session_config
 from graphscope.runtime.differences import Difference, compare, merged
 from graphscope.runtime.session import open_session, unsuitable
 from graphscope.runtime.tensorflow import is_exact, promise_equal_bits
-from graphscope.transforms.inlining import CALLS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -268,7 +268,8 @@ def _as_written(model: Model) -> Model:
 
     def plain(body: Body) -> list[Node]:
         return [
-            make_node(n.name, n.op, n.inputs, {**n.attrs, "config_proto": config}) if n.op in CALLS else n for n in body
+            make_node(n.name, n.op, n.inputs, {**n.attrs, "config_proto": config}) if n.op in CALL_OPS else n
+            for n in body
         ]
 
     functions = [function.with_nodes(plain(function)) for function in graph.functions.values()]

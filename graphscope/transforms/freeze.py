@@ -6,16 +6,14 @@ what is left of batch norm or dropout then has no training branch that could ref
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import SAVED_MODEL, Advice, Option
-from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.op_sets import PLACEHOLDER_OPS, TABLE_USERS, VARIABLE_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.roles import MOVING_AVERAGE
 from graphscope.core.tensors import node_of
@@ -279,13 +277,10 @@ class StoredValues:
         return self.model.missing_value(name, f"no value for variable {name}{role}, which the outputs need")
 
 
-_TABLE = re.compile("HashTable|LookupTableFind")
-
-
 def tables_of(graph: Graph) -> list[str]:
     """Nodes that make or read lookup tables, in the graph and in the functions that it calls."""
     bodies = (body for _, body in prune_library(graph).bodies)
-    found = (n.name for body in bodies for op, n in zip(body.ops, body.nodes) if _TABLE.search(op))
+    found = (n.name for body in bodies for op, n in zip(body.ops, body.nodes) if TABLE_USERS.fullmatch(op))
     return list(dict.fromkeys(found))
 
 

@@ -82,7 +82,9 @@ def test_a_model_tells_what_it_is_in_one_line() -> None:
     assert repr(model) == f"<Model {model.path!r}: meta checkpoint, 388 nodes, 33 values>"
     assert repr(model.graph) == "<Graph: 388 nodes>"
     assert repr(model["conv1/weights"]).endswith(" float32 (5, 5, 1, 6)>")
-    assert all("\n" not in repr(thing) and len(repr(thing)) < 200 for thing in (model, model.graph, model["fc3/biases"]))
+    assert all(
+        "\n" not in repr(thing) and len(repr(thing)) < 200 for thing in (model, model.graph, model["fc3/biases"])
+    )
 
 
 def test_weights_are_arrays() -> None:
@@ -173,7 +175,9 @@ def test_archives_open_as_models(tmp_path: Path) -> None:
         with pytest.raises(IncompleteModelError, match="an archive of arrays has no graph"):
             _ = model.graph
     back = graphscope.convert(LENET, tmp_path / "m.ckpt", weights=tmp_path / "w.npz")
-    assert (np.asarray(graphscope.load(back.path)["fc3/biases"]) == np.asarray(graphscope.load(LENET)["fc3/biases"])).all()
+    assert (
+        np.asarray(graphscope.load(back.path)["fc3/biases"]) == np.asarray(graphscope.load(LENET)["fc3/biases"])
+    ).all()
 
 
 class Heard(graphscope.Listener):

@@ -16,14 +16,19 @@ from graphscope.cli.render.features import feature_lines, feature_record
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format, write_report
-from graphscope.formats.io.atomic import refuse_existing
+from graphscope.formats.io.places import refuse_unwritable
 
 
 def features(
     base: shared.ModelPath,
+    out_: Annotated[
+        str | None, typer.Argument(metavar="[OUT]", show_default=False, help="The file to write: features.npz.")
+    ] = None,
     *,
     data: data_shared.Data,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.npz", help="The features to write.")],
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="FILE.npz", show_default=False, help="The same as OUT.")
+    ] = None,
     at: Annotated[
         list[str],
         typer.Option(
@@ -51,7 +56,8 @@ def features(
     """Compute a tensor for every example and keep it with the labels: data for a head alone."""
     sink = Sink.standard()
     start = time.monotonic()
-    refuse_existing(out, force)
+    target = Path(shared.chosen_out(out_, out, "features.npz"))
+    refuse_unwritable(target, force)
     reading = data_shared.data_options(
         schema=schema,
         strict=strict,
@@ -66,7 +72,7 @@ def features(
     found = compute(
         load(base, tags=shared.split_tags(tags), checkpoint=checkpoint),
         data,
-        out=out,
+        out=target,
         at=at,
         inputs=input,
         set=set_,
@@ -76,8 +82,8 @@ def features(
         overwrite=force,
         listener=Speaker(sink),
     )
-    lines = feature_lines(found, out, time.monotonic() - start)
-    write_report(sink, format, feature_record(found, out), lines, [str(out)])
+    lines = feature_lines(found, target, time.monotonic() - start)
+    write_report(sink, format, feature_record(found, target), lines, [str(target)])
 
 
 EXAMPLES = """

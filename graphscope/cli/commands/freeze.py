@@ -16,7 +16,7 @@ from graphscope.cli.render.freeze import changed_lines, frozen_report, open_swit
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format, write_report
-from graphscope.formats.io.atomic import refuse_existing
+from graphscope.formats.io.places import refuse_unwritable
 
 
 def _switch(name: str, text: str) -> Any:
@@ -25,10 +25,14 @@ def _switch(name: str, text: str) -> Any:
 
 def freeze(
     model: shared.ModelPath,
+    out_: Annotated[
+        str | None,
+        typer.Argument(metavar="[OUT]", show_default=False, help="The file to write: .pb (binary) or .pbtxt (text)."),
+    ] = None,
     *,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write: .pb (binary) or .pbtxt (text).")
-    ],
+        str | None, typer.Option("--out", "-o", metavar="FILE", show_default=False, help="The same as OUT.")
+    ] = None,
     output: shared.OutputNames,
     input: shared.InputNames,
     set_: shared.SetValues,
@@ -53,8 +57,9 @@ def freeze(
     """Replace a model's variables with constants: one graph that computes the same outputs."""
     sink = Sink.standard()
     speaker = Speaker(sink)
-    graph_format(out)
-    refuse_existing(out, force)
+    target = Path(shared.chosen_out(out_, out, "frozen.pb"))
+    graph_format(target)
+    refuse_unwritable(target, force)
     frozen = freeze_model(
         load(model, tags=shared.split_tags(tags), checkpoint=checkpoint),
         outputs=output,
@@ -74,7 +79,7 @@ def freeze(
         sink.lines(changed_lines(frozen))
     start = time.monotonic()
     saved = frozen.save(
-        out, overwrite=force, verify=verify, feeds=feed, atol=atol, rtol=rtol, trust=trust, listener=speaker
+        target, overwrite=force, verify=verify, feeds=feed, atol=atol, rtol=rtol, trust=trust, listener=speaker
     )
     found = saved.verification
     lines = [*(verified_lines(found, float16=float16) if found else ()), written_line(saved, time.monotonic() - start)]

@@ -28,8 +28,14 @@ def _list(name: str, metavar: str, text: str) -> Any:
 
 def graft(
     base: shared.ModelPath,
+    out_: Annotated[
+        str | None,
+        typer.Argument(metavar="[OUT]", show_default=False, help="The checkpoint to write: mine/model.ckpt."),
+    ] = None,
     *,
-    out: Annotated[str, typer.Option("--out", "-o", metavar="PREFIX", help="The checkpoint to write.")],
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="PREFIX", show_default=False, help="The same as OUT.")
+    ] = None,
     at: Annotated[list[str], _list("--at", "TENSOR", "Where the head goes; repeat for more.")],
     head: Annotated[
         str, _option("--head", "SPEC", "flatten,dense:256:relu,dropout:0.5,dense:10, or python:module:function.")
@@ -74,12 +80,13 @@ def graft(
     """Put a new head on a trained model; gradients stop at the cut."""
     sink = Sink.standard()
     start = time.monotonic()
-    refuse_output(out, force)
+    target = shared.chosen_out(out_, out, "mine/model.ckpt")
+    refuse_output(target, force)
     grafted = graft_model(
         load(base, tags=shared.split_tags(tags), checkpoint=checkpoint),
         at,
         head,
-        out=out,
+        out=target,
         classes=classes,
         multilabel=multilabel,
         regression=regression,
@@ -101,8 +108,8 @@ def graft(
         overwrite=force,
         listener=Speaker(sink),
     )
-    lines = page(sink, grafted, out, time.monotonic() - start)
-    write_report(sink, format, {"checkpoint": out, **plain(grafted.report)}, lines, [out])
+    lines = page(sink, grafted, target, time.monotonic() - start)
+    write_report(sink, format, {"checkpoint": target, **plain(grafted.report)}, lines, [target])
 
 
 EXAMPLES = """

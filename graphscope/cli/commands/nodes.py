@@ -126,7 +126,7 @@ def _write_rows(sink: Sink, format: Format, model: Model, listing: Listing, tens
 
 
 def _write_tree(sink: Sink, format: Format, model: Model, listing: Listing, depth: int | None) -> None:
-    from graphscope.analysis.scopes import scope_tree
+    from graphscope.analysis.scopes import scope_tree, weight_holders
     from graphscope.cli.render.tree import tree_view
     from graphscope.cli.terminal.views import write_rows
 
@@ -134,7 +134,10 @@ def _write_tree(sink: Sink, format: Format, model: Model, listing: Listing, dept
     levels = None if chosen.inputs_of or chosen.consumers_of else depth or None
     if levels is not None and chosen.scope:
         levels += len(chosen.scope.rstrip("/").split("/"))
-    rows = ((function, row) for function, body in _bodies(model, listing) for row in scope_tree(body, levels))
+    is_counted = weight_holders(model)
+    rows = (
+        (function, row) for function, body in _bodies(model, listing) for row in scope_tree(body, levels, is_counted)
+    )
     write_rows(sink, format, tree_view(), rows, NOTHING)
 
 

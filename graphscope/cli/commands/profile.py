@@ -12,7 +12,6 @@ import typer
 
 from graphscope.api.profile import Profiled, read_profile
 from graphscope.api.profile import profile as profile_model
-from graphscope.board.trace import refuse_unwritable
 from graphscope.cli.options import session, shared
 from graphscope.cli.options.loading import load
 from graphscope.cli.render.profile import next_steps, write_json, write_profile
@@ -22,7 +21,7 @@ from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.text import size
 from graphscope.cli.terminal.views import Format, write_rows
-from graphscope.formats.io.atomic import refuse_existing
+from graphscope.formats.io.places import refuse_closed, refuse_unwritable
 from graphscope.runtime.config import Placing
 from graphscope.tracing.report import Profile
 
@@ -131,10 +130,9 @@ def _given(options: Mapping[str, Iterable[object]]) -> str:
 def _refuse_unwritable(logdir: Path | None, timeline: Path | None, force: bool) -> None:
     """What cannot be written is said before anybody waits for it."""
     if timeline is not None:
-        refuse_existing(timeline, force)
-        refuse_unwritable(timeline.parent, is_made=False)
+        refuse_unwritable(timeline, force)
     if logdir is not None:
-        refuse_unwritable(logdir)
+        refuse_closed(logdir)
 
 
 def _write(sink: Sink, found: Profiled, logdir: Path | None, timeline: Path | None, force: bool) -> None:

@@ -18,7 +18,7 @@ from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.text import escape, size
 from graphscope.cli.terminal.views import Format
-from graphscope.formats.io.atomic import refuse_existing
+from graphscope.formats.io.places import refuse_unwritable
 from graphscope.runtime.config import Placing
 
 TOP = 5
@@ -80,7 +80,7 @@ def run(
     placing = Placing(clear_devices, session.placement_rules(place), session.default_device(device))
     scaling = picture.scaling(scale, mean)
     if save is not None:
-        refuse_existing(save, force)
+        refuse_unwritable(save, force)
     loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
     with ended_by_interrupt(lambda: sink.note("interrupted")):
         outputs = run_model(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.api.freeze import Frozen, SavedFrozen
 from graphscope.cli.terminal.text import count, escape, size, some
-from graphscope.core.binding import VARIABLE_OPS
+from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.transforms.changes import OpChange
 
 if TYPE_CHECKING:

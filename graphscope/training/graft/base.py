@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.choose_outputs import choose_outputs
-from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.build import without_attrs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import DEFAULTED, ENTERS, EXITS, MERGES, PLACEHOLDER_OPS, SWITCHES
+from graphscope.core.op_sets import DEFAULTED, ENTERS, EXITS, MERGES, PLACEHOLDER_OPS, SWITCHES, VARIABLE_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.errors import GraphscopeError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphscope.advice import Advice, Option
-from graphscope.analysis.inputs import DATA_OPS
 from graphscope.core.graph import Graph
+from graphscope.core.op_sets import brings_data
 from graphscope.errors import GraphscopeError
 from graphscope.training.graft.base import Base
 
@@ -35,7 +35,7 @@ def refuse_unfeedable(base: Base) -> None:
 
 def _sources(graph: Graph) -> Iterator[str]:
     """Nodes that bring data in; where there is none, what is random."""
-    data = [n.name for n in graph.nodes if DATA_OPS.fullmatch(n.op)]
+    data = [n.name for n in graph.nodes if brings_data(n.op)]
     yield from data
     if not data:
         yield from (n.name for n in graph.nodes if n.op.startswith(("Random", "StatelessRandom", "ReadFile", "Range")))
