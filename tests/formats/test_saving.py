@@ -63,7 +63,7 @@ from graphscope.analysis.summary import summarize
 model = graphscope.load(sys.argv[1])
 summary = summarize(model)
 rows = [row.name for row in list_nodes(model, Listing())]
-size = graphscope.save(model, sys.argv[2])
+size = graphscope.save(model, sys.argv[2]).size_bytes
 tensor = model.graph["w"].tensor()
 read = sum(len(chunk) for chunk in tensor.chunks())
 status = pathlib.Path("/proc/self/status")
