@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -86,6 +87,7 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {nouns}" if number else f"no {nouns}"
 
 
+@functools.lru_cache(1024)
 def size(number: int | None) -> str:
     """Bytes with three digits and a decimal unit (1 kB = 1000 B); ``?`` where the size is not known."""
     if number is None:
