@@ -59,9 +59,20 @@ class NodeEffect:
     does: OpEffect
     target: Origin
 
+    @property
+    def action(self) -> str:
+        """What it does to what: ``reads the file /etc/hosts``."""
+        is_named = bool(self.does.argument or self.does.attribute)
+        target = self.target.text or ("with a name that the graph computes" if is_named else "")
+        return f"{self.does.reason} {target}".rstrip()
+
 
 def find_effects(
-    graph: Graph, fed: Collection[str] = (), own: Collection[str] = (), stored: Collection[str] = ()
+    graph: Graph,
+    fed: Collection[str] = (),
+    own: Collection[str] = (),
+    stored: Collection[str] = (),
+    functions: Collection[str] = (),
 ) -> list[NodeEffect]:
     """Nodes of ``graph``, and of the functions that they call, that do more than compute. Linear in the graph's size.
 
@@ -69,8 +80,10 @@ def find_effects(
         fed: nodes whose value the person who runs the graph gives, besides the placeholders that have no default.
         own: constants that name the model's own files.
         stored: variables that get their values from a checkpoint.
+        functions: library functions that something outside the graph may call; whoever calls them gives their arguments.
     """
-    return list(dict.fromkeys(_Search(graph, frozenset(fed), frozenset(own), frozenset(stored)).effects()))
+    search = _Search(graph, frozenset(fed), frozenset(own), frozenset(stored))
+    return list(dict.fromkeys(search.effects(functions)))
 
 
 def named_files(graph: Graph) -> list[str]:
@@ -110,8 +123,10 @@ class _Search:
         """Node -> nodes of the graph itself that take what it gives."""
         return self.graph.consumer_names
 
-    def effects(self) -> Iterator[NodeEffect]:
-        pending: list[tuple[str, Body, _Arguments]] = [("", self.graph, ())]
+    def effects(self, functions: Collection[str]) -> Iterator[NodeEffect]:
+        called = (self.graph.functions[name] for name in functions)
+        pending: list[tuple[str, Body, _Arguments]] = [(f.name, f, _given(f)) for f in called]
+        pending.append(("", self.graph, ()))
         while pending:
             name, body, arguments = pending.pop()
             paths = _Paths(self, body, dict(arguments), is_graph=not name)
@@ -156,6 +171,10 @@ def _handed(function: Function, paths: _Paths, inputs: list[str]) -> _Arguments:
     """Strings only: nothing else can be a path."""
     names = [(a.name, a.type) for a in function.signature.input_arg]
     return tuple((name, paths.origin(text)) for (name, dtype), text in zip(names, inputs) if dtype == DataType.STRING)
+
+
+def _given(function: Function) -> _Arguments:
+    return tuple((a.name, Origin(Source.FED)) for a in function.signature.input_arg if a.type == DataType.STRING)
 
 
 class _Paths:
