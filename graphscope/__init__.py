@@ -23,9 +23,22 @@ if TYPE_CHECKING:
     from graphscope.core.variables import Variable
     from graphscope.errors import GraphscopeError
     from graphscope.formats import load, save
+    from graphscope.scan.audit import audit
     from graphscope.training.graft.graft import graft
 
-__all__ = ["Function", "Graph", "GraphscopeError", "Model", "Node", "Variable", "__version__", "graft", "load", "save"]
+__all__ = [
+    "Function",
+    "Graph",
+    "GraphscopeError",
+    "Model",
+    "Node",
+    "Variable",
+    "__version__",
+    "audit",
+    "graft",
+    "load",
+    "save",
+]
 __version__ = "0.2.0.dev0"
 DISTRIBUTION = "tf-graphscope"
 """Its name on PyPI, where ``graphscope`` is another project."""
@@ -37,6 +50,7 @@ _HOMES = {
     "Model": "graphscope.core.model",
     "Node": "graphscope.core.graph",
     "Variable": "graphscope.core.variables",
+    "audit": "graphscope.scan.audit",
     "graft": "graphscope.training.graft.graft",
     "load": "graphscope.formats",
     "save": "graphscope.formats",

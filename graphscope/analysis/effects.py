@@ -63,7 +63,8 @@ class NodeEffect:
     def action(self) -> str:
         """What it does to what: ``reads the file /etc/hosts``."""
         is_named = bool(self.does.argument or self.does.attribute)
-        target = self.target.text or ("with a name that the graph computes" if is_named else "")
+        maker = "that is fed" if self.target.source is PathSource.FED else "that the graph computes"
+        target = self.target.text or (f"with a name {maker}" if is_named else "")
         return f"{self.does.reason} {target}".rstrip()
 
 
@@ -174,7 +175,7 @@ def _handed(function: Function, paths: _Paths, inputs: list[str]) -> _Arguments:
 
 
 def _given(function: Function) -> _Arguments:
-    return tuple((a.name, Origin(Source.FED)) for a in function.signature.input_arg if a.type == DataType.STRING)
+    return tuple((a.name, Origin(PathSource.FED)) for a in function.signature.input_arg if a.type == DataType.STRING)
 
 
 class _Paths:
@@ -187,10 +188,10 @@ class _Paths:
         self.is_graph = is_graph
 
     def target(self, node: Node, does: OpEffect) -> Origin:
-        if does.attribute:
-            attr = node.attr(does.attribute)
-            return Origin(PathSource.CONSTANT, _stated(attr) if attr is not None else "")
         definition = registered().get(node.op)
+        if does.attribute:
+            attr = _attribute(node, does.attribute, definition)
+            return Origin(PathSource.CONSTANT, _stated(attr) if attr is not None else "")
         position = _position(definition, does.argument) if definition is not None else None
         inputs = node.data_inputs()
         return self.origin(inputs[position]) if position is not None and position < len(inputs) else _UNKNOWN
@@ -300,6 +301,13 @@ def _texts(node: Node) -> list[str] | None:
         return [value.decode("utf-8", "replace") for value in tensor.listed()]
     except GraphscopeError:
         return None
+
+
+def _attribute(node: Node, name: str, definition: OpDef | None) -> AttrValue | None:
+    """What ``node`` states, or the op's default: writers may leave defaults out."""
+    stated = node.attr(name)
+    defaults = (a.default_value for a in (definition.attr if definition is not None else ()) if a.name == name)
+    return next(defaults, None) if stated is None else stated
 
 
 def _stated(attr: AttrValue) -> str:

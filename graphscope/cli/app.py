@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from graphscope.cli.commands import (
+    audit,
     board,
     convert,
     dump,
@@ -104,6 +105,7 @@ for _name, _command, _short, _lines in (
     ("info", info.info, "What is in a model, and what to type next.", info.EXAMPLES),
     ("nodes", nodes.nodes, "The nodes or tensors of a graph, filtered, as a list or tree.", nodes.EXAMPLES),
     ("vars", variables.variables, "Variables or constants, with statistics if wanted.", variables.EXAMPLES),
+    ("audit", audit.audit, "What a model can do to the machine that runs it.", audit.EXAMPLES),
     ("show", show.show, "One node or variable whole.", show.EXAMPLES),
     ("freeze", freeze.freeze, "From a model with variables to a graph of constants.", freeze.EXAMPLES),
     ("convert", convert.convert, "The same model in another format.", convert.EXAMPLES),

@@ -1,6 +1,6 @@
 """The assets that a SavedModel declares: files below its ``assets`` directory that the graph names.
 
-Source: ``AssetFileDef`` in ``meta_graph.proto``; ``get_asset_tensors`` in ``tensorflow/python/saved_model/loader_impl.py`` (2.21).
+Source: ``meta_graph.proto``; ``get_asset_tensors`` in ``tensorflow/python/saved_model/loader_impl.py`` (2.21).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ops that do more than compute: they read or write files, use the network, change settings, run foreign code or end the process.
+"""Ops that do more than compute: they touch files, the network or settings, run foreign code, or end the process.
 
 Statefulness is no guide: ``ReadFile``, ``MatchingFiles`` and ``ImmutableConst`` are registered without state. The table is
 compared with TensorFlow's op table in the tests: every op that takes a file name, a path or an address is in it.

@@ -25,7 +25,7 @@ from graphscope.formats.detect.sniff import Content
 from graphscope.formats.graph.graphdef import graph_from
 from graphscope.formats.graph.message import read_message
 from graphscope.formats.lazy import split_weights
-from graphscope.formats.savedmodel.reader import open_saved_model
+from graphscope.formats.savedmodel.reader import open_meta_graphs, open_saved_model
 from graphscope.protos import GraphDef
 
 if TYPE_CHECKING:
@@ -71,11 +71,23 @@ def _with_checkpoint(model: Model, checkpoint: str | os.PathLike[str]) -> Model:
     )
 
 
+def load_every(path: str | os.PathLike[str]) -> list[Model]:
+    """As :func:`load`, but every meta graph of a SavedModel; of anything else, the one model."""
+    location = _saved_model_of(locate(path))
+    return open_meta_graphs(location) if isinstance(location, SavedModelDirectory) else [_open(location, ())]
+
+
+def _saved_model_of(location: Location) -> Location:
+    """The SavedModel that a file is part of; other places as they are."""
+    if isinstance(location, GraphFile) and location.sniffed.content is Content.SAVED_MODEL:
+        return SavedModelDirectory(location.source.path.parent, location.source.path)
+    return location
+
+
 def _open(location: Location, tags: Collection[str]) -> Model:
+    location = _saved_model_of(location)
     if isinstance(location, CheckpointPrefix):
         return open_checkpoint(location)
-    if isinstance(location, GraphFile) and location.sniffed.content is Content.SAVED_MODEL:
-        location = SavedModelDirectory(location.source.path.parent, location.source.path)
     if isinstance(location, SavedModelDirectory):
         return open_saved_model(location, tags)
     if isinstance(location, EventFiles):

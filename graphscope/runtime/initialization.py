@@ -15,13 +15,13 @@ from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.restore import ASSIGN_OPS, RESTORE_OPS
-from graphscope.core.signatures import INIT_OP
+from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
 from graphscope.core.tensors import Shape, TensorSpec, node_of, shape_text
 from graphscope.core.variables import Role, Variable
 from graphscope.errors import IncompleteModelError
 from graphscope.feeding.dependencies import Need, need
 from graphscope.formats.savedmodel.assets import declared_assets
-from graphscope.formats.savedmodel.initializers import LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS, TABLE_OPS
+from graphscope.formats.savedmodel.initializers import TABLE_OPS
 from graphscope.protos import VariableDef
 
 _INIT_COLLECTIONS = (MAIN_OP, LEGACY_INIT_OP, TABLE_INITIALIZERS)

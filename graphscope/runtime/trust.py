@@ -40,4 +40,3 @@ def _lines(found: Sequence[NodeEffect]) -> Iterator[str]:
         yield f"{effect.node} ({effect.op}){place} {effect.action} [{effect.does.effect.value}]"
     if len(found) > _MAX_LISTED:
         yield f"and {len(found) - _MAX_LISTED} more"
-

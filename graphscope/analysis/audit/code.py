@@ -28,16 +28,18 @@ def unknown_ops(model: Model, reached: Reached) -> Iterator[Finding]:
             if op not in known and op not in model.graph.functions:
                 counts[op] += 1
                 first.setdefault(op, (node.name, function))
-    for op, (node, function) in first.items():
-        reach = reached.of(node, function)
+    for op, (name, function) in first.items():
+        reach = reached.of(name, function)
         times = f", and {counts[op] - 1:,} more times" if counts[op] > 1 else ""
         is_dead = reach is Reach.DEAD
         yield Finding(
             "unknown-op",
             Severity.LOW if is_dead else Severity.MEDIUM,
             f"uses the op {op}, which TensorFlow does not have{times}",
-            "nothing calls the function that it lies in" if is_dead else "it runs the code of a library that must be loaded",
-            node,
+            "nothing calls the function that it lies in"
+            if is_dead
+            else "it runs the code of a library that must be loaded",
+            name,
             op,
             function,
             reach,

@@ -69,7 +69,7 @@ def _range(body: Body, node: Node) -> int | None:
     return abs(limit - start) // abs(delta) * _itemsize(node, "Tidx") if delta else None
 
 
-def _stated(body: Body, node: Node) -> int | None:
+def _stated(_: Body, node: Node) -> int | None:
     """A constant: what it takes in memory, where the file repeats a few values."""
     tensor = node.tensor()
     if tensor is None or "value" in node.payloads:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from graphscope.analysis.audit.finding import Finding, Reach, Severity
 from graphscope.analysis.audit.reach import Reached
-from graphscope.analysis.effects import NodeEffect, Source, find_effects
+from graphscope.analysis.effects import NodeEffect, PathSource, find_effects
 from graphscope.core.assets import asset_parts, stated_assets
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
@@ -58,7 +58,7 @@ def effect_findings(model: Model, reached: Reached) -> Iterator[Finding]:
 def _finding(effect: NodeEffect, reach: Reach) -> Finding:
     severity, reason = judge(effect, reach)
     text = effect.action
-    if effect.op in read_at_import() and effect.target.source is Source.CONSTANT and not effect.function:
+    if effect.op in read_at_import() and effect.target.source is PathSource.CONSTANT and not effect.function:
         reason += "; TensorFlow may run this op when it only imports the graph"
     return Finding(
         _RULES[effect.does.effect],
@@ -90,12 +90,12 @@ def _is(*effects: Effect) -> Callable[[NodeEffect, Reach], bool]:
     return lambda effect, _: effect.does.effect in effects
 
 
-def _from(*sources: Source) -> Callable[[NodeEffect, Reach], bool]:
+def _from(*sources: PathSource) -> Callable[[NodeEffect, Reach], bool]:
     return lambda effect, _: effect.target.source in sources and bool(effect.does.argument or effect.does.attribute)
 
 
 def _leads_out(effect: NodeEffect, _: Reach) -> bool:
-    return effect.target.source is Source.CONSTANT and any(map(_OUTSIDE.match, effect.target.text.split(", ")))
+    return effect.target.source is PathSource.CONSTANT and any(map(_OUTSIDE.match, effect.target.text.split(", ")))
 
 
 def _is_default_saver(effect: NodeEffect, reach: Reach) -> bool:
@@ -112,7 +112,7 @@ def _all(*tests: Callable[[NodeEffect, Reach], bool]) -> Callable[[NodeEffect, R
 
 
 _TABLE = (
-    _Row(_from(Source.OWN), Severity.INFO, "the file is one of the model's own assets"),
+    _Row(_from(PathSource.OWN), Severity.INFO, "the file is one of the model's own assets"),
     _Row(lambda _, reach: reach is Reach.DEAD, Severity.LOW, "nothing calls the function that it lies in"),
     _Row(
         lambda effect, _: effect.op in _PYTHON,
@@ -121,10 +121,14 @@ _TABLE = (
     ),
     _Row(_is(Effect.CODE), Severity.HIGH, "the code is not in the file and cannot be judged"),
     _Row(_is(Effect.PROCESS), Severity.HIGH, "whoever serves the model loses the server"),
-    _Row(_all(_is(Effect.NETWORK, Effect.CONFIGURATION), _from(Source.FED)), Severity.LOW, "the caller names the target"),
+    _Row(
+        _all(_is(Effect.NETWORK, Effect.CONFIGURATION), _from(PathSource.FED)),
+        Severity.LOW,
+        "the caller names the target",
+    ),
     _Row(_is(Effect.NETWORK), Severity.HIGH, "the file names the address"),
     _Row(_is(Effect.CONFIGURATION), Severity.HIGH, "the file decides the setting"),
-    _Row(_from(Source.FED), Severity.INFO, "the caller names the file"),
+    _Row(_from(PathSource.FED), Severity.INFO, "the caller names the file"),
     _Row(_is_default_saver, Severity.INFO, "a saver's default name, replaced by every program that saves"),
     _Row(_is(Effect.WRITES), Severity.HIGH, "the file decides what is written where"),
     _Row(
@@ -137,7 +141,7 @@ _TABLE = (
         Severity.HIGH,
         "the path is a constant, leads out of the model's directory, and is read without being asked for",
     ),
-    _Row(_from(Source.CONSTANT), Severity.MEDIUM, "the path is a constant of the graph"),
+    _Row(_from(PathSource.CONSTANT), Severity.MEDIUM, "the path is a constant of the graph"),
     _Row(lambda _, __: True, Severity.MEDIUM, "the graph computes the path"),
 )
 """The first row that applies decides. What the model's own files and the caller name is in nobody else's hands."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from graphscope.analysis.effects import Source
+from graphscope.analysis.effects import PathSource
 
 
 class Severity(enum.IntEnum):
@@ -61,6 +61,7 @@ class Finding:
         reach: when it runs; ``None`` where that is no question.
         source: where the name of its target comes from; ``None`` where it has none.
         target: that name, where the file states it.
+        path: the file or directory that it was found in.
     """
 
     rule: str
@@ -71,8 +72,9 @@ class Finding:
     op: str = ""
     function: str = ""
     reach: Reach | None = None
-    source: Source | None = None
+    source: PathSource | None = None
     target: str = ""
+    path: str = ""
 
     @property
     def category(self) -> Category:
@@ -105,12 +107,18 @@ RULES: dict[str, Rule] = {
     "changes-settings": Rule(Category.CONFIGURATION, "The graph changes settings of the process that runs it."),
     "remote-device": Rule(Category.CONFIGURATION, "Nodes are placed on devices of another process."),
     "calls-code": Rule(Category.CODE, "The graph calls code that is not part of TensorFlow."),
-    "unknown-op": Rule(Category.CODE, "An op is not registered by TensorFlow: a library of native code must provide it."),
-    "keras-lambda": Rule(Category.CODE, "Keras runs the Python code of a Lambda layer when it loads or calls the model."),
+    "unknown-op": Rule(
+        Category.CODE, "An op is not registered by TensorFlow: a library of native code must provide it."
+    ),
+    "keras-lambda": Rule(
+        Category.CODE, "Keras runs the Python code of a Lambda layer when it loads or calls the model."
+    ),
     "pickle": Rule(Category.CODE, "Loading a Python pickle runs whatever it names."),
     "native-library": Rule(Category.CODE, "A native library lies beside the model."),
     "ends-process": Rule(Category.PROCESS, "The graph ends the process that runs it."),
-    "huge-tensor": Rule(Category.DENIAL, "A tensor's stated size exhausts the memory of the machine that runs the graph."),
+    "huge-tensor": Rule(
+        Category.DENIAL, "A tensor's stated size exhausts the memory of the machine that runs the graph."
+    ),
     "recursion": Rule(Category.DENIAL, "Functions call themselves, which overflows TensorFlow's stack."),
     "call-explosion": Rule(Category.DENIAL, "Functions call one another so often that inlining them never ends."),
     "endless-loop": Rule(Category.DENIAL, "A loop's condition is a constant that is always true."),
@@ -118,7 +126,9 @@ RULES: dict[str, Rule] = {
     "path-traversal": Rule(Category.DISCLOSURE, "A name of a file leads out of the model's directory."),
     "link-outside": Rule(Category.DISCLOSURE, "A link leads out of the directory that is audited."),
     "foreign-state": Rule(Category.DISCLOSURE, "A checkpoint state file names files in another directory."),
-    "duplicate-name": Rule(Category.DECEPTION, "Two nodes or functions share a name: readers disagree about which counts."),
+    "duplicate-name": Rule(
+        Category.DECEPTION, "Two nodes or functions share a name: readers disagree about which counts."
+    ),
     "hidden-characters": Rule(Category.DECEPTION, "A name holds characters that hide or reorder what a person reads."),
     "shadowed-op": Rule(Category.DECEPTION, "A library function has the name of an op of TensorFlow."),
 }

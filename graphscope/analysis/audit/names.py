@@ -33,7 +33,9 @@ def hidden_characters(model: Model, _: Reached) -> Iterator[Finding]:
     for kind, function, name in _names(model):
         if not (name.isascii() and name.isprintable()) and HOSTILE.search(name):
             text = f"the name of this {kind} holds hidden characters"
-            yield Finding("hidden-characters", Severity.HIGH, text, "no program writes such names", name, kind, function)
+            yield Finding(
+                "hidden-characters", Severity.HIGH, text, "no program writes such names", name, kind, function
+            )
 
 
 def _names(model: Model) -> Iterator[tuple[str, str, str]]:
@@ -49,7 +51,10 @@ def shadowed_ops(model: Model, _: Reached) -> Iterator[Finding]:
     """Library functions called like an op."""
     for name in model.graph.functions:
         if name in registered():
-            text, reason = "this function has the name of an op", "readers take its calls for the op; TensorFlow refuses it"
+            text, reason = (
+                "this function has the name of an op",
+                "readers take its calls for the op; TensorFlow refuses it",
+            )
             yield Finding("shadowed-op", Severity.MEDIUM, text, reason, name, "function")
 
 
@@ -63,12 +68,16 @@ def asset_names(model: Model, _: Reached) -> Iterator[Finding]:
         if not asset_parts(asset.filename):
             text = f"names the asset {asset.filename}"
             reason = "whoever loads the model reads, copies or writes there"
-            yield Finding("path-traversal", Severity.HIGH, text, reason, asset.tensor_info.name, "asset", target=asset.filename)
+            yield Finding(
+                "path-traversal", Severity.HIGH, text, reason, asset.tensor_info.name, "asset", target=asset.filename
+            )
 
 
 def remote_devices(model: Model, _: Reached) -> Iterator[Finding]:
     """Devices of other processes that nodes ask for, each once."""
-    devices = Counter(node.device for _, body in model.graph.bodies for node in body.nodes if "/job:" in node.proto.device)
+    devices = Counter(
+        node.device for _, body in model.graph.bodies for node in body.nodes if "/job:" in node.proto.device
+    )
     for device, times in devices.items():
         if "/job:localhost" not in device:
             text = f"places {times:,} node{'s' if times > 1 else ''} on {device}"

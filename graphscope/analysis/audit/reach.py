@@ -12,11 +12,8 @@ from graphscope.analysis.audit.finding import Reach
 from graphscope.analysis.savers import saver_nodes
 from graphscope.core.graph import Graph, Node, called_functions
 from graphscope.core.model import Model
-from graphscope.core.signatures import INIT_OP
+from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
 from graphscope.core.tensors import node_of
-
-_LOADED = ("saved_model_main_op", "legacy_init_op", "table_initializer")
-"""Collections of what runs when a model is opened."""
 
 _LOADERS = frozenset({"_create_resource", "_initialize", "_destroy_resource", "_create_resource_fn", "__initialize__"})
 """Methods of a SavedModel's objects that ``tf.saved_model.load`` calls by itself."""
@@ -53,8 +50,11 @@ class Reached:
 
     def _callers(self, reach: Reach) -> Iterator[Node]:
         """Nodes that call functions at ``reach``; of those outside the graph, the functions' own."""
-        names = self._nodes.get(reach, frozenset()) if reach is not Reach.REQUEST else self.graph.by_name
-        yield from (self.graph.by_name[name] for name in names)
+        if reach is Reach.REQUEST:
+            known = frozenset[str]().union(*self._nodes.values())
+            yield from (node for node in self.graph.nodes if node.proto.name not in known)
+        else:
+            yield from (self.graph.by_name[name] for name in self._nodes.get(reach, ()))
         for name in self._outside.get(reach, ()):
             yield from self.graph.functions[name]
 
@@ -77,7 +77,7 @@ class Reached:
     def _loaded(self) -> Iterator[str]:
         signature = self.model.signatures.get(INIT_OP)
         yield from (spec.name for specs in (signature.outputs.values() if signature else ()) for spec in specs)
-        for name in _LOADED:
+        for name in (MAIN_OP, LEGACY_INIT_OP, TABLE_INITIALIZERS):
             if name in self.model.collections:
                 yield from self.model.collections[name].names
 

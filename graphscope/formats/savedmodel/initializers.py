@@ -8,14 +8,11 @@ from __future__ import annotations
 from graphscope.core.build import make_node
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.signatures import INIT_OP
+from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
 from graphscope.core.tensors import node_of
 from graphscope.formats.checkpoint.saver import free_name
 from graphscope.protos import MetaGraphDef
 
-MAIN_OP = "saved_model_main_op"
-LEGACY_INIT_OP = "legacy_init_op"
-TABLE_INITIALIZERS = "table_initializer"
 TABLE_OPS = frozenset(
     "InitializeTable InitializeTableV2 InitializeTableFromTextFile InitializeTableFromTextFileV2"
     " InitializeTableFromDataset LookupTableImport LookupTableImportV2".split()
