@@ -185,6 +185,23 @@ def test_a_saver_that_a_signature_runs_is_not(tmp_path: Path) -> None:
     assert {f.op: f.severity for f in findings} == {"SaveV2": Severity.HIGH, "RestoreV2": Severity.INFO}
 
 
+def test_a_signature_that_saves_under_the_default_name(tmp_path: Path) -> None:
+    findings = audited(with_saver(served(*saver("model"), output="save/SaveV2")), tmp_path)
+    assert {f.op: f.severity for f in findings} == {"SaveV2": Severity.HIGH, "RestoreV2": Severity.INFO}
+
+
+def test_a_saver_in_a_function(tmp_path: Path) -> None:
+    """As TensorFlow 2 writes it: the graph calls one function to save, and hands it the name of the file."""
+    meta = served(node("save/Const", "Placeholder"), node("save/SaveV2", "saves", "save/Const"))
+    meta.graph_def.node.add(name="save/restore_all", op="NoOp")
+    function = meta.graph_def.library.function.add()
+    function.signature.name = "saves"
+    function.signature.input_arg.add(name="path", type=int(DataType.STRING))
+    function.node_def.append(node("s", "SaveV2", "path", "x", "x", "x"))
+    [finding] = audited(with_saver(meta), tmp_path)
+    assert (finding.severity, finding.reach, finding.place) == (Severity.INFO, Reach.SAVER, "saves/s")
+
+
 @pytest.mark.parametrize(("default", "severity"), [("model", Severity.INFO), ("/tmp/x", Severity.HIGH)])
 def test_a_saver_that_nothing_declares(default: str, severity: Severity, tmp_path: Path) -> None:
     findings = audited(GraphDef(node=saver(default)), tmp_path)

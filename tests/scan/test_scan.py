@@ -256,6 +256,13 @@ def test_state_files(tmp_path: Path) -> None:
     assert [f.severity for f in audit(here).findings if f.rule == "foreign-state"] == [Severity.MEDIUM]
 
 
+def test_values_of_checkpoints_are_not_looked_at(tmp_path: Path) -> None:
+    """Weights may begin like anything."""
+    (tmp_path / "m.data-00000-of-00001").write_bytes(b"\x7fELF" + bytes(100))
+    (tmp_path / "n.so").write_bytes(b"\x7fELF" + bytes(100))
+    assert rules(tmp_path) == {("n.so", "native-library")}
+
+
 # Policies and SARIF
 
 
