@@ -21,6 +21,7 @@ from graphscope.cli.commands import (
     profile,
     run,
     show,
+    text,
     tune,
 )
 from graphscope.cli.commands import (
@@ -106,6 +107,7 @@ for _name, _command, _short, _lines in (
     ("nodes", nodes.nodes, "The nodes or tensors of a graph, filtered, as a list or tree.", nodes.EXAMPLES),
     ("vars", variables.variables, "Variables or constants, with statistics if wanted.", variables.EXAMPLES),
     ("audit", audit.audit, "What a model can do to the machine that runs it.", audit.EXAMPLES),
+    ("text", text.text, "A model as text to compare: one line for each node.", text.EXAMPLES),
     ("show", show.show, "One node or variable whole.", show.EXAMPLES),
     ("freeze", freeze.freeze, "From a model with variables to a graph of constants.", freeze.EXAMPLES),
     ("convert", convert.convert, "The same model in another format.", convert.EXAMPLES),

@@ -48,6 +48,11 @@ class Payload(abc.ABC):
         itemsize = self.dtype.itemsize
         return None if itemsize is None else itemsize * self.elements
 
+    @property
+    def stored_crc(self) -> int | None:
+        """CRC-32C of what :meth:`chunks` gives, where the file states it; ``None`` elsewhere. No I/O."""
+        return None
+
     def check_size(self, *, scan: bool = False) -> None:  # noqa: B027 - most have none to compare
         """Checks that the content has the size that type and shape say, as far as that is known without reading it.
 
