@@ -1,0 +1,122 @@
+"""One of two bodies that are compared: its nodes with their normal form, and which node of the other each is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+
+from graphscope.analysis.attributes import Attributes
+from graphscope.core.binding import VARIABLE_OPS
+from graphscope.core.graph import Body, Function, Node
+from graphscope.core.tensors import node_of
+from graphscope.protos import AttrValue
+
+FREEZES: Mapping[str, str] = {
+    **dict.fromkeys(VARIABLE_OPS, "Const"),
+    "ReadVariableOp": "Identity",
+    "ResourceGather": "GatherV2",
+    "FusedBatchNorm": "FusedBatchNormV3",
+    "FusedBatchNormV2": "FusedBatchNormV3",
+}
+"""Op -> what freezing makes of it under the same name."""
+
+Key = tuple[object, ...]
+
+
+class Side:
+    """One body.
+
+    Attributes:
+        body: its nodes.
+        attributes: gives their normal form.
+        names: the library functions of this model -> a name that both models share.
+    """
+
+    def __init__(self, body: Body, attributes: Attributes, names: Mapping[str, str]) -> None:
+        self.body = body
+        self.attributes = attributes
+        self.names = names
+
+    @cached_property
+    def arguments(self) -> list[str]:
+        """The arguments of a library function, in order."""
+        return [a.name for a in self.body.signature.input_arg] if isinstance(self.body, Function) else []
+
+    @cached_property
+    def takers(self) -> Mapping[str, list[tuple[str, int]]]:
+        """Node -> each node that takes it, and as which input; -1 for a control input."""
+        found: dict[str, list[tuple[str, int]]] = {}
+        for node in self.body.nodes:
+            name = node.proto.name
+            for position, text in enumerate(node.proto.input):
+                is_control = text.startswith("^")
+                found.setdefault(node_of(text), []).append((name, -1 if is_control else position))
+        return found
+
+    def key(self, node: Node) -> Key:
+        """What ``node`` does, whatever it and its inputs are called: op, attributes, content of small constants."""
+        values = self.attributes.of(node)
+        return (self.names.get(node.op, node.op), *(self._value(node, name, value) for name, value in values.items()))
+
+    def _value(self, node: Node, name: str, value: AttrValue) -> Key:
+        kind = value.WhichOneof("value")
+        if kind == "tensor":
+            tensor = node.tensor(name)
+            is_small = tensor is not None and name not in node.payloads
+            shape = (tensor.dtype, tensor.shape) if tensor is not None else ()
+            return (name, *shape, value.tensor.SerializeToString(deterministic=True) if is_small else b"")
+        if name in ("shared_name", "container"):
+            return (name, value.s == node.name.encode())
+        return (name, self.text(value))
+
+    def text(self, value: AttrValue) -> object:
+        """``value`` for comparison: functions by the names that both models share."""
+        kind = value.WhichOneof("value")
+        if kind == "func":
+            return self._function(value)
+        if kind == "list" and value.list.func:
+            return tuple(self.names.get(function.name, function.name) for function in value.list.func)
+        return value.SerializeToString(deterministic=True)
+
+    def _function(self, value: AttrValue) -> object:
+        inner = sorted((name, self.text(v)) for name, v in value.func.attr.items())
+        return (self.names.get(value.func.name, value.func.name), *inner)
+
+
+class Matching:
+    """Which node of the second body each node of the first is.
+
+    Attributes:
+        a, b: the two bodies.
+        forward, backward: name -> name, arguments of a function included.
+    """
+
+    def __init__(self, a: Side, b: Side) -> None:
+        self.a, self.b = a, b
+        same_arguments = len(a.arguments) == len(b.arguments)
+        self.forward: dict[str, str] = dict(zip(a.arguments, b.arguments)) if same_arguments else {}
+        self.backward: dict[str, str] = {b: a for a, b in self.forward.items()}
+
+    def add(self, name: str, other: str) -> None:
+        """``name`` of the first body is ``other`` of the second."""
+        self.forward[name] = other
+        self.backward[other] = name
+
+    def open(self) -> tuple[list[Node], list[Node]]:
+        """The nodes of each body that have no partner yet, in file order."""
+        return (
+            [node for node in self.a.body.nodes if node.proto.name not in self.forward],
+            [node for node in self.b.body.nodes if node.proto.name not in self.backward],
+        )
+
+    def pairs(self) -> Iterable[tuple[Node, Node]]:
+        """The nodes that belong together, in the first body's order."""
+        by_name = self.b.body.by_name
+        for node in self.a.body.nodes:
+            other = self.forward.get(node.proto.name)
+            if other is not None and other in by_name:
+                yield node, by_name[other]
+
+
+Step = Callable[[Matching], int]
+"""Finds further pairs, and says how many."""
