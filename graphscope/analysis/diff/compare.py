@@ -18,9 +18,11 @@ from graphscope.analysis.diff.sides import Matching, Side
 from graphscope.analysis.diff.values import missing_values, weight_pairs
 from graphscope.analysis.diff.weights import Depth, compare_weights
 from graphscope.core.graph import Body
-from graphscope.core.model import Model
+from graphscope.core.model import Model, ModelKind
 
 _ORDER = list(Section)
+_BARE = frozenset({ModelKind.GRAPH, ModelKind.EVENT_FILE})
+"""Kinds of files that hold a graph and nothing besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,19 @@ class _Diff:
             renamed, scopes = rename_differences(((a.name, b.name) for a, b in matching.pairs()), function)
             differences += renamed
             explanations += scopes
-        differences += self._functions(bodies)
-        differences += signature_differences(self.a, self.b, graph.forward)
-        differences += collection_differences(self.a, self.b, graph.forward)
+        differences += self._functions()
+        bare = [model.path for model in (self.a, self.b) if model.kind in _BARE]
+        if not bare:
+            differences += signature_differences(self.a, self.b, graph.forward)
+            differences += collection_differences(self.a, self.b, graph.forward)
         if self.options.strict:
             differences += version_differences(self.a, self.b)
         differences += self._values(bodies)
         if self.options.explains:
             differences, explained = explain(self.a, self.b, graph, differences)
             explanations += explained
-        return self._report(differences, explanations)
+        notes = (f"signatures and collections were not compared: {bare[0]} holds none",) if len(bare) == 1 else ()
+        return self._report(differences, explanations, notes)
 
     def _values(self, bodies: list[tuple[str, Matching]]) -> Iterator[Difference]:
         names = bodies[0][1].forward if bodies else {}
@@ -121,7 +126,7 @@ class _Diff:
         self.counts.update(counts)
         return matching
 
-    def _functions(self, bodies: list[tuple[str, Matching]]) -> Iterator[Difference]:
+    def _functions(self) -> Iterator[Difference]:
         """Library functions that only one model has, and those that have another name, but for the number in it."""
         ones, others = self.a.graph.functions, self.b.graph.functions
         matched = match_functions(ones, others)

@@ -21,12 +21,12 @@ def match(a: Side, b: Side) -> tuple[Matching, Mapping[Method, int]]:
     """The nodes of ``a`` that are in ``b``, and how many were found how."""
     matching = Matching(a, b)
     counts: Counter[Method] = Counter()
-    counts[Method.NAME] = _by_name(matching, _is_same_op)
+    counts[Method.NAME] = _by_name(matching)
     counts[Method.STRUCTURE] = _by_structure(matching)
     counts[Method.SCOPE] = _by_scope(matching)
     if counts[Method.SCOPE]:
         counts[Method.STRUCTURE] += _by_structure(matching)
-    counts[Method.NAME] += _by_name(matching, lambda _, __: True)
+    counts[Method.NAME] += _by_name(matching, any_op=True)
     return matching, {method: number for method, number in counts.items() if number}
 
 
@@ -35,7 +35,7 @@ def _is_same_op(a: Node, b: Node) -> bool:
     return one == other or FREEZES.get(one) == other or FREEZES.get(other) == one
 
 
-def _by_name(matching: Matching, accepts: object) -> int:
+def _by_name(matching: Matching, *, any_op: bool = False) -> int:
     known, before = matching.b.body.by_name, len(matching.forward)
     calls = matching.a.names, matching.b.names
     for node in matching.a.body.nodes:
@@ -44,7 +44,7 @@ def _by_name(matching: Matching, accepts: object) -> int:
         if other is None or name in matching.forward or name in matching.backward:
             continue
         is_same = _is_same_op(node, other) or calls[0].get(node.op, node.op) == calls[1].get(other.op, other.op)
-        if accepts is not _is_same_op or is_same:
+        if any_op or is_same:
             matching.add(name, name)
     return len(matching.forward) - before
 

@@ -12,6 +12,9 @@ from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName
 from graphscope.protos import AttrValue
 
+WAITS = "waits for"
+"""How details about control inputs begin."""
+
 
 class NodeComparison:
     """Compares pairs of nodes.
@@ -79,7 +82,7 @@ class NodeComparison:
         gone = sorted(f"^{name}" for key, name in controls.items() if key not in after)
         new = sorted(f"^{name}" for name in after - controls.keys())
         if gone or new:
-            yield self._changed(a, b, Section.WIRING, f"waits for: {_list(gone)} -> {_list(new)}")
+            yield self._changed(a, b, Section.WIRING, f"{WAITS}: {_list(gone)} -> {_list(new)}")
 
     def _results(self) -> Iterator[Difference]:
         """What a library function takes and gives."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from graphscope.analysis.attributes import Attributes
+from graphscope.analysis.savers import saver_nodes
 from graphscope.core.binding import VARIABLE_OPS
-from graphscope.core.graph import Body, Function, Node
+from graphscope.core.graph import Body, Function, Graph, Node
 from graphscope.core.tensors import node_of
 from graphscope.protos import AttrValue
 
@@ -41,6 +42,11 @@ class Side:
     def arguments(self) -> list[str]:
         """The arguments of a library function, in order."""
         return [a.name for a in self.body.signature.input_arg] if isinstance(self.body, Function) else []
+
+    @cached_property
+    def bookkeeping(self) -> frozenset[str]:
+        """Nodes of savers: programs write them anew, so that they are found again by name alone."""
+        return saver_nodes(self.body) if isinstance(self.body, Graph) else frozenset()
 
     @cached_property
     def takers(self) -> Mapping[str, list[tuple[str, int]]]:
@@ -109,6 +115,14 @@ class Matching:
             [node for node in self.b.body.nodes if node.proto.name not in self.backward],
         )
 
+    def searched(self) -> tuple[list[Node], list[Node]]:
+        """As :meth:`open`, without the nodes of savers."""
+        open_a, open_b = self.open()
+        return (
+            [node for node in open_a if node.proto.name not in self.a.bookkeeping],
+            [node for node in open_b if node.proto.name not in self.b.bookkeeping],
+        )
+
     def pairs(self) -> Iterable[tuple[Node, Node]]:
         """The nodes that belong together, in the first body's order."""
         by_name = self.b.body.by_name
@@ -116,7 +130,3 @@ class Matching:
             other = self.forward.get(node.proto.name)
             if other is not None and other in by_name:
                 yield node, by_name[other]
-
-
-Step = Callable[[Matching], int]
-"""Finds further pairs, and says how many."""

@@ -9,117 +9,123 @@ from graphscope.analysis.diff.sides import Matching, Side
 from graphscope.core.graph import Node
 from graphscope.core.tensors import TensorName, node_of
 
+_Hash = tuple[int, int]
+"""What nodes agree in, and how much that says: the number of nodes that it goes through, a pair counting for several."""
+
+_Hashes = Mapping[str, _Hash]
+
+_PAIR, _ENOUGH, _MOST = 3, 4, 99
+"""How many nodes a pair counts for, from how many on agreement in one direction is no accident, and where counting ends."""
+
 
 def match_by_structure(matching: Matching) -> int:
     """Pairs open nodes by the hashes of what is above and below them; returns how many.
 
     A hash goes through open nodes only: where it meets a node that has a partner already, that pair stands for itself. Nodes
-    that agree in both hashes are paired in file order, those that agree in one of them only if nothing else does.
+    that agree in both hashes are paired in file order; those that agree in one of them if nothing else does.
     """
-    open_a, open_b = matching.open()
+    open_a, open_b = matching.searched()
     if not open_a or not open_b:
         return 0
-    above_a, above_b = _above(matching.a, open_a, matching.forward), _above(matching.b, open_b, None)
-    below_a, below_b = _below(matching.a, open_a, matching.forward), _below(matching.b, open_b, None)
+    above = _above(matching.a, open_a, matching.forward), _above(matching.b, open_b, {})
+    below = _below(matching.a, open_a, matching.forward), _below(matching.b, open_b, {})
     before = len(matching.forward)
     names = [node.name for node in open_a], [node.name for node in open_b]
-    _pair(matching, *names, lambda n: (above_a[n], below_a[n]), lambda n: (above_b[n], below_b[n]), is_strict=False)
-    _pair(matching, *names, above_a.__getitem__, above_b.__getitem__, is_strict=True)
-    _pair(matching, *names, below_a.__getitem__, below_b.__getitem__, is_strict=True)
+    both = [{n: _both(up[n], down[n]) for n in ns} for ns, up, down in zip(names, above, below)]
+    _pair(matching, names, both[0], both[1], is_alone=False)
+    _pair(matching, names, *above, is_alone=True)
+    _pair(matching, names, *below, is_alone=True)
     return len(matching.forward) - before
 
 
+def _both(above: _Hash, below: _Hash) -> _Hash:
+    return hash((above[0], below[0])), above[1] + below[1] - 1
+
+
 def _pair(
-    matching: Matching,
-    names_a: Iterable[str],
-    names_b: Iterable[str],
-    key_a: Callable[[str], object],
-    key_b: Callable[[str], object],
-    *,
-    is_strict: bool,
+    matching: Matching, names: tuple[list[str], list[str]], ones: _Hashes, others: _Hashes, *, is_alone: bool
 ) -> None:
-    groups_a, groups_b = _groups(names_a, key_a, matching.forward), _groups(names_b, key_b, matching.backward)
-    for key, group in groups_a.items():
-        others = groups_b.get(key, ())
-        if len(group) == len(others) and (len(group) == 1 or not is_strict):
-            for name, other in zip(group, others):
+    groups = _groups(names[0], ones, matching.forward)
+    other_groups = _groups(names[1], others, matching.backward)
+    for key, group in groups.items():
+        partners = other_groups.get(key, ())
+        if len(group) == len(partners) and (len(group) == 1 or not is_alone):
+            for name, other in zip(group, partners):
                 matching.add(name, other)
 
 
-def _groups(names: Iterable[str], key: Callable[[str], object], taken: Mapping[str, str]) -> dict[object, list[str]]:
-    found: defaultdict[object, list[str]] = defaultdict(list)
+def _groups(names: Iterable[str], hashes: _Hashes, taken: Mapping[str, str]) -> dict[int, list[str]]:
+    found: defaultdict[int, list[str]] = defaultdict(list)
     for name in names:
-        if name not in taken:
-            found[key(name)].append(name)
+        key, evidence = hashes[name]
+        if name not in taken and evidence >= _ENOUGH:
+            found[key].append(name)
     return found
 
 
-def _above(side: Side, nodes: Iterable[Node], partners: Mapping[str, str] | None) -> dict[str, int]:
+def _above(side: Side, nodes: Iterable[Node], partners: Mapping[str, str]) -> _Hashes:
     """Open node -> hash of what it does and of what it is made of."""
     open_nodes = {node.name: node for node in nodes}
 
     def inputs(name: str) -> list[str]:
         return [node_of(text) for text in open_nodes[name].inputs]
 
-    def combine(name: str, known: Mapping[str, int]) -> int:
+    def combine(name: str, known: _Hashes) -> _Hash:
         node = open_nodes[name]
-        data, control = [], []
+        data, control, evidence = [], [], 1
         for text in node.inputs:
             tensor = TensorName.parse(text)
-            source = known.get(tensor.node) or _partner(tensor.node, partners)
+            source, weight = _known(tensor.node, known, partners, open_nodes)
+            evidence += weight
             if tensor.is_control:
-                control.append(hash(source))
+                control.append(source)
             else:
                 data.append((source, tensor.argument, tensor.index))
-        return hash((side.key(node), tuple(data), tuple(sorted(control))))
+        return hash((side.key(node), tuple(data), tuple(sorted(control)))), min(evidence, _MOST)
 
     return _hashes(open_nodes, inputs, combine)
 
 
-def _below(side: Side, nodes: Iterable[Node], partners: Mapping[str, str] | None) -> dict[str, int]:
+def _below(side: Side, nodes: Iterable[Node], partners: Mapping[str, str]) -> _Hashes:
     """Open node -> hash of what it does and of what is made of it."""
     open_nodes = {node.name: node for node in nodes}
 
     def takers(name: str) -> list[str]:
         return [taker for taker, _ in side.takers.get(name, ())]
 
-    def combine(name: str, known: Mapping[str, int]) -> int:
-        uses = sorted(
-            hash((known.get(taker) or _partner(taker, partners), position))
-            for taker, position in side.takers.get(name, ())
-        )
-        return hash((side.key(open_nodes[name]), tuple(uses)))
+    def combine(name: str, known: _Hashes) -> _Hash:
+        found = [(*_known(taker, known, partners, open_nodes), at) for taker, at in side.takers.get(name, ())]
+        uses = sorted(hash((source, position)) for source, _, position in found)
+        evidence = 1 + sum(weight for _, weight, _ in found)
+        return hash((side.key(open_nodes[name]), tuple(uses))), min(evidence, _MOST)
 
     return _hashes(open_nodes, takers, combine)
 
 
-def _partner(name: str, partners: Mapping[str, str] | None) -> object:
-    """What stands for a node that is not open: its partner's name, the same for both sides."""
-    return name if partners is None else partners.get(name, name)
+def _known(name: str, known: _Hashes, partners: Mapping[str, str], nodes: Mapping[str, Node]) -> _Hash:
+    """What stands for a neighbour: its hash if it is open (none, where a loop closes), else its name in the second body."""
+    if name in nodes:
+        return known.get(name, (0, 0))
+    return hash(partners.get(name, name)), _PAIR
 
 
 def _hashes(
-    nodes: Mapping[str, Node],
-    following: Callable[[str], list[str]],
-    combine: Callable[[str, Mapping[str, int]], int],
-) -> dict[str, int]:
+    nodes: Mapping[str, Node], following: Callable[[str], list[str]], combine: Callable[[str, _Hashes], _Hash]
+) -> _Hashes:
     """Each node's hash, once those that follow have theirs; where a loop closes, a node counts as unknown."""
-    known: dict[str, int] = {}
+    known: dict[str, _Hash] = {}
     begun: set[str] = set()
     for start in nodes:
         pending = [start]
         while pending:
             name = pending[-1]
-            if name in known:
-                pending.pop()
-                continue
             if name not in begun:
                 begun.add(name)
-                waiting = [other for other in following(name) if other in nodes and other not in begun]
-                if waiting:
-                    pending += waiting
-                    continue
-            known[pending.pop()] = combine(name, known)
+                pending += [other for other in following(name) if other in nodes and other not in begun]
+            else:
+                pending.pop()
+                if name not in known:
+                    known[name] = combine(name, known)
     return known
 
 
@@ -129,7 +135,7 @@ def match_neighbours(matching: Matching) -> int:
     The place is one input of both partners, or being the only taker of its op as that input.
     """
     before = len(matching.forward)
-    open_a = {node.name for node in matching.open()[0]}
+    open_a = {node.name for node in matching.searched()[0]}
     pending = [name for name in matching.forward if _touches(matching.a, name, open_a)]
     while pending:
         name = pending.pop()
