@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from graphscope.analysis.diff.compare import diff
     from graphscope.core.graph import Function, Graph, Node
     from graphscope.core.model import Model
     from graphscope.core.variables import Variable
@@ -35,6 +36,7 @@ __all__ = [
     "Variable",
     "__version__",
     "audit",
+    "diff",
     "graft",
     "load",
     "save",
@@ -51,6 +53,7 @@ _HOMES = {
     "Node": "graphscope.core.graph",
     "Variable": "graphscope.core.variables",
     "audit": "graphscope.scan.audit",
+    "diff": "graphscope.analysis.diff.compare",
     "graft": "graphscope.training.graft.graft",
     "load": "graphscope.formats",
     "save": "graphscope.formats",

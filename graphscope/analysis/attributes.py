@@ -9,8 +9,8 @@ from graphscope.core.graph import Node
 from graphscope.core.ops import OpCatalog
 from graphscope.protos import AttrValue
 
-MARKS = frozenset({"_output_shapes", "_class", "_too_large_attrs"})
-"""Attributes that change no result: inferred shapes, colocation, what TensorBoard was not shown."""
+MARKS = frozenset({"_output_shapes", "_class", "_too_large_attrs", "_has_manual_control_dependencies"})
+"""Attributes that change no result: inferred shapes, colocation, what TensorBoard was not shown, how control edges came."""
 
 
 class Attributes:

@@ -71,7 +71,7 @@ class _Diff:
         explanations: list[Explanation] = []
         for function, matching in bodies:
             differences += NodeComparison(matching, function, strict=self.options.strict).differences()
-            renamed, scopes = rename_differences(((a.name, b.name) for a, b in matching.pairs()), function)
+            renamed, scopes = rename_differences(((a.name, b.name) for a, b in matching.pairs), function)
             differences += renamed
             explanations += scopes
         differences += self._functions()
@@ -82,7 +82,7 @@ class _Diff:
         if self.options.strict:
             differences += version_differences(self.a, self.b)
         differences += self._values(bodies)
-        if self.options.explains:
+        if self.options.explains and differences:
             differences, explained = explain(self.a, self.b, graph, differences)
             explanations += explained
         notes = (f"signatures and collections were not compared: {bare[0]} holds none",) if len(bare) == 1 else ()

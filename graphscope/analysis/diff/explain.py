@@ -21,6 +21,7 @@ from graphscope.core.tensors import node_of
 _PASSING = frozenset({"Identity", "StopGradient", "Snapshot", *SWITCHES, *MERGES})
 """Ops that a transformation may take out without a change of any value, as far as their branch is the one that runs."""
 
+_OF_NODES = frozenset({Section.INPUTS, Section.NODES, Section.WIRING, Section.ATTRIBUTES, Section.WEIGHTS})
 _MAX_STEPS = 64
 _FEW = 3
 """Up to so many nodes are named."""
@@ -47,6 +48,7 @@ class _Explainer:
         lost, new: nodes that only the first, or only the second, body has, and whose reason is known.
         takers: nodes of which op or inputs differ for a known reason.
         weights: constants whose values do.
+        savers: nodes that save and restore, and differ.
     """
 
     def __init__(self, matching: Matching) -> None:
@@ -63,12 +65,12 @@ class _Explainer:
         self.constant: list[str] = []
         self.bypassed: list[str] = []
         self.cut: list[str] = []
-        self.savers: tuple[list[str], list[str]] = ([], [])
+        self.savers: dict[str, None] = {}
         self.foldings: list[Folding] = []
 
     def find(self, foldings: Iterable[Folding]) -> None:
         """Looks for every transformation; each removed node is explained once."""
-        for a, b in self.matching.pairs():
+        for a, b in self.matching.pairs:
             if a.proto is not b.proto and a.proto != b.proto:
                 self._pair(a, b)
         for folding in foldings:
@@ -80,7 +82,6 @@ class _Explainer:
         if self.frozen or self.unfrozen:
             self.cut = [name for name in self._unneeded() if name not in self.lost]
             self.lost.update(self.cut)
-        self._savers()
 
     def _pair(self, a: Node, b: Node) -> None:
         if is_frozen(a, b) or is_frozen(b, a):
@@ -134,13 +135,17 @@ class _Explainer:
         return found
 
     @cached_property
+    def _saving(self) -> frozenset[str]:
+        return self.matching.a.bookkeeping | self.matching.b.bookkeeping
+
+    @cached_property
     def _loose(self) -> frozenset[str]:
         return frozenset(self._unneeded())
 
     def _unneeded(self) -> list[str]:
         """Removed nodes that no node which is still there needs."""
         needed: set[str] = set()
-        pending = [name for a, _ in self.matching.pairs() for name in self._inputs(a.name)]
+        pending = [name for a, _ in self.matching.pairs for name in self._inputs(a.name)]
         while pending:
             name = pending.pop()
             if name in self.removed and name not in needed:
@@ -155,18 +160,14 @@ class _Explainer:
     def _takers(self, name: str) -> Iterator[str]:
         return (taker for taker, position in self.matching.a.takers.get(name, ()) if position >= 0)
 
-    def _savers(self) -> None:
-        lost = [name for name in self.removed if name in self.matching.a.bookkeeping and name not in self.lost]
-        new = [name for name in self.added if name in self.matching.b.bookkeeping]
-        self.savers = lost, new
-        self.lost.update(lost)
-        self.new.update(new)
-
     def covers(self, difference: Difference) -> bool:
         """Whether an explanation says as much as ``difference``."""
         name = difference.name
         if difference.function:
             return False
+        if name in self._saving and difference.section in _OF_NODES and name not in self.lost:
+            self.savers[name] = None
+            return True
         if difference.section in (Section.NODES, Section.INPUTS) and difference.change is not Change.CHANGED:
             return name in (self.lost if difference.change is Change.REMOVED else self.new)
         if difference.section is Section.WIRING and difference.detail.startswith(WAITS):
@@ -192,10 +193,7 @@ class _Explainer:
         for folding in self.foldings:
             text = f"{folding.layer}: batch norm folded, weights x gamma/sqrt(var)"
             yield Explanation("batch norm folded", text, (folding.layer, folding.node), 1)
-        lost, new = self.savers
-        if lost or new:
-            text = f"savers differ, {len(lost):,} nodes -> {len(new):,}"
-            yield Explanation("saver", text, (*lost, *new), len(lost) + len(new))
+        yield from _some("saver", list(self.savers), "nodes of savers that differ")
 
 
 def _some(kind: str, names: list[str], text: str) -> Iterator[Explanation]:

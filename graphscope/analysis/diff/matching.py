@@ -27,6 +27,7 @@ def match(a: Side, b: Side) -> tuple[Matching, Mapping[Method, int]]:
     if counts[Method.SCOPE]:
         counts[Method.STRUCTURE] += _by_structure(matching)
     counts[Method.NAME] += _by_name(matching, any_op=True)
+    counts[Method.SCOPE] += _by_scope(matching, any_op=True)
     return matching, {method: number for method, number in counts.items() if number}
 
 
@@ -51,7 +52,7 @@ def _by_name(matching: Matching, *, any_op: bool = False) -> int:
 
 def _by_structure(matching: Matching) -> int:
     total = 0
-    for _ in range(_MAX_ROUNDS):
+    for _ in range(_MAX_ROUNDS if all(matching.searched()) else 0):
         found = match_by_structure(matching) + match_neighbours(matching)
         total += found
         if not found:
@@ -59,8 +60,8 @@ def _by_structure(matching: Matching) -> int:
     return total
 
 
-def _by_scope(matching: Matching) -> int:
-    """Nodes of a scope whose other nodes were found in another one, under the same name in there and of the same op."""
+def _by_scope(matching: Matching, *, any_op: bool = False) -> int:
+    """Nodes of a scope whose other nodes were found in another one, under the same name in there."""
     open_a, open_b = matching.open()
     if not open_a or not open_b:
         return 0
@@ -70,7 +71,7 @@ def _by_scope(matching: Matching) -> int:
     for node in open_a:
         for scope, other_scope in _around(node.name, scopes):
             other = waiting.get(_moved(node.name, scope, other_scope))
-            if other is not None and _is_same_op(node, other):
+            if other is not None and (any_op or _is_same_op(node, other)):
                 matching.add(node.name, other.name)
                 del waiting[other.name]
                 found += 1

@@ -16,6 +16,10 @@ WAITS = "waits for"
 """How details about control inputs begin."""
 
 
+_FEW = 3
+"""Up to so many inputs of one node are told one by one."""
+
+
 class NodeComparison:
     """Compares pairs of nodes.
 
@@ -35,8 +39,8 @@ class NodeComparison:
         removed, added = self.matching.open()
         yield from (self._difference(node, Section.NODES, Change.REMOVED, node.op) for node in removed)
         yield from (self._difference(node, Section.NODES, Change.ADDED, node.op) for node in added)
-        for a, b in self.matching.pairs():
-            if a.proto != b.proto or a.proto.name != b.proto.name:
+        for a, b in self.matching.pairs:
+            if a.proto != b.proto:
                 yield from self.pair(a, b)
         yield from self._results()
 
@@ -46,9 +50,10 @@ class NodeComparison:
         if sides[0].names.get(a.op, a.op) != sides[1].names.get(b.op, b.op):
             if not (is_frozen(a, b) or is_frozen(b, a)):
                 yield self._changed(a, b, Section.NODES, f"{a.op} -> {b.op}")
-        else:
+        elif sides[0].key(a) != sides[1].key(b):
             yield from self._attributes(a, b)
-        yield from self._wiring(a, b)
+        if list(map(self.matching.moved, a.proto.input)) != list(b.proto.input):
+            yield from self._wiring(a, b)
         if self.strict and a.device != b.device:
             yield self._changed(a, b, Section.ATTRIBUTES, f"device: {a.device or 'none'} -> {b.device or 'none'}")
 
@@ -73,10 +78,12 @@ class NodeComparison:
         """Inputs by position; control inputs as a set. Names are those of the second body, as far as there is one."""
         ones, others = [_port(text) for text in a.data_inputs()], [_port(text) for text in b.data_inputs()]
         moved = [(self.matching.forward.get(name), port) for name, port in ones]
-        for position in range(max(len(ones), len(others))):
-            if moved[position : position + 1] != others[position : position + 1]:
-                one, other = _at(ones, position), _at(others, position)
-                yield self._changed(a, b, Section.WIRING, f"input {position}: {one} -> {other}")
+        positions = range(max(len(ones), len(others)))
+        different = [p for p in positions if moved[p : p + 1] != others[p : p + 1]]
+        texts = [f"input {p}: {_at(ones, p)} -> {_at(others, p)}" for p in different[:_FEW]]
+        if len(different) > _FEW:
+            texts = [f"{len(different):,} inputs, first {texts[0]}"]
+        yield from (self._changed(a, b, Section.WIRING, text) for text in texts)
         controls = {self.matching.forward.get(name, f"^{name}"): name for name in a.control_inputs()}
         after = set(b.control_inputs())
         gone = sorted(f"^{name}" for key, name in controls.items() if key not in after)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from graphscope.analysis.attributes import Attributes
@@ -10,7 +10,7 @@ from graphscope.analysis.savers import saver_nodes
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.graph import Body, Function, Graph, Node
 from graphscope.core.tensors import node_of
-from graphscope.protos import AttrValue
+from graphscope.protos import AttrValue, NodeDef
 
 FREEZES: Mapping[str, str] = {
     **dict.fromkeys(VARIABLE_OPS, "Const"),
@@ -20,8 +20,6 @@ FREEZES: Mapping[str, str] = {
     "FusedBatchNormV2": "FusedBatchNormV3",
 }
 """Op -> what freezing makes of it under the same name."""
-
-Key = tuple[object, ...]
 
 
 class Side:
@@ -37,6 +35,8 @@ class Side:
         self.body = body
         self.attributes = attributes
         self.names = names
+        self._keys: dict[bytes, int] = {}
+        self._known: dict[str, int] = {}
 
     @cached_property
     def arguments(self) -> list[str]:
@@ -59,21 +59,30 @@ class Side:
                 found.setdefault(node_of(text), []).append((name, -1 if is_control else position))
         return found
 
-    def key(self, node: Node) -> Key:
-        """What ``node`` does, whatever it and its inputs are called: op, attributes, content of small constants."""
-        values = self.attributes.of(node)
-        return (self.names.get(node.op, node.op), *(self._value(node, name, value) for name, value in values.items()))
+    def key(self, node: Node) -> int:
+        """Hash of what ``node`` does, whatever it and its inputs are called: op, attributes, content of small constants."""
+        name = node.proto.name
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = self._key(node)
+        return known
 
-    def _value(self, node: Node, name: str, value: AttrValue) -> Key:
-        kind = value.WhichOneof("value")
-        if kind == "tensor":
-            tensor = node.tensor(name)
-            is_small = tensor is not None and name not in node.payloads
-            shape = (tensor.dtype, tensor.shape) if tensor is not None else ()
-            return (name, *shape, value.tensor.SerializeToString(deterministic=True) if is_small else b"")
-        if name in ("shared_name", "container"):
-            return (name, value.s == node.name.encode())
-        return (name, self.text(value))
+    def _key(self, node: Node) -> int:
+        bare = NodeDef()
+        bare.CopyFrom(node.proto)
+        for field in ("name", "input", "device"):
+            bare.ClearField(field)
+        if "shared_name" in bare.attr:  # mostly the node's own name
+            bare.attr["shared_name"].s = b"its own" if node.attrs["shared_name"].s == node.name.encode() else b"another"
+        stated = bare.SerializeToString(deterministic=True)
+        known = self._keys.get(stated)
+        if known is None:
+            known = self._keys[stated] = hash(self._normal(Node(bare)))
+        return known
+
+    def _normal(self, node: Node) -> tuple[object, ...]:
+        values = self.attributes.of(node)
+        return (self.names.get(node.op, node.op), *((name, self.text(value)) for name, value in values.items()))
 
     def text(self, value: AttrValue) -> object:
         """``value`` for comparison: functions by the names that both models share."""
@@ -123,10 +132,22 @@ class Matching:
             [node for node in open_b if node.proto.name not in self.b.bookkeeping],
         )
 
-    def pairs(self) -> Iterable[tuple[Node, Node]]:
-        """The nodes that belong together, in the first body's order."""
-        by_name = self.b.body.by_name
-        for node in self.a.body.nodes:
-            other = self.forward.get(node.proto.name)
-            if other is not None and other in by_name:
-                yield node, by_name[other]
+    @cached_property
+    def pairs(self) -> list[tuple[Node, Node]]:
+        """The nodes that belong together, in the first body's order; to be asked for once all are found."""
+        ones, others = self.a.body.by_name, self.b.body.by_name
+        known = ((ones.get(name), others.get(other)) for name, other in self._ordered())
+        return [(a, b) for a, b in known if a is not None and b is not None]
+
+    def _ordered(self) -> Iterator[tuple[str, str]]:
+        names = (node.proto.name for node in self.a.body.nodes)
+        return ((name, self.forward[name]) for name in names if name in self.forward)
+
+    def moved(self, text: str) -> str:
+        """An input of the first body as the second calls it; one without a partner stands out by a leading blank."""
+        other = self.forward.get(text)
+        if other is not None:
+            return other
+        mark, name = ("^", text[1:]) if text.startswith("^") else ("", text)
+        node, colon, port = name.partition(":")
+        return f"{mark}{self.forward.get(node, ' ' + node)}{colon}{port}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from graphscope.analysis.diff.sides import Matching, Side
 from graphscope.core.graph import Node
-from graphscope.core.tensors import TensorName, node_of
+from graphscope.core.tensors import node_of
 
 _Hash = tuple[int, int]
 """What nodes agree in, and how much that says: the number of nodes that it goes through, a pair counting for several."""
@@ -73,14 +73,14 @@ def _above(side: Side, nodes: Iterable[Node], partners: Mapping[str, str]) -> _H
     def combine(name: str, known: _Hashes) -> _Hash:
         node = open_nodes[name]
         data, control, evidence = [], [], 1
-        for text in node.inputs:
-            tensor = TensorName.parse(text)
-            source, weight = _known(tensor.node, known, partners, open_nodes)
+        for text in node.proto.input:
+            name, _, port = text.partition(":")
+            source, weight = _known(name.removeprefix("^"), known, partners, open_nodes)
             evidence += weight
-            if tensor.is_control:
+            if name.startswith("^"):
                 control.append(source)
             else:
-                data.append((source, tensor.argument, tensor.index))
+                data.append((source, port or "0"))
         return hash((side.key(node), tuple(data), tuple(sorted(control)))), min(evidence, _MOST)
 
     return _hashes(open_nodes, inputs, combine)
@@ -135,8 +135,9 @@ def match_neighbours(matching: Matching) -> int:
     The place is one input of both partners, or being the only taker of its op as that input.
     """
     before = len(matching.forward)
-    open_a = {node.name for node in matching.searched()[0]}
-    pending = [name for name in matching.forward if _touches(matching.a, name, open_a)]
+    pending = [
+        name for node in matching.searched()[0] for name in _around(matching.a, node) if name in matching.forward
+    ]
     while pending:
         name = pending.pop()
         for found, other in (*_same_inputs(matching, name), *_same_takers(matching, name)):
@@ -146,10 +147,9 @@ def match_neighbours(matching: Matching) -> int:
     return len(matching.forward) - before
 
 
-def _touches(side: Side, name: str, open_nodes: set[str]) -> bool:
-    node = side.body.get(name)
-    above = any(node_of(text) in open_nodes for text in node.inputs) if node is not None else False
-    return above or any(taker in open_nodes for taker, _ in side.takers.get(name, ()))
+def _around(side: Side, node: Node) -> Iterator[str]:
+    yield from map(node_of, node.inputs)
+    yield from (taker for taker, _ in side.takers.get(node.name, ()))
 
 
 def _same_inputs(matching: Matching, name: str) -> Iterable[tuple[str, str]]:

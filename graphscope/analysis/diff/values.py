@@ -28,7 +28,7 @@ def weight_pairs(a: Model, b: Model, function: str, matching: Matching | None) -
 
 def _constants(a: Model, b: Model, function: str, matching: Matching) -> Iterator[Pair]:
     ones, others = _stored(a), _stored(b)
-    for node, other in matching.pairs():
+    for node, other in matching.pairs:
         if not _may_differ(node, other):
             continue
         if node.op == other.op:
