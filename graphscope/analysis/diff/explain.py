@@ -18,7 +18,7 @@ from graphscope.core.model import Model
 from graphscope.core.op_sets import MERGES, SWITCHES
 from graphscope.core.tensors import node_of
 
-_PASSING = frozenset({"Identity", "StopGradient", "Snapshot", *SWITCHES, *MERGES})
+_PASSING = frozenset({"Identity", "ReadVariableOp", "StopGradient", "Snapshot", *SWITCHES, *MERGES})
 """Ops that a transformation may take out without a change of any value, as far as their branch is the one that runs."""
 
 _OF_NODES = frozenset({Section.INPUTS, Section.NODES, Section.WIRING, Section.ATTRIBUTES, Section.WEIGHTS})

@@ -90,7 +90,7 @@ def _renamed_scopes(matching: Matching) -> dict[str, str]:
 
 
 def _alike_scopes(open_a: Sequence[Node], open_b: Sequence[Node]) -> dict[str, str]:
-    """Scopes whose open nodes have the same names in there, and the same ops, one on each side."""
+    """Scopes whose open nodes have the same names in there, and the same ops, one on each side; all nodes make one, too."""
     ones, others = _contents(open_a), _contents(open_b)
     found: dict[str, str] = {}
     for content, scopes in ones.items():
@@ -103,6 +103,7 @@ def _contents(nodes: Iterable[Node]) -> dict[frozenset[tuple[str, str]], list[st
     scopes: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for node in nodes:
         scope, slash, rest = node.name.partition("/")
+        scopes[""].add((node.name, node.op))
         if slash:
             scopes[scope].add((rest, node.op))
     found: defaultdict[frozenset[tuple[str, str]], list[str]] = defaultdict(list)
