@@ -6,15 +6,14 @@ what is left of batch norm or dropout then has no training branch that could ref
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.binding import VARIABLE_OPS
+from graphscope.advice import SAVED_MODEL, Advice, Option
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.op_sets import PLACEHOLDER_OPS, TABLE_USERS, VARIABLE_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.roles import MOVING_AVERAGE
 from graphscope.core.tensors import node_of
@@ -75,7 +74,7 @@ class FreezeOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
+class FrozenGraph:
     """A frozen graph and what was done to get it.
 
     Attributes:
@@ -96,7 +95,7 @@ class Frozen:
     carried: Mapping[str, str] = field(default_factory=dict)
 
 
-def freeze(model: Model, options: FreezeOptions) -> Frozen:
+def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
     """Freezes ``model``; reads small weights only.
 
     Raises:
@@ -120,7 +119,7 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
     changes = tuple(op_changes(model.graph, graph))
     originals = opened(model, options, model.graph).originals
     switches = open_switches(graph, new_inputs(model, graph))
-    return Frozen(graph, changes, dict(values.averaged), switches, originals, carried)
+    return FrozenGraph(graph, changes, dict(values.averaged), switches, originals, carried)
 
 
 def _carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, str]:
@@ -212,7 +211,9 @@ def _refuse_late_reads(graph: Graph, late: Mapping[str, str]) -> None:
         if reader in graph:
             raise GraphscopeError(
                 f"node {reader} reads a variable after node {writer} writes to it, whenever the outputs are computed",
-                hint="--set the training switch to false, or keep the variables: graphscope convert ... saved_model/",
+                hint=Advice(
+                    Option("set", "NAME=false"), " fixes a training switch; ", SAVED_MODEL, " keeps the variables"
+                ),
             )
 
 
@@ -231,7 +232,7 @@ def _refuse_variables(graph: Graph) -> None:
             if op in VARIABLE_OPS:
                 raise GraphscopeError(
                     f"variable {found.name} is made inside the library function {function}: it has no saved value",
-                    hint="graphscope convert MODEL saved_model/   keeps variables",
+                    hint=Advice(SAVED_MODEL, "   keeps variables"),
                 )
 
 
@@ -270,19 +271,16 @@ class StoredValues:
         if self.model.store is None:
             return IncompleteModelError(
                 f"{self.model.path}: no checkpoint, so no value for variable {name}",
-                hint="--checkpoint PREFIX names the checkpoint that belongs to this graph",
+                hint=Advice(Option("checkpoint", "PREFIX"), " names the checkpoint that belongs to this graph"),
             )
         role = f" ({variable.role.value})" if variable is not None else ""
         return self.model.missing_value(name, f"no value for variable {name}{role}, which the outputs need")
 
 
-_TABLE = re.compile("HashTable|LookupTableFind")
-
-
 def tables_of(graph: Graph) -> list[str]:
     """Nodes that make or read lookup tables, in the graph and in the functions that it calls."""
     bodies = (body for _, body in prune_library(graph).bodies)
-    found = (n.name for body in bodies for op, n in zip(body.ops, body.nodes) if _TABLE.search(op))
+    found = (n.name for body in bodies for op, n in zip(body.ops, body.nodes) if TABLE_USERS.fullmatch(op))
     return list(dict.fromkeys(found))
 
 
@@ -296,7 +294,7 @@ def refuse_tables(graph: Graph) -> None:
     if tables:
         raise GraphscopeError(
             f"the outputs need lookup tables, which a frozen graph cannot carry: {', '.join(tables[:5])}",
-            hint="graphscope convert MODEL saved_model/   keeps tables and assets",
+            hint=Advice(SAVED_MODEL, "   keeps tables and assets"),
         )
 
 
@@ -309,5 +307,5 @@ def refuse_oversize(size: int) -> None:
     if size >= 1 << 31:
         raise GraphscopeError(
             f"the frozen graph would take {size:,} bytes; TensorFlow parses none of 2 GiB (2,147,483,648 bytes) or more",
-            hint="graphscope convert MODEL saved_model/   keeps the weights in a checkpoint",
+            hint=Advice(SAVED_MODEL, "   keeps the weights in a checkpoint"),
         )

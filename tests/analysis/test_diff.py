@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope import diff
-from graphscope.analysis.diff.compare import DiffOptions
-from graphscope.analysis.diff.report import Method, Report, Section
+from graphscope.analysis.diff.compare import DiffOptions, diff
+from graphscope.analysis.diff.report import DiffReport, Method, Section
 from graphscope.analysis.diff.weights import Depth, aligned, measure
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
@@ -34,7 +33,7 @@ def saved(proto: GraphDef | MetaGraphDef, path: Path) -> Model:
     return graphscope.load(path)
 
 
-def found(report: Report) -> list[tuple[str, str, str, str]]:
+def found(report: DiffReport) -> list[tuple[str, str, str, str]]:
     """Section, change, place and detail of each difference; explanations as such."""
     differences = [
         (d.section.value, d.change.value, f"{d.function}/{d.name}" if d.function else d.name, d.detail)
@@ -46,7 +45,7 @@ def found(report: Report) -> list[tuple[str, str, str, str]]:
 # Nothing differs
 
 
-def twice(path: Path) -> Report | None:
+def twice(path: Path) -> DiffReport | None:
     """A model compared with itself, opened twice; ``None``, if it is no model."""
     try:
         return diff(graphscope.load(path), graphscope.load(path), EXACT)

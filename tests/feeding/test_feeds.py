@@ -17,7 +17,7 @@ from graphscope.core.tensors import Shape, TensorSpec
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
 from graphscope.feeding.feeds import (
     STRINGS,
-    parse_feed,
+    Feed,
     random_feeds,
     required_inputs,
     resolve_baked,
@@ -104,13 +104,13 @@ def test_what_does_not_fit_is_an_error(text: str, dtype: DataType, shape: Shape,
 
 @pytest.mark.parametrize("text", ["", "=", "a", "a=", "=1"])
 def test_no_name_or_no_value(text: str) -> None:
-    with pytest.raises(GraphscopeError, match="is no NAME=VALUE"):
-        parse_feed(text)
+    with pytest.raises(GraphscopeError, match="is not of the form NAME=VALUE"):
+        Feed.parse(text)
 
 
 @pytest.mark.parametrize(("text", "name"), [("a=1", "a:0"), ("a:0=1", "a:0"), ("s/b:2=x=y", "s/b:2")])
 def test_names_are_nodes_or_tensors(text: str, name: str) -> None:
-    assert parse_feed(text)[0] == name
+    assert Feed.parse(text).tensor == name
 
 
 def test_an_unknown_name_lists_the_closest() -> None:

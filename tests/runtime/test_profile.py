@@ -18,8 +18,8 @@ from graphscope.board.trace import dump_trace, read_trace
 from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.formats import load
-from graphscope.runtime.config import SessionOptions
-from graphscope.runtime.profile import Placing, profile, trace
+from graphscope.runtime.config import Placing, SessionOptions
+from graphscope.runtime.profile import profile, trace
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.profile import report
 from graphscope.tracing.step_stats import MEDIAN_STEP, board_median, board_steps, tag_of
@@ -277,7 +277,7 @@ def test_nodes_go_where_they_are_placed() -> None:
         steps=1,
         warmup=1,
         options=TWO,
-        placing=Placing(rules=rules),
+        placing=Placing(place=rules),
     )
     placed = {
         row.node: row for row in found.placement if row.node.startswith("inference/") and not row.op.startswith("_")
@@ -301,7 +301,7 @@ def test_devices_that_are_not_here() -> None:
     with pytest.raises(GraphscopeError, match=r"/device:CPU:1, which is not here; there is CPU:0") as caught:
         profile(model, ["prediction"], steps=1, warmup=1, options=strict)
     assert "--clear-devices" in str(caught.value.hint)
-    for options, placing in ((SessionOptions(), Placing()), (strict, Placing(keep_devices=False))):
+    for options, placing in ((SessionOptions(), Placing()), (strict, Placing(clear_devices=True))):
         found = profile(model, ["prediction"], steps=1, warmup=1, options=options, placing=placing)
         assert {row.name for row in found.devices} == {CPU0}
 

@@ -15,7 +15,7 @@ from graphscope.feeding.feeds import FeedOptions, example_names, resolve_tensors
 from graphscope.feeding.naming import Fetch, Names, find_signature
 from graphscope.formats import load
 from graphscope.formats.media.pictures import Scaling
-from graphscope.runtime.config import SessionOptions
+from graphscope.runtime.config import Placing, SessionOptions
 from graphscope.runtime.devices import short_device
 from graphscope.runtime.run import run
 from graphscope.transforms.device_placement import parse_rule
@@ -140,7 +140,7 @@ def test_towers_run_on_the_cpus_that_they_name() -> None:
 def test_devices_may_be_forgotten_and_set_anew() -> None:
     model, feeds = load(FIXTURES / "towers"), {"input": np.zeros((2, 784)), "keep_prob": np.array(1)}
     rules, options = [parse_rule("tower_1/=cpu:2")], SessionOptions({"CPU": 3}, False, log_placement=True)
-    found = run(model, ["prediction"], feeds, keep_devices=False, place=rules, device="/device:CPU:1", options=options)
+    found = run(model, ["prediction"], feeds, placing=Placing(True, rules, "/device:CPU:1"), options=options)
     placed = {p.name: short_device(p.device) for p in found.placement}
     assert (placed["tower_0/conv1/Conv2D"], placed["tower_1/conv1/Conv2D"]) == ("CPU:1", "CPU:2")
     with pytest.raises(GraphscopeError, match=r"which .* not here"):

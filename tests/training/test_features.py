@@ -28,7 +28,8 @@ from graphscope.training.features import store as feature_store
 from graphscope.training.features.compute import base_of, cached_features, input_spec
 from graphscope.training.features.store import FeatureStore, Layout, read_layout, rows_of
 from graphscope.training.graft.base import open_base
-from graphscope.training.graft.graft import GraftOptions, graft_model
+from graphscope.training.graft.graft import graft as graft_model
+from graphscope.training.graft.planning import GraftOptions
 from graphscope.training.recipe import recipe_of
 from tests.support.data_files import cache, opened, pixels, random, write_pictures
 from tests.support.fixture_files import FIXTURES, ROOT
@@ -192,7 +193,7 @@ def test_other_preprocessing_and_other_files_have_other_features(tmp_path: Path)
     before = picture.stat()
     Image.fromarray(pixels(8, 8, 3, seed=99)).save(picture)
     os.utime(picture, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert [computed(), computed(), computed(only=("b",)), computed()] == [6, 0, 3, 0]
+    assert [computed(), computed(), computed(only_classes=("b",)), computed()] == [6, 0, 3, 0]
 
 
 # Interrupted and damaged

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import graphscope
+from graphscope.api.graft import graft
 from graphscope.errors import GraphscopeError
 from graphscope.training.data import DataOptions
-from graphscope.training.graft.graft import graft
 from graphscope.training.recipe import recipe_of
 from graphscope.training.tune.prepare import Request, prepare
 from graphscope.training.tune.training_job import TuneOptions

@@ -15,7 +15,7 @@ from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.lazy.pieces import flow, graph_pieces
-from graphscope.transforms.freeze import FreezeOptions, Frozen, freeze
+from graphscope.transforms.freeze import FreezeOptions, FrozenGraph, freeze
 from tests.support.fixture_files import FIXTURES, committed_models
 from tests.support.zoo_checkpoints import CHECKPOINTS, Checkpoint
 from tests.support.zoo_files import ZOO, needs_zoo
@@ -32,7 +32,7 @@ FORMS = [
 ]
 
 
-def frozen_file(model: Model, options: FreezeOptions, path: Path) -> tuple[Frozen, Model]:
+def frozen_file(model: Model, options: FreezeOptions, path: Path) -> tuple[FrozenGraph, Model]:
     frozen = freeze(model, options)
     write_file(path, flow(graph_pieces(frozen.graph)), overwrite=True)
     return frozen, graphscope.load(path)

@@ -12,7 +12,7 @@ from graphscope.analysis.diff.functions import match_functions, stem
 from graphscope.analysis.diff.interfaces import collection_differences, signature_differences, version_differences
 from graphscope.analysis.diff.matching import match
 from graphscope.analysis.diff.nodes import NodeComparison
-from graphscope.analysis.diff.report import Change, Difference, Explanation, Method, Report, Section
+from graphscope.analysis.diff.report import Change, Difference, DiffReport, Explanation, Method, Section
 from graphscope.analysis.diff.scopes import rename_differences
 from graphscope.analysis.diff.sides import Matching, Side
 from graphscope.analysis.diff.values import missing_values, weight_pairs
@@ -42,7 +42,7 @@ class DiffOptions:
 
 def diff(
     a: Model, b: Model, options: DiffOptions | None = None, progress: Callable[[int], None] = lambda _: None
-) -> Report:
+) -> DiffReport:
     """What differs between ``a`` and ``b``. Nodes are found again by name, by structure, then within renamed scopes.
 
     Args:
@@ -62,7 +62,7 @@ class _Diff:
     progress: Callable[[int], None]
     counts: Counter[Method] = field(default_factory=Counter)
 
-    def report(self) -> Report:
+    def report(self) -> DiffReport:
         if not (self.a.has_graph and self.b.has_graph):
             return self._without_graph()
         bodies = list(self._bodies())
@@ -94,7 +94,7 @@ class _Diff:
         yield from compare_weights(pairs, self.options.depth, self.progress)
         yield from missing_values(self.a, self.b, names)
 
-    def _without_graph(self) -> Report:
+    def _without_graph(self) -> DiffReport:
         pairs = weight_pairs(self.a, self.b, "", None)
         differences = [
             *compare_weights(pairs, self.options.depth, self.progress),
@@ -106,11 +106,13 @@ class _Diff:
 
     def _report(
         self, differences: list[Difference], explanations: list[Explanation], notes: tuple[str, ...] = ()
-    ) -> Report:
+    ) -> DiffReport:
         ordered = sorted(differences, key=lambda difference: _ORDER.index(difference.section))
         sizes = [sum(len(body) for _, body in m.graph.bodies) if m.has_graph else 0 for m in (self.a, self.b)]
         nodes = sizes[0], sizes[1]
-        return Report(self.a.path, self.b.path, nodes, dict(self.counts), tuple(ordered), tuple(explanations), notes)
+        return DiffReport(
+            self.a.path, self.b.path, nodes, dict(self.counts), tuple(ordered), tuple(explanations), notes
+        )
 
     def _bodies(self) -> Iterator[tuple[str, Matching]]:
         """The graphs, then each library function that both have, with the nodes of each that belong together."""

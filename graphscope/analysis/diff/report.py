@@ -98,7 +98,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DiffReport:
     """The comparison of two models.
 
     Attributes:

@@ -7,8 +7,8 @@ from functools import cached_property
 
 from graphscope.analysis.attributes import Attributes
 from graphscope.analysis.savers import saver_nodes
-from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.graph import Body, Function, Graph, Node
+from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.tensors import node_of
 from graphscope.protos import AttrValue, NodeDef
 

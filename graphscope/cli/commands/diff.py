@@ -13,7 +13,7 @@ from graphscope.cli.terminal.views import Format
 from graphscope.errors import GraphscopeError
 
 if TYPE_CHECKING:
-    from graphscope.analysis.diff.report import Report
+    from graphscope.analysis.diff.report import DiffReport
 
 DIFFERENT, TROUBLE = 1, 2
 """Exit codes, as those of ``diff`` and ``cmp``: 0 is for models that are equal."""
@@ -69,18 +69,13 @@ def diff(
 
 def _compare(
     sink: Sink, paths: tuple[str, str], tags: list[str], weights: Values, strict: bool, explain: bool
-) -> Report:
-    from graphscope.analysis.diff.compare import DiffOptions
-    from graphscope.analysis.diff.compare import diff as compare
-    from graphscope.analysis.diff.weights import Depth
+) -> DiffReport:
+    from graphscope.api.diff import diff as compare
     from graphscope.cli.options.loading import load
-    from graphscope.cli.terminal.progress import bytes_progress
+    from graphscope.cli.terminal.speaker import Speaker
 
     a, b = (load(path, tags=tags) for path in paths)
-    options = DiffOptions(Depth[weights.name], strict, explain)
-    total = sum(variable.size_bytes or 0 for variable in a.variables)
-    with bytes_progress(sink, "comparing values", total) as progress:
-        return compare(a, b, options, progress)
+    return compare(a, b, weights=weights.value, strict=strict, explain=explain, listener=Speaker(sink))
 
 
 EXAMPLES = """

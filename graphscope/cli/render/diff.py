@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from graphscope.analysis.diff.report import Change, Difference, Report, Section
+from graphscope.analysis.diff.report import Change, Difference, DiffReport, Section
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import csv_lines, plain
 from graphscope.cli.terminal.sections import Line, write_sections
@@ -30,7 +30,7 @@ _HEADER = (
 )
 
 
-def write_report(sink: Sink, format: Format, report: Report, top: int) -> None:
+def write_report(sink: Sink, format: Format, report: DiffReport, top: int) -> None:
     """Writes what differs; to a person also how much was found again.
 
     Args:
@@ -47,7 +47,7 @@ def write_report(sink: Sink, format: Format, report: Report, top: int) -> None:
         sink.note(_summary(report))
 
 
-def _summary(report: Report) -> str:
+def _summary(report: DiffReport) -> str:
     matched = ", ".join(f"{number:,} {method.value}" for method, number in report.matched.items())
     sizes = f"{report.nodes[0]:,} and {report.nodes[1]:,} nodes"
     found = "no differences" if report.is_equal else count(len(report.differences), "difference")
@@ -55,7 +55,7 @@ def _summary(report: Report) -> str:
     return f"{sizes}, matched {matched or 'none'}; {found}{explained}"
 
 
-def _page(sink: Sink, report: Report, top: int) -> Iterator[str]:
+def _page(sink: Sink, report: DiffReport, top: int) -> Iterator[str]:
     explained = [(explanation.kind, explanation.text) for explanation in report.explanations]
     sections: list[tuple[str, Sequence[Line]]] = [("explained", explained)] if explained else []
     sections += [
@@ -117,7 +117,7 @@ def _line(difference: Difference) -> Line:
     return (name, elide(difference.detail, _LONGEST)) if difference.detail else (name,)
 
 
-def _names(report: Report) -> Iterable[str]:
+def _names(report: DiffReport) -> Iterable[str]:
     return dict.fromkeys(map(_name, report.differences))
 
 
@@ -130,7 +130,7 @@ def _fields(difference: Difference) -> Sequence[object]:
     )
 
 
-def _record(report: Report) -> dict[str, Any]:
+def _record(report: DiffReport) -> dict[str, Any]:
     found: dict[str, Any] = plain(report)
     return {
         "is_equal": report.is_equal,

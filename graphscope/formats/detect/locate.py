@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphscope.advice import Advice, Call
 from graphscope.errors import FileError, closest_names
 from graphscope.formats.detect.checkpoint_state import CheckpointState, is_below, join, read_state, without_pattern
 from graphscope.formats.detect.neighbours import refuse_neighbours
@@ -254,5 +255,7 @@ def _no_model_in(directory: Path, graphs: list[Path]) -> FileError:
     below = [p for p in _listing(directory) if _is_model_directory(p)]
     if below:
         latest = max(below, key=lambda p: (p.name.isdecimal(), int(p.name) if p.name.isdecimal() else 0, p.name))
-        return FileError(f"{directory}: no model here, but {len(below)} below it", hint=f"graphscope info {latest}")
+        return FileError(
+            f"{directory}: no model here, but {len(below)} below it", hint=Advice(Call("summarize", (str(latest),)))
+        )
     return FileError(f"{directory}: no model in this directory: no checkpoint, graph or SavedModel")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.training.graft.building import Plan
@@ -120,9 +121,13 @@ def planned(options: GraftOptions, notes: list[str]) -> Plan:
 
 def _refuse_nonsense(options: GraftOptions) -> None:
     if not options.head and options.head_model is None:
-        raise GraphscopeError("no head", hint="--head flatten,dense:10 says what to build on the cut")
+        raise GraphscopeError(
+            "nothing says what to build on the cut", hint=Advice("for example: ", Option("head", "flatten,dense:10"))
+        )
     if not _SCOPE.fullmatch(options.prefix):
-        raise GraphscopeError(f"{options.prefix!r} is no name scope", hint="--prefix head: letters, digits, _ . -")
+        raise GraphscopeError(
+            f"{options.prefix!r} is not a name scope", hint="a name scope has letters, digits, _ . and -"
+        )
     if not 0 <= options.seed < SEED_BOUND:
         raise GraphscopeError(f"seed {options.seed}: it must be from 0 to {SEED_BOUND - 1:,}")
 

@@ -79,7 +79,7 @@ def _pointing(text: str, parts: list[str], number: int, error: _Wrong) -> Graphs
     return GraphscopeError(f"{what}\n{text}\n{marks}", hint=error.hint or _EXAMPLE)
 
 
-_EXAMPLE = "a head: --head flatten,dense:256:relu,dropout:0.5,dense:10"
+_EXAMPLE = "a head looks like this: flatten,dense:256:relu,dropout:0.5,dense:10"
 
 
 def _layer(part: str) -> Layer:
