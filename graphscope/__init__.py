@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from graphscope.api.run import Outputs, run
     from graphscope.api.save import Saved, convert, save
     from graphscope.api.summarize import summarize
+    from graphscope.api.text import text
     from graphscope.api.tune import Interrupted, TuneReport, tune
     from graphscope.api.verify import Verification, verify
     from graphscope.core.graph import Function, Graph, Node
@@ -77,6 +78,7 @@ _MODULES = {
     "api.run": "Outputs run",
     "api.save": "Saved convert save",
     "api.summarize": "summarize",
+    "api.text": "text",
     "api.tune": "Interrupted TuneReport tune",
     "api.verify": "Verification verify",
     "core.graph": "Function Graph Node",
@@ -157,6 +159,7 @@ __all__ = [
     "run",
     "save",
     "summarize",
+    "text",
     "tune",
     "verify",
 ]

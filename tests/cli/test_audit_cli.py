@@ -97,3 +97,15 @@ def test_an_audit_imports_no_tensorflow(danger: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT)
     assert done.returncode == 1, done.stderr
     assert "high" in done.stdout
+
+
+def test_info_tells_of_what_is_high_in_one_line(danger: Path) -> None:
+    def info(path: Path) -> list[str]:
+        return [
+            line
+            for line in CliRunner().invoke(app, ["info", str(path)]).stdout.splitlines()
+            if line.startswith("danger")
+        ]
+
+    assert len(info(danger)) == 1
+    assert info(FIXTURES / "lenet5") == []

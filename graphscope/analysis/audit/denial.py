@@ -71,8 +71,11 @@ def _range(body: Body, node: Node) -> int | None:
 
 def _stated(_: Body, node: Node) -> int | None:
     """A constant: what it takes in memory, where the file repeats a few values."""
+    stated = node.attr("value")
+    if stated is None or "value" in node.payloads or stated.tensor.tensor_content:
+        return None  # as large as the file says
     tensor = node.tensor()
-    if tensor is None or "value" in node.payloads:
+    if tensor is None:
         return None
     return _product(list(tensor.shape), tensor.dtype.itemsize or 1)
 

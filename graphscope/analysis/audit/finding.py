@@ -86,6 +86,10 @@ class Finding:
         """The name that ``show`` takes: ``function/node`` inside a library function."""
         return f"{self.function}/{self.node}" if self.function else self.node
 
+    def __str__(self) -> str:
+        """``peek (ReadFile) reads the file /etc/hosts``."""
+        return " ".join(filter(None, (self.place, f"({self.op})" if self.op else "", self.text)))
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
