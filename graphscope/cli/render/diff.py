@@ -49,10 +49,12 @@ def write_report(sink: Sink, format: Format, report: DiffReport, top: int) -> No
 
 def _summary(report: DiffReport) -> str:
     matched = ", ".join(f"{number:,} {method.value}" for method, number in report.matched.items())
-    sizes = f"{report.nodes[0]:,} and {report.nodes[1]:,} nodes"
+    sizes = (
+        f"{report.nodes[0]:,} and {report.nodes[1]:,} nodes, matched {matched or 'none'}; " if any(report.nodes) else ""
+    )
     found = "no differences" if report.is_equal else count(len(report.differences), "difference")
     explained = f", {count(len(report.explanations), 'explanation')}" if report.explanations else ""
-    return f"{sizes}, matched {matched or 'none'}; {found}{explained}"
+    return f"{sizes}{found}{explained}"
 
 
 def _page(sink: Sink, report: DiffReport, top: int) -> Iterator[str]:
