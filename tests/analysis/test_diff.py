@@ -315,6 +315,34 @@ def test_edits_within_a_renamed_scope(tmp_path: Path) -> None:
     assert report.matched.keys() <= {Method.STRUCTURE, Method.SCOPE}
 
 
+def graph_of(*nodes: NodeDef) -> GraphDef:
+    return GraphDef(node=nodes)
+
+
+def test_equal_trifles_are_no_renamed_nodes(tmp_path: Path) -> None:
+    """A lone node says too little for a match by what it does."""
+    one, other = (
+        graph_of(NodeDef(name="x", op="NoOp"), NodeDef(name=name, op="NoOp")) for name in ("a/first", "b/second")
+    )
+    assert of_functions(one, other, tmp_path) == [
+        ("nodes", "removed", "a/first", "NoOp"),
+        ("nodes", "added", "b/second", "NoOp"),
+    ]
+
+
+def test_nodes_are_told_apart_by_the_output_that_they_take(tmp_path: Path) -> None:
+    split = NodeDef(name="split", op="Split", input=["axis", "x"])
+    sources = [NodeDef(name=name, op="Placeholder") for name in ("axis", "x")]
+    ones = [NodeDef(name="up", op="Relu", input=["split"]), NodeDef(name="down", op="Relu", input=["split:1"])]
+    others = [NodeDef(name="below", op="Relu", input=["split:1"]), NodeDef(name="above", op="Relu", input=["split:0"])]
+    report = diff(
+        saved(graph_of(*sources, split, *ones), tmp_path / "a.pb"),
+        saved(graph_of(*sources, split, *others), tmp_path / "b.pb"),
+    )
+    assert {(d.name, d.other) for d in report.differences} == {("up", "above"), ("down", "below")}
+    assert {d.section for d in report.differences} == {Section.NAMES}
+
+
 def test_files_that_have_nothing_in_common() -> None:
     report = diff(graphscope.load(FROZEN), graphscope.load(FIXTURES / "rnn"), PLAIN)
     pairs = sum(report.matched.values())
@@ -354,6 +382,16 @@ def test_functions_that_were_traced_again_are_the_same(tmp_path: Path) -> None:
     other.library.function[0].signature.input_arg[0].name = "renamed"
     other.library.function[0].node_def[0].input[0] = "renamed"
     assert of_functions(with_function(), other, tmp_path) == []
+
+
+def test_functions_that_look_alike_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    one, other = GraphDef(), GraphDef()
+    for graph, names in ((one, ("a_1", "b_2")), (other, ("b_5", "a_6"))):
+        for name in names:
+            function = graph.library.function.add()
+            function.signature.name = name
+            function.node_def.add(name="n", op="Relu", input=["x"]).attr["which"].s = name[0].encode()
+    assert of_functions(one, other, tmp_path) == []
 
 
 def test_what_differs_in_a_function(tmp_path: Path) -> None:
