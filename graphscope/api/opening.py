@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
-from graphscope.core.listener import Listener
+from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.formats import load
 
@@ -63,6 +63,8 @@ def fixed_values(model: Model, values: Given) -> dict[str, NDArray[Any]]:
 
 def warn_of_files(model: Model, listener: Listener) -> None:
     """Says which files of the author's machine the graph names: whoever gets the result can read their names."""
+    if listener is SILENT:
+        return
     from graphscope.analysis.effects import named_files
 
     files = named_files(model.graph)
