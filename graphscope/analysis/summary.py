@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
+from graphscope.analysis.audit.finding import Severity
+from graphscope.analysis.audit.model import audit_model
 from graphscope.analysis.inputs import InputRow, find_inputs
 from graphscope.analysis.outputs import OutputCandidate, rank_outputs
 from graphscope.core.dtypes import DataType
@@ -99,6 +101,7 @@ class Summary:
         extra: checkpoint keys that no variable of the graph takes.
         mismatched: variables whose value has another type or shape, each as a sentence.
         problems: what makes the graph invalid.
+        dangers: what an audit finds that is of high severity, each as a sentence.
         notes: how the files were found.
     """
 
@@ -123,6 +126,7 @@ class Summary:
     notes: tuple[str, ...]
     mismatched: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    dangers: tuple[str, ...] = ()
 
 
 def summarize(model: Model) -> Summary:
@@ -155,6 +159,7 @@ def summarize(model: Model) -> Summary:
         extra=tuple(v.key or v.name for v in model.variables if not v.in_graph) if model.has_graph else (),
         mismatched=tuple(f"{v.name} is {v.declared}, the value {v.mismatch}" for v in model.variables if v.mismatch),
         problems=tuple(model.problems) if model.has_graph else (),
+        dangers=tuple(str(finding) for finding in audit_model(model) if finding.severity is Severity.HIGH),
         notes=model.notes,
     )
 

@@ -26,6 +26,9 @@ COMMANDS = {
     "nodes": CommandRow("Look", "List the nodes or tensors of a graph, filtered, as a list or tree.", "nodes", "nodes"),
     "vars": CommandRow("Look", "List variables or constants, with statistics if asked for.", "vars", "variables"),
     "show": CommandRow("Look", "Show one node or variable in full.", "show", "show"),
+    "audit": CommandRow("Judge", "Report what models can do to the machine that runs them.", "audit", "audit"),
+    "diff": CommandRow("Judge", "Compare two models.", "diff", "diff"),
+    "text": CommandRow("Judge", "Write a model as text to compare: one line for each node.", "text", "text"),
     "freeze": CommandRow("Convert", "Replace variables with constants: one graph file.", "freeze", "freeze"),
     "convert": CommandRow("Convert", "Write a model in another format.", "convert", "convert"),
     "run": CommandRow("Run", "Run a graph once and show its outputs.", "run", "run"),
@@ -36,4 +39,4 @@ COMMANDS = {
     "dump": CommandRow("See", "Log a model's graph and weights for TensorBoard.", "dump", "dump"),
     "board": CommandRow("See", "Start TensorBoard on logs or on a model.", "board", "board"),
 }
-PANELS = ("Look", "Convert", "Run", "Train", "See")
+PANELS = ("Look", "Judge", "Convert", "Run", "Train", "See")

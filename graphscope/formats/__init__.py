@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from graphscope.core.model import Model
 from graphscope.errors import FileError, NotTensorFlowError
-from graphscope.formats.detect.locate import CheckpointPrefix, GraphFile, locate
+from graphscope.formats.detect.locate import CheckpointPrefix, GraphFile, SavedModelDirectory, locate
+from graphscope.formats.detect.sniff import Content
 from graphscope.formats.registry import format_at
 
 
@@ -51,6 +52,18 @@ def load(
     if model.store is not None and not lazily:
         len(model.store.entries)
     return model
+
+
+def load_every(path: str | os.PathLike[str]) -> list[Model]:
+    """As :func:`load`; of a SavedModel every meta graph, also those that no tags choose."""
+    location = locate(path)
+    if isinstance(location, GraphFile) and location.sniffed.content is Content.SAVED_MODEL:
+        location = SavedModelDirectory(location.source.path.parent, location.source.path)
+    if not isinstance(location, SavedModelDirectory):
+        return [load(path)]
+    from graphscope.formats.savedmodel.reader import open_meta_graphs
+
+    return open_meta_graphs(location)
 
 
 def _with_checkpoint(model: Model, checkpoint: str | os.PathLike[str]) -> Model:

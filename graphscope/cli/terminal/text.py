@@ -7,12 +7,8 @@ import re
 from collections.abc import Iterable
 
 from graphscope.core.dtypes import DataType
+from graphscope.core.hostile import HOSTILE
 from graphscope.core.tensors import Shape, shape_text
-
-HOSTILE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
-"""Control characters, marks and overrides of direction, line separators, lone surrogates. Letters and emoji are not here."""
 
 _NARROW = re.compile("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u257f\u2026]*")
 """Characters that take one cell each: ASCII, Latin letters, box drawing, the ellipsis."""
