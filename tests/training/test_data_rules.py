@@ -269,15 +269,15 @@ def test_rows_are_read_by_position(tmp_path: Path) -> None:
 def test_compressed_files(pack: Any, tmp_path: Path, cache: Path) -> None:
     data = bytes(range(256)) * 900
     (tmp_path / "a").write_bytes(pack(data))
-    assert inflated(tmp_path / "a", cache).read_bytes() == data
+    assert inflated(tmp_path / "a", cache, iter).read_bytes() == data
     assert [head(tmp_path / "a", size) for size in (0, 5)] == [b"", data[:5]]
     assert head(tmp_path / "a", len(data) + 1) == data
     (tmp_path / "cut").write_bytes(pack(data)[:-9])
     with pytest.raises(CorruptFileError, match=r"breaks off|damaged"):
-        inflated(tmp_path / "cut", cache)
+        inflated(tmp_path / "cut", cache, iter)
     assert head(tmp_path / "cut", 3) == data[:3]
     (tmp_path / "plain").write_bytes(data)
-    assert inflated(tmp_path / "plain", cache) == tmp_path / "plain"
+    assert inflated(tmp_path / "plain", cache, iter) == tmp_path / "plain"
     assert head(tmp_path / "plain", 3) == data[:3]
     with pytest.raises(FileError):
         head(tmp_path / "none", 3)
