@@ -155,7 +155,7 @@ def stored_values(proto: TensorProto, dtype: DataType, where: str) -> NDArray[An
     array = np.fromiter(values, stored, len(values))
     if dtype in _COMPLEX:
         if len(array) % 2:
-            raise CorruptFileError(f"{len(array):,} numbers are no pairs of real and imaginary parts", path=where)
+            raise CorruptFileError(f"{len(array):,} numbers are not pairs of real and imaginary parts", path=where)
         return array.view(dtype.numpy)
     return _narrowed(array, dtype, where)
 

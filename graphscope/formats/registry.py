@@ -17,6 +17,7 @@ from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import ArgumentError, UnknownNameError
 from graphscope.formats.detect.locate import CheckpointPrefix, EventFiles, GraphFile, Location, SavedModelDirectory
+from graphscope.formats.detect.neighbours import HEAD_BYTES, refuse_neighbours
 from graphscope.formats.detect.sniff import Content
 from graphscope.formats.io.paths import is_directory
 from graphscope.formats.io.staging import Progress, quiet
@@ -53,7 +54,9 @@ class FileFormat:
         title: what people call it.
         suffixes: of the names of its files, the usual one first; a checkpoint's may stand anywhere in the name.
         recognised: by what a file or directory of it is told, in words.
-        contents: what :func:`graphscope.formats.detect.sniff.sniff` says of a file of it.
+        contents: what :func:`graphscope.formats.detect.sniff.sniff` says of a file of it, for TensorFlow's own messages.
+        recogniser: for other files ``module:function`` of ``(head, size) -> bool``: whether a file of ``size`` bytes that
+            begins with the bytes ``head`` (:data:`HEAD_BYTES` of them) is of this format.
         location: what :func:`graphscope.formats.detect.locate.locate` finds; :class:`GraphFile` for all single files.
         reader: ``module:function`` of ``(location, tags) -> Model``; empty where nothing reads it.
         writer: ``module:function`` of ``(model, path, WriteOptions) -> size in bytes``; empty where nothing writes it.
@@ -65,11 +68,16 @@ class FileFormat:
     suffixes: tuple[str, ...]
     recognised: str
     contents: tuple[Content, ...] = ()
+    recogniser: str = ""
     location: type[Location] = GraphFile
     reader: str = ""
     writer: str = ""
     has_graph: bool = True
     has_values: bool = False
+
+    def recognises(self, head: bytes, size: int) -> bool:
+        """Whether a file of ``size`` bytes that begins with ``head`` is of this format by its recogniser."""
+        return bool(self.recogniser) and bool(_function(self.recogniser)(head, size))
 
     def read(self, location: Location, tags: Collection[str]) -> Model:
         """The model at ``location``; raises what its reader raises."""
@@ -139,7 +147,7 @@ FORMATS = (
         "NumPy archive",
         (".npz",),
         "a zip file of `.npy` files",
-        (Content.NPZ,),
+        recogniser="graphscope.formats.detect.neighbours:is_npz",
         reader="graphscope.formats.archives.open_archive:read_model",
         writer="graphscope.formats.archives.npz_writer:write_model",
         has_graph=False,
@@ -150,7 +158,7 @@ FORMATS = (
         "safetensors",
         (".safetensors",),
         "the size of a header, then `{`",
-        (Content.SAFETENSORS,),
+        recogniser="graphscope.formats.archives.safetensors:is_safetensors",
         reader="graphscope.formats.archives.open_archive:read_model",
         writer="graphscope.formats.archives.safetensors:write_model",
         has_graph=False,
@@ -178,10 +186,23 @@ def writable(names: Iterable[str] = ()) -> tuple[FileFormat, ...]:
 
 
 def format_at(location: Location) -> FileFormat | None:
-    """The format of what was located; ``None`` where nothing reads it."""
-    if isinstance(location, GraphFile):
-        return next((row for row in FORMATS if row.reader and location.sniffed.content in row.contents), None)
-    return next(row for row in FORMATS if isinstance(location, row.location))
+    """The format of what was located; ``None`` where nothing reads it.
+
+    Other formats are looked for first where the first bytes may be theirs as well as those of TensorFlow's messages.
+
+    Raises:
+        NotTensorFlowError: the file is empty, or of a neighbouring format.
+    """
+    if not isinstance(location, GraphFile):
+        return next(row for row in FORMATS if isinstance(location, row.location))
+    content, source = location.sniffed.content, location.source
+    if content in (Content.UNKNOWN, Content.SAVED_MODEL):
+        head = source.read(0, min(HEAD_BYTES, source.size))
+        other = next((row for row in FORMATS if row.recognises(head, source.size)), None)
+        if other is not None:
+            return other
+        refuse_neighbours(source)
+    return next((row for row in FORMATS if row.reader and content in row.contents), None)
 
 
 def format_named(name: str, allowed: Iterable[str] = ()) -> FileFormat:

@@ -29,6 +29,7 @@ from graphscope.transforms.frames import refuse_mixed_frames
 from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.inlining import inline_calls
 from graphscope.transforms.opening import Infer, Opened, open_at
+from graphscope.transforms.pipeline import Transform, settled, transform
 from graphscope.transforms.prune import predicates, prune_branches
 from graphscope.transforms.read_after_write import reads_after_write
 from graphscope.transforms.sources import refuse_sources
@@ -39,9 +40,6 @@ from graphscope.transforms.variables_to_constants import freeze_variables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-MAX_ROUNDS = 8
-"""Folding may decide a predicate, pruning may feed a fold: rounds until nothing changes, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +108,7 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
     graph = needed_part(model, options)
     refuse_tables(graph)
     carried = _carried(model, graph, options)
-    graph = freeze_variables(graph, values)
-    graph = remove_pass_through(graph, keep)
-    graph = _settled(graph, options, keep, {})
-    graph = _finished(graph, options)
+    graph = transform(graph, _steps(options, keep, values)).graph
     _refuse_variables(graph)
     refuse_mixed_frames(graph)
     changes = tuple(op_changes(model.graph, graph))
@@ -133,15 +128,20 @@ def _carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, s
     return {variable: writer for variable, writer in found.items() if writer not in decided}
 
 
+def _steps(options: FreezeOptions, keep: Sequence[str], values: StoredValues) -> list[Transform]:
+    """From the part that is needed to the result."""
+    return [
+        lambda graph: freeze_variables(graph, values),
+        lambda graph: remove_pass_through(graph, keep),
+        _settled(options, keep, {}),
+        *_finishing(options),
+    ]
+
+
 def _decided(graph: Graph, options: FreezeOptions) -> Graph:
     """``graph`` with its calls inlined and without branches that are not taken; nothing is cut off."""
-    for _ in range(MAX_ROUNDS):
-        before = graph
-        graph = inline_calls(graph)
-        graph = prune_branches(graph, _decisions(graph, replace(options, fold=False)))
-        if graph is before:
-            break
-    return graph
+    unfolded = replace(options, fold=False)
+    return settled([inline_calls, lambda graph: prune_branches(graph, _decisions(graph, unfolded))])(graph)
 
 
 def needed_part(model: Model, options: FreezeOptions) -> Graph:
@@ -154,7 +154,7 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
     graph = bake(model.graph, options.values)
     late = dict(reads_after_write(graph))
     graph = cut(opened(model, options, graph).graph, options.outputs)
-    graph = _settled(graph, options, _kept(model, options), late)
+    graph = _settled(options, _kept(model, options), late)(graph)
     refuse_sources(graph, model.path)
     _refuse_late_reads(graph, late)
     refuse_mixed_frames(graph)
@@ -183,19 +183,23 @@ def _kept(model: Model, options: FreezeOptions) -> list[str]:
     return [node_of(name) for name in [*options.outputs, *options.inputs, *_declared_inputs(model)]]
 
 
-def _settled(graph: Graph, options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) -> Graph:
+def _settled(options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) -> Transform:
     """Inlines, folds, prunes, cuts until nothing changes; ``late`` collects the reads that a cut parts from writes before."""
-    for _ in range(MAX_ROUNDS):
-        before = graph
-        graph = inline_calls(graph)
-        if options.fold:
-            graph = fold(graph, keep=keep, evaluate=options.evaluate)
-        graph = prune_branches(graph, _decisions(graph, options))
+
+    def noted(graph: Graph) -> Graph:
         late.update(reads_after_write(graph))
-        graph = cut(graph, options.outputs)
-        if graph is before:
-            break
-    return graph
+        return graph
+
+    folding: list[Transform] = [lambda graph: fold(graph, keep=keep, evaluate=options.evaluate)] if options.fold else []
+    return settled(
+        [
+            inline_calls,
+            *folding,
+            lambda graph: prune_branches(graph, _decisions(graph, options)),
+            noted,
+            lambda graph: cut(graph, options.outputs),
+        ]
+    )
 
 
 def _decisions(graph: Graph, options: FreezeOptions) -> Graph:
@@ -217,12 +221,16 @@ def _refuse_late_reads(graph: Graph, late: Mapping[str, str]) -> None:
             )
 
 
-def _finished(graph: Graph, options: FreezeOptions) -> Graph:
-    if options.batch_norms:
-        graph = cut(fold_batch_norms(graph, keep=[*options.outputs, *options.inputs]), options.outputs)
-    if options.float16:
-        graph = store_as_float16(graph)
-    return prune_library(clear_placement(graph, keep_devices=options.keep_devices))
+def _finishing(options: FreezeOptions) -> list[Transform]:
+    """What is asked for besides constants, then what is left over goes."""
+    outputs, kept = options.outputs, [*options.outputs, *options.inputs]
+    norms: list[Transform] = [lambda graph: cut(fold_batch_norms(graph, keep=kept), outputs)]
+    return [
+        *(norms if options.batch_norms else []),
+        *([store_as_float16] if options.float16 else []),
+        lambda graph: clear_placement(graph, keep_devices=options.keep_devices),
+        prune_library,
+    ]
 
 
 def _refuse_variables(graph: Graph) -> None:

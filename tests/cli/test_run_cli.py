@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,7 +154,7 @@ def test_two_towers() -> None:
 WRONG: list[tuple[Sequence[object], str]] = [
     (("--output", "sofmax", "--feed", "input=zeros"), "no node is named 'sofmax'; closest: softmax"),
     (("--feed", "inptu=zeros"), "no node is named 'inptu'; closest: input"),
-    (("--feed", "input"), "'input' is no NAME=VALUE"),
+    (("--feed", "input"), "'input' is not of the form NAME=VALUE"),
     (("--feed", "input=[[1, 2]]"), "input:0 has shape (?, 784), the value (1, 2)"),
     (("--feed", "input=text"), "input:0=text: neither a number nor a list"),
     (("--feed", "input=@none.npy"), "none.npy: No such file or directory"),
@@ -247,7 +248,7 @@ def test_ctrl_c_ends_a_computation_at_once(tmp_path: Path) -> None:
         tf.identity(tf.while_loop(lambda i: i < 1e30, lambda i: i + 1e-3, [first])[0], name="out")
     (tmp_path / "slow.pb").write_bytes(graph.as_graph_def().SerializeToString())
     command = [sys.executable, "-m", "graphscope", "run", str(tmp_path / "slow.pb"), "--feed=x=0", "--output=out"]
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), "text": True}
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), "text": True}
     with subprocess.Popen(command, **options) as process:
         try:
             assert process.stderr.readline() == "started\n"

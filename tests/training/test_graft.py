@@ -10,6 +10,7 @@ import pytest
 
 import graphscope
 from graphscope.analysis.outputs import rank_outputs
+from graphscope.cli.terminal.wording import worded
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
@@ -256,10 +257,13 @@ def test_the_seed_makes_the_head() -> None:
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize(("task", "metric"), [("regression", "mean absolute error"), ("multilabel", "accuracy")])
-def test_other_tasks(task: str, metric: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("task", "metric", "options"),
+    [("regression", "mean absolute error", {"regression": True}), ("multilabel", "accuracy", {"multilabel": 3})],
+)
+def test_other_tasks(task: str, metric: str, options: dict[str, Any], tmp_path: Path) -> None:
     prefix = str(tmp_path / "model.ckpt")
-    grafted = graphscope.graft(LENET, "fc2/relu", "dense:3", out=prefix, task=task, learning_rate=0.01)
+    grafted = graphscope.graft(LENET, "fc2/relu", "dense:3", out=prefix, learning_rate=0.01, **options)
     recipe = grafted.recipe
     assert recipe is not None
     assert (recipe.task, recipe.classes, recipe.training) == (task, 3, "")
@@ -486,7 +490,7 @@ def test_unclear_binds_list_the_inputs() -> None:
     base = graphscope.load(LENET)
     with pytest.raises(GraphscopeError, match="inputs that take no tensor of the base yet: input:0 float32") as raised:
         graphscope.graft(base, ["fc2/relu", "fc1/relu"], head_model=graphscope.load(LENET))
-    assert raised.value.hint == "--bind input=fc2/relu"
+    assert worded(raised.value.hint) == "--bind input=fc2/relu"
     with pytest.raises(UnknownNameError, match="is named 'inputs'; closest: input"):
         graphscope.graft(base, (), head_model=graphscope.load(LENET), bind={"inputs": "fc2/relu"})
     with pytest.raises(GraphscopeError, match=r"input takes float32, and .* is int64"):
@@ -644,7 +648,7 @@ def test_switches_are_set_for_inference_and_may_be_chosen() -> None:
 def test_what_does_not_fit_is_refused(at: Any, head: str, message: str, hint: str | None) -> None:
     with pytest.raises(GraphscopeError, match=message) as raised:
         graphscope.graft(LENET, at, head)
-    assert hint is None or hint in (raised.value.hint or "")
+    assert hint is None or hint in worded(raised.value.hint)
 
 
 @pytest.mark.parametrize(
@@ -693,7 +697,7 @@ def test_tables_are_refused(tmp_path: Path) -> None:
     path.write_bytes(graph.as_graph_def().SerializeToString())
     with pytest.raises(GraphscopeError, match="the cut needs lookup tables") as raised:
         graphscope.graft(path, "hot", "dense:3")
-    assert "--input" in (raised.value.hint or "")
+    assert "--input" in worded(raised.value.hint)
     lookup = next(n.name for n in graphscope.load(path).graph if n.op == "LookupTableFindV2")
     with pytest.raises(GraphscopeError, match="hot:0 is of unknown rank"):
         graphscope.graft(path, "hot", "dense:3", inputs=[lookup])

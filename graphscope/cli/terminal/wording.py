@@ -22,9 +22,9 @@ _VERBS = {"summarize": "info"}
 _PLACEHOLDER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_[]|.")
 
 
-def worded(text: str | Advice) -> str:
-    """``text`` with options as flags and calls as commands."""
-    return text if isinstance(text, str) else text.worded(_word)
+def worded(text: str | Advice | None) -> str:
+    """``text`` with options as flags and calls as commands; empty where there is none."""
+    return text.worded(_word) if isinstance(text, Advice) else text or ""
 
 
 def _word(part: Option | Call) -> str:

@@ -8,15 +8,18 @@ from pathlib import Path
 from graphscope.core.model import Model, ModelKind
 from graphscope.errors import NotTensorFlowError
 from graphscope.formats.archives.npz import NpzStore
-from graphscope.formats.archives.safetensors import SafetensorsStore
+from graphscope.formats.archives.safetensors import SafetensorsStore, is_safetensors
 from graphscope.formats.archives.weight_exchange import Archive
 from graphscope.formats.detect.locate import GraphFile
-from graphscope.formats.detect.neighbours import refuse_neighbours
-from graphscope.formats.detect.sniff import Content, sniff
+from graphscope.formats.detect.neighbours import HEAD_BYTES, is_npz, refuse_neighbours
 from graphscope.formats.io.files import model_file
 from graphscope.formats.io.wire import FileSource
 
-_STORES: dict[Content, Callable[[Path], Archive]] = {Content.NPZ: NpzStore, Content.SAFETENSORS: SafetensorsStore}
+_STORES: tuple[tuple[Callable[[bytes, int], bool], Callable[[Path], Archive]], ...] = (
+    (is_npz, NpzStore),
+    (is_safetensors, SafetensorsStore),
+)
+"""How a file of each kind is recognised, and its reader."""
 
 
 def open_archive(path: Path) -> Archive:
@@ -28,7 +31,8 @@ def open_archive(path: Path) -> Archive:
         CorruptFileError, UnsupportedError: it is broken, or holds what has no array form.
     """
     source = FileSource(path)
-    store = _STORES.get(sniff(source).content) if source.size else None
+    head = source.read(0, min(HEAD_BYTES, source.size))
+    store = next((store for is_kind, store in _STORES if is_kind(head, source.size)), None)
     if store is None:
         refuse_neighbours(source)
         raise NotTensorFlowError("neither a NumPy archive nor a safetensors file", path=path)

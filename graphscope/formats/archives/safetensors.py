@@ -65,6 +65,14 @@ _SIZE_BYTES = 8
 _ALIGNMENT = 8
 
 
+def is_safetensors(head: bytes, size: int) -> bool:
+    """Whether a file of ``size`` bytes that begins with ``head`` has the size of a header first, then ``{``."""
+    return (
+        head[_SIZE_BYTES : _SIZE_BYTES + 1] == b"{"
+        and int.from_bytes(head[:_SIZE_BYTES], "little") <= size - _SIZE_BYTES
+    )
+
+
 def write_safetensors(
     path: str | os.PathLike[str],
     tensors: Iterable[tuple[str, Payload]],
@@ -170,9 +178,9 @@ class SafetensorsStore:
         try:
             header = json.loads(text.decode())
         except (ValueError, RecursionError) as error:
-            raise self._source.corrupt(f"its header is no JSON: {error}", _SIZE_BYTES) from error
+            raise self._source.corrupt(f"its header is not JSON: {error}", _SIZE_BYTES) from error
         if not isinstance(header, dict):
-            raise self._source.corrupt("its header is no JSON object", _SIZE_BYTES)
+            raise self._source.corrupt("its header is not a JSON object", _SIZE_BYTES)
         return header
 
     def _entry(self, name: str, stated: Any) -> Entry:

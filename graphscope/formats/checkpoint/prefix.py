@@ -29,8 +29,6 @@ _USUAL_NAMES = {
     Content.META_GRAPH: "model.meta",
     Content.SAVED_MODEL: "saved_model.pb",
     Content.STATE: "checkpoint",
-    Content.NPZ: "weights.npz",
-    Content.SAFETENSORS: "weights.safetensors",
 }
 
 

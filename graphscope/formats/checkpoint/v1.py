@@ -110,7 +110,7 @@ class TableStore:
         source = self._tables[position].source
         shape = tuple([d.size for d in listed.shape.dim])
         if listed.shape.unknown_rank or not is_shape(shape):
-            raise source.corrupt(f"variable {listed.name}: {list(shape)} is no shape of a tensor")
+            raise source.corrupt(f"variable {listed.name}: {list(shape)} is not the shape of a tensor")
         tensor = self._tensors.setdefault(listed.name, _Tensor(listed.type, shape))
         if (tensor.type_number, tensor.shape) != (listed.type, shape):
             raise source.corrupt(f"variable {listed.name}: another shard states another type or shape")
@@ -172,7 +172,7 @@ def _listed(table: Table) -> Iterable[_SavedSliceMeta]:
     try:
         slices = SavedTensorSlices.FromString(bytes(value))
     except DecodeError as error:
-        raise table.source.corrupt(f"the list of tensors is no SavedTensorSlices: {error}") from error
+        raise table.source.corrupt(f"the list of tensors is not a SavedTensorSlices: {error}") from error
     if not slices.HasField("meta"):
         hint = f"rename it: mv {table.source.path} model.index"
         raise table.source.corrupt("the index of a V2 checkpoint, where a V1 checkpoint was expected", hint=hint)

@@ -11,7 +11,6 @@ from pathlib import Path
 from graphscope.advice import Advice, Call
 from graphscope.errors import FileError, closest_names
 from graphscope.formats.detect.checkpoint_state import CheckpointState, is_below, join, read_state, without_pattern
-from graphscope.formats.detect.neighbours import refuse_neighbours
 from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES, refuse_part
 from graphscope.formats.detect.sniff import Content, Sniffed, sniff
 from graphscope.formats.io.interrupted import finish_around
@@ -142,8 +141,6 @@ def _file(text: str) -> Location:
         return _from_state(read_state(path))
     if sniffed.content is not Content.GRAPH and path.name not in SAVED_MODEL_FILES:
         refuse_part(path)
-    if sniffed.content in (Content.UNKNOWN, Content.SAVED_MODEL):
-        refuse_neighbours(source)
     return GraphFile(source, sniffed)
 
 

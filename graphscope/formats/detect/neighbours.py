@@ -42,6 +42,11 @@ def _is_keras(head: bytes) -> bool:
     return head.startswith(b"PK\x03\x04") and (b"config.json" in head or b"metadata.json" in head)
 
 
+def is_npz(head: bytes, _: int) -> bool:
+    """Whether a file that begins with ``head`` is a zip file whose first member is an array."""
+    return head.startswith(b"PK\x03\x04") and b".npy" in head[:256]
+
+
 def _is_onnx(head: bytes) -> bool:
     """``ModelProto``: ir_version (3 to 99, field 1), then producer, domain, graph or opset fields.
 
@@ -62,6 +67,7 @@ NEIGHBOURS = (
     POINTER,
     Neighbour("an HTML or XML page, probably a download that failed", _is_html, "download the file again"),
     Neighbour("a Keras model archive (.keras)", _is_keras, "model.export('dir') in Keras writes a SavedModel"),
+    Neighbour("a NumPy archive (.npz)", lambda h: is_npz(h, 0), "it holds arrays and no graph"),
     Neighbour("a zip archive", _starts(b"PK\x03\x04", b"PK\x05\x06"), "unzip it, and open what is inside"),
     Neighbour("a gzip file", _starts(b"\x1f\x8b"), "gunzip it (tar xzf for a .tar.gz), and open what is inside"),
     Neighbour("a bzip2 file", _starts(b"BZh"), "bunzip2 it, and open what is inside"),

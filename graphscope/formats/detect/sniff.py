@@ -21,8 +21,6 @@ class Content(enum.Enum):
     SAVED_MODEL = "SavedModel"
     STATE = "checkpoint state"
     EVENTS = "event file"
-    NPZ = "NumPy archive"
-    SAFETENSORS = "safetensors file"
     UNKNOWN = "unknown"
 
 
@@ -68,8 +66,7 @@ def sniff(source: FileSource) -> Sniffed:
     if content is not None:
         return Sniffed(content, True)
     whole = _Region(source, source.read(0, min(_HEAD, source.size)), 0, source.size)
-    content = next((content for content, test in _HEADS if test(whole.head, source.size)), None)
-    return Sniffed(content or _binary(whole), False)
+    return Sniffed(Content.EVENTS if is_event_file(whole.head) else _binary(whole), False)
 
 
 def first_text_field(source: FileSource) -> str:
@@ -97,24 +94,6 @@ def _text_start(source: FileSource) -> int:
                 return start + at
         start += len(chunk)
     return source.size
-
-
-def _is_npz(head: bytes, _: int) -> bool:
-    """A zip file whose first member is an array."""
-    return head.startswith(b"PK\x03\x04") and b".npy" in head[:256]
-
-
-def _is_safetensors(head: bytes, size: int) -> bool:
-    """The size of a header as 64 bits, little-endian, then that header: a JSON object."""
-    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8
-
-
-_HEADS: tuple[tuple[Content, Callable[[bytes, int], bool]], ...] = (
-    (Content.EVENTS, lambda head, _: is_event_file(head)),
-    (Content.NPZ, _is_npz),
-    (Content.SAFETENSORS, _is_safetensors),
-)
-"""What no message begins like, by its first bytes and the size of the file."""
 
 
 @dataclass(frozen=True, slots=True)

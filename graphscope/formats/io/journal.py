@@ -256,7 +256,7 @@ def _refuse_foreign(directory: Path, path: Path, moves: Iterable[Move]) -> None:
                 continue
             status = os.lstat(directory / name)
             if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-                raise CorruptFileError(f"a journal that moves {name}, which is no file", path=path)
+                raise CorruptFileError(f"a journal that moves {name}, which is not a file", path=path)
 
 
 def _refuse_mixture(directory: Path, path: Path, moves: Sequence[Move], reason: str) -> None:

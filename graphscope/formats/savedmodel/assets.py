@@ -136,7 +136,7 @@ def asset_file(directory: Path, filename: str) -> ModelFile:
 def _declared(model: Model, stated: AssetFileDef) -> Asset:
     place = asset_place(_directory(model), stated.filename)
     if place is None:
-        raise CorruptFileError(f"{stated.filename!r} is no name of an asset", path=model.path)
+        raise CorruptFileError(f"{stated.filename!r} is not a name for an asset", path=model.path)
     filename = place.relative_to(_directory(model) / DIRECTORY).as_posix()
     return Asset(filename, stated.tensor_info.name, place, True)
 

@@ -19,8 +19,8 @@ from graphscope.training.graft.gradients import refuse_blocked
 from graphscope.training.graft.losses import TASKS
 from graphscope.training.graft.optimizers import OPTIMIZERS, Decay, rate_tensor
 from graphscope.training.graft.store import FilledPayload
+from graphscope.training.heads.chain import build_chain
 from graphscope.training.heads.context import Built, Context, plain_control_flow
-from graphscope.training.heads.layers import build_chain
 from graphscope.training.heads.python import Function, call_function
 from graphscope.training.heads.spec import Layer
 

@@ -12,9 +12,10 @@ from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.training.graft.building import Plan
 from graphscope.training.graft.optimizers import default_rate, parse_decay
+from graphscope.training.heads.chain import parse_chain
 from graphscope.training.heads.context import SEED_BOUND
 from graphscope.training.heads.python import PREFIX, load_function
-from graphscope.training.heads.spec import Layer, parse_chain
+from graphscope.training.heads.spec import Layer
 from graphscope.training.recipe import CLASSES
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class GraftOptions:
 
     Attributes:
         at: node or tensor names of the cut.
-        head: a chain of layers, see :mod:`graphscope.training.heads.spec`, or ``python:module:function``.
+        head: a chain of layers, see :mod:`graphscope.training.heads.chain`, or ``python:module:function``.
         task: ``classes``, ``regression`` or ``multilabel``; empty: ``classes``, or none where there is a model on top and no
             head.
         width: how many classes, values or labels; ``None`` takes what the head gives.
@@ -82,7 +83,7 @@ def pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise GraphscopeError(f"{text!r} is no regular expression: {error}") from error
+        raise GraphscopeError(f"{text!r} is not a valid regular expression: {error}") from error
 
 
 def planned(options: GraftOptions, notes: list[str]) -> Plan:
