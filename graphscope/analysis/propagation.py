@@ -85,7 +85,7 @@ def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool, g
     meets = False
     for i in flow.order:
         op = ops[i]
-        mask = own[i] if i in own else 0
+        mask = own.get(i, 0)
         depth = 0
         is_weighted = False
         for producer in inputs[i]:

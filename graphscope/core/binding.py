@@ -70,7 +70,7 @@ def find_stored(store: VariableStore, objects: TrackableObjectGraph | None, name
     return None
 
 
-class _StoredNames(Container[object]):
+class _StoredNames(Container[str]):
     """The names of all variables of a checkpoint, of which only some are asked for."""
 
     def __init__(self, store: VariableStore, tracked: Mapping[str, TrackedName]) -> None:

@@ -13,7 +13,6 @@ from graphscope.core.tensors import node_of
 from graphscope.errors import UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef, NodeDef, OpDef, VersionDef
 
-
 _NO_PAYLOADS: Mapping[str, Payload] = MappingProxyType({})
 
 
