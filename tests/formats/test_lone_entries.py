@@ -73,7 +73,7 @@ def broken_at_the_end(prefix: str) -> None:
     """Flips a bit in the last data block of the table."""
     index = Path(prefix + ".index")
     data = bytearray(index.read_bytes())
-    data[data.index(b"layer_096")] ^= 1
+    data[data.index(b"layer_099")] ^= 1
     index.write_bytes(data)
 
 
