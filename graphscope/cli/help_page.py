@@ -40,8 +40,8 @@ _EXAMPLES = """\
 def main_help() -> str:
     """The page, as wide as the terminal, 78 columns at most."""
     width = min(shutil.get_terminal_size((80, 24)).columns - 2, _WIDEST)
-    panels = {"Options": list(_OPTIONS)}
-    panels |= {p: [(name, row.help) for name, row in COMMANDS.items() if row.panel == p] for p in PANELS}
+    panels: dict[str, Sequence[tuple[str, str]]] = {"Options": _OPTIONS}
+    panels |= {p: tuple((n, row.help) for n, row in COMMANDS.items() if row.panel == p) for p in PANELS}
     sections = ["\n".join([f"{title}:", *_rows(rows, width)]) + "\n" for title, rows in panels.items()]
     return "\n".join([_INTRODUCTION, *sections, _EXAMPLES])
 

@@ -248,16 +248,18 @@ class _Checker:
         if text in self.known_outputs:
             return
         self.known_outputs.add(text)
-        tensor = TensorName.parse(text)
-        producer = self.body.get(tensor.node)
+        tensor, source = TensorName.parse(text), node_of(text)
+        producer = self.body.get(source)
         types = self.catalog.outputs(producer.op, producer.attrs) if producer is not None else None
         if producer is None or types is None:
             return
         if self.function and ":" in text:
             argument = tensor.argument if tensor.argument is not None else text.rpartition(":")[2]
             types = tuple(t for t in types if t.argument == argument)
+        elif tensor.node != source or tensor.argument is not None:  # in a graph a number stands behind the colon
+            types = ()
         if tensor.index >= len(types):
-            self.report("output", tensor.node, f"{who} takes {text}: {tensor.node} ({producer.op}) has no such output")
+            self.report("output", source, f"{who} takes {text}: {source} ({producer.op}) has no such output")
 
     def count(self, node: Node, op: _Op, data: int) -> None:
         """Reports a node with more or fewer inputs than its op takes."""

@@ -21,6 +21,7 @@ from graphscope.formats.checkpoint.bundle_payloads import BundleString, BundleTe
 from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload, StoredPayload
 from graphscope.formats.checkpoint.rules import check_versions, is_shape
 from graphscope.formats.checkpoint.tensor_slice import TensorSlice
+from graphscope.formats.io.paths import is_file
 from graphscope.formats.io.sstable import Table
 from graphscope.formats.io.wire import FileSource
 from graphscope.protos import BundleEntryProto, BundleHeaderProto, DecodeError, Message
@@ -126,7 +127,7 @@ class BundleStore:
     @property
     def files(self) -> list[tuple[Path, bool]]:
         """The data files that the index announces, each with whether it exists."""
-        return [(path, path.is_file()) for path in self.shard_paths]
+        return [(path, is_file(path)) for path in self.shard_paths]
 
     def payload(self, key: str) -> Payload:
         """See :meth:`VariableStore.payload`.
