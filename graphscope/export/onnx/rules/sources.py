@@ -1,0 +1,117 @@
+"""Inputs, constants, what passes tensors on, random numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from graphscope.analysis.demands import demanded
+from graphscope.core.dtypes import DataType
+from graphscope.core.op_sets import DEFAULTED
+from graphscope.core.stated_shapes import stated_shape
+from graphscope.core.tensors import Shape, TensorSpec, node_of, shape_text
+from graphscope.export.onnx.call import Call
+from graphscope.export.onnx.element_types import is_expressible, plain
+from graphscope.export.onnx.refusal import NotExpressibleError
+from graphscope.export.onnx.registry import rule
+from graphscope.export.onnx.value import Dims, Value
+from graphscope.transforms.switches import open_switches
+
+
+@rule("Const")
+def _const(call: Call) -> Value:
+    payload = call.node.tensor()
+    if payload is None:
+        raise NotExpressibleError("it has no value")
+    if not is_expressible(payload.dtype):
+        raise NotExpressibleError(f"ONNX has no type {payload.dtype.label}")
+    name = call.builder.shared.fresh(f"{call.node.name}:0")
+    value = call.builder.constant(payload, name)
+    if len(payload.shape) <= 1 and payload.elements <= 32 and payload.dtype in (DataType.INT32, DataType.INT64):
+        return replace(value, items=tuple(int(n) for n in payload.listed()))
+    return value
+
+
+@rule("Placeholder", "PlaceholderV2", DEFAULTED)
+def _placeholder(call: Call) -> Value:
+    """One with a default: it may be given in ONNX too, if that is a constant; a computed one is taken as it comes."""
+    conversion = call.region.conversion
+    if call.inputs and call[0].payload is None:
+        return call[0]
+    tensor = f"{call.node.name}:0"
+    dtype = call.types[0]
+    if not is_expressible(dtype):
+        raise NotExpressibleError(f"ONNX has no type {dtype.label}")
+    shape = _shape(call, tensor)
+    value = call.builder.input(tensor, dtype, _dims(call.node.name, shape))
+    conversion.inputs[tensor] = value
+    if call.inputs and call[0].payload is not None:
+        call.builder.shared.constants[value.name] = call[0].payload
+    return value
+
+
+def _shape(call: Call, tensor: str) -> tuple[int | None, ...]:
+    """The shape that a person gives the input, or the one that the file states or its consumers demand."""
+    stated = stated_shape(call.node, 0, call.region.conversion.graph.producer, call.region.body)
+    given = call.region.conversion.shapes.get(tensor)
+    if stated is None:
+        stated = _demanded(call, tensor)
+    if given is None and stated is None:
+        raise NotExpressibleError(f"its shape is unknown; --shape {node_of(tensor)}=1,224,224,3 gives one")
+    if given is None or stated is None:
+        return given or stated or ()
+    if not _fits(given, stated):
+        raise NotExpressibleError(f"its shape is {shape_text(stated)}, which {shape_text(given)} does not fit")
+    return tuple(b if a is None else a for a, b in zip(given, stated))
+
+
+def _demanded(call: Call, tensor: str) -> Shape:
+    """What its consumers demand; training switches are scalars."""
+    graph = call.region.conversion.graph
+    if call.node.name in open_switches(graph):
+        return ()
+    return demanded(graph, TensorSpec(tensor, call.types[0])).shape
+
+
+def _fits(given: Shape, stated: Shape) -> bool:
+    if given is None or stated is None or len(given) != len(stated):
+        return False
+    return all(a is None or b is None or a == b for a, b in zip(given, stated))
+
+
+def _dims(name: str, shape: tuple[int | None, ...]) -> Dims:
+    """Unknown dimensions get symbols that a person can read."""
+    return tuple(f"{name}_{i}" if size is None else size for i, size in enumerate(shape))
+
+
+@rule("Identity", "StopGradient", "Snapshot", "PreventGradient", "CheckNumerics", "DeepCopy", "EnsureShape", "Print")
+def _passed(call: Call) -> Value:
+    return call[0]
+
+
+@rule("IdentityN")
+def _passed_all(call: Call) -> Sequence[Value]:
+    return call.inputs
+
+
+@rule("NoOp", "Assert")
+def _nothing(_: Call) -> Sequence[Value]:
+    return ()
+
+
+@rule("RandomUniform", "RandomStandardNormal")
+def _random(call: Call) -> Value:
+    call.region.conversion.random.append(call.node.name)
+    dtype = call.dtype("dtype")
+    zeros = call.op("Expand", np.zeros((), plain(dtype).numpy), call.vector(call[0]))
+    if call.node.op == "RandomUniform":
+        return call.op("RandomUniformLike", zeros, low=0.0, high=1.0)
+    return call.op("RandomNormalLike", zeros, mean=0.0, scale=1.0)
+
+
+@rule("Empty")
+def _empty(call: Call) -> Value:
+    """Whatever is in memory: zeros are as good as anything, and what ``init`` asks for."""
+    return call.op("Expand", np.zeros((), call.types[0].numpy), call.vector(call[0]))
