@@ -27,6 +27,7 @@ from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.export.onnx import onnx_graph
 from graphscope.export.onnx.convert import OnnxOptions
+from graphscope.export.onnx.refusal import NotExportableError
 from graphscope.export.onnx.write import model_bytes
 from graphscope.formats.pieces import flow, graph_pieces
 from graphscope.runtime.filling import filled
@@ -64,10 +65,10 @@ def outputs_of(model: Model) -> Sequence[str]:
         return [ranked[0].tensor]
 
 
-def frozen(path: Path) -> tuple[Model, FreezeOptions, Graph]:
+def frozen(path: Path, inputs: Sequence[str]) -> tuple[Model, FreezeOptions, Graph]:
     model = graphscope.load(path)
     outputs = outputs_of(model)
-    options = FreezeOptions(outputs=list(outputs))
+    options = FreezeOptions(outputs=list(outputs), inputs=inputs)
     first = freeze(model, options)
     return model, options, first.graph
 
@@ -117,9 +118,10 @@ def agree(wanted: Sequence[Any], found: Sequence[Any]) -> str:
     return ""
 
 
-def judged(path: Path, beside: bool) -> Row:
+def judged(path: Path, beside: bool, inputs: Sequence[str] = ()) -> Row:
+    """``inputs``: where the graph is cut, as ``--input`` would."""
     try:
-        model, options, graph = frozen(path)
+        model, options, graph = frozen(path, inputs)
         outputs = [o if ":" in o else f"{o}:0" for o in options.outputs]
     except GraphscopeError as error:
         return Row(str(path), "not frozen", str(error).splitlines()[0], 0)
@@ -136,7 +138,11 @@ def judged(path: Path, beside: bool) -> Row:
         if beside:
             content = by_tf2onnx(graph, outputs)
         else:
-            content = model_bytes(onnx_graph(model, options, OnnxOptions()))
+            content = model_bytes(onnx_graph(model, options, OnnxOptions(shapes={k: (None,) * np.ndim(v) for k, v in feeds.items() if k.endswith(":0")} if wanted else {})))
+    except NotExportableError as error:
+        if error.cuts and not inputs:
+            return judged(path, beside, error.cuts)
+        return Row(str(path), "refused", str(error).replace("\n", ";")[-600:], time.monotonic() - start)
     except GraphscopeError as error:
         return Row(str(path), "refused", str(error).replace("\n", ";")[-600:], time.monotonic() - start)
     except Exception as error:  # noqa: BLE001
@@ -148,7 +154,7 @@ def judged(path: Path, beside: bool) -> Row:
         difference = agree(wanted, run_onnx(content, outputs, feeds))
     except Exception as error:  # noqa: BLE001
         return Row(str(path), "does not run", str(error)[:300], seconds)
-    return Row(str(path), "wrong" if difference else "equal", difference, seconds)
+    return Row(str(path), "wrong" if difference else "equal, cut" if inputs else "equal", difference, seconds)
 
 
 def by_tf2onnx(graph: Graph, outputs: Sequence[str]) -> bytes:

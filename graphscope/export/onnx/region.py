@@ -10,6 +10,7 @@ from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.ops import OpCatalog
 from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, TensorName
+from graphscope.export.onnx.branches import Conditions, conditions_of
 from graphscope.export.onnx.builder import Builder, refined
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.element_types import is_expressible, plain
@@ -55,6 +56,7 @@ class Region:
         bound: tensors that are known from outside: the arguments of a function, the state of a loop.
         parent: the region around this one.
         owns: whether a node lies in this region; the parent gives what does not. All do by default.
+        active: the conditions that hold in this region.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Region:
         bound: Mapping[Tensor, Value] | None = None,
         parent: Region | None = None,
         owns: Callable[[str], bool] = lambda _: True,
+        active: Conditions = frozenset(),
     ) -> None:
         self.conversion = conversion
         self.body = body
@@ -72,6 +75,8 @@ class Region:
         self.bound: dict[Tensor, Value] = dict(bound or {})
         self.parent = parent
         self.owns = owns
+        self.active = active
+        self.conditions: Mapping[str, Conditions] = conditions_of(body) if parent is None else parent.conditions
         self.converted: set[str] = set()
 
     def value(self, text: str) -> Value:
@@ -88,8 +93,18 @@ class Region:
                 self.convert(node)
         tensor = (name.node, self.index(name))
         if tensor not in self.bound:
+            self.note_missing(name, tensor[1])
             raise BrokenInputError(text)
         return self.bound[tensor]
+
+    def note_missing(self, name: TensorName, index: int) -> None:
+        """Notes an output that a rule does not give."""
+        if (name.node, 0) in self.bound and name.node in self.body:
+            self.conversion.refuse(self.body[name.node], f"its output {index} has no counterpart")
+
+    def is_active(self, name: str) -> bool:
+        """Whether node ``name`` is computed whenever this region is."""
+        return self.conditions.get(name, frozenset()) <= self.active
 
     def index(self, name: TensorName) -> int:
         """The number of an output, which functions name by its argument."""
@@ -143,6 +158,8 @@ class Region:
             found = RULES["PartitionedCall"]
         if found is None or types is None:
             raise NotExpressibleError("there is no rule for this op")
+        if not self.is_active(node.name):
+            raise NotExpressibleError("it is computed in one branch only, and no Merge takes it")
         inputs = [] if node.op in DEFERRED else [self.value(text) for text in node.data_inputs()]
         self.builder.scope = node.name
         return found(Call(node, inputs, [t.dtype for t in types], self.builder, self))

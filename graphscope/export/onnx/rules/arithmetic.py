@@ -125,6 +125,7 @@ def _log1p(call: Call) -> Value:
 
 
 def log_of_one_plus(call: Call, x: Value) -> Value:
+    """``log(1 + x)``, exact for small ``x`` too."""
     one = call.scalar(1, x)
     sum_ = call.op("Add", x, one)
     log = call.op("Log", sum_)

@@ -45,7 +45,7 @@ def padding(
     return {"pads": [before for before, _ in known] + [behind for _, behind in known]}
 
 
-def filter_sizes(call: Call, weight: Value, count: int) -> list[int]:
+def filter_sizes(weight: Value, count: int) -> list[int]:
     """The first ``count`` sizes of a filter, which its kernels have.
 
     Raises:
@@ -66,7 +66,7 @@ def _convolution(call: Call) -> Value:
     layout = layout_of(call, "NHWC" if call.node.op == "Conv2D" else "NDHWC")
     data, weight = call.inputs
     space = len(layout.space)
-    windows = filter_sizes(call, weight, space)
+    windows = filter_sizes(weight, space)
     group = _groups(layout, data, weight)
     return _convolved(call, layout, _filter_first(call, weight, space), windows, group)
 
@@ -110,7 +110,7 @@ def _convolved(call: Call, layout: Layout, weight: Value, windows: Sequence[int]
 def _depthwise(call: Call) -> Value:
     """One group for each channel; the filter's channels and multipliers become ONNX's outputs, in this order."""
     layout = layout_of(call)
-    height, width, channels, multiplier = filter_sizes(call, call[1], 4)
+    height, width, channels, multiplier = filter_sizes(call[1], 4)
     shape = [channels * multiplier, 1, height, width]
     moved = call.transformed(call[1], lambda a: a.transpose(2, 3, 0, 1), shape)
     weight = moved or call.op("Reshape", call.transpose(call[1], [2, 3, 0, 1]), vector(shape))
@@ -142,7 +142,7 @@ def _backward_convolution(call: Call) -> Value:
     space = len(layout.space)
     strides = layout.spatial(call.integers("strides"), "strides")
     dilations = layout.spatial(call.integers("dilations"), "dilations")
-    windows = filter_sizes(call, weight, space)
+    windows = filter_sizes(weight, space)
     known = sizes.items if sizes.items is not None and len(sizes.items) in (space, layout.rank) else None
     ends = [None] * space if known is None else list(known if len(known) == space else [known[i] for i in layout.space])
     axes = [
