@@ -32,6 +32,7 @@ from graphscope.export.onnx.write import model_bytes
 from graphscope.formats.pieces import flow, graph_pieces
 from graphscope.runtime.filling import filled
 from graphscope.transforms.freeze import FreezeOptions, freeze
+from tests.op_tests import recorded_inputs
 
 TOLERANCE = 1e-4
 PATTERNS = ("*.pb", "*.pbtxt", "*.meta")
@@ -79,7 +80,7 @@ def expected(graph: Graph, path: Path, outputs: Sequence[str], size: int) -> tup
 
     model = Model(str(path), Kind.GRAPH, "binary", (), graph)
     off, random = filled(model, outputs, [], unknown=size)
-    feeds = {**random, **off}
+    feeds = {**random, **off, **recorded_inputs(path, graph)}
     return feeds, run_tensorflow(graph, outputs, feeds)
 
 

@@ -1,7 +1,8 @@
 """``If``: from the functions of TensorFlow 2, and from ``Switch`` and ``Merge`` before it.
 
 A ``Switch`` gives its data to one of two sides, what depends on a side is computed only there, and a ``Merge`` takes what
-the side that was taken gives (``tensorflow/core/ops/control_flow_ops.cc``). So a node has *conditions*: the sides on which it depends.
+the side that was taken gives (``tensorflow/core/ops/control_flow_ops.cc``). So a node has *conditions*: the sides on which it
+depends.
 """
 
 from __future__ import annotations

@@ -8,7 +8,10 @@ from graphscope.export.onnx.registry import RULES
 
 NO_RULE = "there is no rule for this op"
 
-_SUBJECTS = "sources arithmetic shapes slicing reduction linear convolution pooling resize quantization control_flow arrays".split()
+_SUBJECTS = (
+    "sources arithmetic shapes slicing reduction linear convolution pooling resize detection quantization"
+    " control_flow arrays"
+).split()
 
 
 def load() -> None:

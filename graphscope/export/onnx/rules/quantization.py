@@ -25,7 +25,7 @@ _LIMITS = {
 
 @rule("Dequantize")
 def _dequantize(call: Call) -> Value:
-    if call.attr("axis").i not in (-1, 0) or call.attr("axis").i == 0 and call.node.attr("axis") is not None:
+    if call.attr("axis").i != -1:
         raise NotExpressibleError("it has a range for each channel")
     least, most = _limits(call.dtype("T"))
     low, high = (call.cast(value, DataType.FLOAT) for value in call.inputs[1:])

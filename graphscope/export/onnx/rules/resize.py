@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,11 +40,11 @@ class _Corners:
             return "align_corners"
         return "half_pixel" if self.half else "asymmetric"
 
-    def scale(self, size: int, wanted: int) -> F32:
+    def scale(self, size: int, wanted: int) -> np.float32:
         """Pixels of the picture for one of the result, as TensorFlow rounds it."""
         if self.aligned and wanted > 1:
-            return F32(size - 1) / F32(wanted - 1)
-        return F32(size) / F32(wanted)
+            return F32((size - 1) / F32(wanted - 1))
+        return np.float32(F32(size) / F32(wanted))
 
     def centers(self, size: int, wanted: int) -> NDArray[np.float32]:
         """Where the result's pixels lie in the picture."""
@@ -108,7 +107,11 @@ def _places(corners: _Corners, size: int, wanted: int) -> NDArray[np.int64]:
         nearest = np.floor(exact + F32(0.5))
     else:
         nearest = np.floor((places + F32(0.5)) * scale if corners.half else places * scale)
-    return np.clip(nearest, 0, size - 1).astype(np.int64)
+    return _clipped(nearest, size)
+
+
+def _clipped(places: NDArray[np.float32], size: int) -> NDArray[np.int64]:
+    return np.asarray(np.clip(places, 0, size - 1), np.int64)
 
 
 def _onnx_places(corners: _Corners, size: int, wanted: int) -> NDArray[np.int64]:
@@ -119,7 +122,7 @@ def _onnx_places(corners: _Corners, size: int, wanted: int) -> NDArray[np.int64]
     else:
         exact = (places + F32(0.5)) / scale - F32(0.5) if corners.half else places / scale
     nearest = np.floor(exact) if corners.mode == "asymmetric" else np.floor(exact + F32(0.5))
-    return np.clip(nearest, 0, size - 1).astype(np.int64)
+    return _clipped(nearest, size)
 
 
 def _computed_places(call: Call, corners: _Corners, axis: int) -> Value:
@@ -162,7 +165,7 @@ _TABLE = 1 << 10
 
 @functools.cache
 def _coefficients(a: float) -> NDArray[np.float32]:
-    """``InitCoeffsTable`` in ``resize_bicubic_op.cc``: for each part of a pixel, the weights of the near and the far neighbour."""
+    """``InitCoeffsTable`` in ``resize_bicubic_op.cc``: for each part of a pixel, the weights of the two neighbours."""
     x = np.arange(_TABLE + 1, dtype=np.float64) / _TABLE
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     y = x + 1
@@ -198,104 +201,3 @@ def _area_weights(corners: _Corners, size: int, wanted: int) -> NDArray[np.float
             share = min(place + 1, end) - max(place, begin)
             result[row, min(max(place, 0), size - 1)] += share
     return (result / scale).astype(F32)
-
-
-@rule("CropAndResize")
-def _crop_and_resize(call: Call) -> Value:
-    """Samples each box at the points of a grid: four neighbours of each point, or a value outside the picture."""
-    image, boxes, which, size = call.inputs
-    if call.text("method") != "bilinear":
-        raise NotExpressibleError("it crops by another method than bilinear")
-    image = call.cast(image, DataType.FLOAT)
-    height, width = call.numbers(size, "crop size")
-    rows = _grid(call, image, boxes, 0, height)
-    columns = _grid(call, image, boxes, 1, width)
-    batch = call.op("Reshape", call.cast(which, DataType.INT64), vector([-1, 1, 1]))
-    upper, lower = (call.unsqueeze(r, 2) for r in (rows.first, rows.second))
-    left, right = (call.unsqueeze(c, 1) for c in (columns.first, columns.second))
-    top = _between(
-        call, _pixels(call, image, batch, upper, left), _pixels(call, image, batch, upper, right), columns, 1
-    )
-    bottom = _between(
-        call, _pixels(call, image, batch, lower, left), _pixels(call, image, batch, lower, right), columns, 1
-    )
-    inside = call.op("And", call.unsqueeze(rows.inside, 2), call.unsqueeze(columns.inside, 1))
-    outside = np.array(call.attr("extrapolation_value").f, F32)
-    return call.where(call.unsqueeze(inside, 3), _between(call, top, bottom, rows, 2), outside)
-
-
-@dataclass(frozen=True)
-class _Points:
-    """Where a grid's points lie along one axis, for each box.
-
-    Attributes:
-        first, second: the pixels before and behind.
-        share: how far towards the second.
-        inside: whether they lie in the picture.
-    """
-
-    first: Value
-    second: Value
-    share: Value
-    inside: Value
-
-
-def _grid(call: Call, image: Value, boxes: Value, axis: int, count: int) -> _Points:
-    low = call.op("Gather", boxes, vector([axis]), axis=1)
-    high = call.op("Gather", boxes, vector([axis + 2]), axis=1)
-    size = call.cast(joined(call, [size_of(call, image, axis + 1)]), DataType.FLOAT)
-    last = call.op("Sub", size, np.ones(1, F32))
-    if count > 1:
-        step = call.op("Div", call.op("Mul", call.op("Sub", high, low), last), np.array(count - 1, F32))
-        points = np.arange(count, dtype=F32).reshape(1, count)
-        places = call.op("Add", call.op("Mul", low, last), call.op("Mul", step, points))
-    else:
-        places = call.op("Mul", call.op("Mul", call.op("Add", low, high), np.array(0.5, F32)), last)
-    zero = np.array(0, F32)
-    inside = call.op("And", call.op("GreaterOrEqual", places, zero), call.op("LessOrEqual", places, last))
-    floor = call.op("Floor", places)
-    first, second = (
-        call.cast(call.op("Min", call.op("Max", value, zero), last), DataType.INT64)
-        for value in (floor, call.op("Ceil", places))
-    )
-    return _Points(first, second, call.op("Sub", places, floor), inside)
-
-
-def _pixels(call: Call, image: Value, batch: Value, row: Value, column: Value) -> Value:
-    shape = call.op("Shape", call.op("Add", call.op("Add", batch, row), column))
-    parts = [call.unsqueeze(call.op("Expand", value, shape), 3) for value in (batch, row, column)]
-    return call.op("GatherND", image, call.op("Concat", *parts, axis=3))
-
-
-def _between(call: Call, one: Value, other: Value, points: _Points, axis: int) -> Value:
-    """The mean of two pixels, weighted by the distance along an axis."""
-    share: Any = call.unsqueeze(points.share, axis, 3)
-    return call.op("Add", one, call.op("Mul", call.op("Sub", other, one), share))
-
-
-@rule("NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionV3", "NonMaxSuppressionV4", "NonMaxSuppressionV5")
-def _non_max_suppression(call: Call) -> Value | list[Value]:
-    """ONNX has a batch and classes around it."""
-    boxes, scores, count = call.inputs[:3]
-    version = call.node.op.removeprefix("NonMaxSuppression")
-    if version == "V5" and call.known(call[5], "sigma").any():
-        raise NotExpressibleError("ONNX has no soft suppression")
-    if call.attr("pad_to_max_output_size").b:
-        raise NotExpressibleError("it pads its result")
-    overlap = call[3] if version else call.builder.constant(np.array(call.attr("iou_threshold").f, F32))
-    limits = [call.op("Reshape", call.cast(v, DataType.FLOAT), vector([1])) for v in (overlap, *call.inputs[4:5])]
-    found = call.op(
-        "NonMaxSuppression",
-        call.unsqueeze(call.cast(boxes, DataType.FLOAT), 0),
-        call.unsqueeze(call.cast(scores, DataType.FLOAT), 0, 1),
-        call.vector(count),
-        *limits,
-    )
-    chosen = call.squeeze(call.op("Gather", found, vector([2]), axis=1), 1)
-    indices = call.cast(chosen, DataType.INT32)
-    if version == "V4":
-        return [indices, call.cast(call.op("Size", chosen), DataType.INT32)]
-    if version == "V5":
-        picked = call.op("Gather", scores, chosen, axis=0)
-        return [indices, picked, call.cast(call.op("Size", chosen), DataType.INT32)]
-    return indices
