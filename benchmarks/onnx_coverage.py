@@ -20,7 +20,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 import numpy as np
 
 import graphscope
-from graphscope.analysis.choose import choose_outputs
+from graphscope.analysis.choose_outputs import choose_outputs
 from graphscope.analysis.outputs import rank_outputs
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
@@ -29,10 +29,10 @@ from graphscope.export.onnx import onnx_graph
 from graphscope.export.onnx.convert import OnnxOptions
 from graphscope.export.onnx.refusal import NotExportableError
 from graphscope.export.onnx.write import model_bytes
-from graphscope.formats.pieces import flow, graph_pieces
-from graphscope.runtime.filling import filled
+from graphscope.formats.lazy.pieces import flow, graph_pieces
+from graphscope.feeding.default_feeds import filled
 from graphscope.transforms.freeze import FreezeOptions, freeze
-from tests.op_tests import recorded_inputs
+from tests.support.op_tests import recorded_inputs
 
 TOLERANCE = 1e-4
 PATTERNS = ("*.pb", "*.pbtxt", "*.meta")

@@ -13,15 +13,14 @@ from pathlib import Path
 
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-import graphscope
 from graphscope.core.payload import PAYLOAD_BYTES, Payload
 from graphscope.export.onnx.builder import type_proto
 from graphscope.export.onnx.element_types import element_type
 from graphscope.export.onnx.graph import OnnxGraph
 from graphscope.export.onnx.value import Value
-from graphscope.formats.atomic import write_file
-from graphscope.formats.pieces import Piece, Stream, field, flow
-from graphscope.formats.staging import Progress, quiet, staged_files, told
+from graphscope.formats.io.atomic import write_file
+from graphscope.formats.lazy.pieces import Piece, Stream, field, flow
+from graphscope.formats.io.staging import Progress, quiet, staged_files, told
 
 ONE_FILE_BYTES = 1_900_000_000
 """A graph with more is written with external data."""
@@ -137,12 +136,7 @@ def _pieces(graph: OnnxGraph, tensors: Sequence[TensorProto], streams: Sequence[
 def _header(graph: OnnxGraph) -> ModelProto:
     opset = helper.make_opsetid("", graph.opset)
     version = helper.find_min_ir_version_for([opset])
-    return ModelProto(
-        ir_version=version,
-        opset_import=[opset],
-        producer_name="graphscope",
-        producer_version=graphscope.__version__,
-    )
+    return ModelProto(ir_version=version, opset_import=[opset], producer_name="graphscope")
 
 
 def graph_proto(graph: OnnxGraph) -> GraphProto:

@@ -43,7 +43,7 @@ class _Corners:
     def scale(self, size: int, wanted: int) -> np.float32:
         """Pixels of the picture for one of the result, as TensorFlow rounds it."""
         if self.aligned and wanted > 1:
-            return F32((size - 1) / F32(wanted - 1))
+            return F32(size - 1) / F32(wanted - 1)
         return np.float32(F32(size) / F32(wanted))
 
     def centers(self, size: int, wanted: int) -> NDArray[np.float32]:

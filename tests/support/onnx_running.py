@@ -9,14 +9,14 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from graphscope.core.build import constant, node
+from graphscope.core.build import constant, make_node
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.export.onnx.convert import OnnxOptions, convert
 from graphscope.export.onnx.graph import OnnxGraph
 from graphscope.export.onnx.write import model_bytes
 from graphscope.protos import AttrValue, GraphDef
-from tests.running import Argument, Array, flat, node_of_op
+from tests.support.running import Argument, Array, flat, node_of_op
 
 
 def checked(graph: OnnxGraph) -> bytes:
@@ -53,7 +53,7 @@ def op_graph(
         for size in array.shape:
             shape.shape.dim.add(size=size if known else -1)
         dtype = AttrValue(type=int(DataType.from_numpy(array.dtype)))
-        nodes.append(node(name, "Placeholder", (), {"dtype": dtype, "shape": shape}))
+        nodes.append(make_node(name, "Placeholder", (), {"dtype": dtype, "shape": shape}))
     single = node_of_op(op, inputs, attrs)
     header = GraphDef()
     header.versions.producer = 2000
