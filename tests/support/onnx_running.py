@@ -34,7 +34,9 @@ def run_onnx(content: bytes, outputs: Sequence[str], feeds: Mapping[str, Any]) -
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     inputs = {i.name for i in session.get_inputs()}
-    return [np.asarray(v) for v in session.run(list(outputs), {k: np.asarray(v) for k, v in feeds.items() if k in inputs})]
+    return [
+        np.asarray(v) for v in session.run(list(outputs), {k: np.asarray(v) for k, v in feeds.items() if k in inputs})
+    ]
 
 
 def op_graph(

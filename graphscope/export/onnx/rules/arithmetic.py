@@ -150,14 +150,19 @@ def _atan2(call: Call) -> Value:
     """By quadrants: ``atan(y / x)``, half a turn more or less where ``x`` is negative, a quarter where it is 0."""
     y, x = call.inputs
     zero = call.scalar(0, x)
-    half = call.scalar(float(np.pi), x)
-    negative_y = call.op("Less", y, zero)
-    turned = call.where(negative_y, call.op("Neg", half), half)
+    half = call.where(_is_negative(call, y), call.scalar(-np.pi, x), call.scalar(np.pi, x))
     ratio = call.op("Atan", call.op("Div", y, x))
-    left = call.op("Add", ratio, turned)
-    quarter = call.op("Mul", call.op("Sign", y), call.scalar(float(np.pi / 2), x))
-    found = call.where(call.op("Less", x, zero), left, ratio)
-    return call.where(call.op("Equal", x, zero), quarter, found)
+    found = call.where(call.op("Less", x, zero), call.op("Add", ratio, half), ratio)
+    quarter = call.op("Mul", call.op("Sign", y), call.scalar(np.pi / 2, x))
+    found = call.where(call.op("Equal", x, zero), quarter, found)
+    on_axis = call.where(_is_negative(call, x), half, y)
+    return call.where(call.op("Equal", y, zero), on_axis, found)
+
+
+def _is_negative(call: Call, value: Value) -> Value:
+    """Also of the 0 that has a sign, whose reciprocal is infinite."""
+    zero = call.scalar(0, value)
+    return call.op("Or", call.op("Less", value, zero), call.op("Less", call.op("Reciprocal", value), zero))
 
 
 @rule("FloorDiv")

@@ -19,26 +19,37 @@ F32 = np.float32
 
 @rule("CropAndResize")
 def _crop_and_resize(call: Call) -> Value:
-    """Samples each box at the points of a grid: four neighbours of each point, or a value outside the picture."""
+    """Samples each box at the points of a grid: neighbours of each point, or a value outside the picture."""
     image, boxes, which, size = call.inputs
-    if call.text("method") != "bilinear":
-        raise NotExpressibleError("it crops by another method than bilinear")
     image = call.cast(image, DataType.FLOAT)
     height, width = call.numbers(size, "crop size")
     rows = _grid(call, image, boxes, 0, height)
     columns = _grid(call, image, boxes, 1, width)
     batch = call.op("Reshape", call.cast(which, DataType.INT64), vector([-1, 1, 1]))
-    upper, lower = (call.unsqueeze(r, 2) for r in (rows.first, rows.second))
-    left, right = (call.unsqueeze(c, 1) for c in (columns.first, columns.second))
-    top = _between(
-        call, _pixels(call, image, batch, upper, left), _pixels(call, image, batch, upper, right), columns, 1
-    )
-    bottom = _between(
-        call, _pixels(call, image, batch, lower, left), _pixels(call, image, batch, lower, right), columns, 1
-    )
+    sample = _mixed if call.text("method") == "bilinear" else _nearest
     inside = call.op("And", call.unsqueeze(rows.inside, 2), call.unsqueeze(columns.inside, 1))
     outside = np.array(call.attr("extrapolation_value").f, F32)
-    return call.where(call.unsqueeze(inside, 3), _between(call, top, bottom, rows, 2), outside)
+    return call.where(call.unsqueeze(inside, 3), sample(call, image, batch, rows, columns), outside)
+
+
+def _mixed(call: Call, image: Value, batch: Value, rows: _Points, columns: _Points) -> Value:
+    """The four neighbours of each point, weighted by their distance."""
+    upper, lower = (call.unsqueeze(r, 2) for r in (rows.first, rows.second))
+    left, right = (call.unsqueeze(c, 1) for c in (columns.first, columns.second))
+    top, bottom = (
+        _between(call, _pixels(call, image, batch, row, left), _pixels(call, image, batch, row, right), columns, 1)
+        for row in (upper, lower)
+    )
+    return _between(call, top, bottom, rows, 2)
+
+
+def _nearest(call: Call, image: Value, batch: Value, rows: _Points, columns: _Points) -> Value:
+    """The nearest neighbour, the second of two that are equally near."""
+    chosen = [
+        call.where(call.op("Less", points.share, np.array(0.5, F32)), points.first, points.second)
+        for points in (rows, columns)
+    ]
+    return _pixels(call, image, batch, call.unsqueeze(chosen[0], 2), call.unsqueeze(chosen[1], 1))
 
 
 @dataclass(frozen=True)

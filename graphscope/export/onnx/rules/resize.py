@@ -42,9 +42,9 @@ class _Corners:
 
     def scale(self, size: int, wanted: int) -> np.float32:
         """Pixels of the picture for one of the result, as TensorFlow rounds it."""
-        if self.aligned and wanted > 1:
-            return F32(size - 1) / F32(wanted - 1)
-        return np.float32(F32(size) / F32(wanted))
+        is_aligned = self.aligned and wanted > 1
+        scale: np.float32 = np.divide(F32(size - is_aligned), F32(wanted - is_aligned), dtype=F32)
+        return scale
 
     def centers(self, size: int, wanted: int) -> NDArray[np.float32]:
         """Where the result's pixels lie in the picture."""
