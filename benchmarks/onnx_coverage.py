@@ -103,7 +103,9 @@ def run_onnx(content: bytes, outputs: Sequence[str], feeds: Mapping[str, Any]) -
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     taken = {i.name for i in session.get_inputs()}
-    return [np.asarray(v) for v in session.run(list(outputs), {k: np.asarray(v) for k, v in feeds.items() if k in taken})]
+    return [
+        np.asarray(v) for v in session.run(list(outputs), {k: np.asarray(v) for k, v in feeds.items() if k in taken})
+    ]
 
 
 def agree(wanted: Sequence[Any], found: Sequence[Any]) -> str:
@@ -139,7 +141,15 @@ def judged(path: Path, beside: bool, inputs: Sequence[str] = ()) -> Row:
         if beside:
             content = by_tf2onnx(graph, outputs)
         else:
-            content = model_bytes(onnx_graph(model, options, OnnxOptions(shapes={k: (None,) * np.ndim(v) for k, v in feeds.items() if k.endswith(":0")} if wanted else {})))
+            content = model_bytes(
+                onnx_graph(
+                    model,
+                    options,
+                    OnnxOptions(
+                        shapes={k: (None,) * np.ndim(v) for k, v in feeds.items() if k.endswith(":0")} if wanted else {}
+                    ),
+                )
+            )
     except NotExportableError as error:
         if error.cuts and not inputs:
             return judged(path, beside, error.cuts)

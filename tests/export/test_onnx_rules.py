@@ -6,11 +6,11 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.onnx_cases import DRAWS, Drawn
-from tests.support.running import Array, flat, node_of_op, run_nodes
+from tests.support.running import Array
 
 onnx_running = pytest.importorskip("tests.support.onnx_running", reason="optional: ONNX Runtime runs what is exported")
 
@@ -22,18 +22,23 @@ NODES = 4
 
 
 @pytest.mark.parametrize("op", DRAWS)
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.large_base_example, HealthCheck.data_too_large, HealthCheck.too_slow],
+)
 @given(random=st.randoms(use_true_random=False))
 def test_as_tensorflow(op: str, random: object) -> None:
     drawn = [draw(random) for draw in DRAWS[op] for _ in range(NODES)]
-    calls = [(node_of_op(op, d.inputs, d.attrs), flat(d.inputs), d.outputs) for d in drawn]
-    for case, expected in zip(drawn, run_nodes(calls)):
-        compare(case, expected)
+    for case, wanted in zip(drawn, onnx_running.expected(drawn)):
+        compare(case, wanted)
 
 
 def compare(case: Drawn, expected: list[Array]) -> None:
     outputs = [f"n:{k}" for k in range(case.outputs)]
-    graph, feeds = onnx_running.op_graph(case.op, case.inputs, case.attrs, case.fixed, case.known)
+    graph, feeds = onnx_running.op_graph(case)
     for found, wanted in zip(onnx_running.computed(graph, outputs, feeds), expected):
         assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape), case
         if wanted.dtype.kind in "iub":

@@ -161,12 +161,10 @@ def clip(random: Random, op: str) -> Drawn:
     return Drawn(op, [numbers(random, shape(random)), np.array(-1, F32), np.array(1.5, F32)])
 
 
-@draws("AddN", "AccumulateNV2")
+@draws("AddN")
 def add_n(random: Random, op: str) -> Drawn:
-    whole = shape(random)
-    dtype = F32 if op == "AccumulateNV2" else random.choice([F32, I32])
-    parts = [numbers(random, whole, dtype) for _ in range(random.randint(1, 4))]
-    return Drawn(op, [parts], {"shape": whole} if op == "AccumulateNV2" else {})
+    whole, dtype = shape(random), random.choice([F32, I32])
+    return Drawn(op, [[numbers(random, whole, dtype) for _ in range(random.randint(1, 4))]])
 
 
 @draws("Cast")
@@ -215,7 +213,7 @@ def bias_add(random: Random, op: str) -> Drawn:
 @draws("MatrixBandPart")
 def band(random: Random, op: str) -> Drawn:
     x = numbers(random, (*shape(random, 0, 1), random.randint(1, 5), random.randint(1, 5)))
-    bounds = [np.array(random.randint(-1, 3), np.int64) for _ in range(2)]
+    bounds = [np.array(random.randint(-1, n), np.int64) for n in x.shape[-2:]]
     return Drawn(op, [x, *bounds], fixed=(1, 2))
 
 
@@ -362,11 +360,12 @@ def strided_slice(random: Random, op: str) -> Drawn:
             continue
         masks["begin_mask"] |= bit * (random.random() < 0.3)
         masks["end_mask"] |= bit * (random.random() < 0.3)
-        begin.append(random.randint(-size - 2, size + 2))
+        stride = random.choice([1, 1, 2, -1, -2])
+        strides.append(stride)
         end.append(random.randint(-size - 2, size + 2))
-        strides.append(random.choice([1, 1, 2, -1, -2]))
+        begin.append(random.randint(-size - 2 if stride > 0 else -1, size + 2))
     places = [ints(*values) for values in (begin, end, strides)]
-    fixed = random.choice([(1, 2, 3), (3,)])
+    fixed = random.choice([(1, 2, 3), (3,)]) if min(strides, default=1) > 0 else (1, 2, 3)
     return Drawn(op, [numbers(random, whole), *places], masks, fixed, known=flip(random))
 
 
@@ -542,7 +541,7 @@ def in_top_k(random: Random, op: str) -> Drawn:
 
 @draws("Where")
 def where(random: Random, op: str) -> Drawn:
-    return Drawn(op, [np.round(numbers(random, shape(random, 1, 3), random.choice([F32, bool, I32]), -1, 1))])
+    return Drawn(op, [numbers(random, shape(random, 1, 3), random.choice([bool, I32, np.int64]), -1, 1)])
 
 
 @draws("Unique")
@@ -584,7 +583,8 @@ def convolution(random: Random, op: str) -> Drawn:
         attrs["explicit_paddings"] = [0, 0, *(random.randint(0, 2) for _ in range(4)), 0, 0]
     size = [random.randint(5, 9), random.randint(5, 9)]
     x = numbers(random, [random.randint(1, 2), *size, groups * taken])
-    known = flip(random) or groups > 1
+    is_open = max(dilations) == 1 and all(k >= s for k, s in zip(kernel, strides))
+    known = flip(random) or groups > 1 or not is_open
     weight = numbers(random, [*kernel, taken, groups * random.randint(1, 2)])
     return Drawn(op, [x, weight], attrs, (1,) if flip(random) or not known else (), known=known)
 
@@ -595,22 +595,22 @@ def convolution3(random: Random, op: str) -> Drawn:
     x = numbers(random, [1, *(random.randint(3, 5) for _ in range(3)), 2])
     weight = numbers(random, [*(random.randint(1, 3) for _ in range(3)), 2, 3])
     attrs = {"strides": strides, "padding": random.choice([b"SAME", b"VALID"])}
-    return Drawn(op, [x, weight], attrs, (1,), known=flip(random))
+    return Drawn(
+        op, [x, weight], attrs, (1,), known=flip(random) or any(k < s for k, s in zip(weight.shape, strides[1:]))
+    )
 
 
 @draws("DepthwiseConv2dNative")
 def depthwise(random: Random, op: str) -> Drawn:
     stride = random.randint(1, 2)
-    dilation = random.randint(1, 2) if stride == 1 else 1
     attrs = {
         "strides": [1, stride, stride, 1],
-        "dilations": [1, dilation, dilation, 1],
         "padding": random.choice([b"SAME", b"VALID"]),
     }
     channels = random.randint(1, 3)
     x = numbers(random, [1, random.randint(5, 8), random.randint(5, 8), channels])
     weight = numbers(random, [random.randint(1, 3), random.randint(1, 3), channels, random.randint(1, 2)])
-    known = flip(random)
+    known = flip(random) or min(weight.shape[:2]) < stride
     return Drawn(op, [x, weight], attrs, (1,) if flip(random) or not known else (), known=known)
 
 
@@ -632,13 +632,14 @@ def backward_convolution(random: Random, op: str) -> Drawn:
 @draws("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D")
 def pool(random: Random, op: str) -> Drawn:
     space = 3 if op.endswith("3D") else 2
+    windows = [random.randint(1, 3) for _ in range(space)]
     attrs = {
-        "ksize": [1, *(random.randint(1, 3) for _ in range(space)), 1],
-        "strides": [1, *(random.randint(1, 3) for _ in range(space)), 1],
+        "ksize": [1, *windows, 1],
+        "strides": [1, *(random.randint(1, 3 if space == 2 else w) for w in windows), 1],
         "padding": random.choice([b"SAME", b"VALID"]),
     }
     x = numbers(random, [2, *(random.randint(3, 7) for _ in range(space)), random.randint(1, 3)])
-    return Drawn(op, [x], attrs, known=flip(random))
+    return Drawn(op, [x], attrs, known=flip(random) or any(k < s for k, s in zip(attrs["ksize"], attrs["strides"])))
 
 
 @draws("LRN")
@@ -658,7 +659,7 @@ def batch_norm(random: Random, op: str) -> Drawn:
     return Drawn(op, [x, *rest], {"is_training": training, "epsilon": 0.01}, (1, 2, 3, 4), known=flip(random))
 
 
-@draws("BatchNormWithGlobalNormalization")
+@draws("BatchNormWithGlobalNormalization")  # producers below 9 only
 def global_batch_norm(random: Random, op: str) -> Drawn:
     channels = random.randint(1, 4)
     rest = [numbers(random, [channels], F32, 0.1, 2) for _ in range(4)]

@@ -11,12 +11,13 @@ import onnxruntime
 
 from graphscope.core.build import constant, make_node
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Graph
+from graphscope.core.graph import Graph, Node
 from graphscope.export.onnx.convert import OnnxOptions, convert
 from graphscope.export.onnx.graph import OnnxGraph
 from graphscope.export.onnx.write import model_bytes
 from graphscope.protos import AttrValue, GraphDef
-from tests.support.running import Argument, Array, flat, node_of_op
+from tests.support.onnx_cases import Drawn
+from tests.support.running import Array, flat, node_of_op, run_graph
 
 
 def checked(graph: OnnxGraph) -> bytes:
@@ -39,28 +40,51 @@ def run_onnx(content: bytes, outputs: Sequence[str], feeds: Mapping[str, Any]) -
     ]
 
 
-def op_graph(
-    op: str, inputs: Sequence[Argument], attrs: Mapping[str, Any], constant_places: Sequence[int], known: bool = False
-) -> tuple[Graph, dict[str, Array]]:
-    """A graph of one node ``n``; inputs at ``constant_places`` are constants, the others fed with unknown sizes."""
-    arrays = flat(inputs)
+def op_graph(case: Drawn, scope: str = "") -> tuple[Graph, dict[str, Array]]:
+    """A graph of one node ``n``, and what is fed."""
+    arrays = flat(case.inputs)
     nodes = []
     for i, array in enumerate(arrays):
-        name = f"in_{i}"
-        if i in constant_places:
-            nodes.append(constant(name, np.asarray(array)))
-            continue
-        shape = AttrValue()
-        shape.shape.SetInParent()
-        for size in array.shape:
-            shape.shape.dim.add(size=size if known else -1)
-        dtype = AttrValue(type=int(DataType.from_numpy(array.dtype)))
-        nodes.append(make_node(name, "Placeholder", (), {"dtype": dtype, "shape": shape}))
-    single = node_of_op(op, inputs, attrs)
+        name = f"{scope}in_{i}"
+        fixed = i in case.fixed
+        nodes.append(constant(name, np.asarray(array)) if fixed else _placeholder(name, array, case.known))
+    single = node_of_op(case.op, case.inputs, case.attrs)
+    single.proto.name = f"{scope}n"
+    single.proto.input[:] = [f"{scope}{name}" for name in single.inputs]
     header = GraphDef()
-    header.versions.producer = 2000
-    feeds = {f"in_{i}:0": a for i, a in enumerate(arrays) if i not in constant_places}
+    header.versions.producer = producer(case.op)
+    feeds = {f"{scope}in_{i}:0": np.asarray(a) for i, a in enumerate(arrays) if i not in case.fixed}
     return Graph(header, [*nodes, single]), feeds
+
+
+def producer(op: str) -> int:
+    """The version of TensorFlow that wrote the graph: one that had the op."""
+    return 8 if op == "BatchNormWithGlobalNormalization" else 2000
+
+
+def _placeholder(name: str, array: Array, known: bool) -> Node:
+    """Vectors of integers say how many sizes, axes or places there are: their length is known."""
+    shape = AttrValue()
+    shape.shape.SetInParent()
+    is_list = array.ndim == 1 and array.dtype.kind == "i"
+    for size in array.shape:
+        shape.shape.dim.add(size=size if known or is_list else -1)
+    dtype = AttrValue(type=int(DataType.from_numpy(array.dtype)))
+    return make_node(name, "Placeholder", (), {"dtype": dtype, "shape": shape})
+
+
+def expected(cases: Sequence[Drawn]) -> list[list[Array]]:
+    """What TensorFlow computes of each case, all in one session."""
+    whole, feeds, fetches = [], {}, []
+    for i, case in enumerate(cases):
+        graph, fed = op_graph(case, f"call_{i}/")
+        whole += graph.nodes
+        feeds.update(fed)
+        fetches += [f"call_{i}/n:{k}" for k in range(case.outputs)]
+    header = GraphDef()
+    header.versions.producer = producer(cases[0].op)
+    results = iter(run_graph(Graph(header, whole), fetches, feeds))
+    return [[next(results) for _ in range(case.outputs)] for case in cases]
 
 
 def computed(graph: Graph, outputs: Sequence[str], feeds: Mapping[str, Any], opset: int = 20) -> list[Array]:

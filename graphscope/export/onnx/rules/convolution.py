@@ -25,7 +25,9 @@ def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
 def padding(
     call: Call, layout: Layout, value: Value, windows: Sequence[int], strides: Sequence[int]
 ) -> Mapping[str, Attribute]:
-    """The attributes that pad as the node does: numbers where the sizes are known, else by rule.
+    """The attributes that pad as the node does: numbers where they follow from what is known, else by rule.
+
+    With a stride or a window of 1 they do not depend on the size of the input.
 
     Args:
         value: what is padded, in ``layout``.
@@ -39,10 +41,13 @@ def padding(
         chosen = pairs[list(layout.space)]
         return {"pads": [int(n) for n in chosen.T.reshape(-1)]}
     sizes = [value.size(i) for i in layout.space]
-    known = [same_padding(s, w, t) for s, w, t in zip(sizes, windows, strides) if s is not None]
-    if len(known) < len(sizes):
-        return {"auto_pad": "SAME_UPPER"}
-    return {"pads": [before for before, _ in known] + [behind for _, behind in known]}
+    if all(s is not None or w == 1 or t == 1 for s, w, t in zip(sizes, windows, strides)):
+        same = [same_padding(s or w, w, t) for s, w, t in zip(sizes, windows, strides)]
+        return {"pads": [before for before, _ in same] + [behind for _, behind in same]}
+    is_dilated = max(call.integers("dilations"), default=1) > 1
+    if is_dilated or any(window < stride for window, stride in zip(windows, strides)):
+        raise NotExpressibleError("how much it pads depends on the size of its input, which is unknown")
+    return {"auto_pad": "SAME_UPPER"}
 
 
 def filter_sizes(weight: Value, count: int) -> list[int]:

@@ -10,6 +10,7 @@ import numpy as np
 from graphscope.core.dtypes import DataType
 from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
+from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.rules.convolution import padding
 from graphscope.export.onnx.rules.layout import Layout, channels_first, layout_of
@@ -22,6 +23,8 @@ def _pool(call: Call) -> Value:
     layout = layout_of(call, "NDHWC" if call.node.op.endswith("3D") else "NHWC")
     windows = layout.spatial(_sizes(call, "ksize", 1), "windows")
     strides = layout.spatial(_sizes(call, "strides", 2), "strides")
+    if layout.rank == 5 and call.text("padding") == "SAME" and any(w < s for w, s in zip(windows, strides)):
+        raise NotExpressibleError("TensorFlow cuts where it should pad, as windows are narrower than strides")
     pads = padding(call, layout, call[0], windows, strides)
     op = "MaxPool" if call.node.op.startswith("Max") else "AveragePool"
     return channels_first(

@@ -93,9 +93,20 @@ def _sliced(call: Call, parts: Sequence[_Part], strides: Sequence[int], masks: d
     if not kept:
         return call[0]
     steps = [strides[p.place] for p in kept]
+    if any(s < 0 and not masks["begin"] >> p.place & 1 and not _begins_inside(call, p) for p, s in zip(kept, steps)):
+        raise NotExpressibleError("it steps backwards from a place that may lie before the first element")
     starts = _ends(call, call[1], kept, masks["begin"], [0 if s > 0 else _MOST for s in steps])
     ends = _ends(call, call[2], kept, masks["end"], [_MOST if s > 0 else _LEAST for s in steps])
     return call.op("Slice", call[0], starts, ends, vector(p.axis for p in kept), vector(steps))
+
+
+def _begins_inside(call: Call, part: _Part) -> bool:
+    """Whether a slice backwards begins within the axis: ONNX takes the first element for what lies before it."""
+    begin = call[1].numpy()
+    if begin is None:
+        return False
+    size = call[0].size(part.axis)
+    return begin[part.place] >= -1 or (size is not None and begin[part.place] >= -size)
 
 
 def _is_whole(part: _Part, strides: Sequence[int], masks: dict[str, int]) -> bool:
@@ -164,7 +175,7 @@ def _gathered_in_batches(call: Call, batch: int, axis: int) -> Value:
     """Brings the axis to the front of the batch's elements, picks, and brings what was before it there again."""
     params, indices = call[0], call[1]
     rank, index_rank = call.rank(params), call.rank(indices)
-    batch, axis = batch % index_rank if index_rank else 0, axis % rank
+    batch, axis = batch + index_rank if batch < 0 else batch, axis % rank
     between = list(range(batch, axis))
     perm = [*range(batch), axis, *between, *range(axis + 1, rank)]
     picked = call.op(
@@ -184,7 +195,11 @@ def _gathered_in_batches(call: Call, batch: int, axis: int) -> Value:
 def _gather_nd(call: Call) -> Value:
     if call[1].size(-1) == 0:
         raise NotExpressibleError("its indices are empty")
-    return call.op("GatherND", call[0], call.cast(call[1], DataType.INT64))
+    result = call.op("GatherND", call[0], call.cast(call[1], DataType.INT64))
+    rows, whole, depth = call[1].dims, call[0].dims, call[1].size(-1)
+    if rows is None or whole is None or depth is None:
+        return result
+    return call.builder.reshaped(result, (*rows[:-1], *whole[depth:]))
 
 
 @rule("ScatterNd")
