@@ -137,7 +137,7 @@ MAX_OUTPUTS = 65_536
 
 
 def attribute(op: OpDef, name: str, attrs: Mapping[str, AttrValue]) -> AttrValue | None:
-    """The attribute ``name`` of a node of ``op`` whose attributes are ``attrs``: stated, or the default; ``None`` for neither."""
+    """Attribute ``name`` of a node of ``op`` whose attributes are ``attrs``: stated, or the default; ``None`` for neither."""
     if name in attrs:
         return attrs[name]
     for attr in op.attr:

@@ -1,24 +1,26 @@
 """Models in ONNX, for ONNX Runtime, OpenVINO, TensorRT and others. Needs the package ``onnx``, not TensorFlow.
 
-:func:`export` does it all. Its steps are :func:`onnx_graph`, which freezes a model and converts it in memory, and
-:func:`write_onnx`, which streams the weights to where they belong.
+:func:`onnx_graph` converts a frozen graph in memory, and :func:`graphscope.export.onnx.write.write_onnx` streams the weights to
+where they belong.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import GraphscopeError, MissingDependencyError
 
 if TYPE_CHECKING:
+    from graphscope.core.graph import Graph
     from graphscope.core.model import Model
     from graphscope.export.onnx.convert import OnnxOptions
     from graphscope.export.onnx.graph import OnnxGraph
-    from graphscope.export.onnx.write import Written
-    from graphscope.transforms.freeze import FreezeOptions
+    from graphscope.formats.registry import WriteOptions
 
-__all__ = ["export", "onnx_graph", "require_onnx"]
+__all__ = ["onnx_graph", "require_onnx", "write_model"]
 
 
 def require_onnx() -> None:
@@ -30,62 +32,57 @@ def require_onnx() -> None:
     try:
         import onnx  # noqa: F401
     except ImportError as error:
-        raise MissingDependencyError(
-            "writing ONNX needs the package onnx", hint="pip install 'tf-graphscope[onnx]'"
-        ) from error
+        hint = "pip install 'tf-graphscope[onnx]'"
+        raise MissingDependencyError("writing ONNX requires the package onnx", hint=hint) from error
 
 
-def onnx_graph(model: Model, freezing: FreezeOptions, options: OnnxOptions | None = None) -> OnnxGraph:
-    """Freezes ``model`` and converts the result. Reads small weights only.
+def onnx_graph(
+    graph: Graph, outputs: Sequence[str], options: OnnxOptions | None = None, path: str = "graph"
+) -> OnnxGraph:
+    """Converts a graph without variables. Reads small weights only.
 
     Args:
-        freezing: what to export: outputs, inputs, values to bake in; as for :func:`graphscope.transforms.freeze.freeze`.
-        options: how to write it; as the defaults say.
+        outputs: node or tensor names.
+        options: how to write it; the defaults if ``None``.
+        path: what errors call the model.
 
     Raises:
         MissingDependencyError: the package onnx is not installed.
-        NotExportableError: ONNX cannot express the model; all reasons are listed.
-        GraphscopeError: as freezing; the opset is one that the installed onnx does not know.
+        NotExportableError: ONNX cannot express the graph; all reasons are listed.
+        GraphscopeError: a name or a shape in ``options`` does not fit; the installed onnx does not know the opset.
     """
     require_onnx()
     from graphscope.export.onnx.convert import OnnxOptions, convert
-    from graphscope.transforms.freeze import freeze
 
     chosen = options or OnnxOptions()
-    refuse_opset(chosen.opset)
-    return convert(freeze(model, freezing).graph, freezing.outputs, chosen, model.path)
+    _refuse_opset(chosen.opset)
+    return convert(graph, outputs, chosen, path)
 
 
-def refuse_opset(opset: int) -> None:
-    """Refuses a version of ONNX's operators that cannot be written.
-
-    Raises:
-        GraphscopeError: it is too old, or the installed onnx does not know it.
-    """
+def _refuse_opset(opset: int) -> None:
     from onnx import defs
 
     from graphscope.export.onnx.convert import OLDEST_OPSET
 
     newest = defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
-        raise GraphscopeError(f"opset {opset} cannot be written", hint=f"--opset {OLDEST_OPSET} to {newest}")
+        hint = Advice(Option("opset"), f" takes {OLDEST_OPSET} to {newest}")
+        raise GraphscopeError(f"ONNX opset {opset} cannot be written", hint=hint)
 
 
-def export(
-    model: Model,
-    path: str | os.PathLike[str],
-    freezing: FreezeOptions,
-    options: OnnxOptions | None = None,
-    *,
-    external_data: bool | None = None,
-    overwrite: bool = False,
-) -> Written:
-    """Writes ``model`` as ONNX; see :func:`onnx_graph` and :func:`graphscope.export.onnx.write.write_onnx`.
+def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
+    """Freezes ``model``, converts it and writes the result; returns the size in bytes.
 
     Raises:
-        GraphscopeError: as those two.
+        MissingDependencyError, GraphscopeError: as freezing and :func:`onnx_graph`.
+        FileError: the file exists and ``overwrite`` is not set, or cannot be written.
     """
-    graph = onnx_graph(model, freezing, options)
+    require_onnx()
     from graphscope.export.onnx.write import write_onnx
+    from graphscope.transforms.freeze import FreezeOptions, freeze
 
-    return write_onnx(graph, path, external_data=external_data, overwrite=overwrite)
+    outputs, inputs = ([spec.name for spec in specs] for specs in (options.outputs, options.inputs))
+    frozen = freeze(model, FreezeOptions(outputs=outputs, inputs=inputs))
+    graph = onnx_graph(frozen.graph, outputs, path=model.path)
+    written = write_onnx(graph, path, overwrite=options.overwrite, progress=options.progress, check=options.check)
+    return written.size_bytes

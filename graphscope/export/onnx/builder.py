@@ -202,7 +202,7 @@ def schema_of(op: str, opset: int) -> defs.OpSchema:
         return defs.get_schema(op, opset, "")
     except defs.SchemaError:
         newer = defs.get_schema(op, "").since_version
-        raise NotExpressibleError(f"needs ONNX's {op}, which opset {opset} lacks; --opset {newer}") from None
+        raise NotExpressibleError(f"opset {opset} lacks ONNX's {op}; opset {newer} has it") from None
 
 
 @cache

@@ -136,7 +136,7 @@ class Call:
             NotExpressibleError: it is not known.
         """
         if value.rank is None:
-            raise NotExpressibleError("the rank of its input is unknown", shape_of=value.name)
+            raise NotExpressibleError("the rank of its input is unknown")
         return value.rank
 
     def axis(self, value: Value, rank: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from graphscope.advice import Advice, Option
 from graphscope.core.graph import Graph
 from graphscope.core.tensors import Shape, TensorName, node_of
 from graphscope.errors import GraphscopeError
@@ -103,10 +104,11 @@ def _finished(region: Region, wanted: Sequence[str], found: Sequence[Value], opt
     ends = [final(value) for value in outputs]
     _refuse_clashes([*inputs, *ends])
     constants = {names.get(name, name): payload for name, payload in shared.constants.items() if name in needed}
+    tensors = dict(zip([*region.conversion.inputs, *wanted], [value.name for value in (*inputs, *ends)]))
     outside = {value.name for value in ends}
     values = [final(v) for v in shared.values.values()]
     inner = [v for v in values if v.name in given and v.name not in outside and v.dims is not None]
-    return OnnxGraph(nodes, inputs, ends, constants, inner, options.opset, tuple(region.conversion.random))
+    return OnnxGraph(nodes, inputs, ends, constants, inner, options.opset, tuple(region.conversion.random), tensors)
 
 
 def _named_outputs(region: Region, wanted: Sequence[str], found: Sequence[Value]) -> list[Value]:
@@ -121,7 +123,7 @@ def _named_outputs(region: Region, wanted: Sequence[str], found: Sequence[Value]
         if value.dims is None:
             raise GraphscopeError(
                 f"{text}: its rank is unknown, and ONNX outputs must have one",
-                hint="--shape INPUT=1,224,224,3 gives an input its shape",
+                hint=Advice(Option("shape", "INPUT=1,224,224,3"), " gives an input its shape"),
             )
         taken.add(value.name)
         outputs.append(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from onnx import AttributeProto, GraphProto, NodeProto
 
@@ -22,6 +22,7 @@ class OnnxGraph:
         values: what is known of the other tensors.
         opset: the version of ONNX's operators.
         random: TensorFlow nodes that draw random numbers.
+        tensors: tensor of an input or an output in TensorFlow -> its name here.
     """
 
     nodes: Sequence[NodeProto]
@@ -31,6 +32,7 @@ class OnnxGraph:
     values: Sequence[Value]
     opset: int
     random: Sequence[str] = ()
+    tensors: Mapping[str, str] = field(default_factory=dict)
 
 
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphscope.advice import Advice, Option, joined
 from graphscope.errors import GraphscopeError
 
 _MAX_LISTED = 12
+
+UNSHAPED = "its shape is unknown"
+"""Why an input cannot be expressed whose rank nothing tells."""
 
 
 class NotExpressibleError(Exception):
@@ -15,13 +19,11 @@ class NotExpressibleError(Exception):
 
     Attributes:
         reason: why, in a few words that follow the op's name.
-        shape_of: the tensor whose shape would have to be known, if that is the reason.
     """
 
-    def __init__(self, reason: str, shape_of: str = "") -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.shape_of = shape_of
 
 
 class BrokenInputError(Exception):
@@ -35,11 +37,13 @@ class Refusal:
     Attributes:
         node, op: its name and op.
         reason: why not.
+        is_unshaped: whether it is an input of unknown rank.
     """
 
     node: str
     op: str
     reason: str
+    is_unshaped: bool = False
 
 
 class NotExportableError(GraphscopeError):
@@ -54,7 +58,8 @@ class NotExportableError(GraphscopeError):
         self.refusals = tuple(refusals)
         self.cuts = tuple(cuts)
         super().__init__(
-            f"{path}: {_count(refusals)} cannot be expressed in {target}:\n{_lines(refusals)}", hint=_hint(cuts)
+            f"{path}: {_count(refusals)} cannot be expressed in {target}:\n{_lines(refusals)}",
+            hint=_hint(refusals, cuts),
         )
 
 
@@ -76,7 +81,11 @@ def _lines(refusals: Sequence[Refusal]) -> str:
     return "\n".join(lines)
 
 
-def _hint(cuts: Sequence[str]) -> str | None:
+def _hint(refusals: Sequence[Refusal], cuts: Sequence[str]) -> Advice | None:
+    unshaped = [refusal.node for refusal in refusals if refusal.is_unshaped]
+    if len(unshaped) == len(refusals):
+        return Advice(*joined(" ", [Option("shape", f"{n}=1,224,224,3") for n in unshaped]), "   gives shapes")
     if not cuts or len(cuts) > _MAX_LISTED:
         return None
-    return " ".join(f"--input {name}" for name in cuts) + "   starts the graph behind what cannot be expressed"
+    options = [Option("inputs", name) for name in cuts]
+    return Advice(*joined(" ", options), "   starts the graph behind what cannot be expressed")

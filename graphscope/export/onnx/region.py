@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node
+from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.ops import OpCatalog
 from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, TensorName
@@ -14,7 +15,7 @@ from graphscope.export.onnx.branches import Conditions, conditions_of
 from graphscope.export.onnx.builder import Builder, refined
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.element_types import is_expressible, plain
-from graphscope.export.onnx.refusal import BrokenInputError, NotExpressibleError, Refusal
+from graphscope.export.onnx.refusal import UNSHAPED, BrokenInputError, NotExpressibleError, Refusal
 from graphscope.export.onnx.registry import DEFERRED, RULES, Results
 from graphscope.export.onnx.value import Value
 
@@ -46,7 +47,8 @@ class Conversion:
 
     def refuse(self, node: Node, reason: str) -> None:
         """Notes why ``node`` cannot be expressed; the first reason counts."""
-        self.refusals.setdefault(node.name, Refusal(node.name, node.op, reason))
+        is_unshaped = node.op in PLACEHOLDER_OPS and reason == UNSHAPED
+        self.refusals.setdefault(node.name, Refusal(node.name, node.op, reason, is_unshaped))
 
 
 class Region:

@@ -7,9 +7,11 @@ file of external data.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
@@ -19,8 +21,8 @@ from graphscope.export.onnx.element_types import element_type
 from graphscope.export.onnx.graph import OnnxGraph
 from graphscope.export.onnx.value import Value
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.lazy.pieces import Piece, Stream, field, flow
 from graphscope.formats.io.staging import Progress, quiet, staged_files, told
+from graphscope.formats.lazy.pieces import Piece, Stream, field, flow
 
 ONE_FILE_BYTES = 1_900_000_000
 """A graph with more is written with external data."""
@@ -60,7 +62,7 @@ def write_onnx(
 
     Args:
         external_data: whether the weights go beside the model; by default where there are more than :data:`ONE_FILE_BYTES`.
-        check: looks at the finished file before it takes its place. Not called where there is external data.
+        check: looks at the finished files before they take their places; what it raises leaves none behind.
 
     Raises:
         FileError: a file exists and ``overwrite`` is not set, or the operating system refuses.
@@ -70,7 +72,7 @@ def write_onnx(
     large = {name: value for name, value in graph.constants.items() if _is_large(value)}
     total = sum(value.nbytes or 0 for value in large.values())
     if external_data or (external_data is None and total > ONE_FILE_BYTES):
-        return _write_apart(graph, target, large, overwrite, progress)
+        return _write_apart(graph, target, large, overwrite, progress, check)
     pieces = model_pieces(graph)
     size = write_file(target, told(flow(pieces), progress), overwrite=overwrite, check=check)
     return Written((target,), size)
@@ -89,7 +91,12 @@ def model_bytes(graph: OnnxGraph) -> bytes:
 
 
 def _write_apart(
-    graph: OnnxGraph, target: Path, large: Mapping[str, Payload], overwrite: bool, progress: Progress
+    graph: OnnxGraph,
+    target: Path,
+    large: Mapping[str, Payload],
+    overwrite: bool,
+    progress: Progress,
+    check: Callable[[Path], None],
 ) -> Written:
     data = target.with_name(f"{target.name}.data")
     places = _places(large)
@@ -101,7 +108,18 @@ def _write_apart(
         for chunk in told(_aligned(large, places), progress):
             weights.write(chunk)
         size = file.tell() + weights.tell()
+        _check_together([file, weights], [target.name, data.name], check)
     return Written((target, data), size)
+
+
+def _check_together(files: Sequence[BinaryIO], names: Sequence[str], check: Callable[[Path], None]) -> None:
+    """Lets ``check`` see the files side by side under their final names, by which one names the other."""
+    for file in files:
+        file.flush()
+    with tempfile.TemporaryDirectory(dir=Path(files[0].name).parent, prefix=".graphscope-") as folder:
+        for file, name in zip(files, names):
+            os.link(file.name, Path(folder) / name)
+        check(Path(folder) / names[0])
 
 
 def _places(large: Mapping[str, Payload]) -> dict[str, int]:

@@ -206,7 +206,7 @@ def _gather_nd(call: Call) -> Value:
 def _scatter_nd(call: Call) -> Value:
     """What is scattered to one place is summed."""
     if call.builder.opset < 18:
-        raise NotExpressibleError("needs ONNX's ScatterND with sums, which opset 17 lacks; --opset 18")
+        raise NotExpressibleError("opset 17 lacks sums in ONNX's ScatterND; opset 18 has them")
     zeros = call.op("Expand", call.scalar(0, call[1]), call.vector(call[2]))
     indices = call.cast(call[0], DataType.INT64)
     return call.op("ScatterND", zeros, indices, call[1], reduction="add")

@@ -14,7 +14,7 @@ from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, node_of, shape_text
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.element_types import is_expressible, plain
-from graphscope.export.onnx.refusal import NotExpressibleError
+from graphscope.export.onnx.refusal import UNSHAPED, NotExpressibleError
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.value import Dims, Value
 from graphscope.transforms.switches import open_switches
@@ -59,7 +59,7 @@ def _shape(call: Call, tensor: str) -> tuple[int | None, ...]:
     if stated is None:
         stated = _demanded(call)
     if given is None and stated is None:
-        raise NotExpressibleError(f"its shape is unknown; --shape {node_of(tensor)}=1,224,224,3 gives one")
+        raise NotExpressibleError(UNSHAPED)
     if given is None or stated is None:
         return given or stated or ()
     if not _fits(given, stated):
