@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from graphscope.advice import Advice, Call, Option
     from graphscope.analysis.summary import Summary
     from graphscope.api.dump import LogRun, dump
-    from graphscope.api.export import Exported, export
+    from graphscope.api.export import Exported, export_onnx
     from graphscope.api.features import Features, features
     from graphscope.api.freeze import Frozen, freeze
     from graphscope.api.graft import Grafted, GraftReport, graft
@@ -66,7 +66,7 @@ _MODULES = {
     "advice": "Advice Call Option",
     "analysis.summary": "Summary",
     "api.dump": "LogRun dump",
-    "api.export": "Exported export",
+    "api.export": "Exported export_onnx",
     "api.features": "Features features",
     "api.freeze": "Frozen freeze",
     "api.graft": "GraftReport Grafted graft",
@@ -140,7 +140,7 @@ __all__ = [
     "__version__",
     "convert",
     "dump",
-    "export",
+    "export_onnx",
     "features",
     "freeze",
     "graft",

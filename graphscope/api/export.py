@@ -1,4 +1,4 @@
-"""``graphscope.export``: a model for another runtime."""
+"""``graphscope.export_onnx``: a model for other runtimes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Exported(Saved):
     verification: Verification | None = None
 
 
-def export(
+def export_onnx(
     model: ModelLike,
     path: str | os.PathLike[str],
     *,
@@ -168,4 +168,4 @@ def _compared(
         )
 
 
-__all__ = ["Exported", "export"]
+__all__ = ["Exported", "export_onnx"]

@@ -54,7 +54,7 @@ def save(
     Args:
         to: the name of a format, where the name of ``path`` does not say which.
         outputs, inputs: of the signature ``serving_default`` of a SavedModel; without either, the author's signatures stay, or
-            the likely outputs are taken. Of an ONNX graph, see :func:`graphscope.export`.
+            the likely outputs are taken. Of an ONNX graph, see :func:`graphscope.export_onnx`.
         weights: for a checkpoint: the ``.npz`` or ``.safetensors`` file that its values come from.
         allow_outside: copy files that the graph names from outside the model's directory too.
         overwrite: replace what is there.

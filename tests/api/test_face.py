@@ -27,7 +27,7 @@ LENET = FIXTURES / "lenet5"
 FUNCTIONS = {
     "convert": "model path to outputs inputs weights checkpoint tags allow_outside overwrite listener",
     "dump": "model logdir run shapes histograms filters embeddings checkpoint tags listener",
-    "export": (
+    "export_onnx": (
         "model path outputs inputs set ema opset rename shape external_data verify feeds atol rtol trust overwrite"
         " listener"
     ),

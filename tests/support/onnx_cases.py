@@ -76,8 +76,8 @@ _POSITIVE = {"Log": (0.1, 9), "Sqrt": (0, 9), "Rsqrt": (0.1, 9), "Acosh": (1, 9)
 _UNIT = dict.fromkeys("Asin Acos Atanh".split(), (-0.95, 0.95))
 UNARY = (
     "Neg Abs Sign Floor Ceil Rint Round Sqrt Rsqrt Exp Expm1 Log Log1p Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh"
-    " Tanh Sigmoid Erf Elu Selu Softsign Softplus Relu Relu6 LeakyRelu Square Reciprocal Inv IsNan IsInf IsFinite Identity ZerosLike"
-    " OnesLike L2Loss"
+    " Tanh Sigmoid Erf Elu Selu Softsign Softplus Relu Relu6 LeakyRelu Square Reciprocal Inv IsNan IsInf IsFinite"
+    " Identity ZerosLike OnesLike L2Loss"
 ).split()
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphscope.api.export import export
+from graphscope.api.export import export_onnx
 from graphscope.api.save import save
 from graphscope.cli.options import shared
 from graphscope.cli.options.completion import complete_format
@@ -83,7 +83,7 @@ def convert(
 ) -> None:
     """Write a model in another format."""
     sink = Sink.standard()
-    given = {
+    given: dict[str, Any] = {
         "set": set_,
         "ema": ema,
         "opset": opset,
@@ -101,7 +101,9 @@ def convert(
         chosen["external_data"] = False
     if weights is None and format_for(out, to).name == "onnx":
         loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
-        exported = export(loaded, out, outputs=output, inputs=input, overwrite=force, listener=Speaker(sink), **chosen)
+        exported = export_onnx(
+            loaded, out, outputs=output, inputs=input, overwrite=force, listener=Speaker(sink), **chosen
+        )
         write_report(sink, format, exported, exported_lines(exported), list(exported.files))
         return
     refuse_onnx_options(chosen)

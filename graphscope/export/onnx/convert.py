@@ -146,7 +146,7 @@ def _final_names(
     first: dict[str, str] = {}
     for old, text in [*((v.name, t) for v, t in zip(outputs, wanted)), *names.items()]:
         first.setdefault(text, old)
-    names = {old: asked.get(text, text) for text, old in first.items()}
+    names = {old: asked.get(text, text) + "/output" * (text in conversion.inputs) for text, old in first.items()}
     names.update((value.name, asked[tensor]) for tensor, value in conversion.inputs.items() if tensor in asked)
     return names
 

@@ -6,11 +6,12 @@ import abc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from onnx import NodeProto, helper
 
 from graphscope.core.dtypes import DataType
 from graphscope.export.onnx.branches import closed, common
-from graphscope.export.onnx.builder import Builder
+from graphscope.export.onnx.builder import Builder, vector
 from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.value import Dims, Value
 
@@ -120,24 +121,34 @@ class _Attempt:
         return Value(self.outer.shared.fresh(f"{self.outer.scope}/Loop"), dtype, dims)
 
     def filled(self, index: int, elements: Value) -> Array:
+        """Array ``index`` with what all iterations wrote; of those that wrote to its first place, the last one's."""
         array = self.initial[index]
         assert isinstance(array, Array)
+        if self.is_first_place(self.written(index)[0]):
+            elements = self.outer.op("Slice", elements, vector([-1]), vector([np.iinfo(np.int64).max]), vector([0]))
         return replace(array, elements=elements)
 
+    def is_first_place(self, place: Value | None) -> bool:
+        number = None if place is None else place.numpy()
+        return number is not None and not number.any()
+
     def element(self, index: int) -> Value:
-        """The element that each iteration appends to array ``index``.
+        """The element that each iteration writes to array ``index``.
 
         Raises:
-            NotExpressibleError: it does not write one, or elsewhere than at the place that counts iterations.
+            NotExpressibleError: it does not write one, or elsewhere than at the place that counts iterations, or the first.
         """
+        place, element = self.written(index)
+        if place is not None and not self.is_first_place(place) and not self.counts(place):
+            raise NotExpressibleError("it does not write the elements of an array in order")
+        return element
+
+    def written(self, index: int) -> tuple[Value | None, Value]:
         before, after = self.initial[index], self.after[index]
         assert isinstance(before, Array)
         if before.elements is not None or not isinstance(after, Array) or after.written is None:
             raise NotExpressibleError("it does not write one element of an empty array in each iteration")
-        place, element = after.written
-        if place is not None and not self.counts(place):
-            raise NotExpressibleError("it does not write the elements of an array in order")
-        return element
+        return after.written
 
     def counts(self, place: Value) -> bool:
         """Whether ``place`` is state that begins with 0 and grows by 1: the number of the iteration."""
