@@ -59,9 +59,21 @@ class NodeEffect:
     does: OpEffect
     target: Origin
 
+    @property
+    def action(self) -> str:
+        """What it does to what: ``reads the file /etc/hosts``."""
+        is_named = bool(self.does.argument or self.does.attribute)
+        maker = "that is fed" if self.target.source is PathSource.FED else "that the graph computes"
+        target = self.target.text or (f"with a name {maker}" if is_named else "")
+        return f"{self.does.reason} {target}".rstrip()
+
 
 def find_effects(
-    graph: Graph, fed: Collection[str] = (), own: Collection[str] = (), stored: Collection[str] = ()
+    graph: Graph,
+    fed: Collection[str] = (),
+    own: Collection[str] = (),
+    stored: Collection[str] = (),
+    functions: Collection[str] = (),
 ) -> list[NodeEffect]:
     """Nodes of ``graph``, and of the functions that they call, that do more than compute. Linear in the graph's size.
 
@@ -69,8 +81,10 @@ def find_effects(
         fed: nodes whose value the person who runs the graph gives, besides the placeholders that have no default.
         own: constants that name the model's own files.
         stored: variables that get their values from a checkpoint.
+        functions: library functions that something outside the graph may call; whoever calls them gives their arguments.
     """
-    return list(dict.fromkeys(_Search(graph, frozenset(fed), frozenset(own), frozenset(stored)).effects()))
+    search = _Search(graph, frozenset(fed), frozenset(own), frozenset(stored))
+    return list(dict.fromkeys(search.effects(functions)))
 
 
 def named_files(graph: Graph) -> list[str]:
@@ -110,8 +124,10 @@ class _Search:
         """Node -> nodes of the graph itself that take what it gives."""
         return self.graph.consumer_names
 
-    def effects(self) -> Iterator[NodeEffect]:
-        pending: list[tuple[str, Body, _Arguments]] = [("", self.graph, ())]
+    def effects(self, functions: Collection[str]) -> Iterator[NodeEffect]:
+        called = (self.graph.functions[name] for name in functions)
+        pending: list[tuple[str, Body, _Arguments]] = [(f.name, f, _given(f)) for f in called]
+        pending.append(("", self.graph, ()))
         while pending:
             name, body, arguments = pending.pop()
             paths = _Paths(self, body, dict(arguments), is_graph=not name)
@@ -158,6 +174,10 @@ def _handed(function: Function, paths: _Paths, inputs: list[str]) -> _Arguments:
     return tuple((name, paths.origin(text)) for (name, dtype), text in zip(names, inputs) if dtype == DataType.STRING)
 
 
+def _given(function: Function) -> _Arguments:
+    return tuple((a.name, Origin(PathSource.FED)) for a in function.signature.input_arg if a.type == DataType.STRING)
+
+
 class _Paths:
     """Follows names of files through one graph or function body."""
 
@@ -168,10 +188,10 @@ class _Paths:
         self.is_graph = is_graph
 
     def target(self, node: Node, does: OpEffect) -> Origin:
-        if does.attribute:
-            attr = node.attr(does.attribute)
-            return Origin(PathSource.CONSTANT, _stated(attr) if attr is not None else "")
         definition = registered().get(node.op)
+        if does.attribute:
+            attr = _attribute(node, does.attribute, definition)
+            return Origin(PathSource.CONSTANT, _stated(attr) if attr is not None else "")
         position = _position(definition, does.argument) if definition is not None else None
         inputs = node.data_inputs()
         return self.origin(inputs[position]) if position is not None and position < len(inputs) else _UNKNOWN
@@ -281,6 +301,13 @@ def _texts(node: Node) -> list[str] | None:
         return [value.decode("utf-8", "replace") for value in tensor.listed()]
     except GraphscopeError:
         return None
+
+
+def _attribute(node: Node, name: str, definition: OpDef | None) -> AttrValue | None:
+    """What ``node`` states, or the op's default: writers may leave defaults out."""
+    stated = node.attr(name)
+    defaults = (a.default_value for a in (definition.attr if definition is not None else ()) if a.name == name)
+    return next(defaults, None) if stated is None else stated
 
 
 def _stated(attr: AttrValue) -> str:

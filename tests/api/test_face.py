@@ -25,7 +25,9 @@ from tests.support.fixture_files import FIXTURES, ROOT
 LENET = FIXTURES / "lenet5"
 
 FUNCTIONS = {
+    "audit": "paths",
     "convert": "model path to outputs inputs weights checkpoint tags allow_outside overwrite listener",
+    "diff": "a b weights strict explain tags listener",
     "dump": "model logdir run shapes histograms filters embeddings checkpoint tags listener",
     "export_onnx": (
         "model path outputs inputs set ema opset rename shape external_data verify feeds atol rtol trust overwrite"
@@ -43,6 +45,7 @@ FUNCTIONS = {
     "run": ("model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust listener"),
     "save": "model path to outputs inputs weights allow_outside overwrite listener",
     "summarize": "model checkpoint tags",
+    "text": "model values checkpoint tags",
     "tune": (
         "model data validation epochs batch seed patience augment reading use_cache logdir out keep save_every resume trust"
         " overwrite watchers interrupted listener"
