@@ -84,21 +84,19 @@ def convert(
     """Write a model in another format."""
     sink = Sink.standard()
     given: dict[str, Any] = {
-        "set": set_,
-        "ema": ema,
+        "set": set_ or None,
+        "ema": ema or None,
         "opset": opset,
-        "rename": named_texts(rename, "--rename"),
-        "shape": named_shapes(shape),
+        "rename": named_texts(rename, "--rename") or None,
+        "shape": named_shapes(shape) or None,
         "external_data": external_data,
-        "verify": verify,
-        "feeds": feed,
+        "verify": verify or None,
+        "feeds": feed or None,
         "atol": atol,
         "rtol": rtol,
-        "trust": trust,
+        "trust": trust or None,
     }
-    chosen = {name: value for name, value in given.items() if value not in (None, False, [], {})}
-    if external_data is False:
-        chosen["external_data"] = False
+    chosen = {name: value for name, value in given.items() if value is not None}
     if weights is None and format_for(out, to).name == "onnx":
         loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
         exported = export_onnx(
