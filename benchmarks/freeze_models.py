@@ -21,13 +21,13 @@ import graphscope
 from benchmarks.measure import Measured, once, python
 from benchmarks.measure import graphscope as command
 from benchmarks.models import WORK
-from graphscope.analysis.choose import choose_outputs
-from graphscope.core.model import Kind, Model
+from graphscope.analysis.choose_outputs import choose_outputs
+from graphscope.core.model import Model, ModelKind
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.verify import verify
-from tests.fixture_files import FIXTURES, committed_models
-from tests.zoo_checkpoints import CHECKPOINTS
-from tests.zoo_files import ZOO
+from tests.support.fixture_files import FIXTURES, committed_models
+from tests.support.zoo_checkpoints import CHECKPOINTS
+from tests.support.zoo_files import ZOO
 
 FREEZE_GRAPH = """
 import os, sys
@@ -78,7 +78,11 @@ def cases() -> Iterator[Case]:
 
 def _label(name: str, model: Model) -> str:
     form = (
-        "SavedModel" if model.kind is Kind.SAVED_MODEL else model.store_version if model.store_version == "V1" else ""
+        "SavedModel"
+        if model.kind is ModelKind.SAVED_MODEL
+        else model.store_version
+        if model.store_version == "V1"
+        else ""
     )
     return f"{name}, {form}" if form else name
 
@@ -97,7 +101,7 @@ def ours(case: Case) -> list[str]:
 
 def theirs(case: Case) -> list[str]:
     node, out = case.output.removesuffix(":0"), str(written(case.name, "theirs"))
-    if case.model.kind is Kind.SAVED_MODEL:
+    if case.model.kind is ModelKind.SAVED_MODEL:
         return python(FREEZE_GRAPH, out, node, "", "", str(case.path))
     meta = next(f.path for f in case.model.files if f.role == "graph")
     return python(FREEZE_GRAPH, out, node, _prefix(case.model), meta, "")

@@ -8,9 +8,9 @@ from pathlib import Path
 import graphscope
 from graphscope.runtime.config import SessionOptions
 from graphscope.runtime.profile import trace
-from graphscope.tracing.metadata import board_steps
 from graphscope.tracing.profile import report
 from graphscope.tracing.report import Profile
+from graphscope.tracing.step_stats import board_steps
 from graphscope.tracing.trace import Trace
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"

@@ -10,8 +10,8 @@ import numpy as np
 
 import graphscope
 from graphscope.core.payload import ArrayPayload
-from graphscope.formats.checkpoint_update import update_checkpoint
-from graphscope.formats.checkpoint_v2 import BundleStore
+from graphscope.formats.checkpoint.update import update_checkpoint
+from graphscope.formats.checkpoint.v2 import BundleStore
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 BASE = FIXTURES / "lenet5_0to4"
@@ -61,15 +61,15 @@ def _untrained(prefix: Path) -> Path:
 
 def _tuned(prefix: Path, mnist: Path, epochs: int) -> float:
     from graphscope.training.data import DataOptions
-    from graphscope.training.job import TuneOptions
-    from graphscope.training.prepare import Request, prepare
     from graphscope.training.recipe import recipe_of
-    from graphscope.training.tune import Place, tune
+    from graphscope.training.tune.prepare import Request, prepare
+    from graphscope.training.tune.training_job import TuneOptions
+    from graphscope.training.tune.tune import OutputLocation, tune
 
     model = graphscope.load(prefix)
     reading = DataOptions(only=tuple("56789"), limit=100, cache=prefix.parent / "cache")
     request = Request(str(mnist), f"{mnist}:test", reading)
     job, _ = prepare(model, recipe_of(model), request, TuneOptions(epochs=epochs, batch=16))
-    last = tune(model, job, Place()).epochs[-1].validation_metric
+    last = tune(model, job, OutputLocation()).epochs[-1].validation_metric
     assert last is not None
     return last

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from graphscope.core.variables import Variable
     from graphscope.errors import GraphscopeError
     from graphscope.formats import load, save
-    from graphscope.training.graft import graft
+    from graphscope.training.graft.graft import graft
 
 __all__ = ["Function", "Graph", "GraphscopeError", "Model", "Node", "Variable", "__version__", "graft", "load", "save"]
 __version__ = "0.2.0.dev0"
@@ -37,7 +37,7 @@ _HOMES = {
     "Model": "graphscope.core.model",
     "Node": "graphscope.core.graph",
     "Variable": "graphscope.core.variables",
-    "graft": "graphscope.training.graft",
+    "graft": "graphscope.training.graft.graft",
     "load": "graphscope.formats",
     "save": "graphscope.formats",
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.tensors import TensorLister
-from graphscope.analysis.weights import Weight, WeightRow, find_weight
+from graphscope.analysis.variable_rows import Weight, WeightRow, find_weight
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Node
 from graphscope.core.model import Model

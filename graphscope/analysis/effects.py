@@ -20,7 +20,7 @@ from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue, OpDef
 
 
-class Source(enum.IntEnum):
+class PathSource(enum.IntEnum):
     """Where the name of a file, a directory or an address comes from; the larger, the less a person can vouch for it."""
 
     OWN = 0
@@ -38,7 +38,7 @@ class Origin:
         text: the name, where the file states it.
     """
 
-    source: Source
+    source: PathSource
     text: str = ""
 
 
@@ -79,8 +79,8 @@ def named_files(graph: Graph) -> list[str]:
     Where a reader gets names out of a queue or a dataset, all absolute paths among the constants count.
     """
     found = [e for e in find_effects(graph) if e.does.effect is Effect.READS and "checkpoint" not in e.does.reason]
-    texts = [e.target.text for e in found if e.target.source is Source.CONSTANT and e.target.text]
-    if any(e.target.source is Source.COMPUTED for e in found):
+    texts = [e.target.text for e in found if e.target.source is PathSource.CONSTANT and e.target.text]
+    if any(e.target.source is PathSource.COMPUTED for e in found):
         constants = (_texts(node) or [] for _, body in graph.bodies for node in body if node.op == "Const")
         texts += [text for values in constants for text in values if _ABSOLUTE.match(text)]
     return list(dict.fromkeys(texts))
@@ -94,7 +94,7 @@ _Arguments = tuple[tuple[str, Origin], ...]
 _MAX_CALLS = 2_000
 """Further calls are looked into once for each function, as if nothing were known of what they hand over."""
 
-_UNKNOWN = Origin(Source.COMPUTED)
+_UNKNOWN = Origin(PathSource.COMPUTED)
 
 
 @dataclass
@@ -127,7 +127,7 @@ class _Search:
     def effect(self, node: Node, function: str, paths: _Paths) -> Iterator[NodeEffect]:
         does = OP_EFFECTS[node.op]
         target = paths.target(node, does)
-        if not (target.source is Source.CONSTANT and is_harmless(node.op, target.text)):
+        if not (target.source is PathSource.CONSTANT and is_harmless(node.op, target.text)):
             yield NodeEffect(node.name, node.op, function, does, target)
 
     def calls(self, op: str, node: Node, paths: _Paths) -> Iterator[tuple[Function, _Arguments]]:
@@ -170,7 +170,7 @@ class _Paths:
     def target(self, node: Node, does: OpEffect) -> Origin:
         if does.attribute:
             attr = node.attr(does.attribute)
-            return Origin(Source.CONSTANT, _stated(attr) if attr is not None else "")
+            return Origin(PathSource.CONSTANT, _stated(attr) if attr is not None else "")
         definition = registered().get(node.op)
         position = _position(definition, does.argument) if definition is not None else None
         inputs = node.data_inputs()
@@ -178,7 +178,7 @@ class _Paths:
 
     def origin(self, text: str) -> Origin:
         """Where the strings of tensor ``text`` come from: the worst of all that they are made of."""
-        worst = Origin(Source.OWN)
+        worst = Origin(PathSource.OWN)
         seen: set[str] = set()
         pending = [node_of(text)]
         while pending:
@@ -230,9 +230,9 @@ class _Paths:
         if node is None:
             return self.arguments.get(name, _UNKNOWN)
         if self._is_known(name):
-            return Origin(Source.OWN if name in self.search.own else Source.FED)
+            return Origin(PathSource.OWN if name in self.search.own else PathSource.FED)
         texts = _texts(node)
-        return _UNKNOWN if texts is None else Origin(Source.CONSTANT, ", ".join(texts[:_MAX_NAMED]))
+        return _UNKNOWN if texts is None else Origin(PathSource.CONSTANT, ", ".join(texts[:_MAX_NAMED]))
 
     def _is_known(self, name: str) -> bool:
         """Whether a person vouches for it: a placeholder without a default has no value but the one that it is fed."""

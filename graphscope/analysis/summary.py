@@ -11,7 +11,7 @@ from graphscope.analysis.outputs import OutputCandidate, rank_outputs
 from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
-from graphscope.core.model import Kind, Model, ModelFile
+from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.core.ops import registered
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.validity import Problem
@@ -159,7 +159,7 @@ def summarize(model: Model) -> Summary:
 
 def kind_text(model: Model) -> str:
     """``frozen graph`` for a graph without variables, else the kind's own name."""
-    if model.kind is not Kind.GRAPH:
+    if model.kind is not ModelKind.GRAPH:
         return str(model.kind.value)
     has_variables = any(not VARIABLE_OPS.isdisjoint(body.ops) for _, body in model.graph.bodies)
     return "graph with variables, no values" if has_variables else "frozen graph"

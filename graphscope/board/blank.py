@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphscope.core.graph import Graph, Node
 from graphscope.core.payload import PAYLOAD_BYTES
-from graphscope.formats.loggedgraph import TOO_LARGE
+from graphscope.formats.events.logged_graph import TOO_LARGE
 from graphscope.protos import NodeDef, TensorProto
 
 

@@ -11,17 +11,17 @@ from typing import BinaryIO
 
 from graphscope.analysis.summary import is_weight_type
 from graphscope.analysis.tensors import Shapes
-from graphscope.analysis.weights import weights
+from graphscope.analysis.variable_rows import weights
 from graphscope.board import summaries
 from graphscope.board.filters import first_filters, grid
 from graphscope.board.projector import Embedding, projector_files
-from graphscope.board.run import MARK, Run, RunFile, run_directory, write_run
+from graphscope.board.run_directory import MARK, LogRun, RunFile, run_directory, write_run
 from graphscope.board.shapes import with_shapes
 from graphscope.board.writer import EventStream, event_file_name
-from graphscope.core.model import Kind, Model
+from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import Payload
 from graphscope.core.variables import Role
-from graphscope.formats.staging import Progress, quiet
+from graphscope.formats.io.staging import Progress, quiet
 
 _ENDINGS = re.compile(r"(?:\.(?:pb|pbtxt|meta)|-\d+)*(?:\.ckpt.*)?\Z", re.DOTALL)
 
@@ -48,7 +48,9 @@ class DumpOptions:
     embeddings: tuple[Embedding, ...] = ()
 
 
-def dump(model: Model, logdir: Path, run: str, options: DumpOptions = DumpOptions(), progress: Progress = quiet) -> Run:
+def dump(
+    model: Model, logdir: Path, run: str, options: DumpOptions = DumpOptions(), progress: Progress = quiet
+) -> LogRun:
     """Writes the run ``run`` of ``logdir``: the graph without its weights, and what ``options`` say.
 
     Args:
@@ -96,7 +98,7 @@ def run_name(model: Model) -> str:
     """
     path = Path(os.path.abspath(model.path))
     stem, directory = _ENDINGS.sub("", path.name), path.parent.name
-    if model.kind is Kind.EVENT_FILE or stem in _SAYING_NOTHING or stem.isdigit():
+    if model.kind is ModelKind.EVENT_FILE or stem in _SAYING_NOTHING or stem.isdigit():
         return directory or "model"
     return f"{directory}-{stem}" if stem in _SAYING_LITTLE and directory else stem
 

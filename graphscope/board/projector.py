@@ -14,11 +14,11 @@ from typing import BinaryIO
 
 from google.protobuf.text_encoding import CEscape
 
-from graphscope.board.run import CONFIG_HEAD, MARK, RunFile
+from graphscope.board.run_directory import CONFIG_HEAD, MARK, RunFile
 from graphscope.core.payload import Payload
 from graphscope.errors import FileError, GraphscopeError
-from graphscope.formats.locate import PROJECTOR_CONFIG
-from graphscope.formats.staging import Progress, quiet
+from graphscope.formats.detect.locate import PROJECTOR_CONFIG
+from graphscope.formats.io.staging import Progress, quiet
 
 _ODD = re.compile(r"[^\w.-]+")
 

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import BinaryIO
 
 from graphscope.board.dump import run_name
-from graphscope.board.run import MARK, Run, RunFile, run_directory, write_run
+from graphscope.board.run_directory import MARK, LogRun, RunFile, run_directory, write_run
 from graphscope.board.writer import EventStream, event_file_name
 from graphscope.core.build import without_attrs
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.errors import FileError, GraphscopeError
 from graphscope.formats import load
-from graphscope.formats.eventfile import Tagged, run_metadata
+from graphscope.formats.events.event_file import Tagged, run_metadata
 from graphscope.protos import MetaGraphDef, RunMetadata
-from graphscope.tracing.metadata import MEDIAN_STEP, board_median, board_steps
+from graphscope.tracing.step_stats import MEDIAN_STEP, board_median, board_steps
 from graphscope.tracing.trace import Trace
 
 
-def dump_trace(model: Model, trace: Trace, logdir: Path) -> Run:
+def dump_trace(model: Model, trace: Trace, logdir: Path) -> LogRun:
     """Writes a run of ``logdir``: the graph, each traced run, and one in which each node takes the median of its times.
 
     The run is named by the model: ``lenet5-profile``. An earlier profile is replaced, and only that.

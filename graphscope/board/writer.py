@@ -17,8 +17,8 @@ from typing import BinaryIO
 from graphscope.board.blank import blanked
 from graphscope.core.graph import Graph
 from graphscope.errors import FileError
-from graphscope.formats.pieces import flow, graph_pieces, meta_graph_pieces
-from graphscope.formats.records import record
+from graphscope.formats.io.records import record
+from graphscope.formats.lazy.pieces import flow, graph_pieces, meta_graph_pieces
 from graphscope.protos import Event, MetaGraphDef, RunMetadata, Summary, TaggedRunMetadata
 
 SUFFIX = ".graphscope"

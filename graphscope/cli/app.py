@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from graphscope.cli import (
+from graphscope.cli.commands import (
     board,
     convert,
     dump,
@@ -21,9 +21,11 @@ from graphscope.cli import (
     run,
     show,
     tune,
-    variables,
 )
-from graphscope.cli.output import Sink
+from graphscope.cli.commands import (
+    vars as variables,
+)
+from graphscope.cli.terminal.output import Sink
 from graphscope.errors import GraphscopeError
 
 FAILED = 1

@@ -16,7 +16,7 @@ from graphscope.core.object_graph import (
     saved_variables,
     tracked_names,
 )
-from graphscope.core.restore import Source, restore_sources
+from graphscope.core.restore import RestoreSource, restore_sources
 from graphscope.core.roles import role_by_name, slots_in_graph
 from graphscope.core.slices import parse_slice, whole_shape
 from graphscope.core.tensors import Shape, is_known, shape_of
@@ -123,7 +123,7 @@ class _Binder:
             yield self.variable(node, owners)
 
     def variable(self, node: Node, owners: set[str]) -> Variable:
-        source = self.sources.get(node.name, Source(node.name))
+        source = self.sources.get(node.name, RestoreSource(node.name))
         entry = self.entries.get(source.key) or self.entries.get(self.keys.get(source.key, ""))
         dtype = node.attr("dtype")
         part = parse_slice(source.slice) if source.slice else None

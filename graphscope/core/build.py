@@ -53,7 +53,7 @@ def tensor_proto(payload: Payload) -> TensorProto:
     return proto
 
 
-def node(name: str, op: str, inputs: Iterable[str] = (), attrs: Mapping[str, AttrValue] | None = None) -> Node:
+def make_node(name: str, op: str, inputs: Iterable[str] = (), attrs: Mapping[str, AttrValue] | None = None) -> Node:
     """A node without payloads; attribute values are copied."""
     proto = NodeDef(name=name, op=op, input=inputs)
     for key, value in (attrs or {}).items():

@@ -22,7 +22,7 @@ from graphscope.errors import IncompleteModelError, NotTensorFlowError, UnknownN
 from graphscope.protos import DecodeError, MetaGraphDef, TrackableObjectGraph
 
 
-class Kind(enum.Enum):
+class ModelKind(enum.Enum):
     """What was opened."""
 
     GRAPH = "graph"
@@ -66,7 +66,7 @@ class Model:
     """
 
     path: str
-    kind: Kind
+    kind: ModelKind
     encoding: str
     files: tuple[ModelFile, ...]
     loaded_graph: Graph | None = None

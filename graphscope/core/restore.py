@@ -25,7 +25,7 @@ _MAX_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RestoreSource:
     """Where a saver finds a variable's value.
 
     Attributes:
@@ -41,7 +41,7 @@ class Source:
     converts: bool = False
 
 
-def restore_sources(graph: Graph, restore_op: str = "") -> dict[str, Source]:
+def restore_sources(graph: Graph, restore_op: str = "") -> dict[str, RestoreSource]:
     """Variable op -> where its value is, from the restore ops of ``graph``. Reads the constants that hold the keys.
 
     Args:
@@ -50,7 +50,7 @@ def restore_sources(graph: Graph, restore_op: str = "") -> dict[str, Source]:
     return {**_Restores(graph).sources(restore_op), **_called(graph, restore_op)}
 
 
-def _called(graph: Graph, restore_op: str) -> dict[str, Source]:
+def _called(graph: Graph, restore_op: str) -> dict[str, RestoreSource]:
     """What the function that a TF2 SavedModel's restore op calls puts into its arguments."""
     call = graph.get(restore_op)
     if call is None or call.op not in CALL_OPS or "f" not in call.attrs:
@@ -67,8 +67,8 @@ class _Restores:
         self.graph = graph
         self.constants: dict[str, list[str]] = {}
 
-    def sources(self, restore_op: str) -> dict[str, Source]:
-        found: dict[str, Source] = {}
+    def sources(self, restore_op: str) -> dict[str, RestoreSource]:
+        found: dict[str, RestoreSource] = {}
         for assign in [*self.assigns_below(restore_op), *self.all_assigns()]:
             source = self.source(assign)
             if source is not None:
@@ -86,7 +86,7 @@ class _Restores:
         groups = graph.reach([restore_op], lambda n: graph.producers(n) if n.op == "NoOp" else ())
         return [graph[name] for name in groups if graph[name].op in ASSIGN_OPS]
 
-    def source(self, assign: Node) -> Source | None:
+    def source(self, assign: Node) -> RestoreSource | None:
         """The key that ``assign`` takes its value from; ``None`` where that is no restore op."""
         if len(assign.data_inputs()) < 2:
             return None
@@ -105,7 +105,7 @@ class _Restores:
             tensor = TensorName.parse(node.inputs[0])
         return None
 
-    def read(self, node: Node, index: int) -> Source | None:
+    def read(self, node: Node, index: int) -> RestoreSource | None:
         """``RestoreV2(prefix, tensor_names, shape_and_slices)``: output i belongs to name i.
 
         ``Restore(file_pattern, tensor_name)`` and ``RestoreSlice(file_pattern, tensor_name, shape_and_slice)`` have one.
@@ -113,7 +113,7 @@ class _Restores:
         keys, slices = self.strings(node, 1), self.strings(node, 2)
         if not 0 <= index < len(keys):
             return None
-        return Source(keys[index], slices[index] if index < len(slices) else "")
+        return RestoreSource(keys[index], slices[index] if index < len(slices) else "")
 
     def strings(self, node: Node, position: int) -> list[str]:
         """The strings of the constant at data input ``position`` of ``node``; empty where there is none."""

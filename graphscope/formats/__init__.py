@@ -1,6 +1,6 @@
 """bytes <-> core; one file for each format.
 
-:func:`load` opens anything: :mod:`graphscope.formats.locate` finds the files, the table below opens them.
+:func:`load` opens anything: :mod:`graphscope.formats.detect.locate` finds the files, the table below opens them.
 """
 
 from __future__ import annotations
@@ -10,19 +10,26 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from graphscope.core.model import Kind, Model
+from graphscope.core.model import Model, ModelKind
 from graphscope.errors import FileError, NotTensorFlowError
-from graphscope.formats import cut
-from graphscope.formats.checkpoint import model_file, open_checkpoint, open_store, read_meta_graph
-from graphscope.formats.graphdef import graph_from
-from graphscope.formats.locate import CheckpointPrefix, EventFiles, GraphFile, Location, SavedModelDirectory, locate
-from graphscope.formats.message import read_message
-from graphscope.formats.savedmodel import open_saved_model
-from graphscope.formats.sniff import Content
+from graphscope.formats.checkpoint.prefix import model_file, open_checkpoint, open_store, read_meta_graph
+from graphscope.formats.detect.locate import (
+    CheckpointPrefix,
+    EventFiles,
+    GraphFile,
+    Location,
+    SavedModelDirectory,
+    locate,
+)
+from graphscope.formats.detect.sniff import Content
+from graphscope.formats.graph.graphdef import graph_from
+from graphscope.formats.graph.message import read_message
+from graphscope.formats.lazy import split_weights
+from graphscope.formats.savedmodel.reader import open_saved_model
 from graphscope.protos import GraphDef
 
 if TYPE_CHECKING:
-    from graphscope.formats.graphform import GraphForm
+    from graphscope.formats.graph.suffixes import GraphForm
 
 
 def load(
@@ -72,7 +79,7 @@ def _open(location: Location, tags: Collection[str]) -> Model:
     if isinstance(location, SavedModelDirectory):
         return open_saved_model(location, tags)
     if isinstance(location, EventFiles):
-        from graphscope.formats.loggedgraph import open_event_files
+        from graphscope.formats.events.logged_graph import open_event_files
 
         return open_event_files(location.directory, location.files)
     return _OPENERS[location.sniffed.content](location)
@@ -92,10 +99,10 @@ def save(model: Model, path: str | os.PathLike[str], *, overwrite: bool = False,
         CorruptFileError: a weight cannot be read.
         GraphscopeError: the name tells another format, or the graph is invalid.
     """
-    from graphscope.formats.atomic import write_file
-    from graphscope.formats.graphform import GraphForm, graph_form
-    from graphscope.formats.pbtxt_writer import write_pbtxt
-    from graphscope.formats.pieces import flow, graph_pieces, meta_graph_pieces
+    from graphscope.formats.graph.suffixes import GraphForm, graph_form
+    from graphscope.formats.io.atomic import write_file
+    from graphscope.formats.lazy.pieces import flow, graph_pieces, meta_graph_pieces
+    from graphscope.formats.text.writer import write_pbtxt
 
     form = form or graph_form(path)
     if form is GraphForm.TEXT:
@@ -107,19 +114,19 @@ def save(model: Model, path: str | os.PathLike[str], *, overwrite: bool = False,
 
 def _open_graph(location: GraphFile) -> Model:
     source = location.source
-    proto, holder = read_message(source, cut.GRAPH, GraphDef, location.sniffed.is_text)
+    proto, holder = read_message(source, split_weights.GRAPH, GraphDef, location.sniffed.is_text)
     graph = graph_from(proto, holder, ())
-    return Model(str(source.path), Kind.GRAPH, _encoding(location), (model_file(source.path, "graph"),), graph)
+    return Model(str(source.path), ModelKind.GRAPH, _encoding(location), (model_file(source.path, "graph"),), graph)
 
 
 def _open_meta_graph(location: GraphFile) -> Model:
     meta, graph, encoding = read_meta_graph(location.source)
     path = location.source.path
-    return Model(str(path), Kind.META_GRAPH, encoding, (model_file(path, "graph"),), graph, meta)
+    return Model(str(path), ModelKind.META_GRAPH, encoding, (model_file(path, "graph"),), graph, meta)
 
 
 def _open_event_file(location: GraphFile) -> Model:
-    from graphscope.formats.loggedgraph import open_event_file
+    from graphscope.formats.events.logged_graph import open_event_file
 
     return open_event_file(location.source)
 

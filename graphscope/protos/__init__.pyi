@@ -1,4 +1,4 @@
-# The types of the messages' fields, written by tests/protos_stub.py from their descriptors.
+# The types of the messages' fields, written by tests/support/protos_stub.py from their descriptors.
 import abc
 from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any, TypeAlias, TypeVar

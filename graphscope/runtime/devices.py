@@ -8,7 +8,7 @@ from typing import Any
 
 from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError
-from graphscope.transforms.place import parse_device
+from graphscope.transforms.device_placement import parse_device
 
 _PART = re.compile(r"/(job|replica|task):([^/]+)|/device:(\w+):([^/]+)")
 _LOCAL = "/job:localhost/replica:0/task:0/device:"

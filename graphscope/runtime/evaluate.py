@@ -16,7 +16,7 @@ from graphscope.core.ops import input_types, output_types, registered
 from graphscope.core.payload import ArrayPayload
 from graphscope.protos import GraphDef, VersionDef
 from graphscope.runtime.tensorflow import promise_equal_bits, tensorflow
-from graphscope.transforms.kernel import MAX_VALUE_BYTES
+from graphscope.transforms.kernels.kernel import MAX_VALUE_BYTES
 
 NO_LARGER_THAN_INPUTS = frozenset(
     "Unique UniqueV2 UniqueWithCounts UniqueWithCountsV2 ListDiff DynamicPartition NonMaxSuppression NonMaxSuppressionV2"
@@ -29,7 +29,7 @@ _WIDEST = 8
 
 
 class TensorFlowKernels:
-    """Computes one node at a time on the CPU; what :class:`graphscope.transforms.lending.Evaluate` asks for.
+    """Computes one node at a time on the CPU; what :class:`graphscope.transforms.borrowed_kernels.Evaluate` asks for.
 
     TensorFlow starts with the first node, not before.
 

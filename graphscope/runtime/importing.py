@@ -9,7 +9,7 @@ from typing import Any
 
 from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError, UnsupportedError
-from graphscope.formats.pieces import flow, graph_pieces, size_of
+from graphscope.formats.lazy.pieces import flow, graph_pieces, size_of
 from graphscope.runtime.tensorflow import tensorflow
 
 MAX_GRAPH_BYTES = (1 << 31) - 1

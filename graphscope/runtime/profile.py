@@ -11,9 +11,9 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.errors import GraphscopeError
+from graphscope.feeding.default_feeds import filled, fitted
 from graphscope.protos import RunMetadata
 from graphscope.runtime.config import DEFAULT, SessionOptions, session_config
-from graphscope.runtime.filling import filled, fitted
 from graphscope.runtime.flops import flops_of
 from graphscope.runtime.master import configure
 from graphscope.runtime.session import Session, open_session
@@ -23,8 +23,8 @@ from graphscope.tracing.profile import report
 from graphscope.tracing.report import Feed, Profile
 from graphscope.tracing.trace import Trace
 from graphscope.transforms.colocate import colocated
-from graphscope.transforms.place import Rule, place_unplaced
-from graphscope.transforms.place import place as placed
+from graphscope.transforms.device_placement import Rule, place_unplaced
+from graphscope.transforms.device_placement import place as placed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +39,7 @@ class Placing:
 
     Attributes:
         keep_devices: where the graph says, or beside a node of which it says so.
-        rules: after that, by their names, see :func:`graphscope.transforms.place.place`.
+        rules: after that, by their names, see :func:`graphscope.transforms.device_placement.place`.
         device: where those run that name no device even so.
         target: the master that runs them, ``grpc://host:port``; by default this process.
     """

@@ -11,17 +11,17 @@ from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError
-from graphscope.formats.pictures import picture_shape
+from graphscope.feeding.default_feeds import fitted
+from graphscope.feeding.feeds import required_inputs
+from graphscope.formats.media.pictures import picture_shape
 from graphscope.protos import RunMetadata
 from graphscope.runtime.config import DEFAULT, SessionOptions, session_config
-from graphscope.runtime.feeds import required_inputs
-from graphscope.runtime.filling import fitted
 from graphscope.runtime.session import Session, open_session
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.profile import placement
 from graphscope.tracing.report import Placement
 from graphscope.tracing.trace import Trace
-from graphscope.transforms.place import Rule
+from graphscope.transforms.device_placement import Rule
 from graphscope.transforms.switches import open_switches
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _MAX_LISTED = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunResult:
     """What :func:`run` computed.
 
     Attributes:
@@ -58,7 +58,7 @@ def run(
     place: Sequence[Rule] = (),
     device: str = "",
     trust: bool = False,
-) -> Run:
+) -> RunResult:
     """Computes ``outputs`` as a session that restored the model would, to the bit. Starts TensorFlow.
 
     Nothing of the model's files changes: a train op works on the variables in memory.
@@ -93,7 +93,7 @@ def run(
         trust=trust,
     ) as session:
         found, placed = _computed(session, outputs, fed_values, options.log_placement)
-        return Run(tuple(found), tuple(session.devices), session.absent, placed)
+        return RunResult(tuple(found), tuple(session.devices), session.absent, placed)
 
 
 def _computed(

@@ -19,15 +19,15 @@ from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
 from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.feeding.dependencies import need, part
 from graphscope.runtime.config import session_config
 from graphscope.runtime.devices import absent_devices, present_devices, refuse_absent
 from graphscope.runtime.importing import import_graph, tensorflow_errors
-from graphscope.runtime.initial import Start, start_of
-from graphscope.runtime.needed import need, part
+from graphscope.runtime.initialization import Start, start_of
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.runtime.trust import refuse_effects
-from graphscope.transforms.place import Rule, place_unplaced
-from graphscope.transforms.place import place as placed
+from graphscope.transforms.device_placement import Rule, place_unplaced
+from graphscope.transforms.device_placement import place as placed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from graphscope.analysis.effects import NodeEffect, Source, find_effects
+from graphscope.analysis.effects import NodeEffect, PathSource, find_effects
 from graphscope.core.graph import Graph
 from graphscope.errors import UntrustedError
 
@@ -25,7 +25,7 @@ def refuse_effects(
     Raises:
         UntrustedError: it would; the error names each node, and what it would touch.
     """
-    found = [e for e in find_effects(graph, fed, own, stored) if e.target.source > Source.FED]
+    found = [e for e in find_effects(graph, fed, own, stored) if e.target.source > PathSource.FED]
     if found:
         raise UntrustedError(
             f"{path}: running this graph would do more than compute:\n" + "\n".join(_lines(found)),

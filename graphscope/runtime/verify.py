@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.build import node
+from graphscope.core.build import make_node
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Node
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError
+from graphscope.feeding.default_feeds import fitted, switches_off
+from graphscope.feeding.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
 from graphscope.protos import AttrValue
 from graphscope.runtime.config import session_config
 from graphscope.runtime.differences import Difference, compare, merged
-from graphscope.runtime.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
-from graphscope.runtime.filling import fitted, switches_off
 from graphscope.runtime.session import open_session
 from graphscope.runtime.tensorflow import is_exact, promise_equal_bits
 from graphscope.transforms.inlining import CALLS
@@ -34,7 +34,7 @@ Feeds = Mapping[str, "NDArray[Any]"]
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputDifference:
     """How one output of the two models compares over all batches.
 
     Attributes:
@@ -60,7 +60,7 @@ class Verification:
         is_exact: whether TensorFlow ran without oneDNN, so that equal computations give equal bits.
     """
 
-    outputs: tuple[Output, ...]
+    outputs: tuple[OutputDifference, ...]
     inputs: tuple[TensorSpec, ...]
     batches: int
     atol: float
@@ -135,7 +135,7 @@ def verify(
     if not all(difference.is_within for difference in differences):
         repeated = _compare(expected, run.of_original(inputs, values), atol, rtol)
     found = (
-        Output(str(TensorName.parse(name)), difference, not difference.is_within and not again.is_within)
+        OutputDifference(str(TensorName.parse(name)), difference, not difference.is_within and not again.is_within)
         for name, difference, again in zip(outputs, differences, repeated)
     )
     return Verification(tuple(found), _shapes(inputs[0]), len(inputs), atol, rtol, is_exact())
@@ -263,7 +263,9 @@ def _as_written(model: Model) -> Model:
     config = AttrValue(s=_exact().SerializeToString())
 
     def plain(body: Body) -> list[Node]:
-        return [node(n.name, n.op, n.inputs, {**n.attrs, "config_proto": config}) if n.op in CALLS else n for n in body]
+        return [
+            make_node(n.name, n.op, n.inputs, {**n.attrs, "config_proto": config}) if n.op in CALLS else n for n in body
+        ]
 
     functions = [function.with_nodes(plain(function)) for function in graph.functions.values()]
     return replace(model, loaded_graph=graph.with_nodes(plain(graph)).with_functions(functions))

@@ -13,8 +13,8 @@ from graphscope.core.tensors import shape_text
 from graphscope.tracing.critical import Runs
 from graphscope.tracing.lanes import rows_of
 from graphscope.tracing.memory import allocated_over_time
-from graphscope.tracing.metadata import tag_of
-from graphscope.tracing.steps import NS, Execution, Output, Step
+from graphscope.tracing.step_stats import tag_of
+from graphscope.tracing.steps import NS, Execution, OutputSlot, Step
 from graphscope.tracing.trace import Trace
 
 Event = dict[str, Any]
@@ -103,7 +103,7 @@ def _span(category: str, name: str, start_ns: int, wall_ns: int, place: Event, a
     return {"ph": "X", "cat": category, "name": name, "ts": start_ns, "dur": wall_ns / NS, **place, "args": args}
 
 
-def _output_text(output: Output) -> str:
+def _output_text(output: OutputSlot) -> str:
     return f"{output.dtype.label} {shape_text(output.shape)}"
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from graphscope.core.tensors import TensorSpec
 from graphscope.tracing.fused import covered, plain_op
+from graphscope.tracing.quantiles import times_of_ns
 from graphscope.tracing.report import NodeCost, Times
 from graphscope.tracing.steps import Execution
-from graphscope.tracing.times import times_of_ns
 from graphscope.tracing.trace import Trace
 
 Key = tuple[str, str]

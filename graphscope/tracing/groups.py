@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from graphscope.tracing.memory import peak_bytes, persistent_bytes
+from graphscope.tracing.quantiles import summed
 from graphscope.tracing.report import DeviceCost, GroupCost, NodeCost
-from graphscope.tracing.times import summed
 from graphscope.tracing.trace import Trace
 
 _T = TypeVar("_T")

@@ -9,9 +9,9 @@ from graphscope.tracing.critical import critical_path, median_walls
 from graphscope.tracing.fused import covered, plain_op
 from graphscope.tracing.groups import by_device, by_op, by_scope, grouped
 from graphscope.tracing.partitions import RanNode
+from graphscope.tracing.quantiles import times_of, times_of_ns
 from graphscope.tracing.report import CriticalPath, NodeCost, PathCost, Placement, Profile
 from graphscope.tracing.steps import NS, Execution
-from graphscope.tracing.times import times_of, times_of_ns
 from graphscope.tracing.trace import Trace
 
 

@@ -30,7 +30,7 @@ _STREAM = re.compile(r"(?P<device>.*)/(?P<stream>stream:\w+|memcpy)")
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputSlot:
     """One tensor that an op gave.
 
     Attributes:
@@ -74,7 +74,7 @@ class Execution:
     start_ns: int
     end_ns: int
     inputs: tuple[str, ...] = ()
-    outputs: tuple[Output, ...] = ()
+    outputs: tuple[OutputSlot, ...] = ()
     allocated_bytes: int = 0
     persistent_bytes: int = 0
     allocations: tuple[tuple[int, int], ...] = ()
@@ -173,9 +173,9 @@ def _named(node: NodeExecStats, stream: str) -> tuple[str, str, tuple[str, ...]]
     return node.node_name, op, tuple(filter(None, inputs[:-1].split(", ")))
 
 
-def _output(output: Any) -> Output:
+def _output(output: Any) -> OutputSlot:
     tensor = output.tensor_description
     dtype = DataType.of(tensor.dtype)
     shape = tuple(dim.size for dim in tensor.shape.dim)
     stated = tensor.allocation_description.requested_bytes
-    return Output(output.slot, dtype, shape, stated or math.prod(shape) * (dtype.itemsize or 0))
+    return OutputSlot(output.slot, dtype, shape, stated or math.prod(shape) * (dtype.itemsize or 0))

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphscope.core.build import constant, node, type_attr, with_inputs, without_attrs
+from graphscope.core.build import constant, make_node, type_attr, with_inputs, without_attrs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.tensors import TensorName
@@ -340,7 +340,7 @@ class _Folder:
         shift = constant(self.new_name(f"{last.name}/bias"), bias, _controls(layer.path))
         gone = {n.name for n in chain}
         waits = [c for c in _controls(chain) if c[1:] not in gone]
-        result = node(last.name, op, [layer.node.name, shift.name, *waits], attrs)
+        result = make_node(last.name, op, [layer.node.name, shift.name, *waits], attrs)
         return [_on_device(shift, last), _on_device(result, last)]
 
     def new_name(self, wanted: str) -> str:

@@ -9,7 +9,7 @@ from graphscope.core.build import with_inputs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import node_of
-from graphscope.transforms.cut import CONTROL_FLOW
+from graphscope.transforms.subgraph import CONTROL_FLOW
 
 GENERATORS = frozenset({"RandomUniform", "RandomStandardNormal", "TruncatedNormal"})
 """Stateful, but the state is their own: a sequence of numbers of which nobody else takes any."""

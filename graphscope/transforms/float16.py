@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.build import constant, node, type_attr
+from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.payload import Payload
@@ -34,7 +34,7 @@ def _stored(original: Node) -> Iterator[Node]:
     half = f"{original.name}/float16"
     yield constant(half, HalfPayload(tensor), [i for i in original.inputs if i.startswith("^")])
     attrs = {"SrcT": type_attr(DataType.HALF), "DstT": type_attr(DataType.FLOAT)}
-    yield node(original.name, "Cast", [half], attrs)
+    yield make_node(original.name, "Cast", [half], attrs)
 
 
 def _fits(tensor: Payload) -> bool:

@@ -3,8 +3,9 @@
 Loops and branches are safe: a node that ``Enter``, ``Switch`` or ``Merge`` feeds has no constant inputs, and a constant keeps
 the control edges that say in which branch or iteration it lives.
 
-A folded graph computes the same bits. NumPy computes what it rounds as TensorFlow does (:mod:`graphscope.transforms.kernels`);
-the rest TensorFlow's own kernels, where they are lent and where that is worth its start, or it stays in the graph.
+A folded graph computes the same bits. NumPy computes what it rounds as TensorFlow does
+(:mod:`graphscope.transforms.kernels.table`); the rest TensorFlow's own kernels, where they are lent and where that is worth
+its start, or it stays in the graph.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from graphscope.core.ops import OutputType, input_types
 from graphscope.core.payload import PAYLOAD_BYTES, ArrayPayload, Payload
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.protos import OpDef
-from graphscope.transforms.cut import CONTROL_FLOW
+from graphscope.transforms.borrowed_kernels import Evaluate, may_be_lent
 from graphscope.transforms.effects import Effects, producers_of, sweep
-from graphscope.transforms.kernel import ANY, MAX_VALUE_BYTES, size_bytes
-from graphscope.transforms.kernels import compute
-from graphscope.transforms.lending import Evaluate, may_be_lent
+from graphscope.transforms.kernels.kernel import ANY, MAX_VALUE_BYTES, size_bytes
+from graphscope.transforms.kernels.table import compute
+from graphscope.transforms.subgraph import CONTROL_FLOW
 
 MAX_GROWTH_BYTES = 1 << 20
 """How many bytes of constants folding may add to a graph, unless the caller says otherwise."""

@@ -22,21 +22,21 @@ from graphscope.core.variables import Variable
 from graphscope.errors import GraphscopeError, IncompleteModelError
 from graphscope.transforms.bake import bake
 from graphscope.transforms.batchnorm import fold_batch_norms
+from graphscope.transforms.borrowed_kernels import Evaluate
 from graphscope.transforms.changes import OpChange, op_changes
-from graphscope.transforms.cut import clear_placement, cut, prune_library
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.fold import fold
 from graphscope.transforms.frames import refuse_mixed_frames
 from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.inlining import inline_calls
-from graphscope.transforms.lending import Evaluate
 from graphscope.transforms.opening import Infer, Opened, open_at
-from graphscope.transforms.order import reads_after_write
 from graphscope.transforms.prune import predicates, prune_branches
+from graphscope.transforms.read_after_write import reads_after_write
 from graphscope.transforms.sources import refuse_sources
 from graphscope.transforms.state import carried_state
+from graphscope.transforms.subgraph import clear_placement, cut, prune_library
 from graphscope.transforms.switches import open_switches
-from graphscope.transforms.variables import freeze_variables
+from graphscope.transforms.variables_to_constants import freeze_variables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

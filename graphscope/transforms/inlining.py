@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphscope.core.build import node, type_attr, with_inputs
+from graphscope.core.build import make_node, type_attr, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.op_sets import ENTERS
@@ -16,7 +16,7 @@ from graphscope.core.ops import OpCatalog
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue
-from graphscope.transforms.cut import CONTROL_FLOW
+from graphscope.transforms.subgraph import CONTROL_FLOW
 
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 MAX_DEPTH = 64
@@ -132,12 +132,12 @@ class _Applied:
         arguments = self.function.signature.output_arg
         outputs = [self.tensor(self.function.proto.ret[argument.name]) for argument in arguments]
         if not outputs:
-            return node(call.name, "NoOp")
+            return make_node(call.name, "NoOp")
         if len(outputs) == 1:
-            return node(call.name, "Identity", outputs, {"T": type_attr(DataType.of(arguments[0].type))})
+            return make_node(call.name, "Identity", outputs, {"T": type_attr(DataType.of(arguments[0].type))})
         types = AttrValue()
         types.list.type.extend(argument.type for argument in arguments)
-        return node(call.name, "IdentityN", outputs, {"T": types})
+        return make_node(call.name, "IdentityN", outputs, {"T": types})
 
     def tensor(self, text: str) -> str:
         """What ``text`` of the function is in the graph."""

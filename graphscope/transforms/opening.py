@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from graphscope.core.build import node, type_attr, with_inputs
+from graphscope.core.build import make_node, type_attr, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
@@ -69,7 +69,7 @@ def placeholder(name: str, spec: TensorSpec) -> Node:
     shape.shape.unknown_rank = spec.shape is None
     for size in spec.shape or ():
         shape.shape.dim.add(size=-1 if size is None else size)
-    return node(name, "Placeholder", (), {"dtype": type_attr(spec.dtype), "shape": shape})
+    return make_node(name, "Placeholder", (), {"dtype": type_attr(spec.dtype), "shape": shape})
 
 
 class _Opener:

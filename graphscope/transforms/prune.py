@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from graphscope.core.build import constant, node, with_inputs
+from graphscope.core.build import constant, make_node, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import ENTERS, MERGES, SWITCHES
@@ -169,7 +169,7 @@ class _Pruner:
                 return nodes
         attrs: dict[str, AttrValue] = {name: original.attrs[name] for name in ("Tin", "Tout")}
         attrs["f"] = branch
-        return [node(original.name, IFS[original.op], inputs, attrs)]
+        return [make_node(original.name, IFS[original.op], inputs, attrs)]
 
 
 def _index_name(merge: str) -> str:
@@ -177,4 +177,4 @@ def _index_name(merge: str) -> str:
 
 
 def _identity(name: str, source: str, original: Node) -> Node:
-    return node(name, "Identity", [source], {"T": original.attrs["T"]})
+    return make_node(name, "Identity", [source], {"T": original.attrs["T"]})

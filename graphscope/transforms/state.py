@@ -15,7 +15,7 @@ from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.graph import Body, Graph, Node, called_functions
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import node_of
-from graphscope.transforms.order import origin, writes
+from graphscope.transforms.read_after_write import origin, writes
 
 _ASSIGNS = re.compile(
     r"Assign(Add|Sub)?(VariableOp)?|(Resource)?Scatter\w+|StridedSliceAssign|ResourceStridedSliceAssign"

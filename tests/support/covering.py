@@ -22,7 +22,7 @@ LEFT_OUT = ("test_browser", "test_fuzz", "test_mutants", "test_launcher")
 
 def test_files() -> list[str]:
     """All files of tests that may be asked."""
-    return sorted(f"tests/{p.name}" for p in (ROOT / "tests").glob("test_*.py") if p.stem not in LEFT_OUT)
+    return sorted(str(p.relative_to(ROOT)) for p in (ROOT / "tests").rglob("test_*.py") if p.stem not in LEFT_OUT)
 
 
 class Covering:

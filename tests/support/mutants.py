@@ -5,7 +5,7 @@ for each of them the tests that run the changed line, the quickest first, and pr
 
     python -m tests.support.mutants --seed 7 --count 40 graphscope/formats
     python -m tests.support.mutants --seed 7 --count 20 graphscope/core/restore.py graphscope/transforms/inlining.py
-    python -m tests.support.mutants --count 0 --kind "dropped guard" graphscope/transforms/cut.py   # all of a kind
+    python -m tests.support.mutants --count 0 --kind "dropped guard" graphscope/transforms/subgraph.py   # all of a kind
 
 Mutants live in temporary copies of the tree, one for each job; the working tree is never touched, and should not be edited
 meanwhile. The first time, the tests are run once to find out which lines each of them runs (about ten minutes for all;

@@ -17,13 +17,13 @@ from graphscope.training.data.cache import digest
 from graphscope.training.data.choose import choose
 from graphscope.training.data.inputs import Input, input_of
 from graphscope.training.data.labels import decode
-from graphscope.training.data.source import DataOptions, Examples, Source, Stored
+from graphscope.training.data.source import DataOptions, Dataset, Examples, Stored
 
-__all__ = ["DataOptions", "Source", "open_data"]
+__all__ = ["DataOptions", "Dataset", "open_data"]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DataLocation:
     """What DATA names.
 
     Attributes:
@@ -38,7 +38,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class DataKind:
     """One form of data.
 
     Attributes:
@@ -48,37 +48,37 @@ class Kind:
     """
 
     name: str
-    matches: Callable[[Place], bool]
-    open: Callable[[Place, Input, DataOptions], Stored]
+    matches: Callable[[DataLocation], bool]
+    open: Callable[[DataLocation, Input, DataOptions], Stored]
 
 
 KINDS = (
-    Kind(
+    DataKind(
         "python:module:function",
         lambda place: place.text.startswith(function.PREFIX),
         lambda place, into, _: function.open_function(place.text, into),
     ),
-    Kind(
+    DataKind(
         "an .npz file with x and y",
         lambda place: place.path.is_file() and zipfile.is_zipfile(place.path),
         lambda place, into, options: arrays.open_npz(place.path, into, options),
     ),
-    Kind(
+    DataKind(
         "a directory of MNIST's idx files (DIR or DIR:test)",
         lambda place: bool(idx.idx_pairs(place.path)),
         lambda place, into, options: idx.open_idx(place.path, place.part, into, options),
     ),
-    Kind(
+    DataKind(
         "an idx file of images",
         lambda place: idx.is_idx(place.path),
         lambda place, into, options: idx.open_file(place.path, into, options),
     ),
-    Kind(
+    DataKind(
         "TFRecords (a file, a directory or a pattern)",
         lambda place: bool(tfrecords.record_files(str(place.path))),
         lambda place, into, options: tfrecords.open_records(tfrecords.record_files(str(place.path)), into, options),
     ),
-    Kind(
+    DataKind(
         "a folder of class folders with pictures (or of pictures, with a labels.txt)",
         lambda place: folder.is_folder(place.path),
         lambda place, into, options: folder.open_folder(place.path, into, options),
@@ -87,7 +87,7 @@ KINDS = (
 """Each has its own first bytes or names, so that their order says little: what is quickest to tell comes first."""
 
 
-def open_data(text: str, spec: TensorSpec, options: DataOptions | None = None) -> Source:
+def open_data(text: str, spec: TensorSpec, options: DataOptions | None = None) -> Dataset:
     """The examples that ``text`` names, as the tensor ``spec`` takes them. Reads labels, and one input to see that it fits.
 
     Args:
@@ -118,14 +118,14 @@ def open_data(text: str, spec: TensorSpec, options: DataOptions | None = None) -
     return Examples(stored.take, labels, stored.keys, names, fingerprint, stored.notes)
 
 
-def _place(text: str) -> Place:
+def _place(text: str) -> DataLocation:
     path, colon, part = text.rpartition(":")
     if colon and not Path(text).exists() and Path(path).exists():
-        return Place(text, Path(path), part)
-    return Place(text, Path(text))
+        return DataLocation(text, Path(path), part)
+    return DataLocation(text, Path(text))
 
 
-def _unknown(place: Place) -> GraphscopeError:
+def _unknown(place: DataLocation) -> GraphscopeError:
     hint = "data may be " + ", ".join(kind.name for kind in KINDS)
     if not place.path.exists():
         return FileError(f"{place.text}: no such file or directory", hint=hint)

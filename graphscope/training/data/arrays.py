@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.core.payload import Payload
 from graphscope.errors import CorruptFileError, UnknownNameError, UnsupportedError
-from graphscope.formats.npy import header_bytes, stored_type
-from graphscope.formats.npz import NpzStore
+from graphscope.formats.archives.npy import header_bytes, stored_type
+from graphscope.formats.archives.npz import NpzStore
 from graphscope.training.data.cache import digest, kept, stamp
 from graphscope.training.data.inputs import Input
 from graphscope.training.data.keys import Numbered

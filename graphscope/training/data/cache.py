@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from graphscope.errors import FileError
-from graphscope.formats.atomic import write_file
+from graphscope.formats.io.atomic import write_file
 
 
 def default_cache() -> Path:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
-from graphscope.formats.label_files import read_labels
-from graphscope.formats.pictures import SUFFIXES, PictureShape, picture_files, read_picture
+from graphscope.formats.media.label_files import read_labels
+from graphscope.formats.media.pictures import SUFFIXES, PictureShape, picture_files, read_picture
 from graphscope.training.data.cache import digest, kept, stamp
 from graphscope.training.data.inputs import Input
 from graphscope.training.data.source import DataOptions, Stored

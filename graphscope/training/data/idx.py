@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.errors import CorruptFileError, FileError, UnknownNameError, UnsupportedError
-from graphscope.formats.npy import MAX_DIMENSIONS
+from graphscope.formats.archives.npy import MAX_DIMENSIONS
 from graphscope.training.data.cache import digest, stamp
 from graphscope.training.data.inflate import inflated
 from graphscope.training.data.inputs import Input

@@ -10,7 +10,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, elements, shape_text
 from graphscope.errors import FileError, GraphscopeError
-from graphscope.formats.pictures import PictureShape, Scaling, picture_shape, read_picture, scaled
+from graphscope.formats.media.pictures import PictureShape, Scaling, picture_shape, read_picture, scaled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.errors import UnsupportedError
-from graphscope.formats.npy import Header, data_type, read_header
-from graphscope.formats.wire import Source
+from graphscope.formats.archives.npy import Header, data_type, read_header
+from graphscope.formats.io.wire import FileSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,7 @@ class Rows:
             UnsupportedError: there are no rows, or they are empty.
         """
         self.shape = shape
-        self._file = Source(path)
+        self._file = FileSource(path)
         self._offset = offset
         self._dtype = dtype
         self._row_bytes = dtype.itemsize * math.prod(shape[1:])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from graphscope.formats.pictures import Scaling
+from graphscope.formats.media.pictures import Scaling
 from graphscope.training.data.cache import default_cache
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class DataOptions:
     cache: Path = field(default_factory=default_cache)
 
 
-class Source(Protocol):
+class Dataset(Protocol):
     """Examples by index. Labels are in memory; inputs are read on demand, in memory bounded by what is asked for.
 
     Not to be shared by threads: files are read by position.

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.core.payload import ArrayPayload
 from graphscope.errors import GraphscopeError
-from graphscope.formats import records
-from graphscope.formats.checksum import masked_crc32c
-from graphscope.formats.npz import NpzStore
-from graphscope.formats.npz_writer import write_npz
-from graphscope.formats.wire import Source
+from graphscope.formats.archives.npz import NpzStore
+from graphscope.formats.archives.npz_writer import write_npz
+from graphscope.formats.io import records
+from graphscope.formats.io.checksum import masked_crc32c
+from graphscope.formats.io.wire import FileSource
 from graphscope.training.data import example
 from graphscope.training.data.cache import digest, make_directory, stamp
 from graphscope.training.data.inflate import head, inflated
@@ -91,7 +91,7 @@ def open_records(files: Sequence[Path], into: Input, options: DataOptions) -> St
     plain = [inflated(path, options.cache) for path in files]
     indices = [_index(path, inner, schema, options.cache) for path, inner in zip(files, plain)]
     ends = np.cumsum([len(index.starts) for index in indices])
-    opened = functools.lru_cache(_OPEN_FILES)(lambda number: Source(plain[number]))
+    opened = functools.lru_cache(_OPEN_FILES)(lambda number: FileSource(plain[number]))
 
     def one(at: tuple[int, int]) -> bytes:
         number, place = at
@@ -115,7 +115,7 @@ def open_records(files: Sequence[Path], into: Input, options: DataOptions) -> St
 
 
 def _no_schema(path: Path, options: DataOptions) -> GraphscopeError:
-    source = Source(inflated(path, options.cache))
+    source = FileSource(inflated(path, options.cache))
     _, data = next(records.read_records(source))
     features = example.parse(data, f"{path}")
     listed = ", ".join(f"{name} ({example.described(f)})" for name, f in sorted(features.items()))
@@ -150,7 +150,7 @@ def _index(path: Path, plain: Path, schema: Mapping[str, str], cache: Path) -> I
     kept = cache / f"index-{digest(stamp(path), schema['y'], schema.get('key', ''))}.npz"
     if not kept.exists():
         columns = _Columns(path, schema)
-        source = Source(plain)
+        source = FileSource(plain)
         for record in records.records(source):
             columns.add(record, records.read(source, record))
         make_directory(cache)

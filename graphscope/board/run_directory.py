@@ -1,0 +1,125 @@
+"""A run of a log directory: files that are written together and replaced together.
+
+A run is a directory below the log directory. All its files are written beside their places and renamed when all are there;
+what an earlier dump left goes then. Files of others stay: names with :data:`MARK` are a dump's, and so is a projector's
+configuration whose first line says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from graphscope.errors import FileError, GraphscopeError
+from graphscope.formats.detect.locate import PROJECTOR_CONFIG
+from graphscope.formats.io.staging import staged_files
+
+MARK = ".graphscope-dump"
+"""In the names of all files that a dump writes, but for the projector's configuration, which has a fixed one."""
+
+CONFIG_HEAD = b"# Written by graphscope dump.\n"
+"""The first line of a projector's configuration that a dump may replace."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """A file to be written.
+
+    Attributes:
+        name: within the run.
+        write: writes it, and says in words what is in it.
+    """
+
+    name: str
+    write: Callable[[BinaryIO], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file of a run: where, how large, and what is in it in words."""
+
+    path: Path
+    size_bytes: int
+    holds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogRun:
+    """A run as it was written.
+
+    Attributes:
+        directory: where it lies.
+        files: what was written.
+        replaced: how many files of an earlier dump there were.
+    """
+
+    directory: Path
+    files: tuple[WrittenFile, ...]
+    replaced: int
+
+
+def run_directory(logdir: Path, name: str) -> Path:
+    """Where the run ``name`` lies: slashes make directories in directories, ``.`` is the log directory itself.
+
+    Raises:
+        GraphscopeError: ``name`` leads out of the log directory.
+    """
+    if not name or os.path.isabs(name) or ".." in Path(name).parts or "\0" in name:
+        raise GraphscopeError(f"{name!r} is no name for a run", hint="--run NAME   a directory below LOGDIR")
+    return logdir / name
+
+
+def write_run(directory: Path, files: Sequence[RunFile]) -> LogRun:
+    """Writes ``files`` in place of what an earlier dump wrote to ``directory``, which is made if need be.
+
+    Raises:
+        FileError: a file cannot be written, or the projector's configuration there is somebody else's; the old run stands.
+    """
+    _refuse_foreign(directory, files)
+    old = earlier_files(directory)
+    paths = [directory / file.name for file in files]
+    with _made(directory), staged_files(paths, overwrite=True) as streams:
+        holds = [file.write(stream) for file, stream in zip(files, streams)]
+        sizes = [stream.tell() for stream in streams]
+    for path in set(old) - set(paths):
+        path.unlink(missing_ok=True)
+    return LogRun(directory, tuple(map(WrittenFile, paths, sizes, holds)), len(old))
+
+
+def earlier_files(directory: Path) -> list[Path]:
+    """The files in ``directory`` that an earlier dump wrote."""
+    if not os.path.isdir(directory):
+        return []
+    return [path for path in sorted(directory.iterdir()) if path.is_file() and _is_own(path)]
+
+
+def _is_own(path: Path) -> bool:
+    if path.name != PROJECTOR_CONFIG:
+        return MARK in path.name
+    with open(path, "rb") as file:
+        return file.read(len(CONFIG_HEAD)) == CONFIG_HEAD
+
+
+def _refuse_foreign(directory: Path, files: Sequence[RunFile]) -> None:
+    config = directory / PROJECTOR_CONFIG
+    if any(file.name == PROJECTOR_CONFIG for file in files) and config.exists() and not _is_own(config):
+        raise FileError(f"{config}: somebody else's projector configuration", hint="--run NAME   writes another run")
+
+
+@contextlib.contextmanager
+def _made(directory: Path) -> Iterator[None]:
+    """Makes ``directory``; where the block fails, the directories that were made go again."""
+    missing = [path for path in (directory, *directory.parents) if not os.path.exists(path)]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise FileError.from_os_error(error, directory) from error
+    except BaseException:
+        for path in missing:
+            path.rmdir()
+        raise

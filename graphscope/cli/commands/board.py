@@ -1,0 +1,116 @@
+"""``graphscope board``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graphscope.cli.terminal.output import Sink
+
+if TYPE_CHECKING:
+    from graphscope.core.model import Model
+
+Target = Annotated[
+    str, typer.Argument(metavar="LOGDIR|MODEL", show_default=False, help="A directory of logs, or a model to look at.")
+]
+
+
+def board(
+    target: Target,
+    *,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=1, max=65535, help="Listen here, or on the next free port.")
+    ] = 6006,
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", help="The address to listen on; 0.0.0.0 for all.")
+    ] = "127.0.0.1",
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Serve TensorBoard, without starting TensorFlow, until Ctrl-C."""
+    from graphscope.board.server import free_port, serve
+
+    sink = Sink.standard()
+    with _stoppable(), _logs(sink, Path(target)) as (logdir, page):
+        chosen = free_port(host, port)
+        if chosen != port:
+            sink.note(f"port {port} is in use: {chosen} taken")
+        url = serve(logdir, host, chosen).rstrip("/") + "/" + page
+        sink.lines([url])
+        sink.flush()
+        sink.note("Ctrl-C stops it")
+        if open_:
+            _open(sink, url)
+        threading.Event().wait()
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Ctrl-C and SIGTERM are how this command ends, in good order."""
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGTERM, stop)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+@contextlib.contextmanager
+def _logs(sink: Sink, target: Path) -> Iterator[tuple[Path, str]]:
+    """The log directory to serve, and the page to land on; of a model a temporary one."""
+    from tempfile import TemporaryDirectory
+
+    from graphscope.board.dump import dump, run_name
+
+    if _is_logdir(target):
+        yield target, ""
+        return
+    model = _model(target)
+    with TemporaryDirectory(prefix="graphscope-") as directory:
+        dump(model, Path(directory), run_name(model))
+        for note in model.notes:
+            sink.note(note)
+        yield Path(directory), "#graphs"
+
+
+def _is_logdir(target: Path) -> bool:
+    from graphscope.formats.events.event_file import event_files_below
+
+    return os.path.isdir(target) and bool(event_files_below(target))
+
+
+def _model(target: Path) -> Model:
+    from graphscope.cli.options.loading import load
+    from graphscope.errors import FileError
+
+    try:
+        return load(target)
+    except FileError as error:
+        if not os.path.isdir(target):
+            raise
+        message = f"{target}: no event file in or below it, and no model"
+        raise FileError(message, hint=f"graphscope dump MODEL {target}") from error
+
+
+def _open(sink: Sink, url: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(url):
+        sink.note("no browser found: open the address above")
+
+
+EXAMPLES = """
+  graphscope board logs
+  graphscope board model.ckpt-5000 --open
+  graphscope board logs --host 0.0.0.0 --port 8080
+"""

@@ -1,0 +1,151 @@
+"""``graphscope nodes``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graphscope.cli.options.completion import complete_node, complete_op, complete_scope
+from graphscope.cli.options.shared import FormatOption, ModelPath, Patterns, Tags, compile_patterns, split_tags
+from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.views import Format
+
+if TYPE_CHECKING:
+    from graphscope.analysis.listing import Listing
+    from graphscope.core.graph import Body
+    from graphscope.core.model import Model
+
+Op = Annotated[
+    list[str],
+    typer.Option(
+        "--op",
+        metavar="OP",
+        default_factory=list,
+        show_default=False,
+        help="Only nodes of this op; repeat for more.",
+        autocompletion=complete_op,
+    ),
+]
+Scope = Annotated[
+    str,
+    typer.Option(
+        "--scope",
+        metavar="SCOPE",
+        show_default=False,
+        help="Only nodes in this name scope.",
+        autocompletion=complete_scope,
+    ),
+]
+InputsOf = Annotated[
+    str,
+    typer.Option(
+        "--inputs-of", metavar="NODE", show_default=False, help="Only what NODE needs.", autocompletion=complete_node
+    ),
+]
+ConsumersOf = Annotated[
+    str,
+    typer.Option(
+        "--consumers-of", metavar="NODE", show_default=False, help="Only what needs NODE.", autocompletion=complete_node
+    ),
+]
+Depth = Annotated[
+    int | None,
+    typer.Option(
+        "--depth",
+        min=0,
+        metavar="N",
+        show_default=False,
+        help="Steps that --inputs-of and --consumers-of follow (1 unless told), else levels of --tree (all unless"
+        " told); 0 for all.",
+    ),
+]
+
+
+NOTHING = "no node matches"
+
+
+def nodes(
+    model: ModelPath,
+    *,
+    op: Op,
+    name: Patterns,
+    scope: Scope = "",
+    inputs_of: InputsOf = "",
+    consumers_of: ConsumersOf = "",
+    depth: Depth = None,
+    tensors: Annotated[bool, typer.Option("--tensors", help="A line for each tensor instead of each node.")] = False,
+    tree: Annotated[bool, typer.Option("--tree", help="Name scopes with their nodes and parameters.")] = False,
+    functions: Annotated[bool, typer.Option("--functions", help="The bodies of library functions as well.")] = False,
+    shapes: Annotated[bool, typer.Option("--shapes", help="Let TensorFlow infer the shapes (needs it).")] = False,
+    tags: Tags,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """The nodes of a graph: op, outputs with type and shape, inputs, device."""
+    from graphscope.analysis.listing import Listing, NodeFilter
+    from graphscope.cli.options.loading import load
+    from graphscope.cli.options.shape_inference import inferred_shapes
+
+    if tree and (tensors or shapes):
+        raise typer.BadParameter("takes neither --tensors nor --shapes", param_hint="--tree")
+    steps = 1 if depth is None else depth or None
+    chosen = NodeFilter(op, compile_patterns(name), scope, inputs_of, consumers_of, steps)
+    sink = Sink.standard()
+    loaded = load(model, tags=split_tags(tags))
+    listing = Listing(chosen, functions, inferred_shapes(sink, loaded) if shapes else {})
+    if tree:
+        _write_tree(sink, format, loaded, listing, depth)
+    else:
+        _write_rows(sink, format, loaded, listing, tensors)
+
+
+def _write_rows(sink: Sink, format: Format, model: Model, listing: Listing, tensors: bool) -> None:
+    from graphscope.analysis.listing import list_nodes
+    from graphscope.cli.render import nodes as render_nodes
+    from graphscope.cli.terminal.views import write_rows
+
+    rows = list_nodes(model, listing)
+    if tensors:
+        write_rows(sink, format, render_nodes.tensor_view(), render_nodes.tensors(rows), NOTHING)
+    else:
+        bodies = [body for _, body in model.graph.bodies] if listing.functions else [model.graph]
+        has_devices = any(node.device for body in bodies for node in body)
+        chosen = listing.filter
+        has_steps = bool(chosen.inputs_of or chosen.consumers_of) and chosen.depth != 1
+        write_rows(sink, format, render_nodes.node_view(has_devices=has_devices, has_steps=has_steps), rows, NOTHING)
+
+
+def _write_tree(sink: Sink, format: Format, model: Model, listing: Listing, depth: int | None) -> None:
+    from graphscope.analysis.scopes import scope_tree
+    from graphscope.cli.render.tree import tree_view
+    from graphscope.cli.terminal.views import write_rows
+
+    chosen = listing.filter
+    levels = None if chosen.inputs_of or chosen.consumers_of else depth or None
+    if levels is not None and chosen.scope:
+        levels += len(chosen.scope.rstrip("/").split("/"))
+    rows = ((function, row) for function, body in _bodies(model, listing) for row in scope_tree(body, levels))
+    write_rows(sink, format, tree_view(), rows, NOTHING)
+
+
+def _bodies(model: Model, listing: Listing) -> Iterator[tuple[str, Body]]:
+    """The bodies that are listed, each with the chosen nodes alone."""
+    from graphscope.analysis.listing import list_nodes
+    from graphscope.core.graph import Body
+
+    bodies = model.graph.bodies if listing.functions else iter([("", model.graph)])
+    if listing.filter.takes_all:
+        yield from bodies
+        return
+    chosen = {(row.function, row.name) for row in list_nodes(model, listing)}
+    for function, body in bodies:
+        yield function, Body(node for node in body if (function, node.name) in chosen)
+
+
+EXAMPLES = """
+  graphscope nodes frozen.pb --op Conv2D --op MatMul
+  graphscope nodes frozen.pb --inputs-of prob --depth 2
+  graphscope nodes model.ckpt-5000 --tree --depth 1
+  graphscope nodes frozen.pb --tensors --format names
+"""

@@ -1,0 +1,44 @@
+"""``graphscope show``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from graphscope.cli.options.completion import complete_name
+from graphscope.cli.options.shared import Checkpoint, FormatOption, ModelPath, Tags, split_tags
+from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.views import Format
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        show_default=False,
+        help="A node, a tensor, a variable or a checkpoint key; function/node for one in a library function.",
+        autocompletion=complete_name,
+    ),
+]
+
+
+def show(
+    model: ModelPath,
+    name: Name,
+    *,
+    checkpoint: Checkpoint = None,
+    tags: Tags,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """One node or variable whole: attributes, inputs, outputs, consumers and a preview of its values."""
+    from graphscope.analysis.detail import show as find
+    from graphscope.cli.options.loading import load
+    from graphscope.cli.render.show import write_detail
+
+    write_detail(Sink.standard(), format, find(load(model, tags=split_tags(tags), checkpoint=checkpoint), name))
+
+
+EXAMPLES = """
+  graphscope show frozen.pb prob
+  graphscope show model.ckpt-5000 conv1/weights --format json
+"""

@@ -1,0 +1,97 @@
+"""``graphscope vars``."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graphscope.cli.options.shared import (
+    Checkpoint,
+    FormatOption,
+    ModelPath,
+    Patterns,
+    Tags,
+    compile_patterns,
+    split_tags,
+)
+from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.views import Format
+
+if TYPE_CHECKING:
+    from graphscope.analysis.variable_rows import Weight, WeightRow
+
+
+class RoleChoice(str, enum.Enum):
+    """``--role``: :class:`graphscope.core.variables.Role` as one word."""
+
+    MODEL = "model"
+    SLOT = "slot"
+    MOVING_AVERAGE = "moving-average"
+    STEP = "step"
+    LOCAL = "local"
+
+
+Roles = Annotated[
+    list[RoleChoice],
+    typer.Option(
+        "--role",
+        metavar="ROLE",
+        default_factory=list,
+        show_default=False,
+        help="Only model, slot, moving-average, step or local variables; repeat for more.",
+    ),
+]
+
+
+def variables(
+    model: ModelPath,
+    *,
+    name: Patterns,
+    role: Roles,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Read the values: min, max, mean, std, zeros, NaN and Inf.")
+    ] = False,
+    checkpoint: Checkpoint = None,
+    tags: Tags,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """The variables of a model; for a frozen graph its constants."""
+    from graphscope.analysis.variable_rows import weights
+    from graphscope.cli.options.loading import load
+    from graphscope.cli.render.vars import total, weight_view
+    from graphscope.cli.terminal.views import write_rows
+
+    sink = Sink.standard()
+    patterns = compile_patterns(name)
+    found = weights(load(model, tags=split_tags(tags), checkpoint=checkpoint))
+    chosen = [item for item in found if _matches(item[0], patterns, role)]
+    rows = _with_statistics(sink, chosen) if stats else [row for row, _ in chosen]
+    nothing = "no variable matches" if found else "the model has no variables and no constants"
+    write_rows(sink, format, weight_view(rows, has_statistics=stats), rows, nothing)
+    if sink.is_terminal and format is Format.TABLE and rows:
+        sink.lines([sink.paint(total(rows), "dim")])
+
+
+def _matches(row: WeightRow, patterns: Sequence[re.Pattern[str]], roles: Sequence[RoleChoice]) -> bool:
+    if roles and row.role.value.replace(" ", "-") not in roles:
+        return False
+    return not patterns or any(pattern.search(row.name) for pattern in patterns)
+
+
+def _with_statistics(sink: Sink, items: list[Weight]) -> list[WeightRow]:
+    from graphscope.analysis.variable_rows import with_statistics
+    from graphscope.cli.terminal.progress import bytes_progress
+
+    total_bytes = sum(row.size_bytes or 0 for row, content in items if content is not None)
+    with bytes_progress(sink, "reading values", total_bytes) as progress:
+        return list(with_statistics(items, progress))
+
+
+EXAMPLES = """
+  graphscope vars model.ckpt-5000 --role model --stats
+  graphscope vars frozen.pb --name conv --format csv > weights.csv
+"""

@@ -1,0 +1,117 @@
+"""Options of the commands that run a graph: which devices, how many threads, how much memory; where nodes go."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from graphscope.cli.options.shared import repeated
+from graphscope.errors import GraphscopeError
+
+if TYPE_CHECKING:
+    from graphscope.runtime.config import SessionOptions
+    from graphscope.transforms.device_placement import Rule
+
+DefaultDevice = Annotated[
+    str,
+    typer.Option("--device", metavar="DEVICE", show_default=False, help="Where nodes run that name no device: gpu:0."),
+]
+Devices = Annotated[
+    str, typer.Option("--devices", metavar="TYPE:N", show_default=False, help="cpu:4 makes four virtual CPUs.")
+]
+SoftPlacement = Annotated[
+    bool, typer.Option("--soft-placement/--no-soft-placement", help="Run elsewhere what a device is missing for.")
+]
+AllowGrowth = Annotated[bool, typer.Option("--allow-growth", help="Take GPU memory only as it is needed.")]
+GpuMemoryFraction = Annotated[
+    float | None,
+    typer.Option("--gpu-memory-fraction", min=0, max=1, show_default=False, help="Share of a GPU's memory to take."),
+]
+Threads = Annotated[
+    str,
+    typer.Option(
+        "--threads", metavar="INTRA,INTER", show_default=False, help="Threads within an op, and for ops side by side."
+    ),
+]
+LogPlacement = Annotated[bool, typer.Option("--log-placement", help="Say on which device each node ran.")]
+ClearDevices = Annotated[bool, typer.Option("--clear-devices", help="Forget the devices that the graph names.")]
+Place = Annotated[
+    list[str], repeated("--place", "REGEX=DEVICE", "Nodes whose names match go to a device; repeat for more.")
+]
+
+
+def session_options(
+    devices: str = "",
+    soft_placement: bool = True,
+    allow_growth: bool = False,
+    gpu_memory_fraction: float | None = None,
+    threads: str = "",
+    log_placement: bool = False,
+) -> SessionOptions:
+    """The options as given; what cannot be read is wrong usage."""
+    from graphscope.runtime.config import SessionOptions
+
+    if gpu_memory_fraction == 0:
+        _wrong("--gpu-memory-fraction", "0 leaves no memory")
+    intra, inter = _threads(threads)
+    return SessionOptions(
+        devices=_counts(devices),
+        soft_placement=soft_placement,
+        allow_growth=allow_growth,
+        gpu_memory_fraction=gpu_memory_fraction,
+        intra_threads=intra,
+        inter_threads=inter,
+        log_placement=log_placement,
+    )
+
+
+def placement_rules(texts: list[str]) -> list[Rule]:
+    """``--place``; what is no rule is wrong usage."""
+    from graphscope.transforms.device_placement import parse_rule
+
+    try:
+        return [parse_rule(text) for text in texts]
+    except GraphscopeError as error:
+        _wrong("--place", error.message)
+
+
+def default_device(text: str) -> str:
+    """``--device``; what names no device is wrong usage."""
+    from graphscope.transforms.device_placement import parse_device
+
+    try:
+        return parse_device(text) if text else ""
+    except GraphscopeError as error:
+        _wrong("--device", error.message)
+
+
+_COUNT = re.compile(r"/?(?:device:)?([A-Za-z]\w*):(\d{1,9})")
+
+
+def _counts(text: str) -> dict[str, int]:
+    found = {}
+    for part in text.split(",") if text else ():
+        match = _COUNT.fullmatch(part.strip())
+        if match is None:
+            _wrong("--devices", f"{part!r} is no TYPE:N, for example cpu:4")
+        found[match[1].upper()] = int(match[2])
+    if found.get("CPU") == 0:
+        _wrong("--devices", "TensorFlow needs one CPU at least")
+    return found
+
+
+_THREADS = re.compile(r"\d{0,9}")
+
+
+def _threads(text: str) -> tuple[int, int]:
+    """``4`` is threads within an op, ``4,2`` both, ``,2`` the second alone."""
+    intra, inter = (part.strip() for part in (*text.split(",", 1), "")[:2])
+    if not all(_THREADS.fullmatch(part) for part in (intra, inter)):
+        _wrong("--threads", f"{text!r} is no INTRA,INTER, for example 4,2")
+    return int(intra or 0), int(inter or 0)
+
+
+def _wrong(option: str, message: str) -> NoReturn:
+    raise typer.BadParameter(message, param_hint=option)

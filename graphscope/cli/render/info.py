@@ -1,0 +1,261 @@
+"""``info``: a model at a glance, and what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from graphscope.analysis.summary import Amount, GraphSummary, Summary
+from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.plain import plain
+from graphscope.cli.terminal.sections import Line, wrap, write_sections
+from graphscope.cli.terminal.text import cells, count, escape, size, some, tensor_type
+from graphscope.cli.terminal.views import Format, Page, write_page
+from graphscope.core.model import ModelFile
+from graphscope.core.signatures import Signature
+from graphscope.core.tensors import TensorSpec, shape_text
+
+FILES = 4
+OPS = 8
+NAMES = 3
+COLLECTIONS = 8
+INPUTS = 16
+OUTPUTS = 5
+REASONS = 2
+PROBLEMS = 8
+"""How many of each are shown; JSON has all."""
+
+HALF = 38
+"""A longer left half of the heading has a line of its own."""
+
+_INDENT = 10
+
+
+def write_info(sink: Sink, format: Format, summary: Summary, user_tags: Sequence[str] = ()) -> None:
+    """Writes the summary.
+
+    Args:
+        user_tags: the ``--tags`` that were given, for the commands that come next.
+    """
+    page = Page(lambda: _page(sink, summary, user_tags), lambda: plain(summary), lambda: _tensor_names(summary))
+    write_page(sink, format, page)
+
+
+def _tensor_names(summary: Summary) -> Iterator[str]:
+    if summary.graph is not None:
+        yield from (row.tensor for row in summary.graph.inputs)
+        yield from (row.tensor for row in summary.graph.outputs)
+
+
+def _page(sink: Sink, summary: Summary, user_tags: Sequence[str]) -> Iterator[str]:
+    yield from _header(sink, summary)
+    groups = [[(label, list(rows(summary))) for label, rows in group] for group in _GROUPS]
+    shown = [[(label, rows) for label, rows in group if rows] for group in groups]
+    indent = max([_INDENT, *(len(label) + 2 for group in shown for label, _ in group)])
+    for group in filter(None, shown):
+        yield ""
+        yield from write_sections(sink, group, indent)
+    commands = [(command,) for command in next_commands(summary, user_tags)]
+    yield ""
+    yield from write_sections(sink, [("next", commands)], indent, is_wrapped=False)
+
+
+def _header(sink: Sink, summary: Summary) -> Iterator[str]:
+    rows = [(summary.path, _kind(summary)), (_writer(summary), _counts(summary.graph)), _amounts(summary)]
+    safe = [(escape(left), escape(right)) for left, right in rows]
+    width = max((cells(left) for left, _ in safe if cells(left) <= HALF), default=0)
+    for i, (left, right) in enumerate(safe):
+        title = sink.paint(left, "title" if i == 0 else "")
+        first, *rest = wrap(right, sink.width - width - 4)
+        if cells(left) <= width:
+            yield (title + " " * (width - cells(left) + 4) + first).rstrip()
+            yield from (" " * (width + 4) + line for line in rest)
+        else:
+            yield title
+            yield from filter(None, [right])
+
+
+def _kind(summary: Summary) -> str:
+    parts = [summary.kind, summary.checkpoint_version]
+    parts += [count(summary.shards, "shard")] if summary.shards else []
+    parts += ["text"] if summary.encoding == "text" else []
+    parts.append(size(sum(file.size_bytes or 0 for file in summary.files)))
+    return ", ".join(filter(None, parts))
+
+
+def _writer(summary: Summary) -> str:
+    version = f"TensorFlow {summary.tensorflow_version}" if summary.tensorflow_version else ""
+    producer = f"producer {summary.graph.producer}" if summary.graph is not None and summary.graph.producer else ""
+    return ", ".join(filter(None, (version, producer))) or "no version stated"
+
+
+def _counts(graph: GraphSummary | None) -> str:
+    if graph is None:
+        return "no graph"
+    functions = count(graph.functions, "function")
+    inside = f" ({count(graph.function_nodes, 'node')})" if graph.functions else ""
+    return f"{count(graph.nodes, 'node')}, {count(len(graph.ops), 'op')}, {functions}{inside}"
+
+
+def _amounts(summary: Summary) -> tuple[str, str]:
+    extras = (
+        (summary.slots, "in optimizer slots"),
+        (summary.moving_averages, "in moving averages"),
+        (summary.others, "in steps and local variables"),
+    )
+    right = ", ".join(f"{amount.elements:,} {what}" for amount, what in extras if amount.tensors)
+    return f"parameters {_amount(summary.parameters)}", f"+ {right}" if right else ""
+
+
+def _amount(amount: Amount) -> str:
+    if not amount.tensors:
+        return "none"
+    if len(amount.by_dtype) == 1:
+        return f"{amount.elements:,} ({size(amount.size_bytes)} {next(iter(amount.by_dtype))})"
+    parts = ", ".join(f"{elements:,} {dtype}" for dtype, elements in amount.by_dtype.items())
+    return f"{amount.elements:,} ({size(amount.size_bytes)}: {parts})"
+
+
+def _inputs(summary: Summary) -> Iterator[Line]:
+    found = summary.graph.inputs if summary.graph is not None else ()
+    for row in found[:INPUTS]:
+        default = f"default {row.default}" if row.default is not None else ""
+        argument = f"input {row.argument!r}" if row.argument else ""
+        yield row.tensor, f"{row.dtype.label} {shape_text(row.shape)}", ", ".join(filter(None, (argument, default)))
+    yield from _more(found, INPUTS)
+
+
+def _outputs(summary: Summary) -> Iterator[Line]:
+    found = summary.graph.outputs if summary.graph is not None else ()
+    for row in found[:OUTPUTS]:
+        yield row.tensor, tensor_type(row.dtype, row.shape), ", ".join(row.reasons[:REASONS])
+    yield from _more(found, OUTPUTS)
+
+
+def _more(found: Sequence[object], limit: int) -> Iterator[Line]:
+    if len(found) > limit:
+        yield (f"and {len(found) - limit:,} more",)
+
+
+def _ops(summary: Summary) -> Iterator[Line]:
+    if summary.graph is not None and summary.graph.ops:
+        yield (_histogram(summary.graph.ops, OPS),)
+
+
+def _histogram(counts: Mapping[str, int], limit: int) -> str:
+    return some((f"{name} {number:,}" for name, number in counts.items()), limit)
+
+
+def _signatures(summary: Summary) -> Iterator[Line]:
+    for signature in summary.signatures:
+        yield signature.name, _signature(signature)
+
+
+def _signature(signature: Signature) -> str:
+    return f"{_arguments(signature.inputs)} -> {_arguments(signature.outputs)}"
+
+
+def _arguments(arguments: Mapping[str, tuple[TensorSpec, ...]]) -> str:
+    return ", ".join(f"{name}={' '.join(s.name for s in specs)}" for name, specs in arguments.items()) or "nothing"
+
+
+def _collections(summary: Summary) -> Iterator[Line]:
+    if summary.collections:
+        yield (some((f"{row.name} {row.items:,}" for row in summary.collections), COLLECTIONS),)
+
+
+def _missing(summary: Summary) -> Iterator[Line]:
+    if summary.missing:
+        yield (f"{count(len(summary.missing), 'variable')} without a value: {some(summary.missing, NAMES)}",)
+
+
+def _extra(summary: Summary) -> Iterator[Line]:
+    if summary.extra:
+        yield (f"{count(len(summary.extra), 'value')} that no variable takes: {some(summary.extra, NAMES)}",)
+
+
+def _problems(summary: Summary) -> Iterator[Line]:
+    yield from ((problem.text,) for problem in summary.problems[:PROBLEMS])
+    yield from _more(summary.problems, PROBLEMS)
+
+
+def _mismatched(summary: Summary) -> Iterator[Line]:
+    if summary.mismatched:
+        number = count(len(summary.mismatched), "variable")
+        yield (f"{number} that the checkpoint does not fit: {some(summary.mismatched, NAMES)}",)
+
+
+def _devices(summary: Summary) -> Iterator[Line]:
+    for device, nodes in summary.graph.devices.items() if summary.graph is not None else ():
+        yield device, count(nodes, "node")
+
+
+def _tables(summary: Summary) -> Iterator[Line]:
+    for row in summary.graph.tables if summary.graph is not None else ():
+        yield row.name, row.op
+
+
+def _unregistered(summary: Summary) -> Iterator[Line]:
+    if summary.graph is not None and summary.graph.unregistered:
+        yield (f"{_histogram(summary.graph.unregistered, OPS)} (not in TensorFlow 2.21)",)
+
+
+def _files(summary: Summary) -> Iterator[Line]:
+    files = [file for file in summary.files if file.role != "asset"]
+    if len(files) > 1 or any(file.size_bytes is None for file in files):
+        yield from map(_file, files[:FILES])
+        yield from _more(files, FILES)
+
+
+def _assets(summary: Summary) -> Iterator[Line]:
+    return map(_file, (file for file in summary.files if file.role == "asset"))
+
+
+def _file(file: ModelFile) -> Line:
+    return file.path.rpartition("/")[2], "missing" if file.size_bytes is None else size(file.size_bytes)
+
+
+def _tag_sets(summary: Summary) -> Iterator[Line]:
+    if len(summary.tag_sets) > 1:
+        sets = " | ".join(",".join(tags) or "(none)" for tags in summary.tag_sets)
+        yield (f"{','.join(summary.tags) or '(none)'} of {sets}; --tags to choose",)
+
+
+Rows = Callable[[Summary], Iterable[Line]]
+_GROUPS: Sequence[Sequence[tuple[str, Rows]]] = (
+    (("inputs", _inputs), ("outputs", _outputs)),
+    (("signatures", _signatures),),
+    (
+        ("ops", _ops),
+        ("unknown ops", _unregistered),
+        ("collections", _collections),
+        ("devices", _devices),
+        ("tables", _tables),
+        ("assets", _assets),
+        ("files", _files),
+        ("tags", _tag_sets),
+    ),
+    (
+        ("invalid", _problems),
+        ("missing", _missing),
+        ("extra", _extra),
+        ("mismatch", _mismatched),
+        ("notes", lambda summary: [(note,) for note in summary.notes]),
+    ),
+)
+
+
+def next_commands(summary: Summary, user_tags: Sequence[str] = ()) -> Iterator[str]:
+    """What a person may want to type now, the path quoted for a shell."""
+    path = shlex.quote(summary.path)
+    tags = f" --tags {shlex.quote(','.join(user_tags))}" if user_tags else ""
+    if summary.graph is not None:
+        yield f"graphscope nodes {path}{tags} --tree"
+    if summary.parameters.tensors:
+        yield f"graphscope vars {path}{tags} --stats"
+    if summary.graph is not None and summary.graph.outputs:
+        output = shlex.quote(summary.graph.outputs[0].tensor)
+        if summary.checkpoint_version and not summary.graph.tables:
+            yield f"graphscope freeze {path}{tags} -o frozen.pb --output {output} --verify"
+        else:
+            yield f"graphscope show {path}{tags} {output}"

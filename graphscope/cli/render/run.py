@@ -1,0 +1,193 @@
+"""What ``run`` shows: a summary of each output, or the classes that score highest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphscope.analysis.classes import Example
+from graphscope.analysis.statistics import Statistics, statistics
+from graphscope.cli.render.show import VALUE_ELEMENTS, preview, readable, statistics_line
+from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.plain import plain
+from graphscope.cli.terminal.table import Column
+from graphscope.cli.terminal.text import count, escape, tensor_type
+from graphscope.cli.terminal.views import Format, View, write_rows
+from graphscope.core.dtypes import DataType
+from graphscope.core.payload import ArrayPayload
+from graphscope.feeding.naming import Fetch
+from graphscope.runtime.devices import short_device
+from graphscope.runtime.run import RunResult
+from graphscope.tracing.report import Placement
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+INDENT = 2
+RANK_WIDTH = 9
+"""What is left of ``golden retriever 0.987`` on a narrow terminal: ``gol…0.987``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOutput:
+    """One output.
+
+    Attributes:
+        fetch: what was asked for.
+        value: what came; ``None`` for a node without outputs.
+    """
+
+    fetch: Fetch
+    value: NDArray[Any] | None
+
+    @property
+    def dtype(self) -> DataType:
+        """Of the value; ``INVALID`` without one."""
+        return DataType.INVALID if self.value is None else DataType.from_numpy(self.value.dtype)
+
+    @property
+    def statistics(self) -> Statistics:
+        """Of a numeric value."""
+        if self.value is None or self.dtype.itemsize is None:
+            return Statistics()
+        return statistics(ArrayPayload(self.value, self.dtype))
+
+
+def write_outputs(sink: Sink, format: Format, outputs: Sequence[ShownOutput]) -> None:
+    """Writes type, shape, statistics and a preview of each output."""
+    if format is Format.TABLE:
+        sink.lines(line for output in outputs for line in _page(sink, output))
+    else:
+        write_rows(sink, format, _OUTPUTS, outputs, "no output")
+
+
+def _page(sink: Sink, output: ShownOutput) -> Iterator[str]:
+    head = _title(sink, output.fetch)
+    if output.value is None:
+        yield f"{head}  ran"
+        return
+    yield f"{head}  {tensor_type(output.dtype, output.value.shape)}"
+    line = statistics_line(output.statistics) if output.value.size > 1 else ""
+    for text in [line] * bool(line) + preview(output.value, sink.width - INDENT):
+        yield " " * INDENT + escape(text)
+
+
+def _title(sink: Sink, fetch: Fetch) -> str:
+    title = sink.paint(escape(fetch.name), "title")
+    return title if fetch.target in (fetch.name, f"{fetch.name}:0") else f"{title}  {escape(fetch.target)}"
+
+
+def _record(output: ShownOutput) -> dict[str, Any]:
+    value = output.value
+    has_few = value is not None and value.size <= VALUE_ELEMENTS
+    return {
+        "name": output.fetch.name,
+        "tensor": output.fetch.target,
+        "dtype": plain(output.dtype) if value is not None else None,
+        "shape": list(value.shape) if value is not None else None,
+        "statistics": plain(output.statistics) if value is not None else None,
+        "values": plain(readable(value).tolist()) if value is not None and has_few else None,
+    }
+
+
+def _fields(output: ShownOutput) -> Sequence[object]:
+    found, value = output.statistics, output.value
+    named = [output.fetch.name, output.fetch.target]
+    if value is None:
+        return [*named, *[None] * 10]
+    shape = " ".join(map(str, value.shape))
+    moments = [found.minimum, found.maximum, found.mean, found.std]
+    return [*named, output.dtype.label, shape, value.size, *moments, found.zeros, found.nans, found.infinities]
+
+
+_OUTPUTS: View[ShownOutput] = View(
+    columns=(),
+    cells=lambda _: (),
+    record=_record,
+    header="name tensor dtype shape elements minimum maximum mean std zeros nans infinities".split(),
+    fields=_fields,
+    name=lambda output: output.fetch.target,
+)
+
+
+def write_classes(sink: Sink, format: Format, examples: Sequence[Example]) -> None:
+    """Writes a row for each example: its name and the classes that score highest, with their scores."""
+    if format is Format.CSV:
+        rows = [(example, rank) for example in examples for rank in range(len(example.guesses))]
+        write_rows(sink, format, _GUESSES, rows, "no examples")
+        return
+    write_rows(sink, format, _examples_view(examples), examples, "no examples")
+    known = [example.is_right for example in examples if example.is_right is not None]
+    if known and format is Format.TABLE:
+        sink.lines([f"{sum(known):,} of {len(known):,} right"])
+
+
+def _examples_view(examples: Sequence[Example]) -> View[Example]:
+    """Columns that are the same in every row are left out: the output, where there is one."""
+    ranks = max((len(example.guesses) for example in examples), default=0)
+    has_outputs = len({example.output for example in examples}) > 1
+    has_truth = any(example.truth for example in examples)
+    columns = [
+        *([Column("output", minimum=8, drop=9)] if has_outputs else []),
+        Column("example", minimum=8),
+        *([Column("shows", minimum=5), Column("")] if has_truth else []),
+        *(Column(_ordinal(rank), style="op", minimum=RANK_WIDTH, drop=rank) for rank in range(ranks)),
+    ]
+
+    def cells(example: Example) -> list[str]:
+        guesses = [f"{guess.label} {guess.score:.3g}" for guess in example.guesses]
+        truth = [example.truth, _verdict(example)] if has_truth else []
+        return [*([example.output] if has_outputs else []), example.name, *truth, *guesses]
+
+    return View(columns, cells, _example_record, (), lambda _: (), lambda example: example.guesses[0].label)
+
+
+def _verdict(example: Example) -> str:
+    return "wrong" if example.is_right is False else ""
+
+
+def _ordinal(rank: int) -> str:
+    return {0: "1st", 1: "2nd", 2: "3rd"}.get(rank, f"{rank + 1}th")
+
+
+def _example_record(example: Example) -> dict[str, Any]:
+    truth = {"truth": example.truth, "is_right": example.is_right} if example.truth else {}
+    return {"output": example.output, "example": example.name, **truth, "classes": plain(example.guesses)}
+
+
+def _guess_fields(row: tuple[Example, int]) -> Sequence[object]:
+    example, rank = row
+    guess = example.guesses[rank]
+    return [example.output, example.name, example.truth or None, rank + 1, guess.index, guess.label, guess.score]
+
+
+_GUESSES: View[tuple[Example, int]] = View(
+    columns=(),
+    cells=lambda _: (),
+    record=lambda row: row,
+    header="output example truth rank class label score".split(),
+    fields=_guess_fields,
+    name=lambda row: row[0].name,
+)
+
+
+def say_devices(sink: Sink, found: RunResult) -> None:
+    """Says which devices the graph names that are not here, and, if that was asked for, what ran where."""
+    for device, nodes in found.absent.items():
+        there = ", ".join(map(short_device, found.devices))
+        sink.note(f"{count(len(nodes), 'node')} shall run on {device}, which is not here; there is {there}")
+    for device, placed in _by_device(found.placement).items():
+        sink.note(f"{count(len(placed), 'node')} on {short_device(device)}\n" + "\n".join(_placed_lines(placed)))
+
+
+def _by_device(placement: Iterable[Placement]) -> dict[str, list[Placement]]:
+    found: dict[str, list[Placement]] = {}
+    for placed in placement:
+        found.setdefault(placed.device, []).append(placed)
+    return dict(sorted(found.items()))
+
+
+def _placed_lines(placed: Sequence[Placement]) -> list[str]:
+    width = max(len(p.name) for p in placed)
+    return [f"{p.name:{width}}  {p.op}{f' within {p.within}' if p.within else ''}" for p in placed]

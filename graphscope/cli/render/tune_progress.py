@@ -1,0 +1,95 @@
+"""How ``tune`` shows on stderr where it is: a bar for who looks, a line for each epoch for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from graphscope.cli.render.tune import began_lines, epoch_line, metric_text
+from graphscope.cli.terminal.output import Sink
+
+if TYPE_CHECKING:
+    from graphscope.training.tune.metrics import Evaluation
+    from graphscope.training.tune.report import EpochReport
+    from graphscope.training.tune.resume import TrainingState
+    from graphscope.training.tune.training_job import Job, StepReport
+
+
+class TuneProgress:
+    """A :class:`graphscope.training.tune.training_job.Watcher` that talks. A context manager."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._bar: Any = None
+
+    def __enter__(self) -> TuneProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, line: str) -> None:
+        """A line of talk; above the bar, if there is one."""
+        if self._bar is None:
+            self._sink.talk(line)
+        else:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def began(self, job: Job, run: TrainingState) -> None:
+        """Says what is trained on, and shows the bar."""
+        self._job, self._run = job, run
+        for line in began_lines(job, run):
+            self._sink.talk(line)
+        if self._sink.err_is_terminal:
+            self._bar = _training_bar()
+            total = job.order.steps_per_epoch * job.options.epochs
+            self._task = self._bar.add_task("", total=total, completed=run.step - run.start_step, told="")
+            self._bar.start()
+
+    def stepped(self, step: StepReport) -> None:
+        """Moves the bar."""
+        if self._bar is not None:
+            epoch = f"epoch {len(self._run.epochs) + 1}/{self._job.options.epochs}"
+            metric = metric_text(self._job.recipe.task, step.running.metric).strip()
+            self._bar.update(
+                self._task,
+                completed=step.step - self._run.start_step,
+                told=f"{epoch}  loss {step.running.loss:.4g}  {metric}  {step.examples_per_s:,.0f}/s",
+            )
+
+    def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
+        """A line for the epoch."""
+        is_best = evaluation is not None and self._run.best is not None and self._run.best.epoch == epoch.epoch
+        self.say(epoch_line(epoch, self._job.options.epochs, self._job.recipe, is_best))
+
+
+def _training_bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.fields[told]}", markup=False), BarColumn(), TimeRemainingColumn(compact=True))
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+@contextmanager
+def features_progress(sink: Sink, total: int) -> Iterator[Callable[[int], None]]:
+    """Gives a function to tell how many more examples have features; shows nothing where nobody looks."""
+    if not sink.err_is_terminal:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("features of the base"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.advance(task, count)

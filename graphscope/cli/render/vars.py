@@ -1,0 +1,130 @@
+"""``vars``: rows of variables and constants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from graphscope.analysis.statistics import Statistics
+from graphscope.analysis.variable_rows import WeightRow
+from graphscope.cli.terminal.plain import plain
+from graphscope.cli.terminal.table import Column
+from graphscope.cli.terminal.text import count, number, size, type_name
+from graphscope.cli.terminal.views import View
+from graphscope.core.tensors import shape_text
+from graphscope.core.variables import Role
+
+_STATISTICS = (
+    ("min", "minimum", True, 0),
+    ("max", "maximum", True, 0),
+    ("mean", "mean", True, 1),
+    ("std", "std", True, 2),
+    ("zeros", "zeros", False, 3),
+    ("NaN", "nans", False, 0),
+    ("Inf", "infinities", False, 0),
+)
+"""Headings, fields, whether a column is shown even if it is all nought, and which goes first on a narrow terminal."""
+
+_HEADER = (
+    *("name", "kind", "dtype", "shape", "elements", "size_bytes", "shard"),
+    *("key", "part", "trainable", "role", "is_missing", "is_extra", "stored"),
+)
+
+
+def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[WeightRow]:
+    """One row for each variable or constant; ``rows`` tell which columns have anything to say."""
+    columns, getters = zip(*_chosen(rows, has_statistics), strict=True)
+    header = [*_HEADER, *(field for _, field, *_ in _STATISTICS if has_statistics)]
+    return View(
+        columns,
+        lambda row: [get(row) for get in getters],
+        lambda row: _record(row, has_statistics),
+        header,
+        lambda row: _fields(row, has_statistics),
+        lambda row: row.name,
+    )
+
+
+def _chosen(rows: Sequence[WeightRow], has_statistics: bool) -> Iterable[tuple[Column, Callable[[WeightRow], str]]]:
+    """The columns that have anything to say; with statistics, the others go first where the terminal is narrow."""
+    last = 10 if has_statistics else 0
+    yield Column("name", minimum=24), lambda row: row.name
+    yield Column("dtype", style="shape"), lambda row: type_name(row.dtype)
+    yield Column("shape", style="shape"), lambda row: shape_text(row.shape)
+    yield Column("elements", right=True, drop=last + 2), _elements
+    yield Column("size", right=True, drop=last + 1), lambda row: size(row.size_bytes)
+    if len({row.shard for row in rows} - {None}) > 1:
+        yield Column("shard", right=True, drop=last + 4), lambda row: "" if row.shard is None else str(row.shard)
+    for title, field, always, drop in _STATISTICS:
+        if has_statistics and (always or any(getattr(row.statistics, field, None) for row in rows)):
+            yield Column(title, right=True, drop=drop), _statistic(field)
+    if any(marks(row) for row in rows):
+        yield (
+            Column("marks", style="mark", minimum=9, drop=last + 3 if has_statistics else 1),
+            lambda row: ", ".join(marks(row)),
+        )
+    if any(row.key or row.part for row in rows):
+        yield Column("key", style="dim", minimum=16, drop=last + 5), _key
+
+
+def _elements(row: WeightRow) -> str:
+    return "?" if row.elements is None else f"{row.elements:,}"
+
+
+def _statistic(field: str) -> Callable[[WeightRow], str]:
+    def text(row: WeightRow) -> str:
+        value = getattr(row.statistics, field, None)
+        return f"{value:,}" if isinstance(value, int) else number(value)
+
+    return text
+
+
+def marks(row: WeightRow) -> list[str]:
+    """What sets a variable apart: trainable, its role, whether its value is missing, taken by nobody, or does not fit."""
+    found = ["trainable"] if row.trainable else []
+    found += [row.role.value] if row.role is not Role.MODEL else []
+    found += ["missing"] if row.is_missing else []
+    found += ["extra"] if row.is_extra else []
+    return found + ([f"stored as {row.stored}"] if row.stored else [])
+
+
+def _key(row: WeightRow) -> str:
+    return " ".join(filter(None, (row.key, part_text(row))))
+
+
+def part_text(row: WeightRow) -> str:
+    """``[0:392, 0:100]`` for a partition; empty for a whole value."""
+    return "" if row.part is None else "[" + ", ".join(f"{start}:{start + length}" for start, length in row.part) + "]"
+
+
+def _record(row: WeightRow, has_statistics: bool) -> dict[str, Any]:
+    found = {
+        "name": row.name,
+        "kind": row.kind,
+        "dtype": row.dtype.label,
+        "shape": row.shape,
+        "elements": row.elements,
+        "size_bytes": row.size_bytes,
+        "shard": row.shard,
+        "key": row.key,
+        "part": row.part,
+        "trainable": row.trainable,
+        "role": row.role.value,
+        "is_missing": row.is_missing,
+        "is_extra": row.is_extra,
+        "stored": row.stored,
+    }
+    return found | {"statistics": plain(row.statistics)} if has_statistics else found
+
+
+def _fields(row: WeightRow, has_statistics: bool) -> Sequence[object]:
+    found = _record(row, False) | {"shape": shape_text(row.shape), "part": part_text(row)}
+    statistics = plain(row.statistics or Statistics()) if has_statistics else {}
+    return [*found.values(), *statistics.values()]
+
+
+def total(rows: Sequence[WeightRow]) -> str:
+    """How many there are, and how large together."""
+    noun = rows[0].kind if rows else "variable"
+    elements = sum(row.elements or 0 for row in rows)
+    return f"{count(len(rows), noun)}, {count(elements, 'element')}, {size(sum(row.size_bytes or 0 for row in rows))}"

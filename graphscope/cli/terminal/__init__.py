@@ -1,0 +1,1 @@
+"""The way out: streams, escaping, tables, progress."""

@@ -1,0 +1,122 @@
+"""What a graph prints itself while it runs (``Print``, ``PrintV2``): to stderr, escaped like everything that is in a file."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import TextIO
+
+from graphscope.cli.terminal.output import Sink
+
+_STREAMS = {1: "stdout", 2: "stderr"}
+_LONGEST = 1 << 16
+"""A longer line is broken: a graph may print without end."""
+
+_REST = ("/bin/sh", "-c", "read _; exec cat -v <&2")
+"""Waits until its stdin ends, as it does when this process does, and writes what is left to read in its stderr."""
+
+_LAST_WORDS_S = 5.0
+"""How long to wait for what was printed last, where another process still holds the socket."""
+
+
+@contextlib.contextmanager
+def escaped_graph_output(sink: Sink) -> Iterator[None]:
+    """Within it, what TensorFlow's kernels write to the process's own stdout and stderr becomes talk of ``sink``.
+
+    Python's streams go on to where they went before, so that data, notes and progress bars are as they were.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            moved = {name: stack.enter_context(_moved(number, name)) for number, name in _STREAMS.items()}
+        except OSError:  # one is closed: nothing can be printed there
+            yield
+            return
+        with sink.redirected(moved["stdout"], moved["stderr"]), _read(sink):
+            yield
+
+
+@contextlib.contextmanager
+def _moved(number: int, name: str) -> Iterator[TextIO | None]:
+    """Python's stream on another descriptor of what ``number`` leads to; ``None`` where it is not on that descriptor at all."""
+    kept = os.dup(number)
+    old: TextIO | None = getattr(sys, name)
+    new = None
+    try:
+        if old is not None and _descriptor(old) == number:
+            old.flush()
+            new = open(kept, "w", encoding=old.encoding, errors=old.errors, buffering=1, closefd=False)  # noqa: SIM115
+            setattr(sys, name, new)
+        yield new
+    finally:
+        if new is not None:
+            setattr(sys, name, old)
+            new.close()
+        os.dup2(kept, number)
+        os.close(kept)
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, io.UnsupportedOperation):
+        return None
+
+
+@contextlib.contextmanager
+def _read(sink: Sink) -> Iterator[None]:
+    """Puts a socket in the place of both descriptors, and says every line that comes out of it."""
+    reader, writer = socket.socketpair()
+    with _watched(reader):
+        for number in _STREAMS:
+            os.dup2(writer.fileno(), number)
+        writer.close()
+        thread = threading.Thread(target=_say_lines, args=(reader, sink), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            with open(os.devnull, "wb") as nowhere:
+                for number in _STREAMS:
+                    os.dup2(nowhere.fileno(), number)  # the last that write to the socket: its reader comes to an end
+            thread.join(_LAST_WORDS_S)
+
+
+@contextlib.contextmanager
+def _watched(reader: socket.socket) -> Iterator[None]:
+    """TensorFlow aborts the process where a check of its own fails: another process then says why, which is still unread."""
+    try:
+        watcher = subprocess.Popen(
+            _REST, stdin=subprocess.PIPE, stdout=2, stderr=reader.fileno(), start_new_session=True
+        )
+    except OSError:  # no shell here
+        yield
+        return
+    with watcher:
+        try:
+            yield
+        finally:
+            watcher.kill()
+
+
+def _say_lines(reader: socket.socket, sink: Sink) -> None:
+    begun = b""
+    with reader:
+        while seen := reader.recv(_LONGEST, socket.MSG_PEEK):
+            *lines, begun = (begun + seen).split(b"\n")
+            if len(begun) >= _LONGEST:
+                lines, begun = [*lines, begun], b""
+            _say(lines, sink)
+            reader.recv(len(seen))  # not before it was said: the process may end at any moment
+    _say([begun] if begun else [], sink)
+
+
+def _say(lines: list[bytes], sink: Sink) -> None:
+    with contextlib.suppress(OSError):  # nobody reads stderr any more: the graph runs on
+        for line in lines:
+            sink.talk(line.decode("utf-8", "replace"))

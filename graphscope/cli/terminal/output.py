@@ -1,0 +1,167 @@
+"""The one way out: data to stdout, talk (notes, hints, errors, progress) to stderr."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import TextIO
+
+from graphscope.cli.terminal.text import escape
+from graphscope.errors import FileError, GraphscopeError
+
+BATCH = 512
+"""Lines that are written at a time."""
+
+DEFAULT_WIDTH = 80
+
+
+class Sink:
+    """Where a command's output goes.
+
+    Attributes:
+        width: columns of the terminal; 80 where there is none.
+        is_terminal: whether a person looks at the data: tables fit the width then. A pipe gets everything, whole.
+        has_color: whether data may be coloured.
+    """
+
+    def __init__(
+        self,
+        out: TextIO,
+        err: TextIO,
+        *,
+        width: int = DEFAULT_WIDTH,
+        is_terminal: bool = False,
+        has_color: bool = False,
+    ) -> None:
+        self._out = out
+        self._err = err
+        self.width = width
+        self.is_terminal = is_terminal
+        self.has_color = has_color
+
+    @classmethod
+    def standard(cls) -> Sink:
+        """The process's own streams as they are now."""
+        out = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - closed stdout: lives as long as the process
+        err = sys.stderr or out
+        for stream in (out, err):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        is_terminal = out.isatty()
+        width = shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns if is_terminal else DEFAULT_WIDTH
+        return cls(out, err, width=width, is_terminal=is_terminal, has_color=is_terminal and wants_color())
+
+    @contextmanager
+    def redirected(self, out: TextIO | None, err: TextIO | None) -> Iterator[None]:
+        """Within it, writes to other streams; to its own where one is ``None``."""
+        before = self._out, self._err
+        self._out, self._err = out or self._out, err or self._err
+        try:
+            yield
+        finally:
+            self._out, self._err = before
+
+    @property
+    def is_unicode(self) -> bool:
+        """Whether every character can be written as it is."""
+        return (self._out.encoding or "utf-8").lower().replace("-", "") in ("utf8", "utf16")
+
+    @property
+    def err_is_terminal(self) -> bool:
+        """Whether a person looks at the talk."""
+        return self._err.isatty()
+
+    def write(self, text: str) -> None:
+        """Writes data.
+
+        Raises:
+            BrokenPipeError: the reader has gone.
+            FileError: the output cannot be written (a full disk).
+        """
+        with _writing():
+            self._out.write(text)
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Writes lines of data, many at a time; raises as :meth:`write`."""
+        source = iter(lines)
+        while batch := list(islice(source, BATCH)):
+            self.write("\n".join(batch) + "\n")
+
+    def flush(self) -> None:
+        """Hands over what is buffered; raises as :meth:`write`."""
+        with _writing():
+            self._out.flush()
+
+    def paint(self, text: str, style: str) -> str:
+        """``text`` in a style of :data:`STYLES`, where colour is wanted."""
+        return painted(text, style) if self.has_color else text
+
+    def talk(self, text: str) -> None:
+        """Says how far the work is."""
+        self._say(_lines(text))
+
+    def note(self, text: str) -> None:
+        """Says something beside the data."""
+        self._say(f"note: {_lines(text)}")
+
+    def warning(self, text: str) -> None:
+        """Says what may be wrong with the result."""
+        self._say(f"warning: {_lines(text)}")
+
+    def error(self, error: GraphscopeError) -> None:
+        """Says what went wrong and what to do next."""
+        name = painted("graphscope:", "error") if self.err_is_terminal and wants_color() else "graphscope:"
+        self._say(f"{name} {_lines(error.message)}")
+        if error.hint:
+            self._say(f"hint: {_lines(error.hint)}")
+
+    def _say(self, text: str) -> None:
+        self._err.write(text + "\n")
+        self._err.flush()
+
+
+STYLES = {"title": "1", "dim": "2", "op": "36", "shape": "32", "mark": "33", "error": "1;31"}
+
+
+def painted(text: str, style: str) -> str:
+    """``text`` between the escape sequences of a style."""
+    return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if style else text
+
+
+def wants_color() -> bool:
+    """Whether the environment lets a terminal have colours (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Tells a reader that has gone from an output that cannot be written; after either, stdout leads nowhere."""
+    try:
+        yield
+    except BrokenPipeError:
+        _abandon_stdout()
+        raise
+    except OSError as error:
+        _abandon_stdout()
+        raise FileError.from_os_error(error, "standard output") from error
+
+
+def _abandon_stdout() -> None:
+    """Sends what is still buffered nowhere, so that Python does not fail once more when it ends."""
+    if sys.stdout is sys.__stdout__ and sys.stdout is not None:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _lines(text: str) -> str:
+    """Names in ``text`` made harmless; a further line is indented, so that none can pass for talk of its own."""
+    return "\n  ".join(_escaped_lines(text))
+
+
+def _escaped_lines(text: str) -> Iterator[str]:
+    return map(escape, text.split("\n"))

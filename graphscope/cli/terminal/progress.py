@@ -1,0 +1,32 @@
+"""A progress bar on stderr, for work that takes long enough to want one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from graphscope.cli.terminal.output import Sink
+
+LONG_BYTES = 64 << 20
+"""Reading less than this is over before a bar could be read."""
+
+
+@contextmanager
+def bytes_progress(sink: Sink, what: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
+    """Gives a function to tell how many more bytes are done; shows nothing where nobody looks or the work is short."""
+    if not sink.err_is_terminal or total_bytes < LONG_BYTES:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn(what, markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total_bytes)
+        yield lambda size: bar.advance(task, size)

@@ -1,0 +1,1 @@
+"""What is fed and fetched: names, shapes, types and values; needs no TensorFlow."""

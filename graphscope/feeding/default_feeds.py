@@ -1,0 +1,63 @@
+"""What is fed: what a person gives, as the tensors take it; where nobody says, training switches are set for inference and
+everything else is random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.fit import fit
+from graphscope.core.model import Model
+from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.feeding.feed_values import literal
+from graphscope.feeding.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
+from graphscope.transforms.switches import open_switches
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Feeds = Mapping[str, "NDArray[Any]"]
+
+
+def fitted(model: Model, feeds: Feeds) -> dict[TensorSpec, NDArray[Any]]:
+    """Each value as its tensor takes it, by what the file states of the tensor.
+
+    Raises:
+        UnknownNameError: the model has no such tensor.
+        GraphscopeError: a value does not fit.
+    """
+    found = {}
+    for name, value in feeds.items():
+        spec = tensor_spec(model, name)
+        if spec.dtype is DataType.INVALID:  # nobody knows the op: the value tells
+            spec = replace(spec, dtype=DataType.from_numpy(value.dtype))
+        found[spec] = fit(value, spec)
+    return found
+
+
+def filled(
+    model: Model, outputs: Sequence[str], given: Sequence[TensorSpec], *, seed: int = 0, unknown: int = UNKNOWN
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Tensor name -> value: of training switches, and of the other placeholders that ``outputs`` need.
+
+    What is ``given`` or has a default is left out.
+
+    Args:
+        seed, unknown: as :func:`graphscope.feeding.feeds.random_feeds`.
+
+    Raises:
+        UnknownNameError: an output is not in the graph.
+        GraphscopeError: a placeholder takes what cannot be fed.
+    """
+    inputs = required_inputs(model, outputs, given)
+    off = switches_off(model, inputs)
+    return off, random_feeds([s for s in inputs if s.name not in off], seed=seed, unknown=unknown)
+
+
+def switches_off(model: Model, inputs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
+    """Training switches among ``inputs``, set for inference: a random keep_prob would make the outputs random."""
+    values = open_switches(model.graph)
+    scalars = ((node_of(spec.name), replace(spec, shape=())) for spec in inputs)
+    return {spec.name: literal(values[name], spec) for name, spec in scalars if name in values}

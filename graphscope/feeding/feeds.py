@@ -1,0 +1,288 @@
+"""What is fed: values that a person names, random ones for everything else."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphscope.analysis.demands import FeedSpec, demanded
+from graphscope.analysis.tensors import TensorLister
+from graphscope.core.dtypes import DataType
+from graphscope.core.model import Model
+from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
+from graphscope.core.tensors import TensorName, TensorSpec
+from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.feeding.dependencies import need
+from graphscope.feeding.feed_values import AS_USUAL, from_file, literal, picture_paths
+from graphscope.formats.media.pictures import Scaling
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Loader = Callable[[TensorSpec], "NDArray[Any]"]
+"""Gives the value for a placeholder; raises an error that names the placeholder if it does not fit."""
+
+UNKNOWN = 2
+"""The size that an unknown dimension takes."""
+
+STRINGS = tuple(b"%02d" % i for i in range(10))
+"""Sample strings: text that is a number too, and a protobuf message (``0`` starts an unknown field with the next byte)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedOptions:
+    """How values are made that the text does not give in full.
+
+    Attributes:
+        seed: of random ones.
+        unknown: the size of unknown dimensions of random ones and zeros.
+        scaling: of pictures.
+    """
+
+    seed: int = 0
+    unknown: int = UNKNOWN
+    scaling: Scaling = AS_USUAL
+
+
+USUAL = FeedOptions()
+
+
+def parse_feed(text: str, options: FeedOptions = USUAL) -> tuple[str, Loader]:
+    """``NAME=VALUE`` as a tensor name and what loads the value, once the placeholder is known.
+
+    NAME is a node's or a tensor's. VALUE is a number, a nested list (JSON), ``@x.npy``, ``@x.npz:key``, ``@picture.png``, a
+    directory of pictures, ``random`` or ``zeros``; for a string placeholder any other text stands for itself.
+
+    Raises:
+        GraphscopeError: there is no name or no value.
+    """
+    name, value = split_feed(text)
+    return str(TensorName.parse(name)), _loader(value, options)
+
+
+def split_feed(text: str) -> tuple[str, str]:
+    """NAME and VALUE; raises as :func:`parse_feed`."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise GraphscopeError(f"{text!r} is no NAME=VALUE", hint="for example: input=0.5, input:0=@x.npy, input=random")
+    return name, value
+
+
+def _loader(value: str, options: FeedOptions) -> Loader:
+    if value == "random":
+        return functools.partial(random_value, seed=options.seed, unknown=options.unknown)
+    if value == "zeros":
+        return functools.partial(_zeros, unknown=options.unknown)
+    if value.startswith("@"):
+        return functools.partial(from_file, value[1:], scaling=options.scaling)
+    return functools.partial(literal, value)
+
+
+def example_names(texts: Iterable[str]) -> tuple[str, ...]:
+    """Names of the files that the first ``NAME=VALUE`` with pictures reads, in order; none where there are no pictures.
+
+    Raises:
+        FileError, GraphscopeError: as :func:`parse_feed` and :func:`graphscope.formats.media.pictures.picture_files`.
+    """
+    values = (split_feed(text)[1] for text in texts)
+    found = (picture_paths(value[1:]) for value in values if value.startswith("@"))
+    return tuple(path.name for path in next(filter(None, found), ()))
+
+
+def resolve_feeds(
+    texts: Iterable[str], placeholders: Iterable[TensorSpec], options: FeedOptions = USUAL
+) -> dict[str, NDArray[Any]]:
+    """Tensor name -> value for each ``NAME=VALUE``.
+
+    Raises:
+        UnknownNameError: no placeholder has that name.
+        GraphscopeError: the text is no ``NAME=VALUE``, the file cannot be read, or type or shape do not fit.
+    """
+    specs = {spec.name: spec for spec in placeholders}
+    feeds = {}
+    for text in texts:
+        name, load = parse_feed(text, options)
+        if name not in specs:
+            raise UnknownNameError("placeholder", name, specs)
+        feeds[name] = load(specs[name])
+    return feeds
+
+
+def resolve_baked(model: Model, texts: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """As :func:`resolve_feeds`, for any placeholder of ``model``, those with a default too."""
+    return resolve_feeds(texts, placeholders(model))
+
+
+def resolve_tensors(model: Model, texts: Iterable[str], options: FeedOptions = USUAL) -> dict[str, NDArray[Any]]:
+    """As :func:`resolve_feeds`, for any tensor of ``model``: a graph may be fed in its middle."""
+    feeds = {}
+    for text in texts:
+        name, load = parse_feed(text, options)
+        if TensorName.parse(name).node not in model.graph:
+            raise UnknownNameError("placeholder", name, (spec.name for spec in placeholders(model)))
+        spec = tensor_spec(model, name)
+        feeds[name] = load(demanded(model.graph, spec) if split_feed(text)[1] in _MADE else spec)
+    return feeds
+
+
+_MADE = frozenset({"random", "zeros"})
+"""Values that are made for the tensor."""
+
+
+def placeholders(model: Model) -> list[TensorSpec]:
+    """Every placeholder of the graph, in file order."""
+    lister = TensorLister(model.catalog, model.graph.producer)
+    return [lister.outputs(node, model.graph)[0] for node in model.graph if node.op in PLACEHOLDER_OPS]
+
+
+def required_inputs(
+    model: Model, fetches: Iterable[str], given: Iterable[TensorSpec] = (), *, with_defaults: bool = False
+) -> list[TensorSpec]:
+    """The placeholders without a default that ``fetches`` need while ``given`` are fed, in file order.
+
+    One of unknown rank has the shape that its consumers demand.
+
+    Args:
+        with_defaults: those with a default too that take any number of measurements.
+
+    Raises:
+        UnknownNameError: a fetch is not in the graph.
+    """
+    graph = model.graph
+    given = list(given)
+    names = need(graph, fetches, given).names
+    lister = TensorLister(model.catalog, graph.producer)
+    fed = {spec.name for spec in given}
+    ops = PLACEHOLDER_OPS if with_defaults else PLACEHOLDER_OPS - {DEFAULTED}
+    placeholders = ((n.op, lister.outputs(n, graph)[0]) for n in graph if n.op in ops and n.name in names)
+    wanted = (spec for op, spec in placeholders if spec.name not in fed and (op != DEFAULTED or _takes_data(spec)))
+    return [demanded(graph, spec) for spec in wanted]
+
+
+def _takes_data(spec: TensorSpec) -> bool:
+    """Whether it takes any number of measurements; indices (of a sparse tensor, say) may not be just any."""
+    return None in (spec.shape or ()) and (spec.dtype.is_floating or spec.dtype is DataType.UINT8)
+
+
+def tensor_spec(model: Model, name: str) -> TensorSpec:
+    """Type and shape that the file states for the tensor ``name``; its type is ``INVALID`` where nobody knows the op.
+
+    Raises:
+        UnknownNameError: the model has no such tensor.
+    """
+    tensor = TensorName.parse(name)
+    outputs = TensorLister(model.catalog, model.graph.producer).outputs(model.graph[tensor.node], model.graph)
+    if not 0 <= tensor.index < len(outputs):
+        raise UnknownNameError("tensor", str(tensor), (spec.name for spec in outputs))
+    return outputs[tensor.index]
+
+
+def random_feeds(
+    placeholders: Iterable[TensorSpec],
+    *,
+    seed: int,
+    unknown: int = UNKNOWN,
+    overrides: Mapping[str, NDArray[Any]] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Tensor name -> value for each placeholder: what ``overrides`` says, else random in a range that suits its type.
+
+    Floating and complex numbers are uniform in [-1, 1), uint8 in 0..255, other integers in 0..9 (they are often indices),
+    strings are :data:`STRINGS`. A placeholder's values depend on ``seed`` and its name alone.
+
+    Args:
+        unknown: the size of unknown dimensions; a tensor of unknown rank is a vector of that size.
+        overrides: node or tensor name -> value.
+
+    Raises:
+        GraphscopeError: a placeholder takes resources or variants, which have no array form.
+    """
+    given = {str(TensorName.parse(name)): value for name, value in (overrides or {}).items()}
+    return {
+        spec.name: given[spec.name] if spec.name in given else random_value(spec, seed=seed, unknown=unknown)
+        for spec in placeholders
+    }
+
+
+def random_value(spec: TensorSpec, *, seed: int, unknown: int = UNKNOWN) -> NDArray[Any]:
+    """One value as :func:`random_feeds` gives it."""
+    import numpy as np
+
+    make = _RANDOM.get(spec.dtype, _float if spec.dtype.is_floating else None)
+    if make is None:
+        raise _unfeedable(spec)
+    if isinstance(spec, FeedSpec):
+        make = _integer(min(spec.below, _INDICES))
+    rng = np.random.default_rng([seed, zlib.crc32(spec.name.encode())])
+    return np.asarray(make(rng, spec.dtype, concrete(spec, unknown)))
+
+
+def concrete(spec: TensorSpec, unknown: int = UNKNOWN) -> tuple[int, ...]:
+    """The shape with ``unknown`` for each unknown dimension; a vector for an unknown rank."""
+    return tuple(unknown if d is None else d for d in ((None,) if spec.shape is None else spec.shape))
+
+
+def _zeros(spec: TensorSpec, *, unknown: int) -> NDArray[Any]:
+    """Zeros; false; empty strings."""
+    import numpy as np
+
+    if spec.dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.INVALID):
+        raise _unfeedable(spec)
+    if spec.dtype is DataType.STRING:
+        return np.full(concrete(spec, unknown), b"", object)
+    return np.zeros(concrete(spec, unknown), spec.dtype.numpy)
+
+
+def _unfeedable(spec: TensorSpec) -> GraphscopeError:
+    return GraphscopeError(f"{spec.name} takes a {spec.dtype.label}, which has no array form and cannot be fed")
+
+
+def _float(rng: np.random.Generator, dtype: DataType, shape: tuple[int, ...]) -> Any:
+    import numpy as np
+
+    return np.asarray(rng.uniform(-1, 1, shape)).astype(dtype.numpy)
+
+
+def _complex(rng: np.random.Generator, dtype: DataType, shape: tuple[int, ...]) -> Any:
+    import numpy as np
+
+    return np.asarray(rng.uniform(-1, 1, shape) + 1j * rng.uniform(-1, 1, shape)).astype(dtype.numpy)
+
+
+def _bool(rng: np.random.Generator, _: DataType, shape: tuple[int, ...]) -> Any:
+    return rng.integers(0, 2, shape) == 1
+
+
+def _string(rng: np.random.Generator, _: DataType, shape: tuple[int, ...]) -> Any:
+    import numpy as np
+
+    return np.array(STRINGS, object)[rng.integers(0, len(STRINGS), shape)]
+
+
+def _integer(below: int) -> Callable[[np.random.Generator, DataType, tuple[int, ...]], Any]:
+    def make(rng: np.random.Generator, dtype: DataType, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+
+        return np.asarray(rng.integers(0, below, shape)).astype(dtype.numpy)
+
+    return make
+
+
+_INDICES = 10
+"""Random integers are less than this: they are often indices."""
+
+_INTEGERS = tuple(
+    DataType[name] for name in "INT8 INT16 INT32 INT64 UINT16 UINT32 UINT64 QINT8 QINT16 QUINT16 QINT32".split()
+)
+_RANDOM: Mapping[DataType, Callable[[np.random.Generator, DataType, tuple[int, ...]], Any]] = {
+    **dict.fromkeys((DataType.COMPLEX64, DataType.COMPLEX128), _complex),
+    **dict.fromkeys((DataType.UINT8, DataType.QUINT8), _integer(256)),
+    **dict.fromkeys((DataType.INT4, DataType.UINT4), _integer(8)),
+    **dict.fromkeys((DataType.INT2, DataType.UINT2), _integer(2)),
+    **dict.fromkeys(_INTEGERS, _integer(_INDICES)),
+    DataType.BOOL: _bool,
+    DataType.STRING: _string,
+}

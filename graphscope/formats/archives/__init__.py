@@ -1,0 +1,1 @@
+"""Archives of named arrays: NumPy's and safetensors."""

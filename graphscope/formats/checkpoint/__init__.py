@@ -1,0 +1,1 @@
+"""Checkpoints, V1 and V2."""

@@ -1,0 +1,107 @@
+"""The content of one slice in a V1 checkpoint.
+
+Source: ``tensorflow/core/util/saved_tensor_slice.proto`` and ``saved_tensor_slice_util.h`` (2.21).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.payload import ArrayPayload
+from graphscope.core.tensor_proto import stored_values
+from graphscope.errors import CorruptFileError, UnsupportedError
+from graphscope.formats.checkpoint.partitioned import StoredPayload
+from graphscope.formats.io.sstable import Table
+from graphscope.formats.io.wire import Cursor
+from graphscope.protos import DecodeError, TensorProto
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_DATA = 2
+"""``SavedTensorSlices.data``"""
+
+_TENSOR = 3
+"""``SavedSlice.data``"""
+
+_PACKED = {DataType.FLOAT: 5, DataType.DOUBLE: 6, DataType.COMPLEX64: 9, DataType.COMPLEX128: 12}
+"""The fields of ``TensorProto`` whose packed form is the array itself."""
+
+_WHERE = "value"
+
+_MOST_EXPANSION = 22
+"""Elements take a byte or more in the message, and a byte of the file becomes less than 22 of the message (snappy)."""
+
+
+class SavedSlicePayload(StoredPayload):
+    """A slice of a tensor: the ``SavedTensorSlices`` under ``key`` in ``table``. Reading it reads its block."""
+
+    __slots__ = ("_key", "_table", "_what")
+
+    def __init__(self, table: Table, key: bytes, dtype: DataType, shape: tuple[int, ...], what: str) -> None:
+        super().__init__(dtype, shape)
+        self._table = table
+        self._key = key
+        self._what = what
+
+    def verify(self) -> None:
+        """See :meth:`StoredPayload.verify`."""
+        if self.elements > self._table.source.size * _MOST_EXPANSION:
+            raise self._corrupt(f"{self.elements:,} elements cannot be in a file of {self._table.source.size:,} bytes")
+
+    def chunks(self) -> Iterator[bytes]:
+        """See :meth:`Payload.chunks`. The whole slice is in memory meanwhile."""
+        yield from ArrayPayload(self.numpy(), self.dtype).chunks()
+
+    def numpy(self) -> NDArray[Any]:
+        """See :meth:`Payload.numpy`. The array may be read-only.
+
+        Raises:
+            UnsupportedError: NumPy cannot have that many dimensions.
+        """
+        value = self._table.get(self._key)
+        if value is None:
+            raise self._corrupt("the table lacks its content")
+        values = self._values(value)
+        if len(values) != self.elements:
+            raise self._corrupt(f"{len(values):,} values are stored for {self.elements:,} elements")
+        try:
+            return values.reshape(self.shape)
+        except ValueError as error:
+            raise UnsupportedError(f"{self._what}: {error}", path=self._table.source.path) from error
+
+    def _values(self, value: memoryview) -> NDArray[Any]:
+        """The stored values, one-dimensional. Packed floats are not copied."""
+        import numpy as np
+
+        try:
+            tensor = _only(_only(value, _DATA), _TENSOR)
+            packed = _packed(tensor, _PACKED[self.dtype]) if self.dtype in _PACKED else None
+            if packed is not None:
+                return np.frombuffer(packed, self.dtype.numpy)
+            return stored_values(TensorProto.FromString(bytes(tensor)), self.dtype, _WHERE)
+        except (CorruptFileError, DecodeError, ValueError) as error:
+            raise self._corrupt(f"its content is no SavedTensorSlices of {self.dtype.label}: {error}") from error
+
+    def _corrupt(self, message: str) -> CorruptFileError:
+        return self._table.source.corrupt(f"{self._what}: {message}")
+
+
+def _only(message: memoryview, number: int) -> memoryview:
+    """The body of the one submessage in field ``number``; an empty one where there is none."""
+    cursor = Cursor(message, _WHERE)
+    bodies = [message[start:end] for field, wire, start, end in cursor.fields() if (field, wire) == (number, 2)]
+    if len(bodies) > 1:
+        raise cursor.corrupt(f"field {number} occurs {len(bodies):,} times")
+    return bodies[0] if bodies else message[:0]
+
+
+def _packed(tensor: memoryview, number: int) -> memoryview | None:
+    """The body of the repeated field ``number``, if it is in one piece."""
+    fields = [(wire, start, end) for field, wire, start, end in Cursor(tensor, _WHERE).fields() if field == number]
+    if len(fields) != 1 or fields[0][0] != 2:
+        return None
+    _, start, end = fields[0]
+    return tensor[start:end]

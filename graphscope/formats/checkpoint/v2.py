@@ -1,0 +1,192 @@
+"""Checkpoints V2, "tensor bundles": ``prefix.index`` and ``prefix.data-00000-of-0000N``.
+
+The index is a table (:mod:`graphscope.formats.io.sstable`): the key "" holds a ``BundleHeaderProto``, every other key a
+``BundleEntryProto``, which says where in which data file a tensor lies. A partitioned tensor has an entry under its own
+name, which lists its slices, and one for each slice under the key of :meth:`TensorSlice.key`.
+
+Source: ``tensorflow/core/util/tensor_bundle/tensor_bundle.cc`` and ``tensorflow/core/protobuf/tensor_bundle.proto`` (2.21).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.payload import Payload
+from graphscope.core.variables import Entry
+from graphscope.errors import CorruptFileError, UnsupportedError
+from graphscope.formats.checkpoint.bundle_payloads import BundleString, BundleTensor, Shards, SliceLocation
+from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload, StoredPayload
+from graphscope.formats.checkpoint.rules import check_versions, is_shape
+from graphscope.formats.checkpoint.tensor_slice import TensorSlice
+from graphscope.formats.io.sstable import Table
+from graphscope.formats.io.wire import FileSource
+from graphscope.protos import BundleEntryProto, BundleHeaderProto, DecodeError, Message
+
+M = TypeVar("M", bound=Message)
+
+MAX_SHARDS = 100_000
+"""More data files than this are not believed: the numbers in their names have five digits."""
+
+_LITTLE_ENDIAN = 0
+
+
+class _Stored(NamedTuple):
+    """A ``BundleEntryProto`` in plain values: fifty thousand messages would take seconds and megabytes."""
+
+    type_number: int
+    shape: tuple[int, ...]
+    shard: int
+    offset: int
+    size: int
+    masked_crc: int
+    slices: tuple[TensorSlice, ...]
+
+
+class BundleStore:
+    """The tensors of a V2 checkpoint; see :class:`graphscope.core.variables.VariableStore`.
+
+    Attributes:
+        prefix: what the names of its files begin with; may end in a slash.
+        entries: key -> entry, in the file's order. Slices of partitioned tensors are part of their tensor's entry. In a key
+            that is not UTF-8 the odd bytes are written as ``\\xNN``.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        """Reads ``prefix.index``; the data files may be missing.
+
+        Raises:
+            FileError: there is no index.
+            CorruptFileError: the index is broken or inconsistent.
+            UnsupportedError: the tensors are big-endian, or need a newer reader.
+        """
+        self.prefix = prefix
+        self._source = FileSource(f"{prefix}.index")
+        items = Table(self._source).items()
+        self._shards = Shards(prefix, self._read_header(items))
+        self._shapes: set[tuple[int, ...]] = set()
+        self._stored = {key: self._read_entry(key, value) for key, value in items}
+        self._refuse_overlaps()
+        slices = self._slice_keys()
+        keys = [key for key in self._stored if key not in slices]
+        self._keys = {_text(key): key for key in keys}
+        if len(self._keys) != len(keys):
+            raise self._source.corrupt("names that are not UTF-8 cannot be told apart")
+        self.entries: Mapping[str, Entry] = {name: _entry(name, self._stored[key]) for name, key in self._keys.items()}
+
+    @property
+    def shard_paths(self) -> list[Path]:
+        """The data files that the index announces, whether they exist or not."""
+        return [self._shards.path(number) for number in range(self._shards.count)]
+
+    @property
+    def files(self) -> list[tuple[Path, bool]]:
+        """The data files that the index announces, each with whether it exists."""
+        return [(path, path.is_file()) for path in self.shard_paths]
+
+    def payload(self, key: str) -> Payload:
+        """See :meth:`VariableStore.payload`.
+
+        Raises:
+            KeyError, UnsupportedError: as there.
+            CorruptFileError: the slices of a partitioned tensor do not make up the whole.
+        """
+        entry, raw_key = self.entries[key], self._keys[key]
+        stored = self._stored[raw_key]
+        if entry.dtype.itemsize is None and entry.dtype is not DataType.STRING:
+            label = entry.dtype.label if entry.dtype is not DataType.INVALID else f"type {stored.type_number}"
+            raise UnsupportedError(f"variable {key}: {label} has no array form", path=self._source.path)
+        if not stored.slices:
+            return self._payload(stored, entry.dtype, f"variable {key}")
+        parts = [self._part(raw_key, entry, place) for place in stored.slices]
+        return PartitionedPayload(parts, entry.dtype, entry.shape, lambda text: self._corrupt(raw_key, text))
+
+    def messages(self, keys: Iterable[str]) -> list[tuple[bytes, BundleEntryProto]]:
+        """The index's own entries of ``keys`` and of their slices, in the file's order. Reads the index again."""
+        wanted = {self._keys[key] for key in keys}
+        wanted |= {place.key(key) for key in wanted for place in self._stored[key].slices}
+        items = Table(self._source).items()
+        next(items)
+        return [(key, self._parse(BundleEntryProto, key, value)) for key, value in items if key in wanted]
+
+    def _read_header(self, items: Iterator[tuple[bytes, memoryview]]) -> int:
+        """Takes the first item, checks what the header says, and returns the number of data files."""
+        key, value = next(items, (None, memoryview(b"")))
+        if key != b"":
+            raise self._source.corrupt("the table does not begin with a header: no index of a checkpoint")
+        header = self._parse(BundleHeaderProto, key, value)
+        if header.endianness != _LITTLE_ENDIAN:
+            raise UnsupportedError("its tensors are stored big-endian", path=self._source.path)
+        check_versions(header.version, self._source)
+        if not 0 <= header.num_shards <= MAX_SHARDS:
+            raise self._source.corrupt(f"the header announces {header.num_shards:,} data files")
+        return header.num_shards
+
+    def _read_entry(self, key: bytes, value: memoryview) -> _Stored:
+        """One entry, unless its shape or place is one that no writer makes."""
+        proto = self._parse(BundleEntryProto, key, value)
+        stated = proto.shape
+        shape = tuple([d.size for d in stated.dim])
+        if shape not in self._shapes or not shape:
+            if stated.unknown_rank or not is_shape(shape):
+                raise self._corrupt(key, f"{list(shape)} is no shape of a tensor")
+            self._shapes.add(shape)
+        shard, offset, size = proto.shard_id, proto.offset, proto.size
+        if size < 0 or offset < 0 or not 0 <= shard < self._shards.count:
+            place = f"{size:,} bytes at byte {offset:,} of data file {shard:,}"
+            raise self._corrupt(key, f"{place} is no place, with {self._shards.count:,} data files")
+        slices = tuple(map(TensorSlice.of, proto.slices)) if proto.slices else ()
+        return _Stored(proto.dtype, shape, shard, offset, size, proto.crc32c, slices)
+
+    def _parse(self, kind: type[M], key: bytes, value: memoryview) -> M:
+        try:
+            return kind.FromString(bytes(value))
+        except DecodeError as error:
+            raise self._corrupt(key, f"no {kind.DESCRIPTOR.name}: {error}") from error
+
+    def _refuse_overlaps(self) -> None:
+        """Tensors lie side by side: that bounds what reading them all can take by the size of the files."""
+        places = [(s.shard, s.offset, s.size, key) for key, s in self._stored.items() if s.size]
+        end = (0, 0)
+        for shard, offset, size, key in sorted(places):
+            if (shard, offset) < end:
+                raise self._corrupt(key, f"its value, at byte {offset:,} of data file {shard}, overlaps another")
+            end = (shard, offset + size)
+
+    def _slice_keys(self) -> set[bytes]:
+        """The keys under which the slices of partitioned tensors are."""
+        return {place.key(key) for key, stored in self._stored.items() for place in stored.slices}
+
+    def _part(self, raw_key: bytes, entry: Entry, place: TensorSlice) -> Part:
+        stored = self._stored.get(place.key(raw_key))
+        if stored is None:
+            raise self._corrupt(raw_key, f"its slice {place} is not in the index")
+        region = place.region(entry.shape)
+        if region is None or stored.shape != tuple(extent.stop - extent.start for extent in region):
+            raise self._corrupt(raw_key, f"its slice {place} of shape {list(stored.shape)} does not fit in")
+        if stored.type_number != self._stored[raw_key].type_number or stored.slices:
+            raise self._corrupt(raw_key, f"its slice {place} is of another type")
+        return Part(region, self._payload(stored, entry.dtype, f"variable {entry.key}, slice {place}"))
+
+    def _payload(self, stored: _Stored, dtype: DataType, what: str) -> StoredPayload:
+        place = SliceLocation(stored.shard, stored.offset, stored.size, stored.masked_crc)
+        if dtype is DataType.STRING:
+            return BundleString(self._shards, place, stored.shape, what)
+        return BundleTensor(self._shards, place, dtype, stored.shape, what)
+
+    def _corrupt(self, key: bytes, message: str) -> CorruptFileError:
+        what = f"variable {_text(key)}" if key else "the header"
+        return self._source.corrupt(f"{what}: {message}")
+
+
+def _text(key: bytes) -> str:
+    return key.decode(errors="backslashreplace")
+
+
+def _entry(name: str, stored: _Stored) -> Entry:
+    dtype = DataType.of(stored.type_number)
+    if stored.slices:
+        return Entry(name, dtype, stored.shape, None, len(stored.slices))
+    return Entry(name, dtype, stored.shape, stored.shard, 0, stored.size)

@@ -1,0 +1,258 @@
+"""From anything that a person would point at to the files of one model."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphscope.errors import FileError, closest_names
+from graphscope.formats.detect.checkpoint_state import CheckpointState, is_below, join, read_state, without_pattern
+from graphscope.formats.detect.neighbours import refuse_neighbours
+from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES, refuse_part
+from graphscope.formats.detect.sniff import Content, Sniffed, sniff
+from graphscope.formats.io.interrupted import finish_around
+from graphscope.formats.io.records import is_event_file_name
+from graphscope.formats.io.sstable import is_table
+from graphscope.formats.io.wire import FileSource, refuse_special
+
+_SHARD = r"-\d{5}-of-\d{5}"
+_MEMBER = re.compile(rf"(?P<prefix>.*?)(?:\.meta|\.index|\.data{_SHARD})\Z", re.DOTALL)
+_V1_SHARD = re.compile(rf"(?P<prefix>.+){_SHARD}\Z", re.DOTALL)
+_STEP = re.compile(r"-(\d+)\Z")
+PROJECTOR_CONFIG = "projector_config.pbtxt"
+"""What TensorBoard's projector shows of a run, beside its event files."""
+
+GRAPH_SUFFIXES = (".pb", ".pbtxt", ".meta")
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFile:
+    """A file that holds a GraphDef or a MetaGraphDef by itself."""
+
+    source: FileSource
+    sniffed: Sniffed
+
+
+@dataclass(frozen=True, slots=True)
+class SavedModelDirectory:
+    """A SavedModel: its directory and the ``saved_model.pb`` or ``.pbtxt`` in it."""
+
+    directory: Path
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointPrefix:
+    """The common beginning of a checkpoint's files; it may end in a slash (an empty base name).
+
+    Attributes:
+        prefix: as text, since a path drops that slash.
+        notes: what a person should know of how it was found.
+        warnings: files outside the directory that was named.
+    """
+
+    prefix: str
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def file(self, suffix: str) -> Path:
+        """The member with ``suffix``, whether it exists or not."""
+        return Path(self.prefix + suffix)
+
+    @property
+    def members(self) -> list[Path]:
+        """The files of the checkpoint that exist."""
+        files = [self.file(suffix) for suffix in (".meta", ".index", "")]
+        return [*(path for path in files if path.is_file()), *self.shards(".data"), *self.shards("")]
+
+    def shards(self, marker: str) -> list[Path]:
+        """Existing ``prefix<marker>-00000-of-0000N`` files, sorted; ``marker`` is ``.data`` (V2) or empty (V1)."""
+        directory, base = os.path.split(self.prefix)
+        pattern = re.compile(re.escape(base + marker) + _SHARD + r"\Z")
+        return sorted(p for p in _listing(Path(directory or ".")) if pattern.match(p.name))
+
+    @property
+    def exists(self) -> bool:
+        """Whether any file of a checkpoint has this prefix."""
+        if self.file(".index").is_file() or self.file(".meta").is_file():
+            return True
+        return bool(self.shards(".data") or self.shards("")) or is_table_file(Path(self.prefix))
+
+
+@dataclass(frozen=True, slots=True)
+class EventFiles:
+    """A directory of event files, the latest last."""
+
+    directory: Path
+    files: tuple[Path, ...]
+
+
+Location = GraphFile | SavedModelDirectory | CheckpointPrefix | EventFiles
+
+
+def locate(path: str | os.PathLike[str]) -> Location:
+    """The model that ``path`` points at.
+
+    Raises:
+        FileError: nothing is there, or nothing that is a model.
+        NotTensorFlowError: the file is of a neighbouring format.
+        CorruptFileError: a ``checkpoint`` state file is broken, or the journal of an interrupted write.
+    """
+    text = os.fspath(path)
+    try:
+        finish_around(text)
+        return _locate(text)
+    except OSError as error:
+        raise FileError.from_os_error(error, text) from error
+
+
+def _locate(text: str) -> Location:
+    place = Path(text)
+    prefix = CheckpointPrefix(without_pattern(text))
+    if place.is_file():
+        return _file(text)
+    if place.exists() and not place.is_dir():
+        refuse_special(place)
+    if place.is_dir():
+        try:
+            return _in_directory(place)
+        except FileError:
+            if text.endswith("/") or not prefix.exists:
+                raise
+    if prefix.exists:
+        return prefix
+    raise _nothing_at(text)
+
+
+def _file(text: str) -> Location:
+    path = Path(text)
+    member = _MEMBER.match(text)
+    if member is not None:
+        return CheckpointPrefix(member["prefix"] or "./")
+    source = FileSource(path)
+    if is_table(source):
+        return CheckpointPrefix(_v1_prefix(text))
+    sniffed = sniff(source) if source.size else Sniffed(Content.UNKNOWN, False)
+    if sniffed.content is Content.STATE:
+        return _from_state(read_state(path))
+    if sniffed.content is not Content.GRAPH and path.name not in SAVED_MODEL_FILES:
+        refuse_part(path)
+    if sniffed.content in (Content.UNKNOWN, Content.SAVED_MODEL):
+        refuse_neighbours(source)
+    return GraphFile(source, sniffed)
+
+
+def _in_directory(directory: Path) -> Location:
+    for name in SAVED_MODEL_FILES:
+        if (directory / name).is_file():
+            return SavedModelDirectory(directory, directory / name)
+    state = directory / "checkpoint"
+    if state.is_file():
+        return _from_state(read_state(state))
+    prefixes = _prefixes(directory)
+    if prefixes:
+        notes = (
+            (f"{len(prefixes)} checkpoints in {directory}: the latest, {prefixes[-1]}, taken",) if prefixes[1:] else ()
+        )
+        return CheckpointPrefix(prefixes[-1], notes)
+    names = [p for p in _listing(directory) if p.is_file() and p.name != PROJECTOR_CONFIG]
+    graphs = [p for p in names if p.suffix in GRAPH_SUFFIXES]
+    if len(graphs) == 1:
+        return _file(str(graphs[0]))
+    events = [p for p in names if is_event_file_name(p.name)]
+    if events and not graphs:
+        return EventFiles(directory, tuple(events))
+    raise _no_model_in(directory, graphs)
+
+
+def _from_state(state: CheckpointState) -> CheckpointPrefix:
+    """The first checkpoint that the state file names and that is there; else the latest beside it, with a note."""
+    named = ", ".join(state.prefixes[:3]) or "none"
+    for candidate in state.candidates():
+        prefix = CheckpointPrefix(candidate)
+        if prefix.exists:
+            stale = state.prefixes[0].replace("\\", "/").rsplit("/", 1)[-1] != candidate.rsplit("/", 1)[-1]
+            notes = (f"the latest of {named} that is here: {candidate}",) if stale else ()
+            return CheckpointPrefix(candidate, notes, tuple(_outside(state, prefix)))
+    beside = _prefixes(state.directory)
+    if beside:
+        note = f"{state.directory / 'checkpoint'} names {named}, not here; the latest beside it, {beside[-1]}, taken"
+        return CheckpointPrefix(beside[-1], (note,))
+    raise FileError(
+        f"{state.directory / 'checkpoint'}: none of the checkpoints that it names is here: {named}",
+        hint=f"copy the .index, .data-* and .meta files into {state.directory}",
+    )
+
+
+def _outside(state: CheckpointState, prefix: CheckpointPrefix) -> Iterator[str]:
+    """A warning, if files of ``prefix`` lie elsewhere than below the state file's directory."""
+    outside = [path for path in prefix.members if not is_below(str(path), state.directory)]
+    if outside:
+        real = os.path.realpath(outside[0])
+        more = f" and {len(outside) - 1} more" if outside[1:] else ""
+        yield f"{state.directory / 'checkpoint'} leads outside its directory: {real}{more} opened"
+
+
+def _prefixes(directory: Path) -> list[str]:
+    """The checkpoint prefixes in ``directory``, the latest last: by step number, then by time of change."""
+    files = [path for path in _listing(directory) if path.is_file()]
+    members = [(path, member["prefix"]) for path in files if (member := _MEMBER.match(path.name))]
+    found: dict[str, float] = {}
+    for path, base in members or [(path, _v1_prefix(path.name)) for path in files if is_table_file(path)]:
+        prefix = join(directory, base)
+        found[prefix] = max(found.get(prefix, 0.0), path.stat().st_mtime)
+    return sorted(found, key=lambda prefix: (_step(prefix), found[prefix]))
+
+
+def _v1_prefix(name: str) -> str:
+    """The prefix that a V1 checkpoint's file, or one of its shards, belongs to."""
+    shard = _V1_SHARD.match(name)
+    return shard["prefix"] if shard else name
+
+
+def _step(prefix: str) -> int:
+    found = _STEP.search(prefix)
+    return int(found[1]) if found else -1
+
+
+def is_table_file(path: Path) -> bool:
+    """Whether ``path`` is a file that ends like a leveldb table: a V1 checkpoint, or an index."""
+    return path.is_file() and is_table(FileSource(path))
+
+
+def _listing(directory: Path) -> list[Path]:
+    """The entries of ``directory``; none, if it is no directory."""
+    if not directory.is_dir():
+        return []
+    try:
+        return sorted(directory.iterdir())
+    except OSError as error:
+        raise FileError.from_os_error(error, directory) from error
+
+
+def _nothing_at(text: str) -> FileError:
+    directory = Path(text).parent
+    if not directory.is_dir():
+        return FileError(f"{text}: no such file, directory or checkpoint prefix: there is no directory {directory}")
+    closest = closest_names(Path(text).name, (p.name for p in _listing(directory)))
+    hint = "closest: " + ", ".join(str(directory / name) for name in closest) if closest else f"ls {directory}"
+    return FileError(f"{text}: no such file, directory or checkpoint prefix", hint=hint)
+
+
+def _is_model_directory(path: Path) -> bool:
+    names = {p.name for p in _listing(path) if p.is_file()}
+    return not names.isdisjoint((*SAVED_MODEL_FILES, "checkpoint")) or any(map(is_event_file_name, names))
+
+
+def _no_model_in(directory: Path, graphs: list[Path]) -> FileError:
+    if graphs:
+        names = ", ".join(p.name for p in graphs[:8])
+        return FileError(f"{directory}: {len(graphs)} graph files, and no checkpoint: {names}", hint="name one of them")
+    below = [p for p in _listing(directory) if _is_model_directory(p)]
+    if below:
+        latest = max(below, key=lambda p: (p.name.isdecimal(), int(p.name) if p.name.isdecimal() else 0, p.name))
+        return FileError(f"{directory}: no model here, but {len(below)} below it", hint=f"graphscope info {latest}")
+    return FileError(f"{directory}: no model in this directory: no checkpoint, graph or SavedModel")

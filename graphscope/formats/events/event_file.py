@@ -1,0 +1,153 @@
+"""Event files: TFRecords of ``Event`` messages, which a training writes for TensorBoard.
+
+Source: ``tensorflow/core/util/event.proto``; for what TensorFlow 2 logs, ``summary_ops_v2.py`` (``trace_export``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphscope.core.payload import CHUNK_BYTES
+from graphscope.errors import CorruptFileError, FileError, TruncatedFileError
+from graphscope.formats.io.records import Record, is_event_file_name, records, verify
+from graphscope.formats.io.wire import Cursor, FileSource
+from graphscope.protos import DecodeError, Event, RunMetadata
+
+STEP, GRAPH, SUMMARY, TAGGED_RUN_METADATA, META_GRAPH = 2, 4, 5, 8, 9
+"""Fields of ``Event``."""
+
+PROFILED = "graph_run_metadata"
+TRACED = (PROFILED, "graph_run_metadata_graph")
+"""TensorBoard's plugins whose summaries hold a ``RunMetadata``: with a trace and graphs, and with graphs alone."""
+
+KERAS = "graph_keras_model"
+"""The plugin whose summaries hold a Keras model's configuration as JSON."""
+
+_TRACED_WORD = PROFILED.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A field of an event: its number, and where its content is in the file.
+
+    Attributes:
+        record: the event.
+    """
+
+    number: int
+    start: int
+    end: int
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """What a traced run told, as somebody logged it.
+
+    Attributes:
+        path: the event file.
+        tag: as TensorBoard lists it.
+        step: of the training.
+        data: a serialised ``RunMetadata``.
+    """
+
+    path: Path
+    tag: str
+    step: int
+    data: bytes
+
+    def metadata(self) -> RunMetadata:
+        """The message.
+
+        Raises:
+            CorruptFileError: it is none.
+        """
+        try:
+            return RunMetadata.FromString(self.data)
+        except DecodeError as error:
+            raise CorruptFileError(f"{self.tag}: no valid RunMetadata: {error}", path=self.path) from error
+
+
+def run_metadata(path: str | os.PathLike[str]) -> Iterator[Tagged]:
+    """Every ``RunMetadata`` in an event file, or in the event files in and below a directory.
+
+    Files come sorted by directory and by the time in their names, events in the file's order; both the events that
+    ``FileWriter.add_run_metadata`` writes and the summaries of TensorFlow 2's ``trace_export``. One is in memory at a time.
+    A last event that is not all there (a training that still runs) ends a file.
+
+    Raises:
+        FileError: there is no event file.
+        CorruptFileError: a checksum is wrong, or an event is none.
+    """
+    place = Path(path)
+    files = [place] if place.is_file() else event_files_below(place)
+    if not files:
+        raise FileError(f"{place}: no event file here", hint="an event file's name holds tfevents")
+    for file in files:
+        source = FileSource(file)
+        for part in parts(source, []):
+            if part.number == TAGGED_RUN_METADATA:
+                event = event_of(source, part.record)
+                tagged = event.tagged_run_metadata
+                yield Tagged(file, tagged.tag, event.step, tagged.run_metadata)
+            elif holds_traces(source, part):
+                yield from traces(source, part, (PROFILED,))
+
+
+def event_files_below(directory: Path) -> list[Path]:
+    """The event files in ``directory`` and below it, sorted by directory and by the time in their names."""
+    found = [Path(at, name) for at, _, names in os.walk(directory) for name in names if is_event_file_name(name)]
+    return sorted(found, key=lambda path: (path.parent, path.name))
+
+
+def parts(source: FileSource, notes: list[str]) -> Iterator[Part]:
+    """The fields of all whole events in order, of those that have a length. Compares every checksum; parses tags only.
+
+    Args:
+        notes: is told of a last event that is not all there.
+
+    Raises:
+        CorruptFileError: a checksum is wrong, or a record is no message.
+    """
+    view = source.view()
+    try:
+        for record in records(source):
+            verify(source, record)
+            cursor = Cursor(view, source.path, record.start, record.start + record.size)
+            for number, wire_type, start, end in cursor.fields():
+                if wire_type == 2:
+                    yield Part(number, start, end, record)
+    except TruncatedFileError as error:
+        notes.append(f"{error.message}: the file is read up to there; a training may still be writing it")
+
+
+def event_of(source: FileSource, record: Record) -> Event:
+    """The event in ``record``, which :func:`parts` gave.
+
+    Raises:
+        CorruptFileError: it is no event.
+    """
+    try:
+        return Event.FromString(source.read(record.start, record.size))
+    except DecodeError as error:
+        raise source.corrupt(f"no valid Event: {error}", record.start) from error
+
+
+def holds_traces(source: FileSource, part: Part) -> bool:
+    """Whether a summary may hold what a plugin of :data:`TRACED` shows."""
+    return part.number == SUMMARY and any(
+        _TRACED_WORD in source.read(start, min(CHUNK_BYTES + len(_TRACED_WORD), part.end - start))
+        for start in range(part.start, part.end, CHUNK_BYTES)
+    )
+
+
+def traces(source: FileSource, part: Part, plugins: Collection[str] = TRACED) -> Iterator[Tagged]:
+    """What TensorFlow 2 traced for one of ``plugins``, out of a summary; raises as :func:`event_of`."""
+    event = event_of(source, part.record)
+    for value in event.summary.value:
+        if value.metadata.plugin_data.plugin_name in plugins:
+            for data in value.tensor.string_val[:1]:
+                yield Tagged(source.path, value.tag, event.step, data)

@@ -1,0 +1,1 @@
+"""Graphs: GraphDef and MetaGraphDef files."""

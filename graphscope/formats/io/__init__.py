@@ -1,0 +1,1 @@
+"""Bytes in and out: checked reading, whole writing, and the containers that several formats share."""

@@ -1,0 +1,53 @@
+"""Writes a file whole or not at all: beside its place, flushed to the disk, then renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from graphscope.errors import FileError
+from graphscope.formats.io.places import beside, create, real_place, refuse_existing, remove_left_over
+
+__all__ = ["refuse_existing", "write_file"]
+
+
+def write_file(
+    path: str | os.PathLike[str],
+    chunks: Iterable[bytes],
+    *,
+    overwrite: bool = False,
+    check: Callable[[Path], None] = lambda _: None,
+) -> int:
+    """Writes ``chunks`` to ``path`` and returns the number of bytes; whatever goes wrong, an old file stands.
+
+    A symbolic link is written through; an old file's permissions stay.
+
+    Args:
+        check: looks at the finished file before it takes its place; what it raises leaves no file behind.
+
+    Raises:
+        FileError: the file exists and ``overwrite`` is not set, something else than a regular file is there, or the operating
+            system refuses (no space, no permission).
+    """
+    target = Path(path)
+    refuse_existing(target, overwrite)
+    place = real_place(target)
+    temporary = beside(place)
+    try:
+        with create(temporary, place) as file:
+            try:
+                for chunk in chunks:
+                    file.write(chunk)
+                size = file.tell()
+                file.flush()
+                os.fsync(file.fileno())
+                check(temporary)
+                os.replace(temporary, place)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        remove_left_over([place])
+    except OSError as error:
+        raise FileError.from_os_error(error, target) from error
+    return size

@@ -1,0 +1,193 @@
+"""Writes files that belong together, or a directory, whole or not at all.
+
+Everything is written beside its place and flushed to the disk; when all is there, it is renamed. Whatever goes wrong before
+or while renaming, the old files stand. A directory changes places with the old one in one step, where the system can; else,
+and where several files are renamed, a journal makes one step of it (:mod:`graphscope.formats.io.journal`). What a killed
+process leaves is called ``.<name>.<random>.graphscope``, and the next that writes there removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from graphscope.errors import FileError
+from graphscope.formats.io.exchange import exchange
+from graphscope.formats.io.interrupted import JOURNAL
+from graphscope.formats.io.journal import Move, commit, is_awaited, recover
+from graphscope.formats.io.places import (
+    beside,
+    create,
+    keep_attributes,
+    real_place,
+    refuse_existing,
+    remove,
+    remove_left_over,
+)
+
+Progress = Callable[[int], None]
+"""Is told the number of bytes after each piece."""
+
+
+def quiet(size: int) -> None:
+    """A :data:`Progress` that says nothing."""
+
+
+def told(chunks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
+    """``chunks``; ``progress`` is told of each."""
+    for chunk in chunks:
+        yield chunk
+        progress(len(chunk))
+
+
+@contextlib.contextmanager
+def staged_files(
+    paths: Sequence[Path], *, overwrite: bool = False, shared: Sequence[tuple[Path, Path]] = ()
+) -> Iterator[list[BinaryIO]]:
+    """Files to be written, which take the places ``paths`` when the block ends without an exception.
+
+    Args:
+        shared: pairs of a file that is there already and a further place that it takes with the others: as a hard link, or
+            as a copy where the file system has none.
+
+    Raises:
+        FileError: one exists and ``overwrite`` is not set, or the operating system refuses (no space, no permission).
+    """
+    named = [*paths, *(place for _, place in shared)]
+    made: list[Path] = []
+    try:
+        for path in named:
+            recover(path.parent)
+            refuse_existing(path, overwrite)
+        places = [real_place(path) for path in named]
+        _refuse_scattered(named, places)
+        with contextlib.ExitStack() as stack:
+            files: list[BinaryIO] = []
+            for place in places[: len(paths)]:
+                made.append(beside(place))
+                files.append(stack.enter_context(create(made[-1], place)))
+            for (source, _), place in zip(shared, places[len(paths) :], strict=True):
+                made.append(beside(place))
+                _share(source, made[-1])
+            yield files
+            for file in files:
+                file.flush()
+                os.fsync(file.fileno())
+            _publish(list(zip(made, places, strict=True)))
+        remove_left_over([*places, *(place.parent / JOURNAL for place in places[:1])])
+    except OSError as error:
+        _remove(made)
+        raise FileError.from_os_error(error, named[0]) from error
+    except BaseException:
+        _remove(made)
+        raise
+
+
+def _remove(made: Iterable[Path]) -> None:
+    """Removes what is not to be used any more; what a journal still needs stays for whoever finishes it."""
+    for path in made:
+        if os.path.lexists(path) and not is_awaited(path):
+            remove(path)
+
+
+def _refuse_scattered(named: Sequence[Path], places: Sequence[Path]) -> None:
+    """Only within one directory files can be renamed as one; a link may lead elsewhere."""
+    for path, place in zip(named, places, strict=True):
+        if place.parent != places[0].parent:
+            raise FileError(
+                f"{path}: a link to {place}, but it is replaced together with files in {places[0].parent}",
+                hint="write to another name",
+            )
+
+
+@contextlib.contextmanager
+def staged_directory(
+    path: Path, *, overwrite: bool = False, replaceable: Callable[[Path], None] = lambda _: None
+) -> Iterator[Path]:
+    """An empty directory to be filled, which takes the place ``path`` when the block ends without an exception.
+
+    What the block writes there has to be flushed to the disk by the block. An empty directory may always be replaced.
+
+    Args:
+        replaceable: raises an error, if the directory that is there must not be replaced even so.
+
+    Raises:
+        FileError: something is there and ``overwrite`` is not set, it is no directory, or the operating system refuses.
+    """
+    place = Path(os.path.realpath(path))
+    temporary = beside(place)
+    try:
+        recover(place.parent)
+        _refuse_directory(place, overwrite, replaceable)
+        temporary.mkdir()
+        with _locked(temporary):
+            yield temporary
+            _publish([(temporary, place)])
+        remove_left_over([place, place.parent / JOURNAL])
+    except OSError as error:
+        _remove([temporary])
+        raise FileError.from_os_error(error, path) from error
+    except FileError as error:  # what was being written is known by its place, not by its temporary name
+        _remove([temporary])
+        raise FileError(error.message.replace(str(temporary), str(path)), hint=error.hint) from error
+    except BaseException:
+        _remove([temporary])
+        raise
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Others see by the lock that somebody writes there."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_directory(path: Path, overwrite: bool, replaceable: Callable[[Path], None]) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise FileError(f"{path}: a file, where a directory is to be written")
+    if any(path.iterdir()):
+        if not overwrite:
+            raise FileError(f"{path}: the file exists", hint="--force replaces it")
+        replaceable(path)
+
+
+def _share(source: Path, place: Path) -> None:
+    source = Path(os.path.realpath(source))
+    try:
+        os.link(source, place)
+    except OSError:
+        shutil.copyfile(source, place)
+        with open(place, "rb") as copy:
+            os.fsync(copy.fileno())
+
+
+def _publish(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Renames each pair's first to its second, all in the same directory. One file replaces another in one step."""
+    if not pairs:
+        return
+    new, place = pairs[0]
+    if len(pairs) > 1:
+        commit(place.parent, [Move(new.name, place.name, beside(place).name) for new, place in pairs])
+    elif not place.is_dir():
+        os.rename(new, place)
+    else:
+        _publish_directory(new, place)
+
+
+def _publish_directory(new: Path, place: Path) -> None:
+    keep_attributes(new, place)
+    if exchange(new, place):
+        remove(new)
+    else:
+        commit(place.parent, [Move(new.name, place.name, beside(place).name)])

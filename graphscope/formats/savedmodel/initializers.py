@@ -1,0 +1,39 @@
+"""The op that a SavedModel runs when it is opened: it fills lookup tables.
+
+Source: ``tensorflow/python/saved_model/{loader_impl,main_op_impl,signature_def_utils_impl}.py`` (2.21).
+"""
+
+from __future__ import annotations
+
+from graphscope.core.build import make_node
+from graphscope.core.graph import Graph
+from graphscope.core.model import Model
+from graphscope.core.signatures import INIT_OP
+from graphscope.core.tensors import node_of
+from graphscope.formats.checkpoint.saver import free_name
+from graphscope.protos import MetaGraphDef
+
+MAIN_OP = "saved_model_main_op"
+LEGACY_INIT_OP = "legacy_init_op"
+TABLE_INITIALIZERS = "table_initializer"
+TABLE_OPS = frozenset(
+    "InitializeTable InitializeTableV2 InitializeTableFromTextFile InitializeTableFromTextFileV2"
+    " InitializeTableFromDataset LookupTableImport LookupTableImportV2".split()
+)
+
+
+def with_main_op(model: Model, graph: Graph, meta: MetaGraphDef) -> Graph:
+    """``graph`` with an op that fills its tables, declared in ``meta`` as what runs on opening; as it is, where none is needed.
+
+    The tables' initialisers are those in the collection ``table_initializer``; without one, all that the graph has.
+    """
+    if INIT_OP in meta.signature_def or MAIN_OP in meta.collection_def or LEGACY_INIT_OP in meta.collection_def:
+        return graph
+    listed = model.collections[TABLE_INITIALIZERS].names if TABLE_INITIALIZERS in model.collections else ()
+    names = [name for name in dict.fromkeys(map(node_of, listed)) if name in graph]
+    names = names or [n.name for op, n in zip(graph.ops, graph.nodes) if op in TABLE_OPS]
+    if not names:
+        return graph
+    group = free_name(graph, "init_all_tables")
+    meta.collection_def[MAIN_OP].node_list.value.append(group)
+    return graph.with_nodes([*graph.nodes, make_node(group, "NoOp", [f"^{name}" for name in names])])

@@ -1,0 +1,86 @@
+"""SavedModel directories: ``saved_model.pb`` or ``.pbtxt``, ``variables/``, ``assets/``.
+
+Source: ``tensorflow/core/protobuf/saved_model.proto`` and ``tensorflow/cc/saved_model/constants.h``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from graphscope.core.model import Model, ModelFile, ModelKind
+from graphscope.errors import UnknownNameError
+from graphscope.formats.checkpoint.prefix import model_file, open_store, refuse_other
+from graphscope.formats.detect.locate import SavedModelDirectory
+from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES
+from graphscope.formats.detect.sniff import Content, sniff
+from graphscope.formats.graph.message import read_message
+from graphscope.formats.graph.metagraph import split_meta_graph
+from graphscope.formats.io.wire import FileSource
+from graphscope.formats.lazy.split_weights import SAVED_MODEL
+from graphscope.formats.savedmodel.assets import asset_file
+from graphscope.protos import MetaGraphDef, SavedModel
+
+VARIABLES = "variables/variables"
+SERVE = frozenset({"serve"})
+
+
+def open_saved_model(location: SavedModelDirectory, tags: Collection[str] = ()) -> Model:
+    """One meta graph of a SavedModel, with its variables.
+
+    Args:
+        tags: the meta graph's exact tags; none takes the only one, else the one tagged ``serve``, else the one without tags.
+
+    Raises:
+        UnknownNameError: no meta graph has these tags, or several could be meant.
+        CorruptFileError: the file is broken.
+    """
+    source = FileSource(location.file)
+    sniffed = sniff(source)
+    if sniffed.content is not Content.SAVED_MODEL:
+        refuse_other(source, "a SavedModel")
+        raise source.corrupt("no SavedModel")
+    message, holder = read_message(source, SAVED_MODEL, SavedModel, sniffed.is_text)
+    metas = message.meta_graphs
+    tag_sets = tuple(frozenset(meta.meta_info_def.tags) for meta in metas)
+    chosen = _choose(tag_sets, frozenset(tags), location)
+    store, version, files = open_store(str(location.directory / VARIABLES))
+    meta = metas[chosen]
+    graph = split_meta_graph(meta, holder, (("meta_graph", chosen),))
+    return Model(
+        str(location.directory if location.file.name in SAVED_MODEL_FILES else location.file),
+        ModelKind.SAVED_MODEL,
+        "text" if sniffed.is_text else "binary",
+        (
+            model_file(location.file, "graph"),
+            *(files if store is not None or needs_variables(meta) else ()),
+            *_assets(location.directory, meta),
+        ),
+        graph,
+        meta,
+        store,
+        version,
+        tag_sets,
+    )
+
+
+def needs_variables(meta: MetaGraphDef) -> bool:
+    """Whether the meta graph restores something, so that a missing ``variables/`` is a loss."""
+    return bool(meta.saver_def.restore_op_name)
+
+
+def _choose(tag_sets: Sequence[frozenset[str]], tags: frozenset[str], location: SavedModelDirectory) -> int:
+    for wanted in (tags,) if tags else (SERVE, frozenset[str]()):
+        if wanted in tag_sets:
+            return tag_sets.index(wanted)
+    if len(tag_sets) == 1 and not tags:
+        return 0
+    known = [",".join(sorted(t)) for t in tag_sets]
+    listed = "; ".join(f"--tags {t}" if t else "(no tags)" for t in known) or "none"
+    raise UnknownNameError(
+        "meta graph's tag set", ",".join(sorted(tags or SERVE)), [], hint=f"{location.file} has: {listed}"
+    )
+
+
+def _assets(directory: Path, meta: MetaGraphDef) -> list[ModelFile]:
+    return [asset_file(directory, asset.filename) for asset in meta.asset_file_def]

@@ -1,0 +1,275 @@
+"""What gives the variables and lookup tables of a run their first content.
+
+Source: ``tensorflow/python/saved_model/loader_impl.py`` (main op, legacy init op, assets) and ``meta_graph.proto``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphscope.core.binding import VARIABLE_OPS
+from graphscope.core.collections import VARIABLE_COLLECTIONS
+from graphscope.core.graph import Graph, Node
+from graphscope.core.model import Model
+from graphscope.core.payload import Payload
+from graphscope.core.restore import ASSIGN_OPS, RESTORE_OPS
+from graphscope.core.signatures import INIT_OP
+from graphscope.core.tensors import Shape, TensorSpec, node_of, shape_text
+from graphscope.core.variables import Role, Variable
+from graphscope.errors import IncompleteModelError
+from graphscope.feeding.dependencies import Need, need
+from graphscope.formats.savedmodel.assets import declared_assets
+from graphscope.formats.savedmodel.initializers import LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS, TABLE_OPS
+from graphscope.protos import VariableDef
+
+_INIT_COLLECTIONS = (MAIN_OP, LEGACY_INIT_OP, TABLE_INITIALIZERS)
+_REQUIRED = frozenset({Role.MODEL, Role.MOVING_AVERAGE})
+"""Variables that mean nothing without a trained value; slots, steps and local ones start from their initialisers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a run starts.
+
+    Attributes:
+        needed: the nodes to import, those that only the start needs included.
+        values: variable op -> the content that it is assigned.
+        restore: the graph's own restore node, run first; empty where ``values`` has all that is needed.
+        prefix: the checkpoint that the graph's own restore ops read; empty without one.
+        initialisers: nodes that give variables without a stored value their first one, in an order that works.
+        setup: nodes to run after that, together: tables are filled, what a SavedModel's author wants run is run.
+        assets: node -> the absolute path that it must give.
+    """
+
+    needed: Need
+    values: Mapping[str, Payload]
+    restore: Sequence[str]
+    prefix: str
+    initialisers: Sequence[str]
+    setup: Sequence[str]
+    assets: Mapping[str, Path]
+
+
+def start_of(
+    model: Model,
+    targets: Iterable[str],
+    given: Sequence[TensorSpec] = (),
+    values: Mapping[str, Payload] | None = None,
+    *,
+    initialise: bool = False,
+) -> Start:
+    """How a run that computes ``targets`` while ``given`` are fed starts. No I/O but small constants.
+
+    Args:
+        values: variable op -> content that replaces the checkpoint's.
+        initialise: lets the model's own variables start from their initialisers too, where no checkpoint holds a value.
+
+    Raises:
+        UnknownNameError: a target is not in the graph.
+        IncompleteModelError: a variable has no value, or one of another type or shape.
+    """
+    return _Starter(model, given, values or {}, initialise).start([node_of(name) for name in targets])
+
+
+class _Starter:
+    def __init__(
+        self, model: Model, given: Sequence[TensorSpec], values: Mapping[str, Payload], initialise: bool
+    ) -> None:
+        self.model = model
+        self.graph = model.graph
+        self.given = given
+        self.values = values
+        self.initialise = initialise
+        self.variables = {v.name: v for v in model.variables if v.in_graph}
+        self.declared = _declared_initialisers(model)
+        self.fillers = _table_fillers(self.graph)
+        self.members = list(_setup_members(model))
+        self.has_objects = model.meta.HasField("object_graph_def")
+
+    def start(self, targets: list[str]) -> Start:
+        """Initialisers may need further variables, tables and assets: nodes are added until nothing is missing."""
+        setup: list[str] = []
+        initialisers: dict[str, str] = {}
+        restore: list[str] = []
+        while True:
+            needed = need(self.graph, [*targets, *restore, *setup, *initialisers.values()], self.given)
+            before = len(restore) + len(setup) + len(initialisers)
+            restore = restore or self.restore(needed)
+            setup += [name for name in self.setup(needed) if name not in setup]
+            initialisers |= self.initialisers(needed)
+            if before == len(restore) + len(setup) + len(initialisers):
+                break
+        return Start(
+            needed,
+            dict(self.assigned(needed)),
+            restore,
+            _prefix(self.model),
+            self.ordered(initialisers),
+            setup,
+            self.assets(needed),
+        )
+
+    def assets(self, needed: Need) -> dict[str, Path]:
+        """Node that gives the path of an asset -> where that asset is now."""
+        found = {node_of(asset.tensor): asset.source.absolute() for asset in declared_assets(self.model)}
+        return {name: path for name, path in found.items() if name in needed.names}
+
+    def restore(self, needed: Need) -> list[str]:
+        """The restore node of a SavedModel of objects, if variables are needed.
+
+        It names its variables by paths through objects; TensorFlow's own restore function knows which is which.
+        """
+        name = self.model.meta.saver_def.restore_op_name
+        if not self.has_objects or name not in self.graph or not any(self.variable_nodes(needed)):
+            return []
+        if self.model.store is None:
+            missing = ", ".join(f.path for f in self.model.files if f.size_bytes is None)
+            raise IncompleteModelError(f"{self.model.path}: its variables are missing: {missing}")
+        self.model.refuse_mismatch()
+        return [name]
+
+    def setup(self, needed: Need) -> Iterator[str]:
+        """What fills the tables that are needed, and what a SavedModel runs when it is opened."""
+        for name in self.members:
+            node = self.graph[name]
+            is_direct = node.op in TABLE_OPS or node.op in ASSIGN_OPS
+            if not is_direct or node_of(node.inputs[0]) in needed.names:
+                yield name
+        for table, fillers in self.fillers.items():
+            if table in needed.names:
+                yield from (name for name in fillers if name not in self.members)
+
+    def initialisers(self, needed: Need) -> dict[str, str]:
+        """Variable without a stored value -> the node that initialises it."""
+        return {n.name: self.initialiser(n.name) for n in self.open_variables(needed) if self.payload(n.name) is None}
+
+    def assigned(self, needed: Need) -> Iterator[tuple[str, Payload]]:
+        """Variables and the values that they are assigned."""
+        for node in self.open_variables(needed):
+            payload = self.payload(node.name)
+            if payload is not None:
+                if node.name in self.values:
+                    self.check(node, payload)
+                yield node.name, payload
+
+    def open_variables(self, needed: Need) -> Iterator[Node]:
+        """The variables to assign: of a SavedModel of objects, whose own nodes do that, only those with another value."""
+        nodes = self.variable_nodes(needed)
+        return (node for node in nodes if node.name in self.values) if self.has_objects else nodes
+
+    def variable_nodes(self, needed: Need) -> Iterator[Node]:
+        """The variables that are needed and not fed."""
+        for op, node in zip(self.graph.ops, self.graph.nodes):
+            if op in VARIABLE_OPS and node.name in needed.names and node.name not in needed.opened:
+                yield node
+
+    def payload(self, name: str) -> Payload | None:
+        """The value of a variable; ``None`` where none is stored."""
+        if name in self.values:
+            return self.values[name]
+        variable = self.variables.get(name)
+        return self.model.fitting_value(variable) if variable is not None and variable.entry is not None else None
+
+    def initialiser(self, name: str) -> str:
+        """The node that gives variable ``name`` its first value."""
+        variable = self.variables.get(name)
+        is_required = variable is None or variable.role in _REQUIRED
+        found = None if is_required and not self.initialise else self.declared.get(name) or _assign(self.graph, name)
+        if found is None:
+            raise _missing(self.model, name, variable)
+        return found
+
+    def ordered(self, initialisers: Mapping[str, str]) -> list[str]:
+        """Those first that others read; in a circle TensorFlow will say what is not initialised."""
+        pending = {
+            variable: need(self.graph, [initialiser], self.given).names & initialisers.keys() - {variable}
+            for variable, initialiser in initialisers.items()
+        }
+        order: list[str] = []
+        while pending:
+            ready = [v for v, others in pending.items() if not others & pending.keys()] or list(pending)
+            order += ready
+            pending = {v: others for v, others in pending.items() if v not in ready}
+        return [initialisers[variable] for variable in order]
+
+    def check(self, node: Node, payload: Payload) -> None:
+        """A value that replaces the checkpoint's must be of the variable's type and shape."""
+        variable = self.variables[node.name]
+        if payload.dtype is not variable.dtype or not _fits(node, payload.shape, variable.shape):
+            stated = f"{variable.dtype.label} {shape_text(variable.shape)}"
+            raise IncompleteModelError(
+                f"{self.model.path}: variable {node.name} is {stated} in the graph, but its value is"
+                f" {payload.dtype.label} {shape_text(payload.shape)}"
+            )
+
+
+def _fits(node: Node, shape: tuple[int, ...], stated: Shape) -> bool:
+    """The op ``Variable`` writes an unknown shape as an empty one."""
+    if stated is None or (node.op == "Variable" and not stated):
+        return True
+    return len(shape) == len(stated) and all(s is None or s == d for s, d in zip(stated, shape))
+
+
+def _missing(model: Model, name: str, variable: Variable | None) -> IncompleteModelError:
+    role = f" ({variable.role.value})" if variable is not None else ""
+    if model.store is not None:
+        return model.missing_value(name, f"no value of variable {name}{role}, which the run needs")
+    return IncompleteModelError(
+        f"{model.path}: no checkpoint holds a value of variable {name}{role}, which the run needs"
+    )
+
+
+def _declared_initialisers(model: Model) -> dict[str, str]:
+    """Variable op -> its initialiser, as the meta graph's collections say."""
+    found = {}
+    for collection in VARIABLE_COLLECTIONS:
+        values = model.collections[collection].values if collection in model.collections else ()
+        for value in values:
+            if isinstance(value, VariableDef) and value.initializer_name in model.graph:
+                found[node_of(value.variable_name)] = value.initializer_name
+    return found
+
+
+def _assign(graph: Graph, name: str) -> str | None:
+    """The assign op that is no part of a saver: the one called ``<variable>/Assign``, or the only one."""
+    assigns = [
+        node.name
+        for node in graph.consumers(name)
+        if node.op in ASSIGN_OPS
+        and node_of(node.inputs[0]) == name
+        and not any(producer.op in RESTORE_OPS for producer in graph.producers(node))
+    ]
+    return f"{name}/Assign" if f"{name}/Assign" in assigns else assigns[0] if len(assigns) == 1 else None
+
+
+def _table_fillers(graph: Graph) -> dict[str, list[str]]:
+    """Table -> the nodes that fill it."""
+    found: dict[str, list[str]] = {}
+    for op, node in zip(graph.ops, graph.nodes):
+        if op in TABLE_OPS and node.inputs:
+            found.setdefault(node_of(node.inputs[0]), []).append(node.name)
+    return found
+
+
+def _setup_members(model: Model) -> Iterator[str]:
+    """What the model's init op and its table initialisers consist of, each once; groups (``NoOp``) are opened."""
+    roots = [node_of(spec.name) for specs in _init_signature(model) for spec in specs]
+    for name in _INIT_COLLECTIONS:
+        if name in model.collections:
+            roots += [node_of(text) for text in model.collections[name].names]
+    graph = model.graph
+    known = [name for name in roots if name in graph]
+    reached = graph.reach(known, lambda n: graph.producers(n) if n.op == "NoOp" else ())
+    return (name for name in reached if graph[name].op != "NoOp")
+
+
+def _init_signature(model: Model) -> Iterable[tuple[TensorSpec, ...]]:
+    return model.signatures[INIT_OP].outputs.values() if INIT_OP in model.signatures else ()
+
+
+def _prefix(model: Model) -> str:
+    """The checkpoint's prefix as a restore op takes it; empty without a checkpoint."""
+    index = next((file.path for file in model.files if file.role == "index"), "")
+    return index.removesuffix(".index")

@@ -1,0 +1,1 @@
+"""What a base computes of each example, once, on disk."""

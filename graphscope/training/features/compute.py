@@ -1,0 +1,219 @@
+"""Computes what lies below the stopped gradient once for each example, and keeps it on disk.
+
+A run that is killed goes on from the shards that are whole. Features have a directory of their own for each base, cut, set of
+weights, preprocessing and data: see :mod:`graphscope.training.features.key`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.model import Model
+from graphscope.core.tensors import TensorSpec, shape_text
+from graphscope.errors import GraphscopeError
+from graphscope.runtime.session import Session, open_session
+from graphscope.runtime.tensorflow import promise_equal_bits
+from graphscope.training.data.cache import make_directory
+from graphscope.training.data.source import Dataset
+from graphscope.training.features.key import below_stop, feature_key
+from graphscope.training.features.store import (
+    MANIFEST,
+    FeatureSpec,
+    FeatureStore,
+    Layout,
+    missing_shards,
+    read_layout,
+    refuse_too_large,
+    remove_left_over,
+    rows_of,
+    shard_path,
+    write_part,
+)
+from graphscope.training.graft.base import Base, open_base
+from graphscope.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BATCH = 32
+FEATURES = "features"
+"""The directory of the cache that keeps them."""
+
+_TOLERANCE = 1e-3
+"""Relative to the largest feature: the same example among others may differ by rounding, not by more."""
+
+Told = Callable[[int], None]
+"""Is told the number of examples that are done, after each batch."""
+
+
+def base_of(model: Model, recipe: Recipe) -> Base:
+    """What lies below the stopped gradient of a grafted model.
+
+    Raises:
+        GraphscopeError: gradients pass into the base, so that its features change with each step.
+    """
+    if not recipe.features:
+        raise GraphscopeError(
+            f"{model.path}: gradients pass into the base: what it computes changes with each step",
+            hint="graphscope graft without --unfreeze and --no-stop-gradient keeps the base as it is",
+        )
+    return open_base(model, [below_stop(model.graph, tensor) for tensor in recipe.features])
+
+
+def input_spec(base: Base) -> TensorSpec:
+    """The one tensor that examples are fed to.
+
+    Raises:
+        GraphscopeError: there are none, or several.
+    """
+    if len(base.inputs) != 1:
+        names = ", ".join(f"{spec.name} {shape_text(spec.shape)}" for spec in base.inputs)
+        raise GraphscopeError(
+            f"{base.path}: {', '.join(base.at)} needs {len(base.inputs)} inputs, where data has one: {names or 'none'}",
+            hint="--set NAME=VALUE   fixes the others" if base.inputs else None,
+        )
+    return base.inputs[0]
+
+
+def cached_features(
+    model: Model,
+    base: Base,
+    source: Dataset,
+    directory: Path,
+    *,
+    batch: int = BATCH,
+    progress: Told = lambda _: None,
+    trust: bool = False,
+) -> FeatureStore:
+    """The features of all examples of ``source``; computes those that ``directory`` does not hold yet.
+
+    Memory is bounded by ``batch``. TensorFlow starts only where something is to be computed.
+
+    Args:
+        model: that ``base`` was opened from.
+        directory: holds the features of any number of bases and data, each in a directory of its own.
+        batch: examples that are computed at once; a base that takes another number only gets that.
+        trust: runs nodes that touch files, the network or processes too.
+
+    Raises:
+        GraphscopeError: the base takes several inputs, or its features are not one row for each example, or depend on the
+            other examples of the batch; they do not fit on the disk; TensorFlow refuses.
+        UntrustedError: the base does more than compute, and ``trust`` is not set.
+        FileError: the disk is full, or a file cannot be written. What is there is whole.
+        CorruptFileError: a weight, an example or a manifest is damaged.
+    """
+    place = directory / feature_key(base, source)
+    layout = read_layout(place)
+    missing = missing_shards(place, layout) if layout is not None else [range(len(source))]
+    computed = sum(map(len, missing))
+    progress(len(source) - computed)
+    if missing:
+        promise_equal_bits()
+        with open_session(replace(model, loaded_graph=base.graph), base.at, values=base.values, trust=trust) as session:
+            layout = _Computing(session, base, source, place, batch).run(layout, progress)
+    assert layout is not None
+    return FeatureStore(place, layout, computed)
+
+
+class _Computing:
+    """Fills one directory."""
+
+    def __init__(self, session: Session, base: Base, source: Dataset, place: Path, batch: int) -> None:
+        spec = input_spec(base)
+        self.session = session
+        self.base = base
+        self.source = source
+        self.place = place
+        self.input = spec.name
+        self.fixed_batch = spec.shape[0] if spec.shape else None
+        self.batch = self.fixed_batch or batch
+
+    def run(self, layout: Layout | None, progress: Told) -> Layout:
+        make_directory(self.place)
+        remove_left_over(self.place)
+        if layout is None:
+            layout = self.planned()
+            write_part(self.place / MANIFEST, [layout.to_json().encode()])
+        missing = missing_shards(self.place, layout)
+        refuse_too_large(
+            self.place, sum(map(len, missing)) * layout.row_bytes, lambda path: shutil.disk_usage(path).free
+        )
+        for shard in missing:
+            write_part(shard_path(self.place, shard.start), self.rows(shard, layout, progress))
+        return layout
+
+    def rows(self, shard: range, layout: Layout, progress: Told) -> Iterator[bytes]:
+        """The rows of one shard, batch by batch."""
+        for first in range(shard.start, shard.stop, self.batch):
+            indices = range(first, min(first + self.batch, shard.stop))
+            tensors = self.features(self.inputs(indices))
+            if self.specs(tensors) != layout.specs:
+                raise GraphscopeError(
+                    f"{self.base.path}: features of examples {indices} have another shape than others"
+                )
+            yield rows_of(tensors)
+            progress(len(indices))
+
+    def planned(self) -> Layout:
+        """What the first batch shows."""
+        inputs = self.inputs(range(min(self.batch, len(self.source))))
+        tensors = self.features(inputs)
+        self.refuse_dependent(inputs, tensors)
+        return Layout.of(self.specs(tensors), len(self.source), self.batch)
+
+    def inputs(self, indices: range) -> NDArray[Any]:
+        import numpy as np
+
+        return self.source.read(np.arange(indices.start, indices.stop))
+
+    def features(self, inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        """One row for each example; a base with a fixed number of examples gets the last one repeated."""
+        count = len(inputs)
+        found = self.session.run(self.base.at, {self.input: self.filled(inputs)})
+        return [self.checked(name, value, count) for name, value in zip(self.base.at, found)]
+
+    def filled(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        import numpy as np
+
+        lacking = (self.fixed_batch or 0) - len(inputs)
+        return np.concatenate([inputs, inputs[-1:].repeat(lacking, axis=0)]) if lacking > 0 else inputs
+
+    def checked(self, name: str, value: NDArray[Any] | None, count: int) -> NDArray[Any]:
+        rows = self.fixed_batch or count
+        if value is None or value.ndim == 0 or len(value) != rows or not _is_numbers(value.dtype):
+            what = "nothing" if value is None else f"{value.dtype} {shape_text(value.shape)}"
+            raise GraphscopeError(
+                f"{self.base.path}: {name} is {what} for {rows:,} examples, where features are a row of numbers for each"
+            )
+        return value[:count]
+
+    def specs(self, tensors: list[NDArray[Any]]) -> tuple[FeatureSpec, ...]:
+        named = zip(self.base.at, tensors)
+        return tuple(FeatureSpec(name, DataType.from_numpy(value.dtype), value.shape[1:]) for name, value in named)
+
+    def refuse_dependent(self, inputs: NDArray[Any], tensors: list[NDArray[Any]]) -> None:
+        """Batch norm and dropout that train give an example other features in other company: those cannot be kept."""
+        import numpy as np
+
+        alone = self.features(inputs[:1].repeat(min(len(inputs), 2), axis=0))
+        for name, among, value in zip(self.base.at, tensors, alone):
+            first, again = (np.asarray(tensor[0], np.float64) for tensor in (among, value))
+            limit = _TOLERANCE * np.abs(first).max(initial=0)
+            if not np.allclose(first, again, rtol=0, atol=limit, equal_nan=True):
+                raise GraphscopeError(
+                    f"{self.base.path}: {name} of one example depends on the others in its batch, or on chance",
+                    hint="--set is_training=false (or whatever the switch is called) when the base is cut",
+                )
+
+
+def _is_numbers(dtype: np.dtype[Any]) -> bool:
+    try:
+        return DataType.from_numpy(dtype) is not DataType.STRING
+    except TypeError:
+        return False

@@ -1,0 +1,258 @@
+"""Features on disk: what a base computes of each example, row by row, in shards that are whole or not there.
+
+::
+
+    DIRECTORY/manifest.json        the tensors, how many examples there are and how many rows a shard has
+    DIRECTORY/000000001024.rows    a shard, called by the number of its first example
+    shard    row * rows
+    row      content of each tensor, little-endian, in the manifest's order; masked crc32c of these:u32le
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.dtypes import DataType
+from graphscope.errors import CorruptFileError, FileError, GraphscopeError
+from graphscope.formats.io.atomic import write_file
+from graphscope.formats.io.checksum import masked_crc32c
+from graphscope.formats.io.wire import FileSource
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MANIFEST = "manifest.json"
+SHARD_BYTES = 32 << 20
+SHARD_ROWS = 1024
+"""A shard has as many rows as fit into the first, and no more than the second: what is lost when a run is killed."""
+
+SUFFIX = ".rows"
+_OPEN_SHARDS = 128
+_LEFT_OVER_S = 3600
+_CHECKSUM_BYTES = 4
+_NO_SPACE = "--cache DIR   keeps features and inflated data elsewhere; what is in the old place may be deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """What one tensor holds for each example.
+
+    Attributes:
+        name: of the tensor.
+        dtype, shape: for one example: the dimension that counts examples is left out.
+    """
+
+    name: str
+    dtype: DataType
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes for one example."""
+        return (self.dtype.itemsize or 0) * math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the rows of one store lie in its shards.
+
+    Attributes:
+        specs: the tensors.
+        count: examples.
+        shard_rows: examples in each shard but the last.
+    """
+
+    specs: tuple[FeatureSpec, ...]
+    count: int
+    shard_rows: int
+
+    @classmethod
+    def of(cls, specs: Sequence[FeatureSpec], count: int, batch: int) -> Layout:
+        """Shards of whole batches."""
+        row_bytes = sum(spec.nbytes for spec in specs) + _CHECKSUM_BYTES
+        rows = min(SHARD_BYTES // row_bytes, SHARD_ROWS)
+        return cls(tuple(specs), count, max(rows // batch, 1) * batch)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row, its checksum included."""
+        return sum(spec.nbytes for spec in self.specs) + _CHECKSUM_BYTES
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all shards."""
+        return self.count * self.row_bytes
+
+    def shards(self) -> Iterator[range]:
+        """The examples of each shard."""
+        for first in range(0, self.count, self.shard_rows):
+            yield range(first, min(first + self.shard_rows, self.count))
+
+    def to_json(self) -> str:
+        """The manifest."""
+        tensors = [{"name": s.name, "dtype": s.dtype.label, "shape": s.shape} for s in self.specs]
+        return json.dumps({"tensors": tensors, "count": self.count, "shard_rows": self.shard_rows}, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Layout:
+        """The reverse.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is no manifest.
+        """
+        stated = json.loads(text)
+        types = {dtype.label: dtype for dtype in DataType}
+        specs = tuple(FeatureSpec(str(t["name"]), types[t["dtype"]], _sizes(t["shape"])) for t in stated["tensors"])
+        count, shard_rows = _sizes([stated["count"], stated["shard_rows"]])
+        if not specs or not shard_rows or any(spec.dtype.itemsize is None for spec in specs):
+            raise ValueError("no tensors, or shards without rows")
+        return cls(specs, count, shard_rows)
+
+
+def _sizes(stated: Sequence[object]) -> tuple[int, ...]:
+    """Numbers from 0 on that an address space holds."""
+    sizes = tuple(size for size in stated if type(size) is int and size >= 0)
+    if len(sizes) != len(stated) or math.prod(sizes) >= 1 << 62:
+        raise ValueError(f"{stated!r:.80} are not sizes")
+    return sizes
+
+
+class FeatureStore:
+    """The features of all examples, read by index. Memory is taken for what is asked for.
+
+    Attributes:
+        directory: where they lie.
+        layout: tensors and shards.
+        computed: how many examples were computed for this object; the others were there.
+    """
+
+    def __init__(self, directory: Path, layout: Layout, computed: int = 0) -> None:
+        self.directory = directory
+        self.layout = layout
+        self.computed = computed
+        self._shards = functools.lru_cache(_OPEN_SHARDS)(self._open)
+
+    @property
+    def specs(self) -> tuple[FeatureSpec, ...]:
+        """The tensors, in the order of :meth:`read`."""
+        return self.layout.specs
+
+    def __len__(self) -> int:
+        return self.layout.count
+
+    def read(self, indices: NDArray[np.int64]) -> list[NDArray[Any]]:
+        """For each tensor the features of ``indices`` in this order, (len(indices), ...). Checksums are compared.
+
+        Raises:
+            CorruptFileError: a row is not what was written.
+            FileError: a shard is missing or cannot be read.
+        """
+        import numpy as np
+
+        rows = b"".join(self._row(index) for index in indices.tolist())
+        content = np.frombuffer(rows, np.uint8).reshape(len(indices), self.layout.row_bytes)
+        ends = list(itertools.accumulate((spec.nbytes for spec in self.specs), initial=0))
+        return [self._tensor(s, content[:, a:b]) for s, a, b in zip(self.specs, ends, ends[1:])]
+
+    def _open(self, shard: int) -> FileSource:
+        return FileSource(shard_path(self.directory, shard * self.layout.shard_rows))
+
+    def _row(self, index: int) -> bytes:
+        shard, place = divmod(index, self.layout.shard_rows)
+        file = self._shards(shard)
+        offset = place * self.layout.row_bytes
+        row = file.read(offset, self.layout.row_bytes)
+        if masked_crc32c(row[:-_CHECKSUM_BYTES]) != int.from_bytes(row[-_CHECKSUM_BYTES:], "little"):
+            message = f"the checksum of the features of example {index:,} is wrong"
+            raise file.corrupt(message, offset, hint="delete the file: it is computed anew")
+        return row
+
+    @staticmethod
+    def _tensor(spec: FeatureSpec, content: NDArray[np.uint8]) -> NDArray[Any]:
+        import numpy as np
+
+        return np.ascontiguousarray(content).view(spec.dtype.numpy).reshape(len(content), *spec.shape)
+
+
+def shard_path(directory: Path, first: int) -> Path:
+    """The shard whose first example has the number ``first``."""
+    return directory / f"{first:012d}{SUFFIX}"
+
+
+def rows_of(tensors: Sequence[NDArray[Any]]) -> bytes:
+    """The features of a batch as rows; each tensor (examples, ...)."""
+    import numpy as np
+
+    flat = [np.ascontiguousarray(t, t.dtype.newbyteorder("<")).reshape(len(t), -1).view(np.uint8) for t in tensors]
+    rows = (row.tobytes() for row in np.concatenate(flat, axis=1))
+    return b"".join(row + masked_crc32c(row).to_bytes(_CHECKSUM_BYTES, "little") for row in rows)
+
+
+def read_layout(directory: Path) -> Layout | None:
+    """What the manifest says; ``None`` where there is none yet.
+
+    Raises:
+        CorruptFileError: it is damaged.
+    """
+    path = directory / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        return Layout.from_json(path.read_text("utf-8"))
+    except OSError as error:
+        raise FileError.from_os_error(error, path) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CorruptFileError(f"no manifest of features: {error}", path=path, hint=f"delete {directory}") from error
+
+
+def missing_shards(directory: Path, layout: Layout) -> list[range]:
+    """The shards that are still to be computed: those that are not there in full size."""
+
+    def is_whole(shard: range) -> bool:
+        path = shard_path(directory, shard.start)
+        return path.is_file() and path.stat().st_size == len(shard) * layout.row_bytes
+
+    return [shard for shard in layout.shards() if not is_whole(shard)]
+
+
+def write_part(path: Path, chunks: Iterable[bytes]) -> None:
+    """Writes one file of a store, whole or not at all.
+
+    Raises:
+        FileError: the operating system refuses; where the disk is full, the hint says what to do.
+    """
+    try:
+        write_file(path, chunks, overwrite=True)
+    except FileError as error:
+        raise FileError(error.message, hint=error.hint or _NO_SPACE) from error
+
+
+def remove_left_over(directory: Path) -> None:
+    """Deletes what runs that were killed had begun to write: nobody has written to it for an hour."""
+    for path in directory.glob(f".*{SUFFIX}.*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _LEFT_OVER_S:
+                path.unlink()
+
+
+def refuse_too_large(directory: Path, size_bytes: int, free_bytes: Callable[[Path], int]) -> None:
+    """Raises an error before the work begins, if its results will not fit on the disk.
+
+    Raises:
+        GraphscopeError: so.
+    """
+    free = free_bytes(directory)
+    if size_bytes > free:
+        raise GraphscopeError(
+            f"{directory}: the features take {size_bytes / 1e9:,.2f} GB, {free / 1e9:,.2f} GB are free", hint=_NO_SPACE
+        )

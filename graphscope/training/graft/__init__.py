@@ -1,0 +1,1 @@
+"""Adds a new head to a trained model."""

@@ -1,0 +1,196 @@
+"""The part of a trained model that lies below a cut: what a new head stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from graphscope.analysis.choose_outputs import choose_outputs
+from graphscope.core.binding import VARIABLE_OPS
+from graphscope.core.build import without_attrs
+from graphscope.core.graph import Graph, Node
+from graphscope.core.model import Model
+from graphscope.core.op_sets import DEFAULTED, ENTERS, EXITS, MERGES, PLACEHOLDER_OPS, SWITCHES
+from graphscope.core.payload import Payload
+from graphscope.core.tensors import Shape, TensorSpec, node_of
+from graphscope.errors import GraphscopeError
+from graphscope.feeding.feed_values import literal
+from graphscope.runtime.evaluate import TensorFlowKernels
+from graphscope.runtime.shapes import infer_shapes, shapes_on_demand
+from graphscope.transforms.bake import placeholder_spec
+from graphscope.transforms.freeze import FreezeOptions, StoredValues, freeze, needed_part, new_inputs, tables_of
+from graphscope.transforms.opening import placeholder
+from graphscope.transforms.read_after_write import writes
+from graphscope.transforms.subgraph import clear_placement, cut, prune_library
+from graphscope.transforms.switches import open_switches
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What the cut needs of a model, ready to be built on.
+
+    Attributes:
+        path: of the model, for messages.
+        graph: nodes that the tensors ``at`` need; variables are variables, devices are cleared.
+        at: tensor names of the cut.
+        values: variable op of ``graph`` -> its content. No I/O until it is read.
+        fixed: training switch that nobody set -> the value for inference that it was given.
+        nodes_before: how many nodes the model's graph has.
+        notes: what a person should know.
+    """
+
+    path: str
+    graph: Graph
+    at: tuple[str, ...]
+    values: Mapping[str, Payload]
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    nodes_before: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The placeholders that must be fed."""
+        return tuple(
+            replace(placeholder_spec(n), name=f"{n.name}:0")
+            for n in self.graph.nodes
+            if n.op in PLACEHOLDER_OPS - {DEFAULTED}
+        )
+
+
+def open_base(
+    model: Model,
+    at: Sequence[str],
+    *,
+    inputs: Sequence[str] = (),
+    values: Mapping[str, NDArray[Any]] | None = None,
+) -> Base:
+    """Cuts ``model`` down to what the tensors ``at`` need. Reads small weights only; may start TensorFlow for shapes.
+
+    Training switches that ``values`` does not set are set for inference. Variables of a SavedModel of objects (TensorFlow 2)
+    become constants: its functions take them as arguments.
+
+    Args:
+        at: node or tensor names; where empty, the model's own output.
+        inputs: node or tensor names where the graph is cut open.
+        values: placeholder -> value to fix it to.
+
+    Raises:
+        UnknownNameError: a name is not in the graph.
+        IncompleteModelError: the model has no graph, or a variable that is needed has no value.
+        GraphscopeError: the cut needs lookup tables or writes to variables; a value does not fit its placeholder.
+    """
+    model.refuse_invalid()
+    at = choose_outputs(model, at).outputs
+    options = FreezeOptions(
+        outputs=at,
+        inputs=inputs,
+        values=values or {},
+        fold=False,
+        evaluate=TensorFlowKernels(model.graph.versions),
+        infer=shapes_on_demand(model),
+    )
+    graph = needed_part(model, options)
+    fixed = dict(_switches(graph, new_inputs(model, graph)))
+    if fixed:
+        options = replace(options, values={**options.values, **_literals(graph, fixed)})
+        graph = needed_part(model, options)
+    _refuse_tables(graph)
+    notes = []
+    if model.meta.HasField("object_graph_def") and not VARIABLE_OPS.isdisjoint(graph.ops):
+        graph = freeze(model, options).graph
+        notes.append(
+            "variables of a TensorFlow 2 SavedModel are taken as constants: its functions are called with them"
+        )
+    opened = [*new_inputs(model, graph), *_data_defaults(graph)]
+    graph = prune_library(clear_placement(_with_plain_inputs(model, graph, opened, at)))
+    _refuse_writes(graph)
+    for name in at:
+        _refuse_inside(graph, name)
+    stored = StoredValues(model, moving_averages=False)
+    found = {n.name: stored(n.name) for n in graph if n.op in VARIABLE_OPS}
+    return Base(model.path, graph, tuple(at), found, fixed, len(model.graph), tuple(notes))
+
+
+def _data_defaults(graph: Graph) -> list[str]:
+    """Placeholders with a default that take data: their shape is more than a scalar's, or nothing else takes any."""
+    defaulted = [n for n in graph.nodes if n.op == DEFAULTED]
+    shaped = [n.name for n in defaulted if placeholder_spec(n).shape]
+    has_others = bool(shaped) or not {"Placeholder", "PlaceholderV2"}.isdisjoint(graph.ops)
+    return shaped if has_others else [n.name for n in defaulted]
+
+
+def _switches(graph: Graph, opened: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Scalar placeholders that are left and look like training switches, with their value for inference."""
+    for name, value in open_switches(graph, opened).items():
+        if not placeholder_spec(graph[name]).shape:
+            yield name, value
+
+
+def _literals(graph: Graph, texts: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    return {name: literal(text, replace(placeholder_spec(graph[name]), shape=())) for name, text in texts.items()}
+
+
+def _with_plain_inputs(model: Model, graph: Graph, names: Iterable[str], at: Sequence[str]) -> Graph:
+    """Where the graph was cut open, a placeholder without default and of a known shape, as far as TensorFlow knows it."""
+    opened = {node_of(name) for name in names if node_of(name) in graph}
+    if not opened:
+        return graph
+    is_stated = all(placeholder_spec(graph[name]).shape for name in opened)
+    shapes = {} if is_stated else infer_shapes(model).shapes
+    return cut(graph.with_nodes(_plain(n, shapes) if n.name in opened else unshaped(n) for n in graph.nodes), at)
+
+
+def _plain(original: Node, shapes: Mapping[str, Shape]) -> Node:
+    spec = placeholder_spec(original)
+    shape = spec.shape or shapes.get(f"{original.name}:0")
+    return placeholder(original.name, replace(spec, shape=(None, *shape[1:]) if shape else None))
+
+
+def _refuse_tables(graph: Graph) -> None:
+    """What fills a table is no part of the cut."""
+    tables = tables_of(graph)
+    if tables:
+        raise GraphscopeError(
+            f"the cut needs lookup tables: {', '.join(tables[:3])}",
+            hint="cut the graph open behind them: --input NAME",
+        )
+
+
+_STATED = "_output_shapes"
+
+_FRAMES = {
+    "a loop": (ENTERS, EXITS),
+    "a branch that need not be taken": (SWITCHES, MERGES | {"Exit"}),
+}
+"""What a tensor may lie in -> the ops that it begins and ends with."""
+
+
+def _refuse_inside(graph: Graph, name: str) -> None:
+    """A tensor inside a loop has many values, one in a branch that is not taken has none."""
+    cut_node = node_of(name)
+    for frame, (begins, ends) in _FRAMES.items():
+        reached = graph.reach([cut_node], lambda n, ends=ends: () if n.op in ends else graph.producers(n))  # type: ignore[misc]
+        inside = [n for n in reached if graph[n].op in begins]
+        if inside:
+            raise GraphscopeError(
+                f"{name} lies in {frame}: it depends on node {inside[0]} ({graph[inside[0]].op})",
+                hint="cut behind the loop or the branch, or before it",
+            )
+
+
+def _refuse_writes(graph: Graph) -> None:
+    for found in graph:
+        if writes(found.op):
+            raise GraphscopeError(
+                f"node {found.name} ({found.op}) writes to {node_of(found.inputs[0])} whenever the cut is computed",
+                hint="--set the training switch to false, or cut the graph open behind it with --input",
+            )
+
+
+def unshaped(original: Node) -> Node:
+    """``original`` without the shapes that a file states of what follows another input: TensorFlow would believe them."""
+    return without_attrs(original, (_STATED,)) if _STATED in original.attrs else original

@@ -1,0 +1,133 @@
+"""A base with its cut made ready, and another trained model on top of it where one is wanted: one graph."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from graphscope.core.build import make_node, type_attr
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph, Node
+from graphscope.core.payload import Payload
+from graphscope.core.tensors import TensorName, node_of
+from graphscope.errors import GraphscopeError
+from graphscope.formats.checkpoint.saver import free_scope
+from graphscope.protos import GraphDef
+from graphscope.training.graft.base import Base
+from graphscope.training.graft.trainable import candidates, matching, thawed
+from graphscope.transforms.name_prefix import prefixed
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What the head is built on.
+
+    Attributes:
+        graph: the base, the nodes that stop gradients, and the model on top.
+        values: variable op -> its content.
+        scope: name scope of all that is added.
+        features: outputs of the ``StopGradient`` nodes; empty where gradients pass.
+        tops: tensors that the head takes.
+        trainable: variable ops that train, those of the model on top included.
+    """
+
+    graph: Graph
+    values: Mapping[str, Payload]
+    scope: str
+    features: tuple[str, ...]
+    tops: tuple[str, ...]
+    trainable: tuple[str, ...]
+
+
+def join(
+    base: Base,
+    top: Base | None,
+    binds: Mapping[str, str],
+    prefix: str,
+    *,
+    unfreeze: Sequence[re.Pattern[str]] = (),
+    stop_gradient: bool = True,
+) -> Joined:
+    """``base`` with its gradients stopped at the cut, unless something below it is to train.
+
+    Args:
+        top: another model, cut to its own output.
+        binds: node name of an input of ``top`` -> tensor of ``base.at``.
+        prefix: name scope; a number is added where the base has one of that name.
+        unfreeze: names of weights that are to train as well.
+        stop_gradient: False lets all weights train.
+
+    Raises:
+        UnknownNameError: a pattern of ``unfreeze`` matches no weight that can train.
+        GraphscopeError: an input of ``top`` is of another type than the tensor that it takes.
+    """
+    scope = free_scope(base.graph, prefix)
+    own = candidates(base)
+    above = replace(top, graph=prefixed(top.graph, scope), values=_under(scope, top.values)) if top else None
+    above_names = candidates(above) if above is not None else []
+    known = [*_names(base), *(_names(above) if above is not None else ())]
+    chosen = matching([*own, *above_names], unfreeze, known)
+    if not stop_gradient:
+        chosen = [*own, *above_names]
+    elif above is not None:
+        chosen = [*chosen, *(name for name in above_names if name in above.values and name not in chosen)]
+    passes = any(name in base.graph for name in chosen)
+    gates = list(_gates(base, scope))
+    fed = {str(TensorName.parse(a)): a if passes else f"{g.name}:0" for a, g in zip(base.at, gates)}
+    nodes = [*base.graph.nodes, *(() if passes else gates)]
+    graph = base.graph.with_nodes(nodes)
+    tops = tuple(fed.values())
+    if above is not None and top is not None:
+        graph = _with_top(graph, above, {f"{scope}/{node_of(k)}": fed[v] for k, v in binds.items()})
+        tops = tuple(f"{scope}/{name}" for name in top.at)
+    values = {**base.values, **(above.values if above is not None else {})}
+    graph, constants = thawed(graph, [name for name in chosen if name not in values])
+    return Joined(graph, {**values, **constants}, scope, () if passes else tuple(fed.values()), tops, tuple(chosen))
+
+
+def _under(scope: str, values: Mapping[str, Payload]) -> dict[str, Payload]:
+    return {f"{scope}/{name}": payload for name, payload in values.items()}
+
+
+def _names(base: Base) -> list[str]:
+    return list(base.values) or [n.name for n in base.graph if n.op == "Const"]
+
+
+def _gates(base: Base, scope: str) -> Iterator[Node]:
+    """A ``StopGradient`` for each tensor of the cut."""
+    for number, text in enumerate(base.at):
+        dtype = output_type(base.graph, text)
+        if dtype is DataType.INVALID:
+            op = base.graph[node_of(text)].op
+            raise GraphscopeError(f"{base.path}: {text} is given by {op}, which TensorFlow does not have")
+        if dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.STRING):
+            raise GraphscopeError(f"{text} is a {dtype.label} tensor; a head takes numbers")
+        name = f"{scope}/stop_gradient" + (f"_{number}" if number else "")
+        yield make_node(name, "StopGradient", [text.removesuffix(":0")], {"T": type_attr(dtype)})
+
+
+def output_type(graph: Graph, text: str) -> DataType:
+    """The element type of a tensor of ``graph``; ``INVALID`` where nobody knows the op."""
+    tensor = TensorName.parse(text)
+    found = graph[tensor.node]
+    types = graph.catalog().outputs(found.op, found.attrs) or ()
+    return types[tensor.index].dtype if tensor.index < len(types) else DataType.INVALID
+
+
+def _with_top(graph: Graph, top: Base, given: Mapping[str, str]) -> Graph:
+    """Both graphs in one: the inputs of ``top`` that are ``given`` pass on tensors of ``graph``."""
+    nodes = [_bound(graph, n, given[n.name]) if n.name in given else n for n in top.graph]
+    header = GraphDef()
+    header.CopyFrom(graph.header)
+    header.library.gradient.extend(top.graph.header.library.gradient)
+    header.versions.producer = min(graph.producer, top.graph.producer)
+    functions = [*graph.functions.values(), *top.graph.functions.values()]
+    return Graph(header, [*graph.nodes, *nodes], functions)
+
+
+def _bound(graph: Graph, placeholder: Node, source: str) -> Node:
+    given, wanted = output_type(graph, source), DataType.of(placeholder.proto.attr["dtype"].type)
+    if given is not wanted:
+        raise GraphscopeError(f"{placeholder.name} takes {wanted.label}, and {source} is {given.label}")
+    return make_node(placeholder.name, "Identity", [source.removesuffix(":0")], {"T": type_attr(wanted)})

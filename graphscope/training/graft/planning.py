@@ -1,0 +1,134 @@
+"""What a person wants of a graft, and the plan that it makes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.model import Model
+from graphscope.errors import GraphscopeError
+from graphscope.training.graft.building import Plan
+from graphscope.training.graft.optimizers import default_rate, parse_decay
+from graphscope.training.heads.context import SEED_BOUND
+from graphscope.training.heads.python import PREFIX, load_function
+from graphscope.training.heads.spec import Layer, parse_chain
+from graphscope.training.recipe import CLASSES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SCOPE = re.compile(r"[A-Za-z0-9.][\w.-]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class GraftOptions:
+    """What to build, and how it will train.
+
+    Attributes:
+        at: node or tensor names of the cut.
+        head: a chain of layers, see :mod:`graphscope.training.heads.spec`, or ``python:module:function``.
+        task: ``classes``, ``regression`` or ``multilabel``; empty: ``classes``, or none where there is a model on top and no
+            head.
+        width: how many classes, values or labels; ``None`` takes what the head gives.
+        inputs: node or tensor names where the base is cut open.
+        values: placeholder of the base -> value to fix it to.
+        unfreeze: weights in whose names one of these is found train as well.
+        stop_gradient: False lets all weights train.
+        head_model: a model to put on top of the cut.
+        binds: input of ``head_model`` -> tensor of the base.
+        head_output: the tensor of ``head_model`` to take; empty for its likely output.
+        head_values: placeholder of ``head_model`` -> value to fix it to.
+        prefix: name scope of what is added.
+        optimizer: see :data:`graphscope.training.graft.optimizers.OPTIMIZERS`.
+        learning_rate: ``None`` for the optimizer's own.
+        decay: ``step:STEPS:FACTOR`` or ``exponential:STEPS:FACTOR``; empty for none.
+        l2: factor of half the squares of all kernels that train.
+        ema: decay of moving averages of what trains; ``None`` for none.
+        seed: of everything random.
+        trust: whether a base may be built on whose nodes touch files, the network or processes.
+    """
+
+    at: Sequence[str] = ()
+    head: str = ""
+    task: str = ""
+    width: int | None = None
+    inputs: Sequence[str] = ()
+    values: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    unfreeze: Sequence[str] = ()
+    stop_gradient: bool = True
+    head_model: Model | None = None
+    binds: Mapping[str, str] = field(default_factory=dict)
+    head_output: str = ""
+    head_values: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    prefix: str = "head"
+    optimizer: str = "adam"
+    learning_rate: float | None = None
+    decay: str = ""
+    l2: float = 0.0
+    ema: float | None = None
+    seed: int = 0
+    trust: bool = False
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """``text`` as a regular expression.
+
+    Raises:
+        GraphscopeError: it is none.
+    """
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise GraphscopeError(f"{text!r} is no regular expression: {error}") from error
+
+
+def planned(options: GraftOptions, notes: list[str]) -> Plan:
+    """The plan, but for what only the base tells; ``notes`` takes what a person should know of it.
+
+    Raises:
+        GraphscopeError: there is no head, or an option makes no sense.
+    """
+    _refuse_nonsense(options)
+    is_python = options.head.startswith(PREFIX)
+    task = options.task or (CLASSES if options.head or options.width else "")
+    layers = list(parse_chain(options.head)) if options.head and not is_python else []
+    if options.width is not None and not is_python and not _ends_with(layers, options):
+        layers.append(parse_chain(f"dense:{options.width}")[0])
+        notes.append(f"dense:{options.width} added: the head did not end in a dense layer of width {options.width}")
+    rate = default_rate(options.optimizer)
+    return Plan(
+        cuts=(),
+        tops=(),
+        scope="",
+        training_scope="",
+        layers=layers,
+        function=load_function(options.head) if is_python else None,
+        head_text=options.head if is_python else ",".join(layer.text for layer in layers),
+        task=task,
+        width=options.width,
+        trainable=(),
+        optimizer=options.optimizer,
+        learning_rate=rate if options.learning_rate is None else options.learning_rate,
+        decay=parse_decay(options.decay) if options.decay else None,
+        l2=options.l2,
+        ema=options.ema,
+        seed=options.seed,
+    )
+
+
+def _refuse_nonsense(options: GraftOptions) -> None:
+    if not options.head and options.head_model is None:
+        raise GraphscopeError("no head", hint="--head flatten,dense:10 says what to build on the cut")
+    if not _SCOPE.fullmatch(options.prefix):
+        raise GraphscopeError(f"{options.prefix!r} is no name scope", hint="--prefix head: letters, digits, _ . -")
+    if not 0 <= options.seed < SEED_BOUND:
+        raise GraphscopeError(f"seed {options.seed}: it must be from 0 to {SEED_BOUND - 1:,}")
+
+
+def _ends_with(layers: Sequence[Layer], options: GraftOptions) -> bool:
+    """Whether the head ends in a dense layer of the width that is asked for; a model on top must see for itself."""
+    if not layers:
+        return options.head_model is not None
+    return layers[-1].kind == "dense" and layers[-1].units == options.width

@@ -1,0 +1,125 @@
+"""What ``graft`` made: a model in memory, and what was done to get it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from graphscope.core.model import Model
+from graphscope.core.tensors import TensorSpec
+from graphscope.errors import FileError
+from graphscope.formats.checkpoint.writer import write_checkpoint, write_state_file
+from graphscope.formats.detect.checkpoint_state import read_state
+from graphscope.formats.io.staging import Progress, quiet
+from graphscope.formats.lazy.pieces import flow, meta_graph_pieces
+from graphscope.runtime.importing import import_graph
+from graphscope.runtime.session import Session, open_session
+from graphscope.training.heads.context import Built
+from graphscope.training.recipe import Recipe
+
+STATE_FILE = "checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class GraftReport:
+    """What a graft consists of.
+
+    Attributes:
+        base: path of the base.
+        nodes_before, nodes_kept, nodes_added: nodes of the base's graph, those that the cut needs, and those that are new.
+        cuts: the tensors of the cut, with the shapes that TensorFlow infers.
+        inputs: what must be fed to run the base.
+        layers: the head from the first layer to the last.
+        logits: what the head gives.
+        fixed: training switch of the base that nobody set -> the value for inference that it was given.
+        frozen, trainable: variable -> number of elements; frozen are constants of a frozen base as well.
+        task, width: see :class:`Recipe`; empty and 0 where there is no loss.
+        is_stopped: whether gradients stop at the cut.
+        notes: what a person should know besides.
+    """
+
+    base: str
+    nodes_before: int
+    nodes_kept: int
+    nodes_added: int
+    cuts: tuple[TensorSpec, ...]
+    inputs: tuple[TensorSpec, ...]
+    layers: tuple[Built, ...]
+    logits: TensorSpec
+    fixed: Mapping[str, str]
+    frozen: Mapping[str, int]
+    trainable: Mapping[str, int]
+    task: str
+    width: int
+    is_stopped: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Grafted:
+    """A base with a new head.
+
+    Attributes:
+        model: graph, collections, signatures and values; weights of the base are where they were until they are read.
+        recipe: how to train it; ``None`` where two models were joined without a loss.
+        report: what was done.
+    """
+
+    model: Model
+    recipe: Recipe | None
+    report: GraftReport
+
+    def save(self, prefix: str, *, overwrite: bool = False, progress: Progress = quiet) -> int:
+        """Writes a V2 checkpoint with its meta graph at ``prefix``, and the state file beside it. Returns the size in bytes.
+
+        The directory is made. A state file that names another checkpoint stays, unless ``overwrite`` is set.
+
+        Raises:
+            FileError: a file exists and ``overwrite`` is not set, or cannot be written; old files stand.
+            CorruptFileError, IncompleteModelError: a weight of the base cannot be read.
+        """
+        directory, store = Path(prefix).parent, self.model.store
+        with _os_errors(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+        tensors = [(key, store.payload(key)) for key in store.entries] if store is not None else []
+        meta = flow(meta_graph_pieces(self.model.meta, self.model.graph))
+        size = write_checkpoint(prefix, tensors, meta=meta, overwrite=overwrite, progress=progress)
+        if overwrite or not _names_another(directory, Path(prefix).name):
+            write_state_file(directory, Path(prefix).name, overwrite=True)
+        return size
+
+    @cached_property
+    def graph(self) -> Any:
+        """The ``tf.Graph``, weights of a frozen base included, variables without values. Reads the weights."""
+        return import_graph(self.model.graph, self.model.path)
+
+    @contextlib.contextmanager
+    def session(self, **options: Any) -> Iterator[Session]:
+        """A session in which every variable has its value, for a training loop of one's own.
+
+        ``session.graph`` is the ``tf.Graph``, ``session.session`` TensorFlow's session; the recipe names the tensors.
+
+        Args:
+            options: as :func:`graphscope.runtime.session.open_session`.
+        """
+        wanted = [n.name for n in self.model.graph]
+        options = {"trust": True, **options}  # whoever made this was asked, and what was added is ours: the saver
+        with open_session(self.model, wanted, **options) as session:
+            yield session
+
+
+def _names_another(directory: Path, base: str) -> bool:
+    path = directory / STATE_FILE
+    return path.exists() and read_state(path).prefixes[:1] != (base,)
+
+
+@contextlib.contextmanager
+def _os_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileError.from_os_error(error, path) from error

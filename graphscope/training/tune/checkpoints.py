@@ -1,0 +1,129 @@
+"""The checkpoints of one training: ``PREFIX-STEP`` as ``tf.compat.v1.train.Saver`` names them, and the best one apart.
+
+Each is an ordinary checkpoint with its ``.meta``. What training does not change is not written again: data files and the
+meta graph are shared with the checkpoint that training started from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from graphscope.core.model import Model
+from graphscope.core.payload import Payload
+from graphscope.errors import FileError, UnsupportedError
+from graphscope.formats.checkpoint.update import update_checkpoint
+from graphscope.formats.checkpoint.v2 import BundleStore
+from graphscope.formats.checkpoint.writer import write_state_file
+from graphscope.formats.io.staging import staged_files
+
+BEST = "best"
+"""The directory beside the checkpoints that holds the best one."""
+
+_STEP = re.compile(r"-\d+\Z")
+
+
+def output_prefix(prefix: str, out: str | None) -> Path:
+    """What the names of a training's checkpoints begin with.
+
+    Args:
+        prefix: of the checkpoint that it starts from; the step at its end does not count.
+        out: another prefix, or a directory (one that is there, or whose name ends with a slash); ``None``: beside ``prefix``.
+    """
+    base = Path(_STEP.sub("", prefix))
+    if out is None:
+        return base
+    return Path(out) / base.name if out.endswith("/") or Path(out).is_dir() else Path(out)
+
+
+class Checkpoints:
+    """Writes and removes the checkpoints of a training.
+
+    Attributes:
+        prefix: what their names begin with.
+    """
+
+    def __init__(self, prefix: Path, model: Model) -> None:
+        """Makes the directory.
+
+        Args:
+            model: whose values stand where training changes none.
+
+        Raises:
+            UnsupportedError: the model is no V2 checkpoint.
+            FileError: the directory cannot be made.
+        """
+        if not isinstance(model.store, BundleStore):
+            raise UnsupportedError(
+                "no V2 checkpoint, which training starts from",
+                path=model.path,
+                hint=f"graphscope convert {model.path} model.ckpt",
+            )
+        self.prefix = prefix
+        self._store = model.store
+        self._meta = next(Path(file.path) for file in model.files if file.role == "graph")
+        with _file_errors(prefix.parent):
+            prefix.parent.mkdir(parents=True, exist_ok=True)
+
+    def name(self, step: int) -> str:
+        """Of the checkpoint at ``step``, without its directory."""
+        return f"{self.prefix.name}-{step}"
+
+    def path(self, name: str) -> str:
+        """The prefix of the checkpoint called ``name``."""
+        return str(self.prefix.parent / name)
+
+    def best_path(self, name: str) -> str:
+        """The prefix of the best checkpoint, if ``name`` is the best."""
+        return str(self.prefix.parent / BEST / name)
+
+    def write(self, step: int, tensors: Iterable[tuple[str, Payload]]) -> None:
+        """Writes the checkpoint at ``step``, whole or not at all, in place of one of that name.
+
+        Args:
+            tensors: key and content of what training changes.
+
+        Raises:
+            FileError: it cannot be written (no space); what was there before stands.
+        """
+        update_checkpoint(self._store, self.path(self.name(step)), tensors, meta=self._meta, overwrite=True)
+
+    def write_best(self, name: str) -> None:
+        """Gives the checkpoint called ``name`` a second place in :data:`BEST`; raises as :meth:`write`."""
+        target = Path(self.best_path(name))
+        files = checkpoint_files(self.path(name))
+        with _file_errors(target.parent):
+            target.parent.mkdir(exist_ok=True)
+        with staged_files([], overwrite=True, shared=[(file, target.parent / file.name) for file in files]):
+            pass
+        write_state_file(target.parent, name, overwrite=True)
+
+    def announce(self, names: Sequence[str]) -> None:
+        """Writes the ``checkpoint`` file, which names these, the last one as the latest; raises as :meth:`write`."""
+        write_state_file(self.prefix.parent, names[-1], older=names[:-1], overwrite=True)
+
+    def remove(self, prefixes: Iterable[str]) -> None:
+        """Removes the files of checkpoints; the index first, so that none is taken for a whole one."""
+        for prefix in prefixes:
+            for file in reversed(checkpoint_files(prefix)):
+                with _file_errors(file):
+                    file.unlink(missing_ok=True)
+
+
+def checkpoint_files(prefix: str) -> list[Path]:
+    """The files that there are of a V2 checkpoint, the index last."""
+    path = Path(prefix)
+    pattern = re.compile(re.escape(path.name) + r"\.(meta|data-\d{5}-of-\d{5})")
+    found = sorted(p for p in path.parent.iterdir() if pattern.fullmatch(p.name)) if path.parent.is_dir() else []
+    index = Path(f"{prefix}.index")
+    return [*found, index] if index.exists() else found
+
+
+@contextlib.contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileError.from_os_error(error, path) from error

@@ -1,0 +1,204 @@
+"""Means over batches, and what a validation finds: by class, which class is taken for which, what is most misjudged."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from graphscope.training.recipe import CLASSES, MULTILABEL, REGRESSION, Recipe
+from graphscope.training.tune.report import ClassReport
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_MISJUDGED = 12
+"""Of the examples that a validation remembers."""
+
+_THRESHOLD = 0.5
+"""From this probability on an example is said to carry a label."""
+
+
+@dataclass
+class Mean:
+    """Loss and metric over the examples so far.
+
+    Attributes:
+        loss_sum, metric_sum: batch means, each times the examples of its batch.
+        examples: how many there were.
+    """
+
+    loss_sum: float = 0.0
+    metric_sum: float = 0.0
+    examples: int = 0
+
+    def add(self, loss: float, metric: float, examples: int) -> None:
+        """Takes the means of a batch."""
+        self.loss_sum += loss * examples
+        self.metric_sum += metric * examples
+        self.examples += examples
+
+    @property
+    def loss(self) -> float:
+        """Mean loss."""
+        return self.loss_sum / self.examples if self.examples else math.nan
+
+    @property
+    def metric(self) -> float:
+        """Mean metric."""
+        return self.metric_sum / self.examples if self.examples else math.nan
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Misjudged:
+    """An example whose class was not told rightly.
+
+    Attributes:
+        confidence: the probability of the class that was told.
+        index: of the example in its data.
+        label, told: class numbers.
+    """
+
+    confidence: float
+    index: int
+    label: int
+    told: int
+
+
+class _Counts(Protocol):
+    """What is counted by class; rows are as :class:`ClassReport`."""
+
+    def add(self, predictions: NDArray[Any], labels: NDArray[Any]) -> None: ...
+
+    def rows(self) -> Sequence[tuple[int, float | None]]: ...
+
+
+class Confusion:
+    """How often each class is taken for each other one.
+
+    Attributes:
+        matrix: int64 (classes, classes): row label, column what was told.
+    """
+
+    def __init__(self, classes: int) -> None:
+        import numpy as np
+
+        self.matrix = np.zeros((classes, classes), np.int64)
+
+    def add(self, predictions: NDArray[Any], labels: NDArray[Any]) -> None:
+        """Predictions float (n, classes), labels int64 (n,)."""
+        import numpy as np
+
+        np.add.at(self.matrix, (labels, predictions.argmax(1)), 1)
+
+    def rows(self) -> Sequence[tuple[int, float | None]]:
+        """Examples and accuracy by class."""
+        totals = self.matrix.sum(1).tolist()
+        return [(n, int(self.matrix[i, i]) / n if n else None) for i, n in enumerate(totals)]
+
+
+class _Labels:
+    """Labels of which an example may carry any number."""
+
+    def __init__(self, classes: int) -> None:
+        import numpy as np
+
+        self.carried = np.zeros(classes, np.int64)
+        self.right = np.zeros(classes, np.int64)
+        self.examples = 0
+
+    def add(self, predictions: NDArray[Any], labels: NDArray[Any]) -> None:
+        carried = labels >= _THRESHOLD
+        self.carried += carried.sum(0)
+        self.right += ((predictions >= _THRESHOLD) == carried).sum(0)
+        self.examples += len(labels)
+
+    def rows(self) -> Sequence[tuple[int, float | None]]:
+        n = self.examples
+        return [(c, r / n if n else None) for c, r in zip(self.carried.tolist(), self.right.tolist())]
+
+
+class _Errors:
+    """Numbers that are to be met."""
+
+    def __init__(self, width: int) -> None:
+        import numpy as np
+
+        self.absolute = np.zeros(width, np.float64)
+        self.examples = 0
+
+    def add(self, predictions: NDArray[Any], labels: NDArray[Any]) -> None:
+        self.absolute += abs(predictions.astype(float) - labels).sum(0)
+        self.examples += len(labels)
+
+    def rows(self) -> Sequence[tuple[int, float | None]]:
+        n = self.examples
+        return [(n, s / n if n else None) for s in self.absolute.tolist()]
+
+
+_COUNTS: dict[str, type[Confusion] | type[_Labels] | type[_Errors]] = {
+    CLASSES: Confusion,
+    MULTILABEL: _Labels,
+    REGRESSION: _Errors,
+}
+
+
+class Evaluation:
+    """What running a model over examples found.
+
+    Attributes:
+        mean: loss and metric.
+        misjudged: of a task with classes, the examples told wrongly with the most confidence, those first.
+    """
+
+    def __init__(self, recipe: Recipe, names: Sequence[str]) -> None:
+        self.mean = Mean()
+        self._names = names or [str(i) for i in range(recipe.classes)]
+        self._counts: _Counts = _COUNTS[recipe.task](recipe.classes)
+        self._worst: list[Misjudged] = []
+
+    @property
+    def confusion(self) -> Confusion | None:
+        """Of a task with classes."""
+        return self._counts if isinstance(self._counts, Confusion) else None
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Class names by number."""
+        return self._names
+
+    @property
+    def misjudged(self) -> list[Misjudged]:
+        """At most :data:`MAX_MISJUDGED`."""
+        return sorted(self._worst, reverse=True)
+
+    @property
+    def classes(self) -> tuple[ClassReport, ...]:
+        """By class."""
+        return tuple(ClassReport(name, *row) for name, row in zip(self._names, self._counts.rows()))
+
+    def add(
+        self,
+        loss: float,
+        metric: float,
+        predictions: NDArray[Any],
+        labels: NDArray[Any],
+        indices: NDArray[np.int64],
+    ) -> None:
+        """Takes the results of a batch."""
+        self.mean.add(loss, metric, len(labels))
+        self._counts.add(predictions, labels)
+        if self.confusion is not None:
+            self._remember(predictions, labels, indices)
+
+    def _remember(self, predictions: NDArray[Any], labels: NDArray[Any], indices: NDArray[np.int64]) -> None:
+        told = predictions.argmax(1)
+        for at in (told != labels).nonzero()[0].tolist():
+            found = Misjudged(float(predictions[at, told[at]]), int(indices[at]), int(labels[at]), int(told[at]))
+            if len(self._worst) < MAX_MISJUDGED:
+                heapq.heappush(self._worst, found)
+            else:
+                heapq.heappushpop(self._worst, found)

@@ -1,0 +1,168 @@
+"""From what a person named to examples with something to feed: data opened, divided, and the base computed once for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from graphscope.core.model import Model
+from graphscope.core.tensors import TensorSpec, shape_text
+from graphscope.errors import GraphscopeError
+from graphscope.feeding.feeds import tensor_spec
+from graphscope.training.data import DataOptions, Dataset, open_data
+from graphscope.training.data.inputs import input_of
+from graphscope.training.features.compute import FEATURES, Told, base_of, cached_features
+from graphscope.training.recipe import Recipe
+from graphscope.training.tune.augment import Augmentation, augmentation
+from graphscope.training.tune.examples import AugmentedInputs, CachedFeatures, Examples, Feeder, WholeInputs
+from graphscope.training.tune.split import WITH_CLASSES, split
+from graphscope.training.tune.training_job import Job, TuneOptions
+from graphscope.training.tune.validation_size import doubts
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Caching = Callable[[int], AbstractContextManager[Told]]
+"""Number of examples -> what is told how many of their features are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to train on.
+
+    Attributes:
+        data: as :func:`graphscope.training.data.open_data` takes it.
+        validation: data of its own to judge by, or the fraction of ``data`` that is held out for that; ``0`` for none.
+        options: how data is read; task and classes are the recipe's.
+        augment: what happens to inputs in training, see :func:`graphscope.training.tune.augment.augmentation`; empty: nothing.
+        use_cache: whether the base is computed once for each example, where that is possible.
+        split: the version of :func:`graphscope.training.tune.split.split`, which a resumed training must keep.
+    """
+
+    data: str
+    validation: str
+    options: DataOptions
+    augment: str = ""
+    use_cache: bool = True
+    split: int = WITH_CLASSES
+
+
+def prepare(
+    model: Model,
+    recipe: Recipe,
+    request: Request,
+    options: TuneOptions,
+    caching: Caching = lambda _: nullcontext(lambda _: None),
+) -> tuple[Job, list[str]]:
+    """What to train on, and what a person should know of it: what was skipped, why the base runs in each step.
+
+    Starts TensorFlow where features are to be computed.
+
+    Raises:
+        FileError, FormatError, UnknownNameError: data cannot be read.
+        GraphscopeError: data does not fit the model, or a side of the division is empty.
+    """
+    spec = fed_input(model, recipe)
+    _refuse_fixed_batch(model, recipe)
+    reading = replace(request.options, task=recipe.task, classes=recipe.classes)
+    source = open_data(request.data, spec, reading)
+    judge, chosen, held_out = _divided(source, request, spec, reading)
+    change = augmentation(request.augment, input_of(spec, reading.scaling, reading.size)) if request.augment else None
+    is_cached = bool(recipe.features) and request.use_cache and change is None
+
+    def feeder(examples: Dataset) -> Feeder:
+        if not is_cached:
+            return WholeInputs(examples, spec.name)
+        with caching(len(examples)) as told:
+            place = reading.cache / FEATURES
+            base = base_of(model, recipe)
+            store = cached_features(
+                model, base, examples, place, batch=options.batch, progress=told, trust=options.trust
+            )
+        return CachedFeatures(store, recipe.features)
+
+    plain = feeder(source)
+    job = Job(
+        recipe,
+        options,
+        Examples(source, chosen, plain, recipe),
+        Examples(judge, held_out, plain if judge is source else feeder(judge), recipe) if len(held_out) else None,
+        _training_feeder(source, spec, plain, change, options.seed),
+        source.classes,
+        is_cached,
+        request.split,
+    )
+    notes = [
+        *doubts(job.training, job.validation, source.classes),
+        *dict.fromkeys([*source.notes, *judge.notes]),
+        *_uncached(recipe, request),
+    ]
+    return job, notes
+
+
+def fed_input(model: Model, recipe: Recipe) -> TensorSpec:
+    """The one tensor that examples are fed to.
+
+    Raises:
+        GraphscopeError: there are several.
+    """
+    if len(recipe.inputs) != 1:
+        names = ", ".join(recipe.inputs.values()) or "none"
+        raise GraphscopeError(
+            f"{model.path}: the base needs {len(recipe.inputs)} inputs, where data has one: {names}",
+            hint="graphscope graft ... --set NAME=VALUE   fixes the others",
+        )
+    return tensor_spec(model, next(iter(recipe.inputs.values())))
+
+
+def _refuse_fixed_batch(model: Model, recipe: Recipe) -> None:
+    """A model whose loss is over a fixed number of examples cannot train on batches of others, the last one of an epoch say."""
+    for name in (*recipe.inputs.values(), *recipe.features, recipe.logits, recipe.labels):
+        shape = tensor_spec(model, name).shape
+        if shape and shape[0] is not None:
+            examples = "1 example" if shape[0] == 1 else f"{shape[0]} examples"
+            raise GraphscopeError(
+                f"{model.path}: {name} is {shape_text(shape)}: the model is built for {examples} at a time",
+                hint="graphscope graft BASE ...   builds the head for any number of examples, where the base allows it",
+            )
+
+
+def _divided(
+    source: Dataset, request: Request, spec: TensorSpec, reading: DataOptions
+) -> tuple[Dataset, NDArray[np.int64], NDArray[np.int64]]:
+    """What to judge by, the indices to train on, the indices to judge by in the former."""
+    import numpy as np
+
+    everything = np.arange(len(source), dtype=np.int64)
+    fraction = _number(request.validation)
+    if fraction == 0:
+        return source, everything, everything[:0]
+    if fraction is not None:
+        return source, *split(source, fraction, request.split)
+    judge = open_data(request.validation, spec, replace(reading, names=source.classes, limit=None))
+    return judge, everything, np.arange(len(judge), dtype=np.int64)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _training_feeder(
+    source: Dataset, spec: TensorSpec, plain: Feeder, change: Augmentation | None, seed: int
+) -> Callable[[int], Feeder]:
+    if change is None:
+        return lambda _: plain
+    return lambda epoch: AugmentedInputs(source, spec.name, change, seed, epoch)
+
+
+def _uncached(recipe: Recipe, request: Request) -> Sequence[str]:
+    """Why the base runs in each step, where it need not."""
+    if not recipe.features or not request.use_cache or not request.augment:
+        return []
+    return ["augmented inputs differ in each epoch: the base runs in each step, nothing is kept of it"]

@@ -1,0 +1,117 @@
+"""What a training knows of itself beyond its checkpoint: a JSON file beside the checkpoints, replaced as a whole.
+
+It names the checkpoint that it belongs to. One that was written but is not named yet does not count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from graphscope.errors import CorruptFileError, FileError, GraphscopeError
+from graphscope.formats.io.atomic import write_file
+from graphscope.training.tune.metrics import Mean
+from graphscope.training.tune.report import Best, ClassReport, EpochReport
+from graphscope.training.tune.split import BY_KEY
+
+VERSION = 1
+"""Of the JSON file."""
+
+_SUFFIX = ".tune.json"
+
+Settings = Mapping[str, str | int | float | bool | None]
+"""What must be the same when a training is resumed, by a name that a person knows."""
+
+
+@dataclass
+class TrainingState:
+    """A training, as far as it has come.
+
+    Attributes:
+        settings: see :data:`Settings`.
+        origin: prefix of the checkpoint that it began with, relative to the file's directory.
+        start_step: the global step when it began.
+        step: the global step now.
+        kept: names of the checkpoints that are kept, the newest last; none at the start, when the model itself counts.
+        running: over the examples of the epoch that has begun.
+        epochs: of those that are done.
+        best: of those; ``None`` where nothing validates.
+        split: how examples were held out, see :func:`graphscope.training.tune.split.split`; by key in files that do not say.
+    """
+
+    settings: Settings
+    origin: str
+    start_step: int
+    step: int
+    kept: list[str] = field(default_factory=list)
+    running: Mean = field(default_factory=Mean)
+    epochs: list[EpochReport] = field(default_factory=list)
+    best: Best | None = None
+    split: int = BY_KEY
+
+
+def run_file(prefix: Path) -> Path:
+    """Where the training whose checkpoints begin with ``prefix`` keeps its state."""
+    return prefix.with_name(prefix.name + _SUFFIX)
+
+
+def write_run(path: Path, run: TrainingState) -> None:
+    """Writes the file, whole or not at all.
+
+    Raises:
+        FileError: it cannot be written (no space); the old one stands.
+    """
+    text = json.dumps({"version": VERSION, **asdict(run)}, indent=1, allow_nan=False)
+    write_file(path, [text.encode(), b"\n"], overwrite=True)
+
+
+def read_run(path: Path) -> TrainingState:
+    """Reads the file.
+
+    Raises:
+        FileError: there is none, or it cannot be read.
+        CorruptFileError: it is none that :func:`write_run` wrote.
+    """
+    try:
+        content = path.read_text("utf-8")
+    except OSError as error:
+        raise FileError.from_os_error(error, path) from error
+    except UnicodeDecodeError as error:
+        raise CorruptFileError(f"no state of a training: {error}", path=path) from error
+    try:
+        return _run(**json.loads(content))
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptFileError(f"no state of a training, version {VERSION}: {error}", path=path) from error
+
+
+def _run(version: int, running: Any, epochs: Any, best: Any, **rest: Any) -> TrainingState:
+    if version != VERSION:
+        raise ValueError(f"it is of version {version}")
+    return TrainingState(
+        **rest,
+        running=Mean(**running),
+        epochs=[EpochReport(**epoch) for epoch in epochs],
+        best=None if best is None else Best(**{**best, "classes": tuple(ClassReport(**c) for c in best["classes"])}),
+    )
+
+
+def refuse_other_settings(path: Path, before: Settings, now: Settings) -> None:
+    """Refuses to go on with a training that began with other settings.
+
+    Raises:
+        GraphscopeError: they differ; the message lists what.
+    """
+    names = [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
+    if names:
+        lines = [f"  {name}: {_shown(before.get(name))} then, {_shown(now.get(name))} now" for name in names]
+        raise GraphscopeError(
+            f"{path}: the training began with something else\n" + "\n".join(lines),
+            hint="resume it with what it began with, or leave --resume out and take --force to begin anew",
+        )
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)

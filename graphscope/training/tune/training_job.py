@@ -1,0 +1,103 @@
+"""What to train on and how, and what is told meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from graphscope.training.recipe import Recipe
+from graphscope.training.tune.examples import Examples, Feeder
+from graphscope.training.tune.metrics import Evaluation, Mean
+from graphscope.training.tune.order import Order
+from graphscope.training.tune.report import EpochReport
+from graphscope.training.tune.resume import TrainingState
+from graphscope.training.tune.split import WITH_CLASSES
+
+
+@dataclass(frozen=True, slots=True)
+class TuneOptions:
+    """How to train.
+
+    Attributes:
+        epochs: passes over the examples, those before a resumption included.
+        batch: examples in a step.
+        seed: of the order of the examples and of augmentation.
+        patience: epochs without a better validation after which training ends; ``None``: never.
+        keep: how many checkpoints to keep besides the best.
+        save_every: steps between checkpoints within an epoch; ``None``: only at its end.
+        trust: whether nodes that touch files, the network or processes may run.
+    """
+
+    epochs: int = 10
+    batch: int = 32
+    seed: int = 0
+    patience: int | None = None
+    keep: int = 3
+    save_every: int | None = None
+    trust: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One step.
+
+    Attributes:
+        step: the global step after it.
+        loss, metric: of its batch, before the step changed anything.
+        learning_rate: that it took.
+        examples: in its batch.
+        running: over the epoch so far.
+        examples_per_s: trained on in a second, in the epoch so far.
+    """
+
+    step: int
+    loss: float
+    metric: float
+    learning_rate: float
+    examples: int
+    running: Mean
+    examples_per_s: float
+
+
+class Watcher(Protocol):
+    """Is told how training goes."""
+
+    def began(self, job: Job, run: TrainingState) -> None:
+        """Before the first step; ``run`` says where it starts."""
+
+    def stepped(self, step: StepReport) -> None:
+        """After each step."""
+
+    def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
+        """After each epoch, its validation and its checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to train on, and how.
+
+    Attributes:
+        recipe: tensors to feed and to run.
+        options: see :class:`TuneOptions`.
+        training: the examples to train on.
+        validation: those to judge by; ``None`` without any.
+        feeder: the number of an epoch, from 0 -> what feeds its training examples.
+        names: of the classes; empty where they are numbers only.
+        cached: whether features are fed, so that the base runs in no step.
+        split: how examples were held out, see :func:`graphscope.training.tune.split.split`.
+    """
+
+    recipe: Recipe
+    options: TuneOptions
+    training: Examples
+    validation: Examples | None
+    feeder: Callable[[int], Feeder]
+    names: Sequence[str]
+    cached: bool
+    split: int = WITH_CLASSES
+
+    @property
+    def order(self) -> Order:
+        """The batches of every epoch."""
+        return Order(self.training.indices, self.options.batch, self.options.seed)

@@ -1,0 +1,240 @@
+"""Trains what :mod:`graft <graphscope.training.recipe>` left to train, and leaves ordinary checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.model import Model
+from graphscope.core.tensors import TensorSpec
+from graphscope.errors import CorruptFileError, FileError, GraphscopeError
+from graphscope.feeding.feeds import tensor_spec
+from graphscope.formats import load
+from graphscope.runtime.session import Session, open_session
+from graphscope.runtime.tensorflow import promise_equal_bits
+from graphscope.training.recipe import CLASSES
+from graphscope.training.tune.checkpoints import Checkpoints, output_prefix
+from graphscope.training.tune.loop import Loop
+from graphscope.training.tune.metrics import Evaluation
+from graphscope.training.tune.report import METRIC_NAMES, TuneReport
+from graphscope.training.tune.resume import (
+    Settings,
+    TrainingState,
+    read_run,
+    refuse_other_settings,
+    run_file,
+    write_run,
+)
+from graphscope.training.tune.trained_variables import (
+    Averages,
+    SessionVariables,
+    refuse_untrainable,
+    written_variables,
+)
+from graphscope.training.tune.training_job import Job, Watcher
+
+if TYPE_CHECKING:
+    from graphscope.training.data.source import Dataset
+
+_DIGITS = 12
+"""Of a hash, enough for a person to see that two differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLocation:
+    """Where a training's checkpoints go, and whether one that is there matters.
+
+    Attributes:
+        out: another prefix than the model's own, or a directory; ``None``: beside the model.
+        resume: goes on with the training that is there.
+        overwrite: begins anew, whatever is there.
+    """
+
+    out: str | None = None
+    resume: bool = False
+    overwrite: bool = False
+
+
+def tune(
+    model: Model,
+    job: Job,
+    place: OutputLocation,
+    *,
+    augmentation: str = "",
+    watchers: Sequence[Watcher] = (),
+    interrupted: Callable[[], bool] = lambda: False,
+) -> TuneReport:
+    """Trains ``model``: a checkpoint after each epoch, and the best one apart.
+
+    Args:
+        model: a checkpoint with a recipe.
+        job: on what, and how.
+        place: where checkpoints go.
+        augmentation: what happens to the inputs, in words, which a resumed training must share.
+        watchers: are told how it goes.
+        interrupted: is asked after each step whether to stop.
+
+    Raises:
+        Interrupted: it was asked to stop; a checkpoint has been saved.
+        FileError: a training is there already, or there is none to resume; a file cannot be written (no space).
+        IncompleteModelError: nothing can be trained.
+        GraphscopeError: labels do not fit, the training that is there began with something else, training has run away.
+    """
+    refuse_labels(job)
+    promise_equal_bits()
+    prefix = output_prefix(model.path, place.out)
+    run = found_run(prefix, place)
+    model = _origin(model, prefix, run)
+    settings = _settings(model, job, augmentation)
+    if run is None:
+        run = TrainingState(settings, os.path.relpath(model.path, prefix.parent), 0, 0, split=job.split)
+    refuse_other_settings(run_file(prefix), run.settings, settings)
+    current = load(str(prefix.parent / run.kept[-1])) if run.kept else model
+    checkpoints = Checkpoints(prefix, model)
+    with _training(current, job) as (session, variables, averages):
+        _start(run, variables.step(job.recipe.global_step), run_file(prefix))
+        loop = Loop(session, job, run, checkpoints, variables, averages, watchers=watchers, interrupted=interrupted)
+        ended = loop.run()
+        return _report(loop, ended)
+
+
+@contextmanager
+def _training(model: Model, job: Job) -> Iterator[tuple[Session, SessionVariables, Averages]]:
+    """A session that trains, what it changes, and the moving averages among that."""
+    recipe = job.recipe
+    given = fed_features(model, job)
+    written = written_variables(model, [recipe.train_op], given)
+    refuse_untrainable(model, written)
+    fetches = [recipe.train_op, recipe.loss, recipe.metric, recipe.predictions, recipe.learning_rate]
+    with open_session(model, fetches, given=given, trust=job.options.trust) as session:
+        yield session, SessionVariables(session, written), Averages(session, written)
+
+
+def fed_features(model: Model, job: Job) -> list[TensorSpec]:
+    """The features that every run is fed, so that the base is no part of the session; none where it runs in each step."""
+    return [tensor_spec(model, name) for name in job.recipe.features] if job.cached else []
+
+
+def _start(run: TrainingState, step: int, path: Path) -> None:
+    """Takes a training up at ``step``, where the session stands; a new one is written down at once."""
+    if not run.kept:
+        run.start_step = run.step = step
+        write_run(path, run)
+    if run.step != step:
+        raise CorruptFileError(f"it speaks of step {run.step:,}, its checkpoint of step {step:,}", path=path)
+
+
+def found_run(prefix: Path, place: OutputLocation) -> TrainingState | None:
+    """The training to go on with; ``None`` to begin one.
+
+    Args:
+        prefix: see :func:`graphscope.training.tune.checkpoints.output_prefix`.
+
+    Raises:
+        FileError: a training is there that nobody said to overwrite, or none is there to resume.
+        CorruptFileError: its state is damaged.
+    """
+    path = run_file(prefix)
+    if place.resume and not path.exists():
+        raise FileError(f"{path}: no training to resume", hint="leave --resume out to begin one; -o says where one is")
+    found = read_run(path) if path.exists() and not place.overwrite else None
+    if found is not None and found.kept and not place.resume:
+        raise FileError(
+            f"{path}: a training is here already",
+            hint="--resume goes on with it, --force begins anew, -o DIR/ puts the new one elsewhere",
+        )
+    return found if place.resume else None
+
+
+def _origin(model: Model, prefix: Path, run: TrainingState | None) -> Model:
+    """What the training began with, where ``model`` is a checkpoint of its own: a directory's latest one, say."""
+    own = [prefix.parent / name for name in run.kept] if run is not None else []
+    if run is None or Path(model.path).resolve() not in [path.resolve() for path in own]:
+        return model
+    return load(str(prefix.parent / run.origin))
+
+
+def _settings(model: Model, job: Job, augmentation: str) -> Settings:
+    """What must be the same when the training is resumed."""
+    options = job.options
+    return {
+        "model": _model_digest(model),
+        "training data": _data_digest(job.training.source, job.training.indices),
+        "validation data": _data_digest(job.validation.source, job.validation.indices) if job.validation else None,
+        "--batch": options.batch,
+        "--seed": options.seed,
+        "--augment": augmentation or None,
+        "features computed once": job.cached,
+    }
+
+
+def _model_digest(model: Model) -> str:
+    """Of the checkpoint's index, which has the checksums of all values."""
+    index = next(file.path for file in model.files if file.role == "index")
+    return hashlib.sha256(Path(index).read_bytes()).hexdigest()[:_DIGITS]
+
+
+def _data_digest(source: Dataset, indices: Any) -> str:
+    found = hashlib.sha256(source.fingerprint.encode())
+    found.update(indices.tobytes())
+    found.update(source.labels[indices].tobytes())
+    return f"{len(indices):,} examples ({found.hexdigest()[:_DIGITS]})"
+
+
+def refuse_labels(job: Job) -> None:
+    """Refuses data without examples, or with labels that the head does not have.
+
+    Raises:
+        GraphscopeError: so it is.
+    """
+    for examples in filter(None, (job.training, job.validation)):
+        if not len(examples):
+            raise GraphscopeError("there are no examples")
+        labels = examples.labels(examples.indices)
+        if job.recipe.task == CLASSES and not (labels.min() >= 0 and labels.max() < job.recipe.classes):
+            raise GraphscopeError(
+                f"labels go from {labels.min()} to {labels.max()}; the head has classes 0 to {job.recipe.classes - 1}",
+                hint="graphscope graft ... --classes N   makes a head of another width",
+            )
+
+
+def _report(loop: Loop, ended: str) -> TuneReport:
+    job, run, best = loop.job, loop.state, loop.state.best
+    last = loop.checkpoints.path(run.kept[-1]) if run.kept else loop.session.model.path
+    report = TuneReport(
+        task=job.recipe.task,
+        metric_name=METRIC_NAMES[job.recipe.task],
+        examples=len(job.training),
+        validation_examples=len(job.validation) if job.validation else 0,
+        cached=job.cached,
+        averaged=bool(loop.averages),
+        epochs=tuple(run.epochs),
+        ended=ended,
+        last=last,
+        best=last,
+        best_epoch=len(run.epochs),
+        loss=0.0,
+        metric=0.0,
+        judged_on="training",
+        classes=(),
+    )
+    if best is None:
+        return _judged(report, loop.evaluate(job.training))
+    return replace(
+        report,
+        best=loop.checkpoints.best_path(best.checkpoint),
+        best_epoch=best.epoch,
+        loss=best.loss,
+        metric=best.metric,
+        judged_on="validation",
+        classes=best.classes,
+    )
+
+
+def _judged(report: TuneReport, found: Evaluation) -> TuneReport:
+    return replace(report, loss=found.mean.loss, metric=found.mean.metric, classes=found.classes)

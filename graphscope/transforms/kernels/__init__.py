@@ -1,0 +1,1 @@
+"""NumPy kernels that round as TensorFlow does, for constant folding."""

@@ -1,0 +1,566 @@
+"""The command line as a person meets it: commands, options, exit codes, pipes and terminals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import select
+import shlex
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from typer.testing import CliRunner, Result
+
+import graphscope
+from graphscope.cli.app import app
+from graphscope.cli.terminal.views import Format
+from graphscope.protos import GraphDef, NodeDef
+from graphscope.runtime.tensorflow import tensorflow
+from tests.support.zoo_files import ROOT, ZOO, needs_zoo
+
+COMMANDS = [command.name for command in app.registered_commands if command.name]
+WEIGHTS = 4 * 3
+HOSTILE = "evil\x1b[2J\u202e[red]🐈"
+
+
+def add(graph: GraphDef, name: str, op: str, *inputs: str, dtype: int = 0, device: str = "") -> NodeDef:
+    node: NodeDef = graph.node.add(name=name, op=op, device=device)
+    node.input.extend(inputs)
+    if dtype:
+        node.attr["dtype"].type = dtype
+    elif op not in ("NoOp", "double"):
+        node.attr["T"].type = 1
+    return node
+
+
+def constant(graph: GraphDef, name: str, values: Sequence[float], *shape: int) -> None:
+    tensor = add(graph, name, "Const", dtype=1).attr["value"].tensor
+    tensor.dtype = 1
+    tensor.float_val.extend(values)
+    for size in shape:
+        tensor.tensor_shape.dim.add(size=size)
+
+
+def placeholder(graph: GraphDef, name: str, *shape: int) -> None:
+    node = add(graph, name, "Placeholder", dtype=1)
+    for size in shape:
+        node.attr["shape"].shape.dim.add(size=size)
+
+
+def small_graph() -> GraphDef:
+    """x -> dense/MatMul -> dense/Softmax -> prob, a call of a library function, and an initialiser."""
+    graph = GraphDef()
+    graph.versions.producer = 1087
+    placeholder(graph, "x", -1, 4)
+    constant(graph, "dense/kernel", [i / 4 for i in range(WEIGHTS)], 4, 3)
+    add(graph, "dense/MatMul", "MatMul", "x", "dense/kernel", device="/gpu:0")
+    add(graph, "dense/Softmax", "Softmax", "dense/MatMul")
+    add(graph, "prob", "Identity", "dense/Softmax", "^init")
+    add(graph, "init", "NoOp")
+    add(graph, "twice", "double", "x")
+    function = graph.library.function.add()
+    function.signature.name = "double"
+    function.signature.input_arg.add(name="a", type=1)
+    function.signature.output_arg.add(name="b", type=1)
+    inner = function.node_def.add(name="add", op="AddV2", input=["a", "a"])
+    inner.attr["T"].type = 1
+    function.ret["b"] = "add:z:0"
+    return graph
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "small.pb"
+    path.write_bytes(small_graph().SerializeToString())
+    return path
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A listing far larger than the buffer of a pipe."""
+    graph = GraphDef()
+    for i in range(20_000):
+        add(graph, f"scope/op_{i}", "NoOp")
+    path = tmp_path_factory.mktemp("model") / "large.pb"
+    path.write_bytes(graph.SerializeToString())
+    return path
+
+
+def run(*args: object, **options: Any) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in args], prog_name="graphscope", **options)
+
+
+def listed(*args: object) -> list[str]:
+    result = run(*args, "--format", "names")
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def command_line(*args: object) -> list[str]:
+    return [sys.executable, "-m", "graphscope", *map(str, args)]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "TERM")}
+    return {**kept, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT), **changes}
+
+
+def process(*args: object, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command_line(*args), capture_output=True, text=True, env=environment(**changes), timeout=60, check=False
+    )
+
+
+# -- what each command says ---------------------------------------------------------------------------------------------
+
+
+def test_info(model: Path) -> None:
+    result = run("info", model)
+    assert result.stdout.splitlines()[-3:] == [
+        f"next      graphscope nodes {model} --tree",
+        f"          graphscope vars {model} --stats",
+        f"          graphscope show {model} prob:0",
+    ]
+    text = result.stdout
+    assert "frozen graph" in text
+    assert re.search(r"producer 1087 +7 nodes, 7 ops, 1 function \(1 node\)\n", text)
+    assert "parameters 12 (48 B float32)" in text
+    assert re.search(r"inputs +x:0 +float32 \(\?, 4\)\n", text)
+    assert re.search(r"outputs +prob:0 +float32\s+named like a prediction", text)
+    assert re.search(r"devices +/gpu:0 +1 node\n", text)
+    assert result.stderr == ""
+
+
+def test_nodes_in_a_pipe(model: Path) -> None:
+    assert run("nodes", model).stdout == (
+        "name           op           outputs         device  inputs\n"
+        "x              Placeholder  float32 (?, 4)\n"
+        "dense/kernel   Const        float32 (4, 3)\n"
+        "dense/MatMul   MatMul       float32         /gpu:0  x, dense/kernel\n"
+        "dense/Softmax  Softmax      float32                 dense/MatMul\n"
+        "prob           Identity     float32                 dense/Softmax, ^init\n"
+        "init           NoOp\n"
+        "twice          double       float32                 x\n"
+    )
+
+
+def test_filters(model: Path) -> None:
+    assert listed("nodes", model, "--op", "MatMul", "--op", "Softmax") == ["dense/MatMul", "dense/Softmax"]
+    assert listed("nodes", model, "--name", "^x$", "--name", "(?i:softMAX)") == ["x", "dense/Softmax"]
+    assert listed("nodes", model, "--scope", "dense/", "--name", "k") == ["dense/kernel"]
+    assert listed("nodes", model, "--inputs-of", "prob:0") == ["dense/Softmax", "init"]
+    assert listed("nodes", model, "--inputs-of", "prob", "--depth", 2) == ["dense/MatMul", "dense/Softmax", "init"]
+    assert len(listed("nodes", model, "--inputs-of", "prob", "--depth", 0)) == 5
+    assert listed("nodes", model, "--consumers-of", "x") == ["dense/MatMul", "twice"]
+    assert listed("nodes", model, "--tensors", "--scope", "dense")[0] == "dense/kernel:0"
+    assert listed("nodes", model, "--functions", "--op", "AddV2") == ["double/add"]
+
+
+def test_steps_are_shown_where_more_than_one_was_taken(model: Path) -> None:
+    heading, first, *_ = run("nodes", model, "--inputs-of", "prob", "--depth", 0).stdout.splitlines()
+    assert heading.split()[:2] == ["steps", "name"]
+    assert first.split()[:2] == ["3", "x"]
+
+
+def test_tree(model: Path) -> None:
+    assert run("nodes", model, "--tree").stdout == (
+        "scope          op           nodes  parameters  size\n"
+        "├─ x           Placeholder\n"
+        "├─ dense                        3          12  48 B\n"
+        "│  ├─ kernel   Const                       12  48 B\n"
+        "│  ├─ MatMul   MatMul\n"
+        "│  └─ Softmax  Softmax\n"
+        "├─ prob        Identity\n"
+        "├─ init        NoOp\n"
+        "└─ twice       double\n"
+    )
+    assert listed("nodes", model, "--tree", "--depth", 1) == ["x", "dense", "prob", "init", "twice"]
+    assert listed("nodes", model, "--tree", "--scope", "dense", "--depth", 1)[1:] == [
+        "dense/kernel",
+        "dense/MatMul",
+        "dense/Softmax",
+    ]
+    assert listed("nodes", model, "--tree", "--inputs-of", "prob")[:2] == ["dense", "dense/Softmax"]
+    assert listed("nodes", model, "--tree", "--functions", "--depth", 1)[-1] == "double/add"
+
+
+def test_variables(model: Path) -> None:
+    assert run("vars", model, "--stats").stdout.splitlines() == [
+        "name          dtype    shape   elements  size  min   max   mean    std  zeros",
+        "dense/kernel  float32  (4, 3)        12  48 B    0  2.75  1.375  0.863      1",
+    ]
+    assert listed("vars", model, "--name", "kernel", "--role", "model") == ["dense/kernel"]
+    result = run("vars", model, "--role", "slot")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "note: no variable matches\n")
+
+
+def test_show(model: Path) -> None:
+    text = run("show", model, "dense/kernel").stdout
+    assert text.startswith("dense/kernel  Const\n")
+    assert "consumers   dense/MatMul  MatMul\n" in text
+    assert "values      min 0  max 2.75  mean 1.375  std 0.863  1 zero\n            [[0.   0.25 0.5 ]\n" in text
+    assert run("show", model, "double/add").stdout.startswith("double/add  AddV2\n")
+    assert json.loads(run("show", model, "x:0", "--format", "json").stdout)["node"]["op"] == "Placeholder"
+
+
+def parsed(format: Format, text: str) -> int:
+    """How many records there are."""
+    if format is Format.JSON:
+        return len(json.loads(text))
+    if format is Format.CSV:
+        rows = list(csv.reader(io.StringIO(text)))
+        assert len({len(row) for row in rows}) == 1
+        return len(rows) - 1
+    return len(text.splitlines()) - (format is Format.TABLE)
+
+
+@pytest.mark.parametrize("format", list(Format))
+@pytest.mark.parametrize(
+    ("args", "records"),
+    [(["nodes"], 7), (["nodes", "--tensors"], 6), (["nodes", "--tree"], 8), (["vars"], 1), (["vars", "--stats"], 1)],
+)
+def test_every_format(model: Path, args: list[str], records: int, format: Format) -> None:
+    result = run(args[0], model, *args[1:], "--format", format.value)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert parsed(format, result.stdout) == records
+
+
+def test_info_in_every_format(model: Path) -> None:
+    assert json.loads(run("info", model, "--format", "json").stdout)["graph"]["nodes"] == 7
+    assert dict(csv.reader(io.StringIO(run("info", model, "--format", "csv").stdout)))["graph.nodes"] == "7"
+    assert listed("info", model)[:2] == ["x:0", "prob:0"]
+
+
+def test_shapes_by_tensorflow(model: Path) -> None:
+    pytest.importorskip("tensorflow", reason="TensorFlow infers the shapes")
+    done = process("nodes", model, "--shapes", "--op", "Softmax")
+    assert done.stdout.splitlines()[1].split("  ")[2] == "float32 (?, 3)"
+
+
+def test_shapes_without_tensorflow_say_what_is_missing(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    tensorflow.cache_clear()  # another test may have started it
+    result = run("nodes", model, "--shapes")
+    tensorflow.cache_clear()
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("graphscope: ")
+    assert "TensorFlow" in result.stderr
+    assert "hint: " in result.stderr
+
+
+# -- exit codes and messages --------------------------------------------------------------------------------------------
+
+
+def test_show_as_csv_and_names(model: Path) -> None:
+    fields = dict(csv.reader(io.StringIO(run("show", model, "prob", "--format", "csv").stdout)))
+    assert fields["node.op"] == "Identity"
+    assert run("show", model, "prob", "--format", "names").stdout == "prob:0\n"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["nodes", "MODEL", "--name", "("],
+        ["vars", "MODEL", "--name", "[z-a]"],
+        ["nodes", "MODEL", "--tree", "--tensors"],
+        ["nodes", "MODEL", "--depth", "-1"],
+        ["nodes", "MODEL", "--format", "xml"],
+        ["nodes", "MODEL", "--no-such-option"],
+        ["show", "MODEL"],
+        ["info"],
+        ["frobnicate"],
+    ],
+)
+def test_wrong_usage_is_2(model: Path, args: list[str]) -> None:
+    result = run(*[str(model) if a == "MODEL" else a for a in args])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Usage: graphscope" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["info", "nowhere.pb"], "nowhere.pb: no such file"),
+        (["show", "MODEL", "prb"], "closest: prob"),
+        (["nodes", "MODEL", "--op", "Matmul"], "closest: MatMul"),
+        (["nodes", "MODEL", "--scope", "dens"], "closest: dense"),
+        (["nodes", "MODEL", "--inputs-of", "prb"], "closest: prob"),
+    ],
+)
+def test_what_cannot_be_done_is_1(model: Path, args: list[str], message: str) -> None:
+    result = run(*[str(model) if a == "MODEL" else a for a in args])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("graphscope: ")
+    assert message in result.stderr
+
+
+def test_names_in_messages_are_escaped(model: Path) -> None:
+    done = process("info", "no\x1b[2Jsuch.pb")
+    assert done.returncode == 1
+    assert "\\x1b[2J" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (MemoryError(), 1), (BrokenPipeError(), 141)])
+def test_interruptions(model: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("graphscope.formats.load", load)
+    result = run("info", model)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr == ("graphscope: not enough memory\n" if code == 1 else "")
+
+
+def test_a_bug_shows_its_traceback(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphscope.formats.load", lambda *_, **__: 1 / 0)
+    assert isinstance(run("info", model).exception, ZeroDivisionError)
+
+
+# -- pipes and terminals ------------------------------------------------------------------------------------------------
+
+
+def test_a_reader_that_leaves_early_is_no_error(large: Path) -> None:
+    child = subprocess.Popen(
+        command_line("nodes", large), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    )
+    assert child.stdout is not None
+    assert child.stderr is not None
+    assert child.stdout.readline().startswith(b"name")
+    child.stdout.close()
+    errors = child.stderr.read()
+    child.stderr.close()
+    assert (child.wait(timeout=30), errors) == (141, b"")
+
+
+def test_control_c_ends_quietly(large: Path) -> None:
+    child = subprocess.Popen(
+        command_line("nodes", large), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline().startswith(b"name")  # now it waits for somebody to read on
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=30)
+    assert (child.returncode, errors) == (130, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="optional: no /dev/full on this system")
+@pytest.mark.parametrize("name", ["model", "large"])
+def test_a_full_disk_is_told(request: pytest.FixtureRequest, name: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command_line("nodes", request.getfixturevalue(name)),
+            stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=60, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "graphscope: standard output: No space left on device\n")
+
+
+def test_a_closed_stdout_is_no_error(model: Path) -> None:
+    shell = shutil.which("sh")
+    if shell is None:
+        pytest.skip("optional: no sh on this system")
+    script = 'exec "$0" -m graphscope info "$1" >&-'
+    done = subprocess.run(
+        [shell, "-c", script, sys.executable, str(model)],
+        capture_output=True,
+        env=environment(),
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def on_terminal(arguments: Sequence[str], width: int, **changes: str) -> tuple[int, str]:
+    """Exit status and output of a process whose stdin, stdout and stderr are a terminal of ``width`` columns."""
+    pty = pytest.importorskip("pty", reason="optional: no pseudo terminals on this system")
+    import fcntl
+    import termios
+
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    child = subprocess.Popen(arguments, stdin=slave, stdout=slave, stderr=slave, env=environment(**changes))
+    os.close(slave)
+    output = b""
+    while select.select([master], [], [], 30)[0]:
+        try:
+            piece = os.read(master, 65536)
+        except OSError:  # Linux' way to say that the other side has closed
+            break
+        if not piece:
+            break
+        output += piece
+    os.close(master)
+    return child.wait(timeout=30), output.decode().replace("\r\n", "\n")
+
+
+def test_a_terminal_gets_colour_and_lines_that_fit(model: Path) -> None:
+    code, text = on_terminal(command_line("nodes", model), 60)
+    assert code == 0
+    assert "\x1b[36mMatMul" in text
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    assert len(lines) == 8
+    assert max(map(cell_len, lines)) <= 60
+
+
+@pytest.mark.parametrize("changes", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colour_can_be_declined(model: Path, changes: dict[str, str]) -> None:
+    code, text = on_terminal(command_line("nodes", model), 60, **changes)
+    assert code == 0
+    assert "\x1b" not in text
+
+
+def test_a_terminal_gets_a_total(model: Path) -> None:
+    _, text = on_terminal(command_line("vars", model), 80, NO_COLOR="1")
+    assert text.splitlines()[-1] == "1 constant, 12 elements, 48 B"
+
+
+def test_long_work_has_a_progress_bar_on_a_terminal_alone(model: Path) -> None:
+    code = (
+        "import graphscope.cli.terminal.progress as p; p.LONG_BYTES = 0; from graphscope.__main__ import main; main()"
+    )
+    arguments = [sys.executable, "-c", code, "vars", str(model), "--stats"]
+    assert "reading values" in on_terminal(arguments, 100)[1]
+    done = subprocess.run(arguments, capture_output=True, text=True, env=environment(), timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "command", [["info"], ["nodes"], ["nodes", "--tree"], ["nodes", "--tensors"], ["vars"], ["show"]]
+)
+def test_a_hostile_graph_cannot_steer_the_terminal(tmp_path: Path, command: list[str]) -> None:
+    graph = GraphDef()
+    placeholder(graph, HOSTILE, 1)
+    constant(graph, f"{HOSTILE}/weights", [1.0], 1)
+    add(graph, f"{HOSTILE}/out", HOSTILE, HOSTILE, f"{HOSTILE}/weights", device=HOSTILE).attr[
+        HOSTILE
+    ].s = HOSTILE.encode()
+    path = tmp_path / "hostile.pb"
+    path.write_bytes(graph.SerializeToString())
+    arguments = [*command[:1], path, *command[1:], *([f"{HOSTILE}/out"] if command == ["show"] else [])]
+    _, text = on_terminal(command_line(*arguments), 120, NO_COLOR="1")
+    assert not set(text) & {"\x1b", "\u202e"}
+    assert "[red]🐈" in text
+
+
+def test_output_that_is_not_unicode(tmp_path: Path) -> None:
+    graph = GraphDef()
+    add(graph, "cat🐈/é", "NoOp")
+    path = tmp_path / "cat.pb"
+    path.write_bytes(graph.SerializeToString())
+    done = process("nodes", path, "--tree", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cat\\U0001f408" in done.stdout
+    found = json.loads(process("nodes", path, "--format", "json", PYTHONIOENCODING="ascii").stdout)
+    assert found[0]["name"] == "cat🐈/é"
+
+
+# -- help, completion, start --------------------------------------------------------------------------------------------
+
+
+def test_version() -> None:
+    assert run("--version").stdout == f"graphscope {graphscope.__version__}\n"
+
+
+def test_help_has_an_example_for_each_command() -> None:
+    text = run("--help").stdout
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} ", text, re.MULTILINE)
+        assert f"  graphscope {command} " in run(command, "--help").stdout.partition("Examples:\n")[2]
+    assert run(command, "-h").stdout == run(command, "--help").stdout
+
+
+def options_of(command: str) -> list[str]:
+    text = run(*command.split(), "--help").stdout
+    return sorted(set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", text, re.MULTILINE)))
+
+
+def test_every_command_and_option_is_documented() -> None:
+    text = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    sections = dict(re.findall(r"^## `graphscope (\w+)[^\n]*\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    assert set(sections) == set(COMMANDS)
+    for command, section in sections.items():
+        assert f"$ graphscope {command} " in section
+        missing = [option for option in options_of(command) if f"`{option}" not in section and option != "--help"]
+        assert not missing, f"docs/commands.md does not tell of {command} {missing}"
+    assert all(f"`{option}" in text for option in options_of(""))
+
+
+def console_blocks(path: Path) -> list[tuple[str, str]]:
+    """The commands of the console blocks of a document, each with the output that it shows."""
+    blocks = re.findall(r"^```console\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    runs = [part.partition("\n") for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+    return [(command, output.rstrip("\n")) for command, _, output in runs]
+
+
+@pytest.mark.parametrize(("command", "output"), console_blocks(ROOT / "docs" / "commands.md"))
+def test_documented_output_is_what_a_command_writes(
+    command: str, output: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
+    monkeypatch.chdir(tmp_path)
+    program, *args = shlex.split(command)
+    result = run(*args)
+    assert program == "graphscope"
+    shown = re.sub(r" in \d+\.\d s$", " in 0.0 s", result.stdout.rstrip("\n"), flags=re.MULTILINE)
+    assert (result.exit_code, shown) == (0, output)
+
+
+def completed(words: str, number: int) -> list[str]:
+    variables = {"_GRAPHSCOPE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(number)}
+    return process(**variables).stdout.split()
+
+
+def test_completion(model: Path) -> None:
+    assert completed("graphscope ", 1) == list(COMMANDS)
+    assert completed(f"graphscope nodes {model} --format ", 4) == [f.value for f in Format]
+    assert completed(f"graphscope nodes {model} --op Ma", 4) == ["MatMul"]
+    assert completed(f"graphscope nodes {model} --scope d", 4) == ["dense"]
+    assert completed(f"graphscope show {model} dense/k", 3) == ["dense/kernel"]
+    assert completed("graphscope show nowhere.pb d", 3) == []
+    assert completed("graphscope info sm", 2) == []  # the shell completes paths by itself
+
+
+@pytest.mark.parametrize(
+    ("args", "unwanted"),
+    [
+        (["--help"], {"numpy", "rich", "tensorflow"}),
+        (["nodes", "MODEL"], {"numpy", "rich", "tensorflow"}),
+        (["info", "MODEL"], {"rich", "tensorflow"}),
+        (["vars", "MODEL"], {"numpy", "rich", "tensorflow"}),
+        (["vars", "MODEL", "--stats"], {"rich", "tensorflow"}),
+        (["nodes", "MODEL", "--tree"], {"numpy", "rich", "tensorflow"}),
+    ],
+)
+def test_what_is_not_needed_is_not_imported(model: Path, args: list[str], unwanted: set[str]) -> None:
+    arguments = [str(model) if a == "MODEL" else a for a in args]
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "graphscope", *arguments],
+        capture_output=True, text=True, env=environment(), timeout=60, check=True,
+    )  # fmt: skip
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "graphscope" in imported
+    assert not imported & unwanted
+
+
+@needs_zoo
+def test_other_peoples_models() -> None:
+    done = process("info", ZOO / "frozen_pb" / "blaueck+tf-mtcnn" / "mtcnn.pb")
+    assert "894 nodes, 40 ops, no functions" in done.stdout
+    assert "input:0" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    done = process("vars", ZOO / "meta_ckpt" / "isl-org+NPHard" / "model", "--format", "names")
+    assert len(done.stdout.splitlines()) == 122
+    done = process("info", next(iter(sorted((ZOO / "negative").rglob("*.pb")))))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Git LFS pointer" in done.stderr

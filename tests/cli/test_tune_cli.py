@@ -1,0 +1,194 @@
+"""``graphscope tune`` as a person meets it: what it says, and what is there after a signal, a kill or a full disk."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import graphscope
+from graphscope.cli.app import app
+from graphscope.cli.commands.tune import STOPPING
+from tests.support.fixture_files import ROOT
+from tests.support.tuning import assert_equal_bits, grafted, pictures, saved, train, values
+
+pytestmark = pytest.mark.tensorflow
+
+EPOCHS = 4
+STEPS = 6
+OPTIONS = ("--epochs", str(EPOCHS), "--batch", "8", "--save-every", "4", "--validation", "0")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A grafted checkpoint, its data, and features in the cache."""
+    place = tmp_path_factory.mktemp("tune")
+    grafted(place / "model.ckpt", ema=0.9)
+    saved(place / "train.npz", *pictures(46))
+    train(place / "model.ckpt", str(place / "train.npz"), out=place / "whole", epochs=EPOCHS, save_every=4)
+    return place
+
+
+def words(place: Path, out: Path, *more: str) -> list[str]:
+    data = ("--data", str(place / "train.npz"), "--cache", str(place / "cache"), "-o", f"{out}/")
+    return ["tune", str(place / "model.ckpt"), *data, *OPTIONS, *more]
+
+
+def command(*given: str, **options: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+    kept = {"env": environment, "cwd": ROOT, "capture_output": True, "text": True, "check": False} | options
+    return subprocess.run([sys.executable, "-m", "graphscope", *given], **kept)  # type: ignore[call-overload]
+
+
+def test_what_it_says(place: Path, tmp_path: Path) -> None:
+    """Epochs to stderr, the report to stdout; the command that it ends with works."""
+    done = command(*words(place, tmp_path), "--validation", "0.2", "--epochs", "1", "--assert-accuracy", "0.99")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert [line.split()[:2] for line in done.stderr.splitlines() if line.startswith("epoch")] == [["epoch", "1/1"]]
+    assert "the base is computed once for each" in done.stderr
+    assert "below the 99.00% that was asked for" in done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["class", "examples", "accuracy"]
+    assert [line.split()[0] for line in lines[1:4]] == ["0", "1", "2"]
+    following = shlex.split(lines[-1])
+    assert following[:3] == ["next", "graphscope", "freeze"]
+    frozen = tmp_path / "frozen.pb"
+    following[following.index("-o") + 1] = str(frozen)
+    frozen_by = CliRunner().invoke(app, following[2:])
+    assert frozen_by.exit_code == 0, frozen_by.output
+    assert "equal to the bit" in frozen_by.output
+    assert {op for op in graphscope.load(frozen).graph.ops if "Variable" in op} == set()
+
+
+def test_json(place: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, words(place, tmp_path, "--format", "json", "--assert-accuracy", "0"))
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["judged_on"] == "training"
+    assert [epoch["epoch"] for epoch in found["epochs"]] == list(range(1, EPOCHS + 1))
+    assert sum(row["examples"] for row in found["classes"]) == 46
+    assert found["next"].startswith("graphscope freeze ")
+    assert_equal_bits(values(found["last"]), values(place / "whole" / f"model.ckpt-{EPOCHS * STEPS}"))
+
+
+# Ended from outside
+
+CONTROLLED = """
+import sys
+from graphscope.training.tune.loop import Loop
+
+step = Loop.step
+
+
+def controlled(self, indices, feeder):
+    print("step", self.state.step + 1, flush=True)
+    sys.stdin.readline()
+    step(self, indices, feeder)
+
+
+Loop.step = controlled
+from graphscope.__main__ import main
+sys.argv = ["graphscope", *sys.argv[1:]]
+main()
+"""
+
+
+def ended(place: Path, out: Path, before_step: int, *numbers: signal.Signals) -> tuple[int, str]:
+    """Trains until ``before_step`` is about to begin, sends signals, lets it go on; exit code and stderr."""
+    arguments = [sys.executable, "-c", CONTROLLED, *words(place, out)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(arguments, text=True, cwd=ROOT, **pipes) as process:  # type: ignore[call-overload]
+        for line in iter(process.stdout.readline, ""):
+            if line == f"step {before_step}\n":
+                break
+            process.stdin.write("\n")
+            process.stdin.flush()
+        told = ""
+        for number in numbers:
+            process.send_signal(number)
+            while number is signal.SIGINT and STOPPING not in told:  # another signal follows, not the same one
+                told += process.stderr.readline()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()  # the step goes on
+        told += process.stderr.read()
+        return process.wait(60), told
+
+
+@pytest.mark.parametrize(("before_step", "left"), [(3, []), (11, [4, 6, 8])])
+def test_killed_in_mid_epoch(place: Path, tmp_path: Path, before_step: int, left: list[int]) -> None:
+    """Before the first checkpoint and after some: it goes on from the last one, and ends as an unbroken training."""
+    out = tmp_path / "out"
+    code, _ = ended(place, out, before_step, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert sorted(p.name for p in out.glob("*.index")) == sorted(f"model.ckpt-{n}.index" for n in left)
+    report = train(place / "model.ckpt", str(place / "train.npz"), out=out, epochs=EPOCHS, save_every=4, resume=True)
+    whole = place / "whole" / f"model.ckpt-{EPOCHS * STEPS}"
+    assert report.last == str(out / whole.name)
+    assert_equal_bits(values(report.last), values(whole))
+
+
+def test_interrupted(place: Path, tmp_path: Path) -> None:
+    """Ctrl-C: the step is finished, a checkpoint saved, and the command that goes on works."""
+    out = tmp_path / "out"
+    code, told = ended(place, out, 9, signal.SIGINT)
+    assert code == 130, told
+    assert "Traceback" not in told
+    assert f"stopped after step 9, saved as {out}/model.ckpt-9" in told
+    [line] = [line for line in told.splitlines() if "to go on:" in line]
+    following = shlex.split(line.partition("to go on:")[2])
+    assert following[-1] == "--resume"
+    done = CliRunner().invoke(app, following[1:])
+    assert done.exit_code == 0, done.output
+    whole = place / "whole" / f"model.ckpt-{EPOCHS * STEPS}"
+    assert_equal_bits(values(out / whole.name), values(whole))
+
+
+def test_interrupted_twice(place: Path, tmp_path: Path) -> None:
+    """The second Ctrl-C does not wait for the step, nor for a checkpoint."""
+    out = tmp_path / "out"
+    code, told = ended(place, out, 9, signal.SIGINT, signal.SIGINT)
+    assert code == 130
+    assert "Traceback" not in told
+    assert not (out / "model.ckpt-9.index").exists()
+    assert (out / "model.ckpt-8.index").exists()
+
+
+def test_a_full_disk(place: Path, tmp_path: Path) -> None:
+    """The system refuses to let a file grow: the last checkpoint stands, and training goes on from it."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))
+
+    out = tmp_path / "out"
+    arguments = {"out": out, "save_every": 4}
+    before = train(place / "model.ckpt", str(place / "train.npz"), epochs=1, **arguments)  # type: ignore[arg-type]
+    files = sorted(p.name for p in out.iterdir())
+    done = command(*words(place, out), "--resume", preexec_fn=limit)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert "File too large" in done.stderr
+    assert str(out) in done.stderr
+    assert sorted(p.name for p in out.iterdir()) == files
+    assert values(before.last)
+    report = train(place / "model.ckpt", str(place / "train.npz"), epochs=EPOCHS, resume=True, **arguments)  # type: ignore[arg-type]
+    assert_equal_bits(values(report.last), values(place / "whole" / f"model.ckpt-{EPOCHS * STEPS}"))
+
+
+@pytest.mark.parametrize(
+    "more", ["--epochs 0", "--resume --force", "--assert-accuracy 2", "--size big", "--augment flop"]
+)
+def test_wrong_usage(place: Path, tmp_path: Path, more: str) -> None:
+    done = CliRunner().invoke(app, words(place, tmp_path / "out", *more.split()))
+    assert done.exit_code == (1 if "flop" in more else 2)
+    assert "Traceback" not in done.output
+    assert more.split()[-1] in done.output or more.split()[0] in done.output
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,120 @@
+"""V1 checkpoints whose checksums are right, and what they cover is not: no memory is taken on trust."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.variables import VariableStore
+from graphscope.errors import CorruptFileError, GraphscopeError, UnsupportedError
+from graphscope.formats.checkpoint.v1 import TableStore
+from graphscope.protos import SavedTensorSlices
+from tests.support.tables import varint, write_table
+
+
+def v1_store(path: Path, meta: SavedTensorSlices, values: dict[bytes, SavedTensorSlices | bytes]) -> VariableStore:
+    items = {b"": meta.SerializeToString()}
+    items |= {k: v if isinstance(v, bytes) else v.SerializeToString() for k, v in values.items()}
+    write_table(path, items, compress=True)
+    return TableStore([path])
+
+
+def listed(dtype: int, sizes: list[int], **more: Any) -> SavedTensorSlices:
+    dims = {"dim": [{"size": size} for size in sizes]}
+    entry = {"name": "w", "type": dtype, "shape": dims, "slice": [{"extent": [{} for _ in sizes]}]}
+    return SavedTensorSlices(meta={"tensor": [entry | more]})
+
+
+KEY_OF_VECTOR = b"\x00w\x00\x01\x01\x01\x80\x7f"
+BAD_V1: dict[str, tuple[SavedTensorSlices, dict[bytes, Any], str]] = {
+    "no value": (listed(1, [2]), {}, "variable w: the table lacks its content"),
+    "too few": (listed(1, [2]), {KEY_OF_VECTOR: {"float_val": [1]}}, "1 values are stored for 2 elements"),
+    "too many": (listed(1, [2]), {KEY_OF_VECTOR: {"float_val": [1] * 3}}, "3 values are stored for 2 elements"),
+    "none of them": (listed(1, [2]), {KEY_OF_VECTOR: {}}, "0 values are stored for 2 elements"),
+    "a terabyte": (listed(1, [1 << 38]), {KEY_OF_VECTOR: {"float_val": [1]}}, "1 values are stored for 274,877"),
+    "of another type": (listed(1, [2]), {KEY_OF_VECTOR: {"int_val": [1, 2]}}, "0 values are stored for 2"),
+    "out of range": (listed(4, [1]), {KEY_OF_VECTOR: {"int_val": [256]}}, "no SavedTensorSlices of uint8: .*range"),
+    "no message": (listed(1, [1]), {KEY_OF_VECTOR: b"\x12\x7f"}, "variable w: its content is no SavedTensorSlices"),
+    "half a float": (listed(1, [1]), {KEY_OF_VECTOR: b"\x12\5\x1a\3\x2a\1x"}, "its content is no SavedTensorSlices"),
+    "two values": (listed(1, [1]), {KEY_OF_VECTOR: b"\x12\0\x12\0"}, "field 2 occurs 2 times"),
+    "an unknown wire type": (listed(1, [1]), {KEY_OF_VECTOR: b"\x17"}, "has wire type 7"),
+    "a broken list of integers": (listed(3, [1]), {KEY_OF_VECTOR: b"\x12\5\x1a\3\x3a\1\xff"}, "no SavedTensorSlices"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_V1)
+def test_v1_values_that_cannot_be(tmp_path: Path, name: str) -> None:
+    meta, stored, message = BAD_V1[name]
+    values = {
+        k: v if isinstance(v, bytes) else SavedTensorSlices(data={"name": "w", "data": v}) for k, v in stored.items()
+    }
+    store = v1_store(tmp_path / "model", meta, values)
+    assert list(store.entries) == ["w"]
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptFileError, match=message):
+            store.payload("w").numpy()
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_v1_floats_in_several_pieces(tmp_path: Path) -> None:
+    """Protobuf allows it, packed and unpacked mixed; no writer does so."""
+    tensor = b"\x2a\4\0\0\x80\x3f" + b"\x2d\0\0\0\x40" + b"\x2a\4\0\0\x40\x40"
+    data = b"\x1a" + varint(len(tensor)) + tensor
+    store = v1_store(tmp_path / "model", listed(1, [3]), {KEY_OF_VECTOR: b"\x12" + varint(len(data)) + data})
+    assert store.payload("w").numpy().tolist() == [1.0, 2.0, 3.0]
+
+
+EXTENT, NOTHING = {"start": 1, "length": 2}, {"start": 0, "length": 0}
+BAD_V1_LISTS: dict[str, tuple[SavedTensorSlices, type[GraphscopeError], str]] = {
+    "a negative dimension": (listed(1, [-2]), CorruptFileError, r"variable w: \[-2\] is no shape"),
+    "too many elements": (listed(1, [1 << 62]), CorruptFileError, "is no shape"),
+    "unknown rank": (listed(1, [], shape={"unknown_rank": True}), CorruptFileError, "variable w: .* is no shape"),
+    "a slice outside": (listed(1, [2], slice=[{"extent": [EXTENT]}]), CorruptFileError, "slice 1,2 does not fit"),
+    "a slice of nothing": (listed(1, [2], slice=[{"extent": [NOTHING]}]), CorruptFileError, "slice 0,0 does not fit"),
+    "a slice of other rank": (listed(1, [2, 2], slice=[{"extent": [{}]}]), CorruptFileError, "does not fit into"),
+    "a slice twice": (listed(1, [2], slice=[{"extent": [{}]}] * 2), CorruptFileError, "slice - occurs twice"),
+    "a newer format": (SavedTensorSlices(meta={"versions": {"min_consumer": 2}}), UnsupportedError, "version 2"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_V1_LISTS)
+def test_v1_lists_that_cannot_be(tmp_path: Path, name: str) -> None:
+    meta, error, message = BAD_V1_LISTS[name]
+    with pytest.raises(error, match=message):
+        v1_store(tmp_path / "model", meta, {})
+
+
+def test_v1_of_other_kinds(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    write_table(path, {b"x": b"y"})
+    with pytest.raises(CorruptFileError, match="does not begin with a list of tensors"):
+        TableStore([path])
+    write_table(path, {b"": b"\xff"})
+    with pytest.raises(CorruptFileError, match="is no SavedTensorSlices"):
+        TableStore([path])
+    store = v1_store(path, listed(int(DataType.VARIANT), []), {})
+    with pytest.raises(UnsupportedError, match="variable w: variant has no array form"):
+        store.payload("w")
+
+
+def test_v1_shards_that_disagree(tmp_path: Path) -> None:
+    paths = [tmp_path / f"model-{n:05}-of-00002" for n in range(2)]
+    for path, dtype in zip(paths, (1, 2), strict=True):
+        write_table(path, {b"": listed(dtype, [2]).SerializeToString()})
+    with pytest.raises(CorruptFileError, match="variable w: another shard states another type or shape"):
+        TableStore(paths)
+
+
+def test_v1_slices_of_a_terabyte(tmp_path: Path) -> None:
+    half = 1 << 37
+    extents = [{"extent": [{"start": 0, "length": half}]}, {"extent": [{"start": half, "length": half}]}]
+    store = v1_store(tmp_path / "model", listed(1, [2 * half], slice=extents), {})
+    with pytest.raises(CorruptFileError, match="slice 0,137438953472: 137,438,953,472 elements cannot be in a file of"):
+        store.payload("w").numpy()

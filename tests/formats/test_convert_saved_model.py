@@ -1,0 +1,368 @@
+"""Writing SavedModels: TensorFlow loads them, by sessions and by signatures, and they compute what the original computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphscope.core.build import constant, make_node, type_attr
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph
+from graphscope.core.model import Model, ModelKind
+from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.tensors import TensorSpec
+from graphscope.errors import CorruptFileError, FileError, IncompleteModelError, UnknownNameError, UnsupportedError
+from graphscope.formats import load
+from graphscope.formats.savedmodel.initializers import with_main_op
+from graphscope.formats.savedmodel.writer import argument_names, write_saved_model
+from graphscope.protos import AssetFileDef, GraphDef, MetaGraphDef
+from tests.support.converting import MODELS, Fixture, by_tf1, by_tf2, restored, session, tf1, variable_values
+from tests.support.fixture_files import FIXTURES
+from tests.support.payloads import MemoryStore, contents, variables_model
+from tests.support.saving import Array, assert_equal, tf
+from tests.support.zoo_files import ZOO, needs_zoo
+
+FLOATS = np.array([1, 2], np.float32)
+
+
+def written(model: Model, directory: Path, inputs: list[TensorSpec], outputs: list[TensorSpec], **options: Any) -> Path:
+    """``directory``, now a SavedModel; what the writer says of its size is so."""
+    size = write_saved_model(model, directory, inputs=inputs, outputs=outputs, **options)
+    assert size == sum(map(len, contents(directory).values()))
+    return directory
+
+
+def assert_computes(directory: Path, fixture: Fixture, expected: Array) -> None:
+    """By a session and by the signature, to the bit."""
+    assert_equal(by_tf1(directory, fixture.output, fixture.feeds), expected, "session")
+    arguments = {name[:-2]: value for name, value in fixture.feeds.items()}
+    [found] = by_tf2(directory, arguments).values()
+    assert_equal(found, expected, "signature")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_fixtures(tmp_path: Path, name: str) -> None:
+    fixture = Fixture(name)
+    model = load(fixture.prefix)
+    directory = written(model, tmp_path / "saved", *fixture.specs(model))
+    expected = restored(fixture.prefix + ".meta", fixture.prefix, fixture.output, fixture.feeds)
+    assert_computes(directory, fixture, expected)
+    assert variable_values(str(directory / "variables/variables")).keys() == variable_values(fixture.prefix).keys()
+    assert load(directory).tag_sets == (frozenset({"serve"}),)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "partitioned", "batchnorm", "batchnorm_resource"])
+def test_a_saver_is_added_where_there_is_none(tmp_path: Path, name: str) -> None:
+    """Also under the name that the one taken away still occupies; it saves, too."""
+    fixture = Fixture(name)
+    model = load(fixture.prefix)
+    meta = MetaGraphDef()
+    meta.CopyFrom(model.meta)
+    meta.ClearField("saver_def")
+    bare = replace(model, meta=meta)
+    directory = written(bare, tmp_path / "saved", *fixture.specs(model))
+    expected = restored(fixture.prefix + ".meta", fixture.prefix, fixture.output, fixture.feeds)
+    assert_computes(directory, fixture, expected)
+    with session() as running:
+        loaded = tf1.saved_model.load(running, ["serve"], str(directory))
+        saver = tf1.train.Saver(saver_def=loaded.saver_def)
+        saver.save(running, str(tmp_path / "again"), write_meta_graph=False)
+    before, after = variable_values(fixture.prefix), variable_values(str(tmp_path / "again"))
+    assert after.keys() <= before.keys()
+    if name != "partitioned":  # TensorFlow joins what was saved in slices
+        assert after.keys() == before.keys()
+    for key, value in after.items():
+        assert_equal(value, before[key], key)
+
+
+def test_a_text_graph_with_a_checkpoint(tmp_path: Path) -> None:
+    """It has neither collections nor a saver."""
+    fixture = Fixture("softmax")
+    values = load(fixture.prefix)
+    model = replace(load(FIXTURES / "softmax" / "graph.pbtxt"), store=values.store, store_version="V2")
+    directory = written(model, tmp_path / "saved", *fixture.specs(values))
+    expected = restored(fixture.prefix + ".meta", fixture.prefix, fixture.output, fixture.feeds)
+    assert_computes(directory, fixture, expected)
+
+
+def test_a_frozen_graph(tmp_path: Path) -> None:
+    fixture = Fixture("lenet5")
+    model = load(FIXTURES / "lenet5" / "frozen.pb")
+    directory = written(model, tmp_path / "saved", *fixture.specs(model), tags=["serve", "gpu"])
+    assert contents(directory).keys() == {"saved_model.pb"}
+    with session() as running:
+        graph = tf1.GraphDef.FromString((FIXTURES / "lenet5" / "frozen.pb").read_bytes())
+        tf1.import_graph_def(graph, name="")
+        expected = running.run(fixture.output, fixture.feeds)
+    with session() as running:
+        tf1.saved_model.load(running, ["gpu", "serve"], str(directory))
+        assert_equal(running.run(fixture.output, fixture.feeds), expected, "session")
+
+
+def test_a_v1_checkpoint(tmp_path: Path) -> None:
+    fixture = Fixture("softmax")
+    model = load(FIXTURES / "softmax" / "v1")
+    directory = written(model, tmp_path / "saved", *fixture.specs(model))
+    assert_computes(
+        directory, fixture, restored(fixture.prefix + ".meta", fixture.prefix, fixture.output, fixture.feeds)
+    )
+
+
+@needs_zoo
+def test_a_v1_checkpoint_with_old_restore_ops(tmp_path: Path) -> None:
+    path = ZOO / "v1_ckpt/tegg89+SRCNN-Tensorflow/checkpoint/srcnn_21/SRCNN.model-2550000"
+    model = load(path)
+    assert "RestoreSlice" in model.graph.ops
+    directory = written(model, tmp_path / "saved", [], [])
+    names = [f"{v.name}:0" for v in model.variables]
+    for name, old, new in zip(names, restored(f"{path}.meta", str(path), names), by_tf1(directory, names), strict=True):
+        assert_equal(new, old, name)
+
+
+# Signatures
+
+
+def test_a_saved_model_stays_what_it_is(tmp_path: Path) -> None:
+    """The author's names for arguments stay; another signature under the same name takes their place."""
+    fixture = Fixture("lenet5")
+    source = FIXTURES / "lenet5" / "saved_model"
+    model = load(source)
+    [before] = [s for n, s in model.signatures.items() if n == "serving_default"]
+    inputs = [spec for specs in before.inputs.values() for spec in specs]
+    outputs = [spec for specs in before.outputs.values() for spec in specs]
+    kept = load(written(model, tmp_path / "kept", inputs, outputs))
+    assert kept.signatures == model.signatures
+    none = load(written(model, tmp_path / "none", [], []))
+    assert none.signatures == model.signatures
+    logits = TensorSpec("logits:0", DataType.FLOAT, (None, 10))
+    other = load(written(model, tmp_path / "other", inputs, [logits]))
+    assert [*other.signatures["serving_default"].outputs] == ["logits"]
+    arguments = {name: fixture.feeds[specs[0].name] for name, specs in before.inputs.items()}
+    expected = by_tf2(source, arguments)
+    assert by_tf2(tmp_path / "kept", arguments).keys() == expected.keys()
+
+
+def test_names_of_arguments() -> None:
+    names = ["a/x:0", "b/x:0", "c/y:0", "split:1", "z"]
+    specs = [TensorSpec(name, DataType.FLOAT) for name in names]
+    assert argument_names(specs) == ["a/x", "b/x", "y", "split_1", "z"]
+
+
+def test_unknown_output(tmp_path: Path) -> None:
+    model = load(Fixture("softmax").prefix)
+    with pytest.raises(UnknownNameError, match="inference/prediction"):
+        write_saved_model(model, tmp_path / "saved", inputs=[], outputs=[TensorSpec("prediction:0", DataType.FLOAT)])
+    assert not list(tmp_path.iterdir())
+
+
+# Tables and assets
+
+
+@pytest.fixture
+def with_tables(tmp_path: Path) -> Iterator[Path]:
+    """A checkpoint whose graph looks words up: in a table from a file, and in one from constants."""
+    directory = tmp_path / "trained"
+    directory.mkdir()
+    vocabulary = directory / "words.txt"
+    vocabulary.write_text("zero\none\ntwo\n")
+    with session() as running:
+        words = tf1.placeholder(tf.string, [None], "words")
+        lookup = tf.lookup
+        initializer = lookup.TextFileInitializer(
+            str(vocabulary), tf.string, lookup.TextFileIndex.WHOLE_LINE, tf.int64, lookup.TextFileIndex.LINE_NUMBER
+        )
+        numbers = lookup.StaticHashTable(initializer, -1).lookup(words)
+        pairs = lookup.KeyValueTensorInitializer(tf.constant([0, 1, 2], tf.int64), tf.constant(["a", "b", "c"]))
+        letters = lookup.StaticHashTable(pairs, "?").lookup(numbers)
+        weights = tf1.get_variable("weights", initializer=[10.0, 20.0, 30.0], use_resource=True)
+        tf.identity(letters, "letters")
+        tf.gather(weights, tf.maximum(numbers, 0), name="weighted")
+        running.run(tf1.global_variables_initializer())
+        tf1.train.Saver().save(running, str(directory / "model"))
+    yield directory
+    vocabulary.unlink(missing_ok=True)
+
+
+WORDS = TensorSpec("words:0", DataType.STRING, (None,))
+LOOKED_UP = [TensorSpec("letters:0", DataType.STRING, (None,)), TensorSpec("weighted:0", DataType.FLOAT, (None,))]
+
+
+def assert_looks_up(directory: Path) -> None:
+    words = np.array([b"two", b"none", b"one"], object)
+    letters, weighted = by_tf1(directory, ["letters:0", "weighted:0"], {"words:0": words})
+    assert (letters.tolist(), weighted.tolist()) == ([b"c", b"?", b"b"], [30, 10, 20])
+    by_signature = by_tf2(directory, {"words": words})
+    assert by_signature["letters"].tolist() == letters.tolist()
+    assert by_signature["weighted"].tolist() == weighted.tolist()
+
+
+def test_tables_and_assets(with_tables: Path, tmp_path: Path) -> None:
+    """From a checkpoint, and again from the SavedModel that it became, with the file from which it came gone."""
+    first = written(load(with_tables / "model"), tmp_path / "first", [WORDS], LOOKED_UP)
+    assert (first / "assets" / "words.txt").read_text() == "zero\none\ntwo\n"
+    (with_tables / "words.txt").unlink()
+    assert_looks_up(first)
+    second = written(load(first), tmp_path / "second", [], [])
+    for path in first.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    assert_looks_up(second)
+
+
+def test_an_asset_beside_the_model(with_tables: Path, tmp_path: Path) -> None:
+    """A model that was moved: the path in its graph leads nowhere."""
+    moved = with_tables.rename(tmp_path / "moved")
+    assert_looks_up(written(load(moved / "model"), tmp_path / "saved", [WORDS], LOOKED_UP))
+
+
+def test_a_missing_asset(with_tables: Path, tmp_path: Path) -> None:
+    (with_tables / "words.txt").unlink()
+    with pytest.raises(IncompleteModelError, match=r"words\.txt.*is missing") as error:
+        write_saved_model(load(with_tables / "model"), tmp_path / "saved", inputs=[], outputs=[])
+    assert error.value.hint == f"copy it to {with_tables / 'words.txt'}"
+    assert not (tmp_path / "saved").exists()
+
+
+@pytest.mark.parametrize("name", ["../words.txt", "/etc/hosts", "a/../../b", "..\\words.txt", ""])
+def test_an_asset_that_leads_away(with_tables: Path, tmp_path: Path, name: str) -> None:
+    first = written(load(with_tables / "model"), tmp_path / "first", [], [])
+    model = load(first)
+    model.meta.asset_file_def[0].CopyFrom(AssetFileDef(filename=name))
+    with pytest.raises(CorruptFileError, match="no name of an asset"):
+        write_saved_model(model, tmp_path / "second", inputs=[], outputs=[])
+
+
+@needs_zoo
+def test_assets_of_old_saved_models(tmp_path: Path) -> None:
+    """Two vocabularies, declared in a collection; nothing fills the tables on opening, nor does it now."""
+    top = ZOO / "saved_model/tensorflow+tfx/tfx/components/testdata/transform/transform_graph/transform_fn"
+    model = load(top)
+    directory = written(model, tmp_path / "saved", [], [])
+    found = {name: data for name, data in contents(directory).items() if name != "saved_model.pb"}
+    assert found == {f"assets/{path.name}": path.read_bytes() for path in (top / "assets").iterdir()}
+    finds = [n for n in model.graph if n.op == "LookupTableFindV2"]
+    fetches = [f"{n.name}:0" for n in finds]
+    feeds = {f"{n.inputs[1]}:0": np.array([[b"Cash"], [b"Flash Cab"], [b"no such"]], object) for n in finds}
+    results = [looked_up(place, tag, fetches, feeds) for place, tag in ((top, TRANSFORM), (directory, "serve"))]
+    for name, old, new in zip(fetches, *results, strict=True):
+        assert_equal(new, old, name)
+    assert np.max(results[0]) >= 0
+
+
+TRANSFORM = "transform"
+
+
+def looked_up(directory: Path, tag: str, fetches: list[str], feeds: dict[str, Array]) -> list[Array]:
+    from tensorflow.python.saved_model.loader_impl import get_asset_tensors
+
+    with session() as running:
+        meta = tf1.saved_model.load(running, [tag], str(directory))
+        running.run(tf1.tables_initializer(), get_asset_tensors(str(directory), meta))
+        found: list[Array] = running.run(fetches, feeds)
+        return found
+
+
+@needs_zoo
+def test_extra_assets(tmp_path: Path) -> None:
+    top = ZOO / "saved_model/tensorflow+serving/tensorflow_serving/servables/tensorflow/testdata"
+    source = top / "saved_model_half_plus_two_mlmd" / "00000123"
+    directory = written(load(source), tmp_path / "saved", [], [])
+    assert contents(directory)["assets.extra/mlmd_uuid"] == (source / "assets.extra" / "mlmd_uuid").read_bytes()
+    assert by_tf1(directory, "y:0", {"x:0": [[1.0], [4.0]]}).tolist() == [[2.5], [4.0]]
+
+
+# What is refused
+
+
+def test_more_than_a_message_can_be(tmp_path: Path) -> None:
+    class Huge(Payload):
+        """Two GiB that nobody may ask for."""
+
+        def chunks(self) -> Iterator[bytes]:
+            raise AssertionError("read")
+
+    model = Model("m", ModelKind.GRAPH, "", (), Graph(GraphDef(), [constant("w", Huge(DataType.FLOAT, (1 << 29,)))]))
+    with pytest.raises(UnsupportedError, match=r"2,147,48\d,\d{3} bytes") as error:
+        write_saved_model(model, tmp_path / "saved", inputs=[], outputs=[])
+    assert "checkpoint" in (error.value.hint or "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_variables_without_values(tmp_path: Path) -> None:
+    model = load(Fixture("softmax").prefix)
+    some = MemoryStore([("inference/weights", ArrayPayload(np.zeros([784, 10], np.float32)))])
+    for store, names in ((None, "inference/weights, inference/biases"), (some, "inference/biases")):
+        with pytest.raises(IncompleteModelError, match=f"no checkpoint holds a value of {names}$"):
+            write_saved_model(replace(model, store=store), tmp_path / "saved", inputs=[], outputs=[])
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_that_needs_a_variable_without_a_value(tmp_path: Path) -> None:
+    """A variable that nothing needs may be left without one."""
+    model = variables_model([("a", ArrayPayload(FLOATS)), ("b", ArrayPayload(FLOATS))])
+    nodes = [*model.graph, *(make_node(f"{n}/read", "Identity", [n], {"T": type_attr(DataType.FLOAT)}) for n in "ab")]
+    model = replace(model, loaded_graph=model.graph.with_nodes(nodes), store=MemoryStore([("a", ArrayPayload(FLOATS))]))
+    outputs = {n: [TensorSpec(f"{n}/read:0", DataType.FLOAT, (2,))] for n in "ab"}
+    with pytest.raises(IncompleteModelError, match="holds a value of b"):
+        write_saved_model(model, tmp_path / "saved", inputs=[], outputs=outputs["b"])
+    directory = written(model, tmp_path / "saved", [], outputs["a"])
+    assert by_tf1(directory, "a/read:0").tolist() == [1, 2]
+
+
+def test_what_is_replaced(tmp_path: Path) -> None:
+    model, target = variables_model([("w", ArrayPayload(FLOATS))]), tmp_path / "saved"
+
+    def write(overwrite: bool = True) -> None:
+        written(model, target, [], [], overwrite=overwrite)
+
+    target.mkdir()
+    write(overwrite=False)  # an empty directory
+    write()
+    before = contents(target)
+    (target / "notes.txt").write_text("mine")
+    with pytest.raises(FileError, match=r"holds notes\.txt, which is no part of a SavedModel"):
+        write()
+    (target / "saved_model.pb").unlink()
+    with pytest.raises(FileError, match="holds no SavedModel"):
+        write()
+    assert contents(target).keys() == {"notes.txt", *before} - {"saved_model.pb"}
+    with pytest.raises(FileError, match="a file, where a directory"):
+        written(model, target / "notes.txt", [], [], overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["saved"]
+
+
+def test_over_itself(tmp_path: Path) -> None:
+    """The source is read before it is replaced; a symbolic link stays one."""
+    fixture = Fixture("softmax")
+    model = load(fixture.prefix)
+    written(model, tmp_path / "saved", *fixture.specs(model))
+    before = contents(tmp_path / "saved")
+    (tmp_path / "link").symlink_to("saved")
+    write_saved_model(load(tmp_path / "link"), tmp_path / "link", inputs=[], outputs=[], overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    after = contents(tmp_path / "saved")
+    assert after.keys() == before.keys()
+    assert all(after[name] == before[name] for name in before if name != "saved_model.pb")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "saved"]
+
+
+def test_what_fills_the_tables() -> None:
+    """What the collection lists, which may be calls of functions; without one, every op that fills a table."""
+    nodes = [
+        make_node("call", "PartitionedCall"),
+        make_node("fill", "InitializeTableV2"),
+        make_node("init_all_tables", "NoOp"),
+    ]
+    model = Model("m", ModelKind.META_GRAPH, "", (), Graph(GraphDef(), nodes))
+    for listed, expected in ((["call"], ["^call"]), ([], ["^fill"])):
+        model.meta.collection_def["table_initializer"].node_list.value[:] = listed
+        meta = MetaGraphDef()
+        graph = with_main_op(replace(model), model.graph, meta)
+        [name] = meta.collection_def["saved_model_main_op"].node_list.value
+        assert (name, list(graph[name].inputs)) == ("init_all_tables_1", expected)
+        assert with_main_op(model, graph, meta) is graph

@@ -1,0 +1,273 @@
+"""What may be replaced: regular files alone, through links, with their permissions; and what killed writers left."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import stat
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import graphscope
+from graphscope.cli.app import app
+from graphscope.core.payload import ArrayPayload
+from graphscope.errors import CorruptFileError, FileError
+from graphscope.formats.checkpoint.writer import write_checkpoint
+from graphscope.formats.io import journal
+from graphscope.formats.io.atomic import write_file
+from graphscope.formats.io.places import beside
+from graphscope.formats.io.staging import staged_directory, staged_files
+from tests.support.fixture_files import FIXTURES
+
+TENSORS = [("w", ArrayPayload(np.ones(3, np.float32)))]
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def unix_socket(path: Path) -> None:
+    here = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(path.parent)  # the name of a socket must be short
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(path.name)
+    finally:
+        os.fchdir(here)
+        os.close(here)
+
+
+def link_to_device(path: Path) -> None:
+    path.symlink_to("/dev/null")
+
+
+KINDS = {"a FIFO": fifo, "a socket": unix_socket, "a device": link_to_device, "a directory": Path.mkdir}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_regular_files_are_replaced(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.pb"
+    KINDS[kind](path)
+    before = os.lstat(path)
+    for overwrite in (False, True):
+        with pytest.raises(FileError, match=rf"x\.pb: {kind}, and only regular files are written"):
+            write_file(path, [b"new"], overwrite=overwrite)
+        with pytest.raises(FileError, match="only regular files"), staged_files([tmp_path / "y", path], overwrite=True):
+            raise AssertionError("nothing is to be written")
+    after = os.lstat(path)
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.pb"]
+
+
+@pytest.mark.parametrize("suffix", [".pb", ".npz", ".pbtxt", ".safetensors", ".meta"])
+def test_a_fifo_stays_one(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"x{suffix}"
+    os.mkfifo(path)
+    done = CliRunner().invoke(app, ["convert", str(FIXTURES / "softmax"), str(path), "--force"])
+    assert done.exit_code == 1
+    assert "a FIFO" in done.output
+    assert stat.S_ISFIFO(os.lstat(path).st_mode)
+
+
+def test_links_are_written_through(tmp_path: Path) -> None:
+    """A chain, one into another directory, one that points at nothing yet."""
+    (tmp_path / "other").mkdir()
+    target, first, second = tmp_path / "other" / "x", tmp_path / "first", tmp_path / "second"
+    second.symlink_to("first")
+    first.symlink_to("other/x")
+    write_file(second, [b"1"])
+    assert target.read_bytes() == b"1"
+    with pytest.raises(FileError, match="second: the file exists"):
+        write_file(second, [b"2"])
+    write_file(second, [b"2"], overwrite=True)
+    assert target.read_bytes() == b"2"
+    assert first.is_symlink()
+    assert second.is_symlink()
+    circle = tmp_path / "circle"
+    circle.symlink_to("circle")
+    with pytest.raises(FileError, match="circle: Too many levels"):
+        write_file(circle, [b"3"], overwrite=True)
+    with pytest.raises(FileError, match="null"):
+        write_file("a\0b", [b"3"])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["circle", "first", "other", "second"]
+
+
+def test_permissions_stay(tmp_path: Path) -> None:
+    path, other = tmp_path / "x", tmp_path / "other"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    os.link(path, other)
+    write_file(path, [b"new"], overwrite=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert other.read_bytes() == b"old"
+    with staged_files([path, tmp_path / "y"], overwrite=True) as files:
+        files[0].write(b"newer")
+    assert (stat.S_IMODE(path.stat().st_mode), path.read_bytes()) == (0o640, b"newer")
+    (tmp_path / "directory").mkdir(mode=0o750)
+    (tmp_path / "directory" / "z").write_bytes(b"")
+    with staged_directory(tmp_path / "directory", overwrite=True) as place:
+        (place / "new").write_bytes(b"")
+    assert stat.S_IMODE((tmp_path / "directory").stat().st_mode) == 0o750
+
+
+def test_a_set_stays_in_one_directory(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "model.index").symlink_to("other/index")
+    with pytest.raises(FileError, match=r"model\.index: a link to"):
+        write_checkpoint(str(tmp_path / "model"), TENSORS, overwrite=True)
+    (tmp_path / "linked").symlink_to("other")
+    write_checkpoint(str(tmp_path / "linked" / "model"), TENSORS)
+    assert sorted(p.name for p in (tmp_path / "other").iterdir()) == ["model.data-00000-of-00001", "model.index"]
+
+
+def test_a_long_name(tmp_path: Path) -> None:
+    path = tmp_path / ("é" * 125 + ".pb")
+    write_file(path, [b"x"])
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"x"]
+
+
+def test_what_was_left_over_goes(tmp_path: Path) -> None:
+    """But not what somebody writes at this moment, nor what only looks similar."""
+    path = tmp_path / "x.pb"
+    dead, alive, foreign = beside(path), beside(path), tmp_path / ".x.pb.abc.graphscope"
+    for file in (dead, alive, foreign, beside(tmp_path / "y.pb")):
+        file.write_bytes(b"")
+    with open(alive, "rb") as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        write_file(path, [b"x"])
+    names = {p.name for p in tmp_path.iterdir()}
+    assert dead.name not in names
+    assert {alive.name, foreign.name, "x.pb"} < names
+    assert len(names) == 4
+
+
+# Journals
+
+
+def write_journal(directory: Path, moves: object) -> Path:
+    body = json.dumps({"moves": moves}).encode()
+    (directory / journal.NAME).write_bytes(body + b"\n%08x\n" % zlib.crc32(body))
+    return directory / journal.NAME
+
+
+def named(place: str, number: int) -> str:
+    return f".{place}.{number:016x}.graphscope"
+
+
+HOSTILE = [
+    [["../x", "x", named("x", 1)]],
+    [[named("x", 0), "../x", named("x", 1)]],
+    [[named("../x", 0), "../x", named("../x", 1)]],
+    [[named("x", 0), "/etc/x", named("x", 1)]],
+    [["innocent", "x", named("x", 1)]],
+    [[named("x", 0), "x", "innocent"]],
+    [[named("x", 0), "innocent", named("x", 1)]],
+    [[named("..", 0), "..", named("..", 1)]],
+    [[named("x", 0), "x", named("x", 0)]],
+    [[named("x\0", 0), "x\0", named("x\0", 1)]],
+    [[1, 2, 3]],
+    [["x"]],
+    "x",
+    None,
+]
+
+
+@pytest.mark.parametrize("moves", HOSTILE)
+def test_a_journal_moves_nothing_foreign(moves: object, tmp_path: Path) -> None:
+    model = tmp_path / "inner"
+    shutil.copytree(FIXTURES / "softmax", model)
+    (model / "innocent").write_bytes(b"innocent")
+    (tmp_path / "x").write_bytes(b"outside")
+    (model / named("x", 0)).write_bytes(b"new")
+    write_journal(model, moves)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    with pytest.raises(CorruptFileError, match=r"graphscope-journal.*a journal"):
+        graphscope.load(model)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_journals_that_are_none(tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "softmax", tmp_path / "m")
+    path = tmp_path / "m" / journal.NAME
+    for make in (fifo, Path.mkdir, lambda p: p.symlink_to("/etc/passwd"), lambda p: p.write_bytes(b"[" * 100_000)):
+        make(path)
+        with pytest.raises(CorruptFileError, match="graphscope-journal"):
+            graphscope.load(tmp_path / "m")
+        path.rmdir() if stat.S_ISDIR(path.lstat().st_mode) else path.unlink()
+    assert graphscope.load(tmp_path / "m").variables
+
+
+def test_a_link_is_not_moved(tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "softmax", tmp_path / "m")
+    (tmp_path / "m" / named("x", 0)).symlink_to("/etc/passwd")
+    write_journal(tmp_path / "m", [[named("x", 0), "x", named("x", 1)]])
+    with pytest.raises(CorruptFileError, match="which is no file"):
+        graphscope.load(tmp_path / "m")
+    assert not (tmp_path / "m" / "x").exists()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_where_nothing_can_be_renamed(begun: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read-only place: the whole old model opens, a mixture does not."""
+    shutil.copytree(FIXTURES / "softmax", tmp_path / "m")
+    names = [f"model.ckpt-6000.{end}" for end in ("data-00000-of-00001", "index", "meta")]
+    for name in names[begun:]:
+        shutil.copy(tmp_path / "m" / name, tmp_path / "m" / named(name, 0))
+    write_journal(tmp_path / "m", [[named(name, 0), name, named(name, 1)] for name in names])
+
+    def refuse(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    for name in ("rename", "link", "unlink"):
+        monkeypatch.setattr(os, name, refuse)
+    if begun:
+        with pytest.raises(FileError, match="a write was interrupted here and cannot be finished: Read-only") as caught:
+            graphscope.load(tmp_path / "m")
+        assert "copy the directory" in (caught.value.hint or "")
+    else:
+        assert graphscope.load(tmp_path / "m").variables
+    monkeypatch.undo()
+    assert graphscope.load(tmp_path / "m").variables
+    assert not [p for p in (tmp_path / "m").iterdir() if "graphscope" in p.name]
+
+
+def test_a_read_only_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be made, and nothing be removed: one error, no traceback."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("graphscope.formats.io.places.open", refuse, raising=False)
+    for name in ("unlink", "mkdir", "link"):
+        monkeypatch.setattr(os, name, refuse)
+    with pytest.raises(FileError, match="Read-only"):
+        write_file(tmp_path / "x", [b""])
+    with pytest.raises(FileError, match="Read-only"):
+        write_checkpoint(str(tmp_path / "x"), TENSORS)
+    with pytest.raises(FileError, match="Read-only"), staged_directory(tmp_path / "y"):
+        raise AssertionError("nothing is to be written")
+
+
+def test_stdout_is_not_a_file() -> None:
+    with pytest.raises(FileError, match="-: output is written to a file, not to stdout"):
+        write_file("-", [b""], overwrite=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="optional: only root may give files away")
+def test_the_journal_of_another_user(tmp_path: Path) -> None:
+    """It moves nothing of ours, and a writer does not wait for it for ever."""
+    shutil.copytree(FIXTURES / "softmax", tmp_path / "m")
+    (tmp_path / "m" / named("x", 0)).write_bytes(b"new")
+    os.chown(write_journal(tmp_path / "m", [[named("x", 0), "x", named("x", 1)]]), 12345, 12345)
+    assert graphscope.load(tmp_path / "m").variables
+    assert not (tmp_path / "m" / "x").exists()
+    with pytest.raises(FileError, match="only its owner can finish it"):
+        write_checkpoint(str(tmp_path / "m" / "new"), TENSORS)
+    assert not [p for p in (tmp_path / "m").iterdir() if p.name.startswith((".new", "new"))]

@@ -1,0 +1,92 @@
+"""TFRecord framing, against TensorFlow's own reader and writer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from graphscope.errors import CorruptFileError, TruncatedFileError
+from graphscope.formats.io.records import read_records, record, records, verify
+from graphscope.formats.io.wire import FileSource
+from tests.support.running import tf
+
+DATA = [b"", b"a", bytes(range(256)) * 5000, b"last"]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "x.tfrecord"
+    path.write_bytes(b"".join(map(record, DATA)))
+    return path
+
+
+def test_tensorflow_reads_what_is_written(file: Path) -> None:
+    assert [item.numpy() for item in tf.data.TFRecordDataset(str(file))] == DATA
+
+
+def test_what_tensorflow_writes_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "tf.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for data in DATA:
+            writer.write(data)
+    whole = path.read_bytes()
+    found = list(read_records(FileSource(path)))
+    assert [data for _, data in found] == DATA
+    assert all(whole[start : start + len(data)] == data for start, data in found)
+    assert whole == b"".join(map(record, DATA))
+
+
+def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert list(read_records(FileSource(tmp_path / "empty"))) == []
+
+
+def test_every_cut_is_noticed(tmp_path: Path) -> None:
+    """Whole records come, then the error names where the broken one starts."""
+    whole = b"".join(map(record, [b"one", b"two"]))
+    boundary = len(record(b"one"))
+    path = tmp_path / "cut"
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        found = []
+        if length in (0, boundary):
+            assert len(list(read_records(FileSource(path)))) == length // boundary
+            continue
+        with pytest.raises(TruncatedFileError) as error:
+            found.extend(data for _, data in read_records(FileSource(path)))
+        assert error.value.offset == (0 if length < boundary else boundary)
+
+
+def test_every_flip_is_noticed(tmp_path: Path) -> None:
+    whole = b"".join(map(record, [b"one", b"two"]))
+    path = tmp_path / "flipped"
+    for i in range(len(whole)):
+        path.write_bytes(whole[:i] + bytes([whole[i] ^ 0x10]) + whole[i + 1 :])
+        with pytest.raises(CorruptFileError, match="checksum") as error:
+            list(read_records(FileSource(path)))
+        assert not isinstance(error.value, TruncatedFileError)
+        assert error.value.offset in (0, 12, len(record(b"one")), len(record(b"one")) + 12)
+
+
+def test_data_is_checked_when_it_is_wanted(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-6] ^= 1
+    file.write_bytes(content)
+    source = FileSource(file)
+    *good, last = records(source)
+    for item in good:
+        verify(source, item)
+    with pytest.raises(CorruptFileError, match="the checksum of a record of 4 bytes is wrong"):
+        verify(source, last)
+
+
+def test_a_stated_length_takes_no_memory(tmp_path: Path) -> None:
+    """A length with a good checksum that no file could have."""
+    from graphscope.formats.io.checksum import masked_crc32c
+
+    length = (1 << 60).to_bytes(8, "little")
+    path = tmp_path / "long"
+    path.write_bytes(length + masked_crc32c(length).to_bytes(4, "little") + b"x" * 100)
+    with pytest.raises(TruncatedFileError, match="1,152,921,504,606,846,992 bytes starts here, and 112 are left"):
+        list(read_records(FileSource(path)))

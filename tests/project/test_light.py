@@ -1,0 +1,236 @@
+"""Looking never starts TensorFlow: all of it runs where importing TensorFlow ends the process, or where there is none."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.fixture_files import FIXTURES, ROOT
+from tests.support.zoo_files import ZOO, needs_zoo
+
+PACKAGE = ROOT / "graphscope"
+POISON = 'import os, sys\nprint("tensorflow was imported", file=sys.stderr, flush=True)\nos._exit(97)\n'
+ABSENT = 'raise ModuleNotFoundError("No module named \'tensorflow\'", name="tensorflow")\n'
+
+MODULES = sorted(
+    str(path.relative_to(ROOT).with_suffix("")).replace("/", ".").removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+)
+
+
+@pytest.fixture(scope="module")
+def poisoned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return with_tensorflow(tmp_path_factory.mktemp("poison"), POISON)
+
+
+@pytest.fixture(scope="module")
+def absent(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return with_tensorflow(tmp_path_factory.mktemp("absent"), ABSENT)
+
+
+def with_tensorflow(directory: Path, source: str) -> dict[str, str]:
+    """An environment in which ``import tensorflow`` runs ``source``; so does Keras, which would import it."""
+    for name in ("tensorflow", "keras"):
+        (directory / name).mkdir()
+        (directory / name / "__init__.py").write_text(source)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(directory), str(ROOT)]), "COLUMNS": "100"}
+
+
+def python(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT)
+
+
+def test_the_poison_works(poisoned: dict[str, str]) -> None:
+    done = python(poisoned, "-c", "import tensorflow")
+    assert (done.returncode, done.stderr) == (97, "tensorflow was imported\n")
+
+
+IMPORT = """
+import importlib, sys
+for name in sys.argv[1:]:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+print(sorted(name for name in sys.modules if name.partition(".")[0] in ("tensorflow", "keras")))
+"""
+
+
+def test_every_module_can_be_imported(poisoned: dict[str, str], absent: dict[str, str]) -> None:
+    assert len(MODULES) > 50
+    for environment in (poisoned, absent):
+        done = python(environment, "-c", IMPORT, *MODULES)
+        assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
+LOOK = """
+import json, sys
+from pathlib import Path
+import graphscope
+from graphscope.analysis.detail import show
+from graphscope.analysis.listing import Listing, list_nodes
+from graphscope.analysis.outputs import rank_outputs
+from graphscope.analysis.scopes import scope_tree
+from graphscope.analysis.summary import summarize
+from graphscope.analysis.variable_rows import weights, with_statistics
+
+target = Path(sys.argv[1])
+counts = []
+for path in sys.argv[2:]:
+    model = graphscope.load(path)
+    summarize(model)
+    rows = list(with_statistics(weights(model)))
+    has_values = model.store is not None or not model.variables
+    assert any(row.statistics is not None for row in rows) == has_values or not rows, path
+    nodes = []
+    if model.has_graph:
+        nodes = list(list_nodes(model, Listing(functions=True)))
+        assert rank_outputs(model) and list(scope_tree(model.graph)), path
+        graphscope.save(model, target / "saved.pb", overwrite=True)
+        graphscope.save(model, target / "saved.meta", overwrite=True)
+        assert len(graphscope.load(target / "saved.pb").graph) == len(model.graph), path
+        show(model, nodes[0].name)
+    counts.append([len(nodes), len(rows)])
+print(json.dumps(counts))
+"""
+
+MODELS = [
+    *("softmax", "softmax/frozen.pb", "softmax/graph.pbtxt", "softmax/v1", "lenet5/saved_model", "partitioned", "mlp"),
+    *("rnn", "batchnorm_resource", "softmax/model.ckpt-5400.meta"),
+]
+ZOO_MODELS = [
+    "frozen_pb/blaueck+tf-mtcnn/mtcnn.pb",
+    "frozen_pb/ssoniya+tensorflow-for-poets-2/tf_files/models/mobilenet_v1_0.25_128/quantized_graph.pb",
+    "meta_ckpt/isl-org+NPHard/model",
+    "tf2_ckpt/tiwarylab+LSTM-predict-MD/training_checkpoints",
+    "saved_model/tensorflow+serving/390732ac/tensorflow_serving/servables/tensorflow/testdata/tf_text_regression/01",
+    "saved_model/tensorflow+tfx/tfx/components/testdata/trainer/keras/Format-Serving",
+    "saved_model/vespa-engine+vespa/tensorflow/batch_norm/saved",
+    "v1_ckpt/tegg89+SRCNN-Tensorflow/checkpoint/srcnn_21",
+]
+
+
+def test_the_library(poisoned: dict[str, str], tmp_path: Path) -> None:
+    done = python(poisoned, "-c", LOOK, str(tmp_path), *(str(FIXTURES / name) for name in MODELS))
+    assert done.returncode == 0, done.stderr
+    counts = dict(zip(MODELS, json.loads(done.stdout), strict=True))
+    assert all(nodes > 5 and weights >= 2 for name, (nodes, weights) in counts.items() if name != "softmax/graph.pbtxt")
+
+
+@needs_zoo
+def test_the_library_over_the_zoo(poisoned: dict[str, str], tmp_path: Path) -> None:
+    done = python(poisoned, "-c", LOOK, str(tmp_path), *(str(ZOO / name) for name in ZOO_MODELS))
+    assert done.returncode == 0, done.stderr
+    counts = dict(zip(ZOO_MODELS, json.loads(done.stdout), strict=True))
+    assert [name for name, (nodes, _) in counts.items() if not nodes] == [ZOO_MODELS[3]]
+
+
+COMMANDS = (
+    ("--version",),
+    ("--help",),
+    ("info", "lenet5"),
+    ("info", "lenet5/saved_model", "--format", "json"),
+    ("nodes", "softmax/frozen.pb", "--tensors"),
+    ("nodes", "rnn", "--tree"),
+    ("vars", "partitioned", "--stats"),
+    ("vars", "lenet5/frozen.pb", "--format", "csv"),
+    ("show", "softmax", "inference/weights"),
+)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_the_commands(poisoned: dict[str, str], words: tuple[str, ...]) -> None:
+    verb, *rest = words
+    if rest:
+        rest[0] = str(FIXTURES / rest[0])
+    done = python(poisoned, "-m", "graphscope", verb, *rest)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_dump_and_event_files(poisoned: dict[str, str], tmp_path: Path) -> None:
+    words = ("lenet5", "--histograms", "--filters", "--embedding", "fc3/weights")
+    model, *options = words
+    done = python(poisoned, "-m", "graphscope", "dump", str(FIXTURES / model), str(tmp_path), *options)
+    assert done.returncode == 0, done.stderr
+    for verb in ("info", "nodes", "vars"):
+        done = python(poisoned, "-m", "graphscope", verb, str(tmp_path / model))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+    done = python(poisoned, "-m", "graphscope", "dump", str(FIXTURES / model), str(tmp_path), "--shapes")
+    assert done.returncode == 97
+
+
+def test_what_needs_tensorflow_says_so(poisoned: dict[str, str], absent: dict[str, str]) -> None:
+    words = ("-m", "graphscope", "nodes", str(FIXTURES / "softmax" / "frozen.pb"), "--shapes")
+    assert python(poisoned, *words).returncode == 97
+    done = python(absent, *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "this needs TensorFlow, which cannot be imported: No module named 'tensorflow'" in done.stderr
+    assert "pip install 'tf-graphscope[tensorflow]'" in done.stderr
+
+
+# What the sources say
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Each module that ``path`` imports, and whether it does so when it is itself imported."""
+    tree = ast.parse(path.read_text("utf-8"))
+    late = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
+    late |= {
+        id(n) for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n.test) for n in n.body
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) not in late) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or "", id(node) not in late
+
+
+def sources(*outside: str) -> list[Path]:
+    return [p for p in sorted(PACKAGE.rglob("*.py")) if p.relative_to(PACKAGE).parts[0] not in outside]
+
+
+def test_messages_are_named_in_one_place() -> None:
+    pattern = re.compile(r"\w+_pb2\b")
+    named = [str(p.relative_to(ROOT)) for p in sources("protos") if pattern.search(p.read_text("utf-8"))]
+    assert named == []
+    assert pattern.search((PACKAGE / "protos" / "__init__.py").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("package", "home"), [("rich", ("cli",)), ("typer", ("cli",)), ("click", ()), ("tensorflow", ("runtime",))]
+)
+def test_who_imports_what(package: str, home: tuple[str, ...]) -> None:
+    found = [str(p) for p in sources(*home) for name, _ in imported()[p] if name.partition(".")[0] == package]
+    assert found == []
+
+
+@functools.cache
+def imported() -> dict[Path, list[tuple[str, bool]]]:
+    return {path: list(imports(path)) for path in PACKAGE.rglob("*.py")}
+
+
+@pytest.mark.parametrize("package", ["tensorflow", "numpy", "ml_dtypes", "cramjam"])
+def test_what_is_imported_late(package: str) -> None:
+    """These cost time that most commands need not spend; TensorFlow costs seconds."""
+    looking = sources("cli", "runtime", "transforms") if package != "tensorflow" else sources()
+    found = [str(p) for p in looking for name, now in imported()[p] if now and name.partition(".")[0] == package]
+    assert found == []
+
+
+def test_nothing_but_tensorboards_messages_is_used() -> None:
+    """The rest of TensorBoard imports TensorFlow where it is installed, unless told otherwise, as the server does."""
+    looking = [p for p in sources() if p != PACKAGE / "board" / "server.py"]
+    names = {name for p in looking for name, _ in imported()[p] if name.partition(".")[0] == "tensorboard"}
+    assert {name for name in names if not name.startswith("tensorboard.compat.proto")} == set()

@@ -1,0 +1,26 @@
+"""Where the zoo of other people's files is, and the models in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ZOO = ROOT.parent / "shared" / "zoo"
+ZOO2 = ZOO.with_name("zoo2")
+MNIST = ROOT.parent / "shared" / "mnist"
+
+needs_zoo = pytest.mark.skipif(not ZOO.is_dir(), reason=f"the zoo is not beside the project ({ZOO.name}/ in shared/)")
+
+needs_zoo2 = pytest.mark.skipif(not ZOO2.is_dir(), reason="the second zoo is not beside the project (zoo2/ in shared/)")
+
+
+def zoo_files(*patterns: str, below: str = "") -> list[Path]:
+    """Files of the zoo that match one of the patterns, sorted; of the second one too, where no folder of the first is named."""
+    places = [ZOO / below] if below else [ZOO, ZOO2]
+    return sorted(path for place in places for pattern in patterns for path in place.rglob(pattern) if path.is_file())
+
+
+def zoo_id(path: Path) -> str:
+    return str(path.relative_to(ZOO if ZOO in path.parents else ZOO.parent))

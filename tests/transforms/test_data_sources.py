@@ -1,0 +1,167 @@
+"""Graphs that are fed by iterators, queues and readers: what is handed on alone must not be dead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from graphscope import load
+from graphscope.cli.app import app
+from tests.support.running import tf
+
+v1 = tf.compat.v1
+FLOAT = tf.float32
+
+
+def head(x: Any) -> None:
+    tf.matmul(tf.reshape(x, [-1, 4]), v1.get_variable("w", [4, 3], use_resource=False), name="logits")
+
+
+def data() -> Any:
+    return tf.data.Dataset.from_tensor_slices((np.zeros([6, 4], np.float32), np.zeros([6], np.int64))).batch(2)
+
+
+def initializable() -> str:
+    head(v1.data.make_initializable_iterator(data()).get_next()[0])
+    return "IteratorGetNext"
+
+
+def reinitializable() -> str:
+    iterator = v1.data.Iterator.from_structure(v1.data.get_output_types(data()), v1.data.get_output_shapes(data()))
+    iterator.make_initializer(data(), name="init")
+    head(iterator.get_next()[0])
+    return "IteratorGetNext"
+
+
+def feedable() -> str:
+    handle = v1.placeholder(tf.string, [], "handle")
+    types, shapes = v1.data.get_output_types(data()), v1.data.get_output_shapes(data())
+    head(v1.data.Iterator.from_string_handle(handle, types, shapes).get_next()[0])
+    return "IteratorGetNext"
+
+
+def queue(kind: Any) -> Callable[[], str]:
+    def build() -> str:
+        made = kind()
+        made.enqueue_many([v1.placeholder(FLOAT, [None, 4]), v1.placeholder(tf.int64, [None])])
+        head(made.dequeue_many(8, name="batch")[0])
+        return "batch"
+
+    return build
+
+
+def reading() -> str:
+    files = v1.train.string_input_producer(["/home/author/train.csv"])
+    _, line = v1.TextLineReader().read(files)
+    head(tf.stack(v1.decode_csv(line, [[0.0]] * 4)))
+    return "ReaderReadV2"
+
+
+def batching() -> str:
+    files = v1.train.string_input_producer(["/home/author/train.csv"])
+    _, line = v1.TextLineReader().read(files)
+    head(v1.train.batch([tf.stack(v1.decode_csv(line, [[0.0]] * 4))], 8, name="batch"))
+    return "batch"
+
+
+FIFO = queue(lambda: v1.FIFOQueue(10, [FLOAT, tf.int64], [[4], []]))
+SHUFFLED = queue(lambda: v1.RandomShuffleQueue(10, 1, [FLOAT, tf.int64], [[4], []]))
+PADDED = queue(lambda: v1.PaddingFIFOQueue(10, [FLOAT, tf.int64], [[None], []]))
+CASES = {
+    "initializable": initializable,
+    "reinitializable": reinitializable,
+    "feedable": feedable,
+    "FIFO": FIFO,
+    "shuffled": SHUFFLED,
+    "padded": PADDED,
+    "reader": reading,
+    "batch": batching,
+}
+
+
+def saved(build: Callable[[], str], path: Path) -> tuple[Path, str]:
+    with tf.Graph().as_default():
+        source = build()
+        with v1.Session() as session:
+            session.run(v1.global_variables_initializer())
+            v1.train.Saver().save(session, str(path / "m"))
+    return path / "m", source
+
+
+def invoke(*words: object) -> Any:
+    result = CliRunner().invoke(app, [*map(str, words)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_frozen_graph_is_not_dead(case: str, tmp_path: Path) -> None:
+    path, source = saved(CASES[case], tmp_path)
+    out = tmp_path / "f.pb"
+    refused = invoke("freeze", path, "-o", out, "--output", "logits")
+    assert (refused.exit_code, out.exists()) == (1, False)
+    assert f"--input {source}" in refused.stderr
+    assert refused.stderr.count("--input") == 1
+    done = invoke("freeze", path, "-o", out, "--output", "logits", "--input", source)
+    assert done.exit_code == 0, done.stderr
+    graph = load(out).graph
+    assert [n.op for n in graph if n.op.startswith("Placeholder")] == ["Placeholder"]
+    assert b"/home/author" not in out.read_bytes()
+
+
+@pytest.mark.parametrize("case", ["initializable", "FIFO", "batch"])
+def test_other_commands_say_so_too(case: str, tmp_path: Path) -> None:
+    path, source = saved(CASES[case], tmp_path)
+    np.savez(tmp_path / "d.npz", x=np.ones([4, 4], np.float32), y=np.arange(4) % 2)
+    commands = (
+        ["convert", path, f"{tmp_path}/sm/", "--output", "logits"],
+        ["graft", path, "-o", tmp_path / "g" / "m", "--at", "logits", "--head", "dense:2"],
+        ["features", path, "--at", "logits", "--data", tmp_path / "d.npz", "-o", tmp_path / "f.npz"],
+    )
+    for words in commands:
+        refused = invoke(*words)
+        assert refused.exit_code == 1, words
+        assert f"--input {source}" in refused.stderr
+
+
+def test_the_converted_signature_takes_what_the_iterator_gave(tmp_path: Path) -> None:
+    path, source = saved(initializable, tmp_path)
+    words = ("convert", path, f"{tmp_path}/sm/", "--output", "logits", "--input", source)
+    assert invoke(*words).exit_code == 0
+    signature = load(tmp_path / "sm").signatures["serving_default"]
+    assert [spec.name for specs in signature.inputs.values() for spec in specs] == ["IteratorGetNext:0"]
+
+
+def test_an_iterator_that_fills_itself_is_reported(tmp_path: Path) -> None:
+    def build() -> str:
+        head(v1.data.make_one_shot_iterator(data()).get_next()[0])
+        return "IteratorGetNext"
+
+    path, source = saved(build, tmp_path)
+    done = invoke("freeze", path, "-o", tmp_path / "f.pb", "--output", "logits")
+    assert done.exit_code == 0, done.stderr
+    assert f"warning: {source} gives the data that the graph was built with" in done.stderr
+    assert f"--input {source}" in done.stderr
+
+
+def test_files_of_the_author_are_reported(tmp_path: Path) -> None:
+    def build() -> str:
+        lines = tf.data.TextLineDataset("/home/author/train.txt").batch(2)
+        texts = v1.data.make_one_shot_iterator(lines).get_next()
+        tf.strings.length(texts, name="lengths")
+        v1.get_variable("w", [1])
+        return ""
+
+    path, _ = saved(build, tmp_path)
+    done = invoke("freeze", path, "-o", tmp_path / "f.pb", "--output", "lengths")
+    assert done.exit_code == 0, done.stderr
+    assert "names files of the machine that it was built on: /home/author/train.txt" in done.stderr
+    path, _ = saved(batching, tmp_path)
+    done = invoke("convert", path, tmp_path / "m.pbtxt")
+    assert done.exit_code == 0, done.stderr
+    assert "/home/author/train.csv" in done.stderr
