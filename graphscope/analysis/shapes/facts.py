@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from graphscope.analysis.shapes.sizes import Dim, Dims, join
 
-Element = int | float | Dim | None
-"""One element: a number (booleans are numbers), the unknown size of a dimension, or ``None``."""
+Element = int | float | bytes | Dim | None
+"""One element: a number (booleans are numbers), a string, the unknown size of a dimension, or ``None``."""
 
 Value = tuple[Element, ...]
 """The elements of a tensor in row-major order."""

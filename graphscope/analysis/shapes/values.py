@@ -24,7 +24,7 @@ _RANGES = {
 }
 """Type -> its least and greatest number."""
 
-FOLLOWED = frozenset((*_RANGES, DataType.FLOAT, DataType.DOUBLE, DataType.BOOL))
+FOLLOWED = frozenset((*_RANGES, DataType.FLOAT, DataType.DOUBLE, DataType.BOOL, DataType.STRING))
 """The types whose elements are followed."""
 
 
@@ -60,7 +60,7 @@ def converted(element: Element, dtype: DataType) -> Element:
     """What ``Cast`` makes of an element."""
     if isinstance(element, Dim):
         return element if dtype in (DataType.INT32, DataType.INT64) else None
-    if element is None or (isinstance(element, float) and not math.isfinite(element)):
+    if element is None or isinstance(element, bytes) or (isinstance(element, float) and not math.isfinite(element)):
         return None
     if dtype is DataType.BOOL:
         return bool(element)
@@ -168,7 +168,7 @@ def _paired(one: Dims, a: Value, other: Dims, b: Value) -> list[tuple[Element, E
 
 
 def _combined(op: str, function: Callable[[Any, Any], Any], a: Element, b: Element, dtype: DataType) -> Element:
-    if a is None or b is None:
+    if a is None or b is None or isinstance(a, bytes) or isinstance(b, bytes):
         return None
     if isinstance(a, Dim) or isinstance(b, Dim):
         known = _WITH_SIZES.get(op)
@@ -194,7 +194,7 @@ def unary(op: str, operand: Fact, dtype: DataType) -> Value | None:
     function = _UNARY.get(op)
     if function is None or not operand.has_value or operand.value is None:
         return None
-    elements = (None if e is None or isinstance(e, Dim) else fitted(function(e), dtype) for e in operand.value)
+    elements = (fitted(function(e), dtype) if isinstance(e, (int, float)) else None for e in operand.value)
     return _useful(tuple(elements))
 
 

@@ -66,12 +66,6 @@ def tensor_array_size(_: Call) -> Facts:
     return (SCALAR,)
 
 
-@rule("StackV2")
-def stack(_: Call) -> Facts:
-    """A handle."""
-    return (SCALAR,)
-
-
 @rule("StackPushV2")
 def stack_push(call: Call) -> Facts:
     """What is pushed."""
@@ -197,7 +191,7 @@ def scalar(_: Call) -> Facts:
     return (SCALAR,)
 
 
-@rule("OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement MultiDeviceIteratorGetNextFromShard ReduceDataset")
+@rule("OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement MultiDeviceIteratorGetNextFromShard")
 def components(call: Call) -> Facts:
     """The stated shapes."""
     return outputs(*call.shape_attrs("output_shapes"))

@@ -307,7 +307,7 @@ def batch_norm_gradient(call: Call) -> Facts:
     channels = merge_sizes(one[layout.channel], other[layout.channel])
     for index in (2, 3, 4):
         channels = _channels(call, index, channels)
-    last: Dims = (channels,) if call.flag("is_training") else (0,)
+    last: Dims = (0,)
     result = (*one[: layout.channel], channels, *one[layout.channel + 1 :])
     return outputs(result, (channels,), (channels,), last, last)
 
