@@ -64,7 +64,9 @@ def _assume(flow: Flow, shapes: Mapping[int, Dims]) -> None:
     flow.infer_again(shapes)
 
 
-def _withdraw(flow: Flow, places: Mapping[int, Dims], errors: MutableMapping[str, str], before: Mapping[str, str]) -> None:
+def _withdraw(
+    flow: Flow, places: Mapping[int, Dims], errors: MutableMapping[str, str], before: Mapping[str, str]
+) -> None:
     for place in places:
         del flow.stated[place]
     flow.infer_again(places)

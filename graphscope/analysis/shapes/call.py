@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from graphscope.analysis.shapes.facts import Element, Fact, Facts, Value
-from graphscope.analysis.shapes.sizes import Dim, Dims, ShapeError, Size, Sizes, private, ranked, text
+from graphscope.analysis.shapes.sizes import MAX_RANK, Dim, Dims, ShapeError, Size, Sizes, private, ranked
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Body, Node
-from graphscope.core.ops import OpCatalog
-from graphscope.core.tensors import elements, shape_of
-from graphscope.protos import AttrValue, OpDef
+from graphscope.core.graph import Node
+from graphscope.core.ops import registered
+from graphscope.core.tensors import shape_of
+from graphscope.protos import AttrValue, TensorShapeProto
 
 
 class Setting(Protocol):
     """What surrounds a node during inference."""
 
     @property
-    def catalog(self) -> OpCatalog:
-        """The ops that the graph may use."""
-
-    @property
     def producer(self) -> int:
         """The graph's producer version."""
-
-    @property
-    def body(self) -> Body:
-        """The graph or function that the node is in."""
 
     def run(self, function: str, arguments: Sequence[Fact]) -> Facts | None:
         """What a library function returns for ``arguments``; ``None`` where that cannot be told."""
@@ -104,7 +97,7 @@ class Call:
         fact = self.input(index)
         if fact.value is None:
             length = ranked(fact.shape, 1)[0]
-            return tuple(Dim() for _ in range(length)) if isinstance(length, int) and length < _MAX_RANK else None
+            return tuple(Dim() for _ in range(length)) if isinstance(length, int) and length < MAX_RANK else None
         if fact.shape == () and fact.value == (-1,):
             return None
         ranked(fact.shape, 1)
@@ -120,7 +113,7 @@ class Call:
     def attr(self, name: str) -> AttrValue | None:
         """An attribute, or its default; ``None`` where there is neither."""
         value = self.node.proto.attr.get(name)
-        return value if value is not None else _default(self.setting.catalog.get(self.node.op), name)
+        return value if value is not None else _default(self.node.op, name)
 
     def flag(self, name: str) -> bool:
         """A boolean attribute; False where it is absent."""
@@ -157,22 +150,17 @@ class Call:
         value = self.attr(name)
         if value is None or value.WhichOneof("value") != "shape":
             return None
-        return private(shape_of(value.shape))
+        return _stated(value.shape)
 
     def shape_attrs(self, name: str) -> list[Dims]:
         """A list of shapes; empty where it is absent."""
         value = self.attr(name)
-        return [private(shape_of(shape)) for shape in value.list.shape] if value is not None else []
+        return [_stated(shape) for shape in value.list.shape] if value is not None else []
 
     def function(self, name: str) -> str:
         """The name of the library function in an attribute; empty where it is absent."""
         value = self.attr(name)
         return value.func.name if value is not None else ""
-
-    def output_types(self) -> list[DataType]:
-        """The types of the outputs; empty where nobody knows the op."""
-        types = self.setting.catalog.outputs(self.node.op, self.node.attrs)
-        return [output.dtype for output in types or ()]
 
 
 Rule = Callable[[Call], Facts]
@@ -182,10 +170,16 @@ Raises:
     ShapeError: the node does not fit its op.
 """
 
-_MAX_RANK = 254
+
+def _stated(proto: TensorShapeProto) -> Dims:
+    if len(proto.dim) > MAX_RANK:
+        raise ShapeError(f"a shape of {len(proto.dim):,} dimensions")
+    return private(shape_of(proto))
 
 
-def _default(definition: OpDef | None, name: str) -> AttrValue | None:
+@functools.cache
+def _default(op: str, name: str) -> AttrValue | None:
+    definition = registered().get(op)
     for attr in definition.attr if definition is not None else ():
         if attr.name == name:
             return attr.default_value if attr.HasField("default_value") else None
@@ -198,11 +192,3 @@ def _size(element: Element) -> Size:
             raise ShapeError(f"a size must be -1 or more but is {element}")
         return Dim() if element == -1 else element
     return element if isinstance(element, Dim) else Dim()
-
-
-def count(shape: Dims) -> int | None:
-    """The number of elements, ``None`` where it is unknown."""
-    return elements(shape) if shape is not None and all(isinstance(s, int) for s in shape) else None  # type: ignore[arg-type]
-
-
-__all__ = ["Call", "Rule", "Setting", "count", "text"]

@@ -9,7 +9,7 @@ from functools import cached_property, reduce
 from typing import Protocol
 
 from graphscope.analysis.shapes.call import Call, Setting
-from graphscope.analysis.shapes.facts import UNKNOWN, Fact, Facts, join_facts
+from graphscope.analysis.shapes.facts import UNKNOWN, Fact, Facts, join_facts, outputs
 from graphscope.analysis.shapes.loops import MAX_TURNS, Widening
 from graphscope.analysis.shapes.order import Wiring
 from graphscope.analysis.shapes.sizes import ShapeError
@@ -52,6 +52,8 @@ class Flow(Setting):
         body: the graph, or a function.
         name: the function's; empty for the graph.
         arguments: name of a function's argument -> what is known of its tensors.
+
+    Attributes:
         stated: what is said of outputs from outside, by the number of the node: it takes the place of what its rule says.
     """
 
@@ -61,33 +63,23 @@ class Flow(Setting):
         body: Body,
         name: str = "",
         arguments: Mapping[str, Facts] | None = None,
-        stated: Mapping[int, Mapping[int, Fact]] | None = None,
     ) -> None:
         arguments = arguments or {}
         self._shared = shared
-        self._body = body
+        self.body = body
         self._name = name
         self.wiring = Wiring(body, list(arguments), shared.catalog)
-        self.stated: dict[int, Mapping[int, Fact]] = dict(stated or {})
+        self.stated: dict[int, dict[int, Fact]] = {}
         self.facts: list[Facts | None] = [None] * len(body.nodes) + list(arguments.values())
+        self._ops = body.ops
         self._rules = rules()
         self._widenings: dict[int, Widening] = {}
         self._order = self.wiring.order()
 
     @property
-    def catalog(self) -> OpCatalog:
-        """See :class:`Setting`."""
-        return self._shared.catalog
-
-    @property
     def producer(self) -> int:
         """See :class:`Setting`."""
         return self._shared.producer
-
-    @property
-    def body(self) -> Body:
-        """See :class:`Setting`."""
-        return self._body
 
     def run(self, function: str, arguments: Sequence[Fact]) -> Facts | None:
         """See :class:`Setting`."""
@@ -135,8 +127,11 @@ class Flow(Setting):
         return [
             place
             for place in order
-            if self._body.nodes[place].proto.op in MERGES
-            and any(p >= 0 and p < len(self._ranks) and self._ranks[p] >= self._ranks[place] for p, _ in self._sources(place))
+            if self._ops[place] in MERGES
+            and any(
+                p >= 0 and p < len(self._ranks) and self._ranks[p] >= self._ranks[place]
+                for p, _ in self._sources(place)
+            )
         ]
 
     def _settle(self, merges: Sequence[int]) -> None:
@@ -164,8 +159,8 @@ class Flow(Setting):
         return self.wiring.sources[place]
 
     def _look_at(self, place: int) -> Facts:
-        node = self._body.nodes[place].proto
-        given = self._merge(place) if node.op in MERGES else self._by_rule(place, node.op)
+        op = self._ops[place]
+        given = self._merge(place) if op in MERGES else self._by_rule(place, op)
         stated = self.stated.get(place)
         if stated is None:
             return given
@@ -174,13 +169,10 @@ class Flow(Setting):
 
     def _by_rule(self, place: int, op: str) -> Facts:
         rule = self._rules.get(op)
-        node = self._body.nodes[place]
+        node = self.body.nodes[place]
         call = Call(node, self.inputs(place), self)
         if rule is None:
-            given = self.run(op, call.inputs)
-            if given is None:
-                self._shared.note_lack(self._name, node.name, op)
-            return given or ()
+            return self._without_rule(call)
         try:
             given = rule(call)
         except ShapeError as error:
@@ -189,6 +181,14 @@ class Flow(Setting):
         if self._shared.errors:
             self._shared.note_error(self._name, node.name, None)
         return given
+
+    def _without_rule(self, call: Call) -> Facts:
+        """A call of a library function by its name; where there is none, what the graph states."""
+        given = self.run(call.node.op, call.inputs)
+        if given is not None:
+            return given
+        self._shared.note_lack(self._name, call.node.name, call.node.op)
+        return outputs(*call.shape_attrs("_output_shapes"))
 
     def inputs(self, place: int) -> list[Fact]:
         """What is known of the data inputs of a node."""

@@ -37,8 +37,8 @@ def infer(source: Model | Graph, feeds: Mapping[str, Shape] | None = None) -> Sh
         GraphscopeError: a feed does not fit the shape that the graph states.
         IncompleteModelError: the model is a checkpoint without a graph.
     """
-    graph = source.graph
-    shared = _Shared(graph, source.catalog if isinstance(source, Model) else graph.catalog())
+    graph = source.graph if isinstance(source, Model) else source
+    shared = _Shared(graph, source.catalog if isinstance(source, Model) else source.catalog())
     flow = Flow(shared, graph)
     for name, shape in (feeds or {}).items():
         _state(flow, graph, TensorName.parse(name), shape)

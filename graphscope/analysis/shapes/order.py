@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphscope.core.graph import Body, Node
+from graphscope.core.op_sets import MERGES, NEXT_ITERATIONS
 from graphscope.core.ops import OpCatalog
 
 Source = tuple[int, int]
@@ -22,10 +23,11 @@ class Wiring:
     """
 
     def __init__(self, body: Body, arguments: Sequence[str], catalog: OpCatalog) -> None:
+        self._body = body
         self._nodes = body.nodes
         self._catalog = catalog
-        names = [node.proto.name for node in body.nodes]
-        self.places: Mapping[str, int] = {name: place for place, name in enumerate([*names, *arguments])}
+        names = [*[node.proto.name for node in body.nodes], *arguments]
+        self.places: Mapping[str, int] = dict(zip(names, range(len(names))))
         self.sources = [self._inputs(node) for node in body.nodes]
 
     def _inputs(self, node: Node) -> list[Source]:
@@ -58,26 +60,26 @@ class Wiring:
         """For each node and argument, the nodes that take its outputs."""
         result: list[list[int]] = [[] for _ in range(len(self.places))]
         for node, sources in enumerate(self.sources):
-            for producer in {producer for producer, _ in sources if producer >= 0}:
-                result[producer].append(node)
+            for producer, _ in sources:
+                if producer >= 0 and result[producer][-1:] != [node]:
+                    result[producer].append(node)
         return result
 
     def order(self) -> list[int]:
         """The nodes so that producers stand before consumers, but for the edges that close a cycle."""
-        sources = self.sources
+        loops = self._beginnings()
         result: list[int] = []
         state = bytearray(len(self.places))
-        for argument in range(len(sources), len(state)):
+        for argument in range(len(self.sources), len(state)):
             state[argument] = _DONE
-        for root in range(len(sources)):
-            if state[root]:
-                continue
-            stack = [root]
+        for root in range(len(self.sources)):
+            stack = [root] if not state[root] else []
             while stack:
                 node = stack[-1]
                 if not state[node]:
                     state[node] = _OPEN
-                    stack += [p for p, _ in sources[node] if p >= 0 and not state[p]]
+                    sources = loops.get(node) or self.sources[node]
+                    stack += [p for p, _ in sources if p >= 0 and not state[p]]
                     if stack[-1] != node:
                         continue
                 stack.pop()
@@ -85,6 +87,16 @@ class Wiring:
                     state[node] = _DONE
                     result.append(node)
         return result
+
+    def _beginnings(self) -> dict[int, list[Source]]:
+        """The nodes that merge what enters a loop with what comes round it -> the former."""
+        ops = self._body.ops
+        count = len(ops)
+        return {
+            node: [s for s in self.sources[node] if not (0 <= s[0] < count and ops[s[0]] in NEXT_ITERATIONS)]
+            for node, op in enumerate(ops)
+            if op in MERGES
+        }
 
 
 _OPEN, _DONE = 1, 2

@@ -98,5 +98,3 @@ def pattern(text: str) -> Rule:
         return tuple(Fact(match.give(form)) for form in results)
 
     return rule
-
-

@@ -43,23 +43,22 @@ _LOSSES = {
 }
 
 _RECURRENT = {
-    "LSTMBlockCell": "(b,x) (b,c) _ _ _ _ _ _ -> (b,c) (b,c) (b,c) (b,c) (b,c) (b,c) (b,c)",
-    "GRUBlockCell": "(b,x) (b,c) _ _ _ _ -> (b,c) (b,c) (b,c) (b,c)",
-    "GRUBlockCellGrad": "(b,x) (b,c) (?,g) _ _ _ _ _ _ _ -> (b,x) (b,c) (b,c) (b,g)",
-    "BlockLSTMGrad BlockLSTMGradV2": "_ X C H W I F O B -> X C H W I F O B",
+    "LSTMBlockCell": "(b,x) (?,c) _ _ _ _ _ _ -> (b,c) (b,c) (b,c) (b,c) (b,c) (b,c) (b,c)",
+    "GRUBlockCell": "(b,x) (?,c) _ _ _ _ -> (b,c) (b,c) (b,c) (b,c)",
+    "GRUBlockCellGrad": "(b,x) (?,c) (?,g) _ _ _ _ _ _ _ -> (b,x) (b,c) (b,c) (b,g)",
+    "BlockLSTMGrad BlockLSTMGradV2": "_ (t,b,x) (b,c) (b,c) (i,g) (f) (j) (k) (l) -> (t,b,x) (b,c) (b,c) (i,g) (f) (j) (k) (l)",
     "CudnnRNNBackprop CudnnRNNBackpropV2 CudnnRNNBackpropV3": "X H C P -> X H C P",
 }
 
 _SPARSE = {
-    "SparseReorder": "(n,r) (n) (r) -> (n,r) (n)",
-    "SparseSoftmax": "(n,r) (n) (r) -> (n)",
-    "SparseTensorDenseAdd": "(n,r) (n) (r) X -> X",
+    "SparseReorder": "(n,r) (n) (?) -> (n,r) (n)",
+    "SparseSoftmax": "(n,?) (n) (?) -> (n)",
+    "SparseTensorDenseAdd": "_ _ _ X -> X",
     "SparseDenseCwiseMul SparseDenseCwiseAdd SparseDenseCwiseDiv": "(n,r) _ _ _ -> (n)",
     "SparseFillEmptyRowsGrad": "(n) (m) -> (n) ()",
-    "SparseSparseMaximum SparseSparseMinimum": "(?,r) (?) (r) (?,r) (?) (r) -> (m,r) (m)",
+    "SparseSparseMaximum SparseSparseMinimum": "(?,?) (?) (?) (?,?) (?) (?) -> (m,?) (m)",
     "SparseAdd": "_ _ (r) _ _ _ _ -> (m,r) (m) (r)",
     "SparseAddGrad": "_ (n,?) (m,?) _ -> (n) (m)",
-    "SparseSlice": "_ _ S _ _ -> (?,?) (?) S",
     "SparseSliceGrad": "_ (n,?) _ _ -> (n)",
     "SerializeSparse": "(?,?) (?) (?) -> (3)",
     "SerializeManySparse": "(?,?) (?) (?) -> (?,3)",
@@ -80,7 +79,7 @@ _TEXT = {
     "DecodeCompressed": "X -> X",
     "StringNGrams": "(?) (n) -> (?) (n)",
     "SdcaFprint": "(n) -> (n,2)",
-    "ReaderReadUpTo": "(2) (2) () -> (?) (?)",
+    "ReaderReadUpTo": "(?) (?) () -> (?) (?)",
     "ReaderReadUpToV2": "() () () -> (?) (?)",
     "ReaderRead": "(2) (2) -> () ()",
 }
@@ -101,7 +100,8 @@ _IMAGES = {
     "FractionalMaxPoolGrad": "(a,b,c,d) _ _ _ _ -> (a,b,c,d)",
     "Dilation2DBackpropFilter": "_ X _ -> X",
     "Dilation2DBackpropInput": "X _ _ -> X",
-    "EncodePng EncodeJpeg": "(B...,h,w,c) -> ()",
+    "EncodePng": "(B...,h,w,c) -> (B...)",
+    "EncodeJpeg": "(h,w,c) -> ()",
 }
 
 _QUANTIZED = {
@@ -109,14 +109,12 @@ _QUANTIZED = {
     "FakeQuantWithMinMaxVars": "X () () -> X",
     "FakeQuantWithMinMaxVarsGradient": "X X () () -> X () ()",
     "FakeQuantWithMinMaxVarsPerChannel": "(B...,c) (c) (c) -> (B...,c)",
-    "QuantizeV2": "X _ _ -> X _ _",
     "QuantizeDownAndShrinkRange QuantizedRelu QuantizedRelu6": "X () () -> X () ()",
     "QuantizedReluX": "X () () () -> X () ()",
     "Requantize": "X () () () () -> X () ()",
     "RequantizePerChannel": "X (?) (?) () () -> X () ()",
     "QuantizeAndDequantizeV2 QuantizeAndDequantizeV4": "X _ _ -> X",
     "QuantizeAndDequantizeV3": "X _ _ () -> X",
-    "QuantizeAndDequantizeV4Grad": "X X _ _ -> X _ _",
     "QuantizedBiasAdd": "(B...,c) (c) () () () () -> (B...,c) () ()",
     "QuantizedInstanceNorm": "(a,b,c,d) () () -> (a,b,c,d) () ()",
     "UniformDequantize UniformQuantize": "X _ _ -> X",
@@ -128,6 +126,7 @@ _STATES = {
     "CollectivePermute CollectiveReduce CollectiveReduceV2 CollectiveReduceV3 NcclAllReduce NcclBroadcast": "X -> X",
     "CrossReplicaSum": "X -> X",
     "StackPush": "_ X -> X",
+    "QueueSizeV2": "X -> X",
     "MatchingFiles": "_ -> (?)",
     "StochasticCastToInt": "X _ _ () -> X",
     "LookupTableExport": "_ -> (?) _",
@@ -141,8 +140,8 @@ _ROWS: tuple[Mapping[str, str], ...] = (
 )
 
 _SCALARS = (
-    "AccumulatorNumAccumulated AddSparseToTensorsMap AnonymousHashTable AnonymousIterator AnonymousIteratorV2 AnonymousIteratorV3"
-    " AnonymousMemoryCache AnonymousMultiDeviceIterator AnonymousMultiDeviceIteratorV3 AnonymousMutableDenseHashTable"
+    "AccumulatorNumAccumulated AddSparseToTensorsMap AnonymousHashTable AnonymousIterator AnonymousIteratorV2"
+    " AnonymousIteratorV3 AnonymousMemoryCache AnonymousMultiDeviceIterator AnonymousMultiDeviceIteratorV3 AnonymousMutableDenseHashTable"
     " AnonymousMutableHashTable AnonymousMutableHashTableOfTensors AnonymousRandomSeedGenerator AnonymousSeedGenerator"
     " AudioSummary AudioSummaryV2 BarrierIncompleteSize BarrierReadySize BoostedTreesEnsembleResourceHandleOp"
     " BoostedTreesQuantileStreamResourceHandleOp BoostedTreesSerializeEnsemble CompositeTensorVariantFromComponents"
@@ -156,7 +155,7 @@ _SCALARS = (
     " LookupTableSizeV2 MapIncompleteSize MapSize MergeSummary MultiDeviceIterator MultiDeviceIteratorFromStringHandle"
     " MultiDeviceIteratorInit MultiDeviceIteratorToStringHandle MutableDenseHashTableV2 MutableHashTableOfTensorsV2"
     " MutableHashTableV2 MutexLock MutexV2 OneShotIterator OrderedMapIncompleteSize OrderedMapSize QueueIsClosed"
-    " QueueIsClosedV2 QueueSize QueueSizeV2 ReadFile ReaderNumRecordsProduced ReaderNumRecordsProducedV2"
+    " QueueIsClosedV2 QueueSize ReadFile ReaderNumRecordsProduced ReaderNumRecordsProducedV2"
     " ReaderNumWorkUnitsCompleted ReaderNumWorkUnitsCompletedV2 ReaderReadV2 ReaderSerializeState ReaderSerializeStateV2"
     " RequantizationRange RequantizationRangePerChannel ResourceAccumulatorNumAccumulated ScalarSummary SerializeTensor"
     " ShardedFilename ShardedFilespec StageSize StatelessRandomGetAlg StatsAggregatorHandle StatsAggregatorHandleV2"
@@ -177,8 +176,8 @@ _ANYTHING = (
     "AccumulatorTakeGradient BarrierTakeMany BatchFunction CompositeTensorVariantToComponents DebugNumericSummary"
     " DebugNumericSummaryV2 EagerPyFunc GetElementAtIndex GetSessionTensor InfeedDequeueTuple LookupTableExportV2 MapDefun"
     " ParseTensor PyFunc PyFuncStateless RaggedBincount ResourceAccumulatorTakeGradient Restore SetSize"
-    " SparseAccumulatorTakeGradient SparseBincount SparseReduceMax SparseReduceMaxSparse SparseReduceSum"
-    " SparseReduceSumSparse TensorMapLookup TensorMapStackKeys UncompressElement Recv _Recv"
+    " SparseAccumulatorTakeGradient SparseBincount SparseReduceMaxSparse"
+    " SparseReduceSumSparse TensorMapLookup TensorMapStackKeys Recv _Recv"
     " LookupTableFind"
 )
 """Ops of whose outputs TensorFlow knows nothing before it runs them."""

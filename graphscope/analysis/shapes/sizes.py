@@ -89,7 +89,9 @@ def merge_sizes(one: Size, other: Size) -> Size:
 def _bound(unknown: Dim, other: Size) -> Size:
     """``other``, which an unknown size was found to be equal to."""
     if isinstance(unknown, Probe) and isinstance(other, int):
-        unknown.size = other if unknown.size is None else merge_sizes(unknown.size, other)
+        if unknown.size is not None:
+            merge_sizes(unknown.size, other)
+        unknown.size = other
     return other
 
 
@@ -199,10 +201,31 @@ def broadcast(one: Dims, other: Dims) -> Dims:
         raise ShapeError(f"shapes {text(one)} and {text(other)} cannot be broadcast: {error}") from error
 
 
+MAX_RANK = 254
+"""TensorFlow's tensors have no more dimensions."""
+
+_MAX_SIZE = (1 << 63) - 1
+
+
+def _bounded(size: int) -> int:
+    """``size``, if it is one.
+
+    Raises:
+        ShapeError: it is too large.
+    """
+    if size > _MAX_SIZE:
+        raise ShapeError("a size is too large for 64 bits")
+    return size
+
+
 def add(one: Size, other: Size) -> Size:
-    """The sum."""
+    """The sum.
+
+    Raises:
+        ShapeError: it is too large.
+    """
     if isinstance(one, int) and isinstance(other, int):
-        return one + other
+        return _bounded(one + other)
     if is_size(other, 0):
         return one
     return other if is_size(one, 0) else Dim()
@@ -224,9 +247,13 @@ def subtract(one: Size, other: Size) -> Size:
 
 
 def multiply(one: Size, other: Size) -> Size:
-    """The product."""
+    """The product.
+
+    Raises:
+        ShapeError: it is too large.
+    """
     if isinstance(one, int) and isinstance(other, int):
-        return one * other
+        return _bounded(one * other)
     if is_size(one, 0) or is_size(other, 0):
         return 0
     if is_size(other, 1):
@@ -281,3 +308,9 @@ def join(one: Dims, other: Dims) -> Dims:
     if one is None or other is None or len(one) != len(other):
         return None
     return tuple(a if a is b or (isinstance(a, int) and a == b) else Dim() for a, b in zip(one, other))
+
+
+def count(shape: Dims) -> int | None:
+    """The number of elements; ``None`` where it is unknown."""
+    result = product(shape) if shape is not None else None
+    return result if isinstance(result, int) else None

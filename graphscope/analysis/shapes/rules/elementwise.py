@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Fact, Facts
 from graphscope.analysis.shapes.sizes import Dims, ShapeError, broadcast, merge, merge_all, merge_sizes, ranked
@@ -30,6 +28,7 @@ def passed_on(call: Call) -> Facts:
     " StringLength StringToNumber StringToHashBucket StringToHashBucketFast StringToHashBucketStrong StaticRegexFullMatch"
     " StaticRegexReplace EncodeBase64 DecodeBase64 UnicodeScript UnicodeTranscode Bucketize QuantizeAndDequantize"
     " FakeQuantWithMinMaxArgs DataFormatDimMap DecodeJSONExample"
+    " SigmoidGrad TanhGrad RsqrtGrad SqrtGrad ReciprocalGrad InvGrad"
 )
 def unchanged(call: Call) -> Facts:
     """The shape of the first input."""
@@ -107,7 +106,7 @@ def betainc(call: Call) -> Facts:
 
 
 @rule(
-    "SigmoidGrad TanhGrad RsqrtGrad SqrtGrad ReciprocalGrad InvGrad ReluGrad Relu6Grad EluGrad SeluGrad SoftplusGrad"
+    "ReluGrad Relu6Grad EluGrad SeluGrad SoftplusGrad"
     " SoftsignGrad LeakyReluGrad FakeQuantWithMinMaxArgsGradient ApproximateEqual"
 )
 def merged(call: Call) -> Facts:
@@ -115,19 +114,17 @@ def merged(call: Call) -> Facts:
     return (Fact(merge(call.shape(0), call.shape(1))),)
 
 
-@rule("AddN AccumulateNV2")
+@rule("AddN")
 def added(call: Call) -> Facts:
     """Any number of inputs of one shape."""
     shape = merge_all(fact.shape for fact in reversed(call.inputs))
-    if call.node.op == "AccumulateNV2":
-        shape = merge(shape, call.shape_attr("shape"))
     return (Fact(shape, None, call.input(0).handle),)
 
 
 @rule("ClipByValue")
 def clipped(call: Call) -> Facts:
-    """The first shape; the bounds are broadcast to it."""
-    return (Fact(reduce(broadcast, (call.shape(k) for k in range(3)))),)
+    """The first shape; the bounds are scalars, or have it too."""
+    return (Fact(call.shape(0)),)
 
 
 @rule("SelectV2")

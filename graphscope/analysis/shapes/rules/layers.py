@@ -7,7 +7,19 @@ from graphscope.analysis.shapes.facts import UNKNOWN, Fact, Facts, outputs
 from graphscope.analysis.shapes.rules.linear_algebra import matmul
 from graphscope.analysis.shapes.rules.reshaping import reshape
 from graphscope.analysis.shapes.rules.windows import convolution, depthwise, pool
-from graphscope.analysis.shapes.sizes import Dim, Dims, Size, at_least, axis_of, broadcast, merge_sizes, multiply, ranked, unknown
+from graphscope.analysis.shapes.sizes import (
+    Dim,
+    Dims,
+    Size,
+    at_least,
+    axis_of,
+    broadcast,
+    merge,
+    merge_sizes,
+    multiply,
+    ranked,
+    unknown,
+)
 from graphscope.analysis.shapes.table import rule
 
 
@@ -19,7 +31,7 @@ def softmax_cross_entropy(call: Call) -> Facts:
         known = ranked(one if one is not None else other, 2)
         shape: Dims = known if one is not None or other is not None else unknown(2)
     else:
-        shape = broadcast(ranked(one, 2), ranked(other, 2))
+        shape = broadcast(one, other)
     rows, columns = ranked(shape, 2)
     return outputs((rows,), (rows, columns))
 
@@ -83,8 +95,21 @@ def diagonal(call: Call) -> Facts:
 
 @rule("MatrixSetDiag BatchMatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3")
 def set_diagonal(call: Call) -> Facts:
-    """The shape of the matrix."""
-    return outputs(at_least(call.shape(0), 2))
+    """The shape of the matrix, of which a diagonal tells all but the last two sizes."""
+    shape, part = at_least(call.shape(0), 2), at_least(call.shape(1), 1)
+    if part is None or not _is_one_diagonal(call):
+        return outputs(shape)
+    matrix = ranked(shape, len(part) + 1)
+    batch = merge(matrix[:-2], part[:-1])
+    return outputs(None if batch is None else batch + matrix[-2:])
+
+
+def _is_one_diagonal(call: Call) -> bool:
+    """Whether one diagonal is set, not a band: that is what ``k`` says, in all versions but the first."""
+    if call.node.op in ("MatrixSetDiag", "BatchMatrixSetDiag"):
+        return True
+    offsets = call.integers(2)
+    return offsets is not None and len(set(offsets)) == 1
 
 
 @rule("TopKUnique TopKWithUnique")
@@ -176,3 +201,13 @@ def table_lookup(call: Call) -> Facts:
     """The shape of the keys, with that of the values behind, of which nothing is known here."""
     handle = call.input(0).handle
     return outputs(call.shape(1) if handle == ((),) else None)
+
+
+@rule("QuantizeV2 QuantizeAndDequantizeV4Grad")
+def quantize(call: Call) -> Facts:
+    """The shape of the input; a range for all, or for each place along an axis."""
+    shape, axis = call.shape(0), call.number("axis")
+    if axis == -1:
+        return outputs(shape, (), ())
+    sizes: Dims = (shape[axis_of(axis, len(shape))] if shape is not None else Dim(),)
+    return outputs(shape, sizes, sizes)

@@ -34,28 +34,28 @@ def matmul(call: Call) -> Facts:
     return outputs((one[0], other[1]))
 
 
+def _parts(shape: Dims) -> tuple[Dims, Size, Size]:
+    """The leading dimensions, and the two of the matrix; of an unknown rank, nothing is known but that."""
+    shape = at_least(shape, 2)
+    return (None, Dim(), Dim()) if shape is None else (shape[:-2], shape[-2], shape[-1])
+
+
+def _whole(batch: Dims, rows: Size, columns: Size) -> Dims:
+    return None if batch is None else (*batch, rows, columns)
+
+
 @rule("BatchMatMul BatchMatMulV2 BatchMatMulV3")
 def batch_matmul(call: Call) -> Facts:
     """Matrices in the last two dimensions; the others are equal, or since V2 broadcast."""
-    one, other = at_least(call.shape(0), 2), at_least(call.shape(1), 2)
-    if one is None or other is None:
-        if call.node.op == "BatchMatMul" or one is other:
-            return outputs(_batch_of_one(call, one, other) if call.node.op == "BatchMatMul" else None)
-        return outputs(None)
-    one, other = _turned(one, call.flag("adj_x")), _turned(other, call.flag("adj_y"))
-    merge_sizes(one[-1], other[-2])
-    front = merge if call.node.op == "BatchMatMul" else broadcast
-    batch = front(one[:-2], other[:-2])
-    return outputs(None if batch is None else (*batch, one[-2], other[-1]))
-
-
-def _batch_of_one(call: Call, one: Dims, other: Dims) -> Dims:
-    """Where one operand is unknown, the other tells the batch."""
-    if one is not None:
-        return (*_turned(one, call.flag("adj_x"))[:-1], Dim())
-    if other is not None:
-        return (*other[:-2], Dim(), _turned(other, call.flag("adj_y"))[-1])
-    return None
+    batch, rows, inner = _parts(call.shape(0))
+    other, depth, columns = _parts(call.shape(1))
+    if call.flag("adj_x"):
+        rows, inner = inner, rows
+    if call.flag("adj_y"):
+        depth, columns = columns, depth
+    merge_sizes(inner, depth)
+    join = merge if call.node.op == "BatchMatMul" else broadcast
+    return outputs(_whole(join(batch, other), rows, columns))
 
 
 @rule("Einsum")
@@ -123,70 +123,49 @@ def sparse_dense_matmul(call: Call) -> Facts:
 @rule("MatrixSolveLs BatchMatrixSolveLs")
 def least_squares(call: Call) -> Facts:
     """As many rows as the matrix has columns."""
-    matrix, right = at_least(call.shape(0), 2), at_least(call.shape(1), 2)
-    if matrix is None or right is None:
-        return outputs(None)
-    merge_sizes(matrix[-2], right[-2])
-    batch = merge(matrix[:-2], right[:-2])
-    return outputs(None if batch is None else (*batch, matrix[-1], right[-1]))
+    batch, rows, columns = _parts(call.shape(0))
+    other, height, width = _parts(call.shape(1))
+    merge_sizes(rows, height)
+    return outputs(_whole(merge(batch, other), columns, width))
 
 
-@rule("MatrixSolve BatchMatrixSolve")
+@rule("MatrixSolve BatchMatrixSolve MatrixTriangularSolve")
 def solve(call: Call) -> Facts:
-    """A square matrix, and the right-hand side."""
-    matrix, right = at_least(call.shape(0), 2), at_least(call.shape(1), 2)
-    if matrix is None or right is None:
-        return outputs(None)
-    merge_sizes(merge_sizes(matrix[-1], matrix[-2]), right[-2])
-    batch = merge(matrix[:-2], right[:-2])
-    return outputs(None if batch is None else (*batch, matrix[-1], right[-1]))
-
-
-@rule("MatrixTriangularSolve")
-def triangular_solve(call: Call) -> Facts:
-    """As ``MatrixSolve``, with the batch broadcast."""
-    matrix, right = at_least(call.shape(0), 2), at_least(call.shape(1), 2)
-    if matrix is None or right is None:
-        return outputs(None)
-    rows = merge_sizes(merge_sizes(matrix[-1], matrix[-2]), right[-2])
-    batch = broadcast(matrix[:-2], right[:-2])
-    return outputs(None if batch is None else (*batch, rows, right[-1]))
+    """A square matrix, and the right-hand side; the batch of a triangular one is broadcast."""
+    batch, rows, columns = _parts(call.shape(0))
+    other, height, width = _parts(call.shape(1))
+    size = merge_sizes(merge_sizes(rows, columns), height)
+    join = broadcast if call.node.op == "MatrixTriangularSolve" else merge
+    return outputs(_whole(join(batch, other), size, width))
 
 
 @rule("Svd BatchSvd")
 def svd(call: Call) -> Facts:
     """Singular values, and the vectors if they are asked for."""
-    shape = at_least(call.shape(0), 2)
-    if shape is None:
-        return ()
-    *batch, m, n = shape
+    batch, m, n = _parts(call.shape(0))
     p: Size = min(m, n) if isinstance(m, int) and isinstance(n, int) else Dim()
-    values = (*batch, p)
+    values = None if batch is None else (*batch, p)
     if not call.flag("compute_uv"):
         return outputs(values, (0,), (0,))
     if call.flag("full_matrices"):
-        return outputs(values, (*batch, m, m), (*batch, n, n))
-    return outputs(values, (*batch, m, p), (*batch, n, p))
+        return outputs(values, _whole(batch, m, m), _whole(batch, n, n))
+    return outputs(values, _whole(batch, m, p), _whole(batch, n, p))
 
 
 @rule("Qr")
 def qr(call: Call) -> Facts:
     """An orthogonal and a triangular matrix."""
-    shape = at_least(call.shape(0), 2)
-    if shape is None:
-        return ()
-    *batch, m, n = shape
+    batch, m, n = _parts(call.shape(0))
     if call.flag("full_matrices"):
-        return outputs((*batch, m, m), (*batch, m, n))
+        return outputs(_whole(batch, m, m), _whole(batch, m, n))
     p: Size = min(m, n) if isinstance(m, int) and isinstance(n, int) else Dim()
-    return outputs((*batch, m, p), (*batch, p, n))
+    return outputs(_whole(batch, m, p), _whole(batch, p, n))
 
 
 @rule("SelfAdjointEigV2 Eig")
 def eigenvalues(call: Call) -> Facts:
     """Eigenvalues, and the vectors if they are asked for."""
-    shape = at_least(call.shape(0), 2)
-    if shape is None:
-        return ()
-    n = merge_sizes(shape[-2], shape[-1])
-    return outputs((*shape[:-2], n), (*shape[:-2], n, n) if call.flag("compute_v") else (0,))
+    batch, rows, columns = _parts(call.shape(0))
+    n = merge_sizes(rows, columns)
+    values = None if batch is None else (*batch, n)
+    return outputs(values, _whole(batch, n, n) if call.flag("compute_v") else (0,))

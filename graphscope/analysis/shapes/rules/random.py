@@ -36,7 +36,10 @@ def stateless_v2(call: Call) -> Facts:
     return outputs(call.sizes(0))
 
 
-@rule("StatefulStandardNormal StatefulStandardNormalV2 StatefulTruncatedNormal StatefulUniform StatefulUniformInt StatefulUniformFullInt")
+@rule(
+    "StatefulStandardNormal StatefulStandardNormalV2 StatefulTruncatedNormal StatefulUniform"
+    " StatefulUniformInt StatefulUniformFullInt"
+)
 def stateful(call: Call) -> Facts:
     """The stated shape."""
     return outputs(call.sizes(1 if call.node.op == "StatefulStandardNormal" else 2))
@@ -52,7 +55,10 @@ def _joined(front: Dims, back: Dims) -> Dims:
     return None if front is None or back is None else front + back
 
 
-@rule("StatelessRandomGammaV2 StatelessRandomGammaV3 StatelessRandomPoisson StatelessRandomBinomial StatefulRandomBinomial StatelessParameterizedTruncatedNormal")
+@rule(
+    "StatelessRandomGammaV2 StatelessRandomGammaV3 StatelessRandomPoisson StatelessRandomBinomial"
+    " StatefulRandomBinomial StatelessParameterizedTruncatedNormal"
+)
 def parameterized(call: Call) -> Facts:
     """The stated shape; the parameters are broadcast to it."""
     return outputs(call.sizes(2 if call.node.op == "StatefulRandomBinomial" else 0))
@@ -101,5 +107,3 @@ def candidate_sampler(call: Call) -> Facts:
     sampled = call.number("num_sampled")
     true = call.ranked(0, 2)
     return outputs((sampled,), (true[0], call.number("num_true")), (sampled,))
-
-

@@ -53,11 +53,11 @@ def parse_example(call: Call) -> Facts:
 def parse_example_v2(call: Call) -> Facts:
     """As ``ParseExample``, of one example or a batch, with ragged features behind."""
     batch = at_most(call.shape(0), 1)
-    splits = [_rows(batch)] * len(call.types("ragged_split_types"))
+    splits: list[Dims] = [_rows(batch)] * len(call.types("ragged_split_types"))
     values: list[Dims] = [(Dim(),) for _ in call.types("ragged_value_types")]
+    dense: list[Dims] = [None] * len(call.types("Tdense"))
     if batch is None:
-        sparse: list[Dims] = [None] * 3 * call.number("num_sparse")
-        return outputs(*sparse, *[None for _ in call.types("Tdense")], *values, *splits)
+        return outputs(*[None] * 3 * max(call.number("num_sparse"), 0), *dense, *values, *splits)
     dense = _dense(batch, call.shape_attrs("dense_shapes"))
     return outputs(*_sparse(batch, call.number("num_sparse")), *dense, *values, *splits)
 
@@ -100,8 +100,7 @@ def decode_proto(call: Call) -> Facts:
     shape, fields = call.shape(0), len(call.types("output_types"))
     if shape is None:
         return outputs(*[None] * (fields + 1))
-    names = call.attr("field_names")
-    return outputs((*shape, len(names.list.s) if names is not None else Dim()), *[(*shape, Dim()) for _ in range(fields)])
+    return outputs((*shape, fields), *[(*shape, Dim()) for _ in range(fields)])
 
 
 @rule("EncodeProto")
@@ -149,5 +148,3 @@ def _part_size(size: bytes, part: bytes) -> int:
     if not length.isdigit():
         raise ShapeError(f"{part.decode(errors='replace')!r} does not name a part")
     return int(length)
-
-

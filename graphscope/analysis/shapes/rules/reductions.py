@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TypeGuard
 
 from graphscope.analysis.shapes.call import Call
-from graphscope.analysis.shapes.facts import UNKNOWN, Element, Fact, Facts, Value, outputs
+from graphscope.analysis.shapes.facts import MAX_ELEMENTS, UNKNOWN, Element, Fact, Facts, Value, outputs
 from graphscope.analysis.shapes.sizes import (
     Dim,
     Dims,
@@ -47,33 +47,42 @@ def _of_flags(elements: Sequence[Element], decisive: bool) -> Element:
     return not decisive if all(isinstance(element, bool) for element in elements) else None
 
 
-@rule("Sum Prod Max Min Mean All Any EuclideanNorm")
+@rule("Sum Prod Max Min Mean All Any EuclideanNorm ReduceJoin")
 def reduction(call: Call) -> Facts:
     """Without the dimensions of the axes, or with size 1 in their place."""
-    tensor, axes, keep = call.input(0), call.integers(1), call.flag("keep_dims")
-    shape = tensor.shape
+    tensor, axes = call.input(0), call.integers(1)
     at_most(call.shape(1), 1)
+    shape = without_axes(tensor.shape, axes, call.flag("keep_dims"))
+    if axes is None or not tensor.has_value:
+        return (Fact(shape),)
+    return (Fact(shape, _reduced(call, tensor, axes)),)
+
+
+def without_axes(shape: Dims, axes: list[int] | None, keep: bool) -> Dims:
+    """``shape`` after a reduction; with ``keep``, of size 1 in the place of the axes.
+
+    Raises:
+        ShapeError: there is no such axis.
+    """
     if shape is None:
-        return (UNKNOWN,)
+        return None
     if axes is None:
-        return outputs(unknown(len(shape)) if keep else None)
+        return unknown(len(shape)) if keep else None
     gone = {axis_of(axis, len(shape)) for axis in axes}
     if keep:
-        result = tuple(1 if k in gone else size for k, size in enumerate(shape))
-    else:
-        result = tuple(size for k, size in enumerate(shape) if k not in gone)
-    return (Fact(result, _reduced(call, tensor, sorted(gone))),)
+        return tuple(1 if k in gone else size for k, size in enumerate(shape))
+    return tuple(size for k, size in enumerate(shape) if k not in gone)
 
 
 def _reduced(call: Call, tensor: Fact, axes: list[int]) -> Value | None:
     function = _COMPUTED.get(call.node.op)
-    if function is None or not tensor.has_value or tensor.value is None or not all_known(tensor.shape):
+    if function is None or tensor.value is None or not all_known(tensor.shape):
         return None
     dtype = DataType.BOOL if call.node.op in ("All", "Any") else call.type("T")
     if dtype not in (*_INTEGERS, DataType.BOOL):
         return None
-    value = tensor.value
-    return tuple(function([value[k] for k in places], dtype) for places in offsets(tensor.shape, axes))
+    value, gone = tensor.value, sorted({axis_of(axis, len(tensor.shape)) for axis in axes})
+    return tuple(function([value[k] for k in places], dtype) for places in offsets(tensor.shape, gone))
 
 
 @rule("ArgMax ArgMin")
@@ -107,18 +116,17 @@ def cumulative(call: Call) -> Facts:
 @rule("SegmentSum SegmentProd SegmentMax SegmentMin SegmentMean")
 def segment(call: Call) -> Facts:
     """As many rows as there are segments, which is unknown."""
-    data, ids = at_least(call.shape(0), 1), call.ranked(1, 1)
-    if data is None:
-        return (UNKNOWN,)
-    merge_sizes(data[0], ids[0])
-    return outputs((Dim(), *data[1:]))
+    data = at_least(call.shape(0), 1)
+    call.ranked(1, 1)
+    return outputs(None if data is None else (Dim(), *data[1:]))
 
 
 @rule("UnsortedSegmentSum UnsortedSegmentProd UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentJoin")
 def unsorted_segment(call: Call) -> Facts:
     """As many rows as stated."""
-    data, ids, count = call.shape(0), call.shape(1), call.size(2)
+    data, ids, number = call.shape(0), call.shape(1), call.integer(2)
     call.ranked(2, 0)
+    count = call.size(2) if number is None or number >= 0 else Dim()
     if data is None or ids is None:
         return (UNKNOWN,)
     if len(ids) > len(data):
@@ -159,30 +167,27 @@ def range_op(call: Call) -> Facts:
         return outputs((limit,))
     if not (_is_number(start) and _is_number(limit) and _is_number(delta)):
         return outputs((Dim(),))
-    numbers = _range(start, limit, delta)
-    if isinstance(numbers, range) and len(numbers) <= _MAX_RANGE:
-        return (Fact((len(numbers),), tuple(numbers)),)
-    return outputs((len(numbers) if isinstance(numbers, range) else numbers,))
-
-
-_MAX_RANGE = 256
+    size = _range_size(start, limit, delta)
+    if isinstance(start, float) or size > MAX_ELEMENTS:
+        return outputs((size,))
+    return (Fact((size,), tuple(int(start + k * delta) for k in range(size))),)
 
 
 def _is(element: Element, number: int) -> bool:
     return isinstance(element, int) and element == number
 
 
-def _is_number(element: Element) -> bool:
+def _is_number(element: Element) -> TypeGuard[int | float]:
     return isinstance(element, (int, float)) and math.isfinite(element)
 
 
-def _range(start: Any, limit: Any, delta: Any) -> range | int:
-    """The numbers, or for those with a fraction, how many they are."""
+def _range_size(start: float, limit: float, delta: float) -> int:
+    """How many numbers there are from ``start`` on; whole numbers are counted exactly."""
     if not delta or (limit - start) * delta < 0:
         raise ShapeError(f"no range leads from {start} to {limit} by {delta}")
     if isinstance(start, float):
         return math.ceil(abs((limit - start) / delta))
-    return range(start, limit, delta)
+    return int(-((start - limit) // delta))
 
 
 @rule("LinSpace")
@@ -200,8 +205,6 @@ def lin_space(call: Call) -> Facts:
 def one_hot(call: Call) -> Facts:
     """One more dimension, of the stated depth."""
     indices, depth = call.shape(0), call.size(1)
-    for index in (1, 2, 3):
-        call.ranked(index, 0)
     if indices is None:
         return (UNKNOWN,)
     axis = call.number("axis")
@@ -215,8 +218,6 @@ def one_hot(call: Call) -> Facts:
 def top_k(call: Call) -> Facts:
     """The last dimension of the stated size."""
     shape = at_least(call.shape(0), 1)
-    if call.node.op == "TopKV2":
-        call.ranked(1, 0)
     k: Size = call.number("k") if call.node.op == "TopK" else call.size(1)
     if shape is None:
         return ()
@@ -231,7 +232,6 @@ def top_k(call: Call) -> Facts:
 def nth_element(call: Call) -> Facts:
     """Without the last dimension."""
     shape = at_least(call.shape(0), 1)
-    call.ranked(1, 0)
     return outputs(None if shape is None else shape[:-1])
 
 
@@ -242,18 +242,24 @@ def where(call: Call) -> Facts:
     return outputs((Dim(), len(shape) if shape is not None else Dim()))
 
 
-@rule("Unique UniqueWithCounts")
+@rule("Unique")
 def unique(call: Call) -> Facts:
-    """As many as are different; the count of each."""
+    """As many as are different, and where each is among them."""
+    return outputs((Dim(),), call.ranked(0, 1))
+
+
+@rule("UniqueWithCounts")
+def unique_with_counts(call: Call) -> Facts:
+    """As ``Unique``, with the count of each."""
     rows = (Dim(),)
-    return outputs(rows, call.ranked(0, 1), rows)[: 3 if call.node.op.endswith("Counts") else 2]
+    return outputs(rows, call.shape(0), rows)
 
 
 @rule("UniqueV2 UniqueWithCountsV2")
 def unique_v2(call: Call) -> Facts:
     """Different parts along an axis."""
     shape, axis = call.shape(0), call.integers(1)
-    idx: Dims = None
+    idx: Dims = unknown(1)
     result: Dims = None
     if shape is not None:
         idx, result = _unique(shape, axis)

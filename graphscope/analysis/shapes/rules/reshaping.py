@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphscope.analysis.shapes.call import Call
-from graphscope.analysis.shapes.facts import UNKNOWN, Fact, Facts, Value, outputs
+from graphscope.analysis.shapes.facts import MAX_ELEMENTS, UNKNOWN, Element, Fact, Facts, Value, outputs
 from graphscope.analysis.shapes.sizes import (
     Dim,
     Dims,
@@ -13,6 +13,7 @@ from graphscope.analysis.shapes.sizes import (
     all_known,
     at_least,
     axis_of,
+    count,
     is_size,
     merge_sizes,
     product,
@@ -20,7 +21,6 @@ from graphscope.analysis.shapes.sizes import (
     unknown,
 )
 from graphscope.analysis.shapes.table import rule
-from graphscope.analysis.shapes.values import few
 
 
 def _as_vector(shape: Dims) -> Fact:
@@ -149,13 +149,13 @@ def squeeze(call: Call) -> Facts:
 @rule("Transpose ConjugateTranspose")
 def transpose(call: Call) -> Facts:
     """The dimensions in another order."""
-    order = call.value(1)
-    shape = call.shape(0)
-    length = call.ranked(1, 1)[0]
+    order, shape, vector = call.value(1), call.shape(0), call.shape(1)
+    length = vector[0] if vector else Dim()
     rank = len(shape) if shape is not None else len(order) if order is not None else length
     if not isinstance(rank, int):
         return (UNKNOWN,)
-    merge_sizes(length, rank)
+    if vector != (1,) and not (vector == () and rank == 1):
+        merge_sizes(call.ranked(1, 1)[0], rank)
     source = call.ranked(0, rank)
     if order is None:
         return outputs(source if rank < 2 else unknown(rank))
@@ -173,7 +173,7 @@ def pack(call: Call) -> Facts:
         return (UNKNOWN,)
     axis = axis_of(call.number("axis"), len(shape) + 1)
     packed = (*shape[:axis], len(facts), *shape[axis:])
-    return (Fact(packed, _concatenated([fact for fact in facts]) if axis == 0 else None),)
+    return (Fact(packed, _concatenated(list(facts)) if axis == 0 else None),)
 
 
 def _merged(one: Dims, other: Dims) -> Dims:
@@ -188,18 +188,16 @@ def _concatenated(facts: list[Fact]) -> Value | None:
     """The elements of ``facts`` one after the other; unknown ones where nothing is known of a tensor but its size."""
     if not any(fact.has_value for fact in facts):
         return None
-    result: list[object] = []
+    result: list[Element] = []
     for fact in facts:
+        size = count(fact.shape)
         if fact.value is not None:
             result += fact.value
-        elif few(fact.shape):
-            result += [None] * int(product(fact.shape or ()))  # type: ignore[call-overload]
+        elif size is not None and size <= MAX_ELEMENTS:
+            result += [None] * size
         else:
             return None
-    return tuple(result) if len(result) <= _MAX_VALUE else None  # type: ignore[arg-type]
-
-
-_MAX_VALUE = 1024
+    return tuple(result) if len(result) <= MAX_ELEMENTS else None
 
 
 @rule("Unpack")
@@ -359,9 +357,7 @@ def tile(call: Call) -> Facts:
 
 def _times(size: Size, factor: object) -> Size:
     if isinstance(factor, int):
-        if factor < 0:
-            raise ShapeError(f"a tensor cannot be repeated {factor} times")
-        return product([size, factor])
+        return product([size, factor]) if factor >= 0 else Dim()
     return factor if isinstance(factor, Dim) and is_size(size, 1) else Dim()
 
 
@@ -369,19 +365,23 @@ def _times(size: Size, factor: object) -> Size:
 def broadcast_to(call: Call) -> Facts:
     """The stated shape."""
     target, source = call.sizes(1), call.input(0)
-    if target is None or not source.has_value or source.value is None or len(source.value) != 1 or not few(target):
-        return (Fact(target),)
-    return (Fact(target, source.value * int(product(target))),)  # type: ignore[call-overload]
+    return (Fact(target, _repeated(source.value, target) if source.has_value else None),)
+
+
+def _repeated(value: Value | None, shape: Dims) -> Value | None:
+    """The elements of a tensor that has one element everywhere, if they are few."""
+    size = count(shape)
+    if value is None or len(value) != 1 or value[0] is None or size is None or size > MAX_ELEMENTS:
+        return None
+    return value * size
 
 
 @rule("Fill")
 def fill(call: Call) -> Facts:
     """The stated sizes, of one element again and again."""
     call.ranked(1, 0)
-    shape, element = call.sizes(0), call.element(1)
-    if shape is None or element is None or not few(shape):
-        return (Fact(shape),)
-    return (Fact(shape, (element,) * int(product(shape))),)  # type: ignore[call-overload]
+    shape = call.sizes(0)
+    return (Fact(shape, _repeated(call.value(1), shape)),)
 
 
 @rule("Pad PadV2 MirrorPad")
@@ -486,9 +486,11 @@ def bitcast(call: Call) -> Facts:
 @rule("ReverseV2 Reverse")
 def reverse(call: Call) -> Facts:
     """The same shape; the elements of a vector the other way round."""
-    tensor = call.input(0)
-    axes = call.integers(1)
-    if len(tensor.shape or ()) == 1 and tensor.value is not None and call.node.op == "ReverseV2" and axes is not None:
+    tensor, axes = call.input(0), call.integers(1)
+    if call.node.op == "Reverse":
+        rank = call.ranked(1, 1)[0]
+        return outputs(call.ranked(0, rank) if isinstance(rank, int) else tensor.shape)
+    if len(tensor.shape or ()) == 1 and tensor.value is not None and axes is not None:
         return (Fact(tensor.shape, tensor.value[::-1] if axes else tensor.value),)
     return outputs(tensor.shape)
 
@@ -500,5 +502,3 @@ def broadcast_args(call: Call) -> Facts:
     if isinstance(one, int) and isinstance(other, int):
         return outputs((max(one, other),))
     return outputs((Dim(),))
-
-

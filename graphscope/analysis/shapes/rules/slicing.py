@@ -113,10 +113,10 @@ def strided_slice(call: Call) -> Facts:
     tensor, begin, end, strides = call.input(0), call.value(1), call.value(2), call.value(3)
     shape, masks = tensor.shape, _Masks.of(call)
     length = _length(call)
-    if length is None or shape is None:
+    if length is None or shape is None or strides is None:
         return (UNKNOWN,)
     nothing: Value = (None,) * length
-    spec = _Spec(masks, begin or nothing, end or nothing, strides or nothing)
+    spec = _Spec(masks, begin or nothing, end or nothing, strides)
     cuts = list(_plan(masks, length, len(shape)))
     result = tuple(spec.sizes(cuts, shape))
     return (Fact(result, spec.elements(cuts, tensor)),)
@@ -245,9 +245,7 @@ def _gathered(params: Fact, indices: Fact) -> Value | None:
     if not (params.has_value and indices.has_value) or params.value is None or indices.value is None:
         return None
     count = len(params.value)
-    return tuple(
-        params.value[k] if isinstance(k, int) and 0 <= k < count else None for k in indices.value
-    )
+    return tuple(params.value[k] if isinstance(k, int) and 0 <= k < count else None for k in indices.value)
 
 
 @rule("ResourceGather")
@@ -306,7 +304,8 @@ def scatter_into(call: Call) -> Facts:
 def _check_scatter(indices: Dims, updates: Dims, shape: Dims) -> None:
     if indices is None or updates is None or shape is None or not indices or not isinstance(indices[-1], int):
         return
-    merge((*indices[:-1], *shape[indices[-1] :]), updates)
+    if indices[-1] <= len(shape):
+        merge((*indices[:-1], *shape[indices[-1] :]), updates)
 
 
 @rule("ScatterAdd ScatterSub ScatterMul ScatterDiv ScatterMin ScatterMax ScatterUpdate")
@@ -326,11 +325,9 @@ def dynamic_stitch(call: Call) -> Facts:
     top = -1
     for index in range(count):
         indices, data = call.input(index), call.input(count + index)
-        if indices.shape is None or data.shape is None:
-            top = -2
-            continue
-        merge(data.shape[: len(indices.shape)], indices.shape)
-        rest = merge(rest, data.shape[len(indices.shape) :])
+        if indices.shape is not None and data.shape is not None:
+            merge(data.shape[: len(indices.shape)], indices.shape)
+            rest = merge(rest, data.shape[len(indices.shape) :])
         numbers = [v for v in indices.value or (None,) if isinstance(v, int)]
         complete = indices.value is not None and len(numbers) == len(indices.value)
         top = max([top, *numbers]) if complete and top > -2 else -2

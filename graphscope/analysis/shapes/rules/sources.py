@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import SCALAR, UNKNOWN, Fact, Facts, Value
-from graphscope.analysis.shapes.sizes import ShapeError, merge, private
+from graphscope.analysis.shapes.sizes import MAX_RANK, ShapeError, merge
 from graphscope.analysis.shapes.table import rule
 from graphscope.analysis.shapes.values import FOLLOWED, few
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
 from graphscope.core.stated_shapes import UNCONSTRAINED_BEFORE
-from graphscope.core.tensors import shape_of
 from graphscope.errors import GraphscopeError
 
 
@@ -21,8 +19,10 @@ def constant(call: Call) -> Facts:
     value = node.proto.attr.get("value")
     if value is None:
         raise ShapeError("a constant without a value")
-    shape = private(shape_of(value.tensor.tensor_shape))
-    if "value" in node.payloads or not few(shape) or DataType.of(value.tensor.dtype) not in FOLLOWED:
+    shape = tuple([dim.size for dim in value.tensor.tensor_shape.dim])
+    if shape and (min(shape) < 0 or len(shape) > MAX_RANK):
+        raise ShapeError(f"a constant cannot have the shape {list(shape)}")
+    if node.payloads or value.tensor.dtype not in FOLLOWED or not few(shape):
         return (Fact(shape),)
     return (Fact(shape, lambda: _elements(node)),)
 
@@ -43,7 +43,8 @@ def placeholder(call: Call) -> Facts:
 
 
 @rule(
-    "PlaceholderV2 VariableV2 AutoReloadVariable TemporaryVariable FakeParam ImmutableConst ParallelConcat EnsureShape"
+    "PlaceholderV2 VariableV2 AccumulateNV2 AutoReloadVariable TemporaryVariable FakeParam"
+    " ImmutableConst ParallelConcat EnsureShape"
     " RecvTPUEmbeddingActivations InfeedDequeue"
 )
 def by_attribute(call: Call) -> Facts:
@@ -74,12 +75,12 @@ def variable_handle(call: Call) -> Facts:
     return (Fact((), None, (call.shape_attr("shape"),)),)
 
 
-@rule("FIFOQueue FIFOQueueV2 PaddingFIFOQueue PaddingFIFOQueueV2 RandomShuffleQueue RandomShuffleQueueV2 PriorityQueueV2")
+@rule(
+    "FIFOQueue FIFOQueueV2 PaddingFIFOQueue PaddingFIFOQueueV2 RandomShuffleQueue RandomShuffleQueueV2 PriorityQueueV2"
+)
 def queue(call: Call) -> Facts:
     """A handle that leads to the shapes of the components, if all are stated."""
     shapes = call.shape_attrs("shapes")
     own = Fact((2,)) if not call.node.op.endswith("V2") else SCALAR
     complete = len(shapes) == len(call.types("component_types"))
     return (Fact(own.shape, None, tuple(shapes) if complete and call.node.op != "PriorityQueueV2" else None),)
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import UNKNOWN, Fact, Facts, outputs
+from graphscope.analysis.shapes.rules.reductions import without_axes
 from graphscope.analysis.shapes.rules.reshaping import reshaped
 from graphscope.analysis.shapes.sizes import (
     Dim,
@@ -12,7 +13,6 @@ from graphscope.analysis.shapes.sizes import (
     Size,
     add,
     at_least,
-    axis_of,
     broadcast,
     merge,
     merge_all,
@@ -32,8 +32,7 @@ def sparse_to_dense(call: Call) -> Facts:
 @rule("SparseReshape")
 def sparse_reshape(call: Call) -> Facts:
     """Indices of the new rank, and the new shape."""
-    indices, shape, target = call.ranked(0, 2), call.ranked(1, 1), call.ranked(2, 1)
-    merge_sizes(indices[1], shape[0])
+    indices, _, target = call.ranked(0, 2), call.ranked(1, 1), call.ranked(2, 1)
     sizes = reshaped(call.sizes(1), call.sizes(2)) if call.value(1) is not None and call.value(2) is not None else None
     return Fact((indices[0], target[0])), Fact(target, sizes)
 
@@ -57,22 +56,39 @@ def sparse_concat(call: Call) -> Facts:
     if len(call.inputs) != 3 * count or not count:
         raise ShapeError(f"{3 * count} inputs are needed but there are {len(call.inputs)}")
     rank: Size = Dim()
+    length: Size = Dim()
     total: Size = 0
     for k in range(count):
         indices, values, shape = call.ranked(k, 2), call.ranked(count + k, 1), call.ranked(2 * count + k, 1)
         total = add(total, merge_sizes(indices[0], values[0]))
-        rank = merge_sizes(merge_sizes(rank, indices[1]), shape[0])
-    return outputs((total, rank), (total,), (rank,))
+        rank, length = merge_sizes(rank, indices[1]), merge_sizes(length, shape[0])
+    return outputs((total, rank), (total,), (length,))
 
 
 @rule("SparseSplit")
 def sparse_split(call: Call) -> Facts:
     """Parts with as many dimensions."""
     count, shape = min(call.number("num_split"), 65_536), call.shape(3)
-    rank: Size = shape[0] if shape else Dim()
+    rank: Size = shape[0] if shape is not None and len(shape) == 1 else Dim()
     indices: list[Dims] = [(Dim(), rank)] * count
     values: list[Dims] = [(Dim(),)] * count
     return outputs(*indices, *values, *[shape] * count)
+
+
+@rule("SparseSlice")
+def sparse_slice(call: Call) -> Facts:
+    """What lies within; the shape has as many sizes as before."""
+    shape = call.shape(2)
+    rank = shape[0] if shape is not None and len(shape) == 1 else Dim()
+    return outputs((Dim(), rank), (Dim(),), shape)
+
+
+@rule("SparseReduceMax SparseReduceSum")
+def sparse_reduce(call: Call) -> Facts:
+    """Without the dimensions of the axes, where constants tell the shape and them."""
+    if call.value(2) is None or len(call.shape(2) or ()) != 1:
+        return (UNKNOWN,)
+    return outputs(without_axes(call.sizes(2), call.integers(3), call.flag("keep_dims")))
 
 
 @rule("SparseCross SparseCrossV2 SparseCrossHashed")
@@ -185,21 +201,8 @@ def unicode_encode(call: Call) -> Facts:
 def string_join(call: Call) -> Facts:
     """One shape, but for scalars among the inputs."""
     shapes = [fact.shape for fact in call.inputs]
-    if any(shape is None for shape in shapes):
-        return (UNKNOWN,)
-    return outputs(merge_all(shape for shape in shapes if shape) or ())
-
-
-@rule("ReduceJoin")
-def reduce_join(call: Call) -> Facts:
-    """Without the dimensions of the axes."""
-    shape, axes = call.shape(0), call.integers(1)
-    if shape is None or axes is None:
-        return (UNKNOWN,)
-    gone = {axis_of(axis, len(shape)) for axis in axes}
-    if call.flag("keep_dims"):
-        return outputs(tuple(1 if k in gone else size for k, size in enumerate(shape)))
-    return outputs(tuple(size for k, size in enumerate(shape) if k not in gone))
+    known = merge_all(shape for shape in shapes if shape)
+    return outputs(() if known is None and None not in shapes else known)
 
 
 @rule("Substr")
@@ -229,4 +232,3 @@ def bucketize(call: Call) -> Facts:
     shapes = [call.ranked(index, 1) for index in range(min(count, len(call.inputs)))]
     merge_all(shapes)
     return outputs(*shapes)
-

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Fact, Facts, outputs
-from graphscope.analysis.shapes.sizes import Dims, at_least, merge, merge_all
+from graphscope.analysis.shapes.sizes import Dim, Dims, at_least, merge
 from graphscope.analysis.shapes.table import rule
+from graphscope.core.ops import registered
 
 
 def variable_shape(call: Call, index: int = 0) -> Dims:
@@ -57,41 +60,32 @@ def count_up_to(_: Call) -> Facts:
     return outputs(())
 
 
-_SLOTS = {
-    "ApplyGradientDescent": (0, 2),
-    "ApplyProximalGradientDescent": (0, 4),
-    "ApplyAdadelta": (0, 1, 2, 6),
-    "ApplyAdagrad": (0, 1, 3),
-    "ApplyAdagradV2": (0, 1, 4),
-    "ApplyProximalAdagrad": (0, 1, 5),
-    "ApplyAdagradDA": (0, 1, 2, 3),
-    "ApplyFtrl": (0, 1, 2, 3),
-    "ApplyFtrlV2": (0, 1, 2, 3),
-    "ApplyMomentum": (0, 1, 3),
-    "ApplyAdam": (0, 1, 2, 9),
-    "ApplyAdaMax": (0, 1, 2, 8),
-    "ApplyRMSProp": (0, 1, 2, 7),
-    "ApplyCenteredRMSProp": (0, 1, 2, 3, 8),
-    "ApplyAddSign": (0, 1, 6),
-    "ApplyPowerSign": (0, 1, 6),
-}
-"""Op -> the inputs that are of the variable's shape: the variable, its slots and the gradient."""
+_STEPS = tuple(name for name in registered() if name.startswith(("Apply", "SparseApply")))
+"""The ops that change a variable by a gradient."""
 
-
-@rule(" ".join(_SLOTS))
-def optimizer_step(call: Call) -> Facts:
-    """The variable."""
-    return outputs(merge_all(call.shape(k) for k in _SLOTS[call.node.op]))
-
-
-@rule(
-    "SparseApplyAdadelta SparseApplyAdagrad SparseApplyAdagradDA SparseApplyAdagradV2 SparseApplyCenteredRMSProp"
-    " SparseApplyFtrl SparseApplyFtrlV2 SparseApplyMomentum SparseApplyProximalAdagrad SparseApplyProximalGradientDescent"
-    " SparseApplyRMSProp"
+_SLOTS = frozenset(
+    "var accum accum_update m v mg ms mom linear gradient_accumulator gradient_squared_accumulator".split()
 )
-def sparse_optimizer_step(call: Call) -> Facts:
-    """The variable."""
-    return outputs(at_least(call.shape(0), 1))
+"""The arguments that are of the variable's shape: the variable and what an optimizer keeps beside it."""
+
+
+@rule(" ".join(_STEPS))
+def optimizer_step(call: Call) -> Facts:
+    """The variable; a sparse gradient has rows of it."""
+    shape: Dims = None
+    is_sparse = call.node.op.startswith("Sparse")
+    for index, name in enumerate(_arguments(call.node.op)):
+        if name in _SLOTS or (name in ("grad", "delta") and not is_sparse):
+            shape = merge(shape, call.shape(index))
+        elif name == "grad":
+            rows = at_least(call.shape(index), 1)
+            shape = merge(shape, None if rows is None else (Dim(), *rows[1:]))
+    return outputs(shape)
+
+
+@functools.cache
+def _arguments(op: str) -> tuple[str, ...]:
+    return tuple(arg.name for arg in registered()[op].input_arg)
 
 
 @rule(

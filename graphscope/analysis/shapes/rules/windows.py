@@ -24,6 +24,9 @@ from graphscope.analysis.shapes.sizes import (
 )
 from graphscope.analysis.shapes.table import rule
 
+BLOCKED = "NCHW_VECT_C"
+"""A layout with channels in two dimensions; shapes in it are not followed."""
+
 
 class Layout:
     """Where batch, channels and the other dimensions of pictures are.
@@ -35,7 +38,7 @@ class Layout:
 
     def __init__(self, data_format: str, rank: int) -> None:
         self.is_first = data_format.startswith("NC")
-        self.is_blocked = data_format == "NCHW_VECT_C"
+        self.is_blocked = data_format == BLOCKED
         self.rank = rank
 
     @property
@@ -123,16 +126,20 @@ def _convolution(call: Call, rank: int) -> tuple[Layout, Sizes, Sizes]:
 
 def _check_groups(channels: Size, filter_channels: Size) -> None:
     """Channels are a multiple of the filter's: more than once in a grouped convolution."""
-    if isinstance(channels, int) and isinstance(filter_channels, int) and (not filter_channels or channels % filter_channels):
+    if (
+        isinstance(channels, int)
+        and isinstance(filter_channels, int)
+        and (not filter_channels or channels % filter_channels)
+    ):
         raise ShapeError(f"{channels} channels are not divisible by the filter's {filter_channels}")
 
 
 @rule("Conv2D Conv3D")
 def convolution(call: Call) -> Facts:
     """A filter of (..., in, out) over pictures."""
+    if call.text("data_format") == BLOCKED:
+        return outputs(None)
     layout, shape, kernel = _convolution(call, 5 if call.node.op == "Conv3D" else 4)
-    if layout.is_blocked:
-        raise ShapeError("NCHW_VECT_C is not followed")
     _check_groups(shape[layout.channel], kernel[-2])
     if call.node.op == "Conv3D":
         merge_sizes(shape[layout.channel], kernel[-2])
@@ -190,7 +197,7 @@ def pool(call: Call) -> Facts:
     rank = 5 if call.node.op.endswith("3D") else 4
     layout = Layout(call.text("data_format"), rank)
     if layout.is_blocked:
-        raise ShapeError("NCHW_VECT_C is not followed")
+        return outputs(None)
     return outputs(_pooled(call, layout, call.numbers("ksize"), call.numbers("strides")))
 
 
@@ -227,14 +234,10 @@ def pool_with_argmax(call: Call) -> Facts:
     return outputs(shape, shape)
 
 
-@rule("MaxPoolGrad MaxPoolGradGrad MaxPool3DGrad MaxPool3DGradGrad MaxPoolGradV2 MaxPoolGradGradV2")
+@rule("MaxPoolGrad MaxPoolGradGrad MaxPool3DGrad MaxPool3DGradGrad MaxPoolGradV2")
 def pool_gradient(call: Call) -> Facts:
     """The shape of the pictures, or of the maxima for a second derivative."""
-    rank = 5 if "3D" in call.node.op else 4
-    if "GradGrad" in call.node.op:
-        call.ranked(2, rank)
-        return outputs(call.ranked(1, rank))
-    return outputs(call.ranked(0, rank))
+    return outputs(call.ranked(1 if "GradGrad" in call.node.op else 0, 5 if "3D" in call.node.op else 4))
 
 
 @rule("MaxPoolGradWithArgmax")
@@ -286,7 +289,9 @@ def batch_norm(call: Call) -> Facts:
     rank = 5 if call.text("data_format") in ("NDHWC", "NCDHW") else 4
     layout, shape = Layout(call.text("data_format"), rank), call.ranked(0, rank)
     channels = shape[layout.channel]
-    for index in range(1, 3 if call.flag("is_training") else 5):
+    factor = call.attr("exponential_avg_factor")
+    takes_averages = not call.flag("is_training") or (factor is not None and factor.f != 1)
+    for index in range(1, 5 if takes_averages else 3):
         channels = _channels(call, index, channels)
     result = (*shape[: layout.channel], channels, *shape[layout.channel + 1 :])
     figures = ((channels,),) * 4
@@ -315,16 +320,15 @@ def batch_norm_gradient(call: Call) -> Facts:
 @rule("SpaceToDepth DepthToSpace")
 def space_and_depth(call: Call) -> Facts:
     """Blocks of a picture become channels, or back."""
-    layout, shape, block = Layout(call.text("data_format"), 4), call.ranked(0, 4), call.number("block_size")
+    layout = Layout(call.text("data_format"), 4)
     if layout.is_blocked:
-        raise ShapeError("NCHW_VECT_C is not followed")
+        return outputs(None)
+    shape, block = call.ranked(0, 4), call.number("block_size")
     if block <= 0:
         raise ShapeError(f"block_size must be positive but is {block}")
     channels, spatial = shape[layout.channel], [shape[axis] for axis in layout.spatial]
     if call.node.op == "SpaceToDepth":
-        return outputs(
-            layout.arrange(shape[0], [divide(s, block) for s in spatial], multiply(channels, block * block))
-        )
+        return outputs(layout.arrange(shape[0], [divide(s, block) for s in spatial], multiply(channels, block * block)))
     return outputs(layout.arrange(shape[0], [multiply(s, block) for s in spatial], divide(channels, block * block)))
 
 
