@@ -141,7 +141,8 @@ _ROWS: tuple[Mapping[str, str], ...] = (
 
 _SCALARS = (
     "AccumulatorNumAccumulated AddSparseToTensorsMap AnonymousHashTable AnonymousIterator AnonymousIteratorV2"
-    " AnonymousIteratorV3 AnonymousMemoryCache AnonymousMultiDeviceIterator AnonymousMultiDeviceIteratorV3 AnonymousMutableDenseHashTable"
+    " AnonymousIteratorV3"
+    " AnonymousMemoryCache AnonymousMultiDeviceIterator AnonymousMultiDeviceIteratorV3 AnonymousMutableDenseHashTable"
     " AnonymousMutableHashTable AnonymousMutableHashTableOfTensors AnonymousRandomSeedGenerator AnonymousSeedGenerator"
     " AudioSummary AudioSummaryV2 BarrierIncompleteSize BarrierReadySize BoostedTreesEnsembleResourceHandleOp"
     " BoostedTreesQuantileStreamResourceHandleOp BoostedTreesSerializeEnsemble CompositeTensorVariantFromComponents"

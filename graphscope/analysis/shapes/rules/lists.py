@@ -8,10 +8,7 @@ from graphscope.analysis.shapes.sizes import Dim, Dims, Size, at_least, merge, m
 from graphscope.analysis.shapes.table import rule
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorArrayV3")
+@rule("TensorArrayV3")
 def tensor_array(call: Call) -> Facts:
     """A handle, which leads to the shape of the elements if they have one shape, and a flow."""
     call.ranked(0, 0)
@@ -25,10 +22,7 @@ def element_shape(handle: Handle) -> Dims:
     return handle[0] if handle else None
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorArrayGradV3 TensorArrayGradWithShape")
+@rule("TensorArrayGradV3 TensorArrayGradWithShape")
 def tensor_array_gradient(call: Call) -> Facts:
     """Another array of the same elements."""
     own = call.input(0).handle
@@ -36,9 +30,6 @@ def tensor_array_gradient(call: Call) -> Facts:
 
 
 @rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)
     "TensorArrayWriteV3 TensorArrayScatterV3 TensorArraySplitV3 TensorArrayUnpack TensorArrayWriteV2"
     " TensorArrayScatterV2 TensorArraySplitV2"
 )
@@ -49,20 +40,14 @@ def tensor_array_write(call: Call) -> Facts:
     return (SCALAR,)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorArrayReadV3 TensorArrayReadV2")
+@rule("TensorArrayReadV3 TensorArrayReadV2")
 def tensor_array_read(call: Call) -> Facts:
     """An element."""
     call.ranked(1, 0)
     return outputs(element_shape(call.input(0).handle) if call.node.op.endswith("V3") else None)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorArrayGatherV3")
+@rule("TensorArrayGatherV3")
 def tensor_array_gather(call: Call) -> Facts:
     """As many elements as there are indices."""
     indices = call.ranked(1, 1)
@@ -71,47 +56,32 @@ def tensor_array_gather(call: Call) -> Facts:
     return outputs(None if shape is None else (*indices, *shape))
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorArrayConcatV3")
+@rule("TensorArrayConcatV3")
 def tensor_array_concat(call: Call) -> Facts:
     """Elements one behind the other, and the length of each."""
     shape = call.shape_attr("element_shape_except0")
     return outputs(None if shape is None else (Dim(), *shape), (Dim(),))
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorArraySizeV3 TensorArraySizeV2")
+@rule("TensorArraySizeV3 TensorArraySizeV2")
 def tensor_array_size(_: Call) -> Facts:
     """A scalar."""
     return (SCALAR,)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"StackPushV2")
+@rule("StackPushV2")
 def stack_push(call: Call) -> Facts:
     """What is pushed."""
     return (Fact(call.shape(1)),)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"StackPopV2 StackPop TensorArrayGatherV2 TensorArrayPack")
+@rule("StackPopV2 StackPop TensorArrayGatherV2 TensorArrayPack")
 def unknown_element(_: Call) -> Facts:
     """Anything."""
     return (UNKNOWN,)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"EmptyTensorList TensorListReserve")
+@rule("EmptyTensorList TensorListReserve")
 def empty_list(call: Call) -> Facts:
     """A list of elements of the stated shape."""
     return (Fact((), None, (_stated(call, 0),)),)
@@ -123,10 +93,7 @@ def _stated(call: Call, index: int) -> Dims:
     return call.sizes(index) if shape is not None and len(shape) == 1 else None
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListPushBack")
+@rule("TensorListPushBack")
 def push_back(call: Call) -> Facts:
     """The list, with an element more."""
     handle = call.input(0).handle
@@ -134,10 +101,7 @@ def push_back(call: Call) -> Facts:
     return (Fact((), None, handle),)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListPopBack")
+@rule("TensorListPopBack")
 def pop_back(call: Call) -> Facts:
     """The list and its last element."""
     own = call.input(0)
@@ -145,28 +109,19 @@ def pop_back(call: Call) -> Facts:
     return Fact((), None, own.handle), Fact(shape)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListSetItem TensorListScatterIntoExistingList TensorListResize")
+@rule("TensorListSetItem TensorListScatterIntoExistingList TensorListResize")
 def same_list(call: Call) -> Facts:
     """The list."""
     return (Fact((), None, call.input(0).handle),)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListConcatLists")
+@rule("TensorListConcatLists")
 def concat_lists(call: Call) -> Facts:
     """Lists, one behind the other."""
     return (Fact(merge(call.shape(0), call.shape(1)), None, call.input(0).handle),)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListPushBackBatch")
+@rule("TensorListPushBackBatch")
 def push_back_batch(call: Call) -> Facts:
     """A list for each row."""
     rows = at_least(call.shape(1), 1)
@@ -174,38 +129,26 @@ def push_back_batch(call: Call) -> Facts:
     return (Fact((count if rows is None else merge_sizes(count, rows[0]),), None, call.input(0).handle),)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListLength")
+@rule("TensorListLength")
 def list_length(_: Call) -> Facts:
     """A scalar."""
     return (SCALAR,)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListElementShape")
+@rule("TensorListElementShape")
 def list_element_shape(call: Call) -> Facts:
     """The shape as a vector."""
     shape = element_shape(call.input(0).handle)
     return (Fact((Dim(),) if shape is None else (len(shape),), shape),)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListGetItem")
+@rule("TensorListGetItem")
 def get_item(call: Call) -> Facts:
     """An element."""
     return outputs(merge(element_shape(call.input(0).handle), _stated(call, 2)))
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListStack")
+@rule("TensorListStack")
 def list_stack(call: Call) -> Facts:
     """All elements in one tensor."""
     shape = merge(element_shape(call.input(0).handle), _stated(call, 1))
@@ -214,20 +157,14 @@ def list_stack(call: Call) -> Facts:
     return outputs(None if shape is None else (count, *shape))
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListGather")
+@rule("TensorListGather")
 def list_gather(call: Call) -> Facts:
     """As many elements as there are indices."""
     shape, indices = merge(element_shape(call.input(0).handle), _stated(call, 2)), call.shape(1)
     return outputs(None if shape is None or indices is None else indices + shape)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListFromTensor TensorListScatter TensorListScatterV2")
+@rule("TensorListFromTensor TensorListScatter TensorListScatterV2")
 def list_from_tensor(call: Call) -> Facts:
     """A list of the tensor's rows."""
     tensor = call.shape(0)
@@ -237,10 +174,7 @@ def list_from_tensor(call: Call) -> Facts:
     return (Fact((), None, (merge(tensor[1:], stated) if tensor else stated,)),)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListConcat TensorListConcatV2")
+@rule("TensorListConcat TensorListConcatV2")
 def list_concat(call: Call) -> Facts:
     """Elements one behind the other, and the length of each."""
     shape = element_shape(call.input(0).handle)
@@ -249,28 +183,19 @@ def list_concat(call: Call) -> Facts:
     return outputs(None if not shape else (Dim(), *shape[1:]), (Dim(),))
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"TensorListSplit")
+@rule("TensorListSplit")
 def list_split(call: Call) -> Facts:
     """A list of parts along the first dimension."""
     return (Fact((), None, (_stated(call, 1),)),)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"OptionalFromValue")
+@rule("OptionalFromValue")
 def optional(call: Call) -> Facts:
     """A handle that leads to the values."""
     return (Fact((), None, tuple(fact.shape for fact in call.inputs)),)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"OptionalNone OptionalHasValue")
+@rule("OptionalNone OptionalHasValue")
 def scalar(_: Call) -> Facts:
     """A scalar."""
     return (SCALAR,)
@@ -280,26 +205,18 @@ def scalar(_: Call) -> Facts:
     "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
     " MultiDeviceIteratorGetNextFromShard"
 )
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement MultiDeviceIteratorGetNextFromShard"
-)
 def components(call: Call) -> Facts:
     """The stated shapes."""
     return outputs(*call.shape_attrs("output_shapes"))
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"QueueDequeue QueueDequeueV2")
+@rule("QueueDequeue QueueDequeueV2")
 def dequeue(call: Call) -> Facts:
     """An element of the queue."""
     return outputs(*(call.input(0).handle or ()))
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"QueueDequeueMany QueueDequeueManyV2 QueueDequeueUpTo QueueDequeueUpToV2")
+@rule("QueueDequeueMany QueueDequeueManyV2 QueueDequeueUpTo QueueDequeueUpToV2")
 def dequeue_many(call: Call) -> Facts:
     """Elements of the queue, as many as stated or, at the end, fewer."""
     count: Size = Dim() if "UpTo" in call.node.op else call.size(1)
@@ -310,10 +227,7 @@ def _behind(count: Size, shape: Dims) -> Dims:
     return None if shape is None else (count, *shape)
 
 
-@rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
-    " MultiDeviceIteratorGetNextFromShard"
-)"Unstage StagePeek MapUnstage MapPeek OrderedMapUnstage OrderedMapPeek MapUnstageNoKey OrderedMapUnstageNoKey")
+@rule("Unstage StagePeek MapUnstage MapPeek OrderedMapUnstage OrderedMapPeek MapUnstageNoKey OrderedMapUnstageNoKey")
 def unstage(_: Call) -> Facts:
     """Anything."""
     return ()
