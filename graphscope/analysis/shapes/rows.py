@@ -31,7 +31,7 @@ _LOSSES = {
     "Softmax LogSoftmax": "(B...,n) -> (B...,n)",
     "SparseSoftmaxCrossEntropyWithLogits": "(n,c) (n) -> (n) (n,c)",
     "InTopK": "(n,c) (n) -> (n)",
-    "InTopKV2": "(n,c) (n) () -> (n)",
+    "InTopKV2": "(n,c) (n) _ -> (n)",
     "CTCLoss CTCLossV2": "(t,b,c) (?,?) (?) (b) -> (b) (t,b,c)",
     "CTCGreedyDecoder": "(t,b,c) (b) -> (?,2) (?) (2) (b,1)",
     "LRN": "(a,b,c,d) -> (a,b,c,d)",
@@ -46,7 +46,7 @@ _RECURRENT = {
     "LSTMBlockCell": "(b,x) (?,c) _ _ _ _ _ _ -> (b,c) (b,c) (b,c) (b,c) (b,c) (b,c) (b,c)",
     "GRUBlockCell": "(b,x) (?,c) _ _ _ _ -> (b,c) (b,c) (b,c) (b,c)",
     "GRUBlockCellGrad": "(b,x) (?,c) (?,g) _ _ _ _ _ _ _ -> (b,x) (b,c) (b,c) (b,g)",
-    "BlockLSTMGrad BlockLSTMGradV2": "_ (t,b,x) (b,c) (b,c) (i,g) (f) (j) (k) (l) -> (t,b,x) (b,c) (b,c) (i,g) (f) (j) (k) (l)",
+    "BlockLSTMGrad BlockLSTMGradV2": "_ (t,b,x) (d,e) (h,i) (j,k) (l) (m) (n) (o) -> (t,b,x) (d,e) (h,i) (j,k) (l) (m) (n) (o)",
     "CudnnRNNBackprop CudnnRNNBackpropV2 CudnnRNNBackpropV3": "X H C P -> X H C P",
 }
 
@@ -131,7 +131,6 @@ _STATES = {
     "StochasticCastToInt": "X _ _ () -> X",
     "LookupTableExport": "_ -> (?) _",
     "LowerBound UpperBound": "(?,?) (n,k) -> (n,k)",
-    "GenerateVocabRemapping": "_ _ -> (?) ()",
 }
 
 _ROWS: tuple[Mapping[str, str], ...] = (
@@ -175,7 +174,7 @@ _PAIRS = (
 
 _ANYTHING = (
     "AccumulatorTakeGradient BarrierTakeMany BatchFunction CompositeTensorVariantToComponents DebugNumericSummary"
-    " DebugNumericSummaryV2 EagerPyFunc GetElementAtIndex GetSessionTensor InfeedDequeueTuple LookupTableExportV2 MapDefun"
+    " DebugNumericSummaryV2 EagerPyFunc GetSessionTensor InfeedDequeueTuple LookupTableExportV2 MapDefun"
     " ParseTensor PyFunc PyFuncStateless RaggedBincount ResourceAccumulatorTakeGradient Restore SetSize"
     " SparseAccumulatorTakeGradient SparseBincount SparseReduceMaxSparse"
     " SparseReduceSumSparse TensorMapLookup TensorMapStackKeys Recv _Recv"

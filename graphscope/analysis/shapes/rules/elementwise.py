@@ -28,7 +28,7 @@ def passed_on(call: Call) -> Facts:
     " StringLength StringToNumber StringToHashBucket StringToHashBucketFast StringToHashBucketStrong StaticRegexFullMatch"
     " StaticRegexReplace EncodeBase64 DecodeBase64 UnicodeScript UnicodeTranscode Bucketize QuantizeAndDequantize"
     " FakeQuantWithMinMaxArgs DataFormatDimMap DecodeJSONExample"
-    " SigmoidGrad TanhGrad RsqrtGrad SqrtGrad ReciprocalGrad InvGrad"
+    " SigmoidGrad TanhGrad RsqrtGrad SqrtGrad ReciprocalGrad InvGrad FakeQuantWithMinMaxArgsGradient"
 )
 def unchanged(call: Call) -> Facts:
     """The shape of the first input."""
@@ -105,10 +105,7 @@ def betainc(call: Call) -> Facts:
     return (Fact(merge_all(shape for shape in shapes if shape) or ()),)
 
 
-@rule(
-    "ReluGrad Relu6Grad EluGrad SeluGrad SoftplusGrad"
-    " SoftsignGrad LeakyReluGrad FakeQuantWithMinMaxArgsGradient ApproximateEqual"
-)
+@rule("ReluGrad Relu6Grad EluGrad SeluGrad SoftplusGrad SoftsignGrad LeakyReluGrad ApproximateEqual")
 def merged(call: Call) -> Facts:
     """Two inputs of one shape."""
     return (Fact(merge(call.shape(0), call.shape(1))),)

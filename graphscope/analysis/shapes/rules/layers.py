@@ -60,7 +60,7 @@ def cudnn_rnn(call: Call) -> Facts:
     x, h = call.ranked(0, 3), call.ranked(1, 3)
     directions = 2 if call.text("direction") == "bidirectional" else 1
     result = (x[0], x[1], multiply(h[2], directions))
-    cell = call.ranked(2, 3) if call.node.op.endswith("V3") else h
+    cell = call.shape(2) if call.node.op.endswith("V3") else h
     return outputs(result, h, cell if call.text("rnn_mode") == "lstm" else ())
 
 
@@ -97,7 +97,8 @@ def diagonal(call: Call) -> Facts:
 def set_diagonal(call: Call) -> Facts:
     """The shape of the matrix, of which a diagonal tells all but the last two sizes."""
     shape, part = at_least(call.shape(0), 2), at_least(call.shape(1), 1)
-    if part is None or not _is_one_diagonal(call):
+    is_first = call.node.op in ("MatrixSetDiag", "BatchMatrixSetDiag")
+    if part is None or not (is_first or (shape is None and _is_one_diagonal(call))):
         return outputs(shape)
     matrix = ranked(shape, len(part) + 1)
     batch = merge(matrix[:-2], part[:-1])
@@ -105,9 +106,7 @@ def set_diagonal(call: Call) -> Facts:
 
 
 def _is_one_diagonal(call: Call) -> bool:
-    """Whether one diagonal is set, not a band: that is what ``k`` says, in all versions but the first."""
-    if call.node.op in ("MatrixSetDiag", "BatchMatrixSetDiag"):
-        return True
+    """Whether one diagonal is set, not a band, as ``k`` says."""
     offsets = call.integers(2)
     return offsets is not None and len(set(offsets)) == 1
 
@@ -203,7 +202,7 @@ def table_lookup(call: Call) -> Facts:
     return outputs(call.shape(1) if handle == ((),) else None)
 
 
-@rule("QuantizeV2 QuantizeAndDequantizeV4Grad")
+@rule("QuantizeV2")
 def quantize(call: Call) -> Facts:
     """The shape of the input; a range for all, or for each place along an axis."""
     shape, axis = call.shape(0), call.number("axis")
@@ -211,3 +210,10 @@ def quantize(call: Call) -> Facts:
         return outputs(shape, (), ())
     sizes: Dims = (shape[axis_of(axis, len(shape))] if shape is not None else Dim(),)
     return outputs(shape, sizes, sizes)
+
+
+@rule("QuantizeAndDequantizeV4Grad")
+def quantize_gradient(call: Call) -> Facts:
+    """The shape of the input; the gradients of the range are scalars, or a vector along an axis."""
+    sizes: Dims = () if call.number("axis") == -1 else (Dim(),)
+    return outputs(merge(call.shape(0), call.shape(1)), sizes, sizes)

@@ -202,7 +202,7 @@ def scalar(_: Call) -> Facts:
 
 
 @rule(
-    "UncompressElement OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
+    "UncompressElement GetElementAtIndex OptionalGetValue IteratorGetNext IteratorGetNextSync DatasetToSingleElement"
     " MultiDeviceIteratorGetNextFromShard"
 )
 def components(call: Call) -> Facts:

@@ -148,3 +148,9 @@ def _part_size(size: bytes, part: bytes) -> int:
     if not length.isdigit():
         raise ShapeError(f"{part.decode(errors='replace')!r} does not name a part")
     return int(length)
+
+
+@rule("GenerateVocabRemapping")
+def vocabulary_remapping(call: Call) -> Facts:
+    """The old place of each new word, and how many of them are old."""
+    return outputs((call.number("num_new_vocab"),), ())

@@ -288,7 +288,7 @@ def bincount(call: Call) -> Facts:
 def dense_bincount(call: Call) -> Facts:
     """As many counts as stated, for each row of a matrix."""
     shape = at_most(call.shape(0), 2)
-    if shape is None:
+    if not shape:
         return (UNKNOWN,)
     size = call.size(1)
     return outputs((shape[0], size) if len(shape) == 2 else (size,))
@@ -318,17 +318,15 @@ def list_diff(call: Call) -> Facts:
 @rule("ConcatOffset")
 def concat_offset(call: Call) -> Facts:
     """The shape of each shape."""
-    axis, shapes = call.integer(0), [call.value(k) for k in range(1, len(call.inputs))]
-    if axis is None or any(shape is None for shape in shapes):
-        return tuple(Fact(fact.shape) for fact in call.inputs[1:])
+    same = tuple(Fact(fact.shape) for fact in call.inputs[1:])
+    axis, shapes = call.integer(0), [call.integers(k) for k in range(1, len(call.inputs))]
     at, result = 0, []
-    for fact, shape in zip(call.inputs[1:], shapes):
-        size = (shape or ())[axis_of(axis, len(shape or ()))]
-        result.append(Fact(fact.shape, tuple(at if k == axis else 0 for k in range(len(shape or ())))))
-        if not isinstance(size, int):
-            return tuple(Fact(fact.shape) for fact in call.inputs[1:])
-        at += size
-    return tuple(result)
+    for shape in shapes:
+        if shape is None or axis is None or not -len(shape) <= axis < len(shape):
+            return same
+        result.append(tuple(at if k == axis % len(shape) else 0 for k in range(len(shape))))
+        at += shape[axis]
+    return tuple(Fact(fact.shape, value) for fact, value in zip(same, result))
 
 
 @rule("BroadcastGradientArgs")

@@ -151,8 +151,8 @@ def transpose(call: Call) -> Facts:
     """The dimensions in another order."""
     order, shape, vector = call.value(1), call.shape(0), call.shape(1)
     length = vector[0] if vector else Dim()
-    rank = len(shape) if shape is not None else len(order) if order is not None else length
-    if not isinstance(rank, int):
+    rank = len(shape) if shape is not None else length
+    if not isinstance(rank, int) or (shape is None and rank < 2):
         return (UNKNOWN,)
     if vector != (1,) and not (vector == () and rank == 1):
         merge_sizes(call.ranked(1, 1)[0], rank)
@@ -363,9 +363,18 @@ def _times(size: Size, factor: object) -> Size:
 
 @rule("BroadcastTo")
 def broadcast_to(call: Call) -> Facts:
-    """The stated shape."""
+    """The stated shape; what is unknown of it, but greater than 1 in the source, is that."""
     target, source = call.sizes(1), call.input(0)
+    if target is not None and source.shape is not None:
+        if len(target) < len(source.shape):
+            raise ShapeError(f"{text(source.shape)} cannot be broadcast to {text(target)}")
+        cut = len(target) - len(source.shape)
+        target = target[:cut] + tuple(map(_spread, source.shape, target[cut:]))
     return (Fact(target, _repeated(source.value, target) if source.has_value else None),)
+
+
+def _spread(source: Size, target: Size) -> Size:
+    return target if not isinstance(source, int) or source == 1 else merge_sizes(target, source)
 
 
 def _repeated(value: Value | None, shape: Dims) -> Value | None:

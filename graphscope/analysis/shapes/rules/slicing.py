@@ -50,8 +50,6 @@ def _sliced(whole: Size, begin: Element, size: Element) -> Size:
     if not isinstance(size, int):
         return Dim()
     if size >= 0:
-        if isinstance(whole, int) and isinstance(begin, int) and begin + size > whole:
-            raise ShapeError(f"a slice of {size} at {begin} does not fit {whole}")
         return size
     if size < -1:
         raise ShapeError(f"the size of a slice must be -1 or more but is {size}")
@@ -302,7 +300,7 @@ def scatter_into(call: Call) -> Facts:
 
 
 def _check_scatter(indices: Dims, updates: Dims, shape: Dims) -> None:
-    if indices is None or updates is None or shape is None or not indices or not isinstance(indices[-1], int):
+    if not indices or not updates or shape is None or not isinstance(indices[-1], int):
         return
     if indices[-1] <= len(shape):
         merge((*indices[:-1], *shape[indices[-1] :]), updates)

@@ -43,7 +43,7 @@ def placeholder(call: Call) -> Facts:
 
 
 @rule(
-    "PlaceholderV2 VariableV2 AccumulateNV2 AutoReloadVariable TemporaryVariable FakeParam"
+    "PlaceholderV2 VariableV2 AccumulateNV2 TemporaryVariable FakeParam"
     " ImmutableConst ParallelConcat EnsureShape"
     " RecvTPUEmbeddingActivations InfeedDequeue"
 )

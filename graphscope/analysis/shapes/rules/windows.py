@@ -211,7 +211,7 @@ def _pooled(call: Call, layout: Layout, ksize: Sequence[int], strides: Sequence[
         )
     ]
     channels = shape[layout.channel]
-    if layout.rank == 4 and call.node.op.startswith("MaxPool"):
+    if layout.rank == 4 and "MaxPool" in call.node.op:
         channels = window(channels, ksize[layout.channel], strides[layout.channel], call.text("padding"))
     return layout.arrange(shape[0], result, channels)
 
@@ -279,6 +279,8 @@ def patches(call: Call) -> Facts:
         for size, extent, stride, rate in zip(shape[1:-1], ksizes, strides, rates)
     ]
     if not all_known(shape[1:-1]):
+        if rank == 5:  # TensorFlow takes the rank for 4 then
+            return outputs(None)
         spatial = [Dim() for _ in spatial]
     return outputs((shape[0], *spatial, multiply(shape[-1], product(ksizes))))
 
