@@ -49,7 +49,7 @@ def test_every_op(group: int) -> None:
             outputs, unknown = check(case)
             known, less = known + outputs, less + unknown
     assert known > 100
-    assert less / known < 0.01
+    assert less / known < 0.03
 
 
 FREQUENT = (

@@ -177,9 +177,7 @@ class OpGraphs:
         elif attr.type == "bool":
             value.b = random.random() < 0.5
         elif attr.name == "equation":
-            value.s = random.choice(
-                [b"ij,jk->ik", b"...ij,...jk->...ik", b"ab->ba", b"bi,bj->bij", b"i,i->"]
-            )
+            value.s = random.choice([b"ij,jk->ik", b"...ij,...jk->...ik", b"ab->ba", b"bi,bj->bij", b"i,i->"])
         elif attr.type == "string":
             value.s = random.choice(list(allowed.s)) if allowed.s else attr.default_value.s or b"x"
         elif attr.type == "shape":

@@ -9,6 +9,7 @@ from graphscope.analysis.shapes.facts import Facts, outputs
 from graphscope.analysis.shapes.sizes import (
     Dim,
     Dims,
+    Probe,
     ShapeError,
     Size,
     Sizes,
@@ -125,7 +126,9 @@ def _convolution(call: Call, rank: int) -> tuple[Layout, Sizes, Sizes]:
 
 
 def _check_groups(channels: Size, filter_channels: Size) -> None:
-    """Channels are a multiple of the filter's: more than once in a grouped convolution."""
+    """Channels are a multiple of the filter's: more than once in a convolution in groups, which nothing else suggests."""
+    if isinstance(channels, Probe):
+        merge_sizes(channels, filter_channels)
     if (
         isinstance(channels, int)
         and isinstance(filter_channels, int)
