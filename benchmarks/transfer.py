@@ -67,7 +67,7 @@ def _tuned(prefix: Path, mnist: Path, epochs: int) -> float:
     from graphscope.training.tune.tune import OutputLocation, tune
 
     model = graphscope.load(prefix)
-    reading = DataOptions(only=tuple("56789"), limit=100, cache=prefix.parent / "cache")
+    reading = DataOptions(only_classes=tuple("56789"), limit_per_class=100, cache=prefix.parent / "cache")
     request = Request(str(mnist), f"{mnist}:test", reading)
     job, _ = prepare(model, recipe_of(model), request, TuneOptions(epochs=epochs, batch=16))
     last = tune(model, job, OutputLocation()).epochs[-1].validation_metric

@@ -1,15 +1,16 @@
-"""graphscope: what is in a TensorFlow graph file, on a machine where TensorFlow may not even be installed.
+"""graphscope inspects, converts, runs, profiles and fine-tunes TensorFlow model files, mostly without TensorFlow.
 
 ::
 
     import graphscope
 
     model = graphscope.load("fixtures/lenet5")
-    for node in model.graph:
-        print(node.name, node.op, list(node.inputs))
-    for variable in model.variables:
-        print(variable.name, variable.dtype.label, variable.shape)
-    weights = model.value(model.variable("conv1/weights")).numpy()
+    frozen = graphscope.freeze(model, outputs="softmax")
+    frozen.save("lenet5.pb")
+    graphscope.run("lenet5.pb", {"input": pictures})["softmax"]
+    np.asarray(model["conv1/weights"])
+
+Every command of the command line is a function here, with the same options as keyword arguments.
 """
 
 from __future__ import annotations
@@ -18,33 +19,145 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from graphscope.advice import Advice, Call, Option
+    from graphscope.analysis.summary import Summary
+    from graphscope.api.dump import LogRun, dump
+    from graphscope.api.features import Features, features
+    from graphscope.api.freeze import Frozen, freeze
+    from graphscope.api.graft import Grafted, GraftReport, graft
+    from graphscope.api.profile import Profiled, profile, read_profile
+    from graphscope.api.run import Outputs, run
+    from graphscope.api.save import Saved, convert, save
+    from graphscope.api.summarize import summarize
+    from graphscope.api.tune import Interrupted, TuneReport, tune
+    from graphscope.api.verify import Verification, verify
     from graphscope.core.graph import Function, Graph, Node
+    from graphscope.core.listener import Listener
     from graphscope.core.model import Model
+    from graphscope.core.payload import Payload
     from graphscope.core.variables import Variable
-    from graphscope.errors import GraphscopeError
-    from graphscope.formats import load, save
-    from graphscope.training.graft.graft import graft
+    from graphscope.errors import (
+        ArgumentError,
+        CorruptFileError,
+        FileError,
+        FormatError,
+        GraphscopeError,
+        IncompleteModelError,
+        InexactKernelsWarning,
+        MissingDependencyError,
+        NotTensorFlowError,
+        TruncatedFileError,
+        UnknownNameError,
+        UnsupportedError,
+        UntrustedError,
+    )
+    from graphscope.formats import load
+    from graphscope.formats.media.pictures import Scaling
+    from graphscope.runtime.config import Placing, SessionOptions
+    from graphscope.tracing.report import Profile
+    from graphscope.training.data.source import DataOptions
 
-__all__ = ["Function", "Graph", "GraphscopeError", "Model", "Node", "Variable", "__version__", "graft", "load", "save"]
 __version__ = "0.2.0.dev0"
 DISTRIBUTION = "tf-graphscope"
 """Its name on PyPI, where ``graphscope`` is another project."""
 
-_HOMES = {
-    "Function": "graphscope.core.graph",
-    "Graph": "graphscope.core.graph",
-    "GraphscopeError": "graphscope.errors",
-    "Model": "graphscope.core.model",
-    "Node": "graphscope.core.graph",
-    "Variable": "graphscope.core.variables",
-    "graft": "graphscope.training.graft.graft",
-    "load": "graphscope.formats",
-    "save": "graphscope.formats",
+_MODULES = {
+    "advice": "Advice Call Option",
+    "analysis.summary": "Summary",
+    "api.dump": "LogRun dump",
+    "api.features": "Features features",
+    "api.freeze": "Frozen freeze",
+    "api.graft": "GraftReport Grafted graft",
+    "api.profile": "Profiled profile read_profile",
+    "api.run": "Outputs run",
+    "api.save": "Saved convert save",
+    "api.summarize": "summarize",
+    "api.tune": "Interrupted TuneReport tune",
+    "api.verify": "Verification verify",
+    "core.graph": "Function Graph Node",
+    "core.listener": "Listener",
+    "core.model": "Model",
+    "core.payload": "Payload",
+    "core.variables": "Variable",
+    "errors": (
+        "ArgumentError CorruptFileError FileError FormatError GraphscopeError IncompleteModelError InexactKernelsWarning "
+        "MissingDependencyError NotTensorFlowError TruncatedFileError UnknownNameError UnsupportedError UntrustedError"
+    ),
+    "formats": "load",
+    "formats.media.pictures": "Scaling",
+    "runtime.config": "Placing SessionOptions",
+    "tracing.report": "Profile",
+    "training.data.source": "DataOptions",
 }
+"""Module -> the public names that it defines. They are imported on first use: ``graphscope --help`` needs none of them."""
+
+_HOMES = {name: f"graphscope.{module}" for module, names in _MODULES.items() for name in names.split()}
+
+__all__ = [
+    "Advice",
+    "ArgumentError",
+    "Call",
+    "CorruptFileError",
+    "DataOptions",
+    "Features",
+    "FileError",
+    "FormatError",
+    "Frozen",
+    "Function",
+    "GraftReport",
+    "Grafted",
+    "Graph",
+    "GraphscopeError",
+    "IncompleteModelError",
+    "InexactKernelsWarning",
+    "Interrupted",
+    "Listener",
+    "LogRun",
+    "MissingDependencyError",
+    "Model",
+    "Node",
+    "NotTensorFlowError",
+    "Option",
+    "Outputs",
+    "Payload",
+    "Placing",
+    "Profile",
+    "Profiled",
+    "Saved",
+    "Scaling",
+    "SessionOptions",
+    "Summary",
+    "TruncatedFileError",
+    "TuneReport",
+    "UnknownNameError",
+    "UnsupportedError",
+    "UntrustedError",
+    "Variable",
+    "Verification",
+    "__version__",
+    "convert",
+    "dump",
+    "features",
+    "freeze",
+    "graft",
+    "load",
+    "profile",
+    "read_profile",
+    "run",
+    "save",
+    "summarize",
+    "tune",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> object:
-    """The public names on first use: ``graphscope --help`` needs none of them."""
     if name not in _HOMES:
         raise AttributeError(f"module 'graphscope' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    found = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

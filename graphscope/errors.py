@@ -3,6 +3,7 @@
 ::
 
     GraphscopeError                 one root: the command line catches this and nothing else
+    |-- ArgumentError               arguments that make no sense, whatever the model: wrong usage
     |-- FileError                   the file system said no, or the path points at nothing
     |-- FormatError                 the bytes are not what their place or name promises
     |   |-- NotTensorFlowError      a neighbour: HTML page, ONNX, Git-LFS pointer, archive, ...
@@ -25,19 +26,25 @@ import difflib
 import os
 from collections.abc import Iterable, Sequence
 
+from graphscope.advice import Advice
+
 
 class GraphscopeError(Exception):
     """Root of the tree.
 
     Attributes:
         message: what was found and where, one or more lines, without a final full stop needed.
-        hint: the next thing to type or to do; ``None`` where there is none.
+        hint: the next thing to do, worded for Python by ``str()``; ``None`` where there is none.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | Advice | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class ArgumentError(GraphscopeError):
+    """Arguments that make no sense, whatever the model."""
 
 
 class FileError(GraphscopeError):
@@ -58,7 +65,7 @@ class FormatError(GraphscopeError):
     """
 
     def __init__(
-        self, message: str, *, path: str | os.PathLike[str], offset: int | None = None, hint: str | None = None
+        self, message: str, *, path: str | os.PathLike[str], offset: int | None = None, hint: str | Advice | None = None
     ) -> None:
         self.path = os.fspath(path)
         self.offset = offset
@@ -94,7 +101,7 @@ class UnknownNameError(GraphscopeError):
         closest: up to five names of the model that resemble it, best first.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str | Advice | None = None) -> None:
         self.name = name
         self.closest = closest_names(name, known)
         message = f"no {kind} is named {name!r}"
@@ -110,7 +117,7 @@ class UntrustedError(GraphscopeError):
         effects: the nodes and what they would do, as :class:`graphscope.analysis.effects.NodeEffect`.
     """
 
-    def __init__(self, message: str, *, effects: Sequence[object] = (), hint: str | None = None) -> None:
+    def __init__(self, message: str, *, effects: Sequence[object] = (), hint: str | Advice | None = None) -> None:
         self.effects = tuple(effects)
         super().__init__(message, hint=hint)
 

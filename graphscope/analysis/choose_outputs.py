@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphscope.advice import Advice, Option
 from graphscope.analysis.outputs import OutputCandidate, is_bad_argument, rank_outputs
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.model import Model
@@ -44,9 +45,8 @@ def choose_outputs(model: Model, wanted: Sequence[str] = ()) -> Chosen:
             return Chosen(tuple(dict.fromkeys(outputs)), f"outputs of signature {signature.name}")
     ranked = rank_outputs(model)
     if not ranked:
-        raise GraphscopeError(
-            f"{model.path}: the graph has no likely output", hint="--output NAME says which tensor to keep"
-        )
+        hint = Advice(Option("outputs", "NAME"), " says which tensor to keep")
+        raise GraphscopeError(f"{model.path}: the graph has no likely output", hint=hint)
     detection = [c.tensor for c in ranked if c.is_detection]
     if len(detection) > 1 and ranked[0].is_detection:
         return Chosen(tuple(detection), "boxes, scores and the like of one detector")
@@ -82,5 +82,5 @@ def _unclear(model: Model, ranked: Sequence[OutputCandidate]) -> GraphscopeError
     lines = [f"  {c.tensor}   {', '.join(c.reasons[:2])}".rstrip() for c in ranked[:6]]
     return GraphscopeError(
         f"{model.path}: several tensors may be the output, likeliest first:\n" + "\n".join(lines),
-        hint=f"--output {ranked[0].tensor.removesuffix(':0')}   takes the first; repeat --output for more",
+        hint=Advice(Option("outputs", ranked[0].tensor.removesuffix(":0")), "   takes the first; several may be named"),
     )

@@ -14,7 +14,7 @@ from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorSpec, node_of, shape_of, shape_text
 from graphscope.errors import UnknownNameError
-from graphscope.protos import AttrValue
+from graphscope.protos import AttrValue, TensorShapeProto
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,11 +25,20 @@ PREVIEW_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of a node: its name, the kind of its value (``type``, ``shape``, ``list``, ...) and it as text."""
+    """One attribute of a node.
+
+    Attributes:
+        name: as in the graph.
+        kind: of its value: ``type``, ``shape``, ``list``, ...
+        text: the value as a person would write it.
+        value: the same as numbers, text, truth, lists and mappings; types by their label, shapes as lists with ``None`` for
+            what is unknown, tensors by type and shape.
+    """
 
     name: str
     kind: str
     text: str
+    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +121,12 @@ def _node(model: Model, name: str) -> tuple[str, Body, Node] | None:
 
 
 def _weight(model: Model, name: str) -> Weight | None:
-    try:
-        return find_weight(model, name)
-    except UnknownNameError:
-        return None
+    for candidate in dict.fromkeys((name, node_of(name))):
+        try:
+            return find_weight(model, candidate)
+        except UnknownNameError:
+            continue
+    return None
 
 
 def _names(model: Model) -> list[str]:
@@ -132,7 +143,8 @@ def _describe(model: Model, function: str, body: Body, node: Node) -> NodeDetail
         node.device,
         model.catalog.get(node.op) is not None,
         tuple(
-            Attribute(k, node.attrs[k].WhichOneof("value") or "empty", attr_text(node, k)) for k in sorted(node.attrs)
+            Attribute(k, node.attrs[k].WhichOneof("value") or "empty", attr_text(node, k), attr_value(node.attrs[k]))
+            for k in sorted(node.attrs)
         ),
         tuple((i, _op_of(body, i)) for i in node.inputs),
         tuple(lister.outputs(node, body)),
@@ -158,6 +170,24 @@ def value_text(value: AttrValue) -> str:
     """The text of one attribute value."""
     kind = value.WhichOneof("value")
     return _TEXTS[kind](value) if kind is not None else ""
+
+
+def attr_value(value: AttrValue) -> Any:
+    """The value of an attribute, see :attr:`Attribute.value`."""
+    kind = value.WhichOneof("value")
+    if kind == "list":
+        return [_plain(field.name, item) for field, items in value.list.ListFields() for item in items]
+    return None if kind is None else _plain(kind, getattr(value, kind))
+
+
+def _plain(kind: str, value: Any) -> Any:
+    make = _VALUES.get(kind)
+    return value if make is None else make(value)
+
+
+def _shape_value(shape: TensorShapeProto) -> list[int | None] | None:
+    found = shape_of(shape)
+    return None if found is None else list(found)
 
 
 def _bytes_text(value: bytes) -> str:
@@ -202,3 +232,11 @@ _TEXTS: dict[str, Callable[[AttrValue], str]] = {
     "func": lambda v: v.func.name,
     "placeholder": lambda v: v.placeholder,
 }
+_VALUES: dict[str, Callable[[Any], Any]] = {
+    "s": _bytes_text,
+    "type": type_text,
+    "shape": _shape_value,
+    "tensor": lambda v: {"dtype": type_text(v.dtype), "shape": _shape_value(v.tensor_shape)},
+    "func": lambda v: v.name,
+}
+"""Kinds of values that are not numbers or truth as they are."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from graphscope.analysis.input_gradients import is_gradient, kept_gradients
 from graphscope.analysis.savers import saver_nodes
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import ENTERS, EXITS, NEXT_ITERATIONS
+from graphscope.core.op_sets import ASSIGN_OPS, COUNT_OPS, ENTERS, EXITS, NEXT_ITERATIONS
 from graphscope.core.patterns import NamePattern
 from graphscope.core.tensors import TensorName
 
@@ -27,7 +27,7 @@ _OUTSIDE_OPS = NamePattern(
 
 _OUTSIDE_NAME = re.compile(r"(^|/)(train_op|GradientDescent|report_uninitialized_variables)(/|$)")
 
-ASSIGN_OPS = frozenset("Assign AssignAdd AssignSub AssignVariableOp AssignAddVariableOp AssignSubVariableOp".split())
+WRITES = ASSIGN_OPS | COUNT_OPS
 """Ops that give what they write; written and not used, it is training's, or the next run's."""
 
 
@@ -129,7 +129,7 @@ def _framed(flow: Flow) -> set[int]:
 
 def _written(ops: list[str], i: int | None) -> int | None:
     """Node ``i`` if it writes a variable: a read that waits for it gives what it wrote."""
-    return i if i is not None and ops[i] in ASSIGN_OPS else None
+    return i if i is not None and ops[i] in WRITES else None
 
 
 def _mark_outside(flow: Flow, savers: frozenset[str]) -> None:
@@ -146,7 +146,7 @@ def _mark_outside(flow: Flow, savers: frozenset[str]) -> None:
         elif (
             op in outside_ops
             or name in savers
-            or (op in ASSIGN_OPS and not flow.consumers[i])
+            or (op in WRITES and not flow.consumers[i])
             or (("train" in name or "Gradient" in name or "report" in name) and _OUTSIDE_NAME.search(name))
         ):
             outside[i] = True

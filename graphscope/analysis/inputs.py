@@ -10,15 +10,8 @@ from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import PLACEHOLDER_OPS
-from graphscope.core.patterns import NamePattern
+from graphscope.core.op_sets import PLACEHOLDER_OPS, brings_data
 from graphscope.core.tensors import Shape, TensorName, node_of
-
-DATA_OPS = NamePattern(
-    r"(Iterator|Optional|Multi|Dataset)\w*GetNext\w*|IteratorGetNext|\w*Dequeue\w*|ReaderRead\w*|Unstage"
-    r"|Parse(Single|Sequence|SingleSequence)?Example(V2)?|DecodeCSV|RecordInput"
-)
-"""Ops that bring data in without a placeholder."""
 
 DECODING_OPS = frozenset(
     "DecodeJpeg DecodePng DecodeGif DecodeBmp DecodeImage DecodeAndCropJpeg DecodeWebP DecodeWav DecodeRaw"
@@ -99,7 +92,7 @@ def encoded_constants(graph: Graph) -> list[Node]:
 def _data_sources(graph: Graph, lister: TensorLister) -> Iterator[InputRow]:
     """What iterators, queues and parsers give, in a graph that is not fed: their outputs that are used."""
     for op, node in zip(graph.ops, graph.nodes):
-        if DATA_OPS.fullmatch(op):
+        if brings_data(op):
             inputs = (TensorName.parse(i) for c in graph.consumers(node.name) for i in c.data_inputs())
             used = {i.index for i in inputs if i.node == node.name}
             for i, spec in enumerate(lister.outputs(node, graph)):

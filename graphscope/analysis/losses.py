@@ -10,7 +10,7 @@ from __future__ import annotations
 from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, Flow, split_sources, union
 from graphscope.analysis.propagation import LOSS_OPS, SHAPE_OPS, follow, passes
 from graphscope.core.graph import Graph
-from graphscope.core.op_sets import SWITCHES
+from graphscope.core.op_sets import BRANCH_OPS, SWITCHES
 
 _ERROR_OPS = frozenset({"SquaredDifference", "Equal", "NotEqual", "InTopK", "InTopKV2", "Abs", "Square"})
 """Ops that compare: what they leave behind is a metric, though nothing consumes it."""
@@ -83,11 +83,8 @@ def is_left_over(flow: Flow, i: int) -> bool:
     ops = [flow.ops[p] for p in flow.inputs[i]]
     if any(op in SWITCHES for op in ops):
         return True
-    siblings = [c for p, op in zip(flow.inputs[i], ops) if op in _FUNCTIONAL for c in flow.consumers[p]]
+    siblings = [c for p, op in zip(flow.inputs[i], ops) if op in BRANCH_OPS for c in flow.consumers[p]]
     return any(flow.consumers[c] for c in siblings)
-
-
-_FUNCTIONAL = frozenset({"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"})
 
 
 def _find_features(flow: Flow, lives: list[bool]) -> None:

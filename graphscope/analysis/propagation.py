@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, NOISE, VARIES, Flow, split_sources, wire
 from graphscope.analysis.inputs import is_feedable
 from graphscope.analysis.sources import source_bits
-from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
-from graphscope.core.op_sets import NEXT_ITERATIONS
+from graphscope.core.op_sets import NEXT_ITERATIONS, RANDOM_OPS, VARIABLE_OPS
 from graphscope.core.patterns import NamePattern
 
 _HEAVY_OPS = NamePattern(
@@ -35,7 +34,6 @@ LOSS_OPS = frozenset({"SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntrop
 _SUMMED_UP = frozenset({"AssignAdd", "AssignSub", "AssignAddVariableOp", "AssignSubVariableOp"})
 _REDUCTIONS = frozenset("Sum Mean Max Min Prod All Any L2Loss".split())
 _VARYING = re.compile(r"(Combined)?NonMaxSuppression\w*|Where|Unique\w*|DynamicPartition|TFLite_Detection_PostProcess")
-_NOISE = re.compile(r"(Random|Stateless(Random|Truncated|Multinomial)|TruncatedNormal|Parameterized|Multinomial)\w*")
 
 
 def follow(graph: Graph) -> Flow:
@@ -74,7 +72,7 @@ def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool, g
     """
     split = {i for i, k in bits if k >= 0}
     own = {i: bit | BATCHED for (i, k), bit in bits.items() if k < 0}
-    noise = {op for op in set(flow.ops) if _NOISE.match(op)}
+    noise = RANDOM_OPS.intersection(flow.ops)
     if noise:
         own.update((i, NOISE) for i, op in enumerate(flow.ops) if op in noise and not flow.outside[i])
     heavy = {op for op in set(flow.ops) if _HEAVY_OPS.fullmatch(op)}

@@ -12,6 +12,7 @@ from graphscope.analysis.flow import BATCHED, VARIES, Flow
 from graphscope.analysis.losses import is_free, is_left_over
 from graphscope.analysis.networks import handed_on, last_layers
 from graphscope.analysis.propagation import LOSS_OPS
+from graphscope.core.op_sets import SUPPRESSION
 from graphscope.core.patterns import NamePattern
 
 GOOD_NAMES: tuple[tuple[NamePattern, float], ...] = (
@@ -189,7 +190,7 @@ class Ranking:
     @cached_property
     def suppressed(self) -> frozenset[int]:
         """What follows the suppression of overlapping boxes."""
-        found = {i for i, op in enumerate(self.flow.ops) if _SUPPRESSION.fullmatch(op)}
+        found = {i for i, op in enumerate(self.flow.ops) if SUPPRESSION.fullmatch(op)}
         waiting = list(found)
         while waiting:
             fresh = [c for c in self.flow.consumers[waiting.pop()] if c not in found]
@@ -264,7 +265,6 @@ class _Rule:
     points: Callable[[Ranking, int], float]
 
 
-_SUPPRESSION = re.compile(r"(Combined)?NonMaxSuppression\w*|TFLite_Detection_PostProcess")
 _ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
 _CHECKS = frozenset({"CheckNumerics", "CheckNumericsV2"})
 _APPLIES = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 from graphscope.core.graph import Graph
+from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.tensors import node_of
 
 SAVER_OPS = frozenset(
@@ -13,7 +14,6 @@ SAVER_OPS = frozenset(
 _ASSIGNING = frozenset({"Assign", "AssignVariableOp", "NoOp"})
 _TEXT = frozenset({"Const", "PlaceholderWithDefault", "StringJoin", "Identity", "Pack"})
 """What a file name comes from that a saver hands on once it has saved: ``control_dependency``."""
-_SHARED = frozenset("Variable VariableV2 VarHandleOp AutoReloadVariable".split())
 """What savers read and write, but do not own."""
 
 
@@ -54,7 +54,7 @@ def _saver_nodes(graph: Graph) -> frozenset[str]:
                     fresh.append(consumer)
         for producer in dict.fromkeys(map(node_of, by_name[name].inputs)):
             left = readers[producer] = readers.get(producer, len(consumers[producer])) - 1
-            if not left and producer not in found and producer in by_name and by_name[producer].op not in _SHARED:
+            if not left and producer not in found and producer in by_name and by_name[producer].op not in VARIABLE_OPS:
                 fresh.append(producer)
         found.update(fresh)
         waiting += fresh

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Node
+from graphscope.core.model import Model
+from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.roles import is_weight_type
 from graphscope.core.tensors import elements, shape_of
+from graphscope.core.variables import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +59,35 @@ MAX_LEVELS = 256
 _HOLDERS = VARIABLE_OPS | {"Const"}
 
 
-def scope_tree(body: Body, depth: int | None = None) -> Iterator[ScopeRow]:
-    """The scopes of ``body`` in the order of first appearance, each before what lies in it, ``depth`` levels at most."""
+def weight_holders(model: Model) -> Callable[[Node], bool]:
+    """Which nodes hold the model's own weights: variables that are no optimizer slots or steps; in a graph without variables
+    its constants, see :func:`graphscope.core.roles.is_weight_type`."""
+    own = {v.name for v in model.variables if v.role is Role.MODEL and v.in_graph}
+    if any(v.in_graph for v in model.variables):
+        return lambda node: node.name in own
+    return _is_weight
+
+
+def _is_weight(node: Node) -> bool:
+    tensor = node.tensor() if node.op == "Const" else None
+    return tensor is not None and bool(tensor.shape) and is_weight_type(tensor.dtype)
+
+
+def scope_tree(
+    body: Body, depth: int | None = None, is_counted: Callable[[Node], bool] = lambda _: True
+) -> Iterator[ScopeRow]:
+    """The scopes of ``body`` in the order of first appearance, each before what lies in it, ``depth`` levels at most.
+
+    Args:
+        is_counted: whether what a variable or constant holds counts as parameters.
+    """
     scopes = {"": _Scope("", "", None)}
     for op, node in zip(body.ops, body.nodes):
         name = node.proto.name
         scope = scopes.get(name) or _scope(scopes, name)
         scope.op = op
         scope.nodes += 1
-        if op in _HOLDERS:
+        if op in _HOLDERS and is_counted(node):
             parameters, size = parameters_of(node)
             scope.parameters += parameters
             scope.parameter_bytes += size

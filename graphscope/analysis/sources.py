@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from graphscope.analysis.flow import FLAGS, Flow
-from graphscope.analysis.inputs import DATA_OPS, encoded_constants, is_feedable
-from graphscope.core.binding import VARIABLE_OPS
+from graphscope.analysis.inputs import encoded_constants, is_feedable
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.op_sets import PLACEHOLDER_OPS, VARIABLE_OPS, brings_data
 from graphscope.core.ops import registered
 from graphscope.core.tensors import TensorName, node_of
 
@@ -24,7 +23,7 @@ def source_bits(flow: Flow, graph: Graph) -> dict[tuple[int, int], int]:
     source is fed by its constants, or else by its variables.
     """
     inside = [i for i in range(len(flow.nodes)) if not flow.outside[i]]
-    data_ops = {op for op in set(flow.ops) if DATA_OPS.fullmatch(op)}
+    data_ops = {op for op in set(flow.ops) if brings_data(op)}
     encoded = {node.name for node in encoded_constants(graph)}
     placeholders = [i for i in inside if flow.ops[i] in PLACEHOLDER_OPS and is_feedable(flow.nodes[i])]
     found = [(i, -1) for i in placeholders if not _is_switch(flow.nodes[i])]

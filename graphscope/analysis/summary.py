@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from graphscope.analysis.inputs import InputRow, find_inputs
 from graphscope.analysis.outputs import OutputCandidate, rank_outputs
-from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelFile, ModelKind
+from graphscope.core.op_sets import TABLES, VARIABLE_OPS
 from graphscope.core.ops import registered
+from graphscope.core.roles import is_weight_type
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.validity import Problem
 from graphscope.core.variables import Role
@@ -93,7 +94,7 @@ class Summary:
         slots, moving_averages, others: variables that training keeps beside them; others are steps and local ones.
         signatures: without TensorFlow's own bookkeeping.
         collections: by name.
-        missing: variables of the graph whose value the checkpoint lacks.
+        missing: variables of the graph whose value the checkpoint lacks, optimizer slots left out.
         extra: checkpoint keys that no variable of the graph takes.
         mismatched: variables whose value has another type or shape, each as a sentence.
         problems: what makes the graph invalid.
@@ -149,12 +150,19 @@ def summarize(model: Model) -> Summary:
         others=_variables_of(model, Role.STEP, Role.LOCAL),
         signatures=tuple(s for s in model.signatures.values() if s.name not in BOOKKEEPING),
         collections=tuple(CollectionRow(c.name, c.kind, len(c.values)) for c in model.collections.values()),
-        missing=tuple(v.name for v in model.variables if v.is_missing) if model.store is not None else (),
+        missing=_missing(model),
         extra=tuple(v.key or v.name for v in model.variables if not v.in_graph) if model.has_graph else (),
         mismatched=tuple(f"{v.name} is {v.declared}, the value {v.mismatch}" for v in model.variables if v.mismatch),
         problems=tuple(model.problems) if model.has_graph else (),
         notes=model.notes,
     )
+
+
+def _missing(model: Model) -> tuple[str, ...]:
+    """Variables without a value; slots that a checkpoint leaves out are made anew where training goes on."""
+    if model.store is None:
+        return ()
+    return tuple(v.name for v in model.variables if v.is_missing and v.role is not Role.SLOT)
 
 
 def kind_text(model: Model) -> str:
@@ -169,7 +177,7 @@ def _graph(model: Model) -> GraphSummary:
     graph = model.graph
     ops = Counter(graph.ops)
     everywhere = Counter(op for _, body in graph.bodies for op in body.ops)
-    table_ops = set(filter(is_table_op, ops))
+    table_ops = {op for op in ops if TABLES.fullmatch(op)}
     unknown = {op: n for op, n in everywhere.most_common() if op not in registered() and op not in graph.functions}
     return GraphSummary(
         nodes=len(graph),
@@ -192,11 +200,6 @@ def _worth_showing(ranked: list[OutputCandidate]) -> list[OutputCandidate]:
     return (likely or ranked)[:MAX_OUTPUTS]
 
 
-def is_table_op(op: str) -> bool:
-    """Whether nodes of ``op`` create a lookup table."""
-    return op.rstrip("V2").endswith(("HashTable", "HashTableOfTensors", "DenseHashTable", "LookupTable"))
-
-
 def _variables_of(model: Model, *roles: Role) -> Amount:
     chosen = [v for v in model.variables if v.role in roles]
     return _amount((v.dtype, v.elements or 0, v.size_bytes or 0) for v in chosen)
@@ -208,11 +211,6 @@ def _constants(graph: Graph) -> Amount:
     return _amount(
         (t.dtype, t.elements, t.nbytes or 0) for t in tensors if t is not None and t.shape and is_weight_type(t.dtype)
     )
-
-
-def is_weight_type(dtype: DataType) -> bool:
-    """Whether a constant of this type may be a weight: floating, quantized, or the bytes that quantized ones are kept in."""
-    return dtype.is_floating or dtype.label.startswith("q") or dtype in (DataType.UINT8, DataType.INT8)
 
 
 def _amount(parts: Iterable[tuple[DataType, int, int]]) -> Amount:

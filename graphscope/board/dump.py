@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from graphscope.analysis.summary import is_weight_type
 from graphscope.analysis.tensors import Shapes
 from graphscope.analysis.variable_rows import weights
 from graphscope.board import summaries
@@ -20,6 +19,7 @@ from graphscope.board.shapes import with_shapes
 from graphscope.board.writer import EventStream, event_file_name
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import Payload
+from graphscope.core.roles import is_weight_type
 from graphscope.core.variables import Role
 from graphscope.formats.io.staging import Progress, quiet
 

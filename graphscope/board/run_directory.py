@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import FileError, GraphscopeError
 from graphscope.formats.detect.locate import PROJECTOR_CONFIG
 from graphscope.formats.io.staging import staged_files
@@ -69,7 +70,9 @@ def run_directory(logdir: Path, name: str) -> Path:
         GraphscopeError: ``name`` leads out of the log directory.
     """
     if not name or os.path.isabs(name) or ".." in Path(name).parts or "\0" in name:
-        raise GraphscopeError(f"{name!r} is no name for a run", hint="--run NAME   a directory below LOGDIR")
+        raise GraphscopeError(
+            f"{name!r} is not a name for a run", hint=Advice(Option("run", "NAME"), "   names a directory below LOGDIR")
+        )
     return logdir / name
 
 
@@ -107,7 +110,10 @@ def _is_own(path: Path) -> bool:
 def _refuse_foreign(directory: Path, files: Sequence[RunFile]) -> None:
     config = directory / PROJECTOR_CONFIG
     if any(file.name == PROJECTOR_CONFIG for file in files) and config.exists() and not _is_own(config):
-        raise FileError(f"{config}: somebody else's projector configuration", hint="--run NAME   writes another run")
+        raise FileError(
+            f"{config}: the projector configuration is not a dump's",
+            hint=Advice(Option("run", "NAME"), "   writes another run"),
+        )
 
 
 @contextlib.contextmanager

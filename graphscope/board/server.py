@@ -13,6 +13,7 @@ import sys
 import types
 from pathlib import Path
 
+from graphscope.advice import Advice, Option
 from graphscope.board.guard import Guard
 from graphscope.errors import GraphscopeError
 
@@ -36,7 +37,9 @@ def free_port(host: str, wanted: int) -> int:
                 raise GraphscopeError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error
         else:
             return port
-    raise GraphscopeError(f"ports {wanted} to {wanted + _PORTS - 1} of {host} are all in use", hint="--port PORT")
+    raise GraphscopeError(
+        f"ports {wanted} to {wanted + _PORTS - 1} of {host} are all in use", hint=Advice(Option("port", "PORT"))
+    )
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from graphscope.advice import Advice, Option
 from graphscope.board.dump import run_name
 from graphscope.board.run_directory import MARK, LogRun, RunFile, run_directory, write_run
 from graphscope.board.writer import EventStream, event_file_name
 from graphscope.core.build import without_attrs
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.errors import FileError, GraphscopeError
+from graphscope.errors import GraphscopeError
 from graphscope.formats import load
 from graphscope.formats.events.event_file import Tagged, run_metadata
 from graphscope.protos import MetaGraphDef, RunMetadata
@@ -31,25 +31,6 @@ def dump_trace(model: Model, trace: Trace, logdir: Path) -> LogRun:
     """
     directory = run_directory(logdir, f"{run_name(model)}-profile")
     return write_run(directory, [RunFile(event_file_name(MARK), _Events(model.meta, trace).write)])
-
-
-def refuse_unwritable(directory: Path, *, is_made: bool = True) -> None:
-    """Raises an error, if nothing can be written to ``directory``, before anybody waits for what would be written.
-
-    Args:
-        is_made: whether it will be made where it does not exist, with those around it.
-
-    Raises:
-        FileError: it, or the first of the directories around it that exists, is none or may not be written to.
-    """
-    around = directory.absolute().parents if is_made else ()
-    place = next((path for path in (directory, *around) if path.exists()), None)
-    if place is None:
-        raise FileError(f"{directory}: no such directory")
-    if not place.is_dir():
-        raise FileError(f"{place}: not a directory")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise FileError(f"{place}: Permission denied")
 
 
 class _Events:
@@ -119,7 +100,10 @@ def _not_one(path: Path, runs: Sequence[Path]) -> GraphscopeError:
             hint="a training logs one with RunOptions(trace_level=FULL_TRACE) and FileWriter.add_run_metadata",
         )
     listed = "\n".join(f"  {run}" for run in runs[:6])
-    return GraphscopeError(f"{path}: {len(runs)} runs have traces:\n{listed}", hint=f"one of them: --from {runs[0]}")
+    return GraphscopeError(
+        f"{path}: {len(runs)} runs have traces:\n{listed}",
+        hint=Advice("name one of them: ", Option("from_", str(runs[0]))),
+    )
 
 
 def _graph(place: Path) -> Graph | None:

@@ -1,44 +1,98 @@
-"""The Typer application: its commands, and the one place where errors become messages and exit codes."""
+"""The Typer application: its table of commands, and the one place where errors become messages and exit codes."""
 
 from __future__ import annotations
 
+import difflib
+import importlib
+import os
 from collections.abc import Callable
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from graphscope.cli.commands import (
-    board,
-    convert,
-    dump,
-    features,
-    freeze,
-    graft,
-    info,
-    nodes,
-    profile,
-    run,
-    show,
-    tune,
-)
-from graphscope.cli.commands import (
-    vars as variables,
-)
-from graphscope.cli.terminal.output import Sink
-from graphscope.errors import GraphscopeError
+if TYPE_CHECKING:
+    from graphscope.errors import GraphscopeError
 
 FAILED = 1
+WRONG_USAGE = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
-"""The last two are 128 + the signal's number, as shells report them. Wrong usage is 2, by Typer."""
+"""The last two are 128 + the signal's number, as shells report them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """One command.
+
+    Attributes:
+        panel: the heading of the help under which it stands.
+        help: one line, imperative.
+        module, function: where it is, within ``graphscope.cli.commands``; it is imported when it is called.
+    """
+
+    panel: str
+    help: str
+    module: str
+    function: str
+
+
+COMMANDS = {
+    "info": CommandRow("Look", "Summarize a model and suggest what to type next.", "info", "info"),
+    "nodes": CommandRow("Look", "List the nodes or tensors of a graph, filtered, as a list or tree.", "nodes", "nodes"),
+    "vars": CommandRow("Look", "List variables or constants, with statistics if asked for.", "vars", "variables"),
+    "show": CommandRow("Look", "Show one node or variable in full.", "show", "show"),
+    "freeze": CommandRow("Convert", "Replace variables with constants: one graph file.", "freeze", "freeze"),
+    "convert": CommandRow("Convert", "Write a model in another format.", "convert", "convert"),
+    "run": CommandRow("Run", "Run a graph once and show its outputs.", "run", "run"),
+    "profile": CommandRow("Run", "Measure time, memory, devices and the critical path.", "profile", "profile"),
+    "graft": CommandRow("Train", "Put a new head on a trained model.", "graft", "graft"),
+    "features": CommandRow("Train", "Compute a tensor for every example and keep it as data.", "features", "features"),
+    "tune": CommandRow("Train", "Train the head that graft added.", "tune", "tune"),
+    "dump": CommandRow("See", "Log a model's graph and weights for TensorBoard.", "dump", "dump"),
+    "board": CommandRow("See", "Start TensorBoard on logs or on a model.", "board", "board"),
+}
+PANELS = ("Look", "Convert", "Run", "Train", "See")
 
 
 class Commands(TyperGroup):
-    """Runs a command and catches what graphscope raises on purpose; anything else is a bug and shows its traceback."""
+    """The commands of :data:`COMMANDS`, imported when they are called.
+
+    Catches what graphscope raises on purpose; anything else is a bug and shows its traceback.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Click's signature
+        """The names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Click's signature
+        """The command called so; ``None`` if there is none."""
+        row = COMMANDS.get(cmd_name)
+        return None if row is None else _command(cmd_name, row)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """``graphscope PATH`` is ``graphscope info PATH``."""
+        word = args[0]
+        if word in COMMANDS or word.startswith("-"):
+            return super().resolve_command(ctx, args)
+        if _is_path(word):
+            return "info", self.get_command(ctx, "info"), args
+        closest = difflib.get_close_matches(word, COMMANDS, 1)
+        hint = f"; did you mean {closest[0]!r}?" if closest else ""
+        return ctx.fail(f"no command or file is named {word!r}{hint}")
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Click's signature
+        """One section for each panel."""
+        for panel in PANELS:
+            rows = [(name, row.help) for name, row in COMMANDS.items() if row.panel == panel]
+            with formatter.section(panel):
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: Any) -> None:
         """Runs the command and writes out what it left buffered."""
+        from graphscope.cli.terminal.output import Sink
+
         run = super().invoke
         sink = Sink.standard()
         try:
@@ -47,14 +101,32 @@ class Commands(TyperGroup):
             raise typer.Exit(PIPE_CLOSED) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
-        for failure in filter(None, failures):
+        failed = [failure for failure in failures if failure is not None]
+        for failure in failed:
             sink.error(failure)
-        if any(failures):
-            raise typer.Exit(FAILED)
+        if failed:
+            raise typer.Exit(_exit_code(failed[0]))
+
+
+def _is_path(word: str) -> bool:
+    """Whether a word that is no command is meant as a model."""
+    return os.path.lexists(word) or any(character in word for character in "/\\.")
+
+
+def _command(name: str, row: CommandRow) -> Any:
+    """The command of ``row``, made by Typer from its function."""
+    module = importlib.import_module(f"graphscope.cli.commands.{row.module}")
+    single = typer.Typer(rich_markup_mode=None, add_completion=False, context_settings=_SETTINGS)
+    single.command(name, short_help=row.help, epilog=_examples(module.EXAMPLES))(getattr(module, row.function))
+    command = typer.main.get_command(single)
+    command.name = name
+    return command
 
 
 def _attempt(work: Callable[[], object]) -> GraphscopeError | None:
     """What graphscope has to say of why ``work`` failed; ``None`` where it did not."""
+    from graphscope.errors import GraphscopeError
+
     try:
         work()
     except GraphscopeError as error:
@@ -62,6 +134,12 @@ def _attempt(work: Callable[[], object]) -> GraphscopeError | None:
     except MemoryError:
         return GraphscopeError("not enough memory")
     return None
+
+
+def _exit_code(failure: GraphscopeError) -> int:
+    from graphscope.errors import ArgumentError
+
+    return WRONG_USAGE if isinstance(failure, ArgumentError) else FAILED
 
 
 def _show_version(wanted: bool) -> None:
@@ -77,16 +155,18 @@ def _examples(lines: str) -> str:
     return "\b\nExamples:\n" + lines.strip("\n")
 
 
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_SETTINGS,
     epilog=_examples("""
-  graphscope info model.ckpt-5000      what is in it
-  graphscope nodes frozen.pb --tree    its nodes by name scope
-  graphscope --install-completion      completes commands, options, names
+  graphscope model.ckpt-5000           summarize it, as info does
+  graphscope nodes frozen.pb --tree    list its nodes by name scope
+  graphscope --install-completion      complete commands, options, names
 """),
 )
 
@@ -94,25 +174,7 @@ app = typer.Typer(
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Looks into TensorFlow's graph files: checkpoints, frozen graphs, meta graphs, SavedModels."""
-
-
-for _name, _command, _short, _lines in (
-    ("info", info.info, "What is in a model, and what to type next.", info.EXAMPLES),
-    ("nodes", nodes.nodes, "The nodes or tensors of a graph, filtered, as a list or tree.", nodes.EXAMPLES),
-    ("vars", variables.variables, "Variables or constants, with statistics if wanted.", variables.EXAMPLES),
-    ("show", show.show, "One node or variable whole.", show.EXAMPLES),
-    ("freeze", freeze.freeze, "From a model with variables to a graph of constants.", freeze.EXAMPLES),
-    ("convert", convert.convert, "The same model in another format.", convert.EXAMPLES),
-    ("graft", graft.graft, "A new head on a trained model.", graft.EXAMPLES),
-    ("features", features.features, "What a model computes of each example, kept as data.", features.EXAMPLES),
-    ("tune", tune.tune, "Train the head that graft made.", tune.EXAMPLES),
-    ("dump", dump.dump, "A model's graph and weights as TensorBoard shows them.", dump.EXAMPLES),
-    ("board", board.board, "TensorBoard on logs or on a model.", board.EXAMPLES),
-    ("run", run.run, "Run a graph once, and see what comes out.", run.EXAMPLES),
-    ("profile", profile.profile, "What a run costs: time, memory, devices, the critical path.", profile.EXAMPLES),
-):
-    app.command(_name, short_help=_short, epilog=_examples(_lines))(_command)
+    """Inspect, convert, run, profile and fine-tune TensorFlow model files."""

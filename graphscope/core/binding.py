@@ -16,14 +16,13 @@ from graphscope.core.object_graph import (
     saved_variables,
     tracked_names,
 )
+from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.restore import RestoreSource, restore_sources
 from graphscope.core.roles import role_by_name, slots_in_graph
 from graphscope.core.slices import parse_slice, whole_shape
 from graphscope.core.tensors import Shape, is_known, shape_of
 from graphscope.core.variables import Entry, Role, Variable, VariableStore
 from graphscope.protos import MetaGraphDef, TrackableObjectGraph
-
-VARIABLE_OPS = frozenset({"Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable"})
 
 
 def bind(

@@ -208,6 +208,10 @@ class Graph(Body):
             if known is not function and not _is_same(known, function):
                 self.clashing_functions += (function.name,)
 
+    def __repr__(self) -> str:
+        functions = f", {len(self.functions):,} functions" if self.functions else ""
+        return f"<Graph: {len(self):,} nodes{functions}>"
+
     def with_nodes(self, nodes: Iterable[Node]) -> Graph:
         """The same graph with other nodes."""
         return Graph(self.header, nodes, self.functions.values())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from graphscope.advice import Advice, Call
 from graphscope.core.binding import bind
 from graphscope.core.collections import Collection, collections_of
 from graphscope.core.graph import Graph
@@ -15,6 +16,7 @@ from graphscope.core.ops import OpCatalog
 from graphscope.core.payload import ConvertedPayload, Payload
 from graphscope.core.signatures import Signature, signatures_of
 from graphscope.core.slices import SlicePayload
+from graphscope.core.tensors import node_of
 from graphscope.core.validity import Problem, find_problems, refuse_invalid
 from graphscope.core.values import missing_value, refuse_mismatch
 from graphscope.core.variables import Variable, VariableStore
@@ -31,6 +33,7 @@ class ModelKind(enum.Enum):
     CHECKPOINT = "checkpoint"
     SAVED_MODEL = "SavedModel"
     EVENT_FILE = "event file"
+    ARCHIVE = "archive of arrays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,13 @@ class ModelFile:
     size_bytes: int | None
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """Graph, variables, signatures and collections of one model, and where they came from.
 
     Attributes:
         path: what a person would type to open it again: a file, a checkpoint prefix or a directory.
-        kind: see :class:`Kind`.
+        kind: see :class:`ModelKind`.
         encoding: ``binary`` or ``text``, of the graph's file; empty without one.
         files: every file that belongs to it, missing ones included.
         meta: the meta graph without its graph; an empty message for a plain graph.
@@ -77,6 +80,30 @@ class Model:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        nodes = f", {len(self.loaded_graph):,} nodes" if self.loaded_graph is not None else ""
+        values = f", {len(self.store.entries):,} values" if self.store is not None else ""
+        return f"<Model {self.path!r}: {self.kind.value}{nodes}{values}>"
+
+    def __getitem__(self, name: str) -> Payload:
+        """The content of a variable, of a value in the checkpoint, or of a constant. No I/O until it is read.
+
+        ``np.asarray(model["conv1/weights"])`` is its array.
+
+        Raises:
+            UnknownNameError: nothing of that name has a content.
+            IncompleteModelError: no checkpoint holds the variable's value.
+        """
+        node = self.loaded_graph.get(node_of(name)) if self.loaded_graph is not None else None
+        constant = node.tensor() if node is not None and node.op == "Const" else None
+        if constant is not None:
+            return constant
+        return self.value(self.variable(name if name in self._named else node_of(name)))
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        return frozenset(name for v in self.variables for name in (v.name, v.key) if name is not None)
+
     @property
     def has_graph(self) -> bool:
         """False for a checkpoint without a meta graph."""
@@ -90,9 +117,13 @@ class Model:
             IncompleteModelError: the model is a checkpoint without a graph.
         """
         if self.loaded_graph is None:
+            what = (
+                "an archive of arrays has no graph"
+                if self.kind is ModelKind.ARCHIVE
+                else f"a checkpoint without a graph: there is no {self.path}.meta beside it"
+            )
             raise IncompleteModelError(
-                f"{self.path}: a checkpoint without a graph: there is no {self.path}.meta beside it",
-                hint=f"graphscope vars {self.path}   lists its variables",
+                f"{self.path}: {what}", hint=Advice(Call("vars", (self.path,)), "   lists what it holds")
             )
         return self.loaded_graph
 

@@ -2,19 +2,71 @@
 
 from __future__ import annotations
 
+from graphscope.core.patterns import NamePattern
+
 DEFAULTED = "PlaceholderWithDefault"
 """The placeholder that need not be fed."""
 
 PLACEHOLDER_OPS = frozenset({"Placeholder", "PlaceholderV2", DEFAULTED})
 """Ops whose value a person gives."""
 
+VARIABLE_OPS = frozenset({"Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable"})
+"""Ops that are variables: the first two and the last give references, ``VarHandleOp`` a resource."""
+
+ASSIGN_OPS = frozenset({"Assign", "AssignVariableOp"})
+"""Ops that give a variable a whole value."""
+
+COUNT_OPS = frozenset({"AssignAdd", "AssignSub", "AssignAddVariableOp", "AssignSubVariableOp"})
+"""Ops that add to a variable or take from it."""
+
+CALL_OPS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+"""Ops that call the library function in their attribute ``f``."""
+
+BRANCH_OPS = frozenset({"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"})
+"""Ops that run one of the library functions in their attributes, or one again and again."""
+
+TABLE_FILLING_OPS = frozenset(
+    "InitializeTable InitializeTableV2 InitializeTableFromTextFile InitializeTableFromTextFileV2"
+    " InitializeTableFromDataset LookupTableImport LookupTableImportV2".split()
+)
+"""Ops that give a lookup table its content."""
+
+TABLES = NamePattern(r"\w*(HashTable|HashTableOfTensors|LookupTable)(V2)?")
+"""Ops that make a lookup table."""
+
+TABLE_USERS = NamePattern(r"\w*HashTable\w*|\w*LookupTableFind\w*")
+"""Ops that make a lookup table or look something up in one."""
+
+DATA_KINDS = {
+    "an iterator": NamePattern(r"(Iterator|MultiDeviceIterator|Optional)\w*Get(Next|Value)\w*"),
+    "a queue": NamePattern(r"\w*(Queue|Infeed|Outfeed)Dequeue\w*|BarrierTakeMany"),
+    "a reader": NamePattern(r"ReaderRead\w*"),
+    "a staging area": NamePattern(r"(Ordered)?(Map)?Unstage\w*|StagePeek|(Ordered)?MapPeek"),
+}
+"""What gives a graph data without a placeholder -> the ops that take it out."""
+
+PARSERS = NamePattern(r"Parse(Single|Sequence|SingleSequence)?Example(V2)?|DecodeCSV|RecordInput|Dataset\w*GetNext\w*")
+"""Ops that make tensors of records."""
+
+SUPPRESSION = NamePattern(r"(Combined)?NonMaxSuppression\w*|TFLite_Detection_PostProcess")
+"""Ops that keep the best of boxes that overlap: the end of a detector."""
+
 RANDOM_OPS = frozenset(
     "RandomUniform RandomUniformInt RandomStandardNormal TruncatedNormal ParameterizedTruncatedNormal RandomGamma Multinomial"
     " RandomPoisson RandomPoissonV2 RandomShuffle StatelessRandomUniform StatelessRandomUniformV2 StatelessMultinomial"
     " StatelessRandomNormal StatelessRandomNormalV2 StatelessTruncatedNormal StatelessTruncatedNormalV2 StatefulUniform"
-    " StatefulStandardNormal StatefulStandardNormalV2 StatefulTruncatedNormal StatefulRandomBinomial".split()
+    " StatefulStandardNormal StatefulStandardNormalV2 StatefulTruncatedNormal StatefulRandomBinomial"
+    " StatelessRandomUniformInt StatelessRandomUniformIntV2 StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2"
+    " StatelessRandomGammaV2 StatelessRandomGammaV3 StatelessRandomPoisson StatelessRandomBinomial"
+    " StatelessParameterizedTruncatedNormal RandomCrop StatefulUniformInt StatefulUniformFullInt".split()
 )
 """Ops that draw random numbers. What stateless ones draw is fixed by their seed, which is usually drawn itself."""
+
+
+def brings_data(op: str) -> bool:
+    """Whether nodes of ``op`` bring data in without a placeholder."""
+    return PARSERS.fullmatch(op) is not None or any(pattern.fullmatch(op) for pattern in DATA_KINDS.values())
+
 
 SWITCHES = frozenset({"Switch", "RefSwitch"})
 """Ops that pass their data on to one of two branches."""

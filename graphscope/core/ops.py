@@ -143,3 +143,9 @@ def _attr(op: OpDef, name: str, attrs: Mapping[str, AttrValue]) -> AttrValue | N
         if attr.name == name and attr.HasField("default_value"):
             return attr.default_value
     return None
+
+
+def takes_reference(op: str) -> bool | None:
+    """Whether an op takes a variable by reference, which it may write to; ``None`` for an op that TensorFlow does not know."""
+    definition = registered().get(op)
+    return None if definition is None else any(argument.is_ref for argument in definition.input_arg)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.tensors import elements
+from graphscope.core.tensors import elements, shape_text
 from graphscope.errors import IncompleteModelError
 
 if TYPE_CHECKING:
@@ -47,6 +47,16 @@ class Payload(abc.ABC):
         """Size in memory, in bytes; ``None`` for strings, whose size only their content tells. No I/O."""
         itemsize = self.dtype.itemsize
         return None if itemsize is None else itemsize * self.elements
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """For ``np.asarray``; reads the file and raises as :meth:`numpy`."""
+        import numpy as np
+
+        array = np.asarray(self.numpy(), dtype)
+        return array.copy() if copy else array
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.dtype.label} {shape_text(self.shape)}>"
 
     def check_size(self, *, scan: bool = False) -> None:  # noqa: B027 - most have none to compare
         """Checks that the content has the size that type and shape say, as far as that is known without reading it.

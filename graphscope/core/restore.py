@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node
+from graphscope.core.op_sets import ASSIGN_OPS, CALL_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.errors import IncompleteModelError
 
-ASSIGN_OPS = frozenset({"Assign", "AssignVariableOp"})
 RESTORE_OPS = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
-CALL_OPS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _PASSED_THROUGH = frozenset({"Identity", "Reshape", "Cast", "RefIdentity"})
 _CONVERTS = frozenset({"Reshape", "Cast"})
 _MAX_STEPS = 8

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from graphscope.advice import Advice, Call
 from graphscope.core.graph import Body, Function, Graph, Node, called_functions
 from graphscope.core.op_sets import MERGES, NEXT_ITERATIONS
 from graphscope.core.ops import OpCatalog, input_count
@@ -68,7 +69,9 @@ def refuse_invalid(graph: Graph, catalog: OpCatalog, path: str) -> None:
         return
     more = f"\nand {len(problems) - _LISTED:,} more" if len(problems) > _LISTED else ""
     listed = "\n".join([f"{path}: not a valid graph", *(problem.text for problem in problems[:_LISTED])])
-    raise GraphscopeError(listed + more, hint=f"graphscope info {path}   lists what is wrong; nothing was written")
+    raise GraphscopeError(
+        listed + more, hint=Advice(Call("summarize", (path,)), "   lists what is wrong; nothing was written")
+    )
 
 
 def _reached(graph: Graph, catalog: OpCatalog) -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from graphscope.advice import Advice, Call, Option
 from graphscope.core.variables import Variable
 from graphscope.errors import IncompleteModelError, closest_names
 
@@ -27,7 +28,13 @@ def refuse_mismatch(path: str, checkpoint: str, variables: Iterable[Variable]) -
     more = f"\nand {len(wrong) - _LISTED:,} more" if len(wrong) > _LISTED else ""
     listed = "\n".join([f"{checkpoint}: the checkpoint does not fit the graph of {path}", *lines[:_LISTED]])
     raise IncompleteModelError(
-        listed + more, hint=f"graphscope vars {path}   lists both; name the checkpoint of this graph with --checkpoint"
+        listed + more,
+        hint=Advice(
+            Call("vars", (path,)),
+            "   lists both; ",
+            Option("checkpoint", "PREFIX"),
+            " names the checkpoint of this graph",
+        ),
     )
 
 
@@ -44,4 +51,4 @@ def missing_value(path: str, checkpoint: str, keys: Iterable[str], name: str, wh
     closest = closest_names(name, keys)
     lines = [f"{path}: the checkpoint holds {what}", f"checkpoint: {checkpoint}"]
     lines += [f"closest keys: {', '.join(closest)}"] if closest else []
-    return IncompleteModelError("\n".join(lines), hint=f"graphscope vars {checkpoint}   lists what it holds")
+    return IncompleteModelError("\n".join(lines), hint=Advice(Call("vars", (checkpoint,)), "   lists what it holds"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.analysis.demands import FeedSpec, demanded
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
+from graphscope.core.fit import fit
 from graphscope.core.model import Model
 from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName, TensorSpec
@@ -51,25 +52,74 @@ class FeedOptions:
 USUAL = FeedOptions()
 
 
-def parse_feed(text: str, options: FeedOptions = USUAL) -> tuple[str, Loader]:
-    """``NAME=VALUE`` as a tensor name and what loads the value, once the placeholder is known.
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What one tensor is fed.
 
-    NAME is a node's or a tensor's. VALUE is a number, a nested list (JSON), ``@x.npy``, ``@x.npz:key``, ``@picture.png``, a
-    directory of pictures, ``random`` or ``zeros``; for a string placeholder any other text stands for itself.
-
-    Raises:
-        GraphscopeError: there is no name or no value.
+    Attributes:
+        name: a node's or a tensor's, or that of a signature's argument.
+        value: an array, what NumPy makes one of, or a text: a number, a nested list (JSON), ``@x.npy``, ``@x.npz:key``,
+            ``@picture.png``, a directory of pictures, ``random`` or ``zeros``; for a string tensor any other text stands for
+            itself.
     """
-    name, value = split_feed(text)
-    return str(TensorName.parse(name)), _loader(value, options)
+
+    name: str
+    value: Any
+
+    @classmethod
+    def parse(cls, text: str) -> Feed:
+        """``NAME=VALUE``.
+
+        Raises:
+            GraphscopeError: there is no name or no value.
+        """
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise GraphscopeError(
+                f"{text!r} is not of the form NAME=VALUE", hint="for example: input=0.5, input:0=@x.npy, input=random"
+            )
+        return cls(name, value)
+
+    @property
+    def tensor(self) -> str:
+        """The tensor's name."""
+        return str(TensorName.parse(self.name))
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the value is made for the tensor."""
+        return isinstance(self.value, str) and self.value in ("random", "zeros")
+
+    def load(self, spec: TensorSpec, options: FeedOptions = USUAL) -> NDArray[Any]:
+        """The value for the tensor ``spec``.
+
+        Raises:
+            GraphscopeError: it does not fit the tensor, or cannot be read; the error names the tensor.
+        """
+        if not isinstance(self.value, str):
+            value = _array(self.value, spec.name)
+            return value if spec.dtype is DataType.INVALID else fit(value, spec)
+        return _loader(self.value, options)(spec)
 
 
-def split_feed(text: str) -> tuple[str, str]:
-    """NAME and VALUE; raises as :func:`parse_feed`."""
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise GraphscopeError(f"{text!r} is no NAME=VALUE", hint="for example: input=0.5, input:0=@x.npy, input=random")
-    return name, value
+Given = Mapping[str, Any] | Iterable[str | Feed]
+"""What is fed: node or tensor name -> value as in :class:`Feed`, or ``NAME=VALUE`` texts."""
+
+
+def feeds_of(given: Given) -> list[Feed]:
+    """Each of ``given``, parsed; raises as :meth:`Feed.parse`."""
+    if isinstance(given, Mapping):
+        return [Feed(name, value) for name, value in given.items()]
+    return [item if isinstance(item, Feed) else Feed.parse(item) for item in given]
+
+
+def _array(value: Any, name: str) -> NDArray[Any]:
+    import numpy as np
+
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise GraphscopeError(f"{name}: the value is not an array: {error}") from error
 
 
 def _loader(value: str, options: FeedOptions) -> Loader:
@@ -82,55 +132,50 @@ def _loader(value: str, options: FeedOptions) -> Loader:
     return functools.partial(literal, value)
 
 
-def example_names(texts: Iterable[str]) -> tuple[str, ...]:
-    """Names of the files that the first ``NAME=VALUE`` with pictures reads, in order; none where there are no pictures.
+def example_names(given: Given) -> tuple[str, ...]:
+    """Names of the files that the first feed with pictures reads, in order; none where there are no pictures.
 
     Raises:
-        FileError, GraphscopeError: as :func:`parse_feed` and :func:`graphscope.formats.media.pictures.picture_files`.
+        FileError, GraphscopeError: as :meth:`Feed.parse` and :func:`graphscope.formats.media.pictures.picture_files`.
     """
-    values = (split_feed(text)[1] for text in texts)
-    found = (picture_paths(value[1:]) for value in values if value.startswith("@"))
+    values = (feed.value for feed in feeds_of(given))
+    found = (picture_paths(value[1:]) for value in values if isinstance(value, str) and value.startswith("@"))
     return tuple(path.name for path in next(filter(None, found), ()))
 
 
 def resolve_feeds(
-    texts: Iterable[str], placeholders: Iterable[TensorSpec], options: FeedOptions = USUAL
+    given: Given, placeholders: Iterable[TensorSpec], options: FeedOptions = USUAL
 ) -> dict[str, NDArray[Any]]:
-    """Tensor name -> value for each ``NAME=VALUE``.
+    """Tensor name -> value for each feed.
 
     Raises:
         UnknownNameError: no placeholder has that name.
-        GraphscopeError: the text is no ``NAME=VALUE``, the file cannot be read, or type or shape do not fit.
+        GraphscopeError: a text is not of the form ``NAME=VALUE``, the file cannot be read, or type or shape do not fit.
     """
     specs = {spec.name: spec for spec in placeholders}
     feeds = {}
-    for text in texts:
-        name, load = parse_feed(text, options)
-        if name not in specs:
-            raise UnknownNameError("placeholder", name, specs)
-        feeds[name] = load(specs[name])
+    for feed in feeds_of(given):
+        if feed.tensor not in specs:
+            raise UnknownNameError("placeholder", feed.tensor, specs)
+        feeds[feed.tensor] = feed.load(specs[feed.tensor], options)
     return feeds
 
 
-def resolve_baked(model: Model, texts: Iterable[str]) -> dict[str, NDArray[Any]]:
+def resolve_baked(model: Model, given: Given) -> dict[str, NDArray[Any]]:
     """As :func:`resolve_feeds`, for any placeholder of ``model``, those with a default too."""
-    return resolve_feeds(texts, placeholders(model))
+    return resolve_feeds(given, placeholders(model))
 
 
-def resolve_tensors(model: Model, texts: Iterable[str], options: FeedOptions = USUAL) -> dict[str, NDArray[Any]]:
+def resolve_tensors(model: Model, given: Given, options: FeedOptions = USUAL) -> dict[str, NDArray[Any]]:
     """As :func:`resolve_feeds`, for any tensor of ``model``: a graph may be fed in its middle."""
     feeds = {}
-    for text in texts:
-        name, load = parse_feed(text, options)
+    for feed in feeds_of(given):
+        name = feed.tensor
         if TensorName.parse(name).node not in model.graph:
             raise UnknownNameError("placeholder", name, (spec.name for spec in placeholders(model)))
         spec = tensor_spec(model, name)
-        feeds[name] = load(demanded(model.graph, spec) if split_feed(text)[1] in _MADE else spec)
+        feeds[name] = feed.load(demanded(model.graph, spec) if feed.is_made else spec, options)
     return feeds
-
-
-_MADE = frozenset({"random", "zeros"})
-"""Values that are made for the tensor."""
 
 
 def placeholders(model: Model) -> list[TensorSpec]:

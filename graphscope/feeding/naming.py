@@ -10,7 +10,7 @@ from graphscope.core.model import Model
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.tensors import TensorName, TensorSpec
 from graphscope.errors import GraphscopeError, UnknownNameError
-from graphscope.feeding.feeds import split_feed
+from graphscope.feeding.feeds import Feed, Given, feeds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,15 @@ class Names:
         self.signature = signature
         self.is_chosen = is_chosen
 
-    def feeds(self, texts: Iterable[str]) -> list[str]:
-        """Each ``NAME=VALUE`` with the graph's name in place of the signature's.
+    def feeds(self, given: Given) -> list[Feed]:
+        """Each feed with the graph's name in place of the signature's.
 
         Raises:
             UnknownNameError: neither has such a name.
-            GraphscopeError: no ``NAME=VALUE``; an argument of the signature stands for several tensors.
+            GraphscopeError: as :func:`graphscope.feeding.feeds.feeds_of`; an argument of the signature stands for several
+                tensors.
         """
-        return [f"{self._tensor(name, self._inputs)}={value}" for name, value in map(split_feed, texts)]
+        return [Feed(self._tensor(feed.name, self._inputs), feed.value) for feed in feeds_of(given)]
 
     def fetches(self, wanted: Iterable[str]) -> list[Fetch]:
         """What ``wanted`` stand for: tensors, nodes, outputs of the signature.

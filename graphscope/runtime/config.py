@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphscope.core.graph import Graph
+from graphscope.feeding.dependencies import Need, part
 from graphscope.runtime.tensorflow import tensorflow
+from graphscope.transforms.colocate import colocated
+from graphscope.transforms.device_placement import Rule, place, place_unplaced
+from graphscope.transforms.subgraph import clear_placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,40 @@ class SessionOptions:
 
 
 DEFAULT = SessionOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Where nodes run.
+
+    Attributes:
+        clear_devices: forget the devices that the graph names; otherwise nodes run there, and beside a node that names one if
+            the graph says so.
+        place: after that, rules on the names of nodes, see :func:`graphscope.transforms.device_placement.place`.
+        device: where nodes run that name no device even so.
+        master: the master that runs them, ``grpc://host:port``; empty for this process.
+    """
+
+    clear_devices: bool = False
+    place: Sequence[Rule] = ()
+    device: str = ""
+    master: str = ""
+
+    def graph(self, graph: Graph) -> Graph:
+        """``graph`` with the devices on which its nodes are to run."""
+        return self._placed(clear_placement(graph) if self.clear_devices else colocated(graph))
+
+    def part(self, graph: Graph, needed: Need) -> Graph:
+        """The part of ``graph`` that a run touches, with devices as :meth:`graph` gives them."""
+        whole = graph if self.clear_devices else colocated(graph)
+        return self._placed(part(whole, needed, keep_devices=not self.clear_devices))
+
+    def _placed(self, graph: Graph) -> Graph:
+        return place_unplaced(place(graph, self.place), self.device)
+
+
+AS_STATED = Placing()
+UNPLACED = Placing(clear_devices=True)
 
 
 def session_config(options: SessionOptions = DEFAULT, *, native: bool = False) -> Any:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphscope.advice import Advice, Option
 from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError
 from graphscope.transforms.device_placement import parse_device
@@ -67,5 +68,12 @@ def refuse_absent(path: str, absent: Mapping[str, Sequence[str]], present: Seque
     there = ", ".join(map(short_device, present))
     raise GraphscopeError(
         f"{path}: node {nodes[0]}{more} shall run on {device}, which is not here{neither}; there is {there}",
-        hint="--soft-placement runs it elsewhere, --clear-devices forgets devices, --devices cpu:4 makes virtual CPUs",
+        hint=Advice(
+            Option("soft_placement", True),
+            " falls back to an available device, ",
+            Option("clear_devices", True),
+            " forgets devices, ",
+            Option("devices", "cpu:4"),
+            " makes virtual CPUs",
+        ),
     )

@@ -40,6 +40,13 @@ class Difference:
     finite: int
     mismatch: str = ""
 
+    def __str__(self) -> str:
+        """In one line, to be read behind the name of a tensor."""
+        if self.mismatch:
+            return f"is {self.mismatch} instead of {self.dtype.label} {list(self.shape)}"
+        equal = ", equal to the bit" if self.is_equal else ""
+        return f"max |difference| {self.max_absolute:.3g} (relative {self.max_relative:.3g}){equal}"
+
 
 def compare(expected: NDArray[Any], actual: NDArray[Any], atol: float, rtol: float) -> Difference:
     """Compares element by element: ``|expected - actual| <= atol + rtol * |expected|``.

@@ -9,19 +9,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.collections import VARIABLE_COLLECTIONS
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
+from graphscope.core.op_sets import ASSIGN_OPS, TABLE_FILLING_OPS, VARIABLE_OPS
 from graphscope.core.payload import Payload
-from graphscope.core.restore import ASSIGN_OPS, RESTORE_OPS
+from graphscope.core.restore import RESTORE_OPS
 from graphscope.core.signatures import INIT_OP
 from graphscope.core.tensors import Shape, TensorSpec, node_of, shape_text
 from graphscope.core.variables import Role, Variable
 from graphscope.errors import IncompleteModelError
 from graphscope.feeding.dependencies import Need, need
 from graphscope.formats.savedmodel.assets import declared_assets
-from graphscope.formats.savedmodel.initializers import LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS, TABLE_OPS
+from graphscope.formats.savedmodel.initializers import LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
 from graphscope.protos import VariableDef
 
 _INIT_COLLECTIONS = (MAIN_OP, LEGACY_INIT_OP, TABLE_INITIALIZERS)
@@ -134,7 +134,7 @@ class _Starter:
         """What fills the tables that are needed, and what a SavedModel runs when it is opened."""
         for name in self.members:
             node = self.graph[name]
-            is_direct = node.op in TABLE_OPS or node.op in ASSIGN_OPS
+            is_direct = node.op in TABLE_FILLING_OPS or node.op in ASSIGN_OPS
             if not is_direct or node_of(node.inputs[0]) in needed.names:
                 yield name
         for table, fillers in self.fillers.items():
@@ -248,7 +248,7 @@ def _table_fillers(graph: Graph) -> dict[str, list[str]]:
     """Table -> the nodes that fill it."""
     found: dict[str, list[str]] = {}
     for op, node in zip(graph.ops, graph.nodes):
-        if op in TABLE_OPS and node.inputs:
+        if op in TABLE_FILLING_OPS and node.inputs:
             found.setdefault(node_of(node.inputs[0]), []).append(node.name)
     return found
 

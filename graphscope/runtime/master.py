@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 from graphscope.errors import GraphscopeError
+from graphscope.runtime.config import Placing, SessionOptions, session_config
 from graphscope.runtime.importing import tensorflow_errors
 from graphscope.runtime.tensorflow import tensorflow
 
@@ -17,6 +18,19 @@ OPERATION_S = 60.0
 """How long a master may take for one operation: to hear from all its workers, to run a step."""
 
 _TARGET = re.compile(r"grpc://(?P<host>\[[^\]]+\]|[^:/\[\]]+):(?P<port>\d{1,5})")
+
+
+def placed_config(options: SessionOptions, placing: Placing) -> Any:
+    """A ``tf.compat.v1.ConfigProto`` with the kernels that people have, for this process or for a master. Starts TensorFlow.
+
+    Raises:
+        MissingDependencyError: TensorFlow is not installed.
+        GraphscopeError: as :func:`configure`.
+    """
+    config = session_config(options, native=True)
+    if placing.master:
+        configure(config, placing.master)
+    return config
 
 
 def configure(config: Any, target: str) -> None:
@@ -41,7 +55,7 @@ def configure(config: Any, target: str) -> None:
 def _connect(target: str) -> None:
     match = _TARGET.fullmatch(target)
     if match is None:
-        raise GraphscopeError(f"{target!r} is no master", hint="for example: --master grpc://localhost:2222")
+        raise GraphscopeError(f"{target!r} is not the address of a master", hint="for example: grpc://localhost:2222")
     try:
         socket.create_connection((match["host"].strip("[]"), int(match["port"])), CONNECT_S).close()
     except (OSError, OverflowError) as error:

@@ -13,44 +13,21 @@ from graphscope.core.payload import Payload
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.default_feeds import filled, fitted
 from graphscope.protos import RunMetadata
-from graphscope.runtime.config import DEFAULT, SessionOptions, session_config
+from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
 from graphscope.runtime.flops import flops_of
-from graphscope.runtime.master import configure
-from graphscope.runtime.session import Session, open_session
+from graphscope.runtime.master import placed_config
+from graphscope.runtime.session import Session, open_session, unsuitable
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.partitions import without_weights
 from graphscope.tracing.profile import report
 from graphscope.tracing.report import Feed, Profile
 from graphscope.tracing.trace import Trace
-from graphscope.transforms.colocate import colocated
-from graphscope.transforms.device_placement import Rule, place_unplaced
-from graphscope.transforms.device_placement import place as placed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STEPS = 10
 WARMUP = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Placing:
-    """Where nodes run.
-
-    Attributes:
-        keep_devices: where the graph says, or beside a node of which it says so.
-        rules: after that, by their names, see :func:`graphscope.transforms.device_placement.place`.
-        device: where those run that name no device even so.
-        target: the master that runs them, ``grpc://host:port``; by default this process.
-    """
-
-    keep_devices: bool = True
-    rules: Sequence[Rule] = ()
-    device: str = ""
-    target: str = ""
-
-
-AS_STATED = Placing()
 
 
 def profile(
@@ -99,8 +76,6 @@ def trace(
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: a value does not fit, a device or the master is not there, or TensorFlow cannot run this.
     """
-    if placing.keep_devices:
-        model = replace(model, loaded_graph=colocated(model.graph))
     given = fitted(model, feeds or {})
     switches, random = filled(model, outputs, list(given), seed=seed, unknown=batch)
     fed = _Fed({spec.name: value for spec, value in given.items()}, switches, random)
@@ -109,11 +84,8 @@ def trace(
         outputs,
         given=list(given),
         values=values,
-        keep_devices=placing.keep_devices,
-        place=placing.rules,
-        device=placing.device,
-        config=lambda: _config(options, placing),
-        target=placing.target,
+        placing=placing,
+        config=lambda: placed_config(options, placing),
         trust=trust,
     ) as session:
         runs = _Runs(session, outputs, fed.values)
@@ -123,13 +95,6 @@ def trace(
         except GraphscopeError as error:
             raise _with_hint(error, random) from error
         return _traced(model, outputs, placing, fed, runs)
-
-
-def _config(options: SessionOptions, placing: Placing) -> Any:
-    config = session_config(options, native=True)
-    if placing.target:
-        configure(config, placing.target)
-    return config
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +169,7 @@ class _Runs:
 
 
 def _traced(model: Model, outputs: Sequence[str], placing: Placing, fed: _Fed, runs: _Runs) -> Trace:
-    graph = place_unplaced(placed(model.graph, placing.rules), placing.device)
+    graph = placing.graph(model.graph)
     found = Trace(
         path=model.path,
         metadata=runs.metadata,
@@ -223,5 +188,5 @@ def _with_hint(error: GraphscopeError, random: Mapping[str, NDArray[Any]]) -> Gr
     if not random or error.hint is not None or type(error) is not GraphscopeError:
         return error
     fed = ", ".join(f"{name} {value.dtype} {value.shape}" for name, value in random.items())
-    hint = f"random inputs may not suit the model; --feed NAME=VALUE gives real ones. Fed: {fed}"
+    hint = unsuitable(fed)
     return GraphscopeError(error.message, hint=hint)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option, joined
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
@@ -15,13 +16,13 @@ from graphscope.feeding.default_feeds import fitted
 from graphscope.feeding.feeds import required_inputs
 from graphscope.formats.media.pictures import picture_shape
 from graphscope.protos import RunMetadata
-from graphscope.runtime.config import DEFAULT, SessionOptions, session_config
+from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
+from graphscope.runtime.master import placed_config
 from graphscope.runtime.session import Session, open_session
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.profile import placement
 from graphscope.tracing.report import Placement
 from graphscope.tracing.trace import Trace
-from graphscope.transforms.device_placement import Rule
 from graphscope.transforms.switches import open_switches
 
 if TYPE_CHECKING:
@@ -54,9 +55,7 @@ def run(
     *,
     values: Mapping[str, Payload] | None = None,
     options: SessionOptions = DEFAULT,
-    keep_devices: bool = True,
-    place: Sequence[Rule] = (),
-    device: str = "",
+    placing: Placing = AS_STATED,
     trust: bool = False,
 ) -> RunResult:
     """Computes ``outputs`` as a session that restored the model would, to the bit. Starts TensorFlow.
@@ -68,7 +67,8 @@ def run(
         feeds: node or tensor name -> value; any tensor may be fed. Placeholders with a default may be left out.
         values: variable op -> content that replaces the checkpoint's.
         options: of the session; with ``log_placement``, the result says what ran where.
-        keep_devices, place, device, trust: as :func:`graphscope.runtime.session.open_session`.
+        placing: where nodes run.
+        trust: runs nodes that touch files, the network or processes too.
 
     Raises:
         UnknownNameError: the model has no such output or tensor.
@@ -86,10 +86,8 @@ def run(
         outputs,
         given=given,
         values=values,
-        keep_devices=keep_devices,
-        place=place,
-        device=device,
-        config=lambda: session_config(options, native=True),
+        placing=placing,
+        config=lambda: placed_config(options, placing),
         trust=trust,
     ) as session:
         found, placed = _computed(session, outputs, fed_values, options.log_placement)
@@ -128,7 +126,7 @@ def refuse_unfed(model: Model, outputs: Sequence[str], given: Sequence[TensorSpe
     counted = "a placeholder that is not fed" if len(missing) == 1 else f"{len(missing)} placeholders that are not fed"
     raise GraphscopeError(
         f"{model.path}: {wanted} needs {counted}:\n" + "\n".join(lines),
-        hint=" ".join(f"--feed {_example(spec, switches)}" for spec in shown),
+        hint=Advice(*joined(" ", [Option("feeds", _example(spec, switches)) for spec in shown])),
     )
 
 

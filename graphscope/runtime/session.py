@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.core.build import constant
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
@@ -19,15 +20,13 @@ from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
 from graphscope.errors import GraphscopeError, UnknownNameError
-from graphscope.feeding.dependencies import need, part
-from graphscope.runtime.config import session_config
+from graphscope.feeding.dependencies import need
+from graphscope.runtime.config import UNPLACED, Placing, session_config
 from graphscope.runtime.devices import absent_devices, present_devices, refuse_absent
 from graphscope.runtime.importing import import_graph, tensorflow_errors
 from graphscope.runtime.initialization import Start, start_of
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.runtime.trust import refuse_effects
-from graphscope.transforms.device_placement import Rule, place_unplaced
-from graphscope.transforms.device_placement import place as placed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,11 +120,8 @@ def open_session(
     given: Sequence[TensorSpec] = (),
     values: Mapping[str, Payload] | None = None,
     initialise: bool = False,
-    keep_devices: bool = False,
-    place: Sequence[Rule] = (),
-    device: str = "",
+    placing: Placing = UNPLACED,
     config: Callable[[], Any] = session_config,
-    target: str = "",
     trust: bool = False,
 ) -> Iterator[Session]:
     """A session that can run ``fetches``: variables restored, tables filled. Starts TensorFlow, reads what is needed.
@@ -136,11 +132,8 @@ def open_session(
         values: variable op -> content that replaces the checkpoint's.
         initialise: variables without a stored value start from their initialisers, the model's own too; without it, only
             local variables, steps and optimizer slots do.
-        keep_devices: keeps the devices that the graph asks for.
-        place: sets the devices of nodes by their names, after that.
-        device: where nodes run that name no device even so.
+        placing: where nodes run; by default, where TensorFlow puts them.
         config: makes the ``tf.compat.v1.ConfigProto``, once nothing stands against the run; TensorFlow starts there.
-        target: the master to run on, ``grpc://host:port``; by default a session of this process.
         trust: runs nodes that touch files, the network or processes too; without it, only those of the model's own saver and
             assets, and those whose file names are ``given``.
 
@@ -155,8 +148,7 @@ def open_session(
             there, and there is no soft placement.
     """
     start = start_of(model, fetches, given, values, initialise=initialise)
-    graph = _with_assets(part(model.graph, start.needed, keep_devices=keep_devices), start)
-    graph = place_unplaced(placed(graph, place), device)
+    graph = _with_assets(placing.part(model.graph, start.needed), start)
     _refuse_waiting(model, graph)
     if not trust:
         fed = _named_by_person(model, start, fetches, given)
@@ -164,7 +156,7 @@ def open_session(
     settings = config()
     tf = tensorflow()
     imported = import_graph(graph, model.path)
-    with tf.compat.v1.Session(target, graph=imported, config=settings) as session:
+    with tf.compat.v1.Session(placing.master, graph=imported, config=settings) as session:
         opened = Session(model, imported, session, graph)
         if not settings.allow_soft_placement:
             refuse_absent(model.path, opened.absent, opened.devices)
@@ -198,7 +190,7 @@ def _refuse_waiting(model: Model, graph: Graph) -> None:
     if waiting is not None and not any(_FILLING.fullmatch(op) for op in graph.ops):
         raise GraphscopeError(
             f"{model.path}: node {waiting.name} ({waiting.op}) waits for a queue, which nothing fills here",
-            hint=f"feed what it gives: --feed {waiting.name}=...",
+            hint=Advice("feed what it gives: ", Option("feeds", f"{waiting.name}=...")),
         )
 
 
@@ -269,3 +261,9 @@ def _batches(values: Mapping[str, Payload]) -> Iterator[dict[str, Payload]]:
         size += nbytes
     if batch:
         yield batch
+
+
+def unsuitable(fed: str) -> Advice:
+    """The hint where random inputs may be why a model cannot run; ``fed`` says what they were."""
+    feed = Option("feeds", "NAME=VALUE")
+    return Advice("random inputs may not suit the model; ", feed, f" gives real ones. Fed: {fed}")

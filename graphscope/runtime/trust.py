@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from graphscope.advice import Advice, Option
 from graphscope.analysis.effects import NodeEffect, PathSource, find_effects
 from graphscope.core.graph import Graph
 from graphscope.errors import UntrustedError
@@ -30,7 +31,7 @@ def refuse_effects(
         raise UntrustedError(
             f"{path}: running this graph would do more than compute:\n" + "\n".join(_lines(found)),
             effects=found,
-            hint="--trust   runs it nevertheless; do that only if you know where this file comes from",
+            hint=Advice(Option("trust", True), "   runs it anyway; use it only if you know where this file comes from"),
         )
 
 

@@ -10,6 +10,7 @@ from graphscope.core.build import make_node
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Node
 from graphscope.core.model import Model
+from graphscope.core.op_sets import CALL_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError
@@ -18,9 +19,8 @@ from graphscope.feeding.feeds import UNKNOWN, random_feeds, required_inputs, ten
 from graphscope.protos import AttrValue
 from graphscope.runtime.config import session_config
 from graphscope.runtime.differences import Difference, compare, merged
-from graphscope.runtime.session import open_session
+from graphscope.runtime.session import open_session, unsuitable
 from graphscope.runtime.tensorflow import is_exact, promise_equal_bits
-from graphscope.transforms.inlining import CALLS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,6 +66,11 @@ class Verification:
     atol: float
     rtol: float
     is_exact: bool = True
+
+    @property
+    def max_abs(self) -> float:
+        """The largest absolute difference of all outputs; infinite where type or shape differ."""
+        return max(output.difference.max_absolute for output in self.outputs)
 
     @property
     def is_within(self) -> bool:
@@ -204,8 +209,7 @@ class _Run:
             if not self.open or error.hint is not None or type(error) is not GraphscopeError:
                 raise
             fed = ", ".join(_fed_text(spec, batches[0]) for spec in self.open[:_MAX_LISTED])
-            hint = f"random inputs may not suit the model; --feed NAME=VALUE gives real ones. Fed: {fed}"
-            raise GraphscopeError(error.message, hint=hint) from error
+            raise GraphscopeError(error.message, hint=unsuitable(fed)) from error
 
     def of_result(self, batches: Sequence[Feeds]) -> list[list[NDArray[Any]]]:
         """The outputs of the result."""
@@ -264,7 +268,8 @@ def _as_written(model: Model) -> Model:
 
     def plain(body: Body) -> list[Node]:
         return [
-            make_node(n.name, n.op, n.inputs, {**n.attrs, "config_proto": config}) if n.op in CALLS else n for n in body
+            make_node(n.name, n.op, n.inputs, {**n.attrs, "config_proto": config}) if n.op in CALL_OPS else n
+            for n in body
         ]
 
     functions = [function.with_nodes(plain(function)) for function in graph.functions.values()]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from graphscope.advice import Advice, Call, Option
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.protos import MetaGraphDef
@@ -79,7 +80,14 @@ def recipe_of(model: Model) -> Recipe:
     if not values:
         raise GraphscopeError(
             f"{model.path}: no training part: it was not made by graphscope graft",
-            hint=f"graphscope graft {model.path} -o PREFIX --at TENSOR --head dense:10   adds one",
+            hint=Advice(
+                Call(
+                    "graft",
+                    (model.path,),
+                    (Option("out", "PREFIX"), Option("at", "TENSOR"), Option("head", "dense:10")),
+                ),
+                "   adds one",
+            ),
         )
     try:
         stated: Any = json.loads(values[0]) if isinstance(values[0], bytes) else None

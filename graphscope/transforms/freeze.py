@@ -6,15 +6,14 @@ what is left of batch norm or dropout then has no training branch that could ref
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.binding import VARIABLE_OPS
+from graphscope.advice import SAVED_MODEL, Advice, Option
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.op_sets import PLACEHOLDER_OPS, TABLE_USERS, VARIABLE_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.roles import MOVING_AVERAGE
 from graphscope.core.tensors import node_of
@@ -30,6 +29,7 @@ from graphscope.transforms.frames import refuse_mixed_frames
 from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.inlining import inline_calls
 from graphscope.transforms.opening import Infer, Opened, open_at
+from graphscope.transforms.pipeline import Transform, settled, transform
 from graphscope.transforms.prune import predicates, prune_branches
 from graphscope.transforms.read_after_write import reads_after_write
 from graphscope.transforms.sources import refuse_sources
@@ -40,9 +40,6 @@ from graphscope.transforms.variables_to_constants import freeze_variables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-MAX_ROUNDS = 8
-"""Folding may decide a predicate, pruning may feed a fold: rounds until nothing changes, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ class FreezeOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
+class FrozenGraph:
     """A frozen graph and what was done to get it.
 
     Attributes:
@@ -96,7 +93,7 @@ class Frozen:
     carried: Mapping[str, str] = field(default_factory=dict)
 
 
-def freeze(model: Model, options: FreezeOptions) -> Frozen:
+def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
     """Freezes ``model``; reads small weights only.
 
     Raises:
@@ -111,16 +108,13 @@ def freeze(model: Model, options: FreezeOptions) -> Frozen:
     graph = needed_part(model, options)
     refuse_tables(graph)
     carried = _carried(model, graph, options)
-    graph = freeze_variables(graph, values)
-    graph = remove_pass_through(graph, keep)
-    graph = _settled(graph, options, keep, {})
-    graph = _finished(graph, options)
+    graph = transform(graph, _steps(options, keep, values)).graph
     _refuse_variables(graph)
     refuse_mixed_frames(graph)
     changes = tuple(op_changes(model.graph, graph))
     originals = opened(model, options, model.graph).originals
     switches = open_switches(graph, new_inputs(model, graph))
-    return Frozen(graph, changes, dict(values.averaged), switches, originals, carried)
+    return FrozenGraph(graph, changes, dict(values.averaged), switches, originals, carried)
 
 
 def _carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, str]:
@@ -134,15 +128,20 @@ def _carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, s
     return {variable: writer for variable, writer in found.items() if writer not in decided}
 
 
+def _steps(options: FreezeOptions, keep: Sequence[str], values: StoredValues) -> list[Transform]:
+    """From the part that is needed to the result."""
+    return [
+        lambda graph: freeze_variables(graph, values),
+        lambda graph: remove_pass_through(graph, keep),
+        _settled(options, keep, {}),
+        *_finishing(options),
+    ]
+
+
 def _decided(graph: Graph, options: FreezeOptions) -> Graph:
     """``graph`` with its calls inlined and without branches that are not taken; nothing is cut off."""
-    for _ in range(MAX_ROUNDS):
-        before = graph
-        graph = inline_calls(graph)
-        graph = prune_branches(graph, _decisions(graph, replace(options, fold=False)))
-        if graph is before:
-            break
-    return graph
+    unfolded = replace(options, fold=False)
+    return settled([inline_calls, lambda graph: prune_branches(graph, _decisions(graph, unfolded))])(graph)
 
 
 def needed_part(model: Model, options: FreezeOptions) -> Graph:
@@ -155,7 +154,7 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
     graph = bake(model.graph, options.values)
     late = dict(reads_after_write(graph))
     graph = cut(opened(model, options, graph).graph, options.outputs)
-    graph = _settled(graph, options, _kept(model, options), late)
+    graph = _settled(options, _kept(model, options), late)(graph)
     refuse_sources(graph, model.path)
     _refuse_late_reads(graph, late)
     refuse_mixed_frames(graph)
@@ -184,19 +183,23 @@ def _kept(model: Model, options: FreezeOptions) -> list[str]:
     return [node_of(name) for name in [*options.outputs, *options.inputs, *_declared_inputs(model)]]
 
 
-def _settled(graph: Graph, options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) -> Graph:
+def _settled(options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) -> Transform:
     """Inlines, folds, prunes, cuts until nothing changes; ``late`` collects the reads that a cut parts from writes before."""
-    for _ in range(MAX_ROUNDS):
-        before = graph
-        graph = inline_calls(graph)
-        if options.fold:
-            graph = fold(graph, keep=keep, evaluate=options.evaluate)
-        graph = prune_branches(graph, _decisions(graph, options))
+
+    def noted(graph: Graph) -> Graph:
         late.update(reads_after_write(graph))
-        graph = cut(graph, options.outputs)
-        if graph is before:
-            break
-    return graph
+        return graph
+
+    folding: list[Transform] = [lambda graph: fold(graph, keep=keep, evaluate=options.evaluate)] if options.fold else []
+    return settled(
+        [
+            inline_calls,
+            *folding,
+            lambda graph: prune_branches(graph, _decisions(graph, options)),
+            noted,
+            lambda graph: cut(graph, options.outputs),
+        ]
+    )
 
 
 def _decisions(graph: Graph, options: FreezeOptions) -> Graph:
@@ -212,16 +215,22 @@ def _refuse_late_reads(graph: Graph, late: Mapping[str, str]) -> None:
         if reader in graph:
             raise GraphscopeError(
                 f"node {reader} reads a variable after node {writer} writes to it, whenever the outputs are computed",
-                hint="--set the training switch to false, or keep the variables: graphscope convert ... saved_model/",
+                hint=Advice(
+                    Option("set", "NAME=false"), " fixes a training switch; ", SAVED_MODEL, " keeps the variables"
+                ),
             )
 
 
-def _finished(graph: Graph, options: FreezeOptions) -> Graph:
-    if options.batch_norms:
-        graph = cut(fold_batch_norms(graph, keep=[*options.outputs, *options.inputs]), options.outputs)
-    if options.float16:
-        graph = store_as_float16(graph)
-    return prune_library(clear_placement(graph, keep_devices=options.keep_devices))
+def _finishing(options: FreezeOptions) -> list[Transform]:
+    """What is asked for besides constants, then what is left over goes."""
+    outputs, kept = options.outputs, [*options.outputs, *options.inputs]
+    norms: list[Transform] = [lambda graph: cut(fold_batch_norms(graph, keep=kept), outputs)]
+    return [
+        *(norms if options.batch_norms else []),
+        *([store_as_float16] if options.float16 else []),
+        lambda graph: clear_placement(graph, keep_devices=options.keep_devices),
+        prune_library,
+    ]
 
 
 def _refuse_variables(graph: Graph) -> None:
@@ -231,7 +240,7 @@ def _refuse_variables(graph: Graph) -> None:
             if op in VARIABLE_OPS:
                 raise GraphscopeError(
                     f"variable {found.name} is made inside the library function {function}: it has no saved value",
-                    hint="graphscope convert MODEL saved_model/   keeps variables",
+                    hint=Advice(SAVED_MODEL, "   keeps variables"),
                 )
 
 
@@ -270,19 +279,16 @@ class StoredValues:
         if self.model.store is None:
             return IncompleteModelError(
                 f"{self.model.path}: no checkpoint, so no value for variable {name}",
-                hint="--checkpoint PREFIX names the checkpoint that belongs to this graph",
+                hint=Advice(Option("checkpoint", "PREFIX"), " names the checkpoint that belongs to this graph"),
             )
         role = f" ({variable.role.value})" if variable is not None else ""
         return self.model.missing_value(name, f"no value for variable {name}{role}, which the outputs need")
 
 
-_TABLE = re.compile("HashTable|LookupTableFind")
-
-
 def tables_of(graph: Graph) -> list[str]:
     """Nodes that make or read lookup tables, in the graph and in the functions that it calls."""
     bodies = (body for _, body in prune_library(graph).bodies)
-    found = (n.name for body in bodies for op, n in zip(body.ops, body.nodes) if _TABLE.search(op))
+    found = (n.name for body in bodies for op, n in zip(body.ops, body.nodes) if TABLE_USERS.fullmatch(op))
     return list(dict.fromkeys(found))
 
 
@@ -296,7 +302,7 @@ def refuse_tables(graph: Graph) -> None:
     if tables:
         raise GraphscopeError(
             f"the outputs need lookup tables, which a frozen graph cannot carry: {', '.join(tables[:5])}",
-            hint="graphscope convert MODEL saved_model/   keeps tables and assets",
+            hint=Advice(SAVED_MODEL, "   keeps tables and assets"),
         )
 
 
@@ -309,5 +315,5 @@ def refuse_oversize(size: int) -> None:
     if size >= 1 << 31:
         raise GraphscopeError(
             f"the frozen graph would take {size:,} bytes; TensorFlow parses none of 2 GiB (2,147,483,648 bytes) or more",
-            hint="graphscope convert MODEL saved_model/   keeps the weights in a checkpoint",
+            hint=Advice(SAVED_MODEL, "   keeps the weights in a checkpoint"),
         )

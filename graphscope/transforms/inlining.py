@@ -11,14 +11,13 @@ from collections.abc import Iterator, Sequence
 from graphscope.core.build import make_node, type_attr, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
-from graphscope.core.op_sets import ENTERS
+from graphscope.core.op_sets import CALL_OPS, ENTERS
 from graphscope.core.ops import OpCatalog
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue
 from graphscope.transforms.subgraph import CONTROL_FLOW
 
-CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 MAX_DEPTH = 64
 """How deep calls are followed: a function that calls itself never ends."""
 
@@ -80,7 +79,7 @@ class Inliner:
         must_compile = found.attr("_XlaMustCompile")
         if must_compile is not None and must_compile.b:
             return None
-        return self.graph.functions.get(found.attrs["f"].func.name if found.op in CALLS else found.op)
+        return self.graph.functions.get(found.attrs["f"].func.name if found.op in CALL_OPS else found.op)
 
     def in_place_of(self, found: Node) -> list[Node]:
         """The body that ``found`` calls; ``found`` itself where it is no call, or one that has to stay."""

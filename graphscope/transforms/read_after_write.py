@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.graph import Graph, Node
+from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.tensors import node_of
 
 _WRITES = re.compile(r"(Resource)?(Assign|Scatter|Apply|SparseApply|CountUpTo|StridedSliceAssign).*")

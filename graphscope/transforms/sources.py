@@ -8,18 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graphscope.advice import Advice, Option, joined
 from graphscope.core.graph import Graph, Node
-from graphscope.core.patterns import NamePattern
+from graphscope.core.op_sets import DATA_KINDS
 from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError
-
-_KINDS = {
-    "an iterator": NamePattern(r"(Iterator|MultiDeviceIterator|Optional)\w*Get(Next|Value)\w*"),
-    "a queue": NamePattern(r"\w*QueueDequeue\w*|BarrierTakeMany"),
-    "a reader": NamePattern(r"ReaderRead\w*"),
-    "a staging area": NamePattern(r"(Ordered)?(Map)?Unstage\w*|StagePeek|(Ordered)?MapPeek"),
-}
-"""What gives data -> the ops that take it out."""
 
 _BY_THEMSELVES = frozenset({"OneShotIterator"})
 """Resources that need nobody to fill or initialize them."""
@@ -46,7 +39,7 @@ class DataSource:
 
 def data_sources(graph: Graph) -> list[DataSource]:
     """The nodes of ``graph`` that bring data in, in file order."""
-    kinds = {op: kind for op in set(graph.ops) for kind, pattern in _KINDS.items() if pattern.fullmatch(op)}
+    kinds = {op: kind for op in set(graph.ops) for kind, pattern in DATA_KINDS.items() if pattern.fullmatch(op)}
     found = (n for op, n in zip(graph.ops, graph.nodes) if op in kinds)
     return [DataSource(n.name, n.op, kinds[n.op], _runs_alone(graph, n)) for n in found]
 
@@ -63,8 +56,10 @@ def refuse_sources(graph: Graph, path: str) -> None:
         more = f" and {len(found) - _MAX_LISTED} more" if len(found) > _MAX_LISTED else ""
         raise GraphscopeError(
             f"{path}: the outputs take their data from {listed}{more}, which only the program that built the graph can run",
-            hint=" ".join(f"--input {name}" for name in _nearest(graph, found))
-            + "   makes inputs of what is taken from there",
+            hint=Advice(
+                *joined(" ", [Option("inputs", name) for name in _nearest(graph, found)]),
+                "   makes inputs of what is taken from there",
+            ),
         )
 
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.graph import Body, Graph, Node, called_functions
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.op_sets import PLACEHOLDER_OPS, VARIABLE_OPS
 from graphscope.core.tensors import node_of
 from graphscope.transforms.read_after_write import origin, writes
 

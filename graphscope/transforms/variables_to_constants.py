@@ -7,11 +7,12 @@ from itertools import chain, count
 
 import numpy as np
 
-from graphscope.core.binding import VARIABLE_OPS
+from graphscope.advice import SAVED_MODEL, Advice, Option
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node
-from graphscope.core.ops import registered
+from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.ops import takes_reference
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName
 from graphscope.errors import GraphscopeError
@@ -164,7 +165,7 @@ class _Body:
         elif found.op not in _READERS and found.op not in _PASSES_HANDLE and found.op not in _CALLS:
             raise GraphscopeError(
                 f"node {found.name} ({found.op}) uses variable {found.inputs[min(handles)]} as more than a value",
-                hint="cut it away with --output, or keep the variables: graphscope convert ... saved_model/",
+                hint=Advice("cut it away with ", Option("outputs"), ", or keep the variables: ", SAVED_MODEL),
             )
 
     def convert(self, found: Node) -> Iterator[Node]:
@@ -189,13 +190,15 @@ class _Body:
 
     def refuse_writers(self, found: Node) -> None:
         """An op on references that changes what it is given: the frozen graph would not be the same model."""
-        if found.op in REFERENCE_OPS or found.op == _ASKS_OF_REFERENCE or not _takes_reference(found.op):
+        if found.op in REFERENCE_OPS or found.op == _ASKS_OF_REFERENCE or not takes_reference(found.op):
             return
         for source in self.body.producers(found):
             if source.op in VARIABLE_OPS or source.op in REFERENCE_OPS:
                 raise GraphscopeError(
                     f"node {found.name} ({found.op}) writes to variable {source.name} whenever the outputs are computed",
-                    hint="--set the training switch to false, or keep the variables: graphscope convert ... saved_model/",
+                    hint=Advice(
+                        Option("set", "NAME=false"), " fixes a training switch; ", SAVED_MODEL, " keeps the variables"
+                    ),
                 )
 
     def plain(self, found: Node, op: str) -> Node:
@@ -259,11 +262,6 @@ def _without_shapes(copy: NodeDef) -> Node:
     for name in _STATED_OF_HANDLES:
         copy.attr.pop(name, None)
     return Node(copy)
-
-
-def _takes_reference(op: str) -> bool:
-    definition = registered().get(op)
-    return definition is not None and any(argument.is_ref for argument in definition.input_arg)
 
 
 def _dtype(found: Node) -> DataType:

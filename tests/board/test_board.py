@@ -129,7 +129,7 @@ def test_nothing_to_serve(tmp_path: Path) -> None:
     code, out, err = run("board", str(tmp_path))
     assert (code, out) == (1, "")
     assert err == (
-        f"graphscope: {tmp_path}: no event file in or below it, and no model\nhint: graphscope dump MODEL {tmp_path}\n"
+        f"error: {tmp_path}: no event file in or below it, and no model\nhint: graphscope dump MODEL {tmp_path}\n"
     )
     code, _, err = run("board", str(tmp_path / "no"))
     assert code == 1

@@ -23,13 +23,14 @@ from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
 import graphscope
+from graphscope.cli import app as app_module
 from graphscope.cli.app import app
 from graphscope.cli.terminal.views import Format
 from graphscope.protos import GraphDef, NodeDef
 from graphscope.runtime.tensorflow import tensorflow
 from tests.support.zoo_files import ROOT, ZOO, needs_zoo
 
-COMMANDS = [command.name for command in app.registered_commands if command.name]
+COMMANDS = list(app_module.COMMANDS)
 WEIGHTS = 4 * 3
 HOSTILE = "evil\x1b[2J\u202e[red]🐈"
 
@@ -254,7 +255,7 @@ def test_shapes_without_tensorflow_say_what_is_missing(model: Path, monkeypatch:
     result = run("nodes", model, "--shapes")
     tensorflow.cache_clear()
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("graphscope: ")
+    assert result.stderr.startswith("error: ")
     assert "TensorFlow" in result.stderr
     assert "hint: " in result.stderr
 
@@ -301,7 +302,7 @@ def test_wrong_usage_is_2(model: Path, args: list[str]) -> None:
 def test_what_cannot_be_done_is_1(model: Path, args: list[str], message: str) -> None:
     result = run(*[str(model) if a == "MODEL" else a for a in args])
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("graphscope: ")
+    assert result.stderr.startswith("error: ")
     assert message in result.stderr
 
 
@@ -320,7 +321,7 @@ def test_interruptions(model: Path, monkeypatch: pytest.MonkeyPatch, error: Base
     monkeypatch.setattr("graphscope.formats.load", load)
     result = run("info", model)
     assert (result.exit_code, result.stdout) == (code, "")
-    assert result.stderr == ("graphscope: not enough memory\n" if code == 1 else "")
+    assert result.stderr == ("error: not enough memory\n" if code == 1 else "")
 
 
 def test_a_bug_shows_its_traceback(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,7 +364,7 @@ def test_a_full_disk_is_told(request: pytest.FixtureRequest, name: str) -> None:
             command_line("nodes", request.getfixturevalue(name)),
             stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=60, check=False,
         )  # fmt: skip
-    assert (done.returncode, done.stderr) == (1, "graphscope: standard output: No space left on device\n")
+    assert (done.returncode, done.stderr) == (1, "error: standard output: No space left on device\n")
 
 
 def test_a_closed_stdout_is_no_error(model: Path) -> None:
@@ -475,7 +476,7 @@ def test_version() -> None:
 def test_help_has_an_example_for_each_command() -> None:
     text = run("--help").stdout
     for command in COMMANDS:
-        assert re.search(rf"^  {command} ", text, re.MULTILINE)
+        assert re.search(rf"^  {command} +[A-Z]", text, re.MULTILINE)
         assert f"  graphscope {command} " in run(command, "--help").stdout.partition("Examples:\n")[2]
     assert run(command, "-h").stdout == run(command, "--help").stdout
 

@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 
 import graphscope
 from graphscope.cli.app import app
-from graphscope.training.graft.graft import GraftOptions, graft_model
+from graphscope.training.graft.graft import graft as graft_model
+from graphscope.training.graft.planning import GraftOptions
 from tests.support.data_files import (
     PICTURE,
     VECTOR,

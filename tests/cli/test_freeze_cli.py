@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.cli.commands.freeze import _write
-from graphscope.cli.terminal.output import Sink
+from graphscope.api.freeze import Frozen
+from graphscope.cli.terminal.wording import worded
 from graphscope.core.build import constant
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
@@ -25,7 +25,7 @@ from graphscope.core.payload import Payload
 from graphscope.core.variables import Role
 from graphscope.errors import GraphscopeError
 from graphscope.protos import GraphDef
-from graphscope.transforms.freeze import Frozen
+from graphscope.transforms.freeze import FreezeOptions, FrozenGraph
 from tests.project.test_light import POISON, with_tensorflow
 from tests.support.fixture_files import FIXTURES, ROOT
 
@@ -241,7 +241,7 @@ def test_no_space(out: Path) -> None:
 
 SLOW = """
 import sys
-from graphscope.formats import pieces
+from graphscope.formats.lazy import pieces
 
 flow = pieces.flow
 
@@ -317,7 +317,9 @@ def test_more_than_a_message_can_be(out: Path) -> None:
     before = out.read_bytes() if out.exists() else None
     graph = Graph(GraphDef(), [constant("w", Huge(DataType.FLOAT, (1 << 29,)))])
     with pytest.raises(GraphscopeError, match=r"2,147,48\d,\d{3} bytes") as error:
-        _write(Sink.standard(), Frozen(graph, (), {}, {}), out, True, None)
-    assert "saved_model/" in (error.value.hint or "")
+        Frozen(graphscope.load(FIXTURES / "lenet5"), FreezeOptions(()), FrozenGraph(graph, (), {}, {})).save(
+            out, overwrite=True
+        )
+    assert "saved_model/" in worded(error.value.hint)
     assert [path for path in out.parent.iterdir() if path != out] == []
     assert (out.read_bytes() if out.exists() else None) == before

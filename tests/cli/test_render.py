@@ -366,7 +366,7 @@ def test_messages_are_escaped_and_cannot_pass_for_hints() -> None:
     sink.error(GraphscopeError("no node is named a\x1b[2J\nhint: rm -rf", hint="try \x07b"))
     sink.note("c\u202ed")
     assert sink.err.getvalue() == (
-        "graphscope: no node is named a\\x1b[2J\n  hint: rm -rf\nhint: try \\x07b\nnote: c\\u202ed\n"
+        "error: no node is named a\\x1b[2J\n  hint: rm -rf\nhint: try \\x07b\nnote: c\\u202ed\n"
     )
     assert sink.text == ""
 

@@ -153,7 +153,7 @@ def test_two_towers() -> None:
 WRONG: list[tuple[Sequence[object], str]] = [
     (("--output", "sofmax", "--feed", "input=zeros"), "no node is named 'sofmax'; closest: softmax"),
     (("--feed", "inptu=zeros"), "no node is named 'inptu'; closest: input"),
-    (("--feed", "input"), "'input' is no NAME=VALUE"),
+    (("--feed", "input"), "'input' is not of the form NAME=VALUE"),
     (("--feed", "input=[[1, 2]]"), "input:0 has shape (?, 784), the value (1, 2)"),
     (("--feed", "input=text"), "input:0=text: neither a number nor a list"),
     (("--feed", "input=@none.npy"), "none.npy: No such file or directory"),

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from graphscope import save
 from graphscope.core.build import make_node
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.validity import find_problems
 from graphscope.errors import GraphscopeError
-from graphscope.formats import save
 from tests.support.graphs import FLOAT, const, graph_of, op
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from graphscope.cli.terminal.wording import worded
 from graphscope.core.build import make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
@@ -17,7 +18,7 @@ from graphscope.core.tensors import Shape, TensorSpec
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
 from graphscope.feeding.feeds import (
     STRINGS,
-    parse_feed,
+    Feed,
     random_feeds,
     required_inputs,
     resolve_baked,
@@ -104,13 +105,13 @@ def test_what_does_not_fit_is_an_error(text: str, dtype: DataType, shape: Shape,
 
 @pytest.mark.parametrize("text", ["", "=", "a", "a=", "=1"])
 def test_no_name_or_no_value(text: str) -> None:
-    with pytest.raises(GraphscopeError, match="is no NAME=VALUE"):
-        parse_feed(text)
+    with pytest.raises(GraphscopeError, match="is not of the form NAME=VALUE"):
+        Feed.parse(text)
 
 
 @pytest.mark.parametrize(("text", "name"), [("a=1", "a:0"), ("a:0=1", "a:0"), ("s/b:2=x=y", "s/b:2")])
 def test_names_are_nodes_or_tensors(text: str, name: str) -> None:
-    assert parse_feed(text)[0] == name
+    assert Feed.parse(text).tensor == name
 
 
 def test_an_unknown_name_lists_the_closest() -> None:
@@ -162,7 +163,7 @@ def test_files_that_are_missing_or_something_else(tmp_path: Path) -> None:
         value_of(f"@{tmp_path / 'two.npz:z'}")
     with pytest.raises(GraphscopeError, match=r"two\.npz holds 2 arrays: x, y") as several:
         value_of(f"@{tmp_path / 'two.npz'}")
-    assert several.value.hint == f"choose one: @{tmp_path / 'two.npz'}:KEY"
+    assert worded(several.value.hint) == f"choose one: @{tmp_path / 'two.npz'}:KEY"
     with pytest.raises(GraphscopeError, match=r"a value is read from \.npy, \.npz, a picture"):
         value_of(f"@{tmp_path / 'x.mat'}")
     for name in ("text.npy", "empty.npy", "pickled.npy", "short.npy"):

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
+from graphscope import load, save
 from graphscope.core.build import constant
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError, UnsupportedError
-from graphscope.formats import load, save
 from graphscope.formats.checkpoint.upgrade import upgrade_checkpoint
 from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.formats.checkpoint.writer import write_checkpoint, write_state_file

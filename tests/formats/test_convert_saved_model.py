@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphscope.cli.terminal.wording import worded
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
@@ -224,7 +225,7 @@ def test_a_missing_asset(with_tables: Path, tmp_path: Path) -> None:
     (with_tables / "words.txt").unlink()
     with pytest.raises(IncompleteModelError, match=r"words\.txt.*is missing") as error:
         write_saved_model(load(with_tables / "model"), tmp_path / "saved", inputs=[], outputs=[])
-    assert error.value.hint == f"copy it to {with_tables / 'words.txt'}"
+    assert worded(error.value.hint) == f"copy it to {with_tables / 'words.txt'}"
     assert not (tmp_path / "saved").exists()
 
 
@@ -289,7 +290,7 @@ def test_more_than_a_message_can_be(tmp_path: Path) -> None:
     model = Model("m", ModelKind.GRAPH, "", (), Graph(GraphDef(), [constant("w", Huge(DataType.FLOAT, (1 << 29,)))]))
     with pytest.raises(UnsupportedError, match=r"2,147,48\d,\d{3} bytes") as error:
         write_saved_model(model, tmp_path / "saved", inputs=[], outputs=[])
-    assert "checkpoint" in (error.value.hint or "")
+    assert "checkpoint" in worded(error.value.hint)
     assert not list(tmp_path.iterdir())
 
 

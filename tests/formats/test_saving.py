@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import graphscope
+from graphscope.cli.terminal.wording import worded
 from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, FileError
 from tests.support.fixture_files import FIXTURES, ROOT
@@ -28,7 +29,7 @@ def test_an_existing_file_stands(tmp_path: Path) -> None:
     target.write_bytes(b"old")
     with pytest.raises(FileError, match=r"x\.pb: the file exists") as caught:
         graphscope.save(model, target)
-    assert caught.value.hint == "--force replaces it"
+    assert worded(caught.value.hint) == "--force replaces it"
     with pytest.raises(FileError, match="No such file"):
         graphscope.save(model, tmp_path / "gone" / "x.pb")
     broken = tmp_path / "broken.pb"
@@ -63,7 +64,7 @@ from graphscope.analysis.summary import summarize
 model = graphscope.load(sys.argv[1])
 summary = summarize(model)
 rows = [row.name for row in list_nodes(model, Listing())]
-size = graphscope.save(model, sys.argv[2])
+size = graphscope.save(model, sys.argv[2]).size_bytes
 tensor = model.graph["w"].tensor()
 read = sum(len(chunk) for chunk in tensor.chunks())
 status = pathlib.Path("/proc/self/status")

@@ -15,11 +15,12 @@ import pytest
 
 from graphscope.analysis.choose_outputs import choose_outputs
 from graphscope.board.trace import dump_trace, read_trace
+from graphscope.cli.terminal.wording import worded
 from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.formats import load
-from graphscope.runtime.config import SessionOptions
-from graphscope.runtime.profile import Placing, profile, trace
+from graphscope.runtime.config import Placing, SessionOptions
+from graphscope.runtime.profile import profile, trace
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.profile import report
 from graphscope.tracing.step_stats import MEDIAN_STEP, board_median, board_steps, tag_of
@@ -277,7 +278,7 @@ def test_nodes_go_where_they_are_placed() -> None:
         steps=1,
         warmup=1,
         options=TWO,
-        placing=Placing(rules=rules),
+        placing=Placing(place=rules),
     )
     placed = {
         row.node: row for row in found.placement if row.node.startswith("inference/") and not row.op.startswith("_")
@@ -300,8 +301,8 @@ def test_devices_that_are_not_here() -> None:
     strict = SessionOptions(soft_placement=False)
     with pytest.raises(GraphscopeError, match=r"/device:CPU:1, which is not here; there is CPU:0") as caught:
         profile(model, ["prediction"], steps=1, warmup=1, options=strict)
-    assert "--clear-devices" in str(caught.value.hint)
-    for options, placing in ((SessionOptions(), Placing()), (strict, Placing(keep_devices=False))):
+    assert "--clear-devices" in worded(caught.value.hint)
+    for options, placing in ((SessionOptions(), Placing()), (strict, Placing(clear_devices=True))):
         found = profile(model, ["prediction"], steps=1, warmup=1, options=options, placing=placing)
         assert {row.name for row in found.devices} == {CPU0}
 
@@ -314,7 +315,7 @@ def test_nothing_can_be_run() -> None:
         trace(model, ["softmax"], {"nowhere": np.zeros(1)})
     with pytest.raises(GraphscopeError, match="outside the valid range") as caught:
         trace(model, ["train/Adam"], batch=50)
-    assert "random inputs may not suit the model" in str(caught.value.hint)
+    assert "random inputs may not suit the model" in worded(caught.value.hint)
 
 
 @needs_zoo

@@ -18,7 +18,8 @@ from graphscope.core.payload import ArrayPayload
 from graphscope.errors import GraphscopeError
 from graphscope.formats import load
 from graphscope.runtime import master
-from graphscope.runtime.profile import Placing, trace
+from graphscope.runtime.config import Placing
+from graphscope.runtime.profile import trace
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.chrome import chrome_trace
 from graphscope.tracing.profile import report
@@ -104,7 +105,7 @@ VALUES = {"v": ArrayPayload(np.full((20, 20), 5, np.float32))}
 
 
 def test_a_cluster_is_profiled(target: str, split: Model) -> None:
-    placing = Placing(target=target)
+    placing = Placing(master=target)
     found = trace(split, ["s/r"], steps=2, warmup=1, batch=50, values=VALUES, placing=placing)
     told = report(found)
     assert_adds_up(told)
@@ -129,14 +130,14 @@ def test_the_variables_of_a_training_there_stay(target: str, split: Model) -> No
     tf1 = tensorflow().compat.v1
     with tf1.Session(target, graph=build()) as training:
         training.run("v/Assign")
-        trace(split, ["change"], steps=1, warmup=1, values=VALUES, placing=Placing(target=target))
+        trace(split, ["change"], steps=1, warmup=1, values=VALUES, placing=Placing(master=target))
         assert (training.run("v:0") == 1).all()
 
 
 def test_a_task_that_is_not_there(masters: tuple[str, str], split: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(master, "OPERATION_S", 1.0)
     with pytest.raises(GraphscopeError, match=f"{masters[1]}: the master does not answer within 1 s"):
-        trace(split, ["s/r"], values=VALUES, placing=Placing(target=masters[1]))
+        trace(split, ["s/r"], values=VALUES, placing=Placing(master=masters[1]))
 
 
 def test_no_master(split: Model) -> None:
@@ -146,4 +147,4 @@ def test_no_master(split: Model) -> None:
         ("grpc://localhost:99999", "no master answers"),
     ):
         with pytest.raises(GraphscopeError, match=message):
-            trace(split, ["s/r"], values=VALUES, placing=Placing(target=target))
+            trace(split, ["s/r"], values=VALUES, placing=Placing(master=target))

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphscope.cli.terminal.wording import worded
 from graphscope.core.model import Model
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, IncompleteModelError, UnknownNameError
 from graphscope.feeding.feeds import FeedOptions, example_names, resolve_tensors
 from graphscope.feeding.naming import Fetch, Names, find_signature
 from graphscope.formats import load
 from graphscope.formats.media.pictures import Scaling
-from graphscope.runtime.config import SessionOptions
+from graphscope.runtime.config import Placing, SessionOptions
 from graphscope.runtime.devices import short_device
 from graphscope.runtime.run import run
 from graphscope.transforms.device_placement import parse_rule
@@ -66,7 +67,7 @@ def test_placeholders_that_are_not_fed_are_told_with_type_and_shape() -> None:
     assert error.value.message.endswith(
         "predictions needs 2 placeholders that are not fed:\ninput:0        float32 (?, 784)\nis_training:0  bool ()"
     )
-    assert error.value.hint == "--feed input=@picture.png --feed is_training=false"
+    assert worded(error.value.hint) == "--feed input=@picture.png --feed is_training=false"
 
 
 def test_the_example_suits_the_placeholder(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_the_example_suits_the_placeholder(tmp_path: Path) -> None:
     assert "g:0" not in error.value.message
     assert error.value.message.endswith("and 1 more")
     values = {"a": "text", "b": "random", "c": "false", "d": "random", "e": "@picture.png", "f": "random"}
-    assert error.value.hint == " ".join(f"--feed {k}={v}" for k, v in values.items())
+    assert worded(error.value.hint) == " ".join(f"--feed {k}={v}" for k, v in values.items())
 
 
 def test_placeholders_with_a_default_keep_it(tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ def test_towers_run_on_the_cpus_that_they_name() -> None:
 def test_devices_may_be_forgotten_and_set_anew() -> None:
     model, feeds = load(FIXTURES / "towers"), {"input": np.zeros((2, 784)), "keep_prob": np.array(1)}
     rules, options = [parse_rule("tower_1/=cpu:2")], SessionOptions({"CPU": 3}, False, log_placement=True)
-    found = run(model, ["prediction"], feeds, keep_devices=False, place=rules, device="/device:CPU:1", options=options)
+    found = run(model, ["prediction"], feeds, placing=Placing(True, rules, "/device:CPU:1"), options=options)
     placed = {p.name: short_device(p.device) for p in found.placement}
     assert (placed["tower_0/conv1/Conv2D"], placed["tower_1/conv1/Conv2D"]) == ("CPU:1", "CPU:2")
     with pytest.raises(GraphscopeError, match=r"which .* not here"):
@@ -155,7 +156,7 @@ def test_too_much_memory_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(GraphscopeError, match=r"g\.pb: TensorFlow cannot run this: .*OOM when allocating") as error:
         run(saved(build, tmp_path / "g.pb"), ["sum"], {"rows": np.array(1 << 24)})
     assert "\n" not in error.value.message
-    assert error.value.hint == "a smaller batch needs less memory"
+    assert worded(error.value.hint) == "a smaller batch needs less memory"
 
 
 # Names
@@ -203,7 +204,7 @@ def test_the_default_signature_names_what_the_graph_does_not(of_objects: Model) 
         names.fetches(["dubled"])
     with pytest.raises(UnknownNameError, match="no signature is named 'ad'; closest: add") as error:
         find_signature(of_objects, "ad")
-    assert error.value.hint == f"{of_objects.path} has add, serving_default"
+    assert worded(error.value.hint) == f"{of_objects.path} has add, serving_default"
 
 
 def test_a_chosen_signatures_names_come_before_the_graphs(tmp_path: Path) -> None:
@@ -237,7 +238,7 @@ def test_a_node_without_outputs_and_an_output_too_many() -> None:
     assert names.fetches(["init"]) == [Fetch("init", "init")]
     with pytest.raises(GraphscopeError, match="has 1 outputs: there is no softmax:1"):
         names.fetches(["softmax:1"])
-    with pytest.raises(GraphscopeError, match="is no NAME=VALUE"):
+    with pytest.raises(GraphscopeError, match="is not of the form NAME=VALUE"):
         names.feeds(["input"])
 
 

@@ -22,7 +22,7 @@ from graphscope.feeding.dependencies import need
 from graphscope.feeding.feeds import random_feeds, required_inputs, tensor_spec
 from graphscope.formats import load
 from graphscope.protos import NodeDef, TensorProto
-from graphscope.runtime.config import SessionOptions, session_config
+from graphscope.runtime.config import AS_STATED, SessionOptions, session_config
 from graphscope.runtime.session import open_session
 from graphscope.transforms.device_placement import parse_rule
 from tests.support.fixture_files import FIXTURES, committed_models
@@ -242,7 +242,7 @@ def test_devices_are_cleared(tmp_path: Path) -> None:
     with open_session(model, ["out"]) as session:
         assert [o.device for o in session.graph.get_operations()] == ["", ""]
         assert session.run(["out"])[0] == -2
-    with open_session(model, ["out"], keep_devices=True) as session:
+    with open_session(model, ["out"], placing=AS_STATED) as session:
         assert session.graph.get_operation_by_name("out").device == "/device:GPU:3"
 
 
@@ -274,17 +274,17 @@ def test_nodes_are_placed_by_name_and_others_by_default(tmp_path: Path) -> None:
 def test_an_absent_device_is_told_or_refused(tmp_path: Path) -> None:
     model, devices = on_devices(tmp_path), {"CPU": 2}
     soft = session_config(SessionOptions(devices=devices))
-    with open_session(model, ["c"], keep_devices=True, config=lambda: soft) as session:
+    with open_session(model, ["c"], placing=AS_STATED, config=lambda: soft) as session:
         assert session.absent == {"/device:CPU:7": ["c"]}
         assert session.run(["c"])[0] == 1
     hard = session_config(SessionOptions(devices=devices, soft_placement=False))
     place = r"g\.pb: node c shall run on /device:CPU:7, which is not here; there is CPU:0, CPU:1"
     with (
         pytest.raises(GraphscopeError, match=place),
-        open_session(model, ["c"], keep_devices=True, config=lambda: hard),
+        open_session(model, ["c"], placing=AS_STATED, config=lambda: hard),
     ):
         pass
-    with open_session(model, ["b"], keep_devices=True, config=lambda: hard) as session:
+    with open_session(model, ["b"], placing=AS_STATED, config=lambda: hard) as session:
         assert session.run(["b"])[0] == -1
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from graphscope import load
 from graphscope.analysis.effects import NodeEffect, Origin, PathSource, find_effects
+from graphscope.api.graft import graft
 from graphscope.cli.app import app
 from graphscope.core.op_effects import OP_EFFECTS, Effect, read_at_import
 from graphscope.core.ops import registered
@@ -21,7 +22,6 @@ from graphscope.errors import UntrustedError
 from graphscope.protos import GraphDef
 from graphscope.runtime.run import run
 from graphscope.runtime.shapes import infer_shapes
-from graphscope.training.graft.graft import graft
 from tests.project.test_light import POISON, with_tensorflow
 from tests.support.running import parsed, tf
 

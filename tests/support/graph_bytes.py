@@ -45,7 +45,7 @@ def bytes_of(message: Any) -> bytes:
 def saved(model: Model, directory: Path, kind: Any) -> Any:
     """What ``kind`` parses of the model after it was saved."""
     path = directory / ("saved.meta" if kind is MetaGraphDef else "saved.pb")
-    size = graphscope.save(model, path, overwrite=True)
+    size = graphscope.save(model, path, overwrite=True).size_bytes
     assert path.stat().st_size == size
     return kind.FromString(path.read_bytes())
 

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 import graphscope
+from graphscope.api.graft import graft
 from graphscope.errors import MissingDependencyError
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.data import DataOptions
-from graphscope.training.graft.graft import graft
 from graphscope.training.recipe import recipe_of
 from graphscope.training.tune.prepare import Request, prepare
 from graphscope.training.tune.report import EpochReport, TuneReport

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 import graphscope
+from graphscope.cli.terminal.wording import worded
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
@@ -28,7 +29,8 @@ from graphscope.training.features import store as feature_store
 from graphscope.training.features.compute import base_of, cached_features, input_spec
 from graphscope.training.features.store import FeatureStore, Layout, read_layout, rows_of
 from graphscope.training.graft.base import open_base
-from graphscope.training.graft.graft import GraftOptions, graft_model
+from graphscope.training.graft.graft import graft as graft_model
+from graphscope.training.graft.planning import GraftOptions
 from graphscope.training.recipe import recipe_of
 from tests.support.data_files import cache, opened, pixels, random, write_pictures
 from tests.support.fixture_files import FIXTURES, ROOT
@@ -192,7 +194,7 @@ def test_other_preprocessing_and_other_files_have_other_features(tmp_path: Path)
     before = picture.stat()
     Image.fromarray(pixels(8, 8, 3, seed=99)).save(picture)
     os.utime(picture, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert [computed(), computed(), computed(only=("b",)), computed()] == [6, 0, 3, 0]
+    assert [computed(), computed(), computed(only_classes=("b",)), computed()] == [6, 0, 3, 0]
 
 
 # Interrupted and damaged
@@ -265,7 +267,7 @@ def test_a_damaged_shard_is_told_from_a_whole_one(lenet: Setting) -> None:
         CorruptFileError, match=r"000000000032\.rows, byte .* features of example 37 is wrong"
     ) as caught:
         damaged.read(np.array([1, 37]))
-    assert "delete" in (caught.value.hint or "")
+    assert "delete" in worded(caught.value.hint)
     path.write_bytes(content[:-1])
     mended = lenet.compute()
     assert mended.computed == 18
@@ -298,7 +300,7 @@ def test_a_disk_that_fills(lenet: Setting, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(FileError, match="No space left on device") as caught:
         lenet.compute()
-    assert "--cache" in (caught.value.hint or "")
+    assert "--cache" in worded(caught.value.hint)
     [place] = lenet.directory.iterdir()
     assert sorted(p.name for p in place.iterdir()) == ["000000000000.rows", "manifest.json"]
     monkeypatch.undo()
@@ -323,7 +325,7 @@ def test_features_that_depend_on_the_batch_are_refused(tmp_path: Path) -> None:
         model = small(tmp_path / "g", build)
         with pytest.raises(GraphscopeError, match="depends on the others in its batch, or on chance") as caught:
             setting(tmp_path, model).compute()
-        assert "--set" in (caught.value.hint or "")
+        assert "--set" in worded(caught.value.hint)
 
 
 @pytest.mark.parametrize(

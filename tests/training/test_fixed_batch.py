@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import graphscope
+from graphscope.api.graft import graft
+from graphscope.cli.terminal.wording import worded
 from graphscope.errors import GraphscopeError
 from graphscope.training.data import DataOptions
-from graphscope.training.graft.graft import graft
 from graphscope.training.recipe import recipe_of
 from graphscope.training.tune.prepare import Request, prepare
 from graphscope.training.tune.training_job import TuneOptions
@@ -209,7 +210,7 @@ def test_a_base_that_cannot_be_fed_is_refused(tmp_path: Path, name: str) -> None
         (tmp_path / "base.pb").write_bytes(graph.as_graph_def().SerializeToString())
     with pytest.raises(GraphscopeError, match=f"takes? (its|their) data from {source} ") as found:
         graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}")
-    assert (found.value.hint or "").startswith(f"--input {source} ")
+    assert worded(found.value.hint).startswith(f"--input {source} ")
     assert graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}", inputs=[source]).report.inputs
 
 

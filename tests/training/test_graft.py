@@ -10,6 +10,7 @@ import pytest
 
 import graphscope
 from graphscope.analysis.outputs import rank_outputs
+from graphscope.cli.terminal.wording import worded
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
@@ -294,10 +295,10 @@ def test_several_tensors_are_put_side_by_side(tmp_path: Path) -> None:
 
 
 def test_classes_add_the_last_layer_where_it_is_missing() -> None:
-    grafted = graphscope.graft(LENET, "fc2/relu", "dense:8:relu,dropout:0.1", task="classes", width=4)
+    grafted = graphscope.graft(LENET, "fc2/relu", "dense:8:relu,dropout:0.1", classes=4)
     assert [layer.text for layer in grafted.report.layers] == ["dense:8:relu", "dropout:0.1", "dense:4"]
     assert "dense:4 added" in grafted.report.notes[0]
-    assert not graphscope.graft(LENET, "fc2/relu", "dense:4", task="classes", width=4).report.notes
+    assert not graphscope.graft(LENET, "fc2/relu", "dense:4", classes=4).report.notes
 
 
 def test_a_grafted_model_is_a_base(tmp_path: Path) -> None:
@@ -420,7 +421,7 @@ def test_two_models_in_one_graph_compute_what_they_compute_in_turn(blurring: Mod
     output = "predictions" if path.startswith("batch") else "softmax"
     prefix = str(tmp_path / "both")
     grafted = graphscope.graft(
-        blurring, head_model=reader, head_output=output, binds={"input": "picture"}, prefix="reader", out=prefix
+        blurring, head_model=reader, head_output=output, bind={"input": "picture"}, prefix="reader", out=prefix
     )
     assert grafted.recipe is None
     assert_in_turn(blurring, reader, prefix, "picture", "input", f"reader/{output}:0", output)
@@ -486,11 +487,11 @@ def test_unclear_binds_list_the_inputs() -> None:
     base = graphscope.load(LENET)
     with pytest.raises(GraphscopeError, match="inputs that take no tensor of the base yet: input:0 float32") as raised:
         graphscope.graft(base, ["fc2/relu", "fc1/relu"], head_model=graphscope.load(LENET))
-    assert raised.value.hint == "--bind input=fc2/relu"
+    assert worded(raised.value.hint) == "--bind input=fc2/relu"
     with pytest.raises(UnknownNameError, match="is named 'inputs'; closest: input"):
-        graphscope.graft(base, (), head_model=graphscope.load(LENET), binds={"inputs": "fc2/relu"})
+        graphscope.graft(base, (), head_model=graphscope.load(LENET), bind={"inputs": "fc2/relu"})
     with pytest.raises(GraphscopeError, match=r"input takes float32, and .* is int64"):
-        graphscope.graft(base, (), head_model=graphscope.load(LENET), binds={"input": "labels"})
+        graphscope.graft(base, (), head_model=graphscope.load(LENET), bind={"input": "labels"})
 
 
 # Python heads
@@ -536,7 +537,7 @@ def test_a_python_head_gets_tensors_and_the_switch(heads: str, tmp_path: Path) -
     assert first.recipe is not None
     assert (first.recipe.classes, first.recipe.training) == (4, "")
     assert set(train(prefix).trainable) == {"head/kernel"}
-    second = graphscope.graft(LENET, ["fc2/relu", "fc1/relu"], f"python:{heads}:switched", task="regression")
+    second = graphscope.graft(LENET, ["fc2/relu", "fc1/relu"], f"python:{heads}:switched", regression=True)
     assert second.recipe is not None
     assert second.recipe.training == "head/training:0"
     again = graphscope.graft(LENET, "fc2/relu", f"python:{heads}:wide")
@@ -561,7 +562,7 @@ def test_what_is_wrong_with_a_python_head(heads: str, function: str, message: st
 
 def test_a_python_head_of_another_width_and_modules_that_are_not_there(heads: str) -> None:
     with pytest.raises(GraphscopeError, match=r"gives \(\?, 4\), where \(\?, 5\) was expected"):
-        graphscope.graft(LENET, "fc2/relu", f"python:{heads}:wide", task="classes", width=5)
+        graphscope.graft(LENET, "fc2/relu", f"python:{heads}:wide", classes=5)
     with pytest.raises(GraphscopeError, match="module nowhere cannot be imported: ModuleNotFoundError"):
         graphscope.graft(LENET, "fc2/relu", "python:nowhere:head")
     with pytest.raises(GraphscopeError, match="no python:module:function"):
@@ -618,7 +619,7 @@ def test_a_fixed_batch_is_opened_where_nothing_needs_it(tmp_path: Path) -> None:
 def test_switches_are_set_for_inference_and_may_be_chosen() -> None:
     base = FIXTURES / "batchnorm"
     assert graphscope.graft(base, "dense/Relu", "dense:3").report.fixed == {"is_training": "false"}
-    chosen = graphscope.graft(base, "dense/Relu", "dense:3", values={"is_training": np.array(False)})
+    chosen = graphscope.graft(base, "dense/Relu", "dense:3", set={"is_training": np.array(False)})
     assert chosen.report.fixed == {}
 
 
@@ -644,7 +645,7 @@ def test_switches_are_set_for_inference_and_may_be_chosen() -> None:
 def test_what_does_not_fit_is_refused(at: Any, head: str, message: str, hint: str | None) -> None:
     with pytest.raises(GraphscopeError, match=message) as raised:
         graphscope.graft(LENET, at, head)
-    assert hint is None or hint in (raised.value.hint or "")
+    assert hint is None or hint in worded(raised.value.hint)
 
 
 @pytest.mark.parametrize(
@@ -693,7 +694,7 @@ def test_tables_are_refused(tmp_path: Path) -> None:
     path.write_bytes(graph.as_graph_def().SerializeToString())
     with pytest.raises(GraphscopeError, match="the cut needs lookup tables") as raised:
         graphscope.graft(path, "hot", "dense:3")
-    assert "--input" in (raised.value.hint or "")
+    assert "--input" in worded(raised.value.hint)
     lookup = next(n.name for n in graphscope.load(path).graph if n.op == "LookupTableFindV2")
     with pytest.raises(GraphscopeError, match="hot:0 is of unknown rank"):
         graphscope.graft(path, "hot", "dense:3", inputs=[lookup])

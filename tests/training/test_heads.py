@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphscope.cli.terminal.wording import worded
 from graphscope.errors import GraphscopeError
+from graphscope.training.heads.chain import build_chain, parse_chain
 from graphscope.training.heads.context import Context, plain_control_flow
-from graphscope.training.heads.layers import EPSILON, MOMENTUM, build_chain
-from graphscope.training.heads.spec import ACTIVATIONS, Layer, parse_chain
+from graphscope.training.heads.layers import EPSILON, MOMENTUM
+from graphscope.training.heads.spec import ACTIVATIONS, Layer
 from tests.support.running import Array, tf
 
 v1 = tf.compat.v1
@@ -45,13 +47,13 @@ def test_options_of_layers(text: str, expected: Layer) -> None:
 @pytest.mark.parametrize(
     ("text", "part", "start", "reason"),
     [
-        ("flatten,dens:10", "dens:10", 8, "closest: dense"),
+        ("flatten,dens:10", "dens:10", 8, "did you mean 'dense'?"),
         ("dense", "dense", 0, "dense:UNITS takes a whole number above 0"),
         ("dense:0", "dense:0", 0, "whole number above 0, not '0'"),
         ("dense:ten,flatten", "dense:ten", 0, "not 'ten'"),
         ("dense:10:rely", "dense:10:rely", 0, "closest: relu"),
         ("dense:10:2", "dense:10:2", 0, "'2' is no option of dense"),
-        ("flatten,,dense:2", "", 8, "no layer is called so"),
+        ("flatten,,dense:2", "", 8, "unknown layer ''"),
         ("flatten:2", "flatten:2", 0, "flatten takes no '2'"),
         ("conv:3x3", "conv:3x3", 0, "no HEIGHTxWIDTHxCHANNELS"),
         ("conv:3x0x8", "conv:3x0x8", 0, "no HEIGHTxWIDTHxCHANNELS"),
@@ -223,7 +225,7 @@ def test_a_layer_that_cannot_take_its_input_prints_the_shape(text: str, x: Array
         run_chain(text, x)
     assert shape in raised.value.message
     assert text.split(",")[-1] in raised.value.message
-    assert hint in (raised.value.hint or "")
+    assert hint in worded(raised.value.hint)
 
 
 def test_flatten_needs_known_sides() -> None:

@@ -11,11 +11,12 @@ import pytest
 
 import graphscope
 from graphscope.analysis.choose_outputs import choose_outputs
+from graphscope.cli.terminal.wording import worded
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.lazy.pieces import flow, graph_pieces
-from graphscope.transforms.freeze import FreezeOptions, Frozen, freeze
+from graphscope.transforms.freeze import FreezeOptions, FrozenGraph, freeze
 from tests.support.fixture_files import FIXTURES, committed_models
 from tests.support.zoo_checkpoints import CHECKPOINTS, Checkpoint
 from tests.support.zoo_files import ZOO, needs_zoo
@@ -32,7 +33,7 @@ FORMS = [
 ]
 
 
-def frozen_file(model: Model, options: FreezeOptions, path: Path) -> tuple[Frozen, Model]:
+def frozen_file(model: Model, options: FreezeOptions, path: Path) -> tuple[FrozenGraph, Model]:
     frozen = freeze(model, options)
     write_file(path, flow(graph_pieces(frozen.graph)), overwrite=True)
     return frozen, graphscope.load(path)
@@ -114,7 +115,7 @@ def test_tables_are_refused_by_name() -> None:
     model = graphscope.load(ZOO / place)
     with pytest.raises(GraphscopeError, match=r"lookup tables.*hash_table") as caught:
         freeze(model, FreezeOptions(outputs=["head/predictions/probabilities"]))
-    assert "convert" in str(caught.value.hint)
+    assert "convert" in worded(caught.value.hint)
 
 
 def test_a_written_variable_is_refused() -> None:
@@ -140,7 +141,7 @@ def test_a_variable_without_a_value_is_named() -> None:
     model = graphscope.load(FIXTURES / "softmax" / "graph.pbtxt")
     with pytest.raises(GraphscopeError, match="no checkpoint, so no value for variable") as caught:
         freeze(model, FreezeOptions(outputs=["inference/prediction"]))
-    assert "--checkpoint" in str(caught.value.hint)
+    assert "--checkpoint" in worded(caught.value.hint)
 
 
 def test_graph_text_and_checkpoint_belong_together(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import graphscope
+from graphscope.cli.terminal.wording import worded
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.transforms.freeze import FreezeOptions, freeze
@@ -669,7 +670,7 @@ def test_a_table_is_refused_by_name(tmp_path: Path) -> None:
     model, _ = save(build, tmp_path, modern=False)
     with pytest.raises(GraphscopeError, match=r"lookup tables.*words") as caught:
         freeze(model, FreezeOptions(outputs=["out"]))
-    assert "convert" in str(caught.value.hint)
+    assert "convert" in worded(caught.value.hint)
 
 
 def assigning(resource: bool) -> Callable[[], Saved]:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from graphscope import load
 from graphscope.cli.app import app
 from graphscope.core.tensors import shape_of
-from graphscope.transforms.freeze import FreezeOptions, Frozen, freeze
+from graphscope.transforms.freeze import FreezeOptions, FrozenGraph, freeze
 from graphscope.transforms.switches import open_switches
 from tests.support.running import parsed, run_graph, tf
 
@@ -35,7 +35,7 @@ def saved(build: Callable[[], object], path: Path) -> Path:
     return path / "m"
 
 
-def frozen_of(build: Callable[[], object], path: Path, outputs: list[str], **options: Any) -> Frozen:
+def frozen_of(build: Callable[[], object], path: Path, outputs: list[str], **options: Any) -> FrozenGraph:
     return freeze(load(saved(build, path)), FreezeOptions(outputs=outputs, **options))
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import time
+from typing import Annotated, Any
 
 import typer
 
+from graphscope.api.graft import graft as graft_model
 from graphscope.cli.options import shared
+from graphscope.cli.options.loading import load
+from graphscope.cli.render.graft import page
 from graphscope.cli.terminal.output import Sink
-
-if TYPE_CHECKING:
-    from graphscope.core.model import Model
-    from graphscope.training.graft.planning import GraftOptions
+from graphscope.cli.terminal.plain import plain
+from graphscope.cli.terminal.speaker import Speaker
+from graphscope.cli.terminal.views import Format, write_report
+from graphscope.training.graft.graft import refuse_output
 
 
 def _option(name: str, metavar: str, text: str) -> Any:
@@ -24,8 +28,14 @@ def _list(name: str, metavar: str, text: str) -> Any:
 
 def graft(
     base: shared.ModelPath,
+    out_: Annotated[
+        str | None,
+        typer.Argument(metavar="[OUT]", show_default=False, help="The checkpoint to write: mine/model.ckpt."),
+    ] = None,
     *,
-    out: Annotated[str, typer.Option("--out", "-o", metavar="PREFIX", help="The checkpoint to write.")],
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="PREFIX", show_default=False, help="The same as OUT.")
+    ] = None,
     at: Annotated[list[str], _list("--at", "TENSOR", "Where the head goes; repeat for more.")],
     head: Annotated[
         str, _option("--head", "SPEC", "flatten,dense:256:relu,dropout:0.5,dense:10, or python:module:function.")
@@ -65,31 +75,28 @@ def graft(
     tags: shared.Tags,
     trust: shared.Trust = False,
     force: shared.Force = False,
+    format: shared.FormatOption = Format.TABLE,
 ) -> None:
-    """A new head on a trained model: gradients stop at the cut, the rest is frozen."""
-    from graphscope.cli.options.loading import load
-    from graphscope.training.graft.graft import refuse_output
-    from graphscope.training.graft.planning import GraftOptions
-
-    task, width = _task(classes, multilabel, regression)
+    """Put a new head on a trained model; gradients stop at the cut."""
     sink = Sink.standard()
-    refuse_output(out, force)
-    model = load(base, tags=shared.split_tags(tags), checkpoint=checkpoint)
-    other = load(head_model) if head_model is not None else None
-    own, above = _parted(set_, prefix if other is not None else None)
-    options = GraftOptions(
-        at=at,
-        head=head,
-        task=task,
-        width=width,
+    start = time.monotonic()
+    target = shared.chosen_out(out_, out, "mine/model.ckpt")
+    refuse_output(target, force)
+    grafted = graft_model(
+        load(base, tags=shared.split_tags(tags), checkpoint=checkpoint),
+        at,
+        head,
+        out=target,
+        classes=classes,
+        multilabel=multilabel,
+        regression=regression,
         inputs=input,
-        values=_values(model, own),
+        set=set_,
         unfreeze=unfreeze,
         stop_gradient=not no_stop_gradient,
-        head_model=other,
-        binds=dict(_bound(text) for text in bind),
+        head_model=load(head_model) if head_model is not None else None,
+        bind=bind,
         head_output=head_output,
-        head_values=_values(other, above) if other is not None else {},
         prefix=prefix,
         optimizer=optimizer,
         learning_rate=learning_rate,
@@ -98,57 +105,11 @@ def graft(
         ema=ema,
         seed=seed,
         trust=trust,
+        overwrite=force,
+        listener=Speaker(sink),
     )
-    _write(sink, model, options, out, force)
-
-
-def _write(sink: Sink, model: Model, options: GraftOptions, out: str, force: bool) -> None:
-    import time
-
-    from graphscope.cli.render.graft import notes, page
-    from graphscope.cli.terminal.progress import bytes_progress
-    from graphscope.training.graft.graft import graft_model
-
-    start = time.monotonic()
-    grafted = graft_model(model, options)
-    for text in notes(grafted.report):
-        sink.note(text)
-    store = grafted.model.store
-    total = sum(entry.stored_bytes or 0 for entry in store.entries.values()) if store is not None else 0
-    with bytes_progress(sink, "writing", total) as progress:
-        written = grafted.save(out, overwrite=force, progress=progress)
-    sink.lines(page(sink, grafted, out, written, time.monotonic() - start))
-
-
-def _task(classes: int | None, multilabel: int | None, regression: bool) -> tuple[str, int | None]:
-    """The task and the width that was asked for; more than one task is wrong usage."""
-    from graphscope.training.recipe import CLASSES, MULTILABEL, REGRESSION
-
-    asked = {CLASSES: classes is not None, MULTILABEL: multilabel is not None, REGRESSION: regression}
-    tasks = [task for task, is_asked in asked.items() if is_asked]
-    if len(tasks) > 1:
-        raise typer.BadParameter("one of --classes, --multilabel and --regression", param_hint="--classes")
-    return tasks[0] if tasks else "", classes or multilabel
-
-
-def _bound(text: str) -> tuple[str, str]:
-    name, equals, tensor = text.partition("=")
-    if not (name and equals and tensor):
-        raise typer.BadParameter(f"{text!r} is no INPUT=TENSOR", param_hint="--bind")
-    return name, tensor
-
-
-def _parted(texts: list[str], prefix: str | None) -> tuple[list[str], list[str]]:
-    """``--set`` of the base, and of the model on top, whose names start with ``prefix/``."""
-    start = f"{prefix}/"
-    above = [text for text in texts if prefix is not None and text.startswith(start)]
-    return [text for text in texts if text not in above], [text.removeprefix(start) for text in above]
-
-
-def _values(model: Model, texts: list[str]) -> dict[str, Any]:
-    from graphscope.feeding.feeds import resolve_baked
-
-    return resolve_baked(model, texts) if texts else {}
+    lines = page(sink, grafted, target, time.monotonic() - start)
+    write_report(sink, format, {"checkpoint": target, **plain(grafted.report)}, lines, [target])
 
 
 EXAMPLES = """

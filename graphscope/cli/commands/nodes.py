@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graphscope.cli.options.completion import complete_node, complete_op, complete_scope
-from graphscope.cli.options.shared import FormatOption, ModelPath, Patterns, Tags, compile_patterns, split_tags
+from graphscope.cli.options.shared import (
+    FormatOption,
+    ModelPath,
+    Patterns,
+    Shapes,
+    Tags,
+    compile_patterns,
+    split_tags,
+)
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format
 
 if TYPE_CHECKING:
@@ -78,14 +87,14 @@ def nodes(
     tensors: Annotated[bool, typer.Option("--tensors", help="A line for each tensor instead of each node.")] = False,
     tree: Annotated[bool, typer.Option("--tree", help="Name scopes with their nodes and parameters.")] = False,
     functions: Annotated[bool, typer.Option("--functions", help="The bodies of library functions as well.")] = False,
-    shapes: Annotated[bool, typer.Option("--shapes", help="Let TensorFlow infer the shapes (needs it).")] = False,
+    shapes: Shapes = False,
     tags: Tags,
     format: FormatOption = Format.TABLE,
 ) -> None:
     """The nodes of a graph: op, outputs with type and shape, inputs, device."""
     from graphscope.analysis.listing import Listing, NodeFilter
+    from graphscope.api.shapes import inferred_shapes
     from graphscope.cli.options.loading import load
-    from graphscope.cli.options.shape_inference import inferred_shapes
 
     if tree and (tensors or shapes):
         raise typer.BadParameter("takes neither --tensors nor --shapes", param_hint="--tree")
@@ -93,7 +102,7 @@ def nodes(
     chosen = NodeFilter(op, compile_patterns(name), scope, inputs_of, consumers_of, steps)
     sink = Sink.standard()
     loaded = load(model, tags=split_tags(tags))
-    listing = Listing(chosen, functions, inferred_shapes(sink, loaded) if shapes else {})
+    listing = Listing(chosen, functions, inferred_shapes(loaded, Speaker(sink)) if shapes else {})
     if tree:
         _write_tree(sink, format, loaded, listing, depth)
     else:
@@ -117,7 +126,7 @@ def _write_rows(sink: Sink, format: Format, model: Model, listing: Listing, tens
 
 
 def _write_tree(sink: Sink, format: Format, model: Model, listing: Listing, depth: int | None) -> None:
-    from graphscope.analysis.scopes import scope_tree
+    from graphscope.analysis.scopes import scope_tree, weight_holders
     from graphscope.cli.render.tree import tree_view
     from graphscope.cli.terminal.views import write_rows
 
@@ -125,7 +134,10 @@ def _write_tree(sink: Sink, format: Format, model: Model, listing: Listing, dept
     levels = None if chosen.inputs_of or chosen.consumers_of else depth or None
     if levels is not None and chosen.scope:
         levels += len(chosen.scope.rstrip("/").split("/"))
-    rows = ((function, row) for function, body in _bodies(model, listing) for row in scope_tree(body, levels))
+    is_counted = weight_holders(model)
+    rows = (
+        (function, row) for function, body in _bodies(model, listing) for row in scope_tree(body, levels, is_counted)
+    )
     write_rows(sink, format, tree_view(), rows, NOTHING)
 
 

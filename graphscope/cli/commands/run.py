@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from graphscope.api.run import Outputs
+from graphscope.api.run import run as run_model
 from graphscope.cli.options import pictures as picture
 from graphscope.cli.options import session, shared
+from graphscope.cli.options.loading import load
+from graphscope.cli.render.run import say_devices, shown, write_classes, write_outputs
+from graphscope.cli.terminal.interrupts import ended_by_interrupt
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.speaker import Speaker
+from graphscope.cli.terminal.text import escape, size
 from graphscope.cli.terminal.views import Format
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from graphscope.analysis.classes import Naming
-    from graphscope.cli.render.run import ShownOutput
-    from graphscope.core.model import Model
-    from graphscope.feeding.naming import Fetch, Names
+from graphscope.formats.io.places import refuse_unwritable
+from graphscope.runtime.config import Placing
 
 TOP = 5
 """Classes that are shown where ``--labels`` is given alone."""
@@ -31,29 +32,29 @@ Feeds = Annotated[
         "A number, a list, @x.npy, @x.npz:key, @picture.png, @directory/, random, zeros; repeat for more.",
     ),
 ]
-Outputs = Annotated[list[str], shared.repeated("--output", "NAME", "A node or tensor to compute; repeat for more.")]
+Wanted = Annotated[list[str], shared.repeated("--output", "NAME", "A node or tensor to compute; repeat for more.")]
 
 
 def run(
     model: shared.ModelPath,
     *,
     feed: Feeds,
-    output: Outputs,
+    output: Wanted,
     signature: Annotated[
-        str, typer.Option(metavar="NAME", show_default=False, help="Its arguments and outputs may be named.")
+        str, typer.Option(metavar="NAME", show_default=False, help="Use this signature's input and output names.")
     ] = "",
     checkpoint: shared.Checkpoint = None,
     tags: shared.Tags,
-    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Size of unknown dimensions of random, zeros.")] = 1,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of random.")] = 0,
+    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Size of unknown dimensions of random and zeros.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed for random values.")] = 0,
     scale: picture.Scale = "",
     mean: picture.Mean = "",
     top: Annotated[
-        int | None, typer.Option(metavar="N", min=1, show_default=False, help="Show the classes that score highest.")
+        int | None, typer.Option(metavar="N", min=1, show_default=False, help="Show the N highest-scoring classes.")
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", show_default=False, help="Names of the classes, or what the examples show."),
+        typer.Option(metavar="FILE", show_default=False, help="Class names, or the true label of each example."),
     ] = None,
     save: Annotated[
         Path | None, typer.Option(metavar="FILE.npz", show_default=False, help="Write the outputs to this file.")
@@ -71,105 +72,46 @@ def run(
     log_placement: session.LogPlacement = False,
     trust: shared.Trust = False,
 ) -> None:
-    """Runs the graph once on what is fed, and shows the outputs."""
-    from graphscope.cli.options.loading import load
-    from graphscope.cli.render.run import ShownOutput, say_devices
-    from graphscope.cli.terminal.graph_output import escaped_graph_output
-    from graphscope.cli.terminal.interrupts import ended_by_interrupt
-    from graphscope.feeding.feeds import FeedOptions, resolve_tensors
-    from graphscope.formats.io.atomic import refuse_existing
-    from graphscope.runtime.run import run as run_model
-
+    """Run a graph once and show its outputs."""
     sink = Sink.standard()
-    options = session.session_options(
+    settings = session.session_options(
         devices, soft_placement, allow_growth, gpu_memory_fraction, threads, log_placement
     )
-    rules, default = session.placement_rules(place), session.default_device(device)
+    placing = Placing(clear_devices, session.placement_rules(place), session.default_device(device))
     scaling = picture.scaling(scale, mean)
     if save is not None:
-        refuse_existing(save, force)
+        refuse_unwritable(save, force)
     loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
-    names = _names(loaded, signature)
-    texts = names.feeds(feed)
-    naming = _naming(labels, texts)
-    fetches = _fetches(sink, names, output)
-    feeds = resolve_tensors(loaded, texts, FeedOptions(seed, batch, scaling))
-    with ended_by_interrupt(lambda: sink.note("interrupted")), escaped_graph_output(sink):
-        found = run_model(
+    with ended_by_interrupt(lambda: sink.note("interrupted")):
+        outputs = run_model(
             loaded,
-            [fetch.target for fetch in fetches],
-            feeds,
-            options=options,
-            keep_devices=not clear_devices,
-            place=rules,
-            device=default,
+            feed,
+            outputs=output,
+            signature=signature,
+            batch=batch,
+            seed=seed,
+            scaling=scaling,
+            labels=labels,
+            placing=placing,
+            session=settings,
             trust=trust,
+            listener=Speaker(sink),
         )
-    say_devices(sink, found)
-    outputs = [ShownOutput(fetch, value) for fetch, value in zip(fetches, found.values)]
+    say_devices(sink, outputs.result)
     if save is not None:
-        _save(sink, save, outputs, force)
-    _show(sink, format, outputs, TOP if top is None and labels is not None else top, naming)
+        sink.note(f"{escape(str(save))} written, {size(outputs.save(save, overwrite=force))}")
+    _show(sink, format, outputs, TOP if top is None and labels is not None else top)
 
 
-def _names(model: Model, signature: str) -> Names:
-    from graphscope.analysis.choose_outputs import default_signature
-    from graphscope.feeding.naming import Names, find_signature
-
-    if signature:
-        return Names(model, find_signature(model, signature), is_chosen=True)
-    return Names(model, default_signature(model))
-
-
-def _fetches(sink: Sink, names: Names, wanted: Sequence[str]) -> list[Fetch]:
-    """The outputs: those that were named, those of the signature that was, or the likely ones."""
-    from graphscope.cli.options.output_choice import chosen_outputs
-
-    if wanted:
-        return names.fetches(wanted)
-    if names.is_chosen:
-        return names.signature_fetches()
-    called = {fetch.target: fetch for fetch in names.signature_fetches()}
-    return [called.get(name) or names.fetches([name])[0] for name in chosen_outputs(sink, names.model, ())]
-
-
-def _save(sink: Sink, path: Path, outputs: Sequence[ShownOutput], force: bool) -> None:
-    from graphscope.cli.terminal.text import escape, size
-    from graphscope.core.payload import ArrayPayload
-    from graphscope.formats.archives.npz_writer import write_npz
-
-    named = {(o.fetch.name.removesuffix(":0"), o.fetch.target): o for o in outputs}
-    arrays = [(name, ArrayPayload(o.value, o.dtype)) for (name, _), o in named.items() if o.value is not None]
-    written = write_npz(path, arrays, overwrite=force)
-    sink.note(f"{escape(str(path))} written, {size(written)}")
-
-
-def _naming(labels: Path | None, texts: Sequence[str]) -> Naming:
-    """What the examples that are fed and the classes are called."""
-    from graphscope.analysis.classes import Naming
-    from graphscope.feeding.feeds import example_names
-    from graphscope.formats.media.label_files import Labels, read_labels
-
-    examples = example_names(texts)
-    found = read_labels(labels, examples) if labels is not None else Labels()
-    return Naming(examples, found.classes, found.truth)
-
-
-def _show(sink: Sink, format: Format, outputs: Sequence[ShownOutput], top: int | None, naming: Naming) -> None:
+def _show(sink: Sink, format: Format, outputs: Outputs, top: int | None) -> None:
     """The outputs as they are, or, if that was asked for, the classes of those that hold scores."""
-    from graphscope.analysis.classes import are_scores, top_classes
-    from graphscope.cli.render.run import write_classes, write_outputs
-    from graphscope.errors import GraphscopeError
-
     if top is None:
-        write_outputs(sink, format, outputs)
+        write_outputs(sink, format, shown(outputs))
         return
-    scores = [(o.fetch.name, o.value) for o in outputs if o.value is not None and are_scores(o.value)]
-    if not scores:
-        listed = ", ".join(o.fetch.name for o in outputs)
-        raise GraphscopeError(f"--top: no output has scores of classes, a row for each example: {listed}")
-    write_classes(sink, format, [row for name, value in scores for row in top_classes(name, value, top, naming)])
-    others = [o.fetch.name for o in outputs if o.fetch.name not in dict(scores)]
+    examples = outputs.top(top)
+    write_classes(sink, format, examples)
+    scored = {example.output for example in examples}
+    others = [fetch.name for fetch in outputs.fetches if fetch.name not in scored]
     if others:
         sink.note(f"without scores of classes, not shown: {', '.join(others)}")
 

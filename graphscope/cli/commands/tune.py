@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from graphscope.api.tune import Interrupted
+from graphscope.api.tune import tune as train
 from graphscope.cli.options import data as data_shared
 from graphscope.cli.options import shared
+from graphscope.cli.options.loading import load
+from graphscope.cli.render.tune import resume_command
+from graphscope.cli.render.tune import write_report as write_tune
+from graphscope.cli.render.tune_progress import TuneProgress
+from graphscope.cli.terminal.interrupts import INTERRUPTED, asked_to_stop
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format
 from graphscope.errors import GraphscopeError
-
-if TYPE_CHECKING:
-    from graphscope.core.model import Model
-    from graphscope.training.recipe import Recipe
-    from graphscope.training.tune.prepare import Request
-    from graphscope.training.tune.report import TuneReport
-    from graphscope.training.tune.training_job import Job, TuneOptions, Watcher
-    from graphscope.training.tune.tune import OutputLocation
+from graphscope.training.recipe import REGRESSION, Recipe, recipe_of
 
 STOPPING = "finishing this step, then saving; Ctrl-C again stops at once"
 
@@ -90,16 +91,10 @@ def tune(
     format: shared.FormatOption = Format.TABLE,
     force: Annotated[bool, typer.Option("--force", help="Begin anew where a training is already.")] = False,
 ) -> None:
-    """Trains the head that graft made; what lies below a stopped gradient is computed once."""
-    from graphscope.cli.options.loading import load
-    from graphscope.training.tune.prepare import Request
-    from graphscope.training.tune.training_job import TuneOptions
-    from graphscope.training.tune.tune import OutputLocation
-
+    """Train the head that graft added; what lies below a stopped gradient is computed once."""
     if resume and force:
-        raise typer.BadParameter("--resume goes on, --force begins anew", param_hint="--force")
+        raise typer.BadParameter("--resume continues a training, --force starts over", param_hint="--force")
     sink = Sink.standard()
-    options = TuneOptions(epochs, batch, seed, patience, keep, save_every, trust)
     reading = data_shared.data_options(
         schema=schema,
         strict=strict,
@@ -111,75 +106,51 @@ def tune(
         cache=cache,
         seed=seed,
     )
-    request = Request(data, validation, reading, augment, not no_cache)
-    _run(sink, load(model), request, options, OutputLocation(out, resume, force), logdir, format, assert_accuracy)
-
-
-def _run(
-    sink: Sink,
-    model: Model,
-    request: Request,
-    options: TuneOptions,
-    place: OutputLocation,
-    logdir: Path | None,
-    format: Format,
-    assert_accuracy: float | None,
-) -> None:
-    """Prepares, trains, reports."""
-    from graphscope.cli.render.tune import write_report
-    from graphscope.cli.render.tune_progress import features_progress
-    from graphscope.cli.terminal.graph_output import escaped_graph_output
-    from graphscope.training.recipe import recipe_of
-    from graphscope.training.tune.checkpoints import output_prefix
-    from graphscope.training.tune.prepare import prepare
-    from graphscope.training.tune.tune import found_run
-
-    recipe = recipe_of(model)
+    loaded = load(model)
+    recipe = recipe_of(loaded)
     refuse_accuracy(recipe, assert_accuracy)
-    run = found_run(output_prefix(model.path, place.out), place)  # before features are computed, which may take long
-    if run is not None:
-        request = replace(request, split=run.split)
-    with escaped_graph_output(sink):
-        job, notes = prepare(model, recipe, request, options, lambda total: features_progress(sink, total))
-    for note in notes:
-        sink.note(note)
-    with escaped_graph_output(sink):
-        report = _trained(sink, model, job, place, request.augment, logdir)
-    write_report(sink, format, report, recipe)
-    if assert_accuracy is not None and not report.metric >= assert_accuracy:
-        raise GraphscopeError(
-            f"the accuracy is {report.metric:.2%}, below the {assert_accuracy:.2%} that was asked for"
+    with _told(sink) as (progress, stop):
+        report = train(
+            loaded,
+            data,
+            validation=validation,
+            epochs=epochs,
+            batch=batch,
+            seed=seed,
+            patience=patience,
+            augment=augment,
+            reading=reading,
+            use_cache=not no_cache,
+            logdir=logdir,
+            out=out,
+            keep=keep,
+            save_every=save_every,
+            resume=resume,
+            trust=trust,
+            overwrite=force,
+            watchers=[progress],
+            interrupted=stop,
+            listener=Speaker(sink),
         )
+    write_tune(sink, format, report, recipe)
+    if assert_accuracy is not None and not report.metric >= assert_accuracy:
+        raise GraphscopeError(f"the accuracy is {report.metric:.2%}, below the {assert_accuracy:.2%} asked for")
 
 
 def refuse_accuracy(recipe: Recipe, wanted: float | None) -> None:
     """A regression has none: that is wrong usage."""
-    from graphscope.training.recipe import REGRESSION
-
     if wanted is not None and recipe.task == REGRESSION:
         raise typer.BadParameter("a regression has no accuracy", param_hint="--assert-accuracy")
 
 
-def _trained(
-    sink: Sink, model: Model, job: Job, place: OutputLocation, augment: str, logdir: Path | None
-) -> TuneReport:
-    """Trains; where Ctrl-C ends that, says how to go on, and exits."""
-    from graphscope.cli.render.tune import resume_command
-    from graphscope.cli.render.tune_progress import TuneProgress
-    from graphscope.cli.terminal.interrupts import INTERRUPTED, asked_to_stop
-    from graphscope.training.tune.board_log import BoardLog
-    from graphscope.training.tune.loop import Interrupted
-    from graphscope.training.tune.prepare import fed_input
-    from graphscope.training.tune.tune import tune
-
+@contextmanager
+def _told(sink: Sink) -> Iterator[tuple[TuneProgress, Callable[[], bool]]]:
+    """Shows how training goes; where Ctrl-C ends it, says how to go on, and exits."""
     with ExitStack() as stack:
         progress = stack.enter_context(TuneProgress(sink))
-        watchers: list[Watcher] = [progress]
-        if logdir is not None:
-            watchers.append(stack.enter_context(BoardLog(logdir, model, fed_input(model, job.recipe))))
         stop = stack.enter_context(asked_to_stop(lambda: progress.say(STOPPING), progress.close))
         try:
-            return tune(model, job, place, augmentation=augment, watchers=watchers, interrupted=stop)
+            yield progress, stop
         except Interrupted as stopped:
             stack.close()
             sink.note(f"stopped after step {stopped.step:,}, saved as {stopped.prefix}")

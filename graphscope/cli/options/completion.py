@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import typer
 
 from graphscope.core.model import Model
+from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.errors import GraphscopeError
 
 LIMIT = 500
@@ -50,7 +51,20 @@ def _scopes(model: Model) -> Iterator[str]:
     return (node.name.rpartition("/")[0] for node in model.graph if "/" in node.name)
 
 
+def complete_format(incomplete: str) -> list[str]:
+    """The formats that can be written."""
+    from graphscope.formats.registry import writable
+
+    return [row.name for row in writable() if row.name.startswith(incomplete)]
+
+
+def _placeholders(model: Model) -> Iterator[str]:
+    """As ``NAME=``, for the value to follow."""
+    return (f"{node.name}=" for node in model.graph if node.op in PLACEHOLDER_OPS)
+
+
 complete_node = _completer(_nodes)
+complete_placeholder = _completer(_placeholders)
 complete_name = _completer(_nodes_and_variables)
 complete_op = _completer(_ops)
 complete_scope = _completer(_scopes)

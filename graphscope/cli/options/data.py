@@ -79,8 +79,8 @@ def data_options(
         size=_size(size) if size else None,
         schema=schema,
         strict=strict,
-        only=tuple(name.strip() for name in only_classes.split(",") if name.strip()),
-        limit=limit_per_class,
+        only_classes=tuple(name.strip() for name in only_classes.split(",") if name.strip()),
+        limit_per_class=limit_per_class,
         seed=seed,
         cache=cache or default_cache(),
     )

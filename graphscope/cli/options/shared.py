@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
+from graphscope.cli.options.completion import complete_node, complete_placeholder
 from graphscope.cli.terminal.views import Format
 from graphscope.errors import GraphscopeError
 
@@ -25,10 +27,10 @@ Tags = Annotated[
         metavar="TAGS",
         default_factory=list,
         show_default=False,
-        help="The meta graph of a SavedModel with exactly these tags: serve,gpu.",
+        help="Use the meta graph of a SavedModel that has exactly these tags: serve,gpu.",
     ),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to write the data.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to write the result.")]
 
 
 def split_tags(given: list[str]) -> list[str]:
@@ -43,7 +45,7 @@ Patterns = Annotated[
         metavar="REGEX",
         default_factory=list,
         show_default=False,
-        help="Only names in which this regular expression is found; repeat for more.",
+        help="Only names that match this regular expression anywhere; repeatable.",
     ),
 ]
 
@@ -60,33 +62,59 @@ def compile_patterns(texts: list[str]) -> list[re.Pattern[str]]:
         raise typer.BadParameter(error.message, param_hint="--name") from error
 
 
-def repeated(option: str, metavar: str, text: str) -> Any:
+def repeated(option: str, metavar: str, text: str, complete: Callable[..., list[str]] | None = None) -> Any:
     """An option that may be given several times."""
-    return typer.Option(option, metavar=metavar, default_factory=list, show_default=False, help=text)
+    return typer.Option(
+        option, metavar=metavar, default_factory=list, show_default=False, help=text, autocompletion=complete
+    )
 
 
-OutputNames = Annotated[list[str], repeated("--output", "NAME", "A node or tensor to keep; repeat for more.")]
-InputNames = Annotated[list[str], repeated("--input", "NAME", "Cut the graph open here; repeat for more.")]
+OutputNames = Annotated[list[str], repeated("--output", "NAME", "Keep this node or tensor; repeatable.", complete_node)]
+InputNames = Annotated[list[str], repeated("--input", "NAME", "Cut the graph open here; repeatable.", complete_node)]
 SetValues = Annotated[
-    list[str], repeated("--set", "NAME=VALUE", "Fix a placeholder: false, 0.5, [1, 2], @file.npy; repeat for more.")
+    list[str],
+    repeated(
+        "--set", "NAME=VALUE", "Fix a placeholder: false, 0.5, [1, 2], @file.npy; repeatable.", complete_placeholder
+    ),
 ]
 Feeds = Annotated[
     list[str],
-    repeated("--feed", "NAME=VALUE", "What to feed: a number, a list, @x.npy, @x.npz:key; random if unnamed."),
+    repeated(
+        "--feed",
+        "NAME=VALUE",
+        "Feed a tensor: a number, a list, @x.npy, @x.npz:key; default: random values. Repeatable.",
+        complete_placeholder,
+    ),
 ]
+
+
+def chosen_out(given: str | None, option: str | None, example: str) -> str:
+    """What to write: the argument OUT, or ``-o``; neither or both is wrong usage.
+
+    Args:
+        example: how a person would name it.
+    """
+    if given and option and given != option:
+        raise typer.BadParameter(f"{given} and -o {option} both name what to write", param_hint="OUT")
+    if not (given or option):
+        raise typer.BadParameter(
+            f"name what to write, for example {example}; --output names a tensor of the graph", param_hint="OUT or -o"
+        )
+    return given or option or ""
+
+
+Shapes = Annotated[bool, typer.Option("--shapes", help="Infer shapes (requires TensorFlow).")]
 Checkpoint = Annotated[
     str | None,
-    typer.Option(
-        "--checkpoint", metavar="PREFIX", show_default=False, help="The values of a graph that lies elsewhere."
-    ),
+    typer.Option("--checkpoint", metavar="PREFIX", show_default=False, help="Take the values from this checkpoint."),
 ]
 Atol = Annotated[
     float | None,
-    typer.Option("--atol", show_default=False, help="Absolute tolerance of --verify (1e-6)."),
+    typer.Option("--atol", metavar="X", show_default=False, help="Absolute tolerance of --verify; default: 1e-6."),
 ]
 Rtol = Annotated[
     float | None,
-    typer.Option("--rtol", show_default=False, help="Relative tolerance of --verify (1e-5)."),
+    typer.Option("--rtol", metavar="X", show_default=False, help="Relative tolerance of --verify; default: 1e-5."),
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Run a graph even if it touches files, the network or processes.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]

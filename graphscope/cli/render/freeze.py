@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from graphscope.cli.terminal.text import escape, size, some
-from graphscope.core.binding import VARIABLE_OPS
-from graphscope.core.model import Model
-from graphscope.errors import GraphscopeError
+from graphscope.api.freeze import Frozen, SavedFrozen
+from graphscope.cli.terminal.text import count, escape, size, some
+from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.transforms.changes import OpChange
-from graphscope.transforms.freeze import FreezeOptions, Frozen
-from graphscope.transforms.randomness import random_sources
 
 if TYPE_CHECKING:
-    from graphscope.runtime.differences import Difference
     from graphscope.runtime.verify import Verification
 
 MAX_OPS = 6
 MAX_NAMES = 4
 
 
-def changed_lines(model: Model, frozen: Frozen, options: FreezeOptions) -> Iterator[str]:
+def changed_lines(frozen: Frozen) -> Iterator[str]:
     """How many nodes there were and are, and by op what changed most."""
-    yield f"{len(model.graph):,} nodes -> {len(frozen.graph):,}     {_changes(frozen.changes)}"
-    if options.moving_averages:
-        names = list(frozen.averaged)
+    before, after = len(frozen.source.graph), len(frozen.model.graph)
+    yield f"{before:,} nodes -> {after:,}     {_changes(frozen.changes)}"
+    if frozen.options.moving_averages:
+        names = list(frozen.result.averaged)
         yield f"moving averages taken for {some(names, MAX_NAMES)}" if names else "no variable has a moving average"
-    for name, value in frozen.open_switches.items():
-        yield f"{escape(name)} is still open and looks like a training switch: add --set {escape(name)}={value}"
-    if options.batch_norms:
+    if frozen.options.batch_norms:
         yield "batch norms folded: expect differences of about 1e-6, relative"
 
 
-def carried_line(frozen: Frozen) -> str:
-    """Which variables a run would change for the next one, and who writes to them."""
-    pairs = [f"{variable} (written by {writer})" for variable, writer in frozen.carried.items()]
-    return f"state that carries over from run to run is frozen to its stored value: {some(pairs, MAX_NAMES)}"
+def open_switch_lines(frozen: Frozen) -> Iterator[str]:
+    """The inputs that look like training switches, with what would fix each."""
+    for name, value in frozen.open_switches.items():
+        yield f"{name} is still open and looks like a training switch: add --set {name}={value}"
 
 
 def _changes(changes: Iterable[OpChange]) -> str:
@@ -48,63 +42,32 @@ def _changes(changes: Iterable[OpChange]) -> str:
     return ", ".join(texts[:MAX_OPS]) + more
 
 
-def verified_lines(found: Verification, options: FreezeOptions) -> Iterator[str]:
+def verified_lines(found: Verification, *, float16: bool) -> Iterator[str]:
     """The differences of each output, and what half precision cost."""
-    batches = f"{found.batches} random batches" if found.batches > 1 else "one batch"
+    batches = f"{count(found.batches, 'random batch')}" if found.batches > 1 else "one batch"
     for output in found.outputs:
-        yield f"verified on {batches}: {escape(output.tensor)} {_difference(output.difference)}"
-    if options.float16:
-        worst = max(output.difference.max_absolute for output in found.outputs)
-        yield f"half precision costs {worst:.3g} at most, absolute"
+        yield f"verified on {batches}: {escape(output.tensor)} {output.difference}"
+    if float16:
+        yield f"half precision costs {found.max_abs:.3g} at most, absolute"
 
 
-def _difference(difference: Difference) -> str:
-    if difference.mismatch:
-        return f"is {difference.mismatch} instead of {difference.dtype.label} {list(difference.shape)}"
-    equal = ", equal to the bit" if difference.is_equal else ""
-    return f"max |difference| {difference.max_absolute:.3g} (relative {difference.max_relative:.3g}){equal}"
-
-
-def disagreement(found: Verification, options: FreezeOptions, frozen: Frozen) -> GraphscopeError:
-    """The error that ends a verification; state, half precision and folded batch norms are likely causes."""
-    lines = [f"  {o.tensor} {_difference(o.difference)}" for o in found.outputs if not o.difference.is_within]
-    cause = "--float16" if options.float16 else "--fold-batch-norms" if options.batch_norms else ""
-    hint = (
-        f"{cause} makes differences: --atol and --rtol widen the tolerance"
-        if cause
-        else "state that carries over needs variables: graphscope convert MODEL saved_model/"
-        if frozen.carried
-        else "--no-fold leaves constants alone"
-    )
-    tolerance = f"--atol {found.atol:g} --rtol {found.rtol:g}"
-    return GraphscopeError(
-        f"the frozen graph computes something else ({tolerance}); nothing written\n" + "\n".join(lines), hint=hint
-    )
-
-
-def unproven(found: Verification, frozen: Frozen) -> GraphscopeError:
-    """The error where two runs of the model differ as much as the model and the frozen graph: nothing can be verified."""
-    lines = []
-    sources: dict[str, str] = {}
-    for output in found.outputs:
-        if output.is_random:
-            causes = random_sources(frozen.graph, output.tensor)
-            sources |= causes
-            named = some((f"{name} ({op})" for name, op in causes.items()), MAX_NAMES) or "nothing that the graph shows"
-            lines.append(f"  {output.tensor} {_difference(output.difference)}; random by {named}")
-    switches = [f"--set {name}={value}" for name, value in frozen.open_switches.items()]
-    if switches:
-        hint = f"{' '.join(switches)}   fixes what is still open"
-    elif sources:
-        hint = (
-            f"--input {next(iter(sources))}   feeds the random numbers; without --verify the file is written unverified"
-        )
-    else:
-        hint = "without --verify the file is written unverified"
-    text = "the frozen graph cannot be verified: two runs of the model itself differ as much; nothing written"
-    return GraphscopeError("\n".join([text, *lines]), hint=hint)
-
-
-def written_line(out: Path, written_bytes: int, seconds: float) -> str:
+def written_line(saved: SavedFrozen, seconds: float) -> str:
     """The file, its size and the time."""
-    return f"{escape(str(out))}  {size(written_bytes)} in {seconds:.1f} s"
+    return f"{escape(saved.path)}  {size(saved.size_bytes)} in {seconds:.1f} s"
+
+
+def frozen_report(frozen: Frozen, saved: SavedFrozen) -> dict[str, Any]:
+    """Everything that ``freeze`` knows, for JSON."""
+    return {
+        "path": saved.path,
+        "format": saved.format,
+        "size_bytes": saved.size_bytes,
+        "outputs": frozen.outputs,
+        "nodes_before": len(frozen.source.graph),
+        "nodes_after": len(frozen.model.graph),
+        "changes": frozen.changes,
+        "moving_averages": tuple(frozen.result.averaged),
+        "open_switches": frozen.open_switches,
+        "carried_state": frozen.carried,
+        "verification": saved.verification,
+    }

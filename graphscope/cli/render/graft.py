@@ -17,14 +17,7 @@ _INDENT = 9
 _WHAT = {CLASSES: "classes", MULTILABEL: "labels"}
 
 
-def notes(report: GraftReport) -> Iterator[str]:
-    """What a person did not ask for, or should know."""
-    for name, value in report.fixed.items():
-        yield f"{name} fixed to {value}: it looks like a training switch; --set {name}=VALUE to choose"
-    yield from report.notes
-
-
-def page(sink: Sink, grafted: Grafted, out: str, written_bytes: int, seconds: float) -> Iterator[str]:
+def page(sink: Sink, grafted: Grafted, out: str, seconds: float) -> Iterator[str]:
     """The cut, the head, what trains, the file, and what to type next."""
     report = grafted.report
     sections: list[Section] = [
@@ -42,7 +35,7 @@ def page(sink: Sink, grafted: Grafted, out: str, written_bytes: int, seconds: fl
         ("loss", [(_loss(report, grafted.recipe.settings),)] if grafted.recipe is not None else []),
     ]
     yield from write_sections(sink, [section for section in sections if section[1]], _INDENT)
-    yield f"{escape(out)}  {size(written_bytes)} in {seconds:.1f} s"
+    yield f"{escape(out)}  {size(grafted.size_bytes)} in {seconds:.1f} s"
     yield ""
     commands = [(command,) for command in _next(report, shlex.quote(out))]
     yield from write_sections(sink, [("next", commands)], _INDENT, is_wrapped=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from graphscope.cli.render.profile_figures import device, duration, percent, spread
@@ -99,3 +101,15 @@ def _path_text(profile: Profile) -> str:
 def write_json(sink: Sink, profile: Profile) -> None:
     """The whole report."""
     sink.write(json_text({**plain(profile), "overhead": profile.overhead}, indent=2, is_unicode=sink.is_unicode) + "\n")
+
+
+def next_steps(profile: Profile, logdir: Path | None, given: str) -> list[str]:
+    """What to type next; ``given`` are the options that decide what is run, as they were typed."""
+    path = shlex.quote(profile.path)
+    if not profile.traced:
+        return [f"graphscope profile --from {path} --by node"]
+    output = " ".join(f"--output {shlex.quote(name.removesuffix(':0'))}" for name in profile.outputs)
+    if logdir is not None:
+        return [f"graphscope board {shlex.quote(str(logdir))}"]
+    again = " ".join(filter(None, ("graphscope profile", path, output, given)))
+    return [f"{again} --logdir logs", f"{again} --by node"]

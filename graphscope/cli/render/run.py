@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.classes import Example
 from graphscope.analysis.statistics import Statistics, statistics
+from graphscope.api.run import Outputs
 from graphscope.cli.render.show import VALUE_ELEMENTS, preview, readable, statistics_line
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import plain
@@ -52,6 +53,11 @@ class ShownOutput:
         if self.value is None or self.dtype.itemsize is None:
             return Statistics()
         return statistics(ArrayPayload(self.value, self.dtype))
+
+
+def shown(outputs: Outputs) -> list[ShownOutput]:
+    """Each output by itself."""
+    return [ShownOutput(fetch, value) for fetch, value in zip(outputs.fetches, outputs.result.values)]
 
 
 def write_outputs(sink: Sink, format: Format, outputs: Sequence[ShownOutput]) -> None:
@@ -176,7 +182,7 @@ def say_devices(sink: Sink, found: RunResult) -> None:
     """Says which devices the graph names that are not here, and, if that was asked for, what ran where."""
     for device, nodes in found.absent.items():
         there = ", ".join(map(short_device, found.devices))
-        sink.note(f"{count(len(nodes), 'node')} shall run on {device}, which is not here; there is {there}")
+        sink.note(f"{device} was requested for {count(len(nodes), 'node')} but is not available; available: {there}")
     for device, placed in _by_device(found.placement).items():
         sink.note(f"{count(len(placed), 'node')} on {short_device(device)}\n" + "\n".join(_placed_lines(placed)))
 

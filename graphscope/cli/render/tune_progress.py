@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -78,18 +76,3 @@ def _training_bar() -> Any:
 
     columns = (TextColumn("{task.fields[told]}", markup=False), BarColumn(), TimeRemainingColumn(compact=True))
     return Progress(*columns, console=Console(stderr=True), transient=True)
-
-
-@contextmanager
-def features_progress(sink: Sink, total: int) -> Iterator[Callable[[int], None]]:
-    """Gives a function to tell how many more examples have features; shows nothing where nobody looks."""
-    if not sink.err_is_terminal:
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("features of the base"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda count: bar.advance(task, count)

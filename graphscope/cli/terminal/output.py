@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TextIO
 
+from graphscope.advice import Advice
 from graphscope.cli.terminal.text import escape
+from graphscope.cli.terminal.wording import worded
 from graphscope.errors import FileError, GraphscopeError
 
 BATCH = 512
@@ -105,20 +107,20 @@ class Sink:
         """Says how far the work is."""
         self._say(_lines(text))
 
-    def note(self, text: str) -> None:
+    def note(self, text: str | Advice) -> None:
         """Says something beside the data."""
-        self._say(f"note: {_lines(text)}")
+        self._say(f"note: {_lines(worded(text))}")
 
-    def warning(self, text: str) -> None:
+    def warning(self, text: str | Advice) -> None:
         """Says what may be wrong with the result."""
-        self._say(f"warning: {_lines(text)}")
+        self._say(f"warning: {_lines(worded(text))}")
 
     def error(self, error: GraphscopeError) -> None:
         """Says what went wrong and what to do next."""
-        name = painted("graphscope:", "error") if self.err_is_terminal and wants_color() else "graphscope:"
+        name = painted("error:", "error") if self.err_is_terminal and wants_color() else "error:"
         self._say(f"{name} {_lines(error.message)}")
-        if error.hint:
-            self._say(f"hint: {_lines(error.hint)}")
+        if error.hint is not None:
+            self._say(f"hint: {_lines(worded(error.hint))}")
 
     def _say(self, text: str) -> None:
         self._err.write(text + "\n")

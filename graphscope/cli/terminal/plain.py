@@ -7,6 +7,7 @@ import dataclasses
 import enum
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -21,6 +22,8 @@ def plain(value: object) -> Any:
         return value if math.isfinite(value) else str(value)
     if isinstance(value, enum.Enum):
         return value.label if isinstance(value, DataType) else value.value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if dataclasses.is_dataclass(value):

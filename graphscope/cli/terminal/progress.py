@@ -30,3 +30,18 @@ def bytes_progress(sink: Sink, what: str, total_bytes: int) -> Iterator[Callable
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total_bytes)
         yield lambda size: bar.advance(task, size)
+
+
+@contextmanager
+def examples_progress(sink: Sink, what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Gives a function to tell how many more of ``total`` examples are done; shows nothing where nobody looks."""
+    if not sink.err_is_terminal:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.advance(task, count)

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
 from graphscope.cli.terminal.output import Sink
-from graphscope.cli.terminal.plain import csv_lines, flatten, json_array, json_text
+from graphscope.cli.terminal.plain import csv_lines, flatten, json_array, json_text, plain
 from graphscope.cli.terminal.table import Column, write_table
 from graphscope.cli.terminal.text import escape
 
@@ -63,6 +63,11 @@ def write_page(sink: Sink, format: Format, page: Page) -> None:
         sink.lines(csv_lines(("field", "value"), flatten("", page.record())))
     else:
         sink.lines(map(escape, page.names()))
+
+
+def write_report(sink: Sink, format: Format, report: object, lines: Iterable[str], names: Iterable[str] = ()) -> None:
+    """Writes what was done: ``lines`` for reading, the dataclass or mapping ``report`` as JSON or CSV, ``names``."""
+    write_page(sink, format, Page(lambda: lines, lambda: plain(report), lambda: names))
 
 
 def write_rows(sink: Sink, format: Format, view: View[T], rows: Iterable[T], nothing: str) -> None:

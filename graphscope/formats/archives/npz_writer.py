@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
+from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.errors import UnsupportedError
 from graphscope.formats.archives.npy import header_bytes, stored_type
@@ -17,6 +18,8 @@ from graphscope.formats.io.staging import Progress, quiet, staged_files, told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from graphscope.formats.registry import WriteOptions
 
 MAX_TEXT_BYTES = 1 << 31
 """Strings of one tensor are filled up to the longest; beyond this they have no place in an array."""
@@ -51,6 +54,16 @@ def write_npz(
                     for chunk in told(_array(name, payload, path), progress):
                         member.write(chunk)
         return file.tell()
+
+
+def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
+    """Writes the weights of ``model`` by name, see :func:`graphscope.formats.archives.weight_exchange.weights_of`.
+
+    Returns the size in bytes; raises as :func:`write_npz`.
+    """
+    from graphscope.formats.archives.weight_exchange import weights_of
+
+    return write_npz(path, weights_of(model), overwrite=options.overwrite, progress=options.progress)
 
 
 def _array(name: str, payload: Payload, path: str | os.PathLike[str]) -> Iterator[bytes]:

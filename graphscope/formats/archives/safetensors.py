@@ -18,9 +18,10 @@ import os
 import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
+from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.variables import Entry
 from graphscope.errors import CorruptFileError, UnsupportedError
@@ -29,6 +30,9 @@ from graphscope.formats.checkpoint.rules import is_shape
 from graphscope.formats.io.staging import Progress, quiet, staged_files, told
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.payloads import RegionPayload
+
+if TYPE_CHECKING:
+    from graphscope.formats.registry import WriteOptions
 
 NAMES = {
     DataType.BOOL: "BOOL",
@@ -61,6 +65,14 @@ _SIZE_BYTES = 8
 _ALIGNMENT = 8
 
 
+def is_safetensors(head: bytes, size: int) -> bool:
+    """Whether a file of ``size`` bytes that begins with ``head`` has the size of a header first, then ``{``."""
+    return (
+        head[_SIZE_BYTES : _SIZE_BYTES + 1] == b"{"
+        and int.from_bytes(head[:_SIZE_BYTES], "little") <= size - _SIZE_BYTES
+    )
+
+
 def write_safetensors(
     path: str | os.PathLike[str],
     tensors: Iterable[tuple[str, Payload]],
@@ -88,6 +100,16 @@ def write_safetensors(
         for _, payload in ordered:
             file.writelines(told(payload.chunks(), progress))
         return file.tell()
+
+
+def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
+    """Writes the weights of ``model`` by name, see :func:`graphscope.formats.archives.weight_exchange.weights_of`.
+
+    Returns the size in bytes; raises as :func:`write_safetensors`.
+    """
+    from graphscope.formats.archives.weight_exchange import weights_of
+
+    return write_safetensors(path, weights_of(model), overwrite=options.overwrite, progress=options.progress)
 
 
 def _header(tensors: Iterable[tuple[str, Payload]], path: str | os.PathLike[str]) -> bytes:

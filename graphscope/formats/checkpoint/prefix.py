@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Collection
 from pathlib import Path
 
 from graphscope.core.graph import Graph
@@ -17,6 +17,7 @@ from graphscope.formats.detect.savedmodel_parts import saved_model_around
 from graphscope.formats.detect.sniff import Content, sniff
 from graphscope.formats.graph.message import read_message
 from graphscope.formats.graph.metagraph import split_meta_graph
+from graphscope.formats.io.files import model_file
 from graphscope.formats.io.sstable import is_table
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.split_weights import META_GRAPH
@@ -28,6 +29,11 @@ _USUAL_NAMES = {
     Content.SAVED_MODEL: "saved_model.pb",
     Content.STATE: "checkpoint",
 }
+
+
+def read_model(location: CheckpointPrefix, _: Collection[str] = ()) -> Model:
+    """See :attr:`graphscope.formats.registry.Format.reader`; raises as :func:`open_checkpoint`."""
+    return open_checkpoint(location)
 
 
 def open_checkpoint(location: CheckpointPrefix) -> Model:
@@ -125,12 +131,3 @@ def refuse_other(source: FileSource, expected: str) -> None:
     if content is not Content.UNKNOWN:
         hint = f"rename it: mv {source.path} {_USUAL_NAMES[content]}"
         raise source.corrupt(f"a {content.value}, where {expected} was expected", hint=hint)
-
-
-def model_file(path: Path, role: str) -> ModelFile:
-    """What is known of ``path`` without opening it."""
-    try:
-        size = os.stat(path).st_size
-    except OSError:
-        return ModelFile(str(path), role, None)
-    return ModelFile(str(path), role, size)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphscope.advice import Advice, Call
 from graphscope.errors import FileError, closest_names
 from graphscope.formats.detect.checkpoint_state import CheckpointState, is_below, join, read_state, without_pattern
-from graphscope.formats.detect.neighbours import refuse_neighbours
 from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES, refuse_part
 from graphscope.formats.detect.sniff import Content, Sniffed, sniff
 from graphscope.formats.io.interrupted import finish_around
@@ -140,8 +140,6 @@ def _file(text: str) -> Location:
         return _from_state(read_state(path))
     if sniffed.content is not Content.GRAPH and path.name not in SAVED_MODEL_FILES:
         refuse_part(path)
-    if sniffed.content in (Content.UNKNOWN, Content.SAVED_MODEL):
-        refuse_neighbours(source)
     return GraphFile(source, sniffed)
 
 
@@ -254,5 +252,7 @@ def _no_model_in(directory: Path, graphs: list[Path]) -> FileError:
     below = [p for p in _listing(directory) if _is_model_directory(p)]
     if below:
         latest = max(below, key=lambda p: (p.name.isdecimal(), int(p.name) if p.name.isdecimal() else 0, p.name))
-        return FileError(f"{directory}: no model here, but {len(below)} below it", hint=f"graphscope info {latest}")
+        return FileError(
+            f"{directory}: no model here, but {len(below)} below it", hint=Advice(Call("summarize", (str(latest),)))
+        )
     return FileError(f"{directory}: no model in this directory: no checkpoint, graph or SavedModel")

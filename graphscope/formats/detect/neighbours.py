@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from graphscope.advice import Advice, Call
 from graphscope.errors import NotTensorFlowError
 from graphscope.formats.detect.sniff import first_text_field
 from graphscope.formats.io.records import is_event_file, starts_record
@@ -25,7 +26,7 @@ class Neighbour:
 
     name: str
     matches: Callable[[bytes], bool]
-    hint: str
+    hint: str | Advice
 
 
 def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
@@ -41,7 +42,8 @@ def _is_keras(head: bytes) -> bool:
     return head.startswith(b"PK\x03\x04") and (b"config.json" in head or b"metadata.json" in head)
 
 
-def _is_npz(head: bytes) -> bool:
+def is_npz(head: bytes, _: int) -> bool:
+    """Whether a file that begins with ``head`` is a zip file whose first member is an array."""
     return head.startswith(b"PK\x03\x04") and b".npy" in head[:256]
 
 
@@ -65,7 +67,7 @@ NEIGHBOURS = (
     POINTER,
     Neighbour("an HTML or XML page, probably a download that failed", _is_html, "download the file again"),
     Neighbour("a Keras model archive (.keras)", _is_keras, "model.export('dir') in Keras writes a SavedModel"),
-    Neighbour("a NumPy archive (.npz)", _is_npz, "it holds arrays and no graph"),
+    Neighbour("a NumPy archive (.npz)", lambda h: is_npz(h, 0), "it holds arrays and no graph"),
     Neighbour("a zip archive", _starts(b"PK\x03\x04", b"PK\x05\x06"), "unzip it, and open what is inside"),
     Neighbour("a gzip file", _starts(b"\x1f\x8b"), "gunzip it (tar xzf for a .tar.gz), and open what is inside"),
     Neighbour("a bzip2 file", _starts(b"BZh"), "bunzip2 it, and open what is inside"),
@@ -74,7 +76,9 @@ NEIGHBOURS = (
     Neighbour("a tar archive", lambda h: h[257:262] == b"ustar", "tar xf it, and open what is inside"),
     Neighbour("an HDF5 file, probably Keras weights (.h5)", _starts(b"\x89HDF\r\n\x1a\n"), "load it with Keras"),
     Neighbour("a TensorFlow Lite model", lambda h: h[4:8] == b"TFL3", "it is a flatbuffer: Netron shows it"),
-    Neighbour("a TensorFlow event file", is_event_file, "graphscope info FILE   shows the graph in it"),
+    Neighbour(
+        "a TensorFlow event file", is_event_file, Advice(Call("summarize", ("FILE",)), "   shows the graph in it")
+    ),
     Neighbour("a TFRecord file", starts_record, "it holds records and no graph: tf.data.TFRecordDataset reads it"),
     Neighbour("a NumPy array (.npy)", _starts(b"\x93NUMPY"), "it holds one array and no graph"),
     Neighbour("a PNG picture", _starts(b"\x89PNG\r\n\x1a\n"), "name a model instead"),
@@ -87,7 +91,7 @@ NEIGHBOURS = (
 _OPTIONS = "tf.compat.v1.ConfigProto takes it, not graphscope: name a model instead"
 _DETECTION = "the Object Detection API trains with it; name the checkpoint or the frozen graph instead"
 
-TEXTS: dict[str, tuple[str, str]] = {
+TEXTS: dict[str, tuple[str, str | Advice]] = {
     "item": (
         "a label map (the classes of the Object Detection API)",
         "name the model that it belongs to, such as frozen_inference_graph.pb",
@@ -127,7 +131,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "op": ("a list of op definitions (OpList)", "name a graph that has nodes"),
     "signature": ("a single library function (FunctionDef)", "name a graph that has nodes"),
-    "step_stats": ("a trace of a run (RunMetadata)", "graphscope profile MODEL   measures a run"),
+    "step_stats": ("a trace of a run (RunMetadata)", Advice(Call("profile", ("MODEL",)), "   measures a run")),
     "ir_version": ("an ONNX model", "Netron shows it; onnx-tf converts it"),
 }
 """First field of a message in text form -> what it is, and what to do with it."""

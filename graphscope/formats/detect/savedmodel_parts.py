@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shlex
 from pathlib import Path
 
+from graphscope.advice import Advice, Call
 from graphscope.errors import NotTensorFlowError
 
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -37,8 +37,8 @@ def refuse_part(path: Path) -> None:
     """
     directory = saved_model_around(path)
     if path.name in _PARTS:
-        hint = "name the directory of the SavedModel; saved_model.pb is not beside this file"
-        hint = hint if directory != path.parent else _info(directory)
+        elsewhere = "name the directory of the SavedModel; saved_model.pb is not beside this file"
+        hint = elsewhere if directory != path.parent else _info(directory)
         raise NotTensorFlowError(f"this is {_PARTS[path.name]}, not a model by itself", path=path, hint=hint)
     if directory is None or path.parent == directory:
         return
@@ -48,5 +48,5 @@ def refuse_part(path: Path) -> None:
         raise NotTensorFlowError(message, path=path, hint=_info(directory))
 
 
-def _info(directory: Path) -> str:
-    return f"point at the directory: graphscope info {shlex.quote(os.fspath(directory))}"
+def _info(directory: Path) -> Advice:
+    return Advice("name the directory: ", Call("summarize", (os.fspath(directory),)))

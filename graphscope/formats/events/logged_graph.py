@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from graphscope.advice import Advice, Call
 from graphscope.core.build import with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
@@ -12,11 +13,12 @@ from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import AbsentPayload, Payload
 from graphscope.core.tensors import shape_of
 from graphscope.errors import IncompleteModelError
-from graphscope.formats.checkpoint.prefix import model_file
+from graphscope.formats.detect.locate import EventFiles, GraphFile
 from graphscope.formats.events.event_file import GRAPH, META_GRAPH, SUMMARY, Part, holds_traces, parts, traces
 from graphscope.formats.graph.graphdef import graph_from
 from graphscope.formats.graph.message import read_region
 from graphscope.formats.graph.metagraph import split_meta_graph
+from graphscope.formats.io.files import model_file
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy import split_weights
 from graphscope.formats.lazy.holders import BinaryHolder
@@ -27,6 +29,13 @@ TOO_LARGE = "_too_large_attrs"
 
 Source: ``tensorboard/backend/process_graph.py``; the Graphs page asks for it by this name.
 """
+
+
+def read_model(location: EventFiles | GraphFile, _: Collection[str] = ()) -> Model:
+    """An event file, or a directory of them; raises as :func:`open_event_file`."""
+    if isinstance(location, GraphFile):
+        return open_event_file(location.source)
+    return open_event_files(location.directory, location.files)
 
 
 def open_event_file(source: FileSource) -> Model:
@@ -72,7 +81,7 @@ def open_event_files(directory: Path, files: Sequence[Path]) -> Model:
 def no_graph_in(place: str) -> IncompleteModelError:
     """The error for event files that hold summaries only, say."""
     return IncompleteModelError(
-        f"{place}: no graph among its events", hint="graphscope board DIR   shows what else is logged"
+        f"{place}: no graph among its events", hint=Advice(Call("board", ("DIR",)), "   shows what else is logged")
     )
 
 

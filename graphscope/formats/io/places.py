@@ -9,12 +9,14 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shlex
 import shutil
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import FileError
 
 SUFFIX = ".graphscope"
@@ -59,7 +61,36 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         FileError: it does, or it is not a regular file.
     """
     if real_place(path).exists() and not overwrite:
-        raise FileError(f"{path}: the file exists", hint="--force replaces it")
+        raise FileError(f"{path}: the file exists", hint=Advice(Option("overwrite", True), " replaces it"))
+
+
+def refuse_unwritable(path: Path, overwrite: bool) -> None:
+    """Raises an error, if ``path`` cannot be written, before anybody waits for what would be written to it.
+
+    Raises:
+        FileError: as :func:`refuse_existing` and :func:`refuse_closed`.
+    """
+    refuse_existing(path, overwrite)
+    refuse_closed(real_place(path).parent, is_made=False)
+
+
+def refuse_closed(directory: Path, *, is_made: bool = True) -> None:
+    """Raises an error, if nothing can be written to ``directory``.
+
+    Args:
+        is_made: whether it will be made where it does not exist, with those around it.
+
+    Raises:
+        FileError: it, or the first of the directories around it that exists, is none or may not be written to.
+    """
+    around = directory.absolute().parents if is_made else ()
+    place = next((path for path in (directory, *around) if os.path.exists(path)), None)
+    if place is None:
+        raise FileError(f"{directory}: no such directory", hint=f"mkdir -p {shlex.quote(str(directory))}")
+    if not os.path.isdir(place):
+        raise FileError(f"{place}: not a directory")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise FileError(f"{place}: Permission denied")
 
 
 def beside(place: Path) -> Path:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import FileError
 from graphscope.formats.io.exchange import exchange
 from graphscope.formats.io.interrupted import JOURNAL
@@ -158,7 +159,7 @@ def _refuse_directory(path: Path, overwrite: bool, replaceable: Callable[[Path],
         raise FileError(f"{path}: a file, where a directory is to be written")
     if any(path.iterdir()):
         if not overwrite:
-            raise FileError(f"{path}: the file exists", hint="--force replaces it")
+            raise FileError(f"{path}: the file exists", hint=Advice(Option("overwrite", True), " replaces it"))
         replaceable(path)
 
 

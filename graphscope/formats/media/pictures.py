@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape, shape_text
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
@@ -221,7 +222,9 @@ def _typed(values: NDArray[np.float64], dtype: DataType) -> NDArray[Any]:
     if rounded.size and (rounded.min() < limits.min or rounded.max() > limits.max):
         raise GraphscopeError(
             f"pixels become {rounded.min():g} to {rounded.max():g}, outside of {dtype.label}",
-            hint="--scale and --mean say what becomes of a pixel: (pixel - mean) * scale",
+            hint=Advice(
+                Option("scale"), " and ", Option("mean"), " say what becomes of a pixel: (pixel - mean) * scale"
+            ),
         )
     return np.asarray(rounded.astype(dtype.numpy))
 

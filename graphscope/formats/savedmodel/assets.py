@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from graphscope.advice import Advice, Option
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.core.tensors import node_of
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError
-from graphscope.formats.checkpoint.prefix import model_file
+from graphscope.formats.io.files import model_file
 from graphscope.protos import AssetFileDef, DecodeError
 
 DIRECTORY = "assets"
@@ -76,7 +77,7 @@ def _refuse_outside(model: Model, what: str, path: Path) -> None:
     if not _is_inside(directory, path):
         raise FileError(
             f"{model.path}: {what} names {str(path)!r}, which is not in the model's directory {directory}",
-            hint=f"copy the file to {directory}, or add --allow-outside",
+            hint=Advice(f"copy the file to {directory}, or add ", Option("allow_outside", True)),
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from graphscope.core.build import make_node
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
+from graphscope.core.op_sets import TABLE_FILLING_OPS
 from graphscope.core.signatures import INIT_OP
 from graphscope.core.tensors import node_of
 from graphscope.formats.checkpoint.saver import free_name
@@ -16,10 +17,6 @@ from graphscope.protos import MetaGraphDef
 MAIN_OP = "saved_model_main_op"
 LEGACY_INIT_OP = "legacy_init_op"
 TABLE_INITIALIZERS = "table_initializer"
-TABLE_OPS = frozenset(
-    "InitializeTable InitializeTableV2 InitializeTableFromTextFile InitializeTableFromTextFileV2"
-    " InitializeTableFromDataset LookupTableImport LookupTableImportV2".split()
-)
 
 
 def with_main_op(model: Model, graph: Graph, meta: MetaGraphDef) -> Graph:
@@ -31,7 +28,7 @@ def with_main_op(model: Model, graph: Graph, meta: MetaGraphDef) -> Graph:
         return graph
     listed = model.collections[TABLE_INITIALIZERS].names if TABLE_INITIALIZERS in model.collections else ()
     names = [name for name in dict.fromkeys(map(node_of, listed)) if name in graph]
-    names = names or [n.name for op, n in zip(graph.ops, graph.nodes) if op in TABLE_OPS]
+    names = names or [n.name for op, n in zip(graph.ops, graph.nodes) if op in TABLE_FILLING_OPS]
     if not names:
         return graph
     group = free_name(graph, "init_all_tables")

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from graphscope.advice import Advice, Option, joined
 from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.errors import UnknownNameError
-from graphscope.formats.checkpoint.prefix import model_file, open_store, refuse_other
-from graphscope.formats.detect.locate import SavedModelDirectory
+from graphscope.formats.checkpoint.prefix import open_store, refuse_other
+from graphscope.formats.detect.locate import GraphFile, SavedModelDirectory
 from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES
 from graphscope.formats.detect.sniff import Content, sniff
 from graphscope.formats.graph.message import read_message
 from graphscope.formats.graph.metagraph import split_meta_graph
+from graphscope.formats.io.files import model_file
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.split_weights import SAVED_MODEL
 from graphscope.formats.savedmodel.assets import asset_file
@@ -23,6 +25,14 @@ from graphscope.protos import MetaGraphDef, SavedModel
 
 VARIABLES = "variables/variables"
 SERVE = frozenset({"serve"})
+
+
+def read_model(location: SavedModelDirectory | GraphFile, tags: Collection[str] = ()) -> Model:
+    """A SavedModel, named by its directory or by the file in it; raises as :func:`open_saved_model`."""
+    if isinstance(location, GraphFile):
+        path = location.source.path
+        location = SavedModelDirectory(path.parent, path)
+    return open_saved_model(location, tags)
 
 
 def open_saved_model(location: SavedModelDirectory, tags: Collection[str] = ()) -> Model:
@@ -76,9 +86,11 @@ def _choose(tag_sets: Sequence[frozenset[str]], tags: frozenset[str], location: 
     if len(tag_sets) == 1 and not tags:
         return 0
     known = [",".join(sorted(t)) for t in tag_sets]
-    listed = "; ".join(f"--tags {t}" if t else "(no tags)" for t in known) or "none"
+    tagged = joined("; ", [Option("tags", t) for t in known if t])
+    untagged = "; (no tags)" if "" in known and tagged else "(no tags)" if "" in known else ""
+    listed = (*tagged, untagged) if known else ("none",)
     raise UnknownNameError(
-        "meta graph's tag set", ",".join(sorted(tags or SERVE)), [], hint=f"{location.file} has: {listed}"
+        "meta graph's tag set", ",".join(sorted(tags or SERVE)), [], hint=Advice(f"{location.file} has: ", *listed)
     )
 
 

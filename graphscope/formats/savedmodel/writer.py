@@ -6,10 +6,12 @@ Source: ``tensorflow/python/saved_model/{builder_impl,loader_impl,load_v1_in_v2}
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
@@ -29,6 +31,9 @@ from graphscope.formats.savedmodel.assets import DIRECTORY, EXTRA_DIRECTORY, Ass
 from graphscope.formats.savedmodel.initializers import with_main_op
 from graphscope.formats.savedmodel.reader import VARIABLES
 from graphscope.protos import MetaGraphDef, SignatureDef, TensorInfo
+
+if TYPE_CHECKING:
+    from graphscope.formats.registry import WriteOptions
 
 DEFAULT_SIGNATURE = "serving_default"
 PREDICT = "tensorflow/serving/predict"
@@ -94,6 +99,19 @@ def write_saved_model(
             file = FileSource(source)
             size += write_file(place / name, told(file.chunks(0, file.size), progress))
     return size
+
+
+def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
+    """See :attr:`graphscope.formats.registry.Format.writer`; raises as :func:`write_saved_model`."""
+    return write_saved_model(
+        model,
+        Path(path),
+        inputs=options.inputs,
+        outputs=options.outputs,
+        overwrite=options.overwrite,
+        allow_outside=options.allow_outside,
+        progress=options.progress,
+    )
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf import text_format
@@ -28,16 +29,24 @@ from graphscope.protos import DecodeError, FunctionDef, FunctionDefLibrary, Grap
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from graphscope.formats.registry import WriteOptions
+
 _BYTES = 256
 
 
 def write_pbtxt(
-    model: Model, path: str | os.PathLike[str], *, overwrite: bool = False, progress: Progress = quiet
+    model: Model,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    progress: Progress = quiet,
+    check: Callable[[Path], None] = lambda _: None,
 ) -> int:
     """Writes the graph of ``model`` as a ``GraphDef`` in text. Returns the size in bytes.
 
     Args:
         progress: is told of the text's bytes.
+        check: looks at the finished file before it takes its place; what it raises leaves no file behind.
 
     Raises:
         FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
@@ -46,7 +55,12 @@ def write_pbtxt(
         GraphscopeError: the graph is invalid.
     """
     model.refuse_invalid()
-    return write_file(path, told(graph_text(model.graph), progress), overwrite=overwrite)
+    return write_file(path, told(graph_text(model.graph), progress), overwrite=overwrite, check=check)
+
+
+def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
+    """See :attr:`graphscope.formats.registry.Format.writer`; raises as :func:`write_pbtxt`."""
+    return write_pbtxt(model, path, overwrite=options.overwrite, progress=options.progress, check=options.check)
 
 
 def graph_text(graph: Graph) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.core.payload import Payload
 from graphscope.errors import CorruptFileError, UnknownNameError, UnsupportedError
 from graphscope.formats.archives.npy import header_bytes, stored_type
@@ -37,7 +38,7 @@ def open_npz(path: Path, into: Input, options: DataOptions) -> Stored:
     store = NpzStore(path)
     for name in names.values():
         if name not in store.entries:
-            hint = "--schema x=NAME,y=NAME   says which arrays hold inputs and labels"
+            hint = Advice(Option("schema", "x=NAME,y=NAME"), "   says which arrays hold inputs and labels")
             raise UnknownNameError(f"array of {path}", name, store.entries, hint=hint)
     rows = _rows(store, names["x"], options)
     labels = store.payload(names["y"]).numpy()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def choose(stored: Stored, options: DataOptions) -> Stored:
-    """``stored`` with the classes in ``options.only`` and at most ``options.limit`` examples of each class.
+    """``stored`` with the classes in ``options.only_classes`` and at most ``options.limit_per_class`` examples of each class.
 
     The examples that are kept of a class are those whose keys have the smallest hashes: files that are added later push few
     of them out.
@@ -29,19 +29,19 @@ def choose(stored: Stored, options: DataOptions) -> Stored:
     """
     import numpy as np
 
-    if not options.only and options.limit is None:
+    if not options.only_classes and options.limit_per_class is None:
         return stored
     if options.task not in ("classes", AS_STORED):
-        raise GraphscopeError("--only-classes and --limit-per-class choose by class, of which each example has one")
+        raise GraphscopeError("examples are chosen by class where each has one class")
     numbers, names = class_numbers(stored, replace(options, names=()))
-    wanted = _places(numbers, names, options.only) if options.only else np.unique(numbers)
+    wanted = _places(numbers, names, options.only_classes) if options.only_classes else np.unique(numbers)
     indices = np.flatnonzero(np.isin(numbers, wanted)).astype(np.int64)
-    if options.limit is not None:
-        indices = _limited(stored.keys, numbers, indices, options.limit, options.seed)
+    if options.limit_per_class is not None:
+        indices = _limited(stored.keys, numbers, indices, options.limit_per_class, options.seed)
     kept = numbers[indices]
-    if options.only:
+    if options.only_classes:
         kept = np.array([{int(w): i for i, w in enumerate(wanted)}[int(n)] for n in kept], np.int64)
-        names = options.only
+        names = options.only_classes
     fingerprint = digest(stored.fingerprint, digest(indices.tolist()))
     take = stored.take
     return replace(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.core.dtypes import DataType
 from graphscope.errors import CorruptFileError, GraphscopeError
 from graphscope.protos import DecodeError, Example, Feature
@@ -77,14 +78,14 @@ def described(feature: Feature) -> str:
     return KINDS[kind] if count == 1 else f"{KINDS[kind]} {count}"
 
 
-def hint(features: Mapping[str, Feature]) -> str:
+def hint(features: Mapping[str, Feature]) -> Advice:
     """The schema that suits an example best: its largest feature is the input, one called a label or class its label."""
     sizes = {name: feature.ByteSize() for name, feature in sorted(features.items())}
     x = max(sizes, key=lambda name: sizes[name], default="image/encoded")
     others = [name for name in sizes if name != x]
     named = [name for name in others if name.rpartition("/")[2] in ("label", "labels", "class", "y", "target")]
     y = next(iter([*named, *(n for n in others if "label" in n or "class" in n), *others]), "image/class/label")
-    return f"--schema x={x},y={y}   names the features that hold inputs and labels"
+    return Advice(Option("schema", f"x={x},y={y}"), "   names the features that hold inputs and labels")
 
 
 def input_value(features: Mapping[str, Feature], name: str, place: str, into: Input) -> NDArray[Any]:

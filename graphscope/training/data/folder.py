@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.formats.media.label_files import read_labels
 from graphscope.formats.media.pictures import SUFFIXES, PictureShape, picture_files, read_picture
@@ -71,7 +72,9 @@ def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
     unreadable = _unreadable(directory, found.keys, options.cache / f"checked-{fingerprint}.json")
     if unreadable and options.strict:
         key, message = next(iter(unreadable.items()))
-        raise CorruptFileError(message, path=directory / key, hint="without --strict it is skipped")
+        raise CorruptFileError(
+            message, path=directory / key, hint=Advice("without ", Option("strict", True), " it is skipped")
+        )
     is_kept = np.array([key not in unreadable for key in found.keys], bool)
     labels = found.labels[is_kept]
     _refuse_empty(directory, found.names, labels)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, elements, shape_text
@@ -41,7 +42,9 @@ class Input:
             any_size = "pictures of any size" if shape.batched else "one picture at a time"
             raise GraphscopeError(
                 f"{self.spec.name} {shape_text(self.spec.shape)} takes {any_size}",
-                hint="--size 224x224 says to which height and width all are brought" if shape.batched else None,
+                hint=Advice(Option("size", "224x224"), " brings all to one height and width")
+                if shape.batched
+                else None,
             )
         return shape
 

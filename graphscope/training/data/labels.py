@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.training.data.source import AS_STORED, DataOptions, Stored
 
@@ -35,7 +36,12 @@ def class_numbers(stored: Stored, options: DataOptions) -> Labels:
     if labels.ndim != 1 or labels.dtype.kind not in "biu":
         raise GraphscopeError(
             f"labels are {_described(labels)}, where each is the number or the name of a class",
-            hint="a head for numbers: graphscope graft --regression; for several classes at once: --multilabel",
+            hint=Advice(
+                Option("regression", True),
+                " makes a head for numbers, ",
+                Option("multilabel", "N"),
+                " one for several classes at once",
+            ),
         )
     numbers = labels.astype(np.int64)
     _refuse(stored, numbers < 0, numbers, "is negative")
@@ -58,9 +64,9 @@ def refuse_outside(stored: Stored, numbers: NDArray[Any], names: Sequence[str], 
         listed = ", ".join(names[:_MAX_LISTED]) + (", ..." if len(names) > _MAX_LISTED else "")
         raise GraphscopeError(
             f"the data has {len(names):,} classes ({listed}), the head {width:,}",
-            hint="--only-classes A,B,...   keeps and numbers some of them",
+            hint=Advice(Option("only_classes", "A,B,..."), "   keeps and numbers some of them"),
         )
-    hint = "--only-classes A,B,...   keeps some classes and numbers them from 0"
+    hint = Advice(Option("only_classes", "A,B,..."), "   keeps some classes and numbers them from 0")
     _refuse(stored, numbers >= width, numbers, f"is outside of 0 to {width - 1}, the head's {width:,} classes", hint)
 
 
@@ -219,7 +225,7 @@ def _equal_lists(stored: Stored, labels: NDArray[Any]) -> NDArray[Any]:
     return np.array(lists)
 
 
-def _refuse(stored: Stored, wrong: Any, labels: NDArray[Any], why: str, hint: str | None = None) -> None:
+def _refuse(stored: Stored, wrong: Any, labels: NDArray[Any], why: str, hint: str | Advice | None = None) -> None:
     """Raises an error that names the first example for which ``wrong`` is true, if there is one."""
     found = wrong.nonzero()[0]
     if len(found):

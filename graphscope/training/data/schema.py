@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import GraphscopeError
 
 PARTS = ("x", "y", "key")
@@ -19,7 +20,7 @@ def parse_schema(text: str) -> dict[str, str]:
     is_one = all(part.strip() in PARTS and name.strip() for part, _, name in pairs)
     if not is_one or not {"x", "y"} <= found.keys() or len(found) != len(pairs):
         raise GraphscopeError(
-            f"--schema {text} is no schema",
-            hint="--schema x=NAME,y=NAME   names inputs and labels; key=NAME may follow",
+            f"{text!r} is not a schema",
+            hint=Advice(Option("schema", "x=NAME,y=NAME"), "   names inputs and labels; key=NAME may follow"),
         )
     return found

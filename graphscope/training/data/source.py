@@ -31,8 +31,8 @@ class DataOptions:
         size: height and width that pictures are brought to, in pixels, where the input takes any.
         schema: for arrays and TFRecords, which name holds what: ``x=image/encoded,y=image/class/label``.
         strict: whether an unreadable picture is an error; it is skipped otherwise.
-        only: the classes to keep, by name or number, which are numbered anew in this order; empty: all.
-        limit: how many examples of each class to keep at most; ``None``: all.
+        only_classes: the classes to keep, by name or number, which are numbered anew in this order; empty: all.
+        limit_per_class: how many examples of each class to keep at most; ``None``: all.
         seed: chooses which, together with the examples' keys.
         cache: where inflated files and indices are kept.
     """
@@ -44,8 +44,8 @@ class DataOptions:
     size: tuple[int, int] | None = None
     schema: str = ""
     strict: bool = False
-    only: tuple[str, ...] = ()
-    limit: int | None = None
+    only_classes: tuple[str, ...] = ()
+    limit_per_class: int | None = None
     seed: int = 0
     cache: Path = field(default_factory=default_cache)
 

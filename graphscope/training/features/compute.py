@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Call, Option
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, shape_text
@@ -61,7 +62,14 @@ def base_of(model: Model, recipe: Recipe) -> Base:
     if not recipe.features:
         raise GraphscopeError(
             f"{model.path}: gradients pass into the base: what it computes changes with each step",
-            hint="graphscope graft without --unfreeze and --no-stop-gradient keeps the base as it is",
+            hint=Advice(
+                Call("graft", ("BASE",)),
+                " without ",
+                Option("unfreeze"),
+                " and ",
+                Option("stop_gradient", False),
+                " keeps the base as it is",
+            ),
         )
     return open_base(model, [below_stop(model.graph, tensor) for tensor in recipe.features])
 
@@ -76,7 +84,7 @@ def input_spec(base: Base) -> TensorSpec:
         names = ", ".join(f"{spec.name} {shape_text(spec.shape)}" for spec in base.inputs)
         raise GraphscopeError(
             f"{base.path}: {', '.join(base.at)} needs {len(base.inputs)} inputs, where data has one: {names or 'none'}",
-            hint="--set NAME=VALUE   fixes the others" if base.inputs else None,
+            hint=Advice(Option("set", "NAME=VALUE"), "   fixes the others") if base.inputs else None,
         )
     return base.inputs[0]
 
@@ -208,7 +216,9 @@ class _Computing:
             if not np.allclose(first, again, rtol=0, atol=limit, equal_nan=True):
                 raise GraphscopeError(
                     f"{self.base.path}: {name} of one example depends on the others in its batch, or on chance",
-                    hint="--set is_training=false (or whatever the switch is called) when the base is cut",
+                    hint=Advice(
+                        Option("set", "is_training=false"), " (or whatever the switch is called) when the base is cut"
+                    ),
                 )
 
 

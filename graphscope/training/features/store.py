@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.core.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.formats.io.atomic import write_file
@@ -40,7 +41,9 @@ SUFFIX = ".rows"
 _OPEN_SHARDS = 128
 _LEFT_OVER_S = 3600
 _CHECKSUM_BYTES = 4
-_NO_SPACE = "--cache DIR   keeps features and inflated data elsewhere; what is in the old place may be deleted"
+_NO_SPACE = Advice(
+    Option("cache", "DIR"), "   keeps features and inflated data elsewhere; what is in the old place may be deleted"
+)
 
 
 @dataclass(frozen=True, slots=True)

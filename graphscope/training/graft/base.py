@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.analysis.choose_outputs import choose_outputs
-from graphscope.core.binding import VARIABLE_OPS
 from graphscope.core.build import without_attrs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import DEFAULTED, ENTERS, EXITS, MERGES, PLACEHOLDER_OPS, SWITCHES
+from graphscope.core.op_sets import DEFAULTED, ENTERS, EXITS, MERGES, PLACEHOLDER_OPS, SWITCHES, VARIABLE_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.errors import GraphscopeError
@@ -156,7 +156,7 @@ def _refuse_tables(graph: Graph) -> None:
     if tables:
         raise GraphscopeError(
             f"the cut needs lookup tables: {', '.join(tables[:3])}",
-            hint="cut the graph open behind them: --input NAME",
+            hint=Advice("cut the graph open behind them: ", Option("inputs", "NAME")),
         )
 
 
@@ -187,7 +187,12 @@ def _refuse_writes(graph: Graph) -> None:
         if writes(found.op):
             raise GraphscopeError(
                 f"node {found.name} ({found.op}) writes to {node_of(found.inputs[0])} whenever the cut is computed",
-                hint="--set the training switch to false, or cut the graph open behind it with --input",
+                hint=Advice(
+                    Option("set", "NAME=false"),
+                    " fixes a training switch; ",
+                    Option("inputs", "NAME"),
+                    " cuts the graph open behind it",
+                ),
             )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphscope.advice import Advice, Option
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.roles import MOVING_AVERAGE
@@ -18,8 +19,8 @@ from graphscope.training.graft.gradients import refuse_blocked
 from graphscope.training.graft.losses import TASKS
 from graphscope.training.graft.optimizers import OPTIMIZERS, Decay, rate_tensor
 from graphscope.training.graft.store import FilledPayload
+from graphscope.training.heads.chain import build_chain
 from graphscope.training.heads.context import Built, Context, plain_control_flow
-from graphscope.training.heads.layers import build_chain
 from graphscope.training.heads.python import Function, call_function
 from graphscope.training.heads.spec import Layer
 
@@ -206,7 +207,12 @@ class _Builder:
         if not variables:
             raise GraphscopeError(
                 "no variable is left to train: the head has none, and none of the base is unfrozen",
-                hint="--head dense:10 adds a layer; --unfreeze REGEX lets weights of the base train",
+                hint=Advice(
+                    Option("head", "dense:10"),
+                    " adds a layer; ",
+                    Option("unfreeze", "REGEX"),
+                    " lets weights of the base train",
+                ),
             )
         refuse_blocked(self.tf, logits, variables)
         return variables

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.registry import has_gradient
 
 _LOOP_OPS = frozenset("Enter RefEnter Exit RefExit NextIteration RefNextIteration".split())
-_HINT = "cut behind it with --at, or let less of the base train: --unfreeze REGEX"
+_HINT = Advice(
+    "cut behind it: ", Option("at", "TENSOR"), "; or let less of the base train: ", Option("unfreeze", "REGEX")
+)
 
 
 def refuse_blocked(tf: Any, logits: Any, variables: Sequence[Any]) -> None:

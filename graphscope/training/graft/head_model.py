@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.analysis.choose_outputs import choose_outputs
 from graphscope.core.model import Model
 from graphscope.core.tensors import node_of, shape_text
@@ -49,6 +50,6 @@ def open_top(
         first = node_of(open_inputs[0].name)
         raise GraphscopeError(
             f"{model.path} has inputs that take no tensor of the base yet: {listed}",
-            hint=f"--bind {first}={at[0] if at else 'TENSOR'}",
+            hint=Advice(Option("bind", f"{first}={at[0] if at else 'TENSOR'}")),
         )
     return top, wanted

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from graphscope.advice import Advice, Option
 from graphscope.core.build import constant
 from graphscope.core.graph import Graph, Node
 from graphscope.core.tensors import Shape, TensorName, shape_text
@@ -184,5 +185,5 @@ def _fixed(path: str, name: str, shape: Shape, batch: int, imported: Any) -> Gra
 def _built_for(path: str, batch: int, reason: str) -> GraphscopeError:
     return GraphscopeError(
         f"{path}: the base is built for a batch of {batch}: {reason}, so a loss would not be a mean over the examples",
-        hint="export the model with a batch of None, or cut it elsewhere with --at",
+        hint=Advice("export the model with a batch of None, or cut it elsewhere: ", Option("at", "TENSOR")),
     )

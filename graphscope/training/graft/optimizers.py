@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import GraphscopeError, UnknownNameError
 
 MOMENTUM = 0.9
@@ -49,7 +50,10 @@ def parse_decay(text: str) -> Decay:
 def _no_decay(text: str) -> GraphscopeError:
     return GraphscopeError(
         f"{text!r} is no decay: STEPS is a whole number, FACTOR lies between 0 and 1",
-        hint="--decay step:1000:0.5 halves the rate every 1,000 steps; exponential:1000:0.5 does so smoothly",
+        hint=Advice(
+            Option("decay", "step:1000:0.5"),
+            " halves the rate every 1,000 steps; exponential:1000:0.5 does so smoothly",
+        ),
     )
 
 

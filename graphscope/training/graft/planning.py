@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.training.graft.building import Plan
 from graphscope.training.graft.optimizers import default_rate, parse_decay
+from graphscope.training.heads.chain import parse_chain
 from graphscope.training.heads.context import SEED_BOUND
 from graphscope.training.heads.python import PREFIX, load_function
-from graphscope.training.heads.spec import Layer, parse_chain
+from graphscope.training.heads.spec import Layer
 from graphscope.training.recipe import CLASSES
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ class GraftOptions:
 
     Attributes:
         at: node or tensor names of the cut.
-        head: a chain of layers, see :mod:`graphscope.training.heads.spec`, or ``python:module:function``.
+        head: a chain of layers, see :mod:`graphscope.training.heads.chain`, or ``python:module:function``.
         task: ``classes``, ``regression`` or ``multilabel``; empty: ``classes``, or none where there is a model on top and no
             head.
         width: how many classes, values or labels; ``None`` takes what the head gives.
@@ -120,9 +122,13 @@ def planned(options: GraftOptions, notes: list[str]) -> Plan:
 
 def _refuse_nonsense(options: GraftOptions) -> None:
     if not options.head and options.head_model is None:
-        raise GraphscopeError("no head", hint="--head flatten,dense:10 says what to build on the cut")
+        raise GraphscopeError(
+            "nothing says what to build on the cut", hint=Advice("for example: ", Option("head", "flatten,dense:10"))
+        )
     if not _SCOPE.fullmatch(options.prefix):
-        raise GraphscopeError(f"{options.prefix!r} is no name scope", hint="--prefix head: letters, digits, _ . -")
+        raise GraphscopeError(
+            f"{options.prefix!r} is not a name scope", hint="a name scope has letters, digits, _ . and -"
+        )
     if not 0 <= options.seed < SEED_BOUND:
         raise GraphscopeError(f"seed {options.seed}: it must be from 0 to {SEED_BOUND - 1:,}")
 

@@ -92,6 +92,11 @@ class Grafted:
             write_state_file(directory, Path(prefix).name, overwrite=True)
         return size
 
+    @property
+    def size_bytes(self) -> int:
+        """What the files of the model take, once it is written."""
+        return sum(file.size_bytes or 0 for file in self.model.files)
+
     @cached_property
     def graph(self) -> Any:
         """The ``tf.Graph``, weights of a frozen base included, variables without values. Reads the weights."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphscope.analysis.inputs import DATA_OPS
+from graphscope.advice import Advice, Option
 from graphscope.core.graph import Graph
+from graphscope.core.op_sets import brings_data
 from graphscope.errors import GraphscopeError
 from graphscope.training.graft.base import Base
 
@@ -25,14 +26,16 @@ def refuse_unfeedable(base: Base) -> None:
     names = ", ".join(f"{name} ({graph[name].op})" for name in found[:_SHOWN])
     what = f"it takes its data from {names}" if found else "it consists of constants and variables"
     hint = (
-        f"--input {found[0]} makes a placeholder of it" if found else "--at TENSOR: name one that depends on an input"
+        Advice(Option("inputs", found[0]), " makes a placeholder of it")
+        if found
+        else Advice(Option("at", "TENSOR"), ": name one that depends on an input")
     )
     raise GraphscopeError(f"{base.path}: {', '.join(base.at)} depends on no input that can be fed: {what}", hint=hint)
 
 
 def _sources(graph: Graph) -> Iterator[str]:
     """Nodes that bring data in; where there is none, what is random."""
-    data = [n.name for n in graph.nodes if DATA_OPS.fullmatch(n.op)]
+    data = [n.name for n in graph.nodes if brings_data(n.op)]
     yield from data
     if not data:
         yield from (n.name for n in graph.nodes if n.op.startswith(("Random", "StatelessRandom", "ReadFile", "Range")))

@@ -3,46 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from graphscope.core.tensors import shape_text
 from graphscope.errors import GraphscopeError
-from graphscope.training.heads.context import Built, Context
-from graphscope.training.heads.spec import ACTIVATIONS, Layer
+from graphscope.training.heads.context import Context
+from graphscope.training.heads.spec import Layer
 
 MOMENTUM = 0.99
 EPSILON = 1e-3
 """Of batch norm, as in ``tf.layers.batch_normalization``; layer norm takes the same epsilon."""
 
 
-def build_chain(layers: Sequence[Layer], x: Any, context: Context) -> Any:
-    """The layers one after the other, each in a scope of its own: ``dense``, ``dense_1``, ...
-
-    Raises:
-        GraphscopeError: a layer cannot take the shape of its input; the error prints both.
-    """
-    counts: dict[str, int] = {}
-    for layer in layers:
-        number = counts.get(layer.kind, 0)
-        counts[layer.kind] = number + 1
-        scope = f"{layer.kind}_{number}" if number else layer.kind
-        with context.tf.compat.v1.variable_scope(scope):
-            after = _BUILDERS[layer.kind](layer, x, context)
-            if layer.activation:
-                after = activation(context, layer.activation, after)
-        context.layers.append(Built(layer.text, _shape(x), _shape(after)))
-        x = after
-    return x
-
-
-def _shape(x: Any) -> tuple[int | None, ...]:
+def shape_of_tensor(x: Any) -> tuple[int | None, ...]:
+    """The static shape of a ``tf.Tensor`` of known rank."""
     return tuple(x.shape.as_list())
 
 
 def _needs(layer: Layer, x: Any, rank: int, hint: str) -> list[int]:
     """The dimensions but the first, all known; an error where there are not ``rank`` in all."""
-    shape = _shape(x)
+    shape = shape_of_tensor(x)
     if len(shape) != rank or None in shape[-1:]:
         wanted = {2: "(batch, features)", 4: "(batch, height, width, channels)"}[rank]
         raise GraphscopeError(f"{layer.text} takes {wanted}, and its input is {shape_text(shape)}", hint=hint)
@@ -53,8 +34,9 @@ _FLATTEN_FIRST = "put flatten, gap or gmp before it"
 _PICTURES = "cut where the tensor is still a picture, or leave this layer out"
 
 
-def _flatten(layer: Layer, x: Any, context: Context) -> Any:
-    shape = _shape(x)
+def build_flatten(layer: Layer, x: Any, context: Context) -> Any:
+    """(batch, ...) to (batch, features)."""
+    shape = shape_of_tensor(x)
     if None in shape[1:]:
         raise GraphscopeError(
             f"{layer.text} needs every dimension but the first, and its input is {shape_text(shape)}",
@@ -63,13 +45,15 @@ def _flatten(layer: Layer, x: Any, context: Context) -> Any:
     return context.tf.reshape(x, [-1, math.prod(size or 0 for size in shape[1:])])
 
 
-def _dense(layer: Layer, x: Any, context: Context) -> Any:
+def build_dense(layer: Layer, x: Any, context: Context) -> Any:
+    """(batch, features) to (batch, units)."""
     [width] = _needs(layer, x, 2, _FLATTEN_FIRST)
     kernel = context.variable("kernel", [width, layer.units])
     return context.tf.nn.bias_add(context.tf.matmul(x, kernel), context.variable("bias", [layer.units], 0.0))
 
 
-def _conv(layer: Layer, x: Any, context: Context) -> Any:
+def build_conv(layer: Layer, x: Any, context: Context) -> Any:
+    """(batch, height, width, channels) to as many channels as the layer has units."""
     *_, channels = _needs(layer, x, 4, _PICTURES)
     kernel = context.variable("kernel", [*layer.window, channels, layer.units])
     _refuse_small(layer, x)
@@ -77,7 +61,8 @@ def _conv(layer: Layer, x: Any, context: Context) -> Any:
     return context.tf.nn.bias_add(y, context.variable("bias", [layer.units], 0.0))
 
 
-def _pool(layer: Layer, x: Any, context: Context) -> Any:
+def build_pool(layer: Layer, x: Any, context: Context) -> Any:
+    """The largest value or the mean of each window."""
     _needs(layer, x, 4, _PICTURES)
     _refuse_small(layer, x)
     pool = context.tf.nn.max_pool2d if layer.kind == "maxpool" else context.tf.nn.avg_pool2d
@@ -86,21 +71,24 @@ def _pool(layer: Layer, x: Any, context: Context) -> Any:
 
 def _refuse_small(layer: Layer, x: Any) -> None:
     """A window that is larger than the picture leaves nothing, where nothing is padded."""
-    sides = zip(_shape(x)[1:3], layer.window)
+    sides = zip(shape_of_tensor(x)[1:3], layer.window)
     if layer.padding == "VALID" and any(size is not None and size < side for size, side in sides):
         raise GraphscopeError(
-            f"{layer.text} needs at least {layer.window[0]} x {layer.window[1]}, and its input is {shape_text(_shape(x))}",
+            f"{layer.text} needs at least {layer.window[0]} x {layer.window[1]}, and its input is"
+            f" {shape_text(shape_of_tensor(x))}",
             hint="a smaller window, or :same",
         )
 
 
-def _global_pool(layer: Layer, x: Any, context: Context) -> Any:
+def build_global_pool(layer: Layer, x: Any, context: Context) -> Any:
+    """(batch, height, width, channels) to (batch, channels): the mean or the largest value."""
     _needs(layer, x, 4, _PICTURES)
     reduce = context.tf.reduce_mean if layer.kind == "gap" else context.tf.reduce_max
     return reduce(x, axis=[1, 2])
 
 
-def _dropout(layer: Layer, x: Any, context: Context) -> Any:
+def build_dropout(layer: Layer, x: Any, context: Context) -> Any:
+    """Drops a part of the values in a training step and scales the rest."""
     tf = context.tf
     name = tf.compat.v1.get_variable_scope().name
 
@@ -111,7 +99,7 @@ def _dropout(layer: Layer, x: Any, context: Context) -> Any:
     return context.when_training(dropped, x)
 
 
-def _batch_norm(layer: Layer, x: Any, context: Context) -> Any:
+def build_batch_norm(layer: Layer, x: Any, context: Context) -> Any:
     """Over all dimensions but the last. In a training step the batch's own statistics count and the moving ones follow."""
     tf = context.tf
     width = _last(layer, x)
@@ -132,7 +120,7 @@ def _batch_norm(layer: Layer, x: Any, context: Context) -> Any:
     return tf.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
 
 
-def _layer_norm(layer: Layer, x: Any, context: Context) -> Any:
+def build_layer_norm(layer: Layer, x: Any, context: Context) -> Any:
     """Over the last dimension."""
     gamma, beta = _scale_and_shift(_last(layer, x), context)
     mean, variance = context.tf.nn.moments(x, [-1], keepdims=True)
@@ -141,9 +129,11 @@ def _layer_norm(layer: Layer, x: Any, context: Context) -> Any:
 
 def _last(layer: Layer, x: Any) -> list[int]:
     """The last dimension, as the shape of a vector."""
-    *_, last = _shape(x) or (None,)
-    if len(_shape(x)) < 2 or last is None:
-        raise GraphscopeError(f"{layer.text} needs the last dimension, and its input is {shape_text(_shape(x))}")
+    *_, last = shape_of_tensor(x) or (None,)
+    if len(shape_of_tensor(x)) < 2 or last is None:
+        raise GraphscopeError(
+            f"{layer.text} needs the last dimension, and its input is {shape_text(shape_of_tensor(x))}"
+        )
     return [last]
 
 
@@ -151,7 +141,7 @@ def _scale_and_shift(width: Sequence[int], context: Context) -> tuple[Any, Any]:
     return context.variable("gamma", width, 1.0), context.variable("beta", width, 0.0)
 
 
-def _nothing(_: Layer, x: Any, __: Context) -> Any:
+def build_nothing(_: Layer, x: Any, __: Context) -> Any:
     """An activation that stands alone: it comes after every layer."""
     return x
 
@@ -160,18 +150,3 @@ def activation(context: Context, name: str, x: Any) -> Any:
     """One of :data:`ACTIVATIONS`; ``gelu`` is the exact one."""
     function = context.tf.nn.silu if name == "swish" else getattr(context.tf.nn, name)
     return function(x)
-
-
-_BUILDERS: Mapping[str, Callable[[Layer, Any, Context], Any]] = {
-    "flatten": _flatten,
-    "dense": _dense,
-    "conv": _conv,
-    "maxpool": _pool,
-    "avgpool": _pool,
-    "gap": _global_pool,
-    "gmp": _global_pool,
-    "dropout": _dropout,
-    "batchnorm": _batch_norm,
-    "layernorm": _layer_norm,
-    **dict.fromkeys(ACTIVATIONS, _nothing),
-}

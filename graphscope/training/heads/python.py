@@ -25,7 +25,9 @@ def load_function(text: str) -> Function:
     """
     module_name, _, name = text.removeprefix(PREFIX).partition(":")
     if not (module_name and name):
-        raise GraphscopeError(f"{text!r} is no python:module:function", hint="for example --head python:heads:wide")
+        raise GraphscopeError(
+            f"{text!r} is not of the form python:module:function", hint="for example: python:heads:wide"
+        )
     module = _import(module_name)
     function = getattr(module, name, None)
     if not callable(function):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.training.data.inputs import Input
 
@@ -209,18 +210,18 @@ def augmentation(text: str, into: Input) -> Augmentation:
         GraphscopeError: an amount is none, or the input takes no pictures.
     """
     if into.pictures is None or not into.pictures.batched:
-        raise GraphscopeError(f"--augment {text}: {into.spec.name} takes no pictures")
+        raise GraphscopeError(f"augment {text}: {into.spec.name} takes no pictures")
     return Augmentation([_parsed(item) for item in text.split(",")], into)
 
 
 def _parsed(item: str) -> tuple[AugmentationKind, float]:
     name, colon, amount = item.strip().partition(":")
     if name not in KINDS:
-        raise UnknownNameError("augmentation", name, KINDS, hint="--augment " + ",".join(KINDS))
+        raise UnknownNameError("augmentation", name, KINDS, hint=Advice(Option("augment", ",".join(KINDS))))
     try:
         value = float(amount) if colon else KINDS[name].amount
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1 or (name == "crop" and value == 1):
-        raise GraphscopeError(f"--augment {item}: the amount is a number between 0 and 1")
+        raise GraphscopeError(f"augment {item}: the amount is a number between 0 and 1")
     return KINDS[name], value

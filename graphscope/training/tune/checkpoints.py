@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from graphscope.advice import Advice, Call
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.errors import FileError, UnsupportedError
@@ -59,7 +60,7 @@ class Checkpoints:
             raise UnsupportedError(
                 "no V2 checkpoint, which training starts from",
                 path=model.path,
-                hint=f"graphscope convert {model.path} model.ckpt",
+                hint=Advice(Call("convert", (model.path, "model.ckpt"))),
             )
         self.prefix = prefix
         self._store = model.store

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Call, Option
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.session import Session
 from graphscope.training.recipe import Recipe
@@ -135,7 +136,7 @@ class Loop:
         return list(self.session.run(fetches, feeds))
 
     def refuse_broken(self, value: float, what: str) -> None:
-        """Stops where training has run away.
+        """Stops if training diverged.
 
         Raises:
             GraphscopeError: ``value`` is infinite or no number.
@@ -144,8 +145,11 @@ class Loop:
             return
         kept = self.checkpoints.path(self.state.kept[-1]) if self.state.kept else self.session.model.path
         raise GraphscopeError(
-            f"{what}: training has run away; {kept} is the last checkpoint",
-            hint="graphscope graft ... --learning-rate with a smaller one; inputs should be near -1 to 1",
+            f"{what}: training diverged; {kept} is the last checkpoint",
+            hint=Advice(
+                Call("graft", ("BASE",), (Option("learning_rate", "0.0001"),)),
+                " takes smaller steps; inputs should be near -1 to 1",
+            ),
         )
 
     def stop_if_asked(self) -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from graphscope.advice import Advice, Call, Option
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError
@@ -56,7 +57,7 @@ def prepare(
     request: Request,
     options: TuneOptions,
     caching: Caching = lambda _: nullcontext(lambda _: None),
-) -> tuple[Job, list[str]]:
+) -> tuple[Job, list[str | Advice]]:
     """What to train on, and what a person should know of it: what was skipped, why the base runs in each step.
 
     Starts TensorFlow where features are to be computed.
@@ -95,7 +96,7 @@ def prepare(
         is_cached,
         request.split,
     )
-    notes = [
+    notes: list[str | Advice] = [
         *doubts(job.training, job.validation, source.classes),
         *dict.fromkeys([*source.notes, *judge.notes]),
         *_uncached(recipe, request),
@@ -113,7 +114,7 @@ def fed_input(model: Model, recipe: Recipe) -> TensorSpec:
         names = ", ".join(recipe.inputs.values()) or "none"
         raise GraphscopeError(
             f"{model.path}: the base needs {len(recipe.inputs)} inputs, where data has one: {names}",
-            hint="graphscope graft ... --set NAME=VALUE   fixes the others",
+            hint=Advice(Call("graft", ("BASE",), (Option("set", "NAME=VALUE"),)), "   fixes the others"),
         )
     return tensor_spec(model, next(iter(recipe.inputs.values())))
 
@@ -126,7 +127,9 @@ def _refuse_fixed_batch(model: Model, recipe: Recipe) -> None:
             examples = "1 example" if shape[0] == 1 else f"{shape[0]} examples"
             raise GraphscopeError(
                 f"{model.path}: {name} is {shape_text(shape)}: the model is built for {examples} at a time",
-                hint="graphscope graft BASE ...   builds the head for any number of examples, where the base allows it",
+                hint=Advice(
+                    Call("graft", ("BASE",)), "   builds the head for any number of examples, if the base allows it"
+                ),
             )
 
 
@@ -142,7 +145,7 @@ def _divided(
         return source, everything, everything[:0]
     if fraction is not None:
         return source, *split(source, fraction, request.split)
-    judge = open_data(request.validation, spec, replace(reading, names=source.classes, limit=None))
+    judge = open_data(request.validation, spec, replace(reading, names=source.classes, limit_per_class=None))
     return judge, everything, np.arange(len(judge), dtype=np.int64)
 
 

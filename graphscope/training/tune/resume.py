@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.formats.io.atomic import write_file
 from graphscope.training.tune.metrics import Mean
@@ -109,7 +110,9 @@ def refuse_other_settings(path: Path, before: Settings, now: Settings) -> None:
         lines = [f"  {name}: {_shown(before.get(name))} then, {_shown(now.get(name))} now" for name in names]
         raise GraphscopeError(
             f"{path}: the training began with something else\n" + "\n".join(lines),
-            hint="resume it with what it began with, or leave --resume out and take --force to begin anew",
+            hint=Advice(
+                "resume it with the settings that it was started with, or start over: ", Option("overwrite", True)
+            ),
         )
 
 

@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.binding import VARIABLE_OPS
+from graphscope.advice import Advice, Call, Option
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.ops import registered
+from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.ops import takes_reference
 from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.roles import MOVING_AVERAGE
 from graphscope.core.tensors import TensorSpec, node_of
@@ -45,12 +46,7 @@ def _is_written(graph: Graph, name: str, names: frozenset[str]) -> bool:
     is_resource = graph[name].op == "VarHandleOp"
     consumers = (node for node in graph.consumers(name) if node.name in names)
     takers = (node for node in consumers if name in map(node_of, node.data_inputs()))
-    return any(node.op not in _READS if is_resource else _takes_reference(node.op) for node in takers)
-
-
-def _takes_reference(op: str) -> bool:
-    definition = registered().get(op)
-    return definition is None or any(argument.is_ref for argument in definition.input_arg)
+    return any(node.op not in _READS if is_resource else takes_reference(node.op) is not False for node in takers)
 
 
 class SessionVariables:
@@ -179,5 +175,10 @@ def refuse_untrainable(model: Model, written: Iterable[Variable]) -> None:
     if not any(variable.trainable for variable in written):
         raise IncompleteModelError(
             f"{model.path}: no variable is left to train: the training step changes none that is trainable",
-            hint="graphscope graft ... --head dense:10   or --unfreeze REGEX   gives it some",
+            hint=Advice(
+                Call("graft", ("BASE",), (Option("head", "dense:10"),)),
+                " or ",
+                Option("unfreeze", "REGEX"),
+                " gives it some",
+            ),
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Call, Option
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
@@ -83,7 +84,8 @@ def tune(
         Interrupted: it was asked to stop; a checkpoint has been saved.
         FileError: a training is there already, or there is none to resume; a file cannot be written (no space).
         IncompleteModelError: nothing can be trained.
-        GraphscopeError: labels do not fit, the training that is there began with something else, training has run away.
+        GraphscopeError: labels do not fit, the training that is there was started with different settings, training
+            diverged.
     """
     refuse_labels(job)
     promise_equal_bits()
@@ -140,13 +142,21 @@ def found_run(prefix: Path, place: OutputLocation) -> TrainingState | None:
         CorruptFileError: its state is damaged.
     """
     path = run_file(prefix)
+    resumable = Advice("without ", Option("resume", True), " one is started; ", Option("out"), " says where one is")
     if place.resume and not path.exists():
-        raise FileError(f"{path}: no training to resume", hint="leave --resume out to begin one; -o says where one is")
+        raise FileError(f"{path}: no training to resume", hint=resumable)
     found = read_run(path) if path.exists() and not place.overwrite else None
     if found is not None and found.kept and not place.resume:
         raise FileError(
             f"{path}: a training is here already",
-            hint="--resume goes on with it, --force begins anew, -o DIR/ puts the new one elsewhere",
+            hint=Advice(
+                Option("resume", True),
+                " continues it, ",
+                Option("overwrite", True),
+                " starts over, ",
+                Option("out", "DIR/"),
+                " puts the new one elsewhere",
+            ),
         )
     return found if place.resume else None
 
@@ -166,9 +176,9 @@ def _settings(model: Model, job: Job, augmentation: str) -> Settings:
         "model": _model_digest(model),
         "training data": _data_digest(job.training.source, job.training.indices),
         "validation data": _data_digest(job.validation.source, job.validation.indices) if job.validation else None,
-        "--batch": options.batch,
-        "--seed": options.seed,
-        "--augment": augmentation or None,
+        "batch": options.batch,
+        "seed": options.seed,
+        "augment": augmentation or None,
         "features computed once": job.cached,
     }
 
@@ -199,7 +209,7 @@ def refuse_labels(job: Job) -> None:
         if job.recipe.task == CLASSES and not (labels.min() >= 0 and labels.max() < job.recipe.classes):
             raise GraphscopeError(
                 f"labels go from {labels.min()} to {labels.max()}; the head has classes 0 to {job.recipe.classes - 1}",
-                hint="graphscope graft ... --classes N   makes a head of another width",
+                hint=Advice(Call("graft", ("BASE",), (Option("classes", "N"),)), "   makes a head of another width"),
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from graphscope.advice import Advice, Option
 from graphscope.training.tune.examples import Examples
 from graphscope.training.tune.split import has_classes
 
@@ -13,7 +14,7 @@ FEW = 20
 _LISTED = 5
 
 
-def doubts(training: Examples, validation: Examples | None, names: Sequence[str]) -> Iterator[str]:
+def doubts(training: Examples, validation: Examples | None, names: Sequence[str]) -> Iterator[str | Advice]:
     """What speaks against the figures of ``validation``: it is too small, or classes are missing on a side.
 
     Args:
@@ -24,10 +25,8 @@ def doubts(training: Examples, validation: Examples | None, names: Sequence[str]
     count = len(validation)
     if 0 < count < FEW:
         examples = "1 example" if count == 1 else f"{count} examples"
-        yield (
-            f"validation has {examples} only, too few to judge by: each counts for {100 / count:.3g} %;"
-            " --validation takes a larger fraction, or data of its own"
-        )
+        text = f"validation has {examples} only, too few to judge by: each counts for {100 / count:.3g} %; "
+        yield Advice(text, Option("validation"), " takes a larger fraction, or data of its own")
     sides = {"training": training, "validation": validation}
     if not all(has_classes(side.source.labels) for side in sides.values()):
         return

@@ -1,0 +1,103 @@
+"""``graphscope.dump``: what TensorBoard shows of a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from graphscope.api.opening import ModelLike
+from graphscope.api.shapes import inferred_shapes
+from graphscope.board.dump import DumpOptions, charted, read_bytes, run_name
+from graphscope.board.dump import dump as write_run
+from graphscope.board.filters import first_filters
+from graphscope.board.projector import Embedding
+from graphscope.board.run_directory import LogRun
+from graphscope.core.listener import SILENT, Listener
+from graphscope.core.model import Model
+from graphscope.core.tensors import TensorName
+from graphscope.errors import IncompleteModelError
+from graphscope.formats import load
+
+
+def dump(
+    model: ModelLike,
+    logdir: str | os.PathLike[str],
+    *,
+    run: str = "",
+    shapes: bool = False,
+    histograms: bool = False,
+    filters: bool = False,
+    embeddings: Sequence[str] | Mapping[str, str | os.PathLike[str] | None] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    tags: str | Collection[str] = (),
+    listener: Listener = SILENT,
+) -> LogRun:
+    """Writes a run of ``logdir``: the graph without its weights, and what is asked for. An earlier dump is replaced.
+
+    Args:
+        model: a model, or what :func:`graphscope.load` opens.
+        run: its name; without one, the model's.
+        shapes: infer shapes for the edges; requires TensorFlow.
+        histograms: of the model's own weights.
+        filters: of the first convolutions, as images.
+        embeddings: matrices for the projector: variable -> file with a line for each row, or ``VAR`` and ``VAR:FILE`` texts.
+        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+
+    Raises:
+        IncompleteModelError: there is no graph, or no value of an embedding.
+        UnknownNameError: an embedding is not in the model.
+        FileError: a file cannot be written; an old run stands.
+        GraphscopeError: an embedding cannot be shown, or ``run`` leads out of ``logdir``.
+        CorruptFileError: a weight cannot be read.
+        MissingDependencyError: shapes are wanted, and TensorFlow is not installed.
+    """
+    source = model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
+    options = DumpOptions(
+        shapes=inferred_shapes(source, listener) if shapes else None,
+        histograms=histograms,
+        filters=filters,
+        embeddings=tuple(_embeddings(source, embeddings)),
+    )
+    for note in (*source.notes, *_missing(source, options)):
+        listener.note(note)
+    with listener.reading("reading", read_bytes(source, options)) as progress:
+        return write_run(source, Path(logdir), run or run_name(source), options, progress)
+
+
+def _missing(model: Model, options: DumpOptions) -> Iterator[str]:
+    """What was asked for and is not there."""
+    if options.histograms and not any(charted(model)):
+        yield "no histograms: no weight has a value"
+    if options.filters and not any(first_filters(model)):
+        yield "no images of filters: no convolution has a filter with a value"
+
+
+def _embeddings(
+    model: Model, wanted: Sequence[str] | Mapping[str, str | os.PathLike[str] | None]
+) -> Iterator[Embedding]:
+    pairs = wanted.items() if isinstance(wanted, Mapping) else (_parsed(model, text) for text in wanted)
+    for name, labels in pairs:
+        yield _embedding(model, name, Path(labels) if labels else None)
+
+
+def _parsed(model: Model, text: str) -> tuple[str, str]:
+    """``VAR`` or ``VAR:FILE``; VAR may be a tensor's name and have a colon itself."""
+    from graphscope.analysis.variable_rows import weights
+
+    known = {name for row, _ in weights(model) for name in (row.name, row.key)}
+    cuts = [len(text), *(i for i in reversed(range(len(text))) if text[i] == ":")]
+    names = ((TensorName.parse(text[:cut]).node, text[cut + 1 :]) for cut in cuts)
+    return next((pair for pair in names if pair[0] in known), (text.partition(":")[0], ""))
+
+
+def _embedding(model: Model, name: str, labels: Path | None) -> Embedding:
+    from graphscope.analysis.variable_rows import find_weight
+
+    row, content = find_weight(model, name)
+    if content is None:
+        raise IncompleteModelError(f"{model.path}: there are no values of {name}")
+    return Embedding(row.name, content(), labels)
+
+
+__all__ = ["LogRun", "dump"]

@@ -1,0 +1,250 @@
+"""``graphscope.freeze``: from a model with variables to one graph of constants that computes the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphscope.advice import Advice, Call, Option, joined
+from graphscope.api.opening import ModelLike, Names, chosen_outputs, fixed_values, listed, opened, warn_of_files
+from graphscope.api.proof import refuse_unproven
+from graphscope.api.save import Saved, graph_model
+from graphscope.core.listener import SILENT, Listener
+from graphscope.core.model import Model
+from graphscope.errors import GraphscopeError
+from graphscope.formats.lazy.pieces import graph_pieces, size_of
+from graphscope.formats.registry import GRAPHS, FileFormat, WriteOptions, format_for
+from graphscope.transforms.changes import OpChange
+from graphscope.transforms.freeze import FreezeOptions, FrozenGraph, refuse_oversize
+from graphscope.transforms.freeze import freeze as freeze_graph
+
+if TYPE_CHECKING:
+    from graphscope.feeding.feeds import Given
+    from graphscope.runtime.verify import Verification
+
+_MAX_NAMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFrozen(Saved):
+    """A frozen graph as it was written.
+
+    Attributes:
+        verification: what the comparison with the model found; ``None`` where none was asked for.
+    """
+
+    verification: Verification | None = None
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A frozen model, and what was done to get it.
+
+    Attributes:
+        source: the model with variables.
+        options: how it was frozen.
+        result: the graph with all that is known of it.
+    """
+
+    source: Model
+    options: FreezeOptions
+    result: FrozenGraph
+
+    @cached_property
+    def model(self) -> Model:
+        """The frozen graph as a model."""
+        return graph_model(self.result.graph, self.source.path)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The tensors that were kept."""
+        return tuple(self.options.outputs)
+
+    @property
+    def changes(self) -> tuple[OpChange, ...]:
+        """Nodes by op, before and after."""
+        return self.result.changes
+
+    @property
+    def open_switches(self) -> Mapping[str, str]:
+        """Inputs that look like training switches -> the value for inference."""
+        return self.result.open_switches
+
+    @property
+    def carried(self) -> Mapping[str, str]:
+        """Variables whose state a run would carry over, now frozen -> the node that writes them."""
+        return self.result.carried
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        verify: bool = False,
+        feeds: Given = (),
+        atol: float | None = None,
+        rtol: float | None = None,
+        trust: bool = False,
+        listener: Listener = SILENT,
+    ) -> SavedFrozen:
+        """Writes the graph: ``.pbtxt`` is text, ``.pb`` or no suffix binary.
+
+        Args:
+            overwrite: replace an existing file.
+            verify: run the model and the finished file in TensorFlow; the file is kept only if they agree.
+            feeds, atol, rtol, trust: as for :meth:`verify`.
+
+        Raises:
+            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
+            GraphscopeError: the name says another format, the graph takes 2 GiB or more, or the verification failed.
+            CorruptFileError: a weight cannot be read.
+        """
+        found: list[Verification] = []
+
+        def check(file: Path) -> None:
+            if verify:
+                found.append(self.verify(file, feeds=feeds, atol=atol, rtol=rtol, trust=trust, listener=listener))
+                refuse_unproven(found[0], self.options, self.result)
+
+        row = graph_format(path)
+        total = size_of(graph_pieces(self.result.graph))
+        refuse_oversize(total)
+        with listener.reading("writing", total) as progress:
+            size = row.write(self.model, path, WriteOptions(overwrite=overwrite, check=check, progress=progress))
+        return SavedFrozen(os.fspath(path), row.name, size, found[0] if found else None)
+
+    def verify(
+        self,
+        other: ModelLike | None = None,
+        *,
+        feeds: Given = (),
+        atol: float | None = None,
+        rtol: float | None = None,
+        trust: bool = False,
+        listener: Listener = SILENT,
+    ) -> Verification:
+        """Compares the source with the frozen graph, or with ``other``: the file that it was written to.
+
+        What was fixed and which moving averages were taken is known; the arguments and what is raised are those of
+        :func:`graphscope.verify`. Starts TensorFlow.
+        """
+        from graphscope.feeding.feeds import resolve_tensors
+        from graphscope.runtime.verify import ATOL, RTOL, verify
+
+        result = self.model if other is None else opened(other)
+        with listener.running():
+            return verify(
+                self.source,
+                result,
+                self.outputs,
+                feeds=resolve_tensors(result, feeds),
+                fixed=self.options.values,
+                values=dict(self.result.averaged),
+                atol=ATOL if atol is None else atol,
+                rtol=RTOL if rtol is None else rtol,
+                trust=trust,
+                originals=self.result.originals,
+            )
+
+
+def graph_format(path: str | os.PathLike[str]) -> FileFormat:
+    """The format of a graph alone that the name of ``path`` says; binary without a suffix.
+
+    Raises:
+        GraphscopeError: it says another.
+    """
+    return format_for(path, "" if Path(path).suffix else "pb", GRAPHS)
+
+
+def freeze(
+    model: ModelLike,
+    *,
+    outputs: Names = (),
+    inputs: Names = (),
+    set: Given = (),
+    ema: bool = False,
+    fold: bool = True,
+    fold_batch_norms: bool = False,
+    keep_devices: bool = False,
+    float16: bool = False,
+    strict: bool = False,
+    listener: Listener = SILENT,
+) -> Frozen:
+    """Replaces a model's variables with constants and drops what the outputs do not need. No TensorFlow for most models.
+
+    Args:
+        outputs: what to keep; without any, the likely outputs.
+        inputs: where to cut the graph open; placeholders need not be named.
+        set: placeholder -> value to fix it to, as ``{"is_training": False}``.
+        ema: take each variable's moving average where there is one.
+        fold: fold constants.
+        fold_batch_norms: fold batch norms into the layers before them.
+        keep_devices: keep the devices that the graph names.
+        float16: store float32 weights in half precision.
+        strict: refuse a model whose state would be lost.
+
+    Raises:
+        UnknownNameError: an output, an input or a placeholder is not in the graph.
+        IncompleteModelError: a variable that is needed has no value.
+        GraphscopeError: no output is clear; a value does not fit; a lookup table is needed; the graph is invalid; with
+            ``strict``, state carries over from run to run.
+    """
+    from graphscope.runtime.evaluate import TensorFlowKernels
+    from graphscope.runtime.shapes import shapes_on_demand
+
+    source = opened(model)
+    options = FreezeOptions(
+        outputs=chosen_outputs(source, outputs, listener),
+        inputs=listed(inputs),
+        values=fixed_values(source, set),
+        moving_averages=ema,
+        fold=fold,
+        batch_norms=fold_batch_norms,
+        keep_devices=keep_devices,
+        float16=float16,
+        evaluate=TensorFlowKernels(),
+        infer=shapes_on_demand(source),
+    )
+    frozen = Frozen(source, options, freeze_graph(source, options))
+    _report_state(frozen, strict, listener)
+    _warn(frozen, listener)
+    return frozen
+
+
+def _report_state(frozen: Frozen, strict: bool, listener: Listener) -> None:
+    """Warns of variables that the frozen graph holds at one value while the model changes them from run to run."""
+    if not frozen.carried:
+        return
+    pairs = [f"{variable} (written by {writer})" for variable, writer in frozen.carried.items()]
+    more = f" and {len(pairs) - _MAX_NAMES} more" if pairs[_MAX_NAMES:] else ""
+    named = ", ".join(pairs[:_MAX_NAMES]) + more
+    text = f"state that carries over from run to run is frozen to its stored value: {named}"
+    if strict:
+        keeps = Advice(Call("convert", ("MODEL", "saved_model/")), "   keeps variables; nothing was written")
+        raise GraphscopeError(text, hint=keeps)
+    listener.warning(text)
+
+
+def _warn(frozen: Frozen, listener: Listener) -> None:
+    """Names what makes the result random or blind to what is fed, and what it tells of the author's machine."""
+    from graphscope.transforms.drops import constant_drops
+    from graphscope.transforms.sources import data_sources
+
+    graph = frozen.result.graph
+    drops = [name for _, body in graph.bodies for name in constant_drops(body)]
+    if drops:
+        text = f"dropout with a constant rate makes the result random: {', '.join(drops[:_MAX_NAMES])}; build the graph"
+        listener.warning(Advice(f"{text} with a rate of 0, or name what comes before it with ", Option("outputs")))
+    sources = [source.node for source in data_sources(graph)]
+    if sources:
+        cut = joined(" ", [Option("inputs", name) for name in sources])
+        text = f"{', '.join(sources)} gives the data that the graph was built with, whatever is fed; "
+        listener.warning(Advice(text, *cut, " makes an input of it"))
+    warn_of_files(frozen.model, listener)
+
+
+__all__ = ["Frozen", "SavedFrozen", "freeze", "graph_format"]

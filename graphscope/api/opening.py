@@ -1,0 +1,72 @@
+"""What the functions of the public face share: models by path, lists of names, chosen outputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphscope.advice import Advice, Option
+from graphscope.core.listener import SILENT, Listener
+from graphscope.core.model import Model
+from graphscope.formats import load
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from graphscope.feeding.feeds import Given
+
+ModelLike = Model | str | os.PathLike[str]
+"""A model, or what :func:`graphscope.load` opens."""
+
+Names = str | Sequence[str]
+"""Node or tensor names; a ``str`` is one."""
+
+
+def opened(model: ModelLike) -> Model:
+    """The model itself, or the one at a path; raises as :func:`graphscope.load`."""
+    return model if isinstance(model, Model) else load(model)
+
+
+def listed(names: Names) -> tuple[str, ...]:
+    """``names`` as a tuple; a ``str`` is one name."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def chosen_outputs(model: Model, wanted: Names, listener: Listener) -> tuple[str, ...]:
+    """The outputs that were named, or the likely ones, of which ``listener`` is told.
+
+    Raises:
+        UnknownNameError: a name is not in the graph.
+        GraphscopeError: none was named and none is clear; the error lists the ranked candidates.
+    """
+    from graphscope.analysis.choose_outputs import choose_outputs
+
+    chosen = choose_outputs(model, listed(wanted))
+    if chosen.reason:
+        taken = f"{', '.join(chosen.outputs)} taken as the output ({chosen.reason}); "
+        listener.note(Advice(taken, Option("outputs"), " chooses another"))
+    return chosen.outputs
+
+
+def fixed_values(model: Model, values: Given) -> dict[str, NDArray[Any]]:
+    """Placeholder -> value, from a mapping or ``NAME=VALUE`` texts.
+
+    Raises:
+        UnknownNameError: no placeholder has that name.
+        GraphscopeError: a value does not fit.
+    """
+    from graphscope.feeding.feeds import resolve_baked
+
+    return resolve_baked(model, values) if values else {}
+
+
+def warn_of_files(model: Model, listener: Listener) -> None:
+    """Says which files of the author's machine the graph names: whoever gets the result can read their names."""
+    if listener is SILENT:
+        return
+    from graphscope.analysis.effects import named_files
+
+    files = named_files(model.graph)
+    if files:
+        listener.warning(f"the graph names files of the machine that it was built on: {', '.join(files[:5])}")

@@ -1,0 +1,136 @@
+"""``graphscope.profile``: what a run costs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from graphscope.api.opening import ModelLike, Names, chosen_outputs
+from graphscope.board.run_directory import LogRun
+from graphscope.board.trace import dump_trace, read_trace
+from graphscope.core.listener import SILENT, Listener
+from graphscope.core.model import Model
+from graphscope.feeding.feeds import FeedOptions, Given, resolve_tensors
+from graphscope.formats import load
+from graphscope.formats.io.atomic import write_file
+from graphscope.runtime.config import AS_STATED, Placing, SessionOptions
+from graphscope.tracing.chrome import chrome_trace
+from graphscope.tracing.profile import report
+from graphscope.tracing.report import Profile
+from graphscope.tracing.trace import Trace
+
+HARD = SessionOptions(soft_placement=False)
+"""A node whose device is missing is an error: a profile is of what was asked for."""
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """Traced runs of a model.
+
+    Attributes:
+        model: that was run; ``None`` for traces that somebody's training logged.
+        trace: what TensorFlow measured.
+    """
+
+    model: Model | None
+    trace: Trace
+
+    @cached_property
+    def report(self) -> Profile:
+        """Times, memory and devices, by node, op and scope, and the critical path."""
+        return report(self.trace)
+
+    def save_timeline(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> int:
+        """Writes a timeline in the Trace Event Format, for Perfetto. Returns the size in bytes.
+
+        Raises:
+            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
+        """
+        return write_file(path, chrome_trace(self.trace), overwrite=overwrite)
+
+    def log(self, logdir: str | os.PathLike[str]) -> LogRun:
+        """Writes the graph and each traced step as a run that TensorBoard shows; an earlier profile is replaced.
+
+        Raises:
+            FileError: it cannot be written; an old run stands.
+        """
+        assert self.model is not None, "traces that were read are in a log directory already"
+        return dump_trace(self.model, self.trace, Path(logdir))
+
+
+def profile(
+    model: ModelLike,
+    feeds: Given = (),
+    *,
+    outputs: Names = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    tags: str | Collection[str] = (),
+    batch: int = 1,
+    steps: int = 10,
+    warmup: int = 3,
+    seed: int = 0,
+    placing: Placing = AS_STATED,
+    session: SessionOptions = HARD,
+    trust: bool = False,
+    listener: Listener = SILENT,
+) -> Profiled:
+    """Runs a model with full traces and without, in turn. Starts TensorFlow; nothing of the model's files changes.
+
+    Args:
+        model: a model, or what :func:`graphscope.load` opens.
+        feeds: node or tensor name -> value, as for :func:`graphscope.run`; every other input that is needed is random, and
+            training switches are set for inference.
+        outputs: what to compute, train ops too; without any, the likely outputs.
+        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+        batch: the size of unknown dimensions.
+        steps: how many runs are traced, and how many are not.
+        warmup: how many runs come before.
+        seed: of random inputs.
+        placing: where nodes run.
+        session: devices, threads and memory.
+        trust: run nodes that touch files, the network or processes too.
+
+    Raises:
+        UnknownNameError: the model has no such output or tensor.
+        IncompleteModelError: a variable has no value.
+        UnsupportedError: an op is needed that TensorFlow does not have.
+        UntrustedError: the graph does more than compute, and ``trust`` is not set.
+        MissingDependencyError: TensorFlow is not installed.
+        GraphscopeError: a value does not fit, a device or the master is not available, or TensorFlow cannot run this.
+    """
+    from graphscope.runtime.profile import trace
+
+    source = model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
+    chosen = chosen_outputs(source, outputs, listener)
+    given = resolve_tensors(source, feeds, FeedOptions(unknown=batch))
+    with listener.running():
+        found = trace(
+            source,
+            chosen,
+            given,
+            steps=steps,
+            warmup=warmup,
+            batch=batch,
+            seed=seed,
+            options=session,
+            placing=placing,
+            trust=trust,
+        )
+    return Profiled(source, found)
+
+
+def read_profile(path: str | os.PathLike[str]) -> Profiled:
+    """The traces in a log directory or an event file, whoever wrote them. Needs no TensorFlow.
+
+    Raises:
+        FileError: there is no event file.
+        CorruptFileError: an event file is damaged.
+        GraphscopeError: nothing there tells times, or several runs do.
+    """
+    return Profiled(None, read_trace(Path(path)))
+
+
+__all__ = ["Profiled", "profile", "read_profile"]

@@ -1,0 +1,195 @@
+"""``graphscope.run``: what a model computes of some inputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphscope.analysis.classes import Example, Naming, are_scores, top_classes
+from graphscope.api.opening import ModelLike, Names, chosen_outputs, listed
+from graphscope.core.listener import SILENT, Listener
+from graphscope.core.model import Model
+from graphscope.core.payload import ArrayPayload
+from graphscope.core.tensors import TensorName
+from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.feeding.feed_values import AS_USUAL
+from graphscope.feeding.feeds import Feed, FeedOptions, Given, example_names, resolve_tensors, tensor_spec
+from graphscope.feeding.naming import Fetch, find_signature
+from graphscope.feeding.naming import Names as TensorNames
+from graphscope.formats import load
+from graphscope.formats.media.pictures import Scaling
+from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
+from graphscope.runtime.run import RunResult
+from graphscope.runtime.run import run as run_once
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Outputs(Mapping[str, Any]):
+    """What a run computed, by name: as it was asked for, as the graph's tensor, or as its node.
+
+    Attributes:
+        fetches: what was computed, in order.
+        result: the values in the same order, and the devices.
+        naming: what examples and classes are called, as far as pictures or labels tell.
+    """
+
+    fetches: tuple[Fetch, ...]
+    result: RunResult
+    naming: Naming = field(default_factory=Naming)
+
+    def __getitem__(self, name: str) -> NDArray[Any] | None:
+        """The value; ``None`` for a node without outputs, which ran.
+
+        Raises:
+            UnknownNameError: it was not computed.
+        """
+        for fetch, value in zip(self.fetches, self.result.values):
+            if name in (fetch.name, fetch.target) or str(TensorName.parse(name)) == fetch.target:
+                return value
+        raise UnknownNameError("output", name, self)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([fetch.target for fetch in self.fetches])
+
+    def __len__(self) -> int:
+        return len(self.fetches)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and any(
+            name in (f.name, f.target, f"{f.target}".removesuffix(":0")) for f in self.fetches
+        )
+
+    def top(self, count: int) -> list[Example]:
+        """The ``count`` classes that score highest, for each example of each output that holds scores of classes.
+
+        Raises:
+            GraphscopeError: no output holds scores, or there are more or fewer labels than classes.
+        """
+        scores = [(f.name, v) for f, v in zip(self.fetches, self.result.values) if v is not None and are_scores(v)]
+        if not scores:
+            named = ", ".join(fetch.name for fetch in self.fetches)
+            raise GraphscopeError(f"no output has scores of classes, a row for each example: {named}")
+        return [row for name, value in scores for row in top_classes(name, value, count, self.naming)]
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> int:
+        """Writes the values to a NumPy archive, by name. Returns the size in bytes.
+
+        Raises:
+            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
+            UnsupportedError: a value has no form as an array.
+        """
+        from graphscope.formats.archives.npz_writer import write_npz
+
+        pairs = zip(self.fetches, self.result.values)
+        named = {(fetch.name.removesuffix(":0"), fetch.target): value for fetch, value in pairs if value is not None}
+        return write_npz(path, [(name, ArrayPayload(v)) for (name, _), v in named.items()], overwrite=overwrite)
+
+
+def run(
+    model: ModelLike,
+    feeds: Given = (),
+    *,
+    outputs: Names = (),
+    signature: str = "",
+    checkpoint: str | os.PathLike[str] | None = None,
+    tags: str | Collection[str] = (),
+    batch: int = 1,
+    seed: int = 0,
+    scaling: Scaling = AS_USUAL,
+    labels: str | os.PathLike[str] | None = None,
+    placing: Placing = AS_STATED,
+    session: SessionOptions = DEFAULT,
+    trust: bool = False,
+    listener: Listener = SILENT,
+) -> Outputs:
+    """Runs a model once. Starts TensorFlow; nothing of the model's files changes.
+
+    ::
+
+        graphscope.run("lenet5.pb", {"input": pictures})["softmax"]
+
+    Args:
+        model: a model, or what :func:`graphscope.load` opens.
+        feeds: node or tensor name, or argument of the signature -> value: an array, what NumPy makes one of, or a text as on
+            the command line: ``"random"``, ``"@digit.png"``. Placeholders with a default may be left out.
+        outputs: what to compute; without any, the signature's outputs or the likely ones.
+        signature: whose arguments and outputs may be named; without one, ``serving_default`` or the only one.
+        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+        batch: the size of unknown dimensions of random values and zeros.
+        seed: of random values.
+        scaling: of pictures.
+        labels: a file with the names of the classes, or with what the examples show; for :meth:`Outputs.top`.
+        placing: where nodes run.
+        session: devices, threads and memory.
+        trust: run nodes that touch files, the network or processes too.
+
+    Raises:
+        UnknownNameError: the model has no such tensor, argument or signature.
+        IncompleteModelError: a variable has no value.
+        UnsupportedError: an op is needed that TensorFlow does not have.
+        UntrustedError: the graph does more than compute, and ``trust`` is not set.
+        MissingDependencyError: TensorFlow is not installed.
+        GraphscopeError: a placeholder is not fed, a value does not fit, no output is clear, or TensorFlow cannot run this.
+    """
+    source = model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
+    names = _names(source, signature)
+    given = names.feeds(feeds)
+    naming = _naming(labels, given)
+    fetches = _fetches(names, listed(outputs), listener)
+    _refuse_other_count(source, fetches, naming)
+    values = resolve_tensors(source, given, FeedOptions(seed, batch, scaling))
+    with listener.running():
+        targets = [fetch.target for fetch in fetches]
+        result = run_once(source, targets, values, options=session, placing=placing, trust=trust)
+    return Outputs(tuple(fetches), result, naming)
+
+
+def _names(model: Model, signature: str) -> TensorNames:
+    from graphscope.analysis.choose_outputs import default_signature
+
+    if signature:
+        return TensorNames(model, find_signature(model, signature), is_chosen=True)
+    return TensorNames(model, default_signature(model))
+
+
+def _fetches(names: TensorNames, wanted: Sequence[str], listener: Listener) -> list[Fetch]:
+    """The outputs: those that were named, those of the signature that was, or the likely ones."""
+    if wanted:
+        return names.fetches(wanted)
+    if names.is_chosen:
+        return names.signature_fetches()
+    called = {fetch.target: fetch for fetch in names.signature_fetches()}
+    return [called.get(name) or names.fetches([name])[0] for name in chosen_outputs(names.model, (), listener)]
+
+
+def _naming(labels: str | os.PathLike[str] | None, given: Sequence[Feed]) -> Naming:
+    """What the examples that are fed and the classes are called."""
+    from graphscope.formats.media.label_files import Labels, read_labels
+
+    examples = example_names(given)
+    found = read_labels(Path(labels), examples) if labels is not None else Labels()
+    return Naming(examples, found.classes, found.truth)
+
+
+def _refuse_other_count(model: Model, fetches: Sequence[Fetch], naming: Naming) -> None:
+    """Labels that no output has classes for are refused before TensorFlow starts, as far as the file states shapes."""
+    widths = [_stated_width(model, fetch.target) for fetch in fetches]
+    if naming.classes and widths and None not in widths and len(naming.classes) not in widths:
+        named = ", ".join(f"{fetch.name} has {width:,}" for fetch, width in zip(fetches, widths))
+        raise GraphscopeError(f"{len(naming.classes):,} labels, but {named} classes")
+
+
+def _stated_width(model: Model, target: str) -> int | None:
+    if target in model.graph:  # a node without outputs
+        return None
+    shape = tensor_spec(model, target).shape
+    return shape[-1] if shape else None
+
+
+__all__ = ["Outputs", "run"]

@@ -1,0 +1,173 @@
+"""``graphscope.save`` and ``graphscope.convert``: a model in any format that is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphscope.advice import Advice, Call
+from graphscope.api.opening import ModelLike, Names, chosen_outputs, listed, warn_of_files
+from graphscope.core.graph import Graph
+from graphscope.core.listener import SILENT, Listener
+from graphscope.core.model import Model, ModelKind
+from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.signatures import BOOKKEEPING
+from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.formats import load
+from graphscope.formats.registry import WriteOptions, format_for, format_named
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was written.
+
+    Attributes:
+        path: a file, a checkpoint prefix or a directory.
+        format: its name in the table of formats.
+        size_bytes: of all its files.
+    """
+
+    path: str
+    format: str
+    size_bytes: int
+
+
+def save(
+    model: Model | Graph,
+    path: str | os.PathLike[str],
+    *,
+    to: str = "",
+    outputs: Names = (),
+    inputs: Names = (),
+    weights: str | os.PathLike[str] | None = None,
+    allow_outside: bool = False,
+    overwrite: bool = False,
+    listener: Listener = SILENT,
+) -> Saved:
+    """Writes a model, or a graph, in the format that the name of ``path`` says. Weights are copied from file to file.
+
+    ``.pb``, ``.pbtxt`` and ``.meta`` hold a graph, ``.npz`` and ``.safetensors`` weights by name, a name with ``.ckpt`` is a
+    checkpoint's prefix, one that ends in a slash a SavedModel's directory; ``docs/formats.md`` lists them all.
+
+    Args:
+        to: the name of a format, where the name of ``path`` does not say which.
+        outputs, inputs: of the signature ``serving_default`` of a SavedModel; without either, the author's signatures stay, or
+            the likely outputs are taken.
+        weights: for a checkpoint: the ``.npz`` or ``.safetensors`` file that its values come from.
+        allow_outside: copy files that the graph names from outside the model's directory too.
+        overwrite: replace what is there.
+        listener: hears of the work.
+
+    Raises:
+        FileError: the place is taken and ``overwrite`` is not set, or cannot be written; what was there stands.
+        GraphscopeError: the name says no format that is written; the graph is invalid, a dangling input included.
+        IncompleteModelError: the model lacks what the format holds; a value does not fit its variable.
+        UnknownNameError: an output, an input or a format is not known.
+        CorruptFileError, UnsupportedError, FormatError: a weight cannot be read, or has no place in the format.
+    """
+    whole = model if isinstance(model, Model) else graph_model(model)
+    row = format_named("checkpoint") if weights is not None and not to else format_for(path, to)
+    format_for(path, row.name)
+    needed = _signature(whole, listed(outputs), listed(inputs), listener) if row.name == "saved-model" else ((), ())
+    if row.has_graph and not row.has_values:
+        _note_variables(whole, listener)
+    total = sum(f.size_bytes or 0 for f in whole.files)
+    with listener.reading("writing", total) as progress:
+        options = WriteOptions(
+            overwrite=overwrite,
+            inputs=needed[0],
+            outputs=needed[1],
+            weights=None if weights is None else Path(weights),
+            allow_outside=allow_outside,
+            progress=progress,
+        )
+        size = row.write(whole, path, options)
+    if row.has_graph and whole.has_graph and row.name != "checkpoint":
+        warn_of_files(whole, listener)
+    return Saved(os.fspath(path), row.name, size)
+
+
+def convert(
+    model: ModelLike,
+    path: str | os.PathLike[str],
+    *,
+    to: str = "",
+    outputs: Names = (),
+    inputs: Names = (),
+    weights: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    tags: str | Collection[str] = (),
+    allow_outside: bool = False,
+    overwrite: bool = False,
+    listener: Listener = SILENT,
+) -> Saved:
+    """Writes the model at a path in another format: :func:`graphscope.load` and :func:`save` in one.
+
+    Args:
+        model: a model, or what :func:`graphscope.load` opens.
+        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+
+    The other arguments and what is raised are those of :func:`save`.
+    """
+    source = model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
+    return save(
+        source,
+        path,
+        to=to,
+        outputs=outputs,
+        inputs=inputs,
+        weights=weights,
+        allow_outside=allow_outside,
+        overwrite=overwrite,
+        listener=listener,
+    )
+
+
+def graph_model(graph: Graph, path: str = "graph") -> Model:
+    """``graph`` as a model by itself."""
+    return Model(path, ModelKind.GRAPH, "binary", (), graph)
+
+
+def _note_variables(model: Model, listener: Listener) -> None:
+    if not VARIABLE_OPS.isdisjoint(model.graph.ops):
+        text = "the graph has variables, and a graph file holds no values of them: "
+        listener.note(Advice(text, Call("freeze", ("MODEL",)), " makes constants of them"))
+
+
+def _signature(
+    model: Model, outputs: Sequence[str], inputs: Sequence[str], listener: Listener
+) -> tuple[Sequence[TensorSpec], Sequence[TensorSpec]]:
+    """Inputs and outputs of ``serving_default``; none where the author's own signatures are not to be touched."""
+    from graphscope.feeding.feeds import tensor_spec
+
+    if not (inputs or outputs) and not BOOKKEEPING.issuperset(model.signatures):
+        return (), ()
+    chosen = chosen_outputs(model, outputs, listener)
+    _refuse_sources(model, chosen, inputs)
+    taken = inputs or _inputs_of(model, chosen)
+    return [tensor_spec(model, name) for name in taken], [tensor_spec(model, name) for name in chosen]
+
+
+def _refuse_sources(model: Model, outputs: Sequence[str], inputs: Sequence[str]) -> None:
+    """A signature whose outputs need an iterator or a queue could never be called."""
+    from graphscope.transforms.sources import refuse_sources
+
+    stops = set(map(node_of, inputs))
+    graph = model.graph
+    needed = graph.reach(map(node_of, outputs), lambda n: () if n.name in stops else graph.producers(n))
+    refuse_sources(graph.with_nodes(n for n in graph.nodes if n.name in needed and n.name not in stops), model.path)
+
+
+def _inputs_of(model: Model, outputs: Sequence[str]) -> list[str]:
+    """The placeholders that the outputs need; of those with a default, the ones that take data."""
+    from graphscope.analysis.inputs import find_inputs
+
+    needed = model.graph.ancestors(node_of(name) for name in outputs)
+    return [
+        row.tensor for row in find_inputs(model) if node_of(row.tensor) in needed and (row.default is None or row.shape)
+    ]
+
+
+__all__ = ["Saved", "convert", "save"]

@@ -1,0 +1,27 @@
+"""``graphscope.summarize``: a model at a glance."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+from graphscope.analysis.summary import Summary
+from graphscope.analysis.summary import summarize as summary_of
+from graphscope.api.opening import ModelLike
+from graphscope.core.model import Model
+from graphscope.formats import load
+
+
+def summarize(
+    model: ModelLike, *, checkpoint: str | os.PathLike[str] | None = None, tags: str | Collection[str] = ()
+) -> Summary:
+    """What is in a model: versions, parameters, inputs, likely outputs, and what is missing. Needs no TensorFlow.
+
+    Args:
+        model: a model, or what :func:`graphscope.load` opens.
+        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+
+    Raises:
+        GraphscopeError: as :func:`graphscope.load`.
+    """
+    return summary_of(model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint))

@@ -1,0 +1,100 @@
+"""``graphscope.tune``: trains what graft prepared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from graphscope.api.opening import ModelLike, opened
+from graphscope.core.listener import SILENT, Listener
+from graphscope.training.data import DataOptions
+from graphscope.training.recipe import recipe_of
+from graphscope.training.tune.board_log import BoardLog
+from graphscope.training.tune.checkpoints import output_prefix
+from graphscope.training.tune.loop import Interrupted
+from graphscope.training.tune.prepare import Request, fed_input, prepare
+from graphscope.training.tune.report import TuneReport
+from graphscope.training.tune.training_job import TuneOptions, Watcher
+from graphscope.training.tune.tune import OutputLocation, found_run
+from graphscope.training.tune.tune import tune as train
+
+
+def tune(
+    model: ModelLike,
+    data: str,
+    *,
+    validation: str | float = 0.1,
+    epochs: int = 10,
+    batch: int = 32,
+    seed: int = 0,
+    patience: int | None = None,
+    augment: str = "",
+    reading: DataOptions | None = None,
+    use_cache: bool = True,
+    logdir: str | os.PathLike[str] | None = None,
+    out: str | None = None,
+    keep: int = 3,
+    save_every: int | None = None,
+    resume: bool = False,
+    trust: bool = False,
+    overwrite: bool = False,
+    watchers: Sequence[Watcher] = (),
+    interrupted: Callable[[], bool] = lambda: False,
+    listener: Listener = SILENT,
+) -> TuneReport:
+    """Trains the head of a grafted model: a checkpoint after each epoch, and the best one apart. Starts TensorFlow.
+
+    Args:
+        model: a checkpoint that :func:`graphscope.graft` wrote.
+        data: as for :func:`graphscope.features`.
+        validation: other data to judge by, or the part of ``data`` that is held out; 0 for none.
+        epochs: passes over the examples, those before a resumption included.
+        batch: examples in a step.
+        seed: of the order of the examples and of augmentation.
+        patience: stop after so many epochs without a better validation; ``None``: never.
+        augment: how pictures are changed in training: ``flip,crop:0.1,brightness:0.2``.
+        reading: how data is read, and where the cache is.
+        use_cache: compute what lies below the stopped gradient once; ``False`` runs the base in each step.
+        logdir: log for TensorBoard there.
+        out: another prefix than the model's own, or a directory.
+        keep: how many checkpoints to keep besides the best.
+        save_every: steps between checkpoints within an epoch; ``None``: only at its end.
+        resume: go on with the training that is there.
+        trust: run nodes that touch files, the network or processes too.
+        overwrite: begin anew where a training is already.
+        watchers: hear of each step and epoch.
+        interrupted: is asked after each step whether to stop.
+
+    Raises:
+        Interrupted: it was asked to stop; a checkpoint has been saved.
+        FileError: a training is there already, or there is none to resume; data cannot be read, a file cannot be written.
+        IncompleteModelError: the model has no recipe, or nothing can be trained.
+        UntrustedError: the model does more than compute, and ``trust`` is not set.
+        MissingDependencyError: TensorFlow is not installed.
+        GraphscopeError: data does not fit the model, the training that is there was started with different settings, or
+            training diverged.
+    """
+    source = opened(model)
+    recipe = recipe_of(source)
+    place = OutputLocation(out, resume, overwrite)
+    request = Request(data, str(validation), reading or DataOptions(), augment, use_cache)
+    run = found_run(output_prefix(source.path, out), place)  # before features are computed, which may take long
+    if run is not None:
+        request = replace(request, split=run.split)
+    options = TuneOptions(epochs, batch, seed, patience, keep, save_every, trust)
+    with listener.running():
+        job, notes = prepare(source, recipe, request, options, lambda total: listener.computing("features", total))
+    for note in notes:
+        listener.note(note)
+    with ExitStack() as stack:
+        stack.enter_context(listener.running())
+        heard = list(watchers)
+        if logdir is not None:
+            heard.append(stack.enter_context(BoardLog(Path(logdir), source, fed_input(source, recipe))))
+        return train(source, job, place, augmentation=augment, watchers=heard, interrupted=interrupted)
+
+
+__all__ = ["Interrupted", "TuneReport", "tune"]

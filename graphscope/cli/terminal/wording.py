@@ -1,0 +1,48 @@
+"""Hints and notes of the library as they are typed on the command line."""
+
+from __future__ import annotations
+
+import shlex
+
+from graphscope.advice import Advice, Call, Option
+
+FLAGS = {
+    "feeds": "--feed",
+    "inputs": "--input",
+    "out": "-o",
+    "outputs": "--output",
+    "overwrite": "--force",
+    "from_": "--from",
+}
+"""Arguments of the library that have another name as an option."""
+
+_VERBS = {"summarize": "info"}
+"""Functions of the library that have another name as a command."""
+
+_PLACEHOLDER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_[]|.")
+
+
+def worded(text: str | Advice | None) -> str:
+    """``text`` with options as flags and calls as commands; empty where there is none."""
+    return text.worded(_word) if isinstance(text, Advice) else text or ""
+
+
+def _word(part: Option | Call) -> str:
+    return _flag(part) if isinstance(part, Option) else _command(part)
+
+
+def _flag(option: Option) -> str:
+    flag = FLAGS.get(option.name) or "--" + option.name.replace("_", "-")
+    if option.value is False:
+        return "--no-" + flag.removeprefix("--")
+    return flag if option.value in (None, True) else f"{flag} {_typed(str(option.value))}"
+
+
+def _command(call: Call) -> str:
+    verb = _VERBS.get(call.function, call.function)
+    return " ".join(["graphscope", verb, *map(_typed, call.arguments), *map(_flag, call.options)])
+
+
+def _typed(text: str) -> str:
+    """As a shell takes it; a word in capitals that stands for something stays."""
+    return text if _PLACEHOLDER.issuperset(text) or "..." in text else shlex.quote(text).replace("'='", "=")

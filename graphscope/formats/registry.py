@@ -1,0 +1,289 @@
+"""The table of formats: how each is called, told by its name or its content, read and written.
+
+A format is one row here and one module that reads and writes it; see ``docs/extending.md``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graphscope.advice import Advice, Option
+from graphscope.core.model import Model
+from graphscope.core.tensors import TensorSpec
+from graphscope.errors import ArgumentError, UnknownNameError
+from graphscope.formats.detect.locate import CheckpointPrefix, EventFiles, GraphFile, Location, SavedModelDirectory
+from graphscope.formats.detect.neighbours import HEAD_BYTES, refuse_neighbours
+from graphscope.formats.detect.sniff import Content
+from graphscope.formats.io.staging import Progress, quiet
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """What writers take besides the model and the place; each takes what concerns it.
+
+    Attributes:
+        overwrite: replace what is there.
+        inputs, outputs: of the signature that a SavedModel gets; none adds none.
+        weights: a file of named arrays that gives a checkpoint its values.
+        allow_outside: copy files that the graph names from outside the model's directory too.
+        check: looks at the finished file before it takes its place; what it raises leaves no file behind.
+        progress: is told of the bytes.
+    """
+
+    overwrite: bool = False
+    inputs: Sequence[TensorSpec] = ()
+    outputs: Sequence[TensorSpec] = ()
+    weights: Path | None = None
+    allow_outside: bool = False
+    check: Callable[[Path], None] = lambda _: None
+    progress: Progress = quiet
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """One format.
+
+    Attributes:
+        name: what ``to=`` takes.
+        title: what people call it.
+        suffixes: of the names of its files, the usual one first; a checkpoint's may stand anywhere in the name.
+        recognised: by what a file or directory of it is told, in words.
+        contents: what :func:`graphscope.formats.detect.sniff.sniff` says of a file of it, for TensorFlow's own messages.
+        recogniser: for other files ``module:function`` of ``(head, size) -> bool``: whether a file of ``size`` bytes that
+            begins with the bytes ``head`` (:data:`HEAD_BYTES` of them) is of this format.
+        location: what :func:`graphscope.formats.detect.locate.locate` finds; :class:`GraphFile` for all single files.
+        reader: ``module:function`` of ``(location, tags) -> Model``; empty where nothing reads it.
+        writer: ``module:function`` of ``(model, path, WriteOptions) -> size in bytes``; empty where nothing writes it.
+        has_graph, has_values: what it can hold; values are those of variables.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    recognised: str
+    contents: tuple[Content, ...] = ()
+    recogniser: str = ""
+    location: type[Location] = GraphFile
+    reader: str = ""
+    writer: str = ""
+    has_graph: bool = True
+    has_values: bool = False
+
+    def recognises(self, head: bytes, size: int) -> bool:
+        """Whether a file of ``size`` bytes that begins with ``head`` is of this format by its recogniser."""
+        return bool(self.recogniser) and bool(_function(self.recogniser)(head, size))
+
+    def read(self, location: Location, tags: Collection[str]) -> Model:
+        """The model at ``location``; raises what its reader raises."""
+        model: Model = _function(self.reader)(location, tags)
+        return model
+
+    def write(self, model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
+        """Writes ``model`` and returns the size in bytes; raises what its writer raises."""
+        size: int = _function(self.writer)(model, path, options)
+        return size
+
+
+_GRAPH = "graphscope.formats.graph.graphdef"
+_META = "graphscope.formats.graph.metagraph"
+
+FORMATS = (
+    FileFormat(
+        "pb",
+        "GraphDef, binary",
+        (".pb", ".graphdef"),
+        "nodes, a library or versions as first fields",
+        (Content.GRAPH,),
+        reader=f"{_GRAPH}:read_model",
+        writer=f"{_GRAPH}:write_model",
+    ),
+    FileFormat(
+        "pbtxt",
+        "GraphDef, text",
+        (".pbtxt", ".prototxt"),
+        "`node`, `versions` or `library` as first field",
+        (Content.GRAPH,),
+        reader=f"{_GRAPH}:read_model",
+        writer="graphscope.formats.text.writer:write_model",
+    ),
+    FileFormat(
+        "meta",
+        "MetaGraphDef",
+        (".meta",),
+        "a `MetaInfoDef`, or fields that only a meta graph has",
+        (Content.META_GRAPH,),
+        reader=f"{_META}:read_model",
+        writer=f"{_META}:write_model",
+    ),
+    FileFormat(
+        "checkpoint",
+        "checkpoint (V2; V1 is read)",
+        (".ckpt", ".index"),
+        "an `.index` or a table file with the prefix, or a `checkpoint` file that names it",
+        location=CheckpointPrefix,
+        reader="graphscope.formats.checkpoint.prefix:read_model",
+        writer="graphscope.formats.checkpoint.upgrade:write_model",
+        has_values=True,
+    ),
+    FileFormat(
+        "saved-model",
+        "SavedModel directory",
+        (),
+        "`saved_model.pb` or `saved_model.pbtxt` in the directory",
+        (Content.SAVED_MODEL,),
+        location=SavedModelDirectory,
+        reader="graphscope.formats.savedmodel.reader:read_model",
+        writer="graphscope.formats.savedmodel.writer:write_model",
+        has_values=True,
+    ),
+    FileFormat(
+        "npz",
+        "NumPy archive",
+        (".npz",),
+        "a zip file of `.npy` files",
+        recogniser="graphscope.formats.detect.neighbours:is_npz",
+        reader="graphscope.formats.archives.open_archive:read_model",
+        writer="graphscope.formats.archives.npz_writer:write_model",
+        has_graph=False,
+        has_values=True,
+    ),
+    FileFormat(
+        "safetensors",
+        "safetensors",
+        (".safetensors",),
+        "the size of a header, then `{`",
+        recogniser="graphscope.formats.archives.safetensors:is_safetensors",
+        reader="graphscope.formats.archives.open_archive:read_model",
+        writer="graphscope.formats.archives.safetensors:write_model",
+        has_graph=False,
+        has_values=True,
+    ),
+    FileFormat(
+        "events",
+        "event file",
+        (".tfevents",),
+        "TFRecords of `Event` messages",
+        (Content.EVENTS,),
+        location=EventFiles,
+        reader="graphscope.formats.events.logged_graph:read_model",
+    ),
+)
+
+GRAPHS = ("pb", "pbtxt")
+"""Formats of a graph alone, which a frozen graph is written in."""
+
+
+def writable(names: Iterable[str] = ()) -> tuple[FileFormat, ...]:
+    """The formats that can be written; of those, the named ones, if any are named."""
+    wanted = set(names)
+    return tuple(row for row in FORMATS if row.writer and (not wanted or row.name in wanted))
+
+
+def format_at(location: Location) -> FileFormat | None:
+    """The format of what was located; ``None`` where nothing reads it.
+
+    Other formats are looked for first where the first bytes may be theirs as well as those of TensorFlow's messages.
+
+    Raises:
+        NotTensorFlowError: the file is empty, or of a neighbouring format.
+    """
+    if not isinstance(location, GraphFile):
+        return next(row for row in FORMATS if isinstance(location, row.location))
+    content, source = location.sniffed.content, location.source
+    if content in (Content.UNKNOWN, Content.SAVED_MODEL):
+        head = source.read(0, min(HEAD_BYTES, source.size))
+        other = next((row for row in FORMATS if row.recognises(head, source.size)), None)
+        if other is not None:
+            return other
+        refuse_neighbours(source)
+    return next((row for row in FORMATS if row.reader and content in row.contents), None)
+
+
+def format_named(name: str, allowed: Iterable[str] = ()) -> FileFormat:
+    """The format called ``name``.
+
+    Args:
+        allowed: the formats that make sense here; all that can be written if empty.
+
+    Raises:
+        UnknownNameError: none of them is called so.
+    """
+    rows = writable(allowed)
+    for row in rows:
+        if row.name == name:
+            return row
+    listed = ", ".join(row.name for row in rows)
+    raise UnknownNameError("format that can be written", name, (row.name for row in rows), hint=f"one of: {listed}")
+
+
+def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str] = ()) -> FileFormat:
+    """The format in which ``path`` is to be written: ``to``, or what the name says.
+
+    A name that ends in a slash, or is that of a directory, is a SavedModel's; ``.ckpt`` anywhere in it, a checkpoint's.
+
+    Args:
+        to: the name of a format; empty where the name of the file decides.
+        allowed: the formats that make sense here; all that can be written if empty.
+
+    Raises:
+        ArgumentError: the name says nothing, or another format than ``to``; nothing writes the format that it says.
+        UnknownNameError: there is no format ``to``.
+    """
+    text = os.fspath(path)
+    rows = writable(allowed)
+    said = _said_by(text, FORMATS)
+    if to:
+        chosen = format_named(to, allowed)
+        if _contradicts(text, said, chosen):
+            raise ArgumentError(
+                f"{text}: the name says {said.name if said else Path(text).suffix}, but {chosen.name} is to be written",
+                hint=f"name it {_example(chosen)}",
+            )
+        return chosen
+    if said is None or said not in rows or Path(text).suffix.lower() in _MEMBERS:
+        raise _unnamed(text, rows)
+    return said
+
+
+_MEMBERS = frozenset({".index"})
+"""Names of single files of a checkpoint, which nobody writes alone."""
+
+_FOREIGN = frozenset({".h5", ".hdf5", ".keras", ".onnx", ".tflite", ".npy", ".json", ".xml"})
+
+
+def _contradicts(text: str, said: FileFormat | None, chosen: FileFormat) -> bool:
+    """Whether the name ``text`` would mislead whoever opens a file of format ``chosen`` under it."""
+    if said is not None:
+        return said is not chosen and Path(text).suffix.lower() in said.suffixes
+    return Path(text).suffix.lower() in _FOREIGN
+
+
+def _said_by(text: str, rows: Iterable[FileFormat]) -> FileFormat | None:
+    suffix = Path(text).suffix.lower()
+    if text.endswith("/") or os.path.isdir(text):
+        return next(row for row in rows if row.location is SavedModelDirectory)
+    for row in rows:
+        if suffix in row.suffixes or (row.location is CheckpointPrefix and row.suffixes[0] in Path(text).name):
+            return row
+    return None
+
+
+def _unnamed(text: str, rows: Sequence[FileFormat]) -> ArgumentError:
+    suffix = Path(text).suffix
+    what = f"nothing is written as {suffix}" if suffix else "the name does not say in which format to write"
+    names = ", ".join(f"{_example(row)} ({row.title})" for row in rows)
+    return ArgumentError(f"{text}: {what}", hint=Advice(f"names that do: {names}; or ", Option("to", "FORMAT")))
+
+
+def _example(row: FileFormat) -> str:
+    return f"*{row.suffixes[0]}" if row.suffixes else "DIR/"
+
+
+def _function(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,240 @@
+"""``import graphscope``: what it exports, and that a person can write with it what the command line does."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphscope
+from graphscope.advice import Advice, Call, Option, joined
+from graphscope.cli.app import COMMANDS
+from graphscope.cli.terminal.wording import worded
+from graphscope.core.build import constant, make_node
+from graphscope.core.graph import Graph
+from graphscope.errors import ArgumentError, FileError, GraphscopeError, IncompleteModelError, UnknownNameError
+from graphscope.formats.registry import FORMATS, format_for, writable
+from graphscope.protos import GraphDef
+from tests.support.fixture_files import FIXTURES, ROOT
+
+LENET = FIXTURES / "lenet5"
+
+FUNCTIONS = {
+    "convert": "model path to outputs inputs weights checkpoint tags allow_outside overwrite listener",
+    "dump": "model logdir run shapes histograms filters embeddings checkpoint tags listener",
+    "features": "base data out at inputs set batch reading checkpoint tags trust overwrite listener",
+    "freeze": "model outputs inputs set ema fold fold_batch_norms keep_devices float16 strict listener",
+    "graft": (
+        "base at head out classes multilabel regression inputs set unfreeze stop_gradient head_model bind head_output prefix"
+        " optimizer learning_rate decay l2 ema seed checkpoint tags trust overwrite listener"
+    ),
+    "load": "path tags checkpoint",
+    "profile": ("model feeds outputs checkpoint tags batch steps warmup seed placing session trust listener"),
+    "read_profile": "path",
+    "run": ("model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust listener"),
+    "save": "model path to outputs inputs weights allow_outside overwrite listener",
+    "summarize": "model checkpoint tags",
+    "tune": (
+        "model data validation epochs batch seed patience augment reading use_cache logdir out keep save_every resume trust"
+        " overwrite watchers interrupted listener"
+    ),
+    "verify": "model other outputs feeds set batches batch seed atol rtol trust listener",
+}
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    assert sorted(graphscope.__all__) == dir(graphscope)
+    for name in graphscope.__all__:
+        found = getattr(graphscope, name)
+        if name != "__version__":
+            assert found.__module__.startswith("graphscope.")
+            assert inspect.getdoc(found)
+    with pytest.raises(AttributeError, match="no attribute 'frezee'"):
+        _ = graphscope.frezee  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_signatures_stay(name: str) -> None:
+    parameters = inspect.signature(getattr(graphscope, name)).parameters
+    assert " ".join(parameters) == FUNCTIONS[name]
+    assert not any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def test_every_function_is_listed() -> None:
+    functions = {n for n in graphscope.__all__ if inspect.isfunction(getattr(graphscope, n))}
+    assert functions == set(FUNCTIONS)
+    shown_otherwise = {"info", "nodes", "vars", "show", "board"}  # what a Model holds, and a server
+    assert set(COMMANDS) - shown_otherwise <= functions
+
+
+def test_importing_it_imports_little() -> None:
+    script = "import sys, graphscope; print({'numpy', 'tensorflow', 'tensorboard', 'typer'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_a_model_tells_what_it_is_in_one_line() -> None:
+    model = graphscope.load(LENET)
+    assert repr(model) == f"<Model {model.path!r}: meta checkpoint, 388 nodes, 33 values>"
+    assert repr(model.graph) == "<Graph: 388 nodes>"
+    assert repr(model["conv1/weights"]).endswith(" float32 (5, 5, 1, 6)>")
+    assert all(
+        "\n" not in repr(thing) and len(repr(thing)) < 200 for thing in (model, model.graph, model["fc3/biases"])
+    )
+
+
+def test_weights_are_arrays() -> None:
+    model = graphscope.load(LENET)
+    weights = np.asarray(model["conv1/weights"])
+    assert weights.shape == (5, 5, 1, 6)
+    assert (np.asarray(model["conv1/weights:0"]) == weights).all()
+    assert np.asarray(model["conv1/weights"], np.float64).dtype == np.float64
+    frozen = graphscope.freeze(model, outputs="softmax").model
+    assert (np.asarray(frozen["conv1/weights"]) == weights).all()
+    with pytest.raises(UnknownNameError, match="closest: conv1/weights"):
+        _ = model["conv1/weihgts"]
+    alone = graphscope.load(FIXTURES / "softmax" / "graph.pbtxt")
+    with pytest.raises(IncompleteModelError, match="no checkpoint holds"):
+        _ = alone[next(v.name for v in alone.variables)]
+
+
+def test_a_str_is_one_name() -> None:
+    model = graphscope.load(LENET)
+    one = graphscope.freeze(model, outputs="softmax", inputs="input")
+    many = graphscope.freeze(model, outputs=["softmax"], inputs=["input"])
+    assert one.outputs == many.outputs == ("softmax:0",)
+    assert [n.name for n in one.model.graph] == [n.name for n in many.model.graph]
+
+
+def test_freeze_reports_and_saves_by_suffix(tmp_path: Path) -> None:
+    frozen = graphscope.freeze(LENET, outputs=["softmax"])
+    assert {change.op for change in frozen.changes} >= {"VariableV2", "Const"}
+    assert frozen.open_switches == {}
+    binary, text = tmp_path / "a.pb", tmp_path / "a.pbtxt"
+    assert frozen.save(binary).size_bytes == binary.stat().st_size
+    assert frozen.save(text).format == "pbtxt"
+    assert text.read_text("utf-8").startswith("node {")
+    assert [n.name for n in graphscope.load(text).graph] == [n.name for n in graphscope.load(binary).graph]
+    with pytest.raises(ArgumentError, match="nothing is written as"):
+        frozen.save(tmp_path / "a.h5")
+    with pytest.raises(FileError) as taken:
+        frozen.save(binary)
+    assert str(taken.value.hint) == "overwrite=True replaces it"
+
+
+@pytest.mark.parametrize("name", ["m.pb", "m.pbtxt", "m.meta", "m.npz", "m.safetensors", "model.ckpt", "saved/"])
+def test_save_writes_what_the_name_says(name: str, tmp_path: Path) -> None:
+    model = graphscope.load(LENET)
+    saved = graphscope.save(model, f"{tmp_path}/{name}")
+    assert saved.format == format_for(f"{tmp_path}/{name}").name
+    again = graphscope.load(saved.path)
+    row = next(row for row in FORMATS if row.name == saved.format)
+    assert again.has_graph == (row.has_graph and True)
+    if row.has_values:
+        assert (np.asarray(again["conv1/weights"]) == np.asarray(model["conv1/weights"])).all()
+    with pytest.raises(FileError):
+        graphscope.save(model, f"{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize("name", ["m.onnx", "m.h5", "m.unknown", "m", "m.index"])
+def test_save_refuses_what_nothing_writes(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError) as error:
+        graphscope.save(graphscope.load(LENET), tmp_path / name)
+    assert all(row.title in str(error.value.hint) for row in writable())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_must_not_mislead(tmp_path: Path) -> None:
+    model = graphscope.load(LENET)
+    for name, to in (("m.pbtxt", "pb"), ("m.h5", "pb"), ("m.npz", "checkpoint")):
+        with pytest.raises(ArgumentError, match="the name says"):
+            graphscope.save(model, tmp_path / name, to=to)
+    with pytest.raises(UnknownNameError, match="no format that can be written is named 'pbx'; closest: pb"):
+        graphscope.save(model, tmp_path / "m", to="pbx")
+    assert graphscope.save(model, tmp_path / "m", to="pb").format == "pb"
+
+
+def test_a_graph_is_saved_and_a_dangling_input_is_not(tmp_path: Path) -> None:
+    graph = Graph(GraphDef(), [constant("a", np.float32(1)), make_node("b", "Identity", ["a"], {})])
+    assert graphscope.save(graph.with_nodes(graph.nodes[:1]), tmp_path / "a.pb").size_bytes > 0
+    with pytest.raises(GraphscopeError, match="gone"):
+        graphscope.save(Graph(GraphDef(), [make_node("b", "NoOp", ["^gone"], {})]), tmp_path / "b.pb")
+    assert not (tmp_path / "b.pb").exists()
+
+
+def test_archives_open_as_models(tmp_path: Path) -> None:
+    for name in ("w.npz", "w.safetensors"):
+        graphscope.save(graphscope.load(LENET), tmp_path / name)
+        model = graphscope.load(tmp_path / name)
+        assert model["fc3/biases"].shape == (10,)
+        assert graphscope.summarize(model).kind == "archive of arrays"
+        with pytest.raises(IncompleteModelError, match="an archive of arrays has no graph"):
+            _ = model.graph
+    back = graphscope.convert(LENET, tmp_path / "m.ckpt", weights=tmp_path / "w.npz")
+    assert (
+        np.asarray(graphscope.load(back.path)["fc3/biases"]) == np.asarray(graphscope.load(LENET)["fc3/biases"])
+    ).all()
+
+
+class Heard(graphscope.Listener):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str | Advice) -> None:
+        self.notes.append(str(text))
+
+
+def test_a_listener_hears_what_the_command_line_says() -> None:
+    heard = Heard()
+    graphscope.freeze(LENET, listener=heard)
+    [note] = heard.notes
+    assert note.startswith("softmax:0 taken as the output (")
+    assert note.endswith("; outputs chooses another")
+
+
+ADVICE = [
+    (Advice(Option("overwrite", True), " replaces it"), "overwrite=True replaces it", "--force replaces it"),
+    (Advice(Option("fold", False)), "fold=False", "--no-fold"),
+    (Advice(Option("outputs", "a/b")), 'outputs=["a/b"]', "--output a/b"),
+    (Advice(Option("outputs", "it's")), 'outputs=["it\'s"]', "--output 'it'\"'\"'s'"),
+    (Advice(Option("set", "x=false")), 'set={"x": false}', "--set x=false"),
+    (Advice(Option("classes", "5")), "classes=5", "--classes 5"),
+    (Advice(Option("allow_outside")), "allow_outside", "--allow-outside"),
+    (Advice(Option("out", "DIR/")), 'out="DIR/"', "-o DIR/"),
+    (Advice(Call("summarize", ("a b.pb",))), 'graphscope.summarize("a b.pb")', "graphscope info 'a b.pb'"),
+    (
+        Advice(Call("graft", ("BASE",), (Option("classes", "N"),)), "!"),
+        'graphscope.graft("BASE", classes=N)!',
+        "graphscope graft BASE --classes N!",
+    ),
+    (Advice(Call("vars", ("m",))), 'graphscope.load("m").variables', "graphscope vars m"),
+    (
+        Advice(*joined(" ", [Option("inputs", "a"), Option("inputs", "b")])),
+        'inputs=["a"] inputs=["b"]',
+        "--input a --input b",
+    ),
+]
+
+
+@pytest.mark.parametrize(("advice", "python", "typed"), ADVICE)
+def test_hints_are_worded_for_who_reads_them(advice: Advice, python: str, typed: str) -> None:
+    assert str(advice) == python
+    assert worded(advice) == typed
+
+
+def test_no_text_of_the_library_has_options_of_the_command_line() -> None:
+    allowed = {"tensorboard --logdir {}"}
+    found: list[str] = []
+    for path in sorted((ROOT / "graphscope").rglob("*.py")):
+        if "cli" in path.parts:
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        documented = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented:
+                found += [node.value for word in node.value.split() if word.startswith("--") and word[2:3].isalpha()]
+    assert [text for text in found if text not in allowed] == []
