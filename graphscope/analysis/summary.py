@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from graphscope.analysis.inputs import InputRow, find_inputs
 from graphscope.analysis.outputs import OutputCandidate, rank_outputs
@@ -189,9 +190,27 @@ def _graph(model: Model) -> GraphSummary:
         devices=dict(Counter(device for node in graph if (device := node.device)).most_common()),
         unregistered=unknown,
         tables=tuple(TableRow(node.name, op) for op, node in zip(graph.ops, graph.nodes) if op in table_ops),
-        inputs=tuple(find_inputs(model)),
-        outputs=tuple(_worth_showing(rank_outputs(model))),
+        **_ends(model),
     )
+
+
+class _Ends(TypedDict):
+    inputs: tuple[InputRow, ...]
+    outputs: tuple[OutputCandidate, ...]
+
+
+def _ends(model: Model) -> _Ends:
+    """Inputs and likely outputs; shapes that the file does not state are inferred, if there are any."""
+    inputs, outputs = find_inputs(model), _worth_showing(rank_outputs(model))
+    if None not in [*(row.shape for row in inputs), *(row.shape for row in outputs)]:
+        return {"inputs": tuple(inputs), "outputs": tuple(outputs)}
+    from graphscope.analysis.shapes import infer
+
+    shape = infer(model).shape
+    return {
+        "inputs": tuple(replace(r, shape=shape(r.tensor)) if r.shape is None else r for r in inputs),
+        "outputs": tuple(replace(r, shape=shape(r.tensor)) if r.shape is None else r for r in outputs),
+    }
 
 
 def _worth_showing(ranked: list[OutputCandidate]) -> list[OutputCandidate]:

@@ -11,6 +11,7 @@ from graphscope.analysis.shapes.sizes import public
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
+from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.ops import OpCatalog
 from graphscope.core.tensors import Shape, TensorName
 
@@ -60,6 +61,12 @@ class Shapes:
         Raises as :meth:`shape`.
         """
         return self._find(tensor) not in self._assumed
+
+    @property
+    def assumed_placeholders(self) -> list[str]:
+        """The nodes that were taken for what their consumers demand, in file order."""
+        nodes = self._graph.nodes
+        return [nodes[p].name for p, _ in sorted(self._assumed) if nodes[p].op in PLACEHOLDER_OPS]
 
     @cached_property
     def by_name(self) -> Mapping[str, Shape]:

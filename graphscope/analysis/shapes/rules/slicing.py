@@ -39,9 +39,15 @@ def slice_op(call: Call) -> Facts:
         return outputs(unknown(rank))
     starts: Value = begin if begin is not None else (None,) * rank
     result = tuple(map(_sliced, source, starts, size))
-    if rank == 1 and tensor.value is not None and isinstance(starts[0], int) and isinstance(result[0], int):
-        return (Fact(result, tensor.value[starts[0] : starts[0] + result[0]]),)
-    return outputs(result)
+    return (Fact(result, _part(tensor, starts[0], result[0]) if rank == 1 else None),)
+
+
+def _part(vector: Fact, start: Element, size: Size) -> Value | None:
+    """``size`` elements from ``start`` on, if there are so many."""
+    if vector.value is None or not isinstance(start, int) or not isinstance(size, int) or start < 0:
+        return None
+    part = vector.value[start : start + size]
+    return part if len(part) == size else None
 
 
 def _sliced(whole: Size, begin: Element, size: Element) -> Size:

@@ -9,6 +9,7 @@ from graphscope.analysis.shapes.table import rule
 from graphscope.analysis.shapes.values import FOLLOWED, few
 from graphscope.core.graph import Node
 from graphscope.core.stated_shapes import UNCONSTRAINED_BEFORE
+from graphscope.core.tensor_proto import FIELDS
 from graphscope.errors import GraphscopeError
 
 
@@ -28,9 +29,16 @@ def constant(call: Call) -> Facts:
 
 
 def _elements(node: Node) -> Value | None:
+    """The elements, of which the last one stated stands for all that follow; as the message says it, without NumPy."""
     tensor = node.tensor()
+    if tensor is None:
+        return None
+    proto = node.proto.attr["value"].tensor
+    stated = list(getattr(proto, FIELDS[tensor.dtype][0]))
+    if stated and not proto.tensor_content and len(stated) < tensor.elements:
+        return tuple(stated + stated[-1:] * (tensor.elements - len(stated)))
     try:
-        return tuple(tensor.listed()) if tensor is not None else None
+        return tuple(tensor.listed())
     except GraphscopeError:
         return None
 
