@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
 def main() -> None:
     """Runs the command line; Ctrl-C ends it without a traceback even while modules are still being imported."""
+    _occupy_standard_streams()
     gc.disable()  # a command ends soon and makes hundreds of thousands of objects, none of them in cycles
     try:
         from graphscope.cli.app import app
@@ -15,6 +17,13 @@ def main() -> None:
         app(prog_name="graphscope")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _occupy_standard_streams() -> None:
+    """Opens what a shell has closed (``2>&-``): a file to be written would get their numbers, and the log into it."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
 
 
 if __name__ == "__main__":

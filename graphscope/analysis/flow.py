@@ -27,6 +27,8 @@ _OUTSIDE_OPS = NamePattern(
 
 _OUTSIDE_NAME = re.compile(r"(^|/)(train_op|GradientDescent|report_uninitialized_variables)(/|$)")
 
+_SCATTERS = re.compile(r"(Resource)?Scatter(Add|Sub|Update|NdUpdate|NdAdd|NdSub)")
+
 WRITES = ASSIGN_OPS | COUNT_OPS
 """Ops that give what they write; written and not used, it is training's, or the next run's."""
 
@@ -139,6 +141,7 @@ def _mark_outside(flow: Flow, savers: frozenset[str]) -> None:
     gradients = [is_gradient(name) for name in names]
     kept = kept_gradients(flow.inputs, flow.consumers, gradients, names, ops)
     flow.gradients = kept
+    updates = _updates(flow)
     for i in flow.order:
         op, name = ops[i], names[i]
         if gradients[i]:
@@ -146,7 +149,7 @@ def _mark_outside(flow: Flow, savers: frozenset[str]) -> None:
         elif (
             op in outside_ops
             or name in savers
-            or (op in WRITES and not flow.consumers[i])
+            or i in updates
             or (("train" in name or "Gradient" in name or "report" in name) and _OUTSIDE_NAME.search(name))
         ):
             outside[i] = True
@@ -155,6 +158,20 @@ def _mark_outside(flow: Flow, savers: frozenset[str]) -> None:
                 if outside[producer]:
                     outside[i] = True
                     break
+
+
+def _updates(flow: Flow) -> frozenset[int]:
+    """What is only made to be written: values for a scatter, and an assignment whose result nobody takes but an unused read."""
+    found = set()
+    for i in reversed(flow.order):
+        consumers = flow.consumers[i]
+        if flow.ops[i] in WRITES:
+            is_update = all(flow.ops[c] == "ReadVariableOp" and not flow.consumers[c] for c in consumers)
+        else:
+            is_update = bool(consumers) and all(c in found or _SCATTERS.fullmatch(flow.ops[c]) for c in consumers)
+        if is_update and flow.inputs[i]:
+            found.add(i)
+    return frozenset(found)
 
 
 def _order(ops: list[str], inputs: list[list[int]], consumers: list[list[int]]) -> list[int]:

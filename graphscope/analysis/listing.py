@@ -88,7 +88,7 @@ def compile_patterns(texts: Collection[str]) -> list[re.Pattern[str]]:
         return [re.compile(text) for text in texts]
     except re.error as error:
         raise GraphscopeError(
-            f"{error.pattern!r} is no regular expression: {error}", hint="escape special characters with \\"
+            f"{error.pattern!r} is not a valid regular expression: {error}", hint="escape special characters with \\"
         ) from error
 
 

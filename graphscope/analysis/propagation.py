@@ -111,7 +111,7 @@ def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool, g
             is_weight[i] = given[i]
         else:
             is_weight[i] = given[i] = _gives_weight(flow, i)
-        depths[i] = depth
+        depths[i] = depth if mask or i in flow.gradients else 0  # a shape lies on no way, but backward
 
 
 def _compared(_: Flow, __: int, mask: int) -> int:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from graphscope.analysis.flow import BATCHED, VARIES, Flow
+from graphscope.analysis.flow import BATCHED, COMPARED, VARIES, Flow, union
 from graphscope.analysis.losses import is_free, is_left_over
 from graphscope.analysis.networks import handed_on, last_layers
 from graphscope.analysis.propagation import LOSS_OPS
-from graphscope.core.op_sets import SUPPRESSION
+from graphscope.core.op_sets import SUPPRESSION, SWITCHES
 from graphscope.core.patterns import NamePattern
 
 GOOD_NAMES: tuple[tuple[NamePattern, float], ...] = (
@@ -74,9 +74,11 @@ class Ranking:
 
     @cached_property
     def compared(self) -> frozenset[int]:
-        """Of :attr:`feeders` those that meet what was fed; others meet what has been compared already."""
+        """Of :attr:`feeders` those that meet labels, or without these what was fed; others meet what was compared already."""
         flow = self.flow
-        meets = (i for i in self.meetings if self.op(i) in LOSS_OPS or any(not flow.depth[p] for p in flow.inputs[i]))
+        raw = {i: union(flow.sources[p] for p in flow.inputs[i] if not flow.depth[p]) for i in self.meetings}
+        labelled = [i for i in raw if self.op(i) in LOSS_OPS or raw[i] & flow.labels & ~COMPARED]
+        meets = labelled or [i for i in raw if any(not flow.depth[p] for p in flow.inputs[i])]
         return frozenset(p for i in meets for p in flow.inputs[i] if self.forward[p])
 
     @cached_property
@@ -212,7 +214,7 @@ class Ranking:
         """What the loss takes, before it was reshaped for it."""
         found = set(self.feeders)
         for i in reversed(self.flow.order):
-            if i in found and self.op(i) in _PASSED:
+            if i in found and self.op(i) in _PASSED | SWITCHES:
                 found.update(p for p in self.flow.inputs[i][:1] if self.forward[p])
         return frozenset(found)
 
@@ -278,7 +280,10 @@ def _feeds_loss(ranking: Ranking, i: int) -> float:
     if i in ranking.feeders:
         points = 20.0 if ranking.op(i) in _PASSED - _RESHAPES - {"Identity"} or ranking.is_own_reshape(i) else 25.0
         return points if i in ranking.compared else 5.0
-    return 24.0 if i in ranking.logits else 0.0
+    if i not in ranking.logits:
+        return 0.0
+    after = [c for c in ranking.flow.consumers[i] if c in ranking.logits and ranking.op(c) not in SWITCHES]
+    return 24.0 if all(map(ranking.is_own_reshape, after)) else 23.0
 
 
 def _depth(ranking: Ranking, i: int) -> float:

@@ -168,7 +168,7 @@ class Model:
             return TrackableObjectGraph.FromString(value)
         except DecodeError as error:
             raise IncompleteModelError(
-                f"{self.path}: {OBJECT_GRAPH_KEY} is no TrackableObjectGraph: {error}"
+                f"{self.path}: {OBJECT_GRAPH_KEY} is not a TrackableObjectGraph: {error}"
             ) from error
 
     def variable(self, name: str) -> Variable:

@@ -67,7 +67,7 @@ def refuse_absent(path: str, absent: Mapping[str, Sequence[str]], present: Seque
     neither = f", nor are {', '.join(name for name, _ in others)}" if others else ""
     there = ", ".join(map(short_device, present))
     raise GraphscopeError(
-        f"{path}: node {nodes[0]}{more} shall run on {device}, which is not here{neither}; there is {there}",
+        f"{path}: node {nodes[0]}{more} is to run on {device}, which is not available{neither}; available: {there}",
         hint=Advice(
             Option("soft_placement", True),
             " falls back to an available device, ",

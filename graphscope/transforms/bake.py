@@ -57,5 +57,5 @@ def _check_placeholder(graph: Graph, name: str) -> None:
         raise UnknownNameError("placeholder", name, placeholders)
     if found.op not in PLACEHOLDER_OPS:
         raise GraphscopeError(
-            f"{name} is no placeholder but a {found.op}", hint="placeholders: " + ", ".join(placeholders[:8])
+            f"{name} is a {found.op}, not a placeholder", hint="placeholders: " + ", ".join(placeholders[:8])
         )

@@ -49,11 +49,11 @@ def parse_rule(text: str) -> Rule:
     """
     pattern, equals, device = text.rpartition("=")
     if not equals:
-        raise GraphscopeError(f"{text!r} is no REGEX=DEVICE", hint="for example: conv.*=/cpu:1")
+        raise GraphscopeError(f"{text!r} is not of the form REGEX=DEVICE", hint="for example: conv.*=/cpu:1")
     try:
         return re.compile(pattern), parse_device(device)
     except re.error as error:
-        raise GraphscopeError(f"{pattern!r} is no regular expression: {error}") from error
+        raise GraphscopeError(f"{pattern!r} is not a valid regular expression: {error}") from error
 
 
 def parse_device(text: str) -> str:

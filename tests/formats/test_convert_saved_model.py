@@ -326,7 +326,7 @@ def test_what_is_replaced(tmp_path: Path) -> None:
     write()
     before = contents(target)
     (target / "notes.txt").write_text("mine")
-    with pytest.raises(FileError, match=r"holds notes\.txt, which is no part of a SavedModel"):
+    with pytest.raises(FileError, match=r"holds notes\.txt, which is not part of a SavedModel"):
         write()
     (target / "saved_model.pb").unlink()
     with pytest.raises(FileError, match="holds no SavedModel"):

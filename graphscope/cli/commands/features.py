@@ -32,19 +32,19 @@ def features(
     at: Annotated[
         list[str],
         typer.Option(
-            "--at", metavar="TENSOR", default_factory=list, show_default=False, help="What to compute; repeat for more."
+            "--at", metavar="TENSOR", default_factory=list, show_default=False, help="Compute this tensor; repeatable."
         ),
     ],
     input: shared.InputNames,
     set_: shared.SetValues,
-    batch: Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Examples that are computed at once.")] = 32,
+    batch: Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Examples per batch.")] = 32,
     schema: data_shared.Schema = "",
     scale: data_shared.Scale = "",
     mean: data_shared.Mean = "",
     size: data_shared.Size = "",
     only_classes: data_shared.OnlyClasses = "",
     limit_per_class: data_shared.LimitPerClass = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of --limit-per-class.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed for --limit-per-class.")] = 0,
     strict: data_shared.Strict = False,
     cache: data_shared.Cache = None,
     checkpoint: shared.Checkpoint = None,

@@ -36,41 +36,58 @@ def graft(
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="PREFIX", show_default=False, help="The same as OUT.")
     ] = None,
-    at: Annotated[list[str], _list("--at", "TENSOR", "Where the head goes; repeat for more.")],
+    at: Annotated[list[str], _list("--at", "TENSOR", "Cut the base here; repeatable.")],
     head: Annotated[
         str, _option("--head", "SPEC", "flatten,dense:256:relu,dropout:0.5,dense:10, or python:module:function.")
     ] = "",
     classes: Annotated[
-        int | None, typer.Option("--classes", metavar="N", min=1, help="One of N classes; integer labels.")
+        int | None, typer.Option("--classes", metavar="N", min=1, help="Classify into N classes; labels are integers.")
     ] = None,
     multilabel: Annotated[
-        int | None, typer.Option("--multilabel", metavar="N", min=1, help="N labels, each yes or no.")
+        int | None, typer.Option("--multilabel", metavar="N", min=1, help="Predict N labels, each yes or no.")
     ] = None,
-    regression: Annotated[bool, typer.Option("--regression", help="Values, as many as the head gives.")] = False,
+    regression: Annotated[
+        bool, typer.Option("--regression", help="Predict values, as many as the head outputs.")
+    ] = False,
     input: shared.InputNames,
     set_: shared.SetValues,
-    unfreeze: Annotated[
-        list[str], _list("--unfreeze", "REGEX", "Weights of the base that train too; repeat for more.")
-    ],
+    unfreeze: Annotated[list[str], _list("--unfreeze", "REGEX", "Train matching weights of the base too; repeatable.")],
     no_stop_gradient: Annotated[
-        bool, typer.Option("--no-stop-gradient", help="Let all weights of the base train.")
+        bool, typer.Option("--no-stop-gradient", help="Train all weights of the base.")
     ] = False,
     head_model: Annotated[str | None, _option("--head-model", "OTHER", "Put another trained model on top.")] = None,
-    bind: Annotated[list[str], _list("--bind", "INPUT=TENSOR", "Which input of OTHER takes which tensor of the base.")],
-    head_output: Annotated[str, _option("--head-output", "NAME", "The tensor of OTHER to take.")] = "",
-    prefix: Annotated[str, typer.Option("--prefix", help="The name scope of what is added.")] = "head",
-    optimizer: Annotated[str, typer.Option("--optimizer", help="sgd, momentum, adam or rmsprop.")] = "adam",
+    bind: Annotated[
+        list[str], _list("--bind", "INPUT=TENSOR", "Connect a tensor of the base to an input of OTHER; repeatable.")
+    ],
+    head_output: Annotated[str, _option("--head-output", "NAME", "Use this tensor of OTHER.")] = "",
+    prefix: Annotated[str, typer.Option("--prefix", metavar="SCOPE", help="Name scope for the added nodes.")] = "head",
+    optimizer: Annotated[
+        str, typer.Option("--optimizer", metavar="NAME", help="sgd, momentum, adam or rmsprop.")
+    ] = "adam",
     learning_rate: Annotated[
-        float | None, typer.Option("--learning-rate", show_default=False, help="0.001 for adam and rmsprop, else 0.01.")
+        float | None,
+        typer.Option(
+            "--learning-rate",
+            metavar="X",
+            show_default=False,
+            help="default: 0.001 for adam and rmsprop, 0.01 for the others.",
+        ),
     ] = None,
     decay: Annotated[
-        str, _option("--decay", "KIND:STEPS:FACTOR", "Of the learning rate: step:1000:0.5, exponential:1000:0.5.")
+        str, _option("--decay", "KIND:STEPS:FACTOR", "Decay the learning rate: step:1000:0.5, exponential:1000:0.5.")
     ] = "",
-    l2: Annotated[float, typer.Option("--l2", min=0.0, help="Factor of the squares of all kernels that train.")] = 0.0,
+    l2: Annotated[
+        float, typer.Option("--l2", metavar="X", min=0.0, help="L2 penalty on the kernels that train.")
+    ] = 0.0,
     ema: Annotated[
-        float | None, typer.Option("--ema", min=0.0, max=1.0, show_default=False, help="Decay of moving averages.")
+        float | None,
+        typer.Option(
+            "--ema", metavar="X", min=0.0, max=1.0, show_default=False, help="Keep moving averages with this decay."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the head's weights and of dropout.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="Seed for the head's weights and for dropout.")
+    ] = 0,
     checkpoint: shared.Checkpoint = None,
     tags: shared.Tags,
     trust: shared.Trust = False,

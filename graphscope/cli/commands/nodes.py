@@ -33,7 +33,7 @@ Op = Annotated[
         metavar="OP",
         default_factory=list,
         show_default=False,
-        help="Only nodes of this op; repeat for more.",
+        help="Only nodes with this op; repeatable.",
         autocompletion=complete_op,
     ),
 ]
@@ -50,13 +50,21 @@ Scope = Annotated[
 InputsOf = Annotated[
     str,
     typer.Option(
-        "--inputs-of", metavar="NODE", show_default=False, help="Only what NODE needs.", autocompletion=complete_node
+        "--inputs-of",
+        metavar="NODE",
+        show_default=False,
+        help="Only nodes that NODE needs.",
+        autocompletion=complete_node,
     ),
 ]
 ConsumersOf = Annotated[
     str,
     typer.Option(
-        "--consumers-of", metavar="NODE", show_default=False, help="Only what needs NODE.", autocompletion=complete_node
+        "--consumers-of",
+        metavar="NODE",
+        show_default=False,
+        help="Only nodes that need NODE.",
+        autocompletion=complete_node,
     ),
 ]
 Depth = Annotated[
@@ -66,8 +74,7 @@ Depth = Annotated[
         min=0,
         metavar="N",
         show_default=False,
-        help="Steps that --inputs-of and --consumers-of follow (1 unless told), else levels of --tree (all unless"
-        " told); 0 for all.",
+        help="Steps to follow from NODE (default: 1), or levels of --tree (default: all); 0 for all.",
     ),
 ]
 
@@ -84,14 +91,14 @@ def nodes(
     inputs_of: InputsOf = "",
     consumers_of: ConsumersOf = "",
     depth: Depth = None,
-    tensors: Annotated[bool, typer.Option("--tensors", help="A line for each tensor instead of each node.")] = False,
-    tree: Annotated[bool, typer.Option("--tree", help="Name scopes with their nodes and parameters.")] = False,
-    functions: Annotated[bool, typer.Option("--functions", help="The bodies of library functions as well.")] = False,
+    tensors: Annotated[bool, typer.Option("--tensors", help="List tensors instead of nodes.")] = False,
+    tree: Annotated[bool, typer.Option("--tree", help="Show name scopes with their nodes and parameters.")] = False,
+    functions: Annotated[bool, typer.Option("--functions", help="Include the bodies of library functions.")] = False,
     shapes: Shapes = False,
     tags: Tags,
     format: FormatOption = Format.TABLE,
 ) -> None:
-    """The nodes of a graph: op, outputs with type and shape, inputs, device."""
+    """List the nodes of a graph: op, outputs with type and shape, inputs, device."""
     from graphscope.analysis.listing import Listing, NodeFilter
     from graphscope.api.shapes import inferred_shapes
     from graphscope.cli.options.loading import load

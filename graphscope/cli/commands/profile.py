@@ -38,17 +38,17 @@ class By(str, enum.Enum):
 
 
 MaybeModel = Annotated[
-    str, typer.Argument(metavar="MODEL", show_default=False, help="A model, as for all commands; none with --from.")
+    str, typer.Argument(metavar="MODEL", show_default=False, help="The model to run; leave it out with --from.")
 ]
 Outputs = Annotated[
-    list[str], shared.repeated("--output", "NAME", "A node or tensor to compute, a train op too; repeat for more.")
+    list[str], shared.repeated("--output", "NAME", "Compute this node or tensor (train ops too); repeatable.")
 ]
 Feeds = Annotated[
     list[str],
     shared.repeated(
         "--feed",
         "NAME=VALUE",
-        "What to feed, as for run; what is not named is random, training switches are set for inference.",
+        "Feed a tensor, as in run; default: random values, training switches off.",
     ),
 ]
 
@@ -59,16 +59,20 @@ def profile(
     feed: Feeds,
     output: Outputs,
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Size of unknown dimensions.")] = 1,
-    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Runs that are traced.")] = 10,
-    warmup: Annotated[int, typer.Option("--warmup", metavar="N", min=1, help="Runs before these.")] = 3,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Number of traced runs.")] = 10,
+    warmup: Annotated[int, typer.Option("--warmup", metavar="N", min=1, help="Number of runs before those.")] = 3,
     from_: Annotated[
-        Path | None, typer.Option("--from", metavar="LOGDIR", show_default=False, help="Report what a training traced.")
+        Path | None,
+        typer.Option("--from", metavar="LOGDIR", show_default=False, help="Report traces that a training logged."),
     ] = None,
-    by: Annotated[By | None, typer.Option("--by", show_default=False, help="List all of a kind.")] = None,
-    placement: Annotated[bool, typer.Option("--placement", help="List where every node was put.")] = False,
+    by: Annotated[
+        By | None,
+        typer.Option("--by", show_default=False, help="List costs by node, op, scope, device, path or placement."),
+    ] = None,
+    placement: Annotated[bool, typer.Option("--placement", help="List the device of every node.")] = False,
     logdir: Annotated[
         Path | None,
-        typer.Option("--logdir", metavar="DIR", show_default=False, help="Write the steps for TensorBoard."),
+        typer.Option("--logdir", metavar="DIR", show_default=False, help="Write the traced steps for TensorBoard."),
     ] = None,
     trace: Annotated[
         Path | None,
@@ -84,7 +88,7 @@ def profile(
     gpu_memory_fraction: session.GpuMemoryFraction = None,
     threads: session.Threads = "",
     master: Annotated[
-        str, typer.Option("--master", metavar="grpc://HOST:PORT", show_default=False, help="Run on a cluster.")
+        str, typer.Option("--master", metavar="grpc://HOST:PORT", show_default=False, help="Run on this cluster.")
     ] = "",
     trust: shared.Trust = False,
     checkpoint: shared.Checkpoint = None,

@@ -29,10 +29,10 @@ Feeds = Annotated[
     shared.repeated(
         "--feed",
         "NAME=VALUE",
-        "A number, a list, @x.npy, @x.npz:key, @picture.png, @directory/, random, zeros; repeat for more.",
+        "Feed a tensor: a number, a list, @x.npy, @x.npz:key, @picture.png, @directory/, random, zeros; repeatable.",
     ),
 ]
-Wanted = Annotated[list[str], shared.repeated("--output", "NAME", "A node or tensor to compute; repeat for more.")]
+Wanted = Annotated[list[str], shared.repeated("--output", "NAME", "Compute this node or tensor; repeatable.")]
 
 
 def run(
@@ -57,7 +57,7 @@ def run(
         typer.Option(metavar="FILE", show_default=False, help="Class names, or the true label of each example."),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="FILE.npz", show_default=False, help="Write the outputs to this file.")
+        Path | None, typer.Option(metavar="FILE.npz", show_default=False, help="Save the outputs to this file.")
     ] = None,
     force: shared.Force = False,
     format: shared.FormatOption = Format.TABLE,

@@ -16,7 +16,7 @@ Name = Annotated[
     typer.Argument(
         metavar="NAME",
         show_default=False,
-        help="A node, a tensor, a variable or a checkpoint key; function/node for one in a library function.",
+        help="A node, tensor, variable or checkpoint key; function/node for a node in a library function.",
         autocompletion=complete_name,
     ),
 ]
@@ -30,7 +30,7 @@ def show(
     tags: Tags,
     format: FormatOption = Format.TABLE,
 ) -> None:
-    """One node or variable whole: attributes, inputs, outputs, consumers and a preview of its values."""
+    """Show one node or variable: attributes, inputs, outputs, consumers, a preview of its values."""
     from graphscope.analysis.detail import show as find
     from graphscope.cli.options.loading import load
     from graphscope.cli.render.show import write_detail

@@ -36,23 +36,25 @@ def tune(
     data: data_shared.Data,
     validation: Annotated[
         str,
-        typer.Option("--validation", metavar="DATA|PART", help="To judge by: other data, or a part held out; 0: none."),
+        typer.Option(
+            "--validation", metavar="DATA|PART", help="Validate on other data, or on a held-out fraction; 0 for none."
+        ),
     ] = "0.1",
-    epochs: Annotated[int, typer.Option("--epochs", min=1, metavar="N", help="Passes over the examples.")] = 10,
-    batch: Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Examples in a step.")] = 32,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, metavar="N", help="Of the examples' order and augmentation.")
-    ] = 0,
+    epochs: Annotated[
+        int, typer.Option("--epochs", min=1, metavar="N", help="Passes over the training examples.")
+    ] = 10,
+    batch: Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Examples per step.")] = 32,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed for shuffling and augmentation.")] = 0,
     patience: Annotated[
         int | None,
         typer.Option(
-            "--patience", min=1, metavar="N", show_default=False, help="Stop after N epochs that are not better."
+            "--patience", min=1, metavar="N", show_default=False, help="Stop after N epochs without improvement."
         ),
     ] = None,
     augment: Annotated[
         str,
         typer.Option(
-            "--augment", metavar="CHANGES", show_default=False, help="Change pictures: flip,crop:0.1,brightness:0.2."
+            "--augment", metavar="CHANGES", show_default=False, help="Augment pictures: flip,crop:0.1,brightness:0.2."
         ),
     ] = "",
     schema: data_shared.Schema = "",
@@ -63,33 +65,42 @@ def tune(
     limit_per_class: data_shared.LimitPerClass = None,
     strict: data_shared.Strict = False,
     cache: data_shared.Cache = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run the base in each step; keep no features.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run the base in every step; keep no features.")] = False,
     logdir: Annotated[
-        Path | None, typer.Option("--logdir", metavar="DIR", show_default=False, help="Log for TensorBoard here.")
+        Path | None, typer.Option("--logdir", metavar="DIR", show_default=False, help="Write TensorBoard logs here.")
     ] = None,
     out: Annotated[
         str | None,
         typer.Option(
-            "--out", "-o", metavar="PREFIX|DIR/", show_default=False, help="Checkpoints go here, not beside PREFIX."
+            "--out",
+            "-o",
+            metavar="PREFIX|DIR/",
+            show_default=False,
+            help="Write checkpoints here instead of beside PREFIX.",
         ),
     ] = None,
-    keep: Annotated[int, typer.Option("--keep", min=1, metavar="N", help="Checkpoints to keep besides the best.")] = 3,
+    keep: Annotated[
+        int, typer.Option("--keep", min=1, metavar="N", help="Checkpoints to keep in addition to the best.")
+    ] = 3,
     save_every: Annotated[
         int | None,
-        typer.Option(
-            "--save-every", min=1, metavar="N", show_default=False, help="Steps between checkpoints in an epoch."
-        ),
+        typer.Option("--save-every", min=1, metavar="N", show_default=False, help="Save a checkpoint every N steps."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training that is there.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the training that was started here.")] = False,
     assert_accuracy: Annotated[
         float | None,
         typer.Option(
-            "--assert-accuracy", min=0, max=1, metavar="X", show_default=False, help="Fail (exit 1) below this."
+            "--assert-accuracy",
+            min=0,
+            max=1,
+            metavar="X",
+            show_default=False,
+            help="Exit with code 1 below this accuracy.",
         ),
     ] = None,
     trust: shared.Trust = False,
     format: shared.FormatOption = Format.TABLE,
-    force: Annotated[bool, typer.Option("--force", help="Begin anew where a training is already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Start over, replacing an earlier training.")] = False,
 ) -> None:
     """Train the head that graft added; what lies below a stopped gradient is computed once."""
     if resume and force:

@@ -27,23 +27,27 @@ Schema = Annotated[
         "--schema",
         metavar="x=NAME,y=NAME",
         show_default=False,
-        help="Which feature of TFRecords, or array of an .npz, holds inputs and labels.",
+        help="Name the features or arrays that hold inputs and labels.",
     ),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at a picture that cannot be read; it is skipped else.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at a picture that cannot be read; otherwise it is skipped.")
+]
 Size = Annotated[
     str,
-    typer.Option("--size", metavar="HxW", show_default=False, help="Of pictures, where the model takes any: 224x224."),
+    typer.Option("--size", metavar="HxW", show_default=False, help="Image size, if the model accepts any: 224x224."),
 ]
 OnlyClasses = Annotated[
     str,
     typer.Option(
-        "--only-classes", metavar="A,B,...", show_default=False, help="Only these classes, numbered 0, 1, ... anew."
+        "--only-classes", metavar="A,B,...", show_default=False, help="Use only these classes, renumbered from 0."
     ),
 ]
 LimitPerClass = Annotated[
     int | None,
-    typer.Option("--limit-per-class", metavar="N", min=1, show_default=False, help="At most N examples of each class."),
+    typer.Option(
+        "--limit-per-class", metavar="N", min=1, show_default=False, help="Use at most N examples of each class."
+    ),
 ]
 Cache = Annotated[
     Path | None,
@@ -51,7 +55,7 @@ Cache = Annotated[
         "--cache",
         metavar="DIR",
         show_default=False,
-        help="Keeps features and inflated data; $GRAPHSCOPE_CACHE, else ~/.cache/graphscope.",
+        help="Where features are kept; default: $GRAPHSCOPE_CACHE or ~/.cache/graphscope.",
     ),
 ]
 Scale = picture.Scale
@@ -92,5 +96,5 @@ _SIDE = re.compile(r"\d{1,6}")
 def _size(text: str) -> tuple[int, int]:
     height, _, width = text.lower().partition("x")
     if not (_SIDE.fullmatch(height) and _SIDE.fullmatch(width) and int(height) and int(width)):
-        raise typer.BadParameter(f"{text!r} is no height and width, for example 224x224", param_hint="--size")
+        raise typer.BadParameter(f"{text!r} is not a height and a width, for example 224x224", param_hint="--size")
     return int(height), int(width)

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 Scale = Annotated[
     str,
     typer.Option(
-        "--scale", metavar="NUMBER", show_default=False, help="Pixels become (pixel - mean) * scale: 1/127.5."
+        "--scale", metavar="NUMBER", show_default=False, help="Factor applied to pixels after --mean: 1/127.5."
     ),
 ]
 Mean = Annotated[
     str,
-    typer.Option("--mean", metavar="NUMBERS", show_default=False, help="One number, or one for each channel: 127.5."),
+    typer.Option(
+        "--mean", metavar="NUMBERS", show_default=False, help="Subtracted from pixels: one number, or one per channel."
+    ),
 ]
 
 
@@ -39,5 +41,5 @@ def _number(text: str, option: str) -> float:
     except (ValueError, ZeroDivisionError):
         found = math.nan
     if not math.isfinite(found):
-        raise typer.BadParameter(f"{text!r} is no number, for example 0.5 or 1/255", param_hint=option)
+        raise typer.BadParameter(f"{text!r} is not a number, for example 0.5 or 1/255", param_hint=option)
     return found

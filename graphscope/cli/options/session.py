@@ -16,29 +16,36 @@ if TYPE_CHECKING:
 
 DefaultDevice = Annotated[
     str,
-    typer.Option("--device", metavar="DEVICE", show_default=False, help="Where nodes run that name no device: gpu:0."),
+    typer.Option("--device", metavar="DEVICE", show_default=False, help="Run nodes that name no device here: gpu:0."),
 ]
 Devices = Annotated[
-    str, typer.Option("--devices", metavar="TYPE:N", show_default=False, help="cpu:4 makes four virtual CPUs.")
+    str, typer.Option("--devices", metavar="TYPE:N", show_default=False, help="Create virtual devices: cpu:4.")
 ]
 SoftPlacement = Annotated[
-    bool, typer.Option("--soft-placement/--no-soft-placement", help="Run elsewhere what a device is missing for.")
+    bool, typer.Option("--soft-placement/--no-soft-placement", help="Fall back to an available device.")
 ]
-AllowGrowth = Annotated[bool, typer.Option("--allow-growth", help="Take GPU memory only as it is needed.")]
+AllowGrowth = Annotated[bool, typer.Option("--allow-growth", help="Allocate GPU memory as needed.")]
 GpuMemoryFraction = Annotated[
     float | None,
-    typer.Option("--gpu-memory-fraction", min=0, max=1, show_default=False, help="Share of a GPU's memory to take."),
+    typer.Option(
+        "--gpu-memory-fraction",
+        metavar="X",
+        min=0,
+        max=1,
+        show_default=False,
+        help="Fraction of each GPU's memory to use.",
+    ),
 ]
 Threads = Annotated[
     str,
     typer.Option(
-        "--threads", metavar="INTRA,INTER", show_default=False, help="Threads within an op, and for ops side by side."
+        "--threads", metavar="INTRA,INTER", show_default=False, help="Threads within one op, and for independent ops."
     ),
 ]
-LogPlacement = Annotated[bool, typer.Option("--log-placement", help="Say on which device each node ran.")]
-ClearDevices = Annotated[bool, typer.Option("--clear-devices", help="Forget the devices that the graph names.")]
+LogPlacement = Annotated[bool, typer.Option("--log-placement", help="Report on which device each node ran.")]
+ClearDevices = Annotated[bool, typer.Option("--clear-devices", help="Ignore the devices that the graph names.")]
 Place = Annotated[
-    list[str], repeated("--place", "REGEX=DEVICE", "Nodes whose names match go to a device; repeat for more.")
+    list[str], repeated("--place", "REGEX=DEVICE", "Run nodes with matching names on a device; repeatable.")
 ]
 
 
@@ -95,7 +102,7 @@ def _counts(text: str) -> dict[str, int]:
     for part in text.split(",") if text else ():
         match = _COUNT.fullmatch(part.strip())
         if match is None:
-            _wrong("--devices", f"{part!r} is no TYPE:N, for example cpu:4")
+            _wrong("--devices", f"{part!r} is not of the form TYPE:N, for example cpu:4")
         found[match[1].upper()] = int(match[2])
     if found.get("CPU") == 0:
         _wrong("--devices", "TensorFlow needs one CPU at least")
@@ -109,7 +116,7 @@ def _threads(text: str) -> tuple[int, int]:
     """``4`` is threads within an op, ``4,2`` both, ``,2`` the second alone."""
     intra, inter = (part.strip() for part in (*text.split(",", 1), "")[:2])
     if not all(_THREADS.fullmatch(part) for part in (intra, inter)):
-        _wrong("--threads", f"{text!r} is no INTRA,INTER, for example 4,2")
+        _wrong("--threads", f"{text!r} is not of the form INTRA,INTER, for example 4,2")
     return int(intra or 0), int(inter or 0)
 
 

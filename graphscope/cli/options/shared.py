@@ -116,5 +116,7 @@ Rtol = Annotated[
     float | None,
     typer.Option("--rtol", metavar="X", show_default=False, help="Relative tolerance of --verify; default: 1e-5."),
 ]
-Trust = Annotated[bool, typer.Option("--trust", help="Run a graph even if it touches files, the network or processes.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run the graph even if it touches files, the network or processes.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]

@@ -59,7 +59,7 @@ def _amounts(report: GraftReport) -> str:
     """``2,885 parameters in 4 variables; 60,856 in 8 are frozen``; constants count with the variables."""
     frozen = f"{sum(report.frozen.values()):,} in {len(report.frozen):,} are frozen"
     if not report.task:
-        return f"nothing, for there is no loss; {frozen}"
+        return f"nothing, since there is no loss; {frozen}"
     return f"{sum(report.trainable.values()):,} parameters in {count(len(report.trainable), 'variable')}; {frozen}"
 
 

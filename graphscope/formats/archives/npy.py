@@ -103,7 +103,7 @@ def _parse(text: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
         raise ValueError(f"no header of an array: {text[:80]!r}") from error
     is_tuple = isinstance(shape, tuple) and all(type(d) is int for d in shape)
     if not is_tuple or not is_shape(shape) or len(shape) > MAX_DIMENSIONS:
-        raise ValueError(f"{shape!r} is no shape of an array")
+        raise ValueError(f"{shape!r} is not the shape of an array")
     return dtype, shape, bool(is_fortran)
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUFFIX = ".npy"
-_MAX_DEFLATION = 1032
+MAX_DEFLATION = 1032
 """A byte becomes at most so many (zlib's technical details, "Maximum Compression Factor")."""
 
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
@@ -163,8 +163,8 @@ class NpzStore:
             what = "encrypted" if member.flag_bits & _ENCRYPTED else f"compressed by method {member.compress_type}"
             raise UnsupportedError(f"{member.filename} is {what}, which NumPy's archives are not", path=self.path)
         if not member.filename.endswith(SUFFIX):
-            raise UnsupportedError(f"{member.filename} is no array: it does not end in {SUFFIX}", path=self.path)
-        if member.file_size > (member.compress_size + 64) * _MAX_DEFLATION:
+            raise UnsupportedError(f"{member.filename} is not an array: it does not end in {SUFFIX}", path=self.path)
+        if member.file_size > (member.compress_size + 64) * MAX_DEFLATION:
             message = f"{member.file_size:,} bytes cannot come out of {member.compress_size:,}"
             raise self._corrupt(member, message)
 

@@ -178,9 +178,9 @@ class SafetensorsStore:
         try:
             header = json.loads(text.decode())
         except (ValueError, RecursionError) as error:
-            raise self._source.corrupt(f"its header is no JSON: {error}", _SIZE_BYTES) from error
+            raise self._source.corrupt(f"its header is not JSON: {error}", _SIZE_BYTES) from error
         if not isinstance(header, dict):
-            raise self._source.corrupt("its header is no JSON object", _SIZE_BYTES)
+            raise self._source.corrupt("its header is not a JSON object", _SIZE_BYTES)
         return header
 
     def _entry(self, name: str, stated: Any) -> Entry:

@@ -83,7 +83,7 @@ class SavedSlicePayload(StoredPayload):
                 return np.frombuffer(packed, self.dtype.numpy)
             return stored_values(TensorProto.FromString(bytes(tensor)), self.dtype, _WHERE)
         except (CorruptFileError, DecodeError, ValueError) as error:
-            raise self._corrupt(f"its content is no SavedTensorSlices of {self.dtype.label}: {error}") from error
+            raise self._corrupt(f"its content is not a SavedTensorSlices of {self.dtype.label}: {error}") from error
 
     def _corrupt(self, message: str) -> CorruptFileError:
         return self._table.source.corrupt(f"{self._what}: {message}")

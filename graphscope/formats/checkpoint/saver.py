@@ -65,7 +65,7 @@ def _text_constant(graph: Graph, name: str, where: str) -> NDArray[Any]:
     source = graph.get(name.removesuffix(":0"))
     tensor = source.tensor() if source is not None and source.op == "Const" else None
     if tensor is None or tensor.dtype is not DataType.STRING or tensor.elements != 1:
-        raise UnsupportedError(f"a saver reads the name of a tensor from {name}, which is no constant", path=where)
+        raise UnsupportedError(f"a saver reads the name of a tensor from {name}, which is not a constant", path=where)
     return tensor.numpy().reshape(1)
 
 

@@ -26,6 +26,7 @@ from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload
 from graphscope.formats.checkpoint.rules import check_versions, is_shape
 from graphscope.formats.checkpoint.saved_slice import SavedSlicePayload
 from graphscope.formats.checkpoint.tensor_slice import TensorSlice
+from graphscope.formats.io.paths import is_file
 from graphscope.formats.io.sstable import Table
 from graphscope.formats.io.wire import FileSource
 from graphscope.protos import DecodeError, SavedTensorSlices
@@ -45,7 +46,7 @@ class _Member:
 
     @property
     def exists(self) -> bool:
-        return self.path.is_file()
+        return is_file(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class TableStore:
         source = self._tables[position].source
         shape = tuple([d.size for d in listed.shape.dim])
         if listed.shape.unknown_rank or not is_shape(shape):
-            raise source.corrupt(f"variable {listed.name}: {list(shape)} is no shape of a tensor")
+            raise source.corrupt(f"variable {listed.name}: {list(shape)} is not the shape of a tensor")
         tensor = self._tensors.setdefault(listed.name, _Tensor(listed.type, shape))
         if (tensor.type_number, tensor.shape) != (listed.type, shape):
             raise source.corrupt(f"variable {listed.name}: another shard states another type or shape")
@@ -171,7 +172,7 @@ def _listed(table: Table) -> Iterable[_SavedSliceMeta]:
     try:
         slices = SavedTensorSlices.FromString(bytes(value))
     except DecodeError as error:
-        raise table.source.corrupt(f"the list of tensors is no SavedTensorSlices: {error}") from error
+        raise table.source.corrupt(f"the list of tensors is not a SavedTensorSlices: {error}") from error
     if not slices.HasField("meta"):
         hint = f"rename it: mv {table.source.path} model.index"
         raise table.source.corrupt("the index of a V2 checkpoint, where a V1 checkpoint was expected", hint=hint)

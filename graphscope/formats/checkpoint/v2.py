@@ -21,6 +21,7 @@ from graphscope.formats.checkpoint.bundle_payloads import BundleString, BundleTe
 from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload, StoredPayload
 from graphscope.formats.checkpoint.rules import check_versions, is_shape
 from graphscope.formats.checkpoint.tensor_slice import TensorSlice
+from graphscope.formats.io.paths import is_file
 from graphscope.formats.io.sstable import Table
 from graphscope.formats.io.wire import FileSource
 from graphscope.protos import BundleEntryProto, BundleHeaderProto, DecodeError, Message
@@ -84,7 +85,7 @@ class BundleStore:
     @property
     def files(self) -> list[tuple[Path, bool]]:
         """The data files that the index announces, each with whether it exists."""
-        return [(path, path.is_file()) for path in self.shard_paths]
+        return [(path, is_file(path)) for path in self.shard_paths]
 
     def payload(self, key: str) -> Payload:
         """See :meth:`VariableStore.payload`.
@@ -131,12 +132,12 @@ class BundleStore:
         shape = tuple([d.size for d in stated.dim])
         if shape not in self._shapes or not shape:
             if stated.unknown_rank or not is_shape(shape):
-                raise self._corrupt(key, f"{list(shape)} is no shape of a tensor")
+                raise self._corrupt(key, f"{list(shape)} is not the shape of a tensor")
             self._shapes.add(shape)
         shard, offset, size = proto.shard_id, proto.offset, proto.size
         if size < 0 or offset < 0 or not 0 <= shard < self._shards.count:
             place = f"{size:,} bytes at byte {offset:,} of data file {shard:,}"
-            raise self._corrupt(key, f"{place} is no place, with {self._shards.count:,} data files")
+            raise self._corrupt(key, f"{place} is not a place in the file, with {self._shards.count:,} data files")
         slices = tuple(map(TensorSlice.of, proto.slices)) if proto.slices else ()
         return _Stored(proto.dtype, shape, shard, offset, size, proto.crc32c, slices)
 

@@ -174,7 +174,7 @@ class Table:
             return contents
         if data[-1] == _SNAPPY:
             return self._uncompress(contents, handle)
-        raise self.source.corrupt(f"{data[-1]} is no block type", handle.end - _TRAILER_BYTES)
+        raise self.source.corrupt(f"{data[-1]} is not a block type", handle.end - _TRAILER_BYTES)
 
     def _uncompress(self, data: memoryview, handle: Handle) -> memoryview:
         """Snappy's densest element makes 64 bytes of 3: more than that is not believed, and no memory taken for it."""

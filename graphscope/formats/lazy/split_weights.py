@@ -203,7 +203,7 @@ class _Cutter:
 def _tag(cursor: Cursor) -> tuple[int, int]:
     tag = cursor.uvarint()
     if tag < 8 or tag > 0xFFFFFFFF:
-        raise cursor.corrupt(f"{tag:,} is no field tag")
+        raise cursor.corrupt(f"{tag:,} is not a field tag")
     return tag >> 3, tag & 7
 
 

@@ -254,4 +254,4 @@ def _refuse_foreign(directory: Path) -> None:
         raise FileError(f"{directory}: not replaced, for it holds no SavedModel")
     if names - _MEMBERS:
         foreign = min(names - _MEMBERS)
-        raise FileError(f"{directory}: not replaced, for it holds {foreign}, which is no part of a SavedModel")
+        raise FileError(f"{directory}: not replaced, for it holds {foreign}, which is not part of a SavedModel")

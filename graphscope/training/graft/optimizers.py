@@ -49,7 +49,7 @@ def parse_decay(text: str) -> Decay:
 
 def _no_decay(text: str) -> GraphscopeError:
     return GraphscopeError(
-        f"{text!r} is no decay: STEPS is a whole number, FACTOR lies between 0 and 1",
+        f"{text!r} is not a decay: STEPS is a whole number, FACTOR lies between 0 and 1",
         hint=Advice(
             Option("decay", "step:1000:0.5"),
             " halves the rate every 1,000 steps; exponential:1000:0.5 does so smoothly",

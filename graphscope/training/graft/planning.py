@@ -83,7 +83,7 @@ def pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise GraphscopeError(f"{text!r} is no regular expression: {error}") from error
+        raise GraphscopeError(f"{text!r} is not a valid regular expression: {error}") from error
 
 
 def planned(options: GraftOptions, notes: list[str]) -> Plan:

@@ -73,7 +73,10 @@ def parse_conv(layer: Layer, arguments: list[str]) -> Layer:
     kernel, *rest = arguments or [""]
     found = re.fullmatch(r"(\d{1,8})x(\d{1,8})x(\d{1,8})", kernel)
     if found is None or "0" in found.groups():
-        raise Wrong(f"{kernel!r} is no HEIGHTxWIDTHxCHANNELS", "a convolution: conv:3x3x32:relu, conv:3x3x32:2:valid")
+        raise Wrong(
+            f"{kernel!r} is not of the form HEIGHTxWIDTHxCHANNELS",
+            "a convolution: conv:3x3x32:relu, conv:3x3x32:2:valid",
+        )
     height, width, channels = map(int, found.groups())
     return _options(replace(layer, window=(height, width), units=channels), rest, has_window=True)
 
@@ -94,7 +97,7 @@ def parse_dropout(layer: Layer, arguments: list[str]) -> Layer:
     except ValueError:
         rate = -1.0
     if not 0 <= rate < 1:
-        raise Wrong(f"{text!r} is no rate from 0 to below 1", "the part that is dropped: dropout:0.5")
+        raise Wrong(f"{text!r} is not a rate from 0 to below 1", "the part that is dropped: dropout:0.5")
     return replace(layer, rate=rate)
 
 
@@ -110,7 +113,10 @@ def _options(layer: Layer, arguments: list[str], *, has_window: bool) -> Layer:
         else:
             _layer_of_loss(argument)
             closest = closest_names(argument, [*ACTIVATIONS, *(PADDINGS if has_window else ())])
-            raise Wrong(f"{argument!r} is no option of {layer.kind}" + (f"; closest: {closest[0]}" if closest else ""))
+            raise Wrong(
+                f"{argument!r} is not an option of {layer.kind}"
+                + (f"; did you mean {closest[0]!r}?" if closest else "")
+            )
     return layer
 
 

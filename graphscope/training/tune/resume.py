@@ -109,7 +109,7 @@ def refuse_other_settings(path: Path, before: Settings, now: Settings) -> None:
     if names:
         lines = [f"  {name}: {_shown(before.get(name))} then, {_shown(now.get(name))} now" for name in names]
         raise GraphscopeError(
-            f"{path}: the training began with something else\n" + "\n".join(lines),
+            f"{path}: this training was started with different settings\n" + "\n".join(lines),
             hint=Advice(
                 "resume it with the settings that it was started with, or start over: ", Option("overwrite", True)
             ),
