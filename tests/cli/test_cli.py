@@ -262,8 +262,8 @@ def lacking(directory: Path) -> Path:
     graph = GraphDef()
     graph.versions.producer = 1087
     placeholder(graph, "x", 2, 16)
-    constant(graph, "threshold", [0.5])
-    add(graph, "packed", "CompareAndBitpack", "x", "threshold").attr["T"].type = 1
+    placeholder(graph, "right", 16, 3)
+    add(graph, "solved", "BandedTriangularSolve", "x", "right").attr["T"].type = 1
     add(graph, "custom", "NobodyKnowsThis", "x")
     add(graph, "wrong", "MatMul", "x", "x").attr["T"].type = 1
     any_shape = add(graph, "any", "Placeholder")
@@ -285,15 +285,15 @@ NOTES = (
 def test_what_shapes_cannot_be_told_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = without_tensorflow(monkeypatch, "nodes", lacking(tmp_path), "--shapes", "--tensors")
     assert result.exit_code == 0
-    *notes, last = result.stderr.splitlines()
-    assert tuple(notes) == NOTES
-    assert last.startswith("note: no shapes below some ops, which only TensorFlow could tell: this needs TensorFlow")
+    lines = " ".join(result.stderr.split())
+    assert all(note in lines for note in NOTES)
+    assert "note: no shapes below some ops, which only TensorFlow could tell: this needs TensorFlow" in lines
 
 
 def test_tensorflow_is_asked_for_ops_without_a_rule(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="TensorFlow infers the shapes of ops without a rule")
-    done = process("nodes", lacking(tmp_path), "--shapes", "--op", "CompareAndBitpack")
-    assert done.stdout.splitlines()[1].split("  ")[2] == "uint8 (2, 2)"
+    done = process("nodes", lacking(tmp_path), "--shapes", "--op", "BandedTriangularSolve")
+    assert done.stdout.splitlines()[1].split("  ")[2] == "float32 (16, 3)"
 
 
 # -- exit codes and messages --------------------------------------------------------------------------------------------

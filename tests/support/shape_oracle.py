@@ -86,5 +86,3 @@ def compare(found: Shapes, expected: Mapping[str, Shape], model: Model) -> Compa
         if node_of(name) in model.graph:
             result.take(name, ours.get(name), expected.get(name))
     return result
-
-
