@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from graphscope.analysis.shapes.arithmetic import broadcast
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Fact, Facts
-from graphscope.analysis.shapes.sizes import Dims, ShapeError, broadcast, merge, merge_all, merge_sizes, ranked
+from graphscope.analysis.shapes.sizes import Dims, ShapeError, merge, merge_all, merge_sizes, ranked
 from graphscope.analysis.shapes.table import rule
 from graphscope.analysis.shapes.values import binary, converted, unary
 from graphscope.core.dtypes import DataType

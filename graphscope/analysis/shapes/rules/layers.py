@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
+from graphscope.analysis.shapes.arithmetic import broadcast, multiply
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import UNKNOWN, Fact, Facts, outputs
+from graphscope.analysis.shapes.rules.convolutions import convolution, depthwise
 from graphscope.analysis.shapes.rules.linear_algebra import matmul
+from graphscope.analysis.shapes.rules.pooling import pool
 from graphscope.analysis.shapes.rules.reshaping import reshape
-from graphscope.analysis.shapes.rules.windows import convolution, depthwise, pool
-from graphscope.analysis.shapes.sizes import (
-    Dim,
-    Dims,
-    Size,
-    at_least,
-    axis_of,
-    broadcast,
-    merge,
-    merge_sizes,
-    multiply,
-    ranked,
-    unknown,
-)
+from graphscope.analysis.shapes.sizes import Dim, Dims, Size, at_least, axis_of, merge, merge_sizes, ranked, unknown
 from graphscope.analysis.shapes.table import rule
 
 

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import re
 
+from graphscope.analysis.shapes.arithmetic import broadcast, broadcast_sizes
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Facts, outputs
-from graphscope.analysis.shapes.sizes import (
-    Dim,
-    Dims,
-    ShapeError,
-    Size,
-    Sizes,
-    at_least,
-    broadcast,
-    broadcast_sizes,
-    merge,
-    merge_sizes,
-)
+from graphscope.analysis.shapes.sizes import Dim, Dims, ShapeError, Size, Sizes, at_least, merge, merge_sizes
 from graphscope.analysis.shapes.table import rule
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from graphscope.analysis.shapes.arithmetic import broadcast
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Facts, outputs
-from graphscope.analysis.shapes.sizes import Dims, broadcast, merge
+from graphscope.analysis.shapes.sizes import Dims, merge
 from graphscope.analysis.shapes.table import rule
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphscope.analysis.shapes.arithmetic import add, broadcast, product
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import UNKNOWN, Fact, Facts, outputs
 from graphscope.analysis.shapes.rules.reductions import without_axes
@@ -11,13 +12,10 @@ from graphscope.analysis.shapes.sizes import (
     Dims,
     ShapeError,
     Size,
-    add,
     at_least,
-    broadcast,
     merge,
     merge_all,
     merge_sizes,
-    product,
     unknown,
 )
 from graphscope.analysis.shapes.table import rule
