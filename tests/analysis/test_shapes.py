@@ -343,7 +343,13 @@ def test_sizes_beyond_64_bits() -> None:
     message = GraphDef()
     message.versions.producer = 1000
     placeholder(message, "x", (2**40, 2**40))
-    message.node.add(name="rank", op="Size", input=["x"])
+    message.node.add(name="size", op="Size", input=["x"])
+    message.node.add(name="flat", op="Tile", input=["x", "times"])
+    times = message.node.add(name="times", op="Const")
+    times.attr["dtype"].type = 9
+    times.attr["value"].tensor.dtype = 9
+    times.attr["value"].tensor.tensor_shape.dim.add(size=2)
+    times.attr["value"].tensor.int64_val.extend([2**62, 2**62])
     message.node.add(name="around", op="Tanh", input=["around"])
     for name, value in (("start", -(2**63)), ("limit", 2**63 - 1), ("delta", 1)):
         node = message.node.add(name=name, op="Const")
@@ -353,7 +359,8 @@ def test_sizes_beyond_64_bits() -> None:
         node.attr["value"].tensor.int64_val.append(value)
     message.node.add(name="range", op="Range", input=["start", "limit", "delta"])
     found = infer(graph_of(message))
-    assert "rank" in found.errors
+    assert found.shape("size") == ()
+    assert "flat" in found.errors
     assert found.shape("around") is None
 
 

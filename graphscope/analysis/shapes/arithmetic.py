@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from graphscope.analysis.shapes.sizes import Dim, Dims, ShapeError, Size, is_size, merge_sizes, text
+from graphscope.analysis.shapes.sizes import Dim, Dims, ShapeError, Size, all_known, is_size, merge_sizes, text
 
 
 def broadcast_sizes(one: Size, other: Size) -> Size:
@@ -131,5 +132,4 @@ def product(sizes: Sequence[Size]) -> Size:
 
 def count(shape: Dims) -> int | None:
     """The number of elements; ``None`` where it is unknown."""
-    result = product(shape) if shape is not None else None
-    return result if isinstance(result, int) else None
+    return math.prod(shape) if all_known(shape) else None

@@ -19,10 +19,12 @@ class Widening:
 
     def widen(self, before: Fact | None, joined: Fact) -> Fact:
         """What the loop's beginning gives, if it gave ``before`` up to now and ``joined`` is true of all that arrives."""
-        shape = joined.shape
+        shape, handle = joined.shape, joined.handle
         if before is not None and shape is not None:
             shape = self._shape(before.shape, shape)
-        result = Fact(shape, joined.value, joined.handle)
+        if before is not None and before.handle != handle:
+            handle = None
+        result = Fact(shape, joined.value, handle)
         return before if before is not None and before.same(result) else result
 
     def _shape(self, before: Dims, joined: tuple[int | Dim, ...]) -> Dims:

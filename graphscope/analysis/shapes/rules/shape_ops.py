@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from graphscope.analysis.shapes.arithmetic import product
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Fact, Facts, outputs
 from graphscope.analysis.shapes.sizes import (
@@ -10,6 +9,7 @@ from graphscope.analysis.shapes.sizes import (
     Dims,
 )
 from graphscope.analysis.shapes.table import rule
+from graphscope.analysis.shapes.values import product_of
 
 
 def _as_vector(shape: Dims) -> Fact:
@@ -40,8 +40,7 @@ def variable_shape(call: Call) -> Facts:
 def size_op(call: Call) -> Facts:
     """The number of elements."""
     shape = call.shape(0)
-    count = product(shape) if shape is not None else None
-    return (Fact((), (count,)),)
+    return (Fact((), (product_of(shape, call.type("out_type")),) if shape is not None else None),)
 
 
 @rule("Rank")

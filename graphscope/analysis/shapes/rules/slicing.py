@@ -209,7 +209,7 @@ class _Spec:
             index = self._begin[cut.bit]
             return (value[index],) if isinstance(index, int) and -len(value) <= index < len(value) else None
         span = self._span(cut.bit, len(value))
-        return value[slice(*span)] if span is not None and span[1] >= 0 else None
+        return tuple(value[k] for k in range(*span)) if span is not None else None
 
 
 @rule("StridedSliceGrad")
