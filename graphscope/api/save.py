@@ -53,8 +53,9 @@ def save(
 
     Args:
         to: the name of a format, where the name of ``path`` does not say which.
-        outputs, inputs: of the signature ``serving_default`` of a SavedModel; without either, the author's signatures stay, or
-            the likely outputs are taken.
+        outputs: of the signature ``serving_default`` of a SavedModel; without outputs and inputs, the author's signatures stay,
+            or the likely outputs are taken.
+        inputs: of that signature; without any, the placeholders that the outputs need.
         weights: for a checkpoint: the ``.npz`` or ``.safetensors`` file that its values come from.
         allow_outside: copy files that the graph names from outside the model's directory too.
         overwrite: replace what is there.
@@ -107,7 +108,8 @@ def convert(
 
     Args:
         model: a model, or what :func:`graphscope.load` opens.
-        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+        checkpoint: the values of a graph that lies elsewhere; for a path only.
+        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
 
     The other arguments and what is raised are those of :func:`save`.
     """

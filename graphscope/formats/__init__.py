@@ -21,6 +21,7 @@ def load(
     *,
     tags: str | Collection[str] = (),
     checkpoint: str | os.PathLike[str] | None = None,
+    lazily: bool = False,
 ) -> Model:
     """Opens a model: its structure only; weights stay in their files.
 
@@ -30,6 +31,7 @@ def load(
             directory of them, a ``.npz`` or ``.safetensors``.
         tags: which meta graph of a SavedModel: its exact tags.
         checkpoint: the checkpoint that holds the values, for a graph that lies elsewhere (``graph.pbtxt``).
+        lazily: leaves the index of a checkpoint unread until it is asked for; what is broken in it is found then.
 
     Raises:
         FileError: nothing is there.
@@ -45,7 +47,11 @@ def load(
         assert isinstance(location, GraphFile)
         raise _unknown(location)
     model = row.read(location, [tags] if isinstance(tags, str) else tags)
-    return model if checkpoint is None else _with_checkpoint(model, checkpoint)
+    if checkpoint is not None:
+        model = _with_checkpoint(model, checkpoint)
+    if model.store is not None and not lazily:
+        len(model.store.entries)
+    return model
 
 
 def load_every(path: str | os.PathLike[str]) -> list[Model]:

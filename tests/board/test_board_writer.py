@@ -13,11 +13,12 @@ from tensorboard.plugins.histogram import summary_v2
 
 import graphscope
 from graphscope.board import summaries
-from graphscope.board.blank import TOO_LARGE, blanked
+from graphscope.board.blank import blanked
 from graphscope.board.writer import EventWriter
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import CHUNK_BYTES, ArrayPayload
 from graphscope.errors import FileError
+from graphscope.formats.events.logged_graph import TOO_LARGE
 from graphscope.protos import RunMetadata
 from tests.support.board_logs import accumulated, plugin, tensors
 from tests.support.fixture_files import FIXTURES

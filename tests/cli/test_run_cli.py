@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -247,7 +248,7 @@ def test_ctrl_c_ends_a_computation_at_once(tmp_path: Path) -> None:
         tf.identity(tf.while_loop(lambda i: i < 1e30, lambda i: i + 1e-3, [first])[0], name="out")
     (tmp_path / "slow.pb").write_bytes(graph.as_graph_def().SerializeToString())
     command = [sys.executable, "-m", "graphscope", "run", str(tmp_path / "slow.pb"), "--feed=x=0", "--output=out"]
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), "text": True}
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), "text": True}
     with subprocess.Popen(command, **options) as process:
         try:
             assert process.stderr.readline() == "started\n"

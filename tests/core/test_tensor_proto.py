@@ -208,3 +208,11 @@ def test_listed_elements_are_those_of_the_array(array: Any, is_filled: bool) -> 
         {"i": message.int_val, "l": message.int64_val}.get(array.dtype.char, message.float_val).append(3)
     payload = InlinePayload(message, "n")
     assert payload.listed() == payload.numpy().reshape(-1).tolist()
+
+
+def test_a_string_of_a_fill_counts_as_a_pointer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphscope.core.tensor_proto.MAX_FILLED_BYTES", 800)
+    assert decode(proto(DataType.STRING, [100]), where="here").tolist() == [b""] * 100
+    assert decode(proto(DataType.STRING, [100], string_val=[b"a"]), where="here").tolist() == [b"a"] * 100
+    with pytest.raises(UnsupportedError, match=r"101 elements \(808 bytes\)"):
+        decode(proto(DataType.STRING, [101]), where="here")

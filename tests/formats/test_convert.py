@@ -240,7 +240,7 @@ def test_a_rename_that_fails_is_undone(
         rename(source, target)
 
     monkeypatch.setattr(staging, "exchange", lambda *_: False)
-    monkeypatch.setattr(staging.os, "rename", refusing)
+    monkeypatch.setattr(os, "rename", refusing)
     write = writers(tmp_path, OTHER, overwrite=True)[kind]
     with pytest.raises(FileError, match="No space left"):
         write()

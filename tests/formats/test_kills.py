@@ -15,7 +15,7 @@ import pytest
 import graphscope
 from graphscope.core.payload import ArrayPayload
 from graphscope.formats.checkpoint.writer import write_checkpoint, write_state_file
-from graphscope.formats.io import staging
+from graphscope.formats.io import exchange, staging
 from graphscope.formats.lazy.pieces import flow, meta_graph_pieces
 from graphscope.formats.savedmodel.writer import write_saved_model
 from tests.support.fixture_files import FIXTURES
@@ -52,7 +52,7 @@ def is_killed(work: Callable[[], None], at: int) -> bool:
             for name in OPERATIONS:
                 setattr(os, name, deadly(getattr(os, name)))
             builtins.open = deadly(open)  # type: ignore[assignment]
-            staging.exchange = deadly(staging.exchange)
+            setattr(staging, "exchange", deadly(exchange.exchange))  # noqa: B010
             work()
         except BaseException:
             os._exit(1)

@@ -305,7 +305,7 @@ def test_other_messages(tmp_path: Path) -> None:
                 graphscope.load(directory if name == "saved_model.pb" else directory / name)
             assert caught.value.message == f"{directory / name}: {found}, where {expected} was expected"
             assert caught.value.hint is not None
-            renamed = Path(caught.value.hint.rpartition(" ")[2])
+            renamed = Path(worded(caught.value.hint).rpartition(" ")[2])
             assert worded(caught.value.hint) == f"rename it: mv {directory / name} {renamed}"
             (directory / name).rename(directory / renamed)
             if found != "a checkpoint state":

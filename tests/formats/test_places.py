@@ -21,8 +21,8 @@ from graphscope.cli.terminal.wording import worded
 from graphscope.core.payload import ArrayPayload
 from graphscope.errors import CorruptFileError, FileError
 from graphscope.formats.checkpoint.writer import write_checkpoint
-from graphscope.formats.io import journal
 from graphscope.formats.io.atomic import write_file
+from graphscope.formats.io.interrupted import JOURNAL
 from graphscope.formats.io.places import beside
 from graphscope.formats.io.staging import staged_directory, staged_files
 from tests.support.fixture_files import FIXTURES
@@ -154,8 +154,8 @@ def test_what_was_left_over_goes(tmp_path: Path) -> None:
 
 def write_journal(directory: Path, moves: object) -> Path:
     body = json.dumps({"moves": moves}).encode()
-    (directory / journal.NAME).write_bytes(body + b"\n%08x\n" % zlib.crc32(body))
-    return directory / journal.NAME
+    (directory / JOURNAL).write_bytes(body + b"\n%08x\n" % zlib.crc32(body))
+    return directory / JOURNAL
 
 
 def named(place: str, number: int) -> str:
@@ -196,7 +196,7 @@ def test_a_journal_moves_nothing_foreign(moves: object, tmp_path: Path) -> None:
 
 def test_journals_that_are_none(tmp_path: Path) -> None:
     shutil.copytree(FIXTURES / "softmax", tmp_path / "m")
-    path = tmp_path / "m" / journal.NAME
+    path = tmp_path / "m" / JOURNAL
     for make in (fifo, Path.mkdir, lambda p: p.symlink_to("/etc/passwd"), lambda p: p.write_bytes(b"[" * 100_000)):
         make(path)
         with pytest.raises(CorruptFileError, match="graphscope-journal"):

@@ -39,7 +39,8 @@ def tensors(message: Message, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...
         name = field.name
         if field.message_type is None:
             if field.full_name == CONTENT and len(value) > CUT_ABOVE:
-                found[(*path, (name, None))] = value
+                place = (*path, (name, None))
+                found[place] = value
             continue
         if field.message_type.GetOptions().map_entry:
             inner = {(*path, (name, key), ("value", None)): each for key, each in value.items()}

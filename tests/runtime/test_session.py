@@ -22,7 +22,7 @@ from graphscope.feeding.dependencies import need
 from graphscope.feeding.feeds import random_feeds, required_inputs, tensor_spec
 from graphscope.formats import load
 from graphscope.protos import NodeDef, TensorProto
-from graphscope.runtime.config import AS_STATED, SessionOptions, session_config
+from graphscope.runtime.config import AS_STATED, Placing, SessionOptions, session_config
 from graphscope.runtime.session import open_session
 from graphscope.transforms.device_placement import parse_rule
 from tests.support.fixture_files import FIXTURES, committed_models
@@ -300,7 +300,9 @@ def test_options_become_a_configuration() -> None:
 
 def test_another_master_runs_the_graph(tmp_path: Path) -> None:
     server = tf1.train.Server.create_local_server()
-    with open_session(on_devices(tmp_path), ["c"], target=server.target) as session:
+    with open_session(
+        on_devices(tmp_path), ["c"], placing=Placing(clear_devices=True, master=server.target)
+    ) as session:
         assert session.run(["c"])[0] == 1
         assert [name.rpartition("/")[2] for name in session.devices] == ["device:CPU:0"]
 

@@ -795,7 +795,7 @@ def write(row: Row, folder: Path) -> Answer:
     groups = tuple(tuple(t.name for t in group) for group in truth.each)
     return Answer(
         path,
-        *(tuple(t.name for t in ts) for ts in (truth.first, truth.inputs)),
+        *(tuple(t.name for t in ts) for ts in (truth.first, truth.inputs)),  # type: ignore[call-arg]
         groups,
         tuple(t.name for t in truth.never),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -308,7 +309,7 @@ def test_a_disk_that_fills(lenet: Setting, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_disk_that_is_too_small_is_seen_beforehand(lenet: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features.shutil, "disk_usage", lambda _: _Free(1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: _Free(1000))
     with pytest.raises(GraphscopeError, match=r"the features take .* GB, 0\.00 GB are free"):
         lenet.compute()
 

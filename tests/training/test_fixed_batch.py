@@ -21,6 +21,11 @@ from tests.support.running import Array, tf
 
 v1 = tf.compat.v1
 WIDTH, CLASSES, EXAMPLES = 12, 3, 5
+TASK_OPTIONS: dict[str, dict[str, Any]] = {
+    "classes": {"classes": CLASSES},
+    "regression": {"regression": True},
+    "multilabel": {"multilabel": CLASSES},
+}
 Body = Callable[[Any, int], Any]
 
 
@@ -134,7 +139,7 @@ FIXED: dict[str, Body] = {"a state": _state, "merged with time": _merged, "one o
 def test_what_cannot_be_opened_is_refused(tmp_path: Path, name: str, batch: int, task: str) -> None:
     path = base(tmp_path / "base.pb", batch, FIXED[name])
     with pytest.raises(GraphscopeError, match=f"the base is built for a batch of {batch}: top:0 is "):
-        graft(path, "top", f"dense:{CLASSES}", task=task)
+        graft(path, "top", f"dense:{CLASSES}", **TASK_OPTIONS[task])
 
 
 def test_a_batch_that_a_loop_fixes_is_refused(tmp_path: Path) -> None:
@@ -173,7 +178,7 @@ def test_tune_refuses_what_was_grafted_for_one_example(tmp_path: Path) -> None:
 def test_labels_are_as_many_as_what_is_judged(tmp_path: Path, task: str) -> None:
     """A base for any number of examples that makes one row of them all."""
     path = base(tmp_path / "base.pb", 1, lambda x, _: tf.reshape(x[0:1], [-1, WIDTH]), any_input=True)
-    grafted = graft(path, "top", f"dense:{CLASSES}", task=task)
+    grafted = graft(path, "top", f"dense:{CLASSES}", **TASK_OPTIONS[task])
     recipe = grafted.recipe
     assert recipe is not None
     labels = np.zeros(EXAMPLES, np.int64) if task == "classes" else np.zeros((EXAMPLES, CLASSES))

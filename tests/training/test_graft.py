@@ -257,10 +257,13 @@ def test_the_seed_makes_the_head() -> None:
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize(("task", "metric"), [("regression", "mean absolute error"), ("multilabel", "accuracy")])
-def test_other_tasks(task: str, metric: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("task", "metric", "options"),
+    [("regression", "mean absolute error", {"regression": True}), ("multilabel", "accuracy", {"multilabel": 3})],
+)
+def test_other_tasks(task: str, metric: str, options: dict[str, Any], tmp_path: Path) -> None:
     prefix = str(tmp_path / "model.ckpt")
-    grafted = graphscope.graft(LENET, "fc2/relu", "dense:3", out=prefix, task=task, learning_rate=0.01)
+    grafted = graphscope.graft(LENET, "fc2/relu", "dense:3", out=prefix, learning_rate=0.01, **options)
     recipe = grafted.recipe
     assert recipe is not None
     assert (recipe.task, recipe.classes, recipe.training) == (task, 3, "")

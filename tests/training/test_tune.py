@@ -436,7 +436,8 @@ def test_a_side_too_small_to_judge_by_is_reported(
     data, held_out = saved(tmp_path / "t.npz", x, y), saved(tmp_path / "v.npz", x[: count // 3], y[: count // 3])
     model = graphscope.load(prefix)
     request = Request(data, held_out, DataOptions(cache=tmp_path), use_cache=False)
-    _, notes = prepare(model, recipe_of(model), request, TuneOptions())
+    _, told = prepare(model, recipe_of(model), request, TuneOptions())
+    notes = [worded(note) for note in told]
     assert [note for note in notes if "too few" in note] == [n for n in notes if expected and n.startswith(expected)]
     assert any("too few" in note for note in notes) is (expected is not None)
 

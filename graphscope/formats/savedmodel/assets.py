@@ -6,7 +6,6 @@ Source: ``tensorflow/python/saved_model/{loader_impl,builder_impl}.py`` (``get_a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.core.tensors import node_of
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError
 from graphscope.formats.io.files import model_file
+from graphscope.formats.io.paths import is_directory, is_file, real_path
 from graphscope.protos import AssetFileDef, DecodeError
 
 DIRECTORY = "assets"
@@ -64,7 +64,7 @@ def assets_of(model: Model, *, allow_outside: bool = False) -> list[Asset]:
     for asset in found:
         if not allow_outside:
             _refuse_outside(model, asset.tensor, asset.source)
-        if not os.path.isfile(asset.source):
+        if not is_file(asset.source):
             raise IncompleteModelError(
                 f"{asset.source}: this file, which {asset.tensor} names, is missing",
                 hint=f"copy it to {_directory(model) / asset.source.name}",
@@ -82,7 +82,7 @@ def _refuse_outside(model: Model, what: str, path: Path) -> None:
 
 
 def _is_inside(directory: Path, path: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory))
+    return real_path(path).is_relative_to(real_path(directory))
 
 
 def extra_files(model: Model, *, allow_outside: bool = False) -> list[tuple[str, Path]]:
@@ -92,18 +92,18 @@ def extra_files(model: Model, *, allow_outside: bool = False) -> list[tuple[str,
         FileError: a link leads out of the model's directory, and ``allow_outside`` is not set.
     """
     top = _directory(model) / EXTRA_DIRECTORY
-    if model.kind is not ModelKind.SAVED_MODEL or not top.is_dir():
+    if model.kind is not ModelKind.SAVED_MODEL or not is_directory(top):
         return []
-    found = sorted(path for path in top.rglob("*") if path.is_symlink() or path.is_file())
+    found = sorted(path for path in top.rglob("*") if path.is_symlink() or is_file(path))
     for path in found:
         if not allow_outside:
             _refuse_outside(model, f"the link {path}" if path.is_symlink() else str(path), path)
-    return [(path.relative_to(top).as_posix(), path) for path in found if path.is_file()]
+    return [(path.relative_to(top).as_posix(), path) for path in found if is_file(path)]
 
 
 def _directory(model: Model) -> Path:
     path = Path(model.path)
-    return path if path.is_dir() else path.parent
+    return path if is_directory(path) else path.parent
 
 
 def declared_assets(model: Model) -> list[Asset]:
@@ -189,4 +189,4 @@ def _present(model: Model, path: Path, allow_outside: bool) -> Path:
     directory = _directory(model)
     candidates = (path, directory / path.name, directory / DIRECTORY / path.name)
     allowed = (candidate for candidate in candidates if allow_outside or _is_inside(directory, candidate))
-    return next((candidate for candidate in allowed if os.path.isfile(candidate)), path)
+    return next((candidate for candidate in allowed if is_file(candidate)), path)
