@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
@@ -446,6 +447,29 @@ def test_help_has_an_example_for_each_command() -> None:
     assert run(command, "-h").stdout == run(command, "--help").stdout
 
 
+def test_help_is_one_page_however_it_is_asked_for() -> None:
+    page = process("--help").stdout
+    assert page == process("-h").stdout == run("--help").stdout
+    assert page == process("--help", COLUMNS="300").stdout
+    assert max(map(len, page.splitlines())) <= 78
+    narrow = process("--help", COLUMNS="50").stdout
+    assert narrow.split() == page.split()
+    assert len(narrow.splitlines()) > len(page.splitlines())
+
+
+def test_help_has_every_option_that_typer_knows() -> None:
+    group = typer.main.get_command(app)
+    options = [name for option in group.params for name in option.opts]
+    assert options
+    assert set(options) <= set(re.findall(r"--[a-z-]+", run("--help").stdout))
+
+
+def test_names_are_the_names_of_the_rows(model: Path) -> None:
+    rows = json.loads(run("nodes", model, "--functions", "--format", "json").stdout)
+    names = [f"{row['function']}/{row['name']}" if row["function"] else row["name"] for row in rows]
+    assert run("nodes", model, "--functions", "--format", "names").stdout.splitlines() == names
+
+
 def completed(words: str, number: int) -> list[str]:
     variables = {"_GRAPHSCOPE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(number)}
     return process(**variables).stdout.split()
@@ -464,7 +488,8 @@ def test_completion(model: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "unwanted"),
     [
-        (["--help"], {"numpy", "rich", "tensorflow"}),
+        (["--help"], {"numpy", "rich", "tensorflow", "typer", "google"}),
+        (["-h"], {"typer"}),
         (["nodes", "MODEL"], {"numpy", "rich", "tensorflow"}),
         (["info", "MODEL"], {"rich", "tensorflow"}),
         (["vars", "MODEL"], {"numpy", "rich", "tensorflow"}),
