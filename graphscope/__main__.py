@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
 def main() -> None:
     """Runs the command line; Ctrl-C ends it without a traceback even while modules are still being imported."""
+    _occupy_standard_streams()
     gc.disable()  # a command ends soon and makes hundreds of thousands of objects, none of them in cycles
     try:
+        from graphscope.cli.help_page import HELP_OPTIONS, write_help
+
+        if len(sys.argv) == 2 and sys.argv[1] in HELP_OPTIONS:
+            write_help()
+            return
         from graphscope.cli.app import app
 
         app(prog_name="graphscope")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _occupy_standard_streams() -> None:
+    """Opens what a shell has closed (``2>&-``): a file to be written would get their numbers, and the log into it."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def show(model: Model, name: str) -> Detail:
 def _values(payload: Payload) -> NDArray[Any] | None:
     if payload.dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.INVALID):
         return None
-    return payload.numpy() if (payload.nbytes or 0) <= PREVIEW_BYTES else None
+    return payload.numpy() if payload.content_bytes <= PREVIEW_BYTES else None
 
 
 def _node(model: Model, name: str) -> tuple[str, Body, Node] | None:

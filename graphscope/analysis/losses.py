@@ -119,7 +119,7 @@ def _joins(flow: Flow, lives: list[bool]) -> dict[int, tuple[int, bool]]:
                 raw |= split_sources(flow, i, flow.bits)
             elif flow.sources[producer] & ~(FLAGS):
                 raw |= flow.sources[producer]
-                is_selected = is_selected or _is_one_hot(flow, producer)
+                is_selected = is_selected or _is_one_hot(flow, producer) or flow.ops[i] in _LOOKUPS
         if raw and is_deep and flow.ops[i] not in _PASSING:
             found[i] = raw, is_selected or flow.ops[i] in _COMPARING
     return found

@@ -17,7 +17,8 @@ from typing import BinaryIO
 from graphscope.advice import Advice, Option
 from graphscope.errors import FileError, GraphscopeError
 from graphscope.formats.detect.locate import PROJECTOR_CONFIG
-from graphscope.formats.io.staging import staged_files
+from graphscope.formats.io.paths import exists, is_directory, is_file
+from graphscope.formats.io.staging import made_directory, staged_files
 
 MARK = ".graphscope-dump"
 """In the names of all files that a dump writes, but for the projector's configuration, which has a fixed one."""
@@ -82,22 +83,32 @@ def write_run(directory: Path, files: Sequence[RunFile]) -> LogRun:
     Raises:
         FileError: a file cannot be written, or the projector's configuration there is somebody else's; the old run stands.
     """
-    _refuse_foreign(directory, files)
-    old = earlier_files(directory)
+    with _file_errors(directory):
+        _refuse_foreign(directory, files)
+        old = earlier_files(directory)
     paths = [directory / file.name for file in files]
-    with _made(directory), staged_files(paths, overwrite=True) as streams:
+    with made_directory(directory), staged_files(paths, overwrite=True) as streams:
         holds = [file.write(stream) for file, stream in zip(files, streams)]
         sizes = [stream.tell() for stream in streams]
     for path in set(old) - set(paths):
-        path.unlink(missing_ok=True)
+        with _file_errors(path):
+            path.unlink(missing_ok=True)
     return LogRun(directory, tuple(map(WrittenFile, paths, sizes, holds)), len(old))
+
+
+@contextlib.contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileError.from_os_error(error, path) from error
 
 
 def earlier_files(directory: Path) -> list[Path]:
     """The files in ``directory`` that an earlier dump wrote."""
-    if not os.path.isdir(directory):
+    if not is_directory(directory):
         return []
-    return [path for path in sorted(directory.iterdir()) if path.is_file() and _is_own(path)]
+    return [path for path in sorted(directory.iterdir()) if is_file(path) and _is_own(path)]
 
 
 def _is_own(path: Path) -> bool:
@@ -109,23 +120,8 @@ def _is_own(path: Path) -> bool:
 
 def _refuse_foreign(directory: Path, files: Sequence[RunFile]) -> None:
     config = directory / PROJECTOR_CONFIG
-    if any(file.name == PROJECTOR_CONFIG for file in files) and config.exists() and not _is_own(config):
+    if any(file.name == PROJECTOR_CONFIG for file in files) and exists(config) and not _is_own(config):
         raise FileError(
             f"{config}: the projector configuration is not a dump's",
             hint=Advice(Option("run", "NAME"), "   writes another run"),
         )
-
-
-@contextlib.contextmanager
-def _made(directory: Path) -> Iterator[None]:
-    """Makes ``directory``; where the block fails, the directories that were made go again."""
-    missing = [path for path in (directory, *directory.parents) if not os.path.exists(path)]
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        raise FileError.from_os_error(error, directory) from error
-    except BaseException:
-        for path in missing:
-            path.rmdir()
-        raise

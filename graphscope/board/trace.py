@@ -16,6 +16,7 @@ from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.formats import load
 from graphscope.formats.events.event_file import Tagged, run_metadata
+from graphscope.formats.io.paths import is_file
 from graphscope.protos import MetaGraphDef, RunMetadata
 from graphscope.tracing.step_stats import MEDIAN_STEP, board_median, board_steps
 from graphscope.tracing.trace import Trace
@@ -81,7 +82,7 @@ def read_trace(path: Path) -> Trace:
     if len(found) != 1:
         raise _not_one(path, sorted(found))
     [(directory, traces)] = found.items()
-    return _read(path, path if path.is_file() else directory, traces)
+    return _read(path, path if is_file(path) else directory, traces)
 
 
 def _read(path: Path, place: Path, traces: Sequence[tuple[Tagged, RunMetadata]]) -> Trace:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.payload import ArrayPayload, Payload, repeated
 from graphscope.core.tensors import shape_of
 from graphscope.protos import TensorProto
 
@@ -30,6 +30,16 @@ class InlinePayload(Payload):
         self.proto = proto
         self.where = where
 
+    @property
+    def content_bytes(self) -> int:
+        """See :attr:`Payload.content_bytes`."""
+        if self.dtype is not DataType.STRING:
+            return super().content_bytes
+        strings = self.proto.string_val
+        missing = max(self.elements - len(strings), 0) if strings else 0
+        last = len(strings[-1]) if missing else 0
+        return super().content_bytes + self.proto.ByteSize() + missing * last
+
     def check_size(self, *, scan: bool = False) -> None:  # noqa: ARG002 - it is in memory
         """See :meth:`Payload.check_size`."""
         from graphscope.core.tensor_proto import check_size
@@ -37,8 +47,12 @@ class InlinePayload(Payload):
         check_size(self.proto, where=self.where)
 
     def chunks(self) -> Iterator[bytes]:
-        """See :meth:`Payload.chunks`."""
-        return ArrayPayload(self.numpy(), self.dtype).chunks()
+        """See :meth:`Payload.chunks`. A value that stands for many elements takes no memory for them."""
+        from graphscope.core.tensor_proto import Stated
+
+        stated = Stated.of(self.proto, where=self.where)
+        yield from ArrayPayload(stated.values, self.dtype).chunks()
+        yield from repeated(stated.fill.tobytes(), stated.missing)
 
     def listed(self) -> list[Any]:
         """See :meth:`Payload.listed`."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 20
 """How much a payload holds in memory at a time when it is streamed."""
 
+STRING_BYTES = 16
+"""What a string takes beside its bytes, about: lengths, references."""
+
 PAYLOAD_BYTES = 1024
 """A tensor message above this size stays in its file as a payload."""
 
@@ -47,6 +50,16 @@ class Payload(abc.ABC):
         """Size in memory, in bytes; ``None`` for strings, whose size only their content tells. No I/O."""
         itemsize = self.dtype.itemsize
         return None if itemsize is None else itemsize * self.elements
+
+    @property
+    def content_bytes(self) -> int:
+        """Size of the content, in bytes, of strings too: about, where only reading them would tell. No I/O."""
+        return self.elements * STRING_BYTES if self.nbytes is None else self.nbytes
+
+    @property
+    def stored_crc(self) -> int | None:
+        """CRC-32C of what :meth:`chunks` gives, where the file states it; ``None`` elsewhere. No I/O."""
+        return None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """For ``np.asarray``; reads the file and raises as :meth:`numpy`."""
@@ -104,6 +117,16 @@ class Payload(abc.ABC):
         return array.reshape(self.shape)
 
 
+def repeated(element: bytes, count: int) -> Iterator[bytes]:
+    """``element`` ``count`` times, in pieces as :meth:`Payload.chunks` gives them."""
+    at_once = max(CHUNK_BYTES // len(element), 1)
+    whole, left = divmod(count, at_once)
+    piece = element * min(at_once, count)
+    yield from itertools.repeat(piece, whole)
+    if left:
+        yield piece[: left * len(element)]
+
+
 class ArrayPayload(Payload):
     """A tensor that is in memory already."""
 
@@ -112,6 +135,12 @@ class ArrayPayload(Payload):
     def __init__(self, array: NDArray[Any], dtype: DataType | None = None) -> None:
         super().__init__(dtype or DataType.from_numpy(array.dtype), array.shape)
         self.array = array
+
+    @property
+    def content_bytes(self) -> int:
+        """See :attr:`Payload.content_bytes`."""
+        texts = sum(map(len, self.array.reshape(-1))) if self.dtype is DataType.STRING else 0
+        return super().content_bytes + texts
 
     def chunks(self) -> Iterator[bytes]:
         """See :meth:`Payload.chunks`."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 MAX_FILLED_BYTES = 1 << 31
 """A tensor that states fewer values than elements is not made larger than this: no message holds one that is."""
 
-_POINTER_BYTES = 8
+_FILLED_STRING_BYTES = 128
+"""How much of that a string takes, whose array is turned into lists and texts."""
 
 _INT_TYPES = (
     *(DataType.INT32, DataType.INT16, DataType.INT8, DataType.UINT16, DataType.UINT8),
@@ -57,6 +59,47 @@ _TYPES = {int(dtype): dtype for dtype in DataType}
 _BITS = (DataType.HALF, DataType.BFLOAT16)
 
 
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a ``TensorProto`` says of its elements.
+
+    Attributes:
+        shape: of the tensor.
+        values: the first elements, one-dimensional.
+        missing: how many elements follow that have no value of their own.
+        fill: what stands for them, shape (1,).
+    """
+
+    shape: tuple[int, ...]
+    values: NDArray[Any]
+    missing: int
+    fill: NDArray[Any]
+
+    @classmethod
+    def of(cls, proto: TensorProto, *, where: str) -> Stated:
+        """Reads ``proto``; no memory is taken for elements without a value.
+
+        Raises:
+            CorruptFileError: the values do not fit type and shape.
+            UnsupportedError: a resource or variant; a fill of more than :data:`MAX_FILLED_BYTES`.
+        """
+        dtype = DataType.of(proto.dtype)
+        if dtype not in FIELDS:
+            label = dtype.label if dtype is not DataType.INVALID else f"type {proto.dtype}"
+            raise UnsupportedError(f"{label} has no array form", path=where)
+        shape = _shape(proto, where)
+        count = math.prod(shape)
+        if proto.tensor_content:
+            values = _content(proto.tensor_content, dtype, count, where)
+        else:
+            values = stored_values(proto, dtype, where)
+        if len(values) > count:
+            raise CorruptFileError(f"{len(values):,} values for {count:,} elements of shape {list(shape)}", path=where)
+        if len(values) < count:
+            _refuse_fill(values, count, where)
+        return cls(shape, values, count - len(values), _fill(values))
+
+
 def decode(proto: TensorProto, *, where: str) -> NDArray[Any]:
     """The array that ``proto`` states; strings as an object array of ``bytes``. It may be read-only.
 
@@ -67,24 +110,11 @@ def decode(proto: TensorProto, *, where: str) -> NDArray[Any]:
         CorruptFileError: the values do not fit type and shape.
         UnsupportedError: a resource or variant; a fill of more than :data:`MAX_FILLED_BYTES`; more dimensions than NumPy has.
     """
-    dtype = DataType.of(proto.dtype)
-    if dtype not in FIELDS:
-        label = dtype.label if dtype is not DataType.INVALID else f"type {proto.dtype}"
-        raise UnsupportedError(f"{label} has no array form", path=where)
-    shape = _shape(proto, where)
-    count = math.prod(shape)
-    if proto.tensor_content:
-        values = _content(proto.tensor_content, dtype, count, where)
-    else:
-        values = stored_values(proto, dtype, where)
-    if len(values) > count:
-        raise CorruptFileError(f"{len(values):,} values for {count:,} elements of shape {list(shape)}", path=where)
-    if len(values) < count:
-        values = _filled(values, count, where)
+    stated = Stated.of(proto, where=where)
     try:
-        return values.reshape(shape)
+        return _whole(stated).reshape(stated.shape)
     except ValueError as error:
-        raise UnsupportedError(f"shape {list(shape)}: {error}", path=where) from error
+        raise UnsupportedError(f"shape {list(stated.shape)}: {error}", path=where) from error
 
 
 def check_size(proto: TensorProto, *, where: str) -> None:
@@ -161,16 +191,30 @@ def _content(content: bytes, dtype: DataType, count: int, where: str) -> NDArray
     return np.frombuffer(content, dtype.numpy)
 
 
-def _filled(values: NDArray[Any], count: int, where: str) -> NDArray[Any]:
-    """``count`` elements: ``values``, then their last one again and again."""
-    import numpy as np
-
-    size = count * (_POINTER_BYTES if values.dtype.hasobject else values.dtype.itemsize)
+def _refuse_fill(values: NDArray[Any], count: int, where: str) -> None:
+    size = count * (_FILLED_STRING_BYTES if values.dtype.hasobject else values.dtype.itemsize)
     if size > MAX_FILLED_BYTES:
         raise UnsupportedError(f"{len(values):,} values stand for {count:,} elements ({size:,} bytes)", path=where)
-    if not len(values):
-        return np.full(count, b"", np.object_) if values.dtype.hasobject else np.zeros(count, values.dtype)
-    array = np.full(count, values[-1], values.dtype)
+
+
+def _fill(values: NDArray[Any]) -> NDArray[Any]:
+    """The last of ``values``; where there is none, zero or an empty string."""
+    import numpy as np
+
+    if len(values):
+        return values[-1:]
+    return np.array([b""], np.object_) if values.dtype.hasobject else np.zeros(1, values.dtype)
+
+
+def _whole(stated: Stated) -> NDArray[Any]:
+    """All elements, one-dimensional."""
+    import numpy as np
+
+    values = stated.values
+    if not stated.missing:
+        return values
+    fill = stated.fill[0] if values.dtype.hasobject else stated.fill
+    array = np.full(len(values) + stated.missing, fill, values.dtype)
     array[: len(values)] = values
     return array
 

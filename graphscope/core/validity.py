@@ -186,22 +186,20 @@ class _Checker:
         self.known_outputs: set[str] = set()
 
     def problems(self) -> list[Problem]:
-        seen, ops = self.seen, self.ops
-        nothing = _Op(None, None, frozenset())
-        for i, (op, node) in enumerate(zip(self.body.ops, self.body.nodes)):
+        seen, body, ops = self.seen, self.body, self.ops
+        plain: set[int | None] = set()  # nodes whose name alone is enough
+        for i, (op, name, wired) in enumerate(zip(body.ops, body.names, body.wires)):
             known = ops[op]
-            name = node.proto.name
-            inputs = node.proto.input
-            for text in inputs:
-                if not seen.get(text, nothing).gives:  # a port, a control edge, or what comes later
-                    data = self.inputs(i, node)
-                    break
-            else:
-                data = len(inputs)
+            if plain.issuperset(wired):
+                data = len(wired)
+            else:  # a port, a control edge, or what comes later
+                data = self.inputs(i, body.nodes[i])
+            if known.gives:
+                plain.add(i)
             if data != known.inputs:
-                self.count(node, known, data)
+                self.count(body.nodes[i], known, data)
             if op == "Const":
-                self.constant(node)
+                self.constant(body.nodes[i])
             if name in seen:
                 self.report(
                     "name", name, f"more than one {'argument or ' if self.arguments else ''}node is called {name}"

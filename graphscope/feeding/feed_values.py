@@ -19,6 +19,7 @@ from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
 from graphscope.formats.archives.npy import read_header
 from graphscope.formats.archives.npz import NpzStore
+from graphscope.formats.io.paths import is_directory
 from graphscope.formats.io.wire import refuse_special
 from graphscope.formats.media.pictures import SUFFIXES, Scaling, picture_files, picture_shape, read_picture, scaled
 
@@ -101,7 +102,7 @@ def picture_paths(text: str) -> list[Path]:
         FileError, GraphscopeError: as :func:`graphscope.formats.media.pictures.picture_files`.
     """
     path = Path(text)
-    if os.path.isdir(path):
+    if is_directory(path):
         return picture_files(path)
     return [path] if path.suffix.lower() in SUFFIXES else []
 

@@ -19,6 +19,7 @@ from graphscope.errors import ArgumentError, UnknownNameError
 from graphscope.formats.detect.locate import CheckpointPrefix, EventFiles, GraphFile, Location, SavedModelDirectory
 from graphscope.formats.detect.neighbours import HEAD_BYTES, refuse_neighbours
 from graphscope.formats.detect.sniff import Content
+from graphscope.formats.io.paths import is_directory
 from graphscope.formats.io.staging import Progress, quiet
 
 
@@ -164,6 +165,14 @@ FORMATS = (
         has_values=True,
     ),
     FileFormat(
+        "onnx",
+        "ONNX",
+        (".onnx",),
+        "not read",
+        writer="graphscope.export.onnx:write_model",
+        has_values=True,
+    ),
+    FileFormat(
         "events",
         "event file",
         (".tfevents",),
@@ -253,7 +262,7 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
 _MEMBERS = frozenset({".index"})
 """Names of single files of a checkpoint, which nobody writes alone."""
 
-_FOREIGN = frozenset({".h5", ".hdf5", ".keras", ".onnx", ".tflite", ".npy", ".json", ".xml"})
+_FOREIGN = frozenset({".h5", ".hdf5", ".keras", ".tflite", ".npy", ".json", ".xml"})
 
 
 def _contradicts(text: str, said: FileFormat | None, chosen: FileFormat) -> bool:
@@ -265,7 +274,7 @@ def _contradicts(text: str, said: FileFormat | None, chosen: FileFormat) -> bool
 
 def _said_by(text: str, rows: Iterable[FileFormat]) -> FileFormat | None:
     suffix = Path(text).suffix.lower()
-    if text.endswith("/") or os.path.isdir(text):
+    if text.endswith("/") or is_directory(text):
         return next(row for row in rows if row.location is SavedModelDirectory)
     for row in rows:
         if suffix in row.suffixes or (row.location is CheckpointPrefix and row.suffixes[0] in Path(text).name):

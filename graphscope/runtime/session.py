@@ -9,7 +9,6 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
@@ -21,6 +20,7 @@ from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.feeding.dependencies import need
+from graphscope.formats.io.paths import is_directory, real_path
 from graphscope.runtime.config import UNPLACED, Placing, session_config
 from graphscope.runtime.devices import absent_devices, present_devices, refuse_absent
 from graphscope.runtime.importing import import_graph, tensorflow_errors
@@ -175,9 +175,9 @@ def _named_by_person(model: Model, start: Start, fetches: Sequence[str], given: 
 
 def _own_files(model: Model, start: Start) -> set[str]:
     """Constants that name files which lie beside the model."""
-    place = Path(model.path).resolve()
-    directory = place if place.is_dir() else place.parent
-    return {name for name, path in start.assets.items() if path.resolve().is_relative_to(directory)}
+    place = real_path(model.path)
+    directory = place if is_directory(place) else place.parent
+    return {name for name, path in start.assets.items() if real_path(path).is_relative_to(directory)}
 
 
 _WAITING = re.compile(r"QueueDequeue(Many|UpTo)?(V2)?|ReaderRead(UpTo)?(V2)?")

@@ -101,14 +101,16 @@ _CHATTER = re.compile(
 @contextlib.contextmanager
 def _without_chatter() -> Iterator[None]:
     """Holds back what is written to the process's stderr meanwhile, and writes then what is no chatter."""
-    try:
-        kept = os.dup(2) if not _may_abort() else None
-    except OSError:  # stderr is closed
-        kept = None
-    if kept is None:
-        yield
-        return
-    with tempfile.TemporaryFile() as held:
+    with contextlib.ExitStack() as stack:
+        try:
+            kept = os.dup(2)
+            stack.callback(os.close, kept)
+            held = stack.enter_context(tempfile.TemporaryFile())
+        except OSError:  # stderr is closed, or there is no place for temporary files
+            held = None
+        if held is None or _may_abort():
+            yield
+            return
         os.dup2(held.fileno(), 2)
         try:
             yield
@@ -116,7 +118,6 @@ def _without_chatter() -> Iterator[None]:
             if sys.stderr is not None:
                 sys.stderr.flush()
             os.dup2(kept, 2)
-            os.close(kept)
             held.seek(0)
             for line in held:
                 if not _CHATTER.match(line):

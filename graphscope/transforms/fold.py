@@ -22,7 +22,7 @@ from graphscope.core.tensors import TensorName, node_of
 from graphscope.protos import OpDef
 from graphscope.transforms.borrowed_kernels import Evaluate, may_be_lent
 from graphscope.transforms.effects import Effects, producers_of, sweep
-from graphscope.transforms.kernels.kernel import ANY, MAX_VALUE_BYTES, size_bytes
+from graphscope.transforms.kernels.kernel import ANY, MAX_VALUE_BYTES
 from graphscope.transforms.kernels.table import compute
 from graphscope.transforms.subgraph import CONTROL_FLOW
 
@@ -120,7 +120,7 @@ class _Values:
             found = self.lent(node, definition, payloads, outputs, limit)
         if found is None:
             return False
-        self.room -= sum(size_bytes(p) for p in found if p not in payloads)
+        self.room -= sum(p.content_bytes for p in found if p not in payloads)
         self.known[node.name] = found
         self.folded.append(node)
         return True
@@ -136,7 +136,7 @@ class _Values:
         """The outputs of ``node`` from the kernels that were lent."""
         if self.evaluate is None or not may_be_lent(node, definition, [*payloads, *outputs]):
             return None
-        if sum(map(size_bytes, payloads)) > limit:
+        if sum(p.content_bytes for p in payloads) > limit:
             return None
         arrays = self.evaluate(node, [payload.numpy() for payload in payloads])
         if arrays is None or [a.dtype for a in arrays] != [o.dtype.numpy for o in outputs]:
@@ -185,7 +185,7 @@ class _Choice:
 
     def growth(self, name: str, outputs: Sequence[int]) -> int:
         """Bytes that its constants take beyond those that only it needs."""
-        added = sum(size_bytes(self.values.known[name][k]) for k in outputs)
+        added = sum(self.values.known[name][k].content_bytes for k in outputs)
         return added - self.freed(name) if added > PAYLOAD_BYTES else 0
 
     def freed(self, name: str) -> int:
@@ -198,7 +198,7 @@ class _Choice:
                 going.add(producer.name)
                 pending.append(producer.name)
                 if producer.op == "Const":
-                    freed += size_bytes(self.values.known[producer.name][0])
+                    freed += self.values.known[producer.name][0].content_bytes
         return freed
 
     def goes(self, producer: Node, going: Collection[str]) -> bool:

@@ -354,7 +354,7 @@ def refused(*_: Any, **__: Any) -> Any:
 def test_a_refusal_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same for root, who may do everything."""
     shutil.copyfile(SOFTMAX / "frozen.pb", tmp_path / "graph.pb")
-    for owner, name in ((Path, "is_file"), (Path, "iterdir"), (os, "fstat")):
+    for owner, name in ((os, "stat"), (Path, "iterdir"), (os, "fstat")):
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, refused)
             with pytest.raises(FileError, match="Permission denied"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphscope.cli.terminal.output import Sink
+from graphscope.formats.io.paths import is_directory
 
 if TYPE_CHECKING:
     from graphscope.core.model import Model
@@ -71,12 +71,17 @@ def _logs(sink: Sink, target: Path) -> Iterator[tuple[Path, str]]:
     from tempfile import TemporaryDirectory
 
     from graphscope.board.dump import dump, run_name
+    from graphscope.errors import FileError
 
     if _is_logdir(target):
         yield target, ""
         return
     model = _model(target)
-    with TemporaryDirectory(prefix="graphscope-") as directory:
+    with contextlib.ExitStack() as stack:
+        try:
+            directory = stack.enter_context(TemporaryDirectory(prefix="graphscope-"))
+        except OSError as error:
+            raise FileError(f"no place for a temporary log: {error}", hint="set TMPDIR to a directory") from error
         dump(model, Path(directory), run_name(model))
         for note in model.notes:
             sink.note(note)
@@ -86,7 +91,7 @@ def _logs(sink: Sink, target: Path) -> Iterator[tuple[Path, str]]:
 def _is_logdir(target: Path) -> bool:
     from graphscope.formats.events.event_file import event_files_below
 
-    return os.path.isdir(target) and bool(event_files_below(target))
+    return is_directory(target) and bool(event_files_below(target))
 
 
 def _model(target: Path) -> Model:
@@ -96,7 +101,7 @@ def _model(target: Path) -> Model:
     try:
         return load(target)
     except FileError as error:
-        if not os.path.isdir(target):
+        if not is_directory(target):
             raise
         message = f"{target}: no event file in or below it, and no model"
         raise FileError(message, hint=f"graphscope dump MODEL {target}") from error

@@ -49,8 +49,7 @@ class Sink:
     @classmethod
     def standard(cls) -> Sink:
         """The process's own streams as they are now."""
-        out = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - closed stdout: lives as long as the process
-        err = sys.stderr or out
+        out, err = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115 - closed ones
         for stream in (out, err):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUFFIX = ".npy"
-_MAX_DEFLATION = 1032
+MAX_DEFLATION = 1032
 """A byte becomes at most so many (zlib's technical details, "Maximum Compression Factor")."""
 
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
@@ -164,7 +164,7 @@ class NpzStore:
             raise UnsupportedError(f"{member.filename} is {what}, which NumPy's archives are not", path=self.path)
         if not member.filename.endswith(SUFFIX):
             raise UnsupportedError(f"{member.filename} is not an array: it does not end in {SUFFIX}", path=self.path)
-        if member.file_size > (member.compress_size + 64) * _MAX_DEFLATION:
+        if member.file_size > (member.compress_size + 64) * MAX_DEFLATION:
             message = f"{member.file_size:,} bytes cannot come out of {member.compress_size:,}"
             raise self._corrupt(member, message)
 

@@ -15,7 +15,8 @@ from graphscope.core.dtypes import DataType
 from graphscope.errors import IncompleteModelError, UnsupportedError
 from graphscope.formats.checkpoint.partitioned import StoredPayload
 from graphscope.formats.detect.neighbours import refuse_pointer
-from graphscope.formats.io.checksum import crc32c, mask
+from graphscope.formats.io.checksum import crc32c, mask, unmask
+from graphscope.formats.io.paths import exists
 from graphscope.formats.io.wire import Cursor, FileSource
 from graphscope.formats.lazy.payloads import RegionPayload
 
@@ -52,7 +53,7 @@ class Shards:
         """
         if number not in self._open:
             path = self.path(number)
-            if not path.exists():
+            if not exists(path):
                 raise IncompleteModelError(
                     f"{what}: its value is in {path}, which is missing",
                     hint="copy that file from where the checkpoint was written",
@@ -87,6 +88,11 @@ class BundleTensor(StoredPayload):
         self._shards = shards
         self._place = place
         self._what = what
+
+    @property
+    def stored_crc(self) -> int | None:
+        """See :meth:`Payload.stored_crc`."""
+        return unmask(self._place.masked_crc)
 
     def verify(self) -> None:
         """See :meth:`StoredPayload.verify`."""
@@ -140,6 +146,11 @@ class BundleString(StoredPayload):
         self._shards = shards
         self._place = place
         self._what = what
+
+    @property
+    def content_bytes(self) -> int:
+        """See :attr:`Payload.content_bytes`."""
+        return super().content_bytes + self._place.size
 
     def verify(self) -> None:
         """See :meth:`StoredPayload.verify`."""
@@ -211,4 +222,8 @@ def _check_end(source: FileSource, place: SliceLocation, what: str) -> None:
 
 def _checked_form(lengths: list[int]) -> bytes:
     """What the lengths' checksum is taken over."""
+    import numpy as np
+
+    if max(lengths, default=0) <= _UINT32_MAX:
+        return np.array(lengths, "<u4").tobytes()
     return b"".join(n.to_bytes(4 if n <= _UINT32_MAX else 8, "little") for n in lengths)

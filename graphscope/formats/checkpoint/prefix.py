@@ -18,6 +18,7 @@ from graphscope.formats.detect.sniff import Content, sniff
 from graphscope.formats.graph.message import read_message
 from graphscope.formats.graph.metagraph import split_meta_graph
 from graphscope.formats.io.files import model_file
+from graphscope.formats.io.paths import is_file
 from graphscope.formats.io.sstable import is_table
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.split_weights import META_GRAPH
@@ -45,7 +46,7 @@ def open_checkpoint(location: CheckpointPrefix) -> Model:
     """
     store, version, files = open_store(location.prefix)
     meta_file = location.file(".meta")
-    if not meta_file.is_file():
+    if not is_file(meta_file):
         if store is None:
             raise IncompleteModelError(
                 f"{location.prefix}: data shards without their index: {location.prefix}.index is missing",
@@ -96,12 +97,15 @@ def read_meta_graph(source: FileSource) -> tuple[MetaGraphDef, Graph, str]:
 
 
 def open_store(prefix: str) -> tuple[VariableStore | None, str, tuple[ModelFile, ...]]:
-    """The values at ``prefix``, their format's version and their files; no store where there is only a meta graph."""
+    """The values at ``prefix``, their format's version and their files; no store where there is only a meta graph.
+
+    A V2 checkpoint's index is read when its entries are asked for.
+    """
     location = CheckpointPrefix(prefix)
     index = location.file(".index")
-    if index.is_file():
+    if is_file(index):
         _expect_table(index, "the index of a checkpoint")
-        bundle = BundleStore(prefix)
+        bundle = BundleStore(prefix, lazily=True)
         files = (model_file(index, "index"), *(model_file(path, "data") for path in bundle.shard_paths))
         return bundle, "V2", files
     tables = [Path(prefix)] if is_table_file(Path(prefix)) else location.shards("")

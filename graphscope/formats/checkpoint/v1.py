@@ -26,6 +26,7 @@ from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload
 from graphscope.formats.checkpoint.rules import check_versions, is_shape
 from graphscope.formats.checkpoint.saved_slice import SavedSlicePayload
 from graphscope.formats.checkpoint.tensor_slice import TensorSlice
+from graphscope.formats.io.paths import is_file
 from graphscope.formats.io.sstable import Table
 from graphscope.formats.io.wire import FileSource
 from graphscope.protos import DecodeError, SavedTensorSlices
@@ -45,7 +46,7 @@ class _Member:
 
     @property
     def exists(self) -> bool:
-        return self.path.is_file()
+        return is_file(self.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ whoever copied a directory means the copy.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from google.protobuf import text_format
 from graphscope import protos
 from graphscope.errors import CorruptFileError
 from graphscope.formats.detect.neighbours import refuse_neighbours
+from graphscope.formats.io.paths import real_path
 from graphscope.formats.io.wire import FileSource
 
 MAX_BYTES = 16 << 20
@@ -47,8 +47,8 @@ def is_below(path: str, directory: Path) -> bool:
     """Whether ``path``, with every link followed, lies in ``directory`` or below it."""
     if "\0" in path:
         return False
-    root = os.path.realpath(directory)
-    return os.path.commonpath([root, os.path.realpath(path)]) == root
+    root = real_path(directory)
+    return real_path(path).is_relative_to(root)
 
 
 def join(directory: Path, base: str) -> str:

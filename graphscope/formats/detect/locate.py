@@ -14,6 +14,7 @@ from graphscope.formats.detect.checkpoint_state import CheckpointState, is_below
 from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES, refuse_part
 from graphscope.formats.detect.sniff import Content, Sniffed, sniff
 from graphscope.formats.io.interrupted import finish_around
+from graphscope.formats.io.paths import exists, is_directory, is_file, real_path
 from graphscope.formats.io.records import is_event_file_name
 from graphscope.formats.io.sstable import is_table
 from graphscope.formats.io.wire import FileSource, refuse_special
@@ -66,7 +67,7 @@ class CheckpointPrefix:
     def members(self) -> list[Path]:
         """The files of the checkpoint that exist."""
         files = [self.file(suffix) for suffix in (".meta", ".index", "")]
-        return [*(path for path in files if path.is_file()), *self.shards(".data"), *self.shards("")]
+        return [*(path for path in files if is_file(path)), *self.shards(".data"), *self.shards("")]
 
     def shards(self, marker: str) -> list[Path]:
         """Existing ``prefix<marker>-00000-of-0000N`` files, sorted; ``marker`` is ``.data`` (V2) or empty (V1)."""
@@ -77,7 +78,7 @@ class CheckpointPrefix:
     @property
     def exists(self) -> bool:
         """Whether any file of a checkpoint has this prefix."""
-        if self.file(".index").is_file() or self.file(".meta").is_file():
+        if is_file(self.file(".index")) or is_file(self.file(".meta")):
             return True
         return bool(self.shards(".data") or self.shards("")) or is_table_file(Path(self.prefix))
 
@@ -112,11 +113,11 @@ def locate(path: str | os.PathLike[str]) -> Location:
 def _locate(text: str) -> Location:
     place = Path(text)
     prefix = CheckpointPrefix(without_pattern(text))
-    if place.is_file():
+    if is_file(place):
         return _file(text)
-    if place.exists() and not place.is_dir():
+    if exists(place) and not is_directory(place):
         refuse_special(place)
-    if place.is_dir():
+    if is_directory(place):
         try:
             return _in_directory(place)
         except FileError:
@@ -145,10 +146,10 @@ def _file(text: str) -> Location:
 
 def _in_directory(directory: Path) -> Location:
     for name in SAVED_MODEL_FILES:
-        if (directory / name).is_file():
+        if is_file(directory / name):
             return SavedModelDirectory(directory, directory / name)
     state = directory / "checkpoint"
-    if state.is_file():
+    if is_file(state):
         return _from_state(read_state(state))
     prefixes = _prefixes(directory)
     if prefixes:
@@ -156,7 +157,7 @@ def _in_directory(directory: Path) -> Location:
             (f"{len(prefixes)} checkpoints in {directory}: the latest, {prefixes[-1]}, taken",) if prefixes[1:] else ()
         )
         return CheckpointPrefix(prefixes[-1], notes)
-    names = [p for p in _listing(directory) if p.is_file() and p.name != PROJECTOR_CONFIG]
+    names = [p for p in _listing(directory) if is_file(p) and p.name != PROJECTOR_CONFIG]
     graphs = [p for p in names if p.suffix in GRAPH_SUFFIXES]
     if len(graphs) == 1:
         return _file(str(graphs[0]))
@@ -189,14 +190,14 @@ def _outside(state: CheckpointState, prefix: CheckpointPrefix) -> Iterator[str]:
     """A warning, if files of ``prefix`` lie elsewhere than below the state file's directory."""
     outside = [path for path in prefix.members if not is_below(str(path), state.directory)]
     if outside:
-        real = os.path.realpath(outside[0])
+        real = real_path(outside[0])
         more = f" and {len(outside) - 1} more" if outside[1:] else ""
         yield f"{state.directory / 'checkpoint'} leads outside its directory: {real}{more} opened"
 
 
 def _prefixes(directory: Path) -> list[str]:
     """The checkpoint prefixes in ``directory``, the latest last: by step number, then by time of change."""
-    files = [path for path in _listing(directory) if path.is_file()]
+    files = [path for path in _listing(directory) if is_file(path)]
     members = [(path, member["prefix"]) for path in files if (member := _MEMBER.match(path.name))]
     found: dict[str, float] = {}
     for path, base in members or [(path, _v1_prefix(path.name)) for path in files if is_table_file(path)]:
@@ -218,12 +219,12 @@ def _step(prefix: str) -> int:
 
 def is_table_file(path: Path) -> bool:
     """Whether ``path`` is a file that ends like a leveldb table: a V1 checkpoint, or an index."""
-    return path.is_file() and is_table(FileSource(path))
+    return is_file(path) and is_table(FileSource(path))
 
 
 def _listing(directory: Path) -> list[Path]:
     """The entries of ``directory``; none, if it is no directory."""
-    if not directory.is_dir():
+    if not is_directory(directory):
         return []
     try:
         return sorted(directory.iterdir())
@@ -233,7 +234,7 @@ def _listing(directory: Path) -> list[Path]:
 
 def _nothing_at(text: str) -> FileError:
     directory = Path(text).parent
-    if not directory.is_dir():
+    if not is_directory(directory):
         return FileError(f"{text}: no such file, directory or checkpoint prefix: there is no directory {directory}")
     closest = closest_names(Path(text).name, (p.name for p in _listing(directory)))
     hint = "closest: " + ", ".join(str(directory / name) for name in closest) if closest else f"ls {directory}"
@@ -241,7 +242,7 @@ def _nothing_at(text: str) -> FileError:
 
 
 def _is_model_directory(path: Path) -> bool:
-    names = {p.name for p in _listing(path) if p.is_file()}
+    names = {p.name for p in _listing(path) if is_file(p)}
     return not names.isdisjoint((*SAVED_MODEL_FILES, "checkpoint")) or any(map(is_event_file_name, names))
 
 

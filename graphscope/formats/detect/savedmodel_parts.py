@@ -7,6 +7,7 @@ from pathlib import Path
 
 from graphscope.advice import Advice, Call
 from graphscope.errors import NotTensorFlowError
+from graphscope.formats.io.paths import is_file
 
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
@@ -21,10 +22,10 @@ _ASSET_DIRECTORIES = {"assets": "an asset", "assets.extra": "an extra asset"}
 def saved_model_around(path: Path) -> Path | None:
     """The SavedModel directory that the file ``path`` lies in, at any depth that one has."""
     for directory in (path.parent, path.parent.parent):
-        if any((directory / name).is_file() for name in SAVED_MODEL_FILES):
+        if any(is_file(directory / name) for name in SAVED_MODEL_FILES):
             return directory
     below_assets = next((p for p in path.parents if p.name in _ASSET_DIRECTORIES), None)
-    if below_assets is not None and any((below_assets.parent / name).is_file() for name in SAVED_MODEL_FILES):
+    if below_assets is not None and any(is_file(below_assets.parent / name) for name in SAVED_MODEL_FILES):
         return below_assets.parent
     return None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, FileError, TruncatedFileError
+from graphscope.formats.io.paths import is_file
 from graphscope.formats.io.records import Record, is_event_file_name, records, verify
 from graphscope.formats.io.wire import Cursor, FileSource
 from graphscope.protos import DecodeError, Event, RunMetadata
@@ -83,7 +84,7 @@ def run_metadata(path: str | os.PathLike[str]) -> Iterator[Tagged]:
         CorruptFileError: a checksum is wrong, or an event is none.
     """
     place = Path(path)
-    files = [place] if place.is_file() else event_files_below(place)
+    files = [place] if is_file(place) else event_files_below(place)
     if not files:
         raise FileError(f"{place}: no event file here", hint="an event file's name holds tfevents")
     for file in files:

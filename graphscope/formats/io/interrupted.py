@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+
+from graphscope.formats.io.paths import real_path
 
 JOURNAL = ".graphscope-journal"
 """The file that tells how an interrupted write goes on: :mod:`graphscope.formats.io.journal`."""
@@ -20,7 +21,7 @@ def finish_around(path: str) -> None:
     """
     if "\0" in path:  # no file is called so, as whoever opens it will say
         return
-    place = Path(os.path.realpath(path))
+    place = real_path(path)
     for directory in (place, *place.parents[:_ANCESTORS]):
         if os.path.lexists(f"{directory}/{JOURNAL}"):
             from graphscope.formats.io.journal import recover

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from graphscope.errors import CorruptFileError, FileError
 from graphscope.formats.io.interrupted import JOURNAL as NAME
+from graphscope.formats.io.paths import exists, is_directory, is_file
 from graphscope.formats.io.places import beside, is_beside, remove, sync_directory
 
 _MAX_BYTES = 1 << 24
@@ -54,10 +55,13 @@ def commit(directory: Path, moves: Sequence[Move]) -> None:
     """Carries out ``moves``: all, or none where the system refuses one; a kill in between is made good by :func:`recover`."""
     recover(directory)
     sync_directory(directory)
-    with _journal(directory, moves):
-        _carry_out(directory, moves)
-        sync_directory(directory)
-    _remove_old(directory, moves)
+    try:
+        with _journal(directory, moves):
+            _carry_out(directory, moves)
+            sync_directory(directory)
+    finally:
+        if not any(os.path.lexists(directory / move.new) for move in moves):
+            _remove_old(directory, moves)
 
 
 @contextlib.contextmanager
@@ -72,8 +76,8 @@ def _journal(directory: Path, moves: Sequence[Move]) -> Iterator[None]:
             file.flush()
             os.fsync(file.fileno())
             _name(temporary, place)
-            sync_directory(directory)
             try:
+                sync_directory(directory)
                 yield
             finally:
                 if _is_settled(directory, moves):
@@ -128,9 +132,9 @@ def _carry_out_one(directory: Path, move: Move) -> None:
     new, place, old = (directory / name for name in astuple(move))
     if not os.path.lexists(new):
         return
-    if place.is_dir():
+    if is_directory(place):
         os.rename(place, old)
-    elif place.exists() and not old.exists():
+    elif exists(place) and not exists(old):
         _keep(place, old)
     os.rename(new, place)
 
@@ -168,7 +172,7 @@ def _content(moves: Sequence[Move]) -> bytes:
 def is_awaited(path: Path) -> bool:
     """Whether a journal beside ``path`` still has to move it."""
     place = path.parent / NAME
-    return place.is_file() and json.dumps(path.name).encode() in place.read_bytes()
+    return is_file(place) and json.dumps(path.name).encode() in place.read_bytes()
 
 
 def recover(directory: Path) -> None:

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from graphscope.advice import Advice, Option
 from graphscope.errors import FileError
+from graphscope.formats.io.paths import exists, is_directory, real_path
 
 SUFFIX = ".graphscope"
 _NAME_BYTES = 200
@@ -44,14 +45,13 @@ def real_place(path: Path) -> Path:
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return Path(os.path.realpath(path))
+        return real_path(path)
     except (OSError, ValueError) as error:
-        reason = error if isinstance(error, OSError) else OSError(str(error))
-        raise FileError.from_os_error(reason, path) from error
+        raise FileError.from_os_error(error, path) from error
     kind = next((name for is_kind, name in _KINDS if is_kind(found.st_mode)), None)
     if kind is not None:
         raise FileError(f"{path}: {kind}, and only regular files are written", hint="name a file to be made")
-    return Path(os.path.realpath(path))
+    return real_path(path)
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
@@ -60,7 +60,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     Raises:
         FileError: it does, or it is not a regular file.
     """
-    if real_place(path).exists() and not overwrite:
+    if exists(real_place(path)) and not overwrite:
         raise FileError(f"{path}: the file exists", hint=Advice(Option("overwrite", True), " replaces it"))
 
 
@@ -84,10 +84,10 @@ def refuse_closed(directory: Path, *, is_made: bool = True) -> None:
         FileError: it, or the first of the directories around it that exists, is none or may not be written to.
     """
     around = directory.absolute().parents if is_made else ()
-    place = next((path for path in (directory, *around) if os.path.exists(path)), None)
+    place = next((path for path in (directory, *around) if exists(path)), None)
     if place is None:
         raise FileError(f"{directory}: no such directory", hint=f"mkdir -p {shlex.quote(str(directory))}")
-    if not os.path.isdir(place):
+    if not is_directory(place):
         raise FileError(f"{place}: not a directory")
     if not os.access(place, os.W_OK | os.X_OK):
         raise FileError(f"{place}: Permission denied")
@@ -111,9 +111,14 @@ def _short(name: str) -> str:
 def create(temporary: Path, place: Path) -> BinaryIO:
     """A new file, locked while it is open, with the permissions and the owner of the file at ``place``, if there is one."""
     file = open(temporary, "xb")  # noqa: SIM115 - the caller closes it
-    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    if place.exists():
-        keep_attributes(temporary, place)
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if exists(place):
+            keep_attributes(temporary, place)
+    except BaseException:
+        file.close()
+        temporary.unlink(missing_ok=True)
+        raise
     return file
 
 
@@ -127,7 +132,7 @@ def keep_attributes(new: Path, old: Path) -> None:
 
 def remove(path: Path) -> None:
     """Removes a file or a directory, if it is there."""
-    if path.is_dir() and not path.is_symlink():
+    if is_directory(path) and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

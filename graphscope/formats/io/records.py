@@ -7,13 +7,16 @@ are little-endian. Source: ``tensorflow/tsl/lib/io/record_writer.h``.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from graphscope.core.payload import CHUNK_BYTES
-from graphscope.errors import TruncatedFileError
+from graphscope.errors import CorruptFileError, TruncatedFileError
 from graphscope.formats.io.checksum import crc32c, mask, masked_crc32c
 from graphscope.formats.io.wire import FileSource
+
+_NO_RECORD = "no record starts here: the checksum of its length is wrong"
 
 HEADER_BYTES = 12
 FOOTER_BYTES = 4
@@ -56,12 +59,39 @@ def records(source: FileSource) -> Iterator[Record]:
         header = source.read(at, HEADER_BYTES)
         size, stated = struct.unpack("<QI", header)
         if masked_crc32c(header[:8]) != stated:
-            raise source.corrupt("no record starts here: the checksum of its length is wrong", at)
+            raise source.corrupt(_NO_RECORD, at)
         whole = HEADER_BYTES + size + FOOTER_BYTES
         if whole > source.size - at:
             raise _truncated(source, at, whole)
         yield Record(at + HEADER_BYTES, size)
         at += whole
+
+
+def framed(content: Iterable[bytes], path: Path, most: int) -> Iterator[bytes]:
+    """``content`` of a file of records, piece by piece, as long as one record follows the other.
+
+    Args:
+        path: what errors call the file.
+        most: bytes; no record is longer.
+
+    Raises:
+        CorruptFileError: where the next record starts there is none, or one that is longer.
+    """
+    start, pending = 0, b""  # of the next record, from the first byte of ``pending``; what of the content may hold it
+    passed = 0
+    for piece in content:
+        yield piece
+        pending += piece
+        while len(pending) - start >= HEADER_BYTES:
+            size, stated = struct.unpack_from("<QI", pending, start)
+            if masked_crc32c(pending[start : start + 8]) != stated:
+                raise CorruptFileError(_NO_RECORD, path=path, offset=passed + start)
+            if size > most:
+                message = f"a record of {size:,} bytes starts here, where {most:,} at most can follow"
+                raise CorruptFileError(message, path=path, offset=passed + start)
+            start += HEADER_BYTES + size + FOOTER_BYTES
+        gone = min(start, len(pending))
+        passed, start, pending = passed + gone, start - gone, pending[gone:]
 
 
 def _truncated(source: FileSource, at: int, size: int) -> TruncatedFileError:

@@ -21,6 +21,7 @@ from graphscope.errors import FileError
 from graphscope.formats.io.exchange import exchange
 from graphscope.formats.io.interrupted import JOURNAL
 from graphscope.formats.io.journal import Move, commit, is_awaited, recover
+from graphscope.formats.io.paths import exists, is_directory, real_path
 from graphscope.formats.io.places import (
     beside,
     create,
@@ -107,6 +108,31 @@ def _refuse_scattered(named: Sequence[Path], places: Sequence[Path]) -> None:
 
 
 @contextlib.contextmanager
+def made_directory(directory: Path) -> Iterator[None]:
+    """Makes ``directory`` and those above it; where the block fails, those that were made go again, if nothing is in them.
+
+    Raises:
+        FileError: the operating system refuses, here or in the block.
+    """
+    missing = [path for path in (directory, *directory.parents) if not exists(path)]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        _remove_empty(missing)
+        raise FileError.from_os_error(error, directory) from error
+    except BaseException:
+        _remove_empty(missing)
+        raise
+
+
+def _remove_empty(directories: Iterable[Path]) -> None:
+    for path in directories:
+        with contextlib.suppress(OSError):  # it holds something, or was not made
+            path.rmdir()
+
+
+@contextlib.contextmanager
 def staged_directory(
     path: Path, *, overwrite: bool = False, replaceable: Callable[[Path], None] = lambda _: None
 ) -> Iterator[Path]:
@@ -120,7 +146,7 @@ def staged_directory(
     Raises:
         FileError: something is there and ``overwrite`` is not set, it is no directory, or the operating system refuses.
     """
-    place = Path(os.path.realpath(path))
+    place = real_path(path)
     temporary = beside(place)
     try:
         recover(place.parent)
@@ -153,9 +179,9 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _refuse_directory(path: Path, overwrite: bool, replaceable: Callable[[Path], None]) -> None:
-    if not path.exists():
+    if not exists(path):
         return
-    if not path.is_dir():
+    if not is_directory(path):
         raise FileError(f"{path}: a file, where a directory is to be written")
     if any(path.iterdir()):
         if not overwrite:
@@ -164,7 +190,7 @@ def _refuse_directory(path: Path, overwrite: bool, replaceable: Callable[[Path],
 
 
 def _share(source: Path, place: Path) -> None:
-    source = Path(os.path.realpath(source))
+    source = real_path(source)
     try:
         os.link(source, place)
     except OSError:
@@ -180,7 +206,7 @@ def _publish(pairs: Sequence[tuple[Path, Path]]) -> None:
     new, place = pairs[0]
     if len(pairs) > 1:
         commit(place.parent, [Move(new.name, place.name, beside(place).name) for new, place in pairs])
-    elif not place.is_dir():
+    elif not is_directory(place):
         os.rename(new, place)
     else:
         _publish_directory(new, place)

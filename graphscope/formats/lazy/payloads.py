@@ -115,6 +115,11 @@ class EncodedPayload(Payload):
         self.what = what
         self.content = content
 
+    @property
+    def content_bytes(self) -> int:
+        """See :attr:`Payload.content_bytes`."""
+        return super().content_bytes + (self.size if self.dtype is DataType.STRING else 0)
+
     def check_size(self, *, scan: bool = False) -> None:
         """See :meth:`Payload.check_size`."""
         if self.content is not None:

@@ -18,6 +18,7 @@ from graphscope.advice import Advice, Option
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape, shape_text
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
+from graphscope.formats.io.paths import is_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +79,7 @@ def picture_files(directory: Path) -> list[Path]:
         GraphscopeError: there is no picture in it.
     """
     try:
-        found = sorted(p for p in directory.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+        found = sorted(p for p in directory.iterdir() if p.suffix.lower() in SUFFIXES and is_file(p))
     except OSError as error:
         raise FileError.from_os_error(error, directory) from error
     if not found:

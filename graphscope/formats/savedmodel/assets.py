@@ -6,23 +6,23 @@ Source: ``tensorflow/python/saved_model/{loader_impl,builder_impl}.py`` (``get_a
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from graphscope.advice import Advice, Option
+from graphscope.core.assets import COLLECTION, asset_parts, stated_assets
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.core.tensors import node_of
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError
 from graphscope.formats.io.files import model_file
+from graphscope.formats.io.paths import is_directory, is_file, real_path
 from graphscope.protos import AssetFileDef, DecodeError
 
 DIRECTORY = "assets"
 EXTRA_DIRECTORY = "assets.extra"
-_COLLECTION = "saved_model_assets"
 _PATHS = "asset_filepaths"
 _READERS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 _MAX_STEPS = 8
@@ -64,7 +64,7 @@ def assets_of(model: Model, *, allow_outside: bool = False) -> list[Asset]:
     for asset in found:
         if not allow_outside:
             _refuse_outside(model, asset.tensor, asset.source)
-        if not os.path.isfile(asset.source):
+        if not is_file(asset.source):
             raise IncompleteModelError(
                 f"{asset.source}: this file, which {asset.tensor} names, is missing",
                 hint=f"copy it to {_directory(model) / asset.source.name}",
@@ -82,7 +82,7 @@ def _refuse_outside(model: Model, what: str, path: Path) -> None:
 
 
 def _is_inside(directory: Path, path: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory))
+    return real_path(path).is_relative_to(real_path(directory))
 
 
 def extra_files(model: Model, *, allow_outside: bool = False) -> list[tuple[str, Path]]:
@@ -92,18 +92,18 @@ def extra_files(model: Model, *, allow_outside: bool = False) -> list[tuple[str,
         FileError: a link leads out of the model's directory, and ``allow_outside`` is not set.
     """
     top = _directory(model) / EXTRA_DIRECTORY
-    if model.kind is not ModelKind.SAVED_MODEL or not top.is_dir():
+    if model.kind is not ModelKind.SAVED_MODEL or not is_directory(top):
         return []
-    found = sorted(path for path in top.rglob("*") if path.is_symlink() or path.is_file())
+    found = sorted(path for path in top.rglob("*") if path.is_symlink() or is_file(path))
     for path in found:
         if not allow_outside:
             _refuse_outside(model, f"the link {path}" if path.is_symlink() else str(path), path)
-    return [(path.relative_to(top).as_posix(), path) for path in found if path.is_file()]
+    return [(path.relative_to(top).as_posix(), path) for path in found if is_file(path)]
 
 
 def _directory(model: Model) -> Path:
     path = Path(model.path)
-    return path if path.is_dir() else path.parent
+    return path if is_directory(path) else path.parent
 
 
 def declared_assets(model: Model) -> list[Asset]:
@@ -114,15 +114,13 @@ def declared_assets(model: Model) -> list[Asset]:
     """
     if model.kind is not ModelKind.SAVED_MODEL:
         return []
-    return [_declared(model, stated) for stated in model.meta.asset_file_def or _in_collection(model)]
+    return [_declared(model, stated) for stated in _stated(model)]
 
 
 def asset_place(directory: Path, filename: str) -> Path | None:
     """Where the asset called ``filename`` of the SavedModel in ``directory`` lies; ``None`` for a name that leads elsewhere."""
-    parts = PurePosixPath(filename.replace("\\", "/")).parts
-    if not parts or ".." in parts or parts[0] == "/" or "\0" in filename:
-        return None
-    return directory.joinpath(DIRECTORY, *parts)
+    parts = asset_parts(filename)
+    return directory.joinpath(DIRECTORY, *parts) if parts else None
 
 
 def asset_file(directory: Path, filename: str) -> ModelFile:
@@ -141,13 +139,11 @@ def _declared(model: Model, stated: AssetFileDef) -> Asset:
     return Asset(filename, stated.tensor_info.name, place, True)
 
 
-def _in_collection(model: Model) -> Iterable[AssetFileDef]:
-    definitions = model.meta.collection_def
-    values = definitions[_COLLECTION].any_list.value if _COLLECTION in definitions else ()
+def _stated(model: Model) -> Sequence[AssetFileDef]:
     try:
-        return [AssetFileDef.FromString(value.value) for value in values]
+        return stated_assets(model.meta)
     except DecodeError as error:
-        raise CorruptFileError(f"collection {_COLLECTION}: no AssetFileDef: {error}", path=model.path) from error
+        raise CorruptFileError(f"collection {COLLECTION}: no AssetFileDef: {error}", path=model.path) from error
 
 
 def _named(model: Model, known: set[str], allow_outside: bool) -> Iterator[Asset]:
@@ -193,4 +189,4 @@ def _present(model: Model, path: Path, allow_outside: bool) -> Path:
     directory = _directory(model)
     candidates = (path, directory / path.name, directory / DIRECTORY / path.name)
     allowed = (candidate for candidate in candidates if allow_outside or _is_inside(directory, candidate))
-    return next((candidate for candidate in allowed if os.path.isfile(candidate)), path)
+    return next((candidate for candidate in allowed if is_file(candidate)), path)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import FileError, GraphscopeError
+from graphscope.formats.io.paths import exists, is_file
 from graphscope.training.data import arrays, folder, function, idx, tfrecords
 from graphscope.training.data.cache import digest
 from graphscope.training.data.choose import choose
@@ -60,7 +61,7 @@ KINDS = (
     ),
     DataKind(
         "an .npz file with x and y",
-        lambda place: place.path.is_file() and zipfile.is_zipfile(place.path),
+        lambda place: is_file(place.path) and zipfile.is_zipfile(place.path),
         lambda place, into, options: arrays.open_npz(place.path, into, options),
     ),
     DataKind(
@@ -120,13 +121,13 @@ def open_data(text: str, spec: TensorSpec, options: DataOptions | None = None) -
 
 def _place(text: str) -> DataLocation:
     path, colon, part = text.rpartition(":")
-    if colon and not Path(text).exists() and Path(path).exists():
+    if colon and not exists(Path(text)) and exists(Path(path)):
         return DataLocation(text, Path(path), part)
     return DataLocation(text, Path(text))
 
 
 def _unknown(place: DataLocation) -> GraphscopeError:
     hint = "data may be " + ", ".join(kind.name for kind in KINDS)
-    if not place.path.exists():
+    if not exists(place.path):
         return FileError(f"{place.text}: no such file or directory", hint=hint)
     return GraphscopeError(f"{place.text}: no data that graphscope reads", hint=hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,13 +40,10 @@ def open_npz(path: Path, into: Input, options: DataOptions) -> Stored:
         if name not in store.entries:
             hint = Advice(Option("schema", "x=NAME,y=NAME"), "   says which arrays hold inputs and labels")
             raise UnknownNameError(f"array of {path}", name, store.entries, hint=hint)
+    _refuse_counts(store, names)
     rows = _rows(store, names["x"], options)
     labels = store.payload(names["y"]).numpy()
     count = rows.shape[0]
-    if not labels.shape:
-        raise CorruptFileError(f"{names['y']} is a scalar, where a label for each example is expected", path=path)
-    if len(labels) != count:
-        raise CorruptFileError(f"{names['x']} has {count:,} rows, {names['y']} {len(labels):,}", path=path)
     keys = list(_texts(store, names.get("key", "keys"))) or Numbered(count)
     if len(keys) != count:
         raise CorruptFileError(f"{count:,} examples have {len(keys):,} keys", path=path)
@@ -57,6 +54,15 @@ def open_npz(path: Path, into: Input, options: DataOptions) -> Stored:
         digest("npz", stamp(path), names["x"]),
         tuple(_texts(store, "classes")),
     )
+
+
+def _refuse_counts(store: NpzStore, names: Mapping[str, str]) -> None:
+    """Inputs and labels of different numbers are not read."""
+    x, y = (store.entries[names[part]].shape for part in ("x", "y"))
+    if x and not y:
+        raise CorruptFileError(f"{names['y']} is a scalar, where a label for each example is expected", path=store.path)
+    if x and x[0] != y[0]:
+        raise CorruptFileError(f"{names['x']} has {x[0]:,} rows, {names['y']} {y[0]:,}", path=store.path)
 
 
 def _texts(store: NpzStore, name: str) -> Iterator[str]:

@@ -8,15 +8,27 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import FileError
 from graphscope.formats.io.atomic import write_file
+from graphscope.formats.io.paths import exists, real_path
 
 
 def default_cache() -> Path:
-    """``$GRAPHSCOPE_CACHE``, else ``graphscope`` in ``$XDG_CACHE_HOME`` or ``~/.cache``. May be deleted at any time."""
-    own = os.environ.get("GRAPHSCOPE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME")
-    return Path(own) if own else (Path(base) if base else Path.home() / ".cache") / "graphscope"
+    """``$GRAPHSCOPE_CACHE``, else ``graphscope`` in ``$XDG_CACHE_HOME`` or ``~/.cache``. May be deleted at any time.
+
+    Raises:
+        FileError: neither variable is set, and nobody knows of a home directory.
+    """
+    if own := os.environ.get("GRAPHSCOPE_CACHE"):
+        return Path(own)
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "graphscope"
+    try:
+        return Path.home() / ".cache" / "graphscope"
+    except RuntimeError as error:
+        hint = Advice(Option("cache", "DIR"), ", or set GRAPHSCOPE_CACHE to a directory")
+        raise FileError("there is no home directory to keep features and inflated data in", hint=hint) from error
 
 
 def digest(*parts: object) -> str:
@@ -34,7 +46,7 @@ def stamp(path: str | os.PathLike[str]) -> list[str | int]:
         found = os.stat(path)
     except OSError as error:
         raise FileError.from_os_error(error, path) from error
-    return [os.path.realpath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+    return [str(real_path(path)), found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 
 def kept(cache: Path, name: str, make: Callable[[], Iterable[bytes]]) -> Path:
@@ -44,7 +56,7 @@ def kept(cache: Path, name: str, make: Callable[[], Iterable[bytes]]) -> Path:
         FileError: it cannot be written (no space, no permission).
     """
     path = cache / name
-    if not path.exists():
+    if not exists(path):
         make_directory(path.parent)
         write_file(path, make(), overwrite=True)
     return path

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
+from graphscope.formats.io.paths import is_directory, is_file, real_path
 from graphscope.formats.media.label_files import read_labels
 from graphscope.formats.media.pictures import SUFFIXES, PictureShape, picture_files, read_picture
 from graphscope.training.data.cache import digest, kept, stamp
@@ -34,7 +35,7 @@ _ANY = PictureShape(1, 1, 3)
 
 def is_folder(path: Path) -> bool:
     """Whether ``path`` is a directory of pictures, or of directories."""
-    return path.is_dir() and any(p.is_dir() or p.suffix.lower() in SUFFIXES for p in path.iterdir())
+    return is_directory(path) and any(is_directory(p) or p.suffix.lower() in SUFFIXES for p in path.iterdir())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,9 @@ def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
     """
     import numpy as np
 
-    found = _listed(directory) if (directory / LABELS).is_file() else _in_folders(directory)
+    found = _listed(directory) if is_file(directory / LABELS) else _in_folders(directory)
     stamps = [[key, *stamp(directory / key)[1:]] for key in found.keys]
-    fingerprint = digest("folder", str(directory.resolve()), stamps)
+    fingerprint = digest("folder", str(real_path(directory)), stamps)
     unreadable = _unreadable(directory, found.keys, options.cache / f"checked-{fingerprint}.json")
     if unreadable and options.strict:
         key, message = next(iter(unreadable.items()))
@@ -109,7 +110,7 @@ def _listed(directory: Path) -> Pictures:
 
 def _class_folders(directory: Path) -> list[Path]:
     try:
-        folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
+        folders = sorted(p for p in directory.iterdir() if is_directory(p) and not p.name.startswith("."))
     except OSError as error:
         raise FileError.from_os_error(error, directory) from error
     if not folders:
@@ -120,8 +121,8 @@ def _class_folders(directory: Path) -> list[Path]:
 
 def _pictures(folder: Path) -> list[str]:
     try:
-        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
-        inner = next((p for p in sorted(folder.iterdir()) if p.is_dir()), None)
+        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and is_file(p))
+        inner = next((p for p in sorted(folder.iterdir()) if is_directory(p)), None)
     except OSError as error:
         raise FileError.from_os_error(error, folder) from error
     if not found:

@@ -9,15 +9,19 @@ Source: http://yann.lecun.com/exdb/mnist/. Files may be gzipped; those are infla
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.errors import CorruptFileError, FileError, UnknownNameError, UnsupportedError
 from graphscope.formats.archives.npy import MAX_DIMENSIONS
+from graphscope.formats.io.paths import is_directory, is_file
 from graphscope.training.data.cache import digest, stamp
-from graphscope.training.data.inflate import inflated
+from graphscope.training.data.inflate import head, inflated
 from graphscope.training.data.inputs import Input
 from graphscope.training.data.keys import Numbered
 from graphscope.training.data.rows import Rows
@@ -43,9 +47,9 @@ class Pair:
 def idx_pairs(directory: Path) -> dict[str, Pair]:
     """Part (``train``, ``t10k``) -> its files."""
     found: dict[str, Pair] = {}
-    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+    for path in sorted(directory.iterdir()) if is_directory(directory) else ():
         name = _NAME.fullmatch(path.name)
-        labels = _labels_of(path) if name is not None and path.is_file() else None
+        labels = _labels_of(path) if name is not None and is_file(path) else None
         if name is not None and labels is not None:
             found.setdefault(name[1], Pair(path, labels))
     return found
@@ -54,12 +58,12 @@ def idx_pairs(directory: Path) -> dict[str, Pair]:
 def _labels_of(images: Path) -> Path | None:
     name = re.sub(r"idx\d", "idx1", re.sub("images", "labels", images.name, flags=re.I), flags=re.I)
     names = (name, name.removesuffix(".gz"), f"{name}.gz")
-    return next((images.with_name(n) for n in names if images.with_name(n).is_file()), None)
+    return next((images.with_name(n) for n in names if is_file(images.with_name(n))), None)
 
 
 def is_idx(path: Path) -> bool:
     """Whether ``path`` is a file of images with its labels beside it."""
-    return path.is_file() and bool(_NAME.fullmatch(path.name))
+    return is_file(path) and bool(_NAME.fullmatch(path.name))
 
 
 def open_idx(directory: Path, part: str, into: Input, options: DataOptions) -> Stored:
@@ -112,14 +116,65 @@ def open_file(path: Path, into: Input, options: DataOptions) -> Stored:
 def _rows(path: Path, options: DataOptions) -> Rows:
     import numpy as np
 
-    plain = inflated(path, options.cache)
-    with open(plain, "rb") as file:
-        head = file.read(4)
-        if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in TYPES or not head[3]:
-            raise UnsupportedError(f"no idx file: it begins with {head.hex(' ')}", path=path)
-        if head[3] > MAX_DIMENSIONS:
-            raise UnsupportedError(f"an array of {head[3]} dimensions; the limit is {MAX_DIMENSIONS}", path=path)
-        sizes = file.read(4 * head[3])
-    if len(sizes) < 4 * head[3]:
-        raise CorruptFileError("the file ends within its header", path=path, offset=4 + len(sizes))
-    return Rows(plain, 4 + len(sizes), np.dtype(TYPES[head[2]]), struct.unpack(f">{head[3]}I", sizes))
+    plain = inflated(path, options.cache, lambda content: _announced(content, path))
+    header = _header(head(plain, _MAX_HEADER_BYTES), path)
+    if plain == path:
+        _refuse_more(header, path.stat().st_size, path)
+    return Rows(plain, header.size, np.dtype(header.dtype), header.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What a file begins with.
+
+    Attributes:
+        dtype: NumPy's name of the type.
+        shape: of the array.
+        size: of the header itself, in bytes.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    size: int
+
+    @property
+    def end(self) -> int:
+        """Where the array ends, in bytes."""
+        return self.size + math.prod(self.shape) * int(self.dtype[-1])
+
+
+_MAX_HEADER_BYTES = 4 + 4 * MAX_DIMENSIONS
+
+
+def _header(start: bytes, path: Path) -> _Header:
+    """The header that ``start`` begins with."""
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not start[3]:
+        raise UnsupportedError(f"no idx file: it begins with {start[:4].hex(' ')}", path=path)
+    rank = start[3]
+    if rank > MAX_DIMENSIONS:
+        raise UnsupportedError(f"an array of {rank} dimensions; the limit is {MAX_DIMENSIONS}", path=path)
+    if len(start) < 4 + 4 * rank:
+        raise CorruptFileError("the file ends within its header", path=path, offset=len(start))
+    return _Header(TYPES[start[2]], struct.unpack_from(f">{rank}I", start, 4), 4 + 4 * rank)
+
+
+def _announced(content: Iterator[bytes], path: Path) -> Iterator[bytes]:
+    """``content``, which is the array that its header announces, no less and no more."""
+    start = b""
+    for piece in content:
+        start += piece
+        if len(start) >= _MAX_HEADER_BYTES:
+            break
+    header, at = _header(start, path), 0
+    for piece in itertools.chain([start], content):
+        at += len(piece)
+        _refuse_more(header, at, path)
+        yield piece
+    if at < header.end:
+        raise CorruptFileError(f"an array that ends at byte {header.end:,}; the file has {at:,}", path=path)
+
+
+def _refuse_more(header: _Header, size: int, path: Path) -> None:
+    if size > header.end:
+        message = f"more bytes than the {header.end:,} that its header announces: {list(header.shape)}, {header.dtype}"
+        raise CorruptFileError(message, path=path, offset=header.end)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from graphscope.core.payload import CHUNK_BYTES
@@ -18,18 +18,27 @@ _GZIP_WINDOW = 31
 _ZLIB_WINDOW = 15
 """What zlib calls the two formats."""
 
+_READ_BYTES = 16 << 10
+"""Compressed bytes taken at a time: where a member of a gzip file ends, what was taken beyond it is copied."""
 
-def inflated(path: Path, cache: Path) -> Path:
+Announced = Callable[[Iterator[bytes]], Iterator[bytes]]
+"""Passes on what a file's own header announces of its content; raises CorruptFileError where that is not what follows."""
+
+
+def inflated(path: Path, cache: Path, announced: Announced) -> Path:
     """``path``, or what it holds where it is compressed by gzip or zlib, in ``cache``.
+
+    Args:
+        announced: is given the content piece by piece. A stream is read no further than it reads.
 
     Raises:
         FileError: it cannot be read, or its content cannot be written.
-        CorruptFileError: its compression is damaged.
+        CorruptFileError: its compression is damaged, or ``announced`` refuses.
     """
     window = _window(path)
     if window is None:
         return path
-    return kept(cache, f"inflated-{digest(stamp(path))}", lambda: _inflated(path, window))
+    return kept(cache, f"inflated-{digest(stamp(path))}", lambda: announced(_inflated(path, window)))
 
 
 def head(path: Path, size: int) -> bytes:
@@ -64,10 +73,10 @@ def _inflated(path: Path, window: int) -> Iterator[bytes]:
     try:
         with open(path, "rb") as file:
             stream = zlib.decompressobj(window)
-            pending = file.read(CHUNK_BYTES)
+            pending = file.read(_READ_BYTES)
             while pending:
                 yield stream.decompress(pending, CHUNK_BYTES)
-                pending = stream.unconsumed_tail or stream.unused_data or file.read(CHUNK_BYTES)
+                pending = stream.unconsumed_tail or stream.unused_data or file.read(_READ_BYTES)
                 if stream.eof and pending:
                     stream = zlib.decompressobj(window)
             yield stream.flush()

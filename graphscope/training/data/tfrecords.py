@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.core.payload import ArrayPayload
 from graphscope.errors import GraphscopeError
-from graphscope.formats.archives.npz import NpzStore
+from graphscope.formats.archives.npz import MAX_DEFLATION, NpzStore
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.io import records
 from graphscope.formats.io.checksum import masked_crc32c
+from graphscope.formats.io.paths import exists, is_directory, is_file
 from graphscope.formats.io.wire import FileSource
 from graphscope.training.data import example
 from graphscope.training.data.cache import digest, make_directory, stamp
@@ -40,11 +41,11 @@ _OPEN_FILES = 64
 def record_files(text: str) -> list[Path]:
     """The TFRecord files that ``text`` names: one, those of a directory, or those of a pattern (``train-*``); sorted."""
     path = Path(text)
-    if path.is_dir():
+    if is_directory(path):
         found = [p for p in sorted(path.iterdir()) if not p.name.startswith(".")]
     else:
-        found = [path] if path.exists() else sorted(map(Path, glob.glob(text)))
-    return [p for p in found if p.is_file() and is_records(p)]
+        found = [path] if exists(path) else sorted(map(Path, [] if "\0" in text else glob.glob(text)))
+    return [p for p in found if is_file(p) and is_records(p)]
 
 
 def is_records(path: Path) -> bool:
@@ -88,7 +89,7 @@ def open_records(files: Sequence[Path], into: Input, options: DataOptions) -> St
     if not options.schema:
         raise _no_schema(files[0], options)
     schema = parse_schema(options.schema)
-    plain = [inflated(path, options.cache) for path in files]
+    plain = [_plain(path, options.cache) for path in files]
     indices = [_index(path, inner, schema, options.cache) for path, inner in zip(files, plain)]
     ends = np.cumsum([len(index.starts) for index in indices])
     opened = functools.lru_cache(_OPEN_FILES)(lambda number: FileSource(plain[number]))
@@ -114,8 +115,14 @@ def open_records(files: Sequence[Path], into: Input, options: DataOptions) -> St
     return Stored(take, _labels(indices), keys, fingerprint)
 
 
+def _plain(path: Path, cache: Path) -> Path:
+    """``path``, or its records where they are compressed; what holds none is not inflated beyond that."""
+    most = FileSource(path).size * MAX_DEFLATION
+    return inflated(path, cache, lambda content: records.framed(content, path, most))
+
+
 def _no_schema(path: Path, options: DataOptions) -> GraphscopeError:
-    source = FileSource(inflated(path, options.cache))
+    source = FileSource(_plain(path, options.cache))
     _, data = next(records.read_records(source))
     features = example.parse(data, f"{path}")
     listed = ", ".join(f"{name} ({example.described(f)})" for name, f in sorted(features.items()))
@@ -148,7 +155,7 @@ def _texts_of(strings: NDArray[Any]) -> list[str]:
 def _index(path: Path, plain: Path, schema: Mapping[str, str], cache: Path) -> Index:
     """The index of one file: from the cache, or made now."""
     kept = cache / f"index-{digest(stamp(path), schema['y'], schema.get('key', ''))}.npz"
-    if not kept.exists():
+    if not exists(kept):
         columns = _Columns(path, schema)
         source = FileSource(plain)
         for record in records.records(source):

@@ -26,6 +26,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.checksum import masked_crc32c
+from graphscope.formats.io.paths import exists, is_file
 from graphscope.formats.io.wire import FileSource
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def read_layout(directory: Path) -> Layout | None:
         CorruptFileError: it is damaged.
     """
     path = directory / MANIFEST
-    if not path.exists():
+    if not exists(path):
         return None
     try:
         return Layout.from_json(path.read_text("utf-8"))
@@ -223,7 +224,7 @@ def missing_shards(directory: Path, layout: Layout) -> list[range]:
 
     def is_whole(shard: range) -> bool:
         path = shard_path(directory, shard.start)
-        return path.is_file() and path.stat().st_size == len(shard) * layout.row_bytes
+        return is_file(path) and path.stat().st_size == len(shard) * layout.row_bytes
 
     return [shard for shard in layout.shards() if not is_whole(shard)]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
-from graphscope.errors import FileError
 from graphscope.formats.checkpoint.writer import write_checkpoint, write_state_file
 from graphscope.formats.detect.checkpoint_state import read_state
-from graphscope.formats.io.staging import Progress, quiet
+from graphscope.formats.io.paths import exists
+from graphscope.formats.io.staging import Progress, made_directory, quiet
 from graphscope.formats.lazy.pieces import flow, meta_graph_pieces
 from graphscope.runtime.importing import import_graph
 from graphscope.runtime.session import Session, open_session
@@ -67,11 +67,13 @@ class Grafted:
         model: graph, collections, signatures and values; weights of the base are where they were until they are read.
         recipe: how to train it; ``None`` where two models were joined without a loss.
         report: what was done.
+        size_bytes: of the checkpoint that was written; ``None`` if none was.
     """
 
     model: Model
     recipe: Recipe | None
     report: GraftReport
+    size_bytes: int | None = None
 
     def save(self, prefix: str, *, overwrite: bool = False, progress: Progress = quiet) -> int:
         """Writes a V2 checkpoint with its meta graph at ``prefix``, and the state file beside it. Returns the size in bytes.
@@ -83,19 +85,13 @@ class Grafted:
             CorruptFileError, IncompleteModelError: a weight of the base cannot be read.
         """
         directory, store = Path(prefix).parent, self.model.store
-        with _os_errors(directory):
-            directory.mkdir(parents=True, exist_ok=True)
         tensors = [(key, store.payload(key)) for key in store.entries] if store is not None else []
         meta = flow(meta_graph_pieces(self.model.meta, self.model.graph))
-        size = write_checkpoint(prefix, tensors, meta=meta, overwrite=overwrite, progress=progress)
-        if overwrite or not _names_another(directory, Path(prefix).name):
-            write_state_file(directory, Path(prefix).name, overwrite=True)
+        with made_directory(directory):
+            size = write_checkpoint(prefix, tensors, meta=meta, overwrite=overwrite, progress=progress)
+            if overwrite or not _names_another(directory, Path(prefix).name):
+                write_state_file(directory, Path(prefix).name, overwrite=True)
         return size
-
-    @property
-    def size_bytes(self) -> int:
-        """What the files of the model take, once it is written."""
-        return sum(file.size_bytes or 0 for file in self.model.files)
 
     @cached_property
     def graph(self) -> Any:
@@ -119,12 +115,4 @@ class Grafted:
 
 def _names_another(directory: Path, base: str) -> bool:
     path = directory / STATE_FILE
-    return path.exists() and read_state(path).prefixes[:1] != (base,)
-
-
-@contextlib.contextmanager
-def _os_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise FileError.from_os_error(error, path) from error
+    return exists(path) and read_state(path).prefixes[:1] != (base,)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.payload import CHUNK_BYTES, Payload
+from graphscope.core.payload import Payload, repeated
 from graphscope.core.variables import Entry
 
 if TYPE_CHECKING:
@@ -28,11 +28,7 @@ class FilledPayload(Payload):
 
     def chunks(self) -> Iterator[bytes]:
         """See :meth:`Payload.chunks`."""
-        one = self.value.tobytes()
-        whole, left = divmod(self.elements * len(one), CHUNK_BYTES // len(one) * len(one))
-        for _ in range(whole):
-            yield one * (CHUNK_BYTES // len(one))
-        yield one * (left // len(one))
+        return repeated(self.value.tobytes(), self.elements)
 
 
 class PayloadStore:

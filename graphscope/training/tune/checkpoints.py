@@ -18,6 +18,7 @@ from graphscope.errors import FileError, UnsupportedError
 from graphscope.formats.checkpoint.update import update_checkpoint
 from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.formats.checkpoint.writer import write_state_file
+from graphscope.formats.io.paths import exists, is_directory
 from graphscope.formats.io.staging import staged_files
 
 BEST = "best"
@@ -36,7 +37,7 @@ def output_prefix(prefix: str, out: str | None) -> Path:
     base = Path(_STEP.sub("", prefix))
     if out is None:
         return base
-    return Path(out) / base.name if out.endswith("/") or Path(out).is_dir() else Path(out)
+    return Path(out) / base.name if out.endswith("/") or is_directory(Path(out)) else Path(out)
 
 
 class Checkpoints:
@@ -117,9 +118,9 @@ def checkpoint_files(prefix: str) -> list[Path]:
     """The files that there are of a V2 checkpoint, the index last."""
     path = Path(prefix)
     pattern = re.compile(re.escape(path.name) + r"\.(meta|data-\d{5}-of-\d{5})")
-    found = sorted(p for p in path.parent.iterdir() if pattern.fullmatch(p.name)) if path.parent.is_dir() else []
+    found = sorted(p for p in path.parent.iterdir() if pattern.fullmatch(p.name)) if is_directory(path.parent) else []
     index = Path(f"{prefix}.index")
-    return [*found, index] if index.exists() else found
+    return [*found, index] if exists(index) else found
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from graphscope.core.tensors import TensorSpec
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.feeding.feeds import tensor_spec
 from graphscope.formats import load
+from graphscope.formats.io.paths import exists, real_path
 from graphscope.runtime.session import Session, open_session
 from graphscope.runtime.tensorflow import promise_equal_bits
 from graphscope.training.recipe import CLASSES
@@ -143,9 +144,9 @@ def found_run(prefix: Path, place: OutputLocation) -> TrainingState | None:
     """
     path = run_file(prefix)
     resumable = Advice("without ", Option("resume", True), " one is started; ", Option("out"), " says where one is")
-    if place.resume and not path.exists():
+    if place.resume and not exists(path):
         raise FileError(f"{path}: no training to resume", hint=resumable)
-    found = read_run(path) if path.exists() and not place.overwrite else None
+    found = read_run(path) if exists(path) and not place.overwrite else None
     if found is not None and found.kept and not place.resume:
         raise FileError(
             f"{path}: a training is here already",
@@ -164,7 +165,7 @@ def found_run(prefix: Path, place: OutputLocation) -> TrainingState | None:
 def _origin(model: Model, prefix: Path, run: TrainingState | None) -> Model:
     """What the training began with, where ``model`` is a checkpoint of its own: a directory's latest one, say."""
     own = [prefix.parent / name for name in run.kept] if run is not None else []
-    if run is None or Path(model.path).resolve() not in [path.resolve() for path in own]:
+    if run is None or real_path(model.path) not in map(real_path, own):
         return model
     return load(str(prefix.parent / run.origin))
 
@@ -202,7 +203,9 @@ def refuse_labels(job: Job) -> None:
     Raises:
         GraphscopeError: so it is.
     """
-    for examples in filter(None, (job.training, job.validation)):
+    for examples in (job.training, job.validation):
+        if examples is None:
+            continue
         if not len(examples):
             raise GraphscopeError("there are no examples")
         labels = examples.labels(examples.indices)

@@ -103,15 +103,14 @@ def _cast(call: Call) -> Sequence[Array]:
         source = source.real
     if target.kind == "b":
         return [source != 0]
-    if source.dtype.kind not in "iubc" and target.kind in "iu":
-        _check_range(source.astype(np.float64), target)
+    if source.dtype.kind not in "iubc" and target.kind in "iu" and source.size:
+        _check_range(float(source.min()), float(source.max()), target)
     return [source.astype(target)]
 
 
-def _check_range(values: Array, target: np.dtype[Any]) -> None:
+def _check_range(low: float, high: float, target: np.dtype[Any]) -> None:
     limits = np.iinfo(target)
-    whole = np.trunc(values)
-    if not ((whole >= float(limits.min)) & (whole < float(limits.max) + 1)).all():
+    if not (np.trunc(low) >= float(limits.min) and np.trunc(high) < float(limits.max) + 1):  # NaN fails both
         raise DeclinedError("a number that the integer type does not have")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from types import EllipsisType
 
@@ -99,13 +100,14 @@ def _dynamic_stitch(call: Call) -> Sequence[Array]:
     indices, values = call.arrays[:count], call.arrays[count:]
     places = np.concatenate([i.reshape(-1) for i in indices])
     row = values[0].shape[indices[0].ndim :]
-    if len(np.unique(places)) != places.max(initial=-1) + 1 or places.min(initial=0) < 0:
+    if any(value.shape != index.shape + row for index, value in zip(indices, values, strict=True)):
+        raise DeclinedError("rows of different shapes")
+    rows = int(places.max(initial=-1)) + 1
+    if len(np.unique(places)) != rows or places.min(initial=0) < 0:
         raise DeclinedError("rows that nobody gives")
-    result = np.empty((int(places.max(initial=-1)) + 1, *row), call.dtype)
-    for index, value in zip(indices, values, strict=True):
-        if value.shape != index.shape + row:
-            raise DeclinedError("rows of different shapes")
-        for place, content in zip(integers(index), value.reshape(-1, *row)):
+    result = np.empty((rows, *row), call.dtype)
+    for index, value in zip(indices, values):
+        for place, content in zip(index.reshape(-1).tolist(), value.reshape(-1, *row)):
             result[place] = content
     return [result]
 
@@ -118,10 +120,13 @@ def _where(call: Call) -> Sequence[Array]:
 def _one_hot(call: Call) -> Sequence[Array]:
     indices, depth, on, off = call.arrays
     axis, size = call.integer("axis"), scalar(depth)
-    call.check_room([*indices.shape, size])
-    places = np.arange(size, dtype=np.int64)
     if axis == -1:
         axis = indices.ndim
+    shape = [*indices.shape[:axis], size, *indices.shape[axis:]]
+    call.check_room(shape)
+    if not math.prod(shape):
+        return [np.empty(shape, on.dtype)]
+    places = np.arange(size, dtype=np.int64)
     hot = np.expand_dims(indices, axis) == places.reshape([-1 if i == axis else 1 for i in range(indices.ndim + 1)])
     return [np.where(hot, on, off)]
 

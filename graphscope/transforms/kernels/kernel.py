@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
 from graphscope.core.ops import OutputType
-from graphscope.core.payload import Payload
+from graphscope.core.payload import STRING_BYTES, Payload
 from graphscope.protos import AttrValue, OpDef
 
 Array = NDArray[Any]
 
 MAX_VALUE_BYTES = 8 << 20
 """A larger tensor is neither read nor made in order to fold something."""
+
+MAX_RANK = 254
+"""Dimensions of a tensor. Source: ``TensorShape::MaxDimensions`` in ``tensorflow/core/framework/tensor_shape.h``."""
 
 FLOATS = frozenset({DataType.FLOAT, DataType.DOUBLE})
 HALVES = frozenset({DataType.HALF, DataType.BFLOAT16})
@@ -82,16 +85,24 @@ class Call:
             DeclinedError: together they are too large.
             CorruptFileError, IncompleteModelError: as :meth:`Payload.numpy`.
         """
-        if sum(map(size_bytes, self.payloads)) > self.limit:
+        if sum(p.content_bytes for p in self.payloads) > self.limit:
             raise DeclinedError("large inputs")
         arrays = [payload.numpy() for payload in self.payloads]
         return [flushed(array) for array in arrays] if self.flushes else arrays
 
     def check_room(self, shape: Sequence[int]) -> None:
         """Declines a result of ``shape`` (elements of the first output's type) that takes more than the limit."""
-        item = self.outputs[0].dtype.itemsize or _STRING_BYTES
-        if math.prod(shape) * item > self.limit:
-            raise DeclinedError(f"{list(shape)} is too large")
+        if len(shape) > MAX_RANK or math.prod(shape) * self._item_bytes > self.limit:
+            raise DeclinedError("the result is too large")
+
+    @property
+    def _item_bytes(self) -> int:
+        """What one element of the first output takes; of strings, the longest of the inputs."""
+        itemsize = self.outputs[0].dtype.itemsize
+        if itemsize is not None:
+            return itemsize
+        strings = (a for a, p in zip(self.arrays, self.payloads) if p.dtype is DataType.STRING)
+        return STRING_BYTES + max((len(s) for array in strings for s in array.reshape(-1)), default=0)
 
     def attr(self, name: str) -> AttrValue:
         """An attribute, or its default.
@@ -121,14 +132,6 @@ class Call:
         return self.outputs[0].dtype.numpy
 
 
-_STRING_BYTES = 16
-
-
-def size_bytes(payload: Payload) -> int:
-    """What a constant of ``payload`` adds to a graph; of strings, an estimate of 16 bytes each. No I/O."""
-    return payload.elements * _STRING_BYTES if payload.nbytes is None else payload.nbytes
-
-
 def scalar(array: Array) -> int:
     """The one integer in ``array``, of shape () or (1,).
 
@@ -146,7 +149,13 @@ def number(array: Array) -> Any:
 
 
 def integers(array: Array) -> list[int]:
-    """The elements of an index vector."""
+    """The elements of a vector that has one for each dimension at most: axes, sizes, multiples.
+
+    Raises:
+        DeclinedError: there are more than a tensor has dimensions.
+    """
+    if array.size > MAX_RANK:
+        raise DeclinedError(f"{array.size} numbers for the dimensions of a tensor")
     return [int(i) for i in array.reshape(-1)]
 
 

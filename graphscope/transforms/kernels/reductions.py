@@ -29,10 +29,16 @@ MAX_PRODUCTS = 1 << 26
 
 def _reduction(function: Callable[..., Any]) -> Callable[[Call], Sequence[Array]]:
     def run(call: Call) -> Sequence[Array]:
-        value, axes = call.arrays
-        return [np.asarray(function(value, axis=tuple(integers(axes)), keepdims=call.flag("keep_dims")))]
+        value, axes = call.arrays[0], integers(call.arrays[1])
+        call.check_room(_without(value, axes))
+        return [np.asarray(function(value, axis=tuple(axes), keepdims=call.flag("keep_dims")))]
 
     return run
+
+
+def _without(value: Array, axes: Sequence[int]) -> list[int]:
+    """The sizes that are left when ``axes`` are reduced; of nothing along one axis there is much along the others."""
+    return [size for i, size in enumerate(value.shape) if i not in axes and i - value.ndim not in axes]
 
 
 def _sum(value: Array, **where: Any) -> Array:
@@ -46,6 +52,7 @@ def _product(value: Array, **where: Any) -> Array:
 def _arg(function: Callable[..., Any]) -> Callable[[Call], Sequence[Array]]:
     def run(call: Call) -> Sequence[Array]:
         value, axis = call.arrays
+        call.check_room(_without(value, [scalar(axis)]))
         if value.dtype.kind == "f" and np.isnan(value).any():
             raise DeclinedError("NaN is neither larger nor smaller")
         return [np.asarray(function(value, axis=scalar(axis))).astype(call.dtype)]

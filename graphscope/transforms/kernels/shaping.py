@@ -82,7 +82,10 @@ def _tile(call: Call) -> Sequence[Array]:
     counts = integers(multiples)
     if len(counts) != value.ndim or any(n < 0 for n in counts):
         raise DeclinedError(f"{counts} multiples")
-    call.check_room([size * n for size, n in zip(value.shape, counts)])
+    shape = [size * n for size, n in zip(value.shape, counts)]
+    call.check_room(shape)
+    if not math.prod(shape):  # NumPy repeats along one axis after the other, however little is left in the end
+        return [np.empty(shape, value.dtype)]
     return [np.tile(value, counts) if counts else value]
 
 
@@ -136,7 +139,10 @@ def _pack(call: Call) -> Sequence[Array]:
 
 
 def _unpack(call: Call) -> Sequence[Array]:
-    return list(np.moveaxis(call.arrays[0], call.integer("axis"), 0)[:, ...])
+    axis = call.integer("axis")
+    if call.payloads[0].shape[axis] != len(call.outputs):
+        raise DeclinedError("another number of outputs")
+    return list(np.moveaxis(call.arrays[0], axis, 0)[:, ...])
 
 
 def _split(call: Call) -> Sequence[Array]:
@@ -146,7 +152,9 @@ def _split(call: Call) -> Sequence[Array]:
 
 def _split_v(call: Call) -> Sequence[Array]:
     value, sizes, axis = call.arrays
-    lengths = integers(sizes)
+    if sizes.size != len(call.outputs):
+        raise DeclinedError("another number of outputs")
+    lengths: list[int] = sizes.reshape(-1).tolist()
     whole = value.shape[scalar(axis)]
     if lengths.count(-1) == 1:
         lengths[lengths.index(-1)] = whole - sum(lengths) - 1
@@ -174,19 +182,11 @@ def _pad(call: Call, content: Array) -> Sequence[Array]:
 
 def _mirror_pad(call: Call) -> Sequence[Array]:
     """``REFLECT`` leaves the edge out of the mirror image, ``SYMMETRIC`` has it twice."""
-    result = call.arrays[0]
+    value, widths = call.arrays[0], _paddings(call)
     leaves_edge = call.attr("mode").s == b"REFLECT"
-    for axis, (before, after) in enumerate(_paddings(call)):
-        size = result.shape[axis]
-        if max(before, after) > size - leaves_edge:
-            raise DeclinedError("more padding than there is to mirror")
-        places = np.concatenate([
-            np.arange(before, 0, -1) - (not leaves_edge),
-            np.arange(size),
-            np.arange(size - 1, size - 1 - after, -1) - leaves_edge,
-        ])  # fmt: skip
-        result = np.take(result, places, axis)
-    return [result]
+    if any(max(pair) > size - leaves_edge for pair, size in zip(widths, value.shape)):
+        raise DeclinedError("more padding than there is to mirror")
+    return [np.pad(value, widths, "reflect" if leaves_edge else "symmetric") if widths else value]
 
 
 def _reverse(call: Call) -> Sequence[Array]:
