@@ -20,8 +20,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from graphscope.advice import Advice, Call, Option
+    from graphscope.analysis.diff.report import Difference, DiffReport
     from graphscope.analysis.summary import Summary
+    from graphscope.api.diff import diff
     from graphscope.api.dump import LogRun, dump
+    from graphscope.api.export import Exported, export_onnx
     from graphscope.api.features import Features, features
     from graphscope.api.freeze import Frozen, freeze
     from graphscope.api.graft import Grafted, GraftReport, graft
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from graphscope.api.run import Outputs, run
     from graphscope.api.save import Saved, convert, save
     from graphscope.api.summarize import summarize
+    from graphscope.api.text import text
     from graphscope.api.tune import Interrupted, TuneReport, tune
     from graphscope.api.verify import Verification, verify
     from graphscope.core.graph import Function, Graph, Node
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
     from graphscope.formats import load
     from graphscope.formats.media.pictures import Scaling
     from graphscope.runtime.config import Placing, SessionOptions
+    from graphscope.scan.audit import AuditReport, audit
     from graphscope.tracing.report import Profile
     from graphscope.training.data.source import DataOptions
 
@@ -64,7 +69,10 @@ DISTRIBUTION = "tf-graphscope"
 _MODULES = {
     "advice": "Advice Call Option",
     "analysis.summary": "Summary",
+    "analysis.diff.report": "DiffReport Difference",
+    "api.diff": "diff",
     "api.dump": "LogRun dump",
+    "api.export": "Exported export_onnx",
     "api.features": "Features features",
     "api.freeze": "Frozen freeze",
     "api.graft": "GraftReport Grafted graft",
@@ -72,6 +80,7 @@ _MODULES = {
     "api.run": "Outputs run",
     "api.save": "Saved convert save",
     "api.summarize": "summarize",
+    "api.text": "text",
     "api.tune": "Interrupted TuneReport tune",
     "api.verify": "Verification verify",
     "core.graph": "Function Graph Node",
@@ -85,6 +94,7 @@ _MODULES = {
     ),
     "formats": "load",
     "formats.media.pictures": "Scaling",
+    "scan.audit": "AuditReport audit",
     "runtime.config": "Placing SessionOptions",
     "tracing.report": "Profile",
     "training.data.source": "DataOptions",
@@ -96,9 +106,13 @@ _HOMES = {name: f"graphscope.{module}" for module, names in _MODULES.items() for
 __all__ = [
     "Advice",
     "ArgumentError",
+    "AuditReport",
     "Call",
     "CorruptFileError",
     "DataOptions",
+    "DiffReport",
+    "Difference",
+    "Exported",
     "Features",
     "FileError",
     "FormatError",
@@ -135,8 +149,11 @@ __all__ = [
     "Variable",
     "Verification",
     "__version__",
+    "audit",
     "convert",
+    "diff",
     "dump",
+    "export_onnx",
     "features",
     "freeze",
     "graft",
@@ -146,6 +163,7 @@ __all__ = [
     "run",
     "save",
     "summarize",
+    "text",
     "tune",
     "verify",
 ]

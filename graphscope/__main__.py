@@ -12,6 +12,11 @@ def main() -> None:
     _occupy_standard_streams()
     gc.disable()  # a command ends soon and makes hundreds of thousands of objects, none of them in cycles
     try:
+        from graphscope.cli.help_page import HELP_OPTIONS, write_help
+
+        if len(sys.argv) == 2 and sys.argv[1] in HELP_OPTIONS:
+            write_help()
+            return
         from graphscope.cli.app import app
 
         app(prog_name="graphscope")

@@ -7,8 +7,9 @@ Everything works on node numbers and takes time linear in the size of the graph.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from graphscope.analysis.input_gradients import is_gradient, kept_gradients
 from graphscope.analysis.savers import saver_nodes
@@ -61,7 +62,7 @@ class Flow:
     ops: list[str]
     inputs: list[list[int]]
     consumers: list[list[int]]
-    order: list[int]
+    order: Sequence[int]
     outside: list[bool]
     sources: list[int]
     is_weight: list[bool]
@@ -96,27 +97,42 @@ FLAGS = COMPARED | NOISE | VARIES | BATCHED
 
 def wire(graph: Graph) -> Flow:
     """The edges and the order of ``graph``, and what is outside the model; nothing is followed yet."""
-    nodes = graph.nodes
-    ops = graph.ops
-    number = {node.proto.name: i for i, node in enumerate(nodes)}
-    inputs: list[list[int]] = []
+    nodes, ops = graph.nodes, graph.ops
+    inputs = _inputs(graph)
     consumers: list[list[int]] = [[] for _ in nodes]
-    for i, node in enumerate(nodes):
-        producers = []
-        for text in node.proto.input:
-            producer = number.get(text.partition(":")[0])
-            if producer is None and ops[i] == "ReadVariableOp":
-                producer = _written(ops, number.get(text[1:]))
-            if producer is not None:
-                producers.append(producer)
-                consumers[producer].append(i)
-        inputs.append(producers)
+    is_sorted = True
+    for i, producers in enumerate(inputs):
+        for producer in producers:
+            consumers[producer].append(i)
+            if producer >= i:
+                is_sorted = False
     size = len(nodes)
-    order = _order(ops, inputs, consumers)
+    order = range(size) if is_sorted else _order(ops, inputs, consumers)
     flow = Flow(nodes, ops, inputs, consumers, order, [False] * size, [0] * size, [False] * size, [0] * size)
-    _mark_outside(flow, saver_nodes(graph))
+    _mark_outside(flow, graph.names, saver_nodes(graph))
     flow.framed = _framed(flow)
     return flow
+
+
+def _inputs(graph: Graph) -> list[list[int]]:
+    """The producers of each node's data, in the order of its inputs; dangling names are left out."""
+    result = []
+    for i, wired in enumerate(graph.wires):
+        if None in wired:
+            result.append(list(_look_up(graph, i)))
+        else:
+            result.append(cast("list[int]", wired))
+    return result
+
+
+def _look_up(graph: Graph, i: int) -> Iterator[int]:
+    """The producers of node ``i``, of whose inputs some name another output than the first, or the end of a write."""
+    for text in graph.nodes[i].proto.input:
+        producer = graph.numbers.get(text.partition(":")[0])
+        if producer is None and graph.ops[i] == "ReadVariableOp":
+            producer = _written(graph.ops, graph.numbers.get(text[1:]))
+        if producer is not None:
+            yield producer
 
 
 def _framed(flow: Flow) -> set[int]:
@@ -134,30 +150,31 @@ def _written(ops: list[str], i: int | None) -> int | None:
     return i if i is not None and ops[i] in WRITES else None
 
 
-def _mark_outside(flow: Flow, savers: frozenset[str]) -> None:
+def _mark_outside(flow: Flow, names: list[str], savers: frozenset[str]) -> None:
     """Fills ``outside`` and ``gradients``."""
-    ops, outside, names = flow.ops, flow.outside, [node.proto.name for node in flow.nodes]
+    ops, outside = flow.ops, flow.outside
     outside_ops = {op for op in set(ops) if _OUTSIDE_OPS.fullmatch(op)}
     gradients = [is_gradient(name) for name in names]
     kept = kept_gradients(flow.inputs, flow.consumers, gradients, names, ops)
     flow.gradients = kept
     updates = _updates(flow)
-    for i in flow.order:
-        op, name = ops[i], names[i]
-        if gradients[i]:
+    marked = {
+        i
+        for i, (op, name) in enumerate(zip(ops, names))
+        if op in outside_ops
+        or gradients[i]
+        or name in savers
+        or i in updates
+        or (("train" in name or "Gradient" in name or "report" in name) and _OUTSIDE_NAME.search(name))
+    }
+    for i in flow.order if marked else ():
+        if i in marked:
             outside[i] = i not in kept
-        elif (
-            op in outside_ops
-            or name in savers
-            or i in updates
-            or (("train" in name or "Gradient" in name or "report" in name) and _OUTSIDE_NAME.search(name))
-        ):
-            outside[i] = True
-        else:
-            for producer in flow.inputs[i]:
-                if outside[producer]:
-                    outside[i] = True
-                    break
+            continue
+        for producer in flow.inputs[i]:
+            if outside[producer]:
+                outside[i] = True
+                break
 
 
 def _updates(flow: Flow) -> frozenset[int]:
@@ -177,7 +194,11 @@ def _updates(flow: Flow) -> frozenset[int]:
 def _order(ops: list[str], inputs: list[list[int]], consumers: list[list[int]]) -> list[int]:
     """Producers first (Kahn); edges out of ``NextIteration`` do not count. What is left of odd cycles comes last."""
     closes_loop = [op in NEXT_ITERATIONS for op in ops]
-    waiting = [len(producers) - sum(closes_loop[p] for p in producers) for producers in inputs]
+    waiting = list(map(len, inputs))
+    for i, closes in enumerate(closes_loop):
+        if closes:
+            for consumer in consumers[i]:
+                waiting[consumer] -= 1
     ready = [i for i, count in enumerate(waiting) if not count]
     order = []
     while ready:

@@ -107,11 +107,24 @@ def _is_bookkeeping(graph: Graph, node: Node, model: Model) -> bool:
     saver_scope = model.meta.saver_def.filename_tensor_name.rpartition("/")[0]
     if saver_scope and node.name.startswith(saver_scope + "/"):
         return True
-    used = graph.reach([node.name], lambda n: graph.consumers(n.name) if n is node or n.op in _PASSED else ())
-    ends = {graph[name].op for name in used if name != node.name} - _PASSED
+    ends = _ends(graph, node.name)
     if not ends:
         return node.op == "PlaceholderWithDefault" and node.name.rpartition("/")[2].startswith(("Const", "filename"))
     return ends <= _BOOKKEEPING_OPS
+
+
+def _ends(graph: Graph, name: str) -> set[str]:
+    """The ops that take node ``name``, or what only passes it on."""
+    start = graph.numbers[name]
+    seen = {start}
+    waiting = [start]
+    while waiting:
+        for consumer in graph.consumer_numbers[waiting.pop()]:
+            if consumer not in seen:
+                seen.add(consumer)
+                if graph.ops[consumer] in _PASSED:
+                    waiting.append(consumer)
+    return {graph.ops[i] for i in seen if i != start} - _PASSED
 
 
 def _default(graph: Graph, node: Node) -> str:

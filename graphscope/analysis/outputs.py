@@ -16,7 +16,7 @@ from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.signatures import BOOKKEEPING, Signature
-from graphscope.core.tensors import Shape, TensorName, TensorSpec
+from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _of_signature(signature: Signature, base: float) -> Iterator[Scored]:
 
 def _name_points(argument: str, tensor: str, dtype: DataType) -> float:
     """Ranks the outputs of one signature: named like a prediction, floating rather than strings and class ids."""
-    named = (points for text in (argument, tensor) for pattern, points in GOOD_NAMES if pattern.search(text))
+    named = (points for text in (argument, node_of(tensor)) for pattern, points in GOOD_NAMES if pattern.search(text))
     return max(named, default=0.0) / 2 + (5.0 if dtype.is_floating else 0.0)
 
 

@@ -45,9 +45,8 @@ def follow(graph: Graph) -> Flow:
     flow.bits = source_bits(flow, graph)
     given: dict[int, bool] = {}
     for heavy_only in (True, False):
-        for _ in range(passes(flow)):
-            _propagate(flow, flow.bits, heavy_only, given)
-        if flow.features:
+        meets = [_propagate(flow, flow.bits, heavy_only, given) for _ in range(passes(flow))]
+        if flow.features or meets == [False]:
             break
     flow.is_trained = not VARIABLE_OPS.isdisjoint(flow.ops)
     flow.labels = COMPARED
@@ -64,11 +63,14 @@ _LOOP_PASSES = 3
 """What the first pass finds in a loop's body reaches its exit in the second, an enclosing loop's in the third."""
 
 
-def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool, given: dict[int, bool]) -> None:
+def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool, given: dict[int, bool]) -> bool:
     """Fills ``sources``, ``is_weight``, ``depth``, ``layers`` and ``features``, producers first.
 
     Args:
         given: which constants, variables and the like are weights, as far as that was asked before.
+
+    Returns:
+        whether anything that is fed meets a weight at all, be it in a heavy op or not.
     """
     split = {i for i, k in bits if k >= 0}
     own = {i: bit | BATCHED for (i, k), bit in bits.items() if k < 0}
@@ -79,12 +81,14 @@ def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool, g
     rules = {op: rule for op in set(flow.ops) for pattern, rule in _RULES if pattern.fullmatch(op)}
     sources, depths, is_weight = flow.sources, flow.depth, flow.is_weight
     flow.features, flow.layers = 0, []
+    ops, inputs, outside = flow.ops, flow.inputs, flow.outside
+    meets = False
     for i in flow.order:
-        op = flow.ops[i]
+        op = ops[i]
         mask = own.get(i, 0)
         depth = 0
         is_weighted = False
-        for producer in flow.inputs[i]:
+        for producer in inputs[i]:
             mask |= sources[producer]
             if depths[producer] > depth:
                 depth = depths[producer]
@@ -93,15 +97,17 @@ def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool, g
         if split:
             if i in split:
                 mask = 0
-            elif not split.isdisjoint(flow.inputs[i]):
+            elif not split.isdisjoint(inputs[i]):
                 mask |= split_sources(flow, i, bits) | BATCHED
         if mask and op in rules:
             mask = rules[op](flow, i, mask)
-        if mask and is_weighted and (op in heavy or not heavy_only) and not flow.outside[i] and i not in flow.gradients:
-            flow.features |= mask & ~FLAGS
-            flow.layers.append(i)
-            mask |= BATCHED
-            depth += 1
+        if mask and is_weighted:
+            meets = True
+            if (op in heavy or not heavy_only) and not outside[i] and i not in flow.gradients:
+                flow.features |= mask & ~FLAGS
+                flow.layers.append(i)
+                mask |= BATCHED
+                depth += 1
         sources[i] = mask
         if mask:
             is_weight[i] = False
@@ -112,6 +118,7 @@ def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool, g
         else:
             is_weight[i] = given[i] = _gives_weight(flow, i)
         depths[i] = depth if mask or i in flow.gradients else 0  # a shape lies on no way, but backward
+    return meets
 
 
 def _compared(_: Flow, __: int, mask: int) -> int:

@@ -50,6 +50,7 @@ _NEVER = frozenset(
 _PASSED = frozenset(
     "Identity Reshape Squeeze ExpandDims Transpose StopGradient Dequantize Cast Slice StridedSlice CheckNumerics".split()
 )
+_RESHAPED = _PASSED | SWITCHES
 _JOINS = frozenset("Concat ConcatV2 Pack".split())
 _REDUCTIONS = frozenset("Mean Sum L2Loss AddN Prod Max Min SquaredDifference Square Neg Log".split())
 
@@ -59,8 +60,8 @@ class Ranking:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self.forward = [flow.is_forward(i) for i in range(len(flow.nodes))]
-        self.deepest = max((flow.depth[i] for i, f in enumerate(self.forward) if f), default=0)
+        self.forward = list(map(flow.is_forward, range(len(flow.nodes))))
+        self.deepest = max((depth for depth, f in zip(flow.depth, self.forward) if f), default=0)
 
     @cached_property
     def feeders(self) -> frozenset[int]:
@@ -70,7 +71,7 @@ class Ranking:
     @cached_property
     def meetings(self) -> list[int]:
         """What compares forward nodes with labels, and what follows."""
-        return [i for i in range(len(self.forward)) if self.flow.meets_labels(i)]
+        return list(filter(self.flow.meets_labels, range(len(self.forward))))
 
     @cached_property
     def compared(self) -> frozenset[int]:
@@ -97,7 +98,7 @@ class Ranking:
     @cached_property
     def candidates(self) -> list[int]:
         """Ends of the forward computation, what feeds the loss, and what those were made of."""
-        found = {i for i, f in enumerate(self.forward) if f and (i in self.feeders or self.is_end(i))}
+        found = set(self.feeders).union(i for i, f in enumerate(self.forward) if f and self.is_end(i))
         found |= self.logits | self.handed_on | self.last_layers
         for i in list(found):
             if (self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS) and not self.is_loss(i):
@@ -146,7 +147,7 @@ class Ranking:
 
     def is_own_reshape(self, i: int) -> bool:
         """Whether the loss reshapes what it takes: in its own name scope, as it does with the labels, or over a reshape."""
-        if self.op(i) not in _RESHAPES or i not in self.feeders or _good_name(self, i) > 8:
+        if self.flow.ops[i] not in _RESHAPES or i not in self.feeders or _good_name(self, i) > 8:
             return False
         if any(self.forward[c] for c in self.flow.consumers[i]):
             return False
@@ -182,8 +183,9 @@ class Ranking:
 
     def is_end(self, i: int) -> bool:
         """Whether the forward computation stops here: what looks at it only observes or post-processes."""
-        users = [c for c in self.flow.consumers[i] if self.forward[c]]
-        return all(self.op(c) in _OBSERVERS or self.is_own_reshape(c) for c in users)
+        forward, ops = self.forward, self.flow.ops
+        consumers = self.flow.consumers[i]
+        return not any(forward[c] and ops[c] not in _OBSERVERS and not self.is_own_reshape(c) for c in consumers)
 
     def is_detection(self, i: int) -> bool:
         """Whether nothing consumes what is left of boxes after overlapping ones were suppressed."""
@@ -192,7 +194,8 @@ class Ranking:
     @cached_property
     def suppressed(self) -> frozenset[int]:
         """What follows the suppression of overlapping boxes."""
-        found = {i for i, op in enumerate(self.flow.ops) if SUPPRESSION.fullmatch(op)}
+        starts = set(filter(SUPPRESSION.fullmatch, set(self.flow.ops)))
+        found = {i for i, op in enumerate(self.flow.ops) if op in starts} if starts else set()
         waiting = list(found)
         while waiting:
             fresh = [c for c in self.flow.consumers[waiting.pop()] if c not in found]
@@ -214,7 +217,7 @@ class Ranking:
         """What the loss takes, before it was reshaped for it."""
         found = set(self.feeders)
         for i in reversed(self.flow.order):
-            if i in found and self.op(i) in _PASSED | SWITCHES:
+            if i in found and self.op(i) in _RESHAPED:
                 found.update(p for p in self.flow.inputs[i][:1] if self.forward[p])
         return frozenset(found)
 
@@ -251,12 +254,18 @@ class Ranking:
     def _closure(self, start: Iterable[int]) -> frozenset[int]:
         """``start``, and what only passes it on."""
         found = set(start)
-        for i in self.flow.order:
-            if i not in found and self.forward[i] and self.op(i) in _PASSED | _JOINS:
+        for i in self._passing:
+            if i not in found:
                 producers = self.flow.inputs[i] if self.op(i) in _JOINS else self.flow.inputs[i][:1]
                 if not found.isdisjoint(producers):
                     found.add(i)
         return frozenset(found)
+
+    @cached_property
+    def _passing(self) -> list[int]:
+        """Forward nodes that pass on what they are given, producers first."""
+        ops = self.flow.ops
+        return [i for i in self.flow.order if self.forward[i] and (ops[i] in _PASSED or ops[i] in _JOINS)]
 
 
 @dataclass(frozen=True, slots=True)

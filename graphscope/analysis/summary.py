@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TypedDict
 
+from graphscope.analysis.audit.finding import Severity
+from graphscope.analysis.audit.model import audit_model
 from graphscope.analysis.inputs import InputRow, find_inputs
 from graphscope.analysis.outputs import OutputCandidate, rank_outputs
 from graphscope.core.dtypes import DataType
@@ -99,6 +102,7 @@ class Summary:
         extra: checkpoint keys that no variable of the graph takes.
         mismatched: variables whose value has another type or shape, each as a sentence.
         problems: what makes the graph invalid.
+        dangers: what an audit finds that is of high severity, each as a sentence.
         notes: how the files were found.
     """
 
@@ -123,6 +127,7 @@ class Summary:
     notes: tuple[str, ...]
     mismatched: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    dangers: tuple[str, ...] = ()
 
 
 def summarize(model: Model) -> Summary:
@@ -155,6 +160,7 @@ def summarize(model: Model) -> Summary:
         extra=tuple(v.key or v.name for v in model.variables if not v.in_graph) if model.has_graph else (),
         mismatched=tuple(f"{v.name} is {v.declared}, the value {v.mismatch}" for v in model.variables if v.mismatch),
         problems=tuple(model.problems) if model.has_graph else (),
+        dangers=tuple(str(finding) for finding in audit_model(model) if finding.severity is Severity.HIGH),
         notes=model.notes,
     )
 
@@ -177,7 +183,7 @@ def kind_text(model: Model) -> str:
 def _graph(model: Model) -> GraphSummary:
     graph = model.graph
     ops = Counter(graph.ops)
-    everywhere = Counter(op for _, body in graph.bodies for op in body.ops)
+    everywhere = Counter(chain.from_iterable(body.ops for _, body in graph.bodies))
     table_ops = {op for op in ops if TABLES.fullmatch(op)}
     unknown = {op: n for op, n in everywhere.most_common() if op not in registered() and op not in graph.functions}
     return GraphSummary(
@@ -187,7 +193,7 @@ def _graph(model: Model) -> GraphSummary:
         ops=dict(ops.most_common()),
         producer=graph.producer,
         min_consumer=graph.versions.min_consumer,
-        devices=dict(Counter(device for node in graph if (device := node.device)).most_common()),
+        devices=dict(Counter(filter(None, [node.proto.device for node in graph])).most_common()),
         unregistered=unknown,
         tables=tuple(TableRow(node.name, op) for op, node in zip(graph.ops, graph.nodes) if op in table_ops),
         **_ends(model),
@@ -226,7 +232,8 @@ def _variables_of(model: Model, *roles: Role) -> Amount:
 
 def _constants(graph: Graph) -> Amount:
     """Weights of a frozen graph: floating and quantized constants that are no scalars, in functions too."""
-    tensors = [node.tensor() for _, body in graph.bodies for node in body if node.op == "Const"]
+    bodies = (zip(body.ops, body.nodes) for _, body in graph.bodies)
+    tensors = [node.tensor() for op, node in chain.from_iterable(bodies) if op == "Const"]
     return _amount(
         (t.dtype, t.elements, t.nbytes or 0) for t in tensors if t is not None and t.shape and is_weight_type(t.dtype)
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from graphscope.analysis.statistics import Statistics, statistics
+from graphscope.core.binding import find_stored
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.payload import AbsentPayload, Payload
@@ -86,6 +87,10 @@ def find_weight(model: Model, name: str) -> Weight:
     Raises:
         UnknownNameError: there is none.
     """
+    if model.store is not None and not model.has_graph:
+        variable = find_stored(model.store, model.objects, name)
+        if variable is not None:
+            return _variable(model, variable)
     found = weights(model)
     for row, content in found:
         if name in (row.name, row.key):

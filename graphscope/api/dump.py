@@ -42,7 +42,8 @@ def dump(
         histograms: of the model's own weights.
         filters: of the first convolutions, as images.
         embeddings: matrices for the projector: variable -> file with a line for each row, or ``VAR`` and ``VAR:FILE`` texts.
-        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+        checkpoint: the values of a graph that lies elsewhere; for a path only.
+        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
 
     Raises:
         IncompleteModelError: there is no graph, or no value of an embedding.

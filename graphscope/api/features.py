@@ -92,7 +92,8 @@ def features(
         set: placeholder -> value to fix it to.
         batch: examples that are computed at once.
         reading: how data is read, and where the cache is.
-        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+        checkpoint: the values of a graph that lies elsewhere; for a path only.
+        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
         trust: run nodes that touch files, the network or processes too.
         overwrite: replace an existing file.
 

@@ -96,7 +96,10 @@ class Frozen:
         Args:
             overwrite: replace an existing file.
             verify: run the model and the finished file in TensorFlow; the file is kept only if they agree.
-            feeds, atol, rtol, trust: as for :meth:`verify`.
+            feeds: node or tensor name -> value, for the verification; every other input is random.
+            atol: absolute tolerance of the verification.
+            rtol: relative tolerance of the verification.
+            trust: run nodes that touch files, the network or processes too.
 
         Raises:
             FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Option
@@ -81,7 +82,8 @@ def graft(
         l2: factor of half the squares of all kernels that train.
         ema: decay of moving averages of what trains; ``None`` for none.
         seed: of the head's weights and of dropout.
-        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+        checkpoint: the values of a graph that lies elsewhere; for a path only.
+        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
         trust: build on a base whose nodes touch files, the network or processes.
         overwrite: replace existing files.
 
@@ -124,9 +126,7 @@ def graft(
     with listener.running():
         grafted = graft_model(model, options)
     _note(grafted.report, listener)
-    if out is not None:
-        _write(grafted, os.fspath(out), overwrite, listener)
-    return grafted
+    return grafted if out is None else _written(grafted, os.fspath(out), overwrite, listener)
 
 
 def _task(classes: int | None, multilabel: int | None, regression: bool) -> tuple[str, int | None]:
@@ -173,11 +173,11 @@ def _note(report: GraftReport, listener: Listener) -> None:
         listener.note(note)
 
 
-def _write(grafted: Grafted, out: str, overwrite: bool, listener: Listener) -> None:
+def _written(grafted: Grafted, out: str, overwrite: bool, listener: Listener) -> Grafted:
     store = grafted.model.store
     total = sum(entry.stored_bytes or 0 for entry in store.entries.values()) if store is not None else 0
     with listener.reading("writing", total) as progress:
-        grafted.save(out, overwrite=overwrite, progress=progress)
+        return replace(grafted, size_bytes=grafted.save(out, overwrite=overwrite, progress=progress))
 
 
 __all__ = ["GraftReport", "Grafted", "graft"]

@@ -84,7 +84,8 @@ def profile(
         feeds: node or tensor name -> value, as for :func:`graphscope.run`; every other input that is needed is random, and
             training switches are set for inference.
         outputs: what to compute, train ops too; without any, the likely outputs.
-        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+        checkpoint: the values of a graph that lies elsewhere; for a path only.
+        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
         batch: the size of unknown dimensions.
         steps: how many runs are traced, and how many are not.
         warmup: how many runs come before.

@@ -120,7 +120,8 @@ def run(
             the command line: ``"random"``, ``"@digit.png"``. Placeholders with a default may be left out.
         outputs: what to compute; without any, the signature's outputs or the likely ones.
         signature: whose arguments and outputs may be named; without one, ``serving_default`` or the only one.
-        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+        checkpoint: the values of a graph that lies elsewhere; for a path only.
+        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
         batch: the size of unknown dimensions of random values and zeros.
         seed: of random values.
         scaling: of pictures.

@@ -19,7 +19,8 @@ def summarize(
 
     Args:
         model: a model, or what :func:`graphscope.load` opens.
-        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+        checkpoint: the values of a graph that lies elsewhere; for a path only.
+        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
 
     Raises:
         GraphscopeError: as :func:`graphscope.load`.

@@ -6,11 +6,13 @@ import difflib
 import importlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+from graphscope.cli.command_table import COMMANDS, CommandRow
+from graphscope.cli.help_page import VERSION_HELP, main_help
 
 if TYPE_CHECKING:
     from graphscope.errors import GraphscopeError
@@ -20,40 +22,6 @@ WRONG_USAGE = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 """The last two are 128 + the signal's number, as shells report them."""
-
-
-@dataclass(frozen=True, slots=True)
-class CommandRow:
-    """One command.
-
-    Attributes:
-        panel: the heading of the help under which it stands.
-        help: one line, imperative.
-        module, function: where it is, within ``graphscope.cli.commands``; it is imported when it is called.
-    """
-
-    panel: str
-    help: str
-    module: str
-    function: str
-
-
-COMMANDS = {
-    "info": CommandRow("Look", "Summarize a model and suggest what to type next.", "info", "info"),
-    "nodes": CommandRow("Look", "List the nodes or tensors of a graph, filtered, as a list or tree.", "nodes", "nodes"),
-    "vars": CommandRow("Look", "List variables or constants, with statistics if asked for.", "vars", "variables"),
-    "show": CommandRow("Look", "Show one node or variable in full.", "show", "show"),
-    "freeze": CommandRow("Convert", "Replace variables with constants: one graph file.", "freeze", "freeze"),
-    "convert": CommandRow("Convert", "Write a model in another format.", "convert", "convert"),
-    "run": CommandRow("Run", "Run a graph once and show its outputs.", "run", "run"),
-    "profile": CommandRow("Run", "Measure time, memory, devices and the critical path.", "profile", "profile"),
-    "graft": CommandRow("Train", "Put a new head on a trained model.", "graft", "graft"),
-    "features": CommandRow("Train", "Compute a tensor for every example and keep it as data.", "features", "features"),
-    "tune": CommandRow("Train", "Train the head that graft added.", "tune", "tune"),
-    "dump": CommandRow("See", "Log a model's graph and weights for TensorBoard.", "dump", "dump"),
-    "board": CommandRow("See", "Start TensorBoard on logs or on a model.", "board", "board"),
-}
-PANELS = ("Look", "Convert", "Run", "Train", "See")
 
 
 class Commands(TyperGroup):
@@ -82,12 +50,9 @@ class Commands(TyperGroup):
         hint = f"; did you mean {closest[0]!r}?" if closest else ""
         return ctx.fail(f"no command or file is named {word!r}{hint}")
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Click's signature
-        """One section for each panel."""
-        for panel in PANELS:
-            rows = [(name, row.help) for name, row in COMMANDS.items() if row.panel == panel]
-            with formatter.section(panel):
-                formatter.write_dl(rows)
+    def get_help(self, ctx: Any) -> str:  # noqa: ARG002 - Click's signature
+        """The page of :mod:`graphscope.cli.help_page`."""
+        return main_help()
 
     def invoke(self, ctx: Any) -> None:
         """Runs the command and writes out what it left buffered."""
@@ -163,18 +128,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings=_SETTINGS,
-    epilog=_examples("""
-  graphscope model.ckpt-5000           summarize it, as info does
-  graphscope nodes frozen.pb --tree    list its nodes by name scope
-  graphscope --install-completion      complete commands, options, names
-"""),
 )
 
 
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help=VERSION_HELP)
     ] = False,
 ) -> None:
-    """Inspect, convert, run, profile and fine-tune TensorFlow model files."""
+    """What :func:`main_help` tells."""

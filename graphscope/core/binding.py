@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from graphscope.core.collections import Collection, variable_names
 from graphscope.core.dtypes import DataType
@@ -50,15 +50,42 @@ def bind(
             [n for op, n in zip(graph.ops, graph.nodes) if op in VARIABLE_OPS and n.name not in names]
         )
     taken = {v.key for v in bound}
-    bound += _unclaimed({k: e for k, e in entries.items() if k not in taken}, tracked, {v.name for v in bound})
+    free = {k: e for k, e in entries.items() if k not in taken}
+    owners = {v.name for v in bound}.union(tracked[k].name if k in tracked else k for k in free)
+    bound += _unclaimed(free, tracked, owners)
     return bound
 
 
+def find_stored(store: VariableStore, objects: TrackableObjectGraph | None, name: str) -> Variable | None:
+    """What :func:`bind` makes of one value of a checkpoint without a graph: of its variable's name, or stored under that key.
+
+    Asks ``store`` for single entries alone.
+    """
+    tracked = tracked_names(objects) if objects is not None else {}
+    keys = {name, *(key for key, found in tracked.items() if found.name == name)} - {OBJECT_GRAPH_KEY}
+    for key in sorted(keys, key=str.encode):
+        entry = store.entries.get(key)
+        if entry is not None:
+            return next(_unclaimed({key: entry}, tracked, _StoredNames(store, tracked)))
+    return None
+
+
+class _StoredNames(Container[str]):
+    """The names of all variables of a checkpoint, of which only some are asked for."""
+
+    def __init__(self, store: VariableStore, tracked: Mapping[str, TrackedName]) -> None:
+        self._entries = store.entries
+        self._tracked = tracked
+        self._named = {found.name for key, found in tracked.items() if key in self._entries}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._named or (name in self._entries and name not in {OBJECT_GRAPH_KEY, *self._tracked})
+
+
 def _unclaimed(
-    entries: Mapping[str, Entry], tracked: Mapping[str, TrackedName], graph_names: set[str]
+    entries: Mapping[str, Entry], tracked: Mapping[str, TrackedName], owners: Container[str]
 ) -> Iterator[Variable]:
     """Values that no variable of the graph takes; all values, where there is no graph."""
-    owners = graph_names | {tracked[k].name if k in tracked else k for k in entries}
     for key, entry in entries.items():
         found = tracked.get(key)
         name = found.name if found is not None else key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 
 from graphscope.core import ops
 from graphscope.core.inline import InlinePayload
@@ -11,6 +12,8 @@ from graphscope.core.payload import Payload
 from graphscope.core.tensors import node_of
 from graphscope.errors import UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef, NodeDef, OpDef, VersionDef
+
+_NO_PAYLOADS: Mapping[str, Payload] = MappingProxyType({})
 
 
 class Node:
@@ -25,7 +28,7 @@ class Node:
 
     def __init__(self, proto: NodeDef, payloads: Mapping[str, Payload] | None = None) -> None:
         self.proto = proto
-        self.payloads: Mapping[str, Payload] = payloads or {}
+        self.payloads: Mapping[str, Payload] = payloads or _NO_PAYLOADS
 
     @property
     def name(self) -> str:
@@ -90,7 +93,7 @@ class Body:
         return iter(self.nodes)
 
     def __contains__(self, name: str) -> bool:
-        return name in self.by_name
+        return name in self.numbers
 
     def __getitem__(self, name: str) -> Node:
         """The node called ``name``.
@@ -98,19 +101,30 @@ class Body:
         Raises:
             UnknownNameError: there is none; the error lists the closest names.
         """
-        node = self.by_name.get(name)
-        if node is None:
-            raise UnknownNameError("node", name, self.by_name)
-        return node
+        number = self.numbers.get(name)
+        if number is None:
+            raise UnknownNameError("node", name, self.numbers)
+        return self.nodes[number]
 
     def get(self, name: str) -> Node | None:
         """The node called ``name``, or ``None``."""
-        return self.by_name.get(name)
+        number = self.numbers.get(name)
+        return None if number is None else self.nodes[number]
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
         """Name -> node; of nodes that share a name (an invalid graph), the last."""
-        return {node.proto.name: node for node in self.nodes}
+        return dict(zip(self.names, self.nodes))
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The name of each node, in file order."""
+        return [node.proto.name for node in self.nodes]
+
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """Name -> node number, the place in file order; of nodes that share a name, the last."""
+        return dict(zip(self.names, range(len(self.names))))
 
     @cached_property
     def ops(self) -> list[str]:
@@ -118,13 +132,41 @@ class Body:
         return [node.proto.op for node in self.nodes]
 
     @cached_property
+    def wires(self) -> list[list[int | None]]:
+        """For each node and each of its inputs the number of the node whose first output that is.
+
+        ``None`` for what is spelled otherwise: another output, a control input, a name that is not here.
+        """
+        find = self.numbers.get
+        return [list(map(find, node.proto.input[:])) for node in self.nodes]
+
+    @cached_property
     def consumer_names(self) -> Mapping[str, list[str]]:
-        """Node name -> names of the nodes that take an output of it or wait for it, in file order, each once."""
-        result: dict[str, list[str]] = {}
-        for node in self.nodes:
-            name = node.proto.name
-            for producer in dict.fromkeys(map(node_of, node.proto.input)):
-                result.setdefault(producer, []).append(name)
+        """Node name -> names of the nodes that take an output of it or wait for it, in file order, each once.
+
+        Names of producers that are not here count too.
+        """
+        names, numbers = self.names, self.numbers
+        taken = enumerate(self.consumer_numbers)
+        result = {names[i]: [names[taker] for taker in takers] for i, takers in taken if takers}
+        for name, node, wired in zip(names, self.nodes, self.wires):
+            for producer in dict.fromkeys(map(node_of, node.proto.input)) if None in wired else ():
+                if producer not in numbers:
+                    result.setdefault(producer, []).append(name)
+        return result
+
+    @cached_property
+    def consumer_numbers(self) -> list[list[int]]:
+        """For each node the numbers of those that take an output of it or wait for it, ascending, each once."""
+        result: list[list[int]] = [[] for _ in self.nodes]
+        find = self.numbers.get
+        for i, wired in enumerate(self.wires):
+            if None in wired:
+                wired = [find(node_of(text)) for text in self.nodes[i].proto.input]
+            for producer in wired:
+                takers = result[producer] if producer is not None else [i]
+                if not takers or takers[-1] != i:
+                    takers.append(i)
         return result
 
     def consumers(self, name: str) -> list[Node]:
@@ -256,7 +298,8 @@ def called_functions(nodes: Iterable[Node]) -> Iterator[str]:
 def named_functions(value: AttrValue) -> Iterator[str]:
     """The library functions that an attribute names."""
     kind = value.WhichOneof("value")
-    if kind == "func":
-        yield value.func.name
-    elif kind == "list":
-        yield from (function.name for function in value.list.func)
+    functions = [value.func] if kind == "func" else value.list.func if kind == "list" else ()
+    for function in functions:
+        yield function.name
+        for inner in function.attr.values():  # what its own body calls by the name of an attribute
+            yield from named_functions(inner)

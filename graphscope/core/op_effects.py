@@ -1,4 +1,4 @@
-"""Ops that do more than compute: they read or write files, use the network, run foreign code or end the process.
+"""Ops that do more than compute: they touch files, the network or settings, run foreign code, or end the process.
 
 Statefulness is no guide: ``ReadFile``, ``MatchingFiles`` and ``ImmutableConst`` are registered without state. The table is
 compared with TensorFlow's op table in the tests: every op that takes a file name, a path or an address is in it.
@@ -20,6 +20,7 @@ class Effect(str, enum.Enum):
     READS = "reads"
     WRITES = "writes"
     NETWORK = "network"
+    CONFIGURATION = "configuration"
     CODE = "code"
     PROCESS = "process"
 
@@ -117,7 +118,7 @@ OP_EFFECTS: Mapping[str, OpEffect] = {
     ),
     **_rows(Effect.NETWORK, "connects to", "RpcClient", "server_address"),
     **_rows(Effect.NETWORK, "opens a server at", "RpcServer", "server_address"),
-    **_rows(Effect.NETWORK, "configures the file system", "FileSystemSetConfiguration", "scheme"),
+    **_rows(Effect.CONFIGURATION, "configures the file system", "FileSystemSetConfiguration", "scheme"),
     **_rows(
         Effect.CODE,
         "calls a Python function of the process that built the graph: it breaks elsewhere",

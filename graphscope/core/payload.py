@@ -56,6 +56,11 @@ class Payload(abc.ABC):
         """Size of the content, in bytes, of strings too: about, where only reading them would tell. No I/O."""
         return self.elements * STRING_BYTES if self.nbytes is None else self.nbytes
 
+    @property
+    def stored_crc(self) -> int | None:
+        """CRC-32C of what :meth:`chunks` gives, where the file states it; ``None`` elsewhere. No I/O."""
+        return None
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """For ``np.asarray``; reads the file and raises as :meth:`numpy`."""
         import numpy as np

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
@@ -32,7 +32,7 @@ _OPTIMIZER_SCOPES = ("optimizer/", "_optimizer/", "Adam/", "SGD/", "RMSprop/", "
 _KERAS_METRICS = "keras_api/metrics/"
 
 
-def role_by_name(name: str, key: str | None, names: Collection[str] = ()) -> Role:
+def role_by_name(name: str, key: str | None, names: Container[str] = ()) -> Role:
     """What ``name`` (and its checkpoint key) say about a variable, by TensorFlow's naming conventions.
 
     ``names`` are the other variables' names: a slot needs an owner among them.
@@ -41,7 +41,7 @@ def role_by_name(name: str, key: str | None, names: Collection[str] = ()) -> Rol
     return _role_of(key, names) if found is Role.MODEL and key and key != name else found
 
 
-def _role_of(text: str, names: Collection[str]) -> Role:
+def _role_of(text: str, names: Container[str]) -> Role:
     owner, _, last = text.removesuffix(VALUE_SUFFIX).rpartition("/")
     last = last.rstrip("0123456789").removesuffix("_") if last[-1:].isdigit() else last
     if last in _SLOT_NAMES and _is_owner(owner, names):
@@ -53,7 +53,7 @@ def _role_of(text: str, names: Collection[str]) -> Role:
     return _BY_LAST_PART.get(last, Role.MODEL)
 
 
-def _is_owner(name: str, names: Collection[str]) -> bool:
+def _is_owner(name: str, names: Container[str]) -> bool:
     """Whether ``name`` is a variable, or one below the variable scope in which the optimizer was made."""
     while name not in names:
         _, slash, name = name.partition("/")

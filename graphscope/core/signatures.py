@@ -14,6 +14,11 @@ TRAIN_OP = "__saved_model_train_op"
 BOOKKEEPING = frozenset({INIT_OP, TRAIN_OP})
 """Signatures that TensorFlow's SavedModel builder adds for itself."""
 
+MAIN_OP = "saved_model_main_op"
+LEGACY_INIT_OP = "legacy_init_op"
+TABLE_INITIALIZERS = "table_initializer"
+"""Collections that name what runs when a model is opened, in place of the signature :data:`INIT_OP`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:

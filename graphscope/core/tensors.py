@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard, cast
@@ -71,6 +72,10 @@ class TensorSpec:
     is_ref: bool = False
 
 
+_SHAPES = 1024
+"""Shapes that are remembered: most models have few, of many tensors each."""
+
+
 def shape_of(proto: TensorShapeProto) -> Shape:
     """The shape that a message states; any negative size is an unknown dimension."""
     if proto.unknown_rank:
@@ -78,6 +83,7 @@ def shape_of(proto: TensorShapeProto) -> Shape:
     return tuple(d.size if d.size >= 0 else None for d in proto.dim)
 
 
+@functools.lru_cache(_SHAPES)
 def shape_text(shape: Shape) -> str:
     """``(?, 784)``, ``()`` for a scalar, ``unknown rank`` for none."""
     if shape is None:
@@ -90,6 +96,7 @@ def is_known(shape: Shape) -> TypeGuard[tuple[int, ...]]:
     return shape is not None and None not in shape
 
 
+@functools.lru_cache(_SHAPES)
 def elements(shape: Shape) -> int | None:
     """Product of the dimensions; ``None`` where one is unknown."""
     if shape is None or None in shape:

@@ -186,22 +186,20 @@ class _Checker:
         self.known_outputs: set[str] = set()
 
     def problems(self) -> list[Problem]:
-        seen, ops = self.seen, self.ops
-        nothing = _Op(None, None, frozenset())
-        for i, (op, node) in enumerate(zip(self.body.ops, self.body.nodes)):
+        seen, body, ops = self.seen, self.body, self.ops
+        plain: set[int | None] = set()  # nodes whose name alone is enough
+        for i, (op, name, wired) in enumerate(zip(body.ops, body.names, body.wires)):
             known = ops[op]
-            name = node.proto.name
-            inputs = node.proto.input
-            for text in inputs:
-                if not seen.get(text, nothing).gives:  # a port, a control edge, or what comes later
-                    data = self.inputs(i, node)
-                    break
-            else:
-                data = len(inputs)
+            if plain.issuperset(wired):
+                data = len(wired)
+            else:  # a port, a control edge, or what comes later
+                data = self.inputs(i, body.nodes[i])
+            if known.gives:
+                plain.add(i)
             if data != known.inputs:
-                self.count(node, known, data)
+                self.count(body.nodes[i], known, data)
             if op == "Const":
-                self.constant(node)
+                self.constant(body.nodes[i])
             if name in seen:
                 self.report(
                     "name", name, f"more than one {'argument or ' if self.arguments else ''}node is called {name}"
@@ -250,16 +248,18 @@ class _Checker:
         if text in self.known_outputs:
             return
         self.known_outputs.add(text)
-        tensor = TensorName.parse(text)
-        producer = self.body.get(tensor.node)
+        tensor, source = TensorName.parse(text), node_of(text)
+        producer = self.body.get(source)
         types = self.catalog.outputs(producer.op, producer.attrs) if producer is not None else None
         if producer is None or types is None:
             return
         if self.function and ":" in text:
             argument = tensor.argument if tensor.argument is not None else text.rpartition(":")[2]
             types = tuple(t for t in types if t.argument == argument)
+        elif tensor.node != source or tensor.argument is not None:  # in a graph a number stands behind the colon
+            types = ()
         if tensor.index >= len(types):
-            self.report("output", tensor.node, f"{who} takes {text}: {tensor.node} ({producer.op}) has no such output")
+            self.report("output", source, f"{who} takes {text}: {source} ({producer.op}) has no such output")
 
     def count(self, node: Node, op: _Op, data: int) -> None:
         """Reports a node with more or fewer inputs than its op takes."""

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from graphscope.core.model import Model
 from graphscope.errors import FileError, NotTensorFlowError
-from graphscope.formats.detect.locate import CheckpointPrefix, GraphFile, locate
+from graphscope.formats.detect.locate import CheckpointPrefix, GraphFile, SavedModelDirectory, locate
+from graphscope.formats.detect.sniff import Content
 from graphscope.formats.registry import format_at
 
 
@@ -20,6 +21,7 @@ def load(
     *,
     tags: str | Collection[str] = (),
     checkpoint: str | os.PathLike[str] | None = None,
+    lazily: bool = False,
 ) -> Model:
     """Opens a model: its structure only; weights stay in their files.
 
@@ -29,6 +31,7 @@ def load(
             directory of them, a ``.npz`` or ``.safetensors``.
         tags: which meta graph of a SavedModel: its exact tags.
         checkpoint: the checkpoint that holds the values, for a graph that lies elsewhere (``graph.pbtxt``).
+        lazily: leaves the index of a checkpoint unread until it is asked for; what is broken in it is found then.
 
     Raises:
         FileError: nothing is there.
@@ -44,7 +47,23 @@ def load(
         assert isinstance(location, GraphFile)
         raise _unknown(location)
     model = row.read(location, [tags] if isinstance(tags, str) else tags)
-    return model if checkpoint is None else _with_checkpoint(model, checkpoint)
+    if checkpoint is not None:
+        model = _with_checkpoint(model, checkpoint)
+    if model.store is not None and not lazily:
+        len(model.store.entries)
+    return model
+
+
+def load_every(path: str | os.PathLike[str]) -> list[Model]:
+    """As :func:`load`; of a SavedModel every meta graph, also those that no tags choose."""
+    location = locate(path)
+    if isinstance(location, GraphFile) and location.sniffed.content is Content.SAVED_MODEL:
+        location = SavedModelDirectory(location.source.path.parent, location.source.path)
+    if not isinstance(location, SavedModelDirectory):
+        return [load(path)]
+    from graphscope.formats.savedmodel.reader import open_meta_graphs
+
+    return open_meta_graphs(location)
 
 
 def _with_checkpoint(model: Model, checkpoint: str | os.PathLike[str]) -> Model:

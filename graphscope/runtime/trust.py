@@ -38,12 +38,6 @@ def refuse_effects(
 def _lines(found: Sequence[NodeEffect]) -> Iterator[str]:
     for effect in found[:_MAX_LISTED]:
         place = f" in function {effect.function}" if effect.function else ""
-        yield f"{effect.node} ({effect.op}){place} {_action(effect)} [{effect.does.effect.value}]"
+        yield f"{effect.node} ({effect.op}){place} {effect.action} [{effect.does.effect.value}]"
     if len(found) > _MAX_LISTED:
         yield f"and {len(found) - _MAX_LISTED} more"
-
-
-def _action(effect: NodeEffect) -> str:
-    named = bool(effect.does.argument or effect.does.attribute)
-    target = effect.target.text or ("with a name that the graph computes" if named else "")
-    return f"{effect.does.reason} {target}".rstrip()

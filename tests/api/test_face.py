@@ -25,20 +25,27 @@ from tests.support.fixture_files import FIXTURES, ROOT
 LENET = FIXTURES / "lenet5"
 
 FUNCTIONS = {
+    "audit": "paths",
     "convert": "model path to outputs inputs weights checkpoint tags allow_outside overwrite listener",
+    "diff": "a b weights strict explain tags listener",
     "dump": "model logdir run shapes histograms filters embeddings checkpoint tags listener",
+    "export_onnx": (
+        "model path outputs inputs set ema opset rename shape external_data verify feeds atol rtol trust overwrite"
+        " listener"
+    ),
     "features": "base data out at inputs set batch reading checkpoint tags trust overwrite listener",
     "freeze": "model outputs inputs set ema fold fold_batch_norms keep_devices float16 strict listener",
     "graft": (
         "base at head out classes multilabel regression inputs set unfreeze stop_gradient head_model bind head_output prefix"
         " optimizer learning_rate decay l2 ema seed checkpoint tags trust overwrite listener"
     ),
-    "load": "path tags checkpoint",
+    "load": "path tags checkpoint lazily",
     "profile": ("model feeds outputs checkpoint tags batch steps warmup seed placing session trust listener"),
     "read_profile": "path",
     "run": ("model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust listener"),
     "save": "model path to outputs inputs weights allow_outside overwrite listener",
     "summarize": "model checkpoint tags",
+    "text": "model values checkpoint tags",
     "tune": (
         "model data validation epochs batch seed patience augment reading use_cache logdir out keep save_every resume trust"
         " overwrite watchers interrupted listener"
@@ -140,7 +147,7 @@ def test_save_writes_what_the_name_says(name: str, tmp_path: Path) -> None:
         graphscope.save(model, f"{tmp_path}/{name}")
 
 
-@pytest.mark.parametrize("name", ["m.onnx", "m.h5", "m.unknown", "m", "m.index"])
+@pytest.mark.parametrize("name", ["m.h5", "m.unknown", "m", "m.index"])
 def test_save_refuses_what_nothing_writes(name: str, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError) as error:
         graphscope.save(graphscope.load(LENET), tmp_path / name)

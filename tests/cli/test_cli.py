@@ -5,13 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import select
-import shlex
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
@@ -28,7 +25,8 @@ from graphscope.cli.app import app
 from graphscope.cli.terminal.views import Format
 from graphscope.protos import GraphDef, NodeDef
 from graphscope.runtime.tensorflow import tensorflow
-from tests.support.zoo_files import ROOT, ZOO, needs_zoo
+from tests.support.terminal import command_line, environment, on_terminal
+from tests.support.zoo_files import ZOO, needs_zoo
 
 COMMANDS = list(app_module.COMMANDS)
 WEIGHTS = 4 * 3
@@ -106,15 +104,6 @@ def listed(*args: object) -> list[str]:
     result = run(*args, "--format", "names")
     assert result.exit_code == 0, result.output
     return result.stdout.splitlines()
-
-
-def command_line(*args: object) -> list[str]:
-    return [sys.executable, "-m", "graphscope", *map(str, args)]
-
-
-def environment(**changes: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "TERM")}
-    return {**kept, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT), **changes}
 
 
 def process(*args: object, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -418,29 +407,6 @@ def test_a_closed_stdout_is_no_error(model: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def on_terminal(arguments: Sequence[str], width: int, **changes: str) -> tuple[int, str]:
-    """Exit status and output of a process whose stdin, stdout and stderr are a terminal of ``width`` columns."""
-    pty = pytest.importorskip("pty", reason="optional: no pseudo terminals on this system")
-    import fcntl
-    import termios
-
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    child = subprocess.Popen(arguments, stdin=slave, stdout=slave, stderr=slave, env=environment(**changes))
-    os.close(slave)
-    output = b""
-    while select.select([master], [], [], 30)[0]:
-        try:
-            piece = os.read(master, 65536)
-        except OSError:  # Linux' way to say that the other side has closed
-            break
-        if not piece:
-            break
-        output += piece
-    os.close(master)
-    return child.wait(timeout=30), output.decode().replace("\r\n", "\n")
-
-
 def test_a_terminal_gets_colour_and_lines_that_fit(model: Path) -> None:
     code, text = on_terminal(command_line("nodes", model), 60)
     assert code == 0
@@ -517,40 +483,27 @@ def test_help_has_an_example_for_each_command() -> None:
     assert run(command, "-h").stdout == run(command, "--help").stdout
 
 
-def options_of(command: str) -> list[str]:
-    text = run(*command.split(), "--help").stdout
-    return sorted(set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", text, re.MULTILINE)))
+def test_help_is_one_page_however_it_is_asked_for() -> None:
+    page = process("--help").stdout
+    assert page == process("-h").stdout == run("--help").stdout
+    assert page == process("--help", COLUMNS="300").stdout
+    assert max(map(len, page.splitlines())) <= 78
+    narrow = process("--help", COLUMNS="50").stdout
+    assert narrow.split() == page.split()
+    assert len(narrow.splitlines()) > len(page.splitlines())
 
 
-def test_every_command_and_option_is_documented() -> None:
-    text = (ROOT / "docs" / "commands.md").read_text("utf-8")
-    sections = dict(re.findall(r"^## `graphscope (\w+)[^\n]*\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
-    assert set(sections) == set(COMMANDS)
-    for command, section in sections.items():
-        assert f"$ graphscope {command} " in section
-        missing = [option for option in options_of(command) if f"`{option}" not in section and option != "--help"]
-        assert not missing, f"docs/commands.md does not tell of {command} {missing}"
-    assert all(f"`{option}" in text for option in options_of(""))
+def test_help_has_every_option_that_typer_knows() -> None:
+    group = typer.main.get_command(app)
+    options = [name for option in group.params for name in option.opts]
+    assert options
+    assert set(options) <= set(re.findall(r"--[a-z-]+", run("--help").stdout))
 
 
-def console_blocks(path: Path) -> list[tuple[str, str]]:
-    """The commands of the console blocks of a document, each with the output that it shows."""
-    blocks = re.findall(r"^```console\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    runs = [part.partition("\n") for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
-    return [(command, output.rstrip("\n")) for command, _, output in runs]
-
-
-@pytest.mark.parametrize(("command", "output"), console_blocks(ROOT / "docs" / "commands.md"))
-def test_documented_output_is_what_a_command_writes(
-    command: str, output: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
-    monkeypatch.chdir(tmp_path)
-    program, *args = shlex.split(command)
-    result = run(*args)
-    assert program == "graphscope"
-    shown = re.sub(r" in \d+\.\d s$", " in 0.0 s", result.stdout.rstrip("\n"), flags=re.MULTILINE)
-    assert (result.exit_code, shown) == (0, output)
+def test_names_are_the_names_of_the_rows(model: Path) -> None:
+    rows = json.loads(run("nodes", model, "--functions", "--format", "json").stdout)
+    names = [f"{row['function']}/{row['name']}" if row["function"] else row["name"] for row in rows]
+    assert run("nodes", model, "--functions", "--format", "names").stdout.splitlines() == names
 
 
 def completed(words: str, number: int) -> list[str]:
@@ -571,7 +524,8 @@ def test_completion(model: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "unwanted"),
     [
-        (["--help"], {"numpy", "rich", "tensorflow"}),
+        (["--help"], {"numpy", "rich", "tensorflow", "typer", "google"}),
+        (["-h"], {"typer"}),
         (["nodes", "MODEL"], {"numpy", "rich", "tensorflow"}),
         (["info", "MODEL"], {"rich", "tensorflow"}),
         (["vars", "MODEL"], {"numpy", "rich", "tensorflow"}),

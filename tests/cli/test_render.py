@@ -625,6 +625,7 @@ def test_sizes(number: int | None, text: str) -> None:
 
 def test_counts_and_lists() -> None:
     assert (count(0, "node"), count(1, "node"), count(1412, "node")) == ("no nodes", "1 node", "1,412 nodes")
+    assert (count(3, "batch"), count(2, "class")) == ("3 batches", "2 classes")
     assert some("abcde", 3) == "a, b, c and 2 more"
     assert some("ab", 3) == "a, b"
 

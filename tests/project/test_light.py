@@ -224,7 +224,7 @@ def imported() -> dict[Path, list[tuple[str, bool]]]:
 @pytest.mark.parametrize("package", ["tensorflow", "numpy", "ml_dtypes", "cramjam"])
 def test_what_is_imported_late(package: str) -> None:
     """These cost time that most commands need not spend; TensorFlow costs seconds."""
-    looking = sources("cli", "runtime", "transforms") if package != "tensorflow" else sources()
+    looking = sources("cli", "export", "runtime", "transforms") if package != "tensorflow" else sources()
     found = [str(p) for p in looking for name, now in imported()[p] if now and name.partition(".")[0] == package]
     assert found == []
 

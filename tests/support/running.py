@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -129,5 +129,5 @@ def parsed(content: bytes) -> Graph:
 
 
 class _NothingOutside:
-    def payloads(self, place: object, single: object) -> None:
-        return None
+    def payloads(self, body: object, nodes: object) -> Iterator[Any]:
+        return iter(())

@@ -109,7 +109,8 @@ def nodes(
     chosen = NodeFilter(op, compile_patterns(name), scope, inputs_of, consumers_of, steps)
     sink = Sink.standard()
     loaded = load(model, tags=split_tags(tags))
-    listing = Listing(chosen, functions, inferred_shapes(loaded, Speaker(sink)) if shapes else {})
+    inferred = inferred_shapes(loaded, Speaker(sink)) if shapes else {}
+    listing = Listing(chosen, functions, inferred, outputs=tensors or format is not Format.NAMES)
     if tree:
         _write_tree(sink, format, loaded, listing, depth)
     else:
@@ -126,7 +127,7 @@ def _write_rows(sink: Sink, format: Format, model: Model, listing: Listing, tens
         write_rows(sink, format, render_nodes.tensor_view(), render_nodes.tensors(rows), NOTHING)
     else:
         bodies = [body for _, body in model.graph.bodies] if listing.functions else [model.graph]
-        has_devices = any(node.device for body in bodies for node in body)
+        has_devices = format is Format.TABLE and any(node.device for body in bodies for node in body)
         chosen = listing.filter
         has_steps = bool(chosen.inputs_of or chosen.consumers_of) and chosen.depth != 1
         write_rows(sink, format, render_nodes.node_view(has_devices=has_devices, has_steps=has_steps), rows, NOTHING)

@@ -35,7 +35,8 @@ def show(
     from graphscope.cli.options.loading import load
     from graphscope.cli.render.show import write_detail
 
-    write_detail(Sink.standard(), format, find(load(model, tags=split_tags(tags), checkpoint=checkpoint), name))
+    loaded = load(model, tags=split_tags(tags), checkpoint=checkpoint, lazily=True)
+    write_detail(Sink.standard(), format, find(loaded, name))
 
 
 EXAMPLES = """

@@ -10,12 +10,16 @@ from graphscope.core.model import Model
 
 
 def load(
-    path: str | os.PathLike[str], *, tags: Collection[str] = (), checkpoint: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    *,
+    tags: Collection[str] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    lazily: bool = False,
 ) -> Model:
     """As :func:`graphscope.formats.load`; the model's warnings go to stderr."""
     from graphscope import formats
 
-    model = formats.load(path, tags=tags, checkpoint=checkpoint)
+    model = formats.load(path, tags=tags, checkpoint=checkpoint, lazily=lazily)
     for warning in model.warnings:
         Sink.standard().warning(warning)
     return model

@@ -174,6 +174,13 @@ def _extra(summary: Summary) -> Iterator[Line]:
         yield (f"{count(len(summary.extra), 'value')} that no variable takes: {some(summary.extra, NAMES)}",)
 
 
+def _dangers(summary: Summary) -> Iterator[Line]:
+    """One line: what is worst, and the command that lists everything."""
+    if summary.dangers:
+        more = f" and {len(summary.dangers) - 1:,} more" if summary.dangers[1:] else ""
+        yield (f"{summary.dangers[0]}{more}: graphscope audit {shlex.quote(summary.path)}",)
+
+
 def _problems(summary: Summary) -> Iterator[Line]:
     yield from ((problem.text,) for problem in summary.problems[:PROBLEMS])
     yield from _more(summary.problems, PROBLEMS)
@@ -237,6 +244,7 @@ _GROUPS: Sequence[Sequence[tuple[str, Rows]]] = (
     ),
     (
         ("invalid", _problems),
+        ("danger", _dangers),
         ("missing", _missing),
         ("extra", _extra),
         ("mismatch", _mismatched),

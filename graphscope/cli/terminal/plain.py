@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from graphscope.cli.terminal.text import HOSTILE, escape
+from graphscope.cli.terminal.text import escape
 from graphscope.core.dtypes import DataType
+from graphscope.core.hostile import HOSTILE
 
 
 def plain(value: object) -> Any:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
 from graphscope.core.dtypes import DataType
+from graphscope.core.hostile import HOSTILE
 from graphscope.core.tensors import Shape, shape_text
-
-HOSTILE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
-"""Control characters, marks and overrides of direction, line separators, lone surrogates. Letters and emoji are not here."""
 
 _NARROW = re.compile("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u257f\u2026]*")
 """Characters that take one cell each: ASCII, Latin letters, box drawing, the ellipsis."""
+
+_HISSING = ("ch", "s", "sh", "x")
+"""How a noun ends whose plural takes ``es``."""
 
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -76,12 +76,14 @@ def _fitting(text: str, width: int) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """``412 nodes``, ``1 node``, ``no nodes``."""
+    """``412 nodes``, ``1 node``, ``no nodes``, ``3 batches``."""
     if number == 1:
         return f"1 {noun}"
-    return f"{number:,} {noun}s" if number else f"no {noun}s"
+    nouns = f"{noun}es" if noun.endswith(_HISSING) else f"{noun}s"
+    return f"{number:,} {nouns}" if number else f"no {nouns}"
 
 
+@functools.lru_cache(1024)
 def size(number: int | None) -> str:
     """Bytes with three digits and a decimal unit (1 kB = 1000 B); ``?`` where the size is not known."""
     if number is None:

@@ -15,7 +15,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.errors import IncompleteModelError, UnsupportedError
 from graphscope.formats.checkpoint.partitioned import StoredPayload
 from graphscope.formats.detect.neighbours import refuse_pointer
-from graphscope.formats.io.checksum import crc32c, mask
+from graphscope.formats.io.checksum import crc32c, mask, unmask
 from graphscope.formats.io.paths import exists
 from graphscope.formats.io.wire import Cursor, FileSource
 from graphscope.formats.lazy.payloads import RegionPayload
@@ -88,6 +88,11 @@ class BundleTensor(StoredPayload):
         self._shards = shards
         self._place = place
         self._what = what
+
+    @property
+    def stored_crc(self) -> int | None:
+        """See :meth:`Payload.stored_crc`."""
+        return unmask(self._place.masked_crc)
 
     def verify(self) -> None:
         """See :meth:`StoredPayload.verify`."""

@@ -97,12 +97,15 @@ def read_meta_graph(source: FileSource) -> tuple[MetaGraphDef, Graph, str]:
 
 
 def open_store(prefix: str) -> tuple[VariableStore | None, str, tuple[ModelFile, ...]]:
-    """The values at ``prefix``, their format's version and their files; no store where there is only a meta graph."""
+    """The values at ``prefix``, their format's version and their files; no store where there is only a meta graph.
+
+    A V2 checkpoint's index is read when its entries are asked for.
+    """
     location = CheckpointPrefix(prefix)
     index = location.file(".index")
     if is_file(index):
         _expect_table(index, "the index of a checkpoint")
-        bundle = BundleStore(prefix)
+        bundle = BundleStore(prefix, lazily=True)
         files = (model_file(index, "index"), *(model_file(path, "data") for path in bundle.shard_paths))
         return bundle, "V2", files
     tables = [Path(prefix)] if is_table_file(Path(prefix)) else location.shards("")

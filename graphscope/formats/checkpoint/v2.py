@@ -52,11 +52,14 @@ class BundleStore:
     Attributes:
         prefix: what the names of its files begin with; may end in a slash.
         entries: key -> entry, in the file's order. Slices of partitioned tensors are part of their tensor's entry. In a key
-            that is not UTF-8 the odd bytes are written as ``\\xNN``.
+            that is not UTF-8 the odd bytes are written as ``\\xNN``. Read lazily, a single one costs one block.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, *, lazily: bool = False) -> None:
         """Reads ``prefix.index``; the data files may be missing.
+
+        Args:
+            lazily: reads no more than the header. What is broken elsewhere is found when it is asked for.
 
         Raises:
             FileError: there is no index.
@@ -65,9 +68,25 @@ class BundleStore:
         """
         self.prefix = prefix
         self._source = FileSource(f"{prefix}.index")
-        items = Table(self._source).items()
-        self._shards = Shards(prefix, self._read_header(items))
+        self._table = Table(self._source)
+        self._shards = Shards(prefix, self._read_header(self._table.items()))
         self._shapes: set[tuple[int, ...]] = set()
+        self._stored: dict[bytes, _Stored] = {}
+        self._keys: dict[str, bytes] = {}
+        self.entries: Mapping[str, Entry] = _LoneEntries(self)
+        if not lazily:
+            self.read_all()
+
+    def read_all(self) -> Mapping[str, Entry]:
+        """Reads the whole index, unless it was read before; returns :attr:`entries`, from now on a plain dictionary.
+
+        Raises:
+            CorruptFileError: as the constructor.
+        """
+        if not isinstance(self.entries, _LoneEntries):
+            return self.entries
+        items = self._table.items()
+        next(items)
         self._stored = {key: self._read_entry(key, value) for key, value in items}
         self._refuse_overlaps()
         slices = self._slice_keys()
@@ -75,7 +94,30 @@ class BundleStore:
         self._keys = {_text(key): key for key in keys}
         if len(self._keys) != len(keys):
             raise self._source.corrupt("names that are not UTF-8 cannot be told apart")
-        self.entries: Mapping[str, Entry] = {name: _entry(name, self._stored[key]) for name, key in self._keys.items()}
+        self.entries = {name: _entry(name, self._stored[key]) for name, key in self._keys.items()}
+        return self.entries
+
+    def read_one(self, name: str) -> Entry | None:
+        """The entry of ``name``; ``None`` if there is none. Reads the one block of the index that can hold it.
+
+        Raises:
+            CorruptFileError: that block or the entry is broken.
+        """
+        if not name.isprintable() or "\\x" in name:  # perhaps of a slice, or not UTF-8: told apart among all
+            return self.read_all().get(name)
+        key = name.encode()
+        stored = self._look_up(key) if key else None
+        if stored is None:
+            return None
+        self._keys[name] = key
+        return _entry(name, stored)
+
+    def _look_up(self, key: bytes) -> _Stored | None:
+        stored = self._stored.get(key)
+        value = self._table.get(key) if stored is None and isinstance(self.entries, _LoneEntries) else None
+        if value is not None:
+            stored = self._stored[key] = self._read_entry(key, value)
+        return stored
 
     @property
     def shard_paths(self) -> list[Path]:
@@ -106,9 +148,10 @@ class BundleStore:
 
     def messages(self, keys: Iterable[str]) -> list[tuple[bytes, BundleEntryProto]]:
         """The index's own entries of ``keys`` and of their slices, in the file's order. Reads the index again."""
+        self.read_all()
         wanted = {self._keys[key] for key in keys}
         wanted |= {place.key(key) for key in wanted for place in self._stored[key].slices}
-        items = Table(self._source).items()
+        items = self._table.items()
         next(items)
         return [(key, self._parse(BundleEntryProto, key, value)) for key, value in items if key in wanted]
 
@@ -161,7 +204,7 @@ class BundleStore:
         return {place.key(key) for key, stored in self._stored.items() for place in stored.slices}
 
     def _part(self, raw_key: bytes, entry: Entry, place: TensorSlice) -> Part:
-        stored = self._stored.get(place.key(raw_key))
+        stored = self._look_up(place.key(raw_key))
         if stored is None:
             raise self._corrupt(raw_key, f"its slice {place} is not in the index")
         region = place.region(entry.shape)
@@ -180,6 +223,25 @@ class BundleStore:
     def _corrupt(self, key: bytes, message: str) -> CorruptFileError:
         what = f"variable {_text(key)}" if key else "the header"
         return self._source.corrupt(f"{what}: {message}")
+
+
+class _LoneEntries(Mapping[str, Entry]):
+    """The entries of an index that has not been read: each is looked up by itself, until all are asked for."""
+
+    def __init__(self, store: BundleStore) -> None:
+        self._store = store
+
+    def __getitem__(self, name: str) -> Entry:
+        entry = self._store.read_one(name)
+        if entry is None:
+            raise KeyError(name)
+        return entry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._store.read_all())
+
+    def __len__(self) -> int:
+        return len(self._store.read_all())
 
 
 def _text(key: bytes) -> str:

@@ -70,4 +70,7 @@ def graph_from(proto: GraphDef, holder: Holder, place: Place) -> Graph:
 
 
 def _nodes(protos: Iterable[NodeDef], holder: Holder, place: Place) -> list[Node]:
-    return [Node(proto, holder.payloads((*place, ("node", i)), proto)) for i, proto in enumerate(protos)]
+    nodes = list(map(Node, protos))
+    for i, payloads in holder.payloads(place, nodes):
+        nodes[i].payloads = payloads
+    return nodes

@@ -5,19 +5,22 @@ Source: ``tensorflow/tsl/lib/hash/crc32c.h``: ``((crc >> 15) | (crc << 17)) + 0x
 
 from __future__ import annotations
 
-import google_crc32c
+from graphscope.core.checksum import crc32c
+
+__all__ = ["crc32c", "mask", "masked_crc32c", "unmask"]
 
 _MASK_DELTA = 0xA282EAD8
-
-
-def crc32c(data: bytes, crc: int = 0) -> int:
-    """CRC-32C (Castagnoli) of ``data``, going on from ``crc``."""
-    return int(google_crc32c.extend(crc, data))
 
 
 def mask(crc: int) -> int:
     """What is stored for ``crc``."""
     return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
+
+
+def unmask(masked: int) -> int:
+    """The checksum for which ``masked`` is stored."""
+    rotated = (masked - _MASK_DELTA) & 0xFFFFFFFF
+    return ((rotated >> 17) | (rotated << 15)) & 0xFFFFFFFF
 
 
 def masked_crc32c(data: bytes) -> int:

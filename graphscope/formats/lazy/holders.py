@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Node
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import elements, shape_of
 from graphscope.formats.io.wire import FileSource
@@ -17,8 +18,8 @@ from graphscope.protos import NodeDef, TensorProto
 class Holder(Protocol):
     """Knows which tensors of which node stayed in the file."""
 
-    def payloads(self, place: Place, node: NodeDef) -> Mapping[str, Payload] | None:
-        """Attribute name -> content for the node at ``place``; ``None`` for most nodes."""
+    def payloads(self, body: Place, nodes: Sequence[Node]) -> Iterator[tuple[int, Mapping[str, Payload]]]:
+        """For those few of the ``nodes`` of the body at ``body`` that lack a tensor: node number, attribute name -> content."""
 
 
 class BinaryHolder:
@@ -26,14 +27,15 @@ class BinaryHolder:
 
     def __init__(self, source: FileSource, tensors: Iterable[CutTensor]) -> None:
         self._source = source
-        self._tensors: dict[Place, list[CutTensor]] = {}
+        self._bodies: dict[Place, dict[int, list[CutTensor]]] = {}
         for tensor in tensors:
-            self._tensors.setdefault(tensor.place, []).append(tensor)
+            *body, (_, number) = tensor.place
+            self._bodies.setdefault(tuple(body), {}).setdefault(number, []).append(tensor)
 
-    def payloads(self, place: Place, node: NodeDef) -> Mapping[str, Payload] | None:
+    def payloads(self, body: Place, nodes: Sequence[Node]) -> Iterator[tuple[int, Mapping[str, Payload]]]:
         """See :class:`Holder`."""
-        found = self._tensors.get(place)
-        return {t.key: self._payload(t, node) for t in found} if found else None
+        for number, tensors in self._bodies.get(body, {}).items():
+            yield number, {t.key: self._payload(t, nodes[number].proto) for t in tensors}
 
     def _payload(self, tensor: CutTensor, node: NodeDef) -> EncodedPayload:
         what = f"node {node.name}, attribute {tensor.key}"

@@ -6,11 +6,12 @@ Source: ``tensorflow/python/saved_model/{loader_impl,builder_impl}.py`` (``get_a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from graphscope.advice import Advice, Option
+from graphscope.core.assets import COLLECTION, asset_parts, stated_assets
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model, ModelFile, ModelKind
@@ -22,7 +23,6 @@ from graphscope.protos import AssetFileDef, DecodeError
 
 DIRECTORY = "assets"
 EXTRA_DIRECTORY = "assets.extra"
-_COLLECTION = "saved_model_assets"
 _PATHS = "asset_filepaths"
 _READERS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 _MAX_STEPS = 8
@@ -114,15 +114,13 @@ def declared_assets(model: Model) -> list[Asset]:
     """
     if model.kind is not ModelKind.SAVED_MODEL:
         return []
-    return [_declared(model, stated) for stated in model.meta.asset_file_def or _in_collection(model)]
+    return [_declared(model, stated) for stated in _stated(model)]
 
 
 def asset_place(directory: Path, filename: str) -> Path | None:
     """Where the asset called ``filename`` of the SavedModel in ``directory`` lies; ``None`` for a name that leads elsewhere."""
-    parts = PurePosixPath(filename.replace("\\", "/")).parts
-    if not parts or ".." in parts or parts[0] == "/" or "\0" in filename:
-        return None
-    return directory.joinpath(DIRECTORY, *parts)
+    parts = asset_parts(filename)
+    return directory.joinpath(DIRECTORY, *parts) if parts else None
 
 
 def asset_file(directory: Path, filename: str) -> ModelFile:
@@ -141,13 +139,11 @@ def _declared(model: Model, stated: AssetFileDef) -> Asset:
     return Asset(filename, stated.tensor_info.name, place, True)
 
 
-def _in_collection(model: Model) -> Iterable[AssetFileDef]:
-    definitions = model.meta.collection_def
-    values = definitions[_COLLECTION].any_list.value if _COLLECTION in definitions else ()
+def _stated(model: Model) -> Sequence[AssetFileDef]:
     try:
-        return [AssetFileDef.FromString(value.value) for value in values]
+        return stated_assets(model.meta)
     except DecodeError as error:
-        raise CorruptFileError(f"collection {_COLLECTION}: no AssetFileDef: {error}", path=model.path) from error
+        raise CorruptFileError(f"collection {COLLECTION}: no AssetFileDef: {error}", path=model.path) from error
 
 
 def _named(model: Model, known: set[str], allow_outside: bool) -> Iterator[Asset]:

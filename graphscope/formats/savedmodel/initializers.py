@@ -9,14 +9,10 @@ from graphscope.core.build import make_node
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.core.op_sets import TABLE_FILLING_OPS
-from graphscope.core.signatures import INIT_OP
+from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
 from graphscope.core.tensors import node_of
 from graphscope.formats.checkpoint.saver import free_name
 from graphscope.protos import MetaGraphDef
-
-MAIN_OP = "saved_model_main_op"
-LEGACY_INIT_OP = "legacy_init_op"
-TABLE_INITIALIZERS = "table_initializer"
 
 
 def with_main_op(model: Model, graph: Graph, meta: MetaGraphDef) -> Graph:

@@ -45,33 +45,51 @@ def open_saved_model(location: SavedModelDirectory, tags: Collection[str] = ()) 
         UnknownNameError: no meta graph has these tags, or several could be meant.
         CorruptFileError: the file is broken.
     """
-    source = FileSource(location.file)
-    sniffed = sniff(source)
-    if sniffed.content is not Content.SAVED_MODEL:
-        refuse_other(source, "a SavedModel")
-        raise source.corrupt("no SavedModel")
-    message, holder = read_message(source, SAVED_MODEL, SavedModel, sniffed.is_text)
-    metas = message.meta_graphs
-    tag_sets = tuple(frozenset(meta.meta_info_def.tags) for meta in metas)
-    chosen = _choose(tag_sets, frozenset(tags), location)
-    store, version, files = open_store(str(location.directory / VARIABLES))
-    meta = metas[chosen]
-    graph = split_meta_graph(meta, holder, (("meta_graph", chosen),))
-    return Model(
-        str(location.directory if location.file.name in SAVED_MODEL_FILES else location.file),
-        ModelKind.SAVED_MODEL,
-        "text" if sniffed.is_text else "binary",
-        (
-            model_file(location.file, "graph"),
-            *(files if store is not None or needs_variables(meta) else ()),
-            *_assets(location.directory, meta),
-        ),
-        graph,
-        meta,
-        store,
-        version,
-        tag_sets,
-    )
+    saved = _SavedModelFile(location)
+    return saved.model(_choose(saved.tag_sets, frozenset(tags), location))
+
+
+def open_meta_graphs(location: SavedModelDirectory) -> list[Model]:
+    """Every meta graph of a SavedModel, in file order, also those that no tags choose; as :func:`open_saved_model`."""
+    saved = _SavedModelFile(location)
+    return [saved.model(number) for number in range(len(saved.tag_sets))]
+
+
+class _SavedModelFile:
+    """The message in a SavedModel's file, without its weights."""
+
+    def __init__(self, location: SavedModelDirectory) -> None:
+        source = FileSource(location.file)
+        sniffed = sniff(source)
+        if sniffed.content is not Content.SAVED_MODEL:
+            refuse_other(source, "a SavedModel")
+            raise source.corrupt("no SavedModel")
+        self.location = location
+        self.encoding = "text" if sniffed.is_text else "binary"
+        self.message, self.holder = read_message(source, SAVED_MODEL, SavedModel, sniffed.is_text)
+        self.tag_sets = tuple(frozenset(meta.meta_info_def.tags) for meta in self.message.meta_graphs)
+
+    def model(self, number: int) -> Model:
+        """The meta graph of that number; once only, since its graph moves out of the message."""
+        directory, file = self.location.directory, self.location.file
+        store, version, files = open_store(str(directory / VARIABLES))
+        meta = self.message.meta_graphs[number]
+        graph = split_meta_graph(meta, self.holder, (("meta_graph", number),))
+        return Model(
+            str(directory if file.name in SAVED_MODEL_FILES else file),
+            ModelKind.SAVED_MODEL,
+            self.encoding,
+            (
+                model_file(file, "graph"),
+                *(files if store is not None or needs_variables(meta) else ()),
+                *_assets(directory, meta),
+            ),
+            graph,
+            meta,
+            store,
+            version,
+            self.tag_sets,
+        )
 
 
 def needs_variables(meta: MetaGraphDef) -> bool:

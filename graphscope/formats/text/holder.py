@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Node
 from graphscope.core.payload import CHUNK_BYTES, Payload
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.holders import stated
@@ -38,20 +39,21 @@ class TextHolder:
 
     def __init__(self, source: FileSource, message: Message, regions: Iterable[TextRegion]) -> None:
         self._source = source
-        self._regions: dict[Place, dict[str, TextRegion]] = {}
+        self._bodies: dict[Place, dict[int, dict[str, TextRegion]]] = {}
         for region in regions:
             address = _address(region)
             tensor = _tensor(message, region)
             if address is None or DataType.of(tensor.dtype).itemsize is None:
                 tensor.tensor_content = decode_region(source.view(), region.offset, region.end, source=str(source.path))
             else:
-                place, key = address
-                self._regions.setdefault(place, {})[key] = region
+                (*body, (_, number)), key = address
+                self._bodies.setdefault(tuple(body), {}).setdefault(number, {})[key] = region
 
-    def payloads(self, place: Place, node: NodeDef) -> Mapping[str, Payload] | None:
+    def payloads(self, body: Place, nodes: Sequence[Node]) -> Iterator[tuple[int, Mapping[str, Payload]]]:
         """See :class:`graphscope.formats.lazy.holders.Holder`."""
-        found = self._regions.get(place)
-        return {key: self._payload(key, region, node) for key, region in found.items()} if found else None
+        for number, regions in self._bodies.get(body, {}).items():
+            proto = nodes[number].proto
+            yield number, {key: self._payload(key, region, proto) for key, region in regions.items()}
 
     def _payload(self, key: str, region: TextRegion, node: NodeDef) -> TextPayload:
         what = f"node {node.name}, attribute {key}"

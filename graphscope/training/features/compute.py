@@ -212,7 +212,7 @@ class _Computing:
         alone = self.features(inputs[:1].repeat(min(len(inputs), 2), axis=0))
         for name, among, value in zip(self.base.at, tensors, alone):
             first, again = (np.asarray(tensor[0], np.float64) for tensor in (among, value))
-            limit = _TOLERANCE * np.abs(first).max(initial=0)
+            limit = _TOLERANCE * np.abs(first[np.isfinite(first)]).max(initial=0)
             if not np.allclose(first, again, rtol=0, atol=limit, equal_nan=True):
                 raise GraphscopeError(
                     f"{self.base.path}: {name} of one example depends on the others in its batch, or on chance",

@@ -177,9 +177,14 @@ def _fixed(path: str, name: str, shape: Shape, batch: int, imported: Any) -> Gra
     """The error for a tensor that still is of a fixed number of examples; it names the node that states the number."""
     operation = imported.get_tensor_by_name(str(TensorName.parse(name))).op
     size = shape[0] if shape else None
-    while fixed := [t.op for t in operation.inputs if t.shape.rank and t.shape[0] == size and t.op.type != "Const"]:
+    while size is not None and (fixed := [t.op for t in operation.inputs if _states(t, size)]):
         operation = fixed[0]
     return _built_for(path, batch, f"{name} is {shape_text(shape)}, fixed by node {operation.name} ({operation.type})")
+
+
+def _states(tensor: Any, size: int) -> bool:
+    """Whether ``tensor``, which is computed, is of ``size`` examples."""
+    return bool(tensor.shape.rank) and tensor.shape[0] == size and tensor.op.type != "Const"
 
 
 def _built_for(path: str, batch: int, reason: str) -> GraphscopeError:

@@ -67,11 +67,13 @@ class Grafted:
         model: graph, collections, signatures and values; weights of the base are where they were until they are read.
         recipe: how to train it; ``None`` where two models were joined without a loss.
         report: what was done.
+        size_bytes: of the checkpoint that was written; ``None`` if none was.
     """
 
     model: Model
     recipe: Recipe | None
     report: GraftReport
+    size_bytes: int | None = None
 
     def save(self, prefix: str, *, overwrite: bool = False, progress: Progress = quiet) -> int:
         """Writes a V2 checkpoint with its meta graph at ``prefix``, and the state file beside it. Returns the size in bytes.
@@ -90,11 +92,6 @@ class Grafted:
             if overwrite or not _names_another(directory, Path(prefix).name):
                 write_state_file(directory, Path(prefix).name, overwrite=True)
         return size
-
-    @property
-    def size_bytes(self) -> int:
-        """What the files of the model take, once it is written."""
-        return sum(file.size_bytes or 0 for file in self.model.files)
 
     @cached_property
     def graph(self) -> Any:

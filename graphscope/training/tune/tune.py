@@ -203,7 +203,9 @@ def refuse_labels(job: Job) -> None:
     Raises:
         GraphscopeError: so it is.
     """
-    for examples in filter(None, (job.training, job.validation)):
+    for examples in (job.training, job.validation):
+        if examples is None:
+            continue
         if not len(examples):
             raise GraphscopeError("there are no examples")
         labels = examples.labels(examples.indices)

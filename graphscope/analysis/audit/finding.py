@@ -1,0 +1,143 @@
+"""What an audit finds: one dataclass, and the words that it is sorted by."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from graphscope.analysis.effects import PathSource
+
+
+class Severity(enum.IntEnum):
+    """How bad a finding is; the larger, the worse."""
+
+    INFO = 0
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+
+    @property
+    def label(self) -> str:
+        """``high``."""
+        return self.name.lower()
+
+
+class Category(str, enum.Enum):
+    """What a finding is about. The first six are those of :class:`graphscope.core.op_effects.Effect`."""
+
+    READS = "reads"
+    WRITES = "writes"
+    NETWORK = "network"
+    CONFIGURATION = "configuration"
+    CODE = "code"
+    PROCESS = "process"
+    DENIAL = "denial"
+    DISCLOSURE = "disclosure"
+    DECEPTION = "deception"
+
+
+class Reach(str, enum.Enum):
+    """When a node runs: what is found earlier in this list counts."""
+
+    LOAD = "on load"
+    SIGNATURE = "by a signature"
+    METHOD = "by a method"
+    REQUEST = "on request"
+    SAVER = "by the saver"
+    DEAD = "never called"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a model can do, or that is not what it seems.
+
+    Attributes:
+        rule: what was looked for, one of :data:`RULES`.
+        severity: how bad it is here.
+        text: what it does: ``reads the file /etc/hosts``.
+        reason: why the severity is what it is.
+        node, op: where; empty where it is not about one node. ``node`` may name a function, a signature or an asset.
+        function: the library function that the node lies in; empty for the graph itself.
+        reach: when it runs; ``None`` where that is no question.
+        source: where the name of its target comes from; ``None`` where it has none.
+        target: that name, where the file states it.
+        path: the file or directory that it was found in.
+    """
+
+    rule: str
+    severity: Severity
+    text: str
+    reason: str
+    node: str = ""
+    op: str = ""
+    function: str = ""
+    reach: Reach | None = None
+    source: PathSource | None = None
+    target: str = ""
+    path: str = ""
+
+    @property
+    def category(self) -> Category:
+        """What it is about."""
+        return RULES[self.rule].category
+
+    @property
+    def place(self) -> str:
+        """The name that ``show`` takes: ``function/node`` inside a library function."""
+        return f"{self.function}/{self.node}" if self.function else self.node
+
+    def __str__(self) -> str:
+        """``peek (ReadFile) reads the file /etc/hosts``."""
+        return " ".join(filter(None, (self.place, f"({self.op})" if self.op else "", self.text)))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What an audit looks for.
+
+    Attributes:
+        category: what it is about.
+        text: what it means, a sentence.
+    """
+
+    category: Category
+    text: str
+
+
+RULES: dict[str, Rule] = {
+    "reads-file": Rule(Category.READS, "The graph reads files, or lists directories, on the machine that runs it."),
+    "writes-file": Rule(Category.WRITES, "The graph writes files on the machine that runs it."),
+    "uses-network": Rule(Category.NETWORK, "The graph connects to an address or opens a server."),
+    "changes-settings": Rule(Category.CONFIGURATION, "The graph changes settings of the process that runs it."),
+    "remote-device": Rule(Category.CONFIGURATION, "Nodes are placed on devices of another process."),
+    "calls-code": Rule(Category.CODE, "The graph calls code that is not part of TensorFlow."),
+    "unknown-op": Rule(
+        Category.CODE, "An op is not registered by TensorFlow: a library of native code must provide it."
+    ),
+    "hidden-graph": Rule(
+        Category.CODE, "An op runs a program that lies in a string, where no node shows what it does."
+    ),
+    "keras-lambda": Rule(
+        Category.CODE, "Keras runs the Python code of a Lambda layer when it loads or calls the model."
+    ),
+    "keras-import": Rule(Category.CODE, "A Keras configuration names a function that touches files or runs code."),
+    "pickle": Rule(Category.CODE, "Loading a Python pickle runs whatever it names."),
+    "native-library": Rule(Category.CODE, "A native library lies beside the model."),
+    "ends-process": Rule(Category.PROCESS, "The graph ends the process that runs it."),
+    "huge-tensor": Rule(
+        Category.DENIAL, "A tensor's stated size exhausts the memory of the machine that runs the graph."
+    ),
+    "recursion": Rule(Category.DENIAL, "Functions call themselves, which overflows TensorFlow's stack."),
+    "call-explosion": Rule(Category.DENIAL, "Functions call one another so often that inlining them never ends."),
+    "endless-loop": Rule(Category.DENIAL, "A loop's condition is a constant that is always true."),
+    "archive-bomb": Rule(Category.DENIAL, "An archive unpacks to more than any model needs."),
+    "path-traversal": Rule(Category.DISCLOSURE, "A name of a file leads out of the model's directory."),
+    "link-outside": Rule(Category.DISCLOSURE, "A link leads out of the directory that is audited."),
+    "foreign-state": Rule(Category.DISCLOSURE, "A checkpoint state file names files in another directory."),
+    "duplicate-name": Rule(
+        Category.DECEPTION, "Two nodes or functions share a name: readers disagree about which counts."
+    ),
+    "hidden-characters": Rule(Category.DECEPTION, "A name holds characters that hide or reorder what a person reads."),
+    "shadowed-op": Rule(Category.DECEPTION, "A library function has the name of an op of TensorFlow."),
+}
+"""Rule -> what it means. The names are stable: policies and SARIF files refer to them."""

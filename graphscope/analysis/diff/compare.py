@@ -1,0 +1,144 @@
+"""``diff``: what differs between two models."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from graphscope.analysis.attributes import Attributes
+from graphscope.analysis.diff.explain import explain
+from graphscope.analysis.diff.functions import match_functions, stem
+from graphscope.analysis.diff.interfaces import collection_differences, signature_differences, version_differences
+from graphscope.analysis.diff.matching import match
+from graphscope.analysis.diff.nodes import NodeComparison
+from graphscope.analysis.diff.report import Change, Difference, DiffReport, Explanation, Method, Section
+from graphscope.analysis.diff.scopes import rename_differences
+from graphscope.analysis.diff.sides import Matching, Side
+from graphscope.analysis.diff.values import missing_values, weight_pairs
+from graphscope.analysis.diff.weights import Depth, compare_weights
+from graphscope.core.graph import Body
+from graphscope.core.model import Model, ModelKind
+
+_ORDER = list(Section)
+_BARE = frozenset({ModelKind.GRAPH, ModelKind.EVENT_FILE})
+"""Kinds of files that hold a graph and nothing besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiffOptions:
+    """What counts.
+
+    Attributes:
+        depth: how far values are compared.
+        strict: devices, colocation, inferred shapes and versions count too.
+        explains: whether freezing and folding are told as such, in place of the differences that they make.
+    """
+
+    depth: Depth = Depth.STAT
+    strict: bool = False
+    explains: bool = True
+
+
+def diff(
+    a: Model, b: Model, options: DiffOptions | None = None, progress: Callable[[int], None] = lambda _: None
+) -> DiffReport:
+    """What differs between ``a`` and ``b``. Nodes are found again by name, by structure, then within renamed scopes.
+
+    Args:
+        progress: is told the number of bytes of each tensor that was compared.
+
+    Raises:
+        CorruptFileError, IncompleteModelError: a value cannot be read.
+    """
+    return _Diff(a, b, options or DiffOptions(), progress).report()
+
+
+@dataclass
+class _Diff:
+    a: Model
+    b: Model
+    options: DiffOptions
+    progress: Callable[[int], None]
+    counts: Counter[Method] = field(default_factory=Counter)
+
+    def report(self) -> DiffReport:
+        if not (self.a.has_graph and self.b.has_graph):
+            return self._without_graph()
+        bodies = list(self._bodies())
+        graph = bodies[0][1]
+        differences: list[Difference] = []
+        explanations: list[Explanation] = []
+        for function, matching in bodies:
+            differences += NodeComparison(matching, function, strict=self.options.strict).differences()
+            renamed, scopes = rename_differences(((a.name, b.name) for a, b in matching.pairs), function)
+            differences += renamed
+            explanations += scopes
+        differences += self._functions()
+        bare = [model.path for model in (self.a, self.b) if model.kind in _BARE]
+        if not bare:
+            differences += signature_differences(self.a, self.b, graph.forward)
+            differences += collection_differences(self.a, self.b, graph.forward)
+        if self.options.strict:
+            differences += version_differences(self.a, self.b)
+        differences += self._values(bodies)
+        if self.options.explains and differences:
+            differences, explained = explain(self.a, self.b, graph, differences)
+            explanations += explained
+        notes = (f"signatures and collections were not compared: {bare[0]} holds none",) if len(bare) == 1 else ()
+        return self._report(differences, explanations, notes)
+
+    def _values(self, bodies: list[tuple[str, Matching]]) -> Iterator[Difference]:
+        names = bodies[0][1].forward if bodies else {}
+        pairs = [pair for function, matching in bodies for pair in weight_pairs(self.a, self.b, function, matching)]
+        yield from compare_weights(pairs, self.options.depth, self.progress)
+        yield from missing_values(self.a, self.b, names)
+
+    def _without_graph(self) -> DiffReport:
+        pairs = weight_pairs(self.a, self.b, "", None)
+        differences = [
+            *compare_weights(pairs, self.options.depth, self.progress),
+            *missing_values(self.a, self.b, {}),
+        ]
+        lacking = [model.path for model in (self.a, self.b) if not model.has_graph]
+        note = "only values were compared: there is no graph in " + " and ".join(lacking)
+        return self._report(differences, [], (note,) if len(lacking) == 1 else ())
+
+    def _report(
+        self, differences: list[Difference], explanations: list[Explanation], notes: tuple[str, ...] = ()
+    ) -> DiffReport:
+        ordered = sorted(differences, key=lambda difference: _ORDER.index(difference.section))
+        sizes = [sum(len(body) for _, body in m.graph.bodies) if m.has_graph else 0 for m in (self.a, self.b)]
+        nodes = sizes[0], sizes[1]
+        return DiffReport(
+            self.a.path, self.b.path, nodes, dict(self.counts), tuple(ordered), tuple(explanations), notes
+        )
+
+    def _bodies(self) -> Iterator[tuple[str, Matching]]:
+        """The graphs, then each library function that both have, with the nodes of each that belong together."""
+        functions = match_functions(self.a.graph.functions, self.b.graph.functions)
+        shared = {other: name for name, other in functions.items()}
+        attributes = [Attributes(m.catalog, keeps_marks=self.options.strict) for m in (self.a, self.b)]
+        yield "", self._match(self.a.graph, self.b.graph, attributes, shared)
+        for name, other in functions.items():
+            yield name, self._match(self.a.graph.functions[name], self.b.graph.functions[other], attributes, shared)
+
+    def _match(self, a: Body, b: Body, attributes: list[Attributes], shared: dict[str, str]) -> Matching:
+        matching, counts = match(Side(a, attributes[0], {}), Side(b, attributes[1], shared))
+        self.counts.update(counts)
+        return matching
+
+    def _functions(self) -> Iterator[Difference]:
+        """Library functions that only one model has, and those that have another name, but for the number in it."""
+        ones, others = self.a.graph.functions, self.b.graph.functions
+        matched = match_functions(ones, others)
+        taken = set(matched.values())
+        yield from (Difference(Section.FUNCTIONS, Change.REMOVED, n, _size(ones[n])) for n in ones if n not in matched)
+        yield from (Difference(Section.FUNCTIONS, Change.ADDED, n, _size(others[n])) for n in others if n not in taken)
+        for name, other in matched.items():
+            if stem(name) != stem(other):
+                yield Difference(Section.FUNCTIONS, Change.RENAMED, name, f"{name} -> {other}", other)
+
+
+def _size(body: Body) -> str:
+    return f"{len(body):,} nodes"

@@ -1,0 +1,51 @@
+"""Finds the library functions of one model again in another: by name, by the name without its number, by content."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+
+from graphscope.core.graph import Function
+
+_NUMBER = re.compile(r"_\d+\Z")
+
+
+def stem(name: str) -> str:
+    """A function's name without the number that TensorFlow counts its traces by: ``__inference_f`` of ``__inference_f_12``."""
+    return _NUMBER.sub("", name)
+
+
+def match_functions(a: Mapping[str, Function], b: Mapping[str, Function]) -> dict[str, str]:
+    """Function of ``a`` -> function of ``b``."""
+    found = {name: name for name in a if name in b}
+    for key in (_numbered, _content):
+        taken = set(found.values())
+        ones = _groups((f for name, f in a.items() if name not in found), key)
+        others = _groups((f for name, f in b.items() if name not in taken), key)
+        for value, names in ones.items():
+            if len(names) == len(others.get(value, ())):
+                found.update(zip(names, others[value]))
+    return found
+
+
+def _groups(functions: Iterable[Function], key: Callable[[Function], object]) -> dict[object, list[str]]:
+    groups: defaultdict[object, list[str]] = defaultdict(list)
+    for function in functions:
+        groups[key(function)].append(function.name)
+    return groups
+
+
+def _numbered(function: Function) -> object:
+    return stem(function.name), _content(function)
+
+
+def _content(function: Function) -> object:
+    """Types and ops: what calls other functions is not followed."""
+    signature = function.signature
+    ops = sorted(stem(op) for op in function.ops)
+    return (
+        tuple(argument.type for argument in signature.input_arg),
+        tuple(argument.type for argument in signature.output_arg),
+        tuple(ops),
+    )

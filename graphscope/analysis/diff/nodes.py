@@ -1,0 +1,156 @@
+"""Compares the nodes of two bodies once it is known which of them belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphscope.analysis.attributes import exact_text
+from graphscope.analysis.diff.report import Change, Difference, Section
+from graphscope.analysis.diff.sides import FREEZES, Matching, Side
+from graphscope.core.graph import Function, Node
+from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.tensors import TensorName
+from graphscope.protos import AttrValue
+
+WAITS = "waits for"
+"""How details about control inputs begin."""
+
+
+_FEW = 3
+"""Up to so many inputs of one node are told one by one."""
+
+
+class NodeComparison:
+    """Compares pairs of nodes.
+
+    Args:
+        matching: which node is which.
+        function: the library function that they lie in.
+        strict: whether devices count.
+    """
+
+    def __init__(self, matching: Matching, function: str, *, strict: bool) -> None:
+        self.matching = matching
+        self.function = function
+        self.strict = strict
+
+    def differences(self) -> Iterator[Difference]:
+        """Nodes that only one body has, then what differs in the others: ops, wiring, attributes. Values are not compared."""
+        removed, added = self.matching.open()
+        yield from (self._difference(node, Section.NODES, Change.REMOVED, node.op) for node in removed)
+        yield from (self._difference(node, Section.NODES, Change.ADDED, node.op) for node in added)
+        for a, b in self.matching.pairs:
+            if a.proto != b.proto:
+                yield from self.pair(a, b)
+        yield from self._results()
+
+    def pair(self, a: Node, b: Node) -> Iterator[Difference]:
+        """What differs between two nodes."""
+        sides = self.matching.a, self.matching.b
+        if sides[0].names.get(a.op, a.op) != sides[1].names.get(b.op, b.op):
+            if not (is_frozen(a, b) or is_frozen(b, a)):
+                yield self._changed(a, b, Section.NODES, f"{a.op} -> {b.op}")
+        elif sides[0].key(a) != sides[1].key(b):
+            yield from self._attributes(a, b)
+        if list(map(self.matching.moved, a.proto.input)) != list(b.proto.input):
+            yield from self._wiring(a, b)
+        if self.strict and a.device != b.device:
+            yield self._changed(a, b, Section.ATTRIBUTES, f"device: {a.device or 'none'} -> {b.device or 'none'}")
+
+    def _attributes(self, a: Node, b: Node) -> Iterator[Difference]:
+        ones, others = self.matching.a.attributes.of(a), self.matching.b.attributes.of(b)
+        for name in sorted({*ones, *others}):
+            if _is_value(ones.get(name)) and _is_value(others.get(name)):
+                continue
+            one, other = self._value(self.matching.a, a, name, ones), self._value(self.matching.b, b, name, others)
+            if one != other:
+                texts = _text(self.matching.a, a, name, ones), _text(self.matching.b, b, name, others)
+                section = Section.INPUTS if a.op in PLACEHOLDER_OPS else Section.ATTRIBUTES
+                yield self._changed(a, b, section, f"{name}: {texts[0]} -> {texts[1]}")
+
+    def _value(self, side: Side, node: Node, name: str, values: dict[str, AttrValue]) -> object:
+        value = values.get(name)
+        if value is not None and name == "shared_name" and value.s == node.name.encode():
+            return "its own name"
+        return side.text(value) if value is not None else None
+
+    def _wiring(self, a: Node, b: Node) -> Iterator[Difference]:
+        """Inputs by position; control inputs as a set. Names are those of the second body, as far as there is one."""
+        ones, others = [_port(text) for text in a.data_inputs()], [_port(text) for text in b.data_inputs()]
+        moved = [(self.matching.forward.get(name), port) for name, port in ones]
+        positions = range(max(len(ones), len(others)))
+        different = [p for p in positions if moved[p : p + 1] != others[p : p + 1]]
+        texts = [f"input {p}: {_at(ones, p)} -> {_at(others, p)}" for p in different[:_FEW]]
+        if len(different) > _FEW:
+            texts = [f"{len(different):,} inputs, first {texts[0]}"]
+        yield from (self._changed(a, b, Section.WIRING, text) for text in texts)
+        controls = {self.matching.forward.get(name, f"^{name}"): name for name in a.control_inputs()}
+        after = set(b.control_inputs())
+        gone = sorted(f"^{name}" for key, name in controls.items() if key not in after)
+        new = sorted(f"^{name}" for name in after - controls.keys())
+        if gone or new:
+            yield self._changed(a, b, Section.WIRING, f"{WAITS}: {_list(gone)} -> {_list(new)}")
+
+    def _results(self) -> Iterator[Difference]:
+        """What a library function takes and gives."""
+        a, b = self.matching.a.body, self.matching.b.body
+        if not isinstance(a, Function) or not isinstance(b, Function):
+            return
+        taken = [[argument.type for argument in f.signature.input_arg] for f in (a, b)]
+        given = [[argument.type for argument in f.signature.output_arg] for f in (a, b)]
+        if taken[0] != taken[1] or given[0] != given[1]:
+            text = f"{len(taken[0])} arguments, {len(given[0])} results -> {len(taken[1])}, {len(given[1])}"
+            if len(taken[0]) == len(taken[1]) and len(given[0]) == len(given[1]):
+                text = "types of its arguments or results"
+            yield Difference(Section.FUNCTIONS, Change.CHANGED, self.function, text, function=self.function)
+            return
+        for one, other in zip(a.signature.output_arg, b.signature.output_arg):
+            before, after = _port(a.proto.ret[one.name]), _port(b.proto.ret[other.name])
+            if (self.matching.forward.get(before[0]), before[1]) != after:
+                text = f"result {one.name}: {_tensor(before)} -> {_tensor(after)}"
+                yield Difference(Section.FUNCTIONS, Change.CHANGED, self.function, text, function=self.function)
+
+    def _difference(self, node: Node, section: Section, change: Change, detail: str) -> Difference:
+        section = Section.INPUTS if node.op in PLACEHOLDER_OPS and section is Section.NODES else section
+        return Difference(section, change, node.name, detail, function=self.function)
+
+    def _changed(self, a: Node, b: Node, section: Section, detail: str) -> Difference:
+        return Difference(section, Change.CHANGED, a.name, detail, b.name if b.name != a.name else "", self.function)
+
+
+def is_frozen(a: Node, b: Node) -> bool:
+    """Whether ``b`` is what freezing makes of ``a``."""
+    return FREEZES.get(a.op) == b.op
+
+
+def _is_value(value: AttrValue | None) -> bool:
+    return value is not None and value.WhichOneof("value") == "tensor"
+
+
+def _text(side: Side, node: Node, name: str, values: dict[str, AttrValue]) -> str:
+    value = values.get(name)
+    if value is not None:
+        return exact_text(value)
+    default = side.attributes.defaults(node.op).get(name)
+    return exact_text(default) if default is not None else "not stated"
+
+
+_Port = tuple[str, str]
+
+
+def _port(text: str) -> _Port:
+    """The node, and which of its outputs: ``("a", "0")`` of ``a`` and of ``a:0``."""
+    tensor = TensorName.parse(text)
+    return tensor.node, str(tensor.index) if tensor.argument is None else f"{tensor.argument}:{tensor.index}"
+
+
+def _tensor(port: _Port) -> str:
+    return f"{port[0]}:{port[1]}"
+
+
+def _at(ports: list[_Port], position: int) -> str:
+    return _tensor(ports[position]) if position < len(ports) else "nothing"
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names) or "nothing"

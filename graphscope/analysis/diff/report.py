@@ -1,0 +1,128 @@
+"""What a comparison finds: dataclasses."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+
+class Section(str, enum.Enum):
+    """What a difference is about, in the order in which they are told."""
+
+    SIGNATURES = "signatures"
+    INPUTS = "inputs"
+    NAMES = "names"
+    NODES = "nodes"
+    WIRING = "wiring"
+    ATTRIBUTES = "attributes"
+    WEIGHTS = "weights"
+    FUNCTIONS = "functions"
+    COLLECTIONS = "collections"
+    VERSIONS = "versions"
+
+
+class Change(str, enum.Enum):
+    """What happened to it from the first model to the second."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+    RENAMED = "renamed"
+
+
+class Method(str, enum.Enum):
+    """How a node was found again."""
+
+    NAME = "by name"
+    STRUCTURE = "by structure"
+    SCOPE = "by scope"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightChange:
+    """How far the values of one tensor moved; ``None`` where that was not measured or has no meaning.
+
+    Attributes:
+        elements: number of elements.
+        changed: how many of them differ, bit for bit.
+        max_abs: the largest absolute difference of two finite elements.
+        relative: L2 norm of the difference over that of the first tensor; ``None`` if that is zero.
+        cosine: of the angle between the two; ``None`` if one of them is zero.
+    """
+
+    elements: int
+    changed: int | None = None
+    max_abs: float | None = None
+    relative: float | None = None
+    cosine: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference.
+
+    Attributes:
+        section, change: what it is about, and what happened.
+        name: of the node, variable, function, signature or collection; in the second model where the first has none.
+        detail: what differs: ``strides: [1, 1, 1, 1] -> [1, 2, 2, 1]``; of a node that was added or removed, its op.
+        other: its name in the second model, where that is another one.
+        function: the library function that it lies in, as the first model calls it.
+        weight: for values.
+    """
+
+    section: Section
+    change: Change
+    name: str
+    detail: str = ""
+    other: str = ""
+    function: str = ""
+    weight: WeightChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Differences that one known transformation explains: they are told together, not one by one.
+
+    Attributes:
+        kind: ``frozen``, ``folded``, ``batch norm folded`` or ``scope renamed``.
+        text: a sentence without its full stop.
+        names: the nodes of the first model that it is about.
+        differences: how many differences it stands for.
+    """
+
+    kind: str
+    text: str
+    names: tuple[str, ...]
+    differences: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiffReport:
+    """The comparison of two models.
+
+    Attributes:
+        first, second: their paths.
+        nodes: how many nodes each has, library functions included.
+        matched: how many nodes were found again, and how.
+        differences: in the order of :class:`Section`, each in the first model's order of nodes.
+        explanations: what was done to the model as a whole.
+        notes: what was not compared.
+    """
+
+    first: str
+    second: str
+    nodes: tuple[int, int]
+    matched: Mapping[Method, int] = field(default_factory=dict)
+    differences: tuple[Difference, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences and not self.explanations
+
+    def of(self, section: Section) -> Iterator[Difference]:
+        """The differences of one section."""
+        return (difference for difference in self.differences if difference.section is section)

@@ -1,0 +1,94 @@
+"""Which tensors of two models belong together: variables and constants, and one of each where a model was frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from graphscope.analysis.diff.report import Change, Difference, Section
+from graphscope.analysis.diff.sides import Matching
+from graphscope.analysis.diff.weights import Pair
+from graphscope.core.graph import Node
+from graphscope.core.model import Model
+from graphscope.core.payload import Payload
+from graphscope.core.tensors import shape_text
+from graphscope.core.variables import Variable
+
+
+def weight_pairs(a: Model, b: Model, function: str, matching: Matching | None) -> Iterator[Pair]:
+    """The tensors to compare: those of a pair of bodies, and with the graph itself all variables.
+
+    Args:
+        matching: which node is which; ``None`` where one of the models has no graph.
+    """
+    if matching is not None:
+        yield from _constants(a, b, function, matching)
+    if not function:
+        yield from _variables(a, b, matching.forward if matching is not None else {})
+
+
+def _constants(a: Model, b: Model, function: str, matching: Matching) -> Iterator[Pair]:
+    ones, others = _stored(a), _stored(b)
+    for node, other in matching.pairs:
+        if not _may_differ(node, other):
+            continue
+        if node.op == other.op:
+            yield from _tensors(node, other, function)
+        elif node.name in ones and other.op == "Const":
+            yield _pair(node.name, other.name, function, _value(a, ones[node.name]), _constant(other))
+        elif other.name in others and node.op == "Const":
+            yield _pair(node.name, other.name, function, _constant(node), _value(b, others[other.name]))
+
+
+def _may_differ(a: Node, b: Node) -> bool:
+    """Whether two nodes hold tensors that are not equal already as messages."""
+    if a.payloads or b.payloads:
+        return True
+    return a.proto.op in ("Const",) or b.proto.op in ("Const",) if a.proto != b.proto else False
+
+
+def _tensors(a: Node, b: Node, function: str) -> Iterator[Pair]:
+    for name in sorted({*a.attrs} & {*b.attrs}):
+        if a.attrs[name].WhichOneof("value") == "tensor" == b.attrs[name].WhichOneof("value"):
+            yield _pair(a.name, b.name, function, _constant(a, name), _constant(b, name))
+
+
+def _constant(node: Node, attribute: str = "value") -> Callable[[], Payload]:
+    tensor = node.tensor(attribute)
+    assert tensor is not None  # the caller has looked
+    return lambda: tensor
+
+
+def _variables(a: Model, b: Model, names: Mapping[str, str]) -> Iterator[Pair]:
+    """Variables that both have a value for, by the graph's pairs of nodes, then by name."""
+    others = _stored(b)
+    for name, variable in _stored(a).items():
+        other = others.get(names.get(name, name))
+        if other is not None:
+            yield _pair(name, other.name, "", _value(a, variable), _value(b, other))
+
+
+def _stored(model: Model) -> dict[str, Variable]:
+    """Variables that have a value, by name."""
+    return {variable.name: variable for variable in model.variables if variable.entry is not None}
+
+
+def _value(model: Model, variable: Variable) -> Callable[[], Payload]:
+    return lambda: model.value(variable)
+
+
+def _pair(name: str, other: str, function: str, a: Callable[[], Payload], b: Callable[[], Payload]) -> Pair:
+    return Pair(name, other if other != name else "", function, a, b)
+
+
+def missing_values(a: Model, b: Model, names: Mapping[str, str]) -> Iterator[Difference]:
+    """Values of checkpoints that only one of two models has; where one has no checkpoint at all, nothing is told."""
+    if a.store is None or b.store is None:
+        return
+    ones, others = _stored(a), _stored(b)
+    moved = {names.get(name, name) for name in ones}
+    yield from (_lone(Change.REMOVED, v) for name, v in ones.items() if names.get(name, name) not in others)
+    yield from (_lone(Change.ADDED, v) for name, v in others.items() if name not in moved)
+
+
+def _lone(change: Change, variable: Variable) -> Difference:
+    return Difference(Section.WEIGHTS, change, variable.name, f"{variable.dtype.label} {shape_text(variable.shape)}")

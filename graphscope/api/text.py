@@ -1,0 +1,32 @@
+"""``graphscope.text``: a model as text that can be compared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+from graphscope.analysis.model_text import model_text
+from graphscope.api.opening import ModelLike
+from graphscope.core.model import Model
+from graphscope.formats import load
+
+
+def text(
+    model: ModelLike,
+    *,
+    values: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
+    tags: str | Collection[str] = (),
+) -> list[str]:
+    """The lines of a text that stays the same as long as the model does: one for each node. Needs no TensorFlow.
+
+    Args:
+        model: a model, or what :func:`graphscope.load` opens.
+        values: whether constants are read for their checksums; without it, lines tell only their type and shape.
+        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+
+    Raises:
+        GraphscopeError: as :func:`graphscope.load`; or a value cannot be read.
+    """
+    opened = model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
+    return list(model_text(opened, reads_values=values))

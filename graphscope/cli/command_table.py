@@ -1,0 +1,42 @@
+"""The commands: one row for each. Reading the table imports none of them, and no Typer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """One command.
+
+    Attributes:
+        panel: the heading of the help under which it stands.
+        help: one line, imperative.
+        module, function: where it is, within ``graphscope.cli.commands``; it is imported when it is called.
+    """
+
+    panel: str
+    help: str
+    module: str
+    function: str
+
+
+COMMANDS = {
+    "info": CommandRow("Look", "Summarize a model and suggest what to type next.", "info", "info"),
+    "nodes": CommandRow("Look", "List the nodes or tensors of a graph, filtered, as a list or tree.", "nodes", "nodes"),
+    "vars": CommandRow("Look", "List variables or constants, with statistics if asked for.", "vars", "variables"),
+    "show": CommandRow("Look", "Show one node or variable in full.", "show", "show"),
+    "audit": CommandRow("Judge", "Report what models can do to the machine that runs them.", "audit", "audit"),
+    "diff": CommandRow("Judge", "Compare two models.", "diff", "diff"),
+    "text": CommandRow("Judge", "Write a model as text to compare: one line for each node.", "text", "text"),
+    "freeze": CommandRow("Convert", "Replace variables with constants: one graph file.", "freeze", "freeze"),
+    "convert": CommandRow("Convert", "Write a model in another format.", "convert", "convert"),
+    "run": CommandRow("Run", "Run a graph once and show its outputs.", "run", "run"),
+    "profile": CommandRow("Run", "Measure time, memory, devices and the critical path.", "profile", "profile"),
+    "graft": CommandRow("Train", "Put a new head on a trained model.", "graft", "graft"),
+    "features": CommandRow("Train", "Compute a tensor for every example and keep it as data.", "features", "features"),
+    "tune": CommandRow("Train", "Train the head that graft added.", "tune", "tune"),
+    "dump": CommandRow("See", "Log a model's graph and weights for TensorBoard.", "dump", "dump"),
+    "board": CommandRow("See", "Start TensorBoard on logs or on a model.", "board", "board"),
+}
+PANELS = ("Look", "Judge", "Convert", "Run", "Train", "See")

@@ -1,0 +1,66 @@
+"""The page of ``graphscope --help``, made from the table of commands: it starts neither Typer nor a command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+
+from graphscope.cli.command_table import COMMANDS, PANELS
+
+HELP_OPTIONS = ("-h", "--help")
+VERSION_HELP = "Print the version and exit."
+PIPE_CLOSED = 141
+"""128 + the number of SIGPIPE, as shells report it."""
+
+_WIDEST = 78
+
+_INTRODUCTION = """\
+Usage: graphscope [OPTIONS] COMMAND [ARGS]...
+
+  Inspect, convert, run, profile and fine-tune TensorFlow model files.
+"""
+_OPTIONS = (
+    ("--version", VERSION_HELP),
+    ("--install-completion", "Install completion for the current shell."),
+    (
+        "--show-completion",
+        "Show completion for the current shell, to copy it or customize the installation.",
+    ),
+    ("-h, --help", "Show this message and exit."),
+)
+_EXAMPLES = """\
+  Examples:
+    graphscope model.ckpt-5000           summarize it, as info does
+    graphscope nodes frozen.pb --tree    list its nodes by name scope
+    graphscope --install-completion      complete commands, options, names"""
+
+
+def main_help() -> str:
+    """The page, as wide as the terminal, 78 columns at most."""
+    width = min(shutil.get_terminal_size((80, 24)).columns - 2, _WIDEST)
+    panels: dict[str, Sequence[tuple[str, str]]] = {"Options": _OPTIONS}
+    panels |= {p: tuple((n, row.help) for n, row in COMMANDS.items() if row.panel == p) for p in PANELS}
+    sections = ["\n".join([f"{title}:", *_rows(rows, width)]) + "\n" for title, rows in panels.items()]
+    return "\n".join([_INTRODUCTION, *sections, _EXAMPLES])
+
+
+def _rows(rows: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
+    """Names and what they mean in two columns, the second wrapped."""
+    import textwrap
+
+    indent = " " * (max(len(name) for name, _ in rows) + 4)
+    for name, text in rows:
+        head = f"  {name}".ljust(len(indent))
+        yield from textwrap.wrap(text, max(width, 2 * len(indent)), initial_indent=head, subsequent_indent=indent)
+
+
+def write_help() -> None:
+    """Writes the page to stdout; exits with 141 where nobody reads it."""
+    try:
+        print(main_help(), flush=True)
+    except BrokenPipeError:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)

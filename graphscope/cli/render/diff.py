@@ -1,0 +1,141 @@
+"""``diff``: what differs between two models."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from graphscope.analysis.diff.report import Change, Difference, DiffReport, Section
+from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.plain import csv_lines, plain
+from graphscope.cli.terminal.sections import Line, write_sections
+from graphscope.cli.terminal.text import count, elide
+from graphscope.cli.terminal.views import Format, Page, write_page
+
+MARKS = {Change.ADDED: "+", Change.REMOVED: "-", Change.CHANGED: "~", Change.RENAMED: ">"}
+MANY = 20
+"""From so many nodes on that were added or removed, those of one scope share a line."""
+
+FEW = 4
+"""So many at least."""
+
+_INDENT = 13
+_LONGEST = 160
+"""Longer details lose their middle; JSON and CSV have them whole."""
+
+_HEADER = (
+    *("section", "change", "name", "other", "function", "detail"),
+    *("elements", "changed", "max_abs", "relative", "cosine"),
+)
+
+
+def write_report(sink: Sink, format: Format, report: DiffReport, top: int) -> None:
+    """Writes what differs; to a person also how much was found again.
+
+    Args:
+        top: how many weights the table shows, those that moved most first; 0 for all.
+    """
+    if format is Format.CSV:
+        sink.lines(csv_lines(_HEADER, map(_fields, report.differences)))
+    else:
+        page = Page(lambda: _page(sink, report, top), lambda: _record(report), lambda: _names(report))
+        write_page(sink, format, page)
+    for note in report.notes:
+        sink.note(note)
+    if format is Format.TABLE:
+        sink.note(_summary(report))
+
+
+def _summary(report: DiffReport) -> str:
+    matched = ", ".join(f"{number:,} {method.value}" for method, number in report.matched.items())
+    sizes = (
+        f"{report.nodes[0]:,} and {report.nodes[1]:,} nodes, matched {matched or 'none'}; " if any(report.nodes) else ""
+    )
+    found = "no differences" if report.is_equal else count(len(report.differences), "difference")
+    explained = f", {count(len(report.explanations), 'explanation')}" if report.explanations else ""
+    return f"{sizes}{found}{explained}"
+
+
+def _page(sink: Sink, report: DiffReport, top: int) -> Iterator[str]:
+    explained = [(explanation.kind, explanation.text) for explanation in report.explanations]
+    sections: list[tuple[str, Sequence[Line]]] = [("explained", explained)] if explained else []
+    sections += [
+        (section.value, list(_lines(section, list(report.of(section)), top)))
+        for section in Section
+        if any(report.of(section))
+    ]
+    for shown in sections:
+        yield from write_sections(sink, [shown], _INDENT)
+
+
+def _lines(section: Section, differences: list[Difference], top: int) -> Iterator[Line]:
+    if section is Section.NODES:
+        differences, scopes = _by_scope(differences)
+        yield from scopes
+    if section is Section.WEIGHTS:
+        ordered = sorted(differences, key=_moved, reverse=True)
+        differences = ordered[:top] if top else ordered
+        yield from map(_line, differences)
+        if len(ordered) > len(differences):
+            yield (f"and {len(ordered) - len(differences):,} more: --top 0 shows all",)
+    else:
+        yield from map(_line, differences)
+
+
+def _moved(difference: Difference) -> float:
+    """How far a weight moved; those of another type or shape, or that only one model has, come first."""
+    if difference.weight is None:
+        return float("inf")
+    return difference.weight.relative or difference.weight.max_abs or 0.0
+
+
+def _by_scope(differences: list[Difference]) -> tuple[list[Difference], list[Line]]:
+    """Added and removed nodes of large scopes in one line each, where there are many; the others as they are."""
+    counts = Counter(_scope(d) for d in differences if d.change is not Change.CHANGED)
+    if sum(counts.values()) < MANY:
+        return differences, []
+    large = {key: number for key, number in counts.items() if number >= FEW and key[1]}
+    lines: list[Line] = [
+        (f"{MARKS[change]} {scope}/", count(number, "node")) for (change, scope), number in large.items()
+    ]
+    return [d for d in differences if _scope(d) not in large], lines
+
+
+def _scope(difference: Difference) -> tuple[Change, str]:
+    scope, slash, _ = _name(difference).partition("/")
+    return difference.change, scope if slash else ""
+
+
+def _name(difference: Difference) -> str:
+    return f"{difference.function}/{difference.name}" if difference.function else difference.name
+
+
+def _line(difference: Difference) -> Line:
+    other = f" = {difference.other}" if difference.other and difference.change is not Change.RENAMED else ""
+    name = f"{MARKS[difference.change]} {_name(difference)}{other}"
+    if difference.change is Change.RENAMED:
+        return (f"{MARKS[difference.change]} {difference.detail}",)
+    return (name, elide(difference.detail, _LONGEST)) if difference.detail else (name,)
+
+
+def _names(report: DiffReport) -> Iterable[str]:
+    return dict.fromkeys(map(_name, report.differences))
+
+
+def _fields(difference: Difference) -> Sequence[object]:
+    weight = difference.weight
+    values = (weight.elements, weight.changed, weight.max_abs, weight.relative, weight.cosine) if weight else [None] * 5
+    return (
+        *(difference.section.value, difference.change.value, difference.name, difference.other),
+        *(difference.function, difference.detail, *values),
+    )
+
+
+def _record(report: DiffReport) -> dict[str, Any]:
+    found: dict[str, Any] = plain(report)
+    return {
+        "is_equal": report.is_equal,
+        **found,
+        "matched": {method.value: number for method, number in report.matched.items()},
+    }

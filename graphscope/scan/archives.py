@@ -1,0 +1,182 @@
+"""Archives, unpacked where nothing that they hold can do harm: zip, tar, and single files that are compressed."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import re
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from graphscope.analysis.audit.finding import Finding, Severity
+from graphscope.errors import CorruptFileError
+from graphscope.formats.io.wire import FileSource
+
+MAX_BYTES = 8 << 30
+"""More than this is not unpacked: values of checkpoints are left out anyway, and graphs are smaller."""
+
+MAX_RATIO, RATIO_BYTES = 200, 1 << 30
+"""From a gigabyte on, an archive that unpacks to this many times its size is a bomb."""
+
+MAX_DEPTH = 3
+"""Archives in archives."""
+
+_PIECE = 1 << 20
+Readable = IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_COMPRESSED: dict[bytes, Callable[[Path], Readable]] = {
+    b"\x1f\x8b": gzip.GzipFile,
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
+_OTHER = {b"7z\xbc\xaf\x27\x1c": "7-Zip", b"Rar!\x1a\x07": "RAR", b"(\xb5/\xfd": "Zstandard"}
+"""Archives that Python cannot unpack -> what they are called."""
+
+_VALUES = re.compile(r"\.data-\d{5}-of-\d{5}\Z")
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What the standard library raises for archives that are broken or encrypted."""
+
+
+def is_archive(source: FileSource) -> bool:
+    """Whether ``source`` begins as an archive or a compressed file does."""
+    head = source.read(0, min(264, source.size))
+    return head.startswith((*_ZIP, *_COMPRESSED, *_OTHER)) or head[257:262] == b"ustar"
+
+
+@contextmanager
+def unpacked(path: Path, depth: int) -> Iterator[tuple[Path, list[Finding]]]:
+    """A temporary directory with the files of an archive that can hold a graph or code, and what is wrong with the archive.
+
+    Members are written below that directory only, whatever their names; links are not made.
+
+    Args:
+        depth: how many archives ``path`` itself lies in; one that lies too deep is not unpacked, which is a finding.
+
+    Raises:
+        CorruptFileError: the archive is broken or encrypted.
+    """
+    with tempfile.TemporaryDirectory(prefix="graphscope-") as place:
+        unpacking = _Unpacking(path, Path(place).resolve())
+        if depth >= MAX_DEPTH:
+            unpacking.report_bomb(f"holds archives in archives, more than {MAX_DEPTH} deep")
+        else:
+            unpacking.unpack()
+        yield unpacking.place, unpacking.findings
+
+
+class _TooLargeError(Exception):
+    """What is unpacked exceeds its limit."""
+
+
+@dataclass
+class _Unpacking:
+    path: Path
+    place: Path
+    findings: list[Finding] = field(default_factory=list)
+    written: int = 0
+
+    def unpack(self) -> None:
+        try:
+            for name, opened in self._members():
+                self._write(name, opened)
+        except _TooLargeError:
+            self.report_bomb(f"unpacks to more than {self.written / 1e9:,.1f} GB")
+        except _BROKEN as error:
+            raise CorruptFileError(f"this archive cannot be unpacked: {error}", path=self.path) from error
+
+    def report_bomb(self, text: str) -> None:
+        reason = "unpacking it fills the disk; the rest of it was not looked at"
+        self.findings.append(Finding("archive-bomb", Severity.HIGH, text, reason, path=str(self.path)))
+
+    def _members(self) -> Iterator[tuple[str, Readable]]:
+        if zipfile.is_zipfile(self.path):
+            yield from _zip_members(self.path)
+        elif tarfile.is_tarfile(self.path):
+            yield from self._tar_members()
+        else:
+            yield from _compressed(self.path)
+
+    def _tar_members(self) -> Iterator[tuple[str, Readable]]:
+        with tarfile.open(self.path) as archive:
+            for member in archive:
+                if member.issym() or member.islnk():
+                    self._check_link(member)
+                opened = archive.extractfile(member) if member.isreg() else None
+                if opened is not None:
+                    yield member.name, opened
+
+    def _check_link(self, member: tarfile.TarInfo) -> None:
+        base = PurePosixPath(member.name).parent if member.issym() else PurePosixPath()
+        if not _stays_below(str(base / member.linkname)):
+            self._report_traversal(f"holds a link {member.name} to {member.linkname}", member.linkname)
+
+    def _report_traversal(self, text: str, target: str) -> None:
+        reason = "careless programs write there when they unpack it"
+        self.findings.append(Finding("path-traversal", Severity.HIGH, text, reason, target=target, path=str(self.path)))
+
+    def _write(self, name: str, opened: Readable) -> None:
+        if not _stays_below(name):
+            self._report_traversal(f"holds a member called {name}", name)
+        parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("..", "/", "")]
+        if not parts or "\0" in name or _VALUES.search(name):
+            return
+        target = self.place.joinpath(*parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with opened, target.open("wb") as out:
+            while piece := opened.read(_PIECE):
+                self.written += len(piece)
+                self._check_size()
+                out.write(piece)
+
+    def _check_size(self) -> None:
+        ratio = self.written / max(1, self.path.stat().st_size)
+        if self.written > MAX_BYTES or (self.written > RATIO_BYTES and ratio > MAX_RATIO):
+            raise _TooLargeError
+
+
+def _stays_below(name: str) -> bool:
+    """Whether a member's name, or a link, stays in the directory that the archive is unpacked in."""
+    depth = 0
+    path = name.replace("\\", "/")
+    for part in path.split("/"):
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            return False
+    return not path.startswith("/") and not re.match(r"[A-Za-z]:", path)
+
+
+def _zip_members(path: Path) -> Iterator[tuple[str, Readable]]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if not member.is_dir():
+                yield member.filename, archive.open(member)
+
+
+def _compressed(path: Path) -> Iterator[tuple[str, Readable]]:
+    """The one file in a compressed file; a tar archive that is no longer one included."""
+    with path.open("rb") as file:
+        head = file.read(6)
+    other = next((name for magic, name in _OTHER.items() if head.startswith(magic)), None)
+    if other is not None:
+        raise ValueError(f"{other} is not supported; unpack it and name the directory")
+    opener = next((opener for magic, opener in _COMPRESSED.items() if head.startswith(magic)), None)
+    if opener is None:
+        raise ValueError("it begins as an archive and goes on as none")
+    yield path.stem, opener(path)

@@ -1,0 +1,77 @@
+"""``audit``: what models can do to the machine that opens or runs them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphscope.analysis.audit.finding import Finding, Severity
+from graphscope.errors import FileError, GraphscopeError
+from graphscope.formats.io.paths import is_directory, is_file
+from graphscope.scan.files import Audited, audit_directory, audit_file, audit_named
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that seems to be a model and cannot be read: nothing is known of what it does."""
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What was looked at, and what was found.
+
+    Attributes:
+        models: the paths of the models and other files that were judged, in the order in which they were found.
+        findings: worst first; those of one severity in the order of ``models``.
+        unread: what could not be judged.
+    """
+
+    models: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    unread: tuple[Unread, ...]
+
+    def at_least(self, severity: Severity) -> tuple[Finding, ...]:
+        """The findings that are as bad as ``severity``, or worse."""
+        return tuple(finding for finding in self.findings if finding.severity >= severity)
+
+
+def audit(*paths: str | os.PathLike[str]) -> AuditReport:
+    """Audits models, directories and archives; directories and archives recursively. Does not start TensorFlow.
+
+    Args:
+        paths: anything that :func:`graphscope.load` opens, directories of such files, zip and tar archives.
+
+    Raises:
+        FileError: nothing is at a path, or nothing in it can be audited.
+        GraphscopeError: a file that was named, not found in a directory, cannot be read.
+    """
+    audited = [item for path in paths for item in _at(os.fspath(path))]
+    findings = (finding for item in audited for finding in item.findings)
+    return AuditReport(
+        tuple(dict.fromkeys(item.path for item in audited if not item.error)),
+        tuple(sorted(findings, key=lambda finding: -finding.severity)),
+        tuple(Unread(item.path, item.error) for item in audited if item.error),
+    )
+
+
+def _at(path: str) -> Sequence[Audited]:
+    place = Path(path)
+    if is_directory(place):
+        found = list(audit_directory(place))
+        if not found:
+            raise FileError(f"{path}: nothing to audit: no model in this directory", hint="name a model or an archive")
+        return found
+    found = list(_file(place)) if is_file(place) else []
+    return found or list(audit_named(path))
+
+
+def _file(place: Path) -> Iterable[Audited]:
+    for item in audit_file(place):
+        if item.error and item.path == str(place):
+            raise GraphscopeError(item.error)
+        yield item
