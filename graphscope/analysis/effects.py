@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphscope.core.dtypes import DataType
@@ -36,10 +36,13 @@ class Origin:
     Attributes:
         source: the least trustworthy of what it is made of.
         text: the name, where the file states it.
+        leads_out: whether a name that the file states is absolute, an address, or climbs out through ``..``; of a computed
+            name, whether it is made of constants alone, which hides where it leads.
     """
 
     source: PathSource
     text: str = ""
+    leads_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,7 @@ class _Paths:
         definition = registered().get(node.op)
         if does.attribute:
             attr = _attribute(node, does.attribute, definition)
-            return Origin(PathSource.CONSTANT, _stated(attr) if attr is not None else "")
+            return _constant(_stated(attr) if attr is not None else [])
         position = _position(definition, does.argument) if definition is not None else None
         inputs = node.data_inputs()
         return self.origin(inputs[position]) if position is not None and position < len(inputs) else _UNKNOWN
@@ -212,7 +215,7 @@ class _Paths:
                 pending += map(node_of, passed)
             if node is None or passed is None or (node.op in _JOINS and not self._ends_below(node)):
                 found = self.leaf(name, node)
-                if found.source > worst.source or (found.source is worst.source and not worst.text):
+                if found.source > worst.source or (found.source is worst.source and _says_more(found, worst)):
                     worst = found
         return worst
 
@@ -252,7 +255,21 @@ class _Paths:
         if self._is_known(name):
             return Origin(PathSource.OWN if name in self.search.own else PathSource.FED)
         texts = _texts(node)
-        return _UNKNOWN if texts is None else Origin(PathSource.CONSTANT, ", ".join(texts[:_MAX_NAMED]))
+        if texts is None:
+            return Origin(PathSource.COMPUTED, leads_out=self._is_made_of_constants(name))
+        return _constant(texts)
+
+    def _is_made_of_constants(self, name: str) -> bool:
+        """Whether all that the strings of ``name`` are computed from lies in constants."""
+        pending, seen = [name], set[str]()
+        while pending:
+            node = self.body.get(pending.pop())
+            inputs = node.data_inputs() if node is not None else []
+            if node is None or (not inputs and node.op != "Const") or len(seen) > _MAX_MADE_OF:
+                return False
+            seen.add(node.name)
+            pending += [source for source in map(node_of, inputs) if source not in seen]
+        return True
 
     def _is_known(self, name: str) -> bool:
         """Whether a person vouches for it: a placeholder without a default has no value but the one that it is fed."""
@@ -267,6 +284,11 @@ _VARIABLE_USERS = frozenset({"AssignVariableOp", "ReadVariableOp", "VarIsInitial
 
 _MUST_BE_FED = frozenset({"Placeholder", "PlaceholderV2"})
 _MAX_NAMED = 3
+_MAX_MADE_OF = 256
+
+LEADS_OUT = re.compile(r"[/\\~]|[A-Za-z]:[\\/]|\w{2,16}://|(.*[/\\])?\.\.([/\\]|\Z)", re.DOTALL)
+"""A path that leads out of the directory that a program is started in: absolute, a home, an address, or through ``..``."""
+
 _MAX_ENDINGS = 16
 
 _JOINS = frozenset({"StringJoin", "ShardedFilename", "ShardedFilespec"})
@@ -310,8 +332,19 @@ def _attribute(node: Node, name: str, definition: OpDef | None) -> AttrValue | N
     return next(defaults, None) if stated is None else stated
 
 
-def _stated(attr: AttrValue) -> str:
-    return ", ".join(text.decode("utf-8", "replace") for text in ([attr.s] if attr.HasField("s") else attr.list.s))
+def _stated(attr: AttrValue) -> list[str]:
+    return [text.decode("utf-8", "replace") for text in ([attr.s] if attr.HasField("s") else attr.list.s)]
+
+
+def _constant(texts: Sequence[str]) -> Origin:
+    """What a file states; names that lead out come first."""
+    outside = [text for text in texts if LEADS_OUT.match(text)]
+    named = list(dict.fromkeys([*outside, *texts]))[:_MAX_NAMED]
+    return Origin(PathSource.CONSTANT, ", ".join(named), bool(outside))
+
+
+def _says_more(one: Origin, other: Origin) -> bool:
+    return (one.leads_out, bool(one.text)) > (other.leads_out, bool(other.text))
 
 
 def _position(definition: OpDef, argument: str) -> int | None:

@@ -298,7 +298,8 @@ def called_functions(nodes: Iterable[Node]) -> Iterator[str]:
 def named_functions(value: AttrValue) -> Iterator[str]:
     """The library functions that an attribute names."""
     kind = value.WhichOneof("value")
-    if kind == "func":
-        yield value.func.name
-    elif kind == "list":
-        yield from (function.name for function in value.list.func)
+    functions = [value.func] if kind == "func" else value.list.func if kind == "list" else ()
+    for function in functions:
+        yield function.name
+        for inner in function.attr.values():  # what its own body calls by the name of an attribute
+            yield from named_functions(inner)

@@ -37,6 +37,9 @@ _COMPRESSED: dict[bytes, Callable[[Path], Readable]] = {
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
+_OTHER = {b"7z\xbc\xaf\x27\x1c": "7-Zip", b"Rar!\x1a\x07": "RAR", b"(\xb5/\xfd": "Zstandard"}
+"""Archives that Python cannot unpack -> what they are called."""
+
 _VALUES = re.compile(r"\.data-\d{5}-of-\d{5}\Z")
 _BROKEN = (
     zipfile.BadZipFile,
@@ -54,7 +57,7 @@ _BROKEN = (
 def is_archive(source: FileSource) -> bool:
     """Whether ``source`` begins as an archive or a compressed file does."""
     head = source.read(0, min(264, source.size))
-    return head.startswith((*_ZIP, *_COMPRESSED)) or head[257:262] == b"ustar"
+    return head.startswith((*_ZIP, *_COMPRESSED, *_OTHER)) or head[257:262] == b"ustar"
 
 
 @contextmanager
@@ -170,6 +173,9 @@ def _compressed(path: Path) -> Iterator[tuple[str, Readable]]:
     """The one file in a compressed file; a tar archive that is no longer one included."""
     with path.open("rb") as file:
         head = file.read(6)
+    other = next((name for magic, name in _OTHER.items() if head.startswith(magic)), None)
+    if other is not None:
+        raise ValueError(f"{other} is not supported; unpack it and name the directory")
     opener = next((opener for magic, opener in _COMPRESSED.items() if head.startswith(magic)), None)
     if opener is None:
         raise ValueError("it begins as an archive and goes on as none")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from graphscope.analysis.audit.finding import Finding, Severity
 from graphscope.errors import FileError, GraphscopeError
+from graphscope.formats.io.paths import is_directory, is_file
 from graphscope.scan.files import Audited, audit_directory, audit_file, audit_named
 
 
@@ -60,12 +61,12 @@ def audit(*paths: str | os.PathLike[str]) -> AuditReport:
 
 def _at(path: str) -> Sequence[Audited]:
     place = Path(path)
-    if place.is_dir():
+    if is_directory(place):
         found = list(audit_directory(place))
         if not found:
             raise FileError(f"{path}: nothing to audit: no model in this directory", hint="name a model or an archive")
         return found
-    found = list(_file(place)) if place.is_file() else []
+    found = list(_file(place)) if is_file(place) else []
     return found or list(audit_named(path))
 
 

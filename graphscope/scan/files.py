@@ -16,6 +16,7 @@ from graphscope.core.model import ModelKind
 from graphscope.errors import FileError, GraphscopeError, IncompleteModelError, NotTensorFlowError
 from graphscope.formats.detect.checkpoint_state import is_below, read_state
 from graphscope.formats.detect.sniff import Content, sniff
+from graphscope.formats.io.paths import exists, is_file
 from graphscope.formats.io.sstable import is_table
 from graphscope.formats.io.wire import FileSource
 from graphscope.scan.archives import is_archive, unpacked
@@ -65,7 +66,7 @@ def audit_directory(root: Path, depth: int = 0) -> Iterator[Audited]:
             path = Path(directory, name)
             if path.is_symlink():
                 yield from _link(path, root)
-            elif path.is_file():
+            elif is_file(path):
                 yield from audit_file(path, depth)
 
 
@@ -163,7 +164,7 @@ def _state(source: FileSource, _: int) -> Iterator[Audited]:
 
 def _foreign(directory: Path, prefix: str) -> tuple[Severity, str]:
     """How bad it is that a state file in ``directory`` names ``prefix``, which lies elsewhere."""
-    if any(os.path.exists(str(directory / prefix) + suffix) for suffix in ("", ".index")):
+    if any(exists(str(directory / prefix) + suffix) for suffix in ("", ".index")):
         return Severity.MEDIUM, "it exists, and TensorFlow opens it"
     climbs = ".." in re.split(r"[/\\]", prefix)
     return (Severity.LOW if climbs else Severity.INFO), "where it exists, TensorFlow opens it"

@@ -124,6 +124,48 @@ def test_a_path_is_judged_by_where_it_leads(path: str, severity: Severity, tmp_p
     assert (finding.severity, finding.target) == (severity, path)
 
 
+def test_one_bad_path_among_many_counts(tmp_path: Path) -> None:
+    parts = read("a.txt")
+    for path in ("b.txt", "c.txt", "d.txt", "/etc/hosts"):
+        parts[0].attr["value"].tensor.string_val.append(path.encode())
+    parts[0].attr["value"].tensor.tensor_shape.dim.add(size=5)
+    [finding] = audited(GraphDef(node=parts), tmp_path)
+    assert (finding.severity, finding.target) == (Severity.HIGH, "/etc/hosts, a.txt, b.txt")
+
+
+def test_a_path_that_is_computed_from_constants_is_hidden(tmp_path: Path) -> None:
+    parts = [text("p", "/ETC/HOSTS"), node("low", "StringLower", "p"), node("read", "ReadFile", "low")]
+    [finding] = audited(GraphDef(node=parts), tmp_path)
+    assert finding.severity is Severity.HIGH
+    fed = [node("p", "Placeholder"), *parts[1:]]
+    [finding] = audited(GraphDef(node=fed), tmp_path)
+    assert finding.severity is Severity.MEDIUM
+    [finding] = audited(served(*fed, output="read"), tmp_path)
+    assert finding.severity is Severity.HIGH
+
+
+def test_functions_that_are_named_in_roundabout_ways_are_called(tmp_path: Path) -> None:
+    """In the attributes of a function that is called, and as the gradient of one."""
+    graph = GraphDef(node=[node("call", "PartitionedCall")])
+    graph.node[0].attr["f"].func.name = "outer"
+    graph.node[0].attr["f"].func.attr["g"].func.name = "inner"
+    for name in ("outer", "inner", "gradient"):
+        graph.library.function.add().signature.name = name
+    graph.library.function[1].node_def.extend(read("/inner"))
+    graph.library.function[2].node_def.extend(read("/gradient"))
+    graph.library.gradient.add(function_name="outer", gradient_func="gradient")
+    assert {f.function: f.reach for f in audited(graph, tmp_path)} == {
+        "inner": Reach.REQUEST,
+        "gradient": Reach.REQUEST,
+    }
+
+
+def test_programs_in_strings(tmp_path: Path) -> None:
+    graph = GraphDef(node=[node("d", "DatasetFromGraph", "x"), node("x", "Placeholder"), node("m", "XlaCallModule")])
+    found = [(f.rule, f.node, f.severity) for f in audited(graph, tmp_path)]
+    assert found == [("hidden-graph", "d", Severity.HIGH), ("hidden-graph", "m", Severity.LOW)]
+
+
 def test_a_table_file_is_worse_where_it_is_read_unasked(tmp_path: Path) -> None:
     table = node("table", "HashTableV2")
     fill = node("fill", "InitializeTableFromTextFileV2", "table", "path")
@@ -361,6 +403,26 @@ def test_lambda_layers(content: str, severities: list[Severity], size: int) -> N
     found = list(lambda_layers(data[i : i + size] for i in range(0, len(data), size)))
     assert [f.severity for f in found] == severities
     assert {f.node for f in found} <= {"l"}
+
+
+@pytest.mark.parametrize(
+    ("content", "target"),
+    [
+        ('{"class_name": "TFOpLambda", "config": {"name": "tf.io", "function": "io.write_file"}}', "io.write_file"),
+        (
+            '{"class_name": "TFOpLambda", "config": {"name": "tf.raw", "function": "raw_ops.ReadFile"}}',
+            "raw_ops.ReadFile",
+        ),
+        ('{"class_name": "TFOpLambda", "config": {"name": "tf.math", "function": "math.add"}}', None),
+        ('{"module": "subprocess", "class_name": "function", "config": "run"}', "subprocess"),
+        ('{"module": "keras.utils", "class_name": "get_file", "config": {}}', "get_file"),
+        ('{"module": "keras.layers", "class_name": "Dense", "config": {"function": "io.x"}}', None),
+    ],
+)
+def test_what_a_keras_configuration_names(content: str, target: str | None) -> None:
+    found = list(lambda_layers([content.encode()]))
+    assert [f.target for f in found] == ([target] if target else [])
+    assert {f.severity for f in found} <= {Severity.HIGH}
 
 
 def test_lambda_layers_in_a_saved_model(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from graphscope.analysis.classes import Naming, top_classes
 from graphscope.analysis.detail import PREVIEW_BYTES, Attribute, show, type_text, value_text
 from graphscope.analysis.listing import Listing, NodeFilter, list_nodes
-from graphscope.analysis.scopes import MAX_LEVELS, ScopeRow, scope_tree
+from graphscope.analysis.scopes import MAX_LEVELS, ScopeRow, scope_tree, weight_holders
 from graphscope.analysis.summary import MAX_OUTPUTS, Amount, kind_text, summarize
 from graphscope.analysis.tensors import TensorLister
 from graphscope.analysis.variable_rows import find_weight, list_weights, weights, with_statistics
@@ -288,6 +288,14 @@ def test_scopes_to_the_last_number() -> None:
     assert [r.is_last for r in rows[-3:]] == [(True,), (True, False), (True, True)]
 
 
+def test_only_the_models_own_weights_count_where_that_is_asked_for() -> None:
+    lines = ["w Const=[1,2,3]", "s Const=1", "i Const:int32=[1,2]", "v Variable(5)", "global_step Variable:int64()"]
+    for chosen, expected in ((lines[:3], [3, 0, 0]), (lines, [0, 0, 0, 5, 0])):
+        graph = graph_of(chosen)
+        found = scope_tree(graph, None, weight_holders(model_of(graph)))
+        assert [row.parameters for row in found] == expected
+
+
 @pytest.mark.parametrize(
     ("depth", "names"), [(1, ["a"]), (2, ["a", "a/b"]), (3, ["a", "a/b", "a/b/c"]), (None, ["a", "a/b", "a/b/c"])]
 )
@@ -342,6 +350,7 @@ def test_variables_and_values_that_do_not_meet() -> None:
         ("wrong", False, False),
         ("extra", False, True),
     }
+    assert {row.key for row in list_weights(made)} == {None}
     assert [row.stored != "" for row in list_weights(made) if row.name == "wrong"] == [True]
     assert {row.name: row.statistics is not None for row in with_statistics(weights(made)) if row.name != "wrong"} == {
         "w": True,

@@ -39,7 +39,7 @@ FUNCTIONS = {
         "base at head out classes multilabel regression inputs set unfreeze stop_gradient head_model bind head_output prefix"
         " optimizer learning_rate decay l2 ema seed checkpoint tags trust overwrite listener"
     ),
-    "load": "path tags checkpoint",
+    "load": "path tags checkpoint lazily",
     "profile": ("model feeds outputs checkpoint tags batch steps warmup seed placing session trust listener"),
     "read_profile": "path",
     "run": ("model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust listener"),

@@ -18,7 +18,7 @@ SOFTMAX = FIXTURES / "softmax"
 OUTPUT = "inference/prediction"
 TUNE: list[object] = ["tune", "head", "--data", "d.npz", "--epochs", "1", "--cache", "out/cache"]
 WRITERS: dict[str, list[object]] = {
-    "run": ["run", SOFTMAX, "--output", OUTPUT, "--random", "--save", "out/r.npz"],
+    "run": ["run", SOFTMAX, "--output", OUTPUT, "--feed", "input=random", "--save", "out/r.npz"],
     "timeline": ["profile", SOFTMAX, "--output", OUTPUT, "--steps", "1", "--warmup", "1", "--trace", "out/t.json"],
     "trace": ["profile", SOFTMAX, "--output", OUTPUT, "--steps", "1", "--warmup", "1", "--logdir", "out/logs"],
     "graft": ["graft", SOFTMAX, "--at", OUTPUT, "--head", "dense:3", "--classes", "3", "-o", "out/new/directory/g"],

@@ -22,7 +22,8 @@ DATA = str(FIXTURES / "digits")
 OUTPUT = "inference/prediction"
 
 READING = (
-    "info X", "nodes X", "vars X", "show X n", "freeze X -o OUT.pb", "convert X OUT.pb", "run X", "profile X", "dump X OUT",
+    "info X", "audit X", "diff X MODEL", "diff MODEL X",
+    "nodes X", "vars X", "show X n", "freeze X -o OUT.pb", "convert X OUT.pb", "run X", "profile X", "dump X OUT",
     "board X", "graft X -o OUT --at a --head dense:2 --classes 2", "features X --data DATA --at a -o OUT.npz",
     "tune X --data DATA", "profile --from X", "convert CHECKPOINT OUT.ckpt --weights X", "run MODEL --feed input=@X",
     "run MODEL --feed input=@X.npy", "run MODEL --feed input=@X.npz", "run MODEL --feed input=@X/",

@@ -88,6 +88,10 @@ def test_odd_names_are_refused_with_our_error(how: str, name: str, place: Path) 
     assert sorted(os.listdir(place)) == before
 
 
+ZIPS = [ROOT / "graphscope/scan/archives.py"]
+"""Asks members of archives."""
+
+
 def asked_elsewhere(source: str) -> list[int]:
     """Lines that ask ``pathlib`` or ``os.path`` what is there, or where it is."""
     lines = []
@@ -101,5 +105,5 @@ def asked_elsewhere(source: str) -> list[int]:
 
 def test_nobody_asks_elsewhere() -> None:
     assert asked_elsewhere("p.is_file()\nos.path.isdir(p)\nre.exists(a)\n(a / b).resolve()") == [1, 2, 4]
-    modules = [p for p in (ROOT / "graphscope").rglob("*.py") if p.name != "paths.py"]
+    modules = [p for p in (ROOT / "graphscope").rglob("*.py") if p.name != "paths.py" and p not in ZIPS]
     assert {str(p.relative_to(ROOT)): lines for p in modules if (lines := asked_elsewhere(p.read_text()))} == {}

@@ -167,11 +167,11 @@ def test_dump_and_event_files(poisoned: dict[str, str], tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert done.stdout
     done = python(poisoned, "-m", "graphscope", "dump", str(FIXTURES / model), str(tmp_path), "--shapes")
-    assert done.returncode == 97
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_needs_tensorflow_says_so(poisoned: dict[str, str], absent: dict[str, str]) -> None:
-    words = ("-m", "graphscope", "nodes", str(FIXTURES / "softmax" / "frozen.pb"), "--shapes")
+    words = ("-m", "graphscope", "run", str(FIXTURES / "softmax" / "frozen.pb"), "--feed", "input=zeros")
     assert python(poisoned, *words).returncode == 97
     done = python(absent, *words)
     assert (done.returncode, done.stdout) == (1, "")

@@ -32,7 +32,7 @@ from graphscope.runtime.run import run
 from tests.support.fixture_files import FIXTURES, committed_models
 from tests.support.op_tests import OP_TESTS, folder, recorded_inputs, recorded_outputs
 from tests.support.running import tf
-from tests.support.zoo_files import ZOO, needs_zoo, zoo_id
+from tests.support.zoo_files import ZOO, needs_zoo, second_models, zoo_id
 
 tf1 = tf.compat.v1
 get_asset_tensors = pytest.importorskip("tensorflow.python.saved_model.loader_impl").get_asset_tensors
@@ -125,6 +125,7 @@ def zoo_models() -> list[Path]:
     places = [p for kind in ("meta_ckpt", "v1_ckpt") for p in (ZOO / kind).rglob("*.meta")]
     places += (ZOO / "frozen_pb").rglob("*.pb")
     places += (ZOO / "saved_model").rglob("saved_model.pb*")
+    places += second_models()
     return list({hashlib.sha256(place.read_bytes()).digest(): place for place in sorted(places)}.values())
 
 
@@ -162,6 +163,12 @@ SPECIAL: list[tuple[str, str, DataType, Callable[[], NDArray[Any]]]] = [
     ("half_plus", "tf_example", STRING, lambda: example(x=2, x2=3)),
     ("half_plus", "inputs", STRING, lambda: example(x=2, x2=3)),
     ("keras/Format-Serving", "examples", STRING, lambda: example(**dict.fromkeys(PENGUIN, 1.0))),
+    (
+        "export/evaluate",
+        "Placeholder",
+        STRING,
+        lambda: np.array([b"7.5,True,25,White,1,39,True,False,False,1"]),
+    ),
     ("saved_model_counter", "delta", FLOAT, lambda: np.array(2)),
     ("ML-KWS-for-MCU", "wav_data", STRING, sound),
     ("tf-mtcnn", "input", FLOAT, lambda: 255 * noise(60, 60, 3)),

@@ -22,5 +22,24 @@ def zoo_files(*patterns: str, below: str = "") -> list[Path]:
     return sorted(path for place in places for pattern in patterns for path in place.rglob(pattern) if path.is_file())
 
 
+def second_models() -> list[Path]:
+    """A path to each model of the second zoo that has all its values."""
+    graphs = [
+        path for name in ("model.pb", "multiplication.pb", "saved_model.pb", "*.meta") for path in ZOO2.rglob(name)
+    ]
+    return sorted(
+        path for path in graphs if path.suffix == ".pb" or path.with_suffix(".index").exists() if _has_data(path)
+    )
+
+
+def _has_data(path: Path) -> bool:
+    """Whether every shard of the values is there."""
+    if path.suffix == ".pb" and path.name != "saved_model.pb":
+        return True
+    indices = [path.with_suffix(".index")] if path.suffix == ".meta" else path.parent.glob("variables/variables.index")
+    shards = [shard for index in indices for shard in index.parent.glob(f"{index.stem}.data-*")]
+    return bool(shards) and len(shards) == int(shards[0].name.rpartition("-")[2])
+
+
 def zoo_id(path: Path) -> str:
     return str(path.relative_to(ZOO if ZOO in path.parents else ZOO.parent))

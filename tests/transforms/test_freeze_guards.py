@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node, type_attr
+from graphscope.core.build import make_node, type_attr, without_attrs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.model import Model, ModelKind
@@ -104,7 +104,7 @@ def test_a_value_that_is_not_there() -> None:
 def test_only_what_the_outputs_need_is_left_and_it_is_simple() -> None:
     nodes = [*WEIGHT, op("i", "Identity", "y"), op("one", "Neg", "minus"), const("minus", -1), op("z", "Mul", "i", "one"),
              op("other", "Neg", "y"), op("out", "Neg", "z")]  # fmt: skip
-    nodes[2].proto.device = "/cpu:1"
+    nodes[2] = without_attrs(nodes[2], (), device="/cpu:1")
     result = frozen(model(*nodes, stored={"v": [1, 2]}), "out:0")
     assert names(result.graph) == ["x", "v", "y", "out"]
     assert not any(n.device for n in result.graph)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from graphscope.analysis.audit.finding import Finding, Reach, Severity
 from graphscope.analysis.audit.reach import Reached
@@ -12,9 +12,12 @@ from graphscope.core.model import Model
 from graphscope.core.ops import registered
 
 _WINDOW = 1 << 16
-_LAMBDA = re.compile(rb'"class_name"\s*:\s*"Lambda"')
 _NAME = re.compile(rb'"name"\s*:\s*"([^"\\]{1,200})"')
 _CODE = re.compile(rb'"function"\s*:\s*[\[{]')
+_CALLED = re.compile(rb'"function"\s*:\s*"([^"\\]{1,200})"')
+_ACTING = re.compile(r"(io|raw_ops|data|saved_model|train|summary|print|py_function|numpy_function)\b")
+"""Functions of TensorFlow that do more than compute."""
+
 _NEXT = re.compile(rb'"class_name"\s*:\s*"(?!__\w+__")')
 
 
@@ -46,6 +49,28 @@ def unknown_ops(model: Model, reached: Reached) -> Iterator[Finding]:
         )
 
 
+_PROGRAMS: Mapping[str, tuple[Severity, str, str]] = {
+    "DatasetFromGraph": (Severity.HIGH, "runs a graph that lies in a string", "no check looks into it"),
+    **dict.fromkeys(
+        ("XlaCallModule", "XlaCallModuleV2"),
+        (Severity.LOW, "runs a compiled StableHLO module", "models exported from JAX do; it was not looked into"),
+    ),
+}
+"""Ops that run what a string or attribute holds -> how bad that is, what they do, and why it is judged so."""
+
+
+def hidden_graphs(model: Model, reached: Reached) -> Iterator[Finding]:
+    """Nodes that run a program of another kind."""
+    for function, body in model.graph.bodies:
+        for op, node in zip(body.ops, body.nodes):
+            if op in _PROGRAMS:
+                severity, text, reason = _PROGRAMS[op]
+                reach = reached.of(node.name, function)
+                if reach is Reach.DEAD:
+                    severity, reason = Severity.LOW, "nothing calls the function that it lies in"
+                yield Finding("hidden-graph", severity, text, reason, node.name, op, function, reach)
+
+
 def object_lambdas(model: Model, _: Reached) -> Iterator[Finding]:
     """Lambda layers in the metadata of a SavedModel's objects, where Keras wrote them before TensorFlow 2.5."""
     for node in model.meta.object_graph_def.nodes:
@@ -54,7 +79,7 @@ def object_lambdas(model: Model, _: Reached) -> Iterator[Finding]:
 
 
 def lambda_layers(chunks: Iterable[bytes]) -> Iterator[Finding]:
-    """Keras Lambda layers in a JSON configuration, whatever it is embedded in (``keras_metadata.pb``, HDF5, ``config.json``).
+    """What a Keras configuration in JSON runs, whatever it is embedded in (``keras_metadata.pb``, HDF5, ``config.json``).
 
     Args:
         chunks: the file's content in order; it is never held as a whole.
@@ -63,24 +88,70 @@ def lambda_layers(chunks: Iterable[bytes]) -> Iterator[Finding]:
     for chunk in chunks:
         rest += chunk
         cut = max(0, len(rest) - _WINDOW)
-        yield from _layers(rest, cut)
+        yield from _found(rest, cut)
         rest = rest[cut:]
-    yield from _layers(rest, len(rest))
+    yield from _found(rest, len(rest))
 
 
-def _layers(text: bytes, end: int) -> Iterator[Finding]:
-    for match in _LAMBDA.finditer(text, 0):
-        if match.start() >= end:
-            return
-        following = _NEXT.search(text, match.end())
-        part = text[match.start() : following.start() if following else match.end() + _WINDOW]
-        name = _NAME.search(part)
-        yield _lambda(name[1].decode("utf-8", "replace") if name else "", _CODE.search(part) is not None)
+def _found(text: bytes, end: int) -> Iterator[Finding]:
+    """What begins before ``end``; the rest of ``text`` is there to read on."""
+    for pattern, judge in _PATTERNS:
+        for match in pattern.finditer(text):
+            if match.start() >= end:
+                break
+            finding = judge(text, match)
+            if finding is not None:
+                yield finding
 
 
-def _lambda(name: str, has_code: bool) -> Finding:
-    if has_code:
-        text, reason = "holds Python bytecode in a Lambda layer", "Keras runs it when it loads or calls the model"
-        return Finding("keras-lambda", Severity.HIGH, text, reason, name, "Lambda")
-    text, reason = "names a Python function in a Lambda layer", "the function is not in the file"
-    return Finding("keras-lambda", Severity.MEDIUM, text, reason, name, "Lambda")
+def _layer(text: bytes, match: re.Match[bytes]) -> Finding:
+    """A Lambda layer."""
+    part = _part(text, match)
+    if _CODE.search(part):
+        does, reason = "holds Python bytecode in a Lambda layer", "Keras runs it when it loads or calls the model"
+        return Finding("keras-lambda", Severity.HIGH, does, reason, _name(part), "Lambda")
+    does, reason = "names a Python function in a Lambda layer", "the function is not in the file"
+    return Finding("keras-lambda", Severity.MEDIUM, does, reason, _name(part), "Lambda")
+
+
+def _op_layer(text: bytes, match: re.Match[bytes]) -> Finding | None:
+    """A layer that calls a function of TensorFlow by its name."""
+    part = _part(text, match)
+    called = _CALLED.search(part)
+    function = called[1].decode("utf-8", "replace") if called else ""
+    if not _ACTING.match(function):
+        return None
+    does, reason = f"calls tf.{function} in a layer", "Keras calls it when it builds the model"
+    return Finding("keras-import", Severity.HIGH, does, reason, _name(part), match[1].decode(), target=function)
+
+
+def _import(_: bytes, match: re.Match[bytes]) -> Finding:
+    """A module that no layer comes from, or a function of Keras that fetches files."""
+    module = match[1].decode("utf-8", "replace")
+    does, reason = f"names {module}", "Keras imports it, or calls it, when it loads the model"
+    return Finding("keras-import", Severity.HIGH, does, reason, target=module)
+
+
+def _part(text: bytes, match: re.Match[bytes]) -> bytes:
+    """The configuration of one layer: up to the next class that is none of Keras's own marks."""
+    following = _NEXT.search(text, match.end())
+    return text[match.start() : following.start() if following else match.end() + _WINDOW]
+
+
+def _name(part: bytes) -> str:
+    found = _NAME.search(part)
+    return found[1].decode("utf-8", "replace") if found else ""
+
+
+_PATTERNS: tuple[tuple[re.Pattern[bytes], Callable[[bytes, re.Match[bytes]], Finding | None]], ...] = (
+    (re.compile(rb'"class_name"\s*:\s*"Lambda"'), _layer),
+    (re.compile(rb'"class_name"\s*:\s*"(TFOpLambda|SlicingOpLambda)"'), _op_layer),
+    (
+        re.compile(
+            rb'"module"\s*:\s*"((?:os|posix|nt|subprocess|sys|shutil|socket|importlib|runpy|pty|ctypes)[\w.]*)"'
+        ),
+        _import,
+    ),
+    (re.compile(rb'"class_name"\s*:\s*"(get_file|load_model|load_weights)"'), _import),
+)
+"""What to look for in a configuration, and who judges it."""

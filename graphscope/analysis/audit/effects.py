@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -24,9 +23,6 @@ _RULES = {
     Effect.CODE: "calls-code",
     Effect.PROCESS: "ends-process",
 }
-
-_OUTSIDE = re.compile(r"[/\\~]|[A-Za-z]:[\\/]|\w{2,16}://|(.*[/\\])?\.\.([/\\]|\Z)", re.DOTALL)
-"""A path that leads out of the directory that a program is started in: absolute, a home, an address, or through ``..``."""
 
 _SAVERS = frozenset("Save SaveSlices SaveV2 MergeV2Checkpoints Restore RestoreSlice RestoreV2".split())
 _PYTHON = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
@@ -95,7 +91,11 @@ def _from(*sources: PathSource) -> Callable[[NodeEffect, Reach], bool]:
 
 
 def _leads_out(effect: NodeEffect, _: Reach) -> bool:
-    return effect.target.source is PathSource.CONSTANT and any(map(_OUTSIDE.match, effect.target.text.split(", ")))
+    return effect.target.leads_out
+
+
+def _reads_all(effect: NodeEffect, _: Reach) -> bool:
+    return effect.op in _BARE_READERS
 
 
 def _is_default_saver(effect: NodeEffect, reach: Reach) -> bool:
@@ -132,14 +132,24 @@ _TABLE = (
     _Row(_is_default_saver, Severity.INFO, "a saver's default name, replaced by every program that saves"),
     _Row(_is(Effect.WRITES), Severity.HIGH, "the file decides what is written where"),
     _Row(
-        _all(_leads_out, lambda effect, _: effect.op in _BARE_READERS),
+        _all(_from(PathSource.COMPUTED), _leads_out, _reads_all),
+        Severity.HIGH,
+        "the path is computed from constants, which hides where it leads",
+    ),
+    _Row(
+        _all(_leads_out, _reads_all),
         Severity.HIGH,
         "the path is a constant and leads out of the model's directory",
     ),
     _Row(
         _all(_leads_out, _runs_unasked),
         Severity.HIGH,
-        "the path is a constant, leads out of the model's directory, and is read without being asked for",
+        "the path leads out of the model's directory, and is read without being asked for",
+    ),
+    _Row(
+        _all(_from(PathSource.COMPUTED), _reads_all, _runs_unasked),
+        Severity.HIGH,
+        "the graph computes the path, and reads without being asked for",
     ),
     _Row(_from(PathSource.CONSTANT), Severity.MEDIUM, "the path is a constant of the graph"),
     _Row(lambda _, __: True, Severity.MEDIUM, "the graph computes the path"),

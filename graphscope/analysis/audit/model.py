@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from graphscope.analysis.audit.code import object_lambdas, unknown_ops
+from graphscope.analysis.audit.code import hidden_graphs, object_lambdas, unknown_ops
 from graphscope.analysis.audit.denial import endless_functions, endless_loops, huge_tensors
 from graphscope.analysis.audit.effects import effect_findings
 from graphscope.analysis.audit.finding import Finding
@@ -22,6 +22,7 @@ from graphscope.core.model import Model
 CHECKS: tuple[Callable[[Model, Reached], Iterator[Finding]], ...] = (
     effect_findings,
     unknown_ops,
+    hidden_graphs,
     object_lambdas,
     huge_tensors,
     endless_functions,

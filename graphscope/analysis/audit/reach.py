@@ -35,7 +35,7 @@ class Reached:
     @property
     def uncalled(self) -> list[str]:
         """Library functions that no node of the graph calls, directly or through others."""
-        called = _called_by(self.graph, self.graph.nodes)
+        called = _called_by(self.graph, self.graph.nodes, {})
         return [name for name in self.graph.functions if name not in called]
 
     @cached_property
@@ -43,10 +43,15 @@ class Reached:
         """Library function -> when it runs; functions that nothing calls are left out."""
         found: dict[str, Reach] = {}
         for reach in Reach:
-            called = _called_by(self.graph, self._callers(reach))
+            called = _called_by(self.graph, self._callers(reach), self._gradients)
             for name in (*called, *self._outside.get(reach, ())):
                 found.setdefault(name, reach)
         return found
+
+    @cached_property
+    def _gradients(self) -> Mapping[str, str]:
+        """Library function -> the function that computes its gradient, where the library names one."""
+        return {g.function_name: g.gradient_func for g in self.graph.header.library.gradient}
 
     def _callers(self, reach: Reach) -> Iterator[Node]:
         """Nodes that call functions at ``reach``; of those outside the graph, the functions' own."""
@@ -109,13 +114,18 @@ def _bare(method: object) -> list[str]:
     return [name] if name else []
 
 
-def _called_by(graph: Graph, nodes: Iterable[Node]) -> dict[str, None]:
-    """The library functions that ``nodes`` call, directly or through one another, in the order of their discovery."""
+def _called_by(graph: Graph, nodes: Iterable[Node], gradients: Mapping[str, str]) -> dict[str, None]:
+    """The library functions that ``nodes`` call, directly or through one another, in the order of their discovery.
+
+    Args:
+        gradients: function -> function that may be called wherever it is.
+    """
     found: dict[str, None] = {}
     pending = [nodes] if graph.functions else []
     while pending:
-        for name in called_functions(pending.pop()):
-            if name in graph.functions and name not in found:
-                found[name] = None
-                pending.append(graph.functions[name].nodes)
+        for called in called_functions(pending.pop()):
+            for name in (called, gradients.get(called, "")):
+                if name in graph.functions and name not in found:
+                    found[name] = None
+                    pending.append(graph.functions[name].nodes)
     return found

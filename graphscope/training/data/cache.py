@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from graphscope.advice import Advice, Option
 from graphscope.errors import FileError
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.paths import exists, real_path
@@ -26,7 +27,7 @@ def default_cache() -> Path:
     try:
         return Path.home() / ".cache" / "graphscope"
     except RuntimeError as error:
-        hint = "--cache DIR, or set GRAPHSCOPE_CACHE to a directory"
+        hint = Advice(Option("cache", "DIR"), ", or set GRAPHSCOPE_CACHE to a directory")
         raise FileError("there is no home directory to keep features and inflated data in", hint=hint) from error
 
 

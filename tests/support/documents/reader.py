@@ -24,8 +24,8 @@ from tests.support.documents.matching import difference
 PROGRAM = "graphscope"
 SHELL = re.compile(r"[|<>;&$`*~]")
 """What only a shell understands, outside of quotes."""
-FAILURE = "error: "
-"""How a message of failure begins: where a page shows one, the command must fail."""
+FAILURE = re.compile(r"error: |note: .*\b[1-9]\d* differences?$")
+"""A line that says that the exit code is not 0: an error, or models that differ."""
 STOPPED = "^C"
 """Shown where the reader ends a program that would go on for ever."""
 
@@ -44,7 +44,7 @@ class Reader:
     def complaint(self, step: Step) -> str | None:
         """What is wrong with a step: a diff or a wrong exit code; ``None`` if nothing is."""
         output, status = self.follow(step)
-        should_fail = any(line.startswith(FAILURE) for line in step.shown or [])
+        should_fail = any(FAILURE.match(line) for line in step.shown or [])
         if bool(status) != should_fail:
             return f"exit code {status}:\n" + "\n".join(output)
         return None if step.shown is None else difference(step.shown, output)
