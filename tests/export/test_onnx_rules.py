@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
@@ -47,3 +49,41 @@ def compare(case: Drawn, expected: list[Array]) -> None:
             scale = float(np.abs(wanted[np.isfinite(wanted)]).max(initial=1))
             tolerance = 2e-3 if wanted.dtype == np.float16 else 2e-5
             np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance * scale, err_msg=str(case))
+
+
+FIRST = {
+    "Conv2D": (0,),
+    "DepthwiseConv2dNative": (0,),
+    "Conv2DBackpropInput": (2,),
+    "MaxPool": (0,),
+    "AvgPool": (0,),
+    "FusedBatchNormV3": (0,),
+    "DepthToSpace": (0,),
+    "SpaceToDepth": (0,),
+}
+"""Op -> the inputs whose channels may come first."""
+
+_PER_AXIS = ("strides", "dilations", "ksize")
+
+
+@pytest.mark.parametrize("op", FIRST)
+def test_channels_first(op: str) -> None:
+    """TensorFlow has such kernels for few processors: what it computes with channels last, with all axes turned."""
+    for seed in range(6):
+        case = DRAWS[op][0](Random(seed))
+        case = replace(case, known=True, outputs=1)
+        [[wanted]] = onnx_running.expected([case])
+        compare(turned(case), [wanted.transpose(0, 3, 1, 2)])
+
+
+def turned(case: Drawn) -> Drawn:
+    inputs = [x.transpose(0, 3, 1, 2) if i in FIRST[case.op] else x for i, x in enumerate(case.inputs)]  # type: ignore[union-attr]
+    attrs = {**case.attrs, "data_format": b"NCHW"}
+    for name in _PER_AXIS:
+        if name in attrs:
+            attrs[name] = [attrs[name][i] for i in (0, 3, 1, 2)]
+    if "explicit_paddings" in attrs:
+        attrs["explicit_paddings"] = [attrs["explicit_paddings"][2 * i + k] for i in (0, 3, 1, 2) for k in (0, 1)]
+    if case.op == "Conv2DBackpropInput":
+        inputs[0] = inputs[0][[0, 3, 1, 2]]
+    return replace(case, inputs=inputs, attrs=attrs)

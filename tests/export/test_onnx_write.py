@@ -142,6 +142,19 @@ def test_an_unknown_op_and_an_unknown_rank() -> None:
     assert onnx_graph(open_, ["y"], OnnxOptions(shapes={"x": (None, 3)})).outputs[0].rank == 2
 
 
+def test_constants_that_no_kernel_takes_are_an_error() -> None:
+    float_ = type_attr(DataType.FLOAT)
+    attrs = {"T": float_, "Tperm": type_attr(DataType.INT32)}
+    for perm in ([5, 1], [0, 0], [1, 0, 2], []):
+        found = graph(
+            placeholder("x", DataType.FLOAT, 2, 3),
+            constant("p", np.array(perm, np.int32)),
+            make_node("y", "Transpose", ["x", "p"], attrs),
+        )
+        with pytest.raises(NotExportableError):
+            onnx_graph(found, ["y"])
+
+
 def test_outputs_that_are_inputs_constants_or_one_tensor() -> None:
     float_ = type_attr(DataType.FLOAT)
     found = graph(

@@ -748,3 +748,16 @@ def fake_quant(random: Random, op: str) -> Drawn:
 def relu_gradient(random: Random, op: str) -> Drawn:
     whole = shape(random)
     return Drawn(op, [numbers(random, whole), numbers(random, whole)])
+
+
+@draws("MatrixDiag")
+def diagonal(random: Random, op: str) -> Drawn:
+    return Drawn(op, [numbers(random, shape(random, 1, 3), random.choice([F32, I32]))], known=flip(random))
+
+
+@draws("ExtractImagePatches")
+def patches(random: Random, op: str) -> Drawn:
+    windows, strides, rates = ([1, random.randint(1, 3), random.randint(1, 2), 1] for _ in range(3))
+    x = numbers(random, [2, random.randint(5, 7), random.randint(5, 7), random.randint(1, 3)])
+    attrs = {"ksizes": windows, "strides": strides, "rates": rates, "padding": random.choice([b"SAME", b"VALID"])}
+    return Drawn(op, [x], attrs)

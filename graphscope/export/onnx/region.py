@@ -151,6 +151,8 @@ class Region:
             self.conversion.refuse(node, error.reason)
         except BrokenInputError:
             pass
+        except (ValueError, IndexError) as error:  # NumPy's and Python's, about constants that no kernel would take
+            self.conversion.refuse(node, f"its constants do not fit: {error}")
 
     def results(self, node: Node) -> Results:
         """The tensors that ``node`` gives."""

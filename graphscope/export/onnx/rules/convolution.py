@@ -44,7 +44,7 @@ def padding(
     if all(s is not None or w == 1 or t == 1 for s, w, t in zip(sizes, windows, strides)):
         same = [same_padding(s or w, w, t) for s, w, t in zip(sizes, windows, strides)]
         return {"pads": [before for before, _ in same] + [behind for _, behind in same]}
-    is_dilated = max(call.integers("dilations"), default=1) > 1
+    is_dilated = max([*call.integers("dilations"), *call.integers("rates")], default=1) > 1
     if is_dilated or any(window < stride for window, stride in zip(windows, strides)):
         raise NotExpressibleError("how much it pads depends on the size of its input, which is unknown")
     return {"auto_pad": "SAME_UPPER"}
@@ -120,6 +120,23 @@ def _depthwise(call: Call) -> Value:
     moved = call.transformed(call[1], lambda a: a.transpose(2, 3, 0, 1), shape)
     weight = moved or call.op("Reshape", call.transpose(call[1], [2, 3, 0, 1]), vector(shape))
     return _convolved(call, layout, weight, [height, width], channels)
+
+
+@rule("ExtractImagePatches")
+def _patches(call: Call) -> Value:
+    """A convolution that copies: one output for each place in the window and each channel."""
+    layout = Layout("NHWC")
+    windows, strides, rates = (layout.spatial(call.integers(name), name) for name in ("ksizes", "strides", "rates"))
+    channels = call[0].size(3)
+    if channels is None:
+        raise NotExpressibleError("the number of its channels is unknown")
+    count = math.prod(windows) * channels
+    copies = np.eye(count, dtype=call[0].dtype.numpy).reshape(count, *windows, channels).transpose(0, 3, 1, 2)
+    pads = padding(call, layout, call[0], _dilated(windows, rates), strides)
+    weight = np.ascontiguousarray(copies)
+    return channels_first(
+        call, layout, call[0], lambda x: call.op("Conv", x, weight, strides=strides, dilations=rates, **pads)
+    )
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,8 @@ def _expand_dims(call: Call) -> Value:
 @rule("Transpose")
 def _transpose(call: Call) -> Value:
     perm = call.numbers(call[1], "permutation")
+    if sorted(perm) != list(range(len(perm))) or call[0].rank not in (None, len(perm)):
+        raise NotExpressibleError(f"{perm} is no permutation of its axes")
     moved = call.transformed(call[0], lambda a: a.transpose(perm), [call[0].dims[p] for p in perm])  # type: ignore[index, misc]
     return moved or call.transpose(call[0], perm)
 
@@ -119,6 +121,11 @@ def _concat(call: Call) -> Value:
 @rule("Concat")
 def _concat_axis_first(call: Call) -> Value:
     return _concatenated(call, call.inputs[1:], call[0])
+
+
+@rule("ParallelConcat")
+def _parallel_concat(call: Call) -> Value:
+    return call.inputs[0] if len(call.inputs) == 1 else call.op("Concat", *call.inputs, axis=0)
 
 
 def _concatenated(call: Call, parts: Sequence[Value], axis: Value) -> Value:

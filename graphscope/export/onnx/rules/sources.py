@@ -141,6 +141,17 @@ def _random(call: Call) -> Value:
     return call.op("RandomNormalLike", zeros, mean=0.0, scale=1.0)
 
 
+@rule("RandomUniformInt")
+def _random_integer(call: Call) -> Value:
+    """Steps of equal width between the ends."""
+    call.region.conversion.random.append(call.node.name)
+    low, high = (call.cast(value, DataType.DOUBLE) for value in call.inputs[1:])
+    zeros = call.op("Expand", np.zeros((), np.float64), call.vector(call[0]))
+    share = call.op("RandomUniformLike", zeros, low=0.0, high=1.0)
+    steps = call.op("Floor", call.op("Mul", share, call.op("Sub", high, low)))
+    return call.cast(call.op("Add", steps, low), call.types[0])
+
+
 @rule("Empty")
 def _empty(call: Call) -> Value:
     """Whatever is in memory: zeros are as good as anything, and what ``init`` asks for."""
