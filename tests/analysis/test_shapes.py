@@ -271,6 +271,17 @@ def test_demands_that_contradict_each_other_are_dropped() -> None:
     assert found.errors == {}
 
 
+def test_demands_that_some_other_node_does_not_fit_are_dropped() -> None:
+    def build() -> None:
+        x = v1.placeholder(tf.float32, name="x")
+        tf.raw_ops.MatMul(a=x, b=tf.zeros([8, 3]), name="product")
+        tf.raw_ops.AddV2(x=x, y=tf.zeros([5, 7]), name="sum")
+
+    found = built(build)
+    assert found.shape("x") is None
+    assert found.errors == {}
+
+
 # Feeds
 
 

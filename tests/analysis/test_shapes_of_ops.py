@@ -13,6 +13,7 @@ from graphscope.analysis.shapes.table import rules
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import MERGES
 from graphscope.core.ops import registered
+from graphscope.protos import GraphDef
 from tests.support.op_graphs import CRASHING, WITH_FUNCTIONS, OpGraph, OpGraphs
 from tests.support.saving import tf
 from tests.support.shape_oracle import contradicts, is_less
@@ -66,6 +67,25 @@ FREQUENT = (
 def test_frequent_ops(op: str, random: Random) -> None:
     for case in OpGraphs(op, random).make():
         check(case)
+
+
+def test_windows() -> None:
+    """Every padding, stride and dilation over sizes around the window's."""
+    with tf.Graph().as_default() as graph:
+        for size in (5, 6, 7, 8, None):
+            image = tf.compat.v1.placeholder(tf.float32, [2, size, 9, 3])
+            for stride, dilation in ((1, 1), (2, 1), (3, 1), (1, 2)):
+                for padding in ("SAME", "VALID", [[0, 0], [1, 2], [0, 1], [0, 0]]):
+                    tf.nn.conv2d(image, tf.zeros([3, 2, 3, 5]), stride, padding, dilations=dilation)
+                for padding in ("SAME", "VALID"):
+                    tf.nn.max_pool2d(image, [3, 2], stride, padding)
+                    tf.nn.dilation2d(image, tf.zeros([2, 2, 3]), [1, stride, stride, 1], padding, "NHWC", [1, 1, 1, 1])
+    message = GraphDef.FromString(graph.as_graph_def().SerializeToString())
+    found = infer(Graph(message, [Node(node) for node in message.node]))
+    assert found.errors == {}
+    for operation in graph.get_operations():
+        for output in operation.outputs:
+            assert found.shape(output.name) == tuple(output.shape.as_list()), operation.node_def
 
 
 def test_every_op_of_the_table_exists() -> None:
