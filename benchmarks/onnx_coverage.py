@@ -22,6 +22,7 @@ import numpy as np
 import graphscope
 from graphscope.analysis.choose_outputs import choose_outputs
 from graphscope.analysis.outputs import rank_outputs
+from graphscope.api.save import graph_model
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
@@ -76,9 +77,7 @@ def frozen(path: Path, inputs: Sequence[str]) -> tuple[Model, FreezeOptions, Gra
 
 def expected(graph: Graph, path: Path, outputs: Sequence[str], size: int) -> tuple[Mapping[str, Any], list[Any]]:
     """Random feeds, and what TensorFlow computes of them."""
-    from graphscope.core.model import Kind
-
-    model = Model(str(path), Kind.GRAPH, "binary", (), graph)
+    model = graph_model(graph, str(path))
     off, random = filled(model, outputs, [], unknown=size)
     feeds = {**random, **off, **recorded_inputs(path, graph)}
     return feeds, run_tensorflow(graph, outputs, feeds)

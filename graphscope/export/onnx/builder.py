@@ -132,6 +132,8 @@ class Builder:
 
     def reshaped(self, value: Value, dims: Dims) -> Value:
         """``value``, of which more is known than ONNX's inference found out."""
+        if dims is None:
+            return value
         known = replace(value, dims=refined(value.dims, dims))
         if value.payload is None:
             self.shared.values[value.name] = known

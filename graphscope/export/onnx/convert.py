@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphscope.advice import Advice, Option
+from graphscope.analysis.shapes import infer
 from graphscope.core.graph import Graph
 from graphscope.core.tensors import Shape, TensorName, node_of
 from graphscope.errors import GraphscopeError
@@ -48,8 +49,8 @@ def convert(graph: Graph, outputs: Sequence[str], options: OnnxOptions, path: st
     """
     rules.load()
     wanted = [str(TensorName.parse(text)) for text in outputs]
-    shapes = {str(TensorName.parse(name)): shape for name, shape in options.shapes.items()}
-    conversion = Conversion(graph, graph.catalog(), shapes)
+    given = {str(TensorName.parse(name)): shape for name, shape in options.shapes.items()}
+    conversion = Conversion(graph, graph.catalog(), infer(graph, given).by_name)
     region = Region(conversion, graph, Builder(Shared(options.opset)))
     found = _outputs(region, wanted)
     _refuse_unknown_ops(conversion, wanted)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.ops import OpCatalog
-from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, TensorName
 from graphscope.export.onnx.branches import Conditions, conditions_of
-from graphscope.export.onnx.builder import Builder, refined
+from graphscope.export.onnx.builder import Builder
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.element_types import is_expressible, plain
 from graphscope.export.onnx.refusal import UNSHAPED, BrokenInputError, NotExpressibleError, Refusal
@@ -30,7 +29,7 @@ class Conversion:
     Attributes:
         graph: the frozen graph.
         catalog: the ops that it may use.
-        shapes: placeholder -> the shape that a person gives it.
+        shapes: tensor of the graph -> its shape, where its rank is known.
         refusals: what cannot be expressed, so far.
         labels: name in ONNX -> the TensorFlow tensor that it is.
         inputs: the placeholders that are needed, by tensor name.
@@ -175,16 +174,15 @@ class Region:
         for index, value in enumerate(values):
             if index < len(types):
                 _refuse_other_type(value, types[index].dtype)
-            self.bound[node.name, index] = self.with_stated_shape(node, index, value)
+            self.bound[node.name, index] = self.with_inferred_shape(node, index, value)
             if value.payload is None and value.name not in self.conversion.inputs:
                 self.conversion.labels.setdefault(value.name, f"{node.name}:{index}")
 
-    def with_stated_shape(self, node: Node, index: int, value: Value) -> Value:
-        """``value`` with the shape that the file states, where nothing else tells it."""
-        if value.dims is not None:
+    def with_inferred_shape(self, node: Node, index: int, value: Value) -> Value:
+        """``value`` with what TensorFlow's own rules say of its shape."""
+        if self.body is not self.conversion.graph:
             return value
-        stated = stated_shape(node, index, self.conversion.graph.producer, self.body)
-        return replace(value, dims=refined(value.dims, stated))
+        return self.builder.reshaped(value, self.conversion.shapes.get(f"{node.name}:{index}"))
 
 
 def values_of(region: Region, texts: Sequence[str]) -> list[Value]:

@@ -8,10 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import DEFAULTED
-from graphscope.core.stated_shapes import stated_shape
-from graphscope.core.tensors import Shape, node_of, shape_text
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.element_types import is_expressible, plain
 from graphscope.export.onnx.refusal import UNSHAPED, NotExpressibleError
@@ -53,62 +50,14 @@ def _placeholder(call: Call) -> Value:
 
 
 def _shape(call: Call, tensor: str) -> tuple[int | None, ...]:
-    """The shape that a person gives the input, or the one that the file states or its consumers demand."""
-    stated = stated_shape(call.node, 0, call.region.conversion.graph.producer, call.region.body)
-    given = call.region.conversion.shapes.get(tensor)
-    if stated is None:
-        stated = _demanded(call)
-    if given is None and stated is None:
-        raise NotExpressibleError(UNSHAPED)
-    if given is None or stated is None:
-        return given or stated or ()
-    if not _fits(given, stated):
-        raise NotExpressibleError(f"its shape is {shape_text(stated)}, which {shape_text(given)} does not fit")
-    return tuple(b if a is None else a for a, b in zip(given, stated))
-
-
-def _demanded(call: Call) -> Shape:
-    """Training switches are scalars; of other inputs the rank may follow from what takes them, behind what keeps shapes."""
-    graph = call.region.conversion.graph
-    if call.node.name in open_switches(graph):
+    """What the file states, a person gives or its consumers demand; training switches are scalars."""
+    conversion = call.region.conversion
+    shape = conversion.shapes.get(tensor)
+    if shape is None and call.node.name in open_switches(conversion.graph):
         return ()
-    behind = graph.reach(
-        [call.node.name], lambda node: [c for c in graph.consumers(node.name) if _keeps_shape(graph, c)]
-    )
-    takers = ((taker, name) for name in behind for taker in graph.consumers(name))
-    ranks = [_RANKS[t.op] for t, name in takers if t.op in _RANKS and node_of(t.inputs[_PLACES.get(t.op, 0)]) == name]
-    return (None,) * ranks[0] if ranks else None
-
-
-_RANKS = {
-    **dict.fromkeys("Conv2D DepthwiseConv2dNative MaxPool AvgPool LRN FusedBatchNorm FusedBatchNormV3".split(), 4),
-    **dict.fromkeys("ResizeBilinear ResizeNearestNeighbor ResizeBicubic Conv2DBackpropInput".split(), 4),
-    **dict.fromkeys("Conv3D MaxPool3D AvgPool3D".split(), 5),
-    "MatMul": 2,
-}
-"""Ops that take tensors of one rank only."""
-
-_PLACES = {"Conv2DBackpropInput": 2}
-"""Which input has that rank, where it is not the first."""
-
-_SAME_SHAPE = frozenset(
-    "Identity Cast Neg Abs Sqrt Square Exp Log Relu Tanh Sigmoid StopGradient CheckNumerics".split()
-)
-_WITH_SCALAR = frozenset("Add AddV2 Sub Mul RealDiv Div Maximum Minimum Pow".split())
-
-
-def _keeps_shape(graph: Graph, node: Node) -> bool:
-    """Whether the result has the shape of the input that is no scalar constant."""
-    if node.op in _SAME_SHAPE:
-        return True
-    tensors = [graph[node_of(text)].tensor() for text in node.data_inputs()] if node.op in _WITH_SCALAR else []
-    return any(tensor is not None and tensor.shape == () for tensor in tensors)
-
-
-def _fits(given: Shape, stated: Shape) -> bool:
-    if given is None or stated is None or len(given) != len(stated):
-        return False
-    return all(a is None or b is None or a == b for a, b in zip(given, stated))
+    if shape is None:
+        raise NotExpressibleError(UNSHAPED)
+    return shape
 
 
 def _dims(name: str, shape: tuple[int | None, ...]) -> Dims:
