@@ -32,7 +32,9 @@ def row(name: str, ours: Measured, other: Measured | None = None) -> None:
 
 def main() -> None:
     print("| what | time | peak memory | TensorFlow | TensorFlow needs |\n|---|---|---|---|---|")
+    row("`python -c pass`", measure(python("pass")))
     row("`--help`", measure(graphscope("--help")))
+    row("`info` of a small model", measure(graphscope("info", "fixtures/softmax/frozen.pb")))
     vgg = made("frozen_vgg16")
     tensorflow = measure(python(LOAD_WITH_TENSORFLOW, vgg), runs=1)
     for verb in ("nodes", "info", "vars"):
@@ -42,6 +44,7 @@ def main() -> None:
     wide = made("wide_graph")
     tensorflow = measure(python(LOAD_WITH_TENSORFLOW, wide), runs=1)
     row("`nodes` of 100,000 nodes", measure(graphscope("nodes", wide)), tensorflow)
+    row("`info` of them", measure(graphscope("info", wide)), tensorflow)
     row("`nodes --tree` of them", measure(graphscope("nodes", wide, "--tree")))
     many = made("many_variables")
     row(
@@ -49,6 +52,8 @@ def main() -> None:
         measure(graphscope("vars", many)),
         measure(python(LIST_WITH_TENSORFLOW, many), runs=1),
     )
+    more = made("more_variables")
+    row("`show` of one of 200,000", measure(graphscope("show", more, "tower_0/layer_1000/unit_00/weights")))
 
 
 if __name__ == "__main__":

@@ -145,6 +145,11 @@ def many_variables(count: int = 50_000) -> str:
     return prefix
 
 
+def more_variables() -> str:
+    """The same with 200,000."""
+    return many_variables(200_000)
+
+
 def vgg16_checkpoint() -> str:
     """VGG-16 as a meta checkpoint with reference variables, written by TensorFlow's own Saver. Returns its prefix."""
     prefix = str(WORK / "vgg16.ckpt")
@@ -181,7 +186,7 @@ def _vgg16_graph(v1: Any) -> None:
     v1.nn.softmax(x, name="prob")
 
 
-MAKERS = (frozen_vgg16, wide_graph, many_variables, vgg16_checkpoint)
+MAKERS = (frozen_vgg16, wide_graph, many_variables, more_variables, vgg16_checkpoint)
 
 if __name__ == "__main__":
     WORK.mkdir(exist_ok=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from graphscope.analysis.summary import Summary
     from graphscope.api.diff import diff
     from graphscope.api.dump import LogRun, dump
+    from graphscope.api.export import Exported, export_onnx
     from graphscope.api.features import Features, features
     from graphscope.api.freeze import Frozen, freeze
     from graphscope.api.graft import Grafted, GraftReport, graft
@@ -71,6 +72,7 @@ _MODULES = {
     "analysis.diff.report": "DiffReport Difference",
     "api.diff": "diff",
     "api.dump": "LogRun dump",
+    "api.export": "Exported export_onnx",
     "api.features": "Features features",
     "api.freeze": "Frozen freeze",
     "api.graft": "GraftReport Grafted graft",
@@ -110,6 +112,7 @@ __all__ = [
     "DataOptions",
     "DiffReport",
     "Difference",
+    "Exported",
     "Features",
     "FileError",
     "FormatError",
@@ -150,6 +153,7 @@ __all__ = [
     "convert",
     "diff",
     "dump",
+    "export_onnx",
     "features",
     "freeze",
     "graft",

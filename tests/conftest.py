@@ -29,11 +29,17 @@ def pytest_sessionstart() -> None:
             tensorflow(native=True)
 
 
+MARKS = {"tensorflow": {"tf"}, "zoo": {"needs_zoo", "needs_zoo2", "zoo_files"}, "browser": {"needs_chromium"}}
+"""Marker -> names that a module has if its tests need what the marker says."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """``-m tensorflow`` runs what executes TensorFlow."""
+    """Marks tests by what their modules use: ``-m tensorflow`` runs what executes TensorFlow."""
     for item in items:
-        if hasattr(getattr(item, "module", None), "tf"):
-            item.add_marker("tensorflow")
+        names = vars(item.module) if isinstance(item, pytest.Function) else {}
+        for mark, signs in MARKS.items():
+            if not signs.isdisjoint(names):
+                item.add_marker(mark)
 
 
 ALLOWED_REASONS = ("GPU", "root may", "optional:")

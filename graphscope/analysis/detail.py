@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.tensors import TensorLister
@@ -135,7 +135,6 @@ def _names(model: Model) -> list[str]:
 
 
 def _describe(model: Model, function: str, body: Body, node: Node) -> NodeDetail:
-    lister = TensorLister(model.catalog, model.graph.producer)
     return NodeDetail(
         function,
         node.name,
@@ -147,9 +146,20 @@ def _describe(model: Model, function: str, body: Body, node: Node) -> NodeDetail
             for k in sorted(node.attrs)
         ),
         tuple((i, _op_of(body, i)) for i in node.inputs),
-        tuple(lister.outputs(node, body)),
+        tuple(_outputs(model, body, node)),
         tuple((c.name, c.op) for c in body.consumers(node.name)),
     )
+
+
+def _outputs(model: Model, body: Body, node: Node) -> list[TensorSpec]:
+    """The outputs; shapes that the file does not state are inferred, for nodes of the graph itself."""
+    stated = TensorLister(model.catalog, model.graph.producer).outputs(node, body)
+    if body is not model.graph or all(spec.shape is not None for spec in stated):
+        return stated
+    from graphscope.analysis.shapes import infer
+
+    shape = infer(model).shape
+    return [replace(spec, shape=shape(spec.name)) if spec.shape is None else spec for spec in stated]
 
 
 def _op_of(body: Body, name: str) -> str:

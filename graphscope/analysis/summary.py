@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
+from typing import TypedDict
 
 from graphscope.analysis.audit.finding import Severity
 from graphscope.analysis.audit.model import audit_model
@@ -195,9 +196,27 @@ def _graph(model: Model) -> GraphSummary:
         devices=dict(Counter(filter(None, [node.proto.device for node in graph])).most_common()),
         unregistered=unknown,
         tables=tuple(TableRow(node.name, op) for op, node in zip(graph.ops, graph.nodes) if op in table_ops),
-        inputs=tuple(find_inputs(model)),
-        outputs=tuple(_worth_showing(rank_outputs(model))),
+        **_ends(model),
     )
+
+
+class _Ends(TypedDict):
+    inputs: tuple[InputRow, ...]
+    outputs: tuple[OutputCandidate, ...]
+
+
+def _ends(model: Model) -> _Ends:
+    """Inputs and likely outputs; shapes that the file does not state are inferred, if there are any."""
+    inputs, outputs = find_inputs(model), _worth_showing(rank_outputs(model))
+    if None not in [*(row.shape for row in inputs), *(row.shape for row in outputs)]:
+        return {"inputs": tuple(inputs), "outputs": tuple(outputs)}
+    from graphscope.analysis.shapes import infer
+
+    shape = infer(model).shape
+    return {
+        "inputs": tuple(replace(r, shape=shape(r.tensor)) if r.shape is None else r for r in inputs),
+        "outputs": tuple(replace(r, shape=shape(r.tensor)) if r.shape is None else r for r in outputs),
+    }
 
 
 def _worth_showing(ranked: list[OutputCandidate]) -> list[OutputCandidate]:

@@ -38,7 +38,7 @@ def dump(
     Args:
         model: a model, or what :func:`graphscope.load` opens.
         run: its name; without one, the model's.
-        shapes: infer shapes for the edges; requires TensorFlow.
+        shapes: infer shapes for the edges.
         histograms: of the model's own weights.
         filters: of the first convolutions, as images.
         embeddings: matrices for the projector: variable -> file with a line for each row, or ``VAR`` and ``VAR:FILE`` texts.
@@ -51,7 +51,6 @@ def dump(
         FileError: a file cannot be written; an old run stands.
         GraphscopeError: an embedding cannot be shown, or ``run`` leads out of ``logdir``.
         CorruptFileError: a weight cannot be read.
-        MissingDependencyError: shapes are wanted, and TensorFlow is not installed.
     """
     source = model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
     options = DumpOptions(

@@ -54,7 +54,7 @@ def save(
     Args:
         to: the name of a format, where the name of ``path`` does not say which.
         outputs: of the signature ``serving_default`` of a SavedModel; without outputs and inputs, the author's signatures stay,
-            or the likely outputs are taken.
+            or the likely outputs are taken. Of an ONNX graph, see :func:`graphscope.export_onnx`.
         inputs: of that signature; without any, the placeholders that the outputs need.
         weights: for a checkpoint: the ``.npz`` or ``.safetensors`` file that its values come from.
         allow_outside: copy files that the graph names from outside the model's directory too.
@@ -71,7 +71,7 @@ def save(
     whole = model if isinstance(model, Model) else graph_model(model)
     row = format_named("checkpoint") if weights is not None and not to else format_for(path, to)
     format_for(path, row.name)
-    needed = _signature(whole, listed(outputs), listed(inputs), listener) if row.name == "saved-model" else ((), ())
+    needed = _SPECS.get(row.name, _none)(whole, listed(outputs), listed(inputs), listener)
     if row.has_graph and not row.has_values:
         _note_variables(whole, listener)
     total = sum(f.size_bytes or 0 for f in whole.files)
@@ -150,6 +150,24 @@ def _signature(
     _refuse_sources(model, chosen, inputs)
     taken = inputs or _inputs_of(model, chosen)
     return [tensor_spec(model, name) for name in taken], [tensor_spec(model, name) for name in chosen]
+
+
+def _named(
+    model: Model, outputs: Sequence[str], inputs: Sequence[str], listener: Listener
+) -> tuple[Sequence[TensorSpec], Sequence[TensorSpec]]:
+    """What was named, or the likely outputs."""
+    from graphscope.feeding.feeds import tensor_spec
+
+    chosen = chosen_outputs(model, outputs, listener)
+    return [tensor_spec(model, name) for name in inputs], [tensor_spec(model, name) for name in chosen]
+
+
+def _none(*_: object) -> tuple[Sequence[TensorSpec], Sequence[TensorSpec]]:
+    return (), ()
+
+
+_SPECS = {"saved-model": _signature, "onnx": _named}
+"""Format -> the inputs and outputs that a file of it has."""
 
 
 def _refuse_sources(model: Model, outputs: Sequence[str], inputs: Sequence[str]) -> None:

@@ -1,29 +1,57 @@
-"""Shapes that TensorFlow infers, with notes on where it could not."""
+"""Shapes of a whole graph, with notes on where they could not be told."""
 
 from __future__ import annotations
 
-from graphscope.analysis.tensors import Shapes
+from collections.abc import Iterable
+
+from graphscope.analysis.shapes import Shapes, infer
+from graphscope.analysis.tensors import Shapes as ShapesByName
 from graphscope.core.listener import Listener
 from graphscope.core.model import Model
+from graphscope.core.ops import registered
+from graphscope.core.tensors import shape_text
+from graphscope.errors import GraphscopeError
 
-_MAX_OPS = 8
+_MAX_NAMED = 8
 
 
-def inferred_shapes(model: Model, listener: Listener) -> Shapes:
-    """Shapes by TensorFlow; ``listener`` is told which nodes it could not take, since nothing is known below them.
+def inferred_shapes(model: Model, listener: Listener) -> ShapesByName:
+    """Tensor name -> shape, for every tensor of known rank; ``listener`` is told where shapes could not be told, and why.
 
-    Raises:
-        MissingDependencyError, GraphscopeError: as :func:`graphscope.runtime.shapes.infer_shapes`.
+    TensorFlow starts only for a graph with ops that it knows and the table of rules lacks, if it is installed.
     """
+    found = infer(model)
+    _tell(found, listener)
+    if not any(op in registered() for op in found.without_rule):
+        return found.by_name
+    return {**_by_tensorflow(model, listener), **found.by_name}
+
+
+def _tell(found: Shapes, listener: Listener) -> None:
+    unknown = [f"{op} {number:,}" for op, number in found.without_rule.items() if op not in registered()]
+    if unknown:
+        listener.note(f"no shapes below ops that TensorFlow does not know: {_some(unknown)}")
+    if found.errors:
+        name, reason = next(iter(found.errors.items()))
+        nodes = "1 node" if len(found.errors) == 1 else f"{len(found.errors):,} nodes"
+        listener.note(f"no shapes below {nodes} that TensorFlow would refuse: {name} ({reason})")
+    assumed = [f"{name} {shape_text(found.shape(name))}" for name in found.assumed_placeholders]
+    if assumed:
+        listener.note(f"shapes that the file does not state were taken from what consumers demand: {_some(assumed)}")
+
+
+def _by_tensorflow(model: Model, listener: Listener) -> ShapesByName:
+    """What TensorFlow says; nothing, and a note, where it cannot be asked."""
     from graphscope.runtime.shapes import infer_shapes
 
-    found = infer_shapes(model)
-    if found.unknown_ops:
-        ops = [f"{op} {number:,}" for op, number in found.unknown_ops.items()]
-        more = f" and {len(ops) - _MAX_OPS} more" if ops[_MAX_OPS:] else ""
-        listener.note(f"no shapes below ops that TensorFlow does not know: {', '.join(ops[:_MAX_OPS])}{more}")
-    if found.refused:
-        name, reason = next(iter(found.refused.items()))
-        nodes = "1 node" if len(found.refused) == 1 else f"{len(found.refused):,} nodes"
-        listener.note(f"no shapes below {nodes} that TensorFlow refuses: {name} ({reason})")
-    return found.shapes
+    try:
+        return infer_shapes(model).shapes
+    except GraphscopeError as error:
+        listener.note(f"no shapes below some ops, which only TensorFlow could tell: {error}")
+        return {}
+
+
+def _some(items: Iterable[str]) -> str:
+    named = list(items)
+    more = f" and {len(named) - _MAX_NAMED} more" if named[_MAX_NAMED:] else ""
+    return f"{', '.join(named[:_MAX_NAMED])}{more}"

@@ -110,7 +110,7 @@ def input_count(op: OpDef, attrs: Mapping[str, AttrValue]) -> int | None:
         if not deciding:
             count += 1
             continue
-        value = _attr(op, deciding, attrs)
+        value = attribute(op, deciding, attrs)
         if value is None:
             return None
         count += len(value.list.type) if arg.type_list_attr else value.i
@@ -120,15 +120,15 @@ def input_count(op: OpDef, attrs: Mapping[str, AttrValue]) -> int | None:
 def _argument_types(op: OpDef, arg: OpDef.ArgDef, attrs: Mapping[str, AttrValue]) -> list[int]:
     """Type numbers of one argument: a list attribute, a repeated type, or a single one."""
     if arg.type_list_attr:
-        value = _attr(op, arg.type_list_attr, attrs)
+        value = attribute(op, arg.type_list_attr, attrs)
         return list(value.list.type) if value is not None else []
     number = arg.type
     if arg.type_attr:
-        value = _attr(op, arg.type_attr, attrs)
+        value = attribute(op, arg.type_attr, attrs)
         number = value.type if value is not None else int(DataType.INVALID)
     if not arg.number_attr:
         return [number]
-    count = _attr(op, arg.number_attr, attrs)
+    count = attribute(op, arg.number_attr, attrs)
     return [number] * (min(max(count.i, 0), MAX_OUTPUTS) if count is not None else 1)
 
 
@@ -136,7 +136,8 @@ MAX_OUTPUTS = 65_536
 """More outputs than this on one node are taken for a corrupt number."""
 
 
-def _attr(op: OpDef, name: str, attrs: Mapping[str, AttrValue]) -> AttrValue | None:
+def attribute(op: OpDef, name: str, attrs: Mapping[str, AttrValue]) -> AttrValue | None:
+    """Attribute ``name`` of a node of ``op`` whose attributes are ``attrs``: stated, or the default; ``None`` for neither."""
     if name in attrs:
         return attrs[name]
     for attr in op.attr:

@@ -165,6 +165,14 @@ FORMATS = (
         has_values=True,
     ),
     FileFormat(
+        "onnx",
+        "ONNX",
+        (".onnx",),
+        "not read",
+        writer="graphscope.export.onnx:write_model",
+        has_values=True,
+    ),
+    FileFormat(
         "events",
         "event file",
         (".tfevents",),
@@ -254,7 +262,7 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
 _MEMBERS = frozenset({".index"})
 """Names of single files of a checkpoint, which nobody writes alone."""
 
-_FOREIGN = frozenset({".h5", ".hdf5", ".keras", ".onnx", ".tflite", ".npy", ".json", ".xml"})
+_FOREIGN = frozenset({".h5", ".hdf5", ".keras", ".tflite", ".npy", ".json", ".xml"})
 
 
 def _contradicts(text: str, said: FileFormat | None, chosen: FileFormat) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from graphscope.core.graph import Body, Node
 from graphscope.core.model import Model
 from graphscope.core.op_sets import CALL_OPS
 from graphscope.core.payload import Payload
-from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
+from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.default_feeds import fitted, switches_off
 from graphscope.feeding.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
@@ -31,6 +31,9 @@ RTOL = 1e-5
 _MAX_LISTED = 4
 
 Feeds = Mapping[str, "NDArray[Any]"]
+
+Engine = Callable[[Sequence[str], Feeds], "list[NDArray[Any]]"]
+"""Computes tensors of the result from what is fed, in another runtime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ def verify(
     rtol: float = RTOL,
     trust: bool = False,
     originals: Mapping[str, str] | None = None,
+    engine: Engine | None = None,
+    shapes: Mapping[str, Shape] | None = None,
 ) -> Verification:
     """Runs both models on the same inputs, one after the other, and compares ``outputs``. Starts TensorFlow.
 
@@ -120,6 +125,8 @@ def verify(
         unknown: the size of unknown dimensions.
         trust: runs nodes that touch files, the network or processes too.
         originals: input of the result -> the tensor of the original that is fed the same, where that has another name.
+        engine: what runs the result in place of TensorFlow.
+        shapes: node or tensor name of an input -> the shape of its random values, where the file leaves sizes open.
 
     Raises:
         UnknownNameError: a model has no such output.
@@ -133,6 +140,8 @@ def verify(
     run = _Run(
         original, result, outputs, {**_fitted(original, fixed), **_fitted(original, feeds)}, trust, originals or {}
     )
+    run.engine = engine
+    run.give_shapes(shapes or {})
     inputs = run.batches(batches, seed, unknown)
     expected = run.of_original(inputs, values)
     differences = _compare(expected, run.of_result(inputs), atol, rtol)
@@ -157,7 +166,10 @@ class _Run:
     Attributes:
         known: fed in every batch: to the original, and to the result where that has not made a constant of it.
         open: the other inputs that a model needs, which are random.
+        engine: what runs the result in place of TensorFlow, if anything.
     """
+
+    engine: Engine | None = None
 
     def __init__(
         self,
@@ -179,6 +191,11 @@ class _Run:
         inputs = list({spec.name: spec for spec in [*of_result, *of_original]}.values())
         self.known = {**known, **switches_off(original, inputs)}
         self.open = [spec for spec in inputs if spec.name not in self.known]
+
+    def give_shapes(self, shapes: Mapping[str, Shape]) -> None:
+        """Makes random inputs of these shapes."""
+        given = {str(TensorName.parse(name)): shape for name, shape in shapes.items()}
+        self.open = [replace(spec, shape=given.get(spec.name, spec.shape)) for spec in self.open]
 
     def batches(self, count: int, seed: int, unknown: int) -> list[Feeds]:
         """One random batch after another; a single one, if nothing is random."""
@@ -213,6 +230,8 @@ class _Run:
 
     def of_result(self, batches: Sequence[Feeds]) -> list[list[NDArray[Any]]]:
         """The outputs of the result."""
+        if self.engine is not None:
+            return [self.engine(self.outputs, feeds) for feeds in batches]
         return self.computed(self.result, self.fed_to_result(batches[0]), batches, None)
 
     def computed(

@@ -127,7 +127,7 @@ def test_info(model: Path) -> None:
     assert re.search(r"producer 1087 +7 nodes, 7 ops, 1 function \(1 node\)\n", text)
     assert "parameters 12 (48 B float32)" in text
     assert re.search(r"inputs +x:0 +float32 \(\?, 4\)\n", text)
-    assert re.search(r"outputs +prob:0 +float32\s+named like a prediction", text)
+    assert re.search(r"outputs +prob:0 +float32 \(\?, 3\)\s+named like a prediction", text)
     assert re.search(r"devices +/gpu:0 +1 node\n", text)
     assert result.stderr == ""
 
@@ -232,21 +232,57 @@ def test_info_in_every_format(model: Path) -> None:
     assert listed("info", model)[:2] == ["x:0", "prob:0"]
 
 
-def test_shapes_by_tensorflow(model: Path) -> None:
-    pytest.importorskip("tensorflow", reason="TensorFlow infers the shapes")
-    done = process("nodes", model, "--shapes", "--op", "Softmax")
-    assert done.stdout.splitlines()[1].split("  ")[2] == "float32 (?, 3)"
-
-
-def test_shapes_without_tensorflow_say_what_is_missing(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def without_tensorflow(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> Result:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     tensorflow.cache_clear()  # another test may have started it
-    result = run("nodes", model, "--shapes")
+    result = run(*words)
     tensorflow.cache_clear()
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("error: ")
-    assert "TensorFlow" in result.stderr
-    assert "hint: " in result.stderr
+    return result
+
+
+def test_shapes(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = without_tensorflow(monkeypatch, "nodes", model, "--shapes", "--op", "Softmax")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[1].split("  ")[2] == "float32 (?, 3)"
+
+
+def lacking(directory: Path) -> Path:
+    """An op that TensorFlow knows and the table of rules lacks, one that nobody knows, and one that does not fit its op."""
+    graph = GraphDef()
+    graph.versions.producer = 1087
+    placeholder(graph, "x", 2, 16)
+    placeholder(graph, "right", 16, 3)
+    add(graph, "solved", "BandedTriangularSolve", "x", "right").attr["T"].type = 1
+    add(graph, "custom", "NobodyKnowsThis", "x")
+    add(graph, "wrong", "MatMul", "x", "x").attr["T"].type = 1
+    any_shape = add(graph, "any", "Placeholder")
+    any_shape.attr["dtype"].type = 1
+    any_shape.attr["shape"].shape.unknown_rank = True
+    add(graph, "product", "MatMul", "any", "x").attr["T"].type = 1
+    path = directory / "lacking.pb"
+    path.write_bytes(graph.SerializeToString())
+    return path
+
+
+NOTES = (
+    "note: no shapes below ops that TensorFlow does not know: NobodyKnowsThis 1",
+    "note: no shapes below 1 node that TensorFlow would refuse: wrong (dimensions must be equal, but are 16 and 2)",
+    "note: shapes that the file does not state were taken from what consumers demand: any (?, 2)",
+)
+
+
+def test_what_shapes_cannot_be_told_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = without_tensorflow(monkeypatch, "nodes", lacking(tmp_path), "--shapes", "--tensors")
+    assert result.exit_code == 0
+    lines = " ".join(result.stderr.split())
+    assert all(note in lines for note in NOTES)
+    assert "note: no shapes below some ops, which only TensorFlow could tell: this needs TensorFlow" in lines
+
+
+def test_tensorflow_is_asked_for_ops_without_a_rule(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="TensorFlow infers the shapes of ops without a rule")
+    done = process("nodes", lacking(tmp_path), "--shapes", "--op", "BandedTriangularSolve")
+    assert done.stdout.splitlines()[1].split("  ")[2] == "float32 (16, 3)"
 
 
 # -- exit codes and messages --------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ REFUSED = {
     "too much content": (proto(DataType.FLOAT, [1], tensor_content=bytes(5)), CorruptFileError, "take 4 bytes"),
     "too little content": (proto(DataType.FLOAT, [2], tensor_content=bytes(4)), CorruptFileError, "take 8 bytes"),
     "content for a claim": (proto(DataType.FLOAT, [1 << 40], tensor_content=bytes(4)), CorruptFileError, "take"),
-    "half a complex": (proto(DataType.COMPLEX64, [1], scomplex_val=[1]), CorruptFileError, "no pairs"),
+    "half a complex": (proto(DataType.COMPLEX64, [1], scomplex_val=[1]), CorruptFileError, "not pairs"),
     "too large a byte": (proto(DataType.UINT8, [1], int_val=[256]), CorruptFileError, "out of the range of uint8"),
     "too large a nibble": (proto(DataType.INT4, [1], int_val=[9]), CorruptFileError, "out of the range of int4"),
     "negative bits": (proto(DataType.HALF, [1], half_val=[-1]), CorruptFileError, "out of the range of float16"),
@@ -210,9 +210,9 @@ def test_listed_elements_are_those_of_the_array(array: Any, is_filled: bool) -> 
     assert payload.listed() == payload.numpy().reshape(-1).tolist()
 
 
-def test_a_string_of_a_fill_counts_as_a_pointer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphscope.core.tensor_proto.MAX_FILLED_BYTES", 800)
+def test_what_a_string_of_a_fill_counts_as(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphscope.core.tensor_proto.MAX_FILLED_BYTES", 12_800)
     assert decode(proto(DataType.STRING, [100]), where="here").tolist() == [b""] * 100
     assert decode(proto(DataType.STRING, [100], string_val=[b"a"]), where="here").tolist() == [b"a"] * 100
-    with pytest.raises(UnsupportedError, match=r"101 elements \(808 bytes\)"):
+    with pytest.raises(UnsupportedError, match=r"101 elements \(12,928 bytes\)"):
         decode(proto(DataType.STRING, [101]), where="here")

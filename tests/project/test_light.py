@@ -167,11 +167,11 @@ def test_dump_and_event_files(poisoned: dict[str, str], tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert done.stdout
     done = python(poisoned, "-m", "graphscope", "dump", str(FIXTURES / model), str(tmp_path), "--shapes")
-    assert done.returncode == 97
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_needs_tensorflow_says_so(poisoned: dict[str, str], absent: dict[str, str]) -> None:
-    words = ("-m", "graphscope", "nodes", str(FIXTURES / "softmax" / "frozen.pb"), "--shapes")
+    words = ("-m", "graphscope", "run", str(FIXTURES / "softmax" / "frozen.pb"), "--feed", "input=zeros")
     assert python(poisoned, *words).returncode == 97
     done = python(absent, *words)
     assert (done.returncode, done.stdout) == (1, "")
@@ -224,7 +224,7 @@ def imported() -> dict[Path, list[tuple[str, bool]]]:
 @pytest.mark.parametrize("package", ["tensorflow", "numpy", "ml_dtypes", "cramjam"])
 def test_what_is_imported_late(package: str) -> None:
     """These cost time that most commands need not spend; TensorFlow costs seconds."""
-    looking = sources("cli", "runtime", "transforms") if package != "tensorflow" else sources()
+    looking = sources("cli", "export", "runtime", "transforms") if package != "tensorflow" else sources()
     found = [str(p) for p in looking for name, now in imported()[p] if now and name.partition(".")[0] == package]
     assert found == []
 

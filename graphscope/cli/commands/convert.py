@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from graphscope.api.export import export_onnx
 from graphscope.api.save import save
 from graphscope.cli.options import shared
 from graphscope.cli.options.completion import complete_format
 from graphscope.cli.options.loading import load
+from graphscope.cli.options.onnx import named_shapes, named_texts, refuse_onnx_options
+from graphscope.cli.render.export import exported_lines
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.text import escape, size
 from graphscope.cli.terminal.views import Format, write_report
+from graphscope.formats.registry import format_for
+
+
+def _onnx(name: str, text: str, metavar: str | None = None) -> Any:
+    return typer.Option(name, metavar=metavar, show_default=False, help=f"ONNX: {text[0].lower()}{text[1:]}")
 
 
 def convert(
@@ -49,12 +57,54 @@ def convert(
         bool,
         typer.Option("--allow-outside", help="Copy files that the graph names from outside the model's directory."),
     ] = False,
+    set_: shared.SetValues,
+    ema: Annotated[bool, _onnx("--ema", "Use each variable's moving average, if it has one.")] = False,
+    opset: Annotated[int | None, _onnx("--opset", "The version of the operators; default: 20.", "N")] = None,
+    rename: Annotated[
+        list[str], shared.repeated("--rename", "OLD=NEW", "ONNX: rename an input or an output; repeatable.")
+    ],
+    shape: Annotated[
+        list[str],
+        shared.repeated("--shape", "NAME=1,224,224,3", "ONNX: the shape of an input, ? for open sizes; repeatable."),
+    ],
+    external_data: Annotated[
+        bool | None, typer.Option("--external-data/--no-external-data", help="ONNX: keep weights in a file beside it.")
+    ] = None,
+    verify: Annotated[
+        bool, _onnx("--verify", "Run TensorFlow and ONNX Runtime; keep the file only if they agree.")
+    ] = False,
+    feed: shared.Feeds,
+    atol: Annotated[float | None, _onnx("--atol", "Absolute tolerance of --verify; default: 1e-4.", "X")] = None,
+    rtol: Annotated[float | None, _onnx("--rtol", "Relative tolerance of --verify; default: 1e-4.", "X")] = None,
+    trust: shared.Trust = False,
     tags: shared.Tags,
     force: shared.Force = False,
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
     """Write a model in another format."""
     sink = Sink.standard()
+    given: dict[str, Any] = {
+        "set": set_ or None,
+        "ema": ema or None,
+        "opset": opset,
+        "rename": named_texts(rename, "--rename") or None,
+        "shape": named_shapes(shape) or None,
+        "external_data": external_data,
+        "verify": verify or None,
+        "feeds": feed or None,
+        "atol": atol,
+        "rtol": rtol,
+        "trust": trust or None,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if weights is None and format_for(out, to).name == "onnx":
+        loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
+        exported = export_onnx(
+            loaded, out, outputs=output, inputs=input, overwrite=force, listener=Speaker(sink), **chosen
+        )
+        write_report(sink, format, exported, exported_lines(exported), list(exported.files))
+        return
+    refuse_onnx_options(chosen)
     saved = save(
         load(model, tags=shared.split_tags(tags), checkpoint=checkpoint),
         out,
@@ -74,4 +124,5 @@ EXAMPLES = """
   graphscope convert model.ckpt-5000 exported/ --output prob
   graphscope convert model.ckpt-5000 weights.safetensors
   graphscope convert model.ckpt-5000 tuned.ckpt --weights weights.npz
+  graphscope convert model.ckpt-5000 model.onnx --output prob --rename input:0=image --verify
 """

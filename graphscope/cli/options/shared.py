@@ -103,7 +103,7 @@ def chosen_out(given: str | None, option: str | None, example: str) -> str:
     return given or option or ""
 
 
-Shapes = Annotated[bool, typer.Option("--shapes", help="Infer shapes (requires TensorFlow).")]
+Shapes = Annotated[bool, typer.Option("--shapes", help="Infer shapes that the file does not state.")]
 Checkpoint = Annotated[
     str | None,
     typer.Option("--checkpoint", metavar="PREFIX", show_default=False, help="Take the values from this checkpoint."),

@@ -1,7 +1,7 @@
 """Writes the parts of ``docs/`` that come from the program itself: ``python -m tests.support.documents.generated``.
 
 They stand between ``<!-- what -->`` and ``<!-- end -->``: the list of commands, the options of a command as ``--help`` prints
-them, the table of formats.
+them, the rules of an audit, the table of formats.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from graphscope.analysis.audit.finding import RULES
 from graphscope.cli.app import app
 from graphscope.formats.registry import FORMATS
 from tests.support.documents.pages import DOCS
@@ -43,7 +44,12 @@ def page(path: Path) -> str:
 def _part(what: str) -> str:
     if what.startswith(OPTIONS):
         return _table(("option", ""), _options(commands()[what.removeprefix(OPTIONS)]))
-    return {"list of commands": _list_of_commands, "table of formats": _table_of_formats}[what]()
+    parts = {
+        "list of commands": _list_of_commands,
+        "table of formats": _table_of_formats,
+        "rules of an audit": _rules_of_an_audit,
+    }
+    return parts[what]()
 
 
 def _list_of_commands() -> str:
@@ -76,6 +82,11 @@ def _table_of_formats() -> str:
             for row in FORMATS
         ),
     )
+
+
+def _rules_of_an_audit() -> str:
+    rows = ((f"`{name}`", rule.category.value, _escaped(rule.text)) for name, rule in RULES.items())
+    return _table(("rule", "about", "meaning"), rows)
 
 
 def _table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

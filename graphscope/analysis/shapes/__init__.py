@@ -1,0 +1,6 @@
+"""Static shapes without TensorFlow: one rule for each op, carried through graphs, functions and loops."""
+
+from graphscope.analysis.shapes.inference import infer
+from graphscope.analysis.shapes.result import Shapes
+
+__all__ = ["Shapes", "infer"]

@@ -1,0 +1,102 @@
+"""The order in which nodes are looked at, and where each of their inputs comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from graphscope.core.graph import Body, Node
+from graphscope.core.op_sets import MERGES, NEXT_ITERATIONS
+from graphscope.core.ops import OpCatalog
+
+Source = tuple[int, int]
+"""Index of the producer among the nodes and arguments, and of its output; ``(-1, 0)`` where there is no such producer."""
+
+NOWHERE: Source = (-1, 0)
+
+
+class Wiring:
+    """The data edges of a graph or a function's body, by number.
+
+    Attributes:
+        places: name of a node, or of a function's argument -> its number; arguments come behind the nodes.
+        sources: for each node, where its data inputs come from.
+    """
+
+    def __init__(self, body: Body, arguments: Sequence[str], catalog: OpCatalog) -> None:
+        self._body = body
+        self._nodes = body.nodes
+        self._catalog = catalog
+        names = [*[node.proto.name for node in body.nodes], *arguments]
+        self.places: Mapping[str, int] = dict(zip(names, range(len(names))))
+        self.sources = [self._inputs(node) for node in body.nodes]
+
+    def _inputs(self, node: Node) -> list[Source]:
+        return [self.source(text) for text in node.proto.input if text[:1] != "^"]
+
+    def source(self, text: str) -> Source:
+        """Where ``a``, ``a:1`` or, within a function, ``a:out:1`` comes from."""
+        place = self.places.get(text)
+        if place is not None:
+            return place, 0
+        name, _, rest = text.partition(":")
+        place = self.places.get(name)
+        if place is None:
+            return NOWHERE
+        if rest.isdecimal() and rest.isascii():
+            return place, int(rest[:9])
+        return self._named_output(place, rest)
+
+    def _named_output(self, place: int, rest: str) -> Source:
+        argument, _, index = rest.partition(":")
+        if place >= len(self._nodes) or (index and not (index.isdecimal() and index.isascii())):
+            return NOWHERE
+        node = self._nodes[place]
+        for first, output in enumerate(self._catalog.outputs(node.op, node.attrs) or ()):
+            if output.argument == argument:
+                return place, first + int(index[:9] or 0)
+        return NOWHERE
+
+    def consumers(self) -> list[list[int]]:
+        """For each node and argument, the nodes that take its outputs."""
+        result: list[list[int]] = [[] for _ in range(len(self.places))]
+        for node, sources in enumerate(self.sources):
+            for producer, _ in sources:
+                if producer >= 0 and result[producer][-1:] != [node]:
+                    result[producer].append(node)
+        return result
+
+    def order(self) -> list[int]:
+        """The nodes so that producers stand before consumers, but for the edges that close a cycle."""
+        loops = self._beginnings()
+        result: list[int] = []
+        state = bytearray(len(self.places))
+        for argument in range(len(self.sources), len(state)):
+            state[argument] = _DONE
+        for root in range(len(self.sources)):
+            stack = [root] if not state[root] else []
+            while stack:
+                node = stack[-1]
+                if not state[node]:
+                    state[node] = _OPEN
+                    sources = loops.get(node) or self.sources[node]
+                    stack += [p for p, _ in sources if p >= 0 and not state[p]]
+                    if stack[-1] != node:
+                        continue
+                stack.pop()
+                if state[node] == _OPEN:
+                    state[node] = _DONE
+                    result.append(node)
+        return result
+
+    def _beginnings(self) -> dict[int, list[Source]]:
+        """The nodes that merge what enters a loop with what comes round it -> the former."""
+        ops = self._body.ops
+        count = len(ops)
+        return {
+            node: [s for s in self.sources[node] if not (0 <= s[0] < count and ops[s[0]] in NEXT_ITERATIONS)]
+            for node, op in enumerate(ops)
+            if op in MERGES
+        }
+
+
+_OPEN, _DONE = 1, 2

@@ -1,0 +1,89 @@
+"""What shape inference found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
+
+from graphscope.analysis.shapes.flow import Flow
+from graphscope.analysis.shapes.sizes import public
+from graphscope.analysis.tensors import TensorLister
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph
+from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops import OpCatalog
+from graphscope.core.tensors import Shape, TensorName
+
+
+class Shapes:
+    """The shapes of all tensors of a graph, and what could not be told.
+
+    Attributes:
+        errors: name of a node -> why it does not fit its op; ``function/node`` within a library function.
+        without_rule: op -> number of nodes of which nothing is known, since there is no rule for it; most frequent first.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        catalog: OpCatalog,
+        flow: Flow,
+        assumed: Collection[tuple[int, int]],
+        errors: Mapping[str, str],
+        lacking: Mapping[str, str],
+    ) -> None:
+        self._graph = graph
+        self._flow = flow
+        self._assumed = assumed
+        self._lister = TensorLister(catalog, graph.producer)
+        self.errors = errors
+        self.without_rule: Mapping[str, int] = dict(Counter(lacking.values()).most_common())
+
+    def shape(self, tensor: str) -> Shape:
+        """The shape of a tensor; ``a`` is ``a:0``. ``None`` for an unknown rank, and for an output that is not there.
+
+        Raises:
+            UnknownNameError: there is no such node.
+        """
+        place, index = self._find(tensor)
+        return self._shape(place, index)
+
+    def dtype(self, tensor: str) -> DataType:
+        """The element type of a tensor; ``INVALID`` where the op or the output is not known. Raises as :meth:`shape`."""
+        place, index = self._find(tensor)
+        outputs = self._lister.outputs(self._graph.nodes[place], self._graph)
+        return outputs[index].dtype if index < len(outputs) else DataType.INVALID
+
+    def known(self, tensor: str) -> bool:
+        """Whether the shape follows from the file; False where a placeholder was taken for what its consumers demand.
+
+        Raises as :meth:`shape`.
+        """
+        return self._find(tensor) not in self._assumed
+
+    @property
+    def assumed_placeholders(self) -> list[str]:
+        """The nodes that were taken for what their consumers demand, in file order."""
+        nodes = self._graph.nodes
+        return [nodes[p].name for p, _ in sorted(self._assumed) if nodes[p].op in PLACEHOLDER_OPS]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Shape]:
+        """Tensor name -> shape, for every tensor whose rank is known."""
+        return dict(self._named())
+
+    def _named(self) -> Iterator[tuple[str, Shape]]:
+        for place, node in enumerate(self._graph.nodes):
+            name = node.proto.name
+            for index, fact in enumerate(self._flow.facts[place] or ()):
+                if fact.shape is not None:
+                    yield f"{name}:{index}", public(fact.shape)
+
+    def _find(self, tensor: str) -> tuple[int, int]:
+        name = TensorName.parse(tensor)
+        return self._flow.wiring.places[self._graph[name.node].name], name.index
+
+    def _shape(self, place: int, index: int) -> Shape:
+        facts = self._flow.facts[place] or ()
+        return public(facts[index].shape) if index < len(facts) else None

@@ -1,0 +1,88 @@
+"""Models in ONNX, for ONNX Runtime, OpenVINO, TensorRT and others. Needs the package ``onnx``, not TensorFlow.
+
+:func:`onnx_graph` converts a frozen graph in memory, and :func:`graphscope.export.onnx.write.write_onnx` streams the weights to
+where they belong.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from graphscope.advice import Advice, Option
+from graphscope.errors import GraphscopeError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from graphscope.core.graph import Graph
+    from graphscope.core.model import Model
+    from graphscope.export.onnx.convert import OnnxOptions
+    from graphscope.export.onnx.graph import OnnxGraph
+    from graphscope.formats.registry import WriteOptions
+
+__all__ = ["onnx_graph", "require_onnx", "write_model"]
+
+
+def require_onnx() -> None:
+    """Refuses to go on without the package ``onnx``.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        import onnx  # noqa: F401
+    except ImportError as error:
+        hint = "pip install 'tf-graphscope[onnx]'"
+        raise MissingDependencyError("writing ONNX requires the package onnx", hint=hint) from error
+
+
+def onnx_graph(
+    graph: Graph, outputs: Sequence[str], options: OnnxOptions | None = None, path: str = "graph"
+) -> OnnxGraph:
+    """Converts a graph without variables. Reads small weights only.
+
+    Args:
+        outputs: node or tensor names.
+        options: how to write it; the defaults if ``None``.
+        path: what errors call the model.
+
+    Raises:
+        MissingDependencyError: the package onnx is not installed.
+        NotExportableError: ONNX cannot express the graph; all reasons are listed.
+        GraphscopeError: a name or a shape in ``options`` does not fit; the installed onnx does not know the opset.
+    """
+    require_onnx()
+    from graphscope.export.onnx.convert import OnnxOptions, convert
+
+    chosen = options or OnnxOptions()
+    _refuse_opset(chosen.opset)
+    return convert(graph, outputs, chosen, path)
+
+
+def _refuse_opset(opset: int) -> None:
+    from onnx import defs
+
+    from graphscope.export.onnx.convert import OLDEST_OPSET
+
+    newest = defs.onnx_opset_version()
+    if not OLDEST_OPSET <= opset <= newest:
+        hint = Advice(Option("opset"), f" takes {OLDEST_OPSET} to {newest}")
+        raise GraphscopeError(f"ONNX opset {opset} cannot be written", hint=hint)
+
+
+def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
+    """Freezes ``model``, converts it and writes the result; returns the size in bytes.
+
+    Raises:
+        MissingDependencyError, GraphscopeError: as freezing and :func:`onnx_graph`.
+        FileError: the file exists and ``overwrite`` is not set, or cannot be written.
+    """
+    require_onnx()
+    from graphscope.export.onnx.write import write_onnx
+    from graphscope.transforms.freeze import FreezeOptions, freeze
+
+    outputs, inputs = ([spec.name for spec in specs] for specs in (options.outputs, options.inputs))
+    frozen = freeze(model, FreezeOptions(outputs=outputs, inputs=inputs))
+    graph = onnx_graph(frozen.graph, outputs, path=model.path)
+    written = write_onnx(graph, path, overwrite=options.overwrite, progress=options.progress, check=options.check)
+    return written.size_bytes

@@ -1,0 +1,76 @@
+"""An ONNX graph whose weights are still where they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from onnx import AttributeProto, GraphProto, NodeProto
+
+from graphscope.core.payload import Payload
+from graphscope.export.onnx.value import Value
+
+
+@dataclass(frozen=True)
+class OnnxGraph:
+    """What is to be written.
+
+    Attributes:
+        nodes: in order of computation.
+        inputs, outputs: in the order in which a runtime lists them.
+        constants: name -> content; large ones are read when they are written.
+        values: what is known of the other tensors.
+        opset: the version of ONNX's operators.
+        random: TensorFlow nodes that draw random numbers.
+        tensors: tensor of an input or an output in TensorFlow -> its name here.
+    """
+
+    nodes: Sequence[NodeProto]
+    inputs: Sequence[Value]
+    outputs: Sequence[Value]
+    constants: Mapping[str, Payload]
+    values: Sequence[Value]
+    opset: int
+    random: Sequence[str] = ()
+    tensors: Mapping[str, str] = field(default_factory=dict)
+
+
+def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
+    """The graphs in the attributes of ``node``: branches and the body of a loop."""
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.GRAPH:
+            yield attribute.g
+
+
+def taken(node: NodeProto) -> Iterator[str]:
+    """Names of the tensors that ``node`` and the graphs in it take."""
+    yield from node.input
+    for graph in subgraphs(node):
+        yield from (output.name for output in graph.output)
+        for inner in graph.node:
+            yield from taken(inner)
+
+
+def live(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> tuple[list[NodeProto], set[str]]:
+    """The nodes that ``outputs`` need, and the names of all tensors that these take or give to the outside."""
+    needed = set(outputs)
+    kept = []
+    for node in reversed(nodes):
+        if needed.intersection(node.output):
+            needed.update(taken(node))
+            kept.append(node)
+    return kept[::-1], needed
+
+
+def rename(nodes: Sequence[NodeProto], names: Mapping[str, str]) -> None:
+    """Gives tensors other names, also in the graphs inside nodes. A node is called by its first output."""
+    for node in nodes:
+        for place in (node.input, node.output):
+            for i, name in enumerate(place):
+                if name in names:
+                    place[i] = names[name]
+        node.name = node.output[0]
+        for graph in subgraphs(node):
+            for info in (*graph.input, *graph.output):
+                info.name = names.get(info.name, info.name)
+            rename(graph.node, names)

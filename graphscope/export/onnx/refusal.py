@@ -1,0 +1,91 @@
+"""What ONNX cannot express, and where a graph could be cut to leave it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphscope.advice import Advice, Option, joined
+from graphscope.errors import GraphscopeError
+
+_MAX_LISTED = 12
+
+UNSHAPED = "its shape is unknown"
+"""Why an input cannot be expressed whose rank nothing tells."""
+
+
+class NotExpressibleError(Exception):
+    """A rule does not cover a node. Never leaves this package: the reason is collected.
+
+    Attributes:
+        reason: why, in a few words that follow the op's name.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class BrokenInputError(Exception):
+    """A node needs a tensor that another refused node would give. Never leaves this package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One node that cannot be expressed.
+
+    Attributes:
+        node, op: its name and op.
+        reason: why not.
+        is_unshaped: whether it is an input of unknown rank.
+    """
+
+    node: str
+    op: str
+    reason: str
+    is_unshaped: bool = False
+
+
+class NotExportableError(GraphscopeError):
+    """A graph that ONNX cannot express.
+
+    Attributes:
+        refusals: every node that is in the way, in the order of computation.
+        cuts: the nodes at which ``--input`` would leave all of them out.
+    """
+
+    def __init__(self, path: str, refusals: Sequence[Refusal], cuts: Sequence[str], target: str) -> None:
+        self.refusals = tuple(refusals)
+        self.cuts = tuple(cuts)
+        super().__init__(
+            f"{path}: {_count(refusals)} cannot be expressed in {target}:\n{_lines(refusals)}",
+            hint=_hint(refusals, cuts),
+        )
+
+
+def _count(refusals: Sequence[Refusal]) -> str:
+    return "1 node" if len(refusals) == 1 else f"{len(refusals):,} nodes"
+
+
+def _lines(refusals: Sequence[Refusal]) -> str:
+    """One line for each op and reason, with one node of it."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for refusal in refusals:
+        groups.setdefault((refusal.op, refusal.reason), []).append(refusal.node)
+    lines = [
+        f"  {op} ({names[0]}{f' and {len(names) - 1:,} more' if names[1:] else ''}): {reason}"
+        for (op, reason), names in groups.items()
+    ]
+    if len(lines) > _MAX_LISTED:
+        lines[_MAX_LISTED:] = [f"  and {len(lines) - _MAX_LISTED:,} more ops"]
+    return "\n".join(lines)
+
+
+def _hint(refusals: Sequence[Refusal], cuts: Sequence[str]) -> Advice | None:
+    unshaped = [refusal.node for refusal in refusals if refusal.is_unshaped]
+    if len(unshaped) == len(refusals):
+        return Advice(*joined(" ", [Option("shape", f"{n}=1,224,224,3") for n in unshaped]), "   gives shapes")
+    if not cuts or len(cuts) > _MAX_LISTED:
+        return None
+    options = [Option("inputs", name) for name in cuts]
+    return Advice(*joined(" ", options), "   starts the graph behind what cannot be expressed")

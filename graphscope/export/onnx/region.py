@@ -1,0 +1,207 @@
+"""Converts a part of a graph: the whole, a branch, the body of a loop or of a library function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Body, Graph, Node
+from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops import OpCatalog
+from graphscope.core.stated_shapes import stated_shape
+from graphscope.core.tensors import Shape, TensorName
+from graphscope.export.onnx.branches import Conditions, conditions_of
+from graphscope.export.onnx.builder import Builder, refined
+from graphscope.export.onnx.call import Call
+from graphscope.export.onnx.element_types import is_expressible, plain
+from graphscope.export.onnx.refusal import UNSHAPED, BrokenInputError, NotExpressibleError, Refusal
+from graphscope.export.onnx.registry import DEFERRED, RULES, Results
+from graphscope.export.onnx.value import Value
+
+Tensor = tuple[str, int]
+"""A node's name and the number of one of its outputs."""
+
+
+@dataclass
+class Conversion:
+    """What all regions of one graph share.
+
+    Attributes:
+        graph: the frozen graph.
+        catalog: the ops that it may use.
+        shapes: placeholder -> the shape that a person gives it.
+        refusals: what cannot be expressed, so far.
+        labels: name in ONNX -> the TensorFlow tensor that it is.
+        inputs: the placeholders that are needed, by tensor name.
+        random: nodes that draw random numbers.
+    """
+
+    graph: Graph
+    catalog: OpCatalog
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, Value] = field(default_factory=dict)
+    random: list[str] = field(default_factory=list)
+
+    def refuse(self, node: Node, reason: str) -> None:
+        """Notes why ``node`` cannot be expressed; the first reason counts."""
+        is_unshaped = node.op in PLACEHOLDER_OPS and reason == UNSHAPED
+        self.refusals.setdefault(node.name, Refusal(node.name, node.op, reason, is_unshaped))
+
+
+class Region:
+    """Nodes of ``body``, converted as they are needed.
+
+    Args:
+        bound: tensors that are known from outside: the arguments of a function, the state of a loop.
+        parent: the region around this one.
+        owns: whether a node lies in this region; the parent gives what does not. All do by default.
+        active: the conditions that hold in this region.
+    """
+
+    def __init__(
+        self,
+        conversion: Conversion,
+        body: Body,
+        builder: Builder,
+        bound: Mapping[Tensor, Value] | None = None,
+        parent: Region | None = None,
+        owns: Callable[[str], bool] = lambda _: True,
+        active: Conditions = frozenset(),
+    ) -> None:
+        self.conversion = conversion
+        self.body = body
+        self.builder = builder
+        self.bound: dict[Tensor, Value] = dict(bound or {})
+        self.parent = parent
+        self.owns = owns
+        self.active = active
+        self.conditions: Mapping[str, Conditions] = conditions_of(body) if parent is None else parent.conditions
+        self.converted: set[str] = set()
+
+    def value(self, text: str) -> Value:
+        """The tensor that ``text`` names in the body, converted if need be.
+
+        Raises:
+            BrokenInputError: it needs a node that cannot be expressed; the reason is noted.
+        """
+        name = TensorName.parse(text)
+        if name.node not in self.converted and (name.node, 0) not in self.bound:
+            if not self.owns(name.node) and self.parent is not None:
+                return self.parent.value(text)
+            for node in self.order(name.node):
+                self.convert(node)
+        tensor = (name.node, self.index(name))
+        if tensor not in self.bound:
+            self.note_missing(name, tensor[1])
+            raise BrokenInputError(text)
+        return self.bound[tensor]
+
+    def note_missing(self, name: TensorName, index: int) -> None:
+        """Notes an output that a rule does not give."""
+        if (name.node, 0) in self.bound and name.node in self.body:
+            self.conversion.refuse(self.body[name.node], f"its output {index} has no counterpart")
+
+    def is_active(self, name: str) -> bool:
+        """Whether node ``name`` is computed whenever this region is."""
+        return self.conditions.get(name, frozenset()) <= self.active
+
+    def index(self, name: TensorName) -> int:
+        """The number of an output, which functions name by its argument."""
+        if name.argument is None or name.node not in self.body:
+            return name.index
+        node = self.body[name.node]
+        types = self.conversion.catalog.outputs(node.op, node.attrs) or ()
+        first = next((i for i, t in enumerate(types) if t.argument == name.argument), 0)
+        return first + name.index
+
+    def order(self, start: str) -> list[Node]:
+        """What has to be converted for node ``start``, itself last, each behind what it takes."""
+        order: list[Node] = []
+        seen: set[str] = set()
+        waiting = [(start, False)]
+        while waiting:
+            name, is_ready = waiting.pop()
+            if is_ready:
+                order.append(self.body[name])
+            elif name not in seen and self.is_pending(name):
+                seen.add(name)
+                waiting.append((name, True))
+                waiting += [(producer, False) for producer in self.needed(self.body[name])]
+        return order
+
+    def is_pending(self, name: str) -> bool:
+        """Whether the node is to be converted here, and has not been."""
+        return name not in self.converted and (name, 0) not in self.bound and name in self.body and self.owns(name)
+
+    def needed(self, node: Node) -> Iterable[str]:
+        """Names of the nodes that ``node`` takes tensors of."""
+        return () if node.op in DEFERRED else [TensorName.parse(text).node for text in node.data_inputs()]
+
+    def convert(self, node: Node) -> None:
+        """Converts ``node``, whose inputs are converted; notes the reason where that is not possible."""
+        if node.name in self.converted:
+            return
+        self.converted.add(node.name)
+        try:
+            self.bind(node, self.results(node))
+        except NotExpressibleError as error:
+            self.conversion.refuse(node, error.reason)
+        except BrokenInputError:
+            pass
+        except (ValueError, IndexError) as error:  # NumPy's and Python's, about constants that no kernel would take
+            self.conversion.refuse(node, f"its constants do not fit: {error}")
+
+    def results(self, node: Node) -> Results:
+        """The tensors that ``node`` gives."""
+        found = RULES.get(node.op)
+        types = self.conversion.catalog.outputs(node.op, node.attrs)
+        if found is None and node.op in self.conversion.graph.functions:
+            found = RULES["PartitionedCall"]
+        if found is None or types is None:
+            raise NotExpressibleError("there is no rule for this op")
+        if not self.is_active(node.name):
+            raise NotExpressibleError("it is computed in one branch only, and no Merge takes it")
+        inputs = [] if node.op in DEFERRED else [self.value(text) for text in node.data_inputs()]
+        self.builder.scope = node.name
+        return found(Call(node, inputs, [t.dtype for t in types], self.builder, self))
+
+    def bind(self, node: Node, results: Results) -> None:
+        """Makes ``results`` known as the outputs of ``node``."""
+        values = [results] if isinstance(results, Value) else results
+        types = self.conversion.catalog.outputs(node.op, node.attrs) or ()
+        for index, value in enumerate(values):
+            if index < len(types):
+                _refuse_other_type(value, types[index].dtype)
+            self.bound[node.name, index] = self.with_stated_shape(node, index, value)
+            if value.payload is None and value.name not in self.conversion.inputs:
+                self.conversion.labels.setdefault(value.name, f"{node.name}:{index}")
+
+    def with_stated_shape(self, node: Node, index: int, value: Value) -> Value:
+        """``value`` with the shape that the file states, where nothing else tells it."""
+        if value.dims is not None:
+            return value
+        stated = stated_shape(node, index, self.conversion.graph.producer, self.body)
+        return replace(value, dims=refined(value.dims, stated))
+
+
+def values_of(region: Region, texts: Sequence[str]) -> list[Value]:
+    """See :meth:`Region.value`; all are converted before one that is broken raises."""
+    found: list[Value] = []
+    broken: BrokenInputError | None = None
+    for text in texts:
+        try:
+            found.append(region.value(text))
+        except BrokenInputError as error:
+            broken = error
+    if broken is not None:
+        raise broken
+    return found
+
+
+def _refuse_other_type(value: Value, dtype: DataType) -> None:
+    """A rule that gives another type than TensorFlow would be wrong."""
+    if is_expressible(dtype) and value.dtype is not plain(dtype):
+        raise NotExpressibleError(f"would be {value.dtype.label} in place of {dtype.label}")

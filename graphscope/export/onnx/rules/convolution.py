@@ -1,0 +1,234 @@
+"""Convolutions, and convolutions turned round."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphscope.export.onnx.builder import Attribute, vector
+from graphscope.export.onnx.call import Call
+from graphscope.export.onnx.refusal import NotExpressibleError
+from graphscope.export.onnx.registry import rule
+from graphscope.export.onnx.rules.layout import Layout, channels_first, layout_of
+from graphscope.export.onnx.value import Value
+
+
+def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
+    """What SAME pads before and behind an axis; ``window`` with its dilation (``GetWindowedOutputSizeVerbose``)."""
+    total = max((math.ceil(size / stride) - 1) * stride + window - size, 0)
+    return total // 2, total - total // 2
+
+
+def padding(
+    call: Call, layout: Layout, value: Value, windows: Sequence[int], strides: Sequence[int]
+) -> Mapping[str, Attribute]:
+    """The attributes that pad as the node does: numbers where they follow from what is known, else by rule.
+
+    With a stride or a window of 1 they do not depend on the size of the input.
+
+    Args:
+        value: what is padded, in ``layout``.
+        windows: sizes of the window, with dilation.
+    """
+    kind = call.text("padding")
+    if kind == "VALID":
+        return {}
+    if kind == "EXPLICIT":
+        pairs = np.array(call.integers("explicit_paddings")).reshape(-1, 2)
+        chosen = pairs[list(layout.space)]
+        return {"pads": [int(n) for n in chosen.T.reshape(-1)]}
+    sizes = [value.size(i) for i in layout.space]
+    if all(s is not None or w == 1 or t == 1 for s, w, t in zip(sizes, windows, strides)):
+        same = [same_padding(s or w, w, t) for s, w, t in zip(sizes, windows, strides)]
+        return {"pads": [before for before, _ in same] + [behind for _, behind in same]}
+    is_dilated = max([*call.integers("dilations"), *call.integers("rates")], default=1) > 1
+    if is_dilated or any(window < stride for window, stride in zip(windows, strides)):
+        raise NotExpressibleError("how much it pads depends on the size of its input, which is unknown")
+    return {"auto_pad": "SAME_UPPER"}
+
+
+def filter_sizes(weight: Value, count: int) -> list[int]:
+    """The first ``count`` sizes of a filter, which its kernels have.
+
+    Raises:
+        NotExpressibleError: one is not known.
+    """
+    sizes = [weight.size(i) for i in range(count)] if weight.rank is not None else [None]
+    if None in sizes:
+        raise NotExpressibleError("the size of its filter is unknown")
+    return [s for s in sizes if s is not None]
+
+
+def _dilated(windows: Sequence[int], dilations: Sequence[int]) -> list[int]:
+    return [(w - 1) * d + 1 for w, d in zip(windows, dilations)]
+
+
+@rule("Conv2D", "Conv3D")
+def _convolution(call: Call) -> Value:
+    layout = layout_of(call, "NHWC" if call.node.op == "Conv2D" else "NDHWC")
+    data, weight = call.inputs
+    space = len(layout.space)
+    windows = filter_sizes(weight, space)
+    group = _groups(layout, data, weight)
+    return _convolved(call, layout, _filter_first(call, weight, space), windows, group)
+
+
+def _groups(layout: Layout, data: Value, weight: Value) -> int:
+    """A filter for a part of the channels is applied to each part."""
+    channels, taken = data.size(layout.channels), weight.size(-2)
+    if channels is None or taken is None:
+        return 1
+    if not taken or channels % taken:
+        raise NotExpressibleError(f"its filter takes {taken} channels of {channels}")
+    return channels // taken
+
+
+def _filter_first(call: Call, weight: Value, space: int) -> Value:
+    """The filter as ONNX has it: outputs, inputs, space."""
+    perm = [space + 1, space, *range(space)]
+    if weight.payload is not None:
+        shape = weight.payload.shape
+        moved = call.transformed(weight, lambda a: a.transpose(perm), [shape[p] for p in perm])
+        assert moved is not None
+        return moved
+    return call.transpose(weight, perm)
+
+
+def _convolved(call: Call, layout: Layout, weight: Value, windows: Sequence[int], group: int) -> Value:
+    strides = layout.spatial(call.integers("strides"), "strides")
+    dilations = layout.spatial(call.integers("dilations"), "dilations")
+    pads = padding(call, layout, call[0], _dilated(windows, dilations), strides)
+    return channels_first(
+        call,
+        layout,
+        call[0],
+        lambda x: call.op(
+            "Conv", x, weight, kernel_shape=list(windows), strides=strides, dilations=dilations, group=group, **pads
+        ),
+    )
+
+
+@rule("DepthwiseConv2dNative")
+def _depthwise(call: Call) -> Value:
+    """One group for each channel; the filter's channels and multipliers become ONNX's outputs, in this order."""
+    layout = layout_of(call)
+    height, width, channels, multiplier = filter_sizes(call[1], 4)
+    shape = [channels * multiplier, 1, height, width]
+    moved = call.transformed(call[1], lambda a: a.transpose(2, 3, 0, 1), shape)
+    weight = moved or call.op("Reshape", call.transpose(call[1], [2, 3, 0, 1]), vector(shape))
+    return _convolved(call, layout, weight, [height, width], channels)
+
+
+@rule("ExtractImagePatches")
+def _patches(call: Call) -> Value:
+    """A convolution that copies: one output for each place in the window and each channel."""
+    layout = Layout("NHWC")
+    windows, strides, rates = (layout.spatial(call.integers(name), name) for name in ("ksizes", "strides", "rates"))
+    channels = call[0].size(3)
+    if channels is None:
+        raise NotExpressibleError("the number of its channels is unknown")
+    count = math.prod(windows) * channels
+    copies = np.eye(count, dtype=call[0].dtype.numpy).reshape(count, *windows, channels).transpose(0, 3, 1, 2)
+    pads = padding(call, layout, call[0], _dilated(windows, rates), strides)
+    weight = np.ascontiguousarray(copies)
+    return channels_first(
+        call, layout, call[0], lambda x: call.op("Conv", x, weight, strides=strides, dilations=rates, **pads)
+    )
+
+
+@dataclass(frozen=True)
+class _Backward:
+    """One axis of a convolution turned round.
+
+    Attributes:
+        size: of the result, where it is known.
+        taken: of the input, where it is known.
+        window: of the filter, with dilation.
+        stride: of the convolution.
+    """
+
+    size: int | None
+    taken: int | None
+    window: int
+    stride: int
+
+
+@rule("Conv2DBackpropInput", "Conv3DBackpropInputV2")
+def _backward_convolution(call: Call) -> Value:
+    """``ConvTranspose``. Where the result's size is computed in the graph, too much is computed, and cut to size."""
+    sizes, weight, data = call.inputs
+    layout = layout_of(call, "NHWC" if call.node.op == "Conv2DBackpropInput" else "NDHWC")
+    space = len(layout.space)
+    strides = layout.spatial(call.integers("strides"), "strides")
+    dilations = layout.spatial(call.integers("dilations"), "dilations")
+    windows = filter_sizes(weight, space)
+    known = sizes.items if sizes.items is not None and len(sizes.items) in (space, layout.rank) else None
+    ends = [None] * space if known is None else list(known if len(known) == space else [known[i] for i in layout.space])
+    axes = [
+        _Backward(size, data.size(i), window, stride)
+        for size, i, window, stride in zip(ends, layout.space, _dilated(windows, dilations), strides)
+    ]
+    first = _filter_first(call, weight, space)
+    common: dict[str, Attribute] = {"kernel_shape": windows, "strides": strides, "dilations": dilations}
+    exact = _exact_padding(call, layout, axes)
+    if exact is not None:
+        return channels_first(call, layout, data, lambda x: call.op("ConvTranspose", x, first, **common, **exact))
+    more = [s - 1 for s in strides]
+    whole = channels_first(
+        call, layout, data, lambda x: call.op("ConvTranspose", x, first, output_padding=more, **common)
+    )
+    return _cut_to_size(call, layout, whole, axes)
+
+
+def _exact_padding(call: Call, layout: Layout, axes: Sequence[_Backward]) -> dict[str, Attribute] | None:
+    """What ``ConvTranspose`` cuts off at both ends, and adds behind; ``None`` where sizes are not known."""
+    cuts, extra = [], []
+    for axis, (before, behind) in zip(axes, _cut_off(call, layout, axes)):
+        if axis.size is None or axis.taken is None:
+            return None
+        full = (axis.taken - 1) * axis.stride + axis.window - before - behind
+        cuts.append((before, behind))
+        extra.append(axis.size - full)
+        if not 0 <= extra[-1] < max(axis.stride, 2):
+            return None
+    if any(e >= a.stride for e, a in zip(extra, axes)):
+        return None
+    return {"pads": [b for b, _ in cuts] + [e for _, e in cuts], "output_padding": extra}
+
+
+def _cut_off(call: Call, layout: Layout, axes: Sequence[_Backward]) -> list[tuple[int, int]]:
+    """What the convolution forward would have padded."""
+    kind = call.text("padding")
+    if kind == "SAME":
+        return [same_padding(a.size, a.window, a.stride) if a.size is not None else (0, 0) for a in axes]
+    if kind == "VALID":
+        return [(0, 0)] * len(axes)
+    pairs = np.array(call.integers("explicit_paddings")).reshape(-1, 2)
+    return [(int(pairs[i][0]), int(pairs[i][1])) for i in layout.space]
+
+
+def _cut_to_size(call: Call, layout: Layout, whole: Value, axes: Sequence[_Backward]) -> Value:
+    """The part of ``whole`` that begins behind the padding and has the size that the graph computes."""
+    long = call.vector(call[0])
+    count = call[0].size(0)
+    if count not in (len(axes), layout.rank):
+        raise NotExpressibleError("the number of its sizes is unknown")
+    places = list(range(len(axes))) if count == len(axes) else list(layout.space)
+    size = call.op("Gather", long, vector(places), axis=0)
+    if call.text("padding") == "SAME":
+        start = _computed_start(call, size, axes)
+    else:
+        start = call.builder.constant(vector(before for before, _ in _cut_off(call, layout, axes)))
+    return call.op("Slice", whole, start, call.op("Add", start, size), vector(layout.space))
+
+
+def _computed_start(call: Call, size: Value, axes: Sequence[_Backward]) -> Value:
+    """:func:`same_padding` in the graph."""
+    stride, window = vector(a.stride for a in axes), vector(a.window for a in axes)
+    steps = call.op("Div", call.op("Sub", call.op("Add", size, stride), vector([1])), stride)
+    reach = call.op("Add", call.op("Mul", call.op("Sub", steps, vector([1])), stride), window)
+    total = call.op("Max", call.op("Sub", reach, size), vector([0]))
+    return call.op("Div", total, vector([2]))

@@ -1,0 +1,84 @@
+"""Products of matrices, and biases."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphscope.core.dtypes import DataType
+from graphscope.export.onnx.builder import vector
+from graphscope.export.onnx.call import Call
+from graphscope.export.onnx.refusal import NotExpressibleError
+from graphscope.export.onnx.registry import rule
+from graphscope.export.onnx.rules.sizes import joined, size_of
+from graphscope.export.onnx.value import Value
+
+_GEMM_TYPES = (DataType.FLOAT, DataType.DOUBLE, DataType.HALF)
+
+
+@rule("MatMul")
+def _matmul(call: Call) -> Value:
+    """A transposed matrix stays as it is stored: ``Gemm`` reads it so."""
+    a, b = call.inputs
+    turns = [int(call.attr(name).b) for name in ("transpose_a", "transpose_b")]
+    if not any(turns):
+        result = call.op("MatMul", a, b)
+    elif a.dtype in _GEMM_TYPES:
+        result = call.op("Gemm", a, b, transA=turns[0], transB=turns[1])
+    else:
+        a, b = (call.transpose(value, [1, 0]) if turn else value for value, turn in zip((a, b), turns))
+        result = call.op("MatMul", a, b)
+    return call.builder.reshaped(result, (None, None))
+
+
+@rule("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
+def _batch_matmul(call: Call) -> Value:
+    a, b = (_turned(call, value, call.attr(name).b) for value, name in zip(call.inputs, ("adj_x", "adj_y")))
+    return call.cast(call.op("MatMul", a, b), call.types[0])
+
+
+def _turned(call: Call, value: Value, turn: bool) -> Value:
+    if not turn:
+        return value
+    rank = call.rank(value)
+    return call.transpose(value, [*range(rank - 2), rank - 1, rank - 2])
+
+
+@rule("Einsum")
+def _einsum(call: Call) -> Value:
+    return call.op("Einsum", *call.inputs, equation=call.text("equation"))
+
+
+@rule("BiasAdd", "BiasAddV1")
+def _bias_add(call: Call) -> Value:
+    """The bias belongs to the last axis, or with channels first to the second."""
+    if call.node.op == "BiasAdd" and call.text("data_format") == "NCHW":
+        rank = call.rank(call[0])
+        bias = call.op("Reshape", call[1], vector([-1, *([1] * (rank - 2))]))
+        return call.op("Add", call[0], bias)
+    return call.op("Add", call[0], call[1])
+
+
+@rule("MatrixDiag")
+def _diagonal(call: Call) -> Value:
+    """The elements where row and column have one number, 0 elsewhere."""
+    value = call[0]
+    count = call.squeeze(joined(call, [size_of(call, value, call.rank(value) - 1)]), 0)
+    places = call.op("Range", np.int64(0), count, np.int64(1))
+    is_diagonal = call.op("Equal", call.unsqueeze(places, 1), call.unsqueeze(places, 0))
+    return call.where(is_diagonal, call.unsqueeze(value, -1), call.scalar(0, value))
+
+
+@rule("MatrixBandPart")
+def _band(call: Call) -> Value:
+    """One triangle, or the band between two."""
+    lower, upper = (call.numbers(value, "band")[0] for value in call.inputs[1:])
+    value = call[0]
+    if call.rank(value) < 2:
+        raise NotExpressibleError("it is no matrix")
+    if upper >= 0:
+        value = call.op("Trilu", value, _offset(call, upper), upper=0)
+    return value if lower < 0 else call.op("Trilu", value, _offset(call, -lower), upper=1)
+
+
+def _offset(call: Call, number: int) -> Value:
+    return call.builder.constant(np.array(number, np.int64))

@@ -1,0 +1,47 @@
+"""Sizes of axes: numbers where they are known, else computed in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphscope.export.onnx.builder import vector
+from graphscope.export.onnx.call import Call
+from graphscope.export.onnx.value import Value
+
+Size = int | Value
+"""A number, or a vector of one int64."""
+
+
+def size_of(call: Call, value: Value, axis: int) -> Size:
+    """The size of one axis, counted from the front."""
+    known = value.size(axis)
+    return call.op("Shape", value, start=axis, end=axis + 1) if known is None else known
+
+
+def times(call: Call, size: Size, factor: int) -> Size:
+    """``size * factor``."""
+    return size * factor if isinstance(size, int) else call.op("Mul", size, vector([factor]))
+
+
+def divided(call: Call, size: Size, divisor: int) -> Size:
+    """``size // divisor``, of sizes."""
+    return size // divisor if isinstance(size, int) else call.op("Div", size, vector([divisor]))
+
+
+def minus(call: Call, size: Size, number: int) -> Size:
+    """``size - number``."""
+    return size - number if isinstance(size, int) else call.op("Sub", size, vector([number]))
+
+
+def joined(call: Call, sizes: Sequence[Size]) -> Value:
+    """The sizes as one vector; a constant, where all are known."""
+    known = [size for size in sizes if isinstance(size, int)]
+    if len(known) == len(sizes):
+        return call.builder.constant(vector(known))
+    return call.op("Concat", *(vector([s]) if isinstance(s, int) else s for s in sizes), axis=0)
+
+
+def reshaped(call: Call, value: Value, sizes: Sequence[Size]) -> Value:
+    """``value`` in the shape ``sizes``."""
+    result = call.op("Reshape", value, joined(call, sizes))
+    return call.builder.reshaped(result, tuple(s if isinstance(s, int) and s >= 0 else None for s in sizes))

@@ -1,0 +1,95 @@
+"""Shape functions op by op: for random attributes and inputs, nothing else than TensorFlow says of the outputs."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from graphscope.analysis.shapes import Shapes, infer
+from graphscope.analysis.shapes.table import rules
+from graphscope.core.graph import Graph, Node
+from graphscope.core.op_sets import MERGES
+from graphscope.core.ops import registered
+from graphscope.protos import GraphDef
+from tests.support.op_graphs import CRASHING, WITH_FUNCTIONS, OpGraph, OpGraphs
+from tests.support.saving import tf
+from tests.support.shape_oracle import contradicts, is_less
+
+OPS = sorted(
+    name
+    for name in rules()
+    if name in registered() and name not in CRASHING | WITH_FUNCTIONS and not registered()[name].HasField("deprecation")
+)
+GROUPS = 12
+
+
+def inferred(case: OpGraph) -> Shapes:
+    return infer(Graph(case.graph_def, [Node(node) for node in case.graph_def.node]))
+
+
+def check(case: OpGraph) -> tuple[int, int]:
+    """How many outputs of known rank TensorFlow has, and of how many of them we know less."""
+    found = inferred(case)
+    if case.shapes is None:
+        return 0, 0
+    assert case.name not in found.errors, f"{case}: {found.errors[case.name]}"
+    ours = [found.shape(f"{case.name}:{index}") for index in range(len(case.shapes))]
+    for mine, theirs in zip(ours, case.shapes):
+        assert not contradicts(mine, theirs), f"{case}: {ours}"
+    return sum(s is not None for s in case.shapes), sum(map(is_less, ours, case.shapes))
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_every_op(group: int) -> None:
+    known = less = 0
+    for op in OPS[group::GROUPS]:
+        for case in OpGraphs(op, Random(op)).make():
+            outputs, unknown = check(case)
+            known, less = known + outputs, less + unknown
+    assert known > 100
+    assert less / known < 0.03
+
+
+FREQUENT = (
+    "MatMul BatchMatMulV2 Conv2D DepthwiseConv2dNative MaxPool AvgPool FusedBatchNormV3 BiasAdd AddV2 Select SelectV2 Reshape"
+    " StridedSlice Slice ConcatV2 Pack Unpack Split Tile ExpandDims Squeeze Transpose Sum Mean Prod Max ArgMax Gather GatherNd"
+    " ScatterNd OneHot Range Fill Pad MirrorPad SpaceToBatchND BatchToSpaceND Conv2DBackpropInput DynamicStitch Cumsum"
+    " BroadcastTo SparseToDense TensorListStack TensorListFromTensor ResizeBilinear CropAndResize UnsortedSegmentSum Where"
+    " ReadVariableOp AssignVariableOp SparseReshape LSTMBlockCell TopKV2 BroadcastGradientArgs Einsum".split()
+)
+
+
+@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(op=st.sampled_from(FREQUENT), random=st.randoms(use_true_random=False))
+def test_frequent_ops(op: str, random: Random) -> None:
+    for case in OpGraphs(op, random).make():
+        check(case)
+
+
+def test_windows() -> None:
+    """Every padding, stride and dilation over sizes around the window's."""
+    with tf.Graph().as_default() as graph:
+        for size in (5, 6, 7, 8, None):
+            image = tf.compat.v1.placeholder(tf.float32, [2, size, 9, 3])
+            for stride, dilation in ((1, 1), (2, 1), (3, 1), (1, 2)):
+                for padding in ("SAME", "VALID", [[0, 0], [1, 2], [0, 1], [0, 0]]):
+                    tf.nn.conv2d(image, tf.zeros([3, 2, 3, 5]), stride, padding, dilations=dilation)
+                for padding in ("SAME", "VALID"):
+                    tf.nn.max_pool2d(image, [3, 2], stride, padding)
+                    tf.nn.dilation2d(image, tf.zeros([2, 2, 3]), [1, stride, stride, 1], padding, "NHWC", [1, 1, 1, 1])
+    message = GraphDef.FromString(graph.as_graph_def().SerializeToString())
+    found = infer(Graph(message, [Node(node) for node in message.node]))
+    assert found.errors == {}
+    for operation in graph.get_operations():
+        for output in operation.outputs:
+            assert found.shape(output.name) == tuple(output.shape.as_list()), operation.node_def
+
+
+def test_every_op_of_the_table_exists() -> None:
+    """Ops that TensorFlow does not register, but writes in graphs, excepted."""
+    assert sorted(name for name in rules() if name not in registered()) == []
+    assert not MERGES & rules().keys()
+    assert tf.version.GRAPH_DEF_VERSION > 1000
