@@ -76,6 +76,10 @@ def test_examples_and_classes_without_names_are_numbered() -> None:
         top_classes("o", np.eye(3, 2, dtype=np.float32), 1, Naming(classes=["a", "b", "c"]))
 
 
+def test_no_examples_have_no_classes() -> None:
+    assert top_classes("o", np.zeros((0, 5), np.float32), 3, Naming()) == []
+
+
 # Nodes
 
 

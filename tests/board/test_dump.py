@@ -162,7 +162,7 @@ def test_runs_within_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "/abs", "..", "a/../../b", "a\0b"])
 def test_no_names_for_runs(tmp_path: Path, name: str) -> None:
-    with pytest.raises(GraphscopeError, match="is no name for a run"):
+    with pytest.raises(GraphscopeError, match="is not a name for a run"):
         dump(fixture("softmax"), tmp_path, name)
 
 

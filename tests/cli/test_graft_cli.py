@@ -81,7 +81,7 @@ def test_two_models(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     assert done.stderr == ""
-    assert "trains nothing, for there is no loss" in " ".join(done.stdout.split())
+    assert "trains nothing, since there is no loss" in " ".join(done.stdout.split())
     assert "reader/predictions:0" in done.stdout
 
 

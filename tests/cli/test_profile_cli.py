@@ -135,7 +135,7 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     assert "no node is named 'nowhere'" in fails(SOFTMAX, "--output", "nowhere")
     assert "no placeholder is named 'nowhere:0'" in fails(SOFTMAX, "--feed", "nowhere=1")
     assert "input:0 has shape (?, 784)" in fails(SOFTMAX, "--feed", "input=1")
-    assert "/device:GPU:3, which is not here" in fails(SOFTMAX, "--place", "inference=/gpu:3")
+    assert "/device:GPU:3, which is not available" in fails(SOFTMAX, "--place", "inference=/gpu:3")
     assert f"{file}: not a directory" in fails(SOFTMAX, "--logdir", file)
     assert f"{tmp_path}/no: no such directory" in fails(SOFTMAX, "--trace", tmp_path / "no" / "t.json")
     assert "no event file here" in fails("--from", tmp_path)

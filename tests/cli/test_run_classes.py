@@ -213,7 +213,7 @@ def test_devices_are_talk() -> None:
     say_devices(Sink(out, err), RunResult((), (f"{local}0", f"{local}1"), {"/gpu:0": ["a", "b"]}, placement))
     assert out.getvalue() == ""
     assert err.getvalue().splitlines() == [
-        "note: 2 nodes shall run on /gpu:0, which is not here; there is CPU:0, CPU:1",
+        "note: /gpu:0 was requested for 2 nodes but is not available; available: CPU:0, CPU:1",
         "note: 1 node on CPU:0",
         "  long/a  Const",
         "note: 1 node on CPU:1",

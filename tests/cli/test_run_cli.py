@@ -140,11 +140,11 @@ def test_two_towers() -> None:
     assert result.stdout.endswith("20 of 20 right\n")
     assert "on CPU:1\n  tower_1/" in result.stderr
     message = fails(*words, "--no-soft-placement")
-    assert "shall run on /device:CPU:1, which is not here; there is CPU:0" in message.replace("\n", " ")
+    assert "shall run on /device:CPU:1, which is not available; available: CPU:0" in message.replace("\n", " ")
     assert "--devices" in message
     soft = invoke(*words, "--top", 1)
     assert soft.exit_code == 0
-    assert "shall run on /device:CPU:1, which is not here; there is CPU:0" in soft.stderr
+    assert "shall run on /device:CPU:1, which is not available; available: CPU:0" in soft.stderr
     cleared = invoke(*words, "--top", 1, "--no-soft-placement", "--clear-devices", "--threads", "2,1")
     assert (cleared.exit_code, cleared.stderr) == (0, "")
     placed = invoke(*words, "--devices", "cpu:3", "--place", "tower_1=cpu:2", "--log-placement")
@@ -174,15 +174,15 @@ def test_wrong_input_is_one_message(words: Sequence[object], message: str) -> No
 
 
 USAGE = {
-    "--devices=cpu": "'cpu' is no TYPE:N, for example cpu:4",
+    "--devices=cpu": "'cpu' is not of the form TYPE:N, for example cpu:4",
     "--devices=cpu:0": "TensorFlow needs one CPU at least",
     "--device=here": "'here' names no device",
-    "--place=conv": "'conv' is no REGEX=DEVICE",
-    "--threads=many": "'many' is no INTRA,INTER",
+    "--place=conv": "'conv' is not of the form REGEX=DEVICE",
+    "--threads=many": "'many' is not of the form INTRA,INTER",
     "--gpu-memory-fraction=0": "0 leaves no memory",
     "--gpu-memory-fraction=2": "not in the range",
-    "--scale=1/0": "is no number",
-    "--mean=a,b": "'a' is no number",
+    "--scale=1/0": "is not a number",
+    "--mean=a,b": "'a' is not a number",
     "--batch=0": "not in the range",
 }
 

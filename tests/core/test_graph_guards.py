@@ -199,6 +199,7 @@ QUEUE = states("q", "FIFOQueueV2", shapes={"shapes": [(3,), None, (4, 5)]})
         (states("n", "QueueDequeueV2", "nowhere"), 0, None),
         (states("n", "QueueDequeueV2"), 0, None),
         (states("n", "QueueDequeueV2", "x"), 0, None),
+        (states("n", "QueueDequeueV2", "bare"), 0, None),
         (states("n", "QueueDequeueManyV2", "q", "eight"), 0, (8, 3)),
         (states("n", "QueueDequeueMany", "q", "eight"), 2, (8, 4, 5)),
         (states("n", "QueueDequeueManyV2", "q", "eight"), 1, None),
@@ -219,7 +220,7 @@ def test_the_shape_that_a_file_states(node: Node, index: int, expected: Any) -> 
         placeholder("x"),
     ]
     chain = [op(f"chain{i}", "Identity", f"chain{i - 1}" if i > 1 else "q") for i in range(1, 18)]
-    body = graph_of(QUEUE, op("i", "RefIdentity", "q"), *numbers, *chain, node)
+    body = graph_of(QUEUE, op("i", "RefIdentity", "q"), op("bare", "Identity"), *numbers, *chain, node)
     assert stated_shape(node, index, 24, body) == expected
 
 

@@ -73,9 +73,9 @@ def test_v1_floats_in_several_pieces(tmp_path: Path) -> None:
 
 EXTENT, NOTHING = {"start": 1, "length": 2}, {"start": 0, "length": 0}
 BAD_V1_LISTS: dict[str, tuple[SavedTensorSlices, type[GraphscopeError], str]] = {
-    "a negative dimension": (listed(1, [-2]), CorruptFileError, r"variable w: \[-2\] is no shape"),
-    "too many elements": (listed(1, [1 << 62]), CorruptFileError, "is no shape"),
-    "unknown rank": (listed(1, [], shape={"unknown_rank": True}), CorruptFileError, "variable w: .* is no shape"),
+    "a negative dimension": (listed(1, [-2]), CorruptFileError, r"variable w: \[-2\] is not the shape"),
+    "too many elements": (listed(1, [1 << 62]), CorruptFileError, "is not the shape"),
+    "unknown rank": (listed(1, [], shape={"unknown_rank": True}), CorruptFileError, "variable w: .* is not the shape"),
     "a slice outside": (listed(1, [2], slice=[{"extent": [EXTENT]}]), CorruptFileError, "slice 1,2 does not fit"),
     "a slice of nothing": (listed(1, [2], slice=[{"extent": [NOTHING]}]), CorruptFileError, "slice 0,0 does not fit"),
     "a slice of other rank": (listed(1, [2, 2], slice=[{"extent": [{}]}]), CorruptFileError, "does not fit into"),
@@ -97,7 +97,7 @@ def test_v1_of_other_kinds(tmp_path: Path) -> None:
     with pytest.raises(CorruptFileError, match="does not begin with a list of tensors"):
         TableStore([path])
     write_table(path, {b"": b"\xff"})
-    with pytest.raises(CorruptFileError, match="is no SavedTensorSlices"):
+    with pytest.raises(CorruptFileError, match="is not a SavedTensorSlices"):
         TableStore([path])
     store = v1_store(path, listed(int(DataType.VARIANT), []), {})
     with pytest.raises(UnsupportedError, match="variable w: variant has no array form"):

@@ -201,7 +201,7 @@ def npy(array: Array) -> bytes:
 NPY = npy(np.arange(4, dtype=np.float32))
 NPZ_LIES = {
     "twice": ([("a.npy", NPY), ("a.npy", NPY)], CorruptFileError, "two members are called a.npy"),
-    "no array": ([("read.me", b"hello")], UnsupportedError, "read.me is no array"),
+    "no array": ([("read.me", b"hello")], UnsupportedError, "read.me is not an array"),
     "no magic": ([("a.npy", b"hello, world")], CorruptFileError, "a.npy: no .npy file: it starts with 68 65"),
     "empty": ([("a.npy", b"")], CorruptFileError, "no .npy file"),
     "short": ([("a.npy", NPY[:-1])], CorruptFileError, "header announces 144 bytes, but there are 143"),
@@ -347,10 +347,10 @@ def test_safetensors_lies(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        (b"{", "its header is no JSON"),
-        (b"\xff\xfe", "its header is no JSON"),
-        (b"[" * 100_000, "its header is no JSON"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "tensor a: 9999|its header is no JSON"),
+        (b"{", "its header is not JSON|its header is not a JSON"),
+        (b"\xff\xfe", "its header is not JSON|its header is not a JSON"),
+        (b"[" * 100_000, "its header is not JSON|its header is not a JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "tensor a: 9999|its header is not JSON|its header is not a JSON"),
     ],
 )
 def test_safetensors_no_header(tmp_path: Path, header: bytes, message: str) -> None:

@@ -209,7 +209,7 @@ def test_a_link_is_not_moved(tmp_path: Path) -> None:
     shutil.copytree(FIXTURES / "softmax", tmp_path / "m")
     (tmp_path / "m" / named("x", 0)).symlink_to("/etc/passwd")
     write_journal(tmp_path / "m", [[named("x", 0), "x", named("x", 1)]])
-    with pytest.raises(CorruptFileError, match="which is no file"):
+    with pytest.raises(CorruptFileError, match="which is not a file"):
         graphscope.load(tmp_path / "m")
     assert not (tmp_path / "m" / "x").exists()
 

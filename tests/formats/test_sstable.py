@@ -120,7 +120,7 @@ def with_entries(entries: bytes, restarts: int = 1) -> bytes:
 GOOD = stored_block(block_contents([(b"k", b"v")]))
 BOMB = stored_block(varint(1 << 31) + bytes(100), 1)
 WRONG = {
-    "an unknown block type": (table_bytes([(b"k", stored_block(b"x", 2))]), "2 is no block type"),
+    "an unknown block type": (table_bytes([(b"k", stored_block(b"x", 2))]), "2 is not a block type"),
     "more restarts than block": (keyed(with_entries(b"\0\1\1kv", 9)), "shorter than its list of restarts"),
     "a block of three bytes": (keyed(b"\0\0\0"), "shorter than its list of restarts"),
     "a key longer than its base": (keyed(with_entries(b"\3\1\1kv")), "entry at byte 0"),

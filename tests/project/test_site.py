@@ -20,6 +20,11 @@ def test_generated_parts_are_up_to_date(path: Path) -> None:
     assert page(path) == path.read_text("utf-8"), "python -m tests.support.documents.generated writes them anew"
 
 
+def test_each_command_has_one_section_in_the_order_of_help() -> None:
+    sections = re.findall(r"^## `graphscope (\w+)`$", COMMANDS.read_text("utf-8"), re.MULTILINE)
+    assert sections == list(commands())
+
+
 @pytest.mark.parametrize("name", commands())
 def test_a_command_has_an_example(name: str) -> None:
     sections = re.split(r"^## ", COMMANDS.read_text("utf-8"), flags=re.MULTILINE)

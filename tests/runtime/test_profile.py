@@ -299,7 +299,7 @@ def test_nodes_beside_others_go_with_them() -> None:
 def test_devices_that_are_not_here() -> None:
     model = load(FIXTURES / "towers")
     strict = SessionOptions(soft_placement=False)
-    with pytest.raises(GraphscopeError, match=r"/device:CPU:1, which is not here; there is CPU:0") as caught:
+    with pytest.raises(GraphscopeError, match=r"/device:CPU:1, which is not available; available: CPU:0") as caught:
         profile(model, ["prediction"], steps=1, warmup=1, options=strict)
     assert "--clear-devices" in worded(caught.value.hint)
     for options, placing in ((SessionOptions(), Placing()), (strict, Placing(clear_devices=True))):

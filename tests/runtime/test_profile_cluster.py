@@ -143,7 +143,7 @@ def test_a_task_that_is_not_there(masters: tuple[str, str], split: Model, monkey
 def test_no_master(split: Model) -> None:
     for target, message in (
         (f"grpc://localhost:{free_ports(1)[0]}", "no master answers: Connection refused"),
-        ("localhost:2222", "is no master"),
+        ("localhost:2222", "is not the address of a master"),
         ("grpc://localhost:99999", "no master answers"),
     ):
         with pytest.raises(GraphscopeError, match=message):

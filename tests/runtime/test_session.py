@@ -278,7 +278,7 @@ def test_an_absent_device_is_told_or_refused(tmp_path: Path) -> None:
         assert session.absent == {"/device:CPU:7": ["c"]}
         assert session.run(["c"])[0] == 1
     hard = session_config(SessionOptions(devices=devices, soft_placement=False))
-    place = r"g\.pb: node c shall run on /device:CPU:7, which is not here; there is CPU:0, CPU:1"
+    place = r"g\.pb: node c is to run on /device:CPU:7, which is not available; available: CPU:0, CPU:1"
     with (
         pytest.raises(GraphscopeError, match=place),
         open_session(model, ["c"], placing=AS_STATED, config=lambda: hard),

@@ -126,7 +126,7 @@ def test_the_fingerprint_follows_files_and_preprocessing(tmp_path: Path) -> None
     def fingerprint(**options: object) -> str:
         return opened(tmp_path / "d", PICTURE, **options).fingerprint
 
-    prints = [fingerprint(), fingerprint(scaling=Scaling(1.0)), fingerprint(only=("a",))]
+    prints = [fingerprint(), fingerprint(scaling=Scaling(1.0)), fingerprint(only_classes=("a",))]
     assert fingerprint() == prints[0]
     picture = tmp_path / "d" / "a" / "0.png"
     before = picture.stat()

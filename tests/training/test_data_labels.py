@@ -108,7 +108,7 @@ def test_names_of_another_source(tmp_path: Path) -> None:
 def test_only_some_classes(tmp_path: Path) -> None:
     x, y = random(60, 6), np.arange(60) % 10
     np.savez(tmp_path / "a.npz", x=x, y=y)
-    source = opened(tmp_path / "a.npz", only=("7", "5"), classes=2)
+    source = opened(tmp_path / "a.npz", only_classes=("7", "5"), classes=2)
     chosen = np.flatnonzero(np.isin(y, (5, 7)))
     np.testing.assert_array_equal(everything(source), x[chosen])
     assert labels_of(source) == [0 if y[i] == 7 else 1 for i in chosen]
@@ -116,11 +116,11 @@ def test_only_some_classes(tmp_path: Path) -> None:
     assert keys_of(source) == [str(i) for i in chosen]
     assert source.keys[0:2] == [str(i) for i in chosen[:2]]
     with pytest.raises(UnknownNameError, match="'10'"):
-        opened(tmp_path / "a.npz", only=("10",))
+        opened(tmp_path / "a.npz", only_classes=("10",))
 
 
 def test_only_some_classes_by_name(tmp_path: Path) -> None:
-    source = opened(saved(tmp_path, ["a", "b", "c", "b"]), only=("c", "b"), classes=2)
+    source = opened(saved(tmp_path, ["a", "b", "c", "b"]), only_classes=("c", "b"), classes=2)
     assert (labels_of(source), source.classes) == ([1, 0, 1], ("c", "b"))
 
 
@@ -128,24 +128,24 @@ def test_a_limit_is_seeded_and_stable(tmp_path: Path) -> None:
     names = [f"n{i}" for i in range(200)]
     y = np.arange(200) % 2
     few = saved(tmp_path, y[:180], keys=np.array(names[:180]))
-    first = opened(few, limit=20)
+    first = opened(few, limit_per_class=20)
     assert np.bincount(first.labels).tolist() == [20, 20]
-    assert keys_of(opened(few, limit=20)) == keys_of(first)
-    assert keys_of(opened(few, limit=20, seed=1)) != keys_of(first)
-    assert set(keys_of(opened(few, limit=10))) < set(keys_of(first))
-    more = opened(saved(tmp_path, y, keys=np.array(names)), limit=20)
+    assert keys_of(opened(few, limit_per_class=20)) == keys_of(first)
+    assert keys_of(opened(few, limit_per_class=20, seed=1)) != keys_of(first)
+    assert set(keys_of(opened(few, limit_per_class=10))) < set(keys_of(first))
+    more = opened(saved(tmp_path, y, keys=np.array(names)), limit_per_class=20)
     assert len(set(keys_of(more)) & set(keys_of(first))) >= 30, "a tenth more examples replace about a tenth"
-    assert len(opened(few, limit=1000)) == 200
+    assert len(opened(few, limit_per_class=1000)) == 200
 
 
 def test_what_is_chosen_is_another_input(tmp_path: Path) -> None:
     path = saved(tmp_path, np.arange(20) % 4)
-    prints = [opened(path, only=only).fingerprint for only in ((), ("0", "1"), ("1", "2"))]
+    prints = [opened(path, only_classes=only).fingerprint for only in ((), ("0", "1"), ("1", "2"))]
     assert len(set(prints)) == 3
-    assert opened(path, only=("1", "0")).fingerprint == prints[1], "labels are no inputs"
+    assert opened(path, only_classes=("1", "0")).fingerprint == prints[1], "labels are no inputs"
 
 
-@pytest.mark.parametrize("options", [{"only": ("1",)}, {"limit": 3}])
+@pytest.mark.parametrize("options", [{"only_classes": ("1",)}, {"limit_per_class": 3}])
 def test_nothing_to_choose_by(tmp_path: Path, options: dict[str, Any]) -> None:
-    with pytest.raises(GraphscopeError, match="choose by class"):
+    with pytest.raises(GraphscopeError, match="by class"):
         opened(saved(tmp_path, np.ones((4, 2))), task="regression", **options)

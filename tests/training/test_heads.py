@@ -51,16 +51,17 @@ def test_options_of_layers(text: str, expected: Layer) -> None:
         ("dense", "dense", 0, "dense:UNITS takes a whole number above 0"),
         ("dense:0", "dense:0", 0, "whole number above 0, not '0'"),
         ("dense:ten,flatten", "dense:ten", 0, "not 'ten'"),
-        ("dense:10:rely", "dense:10:rely", 0, "closest: relu"),
-        ("dense:10:2", "dense:10:2", 0, "'2' is no option of dense"),
+        ("dense:10:rely", "dense:10:rely", 0, "mean 'relu'"),
+        ("dense:10:2", "dense:10:2", 0, "'2' is not an option of dense"),
         ("flatten,,dense:2", "", 8, "unknown layer ''"),
         ("flatten:2", "flatten:2", 0, "flatten takes no '2'"),
-        ("conv:3x3", "conv:3x3", 0, "no HEIGHTxWIDTHxCHANNELS"),
-        ("conv:3x0x8", "conv:3x0x8", 0, "no HEIGHTxWIDTHxCHANNELS"),
+        ("conv:3x3", "conv:3x3", 0, "HEIGHTxWIDTHxCHANNELS"),
+        ("conv:3x0x8", "conv:3x0x8", 0, "HEIGHTxWIDTHxCHANNELS"),
         ("maxpool", "maxpool", 0, "maxpool:SIZE takes"),
-        ("maxpool:2:relu", "maxpool:2:relu", 0, "'relu' is no option of maxpool"),
-        ("dropout:1", "dropout:1", 0, "'1' is no rate"),
-        ("dropout", "dropout", 0, "no rate"),
+        ("maxpool:2:relu", "maxpool:2:relu", 0, "'relu' is not an option of maxpool"),
+        ("maxpool:2:valit", "maxpool:2:valit", 0, "mean 'valid'"),
+        ("dropout:1", "dropout:1", 0, "'1' is not a rate"),
+        ("dropout", "dropout", 0, "not a rate"),
         ("dense:10,softmax", "softmax", 9, "the loss takes logits"),
         ("dense:10:softmax", "dense:10:softmax", 0, "the loss takes logits"),
     ],
@@ -74,6 +75,12 @@ def test_an_error_points_at_its_part(text: str, part: str, start: int, reason: s
     assert line == text
     assert marks == " " * start + "^" * max(len(part), 1)
     assert raised.value.hint
+
+
+def test_what_a_layer_does_not_take_is_not_proposed() -> None:
+    with pytest.raises(GraphscopeError) as raised:
+        parse_chain("maxpool:2:relu")
+    assert "mean" not in raised.value.message
 
 
 def run_chain(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 
 from graphscope.analysis.diff.report import Method
 from graphscope.analysis.diff.scopes import split_common_end
@@ -15,6 +16,8 @@ from graphscope.analysis.diff.structure import match_by_structure, match_neighbo
 from graphscope.core.graph import Node
 
 _MAX_ROUNDS = 8
+_MANY, _NEARLY_ALL = 16, 0.9
+"""From so many nodes on, and with so large a share in common, a scope is the same scope under another name."""
 
 
 def match(a: Side, b: Side) -> tuple[Matching, Mapping[Method, int]]:
@@ -22,9 +25,11 @@ def match(a: Side, b: Side) -> tuple[Matching, Mapping[Method, int]]:
     matching = Matching(a, b)
     counts: Counter[Method] = Counter()
     counts[Method.NAME] = _by_name(matching)
+    counts[Method.SCOPE] = _by_common_scope(matching)
     counts[Method.STRUCTURE] = _by_structure(matching)
-    counts[Method.SCOPE] = _by_scope(matching)
-    if counts[Method.SCOPE]:
+    moved = _by_scope(matching)
+    counts[Method.SCOPE] += moved
+    if moved:
         counts[Method.STRUCTURE] += _by_structure(matching)
     counts[Method.NAME] += _by_name(matching, any_op=True)
     counts[Method.SCOPE] += _by_scope(matching, any_op=True)
@@ -48,6 +53,36 @@ def _by_name(matching: Matching, *, any_op: bool = False) -> int:
         if any_op or is_same:
             matching.add(name, name)
     return len(matching.forward) - before
+
+
+def _by_common_scope(matching: Matching) -> int:
+    """All open nodes, where they lie in one scope that has another name in the second body, and nearly all agree in op and
+    in their names in there: structure could say no more, at a higher cost.
+    """
+    open_a, open_b = matching.open()
+    ones, others = _relative(open_a), _relative(open_b)
+    agreed = ones.keys() & others.keys()
+    if len(agreed) < max(_MANY, _NEARLY_ALL * max(len(ones), len(others))):
+        return 0
+    for key in ones:  # in file order
+        if key in agreed:
+            matching.add(ones[key], others[key])
+    return len(agreed)
+
+
+def _relative(nodes: Sequence[Node]) -> dict[tuple[str, str], str]:
+    """Name within the scope that all nodes share, and op -> name."""
+    names = [node.name for node in nodes]
+    start = sum(len(part) + 1 for part in _shared_scopes(names))
+    return {(name[start:], node.op): name for name, node in zip(names, nodes)}
+
+
+def _shared_scopes(names: Sequence[str]) -> list[str]:
+    """The scopes that all names lie in, from the outermost on: what the first and the last of them in order share."""
+    if not names:
+        return []
+    first, last = min(names).split("/")[:-1], max(names).split("/")[:-1]
+    return [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last))]
 
 
 def _by_structure(matching: Matching) -> int:

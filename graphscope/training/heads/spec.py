@@ -103,8 +103,9 @@ def parse_dropout(layer: Layer, arguments: list[str]) -> Layer:
 
 def _options(layer: Layer, arguments: list[str], *, has_window: bool) -> Layer:
     """Stride, padding and activation, in any order."""
+    activations = () if layer.kind.endswith("pool") else ACTIVATIONS
     for argument in arguments:
-        if argument in ACTIVATIONS and not layer.kind.endswith("pool"):
+        if argument in activations:
             layer = replace(layer, activation=argument)
         elif argument in PADDINGS and has_window:
             layer = replace(layer, padding=argument.upper())
@@ -112,7 +113,7 @@ def _options(layer: Layer, arguments: list[str], *, has_window: bool) -> Layer:
             layer = replace(layer, stride=_positive(argument, "a stride"))
         else:
             _layer_of_loss(argument)
-            closest = closest_names(argument, [*ACTIVATIONS, *(PADDINGS if has_window else ())])
+            closest = closest_names(argument, [*activations, *(PADDINGS if has_window else ())])
             raise Wrong(
                 f"{argument!r} is not an option of {layer.kind}"
                 + (f"; did you mean {closest[0]!r}?" if closest else "")
