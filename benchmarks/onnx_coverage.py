@@ -67,12 +67,12 @@ def outputs_of(model: Model) -> Sequence[str]:
         return [ranked[0].tensor]
 
 
-def frozen(path: Path, inputs: Sequence[str]) -> tuple[Model, FreezeOptions, Graph]:
+def frozen(path: Path, inputs: Sequence[str]) -> tuple[FreezeOptions, Graph]:
     model = graphscope.load(path)
     outputs = outputs_of(model)
     options = FreezeOptions(outputs=list(outputs), inputs=inputs)
     first = freeze(model, options)
-    return model, options, first.graph
+    return options, first.graph
 
 
 def expected(graph: Graph, path: Path, outputs: Sequence[str], size: int) -> tuple[Mapping[str, Any], list[Any]]:
@@ -120,14 +120,19 @@ def agree(wanted: Sequence[Any], found: Sequence[Any]) -> str:
     return ""
 
 
+def options_for(feeds: Mapping[str, Any]) -> OnnxOptions:
+    """What is fed says the rank of inputs of which the file states none."""
+    return OnnxOptions(shapes={name: (None,) * np.ndim(value) for name, value in feeds.items() if name.endswith(":0")})
+
+
 def judged(path: Path, beside: bool, inputs: Sequence[str] = ()) -> Row:
     """``inputs``: where the graph is cut, as ``--input`` would."""
     try:
-        model, options, graph = frozen(path, inputs)
+        options, graph = frozen(path, inputs)
         outputs = [o if ":" in o else f"{o}:0" for o in options.outputs]
     except GraphscopeError as error:
         return Row(str(path), "not frozen", str(error).splitlines()[0], 0)
-    wanted = None
+    feeds, wanted = {}, None
     for size in (1, 5, 32):
         try:
             feeds, wanted = expected(graph, path, outputs, size)
@@ -140,15 +145,7 @@ def judged(path: Path, beside: bool, inputs: Sequence[str] = ()) -> Row:
         if beside:
             content = by_tf2onnx(graph, outputs)
         else:
-            content = model_bytes(
-                onnx_graph(
-                    model,
-                    options,
-                    OnnxOptions(
-                        shapes={k: (None,) * np.ndim(v) for k, v in feeds.items() if k.endswith(":0")} if wanted else {}
-                    ),
-                )
-            )
+            content = model_bytes(onnx_graph(graph, outputs, options_for(feeds if wanted else {}), str(path)))
     except NotExportableError as error:
         if error.cuts and not inputs:
             return judged(path, beside, error.cuts)
