@@ -140,11 +140,11 @@ def test_two_towers() -> None:
     assert result.stdout.endswith("20 of 20 right\n")
     assert "on CPU:1\n  tower_1/" in result.stderr
     message = fails(*words, "--no-soft-placement")
-    assert "shall run on /device:CPU:1, which is not available; available: CPU:0" in message.replace("\n", " ")
+    assert "is to run on /device:CPU:1, which is not available; available: CPU:0" in message.replace("\n", " ")
     assert "--devices" in message
     soft = invoke(*words, "--top", 1)
     assert soft.exit_code == 0
-    assert "shall run on /device:CPU:1, which is not available; available: CPU:0" in soft.stderr
+    assert "but is not available; available: CPU:0" in soft.stderr
     cleared = invoke(*words, "--top", 1, "--no-soft-placement", "--clear-devices", "--threads", "2,1")
     assert (cleared.exit_code, cleared.stderr) == (0, "")
     placed = invoke(*words, "--devices", "cpu:3", "--place", "tower_1=cpu:2", "--log-placement")

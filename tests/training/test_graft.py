@@ -660,7 +660,7 @@ def test_what_does_not_fit_is_refused(at: Any, head: str, message: str, hint: st
         ({"decay": "step:10"}, "no decay"),
         ({"seed": -1}, "seed -1"),
         ({"prefix": "my head"}, "'my head' is not a name scope"),
-        ({"values": {"fc2/relu": np.zeros(1)}}, "fc2/relu is a Relu, not a placeholder"),
+        ({"set": {"fc2/relu": np.zeros(1)}}, "fc2/relu is a Relu, not a placeholder"),
         ({"inputs": ["nowhere"]}, "no node is named 'nowhere'"),
     ],
 )
