@@ -182,6 +182,17 @@ def test_writes_out_of_order_are_refused() -> None:
         convert(built(build), ["y"], OnnxOptions(), "test")
 
 
+def test_elements_of_different_sizes_are_refused() -> None:
+    def build() -> None:
+        x = placeholder(None)
+        array = tf.TensorArray(tf.float32, 3, infer_shape=False)
+        _, array = tf.while_loop(lambda i, _: i < 3, lambda i, a: (i + 1, a.write(i, x[: i + 1])), (0, array))
+        tf.identity(array.concat(), "y")
+
+    with pytest.raises(NotExportableError, match="its elements may be of different sizes"):
+        convert(built(build), ["y"], OnnxOptions(), "test")
+
+
 def test_a_side_that_no_merge_takes_is_refused() -> None:
     def build() -> None:
         x = placeholder(4)

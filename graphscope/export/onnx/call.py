@@ -126,7 +126,10 @@ class Call:
         return array
 
     def numbers(self, value: Value, what: str) -> list[int]:
-        """The integers of a constant scalar or vector; raises as :meth:`known`."""
+        """The integers of a scalar or vector that is constant, or whose elements are all known; raises as :meth:`known`."""
+        found = [n for n in value.items or () if n is not None]
+        if value.payload is None and value.items is not None and len(found) == len(value.items):
+            return found
         return [int(n) for n in self.known(value, what).reshape(-1)]
 
     def rank(self, value: Value) -> int:

@@ -108,8 +108,10 @@ def _first_size(call: Call, value: Value) -> Value:
 
 @rule("TensorArrayConcatV3")
 def _concat(call: Call) -> Sequence[Value]:
-    """The elements one behind another; those of one size only are known here."""
+    """The elements one behind another. An ONNX loop gives elements of one size only."""
     elements = _elements(call[1])
+    if elements.size(1) is None:
+        raise NotExpressibleError("its elements may be of different sizes")
     sizes = [size_of(call, elements, i) for i in range(call.rank(elements))]
     whole = reshaped(call, elements, [-1, *sizes[2:]])
     lengths = call.op("Expand", joined(call, [sizes[1]]), joined(call, [sizes[0]]))
