@@ -200,7 +200,7 @@ def test_somebody_elses_projector_configuration(tmp_path: Path) -> None:
     config = old.directory / "projector_config.pbtxt"
     config.write_text('embeddings { tensor_name: "w" }\n')
     before = files_in(old.directory)
-    with pytest.raises(FileError, match="somebody else's projector configuration"):
+    with pytest.raises(FileError, match="the projector configuration is not a dump's"):
         dump(model, tmp_path, "run", DumpOptions(embeddings=(Embedding("fc3/weights", value(model, "fc3/weights")),)))
     assert files_in(old.directory) == before
     dump(model, tmp_path, "run")
