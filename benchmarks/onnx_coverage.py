@@ -30,7 +30,7 @@ from graphscope.export.onnx import onnx_graph
 from graphscope.export.onnx.convert import OnnxOptions
 from graphscope.export.onnx.refusal import NotExportableError
 from graphscope.export.onnx.write import model_bytes
-from graphscope.feeding.default_feeds import filled
+from graphscope.feeding.default_feeds import fill_feeds
 from graphscope.formats.lazy.pieces import flow, graph_pieces
 from graphscope.transforms.freeze import FreezeOptions, freeze
 from tests.support.op_tests import recorded_inputs
@@ -78,7 +78,7 @@ def frozen(path: Path, inputs: Sequence[str]) -> tuple[FreezeOptions, Graph]:
 def expected(graph: Graph, path: Path, outputs: Sequence[str], size: int) -> tuple[Mapping[str, Any], list[Any]]:
     """Random feeds, and what TensorFlow computes of them."""
     model = graph_model(graph, str(path))
-    off, random = filled(model, outputs, [], unknown=size)
+    off, random = fill_feeds(model, outputs, [], unknown=size)
     feeds = {**random, **off, **recorded_inputs(path, graph)}
     return feeds, run_tensorflow(graph, outputs, feeds)
 

@@ -109,7 +109,7 @@ class Advice:
         return hash(self.parts)
 
 
-def joined(separator: str, options: list[Option]) -> tuple[Part, ...]:
+def join_options(separator: str, options: list[Option]) -> tuple[Part, ...]:
     """``options`` with ``separator`` between them, as parts of an :class:`Advice`."""
     parts: list[Part] = []
     for option in options:

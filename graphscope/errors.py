@@ -74,7 +74,7 @@ class FormatError(GraphscopeError):
 
 
 class NotTensorFlowError(FormatError):
-    """A recognised neighbour of TensorFlow's formats, or nothing that is known."""
+    """A recognized neighbour of TensorFlow's formats, or nothing that is known."""
 
 
 class CorruptFileError(FormatError):

@@ -38,7 +38,7 @@ class FeedSpec(TensorSpec):
     below: int = 0
 
 
-def demanded(graph: Graph, spec: TensorSpec) -> TensorSpec:
+def apply_demands(graph: Graph, spec: TensorSpec) -> TensorSpec:
     """``spec`` with the shape that its consumers demand, if its rank is unknown; as :class:`FeedSpec`, if it holds indices."""
     node = graph.get(node_of(spec.name))
     if node is None:

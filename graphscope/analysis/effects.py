@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node, named_functions
 from graphscope.core.op_effects import OP_EFFECTS, Effect, OpEffect, is_harmless
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue, OpDef
@@ -191,7 +191,7 @@ class _Paths:
         self.is_graph = is_graph
 
     def target(self, node: Node, does: OpEffect) -> Origin:
-        definition = registered().get(node.op)
+        definition = registered_ops().get(node.op)
         if does.attribute:
             attr = _attribute(node, does.attribute, definition)
             return _constant(_stated(attr) if attr is not None else [])

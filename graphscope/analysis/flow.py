@@ -24,7 +24,7 @@ _OUTSIDE_OPS = NamePattern(
     r"|InitializeTable\w*|LookupTable(Import|Insert|Export)\w*|WriteFile|IsVariableInitialized|VarIsInitializedOp"
     r"|ReportUninitializedVariables|AudioSummary\w*|CountUpTo|DebugIdentity\w*|BroadcastGradientArgs|\w+Grad(V\d)?"
 )
-"""Ops that belong to training, saving, initialising, watching: neither they nor what they feed is a prediction."""
+"""Ops that belong to training, saving, initializing, watching: neither they nor what they feed is a prediction."""
 
 _OUTSIDE_NAME = re.compile(r"(^|/)(train_op|GradientDescent|report_uninitialized_variables)(/|$)")
 

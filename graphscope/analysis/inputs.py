@@ -101,7 +101,7 @@ def _data_sources(graph: Graph, lister: TensorLister) -> Iterator[InputRow]:
 
 
 def _is_bookkeeping(graph: Graph, node: Node, model: Model) -> bool:
-    """Whether only savers and table initialisers read it: the file name that a saver is fed."""
+    """Whether only savers and table initializers read it: the file name that a saver is fed."""
     if node_of(model.meta.saver_def.filename_tensor_name) == node.name:
         return True
     saver_scope = model.meta.saver_def.filename_tensor_name.rpartition("/")[0]

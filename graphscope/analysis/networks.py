@@ -17,7 +17,7 @@ _CHAIN = frozenset(
 _WITH_WEIGHTS = frozenset("Add AddV2 Mul Sub RealDiv".split())
 
 
-def handed_on(flow: Flow) -> set[int]:
+def passed_results(flow: Flow) -> set[int]:
     """Ends of networks whose result goes into a layer that is applied to something fed as well, which it does not depend on.
 
     The judge of an adversarial network sees real examples and made ones, a critic actions of others and the actor's own. Of a

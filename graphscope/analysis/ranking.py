@@ -10,7 +10,7 @@ from functools import cached_property
 
 from graphscope.analysis.flow import BATCHED, COMPARED, VARIES, Flow, union
 from graphscope.analysis.losses import is_free, is_left_over
-from graphscope.analysis.networks import handed_on, last_layers
+from graphscope.analysis.networks import last_layers, passed_results
 from graphscope.analysis.propagation import LOSS_OPS
 from graphscope.core.op_sets import SUPPRESSION, SWITCHES
 from graphscope.core.patterns import NamePattern
@@ -118,7 +118,7 @@ class Ranking:
     @cached_property
     def handed_on(self) -> frozenset[int]:
         """What one network makes for another to judge."""
-        return frozenset(i for i in handed_on(self.flow) if self.forward[i])
+        return frozenset(i for i in passed_results(self.flow) if self.forward[i])
 
     @cached_property
     def last_layers(self) -> frozenset[int]:

@@ -10,7 +10,7 @@ from graphscope.analysis.inputs import encoded_constants, is_feedable
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS, VARIABLE_OPS, brings_data
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.core.tensors import TensorName, node_of
 
 _SWITCH_NAME = re.compile(r"keep_?prob|drop_?out|train|phase|learning|(^|/)lr$|rate$|momentum", re.IGNORECASE)
@@ -82,7 +82,7 @@ def _is_data(flow: Flow, i: int) -> bool:
 
 def _arguments(node: Node, producer: str) -> Iterator[str]:
     """The names of the arguments as which ``node`` takes outputs of ``producer``; a list's name for what follows a list."""
-    definition = registered().get(node.op)
+    definition = registered_ops().get(node.op)
     names = [arg.name for arg in definition.input_arg] if definition is not None else []
     for position, text in enumerate(node.data_inputs()):
         if node_of(text) == producer:

@@ -16,7 +16,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.core.op_sets import TABLES, VARIABLE_OPS
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.core.roles import is_weight_type
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.validity import Problem
@@ -185,7 +185,7 @@ def _graph(model: Model) -> GraphSummary:
     ops = Counter(graph.ops)
     everywhere = Counter(chain.from_iterable(body.ops for _, body in graph.bodies))
     table_ops = {op for op in ops if TABLES.fullmatch(op)}
-    unknown = {op: n for op, n in everywhere.most_common() if op not in registered() and op not in graph.functions}
+    unknown = {op: n for op, n in everywhere.most_common() if op not in registered_ops() and op not in graph.functions}
     return GraphSummary(
         nodes=len(graph),
         functions=len(graph.functions),

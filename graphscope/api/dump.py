@@ -8,7 +8,7 @@ from pathlib import Path
 
 from graphscope.api.opening import ModelLike
 from graphscope.api.shapes import inferred_shapes
-from graphscope.board.dump import DumpOptions, charted, read_bytes, run_name
+from graphscope.board.dump import DumpOptions, read_bytes, run_name, weights_to_chart
 from graphscope.board.dump import dump as write_run
 from graphscope.board.filters import first_filters
 from graphscope.board.projector import Embedding
@@ -67,7 +67,7 @@ def dump(
 
 def _missing(model: Model, options: DumpOptions) -> Iterator[str]:
     """What was asked for and is not there."""
-    if options.histograms and not any(charted(model)):
+    if options.histograms and not any(weights_to_chart(model)):
         yield "no histograms: no weight has a value"
     if options.filters and not any(first_filters(model)):
         yield "no images of filters: no convolution has a filter with a value"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Call, Option
-from graphscope.api.opening import ModelLike, Names, fixed_values, listed
+from graphscope.api.opening import ModelLike, Names, as_names, fixed_values
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
@@ -109,7 +109,7 @@ def features(
     if out is not None:
         refuse_unwritable(Path(out), overwrite)
     model = base if isinstance(base, Model) else load(base, tags=tags, checkpoint=checkpoint)
-    below, options = _base(model, listed(at), listed(inputs), set, reading or DataOptions())
+    below, options = _base(model, as_names(at), as_names(inputs), set, reading or DataOptions())
     source = open_data(data, input_spec(below), options)
     _note(below, source, listener)
     with listener.running(), listener.computing("features of the base", len(source)) as told:

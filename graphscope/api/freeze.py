@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphscope.advice import Advice, Call, Option, joined
-from graphscope.api.opening import ModelLike, Names, chosen_outputs, fixed_values, listed, opened, warn_of_files
+from graphscope.advice import Advice, Call, Option, join_options
+from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, fixed_values, warn_of_files
 from graphscope.api.proof import refuse_unproven
 from graphscope.api.save import Saved, graph_model
 from graphscope.core.listener import SILENT, Listener
@@ -138,7 +138,7 @@ class Frozen:
         from graphscope.feeding.feeds import resolve_tensors
         from graphscope.runtime.verify import ATOL, RTOL, verify
 
-        result = self.model if other is None else opened(other)
+        result = self.model if other is None else as_model(other)
         with listener.running():
             return verify(
                 self.source,
@@ -199,10 +199,10 @@ def freeze(
     from graphscope.runtime.evaluate import TensorFlowKernels
     from graphscope.runtime.shapes import shapes_on_demand
 
-    source = opened(model)
+    source = as_model(model)
     options = FreezeOptions(
         outputs=chosen_outputs(source, outputs, listener),
-        inputs=listed(inputs),
+        inputs=as_names(inputs),
         values=fixed_values(source, set),
         moving_averages=ema,
         fold=fold,
@@ -244,7 +244,7 @@ def _warn(frozen: Frozen, listener: Listener) -> None:
         listener.warning(Advice(f"{text} with a rate of 0, or name what comes before it with ", Option("outputs")))
     sources = [source.node for source in data_sources(graph)]
     if sources:
-        cut = joined(" ", [Option("inputs", name) for name in sources])
+        cut = join_options(" ", [Option("inputs", name) for name in sources])
         text = f"{', '.join(sources)} gives the data that the graph was built with, whatever is fed; "
         listener.warning(Advice(text, *cut, " makes an input of it"))
     warn_of_files(frozen.model, listener)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Option
-from graphscope.api.opening import ModelLike, Names, fixed_values, listed, opened
+from graphscope.api.opening import ModelLike, Names, as_model, as_names, fixed_values
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.errors import ArgumentError
@@ -99,16 +99,16 @@ def graft(
     if out is not None:
         refuse_output(os.fspath(out), overwrite)
     model = base if isinstance(base, Model) else load(base, tags=tags, checkpoint=checkpoint)
-    other = opened(head_model) if head_model is not None else None
+    other = as_model(head_model) if head_model is not None else None
     own, above = _parted(set, prefix if other is not None else None)
     options = GraftOptions(
-        at=listed(at),
+        at=as_names(at),
         head=head,
         task=task,
         width=width,
-        inputs=listed(inputs),
+        inputs=as_names(inputs),
         values=fixed_values(model, own),
-        unfreeze=listed(unfreeze),
+        unfreeze=as_names(unfreeze),
         stop_gradient=stop_gradient,
         head_model=other,
         binds=_bound(bind),

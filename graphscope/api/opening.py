@@ -23,12 +23,12 @@ Names = str | Sequence[str]
 """Node or tensor names; a ``str`` is one."""
 
 
-def opened(model: ModelLike) -> Model:
+def as_model(model: ModelLike) -> Model:
     """The model itself, or the one at a path; raises as :func:`graphscope.load`."""
     return model if isinstance(model, Model) else load(model)
 
 
-def listed(names: Names) -> tuple[str, ...]:
+def as_names(names: Names) -> tuple[str, ...]:
     """``names`` as a tuple; a ``str`` is one name."""
     return (names,) if isinstance(names, str) else tuple(names)
 
@@ -42,7 +42,7 @@ def chosen_outputs(model: Model, wanted: Names, listener: Listener) -> tuple[str
     """
     from graphscope.analysis.choose_outputs import choose_outputs
 
-    chosen = choose_outputs(model, listed(wanted))
+    chosen = choose_outputs(model, as_names(wanted))
     if chosen.reason:
         taken = f"{', '.join(chosen.outputs)} taken as the output ({chosen.reason}); "
         listener.note(Advice(taken, Option("outputs"), " chooses another"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphscope.advice import Advice, Call, Option, Part, joined
+from graphscope.advice import Advice, Call, Option, Part, join_options
 from graphscope.errors import GraphscopeError
 from graphscope.transforms.randomness import random_sources
 
@@ -69,7 +69,7 @@ def _unproven_hint(frozen: FrozenGraph, sources: list[str]) -> tuple[Part, ...]:
     without = ("without ", Option("verify", True), " the file is written unverified")
     switches = [Option("set", f"{name}={value}") for name, value in frozen.open_switches.items()]
     if switches:
-        return (*joined(" ", switches), "   fixes what is still open")
+        return (*join_options(" ", switches), "   fixes what is still open")
     if sources:
         return (Option("inputs", sources[0]), "   feeds the random numbers; ", *without)
     return without

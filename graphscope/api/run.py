@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.classes import Example, Naming, are_scores, top_classes
-from graphscope.api.opening import ModelLike, Names, chosen_outputs, listed
+from graphscope.api.opening import ModelLike, Names, as_names, chosen_outputs
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.payload import ArrayPayload
@@ -142,7 +142,7 @@ def run(
     names = _names(source, signature)
     given = names.feeds(feeds)
     naming = _naming(labels, given)
-    fetches = _fetches(names, listed(outputs), listener)
+    fetches = _fetches(names, as_names(outputs), listener)
     _refuse_other_count(source, fetches, naming)
     values = resolve_tensors(source, given, FeedOptions(seed, batch, scaling))
     with listener.running():

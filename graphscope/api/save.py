@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.advice import Advice, Call
-from graphscope.api.opening import ModelLike, Names, chosen_outputs, listed, warn_of_files
+from graphscope.api.opening import ModelLike, Names, as_names, chosen_outputs, warn_of_files
 from graphscope.core.graph import Graph
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model, ModelKind
@@ -71,7 +71,7 @@ def save(
     whole = model if isinstance(model, Model) else graph_model(model)
     row = format_named("checkpoint") if weights is not None and not to else format_for(path, to)
     format_for(path, row.name)
-    needed = _SPECS.get(row.name, _none)(whole, listed(outputs), listed(inputs), listener)
+    needed = _SPECS.get(row.name, _none)(whole, as_names(outputs), as_names(inputs), listener)
     if row.has_graph and not row.has_values:
         _note_variables(whole, listener)
     total = sum(f.size_bytes or 0 for f in whole.files)

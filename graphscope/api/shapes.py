@@ -8,7 +8,7 @@ from graphscope.analysis.shapes import Shapes, infer
 from graphscope.analysis.tensors import Shapes as ShapesByName
 from graphscope.core.listener import Listener
 from graphscope.core.model import Model
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.core.tensors import shape_text
 from graphscope.errors import GraphscopeError
 
@@ -22,13 +22,13 @@ def inferred_shapes(model: Model, listener: Listener) -> ShapesByName:
     """
     found = infer(model)
     _tell(found, listener)
-    if not any(op in registered() for op in found.without_rule):
+    if not any(op in registered_ops() for op in found.without_rule):
         return found.by_name
     return {**_by_tensorflow(model, listener), **found.by_name}
 
 
 def _tell(found: Shapes, listener: Listener) -> None:
-    unknown = [f"{op} {number:,}" for op, number in found.without_rule.items() if op not in registered()]
+    unknown = [f"{op} {number:,}" for op, number in found.without_rule.items() if op not in registered_ops()]
     if unknown:
         listener.note(f"no shapes below ops that TensorFlow does not know: {_some(unknown)}")
     if found.errors:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from graphscope.api.opening import ModelLike, opened
+from graphscope.api.opening import ModelLike, as_model
 from graphscope.core.listener import SILENT, Listener
 from graphscope.training.data import DataOptions
 from graphscope.training.recipe import recipe_of
@@ -77,7 +77,7 @@ def tune(
         GraphscopeError: data does not fit the model, the training that is there was started with different settings, or
             training diverged.
     """
-    source = opened(model)
+    source = as_model(model)
     recipe = recipe_of(source)
     place = OutputLocation(out, resume, overwrite)
     request = Request(data, str(validation), reading or DataOptions(), augment, use_cache)

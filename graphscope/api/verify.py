@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphscope.api.opening import ModelLike, Names, chosen_outputs, fixed_values, opened
+from graphscope.api.opening import ModelLike, Names, as_model, chosen_outputs, fixed_values
 from graphscope.core.listener import SILENT, Listener
 from graphscope.runtime.verify import ATOL, RTOL, Verification
 from graphscope.runtime.verify import verify as compare
@@ -52,7 +52,7 @@ def verify(
     """
     from graphscope.feeding.feeds import resolve_tensors
 
-    one, two = opened(model), opened(other)
+    one, two = as_model(model), as_model(other)
     with listener.running():
         return compare(
             one,

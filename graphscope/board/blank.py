@@ -8,7 +8,7 @@ from graphscope.formats.events.logged_graph import TOO_LARGE
 from graphscope.protos import NodeDef, TensorProto
 
 
-def blanked(graph: Graph) -> Graph:
+def blank_weights(graph: Graph) -> Graph:
     """``graph`` with type and shape alone left of each tensor above :data:`PAYLOAD_BYTES`. Reads no weights.
 
     A node that lost something names the attributes in :data:`TOO_LARGE`: a tensor without content would stand for zeros.

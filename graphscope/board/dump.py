@@ -70,11 +70,11 @@ def dump(
 
 def read_bytes(model: Model, options: DumpOptions) -> int:
     """How many bytes of weights :func:`dump` reads for histograms (twice) and embeddings."""
-    histograms = sum(2 * (payload.nbytes or 0) for _, payload in charted(model)) if options.histograms else 0
+    histograms = sum(2 * (payload.nbytes or 0) for _, payload in weights_to_chart(model)) if options.histograms else 0
     return histograms + sum(embedding.payload.nbytes or 0 for embedding in options.embeddings)
 
 
-def charted(model: Model) -> Iterator[tuple[str, Payload]]:
+def weights_to_chart(model: Model) -> Iterator[tuple[str, Payload]]:
     """The weights that have a histogram: the model's own, of real numbers, more than one. No I/O."""
     for row, content in weights(model):
         is_weight = row.dtype.is_real if row.kind == "variable" else is_weight_type(row.dtype)
@@ -127,7 +127,7 @@ class _Events:
         return "graph and meta graph" if has_meta else "graph"
 
     def write_histograms(self, stream: EventStream) -> int:
-        items = list(charted(self.model))
+        items = list(weights_to_chart(self.model))
         for name, payload in items:
             stream.summary([summaries.payload_histogram(name, payload, self.progress)], self.step)
         return len(items)

@@ -94,11 +94,11 @@ def grid(filters: NDArray[Any]) -> NDArray[np.uint8]:
     tiles = np.moveaxis(filters.astype(np.float64), 3, 0)
     if not is_color:
         tiles = np.moveaxis(tiles, 3, 1).reshape(count * channels, height, width, 1)
-    pictures = [_enlarged(_normalised(tile)) for tile in tiles[:MAX_TILES]]
+    pictures = [_enlarged(_normalized(tile)) for tile in tiles[:MAX_TILES]]
     return _arranged(pictures)
 
 
-def _normalised(tile: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _normalized(tile: NDArray[np.float64]) -> NDArray[np.uint8]:
     import numpy as np
 
     finite = tile[np.isfinite(tile)]

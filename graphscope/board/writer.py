@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from graphscope.board.blank import blanked
+from graphscope.board.blank import blank_weights
 from graphscope.core.graph import Graph
 from graphscope.errors import FileError
 from graphscope.formats.io.records import record
@@ -52,7 +52,7 @@ class EventStream:
 
         TensorBoard shows the former; TensorFlow's own writer logs both as well. Reads no weights.
         """
-        without = blanked(graph)
+        without = blank_weights(graph)
         self.add(Event(graph_def=b"".join(flow(graph_pieces(without)))))
         if meta is not None:
             self.add(Event(meta_graph_def=b"".join(flow(meta_graph_pieces(meta, without)))))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload, Payload, repeated
+from graphscope.core.payload import ArrayPayload, Payload, repeat
 from graphscope.core.tensors import shape_of
 from graphscope.protos import TensorProto
 
@@ -52,7 +52,7 @@ class InlinePayload(Payload):
 
         stated = Stated.of(self.proto, where=self.where)
         yield from ArrayPayload(stated.values, self.dtype).chunks()
-        yield from repeated(stated.fill.tobytes(), stated.missing)
+        yield from repeat(stated.fill.tobytes(), stated.missing)
 
     def listed(self) -> list[Any]:
         """See :meth:`Payload.listed`."""

@@ -15,7 +15,7 @@ from graphscope.core.tensors import Shape, shape_of
 from graphscope.protos import SavedObjectGraph, TrackableObjectGraph
 
 OBJECT_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
-"""The checkpoint key whose value, a string scalar, is the serialised ``TrackableObjectGraph``."""
+"""The checkpoint key whose value, a string scalar, is the serialized ``TrackableObjectGraph``."""
 
 VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 
 
 class Effect(str, enum.Enum):
@@ -134,7 +134,7 @@ OP_EFFECTS: Mapping[str, OpEffect] = {
 @functools.cache
 def read_at_import() -> frozenset[str]:
     """Ops that TensorFlow may run when it only imports a graph: it computes small tensors then, unless an op has state."""
-    return frozenset(op for op in OP_EFFECTS if op in registered() and not registered()[op].is_stateful)
+    return frozenset(op for op in OP_EFFECTS if op in registered_ops() and not registered_ops()[op].is_stateful)
 
 
 _PRINTS = ("stdout", "stderr", "log(info)", "log(warning)", "log(error)")

@@ -27,7 +27,7 @@ class OutputType:
 
 
 @functools.cache
-def registered() -> Mapping[str, OpDef]:
+def registered_ops() -> Mapping[str, OpDef]:
     """Op name -> ``OpDef`` for every op that TensorFlow 2.21 registers. Reads the table once."""
     return {op.name: op for op in OpList.FromString(TABLE.read_bytes()).op}
 
@@ -42,7 +42,7 @@ class OpCatalog:
 
     def get(self, op: str) -> OpDef | None:
         """The definition of ``op``; ``None`` where nobody knows it."""
-        return self._own.get(op) or registered().get(op)
+        return self._own.get(op) or registered_ops().get(op)
 
     def outputs(self, op: str, attrs: Mapping[str, AttrValue]) -> tuple[OutputType, ...] | None:
         """The outputs of a node of ``op``, in order; ``None`` where nobody knows the op. See :func:`output_types`.
@@ -148,5 +148,5 @@ def attribute(op: OpDef, name: str, attrs: Mapping[str, AttrValue]) -> AttrValue
 
 def takes_reference(op: str) -> bool | None:
     """Whether an op takes a variable by reference, which it may write to; ``None`` for an op that TensorFlow does not know."""
-    definition = registered().get(op)
+    definition = registered_ops().get(op)
     return None if definition is None else any(argument.is_ref for argument in definition.input_arg)

@@ -117,7 +117,7 @@ class Payload(abc.ABC):
         return array.reshape(self.shape)
 
 
-def repeated(element: bytes, count: int) -> Iterator[bytes]:
+def repeat(element: bytes, count: int) -> Iterator[bytes]:
     """``element`` ``count`` times, in pieces as :meth:`Payload.chunks` gives them."""
     at_once = max(CHUNK_BYTES // len(element), 1)
     whole, left = divmod(count, at_once)

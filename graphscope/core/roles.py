@@ -7,7 +7,7 @@ from collections.abc import Container
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.object_graph import OF_THE_MODEL, VALUE_SUFFIX
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.core.tensors import node_of
 from graphscope.core.variables import Role
 from graphscope.protos import OpDef
@@ -69,7 +69,7 @@ def slots_in_graph(graph: Graph) -> frozenset[str]:
     """
     found = set()
     for op, node in zip(graph.ops, graph.nodes):
-        definition = registered().get(op) if "Apply" in op else None
+        definition = registered_ops().get(op) if "Apply" in op else None
         if definition is not None:
             found.update(_state_inputs(definition, node.data_inputs()))
     return frozenset(found)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Feeds = Mapping[str, "NDArray[Any]"]
 
 
-def fitted(model: Model, feeds: Feeds) -> dict[TensorSpec, NDArray[Any]]:
+def fit_feeds(model: Model, feeds: Feeds) -> dict[TensorSpec, NDArray[Any]]:
     """Each value as its tensor takes it, by what the file states of the tensor.
 
     Raises:
@@ -37,7 +37,7 @@ def fitted(model: Model, feeds: Feeds) -> dict[TensorSpec, NDArray[Any]]:
     return found
 
 
-def filled(
+def fill_feeds(
     model: Model, outputs: Sequence[str], given: Sequence[TensorSpec], *, seed: int = 0, unknown: int = UNKNOWN
 ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
     """Tensor name -> value: of training switches, and of the other placeholders that ``outputs`` need.

@@ -21,7 +21,14 @@ from graphscope.formats.archives.npy import read_header
 from graphscope.formats.archives.npz import NpzStore
 from graphscope.formats.io.paths import is_directory
 from graphscope.formats.io.wire import refuse_special
-from graphscope.formats.media.pictures import SUFFIXES, Scaling, picture_files, picture_shape, read_picture, scaled
+from graphscope.formats.media.pictures import (
+    SUFFIXES,
+    Scaling,
+    picture_files,
+    picture_shape,
+    read_picture,
+    scale_picture,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,7 +138,7 @@ def _pictures(files: Sequence[Path], spec: TensorSpec, scaling: Scaling) -> NDAr
         takes = spec.shape[0] if spec.shape and shape.batched else 1
         if takes not in (None, len(files)):
             raise GraphscopeError(f"{len(files)} pictures, where shape {shape_text(spec.shape)} takes {takes}")
-        found = [scaled(read_picture(path, shape), spec.dtype, shape, scaling) for path in files]
+        found = [scale_picture(read_picture(path, shape), spec.dtype, shape, scaling) for path in files]
         other = next((i for i, value in enumerate(found) if value.shape != found[0].shape), None)
         if other is not None:
             sizes = " and ".join(shape_text(found[i].shape) for i in (0, other))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphscope.analysis.demands import FeedSpec, demanded
+from graphscope.analysis.demands import FeedSpec, apply_demands
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
@@ -174,7 +174,7 @@ def resolve_tensors(model: Model, given: Given, options: FeedOptions = USUAL) ->
         if TensorName.parse(name).node not in model.graph:
             raise UnknownNameError("placeholder", name, (spec.name for spec in placeholders(model)))
         spec = tensor_spec(model, name)
-        feeds[name] = feed.load(demanded(model.graph, spec) if feed.is_made else spec, options)
+        feeds[name] = feed.load(apply_demands(model.graph, spec) if feed.is_made else spec, options)
     return feeds
 
 
@@ -205,7 +205,7 @@ def required_inputs(
     ops = PLACEHOLDER_OPS if with_defaults else PLACEHOLDER_OPS - {DEFAULTED}
     placeholders = ((n.op, lister.outputs(n, graph)[0]) for n in graph if n.op in ops and n.name in names)
     wanted = (spec for op, spec in placeholders if spec.name not in fed and (op != DEFAULTED or _takes_data(spec)))
-    return [demanded(graph, spec) for spec in wanted]
+    return [apply_demands(graph, spec) for spec in wanted]
 
 
 def _takes_data(spec: TensorSpec) -> bool:

@@ -53,9 +53,9 @@ class FileFormat:
         name: what ``to=`` takes.
         title: what people call it.
         suffixes: of the names of its files, the usual one first; a checkpoint's may stand anywhere in the name.
-        recognised: by what a file or directory of it is told, in words.
+        recognized: by what a file or directory of it is told, in words.
         contents: what :func:`graphscope.formats.detect.sniff.sniff` says of a file of it, for TensorFlow's own messages.
-        recogniser: for other files ``module:function`` of ``(head, size) -> bool``: whether a file of ``size`` bytes that
+        recognizer: for other files ``module:function`` of ``(head, size) -> bool``: whether a file of ``size`` bytes that
             begins with the bytes ``head`` (:data:`HEAD_BYTES` of them) is of this format.
         location: what :func:`graphscope.formats.detect.locate.locate` finds; :class:`GraphFile` for all single files.
         reader: ``module:function`` of ``(location, tags) -> Model``; empty where nothing reads it.
@@ -66,18 +66,18 @@ class FileFormat:
     name: str
     title: str
     suffixes: tuple[str, ...]
-    recognised: str
+    recognized: str
     contents: tuple[Content, ...] = ()
-    recogniser: str = ""
+    recognizer: str = ""
     location: type[Location] = GraphFile
     reader: str = ""
     writer: str = ""
     has_graph: bool = True
     has_values: bool = False
 
-    def recognises(self, head: bytes, size: int) -> bool:
-        """Whether a file of ``size`` bytes that begins with ``head`` is of this format by its recogniser."""
-        return bool(self.recogniser) and bool(_function(self.recogniser)(head, size))
+    def recognizes(self, head: bytes, size: int) -> bool:
+        """Whether a file of ``size`` bytes that begins with ``head`` is of this format by its recognizer."""
+        return bool(self.recognizer) and bool(_function(self.recognizer)(head, size))
 
     def read(self, location: Location, tags: Collection[str]) -> Model:
         """The model at ``location``; raises what its reader raises."""
@@ -147,7 +147,7 @@ FORMATS = (
         "NumPy archive",
         (".npz",),
         "a zip file of `.npy` files",
-        recogniser="graphscope.formats.detect.neighbours:is_npz",
+        recognizer="graphscope.formats.detect.neighbours:is_npz",
         reader="graphscope.formats.archives.open_archive:read_model",
         writer="graphscope.formats.archives.npz_writer:write_model",
         has_graph=False,
@@ -158,7 +158,7 @@ FORMATS = (
         "safetensors",
         (".safetensors",),
         "the size of a header, then `{`",
-        recogniser="graphscope.formats.archives.safetensors:is_safetensors",
+        recognizer="graphscope.formats.archives.safetensors:is_safetensors",
         reader="graphscope.formats.archives.open_archive:read_model",
         writer="graphscope.formats.archives.safetensors:write_model",
         has_graph=False,
@@ -206,7 +206,7 @@ def format_at(location: Location) -> FileFormat | None:
     content, source = location.sniffed.content, location.source
     if content in (Content.UNKNOWN, Content.SAVED_MODEL):
         head = source.read(0, min(HEAD_BYTES, source.size))
-        other = next((row for row in FORMATS if row.recognises(head, source.size)), None)
+        other = next((row for row in FORMATS if row.recognizes(head, source.size)), None)
         if other is not None:
             return other
         refuse_neighbours(source)

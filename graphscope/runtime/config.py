@@ -9,7 +9,7 @@ from typing import Any
 from graphscope.core.graph import Graph
 from graphscope.feeding.dependencies import Need, part
 from graphscope.runtime.tensorflow import tensorflow
-from graphscope.transforms.colocate import colocated
+from graphscope.transforms.colocate import colocate
 from graphscope.transforms.device_placement import Rule, place, place_unplaced
 from graphscope.transforms.subgraph import clear_placement
 
@@ -26,7 +26,7 @@ class SessionOptions:
         gpu_memory_fraction: the share of each GPU's memory that may be taken, above 0 and up to 1.
         intra_threads, inter_threads: threads within one op, and for ops that run at the same time; 0 lets TensorFlow choose.
         log_placement: whoever runs the session is to say what ran where. TensorFlow's own ``log_device_placement`` is left off:
-            it prints every node of the graph before it is optimised, on stdout.
+            it prints every node of the graph before it is optimized, on stdout.
     """
 
     devices: Mapping[str, int] = field(default_factory=dict)
@@ -60,11 +60,11 @@ class Placing:
 
     def graph(self, graph: Graph) -> Graph:
         """``graph`` with the devices on which its nodes are to run."""
-        return self._placed(clear_placement(graph) if self.clear_devices else colocated(graph))
+        return self._placed(clear_placement(graph) if self.clear_devices else colocate(graph))
 
     def part(self, graph: Graph, needed: Need) -> Graph:
         """The part of ``graph`` that a run touches, with devices as :meth:`graph` gives them."""
-        whole = graph if self.clear_devices else colocated(graph)
+        whole = graph if self.clear_devices else colocate(graph)
         return self._placed(part(whole, needed, keep_devices=not self.clear_devices))
 
     def _placed(self, graph: Graph) -> Graph:

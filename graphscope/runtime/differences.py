@@ -63,7 +63,7 @@ def compare(expected: NDArray[Any], actual: NDArray[Any], atol: float, rtol: flo
     return _compare_numbers(dtype, expected, actual, atol, rtol)
 
 
-def merged(differences: Sequence[Difference]) -> Difference:
+def merge_differences(differences: Sequence[Difference]) -> Difference:
     """The largest of several batches; type and shape of the first. There must be one at least."""
     first = differences[0]
     return Difference(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from graphscope.core.build import constant, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
-from graphscope.core.ops import input_types, output_types, registered
+from graphscope.core.ops import input_types, output_types, registered_ops
 from graphscope.core.payload import ArrayPayload
 from graphscope.protos import GraphDef, VersionDef
 from graphscope.runtime.tensorflow import promise_equal_bits, tensorflow
@@ -48,7 +48,7 @@ class TensorFlowKernels:
         Raises:
             MissingDependencyError: TensorFlow is not installed.
         """
-        definition = registered().get(node.op)
+        definition = registered_ops().get(node.op)
         if definition is None:
             return None
         promise_equal_bits()
@@ -96,6 +96,6 @@ def _size(tensor: Any, fed_bytes: int) -> float:
 
 
 def _plain(value: Any, dtype: DataType) -> NDArray[Any]:
-    """TensorFlow's quantised arrays are structures of one field; ours are plain integers."""
+    """TensorFlow's quantized arrays are structures of one field; ours are plain integers."""
     array = np.asarray(value)
     return array.view(dtype.numpy) if array.dtype.names else array

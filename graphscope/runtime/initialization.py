@@ -25,7 +25,7 @@ from graphscope.protos import VariableDef
 
 _INIT_COLLECTIONS = (MAIN_OP, LEGACY_INIT_OP, TABLE_INITIALIZERS)
 _REQUIRED = frozenset({Role.MODEL, Role.MOVING_AVERAGE})
-"""Variables that mean nothing without a trained value; slots, steps and local ones start from their initialisers."""
+"""Variables that mean nothing without a trained value; slots, steps and local ones start from their initializers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Start:
         values: variable op -> the content that it is assigned.
         restore: the graph's own restore node, run first; empty where ``values`` has all that is needed.
         prefix: the checkpoint that the graph's own restore ops read; empty without one.
-        initialisers: nodes that give variables without a stored value their first one, in an order that works.
+        initializers: nodes that give variables without a stored value their first one, in an order that works.
         setup: nodes to run after that, together: tables are filled, what a SavedModel's author wants run is run.
         assets: node -> the absolute path that it must give.
     """
@@ -46,7 +46,7 @@ class Start:
     values: Mapping[str, Payload]
     restore: Sequence[str]
     prefix: str
-    initialisers: Sequence[str]
+    initializers: Sequence[str]
     setup: Sequence[str]
     assets: Mapping[str, Path]
 
@@ -57,55 +57,55 @@ def start_of(
     given: Sequence[TensorSpec] = (),
     values: Mapping[str, Payload] | None = None,
     *,
-    initialise: bool = False,
+    initialize: bool = False,
 ) -> Start:
     """How a run that computes ``targets`` while ``given`` are fed starts. No I/O but small constants.
 
     Args:
         values: variable op -> content that replaces the checkpoint's.
-        initialise: lets the model's own variables start from their initialisers too, where no checkpoint holds a value.
+        initialize: lets the model's own variables start from their initializers too, where no checkpoint holds a value.
 
     Raises:
         UnknownNameError: a target is not in the graph.
         IncompleteModelError: a variable has no value, or one of another type or shape.
     """
-    return _Starter(model, given, values or {}, initialise).start([node_of(name) for name in targets])
+    return _Starter(model, given, values or {}, initialize).start([node_of(name) for name in targets])
 
 
 class _Starter:
     def __init__(
-        self, model: Model, given: Sequence[TensorSpec], values: Mapping[str, Payload], initialise: bool
+        self, model: Model, given: Sequence[TensorSpec], values: Mapping[str, Payload], initialize: bool
     ) -> None:
         self.model = model
         self.graph = model.graph
         self.given = given
         self.values = values
-        self.initialise = initialise
+        self.initialize = initialize
         self.variables = {v.name: v for v in model.variables if v.in_graph}
-        self.declared = _declared_initialisers(model)
+        self.declared = _declared_initializers(model)
         self.fillers = _table_fillers(self.graph)
         self.members = list(_setup_members(model))
         self.has_objects = model.meta.HasField("object_graph_def")
 
     def start(self, targets: list[str]) -> Start:
-        """Initialisers may need further variables, tables and assets: nodes are added until nothing is missing."""
+        """Initializers may need further variables, tables and assets: nodes are added until nothing is missing."""
         setup: list[str] = []
-        initialisers: dict[str, str] = {}
+        initializers: dict[str, str] = {}
         restore: list[str] = []
         while True:
-            needed = need(self.graph, [*targets, *restore, *setup, *initialisers.values()], self.given)
-            before = len(restore) + len(setup) + len(initialisers)
+            needed = need(self.graph, [*targets, *restore, *setup, *initializers.values()], self.given)
+            before = len(restore) + len(setup) + len(initializers)
             restore = restore or self.restore(needed)
             setup += [name for name in self.setup(needed) if name not in setup]
-            initialisers |= self.initialisers(needed)
-            if before == len(restore) + len(setup) + len(initialisers):
+            initializers |= self.initializers(needed)
+            if before == len(restore) + len(setup) + len(initializers):
                 break
         return Start(
             needed,
             dict(self.assigned(needed)),
             restore,
             _prefix(self.model),
-            self.ordered(initialisers),
+            self.ordered(initializers),
             setup,
             self.assets(needed),
         )
@@ -140,9 +140,9 @@ class _Starter:
             if table in needed.names:
                 yield from (name for name in fillers if name not in self.members)
 
-    def initialisers(self, needed: Need) -> dict[str, str]:
-        """Variable without a stored value -> the node that initialises it."""
-        return {n.name: self.initialiser(n.name) for n in self.open_variables(needed) if self.payload(n.name) is None}
+    def initializers(self, needed: Need) -> dict[str, str]:
+        """Variable without a stored value -> the node that initializes it."""
+        return {n.name: self.initializer(n.name) for n in self.open_variables(needed) if self.payload(n.name) is None}
 
     def assigned(self, needed: Need) -> Iterator[tuple[str, Payload]]:
         """Variables and the values that they are assigned."""
@@ -171,27 +171,27 @@ class _Starter:
         variable = self.variables.get(name)
         return self.model.fitting_value(variable) if variable is not None and variable.entry is not None else None
 
-    def initialiser(self, name: str) -> str:
+    def initializer(self, name: str) -> str:
         """The node that gives variable ``name`` its first value."""
         variable = self.variables.get(name)
         is_required = variable is None or variable.role in _REQUIRED
-        found = None if is_required and not self.initialise else self.declared.get(name) or _assign(self.graph, name)
+        found = None if is_required and not self.initialize else self.declared.get(name) or _assign(self.graph, name)
         if found is None:
             raise _missing(self.model, name, variable)
         return found
 
-    def ordered(self, initialisers: Mapping[str, str]) -> list[str]:
-        """Those first that others read; in a circle TensorFlow will say what is not initialised."""
+    def ordered(self, initializers: Mapping[str, str]) -> list[str]:
+        """Those first that others read; in a circle TensorFlow will say what is not initialized."""
         pending = {
-            variable: need(self.graph, [initialiser], self.given).names & initialisers.keys() - {variable}
-            for variable, initialiser in initialisers.items()
+            variable: need(self.graph, [initializer], self.given).names & initializers.keys() - {variable}
+            for variable, initializer in initializers.items()
         }
         order: list[str] = []
         while pending:
             ready = [v for v, others in pending.items() if not others & pending.keys()] or list(pending)
             order += ready
             pending = {v: others for v, others in pending.items() if v not in ready}
-        return [initialisers[variable] for variable in order]
+        return [initializers[variable] for variable in order]
 
     def check(self, node: Node, payload: Payload) -> None:
         """A value that replaces the checkpoint's must be of the variable's type and shape."""
@@ -220,8 +220,8 @@ def _missing(model: Model, name: str, variable: Variable | None) -> IncompleteMo
     )
 
 
-def _declared_initialisers(model: Model) -> dict[str, str]:
-    """Variable op -> its initialiser, as the meta graph's collections say."""
+def _declared_initializers(model: Model) -> dict[str, str]:
+    """Variable op -> its initializer, as the meta graph's collections say."""
     found = {}
     for collection in VARIABLE_COLLECTIONS:
         values = model.collections[collection].values if collection in model.collections else ()
@@ -253,7 +253,7 @@ def _table_fillers(graph: Graph) -> dict[str, list[str]]:
 
 
 def _setup_members(model: Model) -> Iterator[str]:
-    """What the model's init op and its table initialisers consist of, each once; groups (``NoOp``) are opened."""
+    """What the model's init op and its table initializers consist of, each once; groups (``NoOp``) are opened."""
     roots = [node_of(spec.name) for specs in _init_signature(model) for spec in specs]
     for name in _INIT_COLLECTIONS:
         if name in model.collections:

@@ -9,7 +9,7 @@ from graphscope.protos import OpList
 
 
 def current() -> bytes:
-    """TensorFlow's ``OpList``, sorted by name and without documentation strings, serialised deterministically."""
+    """TensorFlow's ``OpList``, sorted by name and without documentation strings, serialized deterministically."""
     import tensorflow  # noqa: F401 - registers the ops of its Python side
     from tensorflow.python.client import pywrap_tf_session
 

@@ -11,7 +11,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.errors import GraphscopeError
-from graphscope.feeding.default_feeds import filled, fitted
+from graphscope.feeding.default_feeds import fill_feeds, fit_feeds
 from graphscope.protos import RunMetadata
 from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
 from graphscope.runtime.flops import flops_of
@@ -76,8 +76,8 @@ def trace(
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: a value does not fit, a device or the master is not there, or TensorFlow cannot run this.
     """
-    given = fitted(model, feeds or {})
-    switches, random = filled(model, outputs, list(given), seed=seed, unknown=batch)
+    given = fit_feeds(model, feeds or {})
+    switches, random = fill_feeds(model, outputs, list(given), seed=seed, unknown=batch)
     fed = _Fed({spec.name: value for spec, value in given.items()}, switches, random)
     with open_session(
         model,
@@ -133,7 +133,7 @@ class _Runs:
         self.partitions: list[Any] = []
 
     def warm_up(self, count: int) -> None:
-        """Lets TensorFlow optimise the graph, for traced runs too; the partition graphs come of this, for they take time."""
+        """Lets TensorFlow optimize the graph, for traced runs too; the partition graphs come of this, for they take time."""
         self.untraced()
         self.partitions = [without_weights(graph) for graph in self.traced(partitions=True)[1].partition_graphs]
         for _ in range(count - 1):

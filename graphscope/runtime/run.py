@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphscope.advice import Advice, Option, joined
+from graphscope.advice import Advice, Option, join_options
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError
-from graphscope.feeding.default_feeds import fitted
+from graphscope.feeding.default_feeds import fit_feeds
 from graphscope.feeding.feeds import required_inputs
 from graphscope.formats.media.pictures import picture_shape
 from graphscope.protos import RunMetadata
@@ -78,7 +78,7 @@ def run(
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: a placeholder is not fed, a value does not fit, or TensorFlow cannot run this.
     """
-    fed = fitted(model, feeds or {})
+    fed = fit_feeds(model, feeds or {})
     given, fed_values = list(fed), {spec.name: value for spec, value in fed.items()}
     refuse_unfed(model, outputs, given)
     with open_session(
@@ -126,7 +126,7 @@ def refuse_unfed(model: Model, outputs: Sequence[str], given: Sequence[TensorSpe
     counted = "a placeholder that is not fed" if len(missing) == 1 else f"{len(missing)} placeholders that are not fed"
     raise GraphscopeError(
         f"{model.path}: {wanted} needs {counted}:\n" + "\n".join(lines),
-        hint=Advice(*joined(" ", [Option("feeds", _example(spec, switches)) for spec in shown])),
+        hint=Advice(*join_options(" ", [Option("feeds", _example(spec, switches)) for spec in shown])),
     )
 
 

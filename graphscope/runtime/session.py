@@ -119,7 +119,7 @@ def open_session(
     *,
     given: Sequence[TensorSpec] = (),
     values: Mapping[str, Payload] | None = None,
-    initialise: bool = False,
+    initialize: bool = False,
     placing: Placing = UNPLACED,
     config: Callable[[], Any] = session_config,
     trust: bool = False,
@@ -130,7 +130,7 @@ def open_session(
         fetches: node or tensor names.
         given: tensors that every run will feed; what only they need is left out.
         values: variable op -> content that replaces the checkpoint's.
-        initialise: variables without a stored value start from their initialisers, the model's own too; without it, only
+        initialize: variables without a stored value start from their initializers, the model's own too; without it, only
             local variables, steps and optimizer slots do.
         placing: where nodes run; by default, where TensorFlow puts them.
         config: makes the ``tf.compat.v1.ConfigProto``, once nothing stands against the run; TensorFlow starts there.
@@ -147,7 +147,7 @@ def open_session(
         GraphscopeError: TensorFlow refuses the graph; the error names the node. Or the graph names a device that is not
             there, and there is no soft placement.
     """
-    start = start_of(model, fetches, given, values, initialise=initialise)
+    start = start_of(model, fetches, given, values, initialize=initialize)
     graph = _with_assets(placing.part(model.graph, start.needed), start)
     _refuse_waiting(model, graph)
     if not trust:
@@ -219,7 +219,7 @@ class _Starting:
     def run(self) -> None:
         self.operations(self.start.restore)
         self.assign()
-        for name in self.start.initialisers:
+        for name in self.start.initializers:
             self.operations([name])
         self.operations(self.start.setup)
 

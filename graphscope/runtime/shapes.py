@@ -14,7 +14,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node, called_functions
 from graphscope.core.model import Model
 from graphscope.core.op_effects import read_at_import
-from graphscope.core.ops import input_types, registered
+from graphscope.core.ops import input_types, registered_ops
 from graphscope.core.tensors import Shape, TensorName
 from graphscope.errors import GraphscopeError
 from graphscope.protos import FunctionDef, GraphDef, NodeDef
@@ -82,7 +82,7 @@ def _removed(graph: Graph) -> dict[str, str]:
     """Nodes whose op TensorFlow keeps for the graphs of older producers only, with the reason that it gives."""
     found = {}
     for op, node in zip(graph.ops, graph.nodes):
-        definition = registered().get(op)
+        definition = registered_ops().get(op)
         if definition is not None and definition.HasField("deprecation"):
             version, advice = definition.deprecation.version, definition.deprecation.explanation
             if graph.producer >= version:
@@ -125,7 +125,7 @@ class _Copy:
         self.lost_functions = self._functions_with_unknown_ops()
 
     def _is_known(self, op: str) -> bool:
-        return op in registered() or op in self.graph.functions
+        return op in registered_ops() or op in self.graph.functions
 
     def _functions_with_unknown_ops(self) -> set[str]:
         """Functions that are not to be imported, because of an op in them or in a function that they call."""

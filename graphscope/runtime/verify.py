@@ -14,11 +14,11 @@ from graphscope.core.op_sets import CALL_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError
-from graphscope.feeding.default_feeds import fitted, switches_off
+from graphscope.feeding.default_feeds import fit_feeds, switches_off
 from graphscope.feeding.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
 from graphscope.protos import AttrValue
 from graphscope.runtime.config import session_config
-from graphscope.runtime.differences import Difference, compare, merged
+from graphscope.runtime.differences import Difference, compare, merge_differences
 from graphscope.runtime.session import open_session, unsuitable
 from graphscope.runtime.tensorflow import is_exact, promise_equal_bits
 
@@ -111,7 +111,7 @@ def verify(
 ) -> Verification:
     """Runs both models on the same inputs, one after the other, and compares ``outputs``. Starts TensorFlow.
 
-    Neither is optimised by TensorFlow, so that equal computations give equal bits. A number is within tolerance where
+    Neither is optimized by TensorFlow, so that equal computations give equal bits. A number is within tolerance where
     ``|original - result| <= atol + rtol * |original|``; integers, booleans and strings must be equal. NaN equals NaN.
 
     Args:
@@ -157,7 +157,7 @@ def verify(
 
 def _fitted(model: Model, feeds: Feeds | None) -> Feeds:
     """The values by tensor name, each in the type that the tensor has."""
-    return {spec.name: value for spec, value in fitted(model, feeds or {}).items()}
+    return {spec.name: value for spec, value in fit_feeds(model, feeds or {}).items()}
 
 
 class _Run:
@@ -275,7 +275,7 @@ def _compare(
 ) -> list[Difference]:
     """One difference for each output, over all batches."""
     batches = [[compare(e, a, atol, rtol) for e, a in zip(*pair)] for pair in zip(expected, actual)]
-    return [merged(of_output) for of_output in zip(*batches)]
+    return [merge_differences(of_output) for of_output in zip(*batches)]
 
 
 def _as_written(model: Model) -> Model:

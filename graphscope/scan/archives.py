@@ -61,7 +61,7 @@ def is_archive(source: FileSource) -> bool:
 
 
 @contextmanager
-def unpacked(path: Path, depth: int) -> Iterator[tuple[Path, list[Finding]]]:
+def unpack(path: Path, depth: int) -> Iterator[tuple[Path, list[Finding]]]:
     """A temporary directory with the files of an archive that can hold a graph or code, and what is wrong with the archive.
 
     Members are written below that directory only, whatever their names; links are not made.

@@ -19,7 +19,7 @@ from graphscope.formats.detect.sniff import Content, sniff
 from graphscope.formats.io.paths import exists, is_file
 from graphscope.formats.io.sstable import is_table
 from graphscope.formats.io.wire import FileSource
-from graphscope.scan.archives import is_archive, unpacked
+from graphscope.scan.archives import is_archive, unpack
 from graphscope.scan.pickles import pickle_findings, pickle_start
 
 _HEAD = 512
@@ -186,7 +186,7 @@ def _native(source: FileSource, _: int) -> Iterator[Audited]:
 
 def _archive(source: FileSource, depth: int) -> Iterator[Audited]:
     path = str(source.path)
-    with unpacked(source.path, depth) as (directory, findings):
+    with unpack(source.path, depth) as (directory, findings):
         yield Audited(path, tuple(findings))
         for item in audit_directory(directory, depth + 1):
             yield _renamed(item, str(directory), f"{path}!")

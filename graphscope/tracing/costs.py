@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from graphscope.core.tensors import TensorSpec
-from graphscope.tracing.fused import covered, plain_op
+from graphscope.tracing.fused import covered_nodes, plain_op
 from graphscope.tracing.quantiles import times_of_ns
 from graphscope.tracing.report import NodeCost, Times
 from graphscope.tracing.steps import Execution
@@ -52,7 +52,7 @@ def _cost(
         is_found=bool(trace.names.node(name)),
         op=node.op if node is not None else "",
         kernel=plain_op(kernel),
-        covers=covered(trace.graph, name, kernel, ran) if trace.graph is not None else (),
+        covers=covered_nodes(trace.graph, name, kernel, ran) if trace.graph is not None else (),
         device=device,
         executions=len(main),
         times=times,

@@ -21,7 +21,7 @@ _FUSIBLE = frozenset(
 )
 
 
-def covered(graph: Graph, name: str, kernel: str, ran: Collection[str]) -> tuple[str, ...]:
+def covered_nodes(graph: Graph, name: str, kernel: str, ran: Collection[str]) -> tuple[str, ...]:
     """The nodes before ``name`` whose work ``kernel`` did too, nearest first: they did not run themselves.
 
     Args:
@@ -44,7 +44,7 @@ def done_by(graph: Graph, name: str, kernel: str, ran: Collection[str]) -> tuple
     A ``Conv2D`` in place of a ``Mul`` by a constant has the constant in its weights: it does the convolution's work alone.
     """
     op = plain_op(kernel)
-    members = (name, *covered(graph, name, kernel, ran))
+    members = (name, *covered_nodes(graph, name, kernel, ran))
     same = tuple(member for member in members if member in graph and graph[member].op == op)
     return same or (members if "Fused" in op else ())
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from graphscope.tracing.memory import peak_bytes, persistent_bytes
-from graphscope.tracing.quantiles import summed
+from graphscope.tracing.quantiles import add_up
 from graphscope.tracing.report import DeviceCost, GroupCost, NodeCost
 from graphscope.tracing.trace import Trace
 
@@ -21,7 +21,7 @@ _Placed = tuple[str, NodeCost]
 
 def by_op(nodes: Iterable[NodeCost]) -> list[GroupCost]:
     """One row for each op that ran, the costliest first."""
-    groups = grouped(nodes, lambda node: node.kernel)
+    groups = group_rows(nodes, lambda node: node.kernel)
     return _sorted(_group(op, 0, members) for op, members in groups.items())
 
 
@@ -48,7 +48,7 @@ def _around(name: str) -> Iterator[str]:
 
 
 def _scopes(nodes: Sequence[_Placed], prefix: str, depth: int) -> Iterator[GroupCost]:
-    groups = grouped(nodes, lambda placed: _scope(placed[0], prefix))
+    groups = group_rows(nodes, lambda placed: _scope(placed[0], prefix))
     if depth:
         groups.pop("", None)  # what lies in a scope itself is in that scope's row
     rows = [(_group(scope, depth, [node for _, node in members]), members) for scope, members in groups.items()]
@@ -66,10 +66,10 @@ def _scope(name: str, prefix: str) -> str:
 
 def by_device(nodes: Iterable[NodeCost], trace: Trace) -> list[DeviceCost]:
     """One row for each device, the costliest first."""
-    placed = grouped(trace.partitions.computing, lambda node: node.device)
+    placed = group_rows(trace.partitions.computing, lambda node: node.device)
     rows = [
         _device(name, members, trace, len(placed.get(name, ())))
-        for name, members in grouped(nodes, lambda node: node.device).items()
+        for name, members in group_rows(nodes, lambda node: node.device).items()
     ]
     return sorted(rows, key=lambda row: -row.times.wall_us)
 
@@ -81,14 +81,14 @@ def _device(name: str, members: Sequence[NodeCost], trace: Trace, placed: int) -
         placed=placed or len(members),
         nodes=len(members),
         executions=sum(m.executions for m in members),
-        times=summed(m.times for m in members),
+        times=add_up(m.times for m in members),
         share=sum(m.share for m in members),
         peak_bytes=max(map(peak_bytes, steps), default=0),
         persistent_bytes=max(map(persistent_bytes, steps), default=0),
     )
 
 
-def grouped(rows: Iterable[_T], key: Callable[[_T], str]) -> dict[str, list[_T]]:
+def group_rows(rows: Iterable[_T], key: Callable[[_T], str]) -> dict[str, list[_T]]:
     """Key -> the rows that have it, in order."""
     found: dict[str, list[_T]] = {}
     for row in rows:
@@ -97,7 +97,7 @@ def grouped(rows: Iterable[_T], key: Callable[[_T], str]) -> dict[str, list[_T]]
 
 
 def _group(name: str, depth: int, members: Sequence[NodeCost]) -> GroupCost:
-    times = summed(m.times for m in members)
+    times = add_up(m.times for m in members)
     known = [m for m in members if m.flops is not None]
     flops, wall_us = sum(m.flops or 0 for m in known), sum(m.times.wall_us for m in known)
     return GroupCost(

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from graphscope.tracing.costs import node_costs
 from graphscope.tracing.critical import critical_path, median_walls
-from graphscope.tracing.fused import covered, plain_op
-from graphscope.tracing.groups import by_device, by_op, by_scope, grouped
+from graphscope.tracing.fused import covered_nodes, plain_op
+from graphscope.tracing.groups import by_device, by_op, by_scope, group_rows
 from graphscope.tracing.partitions import RanNode
 from graphscope.tracing.quantiles import times_of, times_of_ns
 from graphscope.tracing.report import CriticalPath, NodeCost, PathCost, Placement, Profile
@@ -57,7 +57,7 @@ def placement(trace: Trace) -> list[Placement]:
 
 def _placed_within(trace: Trace, node: str, ran: RanNode) -> Iterator[Placement]:
     if trace.graph is not None:
-        for name in covered(trace.graph, node, ran.op, trace.partitions.nodes):
+        for name in covered_nodes(trace.graph, node, ran.op, trace.partitions.nodes):
             op, requested = trace.graph[name].op, _requested(trace, name)
             yield Placement(name, name, op, requested, ran.device, ran.name)
 
@@ -71,7 +71,7 @@ def _critical(trace: Trace) -> CriticalPath:
     step = trace.typical
     walls = median_walls(trace.steps, step)
     path = critical_path(step.executions, trace.partitions, walls)
-    by_name = grouped(path, lambda e: f"{trace.names.node(e.name) or e.name}\n{e.device}")
+    by_name = group_rows(path, lambda e: f"{trace.names.node(e.name) or e.name}\n{e.device}")
     wall_us = sum(walls[id(e)] for e in path) / NS
     nodes = [_on_path(trace, runs, walls) for runs in by_name.values()]
     return CriticalPath(wall_us, len(path), nodes)

@@ -23,7 +23,7 @@ def times_of_ns(walls_ns: Iterable[int]) -> Times:
     return times_of([wall / NS for wall in walls_ns])
 
 
-def summed(times: Iterable[Times]) -> Times:
+def add_up(times: Iterable[Times]) -> Times:
     """Sums of medians and of quartiles."""
     found = list(times)
     return Times(sum(t.wall_us for t in found), sum(t.low_us for t in found), sum(t.high_us for t in found))

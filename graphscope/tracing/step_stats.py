@@ -95,7 +95,7 @@ def board_steps(trace: Trace) -> Iterator[tuple[str, RunMetadata]]:
         return
     shown = Shown(trace.graph, trace.names, trace.steps)
     for number, step, metadata in zip(trace.numbers, trace.steps, trace.metadata):
-        result = _metadata(merged(step, shown, trace.partitions))
+        result = _metadata(merge_executions(step, shown, trace.partitions))
         result.partition_graphs.extend(map(without_weights, metadata.partition_graphs))
         yield tag_of(number), result
 
@@ -105,15 +105,15 @@ def board_median(trace: Trace) -> tuple[str, RunMetadata]:
     if trace.graph is None:
         return median_tag(len(trace.steps)), RunMetadata()
     shown = Shown(trace.graph, trace.names, trace.steps)
-    steps = [merged(step, shown, trace.partitions) for step in trace.steps]
+    steps = [merge_executions(step, shown, trace.partitions) for step in trace.steps]
     medians = {}
-    for name, execution in merged(trace.typical, shown, trace.partitions).items():
+    for name, execution in merge_executions(trace.typical, shown, trace.partitions).items():
         wall = round(statistics.median(s[name].wall_ns if name in s else 0 for s in steps))
         medians[name] = _lasting(execution, wall)
     return median_tag(len(trace.steps)), _metadata(medians)
 
 
-def merged(step: Step, shown: Shown, partitions: Partitions) -> Mapping[str, Execution]:
+def merge_executions(step: Step, shown: Shown, partitions: Partitions) -> Mapping[str, Execution]:
     """Drawn node -> one execution that has the time and the allocations of all that is shown under it."""
     groups: dict[str, list[Execution]] = {}
     for execution in step.executions:

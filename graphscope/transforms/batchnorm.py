@@ -1,4 +1,4 @@
-"""Folds scale and shift of batch normalisation into the convolution or matrix product before them.
+"""Folds scale and shift of batch normalization into the convolution or matrix product before them.
 
 At inference a batch norm is ``scale * x + shift`` for each channel, and so are the biases around it. A convolution is linear in
 its weights: ``scale * conv(input, weights) + shift`` is ``conv(input, scale * weights) + shift``.

@@ -12,7 +12,7 @@ _BESIDE = b"loc:@"
 _MAX_STEPS = 16
 
 
-def colocated(graph: Graph) -> Graph:
+def colocate(graph: Graph) -> Graph:
     """Each node that names no device on the device of the node that it shall run beside, if that names one.
 
     Colocation groups themselves fail in a part of a graph: they name nodes that are not in it.

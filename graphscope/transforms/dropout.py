@@ -1,4 +1,4 @@
-"""Recognises factors of one, and dropout that keeps everything: it multiplies with a random mask of ones.
+"""Recognizes factors of one, and dropout that keeps everything: it multiplies with a random mask of ones.
 
 The masks are those of ``tf.nn.dropout``: ``floor(keep_prob + u)`` (TensorFlow up to 1.13), ``cast(u >= rate)`` (1.14 and later)
 and ``where(u >= rate, x, 0)`` (newer 2.x), where ``u`` is uniform in [0, 1).

@@ -29,7 +29,7 @@ from graphscope.transforms.frames import refuse_mixed_frames
 from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.inlining import inline_calls
 from graphscope.transforms.opening import Infer, Opened, open_at
-from graphscope.transforms.pipeline import Transform, settled, transform
+from graphscope.transforms.pipeline import Transform, transform, until_settled
 from graphscope.transforms.prune import predicates, prune_branches
 from graphscope.transforms.read_after_write import reads_after_write
 from graphscope.transforms.sources import refuse_sources
@@ -112,7 +112,7 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
     _refuse_variables(graph)
     refuse_mixed_frames(graph)
     changes = tuple(op_changes(model.graph, graph))
-    originals = opened(model, options, model.graph).originals
+    originals = open_inputs(model, options, model.graph).originals
     switches = open_switches(graph, new_inputs(model, graph))
     return FrozenGraph(graph, changes, dict(values.averaged), switches, originals, carried)
 
@@ -121,7 +121,7 @@ def _carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, s
     if VARIABLE_OPS.isdisjoint(needed.ops):
         return {}
     trainable = {v.name for v in model.variables if v.trainable}
-    whole = opened(model, options, bake(model.graph, options.values)).graph
+    whole = open_inputs(model, options, bake(model.graph, options.values)).graph
     found = carried_state(whole, needed, options.outputs, trainable, lambda graph: _decided(graph, options))
     decided = whole.descendants(open_switches(needed)) if found else {}
     # What an open switch decides belongs to training: the switch is reported instead.
@@ -141,7 +141,7 @@ def _steps(options: FreezeOptions, keep: Sequence[str], values: StoredValues) ->
 def _decided(graph: Graph, options: FreezeOptions) -> Graph:
     """``graph`` with its calls inlined and without branches that are not taken; nothing is cut off."""
     unfolded = replace(options, fold=False)
-    return settled([inline_calls, lambda graph: prune_branches(graph, _decisions(graph, unfolded))])(graph)
+    return until_settled([inline_calls, lambda graph: prune_branches(graph, _decisions(graph, unfolded))])(graph)
 
 
 def needed_part(model: Model, options: FreezeOptions) -> Graph:
@@ -153,7 +153,7 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
     """
     graph = bake(model.graph, options.values)
     late = dict(reads_after_write(graph))
-    graph = cut(opened(model, options, graph).graph, options.outputs)
+    graph = cut(open_inputs(model, options, graph).graph, options.outputs)
     graph = _settled(options, _kept(model, options), late)(graph)
     refuse_sources(graph, model.path)
     _refuse_late_reads(graph, late)
@@ -161,7 +161,7 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
     return graph
 
 
-def opened(model: Model, options: FreezeOptions, graph: Graph) -> Opened:
+def open_inputs(model: Model, options: FreezeOptions, graph: Graph) -> Opened:
     """``graph`` with placeholders where ``options`` open it."""
     return open_at(graph, options.inputs, options.outputs, model.catalog, options.infer)
 
@@ -191,7 +191,7 @@ def _settled(options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) 
         return graph
 
     folding: list[Transform] = [lambda graph: fold(graph, keep=keep, evaluate=options.evaluate)] if options.fold else []
-    return settled(
+    return until_settled(
         [
             inline_calls,
             *folding,

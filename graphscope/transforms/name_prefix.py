@@ -14,7 +14,7 @@ from graphscope.protos import AttrValue, FunctionDef, GraphDef, NodeDef
 _SHARED = ("frame_name", "shared_name")
 
 
-def prefixed(graph: Graph, prefix: str) -> Graph:
+def add_prefix(graph: Graph, prefix: str) -> Graph:
     """``graph`` with ``prefix/`` before the name of each node, loop, shared resource and library function."""
     functions = {name: f"{prefix}/{name}" for name in graph.functions}
     header = GraphDef()

@@ -50,7 +50,7 @@ def in_order(transforms: Sequence[Transform]) -> Transform:
     return apply
 
 
-def settled(transforms: Sequence[Transform], rounds: int = MAX_ROUNDS) -> Transform:
+def until_settled(transforms: Sequence[Transform], rounds: int = MAX_ROUNDS) -> Transform:
     """``transforms`` in order, again and again until nothing changes, ``rounds`` times at most."""
     once = in_order(transforms)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from graphscope.core.graph import Graph, Node, called_functions
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.core.tensors import node_of
 
 _RANDOM = re.compile("Random|Truncated|Multinomial|Sampler|Dropout|Shuffle|Categorical|Poisson|Binomial|Bernoulli")
@@ -27,7 +27,7 @@ def random_sources(graph: Graph, tensor: str) -> dict[str, str]:
 
 def is_random(op: str) -> bool:
     """Whether ``op`` draws from a generator that every run moves on."""
-    definition = registered().get(op)
+    definition = registered_ops().get(op)
     return definition is not None and definition.is_stateful and _RANDOM.search(op) is not None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graphscope.advice import Advice, Option, joined
+from graphscope.advice import Advice, Option, join_options
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import DATA_KINDS
 from graphscope.core.tensors import node_of
@@ -57,7 +57,7 @@ def refuse_sources(graph: Graph, path: str) -> None:
         raise GraphscopeError(
             f"{path}: the outputs take their data from {listed}{more}, which only the program that built the graph can run",
             hint=Advice(
-                *joined(" ", [Option("inputs", name) for name in _nearest(graph, found)]),
+                *join_options(" ", [Option("inputs", name) for name in _nearest(graph, found)]),
                 "   makes inputs of what is taken from there",
             ),
         )

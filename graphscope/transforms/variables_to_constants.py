@@ -72,15 +72,15 @@ class _Freezer:
         nodes = list(_Body(self, self.graph, handles).converted())
         return self.graph.with_nodes(nodes).with_functions([*self.graph.functions.values(), *self.functions.values()])
 
-    def specialised(self, name: str, handles: Mapping[int, DataType], *, is_loop_body: bool = False) -> str:
+    def specialized(self, name: str, handles: Mapping[int, DataType], *, is_loop_body: bool = False) -> str:
         """A copy of function ``name`` that takes values where it took handles; its name."""
         suffix = "_".join(f"{i}{t.label}" for i, t in sorted(handles.items()))
         copy = f"{name}_frozen_{suffix}"
         if copy not in self.functions:
-            self.functions[copy] = self._specialise(name, copy, handles, is_loop_body)
+            self.functions[copy] = self._specialize(name, copy, handles, is_loop_body)
         return copy
 
-    def _specialise(self, name: str, copy: str, handles: Mapping[int, DataType], is_loop_body: bool) -> Function:
+    def _specialize(self, name: str, copy: str, handles: Mapping[int, DataType], is_loop_body: bool) -> Function:
         function = self.graph.functions.get(name)
         if function is None:
             raise GraphscopeError(f"the library function {name} is called but not in the graph")
@@ -176,7 +176,7 @@ class _Body:
             return
         handles = self.handle_inputs(found)
         if found.op == _ASKS_OF_REFERENCE:
-            yield from _is_initialised(found, DataType.BOOL, self)
+            yield from _is_initialized(found, DataType.BOOL, self)
         elif found.op in REFERENCE_OPS:
             yield self.plain(found, REFERENCE_OPS[found.op])
         elif not handles:
@@ -247,7 +247,7 @@ class _Body:
             is_body = found.op in _TYPE_LISTS and attribute == "body"
             value = copy.attr[attribute]
             for function in [value.func] if value.HasField("func") else value.list.func:
-                function.name = self.freezer.specialised(function.name, inner, is_loop_body=is_body)
+                function.name = self.freezer.specialized(function.name, inner, is_loop_body=is_body)
         if found.op in _TYPE_LISTS:
             copy.attr.pop("output_shapes", None)
         types = copy.attr[_TYPE_LISTS.get(found.op, "Tin")].list.type
@@ -293,7 +293,7 @@ def _gather(found: Node, dtype: DataType, body: _Body) -> Iterator[Node]:
     yield make_node(found.name, "GatherV2", [*found.data_inputs(), axis_input, *_controls(found)], attrs)
 
 
-def _is_initialised(found: Node, _: DataType, __: _Body) -> Iterator[Node]:
+def _is_initialized(found: Node, _: DataType, __: _Body) -> Iterator[Node]:
     """Every variable that becomes a constant has its value."""
     yield constant(found.name, np.array(True), _controls(found))
 
@@ -320,7 +320,7 @@ _ASKS_OF_REFERENCE = "IsVariableInitialized"
 _READERS: Mapping[str, Callable[[Node, DataType, _Body], Iterator[Node]]] = {
     "ReadVariableOp": _read,
     "VariableShape": _shape,
-    "VarIsInitializedOp": _is_initialised,
+    "VarIsInitializedOp": _is_initialized,
     "ResourceGather": _gather,
     "ResourceGatherNd": _gather_nd,
 }

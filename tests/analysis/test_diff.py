@@ -13,7 +13,7 @@ import pytest
 import graphscope
 from graphscope.analysis.diff.compare import DiffOptions, diff
 from graphscope.analysis.diff.report import DiffReport, Method, Section
-from graphscope.analysis.diff.weights import Depth, aligned, measure
+from graphscope.analysis.diff.weights import Depth, align, measure
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import ArrayPayload
@@ -521,10 +521,10 @@ def test_what_is_measured_of_special_values() -> None:
 
 
 def test_streams_are_cut_at_the_same_places() -> None:
-    pieces = list(aligned(iter([b"abc", b"d"]), iter([b"a", b"bcd"])))
+    pieces = list(align(iter([b"abc", b"d"]), iter([b"a", b"bcd"])))
     assert pieces == [(b"a", b"a"), (b"bc", b"bc"), (b"d", b"d")]
-    assert list(aligned(iter([b"ab"]), iter([b"a"]))) == [(b"a", b"a"), (b"b", b"")]
-    assert list(aligned(iter([]), iter([]))) == []
+    assert list(align(iter([b"ab"]), iter([b"a"]))) == [(b"a", b"a"), (b"b", b"")]
+    assert list(align(iter([]), iter([]))) == []
 
 
 # What freezing and folding do

@@ -12,7 +12,7 @@ from graphscope.analysis.shapes import Shapes, infer
 from graphscope.analysis.shapes.table import rules
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import MERGES
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.protos import GraphDef
 from tests.support.op_graphs import CRASHING, WITH_FUNCTIONS, OpGraph, OpGraphs
 from tests.support.saving import tf
@@ -21,7 +21,9 @@ from tests.support.shape_oracle import contradicts, is_less
 OPS = sorted(
     name
     for name in rules()
-    if name in registered() and name not in CRASHING | WITH_FUNCTIONS and not registered()[name].HasField("deprecation")
+    if name in registered_ops()
+    and name not in CRASHING | WITH_FUNCTIONS
+    and not registered_ops()[name].HasField("deprecation")
 )
 GROUPS = 12
 
@@ -90,6 +92,6 @@ def test_windows() -> None:
 
 def test_every_op_of_the_table_exists() -> None:
     """Ops that TensorFlow does not register, but writes in graphs, excepted."""
-    assert sorted(name for name in rules() if name not in registered()) == []
+    assert sorted(name for name in rules() if name not in registered_ops()) == []
     assert not MERGES & rules().keys()
     assert tf.version.GRAPH_DEF_VERSION > 1000

@@ -9,7 +9,7 @@ import pytest
 from graphscope.analysis.flow import BATCHED, COMPARED, NOISE, VARIES, Flow
 from graphscope.analysis.inputs import find_inputs
 from graphscope.analysis.losses import trace
-from graphscope.analysis.networks import handed_on, last_layers
+from graphscope.analysis.networks import last_layers, passed_results
 from graphscope.analysis.outputs import rank_outputs
 from graphscope.analysis.savers import saver_nodes
 from graphscope.core.graph import Graph
@@ -33,7 +33,7 @@ def told(graph: Graph, flow: Flow, i: int) -> str:
         "r": i in flow.framed,
         "g": i in flow.gradients,
         "s": flow.nodes[i].name in saver_nodes(graph),
-        "H": i in handed_on(flow),
+        "H": i in passed_results(flow),
         "E": i in last_layers(flow),
         **{letter: bool(flow.sources[i] & bit) for letter, bit in zip("BCNV", (BATCHED, COMPARED, NOISE, VARIES))},
     }

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.advice import Advice, Call, Option, joined
+from graphscope.advice import Advice, Call, Option, join_options
 from graphscope.cli.app import COMMANDS
 from graphscope.cli.terminal.wording import worded
 from graphscope.core.build import constant, make_node
@@ -220,7 +220,7 @@ ADVICE = [
     ),
     (Advice(Call("vars", ("m",))), 'graphscope.load("m").variables', "graphscope vars m"),
     (
-        Advice(*joined(" ", [Option("inputs", "a"), Option("inputs", "b")])),
+        Advice(*join_options(" ", [Option("inputs", "a"), Option("inputs", "b")])),
         'inputs=["a"] inputs=["b"]',
         "--input a --input b",
     ),

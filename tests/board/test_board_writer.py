@@ -13,7 +13,7 @@ from tensorboard.plugins.histogram import summary_v2
 
 import graphscope
 from graphscope.board import summaries
-from graphscope.board.blank import blanked
+from graphscope.board.blank import blank_weights
 from graphscope.board.writer import EventWriter
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import CHUNK_BYTES, ArrayPayload
@@ -33,7 +33,7 @@ def test_a_graph_and_its_meta_graph(tmp_path: Path) -> None:
     log = accumulated(tmp_path)
     assert log.Tags()["graph"]
     assert log.Tags()["meta_graph"]
-    assert log.Graph().SerializeToString(deterministic=True) == serialized(blanked(model.graph))
+    assert log.Graph().SerializeToString(deterministic=True) == serialized(blank_weights(model.graph))
     meta = log.MetaGraph()
     assert meta.graph_def == log.Graph()
     meta.ClearField("graph_def")
@@ -43,7 +43,7 @@ def test_a_graph_and_its_meta_graph(tmp_path: Path) -> None:
 def test_weights_are_blanked() -> None:
     model = graphscope.load(FIXTURES / "lenet5" / "frozen.pb")
     before = serialized(model.graph)
-    without = blanked(model.graph)
+    without = blank_weights(model.graph)
     assert len(before) > 200_000
     assert len(serialized(without)) < 20_000
     lost = [node for node in without if TOO_LARGE in node.attrs]
@@ -58,7 +58,7 @@ def test_weights_are_blanked() -> None:
 
 def test_weights_in_memory_are_blanked() -> None:
     graph = graph_of(const("large", np.ones(2000)), const("small", np.ones(100)))
-    large, small = blanked(graph).nodes
+    large, small = blank_weights(graph).nodes
     assert not large.attrs["value"].tensor.ByteSize() > 100
     assert small.proto == graph["small"].proto
 

@@ -13,7 +13,7 @@ from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from tensorboard.plugins.projector.projector_plugin import _read_tensor_tsv_file
 
 import graphscope
-from graphscope.board.dump import DumpOptions, charted, dump, model_step, read_bytes, run_name
+from graphscope.board.dump import DumpOptions, dump, model_step, read_bytes, run_name, weights_to_chart
 from graphscope.board.filters import GAP_PIXELS, first_convolutions, first_filters, grid
 from graphscope.board.projector import Embedding
 from graphscope.board.run_directory import LogRun, earlier_files
@@ -57,7 +57,7 @@ def test_a_checkpoint(tmp_path: Path) -> None:
     log = accumulated(run.directory)
     assert [n.name for n in log.Graph().node] == [n.name for n in model.graph]
     assert log.MetaGraph().collection_def.keys() == model.meta.collection_def.keys()
-    own = dict(charted(model))
+    own = dict(weights_to_chart(model))
     assert len(own) == 10
     for name, payload in own.items():
         [(step, table)] = tensors(log, name)
@@ -200,7 +200,7 @@ def test_somebody_elses_projector_configuration(tmp_path: Path) -> None:
     config = old.directory / "projector_config.pbtxt"
     config.write_text('embeddings { tensor_name: "w" }\n')
     before = files_in(old.directory)
-    with pytest.raises(FileError, match="somebody else's projector configuration"):
+    with pytest.raises(FileError, match="the projector configuration is not a dump's"):
         dump(model, tmp_path, "run", DumpOptions(embeddings=(Embedding("fc3/weights", value(model, "fc3/weights")),)))
     assert files_in(old.directory) == before
     dump(model, tmp_path, "run")

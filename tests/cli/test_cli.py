@@ -58,7 +58,7 @@ def placeholder(graph: GraphDef, name: str, *shape: int) -> None:
 
 
 def small_graph() -> GraphDef:
-    """x -> dense/MatMul -> dense/Softmax -> prob, a call of a library function, and an initialiser."""
+    """x -> dense/MatMul -> dense/Softmax -> prob, a call of a library function, and an initializer."""
     graph = GraphDef()
     graph.versions.producer = 1087
     placeholder(graph, "x", -1, 4)

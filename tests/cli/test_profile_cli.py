@@ -210,10 +210,10 @@ def test_names_lose_their_beginning() -> None:
 
 
 def test_feeds_of_random_numbers_are_the_same_in_every_run() -> None:
-    from graphscope.feeding.default_feeds import filled
+    from graphscope.feeding.default_feeds import fill_feeds
     from graphscope.formats import load
 
     model = load(FIXTURES / "convnet_slim")
-    (switches, one), (_, two) = (filled(model, ["prediction"], (), unknown=3) for _ in range(2))
+    (switches, one), (_, two) = (fill_feeds(model, ["prediction"], (), unknown=3) for _ in range(2))
     assert (switches["keep_prob:0"] == 1, one["input:0"].shape) == (True, (3, 784))
     assert np.array_equal(one["input:0"], two["input:0"])

@@ -164,7 +164,7 @@ WRONG: list[tuple[Sequence[object], str]] = [
         (),
         "softmax:0 needs a placeholder that is not fed:\n  input:0  float32 (?, 784)\nhint: --feed input=@picture.png",
     ),
-    (("--feed", "input=zeros", "--output", "global_step", "--top", "3"), "--top: no output has scores of classes"),
+    (("--feed", "input=zeros", "--output", "global_step", "--top", "3"), "no output has scores of classes"),
 ]
 
 

@@ -15,7 +15,7 @@ from graphscope.analysis.statistics import statistics
 from graphscope.board.summaries import payload_histogram
 from graphscope.core.dtypes import DataType
 from graphscope.core.inline import InlinePayload
-from graphscope.core.payload import CHUNK_BYTES, repeated
+from graphscope.core.payload import CHUNK_BYTES, repeat
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.protos import GraphDef, TensorProto
@@ -67,8 +67,8 @@ def test_pieces_are_what_the_array_is(dtype: DataType, values: dict[str, Any], c
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_repeated(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("graphscope.core.payload.CHUNK_BYTES", 2)
-    assert b"".join(repeated(b"a", count)) == b"a" * count
-    assert list(repeated(b"abc", count)) == [b"abc"] * count
+    assert b"".join(repeat(b"a", count)) == b"a" * count
+    assert list(repeat(b"abc", count)) == [b"abc"] * count
 
 
 def test_statistics_and_histograms_take_no_memory_for_it() -> None:

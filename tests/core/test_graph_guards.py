@@ -11,7 +11,7 @@ from graphscope.core.build import make_node, type_attr
 from graphscope.core.collections import Collection, collections_of, variable_names
 from graphscope.core.dtypes import REF, DataType
 from graphscope.core.graph import Function, Graph, Node, called_functions
-from graphscope.core.ops import OpCatalog, OutputType, input_count, input_types, output_types, registered
+from graphscope.core.ops import OpCatalog, OutputType, input_count, input_types, output_types, registered_ops
 from graphscope.core.patterns import NamePattern
 from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import TensorName, is_known, node_of
@@ -24,7 +24,7 @@ from tests.support.running import attr_value
 
 
 def test_attributes_decide_inputs_and_outputs() -> None:
-    ops = registered()
+    ops = registered_ops()
     three = {"num_split": AttrValue(i=3), "T": type_attr(DataType.INT8)}
     assert output_types(ops["Split"], three) == [OutputType(DataType.INT8, False, "output")] * 3
     assert input_types(ops["Split"], three) == [DataType.INT32, DataType.INT8]
@@ -56,7 +56,7 @@ def test_attributes_decide_inputs_and_outputs() -> None:
     ],
 )
 def test_how_many_inputs_an_op_takes(kind: str, attrs: dict[str, AttrValue], count: int | None) -> None:
-    assert input_count(registered()[kind], attrs) == count
+    assert input_count(registered_ops()[kind], attrs) == count
 
 
 def test_a_catalog_prefers_its_own_and_tells_types_apart() -> None:
@@ -164,8 +164,8 @@ def states(name: str, kind: str, *inputs: str, shapes: dict[str, Any] | None = N
     return make_node(name, kind, inputs, attrs)
 
 
-SHAPE = attr_value(registered()["Placeholder"], "shape", (2, -1))
-SCALAR = attr_value(registered()["Placeholder"], "shape", ())
+SHAPE = attr_value(registered_ops()["Placeholder"], "shape", (2, -1))
+SCALAR = attr_value(registered_ops()["Placeholder"], "shape", ())
 QUEUE = states("q", "FIFOQueueV2", shapes={"shapes": [(3,), None, (4, 5)]})
 
 

@@ -72,7 +72,7 @@ def assert_as_tensorflow(message: TensorProto) -> None:
     assert found.dtype == dtype.numpy
     if dtype not in UNKNOWN_TO_MAKE_NDARRAY:
         expected = make_ndarray(message)
-        if expected.dtype.names:  # quantised types are structures of one field there
+        if expected.dtype.names:  # quantized types are structures of one field there
             expected = expected.view(found.dtype)
         if dtype is DataType.STRING:
             expected = np.array([t or b"" for t in expected.reshape(-1)], object).reshape(expected.shape)

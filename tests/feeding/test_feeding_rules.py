@@ -15,7 +15,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import Shape, TensorSpec
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
-from graphscope.feeding.default_feeds import filled, fitted, switches_off
+from graphscope.feeding.default_feeds import fill_feeds, fit_feeds, switches_off
 from graphscope.feeding.dependencies import need, part
 from graphscope.feeding.feed_values import from_file, literal, picture_paths
 from graphscope.feeding.feeds import (
@@ -184,9 +184,9 @@ def test_what_a_model_may_be_fed() -> None:
         tensor_spec(model, "x:1")
     odd = model_of(graph_of(["o Odd"]))
     odd.graph["o"].proto.attr["T"].type = 0
-    [(told, value)] = fitted(odd, {"o": np.arange(3)}).items()
+    [(told, value)] = fit_feeds(odd, {"o": np.arange(3)}).items()
     assert (told.dtype, value.tolist()) == (DataType.INT64, [0, 1, 2])
-    off, others = filled(
+    off, others = fill_feeds(
         model_of(graph_of(["x Placeholder(?,3)", "is_training Placeholder:bool()", "out Select is_training x x"])),
         ["out"],
         [],

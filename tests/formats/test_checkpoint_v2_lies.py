@@ -69,7 +69,11 @@ W = b"a/weights"
 AT_OPEN: dict[str, tuple[dict[bytes, Callable[[Any], object]], type[GraphscopeError], str]] = {
     "negative size": ({W: given_to("size", -1)}, CorruptFileError, "variable a/weights: -1 bytes"),
     "negative offset": ({W: given_to("offset", -(1 << 62))}, CorruptFileError, "variable a/weights: .* no place"),
-    "a data file too many": ({W: given_to("shard_id", 1)}, CorruptFileError, "data file 1 is not a place in the file, with 1"),
+    "a data file too many": (
+        {W: given_to("shard_id", 1)},
+        CorruptFileError,
+        "data file 1 is not a place in the file, with 1",
+    ),
     "a negative data file": ({W: given_to("shard_id", -1)}, CorruptFileError, "variable a/weights"),
     "a negative dimension": ({W: shape(2, -3)}, CorruptFileError, r"variable a/weights: \[2, -3\] is not the shape"),
     "too many elements": ({W: shape(1 << 40, 1 << 40)}, CorruptFileError, "variable a/weights: .* is not the shape"),

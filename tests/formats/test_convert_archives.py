@@ -86,7 +86,7 @@ def test_npz_is_as_savez_makes_it(tmp_path: Path) -> None:
     assert (tmp_path / "ours.npz").read_bytes() == (tmp_path / "theirs.npz").read_bytes()
 
 
-def test_quantised_types_are_tensorflows() -> None:
+def test_quantized_types_are_tensorflows() -> None:
     for dtype in (DataType.QINT8, DataType.QUINT8, DataType.QINT16, DataType.QUINT16, DataType.QINT32):
         assert stored_type(dtype) == np.dtype(tf.as_dtype(int(dtype)).as_numpy_dtype)
     assert all(data_type(stored_type(dtype)) is dtype for dtype in NUMERIC if stored_type(dtype) is not None)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from graphscope.formats.media.pictures import (
     picture_files,
     picture_shape,
     read_picture,
-    scaled,
+    scale_picture,
 )
 from tests.support.fixture_files import FIXTURES
 
@@ -63,7 +63,7 @@ def test_the_drawn_digits_are_read_as_they_are() -> None:
         with Image.open(path) as opened:
             expected = np.asarray(opened.convert("L"))
         assert (read_picture(path, shape) == expected[:, :, None]).all()
-        fed = scaled(read_picture(path, shape), DataType.FLOAT, shape, Scaling())
+        fed = scale_picture(read_picture(path, shape), DataType.FLOAT, shape, Scaling())
         assert fed.dtype == np.float32
         assert (fed == expected.reshape(-1) / np.float32(255)).all()
 
@@ -119,27 +119,27 @@ def test_another_size_is_averaged(tmp_path: Path) -> None:
 
 def test_scaling_and_arrangement() -> None:
     shape = picture_shape((None, 2, 2, 3))
-    assert scaled(COLOURS, DataType.UINT8, shape, Scaling()).tolist() == COLOURS.tolist()
-    value = scaled(COLOURS, DataType.FLOAT, shape, Scaling(1 / 127.5, (127.5,)))
+    assert scale_picture(COLOURS, DataType.UINT8, shape, Scaling()).tolist() == COLOURS.tolist()
+    value = scale_picture(COLOURS, DataType.FLOAT, shape, Scaling(1 / 127.5, (127.5,)))
     assert (value.min(), value.max(), value.dtype) == (-1, 1, np.float32)
-    by_channel = scaled(COLOURS, DataType.DOUBLE, shape, Scaling(1.0, (1, 2, 3)))
+    by_channel = scale_picture(COLOURS, DataType.DOUBLE, shape, Scaling(1.0, (1, 2, 3)))
     assert by_channel[1, 1].tolist() == [9, 18, 27]
-    first = scaled(COLOURS, DataType.INT32, picture_shape((None, 3, 2, 2)), Scaling())
+    first = scale_picture(COLOURS, DataType.INT32, picture_shape((None, 3, 2, 2)), Scaling())
     assert (first == COLOURS.transpose(2, 0, 1)).all()
-    assert scaled(COLOURS, DataType.HALF, picture_shape((None, 12)), Scaling()).shape == (12,)
-    assert scaled(COLOURS[:, :, :1], DataType.FLOAT, picture_shape((None, 2, 2)), Scaling()).shape == (2, 2)
+    assert scale_picture(COLOURS, DataType.HALF, picture_shape((None, 12)), Scaling()).shape == (12,)
+    assert scale_picture(COLOURS[:, :, :1], DataType.FLOAT, picture_shape((None, 2, 2)), Scaling()).shape == (2, 2)
 
 
 def test_scaling_that_does_not_fit() -> None:
     shape = PictureShape(2, 2, 3)
     with pytest.raises(GraphscopeError, match="2 means for pictures with 3 channels"):
-        scaled(COLOURS, DataType.FLOAT, shape, Scaling(mean=(1, 2)))
+        scale_picture(COLOURS, DataType.FLOAT, shape, Scaling(mean=(1, 2)))
     with pytest.raises(GraphscopeError, match="pixels become -100 to 155, outside of uint8") as error:
-        scaled(COLOURS, DataType.UINT8, shape, Scaling(mean=(100,)))
+        scale_picture(COLOURS, DataType.UINT8, shape, Scaling(mean=(100,)))
     assert "--scale and --mean" in worded(error.value.hint)
     for dtype in (DataType.BOOL, DataType.STRING, DataType.COMPLEX64, DataType.RESOURCE):
         with pytest.raises(GraphscopeError, match=f"a {dtype.label} tensor takes no pixels"):
-            scaled(COLOURS, dtype, shape, Scaling())
+            scale_picture(COLOURS, dtype, shape, Scaling())
 
 
 def test_files_that_are_no_pictures(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_no_field_at_all(content: bytes, tmp_path: Path) -> None:
         (b"\x08\x07\x12", None),
         (b"  \n<!DOCTYPE html>", "an HTML"),
         (b"PK\x03\x04 config.json", "a Keras model"),
-        (b"PK\x03\x04 a.npy", "a zip archive"),
+        (b"PK\x03\x04 a.npy", "a NumPy archive"),
         (b"PK\x05\x06", "a zip archive"),
         (b"PK\x03\x05", None),
         (b"x" * 257 + b"ustar", "a tar archive"),

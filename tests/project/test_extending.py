@@ -51,7 +51,7 @@ def test_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert saved.format == "dot"
     assert '"input" -> "Reshape"' in (tmp_path / "m.dot").read_text()
     assert registry.format_named("dot") is row
-    assert row.recognises(b"digraph {", 10)
+    assert row.recognizes(b"digraph {", 10)
     with pytest.raises(ArgumentError) as error:
         graphscope.convert(FIXTURES / "lenet5", tmp_path / "m.unknown")
     assert "*.dot (GraphViz drawing)" in str(error.value.hint)

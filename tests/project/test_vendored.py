@@ -12,7 +12,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from graphscope import protos
 from graphscope.core.dtypes import REF, DataType
-from graphscope.core.ops import TABLE, OpCatalog, input_types, output_types, registered
+from graphscope.core.ops import TABLE, OpCatalog, input_types, output_types, registered_ops
 from graphscope.protos import schema
 from graphscope.runtime.op_table import current
 from tests.support.protos_stub import stub
@@ -46,7 +46,7 @@ def test_ops_by_definition() -> None:
     from tensorflow.python.framework import op_def_registry
 
     catalog = OpCatalog()
-    for name, op in registered().items():
+    for name, op in registered_ops().items():
         assert catalog.get(name) is op
         theirs = op_def_registry.get(name)
         assert theirs is not None
@@ -160,7 +160,7 @@ def test_data_types() -> None:
             assert ours.itemsize == dtype.size
             assert ours.numpy.itemsize == ours.itemsize
             as_numpy = np.dtype(dtype.as_numpy_dtype)
-            if not as_numpy.names:  # quantised types are structures of one field there
+            if not as_numpy.names:  # quantized types are structures of one field there
                 assert ours.numpy == as_numpy
             else:
                 assert ours.numpy == as_numpy[0]

@@ -45,13 +45,13 @@ def test_as_in_the_graph(op: str, inputs: Sequence[Argument], attrs: Mapping[str
     assert single.device
 
 
-def test_quantised_arrays_are_plain_integers() -> None:
+def test_quantized_arrays_are_plain_integers() -> None:
     ends = [np.array(-1, F32), np.array(1, F32)]
-    quantise = node_of_op("QuantizeV2", [SOME, *ends], {"T": DataType.QUINT8})
-    [quantised, low, high] = TensorFlowKernels()(quantise, [SOME / 100, *ends]) or []
-    assert quantised.dtype == np.uint8
-    back = node_of_op("Dequantize", [quantised, low, high], {"T": DataType.QUINT8})
-    [found] = TensorFlowKernels()(back, [quantised, low, high]) or []
+    quantize = node_of_op("QuantizeV2", [SOME, *ends], {"T": DataType.QUINT8})
+    [quantized, low, high] = TensorFlowKernels()(quantize, [SOME / 100, *ends]) or []
+    assert quantized.dtype == np.uint8
+    back = node_of_op("Dequantize", [quantized, low, high], {"T": DataType.QUINT8})
+    [found] = TensorFlowKernels()(back, [quantized, low, high]) or []
     np.testing.assert_allclose(found, np.clip(SOME / 100, -1, 1), atol=1 / 127)
 
 

@@ -47,7 +47,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("name", "path"), FORMS, ids=["-".join(form) for form in FORMS])
-def test_the_drawn_digits_are_recognised(name: str, path: str) -> None:
+def test_the_drawn_digits_are_recognized(name: str, path: str) -> None:
     entry, model = committed_models()[name], load(FIXTURES / name / path)
     texts = [f"input=@{DIGITS}", *(f"{k}={v}" for k, v in entry["inference_feeds"].items())]
     [scores] = run(model, [entry["output"]], resolve_tensors(model, texts)).values

@@ -97,7 +97,7 @@ def test_only_what_the_fetches_need_is_imported() -> None:
 
 
 def checkpoint(path: Path, build: Callable[[], Any]) -> Model:
-    """What ``build`` makes, its initialised variables saved; ``build`` may return a saver of its own."""
+    """What ``build`` makes, its initialized variables saved; ``build`` may return a saver of its own."""
     with tf.Graph().as_default(), tf1.Session() as session:
         saver = build() or tf1.train.Saver()
         session.run(tf1.global_variables_initializer())
@@ -105,7 +105,7 @@ def checkpoint(path: Path, build: Callable[[], Any]) -> Model:
     return load(path)
 
 
-def test_local_variables_start_from_their_initialisers_in_an_order_that_works(tmp_path: Path) -> None:
+def test_local_variables_start_from_their_initializers_in_an_order_that_works(tmp_path: Path) -> None:
     def build() -> None:
         weight = tf1.get_variable("weight", initializer=[1.0, 2.0], use_resource=False)
         local = [tf1.GraphKeys.LOCAL_VARIABLES]
@@ -128,7 +128,7 @@ def test_a_renaming_saver_and_a_cut_off_slot(tmp_path: Path) -> None:
 
     model = checkpoint(tmp_path / "model", build)
     assert run(model, ["out"])[0].tolist() == [4]
-    assert run(model, ["of_slot"])[0].tolist() == [8]  # a slot may start from its initialiser
+    assert run(model, ["of_slot"])[0].tolist() == [8]  # a slot may start from its initializer
 
 
 def unsaved(tmp_path: Path) -> Model:
@@ -146,32 +146,32 @@ def test_a_variable_without_a_value_is_an_error(tmp_path: Path) -> None:
         run(unsaved(tmp_path), ["out"])
 
 
-def test_initialisers_may_stand_in_for_values(tmp_path: Path) -> None:
-    assert run(unsaved(tmp_path), ["out"], initialise=True)[0].tolist() == [7]
+def test_initializers_may_stand_in_for_values(tmp_path: Path) -> None:
+    assert run(unsaved(tmp_path), ["out"], initialize=True)[0].tolist() == [7]
 
 
-def test_a_savers_assign_op_is_no_initialiser(tmp_path: Path) -> None:
+def test_a_savers_assign_op_is_no_initializer(tmp_path: Path) -> None:
     model = unsaved(tmp_path)
     of_saver = next(n.name for n in model.graph.consumers("kept") if n.name.startswith("save/Assign"))
     without = [n for n in model.graph if n.op != "Assign" or n.name == of_saver]
     bare = Model("bare", ModelKind.GRAPH, "", (), model.graph.with_nodes(without))
     with pytest.raises(IncompleteModelError, match="no checkpoint holds a value of variable kept"):
-        run(bare, ["kept"], initialise=True)
+        run(bare, ["kept"], initialize=True)
     plain = Model("plain", ModelKind.GRAPH, "", (), model.graph)
-    assert run(plain, ["kept"], initialise=True)[0].tolist() == [4]
+    assert run(plain, ["kept"], initialize=True)[0].tolist() == [4]
 
 
-def test_of_several_assign_ops_none_is_taken_for_the_initialiser(tmp_path: Path) -> None:
+def test_of_several_assign_ops_none_is_taken_for_the_initializer(tmp_path: Path) -> None:
     def build() -> None:
         weight = tf1.get_variable("weight", initializer=1.0)
         weight.assign(2.0)
         weight.assign(3.0)
 
     model = saved(build, tmp_path / "g.pb")
-    assert run(model, ["weight/Read/ReadVariableOp"], initialise=True)[0] == 1
+    assert run(model, ["weight/Read/ReadVariableOp"], initialize=True)[0] == 1
     model.loaded_graph = model.graph.with_nodes(n for n in model.graph if n.name != "weight/Assign")
     with pytest.raises(IncompleteModelError, match="no checkpoint holds a value of variable weight"):
-        run(model, ["weight/Read/ReadVariableOp"], initialise=True)
+        run(model, ["weight/Read/ReadVariableOp"], initialize=True)
 
 
 def test_values_replace_those_of_the_checkpoint(tmp_path: Path) -> None:

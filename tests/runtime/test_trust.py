@@ -17,7 +17,7 @@ from graphscope.analysis.effects import NodeEffect, Origin, PathSource, find_eff
 from graphscope.api.graft import graft
 from graphscope.cli.app import app
 from graphscope.core.op_effects import OP_EFFECTS, Effect, read_at_import
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.errors import UntrustedError
 from graphscope.protos import GraphDef
 from graphscope.runtime.run import run
@@ -44,7 +44,7 @@ HARMLESS = {
 
 
 def test_every_op_that_names_a_file_or_an_address_is_in_the_table() -> None:
-    for name, op in registered().items():
+    for name, op in registered_ops().items():
         named = {a.name for a in op.input_arg} | {a.name for a in op.attr}
         if named & NAMES_A_PLACE and name not in HARMLESS:
             assert name in OP_EFFECTS, name
@@ -52,7 +52,7 @@ def test_every_op_that_names_a_file_or_an_address_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("op", sorted(OP_EFFECTS))
 def test_the_table_names_arguments_that_the_op_has(op: str) -> None:
-    definition, row = registered()[op], OP_EFFECTS[op]
+    definition, row = registered_ops()[op], OP_EFFECTS[op]
     names = [arg.name for arg in definition.input_arg]
     if row.argument:
         before = definition.input_arg[: names.index(row.argument)]

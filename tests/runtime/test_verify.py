@@ -25,7 +25,7 @@ from graphscope.errors import GraphscopeError, IncompleteModelError, UnknownName
 from graphscope.feeding.feeds import required_inputs
 from graphscope.formats import load
 from graphscope.formats.lazy.pieces import flow, graph_pieces
-from graphscope.runtime.differences import Difference, compare, merged
+from graphscope.runtime.differences import Difference, compare, merge_differences
 from graphscope.runtime.verify import Verification, verify
 from graphscope.transforms.bake import bake
 from graphscope.transforms.opening import open_at
@@ -122,7 +122,7 @@ def test_a_wrong_weight_is_caught_with_the_right_figures() -> None:
 
 
 def run_by_tensorflow(model: Model, output: str, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """Not optimised: Grappler's rewrites change the last bits of a softmax."""
+    """Not optimized: Grappler's rewrites change the last bits of a softmax."""
     config = tf1.ConfigProto()
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     data = b"".join(flow(graph_pieces(model.graph)))
@@ -381,8 +381,8 @@ def test_other_types() -> None:
 
 def test_batches_are_merged_by_the_worst() -> None:
     good, bad = differ([1.0], [1.0]), differ([1.0, math.nan], [3.0, math.nan])
-    assert merged([good, bad]) == Difference(DataType.FLOAT, (1,), 2.0, 2 / 3, False, False, 3, 2)
-    assert merged([good, good]).is_equal
+    assert merge_differences([good, bad]) == Difference(DataType.FLOAT, (1,), 2.0, 2 / 3, False, False, 3, 2)
+    assert merge_differences([good, good]).is_equal
 
 
 floats = array_strategies.arrays(np.float32, 4, elements=st.floats(width=32))

@@ -177,6 +177,11 @@ _USE = re.compile(r"\b(\w+)(?:\[[^\]\n]*\])?\.(fullmatch|match|search|sub|subn|s
 _ALL = ("match", "fullmatch", "search")
 
 
+def _owned(module: str, name: str) -> str:
+    """A name as all modules share it; a private one belongs to its module."""
+    return f"{module}.{name}" if name.startswith("_") else name
+
+
 def uses() -> dict[str, tuple[str, ...]]:
     """Place of an expression -> which methods it is called by: by its own name anywhere, or by any name in its module."""
     root = Path(graphscope.__file__).parent
@@ -187,11 +192,11 @@ def uses() -> dict[str, tuple[str, ...]]:
         module = ".".join(("graphscope", *path.relative_to(root).with_suffix("").parts)).removesuffix(".__init__")
         for name, method in _USE.findall(source):
             method = method if method in _ALL else "search"
-            called.setdefault(name, set()).add(method)
+            called.setdefault(_owned(module, name), set()).add(method)
             inside.setdefault(module, set()).add(method)
         for name, alias in re.findall(r"(\w+) = (\w+)\.(?:full)?match\b", source):
-            called.setdefault(alias, set()).add("match")
-            called.setdefault(name, set())
+            called.setdefault(_owned(module, alias), set()).add("match")
+            called.setdefault(_owned(module, name), set())
     result = {}
     for place in compiled():
         if ".py " in place:
@@ -199,6 +204,6 @@ def uses() -> dict[str, tuple[str, ...]]:
             result[place] = (method if method in _ALL else "search",)
             continue
         module, _, name = place.rpartition(".") if "[" not in place else place.partition("[")[0].rpartition(".")
-        own = called.get(name) if "[" not in place and "keys" not in place else None
+        own = called.get(_owned(module, name)) if "[" not in place and "keys" not in place else None
         result[place] = tuple(sorted(own or inside.get(module) or _ALL))
     return result

@@ -8,7 +8,7 @@ from pathlib import Path
 from graphscope.board.writer import EventStream
 from graphscope.core.dtypes import DataType
 from graphscope.core.op_effects import OP_EFFECTS, OpEffect
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.protos import Event, GraphDef, MetaGraphDef, NodeDef, SavedModel
 
 TARGET = "/outside/of/the/model"
@@ -39,7 +39,7 @@ def dangerous_graph(level: str) -> GraphDef:
 
 def _nodes(op: str, does: OpEffect) -> Iterator[NodeDef]:
     node = NodeDef(name=f"n/{op}", op=op)
-    definition = registered()[op]
+    definition = registered_ops()[op]
     for argument in definition.input_arg:
         if argument.name == does.argument:
             yield _text(f"n/{op}/{argument.name}")

@@ -69,7 +69,7 @@ def assert_same_tensor(node: Node, key: str, proto: Any) -> None:
     assert payload is not None
     expected = as_array(tf.make_ndarray(proto))
     assert payload.shape == expected.shape, node.name
-    if expected.dtype.names:  # quantised types are structures of one field there
+    if expected.dtype.names:  # quantized types are structures of one field there
         expected = expected.view(payload.dtype.numpy)
     if expected.dtype.hasobject:
         expected = np.array([t or b"" for t in expected.reshape(-1)], object).reshape(expected.shape)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.ops import input_types, registered
+from graphscope.core.ops import input_types, registered_ops
 from graphscope.core.tensors import Shape, shape_text
 from graphscope.protos import AttrValue, GraphDef, NodeDef, OpDef
 from tests.support.saving import tf
@@ -79,7 +79,7 @@ class OpGraphs:
 
     def make(self) -> Iterator[OpGraph]:
         """Graphs that TensorFlow accepts, each a little more definite; and some that it refuses."""
-        definition = registered()[self.op]
+        definition = registered_ops()[self.op]
         for _ in range(_TRIES):
             attributes = self._attributes(definition)
             inputs = [self._unknown(dtype, place) for place, dtype in enumerate(self._types(definition, attributes))]

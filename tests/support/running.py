@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from graphscope.core.build import make_node, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.errors import MissingDependencyError
 from graphscope.formats.graph.graphdef import graph_from
 from graphscope.formats.lazy.pieces import flow, graph_pieces
@@ -57,7 +57,7 @@ def run_graph(graph: Graph | bytes, fetches: Sequence[str], feed: Mapping[str, A
 
 def node_of_op(op: str, inputs: Sequence[Argument], attrs: Mapping[str, Any] | None = None) -> Node:
     """A node ``n`` of ``op`` that reads ``in_0``, ``in_1`` and so on; the types and counts of its inputs become attributes."""
-    definition = registered()[op]
+    definition = registered_ops()[op]
     count = sum(len(i) if isinstance(i, list) else 1 for i in inputs)
     result = make_node("n", op, [f"in_{i}" for i in range(count)])
     for argument, given in zip(definition.input_arg, inputs):

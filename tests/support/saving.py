@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 
 def tensor(array: Array, dtype: DataType | None = None) -> Any:
-    """``array`` as a tensor; quantised and sub-byte types through their bytes."""
+    """``array`` as a tensor; quantized and sub-byte types through their bytes."""
     if dtype is None or dtype is DataType.STRING:
         return tf.constant(array)
     wanted = tf.as_dtype(int(dtype))

@@ -11,7 +11,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.protos import GraphDef, NodeExecStats, RunMetadata, StepStats
 from graphscope.tracing.critical import critical_path
-from graphscope.tracing.fused import covered, done_by, plain_op
+from graphscope.tracing.fused import covered_nodes, done_by, plain_op
 from graphscope.tracing.memory import allocated_over_time, peak_bytes
 from graphscope.tracing.names import NodeNames
 from graphscope.tracing.partitions import Partitions, without_weights
@@ -318,10 +318,10 @@ CONV = graph(
 
 
 def test_a_fused_kernel_covers_what_did_not_run() -> None:
-    assert covered(CONV, "relu", "_FusedConv2D", {"x", "w", "b", "relu", "y"}) == ("add", "conv")
-    assert covered(CONV, "relu", "_FusedConv2D", {"x", "w", "b", "relu", "conv"}) == ("add",)
-    assert covered(CONV, "relu", "_MklNativeRelu", {"x"}) == ()
-    assert covered(CONV, "gone", "_FusedConv2D", ()) == ()
+    assert covered_nodes(CONV, "relu", "_FusedConv2D", {"x", "w", "b", "relu", "y"}) == ("add", "conv")
+    assert covered_nodes(CONV, "relu", "_FusedConv2D", {"x", "w", "b", "relu", "conv"}) == ("add",)
+    assert covered_nodes(CONV, "relu", "_MklNativeRelu", {"x"}) == ()
+    assert covered_nodes(CONV, "gone", "_FusedConv2D", ()) == ()
     assert done_by(CONV, "relu", "_MklNativeFusedConv2D", {"x", "relu"}) == ("relu", "add", "conv")
     assert done_by(CONV, "y", "Conv2D", {"x", "y"}) == ("conv",)  # the multiplication went into the weights
     assert done_by(CONV, "y", "Const", {"y"}) == ()

@@ -10,7 +10,7 @@ import pytest
 from graphscope.protos import GraphDef
 from graphscope.tracing.chrome import chrome_trace
 from graphscope.tracing.critical import Runs, critical_path, median_walls
-from graphscope.tracing.fused import covered, done_by
+from graphscope.tracing.fused import covered_nodes, done_by
 from graphscope.tracing.groups import DEEPEST, by_scope
 from graphscope.tracing.lanes import rows_of
 from graphscope.tracing.memory import allocated_over_time, peak_bytes
@@ -93,9 +93,9 @@ def test_a_kernel_covers_what_ran_neither_in_the_trace_nor_in_the_partitions() -
 )
 def test_what_a_kernel_did(kernel: str, covers: tuple[str, ...], done: tuple[str, ...]) -> None:
     drawn = graph(("x", "X", ()), ("c", "Conv2D", ["x", "lost"]), ("b", "BiasAdd", ["c"]), ("r", "Relu", ["b"]))
-    assert covered(drawn, "r", kernel, ()) == covers
+    assert covered_nodes(drawn, "r", kernel, ()) == covers
     assert done_by(drawn, "r", kernel, ()) == done
-    assert covered(drawn, "nowhere", kernel, ()) == ()
+    assert covered_nodes(drawn, "nowhere", kernel, ()) == ()
 
 
 # The path

@@ -15,7 +15,7 @@ import pytest
 from graphscope.errors import CorruptFileError, FileError
 from graphscope.formats.io import atomic
 from graphscope.formats.io.checksum import masked_crc32c
-from graphscope.formats.io.records import framed, record
+from graphscope.formats.io.records import record, unframe
 from graphscope.protos import Example
 from graphscope.training.data.inflate import head
 from tests.support.data_files import cache, everything, idx_bytes, opened, pixels, write_idx
@@ -111,13 +111,13 @@ def test_a_record_longer_than_the_file_can_become(tmp_path: Path) -> None:
 def test_records_in_pieces_of_any_size(size: int, tmp_path: Path) -> None:
     content = b"".join(record(bytes(n)) for n in (0, 1, 5, 300, 0, 0, 90))
     pieces = [content[at : at + size] for at in range(0, len(content), size)]
-    assert b"".join(framed(pieces, tmp_path, 300)) == content
+    assert b"".join(unframe(pieces, tmp_path, 300)) == content
     with pytest.raises(CorruptFileError, match="300 bytes starts here, where 299"):
-        list(framed(pieces, tmp_path, 299))
+        list(unframe(pieces, tmp_path, 299))
     broken = bytearray(content)
     broken[16 + 17] ^= 1  # the second record ends where the third's length is
     with pytest.raises(CorruptFileError, match="byte 33: no record"):
-        list(framed([bytes(broken[at : at + size]) for at in range(0, len(broken), size)], tmp_path, 300))
+        list(unframe([bytes(broken[at : at + size]) for at in range(0, len(broken), size)], tmp_path, 300))
 
 
 def test_many_small_members_take_linear_time(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from graphscope.training.data import example
 from graphscope.training.data.choose import choose
 from graphscope.training.data.function import open_function
 from graphscope.training.data.idx import idx_pairs, is_idx, open_idx
-from graphscope.training.data.inflate import head, inflated
+from graphscope.training.data.inflate import head, inflate
 from graphscope.training.data.inputs import input_of
 from graphscope.training.data.keys import Chosen, Numbered
 from graphscope.training.data.labels import MAX_CLASSES, decode, refuse_outside
@@ -84,7 +84,7 @@ def test_features_have_a_kind_and_values() -> None:
         example.values({}, "a", "here")
     with pytest.raises(CorruptFileError, match=r"tf\.train\.Example"):
         example.parse(b"\xff", "here")
-    told = {name: example.described(feature) for name, feature in made.items()}
+    told = {name: example.describe(feature) for name, feature in made.items()}
     assert told == {"a": "bytes 2", "b": "int64", "c": "float32 2", "empty": "empty"}
 
 
@@ -269,15 +269,15 @@ def test_rows_are_read_by_position(tmp_path: Path) -> None:
 def test_compressed_files(pack: Any, tmp_path: Path, cache: Path) -> None:
     data = bytes(range(256)) * 900
     (tmp_path / "a").write_bytes(pack(data))
-    assert inflated(tmp_path / "a", cache, iter).read_bytes() == data
+    assert inflate(tmp_path / "a", cache, iter).read_bytes() == data
     assert [head(tmp_path / "a", size) for size in (0, 5)] == [b"", data[:5]]
     assert head(tmp_path / "a", len(data) + 1) == data
     (tmp_path / "cut").write_bytes(pack(data)[:-9])
     with pytest.raises(CorruptFileError, match=r"breaks off|damaged"):
-        inflated(tmp_path / "cut", cache, iter)
+        inflate(tmp_path / "cut", cache, iter)
     assert head(tmp_path / "cut", 3) == data[:3]
     (tmp_path / "plain").write_bytes(data)
-    assert inflated(tmp_path / "plain", cache, iter) == tmp_path / "plain"
+    assert inflate(tmp_path / "plain", cache, iter) == tmp_path / "plain"
     assert head(tmp_path / "plain", 3) == data[:3]
     with pytest.raises(FileError):
         head(tmp_path / "none", 3)

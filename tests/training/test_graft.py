@@ -144,7 +144,7 @@ def test_no_gradient_reaches_the_base(plain: Grafted) -> None:
     takers = {consumer for variable in base for consumer in variable.outputs[0].consumers()}
     step_needs = {op for op in graph.get_operations() if op in above or reaches_with_controls(step, op)}
     writers = {op for op in takers if op.type.startswith(("Assign", "Apply", "ResourceApply"))}
-    assert writers, "the saver's and the initialisers' own"
+    assert writers, "the saver's and the initializers' own"
     assert not writers & step_needs
     with graph.as_default():
         assert tf.gradients(graph.get_tensor_by_name(recipe.loss), [v.outputs[0] for v in base]) == [None] * 8

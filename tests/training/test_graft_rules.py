@@ -38,10 +38,10 @@ from graphscope.training.features.store import (
 from graphscope.training.graft.base import Base, open_base
 from graphscope.training.graft.gradients import refuse_blocked
 from graphscope.training.graft.optimizers import Decay, default_rate, parse_decay
-from graphscope.training.graft.planning import GraftOptions, pattern, planned
-from graphscope.training.graft.skeleton import restored, skeleton
+from graphscope.training.graft.planning import GraftOptions, make_plan, pattern
+from graphscope.training.graft.skeleton import restore_constants, skeleton
 from graphscope.training.graft.sources import refuse_unfeedable
-from graphscope.training.graft.trainable import candidates, constant_weights, matching, thawed
+from graphscope.training.graft.trainable import candidates, constant_weights, matching, unfreeze_constants
 from graphscope.training.heads.chain import parse_chain
 from tests.support.data_files import cache
 from tests.support.running import tf
@@ -177,7 +177,7 @@ def test_constants_become_variables_that_are_read() -> None:
         "out Add c:0 taken",
         "after NoOp ^c ^taken",
     ]
-    graph, values = thawed(graph_of(lines), ["c", "taken"])
+    graph, values = unfreeze_constants(graph_of(lines), ["c", "taken"])
     nodes = {n.name: (n.op, list(n.inputs)) for n in graph}
     assert nodes["c"] == ("VarHandleOp", [])
     assert nodes["c/ReadVariableOp"] == ("ReadVariableOp", ["c", "^x"]) or nodes["c/ReadVariableOp"] == (
@@ -206,7 +206,7 @@ def test_a_skeleton_has_no_large_constants_and_gets_them_back() -> None:
     grown.versions.producer = 9
     grown.node.extend([n.proto for n in hollow])
     grown.node.add(name="new", op="Neg", input=["out"])
-    whole = restored(grown, graph)
+    whole = restore_constants(grown, graph)
     assert whole["big"] is big
     assert [n.name for n in whole] == ["x", "small", "out", "big", "new"]
     assert whole.producer == 9
@@ -282,7 +282,7 @@ def test_decays() -> None:
 )
 def test_plans(options: dict[str, Any], layers: str, task: str, notes: int) -> None:
     told: list[str] = []
-    plan = planned(GraftOptions(**options), told)
+    plan = make_plan(GraftOptions(**options), told)
     assert (plan.head_text, plan.task, len(told)) == (layers, task, notes)
     assert (plan.learning_rate, plan.decay, plan.function) == (0.001, None, None)
 
@@ -299,8 +299,10 @@ def test_plans(options: dict[str, Any], layers: str, task: str, notes: int) -> N
 )
 def test_options_that_make_no_sense(options: dict[str, Any], message: str) -> None:
     with pytest.raises(GraphscopeError, match=message):
-        planned(GraftOptions(**options), [])
-    sensible = planned(GraftOptions(head="dense:3", seed=0, learning_rate=0.0, decay="step:1:0.5", optimizer="sgd"), [])
+        make_plan(GraftOptions(**options), [])
+    sensible = make_plan(
+        GraftOptions(head="dense:3", seed=0, learning_rate=0.0, decay="step:1:0.5", optimizer="sgd"), []
+    )
     assert (sensible.seed, sensible.learning_rate, sensible.decay) == (0, 0.0, Decay(True, 1, 0.5))
 
 

@@ -15,7 +15,7 @@ from graphscope.core.tensors import TensorSpec
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.runtime.session import open_session
 from graphscope.training.data.source import DataOptions
-from graphscope.training.graft.building import merged
+from graphscope.training.graft.building import merge_tensors
 from graphscope.training.graft.graft import graft
 from graphscope.training.graft.planning import GraftOptions
 from graphscope.training.graft.result import Grafted
@@ -155,9 +155,9 @@ def test_shapes_side_by_side(shapes: list[Any], expected: Any) -> None:
         tensors = [v1.placeholder(tf.float32, shape) for shape in shapes]
         if expected is None:
             with pytest.raises(GraphscopeError, match="cannot be put side by side"):
-                merged(tf, tensors)
+                merge_tensors(tf, tensors)
         else:
-            assert tuple(merged(tf, tensors).shape.as_list()) == expected
+            assert tuple(merge_tensors(tf, tensors).shape.as_list()) == expected
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ from tests.support.tuning import (
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a checkpoint with a head that has everything: dropout, moving averages, regularisation, a decaying rate."""
+    """Of a checkpoint with a head that has everything: dropout, moving averages, regularization, a decaying rate."""
     place = tmp_path_factory.mktemp("grafted") / "model.ckpt"
     return grafted(place, ema=0.9, l2=1e-3, learning_rate=0.01, decay="step:5:0.9", seed=1)
 

@@ -84,10 +84,10 @@ def test_strings_fold_where_they_only_move() -> None:
     assert value(fold(graph_of(texts, one, sliced)), "s").tolist() == [b"bc"]
 
 
-def test_a_quantised_type_keeps_its_name() -> None:
-    quantised = constant("q", ArrayPayload(np.array([[1, 2]], np.uint8), DataType.QUINT8))
+def test_a_quantized_type_keeps_its_name() -> None:
+    quantized = constant("q", ArrayPayload(np.array([[1, 2]], np.uint8), DataType.QUINT8))
     reshape = make_node("r", "Reshape", ["q", "shape"], {"T": type_attr(DataType.QUINT8)})
-    folded = fold(graph_of(quantised, const("shape", [2], np.int32), reshape))
+    folded = fold(graph_of(quantized, const("shape", [2], np.int32), reshape))
     assert folded["r"].attrs["dtype"].type == DataType.QUINT8
     assert run_graph(folded, ["r:0"])[0].tolist() == [1, 2]
 

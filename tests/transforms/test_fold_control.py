@@ -60,10 +60,10 @@ def test_an_update_before_a_constant_is_still_made() -> None:
     assert folded["mul"].op == "Const"
     assert list(folded["mul"].control_inputs()) == ["add"]
     for each in (graph, folded):
-        assert after_initialisation(each, "out:0") == 2
+        assert after_initialization(each, "out:0") == 2
 
 
-def after_initialisation(graph: Graph, fetch: str) -> float:
+def after_initialization(graph: Graph, fetch: str) -> float:
     with tf.Graph().as_default(), v1.Session() as session:
         tf.import_graph_def(v1.GraphDef.FromString(serialized(graph)), name="")
         session.run("init")

@@ -9,7 +9,7 @@ import pytest
 
 import graphscope
 from graphscope.core.graph import Graph
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.core.tensors import node_of
 from graphscope.runtime.evaluate import TensorFlowKernels
 from graphscope.transforms.fold import fold
@@ -75,7 +75,7 @@ GRAPHS = [p for p in GRAPHS if p.suffix in (".pb", ".meta") and p.stat().st_size
 def test_tensorflow_imports_what_is_left(path: Path) -> None:
     graph = graphscope.load(path).graph
     folded = remove_pass_through(fold(graph))
-    if not set(folded.ops) <= registered().keys() | graph.functions.keys():
+    if not set(folded.ops) <= registered_ops().keys() | graph.functions.keys():
         pytest.skip("optional: ops that TensorFlow does not know")
     imported(folded)
 

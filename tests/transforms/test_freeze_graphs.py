@@ -53,7 +53,7 @@ class Saved:
 
 
 def save(build: Callable[[], Saved], directory: Path, *, modern: bool) -> tuple[Model, Saved]:
-    """A meta checkpoint of what ``build`` makes, its variables initialised with a fixed seed."""
+    """A meta checkpoint of what ``build`` makes, its variables initialized with a fixed seed."""
     before = v1.control_flow_v2_enabled()
     (v1.enable_control_flow_v2 if modern else v1.disable_control_flow_v2)()
     try:
@@ -168,7 +168,7 @@ def reference_entered() -> Saved:
     return Saved(present=("RefEnter",))
 
 
-def reference_asked_whether_initialised() -> Saved:
+def reference_asked_whether_initialized() -> Saved:
     v = variable("v", 3)
     out(x(3) * v.initialized_value())
     return Saved(present=("IsVariableInitialized",), absent=("IsVariableInitialized",))
@@ -270,7 +270,7 @@ def resource_in_cond_in_while() -> Saved:
     return Saved()
 
 
-def resource_asked_whether_initialised() -> Saved:
+def resource_asked_whether_initialized() -> Saved:
     v, held = variable("v", 3, resource=True), x(3)
     out(v1.cond(v1.is_variable_initialized(v), lambda: v * held, lambda: held))
     return Saved(present=("VarIsInitializedOp",), absent=("VarIsInitializedOp",))
@@ -551,7 +551,7 @@ LEGACY = [
     reference_through_ref_switch,
     reference_in_while,
     reference_entered,
-    reference_asked_whether_initialised,
+    reference_asked_whether_initialized,
     reference_integers,
     resource_gather_named_axis,
     partitioned_rows,
@@ -581,7 +581,7 @@ EITHER = [
     resource_in_nested_cond,
     resource_in_while,
     resource_in_cond_in_while,
-    resource_asked_whether_initialised,
+    resource_asked_whether_initialized,
     switched_function,
     in_function,
     in_nested_functions,

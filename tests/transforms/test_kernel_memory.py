@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.ops import output_types, registered
+from graphscope.core.ops import output_types, registered_ops
 from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.transforms.kernels.kernel import MAX_VALUE_BYTES
 from graphscope.transforms.kernels.table import compute
@@ -84,11 +84,11 @@ def bounded(call: Call) -> list[Payload] | None:
     op, inputs, attrs = call
     single = node_of_op(op, inputs, attrs)
     payloads = [ArrayPayload(array) for array in flat(inputs)]
-    outputs = output_types(registered()[op], single.attrs)
+    outputs = output_types(registered_ops()[op], single.attrs)
     tracemalloc.start()
     try:
         with memory(2 * BOUND_BYTES):
-            found = compute(single, registered()[op], payloads, outputs)
+            found = compute(single, registered_ops()[op], payloads, outputs)
         assert tracemalloc.get_traced_memory()[1] < BOUND_BYTES
     finally:
         tracemalloc.stop()

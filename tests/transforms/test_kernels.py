@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.ops import output_types, registered
+from graphscope.core.ops import output_types, registered_ops
 from graphscope.core.payload import ArrayPayload
 from graphscope.transforms.kernels.kernel import ANY, PLAIN
 from graphscope.transforms.kernels.table import TABLE, compute
@@ -25,9 +25,9 @@ CASES = {op: list(group) for op, group in groupby(sorted(cases(), key=lambda c: 
 
 def computed(op: str, inputs: Sequence[Argument], attrs: Mapping[str, Any], **kwargs: int) -> list[Array] | None:
     single = node_of_op(op, inputs, attrs)
-    outputs = output_types(registered()[op], single.attrs)
+    outputs = output_types(registered_ops()[op], single.attrs)
     payloads = [ArrayPayload(a) for a in flat(inputs)]
-    found = compute(single, registered()[op], payloads, outputs, **kwargs)
+    found = compute(single, registered_ops()[op], payloads, outputs, **kwargs)
     if found is None:
         return None
     assert [p.dtype for p in found] == [o.dtype for o in outputs]
@@ -184,4 +184,6 @@ def test_a_call_for_zeros_of_a_large_constant_does_not_read_it() -> None:
     for op, attrs in (("Shape", {}), ("Size", {}), ("Rank", {}), ("ZerosLike", {}), ("Identity", {})):
         value = np.zeros((2, 3), np.float32)
         single = node_of_op(op, [value], attrs)
-        assert compute(single, registered()[op], [Unreadable(value)], output_types(registered()[op], single.attrs))
+        assert compute(
+            single, registered_ops()[op], [Unreadable(value)], output_types(registered_ops()[op], single.attrs)
+        )

@@ -1,4 +1,4 @@
-"""Factors of one and dropout that keeps everything: at which numbers, and how far off, they are still recognised."""
+"""Factors of one and dropout that keeps everything: at which numbers, and how far off, they are still recognized."""
 
 from __future__ import annotations
 

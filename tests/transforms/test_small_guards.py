@@ -16,10 +16,10 @@ from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef
 from graphscope.transforms.bake import bake, placeholder_spec
 from graphscope.transforms.changes import OpChange, op_changes
-from graphscope.transforms.colocate import colocated
+from graphscope.transforms.colocate import colocate
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.frames import refuse_mixed_frames
-from graphscope.transforms.name_prefix import prefixed
+from graphscope.transforms.name_prefix import add_prefix
 from graphscope.transforms.randomness import random_sources
 from graphscope.transforms.sources import DataSource, data_sources, refuse_sources
 from graphscope.transforms.subgraph import clear_placement, prune_library
@@ -110,13 +110,13 @@ def test_the_largest_change_comes_first() -> None:
     ],
 )
 def test_a_node_goes_where_the_one_beside_it_is(nodes: list[Node], device: str) -> None:
-    assert colocated(graph_of(*nodes))["a"].device == device
+    assert colocate(graph_of(*nodes))["a"].device == device
 
 
 @pytest.mark.parametrize(("count", "device"), [(16, "/cpu:1"), (17, "")])
 def test_chains_of_colocation_are_followed_so_far(count: int, device: str) -> None:
     nodes = [on("", f"loc:@n{i + 1}".encode(), name=f"n{i}") for i in range(count)]
-    assert colocated(graph_of(*nodes, on("/cpu:1", name=f"n{count}")))["n0"].device == device
+    assert colocate(graph_of(*nodes, on("/cpu:1", name=f"n{count}")))["n0"].device == device
 
 
 @pytest.mark.parametrize("keeps", [False, True])
@@ -184,7 +184,7 @@ def test_every_name_gets_the_prefix() -> None:
     header.library.gradient.add(function_name="f", gradient_func="g")
     header.library.gradient.add(function_name="nowhere", gradient_func="SymbolicGradient")
     graph = Graph(header, [loop, shared, unnamed, several, direct], [function("f", calling("c", f="g")), function("g")])
-    result = prefixed(graph, "p")
+    result = add_prefix(graph, "p")
     assert names(result) == ["p/e", "p/v", "p/w", "p/c", "p/d"]
     assert [list(n.inputs) for n in result] == [["p/x"], ["^p/x"], [], [], ["p/x:1"]]
     assert result["p/e"].attrs["frame_name"].s == b"p/loop"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from graphscope.analysis.audit.finding import Finding, Reach, Severity
 from graphscope.analysis.audit.reach import Reached
 from graphscope.core.model import Model
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 
 _WINDOW = 1 << 16
 _NAME = re.compile(rb'"name"\s*:\s*"([^"\\]{1,200})"')
@@ -23,7 +23,7 @@ _NEXT = re.compile(rb'"class_name"\s*:\s*"(?!__\w+__")')
 
 def unknown_ops(model: Model, reached: Reached) -> Iterator[Finding]:
     """One finding for each op that neither TensorFlow 2.21 nor the graph's own library defines."""
-    known = registered()
+    known = registered_ops()
     first: dict[str, tuple[str, str]] = {}
     counts: Counter[str] = Counter()
     for function, body in model.graph.bodies:

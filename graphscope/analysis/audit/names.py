@@ -10,7 +10,7 @@ from graphscope.analysis.audit.reach import Reached
 from graphscope.core.assets import asset_parts, stated_assets
 from graphscope.core.hostile import HOSTILE
 from graphscope.core.model import Model
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.protos import DecodeError
 
 
@@ -50,7 +50,7 @@ def _names(model: Model) -> Iterator[tuple[str, str, str]]:
 def shadowed_ops(model: Model, _: Reached) -> Iterator[Finding]:
     """Library functions called like an op."""
     for name in model.graph.functions:
-        if name in registered():
+        if name in registered_ops():
             text, reason = (
                 "this function has the name of an op",
                 "readers take its calls for the op; TensorFlow refuses it",

@@ -1,4 +1,4 @@
-"""Recognises batch norms that were folded into the layer before them, by computing what the fold must have given."""
+"""Recognizes batch norms that were folded into the layer before them, by computing what the fold must have given."""
 
 from __future__ import annotations
 

@@ -88,10 +88,10 @@ def is_equal(a: Payload, b: Payload, *, exact: bool = False) -> bool:
         return a.stored_crc == b.stored_crc
     if not exact and (a.stored_crc is not None or b.stored_crc is not None):
         return content_crc(a) == content_crc(b)
-    return all(one == other for one, other in aligned(content(a), content(b)))
+    return all(one == other for one, other in align(content(a), content(b)))
 
 
-def aligned(ones: Iterator[bytes], others: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
+def align(ones: Iterator[bytes], others: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Two streams cut at the same places; what one has more than the other comes with nothing beside it."""
     one, other = next(ones, b""), next(others, b"")
     while one or other:
@@ -131,7 +131,7 @@ def measure(a: Payload, b: Payload) -> WeightChange:
 
     moments = _Moments()
     itemsize = a.dtype.itemsize or 1
-    for one, other in _whole_elements(aligned(a.chunks(), b.chunks()), itemsize):
+    for one, other in _whole_elements(align(a.chunks(), b.chunks()), itemsize):
         moments.add(np.frombuffer(one, a.dtype.numpy), np.frombuffer(other, b.dtype.numpy))
     return moments.result(a.elements, has_distance=a.dtype.is_real and a.dtype is not DataType.BOOL)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from graphscope.analysis.shapes.facts import Element, Fact, Facts, Value
-from graphscope.analysis.shapes.sizes import MAX_RANK, Dim, Dims, ShapeError, Size, Sizes, private, ranked
+from graphscope.analysis.shapes.sizes import MAX_RANK, Dim, Dims, ShapeError, Size, Sizes, private, with_rank
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 from graphscope.core.tensors import shape_of
 from graphscope.protos import AttrValue, TensorShapeProto
 
@@ -64,7 +64,7 @@ class Call:
         Raises:
             ShapeError: it has not, or there is no such input.
         """
-        return ranked(self.shape(index), rank)
+        return with_rank(self.shape(index), rank)
 
     def value(self, index: int) -> Value | None:
         """The elements of input ``index``; raises as :meth:`input`."""
@@ -96,11 +96,11 @@ class Call:
         """
         fact = self.input(index)
         if fact.value is None:
-            length = ranked(fact.shape, 1)[0]
+            length = with_rank(fact.shape, 1)[0]
             return tuple(Dim() for _ in range(length)) if isinstance(length, int) and length < MAX_RANK else None
         if fact.shape == () and fact.value == (-1,):
             return None
-        ranked(fact.shape, 1)
+        with_rank(fact.shape, 1)
         return tuple(map(_size, fact.value))
 
     def size(self, index: int) -> Size:
@@ -179,7 +179,7 @@ def _stated(proto: TensorShapeProto) -> Dims:
 
 @functools.cache
 def _default(op: str, name: str) -> AttrValue | None:
-    definition = registered().get(op)
+    definition = registered_ops().get(op)
     for attr in definition.attr if definition is not None else ():
         if attr.name == name:
             return attr.default_value if attr.HasField("default_value") else None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Fact
 from graphscope.analysis.shapes.flow import Flow
-from graphscope.analysis.shapes.sizes import Dim, Dims, Probe, ShapeError, Size, Sizes, merge, ranked
+from graphscope.analysis.shapes.sizes import Dim, Dims, Probe, ShapeError, Size, Sizes, merge, with_rank
 from graphscope.analysis.shapes.table import rules
 from graphscope.core.graph import Node
 
@@ -86,7 +86,7 @@ class _ProbingCall(Call):
         if self._probes is None:
             self._probes = tuple(Probe() for _ in range(rank))
             self.inputs = [*self.inputs[: self._index], Fact(self._probes), *self.inputs[self._index + 1 :]]
-        return ranked(self._probes, rank)
+        return with_rank(self._probes, rank)
 
     @property
     def demanded(self) -> Dims:

@@ -125,7 +125,7 @@ def merge_all(shapes: Iterable[Dims]) -> Dims:
     return result
 
 
-def ranked(shape: Dims, rank: int) -> Sizes:
+def with_rank(shape: Dims, rank: int) -> Sizes:
     """``shape`` as one of ``rank`` dimensions.
 
     Raises:
@@ -180,7 +180,7 @@ def axis_of(axis: int, rank: int) -> int:
     return axis % rank
 
 
-def replaced(shape: Sizes, axis: int, size: Size) -> Sizes:
+def with_size(shape: Sizes, axis: int, size: Size) -> Sizes:
     """``shape`` with another size at ``axis``, which may be negative."""
     axis = axis_of(axis, len(shape))
     return (*shape[:axis], size, *shape[axis + 1 :])

@@ -33,7 +33,7 @@ def few(shape: Dims) -> bool:
     return all_known(shape) and math.prod(shape) <= MAX_ELEMENTS
 
 
-def fitted(number: object, dtype: DataType) -> Element:
+def fit_element(number: object, dtype: DataType) -> Element:
     """``number`` as an element of type ``dtype``; ``None`` where that is not what TensorFlow would have computed."""
     if isinstance(number, bool):
         return number if dtype is DataType.BOOL else None
@@ -56,7 +56,7 @@ def _rounded(number: float, dtype: DataType) -> Element:
         return None
 
 
-def converted(element: Element, dtype: DataType) -> Element:
+def cast_element(element: Element, dtype: DataType) -> Element:
     """What ``Cast`` makes of an element."""
     if isinstance(element, Dim):
         return element if dtype in (DataType.INT32, DataType.INT64) else None
@@ -66,7 +66,7 @@ def converted(element: Element, dtype: DataType) -> Element:
         return bool(element)
     if dtype in (DataType.FLOAT, DataType.DOUBLE):
         return _rounded(float(element), dtype)
-    return fitted(int(element), dtype)
+    return fit_element(int(element), dtype)
 
 
 def _floor_div(a: Any, b: Any) -> Any:
@@ -173,7 +173,7 @@ def _combined(op: str, function: Callable[[Any, Any], Any], a: Element, b: Eleme
     if isinstance(a, Dim) or isinstance(b, Dim):
         known = _WITH_SIZES.get(op)
         return known(a, b) if known is not None else None
-    return fitted(function(a, b), dtype)
+    return fit_element(function(a, b), dtype)
 
 
 _UNARY: Mapping[str, Callable[[Any], Any]] = {
@@ -194,7 +194,7 @@ def unary(op: str, operand: Fact, dtype: DataType) -> Value | None:
     function = _UNARY.get(op)
     if function is None or not operand.has_value or operand.value is None:
         return None
-    elements = (fitted(function(e), dtype) if isinstance(e, (int, float)) else None for e in operand.value)
+    elements = (fit_element(function(e), dtype) if isinstance(e, (int, float)) else None for e in operand.value)
     return _useful(tuple(elements))
 
 
@@ -202,7 +202,7 @@ def sum_of(elements: Sequence[Element], dtype: DataType) -> Element:
     """The sum of integers."""
     numbers = [e for e in elements if isinstance(e, int)]
     if len(numbers) == len(elements):
-        return fitted(sum(numbers), dtype)
+        return fit_element(sum(numbers), dtype)
     others = [e for e in elements if not isinstance(e, int)]
     return others[0] if len(others) == 1 and isinstance(others[0], Dim) and not sum(numbers) else None
 
@@ -212,7 +212,7 @@ def product_of(elements: Sequence[Element], dtype: DataType) -> Element:
     numbers = [e for e in elements if isinstance(e, int)]
     product = math.prod(numbers)
     if len(numbers) == len(elements):
-        return fitted(product, dtype)
+        return fit_element(product, dtype)
     others = [e for e in elements if not isinstance(e, int)]
     return others[0] if len(others) == 1 and isinstance(others[0], Dim) and product == 1 else None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphscope.cli.options.shared import repeated
+from graphscope.cli.options.shared import repeatable
 from graphscope.cli.terminal.output import Sink
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def audit(
         typer.Option(show_default=False, help="Exit with 1 if a finding is at least this severe (default: high)."),
     ] = None,
     show: Annotated[Level, typer.Option(help="List findings that are at least this severe.")] = Level.LOW,
-    allow: Annotated[list[str], repeated("--allow", "OP", "Accept findings about this op; repeat for more.")],
+    allow: Annotated[list[str], repeatable("--allow", "OP", "Accept findings about this op; repeat for more.")],
     policy: Annotated[
         str | None,
         typer.Option(metavar="FILE", show_default=False, help="Read allowed ops and severities from this JSON file."),

@@ -61,11 +61,11 @@ def convert(
     ema: Annotated[bool, _onnx("--ema", "Use each variable's moving average, if it has one.")] = False,
     opset: Annotated[int | None, _onnx("--opset", "The version of the operators; default: 20.", "N")] = None,
     rename: Annotated[
-        list[str], shared.repeated("--rename", "OLD=NEW", "ONNX: rename an input or an output; repeatable.")
+        list[str], shared.repeatable("--rename", "OLD=NEW", "ONNX: rename an input or an output; repeatable.")
     ],
     shape: Annotated[
         list[str],
-        shared.repeated("--shape", "NAME=1,224,224,3", "ONNX: the shape of an input, ? for open sizes; repeatable."),
+        shared.repeatable("--shape", "NAME=1,224,224,3", "ONNX: the shape of an input, ? for open sizes; repeatable."),
     ],
     external_data: Annotated[
         bool | None, typer.Option("--external-data/--no-external-data", help="ONNX: keep weights in a file beside it.")

@@ -30,7 +30,7 @@ def dump(
     histograms: Annotated[bool, typer.Option("--histograms", help="Add histograms of the weights.")] = False,
     embedding: Annotated[
         list[str],
-        shared.repeated(
+        shared.repeatable(
             "--embedding", "VAR[:FILE]", "Show a matrix in the projector; FILE labels its rows. Repeatable."
         ),
     ],

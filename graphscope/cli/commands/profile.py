@@ -41,11 +41,11 @@ MaybeModel = Annotated[
     str, typer.Argument(metavar="MODEL", show_default=False, help="The model to run; leave it out with --from.")
 ]
 Outputs = Annotated[
-    list[str], shared.repeated("--output", "NAME", "Compute this node or tensor (train ops too); repeatable.")
+    list[str], shared.repeatable("--output", "NAME", "Compute this node or tensor (train ops too); repeatable.")
 ]
 Feeds = Annotated[
     list[str],
-    shared.repeated(
+    shared.repeatable(
         "--feed",
         "NAME=VALUE",
         "Feed a tensor, as in run; default: random values, training switches off.",

@@ -26,13 +26,13 @@ TOP = 5
 
 Feeds = Annotated[
     list[str],
-    shared.repeated(
+    shared.repeatable(
         "--feed",
         "NAME=VALUE",
         "Feed a tensor: a number, a list, @x.npy, @x.npz:key, @picture.png, @directory/, random, zeros; repeatable.",
     ),
 ]
-Wanted = Annotated[list[str], shared.repeated("--output", "NAME", "Compute this node or tensor; repeatable.")]
+Wanted = Annotated[list[str], shared.repeatable("--output", "NAME", "Compute this node or tensor; repeatable.")]
 
 
 def run(

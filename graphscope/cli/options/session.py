@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from graphscope.cli.options.shared import repeated
+from graphscope.cli.options.shared import repeatable
 from graphscope.errors import GraphscopeError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ Threads = Annotated[
 LogPlacement = Annotated[bool, typer.Option("--log-placement", help="Report on which device each node ran.")]
 ClearDevices = Annotated[bool, typer.Option("--clear-devices", help="Ignore the devices that the graph names.")]
 Place = Annotated[
-    list[str], repeated("--place", "REGEX=DEVICE", "Run nodes with matching names on a device; repeatable.")
+    list[str], repeatable("--place", "REGEX=DEVICE", "Run nodes with matching names on a device; repeatable.")
 ]
 
 

@@ -62,24 +62,26 @@ def compile_patterns(texts: list[str]) -> list[re.Pattern[str]]:
         raise typer.BadParameter(error.message, param_hint="--name") from error
 
 
-def repeated(option: str, metavar: str, text: str, complete: Callable[..., list[str]] | None = None) -> Any:
+def repeatable(option: str, metavar: str, text: str, complete: Callable[..., list[str]] | None = None) -> Any:
     """An option that may be given several times."""
     return typer.Option(
         option, metavar=metavar, default_factory=list, show_default=False, help=text, autocompletion=complete
     )
 
 
-OutputNames = Annotated[list[str], repeated("--output", "NAME", "Keep this node or tensor; repeatable.", complete_node)]
-InputNames = Annotated[list[str], repeated("--input", "NAME", "Cut the graph open here; repeatable.", complete_node)]
+OutputNames = Annotated[
+    list[str], repeatable("--output", "NAME", "Keep this node or tensor; repeatable.", complete_node)
+]
+InputNames = Annotated[list[str], repeatable("--input", "NAME", "Cut the graph open here; repeatable.", complete_node)]
 SetValues = Annotated[
     list[str],
-    repeated(
+    repeatable(
         "--set", "NAME=VALUE", "Fix a placeholder: false, 0.5, [1, 2], @file.npy; repeatable.", complete_placeholder
     ),
 ]
 Feeds = Annotated[
     list[str],
-    repeated(
+    repeatable(
         "--feed",
         "NAME=VALUE",
         "Feed a tensor: a number, a list, @x.npy, @x.npz:key; default: random values. Repeatable.",

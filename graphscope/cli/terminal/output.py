@@ -100,7 +100,7 @@ class Sink:
 
     def paint(self, text: str, style: str) -> str:
         """``text`` in a style of :data:`STYLES`, where colour is wanted."""
-        return painted(text, style) if self.has_color else text
+        return paint(text, style) if self.has_color else text
 
     def talk(self, text: str) -> None:
         """Says how far the work is."""
@@ -116,7 +116,7 @@ class Sink:
 
     def error(self, error: GraphscopeError) -> None:
         """Says what went wrong and what to do next."""
-        name = painted("error:", "error") if self.err_is_terminal and wants_color() else "error:"
+        name = paint("error:", "error") if self.err_is_terminal and wants_color() else "error:"
         self._say(f"{name} {_lines(error.message)}")
         if error.hint is not None:
             self._say(f"hint: {_lines(worded(error.hint))}")
@@ -129,7 +129,7 @@ class Sink:
 STYLES = {"title": "1", "dim": "2", "op": "36", "shape": "32", "mark": "33", "error": "1;31"}
 
 
-def painted(text: str, style: str) -> str:
+def paint(text: str, style: str) -> str:
     """``text`` between the escape sequences of a style."""
     return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if style else text
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
-from graphscope.cli.terminal.output import Sink, painted
+from graphscope.cli.terminal.output import Sink, paint
 from graphscope.cli.terminal.text import cells, elide, elide_start, escape, is_simple, pad
 
 SAMPLE = 1000
@@ -121,14 +121,14 @@ def _liner(columns: Sequence[Column], widths: Sequence[int], is_narrow: bool, ha
     shown = [i for i, width in enumerate(widths) if width]
     styles = [columns[i].style if has_color else "" for i in shown]
     slots = [_slot(columns[i], i, widths[i], i == shown[-1]) for i in shown]
-    quick = GAP.join(map(painted, slots, styles)).format
+    quick = GAP.join(map(paint, slots, styles)).format
     checked = [(i, widths[i]) for i in shown] if is_narrow else []
 
     def careful(row: Row) -> str:
         safe = [escape(row[i]) for i in shown]
         fitted = [columns[i].cut(cell, widths[i]) for cell, i in zip(safe, shown, strict=True)] if is_narrow else safe
         padded = [pad(cell, widths[i], columns[i].right) for cell, i in zip(fitted, shown, strict=True)]
-        return GAP.join(map(painted, padded, styles)).rstrip()
+        return GAP.join(map(paint, padded, styles)).rstrip()
 
     def line(row: Row) -> str:
         text = "".join(row)

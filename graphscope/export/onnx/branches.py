@@ -117,14 +117,17 @@ def add_if(builder: Builder, condition: Value, sides: Sequence[tuple[Builder, Se
             raise NotExpressibleError(f"its branches give {yes.dtype.label} and {no.dtype.label}")
         name = builder.shared.fresh(f"{builder.scope}/If")
         results.append(Value(name, yes.dtype, common(yes.dims, no.dims)))
-    graphs = {"then_branch": closed(then_builder, then_values), "else_branch": closed(else_builder, else_values)}
+    graphs = {
+        "then_branch": close_branch(then_builder, then_values),
+        "else_branch": close_branch(else_builder, else_values),
+    }
     used = builder.shared.use(condition)
     names = [value.name for value in results]
     builder.add(helper.make_node("If", [used], names, names[0], None, None, None, **graphs), results)
     return results
 
 
-def closed(builder: Builder, values: Sequence[Value], inputs: Sequence[Value] = ()) -> GraphProto:
+def close_branch(builder: Builder, values: Sequence[Value], inputs: Sequence[Value] = ()) -> GraphProto:
     """A subgraph that gives ``values``, each by a node of its own."""
     made = {name for node in builder.nodes for name in node.output}
     outputs: list[Value] = []

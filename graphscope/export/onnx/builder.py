@@ -134,7 +134,7 @@ class Builder:
         """``value``, of which more is known than ONNX's inference found out."""
         if dims is None:
             return value
-        known = replace(value, dims=refined(value.dims, dims))
+        known = replace(value, dims=refine(value.dims, dims))
         if value.payload is None:
             self.shared.values[value.name] = known
         return known
@@ -252,7 +252,7 @@ def _dim(dim: Any) -> int | str | None:
     return str(dim.dim_param) or None
 
 
-def refined(old: Dims, new: Dims) -> Dims:
+def refine(old: Dims, new: Dims) -> Dims:
     """What two descriptions of one shape say together; the second where they contradict each other."""
     if old is None or new is None or len(old) != len(new):
         return old if new is None else new

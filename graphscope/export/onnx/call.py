@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
-from graphscope.core.ops import attribute, registered
+from graphscope.core.ops import attribute, registered_ops
 from graphscope.core.payload import Payload
 from graphscope.export.onnx.builder import Attribute, Builder, Operand, vector
 from graphscope.export.onnx.element_types import element_type, is_expressible
@@ -152,7 +152,7 @@ class Call:
         stated = self.node.attr(name)
         if stated is not None:
             return stated
-        definition = registered().get(self.node.op)
+        definition = registered_ops().get(self.node.op)
         default = attribute(definition, name, {}) if definition is not None else None
         return default if default is not None else AttrValue()
 

@@ -10,7 +10,7 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from graphscope.core.dtypes import DataType
-from graphscope.export.onnx.branches import closed, common
+from graphscope.export.onnx.branches import close_branch, common
 from graphscope.export.onnx.builder import Builder, vector
 from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.value import Dims, Value
@@ -106,7 +106,7 @@ class _Attempt:
                 raise NotExpressibleError("the type of its state changes")
         given = [self.counter, self.running, *(self.state[i] for i in carried)]
         scanned = [self.element(i) for i in arrays]
-        graph = closed(self.inner, [self.again, *(self.after[i] for i in carried), *scanned], given)
+        graph = close_branch(self.inner, [self.again, *(self.after[i] for i in carried), *scanned], given)
         results = [self.result(self.state[i].dtype, self.widened[i]) for i in carried]
         stacks = [self.result(v.dtype, None if v.dims is None else (None, *v.dims)) for v in scanned]
         inputs = ["", self.outer.shared.use(first), *(self.outer.shared.use(self.initial[i]) for i in carried)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphscope.advice import Advice, Option, joined
+from graphscope.advice import Advice, Option, join_options
 from graphscope.errors import GraphscopeError
 
 _MAX_LISTED = 12
@@ -84,8 +84,8 @@ def _lines(refusals: Sequence[Refusal]) -> str:
 def _hint(refusals: Sequence[Refusal], cuts: Sequence[str]) -> Advice | None:
     unshaped = [refusal.node for refusal in refusals if refusal.is_unshaped]
     if len(unshaped) == len(refusals):
-        return Advice(*joined(" ", [Option("shape", f"{n}=1,224,224,3") for n in unshaped]), "   gives shapes")
+        return Advice(*join_options(" ", [Option("shape", f"{n}=1,224,224,3") for n in unshaped]), "   gives shapes")
     if not cuts or len(cuts) > _MAX_LISTED:
         return None
     options = [Option("inputs", name) for name in cuts]
-    return Advice(*joined(" ", options), "   starts the graph behind what cannot be expressed")
+    return Advice(*join_options(" ", options), "   starts the graph behind what cannot be expressed")

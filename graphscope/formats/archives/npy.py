@@ -5,7 +5,7 @@
     file     magic version:2 header-size:u16 or u32 header content      version 1 has u16, 2 and 3 have u32
     header   a Python literal: {'descr': ..., 'fortran_order': ..., 'shape': ...}
 
-What NumPy has no type for (bfloat16, float8, int4, quantised integers) is stored as TensorFlow's own Python types do it: a
+What NumPy has no type for (bfloat16, float8, int4, quantized integers) is stored as TensorFlow's own Python types do it: a
 structure with one field of the same width, called like the type: ``[('bfloat16', '<u2')]``.
 
 Sources: ``numpy/lib/_format_impl.py`` (NumPy 2.4); ``tensorflow/python/framework/dtypes.py``.

@@ -19,7 +19,7 @@ _STORES: tuple[tuple[Callable[[bytes, int], bool], Callable[[Path], Archive]], .
     (is_npz, NpzStore),
     (is_safetensors, SafetensorsStore),
 )
-"""How a file of each kind is recognised, and its reader."""
+"""How a file of each kind is recognized, and its reader."""
 
 
 def open_archive(path: Path) -> Archive:

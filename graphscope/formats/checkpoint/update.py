@@ -10,7 +10,7 @@ from pathlib import Path
 
 from graphscope.core.payload import Payload
 from graphscope.formats.checkpoint.v2 import BundleStore
-from graphscope.formats.checkpoint.writer import Shard, index_header, ordered_by_key
+from graphscope.formats.checkpoint.writer import Shard, index_header, order_by_key
 from graphscope.formats.io.sstable_writer import table_chunks
 from graphscope.formats.io.staging import quiet, staged_files
 from graphscope.protos import BundleEntryProto
@@ -38,7 +38,7 @@ def update_checkpoint(
         UnsupportedError: as :func:`~graphscope.formats.checkpoint.writer.write_checkpoint`.
         CorruptFileError, IncompleteModelError: a tensor cannot be read.
     """
-    ordered = ordered_by_key(prefix, changed)
+    ordered = order_by_key(prefix, changed)
     kept = store.messages(store.entries.keys() - {key.decode() for key, _ in ordered})
     numbers = _renumbered(entry for _, entry in kept)
     shards = [Path(f"{prefix}.data-{i:05d}-of-{len(numbers) + 1:05d}") for i in range(len(numbers) + 1)]

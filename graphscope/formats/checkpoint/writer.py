@@ -52,7 +52,7 @@ def write_checkpoint(
         UnsupportedError: a key is empty or occurs twice, or a tensor is of a type that no checkpoint holds.
         CorruptFileError, IncompleteModelError: a tensor cannot be read.
     """
-    ordered = ordered_by_key(prefix, tensors)
+    ordered = order_by_key(prefix, tensors)
     paths = [Path(f"{prefix}.data-00000-of-00001"), Path(f"{prefix}.index")]
     if meta is not None:
         paths.append(Path(f"{prefix}.meta"))
@@ -78,7 +78,7 @@ def write_state_file(directory: Path, base: str, *, older: Iterable[str] = (), o
     write_file(directory / "checkpoint", [text_format.MessageToString(state).encode()], overwrite=overwrite)
 
 
-def ordered_by_key(prefix: str, tensors: Iterable[tuple[str, Payload]]) -> list[tuple[bytes, Payload]]:
+def order_by_key(prefix: str, tensors: Iterable[tuple[str, Payload]]) -> list[tuple[bytes, Payload]]:
     """The tensors by key, bytewise.
 
     Raises:
@@ -115,7 +115,7 @@ class Shard:
         self._offset = 0
 
     def add(self, payload: Payload) -> bytes:
-        """Appends ``payload`` and gives its entry, a serialised ``BundleEntryProto``."""
+        """Appends ``payload`` and gives its entry, a serialized ``BundleEntryProto``."""
         is_text = payload.dtype is DataType.STRING
         size, crc = self._write_strings(payload) if is_text else self._write(payload.chunks())
         place = {"shard_id": self._number, "offset": self._offset, "size": size}

@@ -1,4 +1,4 @@
-"""Recognises, by content, the files that people point at by mistake, and says what to do with them."""
+"""Recognizes, by content, the files that people point at by mistake, and says what to do with them."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Tagged:
         path: the event file.
         tag: as TensorBoard lists it.
         step: of the training.
-        data: a serialised ``RunMetadata``.
+        data: a serialized ``RunMetadata``.
     """
 
     path: Path

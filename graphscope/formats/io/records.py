@@ -67,7 +67,7 @@ def records(source: FileSource) -> Iterator[Record]:
         at += whole
 
 
-def framed(content: Iterable[bytes], path: Path, most: int) -> Iterator[bytes]:
+def unframe(content: Iterable[bytes], path: Path, most: int) -> Iterator[bytes]:
     """``content`` of a file of records, piece by piece, as long as one record follows the other.
 
     Args:

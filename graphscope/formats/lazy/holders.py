@@ -41,7 +41,7 @@ class BinaryHolder:
         what = f"node {node.name}, attribute {tensor.key}"
         if node.attr[tensor.key].WhichOneof("value") != "tensor":
             raise self._source.corrupt(f"{what}: another value stands after the tensor", tensor.start)
-        dtype, shape = stated(node.attr[tensor.key].tensor, self._source, tensor.start, what)
+        dtype, shape = stated_tensor(node.attr[tensor.key].tensor, self._source, tensor.start, what)
         content = None
         if tensor.content is not None and dtype.itemsize is not None:
             start, end = tensor.content
@@ -50,7 +50,7 @@ class BinaryHolder:
         return EncodedPayload(self._source, tensor.start, size, dtype, shape, what=what, content=content)
 
 
-def stated(proto: TensorProto, source: FileSource, offset: int, what: str) -> tuple[DataType, tuple[int, ...]]:
+def stated_tensor(proto: TensorProto, source: FileSource, offset: int, what: str) -> tuple[DataType, tuple[int, ...]]:
     """Type and shape of a tensor whose content stayed in ``source`` at ``offset``.
 
     Raises:

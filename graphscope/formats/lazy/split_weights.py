@@ -1,4 +1,4 @@
-"""Takes large tensors out of a serialised graph without reading them.
+"""Takes large tensors out of a serialized graph without reading them.
 
 One pass over the wire format (https://protobuf.dev/programming-guides/encoding) follows the tables below from the
 outermost message down to the ``TensorProto`` of each attribute. Messages of at most :data:`PAYLOAD_BYTES` are copied

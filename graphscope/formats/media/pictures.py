@@ -193,7 +193,7 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     return Image.fromarray((np.asarray(picture).clip(0, 65535) / _DEEP_LEVELS).round().astype(np.uint8))
 
 
-def scaled(pixels: NDArray[np.uint8], dtype: DataType, shape: PictureShape, scaling: Scaling) -> NDArray[Any]:
+def scale_picture(pixels: NDArray[np.uint8], dtype: DataType, shape: PictureShape, scaling: Scaling) -> NDArray[Any]:
     """One picture as a tensor of ``dtype`` holds it, without the dimension that counts pictures.
 
     Computed in double precision; integers are rounded.

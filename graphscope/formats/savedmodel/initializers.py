@@ -18,7 +18,7 @@ from graphscope.protos import MetaGraphDef
 def with_main_op(model: Model, graph: Graph, meta: MetaGraphDef) -> Graph:
     """``graph`` with an op that fills its tables, declared in ``meta`` as what runs on opening; as it is, where none is needed.
 
-    The tables' initialisers are those in the collection ``table_initializer``; without one, all that the graph has.
+    The tables' initializers are those in the collection ``table_initializer``; without one, all that the graph has.
     """
     if INIT_OP in meta.signature_def or MAIN_OP in meta.collection_def or LEGACY_INIT_OP in meta.collection_def:
         return graph

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from graphscope.advice import Advice, Option, joined
+from graphscope.advice import Advice, Option, join_options
 from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.errors import UnknownNameError
 from graphscope.formats.checkpoint.prefix import open_store, refuse_other
@@ -104,7 +104,7 @@ def _choose(tag_sets: Sequence[frozenset[str]], tags: frozenset[str], location: 
     if len(tag_sets) == 1 and not tags:
         return 0
     known = [",".join(sorted(t)) for t in tag_sets]
-    tagged = joined("; ", [Option("tags", t) for t in known if t])
+    tagged = join_options("; ", [Option("tags", t) for t in known if t])
     untagged = "; (no tags)" if "" in known and tagged else "(no tags)" if "" in known else ""
     listed = (*tagged, untagged) if known else ("none",)
     raise UnknownNameError(

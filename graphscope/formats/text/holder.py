@@ -9,7 +9,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
 from graphscope.core.payload import CHUNK_BYTES, Payload
 from graphscope.formats.io.wire import FileSource
-from graphscope.formats.lazy.holders import stated
+from graphscope.formats.lazy.holders import stated_tensor
 from graphscope.formats.lazy.payloads import StoredContent
 from graphscope.formats.lazy.split_weights import Place
 from graphscope.formats.text.large_values import Cut, PathStep, TextRegion
@@ -57,7 +57,7 @@ class TextHolder:
 
     def _payload(self, key: str, region: TextRegion, node: NodeDef) -> TextPayload:
         what = f"node {node.name}, attribute {key}"
-        dtype, shape = stated(node.attr[key].tensor, self._source, region.offset, what)
+        dtype, shape = stated_tensor(node.attr[key].tensor, self._source, region.offset, what)
         return TextPayload(self._source, region, dtype, shape, what)
 
 

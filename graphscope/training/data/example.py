@@ -46,7 +46,7 @@ def values(features: Mapping[str, Feature], name: str, place: str) -> tuple[str,
     feature = features.get(name)
     kind = _field(feature) if feature is not None else None
     if feature is None or kind is None:
-        known = ", ".join(f"{n} ({described(f)})" for n, f in sorted(features.items()))
+        known = ", ".join(f"{n} ({describe(f)})" for n, f in sorted(features.items()))
         raise GraphscopeError(
             f"{place}: no feature is named {name!r}; there are {known or 'none'}", hint=hint(features)
         )
@@ -69,7 +69,7 @@ def key(features: Mapping[str, Feature], name: str, place: str) -> bytes:
     return found[0] if isinstance(found[0], bytes) else str(found[0]).encode()
 
 
-def described(feature: Feature) -> str:
+def describe(feature: Feature) -> str:
     """``bytes``, ``int64``, ``float32 784``."""
     kind = _field(feature)
     if kind is None:

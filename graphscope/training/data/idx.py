@@ -21,7 +21,7 @@ from graphscope.errors import CorruptFileError, FileError, UnknownNameError, Uns
 from graphscope.formats.archives.npy import MAX_DIMENSIONS
 from graphscope.formats.io.paths import is_directory, is_file
 from graphscope.training.data.cache import digest, stamp
-from graphscope.training.data.inflate import head, inflated
+from graphscope.training.data.inflate import head, inflate
 from graphscope.training.data.inputs import Input
 from graphscope.training.data.keys import Numbered
 from graphscope.training.data.rows import Rows
@@ -116,7 +116,7 @@ def open_file(path: Path, into: Input, options: DataOptions) -> Stored:
 def _rows(path: Path, options: DataOptions) -> Rows:
     import numpy as np
 
-    plain = inflated(path, options.cache, lambda content: _announced(content, path))
+    plain = inflate(path, options.cache, lambda content: _announced(content, path))
     header = _header(head(plain, _MAX_HEADER_BYTES), path)
     if plain == path:
         _refuse_more(header, path.stat().st_size, path)

@@ -25,7 +25,7 @@ Announced = Callable[[Iterator[bytes]], Iterator[bytes]]
 """Passes on what a file's own header announces of its content; raises CorruptFileError where that is not what follows."""
 
 
-def inflated(path: Path, cache: Path, announced: Announced) -> Path:
+def inflate(path: Path, cache: Path, announced: Announced) -> Path:
     """``path``, or what it holds where it is compressed by gzip or zlib, in ``cache``.
 
     Args:

@@ -11,7 +11,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, elements, shape_text
 from graphscope.errors import FileError, GraphscopeError
-from graphscope.formats.media.pictures import PictureShape, Scaling, picture_shape, read_picture, scaled
+from graphscope.formats.media.pictures import PictureShape, Scaling, picture_shape, read_picture, scale_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class Input:
         import numpy as np
 
         shape = self.picture()
-        return np.stack([scaled(picture, self.spec.dtype, shape, self.scaling) for picture in pixels])
+        return np.stack([scale_picture(picture, self.spec.dtype, shape, self.scaling) for picture in pixels])
 
     def from_picture(self, path: Path | str, content: bytes | None = None) -> NDArray[Any]:
         """One picture as the tensor takes it; a tensor of strings takes the file's bytes.
@@ -72,7 +72,7 @@ class Input:
         if self.spec.dtype is DataType.STRING:
             return _one_string(_file_bytes(path) if content is None else content)
         shape = self.picture()
-        return scaled(read_picture(path, shape, content), self.spec.dtype, shape, self.scaling)
+        return scale_picture(read_picture(path, shape, content), self.spec.dtype, shape, self.scaling)
 
     def values(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Rows of an array as the tensor takes them: bytes are pixels, where it takes pictures; all else is taken as it is.

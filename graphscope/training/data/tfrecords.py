@@ -25,7 +25,7 @@ from graphscope.formats.io.paths import exists, is_directory, is_file
 from graphscope.formats.io.wire import FileSource
 from graphscope.training.data import example
 from graphscope.training.data.cache import digest, make_directory, stamp
-from graphscope.training.data.inflate import head, inflated
+from graphscope.training.data.inflate import head, inflate
 from graphscope.training.data.inputs import Input
 from graphscope.training.data.schema import parse_schema
 from graphscope.training.data.source import DataOptions, Stored
@@ -118,14 +118,14 @@ def open_records(files: Sequence[Path], into: Input, options: DataOptions) -> St
 def _plain(path: Path, cache: Path) -> Path:
     """``path``, or its records where they are compressed; what holds none is not inflated beyond that."""
     most = FileSource(path).size * MAX_DEFLATION
-    return inflated(path, cache, lambda content: records.framed(content, path, most))
+    return inflate(path, cache, lambda content: records.unframe(content, path, most))
 
 
 def _no_schema(path: Path, options: DataOptions) -> GraphscopeError:
     source = FileSource(_plain(path, options.cache))
     _, data = next(records.read_records(source))
     features = example.parse(data, f"{path}")
-    listed = ", ".join(f"{name} ({example.described(f)})" for name, f in sorted(features.items()))
+    listed = ", ".join(f"{name} ({example.describe(f)})" for name, f in sorted(features.items()))
     return GraphscopeError(
         f"{path}: which feature holds what? The first example has {listed}", hint=example.hint(features)
     )

@@ -141,7 +141,7 @@ def _with_plain_inputs(model: Model, graph: Graph, names: Iterable[str], at: Seq
         return graph
     is_stated = all(placeholder_spec(graph[name]).shape for name in opened)
     shapes = {} if is_stated else infer_shapes(model).shapes
-    return cut(graph.with_nodes(_plain(n, shapes) if n.name in opened else unshaped(n) for n in graph.nodes), at)
+    return cut(graph.with_nodes(_plain(n, shapes) if n.name in opened else drop_shapes(n) for n in graph.nodes), at)
 
 
 def _plain(original: Node, shapes: Mapping[str, Shape]) -> Node:
@@ -196,6 +196,6 @@ def _refuse_writes(graph: Graph) -> None:
             )
 
 
-def unshaped(original: Node) -> Node:
+def drop_shapes(original: Node) -> Node:
     """``original`` without the shapes that a file states of what follows another input: TensorFlow would believe them."""
     return without_attrs(original, (_STATED,)) if _STATED in original.attrs else original

@@ -164,7 +164,7 @@ class _Builder:
     def layers(self, tops: Sequence[Any], context: Context) -> Any:
         if self.plan.function is not None:
             return call_function(self.plan.head_text, self.plan.function, tops, context)
-        x = merged(self.tf, [_as_float(self.tf, top) for top in tops])
+        x = merge_tensors(self.tf, [_as_float(self.tf, top) for top in tops])
         if x.shape.rank is None:
             raise GraphscopeError(
                 f"{self.plan.cuts[0]} is of unknown rank: no head can be built on it",
@@ -180,7 +180,7 @@ class _Builder:
             labels = task.labels(tf, logits.shape[0], width)
             made = task.build(tf, logits, labels)
             trained = self.trained(logits)
-            loss = tf.identity(self.regularised(made.loss, trained), name="loss")
+            loss = tf.identity(self.regularized(made.loss, trained), name="loss")
             metric = tf.identity(made.metric, name="metric")
             rate = rate_tensor(tf, self.plan.learning_rate, self.plan.decay, context.global_step)
             train_op = self.train_op(loss, rate, trained, context.global_step)
@@ -217,7 +217,7 @@ class _Builder:
         refuse_blocked(self.tf, logits, variables)
         return variables
 
-    def regularised(self, loss: Any, variables: Sequence[Any]) -> Any:
+    def regularized(self, loss: Any, variables: Sequence[Any]) -> Any:
         """Adds ``l2`` times half the squares of everything that is a matrix or a kernel."""
         kernels = [v for v in variables if self.plan.l2 and len(v.shape) > 1]
         if not kernels:
@@ -237,7 +237,7 @@ class _Builder:
         return self.tf.group(*parts, name="train_op")
 
     def initial(self, new: Mapping[str, Any]) -> dict[str, Payload]:
-        """What the initialisers of the new variables give; averages of the base's variables are left to whoever has those."""
+        """What the initializers of the new variables give; averages of the base's variables are left to whoever has those."""
         own = {name: v for name, v in new.items() if name.removesuffix(f"/{MOVING_AVERAGE}") not in self.variables}
         filled = {name: payload for name, v in own.items() if (payload := self.filled(v)) is not None}
         rest = {name: variable for name, variable in own.items() if name not in filled}
@@ -259,7 +259,7 @@ class _Builder:
         return None if value is None else FilledPayload(dtype, tuple(variable.shape.as_list()), value)
 
 
-def merged(tf: Any, tensors: Sequence[Any]) -> Any:
+def merge_tensors(tf: Any, tensors: Sequence[Any]) -> Any:
     """One tensor: several are put side by side along the last dimension, flattened first where the others differ.
 
     Raises:

@@ -17,9 +17,9 @@ from graphscope.runtime.trust import refuse_effects
 from graphscope.training.graft.base import open_base
 from graphscope.training.graft.building import build
 from graphscope.training.graft.head_model import open_top
-from graphscope.training.graft.import_skeleton import made_ready
+from graphscope.training.graft.import_skeleton import import_joined
 from graphscope.training.graft.join_models import join
-from graphscope.training.graft.planning import GraftOptions, pattern, planned
+from graphscope.training.graft.planning import GraftOptions, make_plan, pattern
 from graphscope.training.graft.result import Grafted
 from graphscope.training.graft.sources import refuse_unfeedable
 from graphscope.training.graft.to_model import Finish
@@ -49,7 +49,7 @@ def graft(model: Model, options: GraftOptions) -> Grafted:
         Others as :func:`graphscope.training.graft.base.open_base`.
     """
     notes: list[str] = []
-    plan = planned(options, notes)
+    plan = make_plan(options, notes)
     top, binds = None, dict(options.binds)
     if options.head_model is not None:
         top, binds = open_top(options.head_model, options.head_output, options.at, options.binds, options.head_values)
@@ -71,7 +71,7 @@ def graft(model: Model, options: GraftOptions) -> Grafted:
     )
     if not options.trust:
         refuse_effects(base.path, joined.graph)
-    ready = made_ready(joined, base, notes)
+    ready = import_joined(joined, base, notes)
     plan = replace(
         plan,
         cuts=base.at,

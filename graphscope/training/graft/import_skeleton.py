@@ -11,7 +11,7 @@ from graphscope.protos import VariableDef
 from graphscope.training.graft.base import Base
 from graphscope.training.graft.join_models import Joined
 from graphscope.training.graft.open_batch import open_batch
-from graphscope.training.graft.variable_defs import declared
+from graphscope.training.graft.variable_defs import declare_variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class Ready:
     imported: Any
 
 
-def made_ready(joined: Joined, base: Base, notes: list[str]) -> Ready:
+def import_joined(joined: Joined, base: Base, notes: list[str]) -> Ready:
     """The joined graph for any number of examples.
 
     Raises:
         GraphscopeError: the base is built for a fixed number, which cannot be changed.
     """
-    graph, variables = declared(joined.graph, joined.values)
+    graph, variables = declare_variables(joined.graph, joined.values)
     opened = open_batch(graph, base.path, list(dict.fromkeys([*base.at, *joined.tops])))
     if opened.is_changed:
         notes.append(f"{', '.join(s.name for s in base.inputs)} takes any number of examples now")

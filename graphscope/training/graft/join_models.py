@@ -15,8 +15,8 @@ from graphscope.errors import GraphscopeError
 from graphscope.formats.checkpoint.saver import free_scope
 from graphscope.protos import GraphDef
 from graphscope.training.graft.base import Base
-from graphscope.training.graft.trainable import candidates, matching, thawed
-from graphscope.transforms.name_prefix import prefixed
+from graphscope.training.graft.trainable import candidates, matching, unfreeze_constants
+from graphscope.transforms.name_prefix import add_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def join(
     """
     scope = free_scope(base.graph, prefix)
     own = candidates(base)
-    above = replace(top, graph=prefixed(top.graph, scope), values=_under(scope, top.values)) if top else None
+    above = replace(top, graph=add_prefix(top.graph, scope), values=_under(scope, top.values)) if top else None
     above_names = candidates(above) if above is not None else []
     known = [*_names(base), *(_names(above) if above is not None else ())]
     chosen = matching([*own, *above_names], unfreeze, known)
@@ -82,7 +82,7 @@ def join(
         graph = _with_top(graph, above, {f"{scope}/{node_of(k)}": fed[v] for k, v in binds.items()})
         tops = tuple(f"{scope}/{name}" for name in top.at)
     values = {**base.values, **(above.values if above is not None else {})}
-    graph, constants = thawed(graph, [name for name in chosen if name not in values])
+    graph, constants = unfreeze_constants(graph, [name for name in chosen if name not in values])
     return Joined(graph, {**values, **constants}, scope, () if passes else tuple(fed.values()), tops, tuple(chosen))
 
 

@@ -20,7 +20,7 @@ from graphscope.core.tensors import Shape, TensorName, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.protos import NodeDef
 from graphscope.runtime.importing import import_graph
-from graphscope.training.graft.base import unshaped
+from graphscope.training.graft.base import drop_shapes
 from graphscope.training.graft.skeleton import skeleton
 from graphscope.transforms.bake import placeholder_spec
 from graphscope.transforms.opening import placeholder
@@ -104,7 +104,7 @@ def _batch(graph: Graph, shapes: dict[str, Shape]) -> int | None:
 
 def _with_batch(graph: Graph, old: int, new: int | None) -> Graph:
     """``graph`` whose placeholders of ``old`` examples, or of any number of them, take ``new`` ones."""
-    nodes = (_of_batch(n, old, new) if n.op in _PLACEHOLDERS else unshaped(n) for n in graph.nodes)
+    nodes = (_of_batch(n, old, new) if n.op in _PLACEHOLDERS else drop_shapes(n) for n in graph.nodes)
     return graph.with_nodes(nodes)
 
 

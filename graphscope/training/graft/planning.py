@@ -86,7 +86,7 @@ def pattern(text: str) -> re.Pattern[str]:
         raise GraphscopeError(f"{text!r} is not a valid regular expression: {error}") from error
 
 
-def planned(options: GraftOptions, notes: list[str]) -> Plan:
+def make_plan(options: GraftOptions, notes: list[str]) -> Plan:
     """The plan, but for what only the base tells; ``notes`` takes what a person should know of it.
 
     Raises:

@@ -25,7 +25,7 @@ def _hollow(original: Node) -> Node:
     return made
 
 
-def restored(grown: GraphDef, original: Graph) -> Graph:
+def restore_constants(grown: GraphDef, original: Graph) -> Graph:
     """``grown``, which was built on the skeleton of ``original``, with the constants and functions of ``original``."""
     held = {n.name: n for n in original.nodes if n.op == "Const" and n.payloads}
     nodes = [held.get(proto.name) or Node(proto) for proto in grown.node]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.payload import Payload, repeated
+from graphscope.core.payload import Payload, repeat
 from graphscope.core.variables import Entry
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class FilledPayload(Payload):
 
     def chunks(self) -> Iterator[bytes]:
         """See :meth:`Payload.chunks`."""
-        return repeated(self.value.tobytes(), self.elements)
+        return repeat(self.value.tobytes(), self.elements)
 
 
 class PayloadStore:

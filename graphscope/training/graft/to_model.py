@@ -21,7 +21,7 @@ from graphscope.training.graft.import_skeleton import Ready
 from graphscope.training.graft.join_models import Joined
 from graphscope.training.graft.planning import GraftOptions
 from graphscope.training.graft.result import Grafted, GraftReport
-from graphscope.training.graft.skeleton import restored
+from graphscope.training.graft.skeleton import restore_constants
 from graphscope.training.graft.store import PayloadStore
 from graphscope.training.graft.trainable import constant_weights
 from graphscope.training.recipe import Recipe, write_recipe
@@ -46,7 +46,7 @@ class Finish:
         """The model, with signatures and recipe, and what was done."""
         meta = MetaGraphDef()
         meta.CopyFrom(self.grown.meta)
-        graph = restored(meta.graph_def, self.ready.graph)
+        graph = restore_constants(meta.graph_def, self.ready.graph)
         meta.ClearField("graph_def")
         model = Model(self.base.path, ModelKind.META_CHECKPOINT, "binary", (), graph, meta, self._store(), "V2")
         recipe = self._recipe(model) if self.plan.task else None

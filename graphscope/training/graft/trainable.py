@@ -81,7 +81,7 @@ def matching(names: Sequence[str], patterns: Iterable[re.Pattern[str]], known: I
     return [name for name in names if name in chosen]
 
 
-def thawed(graph: Graph, names: Collection[str]) -> tuple[Graph, dict[str, Payload]]:
+def unfreeze_constants(graph: Graph, names: Collection[str]) -> tuple[Graph, dict[str, Payload]]:
     """``graph`` with a resource variable in the place of each constant called one of ``names``, and their values."""
     reads = {name: free_name(graph, f"{name}/ReadVariableOp") for name in names}
     values = {name: tensor for name in names if (tensor := graph[name].tensor()) is not None}

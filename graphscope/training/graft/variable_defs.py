@@ -1,6 +1,6 @@
 """Variables of a base as TensorFlow's Python knows them: ``VariableDef`` messages, and the nodes that these name.
 
-An initialiser fills a variable with zeros: its value is in the checkpoint, not in the graph. Source:
+An initializer fills a variable with zeros: its value is in the checkpoint, not in the graph. Source:
 ``tensorflow/core/framework/variable.proto``, ``RefVariable._init_from_proto`` and ``ResourceVariable._init_from_proto``.
 """
 
@@ -22,15 +22,15 @@ _ASSIGN = {True: ("AssignVariableOp", "dtype"), False: ("Assign", "T")}
 """Whether the variable is a resource -> the op, and the attribute that holds the type."""
 
 
-def declared(graph: Graph, values: Mapping[str, Payload]) -> tuple[Graph, dict[str, VariableDef]]:
-    """``graph`` with an initialiser and a read for each variable of ``values``, and the messages that name them."""
+def declare_variables(graph: Graph, values: Mapping[str, Payload]) -> tuple[Graph, dict[str, VariableDef]]:
+    """``graph`` with an initializer and a read for each variable of ``values``, and the messages that name them."""
     nodes: list[Node] = []
     messages = {}
     for name, payload in values.items():
         found = graph[name]
         zeros, assign = (free_name(graph, f"{name}/{part}") for part in ("Initializer/zeros", "Assign"))
         read = _read_of(graph, found)
-        nodes += _initialiser(found, payload, zeros, assign)
+        nodes += _initializer(found, payload, zeros, assign)
         if read is None:
             read = free_name(graph, f"{name}/read")
             op, key = _READ[found.op == _RESOURCE]
@@ -52,7 +52,7 @@ def _read_of(graph: Graph, variable: Node) -> str | None:
     return next((c.name for c in readers if node_of(c.inputs[0]) == variable.name), None)
 
 
-def _initialiser(variable: Node, payload: Payload, zeros: str, assign: str) -> Iterator[Node]:
+def _initializer(variable: Node, payload: Payload, zeros: str, assign: str) -> Iterator[Node]:
     import numpy as np
 
     shape, zero = f"{zeros}/shape", f"{zeros}/Const"

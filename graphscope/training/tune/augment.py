@@ -33,7 +33,7 @@ class Draws:
 
         with np.errstate(over="ignore"):
             self._state = self._state + np.uint64(_GOLDEN)
-        numbers = (mixed(self._state) >> np.uint64(11)) / float(1 << 53)
+        numbers = (mix(self._state) >> np.uint64(11)) / float(1 << 53)
         return np.asarray(low + (high - low) * numbers)
 
 
@@ -41,7 +41,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 _MASK = 0xFFFFFFFFFFFFFFFF
 
 
-def mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """SplitMix64's output function."""
     import numpy as np
 
@@ -58,8 +58,8 @@ def example_seeds(seed: int, epoch: int, indices: NDArray[np.int64]) -> NDArray[
     state = np.zeros(1, np.uint64)
     with np.errstate(over="ignore"):
         for number in (seed, epoch):
-            state = mixed(state + np.uint64((number + 1) * _GOLDEN & _MASK))
-        state = mixed(state + indices.astype(np.uint64) * np.uint64(_GOLDEN))
+            state = mix(state + np.uint64((number + 1) * _GOLDEN & _MASK))
+        state = mix(state + indices.astype(np.uint64) * np.uint64(_GOLDEN))
     return state.view(np.int64)
 
 

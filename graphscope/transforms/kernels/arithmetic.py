@@ -98,7 +98,7 @@ def _cast(call: Call) -> Sequence[Array]:
     source, target = call.arrays[0], call.dtype
     call.check_room(source.shape)
     if call.outputs[0].dtype not in PLAIN or call.flag("Truncate"):
-        raise DeclinedError("a quantised type, or rounding toward zero")
+        raise DeclinedError("a quantized type, or rounding toward zero")
     if source.dtype.kind == "c" and target.kind != "c":
         source = source.real
     if target.kind == "b":

@@ -88,7 +88,7 @@ class Call:
         if sum(p.content_bytes for p in self.payloads) > self.limit:
             raise DeclinedError("large inputs")
         arrays = [payload.numpy() for payload in self.payloads]
-        return [flushed(array) for array in arrays] if self.flushes else arrays
+        return [flush_subnormals(array) for array in arrays] if self.flushes else arrays
 
     def check_room(self, shape: Sequence[int]) -> None:
         """Declines a result of ``shape`` (elements of the first output's type) that takes more than the limit."""
@@ -159,7 +159,7 @@ def integers(array: Array) -> list[int]:
     return [int(i) for i in array.reshape(-1)]
 
 
-def flushed(array: Array) -> Array:
+def flush_subnormals(array: Array) -> Array:
     """``array`` with subnormal numbers as zeros of their sign: TensorFlow's threads compute so (``ScopedFlushDenormal``)."""
     if array.dtype not in (np.float32, np.float64):
         return array

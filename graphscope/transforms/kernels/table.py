@@ -16,7 +16,7 @@ from graphscope.core.ops import OutputType
 from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.protos import OpDef
 from graphscope.transforms.kernels import arithmetic, indexing, reductions, shaping
-from graphscope.transforms.kernels.kernel import MAX_VALUE_BYTES, Array, Call, DeclinedError, Kernel, flushed
+from graphscope.transforms.kernels.kernel import MAX_VALUE_BYTES, Array, Call, DeclinedError, Kernel, flush_subnormals
 
 TABLE: Mapping[str, Kernel] = {
     **arithmetic.TABLE,
@@ -60,4 +60,4 @@ def _payload(result: Array | Payload, output: OutputType, kernel: Kernel) -> Pay
         return result
     # NumPy gives an element, not an array, where no dimension is left; of strings, it is bytes.
     array = np.asarray(result, object if output.dtype is DataType.STRING else None)
-    return ArrayPayload(flushed(array) if kernel.flushes else array, output.dtype)
+    return ArrayPayload(flush_subnormals(array) if kernel.flushes else array, output.dtype)

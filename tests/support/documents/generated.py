@@ -76,7 +76,7 @@ def _table_of_formats() -> str:
                 f"`{row.name}`" if row.writer else "",
                 ", ".join(f"`{suffix}`" for suffix in row.suffixes),
                 " and ".join(what for what, has in (("graph", row.has_graph), ("values", row.has_values)) if has),
-                row.recognised,
+                row.recognized,
                 " and ".join(what for what, is_there in (("read", row.reader), ("written", row.writer)) if is_there),
             )
             for row in FORMATS

@@ -15,8 +15,8 @@ from graphscope.analysis.shapes.sizes import (
     Sizes,
     merge,
     merge_sizes,
-    ranked,
     unknown,
+    with_rank,
 )
 from graphscope.analysis.shapes.table import rule
 
@@ -83,8 +83,8 @@ def backprop(call: Call) -> Facts:
     if is_input and stated is not None and len(stated) == rank - 2:
         return outputs(_with_batch(call, stated))
     if call.node.op == "Conv2DBackpropInput":
-        return outputs(merge(ranked(stated, rank), _backprop_input(call)))
-    return outputs(ranked(stated, rank))
+        return outputs(merge(with_rank(stated, rank), _backprop_input(call)))
+    return outputs(with_rank(stated, rank))
 
 
 def _backprop_input(call: Call) -> Sizes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from graphscope.analysis.shapes.arithmetic import broadcast
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Fact, Facts
-from graphscope.analysis.shapes.sizes import Dims, ShapeError, merge, merge_all, merge_sizes, ranked
+from graphscope.analysis.shapes.sizes import Dims, ShapeError, merge, merge_all, merge_sizes, with_rank
 from graphscope.analysis.shapes.table import rule
-from graphscope.analysis.shapes.values import binary, converted, unary
+from graphscope.analysis.shapes.values import binary, cast_element, unary
 from graphscope.core.dtypes import DataType
 
 
@@ -62,7 +62,7 @@ def cast(call: Call) -> Facts:
     if not operand.has_value or operand.value is None:
         return (Fact(operand.shape),)
     dtype = call.type("DstT")
-    return (Fact(operand.shape, tuple(converted(element, dtype) for element in operand.value)),)
+    return (Fact(operand.shape, tuple(cast_element(element, dtype) for element in operand.value)),)
 
 
 @rule(
@@ -171,7 +171,7 @@ def bias_add_grad(call: Call) -> Facts:
     """The channels."""
     shape = call.shape(0)
     if shape is None:
-        return (Fact(ranked(None, 1)),)
+        return (Fact(with_rank(None, 1)),)
     if len(shape) < 2:
         raise ShapeError(f"shape must be at least rank 2 but is rank {len(shape)}")
     return (Fact((shape[1 if call.text("data_format").startswith("NC") else -1],)),)

@@ -74,10 +74,10 @@ def fill(call: Call) -> Facts:
 @rule("Pad PadV2 MirrorPad")
 def pad(call: Call) -> Facts:
     """Each size, and what is added before and behind it."""
-    return outputs(padded(call, 1))
+    return outputs(pad_sizes(call, 1))
 
 
-def padded(call: Call, index: int) -> Dims:
+def pad_sizes(call: Call, index: int) -> Dims:
     """The shape of input 0 with the paddings in input ``index``."""
     rows, shape = call.ranked(index, 2), call.shape(0)
     merge_sizes(rows[1], 2)

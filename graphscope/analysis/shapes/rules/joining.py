@@ -90,11 +90,11 @@ def _concat(facts: list[Fact], axis: int | None) -> Facts:
         raise ShapeError("scalars cannot be concatenated (use Pack)")
     if axis is None:
         return outputs(unknown(rank))
-    shape = concatenated([fact.shape for fact in facts], axis_of(axis, rank))
+    shape = concatenate([fact.shape for fact in facts], axis_of(axis, rank))
     return (Fact(shape, _concatenated(facts) if rank == 1 else None),)
 
 
-def concatenated(shapes: list[Dims], axis: int) -> Dims:
+def concatenate(shapes: list[Dims], axis: int) -> Dims:
     """The shape of tensors one behind the other along ``axis``; shapes of unknown rank may be anything there."""
     known = [shape for shape in shapes if shape is not None]
     sizes = list(known[0])

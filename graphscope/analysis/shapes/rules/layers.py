@@ -9,7 +9,7 @@ from graphscope.analysis.shapes.rules.convolutions import convolution, depthwise
 from graphscope.analysis.shapes.rules.linear_algebra import matmul
 from graphscope.analysis.shapes.rules.pooling import pool
 from graphscope.analysis.shapes.rules.reshaping import reshape
-from graphscope.analysis.shapes.sizes import Dim, Dims, Size, at_least, axis_of, merge, merge_sizes, ranked, unknown
+from graphscope.analysis.shapes.sizes import Dim, Dims, Size, at_least, axis_of, merge, merge_sizes, unknown, with_rank
 from graphscope.analysis.shapes.table import rule
 
 
@@ -18,11 +18,11 @@ def softmax_cross_entropy(call: Call) -> Facts:
     """A loss for each row, and the gradient; features and labels are broadcast."""
     one, other = call.shape(0), call.shape(1)
     if one is None or other is None:
-        known = ranked(one if one is not None else other, 2)
+        known = with_rank(one if one is not None else other, 2)
         shape: Dims = known if one is not None or other is not None else unknown(2)
     else:
         shape = broadcast(one, other)
-    rows, columns = ranked(shape, 2)
+    rows, columns = with_rank(shape, 2)
     return outputs((rows,), (rows, columns))
 
 
@@ -90,7 +90,7 @@ def set_diagonal(call: Call) -> Facts:
     is_first = call.node.op in ("MatrixSetDiag", "BatchMatrixSetDiag")
     if part is None or not (is_first or (shape is None and _is_one_diagonal(call))):
         return outputs(shape)
-    matrix = ranked(shape, len(part) + 1)
+    matrix = with_rank(shape, len(part) + 1)
     batch = merge(matrix[:-2], part[:-1])
     return outputs(None if batch is None else batch + matrix[-2:])
 

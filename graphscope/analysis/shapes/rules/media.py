@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Facts, outputs
-from graphscope.analysis.shapes.sizes import Dim, ShapeError, Size, merge, merge_sizes, replaced, unknown
+from graphscope.analysis.shapes.sizes import Dim, ShapeError, Size, merge, merge_sizes, unknown, with_size
 from graphscope.analysis.shapes.table import rule
 
 
@@ -179,7 +179,7 @@ def mfcc(call: Call) -> Facts:
     """Coefficients in the place of frequencies."""
     shape = call.ranked(0, 3)
     call.ranked(1, 0)
-    return outputs(replaced(shape, -1, call.number("dct_coefficient_count")))
+    return outputs(with_size(shape, -1, call.number("dct_coefficient_count")))
 
 
 @rule("FractionalMaxPool FractionalAvgPool")

@@ -13,8 +13,8 @@ from graphscope.analysis.shapes.sizes import (
     Sizes,
     all_known,
     merge_sizes,
-    ranked,
     unknown,
+    with_rank,
 )
 from graphscope.analysis.shapes.table import rule
 
@@ -76,7 +76,7 @@ def argmax_gradient(call: Call) -> Facts:
 @rule("AvgPoolGrad AvgPool3DGrad")
 def average_gradient(call: Call) -> Facts:
     """The stated shape."""
-    return outputs(ranked(call.sizes(0), 5 if "3D" in call.node.op else 4))
+    return outputs(with_rank(call.sizes(0), 5 if "3D" in call.node.op else 4))
 
 
 @rule("Dilation2D")

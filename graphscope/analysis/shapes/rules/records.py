@@ -6,14 +6,14 @@ from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import SCALAR, Facts, outputs
 from graphscope.analysis.shapes.sizes import Dim, Dims, ShapeError, Sizes, at_most, merge_all
 from graphscope.analysis.shapes.table import rule
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 
 
 def _data_sets() -> str:
     """The ops that make data sets: they give one variant, a scalar."""
     return " ".join(
         name
-        for name, op in registered().items()
+        for name, op in registered_ops().items()
         if name.rstrip("V2345").endswith("Dataset") and [arg.type for arg in op.output_arg] == [_VARIANT]
     )
 

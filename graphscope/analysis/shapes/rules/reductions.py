@@ -16,7 +16,7 @@ from graphscope.analysis.shapes.sizes import (
     unknown,
 )
 from graphscope.analysis.shapes.table import rule
-from graphscope.analysis.shapes.values import fitted, offsets, product_of, sum_of
+from graphscope.analysis.shapes.values import fit_element, offsets, product_of, sum_of
 from graphscope.core.dtypes import DataType
 
 _INTEGERS = (DataType.INT32, DataType.INT64)
@@ -105,7 +105,7 @@ def cumulative(call: Call) -> Facts:
     if numbers is None or not plain or call.node.op == "CumulativeLogsumexp" or call.type("T") not in _INTEGERS:
         return outputs(tensor.shape)
     join = sum if call.node.op == "Cumsum" else math.prod
-    results = [fitted(join(numbers[: k + 1]), call.type("T")) for k in range(len(numbers))]
+    results = [fit_element(join(numbers[: k + 1]), call.type("T")) for k in range(len(numbers))]
     return (Fact(tensor.shape, tuple(results)),)
 
 

@@ -25,12 +25,12 @@ from graphscope.analysis.shapes.table import rule
 def reshape(call: Call) -> Facts:
     """The stated sizes; one that is unknown follows from the number of elements."""
     tensor, target = call.input(0), call.sizes(1)
-    shape = reshaped(tensor.shape, target)
+    shape = reshape_sizes(tensor.shape, target)
     same = tensor.has_value and all_known(shape)
     return (Fact(shape, tensor.value if same else None),)
 
 
-def reshaped(source: Dims, target: Dims) -> Dims:
+def reshape_sizes(source: Dims, target: Dims) -> Dims:
     """``target``, with one size that follows from the number of elements, if that is known.
 
     Raises:

@@ -6,7 +6,7 @@ from graphscope.analysis.shapes.arithmetic import add, broadcast, product
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import UNKNOWN, Fact, Facts, outputs
 from graphscope.analysis.shapes.rules.reductions import without_axes
-from graphscope.analysis.shapes.rules.reshaping import reshaped
+from graphscope.analysis.shapes.rules.reshaping import reshape_sizes
 from graphscope.analysis.shapes.sizes import (
     Dim,
     Dims,
@@ -31,7 +31,9 @@ def sparse_to_dense(call: Call) -> Facts:
 def sparse_reshape(call: Call) -> Facts:
     """Indices of the new rank, and the new shape."""
     indices, _, target = call.ranked(0, 2), call.ranked(1, 1), call.ranked(2, 1)
-    sizes = reshaped(call.sizes(1), call.sizes(2)) if call.value(1) is not None and call.value(2) is not None else None
+    sizes = (
+        reshape_sizes(call.sizes(1), call.sizes(2)) if call.value(1) is not None and call.value(2) is not None else None
+    )
     return Fact((indices[0], target[0])), Fact(target, sizes)
 
 

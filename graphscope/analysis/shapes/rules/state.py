@@ -8,7 +8,7 @@ from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Fact, Facts, outputs
 from graphscope.analysis.shapes.sizes import Dim, Dims, at_least, merge
 from graphscope.analysis.shapes.table import rule
-from graphscope.core.ops import registered
+from graphscope.core.ops import registered_ops
 
 
 def variable_shape(call: Call, index: int = 0) -> Dims:
@@ -60,7 +60,7 @@ def count_up_to(_: Call) -> Facts:
     return outputs(())
 
 
-_STEPS = tuple(name for name in registered() if name.startswith(("Apply", "SparseApply")))
+_STEPS = tuple(name for name in registered_ops() if name.startswith(("Apply", "SparseApply")))
 """The ops that change a variable by a gradient."""
 
 _SLOTS = frozenset(
@@ -85,7 +85,7 @@ def optimizer_step(call: Call) -> Facts:
 
 @functools.cache
 def _arguments(op: str) -> tuple[str, ...]:
-    return tuple(arg.name for arg in registered()[op].input_arg)
+    return tuple(arg.name for arg in registered_ops()[op].input_arg)
 
 
 @rule(

@@ -15,7 +15,7 @@ from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.loops import Array
 from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
-from graphscope.export.onnx.rules.sizes import joined, reshaped, size_of
+from graphscope.export.onnx.rules.sizes import join, reshape_to, size_of
 from graphscope.export.onnx.value import Value
 
 
@@ -103,7 +103,7 @@ def _size(call: Call) -> Value:
 
 
 def _first_size(call: Call, value: Value) -> Value:
-    return joined(call, [size_of(call, value, 0)])
+    return join(call, [size_of(call, value, 0)])
 
 
 @rule("TensorArrayConcatV3")
@@ -113,8 +113,8 @@ def _concat(call: Call) -> Sequence[Value]:
     if elements.size(1) is None:
         raise NotExpressibleError("its elements may be of different sizes")
     sizes = [size_of(call, elements, i) for i in range(call.rank(elements))]
-    whole = reshaped(call, elements, [-1, *sizes[2:]])
-    lengths = call.op("Expand", joined(call, [sizes[1]]), joined(call, [sizes[0]]))
+    whole = reshape_to(call, elements, [-1, *sizes[2:]])
+    lengths = call.op("Expand", join(call, [sizes[1]]), join(call, [sizes[0]]))
     return whole, lengths
 
 

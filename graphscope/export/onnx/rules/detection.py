@@ -11,7 +11,7 @@ from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
-from graphscope.export.onnx.rules.sizes import joined, size_of
+from graphscope.export.onnx.rules.sizes import join, size_of
 from graphscope.export.onnx.value import Value
 
 F32 = np.float32
@@ -71,7 +71,7 @@ class _Points:
 def _grid(call: Call, image: Value, boxes: Value, axis: int, count: int) -> _Points:
     low = call.op("Gather", boxes, vector([axis]), axis=1)
     high = call.op("Gather", boxes, vector([axis + 2]), axis=1)
-    size = call.cast(joined(call, [size_of(call, image, axis + 1)]), DataType.FLOAT)
+    size = call.cast(join(call, [size_of(call, image, axis + 1)]), DataType.FLOAT)
     last = call.op("Sub", size, np.ones(1, F32))
     if count > 1:
         step = call.op("Div", call.op("Mul", call.op("Sub", high, low), last), np.array(count - 1, F32))

@@ -9,7 +9,7 @@ from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
-from graphscope.export.onnx.rules.sizes import joined, size_of
+from graphscope.export.onnx.rules.sizes import join, size_of
 from graphscope.export.onnx.value import Value
 
 _GEMM_TYPES = (DataType.FLOAT, DataType.DOUBLE, DataType.HALF)
@@ -62,7 +62,7 @@ def _bias_add(call: Call) -> Value:
 def _diagonal(call: Call) -> Value:
     """The elements where row and column have one number, 0 elsewhere."""
     value = call[0]
-    count = call.squeeze(joined(call, [size_of(call, value, call.rank(value) - 1)]), 0)
+    count = call.squeeze(join(call, [size_of(call, value, call.rank(value) - 1)]), 0)
     places = call.op("Range", np.int64(0), count, np.int64(1))
     is_diagonal = call.op("Equal", call.unsqueeze(places, 1), call.unsqueeze(places, 0))
     return call.where(is_diagonal, call.unsqueeze(value, -1), call.scalar(0, value))

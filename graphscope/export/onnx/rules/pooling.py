@@ -14,7 +14,7 @@ from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.rules.convolution import padding
 from graphscope.export.onnx.rules.layout import Layout, channels_first, layout_of
-from graphscope.export.onnx.rules.sizes import divided, reshaped, size_of, times
+from graphscope.export.onnx.rules.sizes import divide, reshape_to, size_of, times
 from graphscope.export.onnx.value import Value
 
 
@@ -103,13 +103,13 @@ def _space_to_batch(call: Call) -> Value:
     behind = [0, *(int(p[1]) for p in paddings), *([0] * (rank - count - 1))]
     data = call.op("Pad", call[0], vector([*before, *behind])) if any([*before, *behind]) else call[0]
     sizes = [size_of(call, data, i) for i in range(rank)]
-    whole = [divided(call, size, b) for size, b in zip(sizes[1 : count + 1], block)]
+    whole = [divide(call, size, b) for size, b in zip(sizes[1 : count + 1], block)]
     split = [axis for pair in zip(whole, block) for axis in pair]
-    data = reshaped(call, data, [sizes[0], *split, *sizes[count + 1 :]])
+    data = reshape_to(call, data, [sizes[0], *split, *sizes[count + 1 :]])
     places = [2 + 2 * i for i in range(count)]
     rest = range(2 * count + 1, rank + count)
     data = call.op("Transpose", data, perm=[*places, 0, *(1 + 2 * i for i in range(count)), *rest])
-    return reshaped(call, data, [times(call, sizes[0], math.prod(block)), *whole, *sizes[count + 1 :]])
+    return reshape_to(call, data, [times(call, sizes[0], math.prod(block)), *whole, *sizes[count + 1 :]])
 
 
 @rule("BatchToSpaceND", "BatchToSpace")
@@ -118,12 +118,12 @@ def _batch_to_space(call: Call) -> Value:
     block, crops = _blocks(call)
     rank, count = call.rank(call[0]), len(block)
     sizes = [size_of(call, call[0], i) for i in range(rank)]
-    batch = divided(call, sizes[0], math.prod(block))
-    data = reshaped(call, call[0], [*block, batch, *sizes[1:]])
+    batch = divide(call, sizes[0], math.prod(block))
+    data = reshape_to(call, call[0], [*block, batch, *sizes[1:]])
     mixed = [axis for i in range(count) for axis in (count + 1 + i, i)]
     data = call.op("Transpose", data, perm=[count, *mixed, *range(2 * count + 1, rank + count)])
     whole = [times(call, s, b) for s, b in zip(sizes[1 : count + 1], block)]
-    data = reshaped(call, data, [batch, *whole, *sizes[count + 1 :]])
+    data = reshape_to(call, data, [batch, *whole, *sizes[count + 1 :]])
     if not crops.any():
         return data
     starts = vector(int(c[0]) for c in crops)

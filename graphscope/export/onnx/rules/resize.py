@@ -14,7 +14,7 @@ from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.rules.layout import Layout, channels_first
-from graphscope.export.onnx.rules.sizes import joined, size_of
+from graphscope.export.onnx.rules.sizes import join, size_of
 from graphscope.export.onnx.value import Value
 
 _NHWC = Layout("NHWC")
@@ -68,9 +68,9 @@ def _bilinear(call: Call) -> Value:
 
 def _resized(call: Call, data: Value, **attrs: str) -> Value:
     def step(x: Value) -> Value:
-        sizes = joined(call, [size_of(call, x, 0), size_of(call, x, 1)])
+        sizes = join(call, [size_of(call, x, 0), size_of(call, x, 1)])
         wanted = call.op("Concat", sizes, call.vector(call[1]), axis=0) if call[1].payload is None else None
-        whole = wanted or joined(call, [size_of(call, x, 0), size_of(call, x, 1), *call.numbers(call[1], "sizes")])
+        whole = wanted or join(call, [size_of(call, x, 0), size_of(call, x, 1), *call.numbers(call[1], "sizes")])
         return call.op("Resize", x, None, None, whole, **attrs)
 
     result = channels_first(call, _NHWC, data, step)
@@ -127,7 +127,7 @@ def _onnx_places(corners: _Corners, size: int, wanted: int) -> NDArray[np.int64]
 
 def _computed_places(call: Call, corners: _Corners, axis: int) -> Value:
     """:func:`_places` in the graph."""
-    size = call.cast(joined(call, [size_of(call, call[0], axis + 1)]), DataType.FLOAT)
+    size = call.cast(join(call, [size_of(call, call[0], axis + 1)]), DataType.FLOAT)
     wanted = call.op("Gather", call.vector(call[1]), vector([axis]), axis=0)
     real, one = call.cast(wanted, DataType.FLOAT), np.ones(1, F32)
     if corners.aligned:

@@ -12,7 +12,7 @@ from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
-from graphscope.export.onnx.rules.sizes import Size, joined, minus, reshaped, size_of
+from graphscope.export.onnx.rules.sizes import Size, join, minus, reshape_to, size_of
 from graphscope.export.onnx.value import Dims, Value
 
 _MAX_TRACKED = 32
@@ -185,7 +185,7 @@ def _split_sizes(call: Call) -> Sequence[Value]:
         return call.builder.ops("Split", call[0], call.vector(call[1]), outputs=count, axis=axis)
     numbers: list[Size] = [int(n) for n in sizes]
     numbers[numbers.index(-1)] = minus(call, size_of(call, call[0], axis), int(sizes.sum()) + 1)
-    return call.builder.ops("Split", call[0], joined(call, numbers), outputs=count, axis=axis)
+    return call.builder.ops("Split", call[0], join(call, numbers), outputs=count, axis=axis)
 
 
 @rule("Tile")
@@ -323,4 +323,4 @@ def _flattened(call: Call, value: Value, axes: int) -> Value:
     if axes == 0:
         return call.unsqueeze(value, 0)
     rest = [size_of(call, value, i) for i in range(axes, call.rank(value))]
-    return reshaped(call, value, [-1, *rest])
+    return reshape_to(call, value, [-1, *rest])

@@ -23,7 +23,7 @@ def times(call: Call, size: Size, factor: int) -> Size:
     return size * factor if isinstance(size, int) else call.op("Mul", size, vector([factor]))
 
 
-def divided(call: Call, size: Size, divisor: int) -> Size:
+def divide(call: Call, size: Size, divisor: int) -> Size:
     """``size // divisor``, of sizes."""
     return size // divisor if isinstance(size, int) else call.op("Div", size, vector([divisor]))
 
@@ -33,7 +33,7 @@ def minus(call: Call, size: Size, number: int) -> Size:
     return size - number if isinstance(size, int) else call.op("Sub", size, vector([number]))
 
 
-def joined(call: Call, sizes: Sequence[Size]) -> Value:
+def join(call: Call, sizes: Sequence[Size]) -> Value:
     """The sizes as one vector; a constant, where all are known."""
     known = [size for size in sizes if isinstance(size, int)]
     if len(known) == len(sizes):
@@ -41,7 +41,7 @@ def joined(call: Call, sizes: Sequence[Size]) -> Value:
     return call.op("Concat", *(vector([s]) if isinstance(s, int) else s for s in sizes), axis=0)
 
 
-def reshaped(call: Call, value: Value, sizes: Sequence[Size]) -> Value:
+def reshape_to(call: Call, value: Value, sizes: Sequence[Size]) -> Value:
     """``value`` in the shape ``sizes``."""
-    result = call.op("Reshape", value, joined(call, sizes))
+    result = call.op("Reshape", value, join(call, sizes))
     return call.builder.reshaped(result, tuple(s if isinstance(s, int) and s >= 0 else None for s in sizes))
