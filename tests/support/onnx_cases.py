@@ -204,7 +204,7 @@ def einsum(random: Random, op: str) -> Drawn:
 @draws("BiasAdd")
 def bias_add(random: Random, op: str) -> Drawn:
     whole = shape(random, 2, 5)
-    first = flip(random)
+    first = flip(random) and len(whole) > 2
     bias = whole[1] if first else whole[-1]
     layout = b"NCHW" if first else b"NHWC"
     return Drawn(op, [numbers(random, whole), numbers(random, [bias])], {"data_format": layout}, known=flip(random))
@@ -382,7 +382,7 @@ def split_v(random: Random, op: str) -> Drawn:
     sizes, whole = [random.randint(0, 3) for _ in range(random.randint(1, 3))], list(shape(random, 1))
     axis = random.randrange(len(whole))
     whole[axis] = sum(sizes)
-    if flip(random):
+    if len(sizes) > 1 and flip(random):
         sizes[random.randrange(len(sizes))] = -1
     return Drawn(
         op,
@@ -697,7 +697,7 @@ def resize(random: Random, op: str) -> Drawn:
     corners = random.choice([(False, False), (True, False), (False, True)])
     attrs = {"align_corners": corners[0], "half_pixel_centers": corners[1]}
     if op == "ResizeArea":
-        attrs = {"align_corners": corners[0]}
+        attrs = {"align_corners": False}
     size, wanted = ([random.randint(1, 9), random.randint(1, 9)] for _ in range(2))
     dtype = random.choice([F32, np.uint8])
     x = numbers(random, [2, *size, random.randint(1, 3)], dtype, 0, 9)

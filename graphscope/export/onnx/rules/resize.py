@@ -194,6 +194,8 @@ def _bicubic_weights(corners: _Corners, size: int, wanted: int) -> NDArray[np.fl
 def _area_weights(corners: _Corners, size: int, wanted: int) -> NDArray[np.float32]:
     """The share of each pixel that a pixel of the result covers."""
     scale = float(corners.scale(size, wanted))
+    if not scale:
+        raise NotExpressibleError("corners of one pixel cannot be aligned")
     result = np.zeros((wanted, size), np.float64)
     for row in range(wanted):
         begin, end = row * scale, (row + 1) * scale
