@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from graphscope import load
 from graphscope.analysis.shapes import Shapes, infer
+from graphscope.core.build import make_node
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.tensors import Shape
@@ -413,3 +414,10 @@ def _spoil(node: NodeDef, other: NodeDef, random: Any) -> None:
     else:
         for name in set(node.attr) & set(other.attr):
             node.attr[name].CopyFrom(other.attr[name])
+
+
+def test_nodes_that_share_a_name_are_no_reason_to_fail() -> None:
+    nodes = [make_node("x", "Placeholder", (), {}), make_node("m", "Neg", ["x"], {})]
+    nodes.append(make_node("m", "Neg", ["m", "gone:3"], {}))
+    found = infer(Graph(GraphDef(), nodes))
+    assert found.shape("x:0") is None

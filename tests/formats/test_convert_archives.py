@@ -215,7 +215,7 @@ NPZ_LIES = {
     "expression": ([("a.npy", NPY.replace(b"(4,)", b"f(4)"))], CorruptFileError, "a.npy: .*(malformed|no header)"),
     "nested": ([("a.npy", NPY[:10] + (b"(" * 118))], CorruptFileError, "no header of an array"),
     "no dict": ([("a.npy", NPY[:10] + b"4".ljust(118))], CorruptFileError, "no header of an array"),
-    "shape": ([("a.npy", NPY.replace(b"(4,), ", b"(-4,),"))], CorruptFileError, "no shape of an array"),
+    "shape": ([("a.npy", NPY.replace(b"(4,), ", b"(-4,),"))], CorruptFileError, "not the shape of an array"),
     "type": ([("a.npy", NPY.replace(b"<f4", b"<zz"))], CorruptFileError, "no header of an array"),
     "version": ([("a.npy", NPY[:6] + b"\7\0" + NPY[8:])], CorruptFileError, "no .npy file"),
 }
@@ -325,7 +325,7 @@ SAFETENSORS_LIES: dict[str, tuple[Any, str]] = {
     "three": ({"a": entry(offsets=(0, 4, 8))}, "describes no tensor"),
     "list": ({"a": [1]}, "describes no tensor"),
     "no type": ({"a": entry(dtype=None)}, "describes no tensor"),
-    "array": ([], "no JSON object"),
+    "array": ([], "not a JSON object"),
 }
 
 

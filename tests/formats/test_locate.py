@@ -368,7 +368,7 @@ def test_what_it_is_is_found_without_reading_it_all(tmp_path: Path) -> None:
     os.truncate(path, 8 << 30)
     location = locate(path)
     assert isinstance(location, GraphFile)
-    with pytest.raises(CorruptFileError, match="no field tag"):
+    with pytest.raises(CorruptFileError, match="not a field tag"):
         graphscope.load(path)
 
 

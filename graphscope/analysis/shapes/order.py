@@ -18,7 +18,9 @@ class Wiring:
     """The data edges of a graph or a function's body, by number.
 
     Attributes:
-        places: name of a node, or of a function's argument -> its number; arguments come behind the nodes.
+        places: name of a node, or of a function's argument -> its number; arguments come behind the nodes. Of nodes that share
+            a name (an invalid graph), the last.
+        size: how many nodes and arguments there are.
         sources: for each node, where its data inputs come from.
     """
 
@@ -27,6 +29,7 @@ class Wiring:
         self._nodes = body.nodes
         self._catalog = catalog
         names = [*[node.proto.name for node in body.nodes], *arguments]
+        self.size = len(names)
         self.places: Mapping[str, int] = dict(zip(names, range(len(names))))
         self.sources = [self._inputs(node) for node in body.nodes]
 
@@ -58,7 +61,7 @@ class Wiring:
 
     def consumers(self) -> list[list[int]]:
         """For each node and argument, the nodes that take its outputs."""
-        result: list[list[int]] = [[] for _ in range(len(self.places))]
+        result: list[list[int]] = [[] for _ in range(self.size)]
         for node, sources in enumerate(self.sources):
             for producer, _ in sources:
                 if producer >= 0 and result[producer][-1:] != [node]:
@@ -69,7 +72,7 @@ class Wiring:
         """The nodes so that producers stand before consumers, but for the edges that close a cycle."""
         loops = self._beginnings()
         result: list[int] = []
-        state = bytearray(len(self.places))
+        state = bytearray(self.size)
         for argument in range(len(self.sources), len(state)):
             state[argument] = _DONE
         for root in range(len(self.sources)):
