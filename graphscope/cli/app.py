@@ -24,6 +24,10 @@ PIPE_CLOSED = 141
 """The last two are 128 + the signal's number, as shells report them."""
 
 
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""Click's root of wrong usage, which Typer does not name."""
+
+
 class Commands(TyperGroup):
     """The commands of :data:`COMMANDS`, imported when they are called.
 
@@ -66,11 +70,23 @@ class Commands(TyperGroup):
             raise typer.Exit(PIPE_CLOSED) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
+        except UsageError as error:
+            sink.error(_wrong_usage(error))
+            raise typer.Exit(WRONG_USAGE) from None
         failed = [failure for failure in failures if failure is not None]
         for failure in failed:
             sink.error(failure)
         if failed:
             raise typer.Exit(_exit_code(failed[0]))
+
+
+def _wrong_usage(error: Any) -> GraphscopeError:
+    """What Click says of wrong usage, in the form of all errors; the hint is the page that tells better."""
+    from graphscope.errors import ArgumentError
+
+    said = error.format_message().rstrip(".")
+    path = error.ctx.command_path if error.ctx is not None else "graphscope"
+    return ArgumentError(said[:1].lower() + said[1:], hint=f"{path} --help")
 
 
 def _is_path(word: str) -> bool:

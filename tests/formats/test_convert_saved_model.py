@@ -234,7 +234,7 @@ def test_an_asset_that_leads_away(with_tables: Path, tmp_path: Path, name: str) 
     first = written(load(with_tables / "model"), tmp_path / "first", [], [])
     model = load(first)
     model.meta.asset_file_def[0].CopyFrom(AssetFileDef(filename=name))
-    with pytest.raises(CorruptFileError, match="no name of an asset"):
+    with pytest.raises(CorruptFileError, match="not a name for an asset"):
         write_saved_model(model, tmp_path / "second", inputs=[], outputs=[])
 
 

@@ -12,7 +12,7 @@ import pytest
 from graphscope.cli.terminal.wording import worded
 from graphscope.core.model import Model
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, IncompleteModelError, UnknownNameError
-from graphscope.feeding.feeds import FeedOptions, example_names, resolve_tensors
+from graphscope.feeding.feeds import Feed, FeedOptions, example_names, resolve_tensors
 from graphscope.feeding.naming import Fetch, Names, find_signature
 from graphscope.formats import load
 from graphscope.formats.media.pictures import Scaling
@@ -215,8 +215,8 @@ def test_a_chosen_signatures_names_come_before_the_graphs(tmp_path: Path) -> Non
         tf1.saved_model.simple_save(session, str(tmp_path / "m"), {"a": b, "b": a}, {"out": out})
     model = load(tmp_path / "m")
     signature = find_signature(model, "serving_default")
-    assert Names(model, signature).feeds(["a=1", "b:0=2"]) == ["a=1", "b:0=2"]
-    assert Names(model, signature, is_chosen=True).feeds(["a=1", "b=2"]) == ["b:0=1", "a:0=2"]
+    assert Names(model, signature).feeds(["a=1", "b:0=2"]) == [Feed("a", "1"), Feed("b:0", "2")]
+    assert Names(model, signature, is_chosen=True).feeds(["a=1", "b=2"]) == [Feed("b:0", "1"), Feed("a:0", "2")]
     assert Names(model).fetches(["out:0", "out"]) == [Fetch("out:0", "out:0"), Fetch("out", "out:0")]
 
 

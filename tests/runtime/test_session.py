@@ -262,8 +262,8 @@ def on_devices(tmp_path: Path) -> Model:
 def test_nodes_are_placed_by_name_and_others_by_default(tmp_path: Path) -> None:
     rules = [parse_rule("c=/cpu:2")]
     config = session_config(SessionOptions(devices={"CPU": 4}, soft_placement=False))
-    options = {"keep_devices": True, "place": rules, "device": "/device:CPU:3", "config": lambda: config}
-    with open_session(on_devices(tmp_path), ["c"], **options) as session:
+    placing = Placing(place=rules, device="/device:CPU:3")
+    with open_session(on_devices(tmp_path), ["c"], placing=placing, config=lambda: config) as session:
         assert session.run(["c"])[0] == 1
         found = {o.name: o.device for o in session.graph.get_operations()}
     assert found == {"a": "/device:CPU:3", "b": "/device:CPU:1", "c": "/device:CPU:2"}

@@ -206,11 +206,11 @@ import sys
 import numpy as np
 from pathlib import Path
 import graphscope
-from graphscope.training import feature_store
+from graphscope.training.features import store
 from graphscope.training.graft.base import open_base
 from graphscope.training.data import DataOptions, open_data
 from graphscope.training.features.compute import cached_features, input_spec
-feature_store.SHARD_ROWS = 32
+store.SHARD_ROWS = 32
 model = graphscope.load(sys.argv[1])
 base = open_base(model, sys.argv[4:])
 source = open_data(sys.argv[2], input_spec(base), DataOptions())

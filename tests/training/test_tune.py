@@ -203,10 +203,10 @@ def test_resumed_by_the_directory_that_names_the_latest(tmp_path: Path, data: st
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"batch": 4}, "--batch: 8 then, 4 now"),
-        ({"seed": 9}, "--seed: 0 then, 9 now"),
+        ({"batch": 4}, "batch: 8 then, 4 now"),
+        ({"seed": 9}, "seed: 0 then, 9 now"),
         ({"validation": "0.3"}, "validation data: none then"),
-        ({"augment": "flip"}, "--augment: none then, flip now"),
+        ({"augment": "flip"}, "augment: none then, flip now"),
         ({"use_cache": False}, "features computed once: True then, False now"),
         ({"data": "other"}, "training data: 46 examples"),
     ],
@@ -375,9 +375,9 @@ def test_a_model_without_a_training_part(data: str) -> None:
 # Other tasks
 
 
-@pytest.mark.parametrize("task", ["regression", "multilabel"])
-def test_other_tasks(tmp_path: Path, task: str) -> None:
-    prefix = grafted(tmp_path / "model.ckpt", head="flatten,dense:2", task=task, learning_rate=0.01)
+@pytest.mark.parametrize(("task", "options"), [("regression", {"regression": True}), ("multilabel", {"multilabel": 2})])
+def test_other_tasks(tmp_path: Path, task: str, options: dict[str, Any]) -> None:
+    prefix = grafted(tmp_path / "model.ckpt", head="flatten,dense:2", learning_rate=0.01, **options)
     x, y = pictures(40)
     labels = np.stack([y, y == 1], 1).astype(np.float32) if task == "regression" else np.stack([y > 0, y == 1], 1)
     report = train(prefix, saved(tmp_path / "data.npz", x, labels.astype(np.float32)), "0.3", epochs=15)

@@ -84,15 +84,16 @@ def read_run(path: Path) -> TrainingState:
         raise CorruptFileError(f"no state of a training: {error}", path=path) from error
     try:
         return _run(**json.loads(content))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorruptFileError(f"no state of a training, version {VERSION}: {error}", path=path) from error
 
 
-def _run(version: int, running: Any, epochs: Any, best: Any, **rest: Any) -> TrainingState:
+def _run(version: int, settings: Any, running: Any, epochs: Any, best: Any, **rest: Any) -> TrainingState:
     if version != VERSION:
         raise ValueError(f"it is of version {version}")
     return TrainingState(
         **rest,
+        settings={name.removeprefix("--"): value for name, value in settings.items()},  # as earlier releases wrote them
         running=Mean(**running),
         epochs=[EpochReport(**epoch) for epoch in epochs],
         best=None if best is None else Best(**{**best, "classes": tuple(ClassReport(**c) for c in best["classes"])}),
