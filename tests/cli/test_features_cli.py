@@ -167,12 +167,12 @@ def test_regression_data_keep_their_numbers(data: Path, out: Path) -> None:
 
 def test_bad_input(data: Path, out: Path, tmp_path: Path) -> None:
     common = ("--data", data, "-o", out)
-    assert "which tensor?" in fails(LENET, *common)
+    assert "no tensor was named" in fails(LENET, *common)
     assert "no node is named 'fc9'" in fails(LENET, "--at", "fc9", *common)
     assert "no such file" in fails(LENET, "--at", "fc1/relu", "--data", tmp_path / "nowhere", "-o", out)
     for option in (("--size", "big"), ("--scale", "x"), ("--mean", "1,x"), ("--limit-per-class", 0), ("--batch", 0)):
         assert option[0] in fails(LENET, "--at", "fc1/relu", *common, *option, code=2)
-    assert "no schema" in fails(LENET, "--at", "fc1/relu", *common, "--schema", "x")
+    assert "is not a schema" in fails(LENET, "--at", "fc1/relu", *common, "--schema", "x")
     assert not out.exists()
 
 

@@ -91,7 +91,7 @@ def test_two_models(tmp_path: Path) -> None:
         (["--at", "fc2/rel", "--head", "dense:3"], "closest: fc2/relu"),
         (["--at", "pool2", "--head", "dense:3"], "its input is (?, 5, 5, 16)\nhint: put flatten"),
         (["--at", "fc2/relu", "--head", "flatten,dens:3"], "\n  flatten,dens:3\n          ^^^^^^\n"),
-        (["--at", "fc2/relu"], "hint: --head"),
+        (["--at", "fc2/relu"], "hint: for example: --head"),
         (["--head", "dense:3"], "hint: --at TENSOR"),
         (["--at", "fc2/relu", "--head", "relu"], "no variable is left to train"),
         (["--at", "fc2/relu", "--head", "dense:3", "--unfreeze", "conv7"], "closest: conv2, conv1"),

@@ -55,7 +55,7 @@ def test_what_it_says(place: Path, tmp_path: Path) -> None:
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
     assert [line.split()[:2] for line in done.stderr.splitlines() if line.startswith("epoch")] == [["epoch", "1/1"]]
     assert "the base is computed once for each" in done.stderr
-    assert "below the 99.00% that was asked for" in done.stderr
+    assert "below the 99.00% asked for" in done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["class", "examples", "accuracy"]
     assert [line.split()[0] for line in lines[1:4]] == ["0", "1", "2"]

@@ -141,7 +141,7 @@ def test_a_missing_value_names_checkpoint_and_closest_keys(tmp_path: Path, capsy
     assert "dense/bias" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("suffix", [".h5", ".onnx", ".meta", ".xyz"])
+@pytest.mark.parametrize("suffix", [".h5", ".meta", ".xyz"])
 def test_a_suffix_of_another_format_is_refused(suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with tf.Graph().as_default() as graph:
         tf.identity(v1.placeholder(tf.float32, [], name="x"), name="out")
@@ -150,7 +150,7 @@ def test_a_suffix_of_another_format_is_refused(suffix: str, tmp_path: Path, caps
     assert ".pbtxt" in capsys.readouterr().err
     assert not (tmp_path / f"f{suffix}").exists()
     if suffix != ".meta":
-        with pytest.raises(GraphscopeError, match="not a format"):
+        with pytest.raises(GraphscopeError, match="nothing is written as"):
             graphscope.save(graphscope.load(tmp_path / "g.pb"), tmp_path / f"f{suffix}")
     assert code_of("freeze", tmp_path / "g.pb", "-o", tmp_path / "f.pbtxt", "--output", "out", "--verify") == 0
     assert (tmp_path / "f.pbtxt").read_bytes().startswith(b"node {")

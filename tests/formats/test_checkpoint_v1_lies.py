@@ -37,12 +37,16 @@ BAD_V1: dict[str, tuple[SavedTensorSlices, dict[bytes, Any], str]] = {
     "none of them": (listed(1, [2]), {KEY_OF_VECTOR: {}}, "0 values are stored for 2 elements"),
     "a terabyte": (listed(1, [1 << 38]), {KEY_OF_VECTOR: {"float_val": [1]}}, "1 values are stored for 274,877"),
     "of another type": (listed(1, [2]), {KEY_OF_VECTOR: {"int_val": [1, 2]}}, "0 values are stored for 2"),
-    "out of range": (listed(4, [1]), {KEY_OF_VECTOR: {"int_val": [256]}}, "no SavedTensorSlices of uint8: .*range"),
+    "out of range": (listed(4, [1]), {KEY_OF_VECTOR: {"int_val": [256]}}, "not a SavedTensorSlices of uint8: .*range"),
     "no message": (listed(1, [1]), {KEY_OF_VECTOR: b"\x12\x7f"}, "variable w: its content is not a SavedTensorSlices"),
     "half a float": (listed(1, [1]), {KEY_OF_VECTOR: b"\x12\5\x1a\3\x2a\1x"}, "its content is not a SavedTensorSlices"),
     "two values": (listed(1, [1]), {KEY_OF_VECTOR: b"\x12\0\x12\0"}, "field 2 occurs 2 times"),
     "an unknown wire type": (listed(1, [1]), {KEY_OF_VECTOR: b"\x17"}, "has wire type 7"),
-    "a broken list of integers": (listed(3, [1]), {KEY_OF_VECTOR: b"\x12\5\x1a\3\x3a\1\xff"}, "no SavedTensorSlices"),
+    "a broken list of integers": (
+        listed(3, [1]),
+        {KEY_OF_VECTOR: b"\x12\5\x1a\3\x3a\1\xff"},
+        "not a SavedTensorSlices",
+    ),
 }
 
 

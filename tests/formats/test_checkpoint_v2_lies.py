@@ -68,7 +68,7 @@ def unknown_rank(message: Any) -> None:
 W = b"a/weights"
 AT_OPEN: dict[str, tuple[dict[bytes, Callable[[Any], object]], type[GraphscopeError], str]] = {
     "negative size": ({W: given_to("size", -1)}, CorruptFileError, "variable a/weights: -1 bytes"),
-    "negative offset": ({W: given_to("offset", -(1 << 62))}, CorruptFileError, "variable a/weights: .* no place"),
+    "negative offset": ({W: given_to("offset", -(1 << 62))}, CorruptFileError, "variable a/weights: .* is not a place"),
     "a data file too many": (
         {W: given_to("shard_id", 1)},
         CorruptFileError,

@@ -106,7 +106,7 @@ def test_declared_names_that_lead_away(place: Path, name: str) -> None:
     assert str(len(SECRET)) + " B" not in done.output
     code, output = convert(place, place.parent / "out", "--allow-outside")
     assert code == 1
-    assert "no name of an asset" in output
+    assert "not a name for an asset" in output
 
 
 @pytest.mark.parametrize("directory", ["assets", "assets.extra"])

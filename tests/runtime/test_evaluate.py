@@ -88,7 +88,7 @@ def test_the_graphs_version_decides_which_ops_run() -> None:
 LENT_NOTHING = """
 import sys
 import numpy as np
-from graphscope.core.build import constant, node, type_attr
+from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.protos import GraphDef
@@ -96,7 +96,7 @@ from graphscope.runtime.evaluate import TensorFlowKernels
 from graphscope.transforms.fold import fold
 
 one = constant("a", np.array(1, np.float32))
-graph = Graph(GraphDef(), [one, node("b", "Neg", ["a"], {"T": type_attr(DataType.FLOAT)})])
+graph = Graph(GraphDef(), [one, make_node("b", "Neg", ["a"], {"T": type_attr(DataType.FLOAT)})])
 folded = fold(graph, evaluate=TensorFlowKernels())
 assert folded.ops == ["Const"]
 assert "tensorflow" not in sys.modules
