@@ -168,19 +168,20 @@ EXAMPLES = [
 
 def test_classes_as_a_table() -> None:
     assert shown(write_classes, Format.TABLE, EXAMPLES).splitlines() == [
-        "example  shows                    1st                     2nd",
-        "a.png    golden retriever         golden retriever 0.988  cat 1e-09",
-        "b.png    golden retriever  wrong  cat 1                   golden retriever 0",
+        "example  shows                    1st               score  2nd               score",
+        "a.png    golden retriever         golden retriever  0.988  cat               1e-09",
+        "b.png    golden retriever  wrong  cat                   1  golden retriever      0",
         "1 of 2 right",
     ]
     unknown = [Example("prob", "0", EXAMPLES[0].guesses), Example("logits", "0", EXAMPLES[0].guesses)]
     assert shown(write_classes, Format.TABLE, unknown).splitlines() == [
-        "output  example  1st                     2nd",
-        "prob    0        golden retriever 0.988  cat 1e-09",
-        "logits  0        golden retriever 0.988  cat 1e-09",
+        "output  example  1st               score  2nd  score",
+        "prob    0        golden retriever  0.988  cat  1e-09",
+        "logits  0        golden retriever  0.988  cat  1e-09",
     ]
     narrow = shown(write_classes, Format.TABLE, EXAMPLES, width=50, is_terminal=True).splitlines()
     assert max(map(len, narrow)) <= 50
+    assert narrow[0].split() == ["example", "shows", "1st", "score"]
     assert narrow[1].startswith("a.png")
 
 

@@ -48,11 +48,11 @@ def fails(*words: object, code: int = 1) -> str:
 
 def test_all_twenty_digits_are_right() -> None:
     lines = done(LENET, "--feed", f"input=@{DIGITS}", "--top", 1).splitlines()
-    assert lines[0].split() == ["example", "1st"]
+    assert lines[0].split() == ["example", "1st", "score"]
     assert len(lines) == 21
     assert all(line.split()[1] == line[0] for line in lines[1:])
     checked = done(LENET, "--feed", f"input=@{DIGITS}/", "--labels", DIGITS / "labels.txt").splitlines()
-    assert checked[0].split() == ["example", "shows", "1st", "2nd", "3rd", "4th", "5th"]
+    assert checked[0].split() == "example shows 1st score 2nd score 3rd score 4th score 5th score".split()
     assert checked[-1] == "20 of 20 right"
 
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INDENT = 2
-RANK_WIDTH = 9
-"""What is left of ``golden retriever 0.987`` on a narrow terminal: ``gol…0.987``."""
+LABEL_WIDTH = 8
+"""What is left of ``golden retriever`` on a narrow terminal: ``gol…ever``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,18 +135,26 @@ def _examples_view(examples: Sequence[Example]) -> View[Example]:
     has_outputs = len({example.output for example in examples}) > 1
     has_truth = any(example.truth for example in examples)
     columns = [
-        *([Column("output", minimum=8, drop=9)] if has_outputs else []),
+        *([Column("output", minimum=8, drop=2 * ranks)] if has_outputs else []),
         Column("example", minimum=8),
         *([Column("shows", minimum=5), Column("")] if has_truth else []),
-        *(Column(_ordinal(rank), style="op", minimum=RANK_WIDTH, drop=rank) for rank in range(ranks)),
+        *(column for rank in range(ranks) for column in _rank_columns(rank)),
     ]
 
     def cells(example: Example) -> list[str]:
-        guesses = [f"{guess.label} {guess.score:.3g}" for guess in example.guesses]
+        guesses = [cell for guess in example.guesses for cell in (guess.label, f"{guess.score:.3g}")]
         truth = [example.truth, _verdict(example)] if has_truth else []
         return [*([example.output] if has_outputs else []), example.name, *truth, *guesses]
 
     return View(columns, cells, _example_record, (), lambda _: (), lambda example: example.guesses[0].label)
+
+
+def _rank_columns(rank: int) -> list[Column]:
+    """The class and its score: a narrow terminal loses the score first, and never the first rank."""
+    return [
+        Column(_ordinal(rank), style="op", minimum=LABEL_WIDTH, drop=max(2 * rank - 1, 0)),
+        Column("score", right=True, drop=2 * rank),
+    ]
 
 
 def _verdict(example: Example) -> str:
