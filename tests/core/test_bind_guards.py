@@ -13,11 +13,12 @@ from graphscope.core.collections import collections_of
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
 from graphscope.core.object_graph import OBJECT_GRAPH_KEY
+from graphscope.core.ops import registered_ops
 from graphscope.core.payload import Payload
 from graphscope.core.variables import Entry, Role, Variable
 from graphscope.protos import AttrValue, MetaGraphDef, TrackableObjectGraph, VariableDef
 from tests.support.graphs import FLOAT, const, graph_of
-from tests.support.running import attr_value, registered
+from tests.support.running import attr_value
 
 
 class Store:
@@ -37,7 +38,7 @@ def stored(*keys: str, shape: tuple[int, ...] = (2,)) -> Store:
 def variable(name: str, kind: str = "VarHandleOp", shape: tuple[int, ...] | None = (2,), dtype: bool = True) -> Node:
     attrs = {"dtype": type_attr(DataType.FLOAT)} if dtype else {}
     if shape is not None:
-        attrs["shape"] = attr_value(registered()["Placeholder"], "shape", shape)
+        attrs["shape"] = attr_value(registered_ops()["Placeholder"], "shape", shape)
     return make_node(name, kind, (), attrs)
 
 

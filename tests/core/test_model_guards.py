@@ -12,6 +12,7 @@ from graphscope.core.build import make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.core.object_graph import OBJECT_GRAPH_KEY
+from graphscope.core.ops import registered_ops
 from graphscope.core.payload import ArrayPayload, ConvertedPayload, Payload
 from graphscope.core.slices import SlicePayload
 from graphscope.core.variables import Entry, Role, Variable
@@ -24,7 +25,7 @@ from graphscope.errors import (
 )
 from graphscope.protos import MetaGraphDef, TrackableObjectGraph
 from tests.support.graphs import const, graph_of, op, placeholder
-from tests.support.running import attr_value, registered
+from tests.support.running import attr_value
 
 
 class Store:
@@ -72,7 +73,7 @@ VARIABLE = make_node(
     "v",
     "VarHandleOp",
     (),
-    {"dtype": type_attr(DataType.FLOAT), "shape": attr_value(registered()["Placeholder"], "shape", (2,))},
+    {"dtype": type_attr(DataType.FLOAT), "shape": attr_value(registered_ops()["Placeholder"], "shape", (2,))},
 )
 
 

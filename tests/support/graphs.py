@@ -10,8 +10,9 @@ import numpy as np
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
+from graphscope.core.ops import registered_ops
 from graphscope.protos import AttrValue, GraphDef
-from tests.support.running import Array, attr_value, registered, tf
+from tests.support.running import Array, attr_value, tf
 
 v1 = tf.compat.v1
 FLOAT = {"T": type_attr(DataType.FLOAT)}
@@ -31,7 +32,7 @@ def placeholder(name: str) -> Node:
 
 def op(name: str, kind: str, *inputs: str, **attrs: Any) -> Node:
     """A node on floats."""
-    made = {key: attr_value(registered()[kind], key, value) for key, value in attrs.items()}
+    made = {key: attr_value(registered_ops()[kind], key, value) for key, value in attrs.items()}
     return make_node(name, kind, inputs, {**FLOAT, **made} if kind not in ("NoOp", "Assert") else made)
 
 

@@ -12,6 +12,7 @@ from graphscope.core.build import make_node, type_attr, without_attrs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.model import Model, ModelKind
+from graphscope.core.ops import registered_ops
 from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.variables import Entry
 from graphscope.errors import GraphscopeError, IncompleteModelError, UnknownNameError
@@ -26,7 +27,7 @@ from graphscope.transforms.freeze import (
     tables_of,
 )
 from tests.support.graphs import const, graph_of, names, op, placeholder, value
-from tests.support.running import attr_value, registered
+from tests.support.running import attr_value
 
 X = placeholder("x")
 
@@ -43,7 +44,7 @@ class Store:
 
 
 def variable(name: str, shape: tuple[int, ...] = (2,)) -> Node:
-    attrs = {"dtype": type_attr(DataType.FLOAT), "shape": attr_value(registered()["Placeholder"], "shape", shape)}
+    attrs = {"dtype": type_attr(DataType.FLOAT), "shape": attr_value(registered_ops()["Placeholder"], "shape", shape)}
     return make_node(name, "VariableV2", (), attrs)
 
 

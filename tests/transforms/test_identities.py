@@ -10,11 +10,12 @@ import pytest
 
 from graphscope.core.build import constant, make_node
 from graphscope.core.graph import Graph, Node
+from graphscope.core.ops import registered_ops
 from graphscope.transforms.bake import bake
 from graphscope.transforms.fold import fold
 from graphscope.transforms.identities import remove_pass_through
 from tests.support.graphs import FLOAT, FLOW, branching, const, graph_of, looping, names, op, placeholder, printing
-from tests.support.running import attr_value, built, registered, run_graph, tf
+from tests.support.running import attr_value, built, run_graph, tf
 
 v1 = tf.compat.v1
 X = placeholder("x")
@@ -76,7 +77,7 @@ def test_an_identity_that_waits_for_an_effect_stays(control: str, stays: bool) -
 
 def test_a_copy_of_a_reference_stays() -> None:
     variable = make_node(
-        "v", "VariableV2", [], {"dtype": FLOAT["T"], "shape": attr_value(registered()["VariableV2"], "shape", [])}
+        "v", "VariableV2", [], {"dtype": FLOAT["T"], "shape": attr_value(registered_ops()["VariableV2"], "shape", [])}
     )
     graph = graph_of(variable, op("read", "Identity", "v"), op("again", "Identity", "read"), op("y", "Neg", "again"))
     assert names(remove_pass_through(graph)) == ["v", "read", "y"]

@@ -11,6 +11,7 @@ import pytest
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.ops import registered_ops
 from graphscope.core.payload import ArrayPayload
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef
@@ -24,7 +25,7 @@ from graphscope.transforms.randomness import random_sources
 from graphscope.transforms.sources import DataSource, data_sources, refuse_sources
 from graphscope.transforms.subgraph import clear_placement, prune_library
 from tests.support.graphs import const, graph_of, names, op, placeholder
-from tests.support.running import attr_value, registered
+from tests.support.running import attr_value
 
 
 def chain(count: int, source: str, name: str) -> list[Node]:
@@ -77,7 +78,10 @@ def test_what_a_placeholder_takes() -> None:
     bare = make_node("x", "Placeholder")
     assert (placeholder_spec(bare).dtype, placeholder_spec(bare).shape) == (DataType.INVALID, None)
     for shape, expected in (((), None), ((2, -1), (2, None))):
-        stated = {"dtype": type_attr(DataType.INT8), "shape": attr_value(registered()["Placeholder"], "shape", shape)}
+        stated = {
+            "dtype": type_attr(DataType.INT8),
+            "shape": attr_value(registered_ops()["Placeholder"], "shape", shape),
+        }
         spec = placeholder_spec(make_node("x", "Placeholder", (), stated))
         assert (spec.name, spec.dtype, spec.shape) == ("x", DataType.INT8, expected)
 

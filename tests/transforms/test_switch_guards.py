@@ -10,16 +10,17 @@ import pytest
 from graphscope.core.build import make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.ops import registered_ops
 from graphscope.protos import AttrValue, FunctionDef
 from graphscope.transforms.switches import open_switches
 from tests.support.graphs import const, graph_of, op, placeholder
-from tests.support.running import attr_value, registered
+from tests.support.running import attr_value
 
 
 def fed(name: str, dtype: DataType = DataType.BOOL, shape: tuple[int, ...] | None = None) -> Node:
     attrs = {"dtype": type_attr(dtype)}
     if shape is not None:
-        attrs["shape"] = attr_value(registered()["Placeholder"], "shape", shape)
+        attrs["shape"] = attr_value(registered_ops()["Placeholder"], "shape", shape)
     return make_node(name, "Placeholder", (), attrs)
 
 
