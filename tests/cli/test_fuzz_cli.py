@@ -19,6 +19,8 @@ from typer.testing import CliRunner
 from graphscope.cli.app import app
 from tests.support.fixture_files import FIXTURES
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("GRAPHSCOPE_FUZZ_EXAMPLES", "12"))
 LOOKS = (["info"], ["nodes", "--tree"], ["nodes", "--format", "json"], ["vars", "--stats"], ["show", "NAME"])
 INTERESTING = (0, 1, 0x7F, 0x80, 0xFF)

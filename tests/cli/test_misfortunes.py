@@ -18,6 +18,8 @@ from graphscope.formats.io.journal import recover
 from tests.support.fixture_files import FIXTURES
 from tests.support.misfortunes import check, command, files_limited, needs_limits, snapshot
 
+pytestmark = pytest.mark.slow
+
 SOFTMAX = FIXTURES / "softmax"
 OUTPUT = "inference/prediction"
 WRITERS: dict[str, list[object]] = {

@@ -16,6 +16,8 @@ from graphscope.errors import FileError
 from graphscope.training.data.cache import default_cache
 from tests.support.fixture_files import FIXTURES, ROOT
 
+pytestmark = pytest.mark.slow
+
 SOFTMAX = FIXTURES / "softmax"
 SHELL = shutil.which("sh") or "sh"
 needs_shell = pytest.mark.skipif(shutil.which("sh") is None, reason="optional: no sh on this system")

@@ -13,6 +13,8 @@ import graphscope
 from graphscope.formats.io.window import Window, window_on
 from tests.support.cutting_short import KINDS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(graphscope.__file__).parent
 
 

@@ -23,6 +23,8 @@ from tests.support.broken import BOUND_BYTES, NAMES, GraphDef, examine, look, me
 from tests.support.saving import save_v2, tf
 from tests.support.tables import varint
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 60
 EXAMPLES = settings(
     max_examples=150,

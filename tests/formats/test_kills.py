@@ -20,7 +20,7 @@ from graphscope.formats.lazy.pieces import flow, meta_graph_pieces
 from graphscope.formats.savedmodel.writer import write_saved_model
 from tests.support.fixture_files import FIXTURES
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="optional: no fork on this system")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="optional: no fork on this system")]
 
 OPERATIONS = ("open", "rename", "replace", "unlink", "rmdir", "mkdir", "link", "fsync", "chmod", "close")
 

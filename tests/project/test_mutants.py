@@ -10,6 +10,8 @@ from tests.support.mutants import EQUIVALENT, known, parsed, plan
 from tests.support.mutator import mutants
 from tests.support.tree import ROOT
 
+pytestmark = pytest.mark.slow
+
 SOURCE = '''
 """Docstring with a 1."""
 from functools import cache

@@ -14,6 +14,8 @@ from tests.support.documents.pages import NOTEBOOKS, PAGES, page_id, set_up
 from tests.support.documents.reader import Reader
 from tests.support.zoo_files import MNIST
 
+pytestmark = pytest.mark.slow
+
 RUNNABLE = {"console", "python"}
 OTHERS = {"sh", "text"}
 """What sets a machine up, and what is shown."""

@@ -15,6 +15,8 @@ import pytest
 from graphscope.core.patterns import LONGEST, NamePattern
 from tests.support.adversarial import compiled, texts, uses
 
+pytestmark = pytest.mark.slow
+
 SIZE = 20_000
 SECONDS = 0.5
 """For one text; linear ones take a millisecond, quadratic ones several seconds."""

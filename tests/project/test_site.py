@@ -14,6 +14,8 @@ from tests.support.documents.pages import DOCS, PAGES, page_id
 from tests.support.documents.recording import README, first_steps, recorded
 from tests.support.zoo_files import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("path", GENERATED_PAGES, ids=page_id)
 def test_generated_parts_are_up_to_date(path: Path) -> None:

@@ -18,6 +18,8 @@ from graphscope.training.features.store import FeatureSpec, FeatureStore, Layout
 from tests.support.data_files import idx_bytes, random
 from tests.support.fixture_files import ROOT
 
+pytestmark = pytest.mark.slow
+
 ROW = 4096
 FEW, MANY = 150, 4650
 

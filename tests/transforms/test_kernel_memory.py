@@ -18,6 +18,8 @@ from tests.support.broken import memory
 from tests.support.kernel_values import Argument, i32, s32
 from tests.support.running import flat, node_of_op
 
+pytestmark = pytest.mark.slow
+
 BOUND_BYTES = 5 * MAX_VALUE_BYTES
 WIDE = 1 << 40
 MANY = np.full(1 << 16, 2**31 - 1, np.int32)
