@@ -161,7 +161,7 @@ def test_wrong_usage() -> None:
         (SOFTMAX, "--place", "x=/nothing"),
         ("--from", "logs", "--logdir", "logs"),
     ):
-        assert "Usage" in fails(*words, code=2)
+        assert "hint: " in fails(*words, code=2)
 
 
 def test_logs_are_read_without_tensorflow(tmp_path: Path, poisoned: dict[str, str], absent: dict[str, str]) -> None:
