@@ -62,6 +62,11 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "features.npz"
 
 
+def arrays(path: Path) -> dict[str, Any]:
+    with np.load(path) as archive:
+        return dict(archive)
+
+
 def by_tensorflow(tensor: str, x: Any) -> Any:
     [prefix] = {str(p).removesuffix(".index") for p in LENET.glob("*.index")}
     with tf.Graph().as_default(), v1.Session() as session:
@@ -73,9 +78,9 @@ def test_what_it_writes(data: Path, out: Path) -> None:
     done = written(LENET, "--at", "fc1/relu", "--data", data, "-o", out, "--batch", COUNT)
     assert done.stdout.splitlines()[:2] == [f"fc1/relu:0  float32 ({COUNT}, 120)", f"{COUNT} examples"]
     assert done.stdout.splitlines()[2].startswith(f"{out}  ")
-    found = np.load(out)
+    found = arrays(out)
     assert sorted(found) == ["keys", "x", "y"]
-    np.testing.assert_array_equal(found["x"], by_tensorflow("fc1/relu:0", np.load(data)["x"]))
+    np.testing.assert_array_equal(found["x"], by_tensorflow("fc1/relu:0", arrays(data)["x"]))
     np.testing.assert_array_equal(found["y"], np.arange(COUNT) % 10)
     assert [key.decode() for key in found["keys"]] == [str(i) for i in range(COUNT)]
     again = written(LENET, "--at", "fc1/relu", "--data", data, "-o", out, "--force")
@@ -85,9 +90,9 @@ def test_what_it_writes(data: Path, out: Path) -> None:
 
 def test_several_tensors(data: Path, out: Path) -> None:
     written(LENET, "--at", "fc1/relu", "--at", "fc2/relu", "--data", data, "-o", out, "--batch", COUNT)
-    found = np.load(out)
-    np.testing.assert_array_equal(found["x0"], by_tensorflow("fc1/relu:0", np.load(data)["x"]))
-    np.testing.assert_array_equal(found["x1"], by_tensorflow("fc2/relu:0", np.load(data)["x"]))
+    found = arrays(out)
+    np.testing.assert_array_equal(found["x0"], by_tensorflow("fc1/relu:0", arrays(data)["x"]))
+    np.testing.assert_array_equal(found["x1"], by_tensorflow("fc2/relu:0", arrays(data)["x"]))
 
 
 def test_what_it_writes_is_data(tmp_path: Path, out: Path) -> None:
@@ -114,7 +119,7 @@ def test_a_grafted_model_says_itself_what_its_features_are(data: Path, out: Path
     options = GraftOptions(at=["fc1/relu"], head="dense:10", task="classes", width=10)
     graft_model(graphscope.load(LENET), options).save(str(tmp_path / "grafted.ckpt"))
     written(tmp_path / "grafted.ckpt", "--data", data, "-o", out, "--batch", COUNT)
-    np.testing.assert_array_equal(np.load(out)["x"], by_tensorflow("fc1/relu:0", np.load(data)["x"]))
+    np.testing.assert_array_equal(arrays(out)["x"], by_tensorflow("fc1/relu:0", arrays(data)["x"]))
     np.savez(data, x=random(COUNT, 784), y=np.arange(COUNT))
     assert "label 10 is outside of 0 to 9" in fails(tmp_path / "grafted.ckpt", "--data", data, "-o", out, "--force")
     written(LENET, "--at", "fc1/relu", "--data", data, "-o", out, "--force")
@@ -130,10 +135,10 @@ def test_training_switches(tmp_path: Path, out: Path) -> None:
     np.savez(tmp_path / "d.npz", x=random(5, 6), y=np.arange(5))
     common = (tmp_path / "graph.pb", "--at", "out", "--data", tmp_path / "d.npz", "-o", out)
     written(*common, "--set", "is_training=true")
-    np.testing.assert_array_equal(np.load(out)["x"], random(5, 6) * 2)
+    np.testing.assert_array_equal(arrays(out)["x"], random(5, 6) * 2)
     done = written(*common, "--force")
     assert "is_training looks like a training switch and is set to false" in done.stderr
-    np.testing.assert_array_equal(np.load(out)["x"], random(5, 6))
+    np.testing.assert_array_equal(arrays(out)["x"], random(5, 6))
 
 
 def test_options_of_data(tmp_path: Path, out: Path, cache: Path) -> None:
@@ -146,7 +151,7 @@ def test_options_of_data(tmp_path: Path, out: Path, cache: Path) -> None:
         *(*common, "--size", "4x6", "--scale", "1/127.5", "--mean", "127.5", "--only-classes", "c,a"),
         *("--limit-per-class", 2, "--seed", 1, "--cache", tmp_path / "own"),
     )
-    found = np.load(out)
+    found = arrays(out)
     assert found["x"].shape == (4, 4, 6, 3)
     assert found["x"].min() < -0.5
     assert sorted(found["y"].tolist()) == [0, 0, 1, 1]
@@ -156,13 +161,13 @@ def test_options_of_data(tmp_path: Path, out: Path, cache: Path) -> None:
     np.savez(tmp_path / "d.npz", pictures=pixels(3, 4, 4, 3), digit=np.arange(3))
     written(tmp_path / "graph.pb", "--at", "out", "--data", tmp_path / "d.npz", "-o", out, "--force", "--size", "4x4",
             "--schema", "x=pictures,y=digit")  # fmt: skip
-    np.testing.assert_allclose(np.load(out)["x"], pixels(3, 4, 4, 3) / 255, rtol=1e-6)
+    np.testing.assert_allclose(arrays(out)["x"], pixels(3, 4, 4, 3) / 255, rtol=1e-6)
 
 
 def test_regression_data_keep_their_numbers(data: Path, out: Path) -> None:
     np.savez(data, x=random(COUNT, 784), y=random(COUNT, 3))
     written(LENET, "--at", "fc1/relu", "--data", data, "-o", out)
-    np.testing.assert_array_equal(np.load(out)["y"], random(COUNT, 3))
+    np.testing.assert_array_equal(arrays(out)["y"], random(COUNT, 3))
 
 
 def test_bad_input(data: Path, out: Path, tmp_path: Path) -> None:
