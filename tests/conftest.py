@@ -20,6 +20,8 @@ if (
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 os.environ.setdefault(ONEDNN, "0")
 """The kernels are the same on every processor, in this process and in those that it starts: 0, or 1 where that is asked for."""
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+"""The first session decides the threads of all that follow, and with two threads convolutions round differently."""
 
 
 def pytest_sessionstart() -> None:
