@@ -15,7 +15,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.protos import VersionDef
 from graphscope.runtime.evaluate import TensorFlowKernels
 from tests.support.kernel_values import Argument, i32, s32, values
-from tests.support.running import flat, node_of_op, run_nodes
+from tests.support.running import assert_same_values, flat, node_of_op, run_nodes
 
 pytestmark = pytest.mark.tensorflow
 
@@ -41,7 +41,8 @@ def test_as_in_the_graph(op: str, inputs: Sequence[Argument], attrs: Mapping[str
     [expected] = run_nodes([(node_of_op(op, inputs, attrs), flat(inputs), outputs)])
     found = TensorFlowKernels()(single, flat(inputs))
     assert found is not None
-    assert [a.tolist() for a in found] == [a.tolist() for a in expected]
+    for mine, theirs in zip(found, expected, strict=True):
+        assert_same_values(mine, theirs)
     assert single.device
 
 
