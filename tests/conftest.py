@@ -20,8 +20,10 @@ if (
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 os.environ.setdefault(ONEDNN, "0")
 """The kernels are the same on every processor, in this process and in those that it starts: 0, or 1 where that is asked for."""
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-"""The first session decides the threads of all that follow, and with two threads convolutions round differently."""
+if os.environ[ONEDNN] == "0":
+    # The first session decides the threads of all that follow, and with two threads convolutions round differently.
+    # oneDNN keeps its own number: with one thread, it may give other bits when it runs again.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
 def pytest_sessionstart() -> None:
