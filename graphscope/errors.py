@@ -22,9 +22,10 @@ Each carries a message (what was found, and where) and a hint (the next thing to
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from graphscope.advice import Advice
 
@@ -54,6 +55,15 @@ class FileError(GraphscopeError):
     def from_os_error(cls, error: OSError | ValueError, path: str | os.PathLike[str]) -> FileError:
         """The operating system's refusal as one sentence that names the file."""
         return cls(f"{os.fspath(path)}: {getattr(error, 'strerror', None) or error}")
+
+
+@contextlib.contextmanager
+def file_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What the operating system refuses in the block is a :class:`FileError` that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError.from_os_error(error, path) from error
 
 
 class FormatError(GraphscopeError):

@@ -7,15 +7,14 @@ configuration whose first line says so.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from graphscope.advice import Advice, Option
-from graphscope.errors import FileError, GraphscopeError
+from graphscope.errors import FileError, GraphscopeError, file_errors
 from graphscope.formats.detect.locate import PROJECTOR_CONFIG
 from graphscope.formats.io.paths import exists, is_directory, is_file
 from graphscope.formats.io.staging import made_directory, staged_files
@@ -83,7 +82,7 @@ def write_run(directory: Path, files: Sequence[RunFile]) -> LogRun:
     Raises:
         FileError: a file cannot be written, or the projector's configuration there is somebody else's; the old run stands.
     """
-    with _file_errors(directory):
+    with file_errors(directory):
         _refuse_foreign(directory, files)
         old = earlier_files(directory)
     paths = [directory / file.name for file in files]
@@ -91,17 +90,9 @@ def write_run(directory: Path, files: Sequence[RunFile]) -> LogRun:
         holds = [file.write(stream) for file, stream in zip(files, streams)]
         sizes = [stream.tell() for stream in streams]
     for path in set(old) - set(paths):
-        with _file_errors(path):
+        with file_errors(path):
             path.unlink(missing_ok=True)
     return LogRun(directory, tuple(map(WrittenFile, paths, sizes, holds)), len(old))
-
-
-@contextlib.contextmanager
-def _file_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise FileError.from_os_error(error, path) from error
 
 
 def earlier_files(directory: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from graphscope.board.blank import blank_weights
 from graphscope.core.graph import Graph
-from graphscope.errors import FileError
+from graphscope.errors import file_errors
 from graphscope.formats.io.records import record
 from graphscope.formats.lazy.pieces import flow, graph_pieces, meta_graph_pieces
 from graphscope.protos import Event, MetaGraphDef, RunMetadata, Summary, TaggedRunMetadata
@@ -81,11 +81,9 @@ class EventWriter(EventStream):
             FileError: the operating system refuses.
         """
         self.path = Path(directory) / event_file_name(suffix)
-        try:
+        with file_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = open(self.path, "xb")  # noqa: SIM115 - closed by close()
-        except OSError as error:
-            raise FileError.from_os_error(error, self.path) from error
         super().__init__(file)
 
     def add(self, event: Event) -> None:
@@ -94,10 +92,8 @@ class EventWriter(EventStream):
         Raises:
             FileError: the operating system refuses (no space).
         """
-        try:
+        with file_errors(self.path):
             super().add(event)
-        except OSError as error:
-            raise FileError.from_os_error(error, self.path) from error
 
     def flush(self) -> None:
         """Makes what was written visible to readers.
@@ -105,10 +101,8 @@ class EventWriter(EventStream):
         Raises:
             FileError: the operating system refuses (no space).
         """
-        try:
+        with file_errors(self.path):
             self._file.flush()
-        except OSError as error:
-            raise FileError.from_os_error(error, self.path) from error
 
     def close(self) -> None:
         """Flushes and closes; raises as :meth:`flush`."""

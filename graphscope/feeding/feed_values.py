@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, shape_text
-from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
+from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError, file_errors
 from graphscope.formats.archives.npy import read_header
 from graphscope.formats.archives.npz import NpzStore
 from graphscope.formats.io.paths import is_directory
@@ -124,10 +124,8 @@ def _contents(files: Sequence[Path], spec: TensorSpec) -> NDArray[Any]:
 
 def _read(path: Path) -> bytes:
     refuse_special(path)
-    try:
+    with file_errors(path):
         return path.read_bytes()
-    except OSError as error:
-        raise FileError.from_os_error(error, path) from error
 
 
 def _pictures(files: Sequence[Path], spec: TensorSpec, scaling: Scaling) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.advice import Advice, Call
-from graphscope.errors import FileError, closest_names
+from graphscope.errors import FileError, closest_names, file_errors
 from graphscope.formats.detect.checkpoint_state import CheckpointState, is_below, join, read_state, without_pattern
 from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES, refuse_part
 from graphscope.formats.detect.sniff import Content, Sniffed, sniff
@@ -103,11 +103,9 @@ def locate(path: str | os.PathLike[str]) -> Location:
         CorruptFileError: a ``checkpoint`` state file is broken, or the journal of an interrupted write.
     """
     text = os.fspath(path)
-    try:
+    with file_errors(text):
         finish_around(text)
         return _locate(text)
-    except OSError as error:
-        raise FileError.from_os_error(error, text) from error
 
 
 def _locate(text: str) -> Location:
@@ -226,10 +224,8 @@ def _listing(directory: Path) -> list[Path]:
     """The entries of ``directory``; none, if it is no directory."""
     if not is_directory(directory):
         return []
-    try:
+    with file_errors(directory):
         return sorted(directory.iterdir())
-    except OSError as error:
-        raise FileError.from_os_error(error, directory) from error
 
 
 def _nothing_at(text: str) -> FileError:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from graphscope.errors import FileError
+from graphscope.errors import file_errors
 from graphscope.formats.io.places import beside, create, real_place, refuse_existing, remove_left_over
 
 __all__ = ["refuse_existing", "write_file"]
@@ -34,7 +34,7 @@ def write_file(
     refuse_existing(target, overwrite)
     place = real_place(target)
     temporary = beside(place)
-    try:
+    with file_errors(target):
         with create(temporary, place) as file:
             try:
                 for chunk in chunks:
@@ -48,6 +48,4 @@ def write_file(
                 temporary.unlink(missing_ok=True)
                 raise
         remove_left_over([place])
-    except OSError as error:
-        raise FileError.from_os_error(error, target) from error
     return size

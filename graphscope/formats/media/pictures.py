@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.advice import Advice, Option
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape, shape_text
-from graphscope.errors import CorruptFileError, FileError, GraphscopeError
+from graphscope.errors import CorruptFileError, FileError, GraphscopeError, file_errors
 from graphscope.formats.io.paths import is_file
 
 if TYPE_CHECKING:
@@ -78,10 +78,8 @@ def picture_files(directory: Path) -> list[Path]:
         FileError: the directory cannot be read.
         GraphscopeError: there is no picture in it.
     """
-    try:
+    with file_errors(directory):
         found = sorted(p for p in directory.iterdir() if p.suffix.lower() in SUFFIXES and is_file(p))
-    except OSError as error:
-        raise FileError.from_os_error(error, directory) from error
     if not found:
         raise GraphscopeError(f"{directory}: no pictures in this directory ({', '.join(SUFFIXES)})")
     return found

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from graphscope.advice import Advice, Option
-from graphscope.errors import FileError
+from graphscope.errors import FileError, file_errors
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.paths import exists, real_path
 
@@ -42,10 +42,8 @@ def stamp(path: str | os.PathLike[str]) -> list[str | int]:
     Raises:
         FileError: it cannot be found.
     """
-    try:
+    with file_errors(path):
         found = os.stat(path)
-    except OSError as error:
-        raise FileError.from_os_error(error, path) from error
     return [str(real_path(path)), found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 
@@ -68,7 +66,5 @@ def make_directory(path: Path) -> None:
     Raises:
         FileError: that is not possible.
     """
-    try:
+    with file_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError.from_os_error(error, path) from error

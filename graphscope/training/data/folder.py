@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
-from graphscope.errors import CorruptFileError, FileError, GraphscopeError
+from graphscope.errors import CorruptFileError, FileError, GraphscopeError, file_errors
 from graphscope.formats.io.paths import is_directory, is_file, real_path
 from graphscope.formats.media.label_files import read_labels
 from graphscope.formats.media.pictures import SUFFIXES, PictureShape, picture_files, read_picture
@@ -109,10 +109,8 @@ def _listed(directory: Path) -> Pictures:
 
 
 def _class_folders(directory: Path) -> list[Path]:
-    try:
+    with file_errors(directory):
         folders = sorted(p for p in directory.iterdir() if is_directory(p) and not p.name.startswith("."))
-    except OSError as error:
-        raise FileError.from_os_error(error, directory) from error
     if not folders:
         hint = _LAYOUT.format(directory)
         raise GraphscopeError(f"{directory}: pictures, but no class folders to tell what they show", hint=hint)
@@ -120,11 +118,9 @@ def _class_folders(directory: Path) -> list[Path]:
 
 
 def _pictures(folder: Path) -> list[str]:
-    try:
+    with file_errors(folder):
         found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and is_file(p))
         inner = next((p for p in sorted(folder.iterdir()) if is_directory(p)), None)
-    except OSError as error:
-        raise FileError.from_os_error(error, folder) from error
     if not found:
         hint = (
             f"is {folder} the folder of class folders?" if inner else f"remove it, or {_LAYOUT.format(folder.parent)}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from graphscope.core.payload import CHUNK_BYTES
-from graphscope.errors import CorruptFileError, FileError
+from graphscope.errors import CorruptFileError, FileError, file_errors
 from graphscope.training.data.cache import digest, kept, stamp
 
 _GZIP = b"\x1f\x8b"
@@ -56,11 +56,8 @@ def head(path: Path, size: int) -> bytes:
 
 
 def _start(path: Path, size: int) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(size)
-    except OSError as error:
-        raise FileError.from_os_error(error, path) from error
+    with file_errors(path), open(path, "rb") as file:
+        return file.read(size)
 
 
 def _window(path: Path) -> int | None:

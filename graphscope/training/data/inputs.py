@@ -10,7 +10,7 @@ from graphscope.advice import Advice, Option
 from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, elements, shape_text
-from graphscope.errors import FileError, GraphscopeError
+from graphscope.errors import GraphscopeError, file_errors
 from graphscope.formats.media.pictures import PictureShape, Scaling, picture_shape, read_picture, scale_picture
 
 if TYPE_CHECKING:
@@ -138,10 +138,8 @@ def input_of(spec: TensorSpec, scaling: Scaling, size: tuple[int, int] | None = 
 
 
 def _file_bytes(path: Path | str) -> bytes:
-    try:
+    with file_errors(path):
         return Path(path).read_bytes()
-    except OSError as error:
-        raise FileError.from_os_error(error, path) from error
 
 
 def _one_string(content: bytes) -> NDArray[Any]:

@@ -6,15 +6,14 @@ meta graph are shared with the checkpoint that training started from.
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from graphscope.advice import Advice, Call
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
-from graphscope.errors import FileError, UnsupportedError
+from graphscope.errors import UnsupportedError, file_errors
 from graphscope.formats.checkpoint.update import update_checkpoint
 from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.formats.checkpoint.writer import write_state_file
@@ -66,7 +65,7 @@ class Checkpoints:
         self.prefix = prefix
         self._store = model.store
         self._meta = next(Path(file.path) for file in model.files if file.role == "graph")
-        with _file_errors(prefix.parent):
+        with file_errors(prefix.parent):
             prefix.parent.mkdir(parents=True, exist_ok=True)
 
     def name(self, step: int) -> str:
@@ -96,7 +95,7 @@ class Checkpoints:
         """Gives the checkpoint called ``name`` a second place in :data:`BEST`; raises as :meth:`write`."""
         target = Path(self.best_path(name))
         files = checkpoint_files(self.path(name))
-        with _file_errors(target.parent):
+        with file_errors(target.parent):
             target.parent.mkdir(exist_ok=True)
         with staged_files([], overwrite=True, shared=[(file, target.parent / file.name) for file in files]):
             pass
@@ -110,7 +109,7 @@ class Checkpoints:
         """Removes the files of checkpoints; the index first, so that none is taken for a whole one."""
         for prefix in prefixes:
             for file in reversed(checkpoint_files(prefix)):
-                with _file_errors(file):
+                with file_errors(file):
                     file.unlink(missing_ok=True)
 
 
@@ -121,11 +120,3 @@ def checkpoint_files(prefix: str) -> list[Path]:
     found = sorted(p for p in path.parent.iterdir() if pattern.fullmatch(p.name)) if is_directory(path.parent) else []
     index = Path(f"{prefix}.index")
     return [*found, index] if exists(index) else found
-
-
-@contextlib.contextmanager
-def _file_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise FileError.from_os_error(error, path) from error
