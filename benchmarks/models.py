@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from graphscope import protos
-from graphscope.formats.lazy.pieces import varint
+from graphscope.formats.io.wire import varint
 from graphscope.protos import GraphDef, NodeDef
 
 WORK = Path(tempfile.gettempdir()) / "graphscope-benchmarks"

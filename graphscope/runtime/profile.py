@@ -19,8 +19,7 @@ from graphscope.runtime.master import placed_config
 from graphscope.runtime.session import Session, open_session, unsuitable
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.partitions import without_weights
-from graphscope.tracing.profile import report
-from graphscope.tracing.report import Feed, Profile
+from graphscope.tracing.report import Feed
 from graphscope.tracing.trace import Trace
 
 if TYPE_CHECKING:
@@ -28,13 +27,6 @@ if TYPE_CHECKING:
 
 STEPS = 10
 WARMUP = 3
-
-
-def profile(
-    model: Model, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]] | None = None, **options: Any
-) -> Profile:
-    """What computing ``outputs`` costs: takes and raises what :func:`trace` does."""
-    return report(trace(model, outputs, feeds, **options))
 
 
 def trace(

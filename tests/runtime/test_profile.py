@@ -20,7 +20,7 @@ from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.formats import load
 from graphscope.runtime.config import Placing, SessionOptions
-from graphscope.runtime.profile import profile, trace
+from graphscope.runtime.profile import trace
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.profile import report
 from graphscope.tracing.step_stats import MEDIAN_STEP, board_median, board_steps, tag_of
@@ -128,14 +128,14 @@ def test_what_is_fed_is_told() -> None:
         "labels:0": ((BATCH,), "given"),
         "input:0": ((BATCH, 784), "random"),
     }
-    switched = profile(load(FIXTURES / "batchnorm"), ["predictions"], steps=1, warmup=1).feeds
+    switched = report(trace(load(FIXTURES / "batchnorm"), ["predictions"], steps=1, warmup=1)).feeds
     assert {feed.tensor: feed.how for feed in switched} == {"is_training:0": "for inference", "input:0": "random"}
 
 
 def test_train_steps_change_no_file(tmp_path: Path) -> None:
     copy = Path(shutil.copytree(FIXTURES / "softmax", tmp_path / "copy"))
     before = {path: hashlib.sha256(path.read_bytes()).digest() for path in copy.rglob("*") if path.is_file()}
-    found = profile(load(copy), ["train_step"], steps=1, warmup=1)
+    found = report(trace(load(copy), ["train_step"], steps=1, warmup=1))
     assert any(row.kernel == "ApplyGradientDescent" for row in found.nodes)
     assert {p: hashlib.sha256(p.read_bytes()).digest() for p in copy.rglob("*") if p.is_file()} == before
 
@@ -272,13 +272,15 @@ def test_the_zoos_logs_hold_no_traces() -> None:
 
 def test_nodes_go_where_they_are_placed() -> None:
     rules = [parse_rule("inference=/cpu:1")]
-    found = profile(
-        load(FIXTURES / "softmax"),
-        ["inference/prediction"],
-        steps=1,
-        warmup=1,
-        options=TWO,
-        placing=Placing(place=rules),
+    found = report(
+        trace(
+            load(FIXTURES / "softmax"),
+            ["inference/prediction"],
+            steps=1,
+            warmup=1,
+            options=TWO,
+            placing=Placing(place=rules),
+        )
     )
     placed = {
         row.node: row for row in found.placement if row.node.startswith("inference/") and not row.op.startswith("_")
@@ -300,10 +302,10 @@ def test_devices_that_are_not_here() -> None:
     model = load(FIXTURES / "towers")
     strict = SessionOptions(soft_placement=False)
     with pytest.raises(GraphscopeError, match=r"/device:CPU:1, which is not available; available: CPU:0") as caught:
-        profile(model, ["prediction"], steps=1, warmup=1, options=strict)
+        report(trace(model, ["prediction"], steps=1, warmup=1, options=strict))
     assert "--clear-devices" in worded(caught.value.hint)
     for options, placing in ((SessionOptions(), Placing()), (strict, Placing(clear_devices=True))):
-        found = profile(model, ["prediction"], steps=1, warmup=1, options=options, placing=placing)
+        found = report(trace(model, ["prediction"], steps=1, warmup=1, options=options, placing=placing))
         assert {row.name for row in found.devices} == {CPU0}
 
 
@@ -327,6 +329,6 @@ def test_functions_and_loops_of_the_zoo() -> None:
     keras = "saved_model/vespa-engine+vespa/tensorflow/batch_norm/saved"
     for path, outputs, given in (("frozen_pb/blaueck+tf-mtcnn/mtcnn.pb", ("prob",), feeds), (keras, (), {})):
         model = load(ZOO / path)
-        found = profile(model, outputs or choose_outputs(model, ()).outputs, given, steps=2, warmup=1)
+        found = report(trace(model, outputs or choose_outputs(model, ()).outputs, given, steps=2, warmup=1))
         assert set(found.unfound) <= {"_SOURCE"}
         assert_adds_up(found)

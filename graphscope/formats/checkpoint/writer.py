@@ -21,7 +21,7 @@ from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.checksum import crc32c, mask
 from graphscope.formats.io.sstable_writer import table_chunks
 from graphscope.formats.io.staging import Progress, quiet, staged_files, told
-from graphscope.formats.lazy.pieces import varint
+from graphscope.formats.io.wire import varint
 from graphscope.protos import BundleEntryProto, BundleHeaderProto
 
 _UINT32_MAX = 0xFFFFFFFF

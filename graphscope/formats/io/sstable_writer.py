@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from graphscope.formats.io.checksum import masked_crc32c
 from graphscope.formats.io.sstable import FOOTER_BYTES, MAGIC
-from graphscope.formats.lazy.pieces import varint
+from graphscope.formats.io.wire import varint
 
 BLOCK_BYTES = 256 << 10
 _RESTART_INTERVAL = 16

@@ -1,10 +1,11 @@
-"""The one checked door for reading bytes: files, variable-length integers, fixed-width integers.
+"""The one checked door for reading bytes: files, variable-length and fixed-width integers; and how the former are written.
 
 Every size that a file states is compared with what is there before memory is taken for it.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 import struct
@@ -117,6 +118,18 @@ def refuse_special(path: Path) -> None:
         raise FileError.from_os_error(error, path) from error
     if kind in _SPECIAL:
         raise FileError(f"{path}: {_SPECIAL[kind]}, not a regular file", hint=f"cat {path} > FILE, then name FILE")
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def varint(value: int) -> bytes:
+    """A number from -2**63 to 2**64 - 1 as a base-128 varint, negative ones in two's complement of 64 bits."""
+    value &= 0xFFFF_FFFF_FFFF_FFFF
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
 
 
 class Cursor:

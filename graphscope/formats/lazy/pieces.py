@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.payload import Payload
+from graphscope.formats.io.wire import varint
 from graphscope.formats.lazy.payloads import EncodedPayload
 from graphscope.protos import AttrValue, GraphDef, MetaGraphDef, NodeDef
 
@@ -43,16 +44,6 @@ def flow(pieces: Iterable[Piece]) -> Iterator[bytes]:
 def field(number: int, pieces: list[Piece]) -> list[Piece]:
     """A length-delimited field: tag, length, content."""
     return [varint(number << 3 | 2) + varint(size_of(pieces)), *pieces]
-
-
-def varint(value: int) -> bytes:
-    """A base-128 varint."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def meta_graph_pieces(meta: MetaGraphDef, graph: Graph) -> list[Piece]:

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 
 from graphscope.core.payload import PAYLOAD_BYTES
 from graphscope.formats.io.window import window_on
-from graphscope.formats.io.wire import Buffer, Cursor
-from graphscope.formats.lazy.pieces import varint
+from graphscope.formats.io.wire import Buffer, Cursor, varint
 
 
 @dataclass(frozen=True)

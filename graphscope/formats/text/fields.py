@@ -16,6 +16,7 @@ from typing import cast
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
 from graphscope.errors import closest_names
+from graphscope.formats.io.wire import varint
 
 Encoder = Callable[[bytes], bytes]
 
@@ -45,18 +46,6 @@ class RefusedError(Exception):
     def __init__(self, message: str, *, is_name: bool = False) -> None:
         super().__init__(message)
         self.is_name = is_name
-
-
-@functools.lru_cache(maxsize=1 << 14)
-def varint(value: int) -> bytes:
-    """A number from -2**63 to 2**64 - 1 as a varint, negative ones in two's complement of 64 bits."""
-    value &= 0xFFFF_FFFF_FFFF_FFFF
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
 
 
 class Wires(dict[bytes, bytes]):

@@ -73,9 +73,14 @@ def _number(call: Call, text: str) -> int | None:
     return None if tensor is None else int(tensor.listed()[0])
 
 
-@rule("TensorArrayReadV3")
+@rule("TensorArrayReadV3", "TensorArrayGatherV3")
 def _read(call: Call) -> Value:
-    return call.op("Gather", _elements(call[2]), call.cast(call[1], DataType.INT64), axis=0)
+    return _taken(call, call[2], call[1])
+
+
+def _taken(call: Call, array: Value, places: Value) -> Value:
+    """The elements at ``places``, one or several."""
+    return call.op("Gather", _elements(array), call.cast(places, DataType.INT64), axis=0)
 
 
 @rule("TensorArrayWriteV3")
@@ -87,11 +92,6 @@ def _written(array: Array, place: Value | None, element: Value) -> Array:
     if array.written is not None or array.elements is not None:
         raise NotExpressibleError("it writes several elements of an array at a time")
     return replace(array, written=(place, element))
-
-
-@rule("TensorArrayGatherV3")
-def _gather(call: Call) -> Value:
-    return call.op("Gather", _elements(call[2]), call.cast(call[1], DataType.INT64), axis=0)
 
 
 @rule("TensorArraySizeV3")
@@ -135,7 +135,7 @@ def _from_tensor(call: Call) -> Value:
 
 @rule("TensorListGetItem")
 def _get_item(call: Call) -> Value:
-    return call.op("Gather", _elements(call[0]), call.cast(call[1], DataType.INT64), axis=0)
+    return _taken(call, call[0], call[1])
 
 
 @rule("TensorListSetItem")
