@@ -150,3 +150,10 @@ def closest_names(name: str, known: Iterable[str], limit: int = 5) -> list[str]:
     containing = sorted((n for n in names if folded and folded in n.casefold()), key=len)[:limit]
     similar = difflib.get_close_matches(name, names[:5000], n=limit, cutoff=0.6)
     return list(dict.fromkeys([*containing, *similar]))[:limit]
+
+
+def some(names: Iterable[str], limit: int) -> str:
+    """The first ``limit`` names, and how many more there are."""
+    found = list(names)
+    rest = len(found) - limit
+    return ", ".join(found[:limit]) + (f" and {rest:,} more" if rest > 0 else "")

@@ -8,11 +8,9 @@ from graphscope.analysis.diff.compare import DiffOptions
 from graphscope.analysis.diff.compare import diff as compare
 from graphscope.analysis.diff.report import DiffReport
 from graphscope.analysis.diff.weights import Depth
-from graphscope.api.opening import ModelLike
+from graphscope.api.opening import ModelLike, as_model
 from graphscope.core.listener import SILENT, Listener
-from graphscope.core.model import Model
 from graphscope.errors import UnknownNameError
-from graphscope.formats import load
 
 
 def diff(
@@ -44,7 +42,7 @@ def diff(
     depths = {depth.value: depth for depth in Depth}
     if weights not in depths:
         raise UnknownNameError("depth of comparison", weights, depths, hint="one of: " + ", ".join(depths))
-    one, other = (model if isinstance(model, Model) else load(model, tags=tags) for model in (a, b))
+    one, other = (as_model(model, tags=tags) for model in (a, b))
     total = sum(variable.size_bytes or 0 for variable in one.variables)
     with listener.reading("comparing values", total) as progress:
         return compare(one, other, DiffOptions(depths[weights], strict, explain), progress)

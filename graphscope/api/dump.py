@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from graphscope.api.opening import ModelLike
+from graphscope.api.opening import ModelLike, as_model
 from graphscope.api.shapes import inferred_shapes
 from graphscope.board.dump import DumpOptions, read_bytes, run_name, weights_to_chart
 from graphscope.board.dump import dump as write_run
@@ -17,7 +17,6 @@ from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorName
 from graphscope.errors import IncompleteModelError
-from graphscope.formats import load
 
 
 def dump(
@@ -52,7 +51,7 @@ def dump(
         GraphscopeError: an embedding cannot be shown, or ``run`` leads out of ``logdir``.
         CorruptFileError: a weight cannot be read.
     """
-    source = model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
+    source = as_model(model, tags=tags, checkpoint=checkpoint)
     options = DumpOptions(
         shapes=inferred_shapes(source, listener) if shapes else None,
         histograms=histograms,

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Call, Option
-from graphscope.api.opening import ModelLike, Names, as_names, fixed_values
+from graphscope.api.opening import ModelLike, Names, as_model, as_names, fixed_values
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
-from graphscope.formats import load
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.io.places import refuse_unwritable
 from graphscope.training.data import DataOptions, Dataset, open_data
@@ -108,7 +107,7 @@ def features(
     """
     if out is not None:
         refuse_unwritable(Path(out), overwrite)
-    model = base if isinstance(base, Model) else load(base, tags=tags, checkpoint=checkpoint)
+    model = as_model(base, tags=tags, checkpoint=checkpoint)
     below, options = _base(model, as_names(at), as_names(inputs), set, reading or DataOptions())
     source = open_data(data, input_spec(below), options)
     _note(below, source, listener)

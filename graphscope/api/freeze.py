@@ -15,7 +15,7 @@ from graphscope.api.proof import refuse_unproven
 from graphscope.api.save import Saved, graph_model
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
-from graphscope.errors import GraphscopeError
+from graphscope.errors import GraphscopeError, some
 from graphscope.formats.lazy.pieces import graph_pieces, size_of
 from graphscope.formats.registry import GRAPHS, FileFormat, WriteOptions, format_for
 from graphscope.transforms.changes import OpChange
@@ -222,9 +222,7 @@ def _report_state(frozen: Frozen, strict: bool, listener: Listener) -> None:
     """Warns of variables that the frozen graph holds at one value while the model changes them from run to run."""
     if not frozen.carried:
         return
-    pairs = [f"{variable} (written by {writer})" for variable, writer in frozen.carried.items()]
-    more = f" and {len(pairs) - _MAX_NAMES} more" if pairs[_MAX_NAMES:] else ""
-    named = ", ".join(pairs[:_MAX_NAMES]) + more
+    named = some((f"{variable} (written by {writer})" for variable, writer in frozen.carried.items()), _MAX_NAMES)
     text = f"state that carries over from run to run is frozen to its stored value: {named}"
     if strict:
         keeps = Advice(Call("convert", ("MODEL", "saved_model/")), "   keeps variables; nothing was written")

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 from graphscope.advice import Advice, Option
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, fixed_values
 from graphscope.core.listener import SILENT, Listener
-from graphscope.core.model import Model
 from graphscope.errors import ArgumentError
-from graphscope.formats import load
 from graphscope.training.graft.graft import graft as graft_model
 from graphscope.training.graft.graft import refuse_output
 from graphscope.training.graft.planning import GraftOptions
@@ -98,7 +96,7 @@ def graft(
     task, width = _task(classes, multilabel, regression)
     if out is not None:
         refuse_output(os.fspath(out), overwrite)
-    model = base if isinstance(base, Model) else load(base, tags=tags, checkpoint=checkpoint)
+    model = as_model(base, tags=tags, checkpoint=checkpoint)
     other = as_model(head_model) if head_model is not None else None
     own, above = _parted(set, prefix if other is not None else None)
     options = GraftOptions(

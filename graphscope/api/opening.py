@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
@@ -23,9 +23,11 @@ Names = str | Sequence[str]
 """Node or tensor names; a ``str`` is one."""
 
 
-def as_model(model: ModelLike) -> Model:
-    """The model itself, or the one at a path; raises as :func:`graphscope.load`."""
-    return model if isinstance(model, Model) else load(model)
+def as_model(
+    model: ModelLike, *, tags: str | Collection[str] = (), checkpoint: str | os.PathLike[str] | None = None
+) -> Model:
+    """The model itself, or the one at a path, with ``tags`` and ``checkpoint``; raises as :func:`graphscope.load`."""
+    return model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
 
 
 def as_names(names: Names) -> tuple[str, ...]:

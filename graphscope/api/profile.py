@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from graphscope.api.opening import ModelLike, Names, chosen_outputs
+from graphscope.api.opening import ModelLike, Names, as_model, chosen_outputs
 from graphscope.board.run_directory import LogRun
 from graphscope.board.trace import dump_trace, read_trace
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.feeding.feeds import FeedOptions, Given, resolve_tensors
-from graphscope.formats import load
 from graphscope.formats.io.atomic import write_file
 from graphscope.runtime.config import AS_STATED, Placing, SessionOptions
 from graphscope.tracing.chrome import chrome_trace
@@ -104,7 +103,7 @@ def profile(
     """
     from graphscope.runtime.profile import trace
 
-    source = model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
+    source = as_model(model, tags=tags, checkpoint=checkpoint)
     chosen = chosen_outputs(source, outputs, listener)
     given = resolve_tensors(source, feeds, FeedOptions(unknown=batch))
     with listener.running():

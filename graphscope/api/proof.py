@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Call, Option, Part, join_options
-from graphscope.errors import GraphscopeError
+from graphscope.errors import GraphscopeError, some
 from graphscope.transforms.randomness import random_sources
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ def _unproven(found: Verification, frozen: FrozenGraph) -> GraphscopeError:
 
 
 def _named(causes: dict[str, str]) -> str:
-    texts = [f"{name} ({op})" for name, op in causes.items()]
-    more = f" and {len(texts) - _MAX_NAMES} more" if texts[_MAX_NAMES:] else ""
-    return ", ".join(texts[:_MAX_NAMES]) + more or "nothing that the graph shows"
+    return some((f"{name} ({op})" for name, op in causes.items()), _MAX_NAMES) or "nothing that the graph shows"
 
 
 def _unproven_hint(frozen: FrozenGraph, sources: list[str]) -> tuple[Part, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.classes import Example, Naming, are_scores, top_classes
-from graphscope.api.opening import ModelLike, Names, as_names, chosen_outputs
+from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.payload import ArrayPayload
@@ -19,7 +19,6 @@ from graphscope.feeding.feed_values import AS_USUAL
 from graphscope.feeding.feeds import Feed, FeedOptions, Given, example_names, resolve_tensors, tensor_spec
 from graphscope.feeding.naming import Fetch, find_signature
 from graphscope.feeding.naming import Names as TensorNames
-from graphscope.formats import load
 from graphscope.formats.media.pictures import Scaling
 from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
 from graphscope.runtime.run import RunResult
@@ -138,7 +137,7 @@ def run(
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: a placeholder is not fed, a value does not fit, no output is clear, or TensorFlow cannot run this.
     """
-    source = model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
+    source = as_model(model, tags=tags, checkpoint=checkpoint)
     names = _names(source, signature)
     given = names.feeds(feeds)
     naming = _naming(labels, given)

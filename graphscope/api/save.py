@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.advice import Advice, Call
-from graphscope.api.opening import ModelLike, Names, as_names, chosen_outputs, warn_of_files
+from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, warn_of_files
 from graphscope.core.graph import Graph
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.signatures import BOOKKEEPING
 from graphscope.core.tensors import TensorSpec, node_of
-from graphscope.formats import load
 from graphscope.formats.registry import WriteOptions, format_for, format_named
 
 
@@ -113,7 +112,7 @@ def convert(
 
     The other arguments and what is raised are those of :func:`save`.
     """
-    source = model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
+    source = as_model(model, tags=tags, checkpoint=checkpoint)
     return save(
         source,
         path,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from graphscope.analysis.shapes import Shapes, infer
 from graphscope.analysis.tensors import Shapes as ShapesByName
 from graphscope.core.listener import Listener
 from graphscope.core.model import Model
 from graphscope.core.ops import registered_ops
 from graphscope.core.tensors import shape_text
-from graphscope.errors import GraphscopeError
+from graphscope.errors import GraphscopeError, some
 
 _MAX_NAMED = 8
 
@@ -30,14 +28,16 @@ def inferred_shapes(model: Model, listener: Listener) -> ShapesByName:
 def _tell(found: Shapes, listener: Listener) -> None:
     unknown = [f"{op} {number:,}" for op, number in found.without_rule.items() if op not in registered_ops()]
     if unknown:
-        listener.note(f"no shapes below ops that TensorFlow does not know: {_some(unknown)}")
+        listener.note(f"no shapes below ops that TensorFlow does not know: {some(unknown, _MAX_NAMED)}")
     if found.errors:
         name, reason = next(iter(found.errors.items()))
         nodes = "1 node" if len(found.errors) == 1 else f"{len(found.errors):,} nodes"
         listener.note(f"no shapes below {nodes} that TensorFlow would refuse: {name} ({reason})")
     assumed = [f"{name} {shape_text(found.shape(name))}" for name in found.assumed_placeholders]
     if assumed:
-        listener.note(f"shapes that the file does not state were taken from what consumers demand: {_some(assumed)}")
+        listener.note(
+            f"shapes that the file does not state were taken from what consumers demand: {some(assumed, _MAX_NAMED)}"
+        )
 
 
 def _by_tensorflow(model: Model, listener: Listener) -> ShapesByName:
@@ -49,9 +49,3 @@ def _by_tensorflow(model: Model, listener: Listener) -> ShapesByName:
     except GraphscopeError as error:
         listener.note(f"no shapes below some ops, which only TensorFlow could tell: {error}")
         return {}
-
-
-def _some(items: Iterable[str]) -> str:
-    named = list(items)
-    more = f" and {len(named) - _MAX_NAMED} more" if named[_MAX_NAMED:] else ""
-    return f"{', '.join(named[:_MAX_NAMED])}{more}"

@@ -7,9 +7,7 @@ from collections.abc import Collection
 
 from graphscope.analysis.summary import Summary
 from graphscope.analysis.summary import summarize as summary_of
-from graphscope.api.opening import ModelLike
-from graphscope.core.model import Model
-from graphscope.formats import load
+from graphscope.api.opening import ModelLike, as_model
 
 
 def summarize(
@@ -25,4 +23,4 @@ def summarize(
     Raises:
         GraphscopeError: as :func:`graphscope.load`.
     """
-    return summary_of(model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint))
+    return summary_of(as_model(model, tags=tags, checkpoint=checkpoint))

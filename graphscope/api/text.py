@@ -6,9 +6,7 @@ import os
 from collections.abc import Collection
 
 from graphscope.analysis.model_text import model_text
-from graphscope.api.opening import ModelLike
-from graphscope.core.model import Model
-from graphscope.formats import load
+from graphscope.api.opening import ModelLike, as_model
 
 
 def text(
@@ -28,5 +26,5 @@ def text(
     Raises:
         GraphscopeError: as :func:`graphscope.load`; or a value cannot be read.
     """
-    opened = model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
+    opened = as_model(model, tags=tags, checkpoint=checkpoint)
     return list(model_text(opened, reads_values=values))

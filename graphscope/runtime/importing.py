@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphscope.core.graph import Graph
-from graphscope.errors import GraphscopeError, UnsupportedError
+from graphscope.errors import GraphscopeError, UnsupportedError, some
 from graphscope.formats.lazy.pieces import flow, graph_pieces, size_of
 from graphscope.runtime.tensorflow import tensorflow
 
@@ -74,7 +74,6 @@ def _refuse_unknown_ops(graph: Graph, path: str) -> None:
             if op not in unknown and op not in graph.functions and op_def_registry.get(op) is None:
                 unknown[op] = f"{op} (node {node.name}{f' of function {function}' if function else ''})"
     if unknown:
-        listed = ", ".join(list(unknown.values())[:_MAX_LISTED])
-        more = f" and {len(unknown) - _MAX_LISTED} more" if len(unknown) > _MAX_LISTED else ""
+        listed = some(unknown.values(), _MAX_LISTED)
         version = tensorflow().__version__
-        raise UnsupportedError(f"TensorFlow {version} does not have what is to run: {listed}{more}", path=path)
+        raise UnsupportedError(f"TensorFlow {version} does not have what is to run: {listed}", path=path)

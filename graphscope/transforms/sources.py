@@ -12,7 +12,7 @@ from graphscope.advice import Advice, Option, join_options
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import DATA_KINDS
 from graphscope.core.tensors import node_of
-from graphscope.errors import GraphscopeError
+from graphscope.errors import GraphscopeError, some
 
 _BY_THEMSELVES = frozenset({"OneShotIterator"})
 """Resources that need nobody to fill or initialize them."""
@@ -52,10 +52,9 @@ def refuse_sources(graph: Graph, path: str) -> None:
     """
     found = [source for source in data_sources(graph) if not source.runs_alone]
     if found:
-        listed = ", ".join(f"{s.node} ({s.op}, {s.kind})" for s in found[:_MAX_LISTED])
-        more = f" and {len(found) - _MAX_LISTED} more" if len(found) > _MAX_LISTED else ""
+        listed = some((f"{s.node} ({s.op}, {s.kind})" for s in found), _MAX_LISTED)
         raise GraphscopeError(
-            f"{path}: the outputs take their data from {listed}{more}, which only the program that built the graph can run",
+            f"{path}: the outputs take their data from {listed}, which only the program that built the graph can run",
             hint=Advice(
                 *join_options(" ", [Option("inputs", name) for name in _nearest(graph, found)]),
                 "   makes inputs of what is taken from there",

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphscope.api.freeze import Frozen, SavedFrozen
-from graphscope.cli.terminal.text import count, escape, size, some
+from graphscope.cli.terminal.text import count, escape, size
 from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.errors import some
 from graphscope.transforms.changes import OpChange
 
 if TYPE_CHECKING:

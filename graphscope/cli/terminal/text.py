@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.hostile import HOSTILE
@@ -112,10 +111,3 @@ def tensor_type(dtype: DataType, shape: Shape, is_ref: bool = False) -> str:
     """``float32 (?, 10)``; the type alone where the rank is not known."""
     name = type_name(dtype, is_ref)
     return name if shape is None else f"{name} {shape_text(shape)}"
-
-
-def some(names: Iterable[str], limit: int) -> str:
-    """The first ``limit`` names, and how many more there are."""
-    found = list(names)
-    rest = len(found) - limit
-    return ", ".join(found[:limit]) + (f" and {rest:,} more" if rest > 0 else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphscope.advice import Advice, Option
+from graphscope.errors import some
 from graphscope.training.tune.examples import Examples
 from graphscope.training.tune.split import has_classes
 
@@ -34,7 +35,6 @@ def doubts(training: Examples, validation: Examples | None, names: Sequence[str]
     for side, other in (("training", "validation"), ("validation", "training")):
         missing = sorted(present[other] - present[side])
         if missing:
-            listed = ", ".join(names[n] if n < len(names) else str(n) for n in missing[:_LISTED])
-            more = f" and {len(missing) - _LISTED} more" if missing[_LISTED:] else ""
+            listed = some((names[n] if n < len(names) else str(n) for n in missing), _LISTED)
             noun = "class" if len(missing) == 1 else "classes"
-            yield f"{noun} without an example in {side}: {listed}{more}"
+            yield f"{noun} without an example in {side}: {listed}"
