@@ -29,12 +29,7 @@ def features(
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="FILE.npz", show_default=False, help="The same as OUT.")
     ] = None,
-    at: Annotated[
-        list[str],
-        typer.Option(
-            "--at", metavar="TENSOR", default_factory=list, show_default=False, help="Compute this tensor; repeatable."
-        ),
-    ],
+    at: Annotated[list[str], shared.repeatable("--at", "TENSOR", "Compute this tensor; repeatable.")],
     input: shared.InputNames,
     set_: shared.SetValues,
     batch: Annotated[int, typer.Option("--batch", min=1, metavar="N", help="Examples per batch.")] = 32,

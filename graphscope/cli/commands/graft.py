@@ -22,10 +22,6 @@ def _option(name: str, metavar: str, text: str) -> Any:
     return typer.Option(name, metavar=metavar, show_default=False, help=text)
 
 
-def _list(name: str, metavar: str, text: str) -> Any:
-    return typer.Option(name, metavar=metavar, default_factory=list, show_default=False, help=text)
-
-
 def graft(
     base: shared.ModelPath,
     out_: Annotated[
@@ -36,7 +32,7 @@ def graft(
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="PREFIX", show_default=False, help="The same as OUT.")
     ] = None,
-    at: Annotated[list[str], _list("--at", "TENSOR", "Cut the base here; repeatable.")],
+    at: Annotated[list[str], shared.repeatable("--at", "TENSOR", "Cut the base here; repeatable.")],
     head: Annotated[
         str, _option("--head", "SPEC", "flatten,dense:256:relu,dropout:0.5,dense:10, or python:module:function.")
     ] = "",
@@ -51,13 +47,16 @@ def graft(
     ] = False,
     input: shared.InputNames,
     set_: shared.SetValues,
-    unfreeze: Annotated[list[str], _list("--unfreeze", "REGEX", "Train matching weights of the base too; repeatable.")],
+    unfreeze: Annotated[
+        list[str], shared.repeatable("--unfreeze", "REGEX", "Train matching weights of the base too; repeatable.")
+    ],
     no_stop_gradient: Annotated[
         bool, typer.Option("--no-stop-gradient", help="Train all weights of the base.")
     ] = False,
     head_model: Annotated[str | None, _option("--head-model", "OTHER", "Put another trained model on top.")] = None,
     bind: Annotated[
-        list[str], _list("--bind", "INPUT=TENSOR", "Connect a tensor of the base to an input of OTHER; repeatable.")
+        list[str],
+        shared.repeatable("--bind", "INPUT=TENSOR", "Connect a tensor of the base to an input of OTHER; repeatable."),
     ],
     head_output: Annotated[str, _option("--head-output", "NAME", "Use this tensor of OTHER.")] = "",
     prefix: Annotated[str, typer.Option("--prefix", metavar="SCOPE", help="Name scope for the added nodes.")] = "head",

@@ -15,6 +15,7 @@ from graphscope.cli.options.shared import (
     Shapes,
     Tags,
     compile_patterns,
+    repeatable,
     split_tags,
 )
 from graphscope.cli.terminal.output import Sink
@@ -26,17 +27,7 @@ if TYPE_CHECKING:
     from graphscope.core.graph import Body
     from graphscope.core.model import Model
 
-Op = Annotated[
-    list[str],
-    typer.Option(
-        "--op",
-        metavar="OP",
-        default_factory=list,
-        show_default=False,
-        help="Only nodes with this op; repeatable.",
-        autocompletion=complete_op,
-    ),
-]
+Op = Annotated[list[str], repeatable("--op", "OP", "Only nodes with this op; repeatable.", complete_op)]
 Scope = Annotated[
     str,
     typer.Option(

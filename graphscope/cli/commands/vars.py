@@ -16,6 +16,7 @@ from graphscope.cli.options.shared import (
     Patterns,
     Tags,
     compile_patterns,
+    repeatable,
     split_tags,
 )
 from graphscope.cli.terminal.output import Sink
@@ -37,13 +38,7 @@ class RoleChoice(str, enum.Enum):
 
 Roles = Annotated[
     list[RoleChoice],
-    typer.Option(
-        "--role",
-        metavar="ROLE",
-        default_factory=list,
-        show_default=False,
-        help="Only model, slot, moving-average, step or local variables; repeat for more.",
-    ),
+    repeatable("--role", "ROLE", "Only model, slot, moving-average, step or local variables; repeat for more."),
 ]
 
 

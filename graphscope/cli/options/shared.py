@@ -12,6 +12,14 @@ from graphscope.cli.options.completion import complete_node, complete_placeholde
 from graphscope.cli.terminal.views import Format
 from graphscope.errors import GraphscopeError
 
+
+def repeatable(option: str, metavar: str, text: str, complete: Callable[..., list[str]] | None = None) -> Any:
+    """An option that may be given several times."""
+    return typer.Option(
+        option, metavar=metavar, default_factory=list, show_default=False, help=text, autocompletion=complete
+    )
+
+
 ModelPath = Annotated[
     str,
     typer.Argument(
@@ -22,13 +30,7 @@ ModelPath = Annotated[
 ]
 Tags = Annotated[
     list[str],
-    typer.Option(
-        "--tags",
-        metavar="TAGS",
-        default_factory=list,
-        show_default=False,
-        help="Use the meta graph of a SavedModel that has exactly these tags: serve,gpu.",
-    ),
+    repeatable("--tags", "TAGS", "Use the meta graph of a SavedModel that has exactly these tags: serve,gpu."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the result.")]
 
@@ -40,13 +42,7 @@ def split_tags(given: list[str]) -> list[str]:
 
 Patterns = Annotated[
     list[str],
-    typer.Option(
-        "--name",
-        metavar="REGEX",
-        default_factory=list,
-        show_default=False,
-        help="Only names that match this regular expression anywhere; repeatable.",
-    ),
+    repeatable("--name", "REGEX", "Only names that match this regular expression anywhere; repeatable."),
 ]
 
 
@@ -60,13 +56,6 @@ def compile_patterns(texts: list[str]) -> list[re.Pattern[str]]:
         return compiled(texts)
     except GraphscopeError as error:
         raise typer.BadParameter(error.message, param_hint="--name") from error
-
-
-def repeatable(option: str, metavar: str, text: str, complete: Callable[..., list[str]] | None = None) -> Any:
-    """An option that may be given several times."""
-    return typer.Option(
-        option, metavar=metavar, default_factory=list, show_default=False, help=text, autocompletion=complete
-    )
 
 
 OutputNames = Annotated[
