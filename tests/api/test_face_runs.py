@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import graphscope
 from graphscope.errors import ArgumentError, GraphscopeError, UnknownNameError
 from tests.support.fixture_files import FIXTURES
+from tests.support.running import tf
 
 LENET = FIXTURES / "lenet5"
 PICTURES = np.random.default_rng(0).random((3, 784), np.float32)

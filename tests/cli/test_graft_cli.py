@@ -14,10 +14,11 @@ import graphscope
 from graphscope.cli.app import app
 from graphscope.training.recipe import recipe_of
 from tests.support.fixture_files import FIXTURES, ROOT
+from tests.support.running import tf
 
 pytestmark = pytest.mark.tensorflow
 
-pytest.importorskip("tensorflow")
+assert tf
 
 LENET = FIXTURES / "lenet5_0to4"
 SUFFIXES = (".data-00000-of-00001", ".index", ".meta")
