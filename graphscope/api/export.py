@@ -162,7 +162,7 @@ def _compared(
             atol=atol,
             rtol=rtol,
             trust=trust,
-            originals=frozen.result.originals,
+            names=frozen.result.originals,
             engine=session.run,
             shapes=shape,
         )

@@ -150,7 +150,7 @@ class Frozen:
                 atol=ATOL if atol is None else atol,
                 rtol=RTOL if rtol is None else rtol,
                 trust=trust,
-                originals=self.result.originals,
+                names=self.result.originals,
             )
 
 
