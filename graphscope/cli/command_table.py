@@ -29,6 +29,7 @@ COMMANDS = {
     "audit": CommandRow("Judge", "Report what models can do to the machine that runs them.", "audit", "audit"),
     "diff": CommandRow("Judge", "Compare two models.", "diff", "diff"),
     "text": CommandRow("Judge", "Write a model as text to compare: one line for each node.", "text", "text"),
+    "verify": CommandRow("Judge", "Run two models on the same inputs and compare them.", "verify", "verify"),
     "freeze": CommandRow("Convert", "Replace variables with constants: one graph file.", "freeze", "freeze"),
     "convert": CommandRow("Convert", "Write a model in another format.", "convert", "convert"),
     "run": CommandRow("Run", "Run a graph once and show its outputs.", "run", "run"),

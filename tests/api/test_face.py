@@ -26,6 +26,7 @@ LENET = FIXTURES / "lenet5"
 
 FUNCTIONS = {
     "audit": "paths",
+    "compare_layers": "model other outputs map feeds set batch seed atol rtol trust listener",
     "convert": "model path to outputs inputs weights checkpoint tags allow_outside overwrite listener",
     "diff": "a b weights strict explain tags listener",
     "dump": "model logdir run shapes histograms filters embeddings checkpoint tags listener",
@@ -34,6 +35,7 @@ FUNCTIONS = {
         " listener"
     ),
     "features": "base data out at inputs set batch reading checkpoint tags trust overwrite listener",
+    "find_nonfinite": "model outputs feeds batch seed trust listener",
     "freeze": "model outputs inputs set ema fold fold_batch_norms keep_devices float16 strict listener",
     "graft": (
         "base at head out classes multilabel regression inputs set unfreeze stop_gradient head_model bind head_output prefix"
@@ -50,7 +52,7 @@ FUNCTIONS = {
         "model data validation epochs batch seed patience augment reading use_cache logdir out keep save_every resume trust"
         " overwrite watchers interrupted listener"
     ),
-    "verify": "model other outputs feeds set batches batch seed atol rtol trust listener",
+    "verify": "model other outputs map feeds set batches batch seed atol rtol trust listener",
 }
 
 
