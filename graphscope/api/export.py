@@ -147,7 +147,7 @@ def _compared(
 ) -> Verification:
     """The model in TensorFlow against the file in ONNX Runtime."""
     from graphscope.feeding.feeds import resolve_tensors
-    from graphscope.runtime.onnx_runtime import OnnxSession
+    from graphscope.runtime.engines.onnx_runtime import OnnxSession
     from graphscope.runtime.verify import verify
 
     session = OnnxSession(file, graph.tensors)
