@@ -44,7 +44,9 @@ FUNCTIONS = {
     "load": "path tags checkpoint lazily",
     "profile": ("model feeds outputs checkpoint tags batch steps warmup seed placing session trust listener"),
     "read_profile": "path",
-    "run": ("model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust listener"),
+    "run": (
+        "model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust engine listener"
+    ),
     "save": "model path to outputs inputs weights allow_outside overwrite listener",
     "summarize": "model checkpoint tags",
     "text": "model values checkpoint tags",
