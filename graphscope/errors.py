@@ -23,7 +23,6 @@ Each carries a message (what was found, and where) and a hint (the next thing to
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -148,6 +147,8 @@ def closest_names(name: str, known: Iterable[str], limit: int = 5) -> list[str]:
     names = list(dict.fromkeys(known))
     folded = name.casefold()
     containing = sorted((n for n in names if folded and folded in n.casefold()), key=len)[:limit]
+    import difflib
+
     similar = difflib.get_close_matches(name, names[:5000], n=limit, cutoff=0.6)
     return list(dict.fromkeys([*containing, *similar]))[:limit]
 

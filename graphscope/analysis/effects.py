@@ -15,6 +15,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node, named_functions
 from graphscope.core.op_effects import OP_EFFECTS, Effect, OpEffect, is_harmless
 from graphscope.core.ops import registered_ops
+from graphscope.core.patterns import Pattern
 from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue, OpDef
@@ -103,7 +104,7 @@ def named_files(graph: Graph) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-_ABSOLUTE = re.compile(r"/\w|[A-Za-z]:[\\/]|\w{2,16}://")
+_ABSOLUTE = Pattern(r"/\w|[A-Za-z]:[\\/]|\w{2,16}://")
 
 _Arguments = tuple[tuple[str, Origin], ...]
 """Argument of a function -> where what a call hands it comes from."""
@@ -286,7 +287,7 @@ _MUST_BE_FED = frozenset({"Placeholder", "PlaceholderV2"})
 _MAX_NAMED = 3
 _MAX_MADE_OF = 256
 
-LEADS_OUT = re.compile(r"[/\\~]|[A-Za-z]:[\\/]|\w{2,16}://|(.*[/\\])?\.\.([/\\]|\Z)", re.DOTALL)
+LEADS_OUT = Pattern(r"[/\\~]|[A-Za-z]:[\\/]|\w{2,16}://|(.*[/\\])?\.\.([/\\]|\Z)", re.DOTALL)
 """A path that leads out of the directory that a program is started in: absolute, a home, an address, or through ``..``."""
 
 _MAX_ENDINGS = 16

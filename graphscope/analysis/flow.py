@@ -6,7 +6,6 @@ Everything works on node numbers and takes time linear in the size of the graph.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -15,7 +14,7 @@ from graphscope.analysis.input_gradients import is_gradient, kept_gradients
 from graphscope.analysis.savers import saver_nodes
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import ASSIGN_OPS, COUNT_OPS, ENTERS, EXITS, NEXT_ITERATIONS
-from graphscope.core.patterns import NamePattern
+from graphscope.core.patterns import NamePattern, Pattern
 from graphscope.core.tensors import TensorName
 
 _OUTSIDE_OPS = NamePattern(
@@ -26,9 +25,9 @@ _OUTSIDE_OPS = NamePattern(
 )
 """Ops that belong to training, saving, initializing, watching: neither they nor what they feed is a prediction."""
 
-_OUTSIDE_NAME = re.compile(r"(^|/)(train_op|GradientDescent|report_uninitialized_variables)(/|$)")
+_OUTSIDE_NAME = Pattern(r"(^|/)(train_op|GradientDescent|report_uninitialized_variables)(/|$)")
 
-_SCATTERS = re.compile(r"(Resource)?Scatter(Add|Sub|Update|NdUpdate|NdAdd|NdSub)")
+_SCATTERS = Pattern(r"(Resource)?Scatter(Add|Sub|Update|NdUpdate|NdAdd|NdSub)")
 
 WRITES = ASSIGN_OPS | COUNT_OPS
 """Ops that give what they write; written and not used, it is training's, or the next run's."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-_SCOPE = re.compile(r"(^|.*?/)(gradients(_\d+)?)(/|$)|(^|.*?/)(?=[^/]+_grad(_\d+)?/)")
-_UPDATE = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]\w*|Assign\w*|(Resource)?Scatter\w+|\w*Accumul\w+")
+from graphscope.core.patterns import Pattern
+
+_SCOPE = Pattern(r"(^|.*?/)(gradients(_\d+)?)(/|$)|(^|.*?/)(?=[^/]+_grad(_\d+)?/)")
+_UPDATE = Pattern(r"(Resource)?(Sparse)?Apply[A-Z]\w*|Assign\w*|(Resource)?Scatter\w+|\w*Accumul\w+")
 
 
 def is_gradient(name: str) -> bool:

@@ -6,7 +6,6 @@ compares with the labels: in a training graph the prediction is usually no leaf,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from graphscope.analysis.ranking import GOOD_NAMES, RULES, Ranking
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
+from graphscope.core.patterns import Pattern
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of
 
@@ -80,13 +80,13 @@ def _spec(model: Model, lister: TensorLister, tensor: str) -> TensorSpec | None:
 # Signatures
 
 _SIGNATURE_SCORES = (
-    (re.compile(r"serving_default"), 1000.0),
-    (re.compile(r"predict"), 900.0),
-    (re.compile(r"serv|infer"), 850.0),
-    (re.compile(r"train|eval"), 500.0),
-    (re.compile(r""), 800.0),
+    (Pattern(r"serving_default"), 1000.0),
+    (Pattern(r"predict"), 900.0),
+    (Pattern(r"serv|infer"), 850.0),
+    (Pattern(r"train|eval"), 500.0),
+    (Pattern(r""), 800.0),
 )
-_BAD_ARGUMENT = re.compile(r"(^|[/_])(loss|metrics?|accuracy|auc|precision|recall|average_loss|labels?)([/_]|$)")
+_BAD_ARGUMENT = Pattern(r"(^|[/_])(loss|metrics?|accuracy|auc|precision|recall|average_loss|labels?)([/_]|$)")
 
 
 def _from_signatures(model: Model) -> Iterator[Scored]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, NOISE, VARIES, Flow, split_sources, wire
 from graphscope.analysis.inputs import is_feedable
@@ -11,7 +10,7 @@ from graphscope.analysis.sources import source_bits
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.op_sets import NEXT_ITERATIONS, RANDOM_OPS, VARIABLE_OPS
-from graphscope.core.patterns import NamePattern
+from graphscope.core.patterns import NamePattern, Pattern
 
 _HEAVY_OPS = NamePattern(
     r"(Quantized)?(Sparse)?(Batch)?MatMul(V\d)?\w*|.*Conv[123]?D\w*|.*Conv2dNative\w*|Conv2DBackpropInput|Einsum"
@@ -33,7 +32,7 @@ LOSS_OPS = frozenset({"SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntrop
 
 _SUMMED_UP = frozenset({"AssignAdd", "AssignSub", "AssignAddVariableOp", "AssignSubVariableOp"})
 _REDUCTIONS = frozenset("Sum Mean Max Min Prod All Any L2Loss".split())
-_VARYING = re.compile(r"(Combined)?NonMaxSuppression\w*|Where|Unique\w*|DynamicPartition|TFLite_Detection_PostProcess")
+_VARYING = Pattern(r"(Combined)?NonMaxSuppression\w*|Where|Unique\w*|DynamicPartition|TFLite_Detection_PostProcess")
 
 
 def follow(graph: Graph) -> Flow:
@@ -78,7 +77,7 @@ def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool, g
     if noise:
         own.update((i, NOISE) for i, op in enumerate(flow.ops) if op in noise and not flow.outside[i])
     heavy = {op for op in set(flow.ops) if _HEAVY_OPS.fullmatch(op)}
-    rules = {op: rule for op in set(flow.ops) for pattern, rule in _RULES if pattern.fullmatch(op)}
+    rules = {op: rule for op in set(flow.ops) if (rule := _rule(op)) is not None}
     sources, depths, is_weight = flow.sources, flow.depth, flow.is_weight
     flow.features, flow.layers = 0, []
     ops, inputs, outside = flow.ops, flow.inputs, flow.outside
@@ -158,14 +157,17 @@ def reduces_batch(flow: Flow, i: int) -> bool:
 _MAX_RANK = 32
 
 _Rule = Callable[[Flow, int, int], int]
-_RULES: Sequence[tuple[re.Pattern[str], _Rule]] = (
-    (re.compile("|".join(SHAPE_OPS)), _shape),
-    (re.compile("|".join(LOSS_OPS)), _compared),
-    (re.compile("|".join(_REDUCTIONS)), _reduced),
-    (re.compile("|".join(_SUMMED_UP)), _summed_up),
-    (_VARYING, _varying),
-)
+_RULES: Mapping[str, _Rule] = {
+    **dict.fromkeys(SHAPE_OPS, _shape),
+    **dict.fromkeys(LOSS_OPS, _compared),
+    **dict.fromkeys(_REDUCTIONS, _reduced),
+    **dict.fromkeys(_SUMMED_UP, _summed_up),
+}
 """Ops that do not only pass on what they are given -> what their result depends on."""
+
+
+def _rule(op: str) -> _Rule | None:
+    return _RULES.get(op) or (_varying if _VARYING.fullmatch(op) else None)
 
 
 def _gives_weight(flow: Flow, i: int) -> bool:

@@ -13,7 +13,7 @@ from graphscope.analysis.losses import is_free, is_left_over
 from graphscope.analysis.networks import last_layers, passed_results
 from graphscope.analysis.propagation import LOSS_OPS
 from graphscope.core.op_sets import SUPPRESSION, SWITCHES
-from graphscope.core.patterns import NamePattern
+from graphscope.core.patterns import NamePattern, Pattern
 
 GOOD_NAMES: tuple[tuple[NamePattern, float], ...] = (
     (
@@ -30,7 +30,7 @@ GOOD_NAMES: tuple[tuple[NamePattern, float], ...] = (
         14.0,
     ),
 )
-_GOOD_SCOPE = re.compile(r"predictions?|logits|outputs?|softmax|probabilities|head", re.I)
+_GOOD_SCOPE = Pattern(r"predictions?|logits|outputs?|softmax|probabilities|head", re.I)
 _BAD_NAMES = NamePattern(
     r"(^|[/_])(loss(es)?|costs?|xent|cross_?entropy|accuracy|acc|metrics?|auc|mse|mae|psnr|errors?|regulari[sz]\w*|l2|penalt\w+"
     r"|summar\w+|train\w*|sav(e|er)|init\w*|global_step|learning_rate|assert\w*|moving_\w+|moments|stats?|shape|debug)\d*([/_]|$)",
@@ -278,7 +278,7 @@ class _Rule:
 
 _ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
 _CHECKS = frozenset({"CheckNumerics", "CheckNumericsV2"})
-_APPLIES = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]")
+_APPLIES = Pattern(r"(Resource)?(Sparse)?Apply[A-Z]")
 _RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 
 

@@ -11,9 +11,10 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS, VARIABLE_OPS, brings_data
 from graphscope.core.ops import registered_ops
+from graphscope.core.patterns import Pattern
 from graphscope.core.tensors import TensorName, node_of
 
-_SWITCH_NAME = re.compile(r"keep_?prob|drop_?out|train|phase|learning|(^|/)lr$|rate$|momentum", re.IGNORECASE)
+_SWITCH_NAME = Pattern(r"keep_?prob|drop_?out|train|phase|learning|(^|/)lr$|rate$|momentum", re.IGNORECASE)
 
 
 def source_bits(flow: Flow, graph: Graph) -> dict[tuple[int, int], int]:

@@ -21,7 +21,7 @@ from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import Payload
 from graphscope.core.roles import is_weight_type
 from graphscope.core.variables import Role
-from graphscope.formats.io.staging import Progress, quiet
+from graphscope.formats.io.progress import Progress, quiet
 
 _ENDINGS = re.compile(r"(?:\.(?:pb|pbtxt|meta)|-\d+)*(?:\.ckpt.*)?\Z", re.DOTALL)
 

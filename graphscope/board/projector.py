@@ -18,7 +18,7 @@ from graphscope.board.run_directory import CONFIG_HEAD, MARK, RunFile
 from graphscope.core.payload import Payload
 from graphscope.errors import FileError, GraphscopeError
 from graphscope.formats.detect.locate import PROJECTOR_CONFIG
-from graphscope.formats.io.staging import Progress, quiet
+from graphscope.formats.io.progress import Progress, quiet
 
 _ODD = re.compile(r"[^\w.-]+")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.analysis.statistics import statistics
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload, Payload
-from graphscope.formats.io.staging import Progress, quiet
+from graphscope.formats.io.progress import Progress, quiet
 from graphscope.protos import Summary, SummaryMetadata, TensorProto
 
 if TYPE_CHECKING:

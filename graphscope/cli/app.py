@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
 from graphscope.cli.command_table import COMMANDS, CommandRow
 from graphscope.cli.help_page import VERSION_HELP, main_help
+from graphscope.cli.outcome import WRONG_USAGE, finish
+from graphscope.cli.plain_info import is_path
+from graphscope.cli.terminal.output import Sink
+from graphscope.errors import ArgumentError, GraphscopeError
 
-if TYPE_CHECKING:
-    from graphscope.errors import GraphscopeError
-
-FAILED = 1
-WRONG_USAGE = 2
-INTERRUPTED = 130
-PIPE_CLOSED = 141
-"""The last two are 128 + the signal's number, as shells report them."""
-
+T = TypeVar("T")
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Click's root of wrong usage, which Typer does not name."""
 
 
 class Commands(TyperGroup):
-    """The commands of :data:`COMMANDS`, imported when they are called.
-
-    Catches what graphscope raises on purpose; anything else is a bug and shows its traceback.
-    """
+    """The commands of :data:`COMMANDS`, imported when they are called."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Click's signature
         """The names of all commands."""
@@ -48,8 +39,10 @@ class Commands(TyperGroup):
         word = args[0]
         if word in COMMANDS or word.startswith("-"):
             return super().resolve_command(ctx, args)
-        if _is_path(word):
+        if is_path(word):
             return "info", self.get_command(ctx, "info"), args
+        import difflib
+
         closest = difflib.get_close_matches(word, COMMANDS, 1)
         hint = f"; did you mean {closest[0]!r}?" if closest else ""
         return ctx.fail(f"no command or file is named {word!r}{hint}")
@@ -58,40 +51,35 @@ class Commands(TyperGroup):
         """The page of :mod:`graphscope.cli.help_page`."""
         return main_help()
 
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """As Click's; wrong usage of the options before the command is an error like all others."""
+        make = super().make_context
+        return _in_our_words(lambda: make(*args, **options))
+
     def invoke(self, ctx: Any) -> None:
         """Runs the command and writes out what it left buffered."""
-        from graphscope.cli.terminal.output import Sink
-
         run = super().invoke
-        sink = Sink.standard()
-        try:
-            failures = [_attempt(lambda: run(ctx)), _attempt(sink.flush)]
-        except BrokenPipeError:
-            raise typer.Exit(PIPE_CLOSED) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
-        except UsageError as error:
-            sink.error(_wrong_usage(error))
-            raise typer.Exit(WRONG_USAGE) from None
-        failed = [failure for failure in failures if failure is not None]
-        for failure in failed:
-            sink.error(failure)
-        if failed:
-            raise typer.Exit(_exit_code(failed[0]))
+        code = _in_our_words(lambda: finish(lambda: run(ctx), Sink.standard()))
+        if code:
+            raise typer.Exit(code)
+
+
+def _in_our_words(work: Callable[[], T]) -> T:
+    """What ``work`` returns; wrong usage is written in the form of all errors and ends the process with 2."""
+    try:
+        return work()
+    except UsageError as error:
+        if error.args == (main_help(),):  # Click's way to show it where no command is given
+            raise
+        Sink.standard().error(_wrong_usage(error))
+        raise typer.Exit(WRONG_USAGE) from None
 
 
 def _wrong_usage(error: Any) -> GraphscopeError:
-    """What Click says of wrong usage, in the form of all errors; the hint is the page that tells better."""
-    from graphscope.errors import ArgumentError
-
+    """What Click says of wrong usage; the hint is the page of help."""
     said = error.format_message().rstrip(".")
     path = error.ctx.command_path if error.ctx is not None else "graphscope"
     return ArgumentError(said[:1].lower() + said[1:], hint=f"{path} --help")
-
-
-def _is_path(word: str) -> bool:
-    """Whether a word that is no command is meant as a model."""
-    return os.path.lexists(word) or any(character in word for character in "/\\.")
 
 
 def _command(name: str, row: CommandRow) -> Any:
@@ -102,25 +90,6 @@ def _command(name: str, row: CommandRow) -> Any:
     command = typer.main.get_command(single)
     command.name = name
     return command
-
-
-def _attempt(work: Callable[[], object]) -> GraphscopeError | None:
-    """What graphscope has to say of why ``work`` failed; ``None`` where it did not."""
-    from graphscope.errors import GraphscopeError
-
-    try:
-        work()
-    except GraphscopeError as error:
-        return error
-    except MemoryError:
-        return GraphscopeError("not enough memory")
-    return None
-
-
-def _exit_code(failure: GraphscopeError) -> int:
-    from graphscope.errors import ArgumentError
-
-    return WRONG_USAGE if isinstance(failure, ArgumentError) else FAILED
 
 
 def _show_version(wanted: bool) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from graphscope.core.patterns import Pattern
 
-HOSTILE = re.compile(
+HOSTILE = Pattern(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 """Control characters, marks and overrides of direction, line separators, lone surrogates. Letters and emoji are not here."""

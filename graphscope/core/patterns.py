@@ -1,31 +1,47 @@
-"""Regular expressions for names, which a file may make as long as it likes."""
+"""Regular expressions that are compiled on first use, so that a command pays for those that it needs."""
 
 from __future__ import annotations
 
 import re
+from functools import cached_property
+from typing import AnyStr, Generic
 
 LONGEST = 1000
 """Characters; no writer of graphs makes longer names, and some expressions take quadratic time."""
 
 
-class NamePattern:
-    """A regular expression that no name longer than :data:`LONGEST` matches.
+class Pattern(Generic[AnyStr]):
+    """A regular expression, compiled when something is first compared with it."""
 
-    Attributes:
-        pattern: the expression.
-        longest: how many characters it ever sees.
-    """
+    def __init__(self, text: AnyStr, flags: int = 0) -> None:
+        self._text: AnyStr = text
+        self._flags = flags
 
-    __slots__ = ("longest", "pattern")
+    @cached_property
+    def compiled(self) -> re.Pattern[AnyStr]:
+        """The expression itself."""
+        return re.compile(self._text, self._flags)
 
-    def __init__(self, text: str, flags: int = 0) -> None:
-        self.pattern = re.compile(text, flags)
-        self.longest = LONGEST
+    def match(self, text: AnyStr) -> re.Match[AnyStr] | None:
+        """As :meth:`re.Pattern.match`."""
+        return self.compiled.match(text)
 
-    def fullmatch(self, name: str) -> re.Match[str] | None:
+    def fullmatch(self, text: AnyStr) -> re.Match[AnyStr] | None:
         """As :meth:`re.Pattern.fullmatch`."""
-        return self.pattern.fullmatch(name) if len(name) <= self.longest else None
+        return self.compiled.fullmatch(text)
 
-    def search(self, name: str) -> re.Match[str] | None:
+    def search(self, text: AnyStr) -> re.Match[AnyStr] | None:
         """As :meth:`re.Pattern.search`."""
-        return self.pattern.search(name) if len(name) <= self.longest else None
+        return self.compiled.search(text)
+
+
+class NamePattern(Pattern[str]):
+    """A regular expression for names, which a file may make as long as it likes: none longer than :data:`LONGEST` matches."""
+
+    def fullmatch(self, text: str) -> re.Match[str] | None:
+        """As :meth:`re.Pattern.fullmatch`."""
+        return self.compiled.fullmatch(text) if len(text) <= LONGEST else None
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """As :meth:`re.Pattern.search`."""
+        return self.compiled.search(text) if len(text) <= LONGEST else None

@@ -20,7 +20,7 @@ from graphscope.formats.detect.locate import CheckpointPrefix, EventFiles, Graph
 from graphscope.formats.detect.neighbours import HEAD_BYTES, refuse_neighbours
 from graphscope.formats.detect.sniff import Content
 from graphscope.formats.io.paths import is_directory
-from graphscope.formats.io.staging import Progress, quiet
+from graphscope.formats.io.progress import Progress, quiet
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from typer.testing import CliRunner, Result
 import graphscope
 from graphscope.cli import app as app_module
 from graphscope.cli.app import app
+from graphscope.cli.plain_info import only_model, show_model
 from graphscope.cli.terminal.views import Format
 from graphscope.protos import GraphDef, NodeDef
 from graphscope.runtime.tensorflow import tensorflow
@@ -306,6 +307,8 @@ def test_show_as_csv_and_names(model: Path) -> None:
         ["show", "MODEL"],
         ["info"],
         ["frobnicate"],
+        ["--no-such-option"],
+        ["--version=3"],
     ],
 )
 def test_wrong_usage_is_2(model: Path, args: list[str]) -> None:
@@ -313,6 +316,21 @@ def test_wrong_usage_is_2(model: Path, args: list[str]) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("error: ")
     assert result.stderr.endswith(" --help\n")
+
+
+@pytest.mark.parametrize("words", [["MODEL"], ["info", "MODEL"], ["nowhere.pb"], ["info", "nowhere.pb"]])
+def test_what_needs_no_parser_is_as_with_it(model: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    words = [str(model) if word == "MODEL" else word for word in words]
+    parsed = run(*words)
+    path = only_model(words)
+    assert path == words[-1]
+    assert show_model(path) == parsed.exit_code
+    assert tuple(capsys.readouterr()) == (parsed.stdout, parsed.stderr)
+
+
+@pytest.mark.parametrize("words", [[], ["info"], ["frobnicate"], ["nodes", "x.pb"], ["--version"], ["info", "--help"]])
+def test_what_the_parser_reads(words: list[str]) -> None:
+    assert only_model(words) is None
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,35 @@ def test_the_commands(poisoned: dict[str, str], words: tuple[str, ...]) -> None:
     assert "Traceback" not in done.stderr
 
 
+START = """
+import runpy, sys
+try:
+    runpy.run_module("graphscope", run_name="__main__", alter_sys=False)
+except SystemExit:
+    pass
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "limit", "spared"),
+    [
+        (["--help"], 110, "typer rich google.protobuf tensorboard pathlib"),
+        (["info", "softmax"], 300, "typer rich numpy ml_dtypes json csv difflib ctypes subprocess"),
+        (["softmax/frozen.pb"], 325, "typer rich numpy ml_dtypes json csv difflib ctypes subprocess"),
+        (["vars", "softmax"], 380, "rich numpy ml_dtypes graphscope.analysis.shapes"),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(words: list[str], limit: int, spared: str) -> None:
+    """Most of the time of a small model's ``info`` goes into imports."""
+    arguments = [str(FIXTURES / word) if (FIXTURES / word).exists() else word for word in words]
+    done = python({**os.environ, "PYTHONPATH": str(ROOT)}, "-c", START, *arguments)
+    assert done.returncode == 0, done.stderr
+    modules = done.stderr.split()
+    assert set(spared.split()) & set(modules) == set()
+    assert len(modules) < limit
+
+
 def test_dump_and_event_files(poisoned: dict[str, str], tmp_path: Path) -> None:
     words = ("lenet5", "--histograms", "--filters", "--embedding", "fc3/weights")
     model, *options = words

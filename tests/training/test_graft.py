@@ -17,7 +17,7 @@ from graphscope.core.model import Model, ModelKind
 from graphscope.core.variables import Role
 from graphscope.errors import FileError, GraphscopeError, UnknownNameError
 from graphscope.feeding.feeds import random_feeds, tensor_spec
-from graphscope.formats.io.staging import quiet
+from graphscope.formats.io.progress import quiet
 from graphscope.runtime.session import open_session
 from graphscope.runtime.verify import verify
 from graphscope.training.graft.result import Grafted

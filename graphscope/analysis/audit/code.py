@@ -10,15 +10,16 @@ from graphscope.analysis.audit.finding import Finding, Reach, Severity
 from graphscope.analysis.audit.reach import Reached
 from graphscope.core.model import Model
 from graphscope.core.ops import registered_ops
+from graphscope.core.patterns import Pattern
 
 _WINDOW = 1 << 16
-_NAME = re.compile(rb'"name"\s*:\s*"([^"\\]{1,200})"')
-_CODE = re.compile(rb'"function"\s*:\s*[\[{]')
-_CALLED = re.compile(rb'"function"\s*:\s*"([^"\\]{1,200})"')
-_ACTING = re.compile(r"(io|raw_ops|data|saved_model|train|summary|print|py_function|numpy_function)\b")
+_NAME = Pattern(rb'"name"\s*:\s*"([^"\\]{1,200})"')
+_CODE = Pattern(rb'"function"\s*:\s*[\[{]')
+_CALLED = Pattern(rb'"function"\s*:\s*"([^"\\]{1,200})"')
+_ACTING = Pattern(r"(io|raw_ops|data|saved_model|train|summary|print|py_function|numpy_function)\b")
 """Functions of TensorFlow that do more than compute."""
 
-_NEXT = re.compile(rb'"class_name"\s*:\s*"(?!__\w+__")')
+_NEXT = Pattern(rb'"class_name"\s*:\s*"(?!__\w+__")')
 
 
 def unknown_ops(model: Model, reached: Reached) -> Iterator[Finding]:
@@ -96,7 +97,7 @@ def lambda_layers(chunks: Iterable[bytes]) -> Iterator[Finding]:
 def _found(text: bytes, end: int) -> Iterator[Finding]:
     """What begins before ``end``; the rest of ``text`` is there to read on."""
     for pattern, judge in _PATTERNS:
-        for match in pattern.finditer(text):
+        for match in pattern.compiled.finditer(text):
             if match.start() >= end:
                 break
             finding = judge(text, match)
@@ -134,7 +135,7 @@ def _import(_: bytes, match: re.Match[bytes]) -> Finding:
 
 def _part(text: bytes, match: re.Match[bytes]) -> bytes:
     """The configuration of one layer: up to the next class that is none of Keras's own marks."""
-    following = _NEXT.search(text, match.end())
+    following = _NEXT.compiled.search(text, match.end())
     return text[match.start() : following.start() if following else match.end() + _WINDOW]
 
 
@@ -143,15 +144,13 @@ def _name(part: bytes) -> str:
     return found[1].decode("utf-8", "replace") if found else ""
 
 
-_PATTERNS: tuple[tuple[re.Pattern[bytes], Callable[[bytes, re.Match[bytes]], Finding | None]], ...] = (
-    (re.compile(rb'"class_name"\s*:\s*"Lambda"'), _layer),
-    (re.compile(rb'"class_name"\s*:\s*"(TFOpLambda|SlicingOpLambda)"'), _op_layer),
+_PATTERNS: tuple[tuple[Pattern[bytes], Callable[[bytes, re.Match[bytes]], Finding | None]], ...] = (
+    (Pattern(rb'"class_name"\s*:\s*"Lambda"'), _layer),
+    (Pattern(rb'"class_name"\s*:\s*"(TFOpLambda|SlicingOpLambda)"'), _op_layer),
     (
-        re.compile(
-            rb'"module"\s*:\s*"((?:os|posix|nt|subprocess|sys|shutil|socket|importlib|runpy|pty|ctypes)[\w.]*)"'
-        ),
+        Pattern(rb'"module"\s*:\s*"((?:os|posix|nt|subprocess|sys|shutil|socket|importlib|runpy|pty|ctypes)[\w.]*)"'),
         _import,
     ),
-    (re.compile(rb'"class_name"\s*:\s*"(get_file|load_model|load_weights)"'), _import),
+    (Pattern(rb'"class_name"\s*:\s*"(get_file|load_model|load_weights)"'), _import),
 )
 """What to look for in a configuration, and who judges it."""

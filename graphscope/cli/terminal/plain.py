@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import enum
-import json
 import math
 import os
 import re
@@ -38,8 +36,10 @@ def plain(value: object) -> Any:
 
 def json_text(value: object, *, indent: int | None = None, is_unicode: bool = True) -> str:
     r"""``value``, plain already, as JSON; hostile characters as ``\u202e``, letters and emoji as they are."""
+    import json
+
     text = json.dumps(value, ensure_ascii=not is_unicode, allow_nan=False, indent=indent)
-    return text if text.isascii() and text.isprintable() else HOSTILE.sub(_json_escape, text)
+    return text if text.isascii() and text.isprintable() else HOSTILE.compiled.sub(_json_escape, text)
 
 
 def _json_escape(match: re.Match[str]) -> str:
@@ -48,6 +48,8 @@ def _json_escape(match: re.Match[str]) -> str:
 
 def json_array(values: Iterable[object], is_unicode: bool = True) -> Iterator[str]:
     """The lines of an array, one element a line, made one by one."""
+    import json
+
     encode = json.JSONEncoder(ensure_ascii=not is_unicode, allow_nan=False).encode
     yield "["
     before = ""
@@ -55,7 +57,7 @@ def json_array(values: Iterable[object], is_unicode: bool = True) -> Iterator[st
         if before:
             yield before + ","
         text = encode(value)
-        before = text if text.isascii() and text.isprintable() else HOSTILE.sub(_json_escape, text)
+        before = text if text.isascii() and text.isprintable() else HOSTILE.compiled.sub(_json_escape, text)
     if before:
         yield before
     yield "]"
@@ -70,6 +72,8 @@ class _Line:
 
 def csv_lines(header: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
     """A heading and the rows as CSV (RFC 4180, lines end in a newline alone); ``None`` is empty, truth is in words."""
+    import csv
+
     to_line: Callable[[Iterable[object]], str] = csv.writer(_Line(), lineterminator="").writerow
     yield to_line(header)
     for row in rows:

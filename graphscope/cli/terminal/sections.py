@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.text import cells, escape, pad
+from graphscope.core.patterns import Pattern
 
 Line = Sequence[str]
 """Cells of one line; those of a group of sections are aligned, a single cell stands for itself."""
@@ -15,7 +15,7 @@ Line = Sequence[str]
 Section = tuple[str, Sequence[Line]]
 """A label and its lines."""
 
-_BREAK = re.compile(r"(?<=,) (?![^()]*\))| (?=-> |and \d)")
+_BREAK = Pattern(r"(?<=,) (?![^()]*\))| (?=-> |and \d)")
 """A place to break: after a comma that is not inside a shape, before an arrow, or before ``and 5 more``."""
 
 
@@ -56,7 +56,7 @@ def _wrapped(row: Line, widths: Sequence[int], room: int) -> Iterator[str]:
 def wrap(text: str, width: int) -> Iterator[str]:
     """``text`` in lines of at most ``width`` cells, broken after commas and before arrows; longer parts stay whole."""
     line = ""
-    for part in _BREAK.split(text):
+    for part in _BREAK.compiled.split(text):
         longer = f"{line} {part}" if line else part
         if line and cells(longer) > width:
             yield line

@@ -7,9 +7,10 @@ import re
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.hostile import HOSTILE
+from graphscope.core.patterns import Pattern
 from graphscope.core.tensors import Shape, shape_text
 
-_NARROW = re.compile("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u257f\u2026]*")
+_NARROW = Pattern("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u257f\u2026]*")
 """Characters that take one cell each: ASCII, Latin letters, box drawing, the ellipsis."""
 
 _HISSING = ("ch", "s", "sh", "x")
@@ -27,7 +28,7 @@ def escape(text: str) -> str:
     r"""``text`` with every hostile character as a visible ``\x1b`` or ``\u202e``; backslashes themselves stay."""
     if text.isascii() and text.isprintable():
         return text
-    return HOSTILE.sub(_visible, text)
+    return HOSTILE.compiled.sub(_visible, text)
 
 
 def _visible(match: re.Match[str]) -> str:

@@ -21,7 +21,8 @@ from graphscope.export.onnx.element_types import element_type
 from graphscope.export.onnx.graph import OnnxGraph
 from graphscope.export.onnx.value import Value
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.io.staging import Progress, quiet, staged_files, told
+from graphscope.formats.io.progress import Progress, quiet, told
+from graphscope.formats.io.staging import staged_files
 from graphscope.formats.lazy.pieces import Piece, Stream, field, flow
 
 ONE_FILE_BYTES = 1_900_000_000

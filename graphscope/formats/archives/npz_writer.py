@@ -14,7 +14,8 @@ from graphscope.core.payload import Payload
 from graphscope.errors import UnsupportedError
 from graphscope.formats.archives.npy import header_bytes, stored_type
 from graphscope.formats.archives.npz import member_name
-from graphscope.formats.io.staging import Progress, quiet, staged_files, told
+from graphscope.formats.io.progress import Progress, quiet, told
+from graphscope.formats.io.staging import staged_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

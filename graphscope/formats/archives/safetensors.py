@@ -27,7 +27,8 @@ from graphscope.core.variables import Entry
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats.archives.npy import MAX_DIMENSIONS
 from graphscope.formats.checkpoint.rules import is_shape
-from graphscope.formats.io.staging import Progress, quiet, staged_files, told
+from graphscope.formats.io.progress import Progress, quiet, told
+from graphscope.formats.io.staging import staged_files
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.payloads import RegionPayload
 

@@ -16,7 +16,7 @@ from graphscope.errors import FormatError, IncompleteModelError, closest_names
 from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload, StoredPayload
 from graphscope.formats.checkpoint.upgrade import meta_chunks
 from graphscope.formats.checkpoint.writer import write_checkpoint
-from graphscope.formats.io.staging import Progress, quiet
+from graphscope.formats.io.progress import Progress, quiet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

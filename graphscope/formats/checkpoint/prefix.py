@@ -9,7 +9,6 @@ from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.core.variables import VariableStore
 from graphscope.errors import IncompleteModelError
-from graphscope.formats.checkpoint.v1 import TableStore
 from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.formats.detect.locate import CheckpointPrefix, is_table_file
 from graphscope.formats.detect.neighbours import refuse_neighbours
@@ -112,6 +111,8 @@ def open_store(prefix: str) -> tuple[VariableStore | None, str, tuple[ModelFile,
     for path in tables:
         _expect_table(path, "a V1 checkpoint")
     if tables:
+        from graphscope.formats.checkpoint.v1 import TableStore
+
         return TableStore(tables), "V1", tuple(model_file(path, "data") for path in tables)
     return None, "", (ModelFile(str(index), "index", None),)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from graphscope.core.payload import Payload
 from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.formats.checkpoint.writer import Shard, index_header, order_by_key
+from graphscope.formats.io.progress import quiet
 from graphscope.formats.io.sstable_writer import table_chunks
-from graphscope.formats.io.staging import quiet, staged_files
+from graphscope.formats.io.staging import staged_files
 from graphscope.protos import BundleEntryProto
 
 

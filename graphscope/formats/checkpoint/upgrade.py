@@ -11,7 +11,7 @@ from graphscope.core.model import Model, ModelKind
 from graphscope.errors import IncompleteModelError
 from graphscope.formats.checkpoint.saver import with_restore_v2
 from graphscope.formats.checkpoint.writer import write_checkpoint
-from graphscope.formats.io.staging import Progress, quiet
+from graphscope.formats.io.progress import Progress, quiet
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.pieces import flow, meta_graph_pieces
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphscope.core.dtypes import DataType
+from graphscope.core.patterns import Pattern
 from graphscope.core.payload import Payload
 from graphscope.core.tensor_proto import FIELDS
 from graphscope.core.variables import Entry
@@ -34,7 +35,7 @@ from graphscope.protos import DecodeError, SavedTensorSlices
 if TYPE_CHECKING:
     from graphscope.protos import _SavedSliceMeta
 
-_SHARD = re.compile(r"(?P<prefix>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\Z", re.DOTALL)
+_SHARD = Pattern(r"(?P<prefix>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from graphscope.errors import UnsupportedError
 from graphscope.formats.checkpoint.rules import CHECKPOINT_VERSION
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.checksum import crc32c, mask
+from graphscope.formats.io.progress import Progress, quiet, told
 from graphscope.formats.io.sstable_writer import table_chunks
-from graphscope.formats.io.staging import Progress, quiet, staged_files, told
+from graphscope.formats.io.staging import staged_files
 from graphscope.formats.io.wire import varint
 from graphscope.protos import BundleEntryProto, BundleHeaderProto
 

@@ -47,7 +47,7 @@ def write_model(model: Model, path: str | os.PathLike[str], options: WriteOption
         GraphscopeError: the graph is invalid.
     """
     from graphscope.formats.io.atomic import write_file
-    from graphscope.formats.io.staging import told
+    from graphscope.formats.io.progress import told
     from graphscope.formats.lazy.pieces import flow, graph_pieces
 
     model.refuse_invalid()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 from pathlib import Path
@@ -18,6 +17,8 @@ def exchange(first: Path, second: Path) -> bool:
     Raises:
         OSError: the system can do it in principle, but refuses here.
     """
+    import ctypes
+
     function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if function is None:
         return False

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from graphscope.advice import Advice, Option
+from graphscope.core.patterns import Pattern
 from graphscope.errors import FileError
 from graphscope.formats.io.paths import exists, is_directory, real_path
 
@@ -24,7 +25,7 @@ SUFFIX = ".graphscope"
 _NAME_BYTES = 200
 """So much of a file's name stands in the names beside it, which have an end as well."""
 
-_TEMPORARY = re.compile(r"\.(?P<name>.*)\.[0-9a-f]{16}\.graphscope\Z", re.DOTALL)
+_TEMPORARY = Pattern(r"\.(?P<name>.*)\.[0-9a-f]{16}\.graphscope\Z", re.DOTALL)
 _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),

@@ -32,20 +32,6 @@ from graphscope.formats.io.places import (
     remove_left_over,
 )
 
-Progress = Callable[[int], None]
-"""Is told the number of bytes after each piece."""
-
-
-def quiet(size: int) -> None:
-    """A :data:`Progress` that says nothing."""
-
-
-def told(chunks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
-    """``chunks``; ``progress`` is told of each."""
-    for chunk in chunks:
-        yield chunk
-        progress(len(chunk))
-
 
 @contextlib.contextmanager
 def staged_files(

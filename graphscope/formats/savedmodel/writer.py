@@ -24,7 +24,8 @@ from graphscope.formats.checkpoint.saver import with_restore_v2, with_saver
 from graphscope.formats.checkpoint.writer import write_checkpoint
 from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.io.staging import Progress, quiet, staged_directory, told
+from graphscope.formats.io.progress import Progress, quiet, told
+from graphscope.formats.io.staging import staged_directory
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.pieces import Piece, field, flow, meta_graph_pieces, size_of
 from graphscope.formats.savedmodel.assets import DIRECTORY, EXTRA_DIRECTORY, Asset, assets_of, extra_files

@@ -22,7 +22,7 @@ from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.io.staging import Progress, quiet, told
+from graphscope.formats.io.progress import Progress, quiet, told
 from graphscope.formats.lazy.payloads import EncodedPayload
 from graphscope.protos import DecodeError, FunctionDef, FunctionDefLibrary, GraphDef, Message, NodeDef, TensorProto
 

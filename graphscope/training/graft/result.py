@@ -14,7 +14,8 @@ from graphscope.core.tensors import TensorSpec
 from graphscope.formats.checkpoint.writer import write_checkpoint, write_state_file
 from graphscope.formats.detect.checkpoint_state import read_state
 from graphscope.formats.io.paths import exists
-from graphscope.formats.io.staging import Progress, made_directory, quiet
+from graphscope.formats.io.progress import Progress, quiet
+from graphscope.formats.io.staging import made_directory
 from graphscope.formats.lazy.pieces import flow, meta_graph_pieces
 from graphscope.runtime.importing import import_graph
 from graphscope.runtime.session import Session, open_session

@@ -1,0 +1,46 @@
+"""What a command comes to: its errors become messages, its end an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from graphscope.cli.terminal.output import Sink
+from graphscope.errors import ArgumentError, GraphscopeError
+
+FAILED = 1
+WRONG_USAGE = 2
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+"""The last two are 128 + the signal's number, as shells report them."""
+
+
+def finish(work: Callable[[], object], sink: Sink) -> int:
+    """Does ``work``, writes out what it left buffered, and returns the exit code.
+
+    Catches what graphscope raises on purpose; anything else is a bug and shows its traceback.
+    """
+    try:
+        failures = [_attempt(work), _attempt(sink.flush)]
+    except BrokenPipeError:
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    failed = [failure for failure in failures if failure is not None]
+    for failure in failed:
+        sink.error(failure)
+    return _exit_code(failed[0]) if failed else 0
+
+
+def _attempt(work: Callable[[], object]) -> GraphscopeError | None:
+    """The error that ``work`` raised on purpose; ``None`` if it succeeded."""
+    try:
+        work()
+    except GraphscopeError as error:
+        return error
+    except MemoryError:
+        return GraphscopeError("not enough memory")
+    return None
+
+
+def _exit_code(failure: GraphscopeError) -> int:
+    return WRONG_USAGE if isinstance(failure, ArgumentError) else FAILED
