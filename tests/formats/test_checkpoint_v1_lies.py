@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import numpy as np  # before memory is measured
 import pytest
 
 from graphscope.core.dtypes import DataType
@@ -35,7 +37,7 @@ BAD_V1: dict[str, tuple[SavedTensorSlices, dict[bytes, Any], str]] = {
     "too few": (listed(1, [2]), {KEY_OF_VECTOR: {"float_val": [1]}}, "1 values are stored for 2 elements"),
     "too many": (listed(1, [2]), {KEY_OF_VECTOR: {"float_val": [1] * 3}}, "3 values are stored for 2 elements"),
     "none of them": (listed(1, [2]), {KEY_OF_VECTOR: {}}, "0 values are stored for 2 elements"),
-    "a terabyte": (listed(1, [1 << 38]), {KEY_OF_VECTOR: {"float_val": [1]}}, "1 values are stored for 274,877"),
+    "a terabyte": (listed(1, [1 << 38]), {KEY_OF_VECTOR: {"float_val": [1]}}, r"float32 \[274877906944\] cannot be"),
     "of another type": (listed(1, [2]), {KEY_OF_VECTOR: {"int_val": [1, 2]}}, "0 values are stored for 2"),
     "out of range": (listed(4, [1]), {KEY_OF_VECTOR: {"int_val": [256]}}, "not a SavedTensorSlices of uint8: .*range"),
     "no message": (listed(1, [1]), {KEY_OF_VECTOR: b"\x12\x7f"}, "variable w: its content is not a SavedTensorSlices"),
@@ -120,5 +122,46 @@ def test_v1_slices_of_a_terabyte(tmp_path: Path) -> None:
     half = 1 << 37
     extents = [{"extent": [{"start": 0, "length": half}]}, {"extent": [{"start": half, "length": half}]}]
     store = v1_store(tmp_path / "model", listed(1, [2 * half], slice=extents), {})
-    with pytest.raises(CorruptFileError, match="slice 0,137438953472: 137,438,953,472 elements cannot be in a file of"):
-        store.payload("w").numpy()
+    with pytest.raises(CorruptFileError, match=r"w: 2 slices of float32 \[274877906944\] cannot be in a file of"):
+        store.payload("w")
+
+
+def extents_of(count: int, each: int) -> list[dict[str, Any]]:
+    return [{"extent": [{"start": number * each, "length": each}]} for number in range(count)]
+
+
+@pytest.mark.parametrize(("dtype", "bytes_each"), [(DataType.UINT8, 1), (DataType.INT64, 1), (DataType.FLOAT, 4)])
+def test_v1_slices_share_the_bytes_of_their_file(tmp_path: Path, dtype: DataType, bytes_each: int) -> None:
+    """Each slice alone could be in the file; together they could not, at any compression."""
+    count, path = 100, tmp_path / "model"
+    v1_store(
+        path, listed(int(dtype), [count], slice=extents_of(count, 1)), {b"zz": random.Random(1).randbytes(1 << 16)}
+    )
+    each = path.stat().st_size * 22 // bytes_each // 10
+    store = v1_store(
+        path,
+        listed(int(dtype), [count * each], slice=extents_of(count, each)),
+        {b"zz": random.Random(1).randbytes(1 << 16)},
+    )
+    assert list(store.entries) == ["w"]
+    with pytest.raises(CorruptFileError, match=f"variable w: 100 slices of {dtype.label} .* cannot be in a file of"):
+        store.payload("w")
+
+
+def test_v1_slices_in_two_files_have_the_bytes_of_both(tmp_path: Path) -> None:
+    paths = [tmp_path / f"model-{n:05}-of-00002" for n in range(2)]
+    noise = random.Random(1).randbytes(1 << 16)
+    each = 15 << 16
+    for path, slices in zip(paths, [extents_of(2, each)[:1], extents_of(2, each)[1:]], strict=True):
+        write_table(path, {b"": listed(4, [2 * each], slice=slices).SerializeToString(), b"zz": noise})
+    payload = TableStore(paths).payload("w")
+    with pytest.raises(CorruptFileError, match="slice 0,983040: the table lacks its content"):
+        payload.numpy()
+
+
+def test_v1_zeros_compress_as_far_as_they_do(tmp_path: Path) -> None:
+    count = 1 << 16
+    value = SavedTensorSlices(data={"name": "w", "data": {"int_val": [0] * count}})
+    store = v1_store(tmp_path / "model", listed(4, [count]), {KEY_OF_VECTOR: value})
+    np.testing.assert_array_equal(store.payload("w").numpy(), np.zeros(count, np.uint8))
+    assert (tmp_path / "model").stat().st_size * 10 < count

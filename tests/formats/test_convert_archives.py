@@ -198,6 +198,12 @@ def npy(array: Array) -> bytes:
     return file.getvalue()
 
 
+def header_alone(descr: str, shape: tuple[int, ...]) -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
 NPY = npy(np.arange(4, dtype=np.float32))
 NPZ_LIES = {
     "twice": ([("a.npy", NPY), ("a.npy", NPY)], CorruptFileError, "two members are called a.npy"),
@@ -217,6 +223,11 @@ NPZ_LIES = {
     "no dict": ([("a.npy", NPY[:10] + b"4".ljust(118))], CorruptFileError, "no header of an array"),
     "shape": ([("a.npy", NPY.replace(b"(4,), ", b"(-4,),"))], CorruptFileError, "not the shape of an array"),
     "type": ([("a.npy", NPY.replace(b"<f4", b"<zz"))], CorruptFileError, "no header of an array"),
+    "text of no width": (
+        [("a.npy", header_alone("<U0", (1 << 33,)))],
+        CorruptFileError,
+        "8,589,934,592 elements that take no bytes",
+    ),
     "version": ([("a.npy", NPY[:6] + b"\7\0" + NPY[8:])], CorruptFileError, "no .npy file"),
 }
 
@@ -227,6 +238,11 @@ def test_npz_lies(tmp_path: Path, name: str) -> None:
     members, error, message = NPZ_LIES[name]
     with pytest.raises(error, match=message):
         NpzStore(zipped(tmp_path / "a.npz", *members))
+
+
+def test_few_texts_of_no_width_are_empty(tmp_path: Path) -> None:
+    store = NpzStore(zipped(tmp_path / "a.npz", ("a.npy", header_alone("|S0", (3,)))))
+    assert store.payload("a").numpy().tolist() == [b""] * 3
 
 
 def test_npz_methods(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from graphscope.analysis.variable_rows import find_weight, list_weights
 from graphscope.core.dtypes import DataType
 from graphscope.errors import CorruptFileError, UnknownNameError
 from graphscope.formats.checkpoint.v2 import BundleStore
+from graphscope.protos import BundleEntryProto
 from tests.support.fixture_files import FIXTURES
 from tests.support.saving import save_named_v2, save_v2
 from tests.support.tables import read_table, write_table
@@ -58,6 +59,20 @@ def test_partitions_and_strange_names(tmp_path: Path) -> None:
         assert lone.entries[key] == entry
         np.testing.assert_array_equal(lone.payload(key).numpy(), whole.payload(key).numpy())
     np.testing.assert_array_equal(BundleStore(prefix, lazily=True).payload("w").numpy(), values)
+
+
+def test_slices_that_share_their_bytes(tmp_path: Path) -> None:
+    """A hundred slices that are the same bytes of the file would take a hundred times its size."""
+    prefix = str(tmp_path / "model")
+    save_named_v2(prefix, ["w", "w"], [np.ones([4], np.float32), np.ones([4], np.float32)], ["8 0,4", "8 4,4"])
+    items = read_table(Path(f"{prefix}.index"))
+    first, second = (BundleEntryProto.FromString(value) for key, value in sorted(items.items()) if len(key) > 1)
+    second.offset = first.offset
+    key = sorted(key for key in items if len(key) > 1)[1]
+    write_table(Path(f"{prefix}.index"), items | {key: second.SerializeToString()})
+    for lazily in (True, False):
+        with pytest.raises(CorruptFileError, match="overlaps another"):
+            BundleStore(prefix, lazily=lazily).payload("w")
 
 
 @pytest.fixture(scope="module")

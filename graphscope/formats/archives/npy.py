@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import io
+import math
 import struct
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -104,6 +105,8 @@ def _parse(text: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
     is_tuple = isinstance(shape, tuple) and all(type(d) is int for d in shape)
     if not is_tuple or not is_shape(shape) or len(shape) > MAX_DIMENSIONS:
         raise ValueError(f"{shape!r} is not the shape of an array")
+    if dtype.itemsize == 0 and math.prod(shape) > MAX_HEADER_BYTES:
+        raise ValueError(f"{math.prod(shape):,} elements that take no bytes: no file bounds how many there are")
     return dtype, shape, bool(is_fortran)
 
 

@@ -25,7 +25,7 @@ from graphscope.core.variables import Entry
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, IncompleteModelError, UnsupportedError
 from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload
 from graphscope.formats.checkpoint.rules import check_versions, is_shape
-from graphscope.formats.checkpoint.saved_slice import SavedSlicePayload
+from graphscope.formats.checkpoint.saved_slice import MOST_EXPANSION, SavedSlicePayload
 from graphscope.formats.checkpoint.tensor_slice import TensorSlice
 from graphscope.formats.io.paths import is_file
 from graphscope.formats.io.sstable import Table
@@ -94,7 +94,7 @@ class TableStore:
 
         Raises:
             KeyError, UnsupportedError: as there.
-            CorruptFileError: the slices of a partitioned tensor do not make up the whole.
+            CorruptFileError: the slices of a partitioned tensor do not make up the whole, or cannot be in files of this size.
             IncompleteModelError: they do not, since shards are missing.
         """
         tensor = self._tensors[key]
@@ -102,9 +102,11 @@ class TableStore:
             label = tensor.dtype.label if tensor.dtype is not DataType.INVALID else f"type {tensor.type_number}"
             raise UnsupportedError(f"variable {key}: {label} has no array form", path=self._tables[0].source.path)
         parts = [self._part(key, tensor, place) for place in tensor.slices]
+        self._refuse_oversize(key, tensor, [payload for _, payload in parts])
         if _is_whole(tensor):
-            return parts[0].payload
-        return PartitionedPayload(parts, tensor.dtype, tensor.shape, lambda text: self._broken(key, text))
+            return parts[0][1]
+        placed = [Part(region, payload) for region, payload in parts]
+        return PartitionedPayload(placed, tensor.dtype, tensor.shape, lambda text: self._broken(key, text))
 
     def _add(self, listed: _SavedSliceMeta, position: int) -> None:
         """Takes one tensor of the list in one of the tables; its other slices may be in others."""
@@ -127,12 +129,25 @@ class TableStore:
         shard = self._members[positions.pop()].number if len(positions) == 1 else None
         return Entry(name, tensor.dtype, tensor.shape, shard, 0 if _is_whole(tensor) else len(tensor.slices))
 
-    def _part(self, name: str, tensor: _Tensor, place: TensorSlice) -> Part:
+    def _refuse_oversize(self, name: str, tensor: _Tensor, slices: Sequence[SavedSlicePayload]) -> None:
+        """All slices of a tensor in a file share its bytes: what is stated of them must fit into it together."""
+        promised: dict[int, list[int]] = {}
+        for position, payload in zip(tensor.slices.values(), slices):
+            promised.setdefault(position, []).append(payload.least_bytes)
+        for position, sizes in promised.items():
+            source = self._tables[position].source
+            if sum(sizes) > source.size * MOST_EXPANSION:
+                what = f"{len(sizes):,} slices of {tensor.dtype.label} {list(tensor.shape)}"
+                if len(sizes) == 1:
+                    what = f"{tensor.dtype.label} {list(tensor.shape)}"
+                raise source.corrupt(f"variable {name}: {what} cannot be in a file of {source.size:,} bytes")
+
+    def _part(self, name: str, tensor: _Tensor, place: TensorSlice) -> tuple[tuple[slice, ...], SavedSlicePayload]:
         region = place.region(tensor.shape) or ()
         shape = tuple(extent.stop - extent.start for extent in region)
         what = f"variable {name}" if _is_whole(tensor) else f"variable {name}, slice {place}"
         table = self._tables[tensor.slices[place]]
-        return Part(region, SavedSlicePayload(table, place.key(name.encode()), tensor.dtype, shape, what))
+        return region, SavedSlicePayload(table, place.key(name.encode()), tensor.dtype, shape, what)
 
     def _broken(self, name: str, message: str) -> GraphscopeError:
         missing = ", ".join(str(path) for path, exists in self.files if not exists)

@@ -88,7 +88,7 @@ class BundleStore:
         items = self._table.items()
         next(items)
         self._stored = {key: self._read_entry(key, value) for key, value in items}
-        self._refuse_overlaps()
+        self._refuse_overlaps(self._stored)
         slices = self._slice_keys()
         keys = [key for key in self._stored if key not in slices]
         self._keys = {_text(key): key for key in keys}
@@ -144,6 +144,7 @@ class BundleStore:
         if not stored.slices:
             return self._payload(stored, entry.dtype, f"variable {key}")
         parts = [self._part(raw_key, entry, place) for place in stored.slices]
+        self._refuse_overlaps({key: self._stored[key] for key in (place.key(raw_key) for place in stored.slices)})
         return PartitionedPayload(parts, entry.dtype, entry.shape, lambda text: self._corrupt(raw_key, text))
 
     def messages(self, keys: Iterable[str]) -> list[tuple[bytes, BundleEntryProto]]:
@@ -190,9 +191,9 @@ class BundleStore:
         except DecodeError as error:
             raise self._corrupt(key, f"no {kind.DESCRIPTOR.name}: {error}") from error
 
-    def _refuse_overlaps(self) -> None:
+    def _refuse_overlaps(self, tensors: Mapping[bytes, _Stored]) -> None:
         """Tensors lie side by side: that bounds what reading them all can take by the size of the files."""
-        places = [(s.shard, s.offset, s.size, key) for key, s in self._stored.items() if s.size]
+        places = [(s.shard, s.offset, s.size, key) for key, s in tensors.items() if s.size]
         end = (0, 0)
         for shard, offset, size, key in sorted(places):
             if (shard, offset) < end:
