@@ -18,6 +18,7 @@ from graphscope.core.tensors import Shape
 from graphscope.export.onnx import onnx_graph, require_onnx
 from graphscope.formats.io.places import refuse_unwritable
 from graphscope.formats.registry import format_for
+from graphscope.transforms.input_shapes import Batch
 
 if TYPE_CHECKING:
     from graphscope.export.onnx.graph import OnnxGraph
@@ -62,6 +63,7 @@ def export_onnx(
     opset: int = OPSET,
     rename: Mapping[str, str] | None = None,
     shape: Mapping[str, Shape] | None = None,
+    batch: Batch = None,
     external_data: bool | None = None,
     verify: bool = False,
     feeds: Given = (),
@@ -77,7 +79,7 @@ def export_onnx(
         outputs, inputs, set, ema: see :func:`graphscope.freeze`.
         opset: the version of ONNX's operators, from 17 on.
         rename: tensor of an input or an output -> its name in the file.
-        shape: input -> its shape, where the graph leaves sizes open; ``None`` for a size that stays open.
+        shape, batch: see :func:`graphscope.freeze`.
         external_data: whether weights go beside the model; by default where they take more than 1.9 GB.
         verify: run the model in TensorFlow and the finished file in ONNX Runtime; the file is kept only if they agree.
         feeds, trust: see :func:`graphscope.verify`.
@@ -95,16 +97,22 @@ def export_onnx(
     refuse_unwritable(Path(path), overwrite)
     from graphscope.export.onnx.convert import OnnxOptions
     from graphscope.export.onnx.write import write_onnx
+    from graphscope.runtime.onnx_runtime import OnnxSession
 
-    frozen = freeze(model, outputs=outputs, inputs=inputs, set=set, ema=ema, listener=listener)
-    options = OnnxOptions(opset, rename or {}, shape or {})
+    frozen = freeze(
+        model, outputs=outputs, inputs=inputs, set=set, ema=ema, shape=shape, batch=batch, listener=listener
+    )
+    options = OnnxOptions(opset, rename or {})
     graph = onnx_graph(frozen.result.graph, frozen.outputs, options, frozen.source.path)
     _tell(frozen, graph, listener)
     found: list[Verification] = []
 
     def check(file: Path) -> None:
         if verify:
-            found.append(_compared(frozen, graph, file, feeds, atol, rtol, trust, shape or {}, listener))
+            engine = OnnxSession(file, graph.tensors).run
+            found.append(
+                frozen.verify(feeds=feeds, atol=atol, rtol=rtol, trust=trust, engine=engine, listener=listener)
+            )
             refuse_unproven(found[0], frozen.options, frozen.result)
 
     total = sum(payload.nbytes or 0 for payload in graph.constants.values())
@@ -132,40 +140,6 @@ def _tell(frozen: Frozen, graph: OnnxGraph, listener: Listener) -> None:
         )
     if graph.random:
         listener.warning(f"the result is random: {', '.join(graph.random[:5])} draws random numbers")
-
-
-def _compared(
-    frozen: Frozen,
-    graph: OnnxGraph,
-    file: Path,
-    feeds: Given,
-    atol: float,
-    rtol: float,
-    trust: bool,
-    shape: Mapping[str, Shape],
-    listener: Listener,
-) -> Verification:
-    """The model in TensorFlow against the file in ONNX Runtime."""
-    from graphscope.feeding.feeds import resolve_tensors
-    from graphscope.runtime.engines.onnx_runtime import OnnxSession
-    from graphscope.runtime.verify import verify
-
-    session = OnnxSession(file, graph.tensors)
-    with listener.running():
-        return verify(
-            frozen.source,
-            frozen.model,
-            frozen.outputs,
-            feeds=resolve_tensors(frozen.model, feeds),
-            fixed=frozen.options.values,
-            values=dict(frozen.result.averaged),
-            atol=atol,
-            rtol=rtol,
-            trust=trust,
-            names=frozen.result.originals,
-            engine=session.run,
-            shapes=shape,
-        )
 
 
 __all__ = ["Exported", "export_onnx"]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.advice import Advice, Call
-from graphscope.api.doubts import default_doubts, dropout_doubts, report
+from graphscope.api.adapt import with_input_shapes
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, warn_of_files
 from graphscope.core.graph import Graph
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.signatures import BOOKKEEPING
-from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.formats.registry import WriteOptions, format_for, format_named
-from graphscope.transforms.drops import lasting_drops
+from graphscope.transforms.input_shapes import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ def save(
     to: str = "",
     outputs: Names = (),
     inputs: Names = (),
+    shape: Mapping[str, Shape] | None = None,
+    batch: Batch = None,
     weights: str | os.PathLike[str] | None = None,
     allow_outside: bool = False,
     overwrite: bool = False,
@@ -57,6 +59,7 @@ def save(
         outputs: of the signature ``serving_default`` of a SavedModel; without outputs and inputs, the author's signatures stay,
             or the likely outputs are taken. Of an ONNX graph, see :func:`graphscope.export_onnx`.
         inputs: of that signature; without any, the placeholders that the outputs need.
+        shape, batch: other shapes for placeholders, see :func:`graphscope.freeze`.
         weights: for a checkpoint: the ``.npz`` or ``.safetensors`` file that its values come from.
         allow_outside: copy files that the graph names from outside the model's directory too.
         overwrite: replace what is there.
@@ -70,11 +73,11 @@ def save(
         CorruptFileError, UnsupportedError, FormatError: a weight cannot be read, or has no place in the format.
     """
     whole = model if isinstance(model, Model) else graph_model(model)
+    if shape or batch is not None:
+        whole = with_input_shapes(whole, shape or {}, batch, as_names(outputs), listener)
     row = format_named("checkpoint") if weights is not None and not to else format_for(path, to)
     format_for(path, row.name)
     needed = _SPECS.get(row.name, _none)(whole, as_names(outputs), as_names(inputs), listener)
-    if row.name == "saved-model" and needed[1]:
-        _report_signature(whole, *needed, listener)
     if row.has_graph and not row.has_values:
         _note_variables(whole, listener)
     total = sum(f.size_bytes or 0 for f in whole.files)
@@ -100,6 +103,8 @@ def convert(
     to: str = "",
     outputs: Names = (),
     inputs: Names = (),
+    shape: Mapping[str, Shape] | None = None,
+    batch: Batch = None,
     weights: str | os.PathLike[str] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     tags: str | Collection[str] = (),
@@ -123,6 +128,8 @@ def convert(
         to=to,
         outputs=outputs,
         inputs=inputs,
+        shape=shape,
+        batch=batch,
         weights=weights,
         allow_outside=allow_outside,
         overwrite=overwrite,
@@ -177,30 +184,10 @@ def _refuse_sources(model: Model, outputs: Sequence[str], inputs: Sequence[str])
     """A signature whose outputs need an iterator or a queue could never be called."""
     from graphscope.transforms.sources import refuse_sources
 
-    refuse_sources(_without(_needed(model.graph, outputs, inputs), inputs), model.path)
-
-
-def _needed(graph: Graph, outputs: Iterable[str], inputs: Iterable[str]) -> Graph:
-    """The nodes that ``outputs`` need, as far as ``inputs``."""
     stops = set(map(node_of, inputs))
+    graph = model.graph
     needed = graph.reach(map(node_of, outputs), lambda n: () if n.name in stops else graph.producers(n))
-    return graph.with_nodes(n for n in graph.nodes if n.name in needed)
-
-
-def _without(graph: Graph, names: Iterable[str]) -> Graph:
-    left_out = set(map(node_of, names))
-    return graph.with_nodes(n for n in graph.nodes if n.name not in left_out)
-
-
-def _report_signature(
-    model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], listener: Listener
-) -> None:
-    """Warns of training switches that whoever calls the signature cannot set, and of dropout that nothing switches off."""
-    if listener is SILENT:
-        return
-    taken = [spec.name for spec in inputs]
-    graph = _needed(model.graph, [spec.name for spec in outputs], taken)
-    report([*default_doubts(_without(graph, taken)), *dropout_doubts(lasting_drops(graph))], listener)
+    refuse_sources(graph.with_nodes(n for n in graph.nodes if n.name in needed and n.name not in stops), model.path)
 
 
 def _inputs_of(model: Model, outputs: Sequence[str]) -> list[str]:

@@ -28,7 +28,6 @@ COMMANDS = {
     "show": CommandRow("Look", "Show one node or variable in full.", "show", "show"),
     "audit": CommandRow("Judge", "Report what models can do to the machine that runs them.", "audit", "audit"),
     "diff": CommandRow("Judge", "Compare two models.", "diff", "diff"),
-    "verify": CommandRow("Judge", "Run two models on the same inputs and compare them.", "verify", "verify"),
     "text": CommandRow("Judge", "Write a model as text to compare: one line for each node.", "text", "text"),
     "freeze": CommandRow("Convert", "Replace variables with constants: one graph file.", "freeze", "freeze"),
     "convert": CommandRow("Convert", "Write a model in another format.", "convert", "convert"),

@@ -47,6 +47,7 @@ class Verification:
         batches: how many different inputs were fed.
         atol, rtol: the tolerance.
         is_exact: whether TensorFlow ran without oneDNN, so that equal computations give equal bits.
+        row_batches: the batches in which the result ran, where it takes others than the original and rows were compared.
     """
 
     outputs: tuple[OutputDifference, ...]
@@ -55,6 +56,7 @@ class Verification:
     atol: float
     rtol: float
     is_exact: bool = True
+    row_batches: tuple[int, ...] = ()
 
     @property
     def max_abs(self) -> float:
@@ -136,10 +138,11 @@ def verify(
         OutputDifference(str(TensorName.parse(name)), difference, not difference.is_within and not again.is_within)
         for name, difference, again in zip(outputs, differences, repeated)
     )
-    return Verification(tuple(found), _shapes(inputs[0]), len(inputs), atol, rtol, is_exact())
+    return Verification(tuple(found), fed_shapes(inputs[0]), len(inputs), atol, rtol, is_exact())
 
 
-def _shapes(feeds: Feeds) -> tuple[TensorSpec, ...]:
+def fed_shapes(feeds: Feeds) -> tuple[TensorSpec, ...]:
+    """What is fed, with its types and shapes."""
     return tuple(TensorSpec(name, DataType.from_numpy(value.dtype), value.shape) for name, value in feeds.items())
 
 

@@ -16,7 +16,7 @@ from graphscope.core.model import Model
 from graphscope.core.op_sets import PLACEHOLDER_OPS, TABLE_USERS, VARIABLE_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.roles import MOVING_AVERAGE
-from graphscope.core.tensors import node_of
+from graphscope.core.tensors import Shape, node_of
 from graphscope.core.variables import Variable
 from graphscope.errors import GraphscopeError, IncompleteModelError
 from graphscope.transforms.bake import bake
@@ -28,6 +28,7 @@ from graphscope.transforms.fold import fold
 from graphscope.transforms.frames import refuse_mixed_frames
 from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.inlining import inline_calls
+from graphscope.transforms.input_shapes import Batch, Reshaped, reshape_inputs, wanted_shapes
 from graphscope.transforms.opening import Infer, Opened, open_at
 from graphscope.transforms.pipeline import Transform, transform, until_settled
 from graphscope.transforms.prune import predicates, prune_branches
@@ -55,6 +56,8 @@ class FreezeOptions:
         batch_norms: fold batch norms into the convolutions before them.
         keep_devices: keep the devices that the graph asks for.
         float16: store float32 weights in half precision.
+        shapes: placeholder of the result -> the shape that it shall take.
+        batch: that every placeholder with a batch shall take; see :data:`Batch`.
         evaluate: kernels for ops that the table of NumPy kernels lacks.
         infer: shapes of inputs of which the file states none.
     """
@@ -67,6 +70,8 @@ class FreezeOptions:
     batch_norms: bool = False
     keep_devices: bool = False
     float16: bool = False
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    batch: Batch = None
     evaluate: Evaluate | None = None
     infer: Infer | None = None
 
@@ -81,6 +86,7 @@ class FrozenGraph:
         averaged: variables that took their moving average, with it.
         carried: variables that the outputs read and that a run would change for the next one -> the node that writes.
         open_switches: placeholders left that look like training switches -> the value that ``--set`` should give them.
+        reshaped: what other shapes of the inputs changed.
         originals: tensor of a placeholder that ``inputs`` made -> the model's tensor in whose place it is, where that has
             another name.
     """
@@ -89,6 +95,7 @@ class FrozenGraph:
     changes: tuple[OpChange, ...]
     averaged: Mapping[str, Payload]
     open_switches: Mapping[str, str]
+    reshaped: Reshaped
     originals: Mapping[str, str] = field(default_factory=dict)
     carried: Mapping[str, str] = field(default_factory=dict)
 
@@ -110,11 +117,13 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
     carried = _carried(model, graph, options)
     graph = transform(graph, _steps(options, keep, values)).graph
     _refuse_variables(graph)
+    reshaped = reshape_inputs(graph, wanted_shapes(graph, options.shapes, options.batch), options.outputs)
+    graph = reshaped.graph
     refuse_mixed_frames(graph)
     changes = tuple(op_changes(model.graph, graph))
     originals = open_inputs(model, options, model.graph).originals
     switches = open_switches(graph, new_inputs(model, graph))
-    return FrozenGraph(graph, changes, dict(values.averaged), switches, originals, carried)
+    return FrozenGraph(graph, changes, dict(values.averaged), switches, reshaped, originals, carried)
 
 
 def _carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, str]:

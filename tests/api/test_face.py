@@ -26,17 +26,15 @@ LENET = FIXTURES / "lenet5"
 
 FUNCTIONS = {
     "audit": "paths",
-    "compare_layers": "model other outputs map feeds set batch seed atol rtol trust listener",
-    "convert": "model path to outputs inputs weights checkpoint tags allow_outside overwrite listener",
+    "convert": "model path to outputs inputs shape batch weights checkpoint tags allow_outside overwrite listener",
     "diff": "a b weights strict explain tags listener",
     "dump": "model logdir run shapes histograms filters embeddings checkpoint tags listener",
     "export_onnx": (
-        "model path outputs inputs set ema opset rename shape external_data verify feeds atol rtol trust overwrite"
+        "model path outputs inputs set ema opset rename shape batch external_data verify feeds atol rtol trust overwrite"
         " listener"
     ),
     "features": "base data out at inputs set batch reading checkpoint tags trust overwrite listener",
-    "find_nonfinite": "model outputs feeds batch seed trust listener",
-    "freeze": "model outputs inputs set ema fold fold_batch_norms keep_devices float16 strict listener",
+    "freeze": "model outputs inputs set ema fold fold_batch_norms keep_devices float16 shape batch strict listener",
     "graft": (
         "base at head out classes multilabel regression inputs set unfreeze stop_gradient head_model bind head_output prefix"
         " optimizer learning_rate decay l2 ema seed checkpoint tags trust overwrite listener"
@@ -44,17 +42,15 @@ FUNCTIONS = {
     "load": "path tags checkpoint lazily",
     "profile": ("model feeds outputs checkpoint tags batch steps warmup seed placing session trust listener"),
     "read_profile": "path",
-    "run": (
-        "model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust engine listener"
-    ),
-    "save": "model path to outputs inputs weights allow_outside overwrite listener",
+    "run": ("model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust listener"),
+    "save": "model path to outputs inputs shape batch weights allow_outside overwrite listener",
     "summarize": "model checkpoint tags",
     "text": "model values checkpoint tags",
     "tune": (
         "model data validation epochs batch seed patience augment reading use_cache logdir out keep save_every resume trust"
         " overwrite watchers interrupted listener"
     ),
-    "verify": "model other outputs map feeds set batches batch seed atol rtol trust listener",
+    "verify": "model other outputs feeds set batches batch seed atol rtol trust listener",
 }
 
 

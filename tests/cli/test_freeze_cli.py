@@ -26,6 +26,7 @@ from graphscope.core.variables import Role
 from graphscope.errors import GraphscopeError
 from graphscope.protos import GraphDef
 from graphscope.transforms.freeze import FreezeOptions, FrozenGraph
+from graphscope.transforms.input_shapes import Reshaped
 from tests.project.test_light import POISON, with_tensorflow
 from tests.support.fixture_files import FIXTURES, ROOT
 
@@ -317,9 +318,9 @@ def test_more_than_a_message_can_be(out: Path) -> None:
     before = out.read_bytes() if out.exists() else None
     graph = Graph(GraphDef(), [constant("w", Huge(DataType.FLOAT, (1 << 29,)))])
     with pytest.raises(GraphscopeError, match=r"2,147,48\d,\d{3} bytes") as error:
-        Frozen(graphscope.load(FIXTURES / "lenet5"), FreezeOptions(()), FrozenGraph(graph, (), {}, {})).save(
-            out, overwrite=True
-        )
+        Frozen(
+            graphscope.load(FIXTURES / "lenet5"), FreezeOptions(()), FrozenGraph(graph, (), {}, {}, Reshaped(graph))
+        ).save(out, overwrite=True)
     assert "saved_model/" in worded(error.value.hint)
     assert [path for path in out.parent.iterdir() if path != out] == []
     assert (out.read_bytes() if out.exists() else None) == before

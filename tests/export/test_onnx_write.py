@@ -90,7 +90,7 @@ def test_two_of_one_name_and_unknown_names_are_refused(tmp_path: Path) -> None:
         exported(tmp_path, rename={"input": "x", "softmax": "x"})
     with pytest.raises(GraphscopeError, match="in:0 cannot be renamed: it is neither an input nor an output"):
         exported(tmp_path, rename={"in": "x"})
-    with pytest.raises(GraphscopeError, match=r"input:0 is \(\?, 784\) and cannot be fed \(1, 28, 28\)"):
+    with pytest.raises(GraphscopeError, match=r"input is \(\?, 784\) and cannot become \(1, 28, 28\)"):
         exported(tmp_path, shape={"input": (1, 28, 28)})
     assert list(tmp_path.iterdir()) == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, reduce
 from typing import Protocol
 
@@ -14,9 +14,11 @@ from graphscope.analysis.shapes.loops import MAX_TURNS, Widening
 from graphscope.analysis.shapes.order import Wiring
 from graphscope.analysis.shapes.sizes import ShapeError
 from graphscope.analysis.shapes.table import rules
-from graphscope.core.graph import Body
+from graphscope.core.graph import Body, Node
 from graphscope.core.op_sets import MERGES
 from graphscope.core.ops import OpCatalog
+
+Revise = Callable[[Node, Sequence[Fact]], Sequence[Fact]]
 
 
 class Surroundings(Protocol):
@@ -55,7 +57,10 @@ class Flow(Setting):
 
     Attributes:
         stated: what is said of outputs from outside, by the number of the node: it takes the place of what its rule says.
+        revise: gives what a node's inputs are taken for, in place of what is known of them.
     """
+
+    revise: Revise | None = None
 
     def __init__(
         self,
@@ -170,7 +175,8 @@ class Flow(Setting):
     def _by_rule(self, place: int, op: str) -> Facts:
         rule = self._rules.get(op)
         node = self.body.nodes[place]
-        call = Call(node, self.inputs(place), self)
+        inputs = self.inputs(place)
+        call = Call(node, inputs if self.revise is None else self.revise(node, inputs), self)
         if rule is None:
             return self._without_rule(call)
         try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from graphscope.analysis.shapes.assumptions import assume_demands
 from graphscope.analysis.shapes.facts import Fact, Facts
-from graphscope.analysis.shapes.flow import Flow
+from graphscope.analysis.shapes.flow import Flow, Revise
 from graphscope.analysis.shapes.result import Shapes
 from graphscope.analysis.shapes.sizes import ShapeError, merge, private
 from graphscope.core.graph import Function, Graph
@@ -23,7 +23,7 @@ SPARE_WORK = 100_000
 """How many more nodes of functions are looked at than 20 times those of the file."""
 
 
-def infer(source: Model | Graph, feeds: Mapping[str, Shape] | None = None) -> Shapes:
+def infer(source: Model | Graph, feeds: Mapping[str, Shape] | None = None, *, revise: Revise | None = None) -> Shapes:
     """Infers the shape of every tensor of a graph. Reads no weights.
 
     A placeholder whose shape the file does not state takes what its consumers demand; see :meth:`Shapes.known`.
@@ -31,6 +31,7 @@ def infer(source: Model | Graph, feeds: Mapping[str, Shape] | None = None) -> Sh
     Args:
         source: a model, or a graph.
         feeds: tensor name -> shape that is going to be fed there; it takes the place of what the graph says of it.
+        revise: see :class:`Flow`; it is asked of the graph's own nodes, not of those of its functions.
 
     Raises:
         UnknownNameError: a feed names no node.
@@ -40,6 +41,7 @@ def infer(source: Model | Graph, feeds: Mapping[str, Shape] | None = None) -> Sh
     graph = source.graph if isinstance(source, Model) else source
     shared = _Shared(graph, source.catalog if isinstance(source, Model) else source.catalog())
     flow = Flow(shared, graph)
+    flow.revise = revise
     for name, shape in (feeds or {}).items():
         _state(flow, graph, TensorName.parse(name), shape)
     flow.infer()

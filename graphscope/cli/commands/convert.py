@@ -12,7 +12,8 @@ from graphscope.api.save import save
 from graphscope.cli.options import shared
 from graphscope.cli.options.completion import complete_format
 from graphscope.cli.options.loading import load
-from graphscope.cli.options.onnx import named_shapes, named_texts, refuse_onnx_options
+from graphscope.cli.options.onnx import named_texts, refuse_onnx_options
+from graphscope.cli.options.shapes import BatchOption, InputShapes, named_shapes, parse_batch
 from graphscope.cli.render.export import exported_lines
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
@@ -63,10 +64,8 @@ def convert(
     rename: Annotated[
         list[str], shared.repeatable("--rename", "OLD=NEW", "ONNX: rename an input or an output; repeatable.")
     ],
-    shape: Annotated[
-        list[str],
-        shared.repeatable("--shape", "NAME=1,224,224,3", "ONNX: the shape of an input, ? for open sizes; repeatable."),
-    ],
+    shape: InputShapes,
+    batch: BatchOption = "",
     external_data: Annotated[
         bool | None, typer.Option("--external-data/--no-external-data", help="ONNX: keep weights in a file beside it.")
     ] = None,
@@ -88,7 +87,6 @@ def convert(
         "ema": ema or None,
         "opset": opset,
         "rename": named_texts(rename, "--rename") or None,
-        "shape": named_shapes(shape) or None,
         "external_data": external_data,
         "verify": verify or None,
         "feeds": feed or None,
@@ -100,7 +98,15 @@ def convert(
     if weights is None and format_for(out, to).name == "onnx":
         loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
         exported = export_onnx(
-            loaded, out, outputs=output, inputs=input, overwrite=force, listener=Speaker(sink), **chosen
+            loaded,
+            out,
+            outputs=output,
+            inputs=input,
+            shape=named_shapes(shape),
+            batch=parse_batch(batch),
+            overwrite=force,
+            listener=Speaker(sink),
+            **chosen,
         )
         write_report(sink, format, exported, exported_lines(exported), list(exported.files))
         return
@@ -111,6 +117,8 @@ def convert(
         to=to,
         outputs=output,
         inputs=input,
+        shape=named_shapes(shape),
+        batch=parse_batch(batch),
         weights=weights,
         allow_outside=allow_outside,
         overwrite=force,

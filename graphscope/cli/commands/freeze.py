@@ -12,6 +12,7 @@ from graphscope.api.freeze import freeze as freeze_model
 from graphscope.api.freeze import graph_format
 from graphscope.cli.options import shared
 from graphscope.cli.options.loading import load
+from graphscope.cli.options.shapes import BatchOption, InputShapes, named_shapes, parse_batch
 from graphscope.cli.render.freeze import changed_lines, frozen_report, open_switch_lines, verified_lines, written_line
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
@@ -36,6 +37,8 @@ def freeze(
     output: shared.OutputNames,
     input: shared.InputNames,
     set_: shared.SetValues,
+    shape: InputShapes,
+    batch: BatchOption = "",
     checkpoint: shared.Checkpoint = None,
     ema: Annotated[bool, _switch("--ema", "Use each variable's moving average, if it has one.")] = False,
     no_fold: Annotated[bool, _switch("--no-fold", "Do not fold constants.")] = False,
@@ -48,9 +51,7 @@ def freeze(
     feed: shared.Feeds,
     atol: shared.Atol = None,
     rtol: shared.Rtol = None,
-    strict: Annotated[
-        bool, _switch("--strict", "Refuse what is otherwise a warning: lost state, dropout, data that cannot be fed.")
-    ] = False,
+    strict: Annotated[bool, _switch("--strict", "Refuse a model whose state would be lost.")] = False,
     tags: shared.Tags,
     trust: shared.Trust = False,
     force: shared.Force = False,
@@ -72,6 +73,8 @@ def freeze(
         fold_batch_norms=batch_norms,
         keep_devices=keep_devices,
         float16=float16,
+        shape=named_shapes(shape),
+        batch=parse_batch(batch),
         strict=strict,
         listener=speaker,
     )
@@ -91,5 +94,6 @@ def freeze(
 EXAMPLES = """
   graphscope freeze model.ckpt-5000 -o model.pb --verify
   graphscope freeze model.ckpt-5000 -o model.pb --output prob --set is_training=false
+  graphscope freeze model.ckpt-5000 -o model.pb --batch ? --verify
   graphscope freeze graph.pbtxt --checkpoint model.ckpt-5000 -o model.pb --output prob
 """

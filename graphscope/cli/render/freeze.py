@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from graphscope.api.freeze import Frozen, SavedFrozen
 from graphscope.cli.terminal.text import count, escape, size
 from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.tensors import shape_text
 from graphscope.errors import some
 from graphscope.transforms.changes import OpChange
+from graphscope.transforms.input_shapes import Reshaped
 
 if TYPE_CHECKING:
     from graphscope.runtime.verify import Verification
@@ -22,11 +24,21 @@ def changed_lines(frozen: Frozen) -> Iterator[str]:
     """How many nodes there were and are, and by op what changed most."""
     before, after = len(frozen.source.graph), len(frozen.model.graph)
     yield f"{before:,} nodes -> {after:,}     {_changes(frozen.changes)}"
+    yield from reshaped_lines(frozen.result.reshaped)
     if frozen.options.moving_averages:
         names = list(frozen.result.averaged)
         yield f"moving averages taken for {some(names, MAX_NAMES)}" if names else "no variable has a moving average"
     if frozen.options.batch_norms:
         yield "batch norms folded: expect differences of about 1e-6, relative"
+
+
+def reshaped_lines(reshaped: Reshaped) -> Iterator[str]:
+    """The inputs that take other shapes, and the constants that were rewritten."""
+    for name, (old, new) in reshaped.inputs.items():
+        yield f"{escape(name)} {shape_text(old)} -> {shape_text(new)}"
+    changes = [f"{escape(node)} {change}" for node, change in reshaped.rewritten.items()]
+    if changes:
+        yield f"rewritten for that: {some(changes, MAX_NAMES)}"
 
 
 def open_switch_lines(frozen: Frozen) -> Iterator[str]:
@@ -45,11 +57,17 @@ def _changes(changes: Iterable[OpChange]) -> str:
 
 def verified_lines(found: Verification, *, float16: bool) -> Iterator[str]:
     """The differences of each output, and what half precision cost."""
-    batches = f"{count(found.batches, 'random batch')}" if found.batches > 1 else "one batch"
+    batches = _batches(found)
     for output in found.outputs:
         yield f"verified on {batches}: {escape(output.tensor)} {output.difference}"
     if float16:
         yield f"half precision costs {found.max_abs:.3g} at most, absolute"
+
+
+def _batches(found: Verification) -> str:
+    if found.row_batches:
+        return f"batches of {' and '.join(map(str, found.row_batches))}, row by row"
+    return count(found.batches, "random batch") if found.batches > 1 else "one batch"
 
 
 def written_line(saved: SavedFrozen, seconds: float) -> str:
@@ -70,5 +88,7 @@ def frozen_report(frozen: Frozen, saved: SavedFrozen) -> dict[str, Any]:
         "moving_averages": tuple(frozen.result.averaged),
         "open_switches": frozen.open_switches,
         "carried_state": frozen.carried,
+        "inputs": frozen.result.reshaped.inputs,
+        "rewritten": frozen.result.reshaped.rewritten,
         "verification": saved.verification,
     }

@@ -1,0 +1,57 @@
+"""``--shape`` and ``--batch``: other shapes for a model's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from graphscope.cli.options.completion import complete_placeholder
+from graphscope.cli.options.shared import repeatable
+from graphscope.core.tensors import Shape
+from graphscope.transforms.input_shapes import Batch
+
+InputShapes = Annotated[
+    list[str],
+    repeatable(
+        "--shape",
+        "NAME=?,224,224,3",
+        "Give an input this shape, ? for an unknown size, and what depends on it; repeatable.",
+        complete_placeholder,
+    ),
+]
+BatchOption = Annotated[
+    str,
+    typer.Option(
+        "--batch", metavar="N|?", show_default=False, help="Give every input this batch, ? for any number of examples."
+    ),
+]
+
+
+def named_shapes(texts: Iterable[str]) -> dict[str, Shape]:
+    """``NAME=1,224,?,3`` texts as shapes; ``NAME=`` is a scalar."""
+    shapes: dict[str, Shape] = {}
+    for text in texts:
+        name, equals, sizes = text.partition("=")
+        if not name or not equals:
+            raise typer.BadParameter(f"{text} is not of the form NAME=1,224,224,3", param_hint="--shape")
+        shapes[name] = tuple(_size(size.strip(), text) for size in sizes.split(",") if sizes.strip())
+    return shapes
+
+
+def _size(text: str, whole: str) -> int | None:
+    if text == "?":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise typer.BadParameter(f"{whole}: {text or 'nothing'} is not a size", param_hint="--shape")
+    return int(text)
+
+
+def parse_batch(text: str) -> Batch:
+    """``7`` or ``?``; ``None`` where nothing was given."""
+    if text in ("", "?"):
+        return "?" if text else None
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise typer.BadParameter(f"{text} is neither a number of examples nor ?", param_hint="--batch")
+    return int(text)
