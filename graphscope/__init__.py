@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from graphscope.advice import Advice, Call, Option
+    from graphscope.analysis.cost.report import CostReport
     from graphscope.analysis.diff.report import Difference, DiffReport
     from graphscope.analysis.summary import Summary
+    from graphscope.api.cost import cost
     from graphscope.api.diff import diff
     from graphscope.api.dump import LogRun, dump
     from graphscope.api.export import Exported, export_onnx
@@ -69,7 +71,9 @@ DISTRIBUTION = "tf-graphscope"
 _MODULES = {
     "advice": "Advice Call Option",
     "analysis.summary": "Summary",
+    "analysis.cost.report": "CostReport",
     "analysis.diff.report": "DiffReport Difference",
+    "api.cost": "cost",
     "api.diff": "diff",
     "api.dump": "LogRun dump",
     "api.export": "Exported export_onnx",
@@ -109,6 +113,7 @@ __all__ = [
     "AuditReport",
     "Call",
     "CorruptFileError",
+    "CostReport",
     "DataOptions",
     "DiffReport",
     "Difference",
@@ -151,6 +156,7 @@ __all__ = [
     "__version__",
     "audit",
     "convert",
+    "cost",
     "diff",
     "dump",
     "export_onnx",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphscope.advice import Advice, Option
-from graphscope.analysis.outputs import OutputCandidate, is_bad_argument, rank_outputs
+from graphscope.analysis.outputs import OutputCandidate, best_candidates, is_bad_argument, rank_outputs
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.model import Model
 from graphscope.core.signatures import BOOKKEEPING, Signature
@@ -36,23 +36,45 @@ def choose_outputs(model: Model, wanted: Sequence[str] = ()) -> Chosen:
     """
     if wanted:
         return Chosen(tuple(checked_output(model, name) for name in wanted))
+    chosen, ranked = _clear_outputs(model)
+    if chosen is None:
+        raise _unclear(model, ranked)
+    return chosen
+
+
+def likely_outputs(model: Model) -> Chosen:
+    """The outputs as :func:`choose_outputs` takes them; where none is clear, all that are likely.
+
+    Raises:
+        GraphscopeError: none is likely.
+    """
+    chosen, ranked = _clear_outputs(model)
+    return chosen or Chosen(tuple(c.tensor for c in best_candidates(ranked)), "all of them are likely outputs")
+
+
+def _clear_outputs(model: Model) -> tuple[Chosen | None, list[OutputCandidate]]:
+    """The outputs that need no question, if there are any; otherwise the candidates, best first.
+
+    Raises:
+        GraphscopeError: there is no candidate.
+    """
     signature = default_signature(model)
     if signature is not None:
         outputs = [
             s.name for argument, specs in signature.outputs.items() for s in specs if not is_bad_argument(argument)
         ]
         if outputs:
-            return Chosen(tuple(dict.fromkeys(outputs)), f"outputs of signature {signature.name}")
+            return Chosen(tuple(dict.fromkeys(outputs)), f"outputs of signature {signature.name}"), []
     ranked = rank_outputs(model)
     if not ranked:
         hint = Advice(Option("outputs", "NAME"), " says which tensor to keep")
         raise GraphscopeError(f"{model.path}: the graph has no likely output", hint=hint)
     detection = [c.tensor for c in ranked if c.is_detection]
     if len(detection) > 1 and ranked[0].is_detection:
-        return Chosen(tuple(detection), "boxes, scores and the like of one detector")
+        return Chosen(tuple(detection), "boxes, scores and the like of one detector"), ranked
     if len(ranked) > 1 and ranked[0].score < ranked[1].score + CLEAR_LEAD:
-        raise _unclear(model, ranked)
-    return Chosen((ranked[0].tensor,), ", ".join(ranked[0].reasons[:2]) or "the only candidate")
+        return None, ranked
+    return Chosen((ranked[0].tensor,), ", ".join(ranked[0].reasons[:2]) or "the only candidate"), ranked
 
 
 def default_signature(model: Model) -> Signature | None:

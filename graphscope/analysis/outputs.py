@@ -59,6 +59,17 @@ def rank_outputs(model: Model) -> list[OutputCandidate]:
     return list(ranked.values())
 
 
+MAX_OUTPUTS = 5
+OUTPUT_MARGIN = 60.0
+"""Candidates that are this many points behind the best are not worth a line."""
+
+
+def best_candidates(ranked: list[OutputCandidate]) -> list[OutputCandidate]:
+    """The best few that have something to be said for them."""
+    likely = [c for c in ranked if c.reasons and c.score >= ranked[0].score - OUTPUT_MARGIN]
+    return (likely or ranked)[:MAX_OUTPUTS]
+
+
 Scored = tuple[str, float, tuple[str, ...]]
 
 

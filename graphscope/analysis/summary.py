@@ -11,7 +11,7 @@ from typing import TypedDict
 from graphscope.analysis.audit.finding import Severity
 from graphscope.analysis.audit.model import audit_model
 from graphscope.analysis.inputs import InputRow, find_inputs
-from graphscope.analysis.outputs import OutputCandidate, rank_outputs
+from graphscope.analysis.outputs import OutputCandidate, best_candidates, rank_outputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelFile, ModelKind
@@ -21,10 +21,6 @@ from graphscope.core.roles import is_weight_type
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.validity import Problem
 from graphscope.core.variables import Role
-
-MAX_OUTPUTS = 5
-OUTPUT_MARGIN = 60.0
-"""Candidates that are this many points behind the best are not worth a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +203,7 @@ class _Ends(TypedDict):
 
 def _ends(model: Model) -> _Ends:
     """Inputs and likely outputs; shapes that the file does not state are inferred, if there are any."""
-    inputs, outputs = find_inputs(model), _worth_showing(rank_outputs(model))
+    inputs, outputs = find_inputs(model), best_candidates(rank_outputs(model))
     if None not in [*(row.shape for row in inputs), *(row.shape for row in outputs)]:
         return {"inputs": tuple(inputs), "outputs": tuple(outputs)}
     from graphscope.analysis.shapes import infer
@@ -217,12 +213,6 @@ def _ends(model: Model) -> _Ends:
         "inputs": tuple(replace(r, shape=shape(r.tensor)) if r.shape is None else r for r in inputs),
         "outputs": tuple(replace(r, shape=shape(r.tensor)) if r.shape is None else r for r in outputs),
     }
-
-
-def _worth_showing(ranked: list[OutputCandidate]) -> list[OutputCandidate]:
-    """The best few that have something to be said for them."""
-    likely = [c for c in ranked if c.reasons and c.score >= ranked[0].score - OUTPUT_MARGIN]
-    return (likely or ranked)[:MAX_OUTPUTS]
 
 
 def _variables_of(model: Model, *roles: Role) -> Amount:

@@ -26,6 +26,7 @@ COMMANDS = {
     "nodes": CommandRow("Look", "List the nodes or tensors of a graph, filtered, as a list or tree.", "nodes", "nodes"),
     "vars": CommandRow("Look", "List variables or constants, with statistics if asked for.", "vars", "variables"),
     "show": CommandRow("Look", "Show one node or variable in full.", "show", "show"),
+    "cost": CommandRow("Look", "Count parameters, operations, bytes and memory by layer.", "cost", "cost"),
     "audit": CommandRow("Judge", "Report what models can do to the machine that runs them.", "audit", "audit"),
     "diff": CommandRow("Judge", "Compare two models.", "diff", "diff"),
     "text": CommandRow("Judge", "Write a model as text to compare: one line for each node.", "text", "text"),

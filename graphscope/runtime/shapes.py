@@ -62,6 +62,11 @@ def infer_shapes(model: Model) -> Inferred:
             refused[name] = _first_line(error)
 
 
+def importable(model: Model) -> GraphDef:
+    """A copy of the graph, without its weights, that TensorFlow can import."""
+    return _Copy(model).graph_def(frozenset(_removed(model.graph)))
+
+
 def shapes_on_demand(model: Model) -> Callable[[], Shapes]:
     """Gives tensor name -> shape, as far as TensorFlow can tell; none where it is not installed, or refuses the graph.
 

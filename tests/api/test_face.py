@@ -27,6 +27,7 @@ LENET = FIXTURES / "lenet5"
 FUNCTIONS = {
     "audit": "paths",
     "convert": "model path to outputs inputs shape batch weights checkpoint tags allow_outside overwrite listener",
+    "cost": "model outputs all by depth shape batch device peak checkpoint tags listener",
     "diff": "a b weights strict explain tags listener",
     "dump": "model logdir run shapes histograms filters embeddings checkpoint tags listener",
     "export_onnx": (

@@ -143,6 +143,7 @@ COMMANDS = (
     ("vars", "partitioned", "--stats"),
     ("vars", "lenet5/frozen.pb", "--format", "csv"),
     ("show", "softmax", "inference/weights"),
+    ("cost", "rnn", "--device", "t4"),
 )
 
 

@@ -35,6 +35,9 @@ class Surroundings(Protocol):
     def run(self, function: str, arguments: Sequence[Fact]) -> Facts | None:
         """See :meth:`Setting.run`."""
 
+    def enter(self, function: str, arguments: Sequence[Fact]) -> Flow | None:
+        """The body of a library function for ``arguments``; ``None`` where there is none, or too much was looked at."""
+
     @property
     def errors(self) -> Mapping[str, str]:
         """What is wrong with nodes."""
@@ -89,6 +92,20 @@ class Flow(Setting):
     def run(self, function: str, arguments: Sequence[Fact]) -> Facts | None:
         """See :class:`Setting`."""
         return self._shared.run(function, arguments)
+
+    def enter(self, function: str, arguments: Sequence[Fact]) -> Flow | None:
+        """See :meth:`Surroundings.enter`."""
+        return self._shared.enter(function, arguments)
+
+    def call(self, place: int) -> Call:
+        """The node with a number as its rule sees it."""
+        node, inputs = self.body.nodes[place], self.inputs(place)
+        return Call(node, inputs if self.revise is None else self.revise(node, inputs), self)
+
+    @property
+    def order(self) -> Sequence[int]:
+        """See :meth:`Wiring.order`."""
+        return self._order
 
     @cached_property
     def consumers(self) -> list[list[int]]:
@@ -175,8 +192,7 @@ class Flow(Setting):
     def _by_rule(self, place: int, op: str) -> Facts:
         rule = self._rules.get(op)
         node = self.body.nodes[place]
-        inputs = self.inputs(place)
-        call = Call(node, inputs if self.revise is None else self.revise(node, inputs), self)
+        call = self.call(place)
         if rule is None:
             return self._without_rule(call)
         try:

@@ -8,7 +8,7 @@ from graphscope.analysis.shapes.assumptions import assume_demands
 from graphscope.analysis.shapes.facts import Fact, Facts
 from graphscope.analysis.shapes.flow import Flow, Revise
 from graphscope.analysis.shapes.result import Shapes
-from graphscope.analysis.shapes.sizes import ShapeError, merge, private
+from graphscope.analysis.shapes.sizes import ShapeError, merge, private, text
 from graphscope.core.graph import Function, Graph
 from graphscope.core.model import Model
 from graphscope.core.ops import OpCatalog
@@ -23,7 +23,13 @@ SPARE_WORK = 100_000
 """How many more nodes of functions are looked at than 20 times those of the file."""
 
 
-def infer(source: Model | Graph, feeds: Mapping[str, Shape] | None = None, *, revise: Revise | None = None) -> Shapes:
+def infer(
+    source: Model | Graph,
+    feeds: Mapping[str, Shape] | None = None,
+    values: Mapping[str, float] | None = None,
+    *,
+    revise: Revise | None = None,
+) -> Shapes:
     """Infers the shape of every tensor of a graph. Reads no weights.
 
     A placeholder whose shape the file does not state takes what its consumers demand; see :meth:`Shapes.known`.
@@ -31,6 +37,7 @@ def infer(source: Model | Graph, feeds: Mapping[str, Shape] | None = None, *, re
     Args:
         source: a model, or a graph.
         feeds: tensor name -> shape that is going to be fed there; it takes the place of what the graph says of it.
+        values: tensor name -> number that a scalar is going to be fed.
         revise: see :class:`Flow`; it is asked of the graph's own nodes, not of those of its functions.
 
     Raises:
@@ -43,21 +50,23 @@ def infer(source: Model | Graph, feeds: Mapping[str, Shape] | None = None, *, re
     flow = Flow(shared, graph)
     flow.revise = revise
     for name, shape in (feeds or {}).items():
-        _state(flow, graph, TensorName.parse(name), shape)
+        _state(flow, graph, TensorName.parse(name), Fact(private(shape)))
+    for name, value in (values or {}).items():
+        _state(flow, graph, TensorName.parse(name), Fact((), (value,)))
     flow.infer()
     assumed = assume_demands(flow, shared.errors)
     return Shapes(graph, shared.catalog, flow, assumed, shared.errors, shared.lacking)
 
 
-def _state(flow: Flow, graph: Graph, name: TensorName, shape: Shape) -> None:
+def _state(flow: Flow, graph: Graph, name: TensorName, fact: Fact) -> None:
     node = graph[name.node]
     stated = stated_shape(node, name.index, graph.producer, graph)
     try:
-        merge(private(stated), private(shape))
+        merge(private(stated), fact.shape)
     except ShapeError as error:
-        raise GraphscopeError(f"{name} is {shape_text(stated)} and cannot be fed {shape_text(shape)}") from error
+        raise GraphscopeError(f"{name} is {shape_text(stated)} and cannot be fed {text(fact.shape)}") from error
     place = flow.wiring.places[node.name]
-    flow.stated.setdefault(place, {})[name.index] = Fact(private(shape))
+    flow.stated.setdefault(place, {})[name.index] = fact
 
 
 class _Shared:
@@ -96,14 +105,23 @@ class _Shared:
         if key not in self._results:
             self._work -= len(body) + 1
             self._calling.append(function)
-            self._results[key] = self._through(body, arguments)
+            flow = self._through(body, arguments)
+            self._results[key] = tuple(flow.fact(body.proto.ret[arg.name]) for arg in body.signature.output_arg)
             self._calling.pop()
         return self._results[key]
 
-    def _through(self, function: Function, arguments: Sequence[Fact]) -> Facts:
+    def enter(self, function: str, arguments: Sequence[Fact]) -> Flow | None:
+        """See :class:`Surroundings`."""
+        body = self._graph.functions.get(function)
+        if body is None or self._work < 0:
+            return None
+        self._work -= len(body) + 1
+        return self._through(body, arguments)
+
+    def _through(self, function: Function, arguments: Sequence[Fact]) -> Flow:
         flow = Flow(self, function, function.name, _by_argument(function, tuple(arguments)))
         flow.infer()
-        return tuple(flow.fact(function.proto.ret[arg.name]) for arg in function.signature.output_arg)
+        return flow
 
 
 def _by_argument(function: Function, facts: Facts) -> dict[str, Facts]:

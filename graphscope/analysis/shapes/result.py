@@ -20,6 +20,7 @@ class Shapes:
     """The shapes of all tensors of a graph, and what could not be told.
 
     Attributes:
+        flow: the facts behind the shapes, and what lies in functions.
         errors: name of a node -> why it does not fit its op; ``function/node`` within a library function.
         without_rule: op -> number of nodes of which nothing is known, since there is no rule for it; most frequent first.
     """
@@ -34,7 +35,7 @@ class Shapes:
         lacking: Mapping[str, str],
     ) -> None:
         self._graph = graph
-        self._flow = flow
+        self.flow = flow
         self._assumed = assumed
         self._lister = TensorLister(catalog, graph.producer)
         self.errors = errors
@@ -76,14 +77,14 @@ class Shapes:
     def _named(self) -> Iterator[tuple[str, Shape]]:
         for place, node in enumerate(self._graph.nodes):
             name = node.proto.name
-            for index, fact in enumerate(self._flow.facts[place] or ()):
+            for index, fact in enumerate(self.flow.facts[place] or ()):
                 if fact.shape is not None:
                     yield f"{name}:{index}", public(fact.shape)
 
     def _find(self, tensor: str) -> tuple[int, int]:
         name = TensorName.parse(tensor)
-        return self._flow.wiring.places[self._graph[name.node].name], name.index
+        return self.flow.wiring.places[self._graph[name.node].name], name.index
 
     def _shape(self, place: int, index: int) -> Shape:
-        facts = self._flow.facts[place] or ()
+        facts = self.flow.facts[place] or ()
         return public(facts[index].shape) if index < len(facts) else None

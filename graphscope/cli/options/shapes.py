@@ -28,6 +28,20 @@ BatchOption = Annotated[
     ),
 ]
 
+LookedAtShapes = Annotated[
+    list[str],
+    repeatable(
+        "--shape",
+        "NAME=1,224,224,3",
+        "Take an input for one of this shape, ? for an unknown size; repeatable.",
+        complete_placeholder,
+    ),
+]
+LookedAtBatch = Annotated[
+    int | None,
+    typer.Option("--batch", metavar="N", min=1, show_default=False, help="Take open batch dimensions for N."),
+]
+
 
 def named_shapes(texts: Iterable[str]) -> dict[str, Shape]:
     """``NAME=1,224,?,3`` texts as shapes; ``NAME=`` is a scalar."""

@@ -93,12 +93,17 @@ def _with_stated(facts: Facts, shapes: list[Dims]) -> Facts:
 @rule("While StatelessWhile")
 def while_op(call: Call) -> Facts:
     """What is true of the variables after any number of turns."""
+    return _with_stated(loop_variables(call), call.shape_attrs("output_shapes"))
+
+
+def loop_variables(call: Call) -> Facts:
+    """What is true of the variables of a ``While`` before every turn."""
     stated = call.shape_attrs("output_shapes")
     start = tuple(call.inputs)
     if stated:
         start = tuple(Fact(None if s is None else f.shape, f.value, f.handle) for f, s in zip(start, stated))
     body = call.function("body")
-    return _with_stated(fixed_point(lambda facts: call.setting.run(body, facts) or (), start), stated)
+    return fixed_point(lambda facts: call.setting.run(body, facts) or (), start)
 
 
 @rule("For")

@@ -34,17 +34,19 @@ def tensor_array_gradient(call: Call) -> Facts:
     " TensorArrayScatterV2 TensorArraySplitV2"
 )
 def tensor_array_write(call: Call) -> Facts:
-    """The flow."""
+    """The flow. That of an array which is made of one tensor leads to the shape of its elements."""
     if call.node.op == "TensorArrayWriteV3":
         merge(element_shape(call.input(0).handle), call.shape(2))
-    return (SCALAR,)
+    value = call.shape(2) if "Scatter" in call.node.op else None
+    return (Fact((), None, (value[1:],)) if value else SCALAR,)
 
 
 @rule("TensorArrayReadV3 TensorArrayReadV2")
 def tensor_array_read(call: Call) -> Facts:
     """An element."""
     call.ranked(1, 0)
-    return outputs(element_shape(call.input(0).handle) if call.node.op.endswith("V3") else None)
+    written = element_shape(call.input(2).handle)
+    return outputs(merge(element_shape(call.input(0).handle), written) if call.node.op.endswith("V3") else written)
 
 
 @rule("TensorArrayGatherV3")

@@ -1,0 +1,141 @@
+"""What a model costs, as data: sizes in bytes, times in microseconds, counts of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphscope.analysis.cost.devices import Device
+from graphscope.core.dtypes import DataType
+from graphscope.core.tensors import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Sums over nodes, each as often as it runs.
+
+    Attributes:
+        parameters: numbers that the model learned, each once, where they are used first.
+        parameter_bytes: their size in memory.
+        macs: multiplications with an addition each.
+        flops: floating-point operations, ``2 * macs`` among them.
+        read_bytes, written_bytes: from and to memory, if nothing stays in a cache.
+        activation_bytes: of all results, each node's once.
+        without_flops: nodes whose ``flops`` are not known and not in the sum: ops without a formula, and unknown sizes.
+        without_bytes: nodes whose bytes are not known and not in the sums.
+        time_us: at the peak of a device, each node limited by its operations or by its bytes; ``None`` without a device.
+    """
+
+    parameters: int
+    parameter_bytes: int
+    macs: int
+    flops: int
+    read_bytes: int
+    written_bytes: int
+    activation_bytes: int
+    without_flops: int
+    without_bytes: int
+    time_us: float | None
+
+    @property
+    def intensity(self) -> float | None:
+        """Arithmetic intensity: operations for each byte that is read or written; ``None`` where no bytes are known."""
+        moved = self.read_bytes + self.written_bytes
+        return self.flops / moved if moved else None
+
+
+@dataclass(frozen=True, slots=True)
+class CostRow:
+    """A layer, a scope, an op, or a node.
+
+    Attributes:
+        name: of the scope or the node; the op's.
+        function: the library function that a node is in; empty otherwise.
+        op: a node's; empty for what has several.
+        nodes: how many nodes compute or move something.
+        executions: how often they run together.
+        dtype, shape: what a node or a scope gives at its end; of an op ``INVALID`` and ``None``.
+        figures: see :class:`Figures`.
+    """
+
+    name: str
+    function: str
+    op: str
+    nodes: int
+    executions: int
+    dtype: DataType
+    shape: Shape
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class LoopRow:
+    """A loop.
+
+    Attributes:
+        name: of its frame or node.
+        turns: how often it goes round; 1 where that is not known: figures are per turn then.
+        is_known: whether constants say so.
+        is_limit: whether ``turns`` is the most that it may be.
+    """
+
+    name: str
+    turns: int
+    is_known: bool
+    is_limit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BranchRow:
+    """Branches of which only the one with more operations is counted, since the file does not say which runs.
+
+    Attributes:
+        name: of the node that decides.
+        taken: the branch that is counted: ``true``, ``false`` or a function.
+        flops, other_flops: of one run of that branch, and of the other.
+    """
+
+    name: str
+    taken: str
+    flops: int
+    other_flops: int
+
+
+@dataclass(frozen=True, slots=True)
+class CostReport:
+    """What one run of a model costs, by its structure.
+
+    Attributes:
+        path: of the model.
+        outputs: what is computed; empty where all nodes are counted.
+        inputs: tensor name -> its shape, of what is fed.
+        batch: the size that open batch dimensions were given; ``None`` where there was none.
+        values: tensor name -> value, of training switches that were set for inference.
+        by: what a row is: ``scope``, ``op`` or ``node``.
+        rows: in the order in which they run; ops with the most operations first.
+        total: of all nodes.
+        peak_low_bytes, peak_high_bytes: the most that activations take at one time: if kernels write over inputs that nobody
+            needs any more, and if every result has memory of its own.
+        peak_node: the node at which that is.
+        without_formula: op -> number of nodes, of ops without a formula.
+        unsized: nodes that have a formula but not the sizes for it.
+        loops, branches: see :class:`LoopRow` and :class:`BranchRow`.
+        device: at whose peak the times are.
+    """
+
+    path: str
+    outputs: tuple[str, ...]
+    inputs: Mapping[str, Shape]
+    batch: int | None
+    values: Mapping[str, float]
+    by: str
+    rows: tuple[CostRow, ...]
+    total: Figures
+    peak_low_bytes: int
+    peak_high_bytes: int
+    peak_node: str
+    without_formula: Mapping[str, int]
+    unsized: tuple[str, ...]
+    loops: tuple[LoopRow, ...]
+    branches: tuple[BranchRow, ...]
+    device: Device | None

@@ -1,0 +1,59 @@
+"""Shapes for given inputs: those that a person states, and a size for the batch that the file leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphscope.analysis.inputs import find_inputs
+from graphscope.analysis.shapes.inference import infer
+from graphscope.analysis.shapes.result import Shapes
+from graphscope.core.model import Model
+from graphscope.core.tensors import Shape, TensorName
+
+
+@dataclass(frozen=True, slots=True)
+class Concrete:
+    """Inferred shapes, and what they were inferred for.
+
+    Attributes:
+        shapes: of all tensors.
+        inputs: tensor name -> its shape, of what is fed.
+        batch: the size that open batch dimensions were given; ``None`` where there was none.
+        values: tensor name -> number that is fed.
+    """
+
+    shapes: Shapes
+    inputs: Mapping[str, Shape]
+    batch: int | None
+    values: Mapping[str, float]
+
+
+def infer_concrete(
+    model: Model,
+    shape: Mapping[str, Shape] | None = None,
+    batch: int | None = None,
+    values: Mapping[str, float] | None = None,
+) -> Concrete:
+    """Infers the shapes of a model for given inputs.
+
+    Args:
+        shape: node or tensor name -> its shape; ``None`` for a size that stays open.
+        batch: the size of each other input's first dimension, where that is open.
+        values: tensor name -> number that a scalar is fed.
+
+    Raises:
+        UnknownNameError: ``shape`` names no node.
+        GraphscopeError: a shape does not fit the one that the graph states.
+        IncompleteModelError: the model is a checkpoint without a graph.
+    """
+    given = {str(TensorName.parse(name)): sizes for name, sizes in (shape or {}).items()}
+    shapes = infer(model, given, values)
+    inputs = {row.tensor: shapes.shape(row.tensor) for row in find_inputs(model)} | given
+    opened = {
+        name: (batch, *sizes[1:]) for name, sizes in inputs.items() if name not in given and sizes and sizes[0] is None
+    }
+    if batch is None or not opened:
+        return Concrete(shapes, inputs, None, values or {})
+    fed = given | opened
+    return Concrete(infer(model, fed, values), inputs | fed, batch, values or {})

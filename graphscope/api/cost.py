@@ -1,0 +1,106 @@
+"""``graphscope.cost``: what a model costs, by its structure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from typing import Literal
+
+from graphscope.advice import Advice, Option
+from graphscope.analysis.choose_outputs import choose_outputs, likely_outputs
+from graphscope.analysis.cost.devices import Device, device_named, parse_peak
+from graphscope.analysis.cost.estimate import estimate
+from graphscope.analysis.cost.report import CostReport
+from graphscope.analysis.shapes.concrete import infer_concrete
+from graphscope.api.opening import ModelLike, Names, as_model, as_names
+from graphscope.core.listener import SILENT, Listener
+from graphscope.core.model import Model
+from graphscope.core.tensors import Shape, node_of, shape_text
+from graphscope.errors import ArgumentError
+
+By = Literal["scope", "op", "node"]
+
+
+def cost(
+    model: ModelLike,
+    *,
+    outputs: Names = (),
+    all: bool = False,
+    by: By = "scope",
+    depth: int | None = None,
+    shape: Mapping[str, Shape] | None = None,
+    batch: int = 1,
+    device: str = "",
+    peak: str = "",
+    checkpoint: str | os.PathLike[str] | None = None,
+    tags: str | Collection[str] = (),
+    listener: Listener = SILENT,
+) -> CostReport:
+    """Counts what one run of a model takes: operations, bytes, parameters, memory. Needs no TensorFlow, reads no weights.
+
+    Training switches are set for inference, as by :func:`graphscope.run`.
+
+    Args:
+        model: a model, or what :func:`graphscope.load` opens.
+        outputs: what to compute; without any, the likely outputs.
+        all: count all nodes of the graph instead, training and initialization too.
+        by: what a row is: a layer, an op or a node.
+        depth: with ``by="scope"``: how many parts of scope names make a row; ``None`` finds the layers.
+        shape: input -> its shape, where the graph leaves sizes open; ``None`` for a size that stays open.
+        batch: the size of an input's first dimension, where that is open and ``shape`` does not say.
+        device: a device of :data:`graphscope.analysis.cost.devices.DEVICES`, to estimate times.
+        peak: the same for another device: ``10TFLOPS,50GB/s``.
+        checkpoint: the values of a graph that lies elsewhere; for a path only.
+        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
+
+    Raises:
+        UnknownNameError: the model has no such output or input, or there is no such device.
+        GraphscopeError: a shape does not fit, or no output is likely.
+        IncompleteModelError: the model is a checkpoint without a graph.
+    """
+    if all and outputs:
+        raise ArgumentError("all nodes are counted, or what the outputs need", hint=Advice("leave one of them out"))
+    source = as_model(model, tags=tags, checkpoint=checkpoint)
+    found = _device(device, peak)
+    concrete = infer_concrete(source, shape, batch, _switches(source) if not all else {})
+    chosen = () if all else _outputs(source, as_names(outputs), listener)
+    report = estimate(source, concrete, chosen, by=by, depth=depth, device=found)
+    _open_shapes(report, listener)
+    return report
+
+
+def _device(name: str, peak: str) -> Device | None:
+    if name and peak:
+        raise ArgumentError("a device and its peak are two ways to say the same", hint=Advice("leave one of them out"))
+    return device_named(name) if name else parse_peak(peak) if peak else None
+
+
+def _switches(model: Model) -> dict[str, float]:
+    """Training switches, as tensors, set for inference."""
+    from graphscope.transforms.switches import open_switches
+
+    values = {"false": 0.0, "true": 1.0}
+    return {
+        f"{name}:0": values[text] if text in values else float(text)
+        for name, text in open_switches(model.graph).items()
+    }
+
+
+def _outputs(model: Model, wanted: tuple[str, ...], listener: Listener) -> tuple[str, ...]:
+    """Those that were named, or the likely ones: where several are likely, all of them."""
+    chosen = choose_outputs(model, wanted) if wanted else likely_outputs(model)
+    if chosen.reason:
+        counted = f"what {', '.join(chosen.outputs)} needs is counted ({chosen.reason}); "
+        listener.note(Advice(counted, Option("outputs"), " chooses another"))
+    return chosen.outputs
+
+
+def _open_shapes(report: CostReport, listener: Listener) -> None:
+    """Says which inputs are of unknown size: what depends on them cannot be counted."""
+    for name, sizes in report.inputs.items():
+        if sizes is None or None in sizes:
+            example = Option("shape", f"{node_of(name)}=1,224,224,3")
+            listener.note(Advice(f"{name} is of shape {shape_text(sizes)}; ", example, " makes it known"))
+
+
+__all__ = ["CostReport", "cost"]
