@@ -36,7 +36,16 @@ if TYPE_CHECKING:
     from graphscope.api.summarize import summarize
     from graphscope.api.text import text
     from graphscope.api.tune import Interrupted, TuneReport, tune
-    from graphscope.api.verify import Verification, verify
+    from graphscope.api.verify import (
+        LayerComparison,
+        LayerDifference,
+        NonfiniteReport,
+        ValueRange,
+        Verification,
+        compare_layers,
+        find_nonfinite,
+        verify,
+    )
     from graphscope.core.graph import Function, Graph, Node
     from graphscope.core.listener import Listener
     from graphscope.core.model import Model
@@ -86,7 +95,9 @@ _MODULES = {
     "api.summarize": "summarize",
     "api.text": "text",
     "api.tune": "Interrupted TuneReport tune",
-    "api.verify": "Verification verify",
+    "api.verify": (
+        "LayerComparison LayerDifference NonfiniteReport ValueRange Verification compare_layers find_nonfinite verify"
+    ),
     "core.graph": "Function Graph Node",
     "core.listener": "Listener",
     "core.model": "Model",
@@ -130,11 +141,14 @@ __all__ = [
     "IncompleteModelError",
     "InexactKernelsWarning",
     "Interrupted",
+    "LayerComparison",
+    "LayerDifference",
     "Listener",
     "LogRun",
     "MissingDependencyError",
     "Model",
     "Node",
+    "NonfiniteReport",
     "NotTensorFlowError",
     "Option",
     "Outputs",
@@ -151,16 +165,19 @@ __all__ = [
     "UnknownNameError",
     "UnsupportedError",
     "UntrustedError",
+    "ValueRange",
     "Variable",
     "Verification",
     "__version__",
     "audit",
+    "compare_layers",
     "convert",
     "cost",
     "diff",
     "dump",
     "export_onnx",
     "features",
+    "find_nonfinite",
     "freeze",
     "graft",
     "load",

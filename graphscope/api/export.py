@@ -97,7 +97,7 @@ def export_onnx(
     refuse_unwritable(Path(path), overwrite)
     from graphscope.export.onnx.convert import OnnxOptions
     from graphscope.export.onnx.write import write_onnx
-    from graphscope.runtime.onnx_runtime import OnnxSession
+    from graphscope.runtime.engines.onnx_runtime import OnnxSession
 
     frozen = freeze(
         model, outputs=outputs, inputs=inputs, set=set, ema=ema, shape=shape, batch=batch, listener=listener

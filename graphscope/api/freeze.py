@@ -9,14 +9,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphscope.advice import Advice, Call, Option, join_options
+from graphscope.api.doubts import frozen_doubts, report
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, fixed_values, warn_of_files
 from graphscope.api.proof import refuse_unproven
 from graphscope.api.save import Saved, graph_model
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.tensors import Shape
-from graphscope.errors import GraphscopeError, some
 from graphscope.formats.lazy.pieces import graph_pieces, size_of
 from graphscope.formats.registry import GRAPHS, FileFormat, WriteOptions, format_for
 from graphscope.transforms.changes import OpChange
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from graphscope.feeding.feeds import Given
     from graphscope.runtime.comparison import Engine
     from graphscope.runtime.verify import Verification
-
-_MAX_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +203,13 @@ def freeze(
         shape: input -> the shape that it shall take, ``None`` for an unknown size, as ``{"x": (None, 224, 224, 3)}``. Constants
             that provably state the batch are rewritten.
         batch: how many examples every input shall take, ``"?"`` for any number.
-        strict: refuse a model whose state would be lost.
+        strict: refuse what is warned of otherwise: state that is lost, dropout that stays, data that cannot be fed.
 
     Raises:
         UnknownNameError: an output, an input or a placeholder is not in the graph.
         IncompleteModelError: a variable that is needed has no value.
         GraphscopeError: no output is clear; a value does not fit; a node does not allow a shape; a lookup table is needed;
-            the graph is invalid; with ``strict``, state carries over from run to run.
+            the graph is invalid; with ``strict``, there is something to warn of.
     """
     from graphscope.runtime.evaluate import TensorFlowKernels
     from graphscope.runtime.shapes import shapes_on_demand
@@ -233,39 +230,9 @@ def freeze(
         infer=shapes_on_demand(source),
     )
     frozen = Frozen(source, options, freeze_graph(source, options))
-    _report_state(frozen, strict, listener)
-    _warn(frozen, listener)
-    return frozen
-
-
-def _report_state(frozen: Frozen, strict: bool, listener: Listener) -> None:
-    """Warns of variables that the frozen graph holds at one value while the model changes them from run to run."""
-    if not frozen.carried:
-        return
-    named = some((f"{variable} (written by {writer})" for variable, writer in frozen.carried.items()), _MAX_NAMES)
-    text = f"state that carries over from run to run is frozen to its stored value: {named}"
-    if strict:
-        keeps = Advice(Call("convert", ("MODEL", "saved_model/")), "   keeps variables; nothing was written")
-        raise GraphscopeError(text, hint=keeps)
-    listener.warning(text)
-
-
-def _warn(frozen: Frozen, listener: Listener) -> None:
-    """Names what makes the result random or blind to what is fed, and what it tells of the author's machine."""
-    from graphscope.transforms.drops import constant_drops
-    from graphscope.transforms.sources import data_sources
-
-    graph = frozen.result.graph
-    drops = [name for _, body in graph.bodies for name in constant_drops(body)]
-    if drops:
-        text = f"dropout with a constant rate makes the result random: {', '.join(drops[:_MAX_NAMES])}; build the graph"
-        listener.warning(Advice(f"{text} with a rate of 0, or name what comes before it with ", Option("outputs")))
-    sources = [source.node for source in data_sources(graph)]
-    if sources:
-        cut = join_options(" ", [Option("inputs", name) for name in sources])
-        text = f"{', '.join(sources)} gives the data that the graph was built with, whatever is fed; "
-        listener.warning(Advice(text, *cut, " makes an input of it"))
+    report(frozen_doubts(frozen.result.graph, frozen.carried), listener, strict=strict)
     warn_of_files(frozen.model, listener)
+    return frozen
 
 
 __all__ = ["Frozen", "SavedFrozen", "freeze", "graph_format"]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Option
+from graphscope.api.doubts import dropout_doubts, report
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, fixed_values
 from graphscope.core.listener import SILENT, Listener
 from graphscope.errors import ArgumentError
@@ -162,13 +163,14 @@ def _parted(given: Given, prefix: str | None) -> tuple[Given, Given]:
     return [f for f in feeds if f not in above], [Feed(f.name.removeprefix(start), f.value) for f in above]
 
 
-def _note(report: GraftReport, listener: Listener) -> None:
+def _note(grafted: GraftReport, listener: Listener) -> None:
     """What a person did not ask for, or should know."""
-    for name, value in report.fixed.items():
+    for name, value in grafted.fixed.items():
         text = f"{name} fixed to {value}: it looks like a training switch; "
         listener.note(Advice(text, Option("set", f"{name}=VALUE"), " chooses another value"))
-    for note in report.notes:
+    for note in grafted.notes:
         listener.note(note)
+    report(dropout_doubts(grafted.drops, "at"), listener)
 
 
 def _written(grafted: Grafted, out: str, overwrite: bool, listener: Listener) -> Grafted:

@@ -45,10 +45,15 @@ def chosen_outputs(model: Model, wanted: Names, listener: Listener) -> tuple[str
     from graphscope.analysis.choose_outputs import choose_outputs
 
     chosen = choose_outputs(model, as_names(wanted))
-    if chosen.reason:
-        taken = f"{', '.join(chosen.outputs)} taken as the output ({chosen.reason}); "
-        listener.note(Advice(taken, Option("outputs"), " chooses another"))
+    note_outputs(chosen.outputs, chosen.reason, listener)
     return chosen.outputs
+
+
+def note_outputs(outputs: Sequence[str], reason: str, listener: Listener) -> None:
+    """Says which outputs were taken and why; nothing where a person named them and there is no ``reason``."""
+    if reason:
+        taken = f"{', '.join(outputs)} taken as the output ({reason}); "
+        listener.note(Advice(taken, Option("outputs"), " chooses another"))
 
 
 def fixed_values(model: Model, values: Given) -> dict[str, NDArray[Any]]:

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.analysis.classes import Example, Naming, are_scores, top_classes
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.payload import ArrayPayload
 from graphscope.core.tensors import TensorName
-from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.errors import ArgumentError, GraphscopeError, UnknownNameError
 from graphscope.feeding.feed_values import AS_USUAL
 from graphscope.feeding.feeds import Feed, FeedOptions, Given, example_names, resolve_tensors, tensor_spec
 from graphscope.feeding.naming import Fetch, find_signature
 from graphscope.feeding.naming import Names as TensorNames
 from graphscope.formats.media.pictures import Scaling
 from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
-from graphscope.runtime.run import RunResult
-from graphscope.runtime.run import run as run_once
+from graphscope.runtime.engines.table import TENSORFLOW, Engine, engine_named
+from graphscope.runtime.run_result import RunResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,9 +106,10 @@ def run(
     placing: Placing = AS_STATED,
     session: SessionOptions = DEFAULT,
     trust: bool = False,
+    engine: str = TENSORFLOW,
     listener: Listener = SILENT,
 ) -> Outputs:
-    """Runs a model once. Starts TensorFlow; nothing of the model's files changes.
+    """Runs a model once. Nothing of the model's files changes.
 
     ::
 
@@ -128,15 +130,21 @@ def run(
         placing: where nodes run.
         session: devices, threads and memory.
         trust: run nodes that touch files, the network or processes too.
+        engine: what computes: ``tensorflow``, ``onnxruntime`` or ``openvino``. The latter two need no TensorFlow and start in
+            a fraction of its time; the model is frozen in memory for them. They choose devices and threads themselves.
 
     Raises:
+        ArgumentError: there is no such engine; devices, threads or trust are asked of one that does not know them.
         UnknownNameError: the model has no such tensor, argument or signature.
         IncompleteModelError: a variable has no value.
         UnsupportedError: an op is needed that TensorFlow does not have.
         UntrustedError: the graph does more than compute, and ``trust`` is not set.
-        MissingDependencyError: TensorFlow is not installed.
-        GraphscopeError: a placeholder is not fed, a value does not fit, no output is clear, or TensorFlow cannot run this.
+        MissingDependencyError: the engine is not installed.
+        GraphscopeError: a placeholder is not fed, a value does not fit, no output is clear, or the engine cannot run this.
     """
+    chosen = engine_named(engine)
+    if engine != TENSORFLOW:
+        _refuse_session_options(chosen, placing, session, trust)
     source = as_model(model, tags=tags, checkpoint=checkpoint)
     names = _names(source, signature)
     given = names.feeds(feeds)
@@ -146,8 +154,22 @@ def run(
     values = resolve_tensors(source, given, FeedOptions(seed, batch, scaling))
     with listener.running():
         targets = [fetch.target for fetch in fetches]
-        result = run_once(source, targets, values, options=session, placing=placing, trust=trust)
+        if engine == TENSORFLOW:
+            from graphscope.runtime.run import run as run_once
+
+            result = run_once(source, targets, values, options=session, placing=placing, trust=trust)
+        else:
+            from graphscope.runtime.engines.compute import compute
+
+            result = compute(source, chosen, targets, values)
     return Outputs(tuple(fetches), result, naming)
+
+
+def _refuse_session_options(engine: Engine, placing: Placing, session: SessionOptions, trust: bool) -> None:
+    """What only a session of TensorFlow understands is not silently left out."""
+    if replace(placing, place=tuple(placing.place)) != AS_STATED or session != DEFAULT or trust:
+        text = "devices, placement, threads, GPU memory and trust are options of TensorFlow's sessions"
+        raise ArgumentError(f"{text}, not of {engine.title}", hint=Advice(Option("engine", TENSORFLOW), " takes them"))
 
 
 def _names(model: Model, signature: str) -> TensorNames:

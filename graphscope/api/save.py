@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.advice import Advice, Call
 from graphscope.api.adapt import with_input_shapes
+from graphscope.api.doubts import default_doubts, dropout_doubts, report
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, warn_of_files
 from graphscope.core.graph import Graph
 from graphscope.core.listener import SILENT, Listener
@@ -17,6 +18,7 @@ from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.signatures import BOOKKEEPING
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.formats.registry import WriteOptions, format_for, format_named
+from graphscope.transforms.drops import lasting_drops
 from graphscope.transforms.input_shapes import Batch
 
 
@@ -78,6 +80,8 @@ def save(
     row = format_named("checkpoint") if weights is not None and not to else format_for(path, to)
     format_for(path, row.name)
     needed = _SPECS.get(row.name, _none)(whole, as_names(outputs), as_names(inputs), listener)
+    if row.name == "saved-model" and needed[1]:
+        _report_signature(whole, *needed, listener)
     if row.has_graph and not row.has_values:
         _note_variables(whole, listener)
     total = sum(f.size_bytes or 0 for f in whole.files)
@@ -184,10 +188,30 @@ def _refuse_sources(model: Model, outputs: Sequence[str], inputs: Sequence[str])
     """A signature whose outputs need an iterator or a queue could never be called."""
     from graphscope.transforms.sources import refuse_sources
 
+    refuse_sources(_without(_needed(model.graph, outputs, inputs), inputs), model.path)
+
+
+def _needed(graph: Graph, outputs: Iterable[str], inputs: Iterable[str]) -> Graph:
+    """The nodes that ``outputs`` need, as far as ``inputs``."""
     stops = set(map(node_of, inputs))
-    graph = model.graph
     needed = graph.reach(map(node_of, outputs), lambda n: () if n.name in stops else graph.producers(n))
-    refuse_sources(graph.with_nodes(n for n in graph.nodes if n.name in needed and n.name not in stops), model.path)
+    return graph.with_nodes(n for n in graph.nodes if n.name in needed)
+
+
+def _without(graph: Graph, names: Iterable[str]) -> Graph:
+    left_out = set(map(node_of, names))
+    return graph.with_nodes(n for n in graph.nodes if n.name not in left_out)
+
+
+def _report_signature(
+    model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], listener: Listener
+) -> None:
+    """Warns of training switches that whoever calls the signature cannot set, and of dropout that nothing switches off."""
+    if listener is SILENT:
+        return
+    taken = [spec.name for spec in inputs]
+    graph = _needed(model.graph, [spec.name for spec in outputs], taken)
+    report([*default_doubts(_without(graph, taken)), *dropout_doubts(lasting_drops(graph))], listener)
 
 
 def _inputs_of(model: Model, outputs: Sequence[str]) -> list[str]:

@@ -1,16 +1,23 @@
-"""``graphscope.verify``: whether two models compute the same."""
+"""``graphscope.verify`` and what looks closer: tensor by tensor, and for the first number that is not finite."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from graphscope.api.opening import ModelLike, Names, as_model, chosen_outputs, fixed_values
+from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, fixed_values, note_outputs
 from graphscope.core.listener import SILENT, Listener
+from graphscope.core.model import Model
+from graphscope.core.op_sets import CALL_OPS
+from graphscope.runtime.layers import LayerComparison, LayerDifference
+from graphscope.runtime.nonfinite import NonfiniteReport, ValueRange
 from graphscope.runtime.verify import ATOL, RTOL, Verification
 from graphscope.runtime.verify import verify as compare
 
 if TYPE_CHECKING:
     from graphscope.feeding.feeds import Given
+    from graphscope.feeding.pairing import Pairing
 
 
 def verify(
@@ -18,6 +25,7 @@ def verify(
     other: ModelLike,
     *,
     outputs: Names = (),
+    map: Mapping[str, str] | None = None,
     feeds: Given = (),
     set: Given = (),
     batches: int = 3,
@@ -30,12 +38,13 @@ def verify(
 ) -> Verification:
     """Runs two models on the same inputs and compares their outputs. Starts TensorFlow.
 
-    A number is within tolerance where ``|model - other| <= atol + rtol * |model|``; integers, booleans and strings must be
-    equal, NaN equals NaN.
+    Outputs and inputs are paired by name, else by what their nodes do, else by signature. A number is within tolerance where
+    ``|model - other| <= atol + rtol * |model|``; integers, booleans and strings must be equal, NaN equals NaN.
 
     Args:
-        outputs: tensors that both have; without any, the likely outputs of ``other``.
-        feeds: node or tensor name -> value; every other input is random, training switches are set for inference.
+        outputs: tensors of ``other``; without any, its likely outputs.
+        map: tensor of ``model`` -> the tensor of ``other``, an input or an output, that it is compared with.
+        feeds: node or tensor name of ``other`` -> value; every other input is random, training switches are set for inference.
         set: what was fixed in ``other``: fed to ``model`` alone.
         batches: how many random inputs; one is run where nothing is random.
         batch: the size of unknown dimensions.
@@ -43,21 +52,23 @@ def verify(
         trust: run nodes that touch files, the network or processes too.
 
     Raises:
-        UnknownNameError: a model has no such output.
+        UnknownNameError: a model has no such tensor.
         IncompleteModelError: a variable has no value.
         UnsupportedError: an op is needed that TensorFlow does not have.
         UntrustedError: a model does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
-        GraphscopeError: a value does not fit, or TensorFlow cannot run one of the models.
+        GraphscopeError: an output or an input has no counterpart; a value does not fit; TensorFlow cannot run a model.
     """
     from graphscope.feeding.feeds import resolve_tensors
 
     one, two = as_model(model), as_model(other)
+    pairing = _paired(one, two, outputs, map, listener)
     with listener.running():
         return compare(
             one,
             two,
-            chosen_outputs(two, outputs, listener),
+            pairing.outputs,
+            names=pairing.names,
             feeds=resolve_tensors(two, feeds),
             fixed=fixed_values(one, set),
             batches=batches,
@@ -69,4 +80,110 @@ def verify(
         )
 
 
-__all__ = ["Verification", "verify"]
+def compare_layers(
+    model: ModelLike,
+    other: ModelLike,
+    *,
+    outputs: Names = (),
+    map: Mapping[str, str] | None = None,
+    feeds: Given = (),
+    set: Given = (),
+    batch: int = 2,
+    seed: int = 0,
+    atol: float = ATOL,
+    rtol: float = RTOL,
+    trust: bool = False,
+    listener: Listener = SILENT,
+) -> LayerComparison:
+    """Compares every tensor that both models compute: where they begin to differ, and how the difference grows.
+
+    Starts TensorFlow. Library functions are expanded, so that their layers count too; tensors within loops and branches cannot
+    be fetched. One batch is run.
+
+    Args:
+        outputs, map, feeds, set, batch, seed, atol, rtol, trust: see :func:`verify`.
+
+    Raises:
+        GraphscopeError: as :func:`verify`. That ``other`` cannot compute a tensor is a result, not an error.
+    """
+    from graphscope.feeding.feeds import resolve_tensors
+    from graphscope.runtime.comparison import Comparison
+    from graphscope.runtime.layers import compare_layers as compare_tensors
+    from graphscope.runtime.tensorflow import promise_equal_bits
+
+    one, two = (_expanded(as_model(m)) for m in (model, other))
+    pairing = _paired(one, two, outputs, map, listener)
+    run = Comparison(
+        one,
+        two,
+        pairing.outputs,
+        names=pairing.names,
+        feeds=resolve_tensors(two, feeds),
+        fixed=fixed_values(one, set),
+        trust=trust,
+    )
+    promise_equal_bits()
+    with listener.computing("comparing tensors", len(two.graph)) as progress:
+        return compare_tensors(run, seed=seed, unknown=batch, atol=atol, rtol=rtol, progress=progress)
+
+
+def find_nonfinite(
+    model: ModelLike,
+    *,
+    outputs: Names = (),
+    feeds: Given = (),
+    batch: int = 2,
+    seed: int = 0,
+    trust: bool = False,
+    listener: Listener = SILENT,
+) -> NonfiniteReport:
+    """The first node that makes a NaN or an infinity of inputs that have none. Starts TensorFlow.
+
+    Args:
+        outputs: what is computed; without any, the likely outputs.
+        feeds, batch, seed, trust: see :func:`verify`.
+
+    Raises:
+        GraphscopeError: as :func:`verify`.
+    """
+    from graphscope.feeding.feeds import resolve_tensors
+    from graphscope.runtime.comparison import Comparison
+    from graphscope.runtime.nonfinite import find_nonfinite as find
+
+    one = _expanded(as_model(model))
+    chosen = chosen_outputs(one, outputs, listener)
+    run = Comparison(one, one, chosen, feeds=resolve_tensors(one, feeds), trust=trust)
+    with listener.computing("looking at tensors", len(one.graph)) as progress:
+        return find(run, seed=seed, unknown=batch, progress=progress)
+
+
+def _paired(one: Model, two: Model, outputs: Names, given: Mapping[str, str] | None, listener: Listener) -> Pairing:
+    from graphscope.feeding.pairing import pair
+
+    found = pair(one, two, as_names(outputs), given)
+    note_outputs(found.outputs, found.reason, listener)
+    for name, other in found.names.items():
+        if name != other:
+            listener.note(f"{other} of the first model is compared with {name} of the second")
+    return found
+
+
+def _expanded(model: Model) -> Model:
+    """``model`` with the bodies of functions in place of their calls."""
+    from graphscope.transforms.inlining import inline_calls
+
+    if CALL_OPS.isdisjoint(model.graph.ops):
+        return model
+    return replace(model, loaded_graph=inline_calls(model.graph))
+
+
+__all__ = [
+    "LayerComparison",
+    "LayerDifference",
+    "NonfiniteReport",
+    "ValueRange",
+    "Verification",
+    "compare_layers",
+    "find_nonfinite",
+    "verify",
+]

@@ -29,6 +29,7 @@ COMMANDS = {
     "cost": CommandRow("Look", "Count parameters, operations, bytes and memory by layer.", "cost", "cost"),
     "audit": CommandRow("Judge", "Report what models can do to the machine that runs them.", "audit", "audit"),
     "diff": CommandRow("Judge", "Compare two models.", "diff", "diff"),
+    "verify": CommandRow("Judge", "Run two models on the same inputs and compare them.", "verify", "verify"),
     "text": CommandRow("Judge", "Write a model as text to compare: one line for each node.", "text", "text"),
     "freeze": CommandRow("Convert", "Replace variables with constants: one graph file.", "freeze", "freeze"),
     "convert": CommandRow("Convert", "Write a model in another format.", "convert", "convert"),

@@ -48,6 +48,25 @@ def open_switches(graph: Graph, opened: Collection[str] = ()) -> dict[str, str]:
     return found
 
 
+def branches(graph: Graph, predicates: Collection[str]) -> set[str]:
+    """Names of the nodes in branches that ``predicates``, names of nodes, decide; of an ``If``, its own."""
+
+    def spread(node: Node) -> Iterator[Node]:
+        if node.name in predicates or node.op in _PASSES or node.op in _DECIDED_ON:
+            yield from graph.consumers(node.name)
+
+    decided = graph.reach(predicates, spread)
+    deciders = {n.name for n in map(graph.__getitem__, decided) if _is_decided(n, decided)}
+    inside = graph.reach(deciders, lambda n: () if n.op in MERGES or n.op in IFS else graph.consumers(n.name))
+    return {name for name in inside if graph[name].op not in MERGES}
+
+
+def _is_decided(node: Node, predicates: Collection[str]) -> bool:
+    """Whether one of ``predicates`` decides which branch ``node`` takes."""
+    predicate = node.data_inputs()[int(node.op in SWITCHES) :][:1]
+    return (node.op in SWITCHES or node.op in IFS) and any(node_of(text) in predicates for text in predicate)
+
+
 def _inference_value(graph: Graph, placeholder: Node) -> str | None:
     spec = placeholder_spec(placeholder)
     if spec.shape:

@@ -13,7 +13,7 @@ from graphscope import load
 from graphscope.cli.terminal.wording import worded
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.feeds import random_feeds, required_inputs, resolve_tensors
-from graphscope.runtime.run import refuse_unfed
+from graphscope.feeding.missing_feeds import refuse_unfed
 from tests.support.running import run_graph, tf
 
 v1 = tf.compat.v1

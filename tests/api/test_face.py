@@ -26,6 +26,7 @@ LENET = FIXTURES / "lenet5"
 
 FUNCTIONS = {
     "audit": "paths",
+    "compare_layers": "model other outputs map feeds set batch seed atol rtol trust listener",
     "convert": "model path to outputs inputs shape batch weights checkpoint tags allow_outside overwrite listener",
     "cost": "model outputs all by depth shape batch device peak checkpoint tags listener",
     "diff": "a b weights strict explain tags listener",
@@ -35,6 +36,7 @@ FUNCTIONS = {
         " listener"
     ),
     "features": "base data out at inputs set batch reading checkpoint tags trust overwrite listener",
+    "find_nonfinite": "model outputs feeds batch seed trust listener",
     "freeze": "model outputs inputs set ema fold fold_batch_norms keep_devices float16 shape batch strict listener",
     "graft": (
         "base at head out classes multilabel regression inputs set unfreeze stop_gradient head_model bind head_output prefix"
@@ -43,7 +45,9 @@ FUNCTIONS = {
     "load": "path tags checkpoint lazily",
     "profile": ("model feeds outputs checkpoint tags batch steps warmup seed placing session trust listener"),
     "read_profile": "path",
-    "run": ("model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust listener"),
+    "run": (
+        "model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust engine listener"
+    ),
     "save": "model path to outputs inputs shape batch weights allow_outside overwrite listener",
     "summarize": "model checkpoint tags",
     "text": "model values checkpoint tags",
@@ -51,7 +55,7 @@ FUNCTIONS = {
         "model data validation epochs batch seed patience augment reading use_cache logdir out keep save_every resume trust"
         " overwrite watchers interrupted listener"
     ),
-    "verify": "model other outputs feeds set batches batch seed atol rtol trust listener",
+    "verify": "model other outputs map feeds set batches batch seed atol rtol trust listener",
 }
 
 

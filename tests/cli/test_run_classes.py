@@ -18,7 +18,7 @@ from graphscope.cli.terminal.views import Format
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.feeding.naming import Fetch
 from graphscope.formats.media.label_files import Labels, read_labels
-from graphscope.runtime.run import RunResult
+from graphscope.runtime.run_result import RunResult
 from graphscope.tracing.report import Placement
 from tests.support.fixture_files import FIXTURES
 

@@ -40,6 +40,8 @@ LEAST = {
     "towers": 0.985,
 }
 MODELS = committed_models()
+TUTORIALS = manifest()["tutorials"]
+TUTORIALS_LIMIT = 1_000_000
 FORMS = [(name, form) for name, entry in MODELS.items() for form in entry["forms"]]
 FORM_IDS = [f"{name}-{form['kind']}-{form['path']}" for name, form in FORMS]
 
@@ -76,11 +78,11 @@ def _files() -> Iterator[Path]:
 
 
 def _listed() -> list[dict[str, Any]]:
-    return [file for entry in [manifest()["digits"], *MODELS.values()] for file in entry["files"]]
+    return [file for entry in [manifest()["digits"], *MODELS.values(), *TUTORIALS.values()] for file in entry["files"]]
 
 
-def test_the_manifest_lists_the_files_of_every_model_and_no_others() -> None:
-    directories = {"digits", *MODELS}
+def test_the_manifest_lists_every_file_and_no_others() -> None:
+    directories = {"digits", *MODELS, *TUTORIALS}
     on_disk = {path.relative_to(FIXTURES).as_posix() for path in _files()}
     assert {path for path in on_disk if path.split("/")[0] in directories} == {file["path"] for file in _listed()}
     own = {path for path in on_disk if path.split("/")[0] not in {"trainer", *directories}}
@@ -98,6 +100,9 @@ def test_the_files_are_small() -> None:
     sizes = {path: path.stat().st_size for path in _files()}
     assert max(sizes.values()) <= FILE_LIMIT
     assert sum(sizes.values()) <= TOTAL_LIMIT
+    assert (
+        sum(size for path, size in sizes.items() if path.relative_to(FIXTURES).parts[0] in TUTORIALS) < TUTORIALS_LIMIT
+    )
 
 
 def test_no_file_names_a_directory_of_the_machine_that_made_it() -> None:
@@ -106,7 +111,7 @@ def test_no_file_names_a_directory_of_the_machine_that_made_it() -> None:
 
 
 def test_the_readme_shows_the_manifest() -> None:
-    assert manifest_file.table(manifest()) in (FIXTURES / "README.md").read_text("utf-8")
+    assert manifest_file.tables(manifest()) in (FIXTURES / "README.md").read_text("utf-8")
 
 
 def test_every_model_reaches_its_accuracy() -> None:
@@ -305,6 +310,85 @@ def test_the_pictures_are_those_that_the_strokes_draw(drawn: data.Split) -> None
     assert pictures.dtype == np.uint8
     np.testing.assert_array_equal(drawn.images.reshape(pictures.shape), pictures / np.float32(255))
     assert drawn.labels.tolist() == [int(name[0]) for name in digits.STROKES]
+
+
+# The tutorials' files
+
+
+def test_the_inception_graph_has_the_words_of_2015(tensorflow: Any) -> None:
+    tf1 = tensorflow.compat.v1
+    (path,) = (FIXTURES / "inception_like").iterdir()
+    graph = tf1.GraphDef.FromString(path.read_bytes())
+    nodes = {node.name: node for node in graph.node}
+    assert graph.versions.producer == 8
+    assert (nodes["DecodeJpeg/contents"].op, list(nodes["DecodeJpeg"].input)) == ("Const", ["DecodeJpeg/contents"])
+    first = ["DecodeJpeg", "Cast", "ExpandDims", "ResizeBilinear", "Sub", "Mul"]
+    assert [nodes[name].op for name in first] == first
+    assert nodes["conv/batchnorm"].op == "BatchNormWithGlobalNormalization"
+    assert tensorflow.make_ndarray(nodes["pool_3/_reshape/shape"].attr["value"].tensor).tolist() == [1, 2048]
+
+
+def test_the_inception_graph_tells_the_drawn_flowers_apart(tensorflow: Any) -> None:
+    """The nearest picture by its bottleneck is of the same kind, but for one or two of the 18."""
+    files = sorted((FIXTURES / "flowers").glob("*/*.jpg"))
+    features = _bottlenecks(tensorflow, files)
+    assert features.shape == (18, 2048)
+    distances = np.linalg.norm(features[:, np.newaxis] - features, axis=-1) + np.diag([np.inf] * len(files))
+    nearest = [files[i].parent == files[k].parent for i, k in enumerate(distances.argmin(axis=1))]
+    assert sum(nearest) >= 16
+
+
+def _bottlenecks(tf: Any, files: list[Path]) -> NDArray[np.float32]:
+    (path,) = (FIXTURES / "inception_like").iterdir()
+    with tf.compat.v1.Graph().as_default(), tf.compat.v1.Session() as session:
+        tf.compat.v1.import_graph_def(tf.compat.v1.GraphDef.FromString(path.read_bytes()), name="")
+        feeds = ({"DecodeJpeg/contents:0": file.read_bytes()} for file in files)
+        return np.concatenate([session.run("pool_3/_reshape:0", feed) for feed in feeds])
+
+
+def test_the_flowers_are_what_the_code_draws(tensorflow: Any) -> None:
+    flowers = pytest.importorskip("trainer.tutorials.flowers")
+    for kind in flowers.KINDS:
+        for number in range(flowers.EACH):
+            content = (FIXTURES / "flowers" / kind / f"{kind}_{number}.jpg").read_bytes()
+            drawn = flowers.draw(kind, number)
+            with tensorflow.compat.v1.Graph().as_default(), tensorflow.compat.v1.Session() as session:
+                pixels = session.run(tensorflow.io.decode_jpeg(content))
+            assert pixels.shape == drawn.shape
+            assert np.abs(pixels.astype(int) - drawn).mean() < 10  # a different flower: 20 and more
+
+
+@pytest.mark.parametrize("file", ["model.ckpt", "combined_model.pb"])
+def test_v1_and_v2_add_up_to_three(file: str, tensorflow: Any) -> None:
+    tf1, path = tensorflow.compat.v1, FIXTURES / "combined" / file
+    with tf1.Graph().as_default(), tf1.Session() as session:
+        if path.is_file():
+            tf1.import_graph_def(tf1.GraphDef.FromString(path.read_bytes()), name="")
+        else:
+            tf1.train.import_meta_graph(f"{path}.meta").restore(session, str(path))
+        assert session.run("add:0").tolist() == [3.0]
+
+
+def test_the_quadratic_fit_fits(tensorflow: Any) -> None:
+    tf1, prefix = tensorflow.compat.v1, str(FIXTURES / "quadratic" / "model.ckpt-1000")
+    x = np.linspace(-1, 1, 300, dtype=np.float32)[:, np.newaxis]
+    with tf1.Graph().as_default(), tf1.Session() as session:
+        tf1.train.import_meta_graph(f"{prefix}.meta").restore(session, prefix)
+        fitted = session.run("layer2/Wx_plus_b/Add:0", {"inputs/x_input:0": x})
+    assert np.square(fitted - (x**2 - 0.5)).mean() < 0.005
+
+
+def test_writing_the_tutorials_again_gives_the_same_files(tensorflow: Any, tmp_path: Path) -> None:
+    """The same paths; bytes depend on the processor's rounding and on the version of TensorFlow's encoder."""
+    names = [name for name in TUTORIALS if name != "quadratic"]
+    done = _train(*(text for name in names for text in ("--only", name)), "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    again = manifest_file.read(tmp_path)["tutorials"]
+    assert {name: _paths(again[name]) for name in names} == {name: _paths(TUTORIALS[name]) for name in names}
+
+
+def _paths(entry: dict[str, Any]) -> list[str]:
+    return [file["path"] for file in entry["files"]]
 
 
 # Training

@@ -209,6 +209,22 @@ def test_what_needs_tensorflow_says_so(poisoned: dict[str, str], absent: dict[st
     assert "pip install 'tf-graphscope[tensorflow]'" in done.stderr
 
 
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_other_engines_run_without_it(poisoned: dict[str, str], engine: str) -> None:
+    pytest.importorskip(engine, reason="optional: an engine beside TensorFlow")
+    words = [
+        "run",
+        str(FIXTURES / "lenet5"),
+        "--feed",
+        f"input=@{FIXTURES / 'digits' / '7a.png'}",
+        "--output",
+        "softmax",
+    ]
+    done = python(poisoned, "-m", "graphscope", *words, "--engine", engine, "--top", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1].split()[:2] == ["7a.png", "7"]
+
+
 # What the sources say
 
 

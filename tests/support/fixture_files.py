@@ -21,7 +21,7 @@ needs_mnist = pytest.mark.skipif(data.find() is None, reason="MNIST is in none o
 
 
 def manifest() -> dict[str, Any]:
-    """The contents of `fixtures/MANIFEST.json`: "digits" and, by name, "models"."""
+    """The contents of `fixtures/MANIFEST.json`: "digits" and, by name, "models" and "tutorials"."""
     contents: dict[str, Any] = json.loads((FIXTURES / "MANIFEST.json").read_text("utf-8"))
     return contents
 

@@ -15,6 +15,7 @@ OTHERS = [
     const("zero", 0),
     const("one", 1),
     const("zeros", [0, 0]),
+    const("some", [0, 1]),
     const("nothing", 0, np.int32),
     const("p", True, bool),
 ]
@@ -51,6 +52,14 @@ def product(mask: str = "mask") -> Node:
         (floored("u", "rate", between=6), True),
         (floored("u", "rate", between=7), False),
         ([op("mask", "Floor", "u")], False),
+        ([op("mask", "Ceil", "u")], False),
+        ([op("sum", "Sub", "u", "rate"), op("mask", "Ceil", "sum")], True),
+        ([op("mask", "Round", "u")], True),
+        ([op("mask", "Rint", "u")], True),
+        ([op("sum", "Add", "rate", "u"), op("mask", "Round", "sum")], True),
+        ([op("sum", "Add", "x", "u"), op("mask", "Round", "sum")], False),
+        ([op("mask", "Round", "x")], False),
+        ([op("mask", "Round", "nowhere")], False),
         ([op("mask", "Floor", "nowhere")], False),
         ([op("mask", "Greater", "u")], False),
         ([op("mask", "Equal", "u", "rate")], False),
@@ -92,6 +101,19 @@ def test_between_mask_and_product_lies_little(count: int, is_found: bool) -> Non
 
 
 @pytest.mark.parametrize(
+    ("changed", "is_found"),
+    [
+        *((kind, True) for kind in ("RealDiv", "Div", "Sub", "LogicalNot", "Enter", "Switch")),
+        *((kind, False) for kind in ("Add", "Sum")),
+    ],
+)
+def test_a_mask_may_be_changed_before_it_is_applied(changed: str, is_found: bool) -> None:
+    between = op("changed", changed, "mask", *(["rate"] if changed in ("RealDiv", "Div", "Sub", "Add", "Sum") else []))
+    graph = drawn(op("mask", "Less", "u", "rate"), between, op("out", "MulNoNan", "x", "changed"))
+    assert constant_drops(graph) == ["out"] * is_found
+
+
+@pytest.mark.parametrize(
     ("values", "is_found"),
     [
         (("x", "zero"), True),
@@ -99,7 +121,8 @@ def test_between_mask_and_product_lies_little(count: int, is_found: bool) -> Non
         (("x", "like"), True),
         (("x", "same"), True),
         (("x", "one"), False),
-        (("x", "zeros"), False),
+        (("x", "zeros"), True),
+        (("x", "some"), False),
         (("x", "nothing"), False),
         (("x", "nowhere"), False),
         (("x", "x"), False),

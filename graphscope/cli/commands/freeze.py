@@ -51,7 +51,9 @@ def freeze(
     feed: shared.Feeds,
     atol: shared.Atol = None,
     rtol: shared.Rtol = None,
-    strict: Annotated[bool, _switch("--strict", "Refuse a model whose state would be lost.")] = False,
+    strict: Annotated[
+        bool, _switch("--strict", "Refuse what is otherwise a warning: lost state, dropout, data that cannot be fed.")
+    ] = False,
     tags: shared.Tags,
     trust: shared.Trust = False,
     force: shared.Force = False,

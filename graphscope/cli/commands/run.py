@@ -71,6 +71,7 @@ def run(
     threads: session.Threads = "",
     log_placement: session.LogPlacement = False,
     trust: shared.Trust = False,
+    engine: session.Engine = session.EngineChoice.TENSORFLOW,
 ) -> None:
     """Run a graph once and show its outputs."""
     sink = Sink.standard()
@@ -95,6 +96,7 @@ def run(
             placing=placing,
             session=settings,
             trust=trust,
+            engine=engine.value,
             listener=Speaker(sink),
         )
     say_devices(sink, outputs.result)
@@ -121,4 +123,5 @@ EXAMPLES = """
   graphscope run model.ckpt-5000 --feed x=random --feed is_training=false --output prob
   graphscope run saved_model --signature predict --feed image=@cat.jpg --labels labels.txt
   graphscope run frozen.pb --feed input=@x.npy --output prob --save prob.npz
+  graphscope run frozen.pb --feed input=@x.npy --engine onnxruntime
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -46,6 +47,19 @@ LogPlacement = Annotated[bool, typer.Option("--log-placement", help="Report on w
 ClearDevices = Annotated[bool, typer.Option("--clear-devices", help="Ignore the devices that the graph names.")]
 Place = Annotated[
     list[str], repeatable("--place", "REGEX=DEVICE", "Run nodes with matching names on a device; repeatable.")
+]
+
+
+class EngineChoice(str, enum.Enum):
+    """``--engine``: the rows of :data:`graphscope.runtime.engines.table.ENGINES`."""
+
+    TENSORFLOW = "tensorflow"
+    ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
+
+
+Engine = Annotated[
+    EngineChoice, typer.Option("--engine", help="Compute with this runtime; others than TensorFlow start faster.")
 ]
 
 

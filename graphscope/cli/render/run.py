@@ -19,7 +19,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload
 from graphscope.feeding.naming import Fetch
 from graphscope.runtime.devices import short_device
-from graphscope.runtime.run import RunResult
+from graphscope.runtime.run_result import RunResult
 from graphscope.tracing.report import Placement
 
 if TYPE_CHECKING:

@@ -71,12 +71,16 @@ def write_onnx(
     """
     target = Path(path)
     large = {name: value for name, value in graph.constants.items() if _is_large(value)}
-    total = sum(value.nbytes or 0 for value in large.values())
-    if external_data or (external_data is None and total > ONE_FILE_BYTES):
+    if external_data or (external_data is None and not is_one_file(graph)):
         return _write_apart(graph, target, large, overwrite, progress, check)
     pieces = model_pieces(graph)
     size = write_file(target, told(flow(pieces), progress), overwrite=overwrite, check=check)
     return Written((target,), size)
+
+
+def is_one_file(graph: OnnxGraph) -> bool:
+    """Whether one message can hold ``graph`` with its weights."""
+    return sum(value.nbytes or 0 for value in graph.constants.values() if _is_large(value)) <= ONE_FILE_BYTES
 
 
 def model_pieces(graph: OnnxGraph) -> list[Piece]:

@@ -16,7 +16,7 @@ from graphscope.advice import Advice, Call, Option
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, shape_text
-from graphscope.errors import GraphscopeError
+from graphscope.errors import GraphscopeError, some
 from graphscope.runtime.session import Session, open_session
 from graphscope.runtime.tensorflow import promise_equal_bits
 from graphscope.training.data.cache import make_directory
@@ -37,6 +37,7 @@ from graphscope.training.features.store import (
 )
 from graphscope.training.graft.base import Base, open_base
 from graphscope.training.recipe import Recipe
+from graphscope.transforms.drops import lasting_drops
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,7 @@ BATCH = 32
 FEATURES = "features"
 """The directory of the cache that keeps them."""
 
+_MAX_NAMES = 5
 _TOLERANCE = 1e-3
 """Relative to the largest feature: the same example among others may differ by rounding, not by more."""
 
@@ -116,6 +118,7 @@ def cached_features(
         FileError: the disk is full, or a file cannot be written. What is there is whole.
         CorruptFileError: a weight, an example or a manifest is damaged.
     """
+    _refuse_random(base)
     place = directory / feature_key(base, source)
     layout = read_layout(place)
     missing = missing_shards(place, layout) if layout is not None else [range(len(source))]
@@ -127,6 +130,17 @@ def cached_features(
             layout = _Computing(session, base, source, place, batch).run(layout, progress)
     assert layout is not None
     return FeatureStore(place, layout, computed)
+
+
+def _refuse_random(base: Base) -> None:
+    """Features that dropout makes random are others each time that they are computed."""
+    drops = lasting_drops(base.graph)
+    if drops:
+        named = some(drops, _MAX_NAMES)
+        raise GraphscopeError(
+            f"{base.path}: dropout with a constant rate makes {', '.join(base.at)} random: {named}; no features can be kept",
+            hint=Advice(Option("at", "TENSOR"), "   names what comes before it, here or where the base is cut"),
+        )
 
 
 class _Computing:

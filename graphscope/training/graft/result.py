@@ -40,6 +40,7 @@ class GraftReport:
         frozen, trainable: variable -> number of elements; frozen are constants of a frozen base as well.
         task, width: see :class:`Recipe`; empty and 0 where there is no loss.
         is_stopped: whether gradients stop at the cut.
+        drops: nodes of the base that drop at a constant rate: no switch keeps them from making the features random.
         notes: what a person should know besides.
     """
 
@@ -57,6 +58,7 @@ class GraftReport:
     task: str
     width: int
     is_stopped: bool
+    drops: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

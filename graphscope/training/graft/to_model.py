@@ -25,6 +25,7 @@ from graphscope.training.graft.skeleton import restore_constants
 from graphscope.training.graft.store import PayloadStore
 from graphscope.training.graft.trainable import constant_weights
 from graphscope.training.recipe import Recipe, write_recipe
+from graphscope.transforms.drops import lasting_drops
 
 TRAIN_SIGNATURE = "train"
 TRAIN_METHOD = "tensorflow/supervised/training"
@@ -125,6 +126,7 @@ class Finish:
             task=self.plan.task,
             width=self.grown.width,
             is_stopped=bool(self.joined.features),
+            drops=tuple(lasting_drops(self.joined.graph)),
             notes=(*self.base.notes, *self.notes),
         )
 

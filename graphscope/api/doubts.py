@@ -1,0 +1,92 @@
+"""What may be wrong with a model that is handed on: state that is frozen, dropout that stays, data that nobody can feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphscope.advice import Advice, Call, Option, join_options
+from graphscope.core.graph import Graph
+from graphscope.core.listener import Listener
+from graphscope.core.op_sets import DEFAULTED
+from graphscope.core.tensors import node_of
+from graphscope.errors import GraphscopeError, some
+from graphscope.feeding.feed_values import literal
+from graphscope.transforms.bake import placeholder_spec
+from graphscope.transforms.drops import lasting_drops
+from graphscope.transforms.sources import data_sources
+from graphscope.transforms.switches import open_switches
+
+_MAX_NAMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One reason why a result may not be what is wanted, and what helps."""
+
+    text: str
+    help: Advice
+
+
+def report(found: Iterable[Doubt], listener: Listener, *, strict: bool = False) -> None:
+    """Tells ``listener`` of each.
+
+    Raises:
+        GraphscopeError: ``strict`` is set and there is one.
+    """
+    doubts = list(found)
+    if strict and doubts:
+        raise GraphscopeError("\n".join(doubt.text for doubt in doubts), hint=doubts[0].help)
+    for doubt in doubts:
+        listener.warning(Advice(f"{doubt.text}; ", *doubt.help.parts))
+
+
+def frozen_doubts(graph: Graph, carried: Mapping[str, str]) -> list[Doubt]:
+    """What a frozen graph holds at one value, draws at random, or takes from elsewhere than its inputs.
+
+    Args:
+        carried: variables whose state a run of the model would carry over -> the node that writes them.
+    """
+    return [*_state(carried), *dropout_doubts(lasting_drops(graph)), *_sources(graph)]
+
+
+def _state(carried: Mapping[str, str]) -> Iterator[Doubt]:
+    if carried:
+        named = some((f"{variable} (written by {writer})" for variable, writer in carried.items()), _MAX_NAMES)
+        text = f"state that carries over from run to run is frozen to its stored value: {named}"
+        yield Doubt(text, Advice(Call("convert", ("MODEL", "saved_model/")), "   keeps variables"))
+
+
+def dropout_doubts(drops: Sequence[str], option: str = "outputs") -> Iterator[Doubt]:
+    """What :func:`graphscope.transforms.drops.lasting_drops` found.
+
+    Args:
+        option: the argument that names the tensors which are computed.
+    """
+    if drops:
+        text = f"dropout with a constant rate makes the result random: {some(drops, _MAX_NAMES)}"
+        help = Advice("build the graph with a rate of 0, or name what comes before it with ", Option(option))
+        yield Doubt(text, help)
+
+
+def _sources(graph: Graph) -> Iterator[Doubt]:
+    sources = [source.node for source in data_sources(graph)]
+    if sources:
+        cut = join_options(" ", [Option("inputs", name) for name in sources])
+        text = f"{', '.join(sources)} gives the data that the graph was built with, whatever is fed"
+        yield Doubt(text, Advice(*cut, " makes an input of it"))
+
+
+def default_doubts(graph: Graph) -> Iterator[Doubt]:
+    """Training switches that stay at a default for training, where the inputs of a signature leave them out."""
+    for name, value in open_switches(graph).items():
+        node = graph[name]
+        default = graph.get(node_of(node.inputs[0])) if node.op == DEFAULTED else None
+        tensor = default.tensor() if default is not None and default.op == "Const" else None
+        if tensor is None or tensor.elements != 1:
+            continue
+        given, wanted = tensor.numpy().item(), literal(value, placeholder_spec(node)).item()
+        if given != wanted:
+            text = f"{name} looks like a training switch, and its default is {str(given).lower()}"
+            fixed = Call("freeze", ("MODEL",), (Option("set", f"{name}={value}"),))
+            yield Doubt(text, Advice(fixed, " fixes it, ", Option("inputs", name), " makes an argument of it"))

@@ -1,0 +1,136 @@
+"""``graphscope verify``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from graphscope.cli.options import shared
+from graphscope.cli.options.loading import load
+from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.speaker import Speaker
+from graphscope.cli.terminal.views import Format
+from graphscope.core.model import Model
+from graphscope.errors import GraphscopeError
+from graphscope.runtime.verify import ATOL, RTOL
+
+DIFFERENT, TROUBLE = 1, 2
+"""Exit codes, as those of ``diff`` and ``cmp``: 0 is for models that compute the same."""
+
+TOP = 10
+
+
+def verify(
+    first: Annotated[str, typer.Argument(metavar="A", show_default=False, help="A model of any kind.")],
+    second: Annotated[
+        str | None,
+        typer.Argument(metavar="[B]", show_default=False, help="The model to compare with it; not needed with --nan."),
+    ] = None,
+    *,
+    output: Annotated[
+        list[str], shared.repeatable("--output", "NAME", "Compare this node or tensor of B; repeatable.")
+    ],
+    map_: Annotated[
+        list[str],
+        shared.repeatable("--map", "A:0=B:0", "Compare or feed these two tensors as one; repeatable."),
+    ],
+    feed: shared.Feeds,
+    set_: Annotated[
+        list[str], shared.repeatable("--set", "NAME=VALUE", "Feed A alone: what was fixed in B; repeatable.")
+    ],
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Compare all tensors, and show where the models begin to differ.")
+    ] = False,
+    nan: Annotated[
+        bool, typer.Option("--nan", help="Find the first node that makes a NaN or an infinity, in A or else in B.")
+    ] = False,
+    batches: Annotated[int, typer.Option(metavar="N", min=1, help="Number of random inputs.")] = 3,
+    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Size of unknown dimensions.")] = 2,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed for random values.")] = 0,
+    atol: Annotated[float, typer.Option(metavar="X", help="Absolute tolerance.")] = ATOL,
+    rtol: Annotated[float, typer.Option(metavar="X", help="Relative tolerance.")] = RTOL,
+    top: Annotated[int, typer.Option(metavar="N", min=1, help="Show the N largest differences of --layers.")] = TOP,
+    tags: shared.Tags,
+    trust: shared.Trust = False,
+    format: shared.FormatOption = Format.TABLE,
+) -> None:
+    """Run two models on the same inputs and compare what they compute."""
+    sink = Sink.standard()
+    _refuse_contradiction(second, layers, nan)
+    try:
+        a, *others = (load(path, tags=shared.split_tags(tags)) for path in (first, second) if path is not None)
+        running: dict[str, Any] = {
+            "outputs": output,
+            "feeds": feed,
+            "batch": batch,
+            "seed": seed,
+            "trust": trust,
+            "listener": Speaker(sink),
+        }
+        pairing = {"map": pairs(map_), "set": set_, "atol": atol, "rtol": rtol, **running}
+        if nan:
+            is_good = _search(sink, format, [a, *others], running)
+        elif layers:
+            is_good = _compare_layers(sink, format, a, others[0], top, pairing)
+        else:
+            is_good = _compare(sink, format, a, others[0], {"batches": batches, **pairing})
+        sink.flush()
+    except GraphscopeError as error:
+        sink.error(error)
+        raise typer.Exit(TROUBLE) from error
+    if not is_good:
+        raise typer.Exit(DIFFERENT)
+
+
+def _refuse_contradiction(second: str | None, layers: bool, nan: bool) -> None:
+    if layers and nan:
+        raise typer.BadParameter("--layers and --nan look for different things", param_hint="--nan")
+    if second is None and not nan:
+        raise typer.BadParameter("name the model to compare with", param_hint="B")
+
+
+def pairs(given: list[str]) -> dict[str, str]:
+    """``--map``: tensor of A -> tensor of B; what is of another form is wrong usage."""
+    found = {}
+    for text in given:
+        one, equals, other = text.partition("=")
+        if not (one and equals and other):
+            raise typer.BadParameter(f"{text!r} is not of the form TENSOR_OF_A=TENSOR_OF_B", param_hint="--map")
+        found[one] = other
+    return found
+
+
+def _compare(sink: Sink, format: Format, a: Model, b: Model, options: dict[str, Any]) -> bool:
+    from graphscope.api.verify import verify as compare
+    from graphscope.cli.render.verify import write_verification
+
+    found = compare(a, b, **options)
+    write_verification(sink, format, found)
+    return found.is_within and found.is_proven
+
+
+def _compare_layers(sink: Sink, format: Format, a: Model, b: Model, top: int, options: dict[str, Any]) -> bool:
+    from graphscope.api.verify import compare_layers
+    from graphscope.cli.render.verify import write_layers
+
+    found = compare_layers(a, b, **options)
+    write_layers(sink, format, found, top)
+    return found.is_within
+
+
+def _search(sink: Sink, format: Format, models: list[Model], options: dict[str, Any]) -> bool:
+    from graphscope.api.verify import find_nonfinite
+    from graphscope.cli.render.verify import write_nonfinite
+
+    reports = [find_nonfinite(model, **options) for model in models]
+    write_nonfinite(sink, format, reports)
+    return all(report.is_finite for report in reports)
+
+
+EXAMPLES = """
+  graphscope verify model.ckpt-5000 frozen.pb
+  graphscope verify old.pb new.pb --layers
+  graphscope verify a.pb b.pb --map images:0=input:0 --map probs:0=softmax:0
+  graphscope verify model.ckpt-5000 --nan --feed input=@batch.npy
+"""

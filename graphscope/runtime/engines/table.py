@@ -1,0 +1,80 @@
+"""The engines: one row for each."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.model import ModelKind
+from graphscope.errors import ArgumentError, closest_names
+
+if TYPE_CHECKING:
+    from graphscope.core.graph import Graph
+    from graphscope.core.tensors import Shape
+    from graphscope.runtime.engines.program import Program
+
+TENSORFLOW = "tensorflow"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One engine.
+
+    Attributes:
+        title: what people call it.
+        module: where its ``of_graph`` and ``of_file`` are; empty for TensorFlow, which runs models with their variables.
+        reads: the kinds of files that it runs as they are, besides what is converted for it.
+    """
+
+    title: str
+    module: str = ""
+    reads: frozenset[ModelKind] = frozenset()
+
+    def of_graph(self, graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], path: str) -> Program:
+        """A graph without variables, ready to run.
+
+        Args:
+            shapes: input -> its shape, where that is known better than from the graph.
+            path: what errors call the model.
+
+        Raises:
+            MissingDependencyError: the engine is not installed.
+            GraphscopeError: it cannot load the graph.
+        """
+        program: Program = self._function("of_graph")(graph, outputs, shapes, path)
+        return program
+
+    def of_file(self, path: str | os.PathLike[str], names: Mapping[str, str]) -> Program:
+        """A file of one of the kinds :attr:`reads`, ready to run; raises as :meth:`of_graph`.
+
+        Args:
+            names: what tensors are called outside -> their names in the file.
+        """
+        program: Program = self._function("of_file")(path, names)
+        return program
+
+    def _function(self, name: str) -> Any:
+        return getattr(importlib.import_module(f"graphscope.runtime.engines.{self.module}"), name)
+
+
+ENGINES: Mapping[str, Engine] = {
+    TENSORFLOW: Engine("TensorFlow"),
+    "onnxruntime": Engine("ONNX Runtime", "onnx_runtime"),
+    "openvino": Engine("OpenVINO", "openvino"),
+}
+
+
+def engine_named(name: str) -> Engine:
+    """The engine called ``name``.
+
+    Raises:
+        ArgumentError: there is none.
+    """
+    if name in ENGINES:
+        return ENGINES[name]
+    near = closest_names(name, ENGINES)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    raise ArgumentError(f"no engine is called {name!r}{meant}", hint=f"one of: {', '.join(ENGINES)}")

@@ -1,0 +1,110 @@
+"""Engines other than TensorFlow compute what TensorFlow computes, and say plainly what they cannot."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphscope
+from graphscope.cli.options.session import EngineChoice
+from graphscope.errors import ArgumentError, GraphscopeError, MissingDependencyError
+from graphscope.runtime.engines.table import ENGINES
+from tests.support.fixture_files import FIXTURES
+from tests.support.running import tf
+from tests.support.zoo_files import ZOO, needs_zoo
+
+PACKAGES = {"onnxruntime": "onnxruntime", "openvino": "openvino"}
+DIGITS = np.random.default_rng(1).random((3, 784), np.float32)
+SWITCHED = {"is_training": False}
+
+
+@pytest.fixture(params=PACKAGES)
+def engine(request: pytest.FixtureRequest) -> str:
+    pytest.importorskip(PACKAGES[request.param], reason="optional: an engine beside TensorFlow")
+    return str(request.param)
+
+
+def test_the_command_line_has_each_row() -> None:
+    assert [choice.value for choice in EngineChoice] == list(ENGINES)
+
+
+@pytest.mark.parametrize(
+    ("model", "feeds", "output"),
+    [
+        ("lenet5", {"input": DIGITS}, "softmax"),
+        ("lenet5", {"conv1/conv": np.ones((2, 28, 28, 6), np.float32)}, "logits"),
+        ("batchnorm", {"input": DIGITS, **SWITCHED}, "predictions"),
+        ("lenet5/saved_model", {"input": DIGITS}, "classes"),
+        ("partitioned", {"x": "random"}, "y"),
+    ],
+)
+def test_as_in_tensorflow(engine: str, model: str, feeds: dict[str, Any], output: str) -> None:
+    """Variables, a graph fed in its middle, a switch, names of a signature, a random value."""
+    source = graphscope.load(FIXTURES / model)
+    if model == "partitioned":
+        feeds, output = {source.graph.nodes[0].name: "random"}, graphscope.summarize(source).graph.outputs[0].tensor
+    found = graphscope.run(source, feeds, outputs=output, engine=engine)
+    expected = graphscope.run(source, feeds, outputs=output)
+    np.testing.assert_allclose(found[output], expected[output], rtol=1e-4, atol=1e-6)
+    assert found[output].dtype == expected[output].dtype
+    assert found.result.devices == ()
+
+
+def test_a_tensor_in_the_middle_beside_one_behind_it(engine: str) -> None:
+    wanted = ["softmax", "conv1/relu"]
+    found = graphscope.run(FIXTURES / "lenet5", {"input": DIGITS}, outputs=wanted, engine=engine)
+    expected = graphscope.run(FIXTURES / "lenet5", {"input": DIGITS}, outputs=wanted)
+    for name in wanted:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_not_fed_is_named_as_for_tensorflow(engine: str) -> None:
+    with pytest.raises(GraphscopeError, match="needs a placeholder that is not fed") as error:
+        graphscope.run(FIXTURES / "lenet5", outputs="softmax", engine=engine)
+    assert "input=random" in str(error.value.hint) or "input" in str(error.value.hint)
+
+
+def test_options_of_sessions_are_refused(engine: str) -> None:
+    for words in ({"trust": True}, {"placing": graphscope.Placing(device="/CPU:0")}):
+        with pytest.raises(ArgumentError, match="options of TensorFlow's sessions"):
+            graphscope.run(FIXTURES / "lenet5", {"input": DIGITS}, outputs="softmax", engine=engine, **words)
+
+
+def test_a_package_that_is_missing(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, PACKAGES[engine], None)
+    with pytest.raises(MissingDependencyError, match=PACKAGES[engine]) as error:
+        graphscope.run(FIXTURES / "lenet5", {"input": DIGITS}, outputs="softmax", engine=engine)
+    assert str(error.value.hint).startswith("pip install 'tf-graphscope[")
+
+
+def test_an_engine_that_does_not_exist() -> None:
+    with pytest.raises(ArgumentError, match="did you mean onnxruntime"):
+        graphscope.run(FIXTURES / "lenet5", engine="onxruntime")
+
+
+def test_what_onnx_cannot_express_runs_in_tensorflow(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="optional: an engine beside TensorFlow")
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, [None], "x")
+        tf.strings.as_string(x, name="text")
+    path = tmp_path / "text.pb"
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    with pytest.raises(GraphscopeError, match=r"AsString \(text\)") as error:
+        graphscope.run(path, {"x": [1.0]}, outputs="text", engine="onnxruntime")
+    assert 'engine="tensorflow"' in str(error.value.hint)
+
+
+@needs_zoo
+def test_a_quantized_model_by_other_people() -> None:
+    pytest.importorskip("onnxruntime", reason="optional: an engine beside TensorFlow")
+    path = ZOO / "frozen_pb/ssoniya+tensorflow-for-poets-2/tf_files/models/mobilenet_v1_0.25_128/quantized_graph.pb"
+    output, feeds = "MobilenetV1/Predictions/Reshape_1", {"input": "random"}
+    found = graphscope.run(path, feeds, outputs=output, engine="onnxruntime")
+    np.testing.assert_allclose(found[output], graphscope.run(path, feeds, outputs=output)[output], atol=1e-3)
+    pytest.importorskip("openvino", reason="optional: an engine beside TensorFlow")
+    with pytest.raises(GraphscopeError, match=r"No conversion rule found for operations: .*Dequantize"):
+        graphscope.run(path, feeds, outputs=output, engine="openvino")
