@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from graphscope.analysis.summary import Summary
     from graphscope.api.cost import cost
     from graphscope.api.diff import diff
+    from graphscope.api.draw import Drawing, SavedDrawing, draw
     from graphscope.api.dump import LogRun, dump
     from graphscope.api.export import Exported, export_onnx
     from graphscope.api.features import Features, features
@@ -84,6 +85,7 @@ _MODULES = {
     "analysis.diff.report": "DiffReport Difference",
     "api.cost": "cost",
     "api.diff": "diff",
+    "api.draw": "Drawing SavedDrawing draw",
     "api.dump": "LogRun dump",
     "api.export": "Exported export_onnx",
     "api.features": "Features features",
@@ -128,6 +130,7 @@ __all__ = [
     "DataOptions",
     "DiffReport",
     "Difference",
+    "Drawing",
     "Exported",
     "Features",
     "FileError",
@@ -157,6 +160,7 @@ __all__ = [
     "Profile",
     "Profiled",
     "Saved",
+    "SavedDrawing",
     "Scaling",
     "SessionOptions",
     "Summary",
@@ -174,6 +178,7 @@ __all__ = [
     "convert",
     "cost",
     "diff",
+    "draw",
     "dump",
     "export_onnx",
     "features",

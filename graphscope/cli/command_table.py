@@ -38,6 +38,7 @@ COMMANDS = {
     "graft": CommandRow("Train", "Put a new head on a trained model.", "graft", "graft"),
     "features": CommandRow("Train", "Compute a tensor for every example and keep it as data.", "features", "features"),
     "tune": CommandRow("Train", "Train the head that graft added.", "tune", "tune"),
+    "draw": CommandRow("See", "Draw a graph as a picture or as a page to explore.", "draw", "draw"),
     "dump": CommandRow("See", "Log a model's graph and weights for TensorBoard.", "dump", "dump"),
     "board": CommandRow("See", "Start TensorBoard on logs or on a model.", "board", "board"),
 }

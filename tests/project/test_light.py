@@ -98,6 +98,7 @@ for path in sys.argv[2:]:
         graphscope.save(model, target / "saved.meta", overwrite=True)
         assert len(graphscope.load(target / "saved.pb").graph) == len(model.graph), path
         show(model, nodes[0].name)
+        assert graphscope.draw(model).svg(), path
     counts.append([len(nodes), len(rows)])
 print(json.dumps(counts))
 """

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import re
-
 from graphscope.core.dtypes import DataType
-from graphscope.core.hostile import HOSTILE
+from graphscope.core.hostile import escape as escape
 from graphscope.core.patterns import Pattern
 from graphscope.core.tensors import Shape, shape_text
+from graphscope.core.units import size as size
 
 _NARROW = Pattern("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u257f\u2026]*")
 """Characters that take one cell each: ASCII, Latin letters, box drawing, the ellipsis."""
@@ -16,24 +14,10 @@ _NARROW = Pattern("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u257f\u2026]*")
 _HISSING = ("ch", "s", "sh", "x")
 """How a noun ends whose plural takes ``es``."""
 
-_UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
-
 
 def is_simple(text: str) -> bool:
     """Whether every character of ``text`` is harmless and takes one cell."""
     return (text.isascii() and text.isprintable()) or _NARROW.fullmatch(text) is not None
-
-
-def escape(text: str) -> str:
-    r"""``text`` with every hostile character as a visible ``\x1b`` or ``\u202e``; backslashes themselves stay."""
-    if text.isascii() and text.isprintable():
-        return text
-    return HOSTILE.compiled.sub(_visible, text)
-
-
-def _visible(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def cells(text: str) -> int:
@@ -81,21 +65,6 @@ def count(number: int, noun: str) -> str:
         return f"1 {noun}"
     nouns = f"{noun}es" if noun.endswith(_HISSING) else f"{noun}s"
     return f"{number:,} {nouns}" if number else f"no {nouns}"
-
-
-@functools.lru_cache(1024)
-def size(number: int | None) -> str:
-    """Bytes with three digits and a decimal unit (1 kB = 1000 B); ``?`` where the size is not known."""
-    if number is None:
-        return "?"
-    if number < 1000:
-        return f"{number} B"
-    value = number / 1000
-    unit = iter(_UNITS)
-    name = next(unit)
-    while value >= 999.5:
-        value, name = value / 1000, next(unit)
-    return f"{value:.3g} {name}"
 
 
 def number(value: float | None) -> str:

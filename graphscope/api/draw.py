@@ -1,0 +1,117 @@
+"""``graphscope.draw``: a graph as a picture or a page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphscope.advice import Advice, Option
+from graphscope.analysis.shapes import infer
+from graphscope.analysis.tensors import Shapes
+from graphscope.api.opening import ModelLike, as_model
+from graphscope.core.model import Model
+from graphscope.core.tensors import node_of
+from graphscope.core.units import duration, size
+from graphscope.drawing.amounts import output_bytes, times
+from graphscope.drawing.boxes import Box
+from graphscope.drawing.colors import Coloring, by_amount, by_device, by_op
+from graphscope.drawing.diagram import Diagram
+from graphscope.drawing.diagram import diagram as make_diagram
+from graphscope.drawing.drawing import Drawing, SavedDrawing
+from graphscope.errors import ArgumentError, UnknownNameError
+
+
+def draw(
+    model: ModelLike,
+    *,
+    depth: int | None = None,
+    scope: str = "",
+    focus: str = "",
+    radius: int = 2,
+    color: str = "op",
+    profile: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    tags: str | Collection[str] = (),
+) -> Drawing:
+    """Draws a graph: name scopes as nested boxes, weights in their layers, tensors with type and shape. Needs no TensorFlow.
+
+    Args:
+        model: a model, or what :func:`graphscope.load` opens.
+        depth: levels of scopes that are open at first, 1 for the outermost alone; without it, as many as there is room for.
+        scope: draw this name scope only, with what leads into it and out of it.
+        focus: draw only what is near this node or tensor.
+        radius: how near: steps from node to node, with the flow of data or against it.
+        color: ``op`` (kinds of ops), ``device`` (as the graph asks for), ``bytes`` (of outputs, unknown dimensions taken as 1)
+            or ``time`` (of traced runs).
+        profile: the traced runs, for ``time``: a log directory or an event file, see :func:`graphscope.read_profile`.
+        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+
+    Raises:
+        GraphscopeError: as :func:`graphscope.load`.
+        IncompleteModelError: the model is a checkpoint without a graph.
+        UnknownNameError: there is no such scope or node.
+        ArgumentError: ``color`` is none of these, or ``time`` without ``profile``.
+    """
+    opened = as_model(model, tags=tags, checkpoint=checkpoint)
+    if color not in COLORINGS:
+        raise ArgumentError(f"unknown color {color!r}", hint=f"known: {', '.join(COLORINGS)}")
+    if color == "time" and profile is None:
+        raise ArgumentError(
+            "times come from traced runs, and none are given",
+            hint=Advice(Option("color", "time"), " ", Option("profile", "logs"), "   takes them from a log directory"),
+        )
+    shapes = infer(opened).by_name
+    name = node_of(focus) if focus and focus not in opened.graph else focus
+    diagram = make_diagram(opened, shapes, _title(opened), name, radius)
+    source = _Source(opened, shapes, diagram, profile)
+    return Drawing(diagram, _scope(diagram, scope), depth, COLORINGS[color](source), bool(focus))
+
+
+def _title(model: Model) -> str:
+    return Path(model.path).name or model.path
+
+
+def _scope(diagram: Diagram, name: str) -> Box:
+    wanted = name.rstrip("/")
+    if not wanted:
+        return diagram.root
+    for box in diagram.boxes:
+        if box.node < 0 and box.name and (box.name == wanted or box.name.startswith(f"{wanted}/")):
+            return box
+    raise UnknownNameError("name scope", wanted, [box.name for box in diagram.boxes if box.node < 0 and box.name])
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What colours are made of."""
+
+    model: Model
+    shapes: Shapes
+    diagram: Diagram
+    profile: str | os.PathLike[str] | None
+
+
+def _by_bytes(source: _Source) -> Coloring:
+    amounts = output_bytes(source.model, source.shapes)
+    return by_amount(source.diagram, "bytes", "Bytes of outputs", amounts, lambda value: size(round(value)))
+
+
+def _by_time(source: _Source) -> Coloring:
+    from graphscope.api.profile import read_profile
+
+    assert source.profile is not None
+    found = times(read_profile(source.profile).report.nodes)
+    return by_amount(source.diagram, "time", "Time of one step", found, duration)
+
+
+COLORINGS: Mapping[str, Callable[[_Source], Coloring]] = {
+    "op": lambda source: by_op(source.diagram),
+    "device": lambda source: by_device(source.diagram),
+    "bytes": _by_bytes,
+    "time": _by_time,
+}
+"""What ``color`` may be."""
+
+__all__ = ["Drawing", "SavedDrawing", "draw"]

@@ -1,0 +1,12 @@
+"""What ``draw`` says of its work."""
+
+from __future__ import annotations
+
+from graphscope.cli.terminal.text import count, escape, size
+from graphscope.drawing.drawing import SavedDrawing
+
+
+def saved_line(saved: SavedDrawing) -> str:
+    """The file, its size, and how much of the graph it shows at first."""
+    shown = f"{count(saved.boxes, 'box')} of {count(saved.nodes, 'node')}"
+    return f"{escape(saved.path)}  {saved.format}, {shown}, {size(saved.size_bytes)}"

@@ -1,0 +1,35 @@
+"""Amounts as a person reads them: three digits and a decimal unit."""
+
+from __future__ import annotations
+
+import functools
+
+_UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
+
+
+@functools.lru_cache(1024)
+def size(number: int | None) -> str:
+    """Bytes with three digits and a decimal unit (1 kB = 1000 B); ``?`` where the size is not known."""
+    if number is None:
+        return "?"
+    if number < 1000:
+        return f"{number} B"
+    value = number / 1000
+    unit = iter(_UNITS)
+    name = next(unit)
+    while value >= 999.5:
+        value, name = value / 1000, next(unit)
+    return f"{value:.3g} {name}"
+
+
+def short_count(number: int) -> str:
+    """``156``, ``48.1k``, ``25.6M``; of a billion and more, ``1.5G``."""
+    return str(number) if number < 1000 else size(number).removesuffix("B").replace(" ", "")
+
+
+def duration(microseconds: float) -> str:
+    """``12 µs``, ``3.4 ms``, ``1.2 s``."""
+    for limit, unit in ((1e3, "µs"), (1e6, "ms")):
+        if microseconds < 0.9995 * limit:
+            return f"{microseconds / limit * 1e3:.3g} {unit}"
+    return f"{microseconds / 1e6:.3g} s"

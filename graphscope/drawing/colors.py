@@ -1,0 +1,102 @@
+"""What the colours of a picture mean: kinds of ops, devices, or how much of something."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphscope.core.hostile import escape
+from graphscope.drawing.boxes import Box
+from graphscope.drawing.diagram import Diagram
+from graphscope.drawing.kinds import KINDS, kind_of
+
+STEPS = 6
+"""Of a scale."""
+PLAIN = "plain"
+"""The colour of what has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swatch:
+    """One row of a legend: the class of a colour and what it means."""
+
+    color: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coloring:
+    """Colours for boxes.
+
+    Attributes:
+        name: what they show, as ``--color`` names it.
+        title: above the legend.
+        colors: for each box, in the diagram's order, the class of its colour.
+        legend: the colours that occur.
+    """
+
+    name: str
+    title: str
+    colors: Sequence[str]
+    legend: Sequence[Swatch]
+
+    def of(self, box: Box) -> str:
+        """The class of a box's colour."""
+        return self.colors[box.number]
+
+
+def by_op(diagram: Diagram) -> Coloring:
+    """By the kind of each node's op; scopes are plain, series of one kind have its colour."""
+    kinds = [kind_of(diagram.op(place)) for place in range(diagram.visible)]
+    colors = [
+        kinds[box.first] if box.node >= 0 or (box.is_series and _is_uniform(kinds, box)) else PLAIN
+        for box in diagram.boxes
+    ]
+    return Coloring("op", "Ops", colors, [Swatch(kind, kind) for kind in KINDS if kind in set(colors)])
+
+
+def by_device(diagram: Diagram) -> Coloring:
+    """By the device that the graph asks for; a scope has a colour if all in it have the same."""
+    devices = [diagram.graph.nodes[i].device for i in diagram.nodes[: diagram.visible]]
+    names = sorted(set(devices))
+    classes = {name: f"c{number % len(KINDS)}" for number, name in enumerate(name for name in names if name)}
+    classes[""] = PLAIN
+    own = [classes[device] for device in devices]
+    colors = [own[box.first] if _is_uniform(own, box) else PLAIN for box in diagram.boxes]
+    legend = [Swatch(classes[name], escape(name) or "no device stated") for name in names]
+    return Coloring("device", "Devices", colors, legend)
+
+
+def _is_uniform(colors: Sequence[str], box: Box) -> bool:
+    return box.first < box.end and len(set(colors[box.first : box.end])) == 1
+
+
+def by_amount(
+    diagram: Diagram, name: str, title: str, amounts: Mapping[str, float], text: Callable[[float], str]
+) -> Coloring:
+    """By an amount for each node, in steps of a factor below the largest of any closed box; a scope has that of all in it.
+
+    Args:
+        amounts: node name -> amount; nodes that are not there have none.
+        text: writes an amount with its unit.
+    """
+    names = diagram.graph.names
+    own = [0.0] * diagram.visible
+    for place, number in enumerate(diagram.nodes):
+        own[diagram.hosts[place]] += amounts.get(names[number], 0.0)
+    sums = [0.0]
+    for amount in own:
+        sums.append(sums[-1] + amount)
+    totals = [sums[box.end] - sums[box.first] for box in diagram.boxes]
+    most = max((total for box, total in zip(diagram.boxes, totals) if box.level), default=0.0)
+    colors = [_step(total, most) for total in totals]
+    legend = [Swatch(PLAIN, "none or not known")]
+    legend += [Swatch(f"h{i}", f"up to {text(most / 4 ** (STEPS - i))}") for i in range(1, STEPS + 1) if most]
+    return Coloring(name, title, colors, legend)
+
+
+def _step(amount: float, most: float) -> str:
+    if amount <= 0 or not most:
+        return PLAIN
+    return f"h{max(1, min(STEPS, STEPS + math.ceil(math.log(amount / most, 4) - 1e-9)))}"

@@ -1,0 +1,224 @@
+"""What is to be drawn of a graph, whatever the format: boxes in boxes, lines in them, and what feeds what."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from graphscope.analysis.scopes import parameters_of, weight_holders
+from graphscope.analysis.tensors import Shapes, TensorLister
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph
+from graphscope.core.model import Model
+from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.tensors import Shape
+from graphscope.drawing.boxes import Box, mark_outside, number_boxes, scope_boxes
+from graphscope.drawing.focus import around
+from graphscope.drawing.hosts import HOLDERS, hosts_of
+from graphscope.drawing.links import Source, sources_of
+from graphscope.drawing.outside import outside_nodes
+from graphscope.drawing.series import Grouping
+from graphscope.errors import GraphscopeError
+
+HUB = 10
+"""Nodes that a switch or constant feeds from which it is a line in each of them instead of an edge to each."""
+SHORT = 4
+"""Elements of a constant whose values are shown instead of its shape."""
+
+
+@dataclass(slots=True)
+class Diagram:
+    """Places are numbers of nodes in the order of drawing: first those that are boxes, then those that are lines in them.
+
+    Attributes:
+        title: of the picture.
+        graph: what is drawn.
+        nodes: place -> number in the graph.
+        boxes: all boxes, each before what it holds; the first one holds all.
+        visible: how many nodes are boxes.
+        hosts: place -> place of the box in which the node is drawn.
+        apart: for each box of a node the number of the outermost box that is drawn apart and holds it; -1 for the others.
+        inputs: place -> what feeds the node, as in the graph; what dangles is left out.
+        links: for each box of a node what feeds it and what is drawn in it, each once: what the edges are made of.
+        outputs: place -> the texts of its tensors.
+        lines: for each box of a node its lines: what a weight, constant or switch is called, and its shape or value.
+        hubs: places of the nodes that are lines wherever they are used.
+        parameters: for each box of a node how many parameters are in the boxes before it; the last number is that of all.
+    """
+
+    title: str
+    graph: Graph
+    nodes: list[int]
+    boxes: list[Box]
+    visible: int
+    hosts: list[int]
+    apart: list[int]
+    inputs: list[list[Source]]
+    links: list[list[Source]]
+    outputs: list[tuple[str, ...]]
+    lines: list[list[tuple[str, str]]]
+    hubs: set[int] = field(default_factory=set)
+    parameters: list[int] = field(default_factory=list)
+
+    @property
+    def root(self) -> Box:
+        """The box around everything."""
+        return self.boxes[0]
+
+    def parameters_in(self, box: Box) -> int:
+        """How many parameters the weights in a box have."""
+        return self.parameters[box.end] - self.parameters[box.first]
+
+    def op(self, place: int) -> str:
+        """The op of a node."""
+        return self.graph.ops[self.nodes[place]]
+
+
+def diagram(model: Model, shapes: Shapes, title: str, focus: str = "", radius: int = 2) -> Diagram:
+    """Arranges the graph of ``model`` for drawing. Reads no weights but constants of a few elements.
+
+    Args:
+        shapes: tensor name -> shape, where it is known beyond what the file states.
+        title: of the picture.
+        focus: the name of a node; only what is within ``radius`` steps of it is drawn then.
+
+    Raises:
+        UnknownNameError: there is no node called ``focus``.
+        IncompleteModelError: the model is a checkpoint without a graph.
+    """
+    return _Builder(model, shapes, focus, radius).build(title)
+
+
+class _Builder:
+    def __init__(self, model: Model, shapes: Shapes, focus: str, radius: int) -> None:
+        self.graph = model.graph
+        self.outside = outside_nodes(model)
+        self.host = hosts_of(self.graph, self.outside)
+        self.sources = sources_of(self.graph)
+        self.kept = [True] * len(self.graph)
+        if focus:
+            self.kept = around(self.graph, focus, radius, self.host, self.sources, self.outside)
+        self.outputs = _output_texts(model, shapes)
+        self.is_weight = weight_holders(model)
+
+    def build(self, title: str) -> Diagram:
+        graph, host = self.graph, self.host
+        drawn = [i for i, kept in enumerate(self.kept) if host[i] == i and kept]
+        root = scope_boxes(graph, drawn)
+        mark_outside(root, self.outside)
+        Grouping(self._describe, graph.ops.__getitem__, self._inputs_of).apply(root)
+        boxes = number_boxes(root)
+        nodes = [box.node for box in boxes if box.node >= 0]
+        visible = len(nodes)
+        nodes += [i for i in range(len(graph)) if host[i] != i and self.kept[host[i]]]
+        place = dict(zip(nodes, range(len(nodes))))
+        result = Diagram(
+            title=title,
+            graph=graph,
+            nodes=nodes,
+            boxes=boxes,
+            visible=visible,
+            hosts=[place[host[i]] for i in nodes],
+            apart=_apart(boxes, visible),
+            inputs=[[(place[p], slot) for p, slot in self.sources[i] if p in place] for i in nodes],
+            links=[],
+            outputs=[self.outputs[i] for i in nodes],
+            lines=[[] for _ in range(visible)],
+        )
+        self._link(result)
+        result.parameters = self._parameters(result)
+        return result
+
+    def _describe(self, i: int) -> tuple[str, tuple[str, ...]]:
+        return self.graph.ops[i], self.outputs[i]
+
+    def _inputs_of(self, i: int) -> list[int]:
+        return [self.host[p] for p, _ in self.sources[i]]
+
+    def _link(self, result: Diagram) -> None:
+        """Fills ``hubs``, ``links`` and ``lines``."""
+        links: list[dict[Source, None]] = [{} for _ in range(result.visible)]
+        users = [0] * result.visible
+        for place, sources in enumerate(result.inputs):
+            target = result.hosts[place]
+            for source, slot in sources:
+                origin = result.hosts[source]
+                if origin != target and result.apart[origin] == result.apart[target]:
+                    users[origin] += (origin, slot) not in links[target]
+                    links[target][origin, slot] = None
+        result.hubs = {
+            place
+            for place, count in enumerate(users)
+            if count >= HUB and not links[place] and result.op(place) in HOLDERS | PLACEHOLDER_OPS
+        }
+        result.links = [[link for link in found if link[0] not in result.hubs] for found in links]
+        for place in range(result.visible, len(result.nodes)):
+            host = result.hosts[place]
+            number = result.nodes[place]
+            if result.op(place) in HOLDERS and self.outside[number] == self.outside[result.nodes[host]]:
+                result.lines[host].append(self._line(number))
+        for place, found in enumerate(links):
+            result.lines[place] += [
+                self._line(result.nodes[s]) for s in dict.fromkeys(s for s, _ in found) if s in result.hubs
+            ]
+
+    def _parameters(self, result: Diagram) -> list[int]:
+        own = [0] * result.visible
+        for place, number in enumerate(result.nodes):
+            node = self.graph.nodes[number]
+            if self.graph.ops[number] in HOLDERS and self.is_weight(node):
+                own[result.hosts[place]] += parameters_of(node)[0]
+        return [0, *accumulate(own)]
+
+    def _line(self, i: int) -> tuple[str, str]:
+        label = self.graph.names[i].rpartition("/")[2]
+        return label, _value(self.graph, i) or (self.outputs[i][0] if self.outputs[i] else "")
+
+
+def _apart(boxes: Sequence[Box], visible: int) -> list[int]:
+    result = [-1] * visible
+    is_within = bytearray(len(boxes))
+    for box in boxes:
+        if box.is_outside and not is_within[box.number] and box.level:
+            result[box.first : box.end] = [box.number] * box.size
+            is_within[box.number] = 1
+        if is_within[box.number]:
+            for child in box.children:
+                is_within[child.number] = 1
+    if boxes[0].is_outside:
+        return [-1] * visible
+    return result
+
+
+def _output_texts(model: Model, shapes: Shapes) -> list[tuple[str, ...]]:
+    graph = model.graph
+    lister = TensorLister(model.catalog, graph.producer, shapes)
+    return [tuple(tensor_text(spec.dtype, spec.shape) for spec in lister.outputs(node, graph)) for node in graph]
+
+
+@functools.lru_cache(4096)
+def tensor_text(dtype: DataType, shape: Shape) -> str:
+    """``float32 ?×28×28×6``, ``bool scalar``; the type alone where the rank is not known."""
+    name = "?" if dtype is DataType.INVALID else dtype.label
+    if shape is None:
+        return name
+    return f"{name} " + ("×".join("?" if d is None else str(d) for d in shape) or "scalar")
+
+
+def _value(graph: Graph, i: int) -> str:
+    """The values of a constant that has few."""
+    node = graph.nodes[i]
+    tensor = node.tensor() if graph.ops[i] == "Const" else None
+    if tensor is None or not tensor.dtype.is_real or not 0 < tensor.elements <= SHORT:
+        return ""
+    try:
+        values = [_number(value) for value in tensor.numpy().ravel().tolist()]
+    except GraphscopeError:  # a tensor that is damaged: the picture shows its shape
+        return ""
+    return f"= {values[0]}" if not tensor.shape else f"= [{', '.join(values)}]"
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value).lower()

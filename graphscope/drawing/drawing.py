@@ -1,0 +1,113 @@
+"""A drawing of a graph: arranged once, written in any of the formats."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from graphscope.drawing.arrange import arrange
+from graphscope.drawing.boxes import Box
+from graphscope.drawing.colors import Coloring
+from graphscope.drawing.diagram import Diagram
+from graphscope.drawing.opening import opened
+from graphscope.drawing.picture import Picture
+from graphscope.drawing.svg import svg
+from graphscope.errors import ArgumentError
+from graphscope.formats.io.atomic import write_file
+
+
+@dataclass(frozen=True)
+class SavedDrawing:
+    """What was written.
+
+    Attributes:
+        path: the file.
+        format: ``svg``, ``html``, ...
+        size_bytes: of the file.
+        boxes: how many are shown at first.
+        nodes: of the graph that is drawn.
+    """
+
+    path: str
+    format: str
+    size_bytes: int
+    boxes: int
+    nodes: int
+
+
+@dataclass(frozen=True, repr=False)
+class Drawing:
+    """A graph, ready to be shown. In a notebook it is shown as it is.
+
+    Attributes:
+        diagram: boxes, lines in them and what feeds what.
+        root: the scope that is drawn.
+        depth: levels that are open, 1 for ``root`` alone; ``None`` for as many as there is room for.
+        coloring: what the colours mean.
+        is_detail: whether everything is open if no depth is stated.
+    """
+
+    diagram: Diagram
+    root: Box
+    depth: int | None
+    coloring: Coloring
+    is_detail: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Drawing {self.diagram.title!r}: {len(self.diagram.nodes):,} nodes>"
+
+    @cached_property
+    def picture(self) -> Picture:
+        """Everything that is shown, with its place."""
+        return arrange(self.diagram, self.is_open, self.root)
+
+    @property
+    def is_open(self) -> Callable[[Box], bool]:
+        """Whether a scope is open at first."""
+        return opened(self.root, self.depth, self.is_detail)
+
+    def svg(self, *, is_dark: bool | None = None) -> str:
+        """The drawing as SVG, light or dark as the reader's system is, or as ``is_dark`` says; the same text every time."""
+        return svg(self.picture, self.coloring, is_dark)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> SavedDrawing:
+        """Writes the drawing in the format that the name says.
+
+        Args:
+            overwrite: replace an existing file.
+
+        Raises:
+            ArgumentError: the name says no format.
+            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
+            MissingDependencyError: the format needs a package that is not installed.
+        """
+        format = drawing_format(path)
+        size = write_file(path, [WRITERS[format](self)], overwrite=overwrite)
+        return SavedDrawing(os.fspath(path), format, size, len(self.picture.boxes) - 1, len(self.diagram.nodes))
+
+
+WRITERS: Mapping[str, Callable[[Drawing], bytes]] = {
+    "svg": lambda drawing: drawing.svg().encode(),
+}
+"""The name of a format, which is the end of a file's name, and what writes it."""
+
+
+def drawing_format(path: str | os.PathLike[str]) -> str:
+    """The format that a file's name says.
+
+    Raises:
+        ArgumentError: none.
+    """
+    ending = os.path.splitext(os.fspath(path))[1].removeprefix(".").lower()
+    if ending not in WRITERS:
+        known = ", ".join(f".{name}" for name in WRITERS)
+        raise ArgumentError(
+            f"{os.fspath(path)}: no drawing is written as {ending or 'a file without an ending'}",
+            hint=f"name it with one of {known}",
+        )
+    return ending

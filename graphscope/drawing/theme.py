@@ -1,0 +1,98 @@
+"""Colours of pictures and pages, light and dark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Colours as CSS writes them.
+
+    Attributes:
+        paper, ink, faint: background, text, text of less weight.
+        edge, control, back: lines: tensors, order of execution, what closes a loop.
+        scopes: fill of open scopes by level, in turn; ``scope_line`` is their frame.
+        closed, closed_line: closed scopes.
+        apart: frame of the column of training parts.
+        boxes: class of a colour -> fill and frame.
+    """
+
+    paper: str
+    ink: str
+    faint: str
+    edge: str
+    control: str
+    back: str
+    scopes: tuple[str, ...]
+    scope_line: str
+    closed: str
+    closed_line: str
+    apart: str
+    boxes: dict[str, tuple[str, str]]
+
+
+KIND_COLORS_LIGHT = {
+    "layer": ("#dbe9fe", "#5b8def"),
+    "activation": ("#fde3e6", "#e2677a"),
+    "pooling": ("#d7f3ec", "#35a58c"),
+    "normalization": ("#ece2fd", "#9068dc"),
+    "arithmetic": ("#fff0d6", "#d99a2b"),
+    "shape": ("#eceff3", "#8894a6"),
+    "input": ("#dff5d8", "#58a53c"),
+    "weight": ("#f7ead9", "#b58a4e"),
+    "flow": ("#fbe1f3", "#cb5fa8"),
+    "other": ("#f3f4f6", "#a0a8b5"),
+}
+KIND_COLORS_DARK = {
+    "layer": ("#1d3458", "#6ea0f5"),
+    "activation": ("#4d232c", "#ec8393"),
+    "pooling": ("#16423a", "#52c4a9"),
+    "normalization": ("#372756", "#ab8bea"),
+    "arithmetic": ("#4a3714", "#e0ae50"),
+    "shape": ("#2c333d", "#8f9bad"),
+    "input": ("#24431b", "#7cc461"),
+    "weight": ("#42331f", "#c9a06a"),
+    "flow": ("#4b2340", "#dd83c0"),
+    "other": ("#2a2f37", "#7c8695"),
+}
+HEAT_LIGHT = ("#fff6e0", "#fee6b5", "#fdcf86", "#fbac61", "#f47f4d", "#e2533f")
+HEAT_DARK = ("#3a3124", "#523f22", "#734d1f", "#955520", "#b85a26", "#d95f35")
+
+
+def _boxes(
+    kinds: dict[str, tuple[str, str]], heat: tuple[str, ...], line: str, plain: tuple[str, str]
+) -> dict[str, tuple[str, str]]:
+    numbered = {f"c{i}": color for i, color in enumerate(kinds.values())}
+    scale = {f"h{i + 1}": (color, line) for i, color in enumerate(heat)}
+    return {"plain": plain, **kinds, **numbered, **scale}
+
+
+LIGHT = Theme(
+    paper="#ffffff",
+    ink="#1c2430",
+    faint="#66707f",
+    edge="#8592a3",
+    control="#b9c1cc",
+    back="#c2569b",
+    scopes=("#f6f8fb", "#eef2f8", "#e7edf6", "#f1f4f9"),
+    scope_line="#c5cedb",
+    closed="#ffffff",
+    closed_line="#93a0b3",
+    apart="#d5dbe4",
+    boxes=_boxes(KIND_COLORS_LIGHT, HEAT_LIGHT, "#b5703a", ("#ffffff", "#93a0b3")),
+)
+DARK = Theme(
+    paper="#12161c",
+    ink="#e6ebf2",
+    faint="#98a3b3",
+    edge="#6b7788",
+    control="#465060",
+    back="#dd83c0",
+    scopes=("#181d25", "#1d232d", "#222a35", "#1b212a"),
+    scope_line="#384251",
+    closed="#242b36",
+    closed_line="#5c687a",
+    apart="#333c4a",
+    boxes=_boxes(KIND_COLORS_DARK, HEAT_DARK, "#e39a5c", ("#242b36", "#5c687a")),
+)
