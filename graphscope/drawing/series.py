@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 
+from graphscope.core.patterns import NamePattern
 from graphscope.drawing.boxes import Box
 
-_NUMBERED = re.compile(r"(?P<before>.*?)_?(?P<number>\d+)(?P<after>\D*)", re.DOTALL)
+_NUMBERED = NamePattern(r"(?P<before>.*?)_?(?P<number>\d+)(?P<after>\D*)", re.DOTALL)
 CHAIN = 3
 """Equal blocks in a row from which they are one."""
 MANY = 24
