@@ -7,17 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from graphscope.analysis.cost.measured import MeasuredFlops
 from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
+from graphscope.core.tensors import Shape
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.default_feeds import fill_feeds, fit_feeds
 from graphscope.protos import RunMetadata
 from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
-from graphscope.runtime.flops import flops_of
 from graphscope.runtime.master import placed_config
 from graphscope.runtime.session import Session, open_session, unsuitable
 from graphscope.runtime.tensorflow import tensorflow
+from graphscope.tracing.fused import done_by
 from graphscope.tracing.partitions import without_weights
 from graphscope.tracing.report import Feed
 from graphscope.tracing.trace import Trace
@@ -172,7 +175,25 @@ def _traced(model: Model, outputs: Sequence[str], placing: Placing, fed: _Fed, r
         untraced_us=runs.untraced_us,
         traced_us=runs.traced_us,
     )
-    return replace(found, flops=flops_of(found, runs.session.graph))
+    return replace(found, flops=_flops(found, graph))
+
+
+def _flops(trace: Trace, graph: Graph) -> dict[str, int]:
+    """Node -> operations of one execution; of a fused kernel those of all nodes that it stands for.
+
+    What passes between the nodes of a fused kernel is of the shape that it gives: only element-wise ops follow the first.
+    """
+    ran = {e.name: e for step in trace.steps for e in step.executions if not e.stream}
+    shapes: dict[str, Shape] = {feed.tensor: feed.shape for feed in trace.feeds}
+    shapes |= {f"{e.name}:{o.slot}": o.shape for e in ran.values() for o in e.outputs}
+    counter = MeasuredFlops(graph, shapes)
+    names = ran.keys() | trace.partitions.nodes.keys()
+    found = {}
+    for name, execution in ran.items():
+        members = done_by(graph, name, execution.op, names)
+        given = execution.outputs[0].shape if execution.outputs else None
+        found[name] = counter.of(members, {f"{member}:0": given for member in members})
+    return {name: flops for name, flops in found.items() if flops is not None}
 
 
 def _with_hint(error: GraphscopeError, random: Mapping[str, NDArray[Any]]) -> GraphscopeError:

@@ -55,7 +55,7 @@ class NodeCost:
         outputs: what it gave, each with its shape.
         output_bytes: the size of that.
         allocated_bytes: what was allocated for it in one step, scratch included.
-        flops: floating-point operations in one step; ``None`` where TensorFlow does not know them.
+        flops: floating-point operations in one step; ``None`` where they are not known.
         flops_per_s: at the median time.
     """
 
@@ -85,7 +85,7 @@ class GroupCost:
         nodes: how many.
         executions: of all of them in one step.
         times, share, output_bytes: as for :class:`NodeCost`, summed.
-        flops: of those nodes for which TensorFlow knows them; ``None`` where there are none.
+        flops: of those nodes for which they are known; ``None`` where there are none.
         flops_per_s: of these nodes, at their median times.
     """
 

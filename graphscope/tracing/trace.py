@@ -28,7 +28,7 @@ class Trace:
         feeds: what was fed.
         untraced_us: wall time of runs that were not traced, in microseconds, as the caller saw it.
         traced_us: wall time of the traced ones.
-        flops: node -> floating-point operations of one execution, where TensorFlow knows them.
+        flops: node -> floating-point operations of one execution, where they are known.
     """
 
     path: str

@@ -166,7 +166,7 @@ def test_flops_are_those_of_the_formulas(net: tuple[Any, Trace]) -> None:
     bias = 8 * 12 * 12 * 5
     assert costs["net/relu"].kernel == "FusedConv2D"
     assert costs["net/relu"].covers == ("BiasAdd", "net/conv")
-    assert costs["net/relu"].flops == 2 * (8 * 12 * 12 * 5) * (3 * 3 * 3) + bias
+    assert costs["net/relu"].flops == 2 * (8 * 12 * 12 * 5) * (3 * 3 * 3) + bias + bias  # and the Relu itself
     assert costs["fc/product"].flops == 2 * 8 * 720 * 7
     assert costs["fc/square"].flops == 8 * 7
     assert costs["net/filters"].flops is None

@@ -78,3 +78,8 @@ def access(op: str) -> Access:
     """Which data an op touches."""
     formulas()
     return _ACCESS.get(op, Access.WHOLE)
+
+
+def computes(op: str) -> bool:
+    """Whether an op has a formula and does more than move data."""
+    return op in formulas() and op not in _ACCESS
