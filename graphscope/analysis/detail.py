@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from graphscope.analysis.tensors import TensorLister
+from graphscope.analysis.tensors import Shapes, TensorLister
 from graphscope.analysis.variable_rows import Weight, WeightRow, find_weight
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Node
@@ -81,8 +81,11 @@ class Detail:
     values: NDArray[Any] | None
 
 
-def show(model: Model, name: str) -> Detail:
+def show(model: Model, name: str, shapes: Shapes | None = None) -> Detail:
     """The node, tensor, variable or checkpoint key called ``name``; ``function/node`` looks into a library function.
+
+    Args:
+        shapes: tensor name -> shape, in place of what is stated or inferred without them.
 
     Raises:
         UnknownNameError: there is none, with the closest names.
@@ -92,7 +95,7 @@ def show(model: Model, name: str) -> Detail:
     weight = _weight(model, name)
     if found is None and weight is None:
         raise UnknownNameError("node or variable", name, _names(model))
-    node = _describe(model, *found) if found is not None else None
+    node = _describe(model, *found, shapes) if found is not None else None
     if weight is None:
         tensor = found[2].tensor() if found is not None else None
         return Detail(node, None, _values(tensor) if tensor is not None else None)
@@ -134,7 +137,7 @@ def _names(model: Model) -> list[str]:
     return names + (list(model.graph.by_name) if model.has_graph else [])
 
 
-def _describe(model: Model, function: str, body: Body, node: Node) -> NodeDetail:
+def _describe(model: Model, function: str, body: Body, node: Node, shapes: Shapes | None) -> NodeDetail:
     return NodeDetail(
         function,
         node.name,
@@ -146,15 +149,16 @@ def _describe(model: Model, function: str, body: Body, node: Node) -> NodeDetail
             for k in sorted(node.attrs)
         ),
         tuple((i, _op_of(body, i)) for i in node.inputs),
-        tuple(_outputs(model, body, node)),
+        tuple(_outputs(model, body, node, shapes)),
         tuple((c.name, c.op) for c in body.consumers(node.name)),
     )
 
 
-def _outputs(model: Model, body: Body, node: Node) -> list[TensorSpec]:
+def _outputs(model: Model, body: Body, node: Node, shapes: Shapes | None) -> list[TensorSpec]:
     """The outputs; shapes that the file does not state are inferred, for nodes of the graph itself."""
-    stated = TensorLister(model.catalog, model.graph.producer).outputs(node, body)
-    if body is not model.graph or all(spec.shape is not None for spec in stated):
+    is_inner = body is not model.graph
+    stated = TensorLister(model.catalog, model.graph.producer, None if is_inner else shapes).outputs(node, body)
+    if is_inner or all(spec.shape is not None for spec in stated):
         return stated
     from graphscope.analysis.shapes import infer
 

@@ -70,7 +70,7 @@ class Listing:
     Attributes:
         filter: see :class:`NodeFilter`.
         functions: whether library functions' bodies are listed too.
-        inferred: shapes by TensorFlow, where they were asked for.
+        inferred: shapes that take precedence over those that the file states, by tensor name.
         outputs: whether rows have outputs; names alone take a third of the time.
     """
 

@@ -11,7 +11,7 @@ from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, TensorName, TensorSpec
 
 Shapes = Mapping[str, Shape]
-"""Tensor name -> shape, as inferred by TensorFlow."""
+"""Tensor name -> shape, as inferred."""
 
 
 class TensorLister:
@@ -37,11 +37,16 @@ class TensorLister:
         return [TensorSpec(f"{name}:{i}", t.dtype, self._shape(node, i, body), t.is_ref) for i, t in enumerate(types)]
 
     def _shape(self, node: Node, index: int, body: Body) -> Shape:
-        if self._inferred:
-            key = f"{node.name}:{index}"
-            if key in self._inferred:
-                return self._inferred[key]
-        return stated_shape(node, index, self._producer, body)
+        stated = stated_shape(node, index, self._producer, body)
+        inferred = self._inferred.get(f"{node.name}:{index}") if self._inferred else None
+        return stated if inferred is None else _refined(inferred, stated)
+
+
+def _refined(inferred: Shape, stated: Shape) -> Shape:
+    """``inferred``, with sizes that are only stated: in attributes that Python wrote when it built the graph."""
+    if inferred is None or stated is None or len(inferred) != len(stated) or None not in inferred:
+        return inferred
+    return tuple(b if a is None else a for a, b in zip(inferred, stated))
 
 
 def _unknown_types(node: Node, body: Body) -> tuple[OutputType, ...]:

@@ -15,7 +15,7 @@ from graphscope.board.projector import Embedding
 from graphscope.board.run_directory import LogRun
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
-from graphscope.core.tensors import TensorName
+from graphscope.core.tensors import Shape, TensorName
 from graphscope.errors import IncompleteModelError
 
 
@@ -25,6 +25,8 @@ def dump(
     *,
     run: str = "",
     shapes: bool = False,
+    shape: Mapping[str, Shape] | None = None,
+    batch: int | None = None,
     histograms: bool = False,
     filters: bool = False,
     embeddings: Sequence[str] | Mapping[str, str | os.PathLike[str] | None] = (),
@@ -37,7 +39,9 @@ def dump(
     Args:
         model: a model, or what :func:`graphscope.load` opens.
         run: its name; without one, the model's.
-        shapes: infer shapes for the edges.
+        shapes: start TensorFlow for shapes below ops that have no rule; all others are inferred anyway, for the edges.
+        shape: input -> its shape, where the graph leaves sizes open; ``None`` for a size that stays open.
+        batch: the size of each other input's first dimension, where that is open.
         histograms: of the model's own weights.
         filters: of the first convolutions, as images.
         embeddings: matrices for the projector: variable -> file with a line for each row, or ``VAR`` and ``VAR:FILE`` texts.
@@ -53,7 +57,7 @@ def dump(
     """
     source = as_model(model, tags=tags, checkpoint=checkpoint)
     options = DumpOptions(
-        shapes=inferred_shapes(source, listener) if shapes else None,
+        shapes=inferred_shapes(source, listener, shape=shape, batch=batch, asks=shapes),
         histograms=histograms,
         filters=filters,
         embeddings=tuple(_embeddings(source, embeddings)),

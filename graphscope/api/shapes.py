@@ -2,27 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import Shapes, infer
+from graphscope.analysis.shapes.concrete import infer_concrete
 from graphscope.analysis.tensors import Shapes as ShapesByName
 from graphscope.core.listener import Listener
 from graphscope.core.model import Model
 from graphscope.core.ops import registered_ops
-from graphscope.core.tensors import shape_text
+from graphscope.core.tensors import Shape, shape_text
 from graphscope.errors import GraphscopeError, some
 
 _MAX_NAMED = 8
 
 
-def inferred_shapes(model: Model, listener: Listener) -> ShapesByName:
+def inferred_shapes(
+    model: Model,
+    listener: Listener,
+    *,
+    shape: Mapping[str, Shape] | None = None,
+    batch: int | None = None,
+    asks: bool = False,
+) -> ShapesByName:
     """Tensor name -> shape, for every tensor of known rank; ``listener`` is told where shapes could not be told, and why.
 
-    TensorFlow starts only for a graph with ops that it knows and the table of rules lacks, if it is installed.
+    Args:
+        shape, batch: as :func:`graphscope.analysis.shapes.concrete.infer_concrete`.
+        asks: start TensorFlow for a graph with ops that it knows and the table of rules lacks.
+
+    Raises:
+        UnknownNameError: ``shape`` names no node.
+        GraphscopeError: a shape does not fit the one that the graph states.
+        IncompleteModelError: the model is a checkpoint without a graph.
     """
-    found = infer(model)
+    found = _inferred(model, shape, batch, listener)
     _tell(found, listener)
-    if not any(op in registered_ops() for op in found.without_rule):
+    lacking = {op: number for op, number in found.without_rule.items() if op in registered_ops()}
+    if not lacking:
         return found.by_name
-    return {**_by_tensorflow(model, listener), **found.by_name}
+    if asks:
+        return {**_by_tensorflow(model, listener), **found.by_name}
+    named = some([f"{op} {number:,}" for op, number in lacking.items()], _MAX_NAMED)
+    listener.note(Advice(f"no shapes below ops without a rule: {named}; ", Option("shapes", True), " asks TensorFlow"))
+    return found.by_name
+
+
+def _inferred(model: Model, shape: Mapping[str, Shape] | None, batch: int | None, listener: Listener) -> Shapes:
+    if not shape and batch is None:
+        return infer(model)
+    concrete = infer_concrete(model, shape, batch)
+    if batch is not None and concrete.batch is None:
+        listener.note("no input has an open batch dimension")
+    return concrete.shapes
 
 
 def _tell(found: Shapes, listener: Listener) -> None:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from graphscope.analysis.classes import Naming, top_classes
 from graphscope.analysis.detail import PREVIEW_BYTES, Attribute, show, type_text, value_text
 from graphscope.analysis.listing import Listing, NodeFilter, list_nodes
+from graphscope.analysis.outputs import MAX_OUTPUTS
 from graphscope.analysis.scopes import MAX_LEVELS, ScopeRow, scope_tree, weight_holders
-from graphscope.analysis.summary import MAX_OUTPUTS, Amount, kind_text, summarize
+from graphscope.analysis.summary import Amount, kind_text, summarize
 from graphscope.analysis.tensors import TensorLister
 from graphscope.analysis.variable_rows import find_weight, list_weights, weights, with_statistics
 from graphscope.core.build import constant
@@ -232,8 +233,10 @@ def test_references_among_outputs_that_nobody_knows(number: int, dtype: DataType
 
 def test_inferred_shapes_go_before_stated_ones() -> None:
     graph = graph_of(["x Placeholder(?,4)", "y Placeholder(3)"])
-    lister = TensorLister(OpCatalog(), 30, {"x:0": None, "z:0": (1,)})
-    assert [lister.outputs(n, graph)[0].shape for n in graph] == [None, (3,)]
+    lister = TensorLister(OpCatalog(), 30, {"x:0": (2, None), "z:0": (1,)})
+    assert [lister.outputs(n, graph)[0].shape for n in graph] == [(2, 4), (3,)]
+    other = TensorLister(OpCatalog(), 30, {"x:0": (2, 5), "y:0": (1, None)})
+    assert [other.outputs(n, graph)[0].shape for n in graph] == [(2, 5), (1, None)]
 
 
 def test_filters_hold_together() -> None:

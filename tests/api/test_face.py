@@ -31,7 +31,7 @@ FUNCTIONS = {
     "cost": "model outputs all by depth shape batch device peak checkpoint tags listener",
     "diff": "a b weights strict explain tags listener",
     "draw": "model depth scope focus radius color profile checkpoint tags",
-    "dump": "model logdir run shapes histograms filters embeddings checkpoint tags listener",
+    "dump": "model logdir run shapes shape batch histograms filters embeddings checkpoint tags listener",
     "export_onnx": (
         "model path outputs inputs set ema opset rename shape batch external_data verify feeds atol rtol trust overwrite"
         " listener"

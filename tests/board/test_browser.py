@@ -83,6 +83,8 @@ def test_a_frozen_graph_is_drawn(page: Page, address: str) -> None:
     names = set(graphs.nodes())
     assert {"conv1", "conv2", "fc1", "softmax"} <= names
     assert not {"train", "save"} & names
+    on_edges = page.locator("g.edge text").all_text_contents()
+    assert {"?\u00d7784", "?\u00d728\u00d728\u00d76", "?\u00d7120"} <= set(on_edges)
 
 
 def test_a_grafted_graph_is_drawn(page: Page, address: str) -> None:

@@ -138,11 +138,11 @@ def test_nodes_in_a_pipe(model: Path) -> None:
         "name           op           outputs         device  inputs\n"
         "x              Placeholder  float32 (?, 4)\n"
         "dense/kernel   Const        float32 (4, 3)\n"
-        "dense/MatMul   MatMul       float32         /gpu:0  x, dense/kernel\n"
-        "dense/Softmax  Softmax      float32                 dense/MatMul\n"
-        "prob           Identity     float32                 dense/Softmax, ^init\n"
+        "dense/MatMul   MatMul       float32 (?, 3)  /gpu:0  x, dense/kernel\n"
+        "dense/Softmax  Softmax      float32 (?, 3)          dense/MatMul\n"
+        "prob           Identity     float32 (?, 3)          dense/Softmax, ^init\n"
         "init           NoOp\n"
-        "twice          double       float32                 x\n"
+        "twice          double       float32 (?, 4)          x\n"
     )
 
 
@@ -242,9 +242,17 @@ def without_tensorflow(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> R
 
 
 def test_shapes(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = without_tensorflow(monkeypatch, "nodes", model, "--shapes", "--op", "Softmax")
+    result = without_tensorflow(monkeypatch, "nodes", model, "--op", "Softmax")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines()[1].split("  ")[2] == "float32 (?, 3)"
+    for sizes in (("--batch", "7"), ("--shape", "x=7,4")):
+        result = run("nodes", model, "--op", "Softmax", *sizes)
+        assert (result.stdout.splitlines()[1].split("  ")[2], result.stderr) == ("float32 (7, 3)", "")
+        assert "dense/Softmax:0  float32 (7, 3)" in run("show", model, "dense/Softmax", *sizes).stdout
+    assert "cannot be fed (7, 5)" in run("nodes", model, "--shape", "x=7,5").stderr
+    assert "takes none of" in run("nodes", model, "--tree", "--batch", "7").stderr
+    closed = run("nodes", model, "--shape", "x=7,4", "--batch", "2")
+    assert "note: no input has an open batch dimension" in closed.stderr
 
 
 def lacking(directory: Path) -> Path:
@@ -278,6 +286,10 @@ def test_what_shapes_cannot_be_told_is_said(tmp_path: Path, monkeypatch: pytest.
     lines = " ".join(result.stderr.split())
     assert all(note in lines for note in NOTES)
     assert "note: no shapes below some ops, which only TensorFlow could tell: this needs TensorFlow" in lines
+    by_rules = run("nodes", lacking(tmp_path), "--tensors")
+    assert "no shapes below ops without a rule: BandedTriangularSolve 1; --shapes asks TensorFlow" in " ".join(
+        by_rules.stderr.split()
+    )
 
 
 def test_tensorflow_is_asked_for_ops_without_a_rule(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_dump_and_event_files(poisoned: dict[str, str], tmp_path: Path) -> None:
         done = python(poisoned, "-m", "graphscope", verb, str(tmp_path / model))
         assert done.returncode == 0, done.stderr
         assert done.stdout
-    done = python(poisoned, "-m", "graphscope", "dump", str(FIXTURES / model), str(tmp_path), "--shapes")
+    done = python(poisoned, "-m", "graphscope", "dump", str(FIXTURES / model), str(tmp_path), "--batch", "2")
     assert done.returncode == 0, done.stderr
 
 

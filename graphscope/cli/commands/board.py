@@ -70,7 +70,8 @@ def _logs(sink: Sink, target: Path) -> Iterator[tuple[Path, str]]:
     """The log directory to serve, and the page to land on; of a model a temporary one."""
     from tempfile import TemporaryDirectory
 
-    from graphscope.board.dump import dump, run_name
+    from graphscope.api.dump import dump
+    from graphscope.cli.terminal.speaker import Speaker
     from graphscope.errors import FileError
 
     if _is_logdir(target):
@@ -82,9 +83,7 @@ def _logs(sink: Sink, target: Path) -> Iterator[tuple[Path, str]]:
             directory = stack.enter_context(TemporaryDirectory(prefix="graphscope-"))
         except OSError as error:
             raise FileError(f"no place for a temporary log: {error}", hint="set TMPDIR to a directory") from error
-        dump(model, Path(directory), run_name(model))
-        for note in model.notes:
-            sink.note(note)
+        dump(model, directory, listener=Speaker(sink))
         yield Path(directory), "#graphs"
 
 

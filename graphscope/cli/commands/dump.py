@@ -10,6 +10,7 @@ import typer
 from graphscope.api.dump import dump as dump_model
 from graphscope.cli.options import shared
 from graphscope.cli.options.loading import load
+from graphscope.cli.options.shapes import LookedAtBatch, LookedAtShapes, named_shapes
 from graphscope.cli.render.dump import run_lines
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
@@ -27,6 +28,8 @@ def dump(
         typer.Option("--run", metavar="NAME", show_default=False, help="The run to write; default: the model's name."),
     ] = "",
     shapes: shared.Shapes = False,
+    shape: LookedAtShapes,
+    batch: LookedAtBatch = None,
     histograms: Annotated[bool, typer.Option("--histograms", help="Add histograms of the weights.")] = False,
     embedding: Annotated[
         list[str],
@@ -46,6 +49,8 @@ def dump(
         logdir,
         run=run,
         shapes=shapes,
+        shape=named_shapes(shape),
+        batch=batch,
         histograms=histograms,
         filters=filters,
         embeddings=embedding,
@@ -57,5 +62,5 @@ def dump(
 EXAMPLES = """
   graphscope dump model.ckpt-5000 logs --histograms --filters
   graphscope dump model.ckpt-5000 logs --embedding word_embedding:words.tsv
-  graphscope dump frozen.pb logs --run mobilenet --shapes
+  graphscope dump frozen.pb logs --run mobilenet --batch 1
 """

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphscope.cli.options.completion import complete_node, complete_op, complete_scope
+from graphscope.cli.options.shapes import LookedAtBatch, LookedAtShapes, named_shapes
 from graphscope.cli.options.shared import (
     FormatOption,
     ModelPath,
@@ -86,6 +88,8 @@ def nodes(
     tree: Annotated[bool, typer.Option("--tree", help="Show name scopes with their nodes and parameters.")] = False,
     functions: Annotated[bool, typer.Option("--functions", help="Include the bodies of library functions.")] = False,
     shapes: Shapes = False,
+    shape: LookedAtShapes,
+    batch: LookedAtBatch = None,
     tags: Tags,
     format: FormatOption = Format.TABLE,
 ) -> None:
@@ -94,14 +98,17 @@ def nodes(
     from graphscope.api.shapes import inferred_shapes
     from graphscope.cli.options.loading import load
 
-    if tree and (tensors or shapes):
-        raise typer.BadParameter("takes neither --tensors nor --shapes", param_hint="--tree")
+    if tree and (tensors or shapes or shape or batch):
+        raise typer.BadParameter("takes none of --tensors, --shapes, --shape and --batch", param_hint="--tree")
     steps = 1 if depth is None else depth or None
     chosen = NodeFilter(op, compile_patterns(name), scope, inputs_of, consumers_of, steps)
     sink = Sink.standard()
     loaded = load(model, tags=split_tags(tags))
-    inferred = inferred_shapes(loaded, Speaker(sink)) if shapes else {}
-    listing = Listing(chosen, functions, inferred, outputs=tensors or format is not Format.NAMES)
+    outputs = tensors or format is not Format.NAMES
+    listing = Listing(chosen, functions, outputs=outputs)
+    if outputs and not tree:
+        inferred = inferred_shapes(loaded, Speaker(sink), shape=named_shapes(shape), batch=batch, asks=shapes)
+        listing = replace(listing, inferred=inferred)
     if tree:
         _write_tree(sink, format, loaded, listing, depth)
     else:
@@ -159,4 +166,5 @@ EXAMPLES = """
   graphscope nodes frozen.pb --inputs-of prob --depth 2
   graphscope nodes model.ckpt-5000 --tree --depth 1
   graphscope nodes frozen.pb --tensors --format names
+  graphscope nodes frozen.pb --shape input=1,224,224,3
 """

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphscope.cli.options.completion import complete_placeholder
 from graphscope.cli.options.shared import repeatable
 from graphscope.core.tensors import Shape
-from graphscope.transforms.input_shapes import Batch
+
+if TYPE_CHECKING:
+    from graphscope.transforms.input_shapes import Batch
 
 InputShapes = Annotated[
     list[str],

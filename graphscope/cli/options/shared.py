@@ -94,7 +94,7 @@ def chosen_out(given: str | None, option: str | None, example: str) -> str:
     return given or option or ""
 
 
-Shapes = Annotated[bool, typer.Option("--shapes", help="Infer shapes that the file does not state.")]
+Shapes = Annotated[bool, typer.Option("--shapes", help="Ask TensorFlow for shapes below ops that have no rule.")]
 Checkpoint = Annotated[
     str | None,
     typer.Option("--checkpoint", metavar="PREFIX", show_default=False, help="Take the values from this checkpoint."),
