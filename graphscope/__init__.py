@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from graphscope.api.diff import diff
     from graphscope.api.draw import Drawing, SavedDrawing, draw
     from graphscope.api.dump import LogRun, dump
+    from graphscope.api.evaluate import EvaluationReport, evaluate
     from graphscope.api.export import Exported, export_onnx
     from graphscope.api.features import Features, features
     from graphscope.api.freeze import Frozen, freeze
@@ -87,6 +88,7 @@ _MODULES = {
     "api.diff": "diff",
     "api.draw": "Drawing SavedDrawing draw",
     "api.dump": "LogRun dump",
+    "api.evaluate": "EvaluationReport evaluate",
     "api.export": "Exported export_onnx",
     "api.features": "Features features",
     "api.freeze": "Frozen freeze",
@@ -131,6 +133,7 @@ __all__ = [
     "DiffReport",
     "Difference",
     "Drawing",
+    "EvaluationReport",
     "Exported",
     "Features",
     "FileError",
@@ -180,6 +183,7 @@ __all__ = [
     "diff",
     "draw",
     "dump",
+    "evaluate",
     "export_onnx",
     "features",
     "find_nonfinite",

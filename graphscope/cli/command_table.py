@@ -34,6 +34,7 @@ COMMANDS = {
     "freeze": CommandRow("Convert", "Replace variables with constants: one graph file.", "freeze", "freeze"),
     "convert": CommandRow("Convert", "Write a model in another format.", "convert", "convert"),
     "run": CommandRow("Run", "Run a graph once and show its outputs.", "run", "run"),
+    "eval": CommandRow("Run", "Judge a model by labelled examples.", "eval", "evaluate"),
     "profile": CommandRow("Run", "Measure time, memory, devices and the critical path.", "profile", "profile"),
     "graft": CommandRow("Train", "Put a new head on a trained model.", "graft", "graft"),
     "features": CommandRow("Train", "Compute a tensor for every example and keep it as data.", "features", "features"),

@@ -32,6 +32,10 @@ FUNCTIONS = {
     "diff": "a b weights strict explain tags listener",
     "draw": "model depth scope focus radius color profile checkpoint tags",
     "dump": "model logdir run shapes shape batch histograms filters embeddings checkpoint tags listener",
+    "evaluate": (
+        "model data outputs inputs set regression multilabel labels ema batch reading wrong confusion logdir checkpoint tags"
+        " trust overwrite listener"
+    ),
     "export_onnx": (
         "model path outputs inputs set ema opset rename shape batch external_data verify feeds atol rtol trust overwrite"
         " listener"
@@ -82,7 +86,8 @@ def test_every_function_is_listed() -> None:
     functions = {n for n in graphscope.__all__ if inspect.isfunction(getattr(graphscope, n))}
     assert functions == set(FUNCTIONS)
     shown_otherwise = {"info", "nodes", "vars", "show", "board"}  # what a Model holds, and a server
-    assert set(COMMANDS) - shown_otherwise <= functions
+    named_otherwise = {"eval": "evaluate"}  # what Python itself calls eval is something else
+    assert {named_otherwise.get(name, name) for name in set(COMMANDS) - shown_otherwise} <= functions
 
 
 def test_importing_it_imports_little() -> None:

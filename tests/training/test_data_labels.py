@@ -48,14 +48,14 @@ def test_labels_that_fit(tmp_path: Path, task: str, y: Any, expected: list[Any],
 
 
 MISFITS = [
-    ("classes", [0, 1, 3, 7], r"example 2: label 3 is outside of 0 to 2, the head's 3 classes \(and 1 more\)"),
+    ("classes", [0, 1, 3, 7], r"example 2: label 3 is outside of 0 to 2, the model's 3 classes \(and 1 more\)"),
     ("classes", [0, -1], "example 1: label -1 is negative"),
     ("classes", [0.5, 1.0], "float64"),
-    ("classes", ["a", "b", "c", "d"], r"4 classes \(a, b, c, d\), the head 3"),
+    ("classes", ["a", "b", "c", "d"], r"4 classes \(a, b, c, d\), the model 3"),
     ("classes", [[1, 1, 0], [0, 0, 1]], r"example 0: label \[1 1 0\] is no class"),
     ("classes", np.zeros((2, 2, 2)), "where each is the number or the name of a class"),
     ("multilabel", [[0, 2, 1]], "is not made of 0 and 1"),
-    ("multilabel", [[0, 1]], "labels have 2 numbers for each example, the head gives 3"),
+    ("multilabel", [[0, 1]], "labels have 2 numbers for each example, the model gives 3"),
     ("multilabel", [0, 5], "example 1: label 5 is outside"),
     ("regression", [1.0, 2.0], "labels have 1 numbers"),
     ("regression", [[1, 2, np.nan]], "example 0: label .* is not finite"),

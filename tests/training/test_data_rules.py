@@ -191,7 +191,7 @@ def test_numbers_of_a_regression() -> None:
         labels("regression", lists([1, 2], [3, 4, 5]))
     with pytest.raises(GraphscopeError, match="example k1: label nan is not finite"):
         labels("regression", [1.0, np.nan])
-    with pytest.raises(GraphscopeError, match="labels have 2 numbers for each example, the head gives 3"):
+    with pytest.raises(GraphscopeError, match="labels have 2 numbers for each example, the model gives 3"):
         labels("regression", [[1.0, 2.0]], classes=3)
     with pytest.raises(GraphscopeError, match="regression takes numbers"):
         labels("regression", ["a"])
@@ -201,9 +201,9 @@ def test_classes_beyond_the_head_are_listed() -> None:
     names = [f"c{i}" for i in range(9)]
     refuse_outside(stored([0]), np.array([0]), names, None)
     refuse_outside(stored([0]), np.array([0]), names, 9)
-    with pytest.raises(GraphscopeError, match=r"9 classes \(c0, c1, c2, c3, c4, c5, c6, c7, \.\.\.\), the head 2"):
+    with pytest.raises(GraphscopeError, match=r"9 classes \(c0, c1, c2, c3, c4, c5, c6, c7, \.\.\.\), the model 2"):
         refuse_outside(stored([0]), np.array([0]), names, 2)
-    with pytest.raises(GraphscopeError, match=r"8 classes \(c0, .*, c7\), the head 2"):
+    with pytest.raises(GraphscopeError, match=r"8 classes \(c0, .*, c7\), the model 2"):
         refuse_outside(stored([0]), np.array([0]), names[:8], 2)
 
 

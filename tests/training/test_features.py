@@ -334,7 +334,7 @@ def test_features_that_depend_on_the_batch_are_refused(tmp_path: Path) -> None:
     [
         (tf.reduce_sum, r"out:0 is float32 \(\) for 10 examples"),
         (lambda y: tf.reshape(y, (-1,)), r"out:0 is float32 \(40\) for 10 examples"),
-        (tf.as_string, "where features are a row of numbers for each"),
+        (tf.as_string, "where a row of numbers for each is needed"),
     ],
 )
 def test_what_is_no_row_for_each_example(tmp_path: Path, build: Any, message: str) -> None:

@@ -14,6 +14,7 @@ from graphscope.api.tune import Interrupted
 from graphscope.api.tune import tune as train
 from graphscope.cli.options import data as data_shared
 from graphscope.cli.options import shared
+from graphscope.cli.options.accuracy import AssertAccuracy, check_accuracy, refuse_accuracy
 from graphscope.cli.options.loading import load
 from graphscope.cli.render.tune import resume_command
 from graphscope.cli.render.tune import write_report as write_tune
@@ -22,8 +23,7 @@ from graphscope.cli.terminal.interrupts import INTERRUPTED, asked_to_stop
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format
-from graphscope.errors import GraphscopeError
-from graphscope.training.recipe import REGRESSION, Recipe, recipe_of
+from graphscope.training.recipe import recipe_of
 
 STOPPING = "finishing this step, then saving; Ctrl-C again stops at once"
 
@@ -87,17 +87,7 @@ def tune(
         typer.Option("--save-every", min=1, metavar="N", show_default=False, help="Save a checkpoint every N steps."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the training that was started here.")] = False,
-    assert_accuracy: Annotated[
-        float | None,
-        typer.Option(
-            "--assert-accuracy",
-            min=0,
-            max=1,
-            metavar="X",
-            show_default=False,
-            help="Exit with code 1 below this accuracy.",
-        ),
-    ] = None,
+    assert_accuracy: AssertAccuracy = None,
     trust: shared.Trust = False,
     format: shared.FormatOption = Format.TABLE,
     force: Annotated[bool, typer.Option("--force", help="Start over, replacing an earlier training.")] = False,
@@ -119,7 +109,7 @@ def tune(
     )
     loaded = load(model)
     recipe = recipe_of(loaded)
-    refuse_accuracy(recipe, assert_accuracy)
+    refuse_accuracy(recipe.task, assert_accuracy)
     with _told(sink) as (progress, stop):
         report = train(
             loaded,
@@ -144,14 +134,7 @@ def tune(
             listener=Speaker(sink),
         )
     write_tune(sink, format, report, recipe)
-    if assert_accuracy is not None and not report.metric >= assert_accuracy:
-        raise GraphscopeError(f"the accuracy is {report.metric:.2%}, below the {assert_accuracy:.2%} asked for")
-
-
-def refuse_accuracy(recipe: Recipe, wanted: float | None) -> None:
-    """A regression has none: that is wrong usage."""
-    if wanted is not None and recipe.task == REGRESSION:
-        raise typer.BadParameter("a regression has no accuracy", param_hint="--assert-accuracy")
+    check_accuracy(report.metric, assert_accuracy)
 
 
 @contextmanager

@@ -63,11 +63,11 @@ def refuse_outside(stored: Stored, numbers: NDArray[Any], names: Sequence[str], 
     if len(names) > width:
         listed = ", ".join(names[:_MAX_LISTED]) + (", ..." if len(names) > _MAX_LISTED else "")
         raise GraphscopeError(
-            f"the data has {len(names):,} classes ({listed}), the head {width:,}",
+            f"the data has {len(names):,} classes ({listed}), the model {width:,}",
             hint=Advice(Option("only_classes", "A,B,..."), "   keeps and numbers some of them"),
         )
     hint = Advice(Option("only_classes", "A,B,..."), "   keeps some classes and numbers them from 0")
-    _refuse(stored, numbers >= width, numbers, f"is outside of 0 to {width - 1}, the head's {width:,} classes", hint)
+    _refuse(stored, numbers >= width, numbers, f"is outside of 0 to {width - 1}, the model's {width:,} classes", hint)
 
 
 def _classes(stored: Stored, options: DataOptions) -> Labels:
@@ -236,7 +236,7 @@ def _refuse(stored: Stored, wrong: Any, labels: NDArray[Any], why: str, hint: st
 
 def _refuse_width(values: NDArray[Any], width: int | None) -> None:
     if width is not None and values.shape[1] != width:
-        raise GraphscopeError(f"labels have {values.shape[1]:,} numbers for each example, the head gives {width:,}")
+        raise GraphscopeError(f"labels have {values.shape[1]:,} numbers for each example, the model gives {width:,}")
 
 
 def _described(labels: NDArray[Any]) -> str:

@@ -19,6 +19,7 @@ from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError, some
 from graphscope.runtime.session import Session, open_session
 from graphscope.runtime.tensorflow import promise_equal_bits
+from graphscope.training.batches import BatchRunner
 from graphscope.training.data.cache import make_directory
 from graphscope.training.data.source import Dataset
 from graphscope.training.features.key import below_stop, feature_key
@@ -40,7 +41,6 @@ from graphscope.training.recipe import Recipe
 from graphscope.transforms.drops import lasting_drops
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 BATCH = 32
@@ -48,8 +48,6 @@ FEATURES = "features"
 """The directory of the cache that keeps them."""
 
 _MAX_NAMES = 5
-_TOLERANCE = 1e-3
-"""Relative to the largest feature: the same example among others may differ by rounding, not by more."""
 
 Told = Callable[[int], None]
 """Is told the number of examples that are done, after each batch."""
@@ -147,14 +145,11 @@ class _Computing:
     """Fills one directory."""
 
     def __init__(self, session: Session, base: Base, source: Dataset, place: Path, batch: int) -> None:
-        spec = input_spec(base)
-        self.session = session
         self.base = base
         self.source = source
         self.place = place
-        self.input = spec.name
-        self.fixed_batch = spec.shape[0] if spec.shape else None
-        self.batch = self.fixed_batch or batch
+        self.features = BatchRunner(session, input_spec(base), base.at, batch)
+        self.batch = self.features.batch
 
     def run(self, layout: Layout | None, progress: Told) -> Layout:
         make_directory(self.place)
@@ -194,50 +189,17 @@ class _Computing:
 
         return self.source.read(np.arange(indices.start, indices.stop))
 
-    def features(self, inputs: NDArray[Any]) -> list[NDArray[Any]]:
-        """One row for each example; a base with a fixed number of examples gets the last one repeated."""
-        count = len(inputs)
-        found = self.session.run(self.base.at, {self.input: self.filled(inputs)})
-        return [self.checked(name, value, count) for name, value in zip(self.base.at, found)]
-
-    def filled(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        import numpy as np
-
-        lacking = (self.fixed_batch or 0) - len(inputs)
-        return np.concatenate([inputs, inputs[-1:].repeat(lacking, axis=0)]) if lacking > 0 else inputs
-
-    def checked(self, name: str, value: NDArray[Any] | None, count: int) -> NDArray[Any]:
-        rows = self.fixed_batch or count
-        if value is None or value.ndim == 0 or len(value) != rows or not _is_numbers(value.dtype):
-            what = "nothing" if value is None else f"{value.dtype} {shape_text(value.shape)}"
-            raise GraphscopeError(
-                f"{self.base.path}: {name} is {what} for {rows:,} examples, where features are a row of numbers for each"
-            )
-        return value[:count]
-
     def specs(self, tensors: list[NDArray[Any]]) -> tuple[FeatureSpec, ...]:
         named = zip(self.base.at, tensors)
         return tuple(FeatureSpec(name, DataType.from_numpy(value.dtype), value.shape[1:]) for name, value in named)
 
     def refuse_dependent(self, inputs: NDArray[Any], tensors: list[NDArray[Any]]) -> None:
         """Batch norm and dropout that train give an example other features in other company: those cannot be kept."""
-        import numpy as np
-
-        alone = self.features(inputs[:1].repeat(min(len(inputs), 2), axis=0))
-        for name, among, value in zip(self.base.at, tensors, alone):
-            first, again = (np.asarray(tensor[0], np.float64) for tensor in (among, value))
-            limit = _TOLERANCE * np.abs(first[np.isfinite(first)]).max(initial=0)
-            if not np.allclose(first, again, rtol=0, atol=limit, equal_nan=True):
-                raise GraphscopeError(
-                    f"{self.base.path}: {name} of one example depends on the others in its batch, or on chance",
-                    hint=Advice(
-                        Option("set", "is_training=false"), " (or whatever the switch is called) when the base is cut"
-                    ),
-                )
-
-
-def _is_numbers(dtype: np.dtype[Any]) -> bool:
-    try:
-        return DataType.from_numpy(dtype) is not DataType.STRING
-    except TypeError:
-        return False
+        name = self.features.dependent(inputs, tensors)
+        if name is not None:
+            raise GraphscopeError(
+                f"{self.base.path}: {name} of one example depends on the others in its batch, or on chance",
+                hint=Advice(
+                    Option("set", "is_training=false"), " (or whatever the switch is called) when the base is cut"
+                ),
+            )

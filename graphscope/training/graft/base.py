@@ -41,6 +41,7 @@ class Base:
         fixed: training switch that nobody set -> the value for inference that it was given.
         nodes_before: how many nodes the model's graph has.
         notes: what a person should know.
+        averaged: variables whose moving average took their place.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Base:
     fixed: Mapping[str, str] = field(default_factory=dict)
     nodes_before: int = 0
     notes: tuple[str, ...] = ()
+    averaged: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -67,6 +69,7 @@ def open_base(
     *,
     inputs: Sequence[str] = (),
     values: Mapping[str, NDArray[Any]] | None = None,
+    moving_averages: bool = False,
 ) -> Base:
     """Cuts ``model`` down to what the tensors ``at`` need. Reads small weights only; may start TensorFlow for shapes.
 
@@ -77,6 +80,7 @@ def open_base(
         at: node or tensor names; where empty, the model's own output.
         inputs: node or tensor names where the graph is cut open.
         values: placeholder -> value to fix it to.
+        moving_averages: take each variable's moving average, where the checkpoint has one.
 
     Raises:
         UnknownNameError: a name is not in the graph.
@@ -89,6 +93,7 @@ def open_base(
         outputs=at,
         inputs=inputs,
         values=values or {},
+        moving_averages=moving_averages,
         fold=False,
         evaluate=TensorFlowKernels(model.graph.versions),
         infer=shapes_on_demand(model),
@@ -110,9 +115,9 @@ def open_base(
     _refuse_writes(graph)
     for name in at:
         _refuse_inside(graph, name)
-    stored = StoredValues(model, moving_averages=False)
+    stored = StoredValues(model, moving_averages)
     found = {n.name: stored(n.name) for n in graph if n.op in VARIABLE_OPS}
-    return Base(model.path, graph, tuple(at), found, fixed, len(model.graph), tuple(notes))
+    return Base(model.path, graph, tuple(at), found, fixed, len(model.graph), tuple(notes), tuple(stored.averaged))
 
 
 def _data_defaults(graph: Graph) -> list[str]:

@@ -8,17 +8,23 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from graphscope.board.summaries import image, scalar
 from graphscope.board.writer import EventWriter
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
 from graphscope.protos import Event
+from graphscope.training.data.source import Dataset
 from graphscope.training.tune.drawing import confusion_picture, example_picture
 from graphscope.training.tune.metrics import Evaluation, Misjudged
 from graphscope.training.tune.report import METRIC_NAMES, EpochReport
 from graphscope.training.tune.resume import TrainingState
 from graphscope.training.tune.training_job import Job, StepReport
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_POINTS = 1000
 """About as many points has a curve of a whole training."""
@@ -82,20 +88,37 @@ class BoardLog:
             self._validation.flush()
 
     def _validate(self, step: int, found: Evaluation) -> None:
-        means = [scalar("loss", found.mean.loss), scalar(self._metric, found.mean.metric)]
-        self._validation.summary(means, step)
-        if found.confusion is not None:
-            self._validation.summary([image("confusion", confusion_picture(found.confusion.matrix, found.names))], step)
-        for number, example in enumerate(found.misjudged, 1):
-            self._show(f"misjudged/{number:02d}", step, example, found)
+        if self._job.validation is not None:
+            log_evaluation(
+                self._validation, self._job.recipe.task, step, found, self._job.validation.source, self._spec
+            )
 
-    def _show(self, tag: str, step: int, example: Misjudged, found: Evaluation) -> None:
-        import numpy as np
 
-        if self._job.validation is None:
-            return
-        [value] = self._job.validation.source.read(np.array([example.index], np.int64))
-        caption = f"{found.names[example.label]} taken for {found.names[example.told]} ({example.confidence:.0%})"
-        pixels = example_picture(value, self._spec, caption)
+def log_evaluation(
+    writer: EventWriter, task: str, step: int, found: Evaluation, source: Dataset, spec: TensorSpec
+) -> None:
+    """The means, the confused classes and the misjudged pictures of an evaluation.
+
+    Args:
+        task: what the metric is of.
+        source: the examples that were judged.
+        spec: what they were fed to.
+    """
+    metric = METRIC_NAMES[task].replace(" ", "_")
+    writer.summary([scalar("loss", found.mean.loss), scalar(metric, found.mean.metric)], step)
+    if found.confusion is not None:
+        writer.summary([image("confusion", confusion_picture(found.confusion.matrix, found.names))], step)
+    for number, example in enumerate(found.misjudged, 1):
+        pixels = _misjudged_picture(example, found, source, spec)
         if pixels is not None:
-            self._validation.summary([image(tag, pixels)], step)
+            writer.summary([image(f"misjudged/{number:02d}", pixels)], step)
+
+
+def _misjudged_picture(
+    example: Misjudged, found: Evaluation, source: Dataset, spec: TensorSpec
+) -> NDArray[np.uint8] | None:
+    import numpy as np
+
+    [value] = source.read(np.array([example.index], np.int64))
+    caption = f"{found.names[example.label]} taken for {found.names[example.told]} ({example.confidence:.0%})"
+    return example_picture(value, spec, caption)

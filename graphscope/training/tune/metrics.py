@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from graphscope.training.recipe import CLASSES, MULTILABEL, REGRESSION, Recipe
+from graphscope.training.recipe import CLASSES, MULTILABEL, REGRESSION
 from graphscope.training.tune.report import ClassReport
 
 if TYPE_CHECKING:
@@ -68,12 +68,26 @@ class Misjudged:
     told: int
 
 
+class Judged(Protocol):
+    """What a model is asked for: a recipe says so."""
+
+    @property
+    def task(self) -> str:
+        """One of ``classes``, ``multilabel`` and ``regression``."""
+
+    @property
+    def classes(self) -> int:
+        """Width of the predictions."""
+
+
 class _Counts(Protocol):
     """What is counted by class; rows are as :class:`ClassReport`."""
 
     def add(self, predictions: NDArray[Any], labels: NDArray[Any]) -> None: ...
 
     def rows(self) -> Sequence[tuple[int, float | None]]: ...
+
+    def retrieved(self) -> Sequence[tuple[int, int]]: ...
 
 
 class Confusion:
@@ -99,6 +113,10 @@ class Confusion:
         totals = self.matrix.sum(1).tolist()
         return [(n, int(self.matrix[i, i]) / n if n else None) for i, n in enumerate(totals)]
 
+    def retrieved(self) -> Sequence[tuple[int, int]]:
+        """How often each class is told, and how often rightly."""
+        return list(zip(self.matrix.sum(0).tolist(), self.matrix.diagonal().tolist()))
+
 
 class _Labels:
     """Labels of which an example may carry any number."""
@@ -108,17 +126,24 @@ class _Labels:
 
         self.carried = np.zeros(classes, np.int64)
         self.right = np.zeros(classes, np.int64)
+        self.told = np.zeros(classes, np.int64)
+        self.told_rightly = np.zeros(classes, np.int64)
         self.examples = 0
 
     def add(self, predictions: NDArray[Any], labels: NDArray[Any]) -> None:
-        carried = labels >= _THRESHOLD
+        carried, told = labels >= _THRESHOLD, predictions >= _THRESHOLD
         self.carried += carried.sum(0)
-        self.right += ((predictions >= _THRESHOLD) == carried).sum(0)
+        self.right += (told == carried).sum(0)
+        self.told += told.sum(0)
+        self.told_rightly += (told & carried).sum(0)
         self.examples += len(labels)
 
     def rows(self) -> Sequence[tuple[int, float | None]]:
         n = self.examples
         return [(c, r / n if n else None) for c, r in zip(self.carried.tolist(), self.right.tolist())]
+
+    def retrieved(self) -> Sequence[tuple[int, int]]:
+        return list(zip(self.told.tolist(), self.told_rightly.tolist()))
 
 
 class _Errors:
@@ -138,6 +163,10 @@ class _Errors:
         n = self.examples
         return [(n, s / n if n else None) for s in self.absolute.tolist()]
 
+    def retrieved(self) -> Sequence[tuple[int, int]]:
+        """Numbers are met more or less: nothing."""
+        return ()
+
 
 _COUNTS: dict[str, type[Confusion] | type[_Labels] | type[_Errors]] = {
     CLASSES: Confusion,
@@ -154,11 +183,19 @@ class Evaluation:
         misjudged: of a task with classes, the examples told wrongly with the most confidence, those first.
     """
 
-    def __init__(self, recipe: Recipe, names: Sequence[str]) -> None:
+    def __init__(self, judged: Judged, names: Sequence[str], remembered: int = MAX_MISJUDGED) -> None:
+        """Nothing is found yet.
+
+        Args:
+            judged: the task, and how many classes it has.
+            names: of the classes; none where they are numbers only.
+            remembered: how many misjudged examples to remember.
+        """
         self.mean = Mean()
-        self._names = names or [str(i) for i in range(recipe.classes)]
-        self._counts: _Counts = _COUNTS[recipe.task](recipe.classes)
+        self._names = names or [str(i) for i in range(judged.classes)]
+        self._counts: _Counts = _COUNTS[judged.task](judged.classes)
         self._worst: list[Misjudged] = []
+        self._remembered = remembered
 
     @property
     def confusion(self) -> Confusion | None:
@@ -172,13 +209,18 @@ class Evaluation:
 
     @property
     def misjudged(self) -> list[Misjudged]:
-        """At most :data:`MAX_MISJUDGED`."""
+        """At most as many as are to be remembered."""
         return sorted(self._worst, reverse=True)
 
     @property
     def classes(self) -> tuple[ClassReport, ...]:
         """By class."""
         return tuple(ClassReport(name, *row) for name, row in zip(self._names, self._counts.rows()))
+
+    @property
+    def retrieved(self) -> Sequence[tuple[int, int]]:
+        """By class, for how many examples it is told, and for how many of these rightly; nothing of a regression."""
+        return self._counts.retrieved()
 
     def add(
         self,
@@ -198,7 +240,7 @@ class Evaluation:
         told = predictions.argmax(1)
         for at in (told != labels).nonzero()[0].tolist():
             found = Misjudged(float(predictions[at, told[at]]), int(indices[at]), int(labels[at]), int(told[at]))
-            if len(self._worst) < MAX_MISJUDGED:
+            if len(self._worst) < self._remembered:
                 heapq.heappush(self._worst, found)
-            else:
+            elif self._worst:
                 heapq.heappushpop(self._worst, found)

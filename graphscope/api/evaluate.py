@@ -1,0 +1,223 @@
+"""``graphscope.evaluate``: how well a model does on labelled examples."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphscope.advice import Advice, Option
+from graphscope.analysis.shapes import infer
+from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, fixed_values
+from graphscope.board.summaries import png, scalar
+from graphscope.board.writer import EventWriter
+from graphscope.core.listener import SILENT, Listener
+from graphscope.core.model import Model
+from graphscope.core.variables import Role
+from graphscope.errors import GraphscopeError, some
+from graphscope.feeding.feeds import tensor_spec
+from graphscope.formats.io.atomic import write_file
+from graphscope.formats.io.places import refuse_unwritable
+from graphscope.formats.media.label_files import read_labels
+from graphscope.training.data import DataOptions, Dataset, open_data
+from graphscope.training.data.source import AS_STORED
+from graphscope.training.evaluation.evaluate import EvaluationOptions, Judgements, report_of, row_width
+from graphscope.training.evaluation.evaluate import evaluate as judge
+from graphscope.training.evaluation.report import EvaluationReport
+from graphscope.training.evaluation.scores import Scale, Scores, find_scores
+from graphscope.training.features.compute import input_spec
+from graphscope.training.graft.base import Base, open_base
+from graphscope.training.recipe import COLLECTION, MULTILABEL, REGRESSION, Recipe, recipe_of
+from graphscope.training.tune.board_log import log_evaluation
+from graphscope.training.tune.drawing import confusion_picture
+from graphscope.training.tune.metrics import MAX_MISJUDGED
+
+if TYPE_CHECKING:
+    from graphscope.feeding.feeds import Given
+
+_MAX_NAMES = 4
+
+
+def evaluate(
+    model: ModelLike,
+    data: str,
+    *,
+    outputs: Names = (),
+    inputs: Names = (),
+    set: Given = (),
+    regression: bool = False,
+    multilabel: bool = False,
+    labels: str | os.PathLike[str] | None = None,
+    ema: bool = False,
+    batch: int = 64,
+    reading: DataOptions | None = None,
+    wrong: int = 0,
+    confusion: str | os.PathLike[str] | None = None,
+    logdir: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    tags: str | Collection[str] = (),
+    trust: bool = False,
+    overwrite: bool = False,
+    listener: Listener = SILENT,
+) -> EvaluationReport:
+    """Runs a model over labelled examples and says how well it does. Starts TensorFlow.
+
+    ::
+
+        graphscope.evaluate("lenet5.pb", "mnist/:test").metric
+
+    Training switches that ``set`` does not fix are set for inference, as in :func:`graphscope.freeze`.
+
+    Args:
+        model: a model, or what :func:`graphscope.load` opens.
+        data: as for :func:`graphscope.features`.
+        outputs: the one tensor to judge; without it, the likely output, or the predictions of a grafted model.
+        inputs: where the graph is cut open.
+        set: placeholder -> value to fix it to.
+        regression: labels are numbers to meet; otherwise the labels and the output say what they are.
+        multilabel: an example may carry any number of labels.
+        labels: a file with the names of the classes, in the order of the scores.
+        ema: take each variable's moving average where there is one.
+        batch: examples that are computed at once, where the model takes any number.
+        reading: how data is read, and where the cache is.
+        wrong: how many misclassified examples to report, those with the highest confidence.
+        confusion: the PNG file to draw the confusion matrix in.
+        logdir: log for TensorBoard there.
+        checkpoint: the values of a graph that lies elsewhere; for a path only.
+        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
+        trust: run nodes that touch files, the network or processes too.
+        overwrite: replace an existing picture.
+
+    Raises:
+        UnknownNameError: a tensor, a placeholder or a class is not there.
+        GraphscopeError: no output is clear, or it has no row of scores for each example; data does not fit the model; no
+            variable has a moving average, with ``ema``; only classes have a confusion matrix.
+        IncompleteModelError: a variable has no value.
+        UntrustedError: the model does more than compute, and ``trust`` is not set.
+        FileError: the picture exists, or data cannot be read.
+        CorruptFileError: a weight or an example is damaged.
+        MissingDependencyError: TensorFlow is not installed.
+    """
+    if confusion is not None:
+        refuse_unwritable(Path(confusion), overwrite)
+    source = as_model(model, tags=tags, checkpoint=checkpoint)
+    recipe = recipe_of(source) if COLLECTION in source.collections else None
+    wanted = _outputs(source, as_names(outputs), recipe, listener)
+    base = open_base(source, wanted, inputs=as_names(inputs), values=fixed_values(source, set), moving_averages=ema)
+    output, scores = _judged(base)
+    width = row_width(scores.tensor, infer(replace(source, loaded_graph=base.graph)).shape(scores.tensor))
+    options = replace(
+        reading or DataOptions(),
+        task=_task(recipe, regression, multilabel),
+        classes=width if width != 1 else None,
+        names=_class_names(labels, width),
+    )
+    examples = open_data(data, input_spec(base), options)
+    notes = _notes(source, base, examples, width, ema, bool(options.names))
+    _tell(base, notes, listener)
+    remembered = max(wrong, MAX_MISJUDGED if logdir is not None else 0)
+    how = EvaluationOptions(options.task, batch, remembered, trust)
+    with listener.running(), listener.computing("examples", len(examples)) as told:
+        judged = judge(source, base, scores, examples, how, told)
+    if judged.is_dependent:
+        notes = (*notes, _DEPENDENT)
+        listener.warning(Advice(f"{_DEPENDENT}; ", Option("set", "NAME=VALUE"), " fixes a training switch"))
+    _draw(judged, confusion, overwrite)
+    if logdir is not None:
+        _log(judged, Path(logdir), source, base, examples)
+    report = report_of(judged, source.path, output, examples, notes)
+    return replace(report, misclassified=report.misclassified[:wrong])
+
+
+_DEPENDENT = "the scores of an example depend on the others in its batch, or on chance"
+
+
+def _outputs(model: Model, wanted: tuple[str, ...], recipe: Recipe | None, listener: Listener) -> tuple[str, ...]:
+    """What was named; of several likely outputs those that may hold scores: beside them, a signature has indices and names."""
+    if recipe is not None and not wanted:
+        return (recipe.predictions,)
+    chosen = chosen_outputs(model, wanted, listener)
+    floating = tuple(name for name in chosen if tensor_spec(model, name).dtype.is_floating)
+    return chosen if wanted or not floating else floating
+
+
+def _judged(base: Base) -> tuple[str, Scores]:
+    """The output to judge, and where its scores are. Probabilities and their logits are one.
+
+    Raises:
+        GraphscopeError: there are several.
+    """
+    found = {name: find_scores(base.graph, name) for name in base.at}
+    if len({scores.tensor for scores in found.values()}) != 1:
+        raise GraphscopeError(
+            f"{base.path}: one output is evaluated at a time, here are {len(found)}: {', '.join(found)}",
+            hint=Advice(Option("outputs", next(iter(found))), " chooses one"),
+        )
+    return max(found.items(), key=lambda item: item[1].scale is not Scale.UNKNOWN)
+
+
+def _task(recipe: Recipe | None, regression: bool, multilabel: bool) -> str:
+    if regression and multilabel:
+        raise GraphscopeError("labels are numbers or classes, not both", hint="choose one of the two options")
+    if regression or multilabel:
+        return REGRESSION if regression else MULTILABEL
+    return recipe.task if recipe is not None else AS_STORED
+
+
+def _class_names(labels: str | os.PathLike[str] | None, width: int | None) -> tuple[str, ...]:
+    names = read_labels(Path(labels)).classes if labels is not None else ()
+    if names and width is not None and len(names) != width:
+        raise GraphscopeError(f"{labels}: {len(names):,} labels, but the output has {width:,} classes")
+    return names
+
+
+def _notes(model: Model, base: Base, source: Dataset, width: int | None, ema: bool, has_names: bool) -> tuple[str, ...]:
+    """What may be wrong with the figures."""
+    notes = [*base.notes, *source.notes]
+    if ema and not base.averaged:
+        raise GraphscopeError(f"{model.path}: no variable has a moving average")
+    if ema:
+        notes.append(f"moving averages taken for {some(list(base.averaged), _MAX_NAMES)}")
+    if not has_names and width is not None and 1 < len(source.classes) < width:
+        notes.append(
+            f"the data names {len(source.classes):,} classes, numbered in sorted order; the output has {width:,}: the"
+            " numbers may mean others there"
+        )
+    return tuple(notes)
+
+
+def _tell(base: Base, notes: tuple[str, ...], listener: Listener) -> None:
+    for name, value in base.fixed.items():
+        text = f"{name} looks like a training switch and is set to {value}; "
+        listener.note(Advice(text, Option("set", f"{name}=VALUE"), " chooses another value"))
+    for note in notes:
+        listener.note(note)
+
+
+def _draw(judged: Judgements, path: str | os.PathLike[str] | None, overwrite: bool) -> None:
+    if path is None:
+        return
+    if judged.found.confusion is None:
+        raise GraphscopeError(f"only classes have a confusion matrix; the labels are for {judged.task.task}")
+    picture = confusion_picture(judged.found.confusion.matrix, judged.found.names)
+    write_file(path, [png(picture)], overwrite=overwrite)
+
+
+def _log(judged: Judgements, logdir: Path, model: Model, base: Base, source: Dataset) -> None:
+    """At the step of training that the model has reached, where it counts them."""
+    step = _stored_step(model)
+    with EventWriter(logdir) as writer:
+        log_evaluation(writer, judged.task.task, step, judged.found, source, input_spec(base))
+        if judged.top is not None:
+            writer.summary([scalar("top5", judged.top)], step)
+
+
+def _stored_step(model: Model) -> int:
+    steps = (v for v in model.variables if v.role is Role.STEP and v.entry is not None and v.shape == ())
+    variable = next(steps, None)
+    return int(model.value(variable).numpy()) if variable is not None else 0
+
+
+__all__ = ["EvaluationReport", "evaluate"]

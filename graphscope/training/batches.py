@@ -1,0 +1,95 @@
+"""Runs tensors of a cut model for batches of examples: one row for each, however many examples the graph is built for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.tensors import TensorSpec, shape_text
+from graphscope.errors import GraphscopeError
+from graphscope.runtime.session import Session
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_TOLERANCE = 1e-3
+"""Relative to the largest number: the same example among others may differ by rounding, not by more."""
+
+
+class BatchRunner:
+    """Computes ``fetches`` of inputs that are fed to one tensor.
+
+    Attributes:
+        batch: examples to hand over at once: as many as the graph is built for, where that number is fixed.
+    """
+
+    def __init__(self, session: Session, spec: TensorSpec, fetches: tuple[str, ...], batch: int) -> None:
+        """Names what is fed and computed.
+
+        Args:
+            spec: the tensor that is fed; its first dimension counts examples.
+            fetches: tensors with a row for each example.
+            batch: examples at once, where the graph takes any number.
+        """
+        self.session = session
+        self.fetches = fetches
+        self.batch: int = (spec.shape[0] if spec.shape else None) or batch
+        self._fixed = spec.shape[0] if spec.shape else None
+        self._input = spec.name
+
+    def __call__(self, inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        """A row of numbers for each of ``inputs``, of each tensor; at most :attr:`batch` inputs.
+
+        A graph that is built for a fixed number of examples gets the last one repeated.
+
+        Raises:
+            GraphscopeError: a tensor has no row of numbers for each example, or TensorFlow refuses.
+        """
+        found = self.session.run(self.fetches, {self._input: self._filled(inputs)})
+        return [self._rows(name, value, len(inputs)) for name, value in zip(self.fetches, found)]
+
+    def dependent(self, inputs: NDArray[Any], rows: Sequence[NDArray[Any]]) -> str | None:
+        """A tensor of which the first example's row is another one in other company; ``None`` where there is none.
+
+        Batch norm and dropout that train are why.
+
+        Args:
+            rows: what ``inputs`` gave.
+
+        Raises:
+            GraphscopeError: as a call.
+        """
+        import numpy as np
+
+        alone = self(inputs[:1].repeat(min(len(inputs), 2), axis=0))
+        for name, among, value in zip(self.fetches, rows, alone):
+            first, *others = (np.asarray(row, np.float64) for row in (among[0], *value))
+            limit = _TOLERANCE * np.abs(first[np.isfinite(first)]).max(initial=0)
+            if not all(np.allclose(first, other, rtol=0, atol=limit, equal_nan=True) for other in others):
+                return name
+        return None
+
+    def _filled(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        import numpy as np
+
+        lacking = (self._fixed or 0) - len(inputs)
+        return np.concatenate([inputs, inputs[-1:].repeat(lacking, axis=0)]) if lacking > 0 else inputs
+
+    def _rows(self, name: str, value: NDArray[Any] | None, count: int) -> NDArray[Any]:
+        rows = self._fixed or count
+        if value is None or value.ndim == 0 or len(value) != rows or not _is_numbers(value.dtype):
+            what = "nothing" if value is None else f"{value.dtype} {shape_text(value.shape)}"
+            raise GraphscopeError(
+                f"{self.session.model.path}: {name} is {what} for {rows:,} examples, where a row of numbers for each is"
+                " needed"
+            )
+        return value[:count]
+
+
+def _is_numbers(dtype: np.dtype[Any]) -> bool:
+    try:
+        return DataType.from_numpy(dtype) is not DataType.STRING
+    except TypeError:
+        return False
