@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import infer
 from graphscope.analysis.tensors import Shapes
 from graphscope.api.opening import ModelLike, as_model
+from graphscope.board.dump import run_name
 from graphscope.core.model import Model
 from graphscope.core.tensors import node_of
 from graphscope.core.units import duration, size
@@ -64,13 +64,10 @@ def draw(
         )
     shapes = infer(opened).by_name
     name = node_of(focus) if focus and focus not in opened.graph else focus
-    diagram = make_diagram(opened, shapes, _title(opened), name, radius)
+    diagram = make_diagram(opened, shapes, run_name(opened), name, radius)
     source = _Source(opened, shapes, diagram, profile)
-    return Drawing(diagram, _scope(diagram, scope), depth, COLORINGS[color](source), bool(focus))
-
-
-def _title(model: Model) -> str:
-    return Path(model.path).name or model.path
+    colorings = [COLORINGS[name](source) for name in (color, *COLORINGS) if name != "time" or profile is not None]
+    return Drawing(diagram, _scope(diagram, scope), depth, tuple({c.name: c for c in colorings}.values()), bool(focus))
 
 
 def _scope(diagram: Diagram, name: str) -> Box:

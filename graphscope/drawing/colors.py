@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphscope.core.hostile import escape
 from graphscope.drawing.boxes import Box
@@ -34,12 +34,14 @@ class Coloring:
         title: above the legend.
         colors: for each box, in the diagram's order, the class of its colour.
         legend: the colours that occur.
+        amounts: for each box of a node the amount with its unit, where there is one; empty for what is no amount.
     """
 
     name: str
     title: str
     colors: Sequence[str]
     legend: Sequence[Swatch]
+    amounts: Mapping[int, str] = field(default_factory=dict)
 
     def of(self, box: Box) -> str:
         """The class of a box's colour."""
@@ -93,7 +95,7 @@ def by_amount(
     colors = [_step(total, most) for total in totals]
     legend = [Swatch(PLAIN, "none or not known")]
     legend += [Swatch(f"h{i}", f"up to {text(most / 4 ** (STEPS - i))}") for i in range(1, STEPS + 1) if most]
-    return Coloring(name, title, colors, legend)
+    return Coloring(name, title, colors, legend, {place: text(amount) for place, amount in enumerate(own) if amount})
 
 
 def _step(amount: float, most: float) -> str:

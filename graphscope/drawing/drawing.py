@@ -11,6 +11,7 @@ from graphscope.drawing.arrange import arrange
 from graphscope.drawing.boxes import Box
 from graphscope.drawing.colors import Coloring
 from graphscope.drawing.diagram import Diagram
+from graphscope.drawing.html import page
 from graphscope.drawing.opening import opened
 from graphscope.drawing.picture import Picture
 from graphscope.drawing.svg import svg
@@ -45,14 +46,14 @@ class Drawing:
         diagram: boxes, lines in them and what feeds what.
         root: the scope that is drawn.
         depth: levels that are open, 1 for ``root`` alone; ``None`` for as many as there is room for.
-        coloring: what the colours mean.
+        colorings: what the colours may mean; a picture has the first, a page lets its reader choose.
         is_detail: whether everything is open if no depth is stated.
     """
 
     diagram: Diagram
     root: Box
     depth: int | None
-    coloring: Coloring
+    colorings: tuple[Coloring, ...]
     is_detail: bool = False
 
     def __repr__(self) -> str:
@@ -70,7 +71,11 @@ class Drawing:
 
     def svg(self, *, is_dark: bool | None = None) -> str:
         """The drawing as SVG, light or dark as the reader's system is, or as ``is_dark`` says; the same text every time."""
-        return svg(self.picture, self.coloring, is_dark)
+        return svg(self.picture, self.colorings[0], is_dark)
+
+    def html(self) -> str:
+        """The drawing as a page of its own, to explore in a browser."""
+        return page(self.diagram, self.colorings, self.is_open, self.root)
 
     def _repr_svg_(self) -> str:
         return self.svg()
@@ -92,6 +97,7 @@ class Drawing:
 
 
 WRITERS: Mapping[str, Callable[[Drawing], bytes]] = {
+    "html": lambda drawing: drawing.html().encode(),
     "svg": lambda drawing: drawing.svg().encode(),
 }
 """The name of a format, which is the end of a file's name, and what writes it."""

@@ -18,7 +18,7 @@ from graphscope.drawing.measure import (
 )
 from graphscope.drawing.picture import Picture, PlacedBox, PlacedEdge, PlacedText, Point
 from graphscope.drawing.texts import FONT, fitted, width
-from graphscope.drawing.theme import DARK, LIGHT, Theme
+from graphscope.drawing.theme import DARK, LIGHT, rules
 
 MARGIN = 20.0
 HEAD = 34.0
@@ -189,8 +189,8 @@ def _arrow(name: str, kind: str) -> str:
 def styles(is_dark: bool | None) -> str:
     """The style sheet: one theme, or both."""
     if is_dark is not None:
-        return _common() + _rules(DARK if is_dark else LIGHT)
-    return _common() + _rules(LIGHT) + "@media (prefers-color-scheme: dark) {\n" + _rules(DARK) + "}\n"
+        return _common() + rules(DARK if is_dark else LIGHT)
+    return _common() + rules(LIGHT) + "@media (prefers-color-scheme: dark) {\n" + rules(DARK) + "}\n"
 
 
 def _common() -> str:
@@ -208,29 +208,6 @@ def _common() -> str:
 .apart {{ fill: none; stroke-dasharray: 4 4 }}
 .rule {{ stroke-width: 0.6; stroke-opacity: 0.35 }}
 """
-
-
-def _rules(theme: Theme) -> str:
-    rules = [
-        f".paper {{ fill: {theme.paper} }}",
-        f".name, .title {{ fill: {theme.ink} }}",
-        f".small {{ fill: {theme.faint} }}",
-        f".tensor {{ fill: {theme.faint} }}",
-        f".halo {{ stroke: {theme.paper} }}",
-        f".edge {{ stroke: {theme.edge} }}",
-        f".control {{ stroke: {theme.control} }}",
-        f".loop {{ stroke: {theme.back} }}",
-        f".tip {{ fill: {theme.edge} }}",
-        f".loop-tip {{ fill: {theme.back} }}",
-        f".apart {{ stroke: {theme.apart} }}",
-        f".open {{ stroke: {theme.scope_line} }}",
-        f".rule {{ stroke: {theme.ink} }}",
-    ]
-    rules += [f".s{number} {{ fill: {color} }}" for number, color in enumerate(theme.scopes)]
-    rules += [f".t{number} {{ stroke: {color} }}" for number, color in enumerate(theme.scopes)]
-    rules += [f".{name} {{ fill: {fill}; stroke: {line} }}" for name, (fill, line) in theme.boxes.items()]
-    rules.append(f".scope {{ fill: {theme.closed}; stroke: {theme.closed_line} }}")
-    return "\n".join(rules) + "\n"
 
 
 def xml(text: str) -> str:

@@ -15,6 +15,7 @@ class Theme:
         scopes: fill of open scopes by level, in turn; ``scope_line`` is their frame.
         closed, closed_line: closed scopes.
         apart: frame of the column of training parts.
+        panel, accent, shadow: of a page: behind its controls, of what is selected, below what floats.
         boxes: class of a colour -> fill and frame.
     """
 
@@ -29,6 +30,9 @@ class Theme:
     closed: str
     closed_line: str
     apart: str
+    panel: str
+    accent: str
+    shadow: str
     boxes: dict[str, tuple[str, str]]
 
 
@@ -80,6 +84,9 @@ LIGHT = Theme(
     closed="#ffffff",
     closed_line="#93a0b3",
     apart="#d5dbe4",
+    panel="#ffffff",
+    accent="#2563eb",
+    shadow="rgba(20, 30, 50, 0.16)",
     boxes=_boxes(KIND_COLORS_LIGHT, HEAT_LIGHT, "#b5703a", ("#ffffff", "#93a0b3")),
 )
 DARK = Theme(
@@ -94,5 +101,53 @@ DARK = Theme(
     closed="#242b36",
     closed_line="#5c687a",
     apart="#333c4a",
+    panel="#1a2029",
+    accent="#7aa8ff",
+    shadow="rgba(0, 0, 0, 0.5)",
     boxes=_boxes(KIND_COLORS_DARK, HEAT_DARK, "#e39a5c", ("#242b36", "#5c687a")),
 )
+
+
+def rules(theme: Theme, within: str = "") -> str:
+    """The CSS rules that give the parts of a picture their colours.
+
+    Args:
+        within: a selector, with a space behind it, of what the rules are for.
+    """
+    parts = [
+        ("paper", f"fill: {theme.paper}"),
+        ("name", f"fill: {theme.ink}"),
+        ("title", f"fill: {theme.ink}"),
+        ("small", f"fill: {theme.faint}"),
+        ("tensor", f"fill: {theme.faint}"),
+        ("halo", f"stroke: {theme.paper}"),
+        ("edge", f"stroke: {theme.edge}"),
+        ("control", f"stroke: {theme.control}"),
+        ("loop", f"stroke: {theme.back}"),
+        ("tip", f"fill: {theme.edge}"),
+        ("loop-tip", f"fill: {theme.back}"),
+        ("apart", f"stroke: {theme.apart}"),
+        ("open", f"stroke: {theme.scope_line}"),
+        ("rule", f"stroke: {theme.ink}"),
+    ]
+    parts += [(f"s{number}", f"fill: {color}") for number, color in enumerate(theme.scopes)]
+    parts += [(f"t{number}", f"stroke: {color}") for number, color in enumerate(theme.scopes)]
+    parts += [(name, f"fill: {fill}; stroke: {line}") for name, (fill, line) in theme.boxes.items()]
+    parts.append(("scope", f"fill: {theme.closed}; stroke: {theme.closed_line}"))
+    return "".join(f"{within}.{name} {{ {rule} }}\n" for name, rule in parts)
+
+
+def variables(theme: Theme) -> str:
+    """The same colours as variables of CSS, for what surrounds a picture on a page."""
+    colors = {
+        "paper": theme.paper,
+        "ink": theme.ink,
+        "faint": theme.faint,
+        "line": theme.scope_line,
+        "panel": theme.panel,
+        "field": theme.scopes[0],
+        "hover": theme.scopes[1],
+        "accent": theme.accent,
+        "shadow": theme.shadow,
+    }
+    return "; ".join(f"--{name}: {color}" for name, color in colors.items())

@@ -100,6 +100,7 @@ def draw(
 
 EXAMPLES = """
   graphscope draw model.ckpt-5000 -o model.svg
+  graphscope draw model.ckpt-5000 -o model.html
   graphscope draw frozen.pb -o conv2.svg --scope conv2 --color bytes
   graphscope draw model.ckpt-5000 -o near.svg --focus softmax --radius 3
 """

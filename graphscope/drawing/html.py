@@ -1,0 +1,215 @@
+"""A drawing as a page: one file that needs no network, lays out what is opened, and runs nothing but its own script.
+
+What a file says reaches the page as data alone: JSON in an element that no browser executes, shown through ``textContent``. The
+content security policy names the script and the style sheet by their hashes and allows nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from importlib import resources
+from typing import Any
+
+from graphscope.analysis.detail import attr_text
+from graphscope.core.graph import Node
+from graphscope.core.hostile import escape
+from graphscope.drawing import arrange, measure, texts
+from graphscope.drawing.boxes import Box
+from graphscope.drawing.colors import Coloring
+from graphscope.drawing.diagram import Diagram
+from graphscope.drawing.layered import layout, order
+from graphscope.drawing.svg import xml
+from graphscope.drawing.theme import DARK, LIGHT, rules, variables
+
+SCRIPTS = ("layout.js", "arrange.js", "page.js")
+LONGEST_ATTRIBUTE = 200
+"""Characters of an attribute's text that are kept."""
+_CONSTANTS: dict[Any, Sequence[str]] = {
+    texts: ("REGULAR", "BOLD", "FIRST", "OTHER", "WIDE"),
+    measure: (
+        *("TITLE_SIZE", "SMALL_SIZE", "WIDEST_TITLE", "WIDEST_LINE", "WIDEST_TENSOR", "PAD", "LEAST", "TITLE_HEIGHT"),
+        *("SUBTITLE_HEIGHT", "LINE_HEIGHT", "LINES_PAD", "COLUMN_GAP"),
+    ),
+    layout: ("GAP", "ROW_GAP", "BEND", "WIDEST", "MAX_BENDS", "PARTS_GAP"),
+    order: ("SWEEPS", "PATIENCE"),
+    arrange: (
+        *(
+            "INSET",
+            "TITLE_BAR",
+            "TENSOR_HEIGHT",
+            "APART_GAP",
+            "APART_TITLE",
+            "APART_LABEL",
+            "APART_HEIGHT",
+            "STACK_GAP",
+        ),
+        *("PORT", "MAX_PORTS", "SPREAD"),
+    ),
+}
+"""What both implementations of the layout share, by module."""
+
+
+def page(diagram: Diagram, colorings: Sequence[Coloring], is_open: Callable[[Box], bool], root: Box) -> str:
+    """The file's text.
+
+    Args:
+        colorings: those that can be chosen, the first one at first.
+        is_open: the scopes that are open at first.
+        root: the scope that is shown.
+    """
+    script = "".join(_part(name) for name in SCRIPTS)
+    style = _style()
+    policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'"
+    data = _json(_data(diagram, colorings, is_open, root))
+    return _part("page.html").format(
+        policy=f"{policy}; base-uri 'none'; form-action 'none'",
+        title=xml(escape(diagram.title)),
+        style=style,
+        data=data,
+        script=script,
+    )
+
+
+def _part(name: str) -> str:
+    return resources.files("graphscope.drawing").joinpath("page").joinpath(name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _style() -> str:
+    dark = ":root:not([data-theme=light])"
+    return "\n".join(
+        [
+            f":root {{ color-scheme: light dark; {variables(LIGHT)} }}",
+            rules(LIGHT),
+            f"@media (prefers-color-scheme: dark) {{ {dark} {{ {variables(DARK)} }}",
+            rules(DARK, f"{dark} ") + "}",
+            f":root[data-theme=dark] {{ color-scheme: dark; {variables(DARK)} }}",
+            ":root[data-theme=light] { color-scheme: light }",
+            rules(DARK, ":root[data-theme=dark] "),
+            _part("page.css"),
+        ]
+    )
+
+
+def _json(data: object) -> str:
+    """JSON that cannot end the element in which it stands."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+class _Table:
+    """Things that occur many times, each once."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+        self._known: dict[Hashable, int] = {}
+
+    def number(self, key: Hashable, make: Callable[[], Any]) -> int:
+        """The number of what ``key`` stands for; ``make`` gives it when it is first met."""
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = len(self.rows)
+            self.rows.append(make())
+        return known
+
+
+def _data(
+    diagram: Diagram, colorings: Sequence[Coloring], is_open: Callable[[Box], bool], root: Box
+) -> dict[str, object]:
+    graph = diagram.graph
+    nodes = [graph.nodes[number] for number in diagram.nodes]
+    ops, outputs, lines, attributes, devices = (_Table() for _ in range(5))
+    kinds = [
+        ops.number(diagram.op(box.first), lambda box=box: escape(diagram.op(box.first)))  # type: ignore[misc]
+        if box.node >= 0
+        else -2
+        if box.is_series
+        else -1
+        for box in diagram.boxes
+    ]
+    hidden = range(diagram.visible, len(nodes))
+    return {
+        "title": escape(diagram.title),
+        "constants": {name: getattr(module, name) for module, names in _CONSTANTS.items() for name in names},
+        "visible": diagram.visible,
+        "labels": [escape(box.label) for box in diagram.boxes],
+        "levels": [box.level for box in diagram.boxes],
+        "kinds": kinds,
+        "names": _odd_names(diagram),
+        "root": root.number,
+        "open": [box.number for box in diagram.boxes if box.node < 0 and box is not root and is_open(box)],
+        "outside": [box.number for box in diagram.boxes if box.is_outside],
+        "hosts": [diagram.hosts[place] for place in hidden],
+        "hiddenNames": [escape(nodes[place].name) for place in hidden],
+        "hiddenOps": [_op(ops, nodes[place].op) for place in hidden],
+        "ops": ops.rows,
+        "hubs": sorted(diagram.hubs),
+        "counts": [len(found) for found in diagram.inputs],
+        "sources": [place - source for place, found in enumerate(diagram.inputs) for source, _ in found],
+        "slots": _sparse(slot for found in diagram.inputs for _, slot in found),
+        "outputs": [outputs.number(found, lambda found=found: found) for found in diagram.outputs],  # type: ignore[misc]
+        "outputTable": outputs.rows,
+        "lines": [_lines(lines, found) for found in diagram.lines],
+        "lineTable": lines.rows,
+        "attributes": [_attributes(attributes, node) for node in nodes],
+        "attributeTable": attributes.rows,
+        "deviceOf": [devices.number(node.device, lambda node=node: escape(node.device)) for node in nodes],  # type: ignore[misc]
+        "devices": devices.rows,
+        "parameters": _sparse(b - a for a, b in zip(diagram.parameters, diagram.parameters[1:])),
+        "colorings": [_coloring(coloring) for coloring in colorings],
+    }
+
+
+def _op(ops: _Table, op: str) -> int:
+    return ops.number(op, lambda: escape(op))
+
+
+def _lines(lines: _Table, found: list[tuple[str, str]]) -> int:
+    return lines.number(tuple(found), lambda: [[escape(label), escape(text)] for label, text in found])
+
+
+def _sparse(numbers: Iterable[int]) -> dict[int, int]:
+    return {place: number for place, number in enumerate(numbers) if number}
+
+
+def _odd_names(diagram: Diagram) -> dict[int, str]:
+    """The names of boxes that are not those of the scope around them and their label."""
+    outer: list[str] = [""] * len(diagram.boxes)
+    result: dict[int, str] = {}
+    for box in diagram.boxes:
+        around = outer[box.number]
+        plain = f"{around}/{box.label}" if around else box.label
+        if not box.is_series and box.level and box.name != plain:
+            result[box.number] = escape(box.name)
+        name = around if box.is_series else box.name
+        for child in box.children:
+            outer[child.number] = name
+    return result
+
+
+def _attributes(table: _Table, node: Node) -> int:
+    names = sorted(node.attrs)
+    key = tuple(
+        (name, node.payloads[name] if name in node.payloads else node.attrs[name].SerializeToString()) for name in names
+    )
+    return table.number(
+        key, lambda: [[escape(name), escape(attr_text(node, name)[:LONGEST_ATTRIBUTE])] for name in names]
+    )
+
+
+def _coloring(coloring: Coloring) -> dict[str, object]:
+    classes = list(dict.fromkeys(coloring.colors))
+    number = {name: place for place, name in enumerate(classes)}
+    return {
+        "title": coloring.title,
+        "classes": classes,
+        "colors": [number[color] for color in coloring.colors],
+        "legend": [[swatch.color, swatch.label] for swatch in coloring.legend],
+        "amounts": coloring.amounts,
+    }
