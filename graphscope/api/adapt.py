@@ -10,12 +10,15 @@ from graphscope.analysis.shapes import infer
 from graphscope.core.graph import Graph
 from graphscope.core.listener import Listener
 from graphscope.core.model import Model
+from graphscope.core.op_history import parse_version
 from graphscope.core.tensors import Shape, node_of, shape_text
 from graphscope.errors import GraphscopeError, some
 from graphscope.protos import MetaGraphDef, TensorInfo
+from graphscope.transforms.for_tensorflow import Backported, backport
 from graphscope.transforms.input_shapes import Batch, reshape_inputs, wanted_shapes
 
 _MAX_NAMES = 4
+_MAX_CHANGES = 8
 
 
 def with_input_shapes(
@@ -40,6 +43,28 @@ def with_input_shapes(
         changes = (f"{node} {change}" for node, change in found.rewritten.items())
         listener.note(f"rewritten for that: {some(changes, _MAX_NAMES)}")
     return replace(model, loaded_graph=found.graph, meta=_restated(model.meta, found.graph)) if found.inputs else model
+
+
+def for_older_tensorflow(model: Model, version: str, listener: Listener) -> Model:
+    """``model`` as TensorFlow ``version`` loads it; ``listener`` hears of what was changed. Reads no weights.
+
+    Raises:
+        GraphscopeError: it is no version; the release lacks an op, or an attribute that has another value than its default.
+    """
+    found = backport(model.graph, parse_version(version))
+    for line in backport_lines(found):
+        listener.note(line)
+    return replace(model, loaded_graph=found.graph)
+
+
+def backport_lines(found: Backported) -> Iterator[str]:
+    """What was changed for an older release, in words."""
+    changes = [f"{op} {count:,}" for op, count in found.replaced.items()]
+    changes += [f"{attribute} -{count:,}" for attribute, count in found.stripped.items()]
+    if changes:
+        yield f"changed for the older release: {some(changes, _MAX_CHANGES)}"
+    if found.unknown:
+        yield f"no release of TensorFlow has {', '.join(found.unknown)}: a library must bring them"
 
 
 def _likely_outputs(model: Model) -> Sequence[str]:

@@ -15,6 +15,7 @@ from graphscope.api.proof import refuse_unproven
 from graphscope.api.save import Saved, graph_model
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
+from graphscope.core.op_history import parse_version
 from graphscope.core.tensors import Shape
 from graphscope.formats.lazy.pieces import graph_pieces, size_of
 from graphscope.formats.registry import GRAPHS, FileFormat, WriteOptions, format_for
@@ -186,6 +187,7 @@ def freeze(
     float16: bool = False,
     shape: Mapping[str, Shape] | None = None,
     batch: Batch = None,
+    for_tensorflow: str = "",
     strict: bool = False,
     listener: Listener = SILENT,
 ) -> Frozen:
@@ -203,13 +205,16 @@ def freeze(
         shape: input -> the shape that it shall take, ``None`` for an unknown size, as ``{"x": (None, 224, 224, 3)}``. Constants
             that provably state the batch are rewritten.
         batch: how many examples every input shall take, ``"?"`` for any number.
+        for_tensorflow: the release that shall load the result, as ``"1.4"``: attributes that it does not know go where they
+            have their defaults, and a few newer ops become older ones. Only ops and attributes are compared, not the types
+            that kernels take.
         strict: refuse what is warned of otherwise: state that is lost, dropout that stays, data that cannot be fed.
 
     Raises:
         UnknownNameError: an output, an input or a placeholder is not in the graph.
         IncompleteModelError: a variable that is needed has no value.
-        GraphscopeError: no output is clear; a value does not fit; a node does not allow a shape; a lookup table is needed;
-            the graph is invalid; with ``strict``, there is something to warn of.
+        GraphscopeError: no output is clear; a value does not fit; a node does not allow a shape; the release lacks an op; a
+            lookup table is needed; the graph is invalid; with ``strict``, there is something to warn of.
     """
     from graphscope.runtime.evaluate import TensorFlowKernels
     from graphscope.runtime.shapes import shapes_on_demand
@@ -226,6 +231,7 @@ def freeze(
         float16=float16,
         shapes=shape or {},
         batch=batch,
+        for_tensorflow=parse_version(for_tensorflow) if for_tensorflow else None,
         evaluate=TensorFlowKernels(),
         infer=shapes_on_demand(source),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.advice import Advice, Call
-from graphscope.api.adapt import with_input_shapes
+from graphscope.api.adapt import for_older_tensorflow, with_input_shapes
 from graphscope.api.doubts import default_doubts, dropout_doubts, report
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, warn_of_files
 from graphscope.core.graph import Graph
@@ -46,6 +46,7 @@ def save(
     inputs: Names = (),
     shape: Mapping[str, Shape] | None = None,
     batch: Batch = None,
+    for_tensorflow: str = "",
     weights: str | os.PathLike[str] | None = None,
     allow_outside: bool = False,
     overwrite: bool = False,
@@ -62,6 +63,7 @@ def save(
             or the likely outputs are taken. Of an ONNX graph, see :func:`graphscope.export_onnx`.
         inputs: of that signature; without any, the placeholders that the outputs need.
         shape, batch: other shapes for placeholders, see :func:`graphscope.freeze`.
+        for_tensorflow: the release that shall load the graph, see :func:`graphscope.freeze`.
         weights: for a checkpoint: the ``.npz`` or ``.safetensors`` file that its values come from.
         allow_outside: copy files that the graph names from outside the model's directory too.
         overwrite: replace what is there.
@@ -77,6 +79,8 @@ def save(
     whole = model if isinstance(model, Model) else graph_model(model)
     if shape or batch is not None:
         whole = with_input_shapes(whole, shape or {}, batch, as_names(outputs), listener)
+    if for_tensorflow:
+        whole = for_older_tensorflow(whole, for_tensorflow, listener)
     row = format_named("checkpoint") if weights is not None and not to else format_for(path, to)
     format_for(path, row.name)
     needed = _SPECS.get(row.name, _none)(whole, as_names(outputs), as_names(inputs), listener)
@@ -109,6 +113,7 @@ def convert(
     inputs: Names = (),
     shape: Mapping[str, Shape] | None = None,
     batch: Batch = None,
+    for_tensorflow: str = "",
     weights: str | os.PathLike[str] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     tags: str | Collection[str] = (),
@@ -134,6 +139,7 @@ def convert(
         inputs=inputs,
         shape=shape,
         batch=batch,
+        for_tensorflow=for_tensorflow,
         weights=weights,
         allow_outside=allow_outside,
         overwrite=overwrite,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.advice import SAVED_MODEL, Advice, Option
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
+from graphscope.core.op_history import Version
 from graphscope.core.op_sets import PLACEHOLDER_OPS, TABLE_USERS, VARIABLE_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.roles import MOVING_AVERAGE
@@ -25,6 +26,7 @@ from graphscope.transforms.borrowed_kernels import Evaluate
 from graphscope.transforms.changes import OpChange, op_changes
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.fold import fold
+from graphscope.transforms.for_tensorflow import Backported, backport
 from graphscope.transforms.frames import refuse_mixed_frames
 from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.inlining import inline_calls
@@ -58,6 +60,7 @@ class FreezeOptions:
         float16: store float32 weights in half precision.
         shapes: placeholder of the result -> the shape that it shall take.
         batch: that every placeholder with a batch shall take; see :data:`Batch`.
+        for_tensorflow: the release that shall load the result.
         evaluate: kernels for ops that the table of NumPy kernels lacks.
         infer: shapes of inputs of which the file states none.
     """
@@ -72,6 +75,7 @@ class FreezeOptions:
     float16: bool = False
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     batch: Batch = None
+    for_tensorflow: Version | None = None
     evaluate: Evaluate | None = None
     infer: Infer | None = None
 
@@ -87,6 +91,7 @@ class FrozenGraph:
         carried: variables that the outputs read and that a run would change for the next one -> the node that writes.
         open_switches: placeholders left that look like training switches -> the value that ``--set`` should give them.
         reshaped: what other shapes of the inputs changed.
+        backported: what became of ops and attributes that an older release lacks.
         originals: tensor of a placeholder that ``inputs`` made -> the model's tensor in whose place it is, where that has
             another name.
     """
@@ -96,6 +101,7 @@ class FrozenGraph:
     averaged: Mapping[str, Payload]
     open_switches: Mapping[str, str]
     reshaped: Reshaped
+    backported: Backported
     originals: Mapping[str, str] = field(default_factory=dict)
     carried: Mapping[str, str] = field(default_factory=dict)
 
@@ -118,12 +124,17 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
     graph = transform(graph, _steps(options, keep, values)).graph
     _refuse_variables(graph)
     reshaped = reshape_inputs(graph, wanted_shapes(graph, options.shapes, options.batch), options.outputs)
-    graph = reshaped.graph
+    backported = _backported(reshaped.graph, options.for_tensorflow)
+    graph = backported.graph
     refuse_mixed_frames(graph)
     changes = tuple(op_changes(model.graph, graph))
     originals = open_inputs(model, options, model.graph).originals
     switches = open_switches(graph, new_inputs(model, graph))
-    return FrozenGraph(graph, changes, dict(values.averaged), switches, reshaped, originals, carried)
+    return FrozenGraph(graph, changes, dict(values.averaged), switches, reshaped, backported, originals, carried)
+
+
+def _backported(graph: Graph, version: Version | None) -> Backported:
+    return Backported(graph) if version is None else backport(graph, version)
 
 
 def _carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, str]:

@@ -27,7 +27,9 @@ LENET = FIXTURES / "lenet5"
 FUNCTIONS = {
     "audit": "paths",
     "compare_layers": "model other outputs map feeds set batch seed atol rtol trust listener",
-    "convert": "model path to outputs inputs shape batch weights checkpoint tags allow_outside overwrite listener",
+    "convert": (
+        "model path to outputs inputs shape batch for_tensorflow weights checkpoint tags allow_outside overwrite listener"
+    ),
     "cost": "model outputs all by depth shape batch device peak checkpoint tags listener",
     "diff": "a b weights strict explain tags listener",
     "draw": "model depth scope focus radius color profile checkpoint tags",
@@ -42,7 +44,9 @@ FUNCTIONS = {
     ),
     "features": "base data out at inputs set batch reading checkpoint tags trust overwrite listener",
     "find_nonfinite": "model outputs feeds batch seed trust listener",
-    "freeze": "model outputs inputs set ema fold fold_batch_norms keep_devices float16 shape batch strict listener",
+    "freeze": (
+        "model outputs inputs set ema fold fold_batch_norms keep_devices float16 shape batch for_tensorflow strict listener"
+    ),
     "graft": (
         "base at head out classes multilabel regression inputs set unfreeze stop_gradient head_model bind head_output prefix"
         " optimizer learning_rate decay l2 ema seed checkpoint tags trust overwrite listener"
@@ -53,7 +57,7 @@ FUNCTIONS = {
     "run": (
         "model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust engine listener"
     ),
-    "save": "model path to outputs inputs shape batch weights allow_outside overwrite listener",
+    "save": "model path to outputs inputs shape batch for_tensorflow weights allow_outside overwrite listener",
     "summarize": "model checkpoint tags",
     "text": "model values checkpoint tags",
     "tune": (

@@ -25,6 +25,7 @@ from graphscope.core.payload import Payload
 from graphscope.core.variables import Role
 from graphscope.errors import GraphscopeError
 from graphscope.protos import GraphDef
+from graphscope.transforms.for_tensorflow import Backported
 from graphscope.transforms.freeze import FreezeOptions, FrozenGraph
 from graphscope.transforms.input_shapes import Reshaped
 from tests.project.test_light import POISON, with_tensorflow
@@ -319,7 +320,9 @@ def test_more_than_a_message_can_be(out: Path) -> None:
     graph = Graph(GraphDef(), [constant("w", Huge(DataType.FLOAT, (1 << 29,)))])
     with pytest.raises(GraphscopeError, match=r"2,147,48\d,\d{3} bytes") as error:
         Frozen(
-            graphscope.load(FIXTURES / "lenet5"), FreezeOptions(()), FrozenGraph(graph, (), {}, {}, Reshaped(graph))
+            graphscope.load(FIXTURES / "lenet5"),
+            FreezeOptions(()),
+            FrozenGraph(graph, (), {}, {}, Reshaped(graph), Backported(graph)),
         ).save(out, overwrite=True)
     assert "saved_model/" in worded(error.value.hint)
     assert [path for path in out.parent.iterdir() if path != out] == []

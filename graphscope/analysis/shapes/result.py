@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 
 from graphscope.analysis.shapes.flow import Flow
-from graphscope.analysis.shapes.sizes import public
+from graphscope.analysis.shapes.sizes import Dims, public
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
@@ -47,8 +47,13 @@ class Shapes:
         Raises:
             UnknownNameError: there is no such node.
         """
+        return public(self.sizes(tensor))
+
+    def sizes(self, tensor: str) -> Dims:
+        """As :meth:`shape`, with unknown sizes that are the same object where they are known to be equal."""
         place, index = self._find(tensor)
-        return self._shape(place, index)
+        facts = self.flow.facts[place] or ()
+        return facts[index].shape if index < len(facts) else None
 
     def dtype(self, tensor: str) -> DataType:
         """The element type of a tensor; ``INVALID`` where the op or the output is not known. Raises as :meth:`shape`."""
@@ -84,7 +89,3 @@ class Shapes:
     def _find(self, tensor: str) -> tuple[int, int]:
         name = TensorName.parse(tensor)
         return self.flow.wiring.places[self._graph[name.node].name], name.index
-
-    def _shape(self, place: int, index: int) -> Shape:
-        facts = self.flow.facts[place] or ()
-        return public(facts[index].shape) if index < len(facts) else None

@@ -66,6 +66,7 @@ def convert(
     ],
     shape: InputShapes,
     batch: BatchOption = "",
+    for_tensorflow: shared.ForTensorFlow = "",
     external_data: Annotated[
         bool | None, typer.Option("--external-data/--no-external-data", help="ONNX: keep weights in a file beside it.")
     ] = None,
@@ -97,6 +98,8 @@ def convert(
     chosen = {name: value for name, value in given.items() if value is not None}
     if weights is None and format_for(out, to).name == "onnx":
         loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
+        if for_tensorflow:
+            raise typer.BadParameter("TensorFlow does not load ONNX", param_hint="--for-tensorflow")
         exported = export_onnx(
             loaded,
             out,
@@ -119,6 +122,7 @@ def convert(
         inputs=input,
         shape=named_shapes(shape),
         batch=parse_batch(batch),
+        for_tensorflow=for_tensorflow,
         weights=weights,
         allow_outside=allow_outside,
         overwrite=force,

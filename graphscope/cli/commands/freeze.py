@@ -39,6 +39,7 @@ def freeze(
     set_: shared.SetValues,
     shape: InputShapes,
     batch: BatchOption = "",
+    for_tensorflow: shared.ForTensorFlow = "",
     checkpoint: shared.Checkpoint = None,
     ema: Annotated[bool, _switch("--ema", "Use each variable's moving average, if it has one.")] = False,
     no_fold: Annotated[bool, _switch("--no-fold", "Do not fold constants.")] = False,
@@ -77,6 +78,7 @@ def freeze(
         float16=float16,
         shape=named_shapes(shape),
         batch=parse_batch(batch),
+        for_tensorflow=for_tensorflow,
         strict=strict,
         listener=speaker,
     )

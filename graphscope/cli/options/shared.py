@@ -107,6 +107,15 @@ Rtol = Annotated[
     float | None,
     typer.Option("--rtol", metavar="X", show_default=False, help="Relative tolerance of --verify; default: 1e-5."),
 ]
+ForTensorFlow = Annotated[
+    str,
+    typer.Option(
+        "--for-tensorflow",
+        metavar="VERSION",
+        show_default=False,
+        help="Drop default attributes that this release (1.0 to 2.21) does not know; name ops that it lacks.",
+    ),
+]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Run the graph even if it touches files, the network or processes.")
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from graphscope.api.adapt import backport_lines
 from graphscope.api.freeze import Frozen, SavedFrozen
 from graphscope.cli.terminal.text import count, escape, size
 from graphscope.core.op_sets import VARIABLE_OPS
@@ -25,6 +26,7 @@ def changed_lines(frozen: Frozen) -> Iterator[str]:
     before, after = len(frozen.source.graph), len(frozen.model.graph)
     yield f"{before:,} nodes -> {after:,}     {_changes(frozen.changes)}"
     yield from reshaped_lines(frozen.result.reshaped)
+    yield from map(escape, backport_lines(frozen.result.backported))
     if frozen.options.moving_averages:
         names = list(frozen.result.averaged)
         yield f"moving averages taken for {some(names, MAX_NAMES)}" if names else "no variable has a moving average"
@@ -90,5 +92,7 @@ def frozen_report(frozen: Frozen, saved: SavedFrozen) -> dict[str, Any]:
         "carried_state": frozen.carried,
         "inputs": frozen.result.reshaped.inputs,
         "rewritten": frozen.result.reshaped.rewritten,
+        "stripped_attributes": frozen.result.backported.stripped,
+        "replaced_ops": frozen.result.backported.replaced,
         "verification": saved.verification,
     }
