@@ -18,6 +18,7 @@ from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.core.op_sets import TABLES, VARIABLE_OPS
 from graphscope.core.ops import registered_ops
 from graphscope.core.roles import is_weight_type
+from graphscope.core.shown import Shown
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.validity import Problem
 from graphscope.core.variables import Role
@@ -78,8 +79,8 @@ class GraphSummary:
     outputs: tuple[OutputCandidate, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+@dataclass(frozen=True, slots=True, repr=False)
+class Summary(Shown):
     """Everything that ``info`` shows.
 
     Attributes:
@@ -124,6 +125,9 @@ class Summary:
     mismatched: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     dangers: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Summary {self.path!r}: {self.kind}, {self.parameters.elements:,} parameters>"
 
 
 def summarize(model: Model) -> Summary:

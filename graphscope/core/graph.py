@@ -9,6 +9,7 @@ from types import MappingProxyType
 from graphscope.core import ops
 from graphscope.core.inline import InlinePayload
 from graphscope.core.payload import Payload
+from graphscope.core.shown import Shown
 from graphscope.core.tensors import node_of
 from graphscope.errors import UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef, NodeDef, OpDef, VersionDef
@@ -16,7 +17,7 @@ from graphscope.protos import AttrValue, FunctionDef, GraphDef, NodeDef, OpDef, 
 _NO_PAYLOADS: Mapping[str, Payload] = MappingProxyType({})
 
 
-class Node:
+class Node(Shown):
     """A ``NodeDef`` whose large tensors are payloads. Never change ``proto`` of a node that somebody else may hold.
 
     Attributes:
@@ -80,7 +81,7 @@ class Node:
         return f"Node({self.name!r}, {self.op!r})"
 
 
-class Body:
+class Body(Shown):
     """Nodes in file order with look-up by name; what a graph and a function's body have in common."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
@@ -215,6 +216,9 @@ class Function(Body):
     def __init__(self, proto: FunctionDef, nodes: Iterable[Node]) -> None:
         super().__init__(nodes)
         self.proto = proto
+
+    def __repr__(self) -> str:
+        return f"<Function {self.name!r}: {len(self):,} nodes>"
 
     @property
     def name(self) -> str:

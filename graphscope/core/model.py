@@ -14,6 +14,7 @@ from graphscope.core.graph import Graph
 from graphscope.core.object_graph import OBJECT_GRAPH_KEY
 from graphscope.core.ops import OpCatalog
 from graphscope.core.payload import ConvertedPayload, Payload
+from graphscope.core.shown import Shown
 from graphscope.core.signatures import Signature, signatures_of
 from graphscope.core.slices import SlicePayload
 from graphscope.core.tensors import node_of
@@ -52,7 +53,7 @@ class ModelFile:
 
 
 @dataclass(repr=False)
-class Model:
+class Model(Shown):
     """Graph, variables, signatures and collections of one model, and where they came from.
 
     Attributes:

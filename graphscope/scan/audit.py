@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.analysis.audit.finding import Finding, Severity
+from graphscope.core.shown import Shown
 from graphscope.errors import FileError, GraphscopeError
 from graphscope.formats.io.paths import is_directory, is_file
 from graphscope.scan.files import Audited, audit_directory, audit_file, audit_named
@@ -21,8 +22,8 @@ class Unread:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class AuditReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class AuditReport(Shown):
     """What was looked at, and what was found.
 
     Attributes:
@@ -34,6 +35,9 @@ class AuditReport:
     models: tuple[str, ...]
     findings: tuple[Finding, ...]
     unread: tuple[Unread, ...]
+
+    def __repr__(self) -> str:
+        return f"<AuditReport: {len(self.models):,} files, {len(self.findings):,} findings>"
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
         """The findings that are as bad as ``severity``, or worse."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphscope.core.dtypes import DataType
+from graphscope.core.shown import Shown
 from graphscope.core.tensors import TensorSpec
 
 
@@ -174,8 +175,8 @@ class CriticalPath:
     nodes: Sequence[PathCost]
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+@dataclass(frozen=True, slots=True, repr=False)
+class Profile(Shown):
     """What some traced runs of a graph cost.
 
     Attributes:
@@ -212,6 +213,9 @@ class Profile:
     devices: Sequence[DeviceCost]
     placement: Sequence[Placement]
     critical: CriticalPath
+
+    def __repr__(self) -> str:
+        return f"<Profile {self.path!r}: {self.steps:,} steps, {self.span.wall_us:,.0f} us each>"
 
     @property
     def overhead(self) -> float | None:

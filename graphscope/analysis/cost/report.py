@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graphscope.analysis.cost.devices import Device
 from graphscope.core.dtypes import DataType
+from graphscope.core.shown import Shown
 from graphscope.core.tensors import Shape
 
 
@@ -101,8 +102,8 @@ class BranchRow:
     other_flops: int
 
 
-@dataclass(frozen=True, slots=True)
-class CostReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class CostReport(Shown):
     """What one run of a model costs, by its structure.
 
     Attributes:
@@ -139,3 +140,6 @@ class CostReport:
     loops: tuple[LoopRow, ...]
     branches: tuple[BranchRow, ...]
     device: Device | None
+
+    def __repr__(self) -> str:
+        return f"<CostReport {self.path!r}: {self.total.parameters:,} parameters, {self.total.macs:,} MACs>"

@@ -6,6 +6,8 @@ import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from graphscope.core.shown import Shown
+
 
 class Section(str, enum.Enum):
     """What a difference is about, in the order in which they are told."""
@@ -97,8 +99,8 @@ class Explanation:
     differences: int
 
 
-@dataclass(frozen=True, slots=True)
-class DiffReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class DiffReport(Shown):
     """The comparison of two models.
 
     Attributes:
@@ -117,6 +119,9 @@ class DiffReport:
     differences: tuple[Difference, ...] = ()
     explanations: tuple[Explanation, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<DiffReport {self.first!r}, {self.second!r}: {len(self.differences):,} differences>"
 
     @property
     def is_equal(self) -> bool:

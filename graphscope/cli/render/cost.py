@@ -35,16 +35,27 @@ _HEADER = (
 def write_cost(sink: Sink, format: Format, report: CostReport) -> None:
     """Writes the report: the rows, and below the table what they add up to."""
     if format is Format.TABLE:
-        columns, cells = zip(*_columns(report), strict=True)
-        write_table(sink, columns, ([cell(row) for cell in cells] for row in [*report.rows, _total(report)]))
+        columns, cells = zip(*cost_columns(report), strict=True)
+        write_table(sink, columns, ([cell(row) for cell in cells] for row in cost_rows(report)))
         sink.write("\n")
-        sink.lines(write_sections(sink, list(_sections(report)), _INDENT))
+        sink.lines(write_sections(sink, list(cost_sections(report)), _INDENT))
     elif format is Format.JSON:
         sink.write(json_text(_record(report), indent=2, is_unicode=sink.is_unicode) + "\n")
     elif format is Format.CSV:
         sink.lines(csv_lines(_HEADER, (_fields(row) for row in report.rows)))
     else:
         sink.lines(map(escape, (_full_name(row) for row in report.rows)))
+
+
+def cost_rows(report: CostReport) -> list[CostRow]:
+    """The rows, and what they add up to."""
+    nodes, executions = sum(row.nodes for row in report.rows), sum(row.executions for row in report.rows)
+    return [*report.rows, CostRow("total", "", "", nodes, executions, DataType.INVALID, None, report.total)]
+
+
+def cost_columns(report: CostReport) -> list[tuple[Column, Cell]]:
+    """The columns that have anything to say, and what stands in them."""
+    return list(_columns(report))
 
 
 def _columns(report: CostReport) -> Iterator[tuple[Column, Cell]]:
@@ -99,12 +110,7 @@ def _intensity(flops_per_byte: float | None) -> str:
     return "" if flops_per_byte is None else f"{flops_per_byte:.3g}"
 
 
-def _total(report: CostReport) -> CostRow:
-    nodes, executions = sum(row.nodes for row in report.rows), sum(row.executions for row in report.rows)
-    return CostRow("total", "", "", nodes, executions, DataType.INVALID, None, report.total)
-
-
-def _sections(report: CostReport) -> Iterator[Section]:
+def cost_sections(report: CostReport) -> Iterator[Section]:
     """What stands below the table."""
     yield "counted", list(_counted(report))
     low, high = size(report.peak_low_bytes), size(report.peak_high_bytes)

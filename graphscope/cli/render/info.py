@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from graphscope.analysis.summary import Amount, GraphSummary, Summary
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import plain
-from graphscope.cli.terminal.sections import Line, wrap, write_sections
+from graphscope.cli.terminal.sections import Line, Section, wrap, write_sections
 from graphscope.cli.terminal.text import cells, count, escape, size, tensor_type
 from graphscope.cli.terminal.views import Format, Page, write_page
 from graphscope.core.model import ModelFile
@@ -50,8 +50,7 @@ def _tensor_names(summary: Summary) -> Iterator[str]:
 
 def _page(sink: Sink, summary: Summary, user_tags: Sequence[str]) -> Iterator[str]:
     yield from _header(sink, summary)
-    groups = [[(label, list(rows(summary))) for label, rows in group] for group in _GROUPS]
-    shown = [[(label, rows) for label, rows in group if rows] for group in groups]
+    shown = info_sections(summary)
     indent = max([_INDENT, *(len(label) + 2 for group in shown for label, _ in group)])
     for group in filter(None, shown):
         yield ""
@@ -61,9 +60,19 @@ def _page(sink: Sink, summary: Summary, user_tags: Sequence[str]) -> Iterator[st
     yield from write_sections(sink, [("next", commands)], indent, is_wrapped=False)
 
 
+def info_head(summary: Summary) -> list[tuple[str, str]]:
+    """What a model is, in two columns."""
+    return [(summary.path, _kind(summary)), (_writer(summary), _counts(summary.graph)), _amounts(summary)]
+
+
+def info_sections(summary: Summary) -> list[list[Section]]:
+    """What is in a model, in groups of labelled lines; what there is nothing of is left out."""
+    groups = [[(label, list(rows(summary))) for label, rows in group] for group in _GROUPS]
+    return [[(label, rows) for label, rows in group if rows] for group in groups]
+
+
 def _header(sink: Sink, summary: Summary) -> Iterator[str]:
-    rows = [(summary.path, _kind(summary)), (_writer(summary), _counts(summary.graph)), _amounts(summary)]
-    safe = [(escape(left), escape(right)) for left, right in rows]
+    safe = [(escape(left), escape(right)) for left, right in info_head(summary)]
     width = max((cells(left) for left, _ in safe if cells(left) <= HALF), default=0)
     for i, (left, right) in enumerate(safe):
         title = sink.paint(left, "title" if i == 0 else "")

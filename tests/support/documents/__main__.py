@@ -25,7 +25,7 @@ def main(names: list[str]) -> None:
             os.environ["GRAPHSCOPE_CACHE"] = f"{directory}/.cache"
             reader = Reader(set_up(Path(directory)))
             if page.suffix == ".ipynb":
-                store(page, [(step, reader.follow(step)[0]) for step in cells_of(page)])
+                store(page, [(step, reader.follow(step)[0], reader.html) for step in cells_of(page)])
             else:
                 refresh(page, reader)
 

@@ -39,6 +39,7 @@ class Step:
         line: number of its first line in the page, from 0.
         output: number of the output's first line in the page, from 0.
         indent: what stands before each of its lines.
+        html: what a notebook shows of the last expression, where it shows one as HTML.
     """
 
     language: str
@@ -47,6 +48,7 @@ class Step:
     line: int
     output: int
     indent: str
+    html: str | None = None
 
 
 def blocks_of(page: Path) -> list[Block]:

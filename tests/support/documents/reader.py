@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import os
@@ -35,11 +36,15 @@ class Reader:
 
     Args:
         directory: where files are read and written; it stands for the root of the repository.
+
+    Attributes:
+        html: what a notebook shows of the last expression of the step that was followed last, where it is HTML.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._names = vars(ModuleType("__main__"))
+        self.html: str | None = None
 
     def complaint(self, step: Step) -> str | None:
         """What is wrong with a step: a diff or a wrong exit code; ``None`` if nothing is."""
@@ -47,6 +52,8 @@ class Reader:
         should_fail = any(FAILURE.match(line) for line in step.shown or [])
         if bool(status) != should_fail:
             return f"exit code {status}:\n" + "\n".join(output)
+        if step.html is not None and step.html != self.html:
+            return f"shown as HTML:\n{self.html}"
         return None if step.shown is None else difference(step.shown, output)
 
     def follow(self, step: Step) -> tuple[list[str], int]:
@@ -68,9 +75,12 @@ class Reader:
 
     def _python(self, step: Step) -> str:
         output = io.StringIO()
-        code = compile("\n" * step.line + step.source, "page", "exec")
+        tree = ast.parse("\n" * step.line + step.source, "page")
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         with contextlib.redirect_stdout(output):
-            exec(code, self._names)
+            exec(compile(tree, "page", "exec"), self._names)
+            value = eval(compile(ast.Expression(last.value), "page", "eval"), self._names) if last is not None else None
+        self.html = value._repr_html_() if hasattr(value, "_repr_html_") else None
         return output.getvalue()
 
 

@@ -1,0 +1,118 @@
+"""Which HTML shows what: one row for each kind of thing."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from graphscope.analysis.audit.finding import Severity
+from graphscope.analysis.cost.report import CostReport
+from graphscope.analysis.detail import attr_text
+from graphscope.analysis.diff.report import DiffReport
+from graphscope.analysis.summary import Summary, summarize
+from graphscope.api.draw import draw
+from graphscope.cli.render.audit import write_report as write_audit
+from graphscope.cli.render.cost import cost_columns, cost_rows, cost_sections
+from graphscope.cli.render.diff import write_report as write_diff
+from graphscope.cli.render.info import info_head, info_sections
+from graphscope.cli.render.profile import write_profile
+from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.views import Format
+from graphscope.core.graph import Body, Graph, Node
+from graphscope.core.model import Model, ModelKind
+from graphscope.errors import GraphscopeError
+from graphscope.notebook.markup import preformatted, table, title
+from graphscope.scan.audit import AuditReport
+from graphscope.tracing.report import Profile
+
+OPS = 12
+"""How many ops of a graph are shown."""
+
+WIDTH = 120
+
+DRAWN_NODES = 20_000
+"""Larger graphs take seconds to draw."""
+
+
+def html_of(thing: object) -> str:
+    """HTML for a model, a graph, a node or a report; empty for anything else."""
+    kind = next((kind for kind in type(thing).__mro__ if kind in _VIEWS), None)
+    return _VIEWS[kind](thing) if kind is not None else ""
+
+
+def _model(model: Model) -> str:
+    """What ``info`` shows; what cannot be summarized is told in one line."""
+    try:
+        return _summary(summarize(model))
+    except GraphscopeError as error:
+        return title(repr(model)) + preformatted(error.message)
+
+
+def _summary(summary: Summary) -> str:
+    head = [row for row in info_head(summary) if any(row)]
+    return table(head) + _sections(section for group in info_sections(summary) for section in group)
+
+
+def _sections(sections: Iterable[tuple[str, Sequence[Sequence[str]]]]) -> str:
+    """Labelled lines: the label beside the first."""
+    rows = [(label if not i else "", *line) for label, lines in sections for i, line in enumerate(lines)]
+    return table(rows)
+
+
+def _body(body: Body) -> str:
+    """The ops, most frequent first."""
+    counts = Counter(body.ops).most_common()
+    rows = [(op, f"{number:,}") for op, number in counts[:OPS]]
+    if len(counts) > OPS:
+        rows.append((f"and {len(counts) - OPS:,} more", f"{sum(number for _, number in counts[OPS:]):,}"))
+    return title(repr(body)) + table(rows, ("op", "nodes"), (False, True))
+
+
+def _graph(graph: Graph) -> str:
+    """The drawing; of a graph that is very large, or cannot be drawn, the ops."""
+    if len(graph) > DRAWN_NODES:
+        return _body(graph)
+    try:
+        svg = draw(Model("graph", ModelKind.GRAPH, "", (), graph)).svg()
+    except GraphscopeError:
+        return _body(graph)
+    return f'{title(repr(graph))}<div style="overflow:auto;max-height:60em">{svg}</div>'
+
+
+def _node(node: Node) -> str:
+    rows = [("op", node.op), ("device", node.device), ("inputs", ", ".join(node.inputs))]
+    rows += [(name, attr_text(node, name)) for name in sorted(node.attrs)]
+    return title(node.name) + table([row for row in rows if row[1]])
+
+
+def _cost(report: CostReport) -> str:
+    columns = cost_columns(report)
+    rows = [[cell(row) for _, cell in columns] for row in cost_rows(report)]
+    right = [column.right for column, _ in columns]
+    return table(rows, [column.title for column, _ in columns], right) + _sections(cost_sections(report))
+
+
+def _as_on_a_terminal(write: Callable[[Sink, Any], None]) -> Callable[[Any], str]:
+    """The page of a command, without colours."""
+
+    def view(report: Any) -> str:
+        page = io.StringIO()
+        write(Sink(page, io.StringIO(), width=WIDTH), report)
+        return preformatted(page.getvalue())
+
+    return view
+
+
+_VIEWS: dict[type, Callable[[Any], str]] = {
+    Model: _model,
+    Graph: _graph,
+    Body: _body,
+    Node: _node,
+    Summary: _summary,
+    CostReport: _cost,
+    DiffReport: _as_on_a_terminal(lambda sink, report: write_diff(sink, Format.TABLE, report, 0)),
+    AuditReport: _as_on_a_terminal(lambda sink, report: write_audit(sink, "table", report, Severity.INFO)),
+    Profile: _as_on_a_terminal(lambda sink, report: write_profile(sink, report, ())),
+}
