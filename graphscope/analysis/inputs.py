@@ -84,6 +84,8 @@ def encoded_constants(graph: Graph) -> list[Node]:
     for op, node in zip(graph.ops, graph.nodes):
         if op in DECODING_OPS and node.inputs:
             source = graph.get(node_of(node.inputs[0]))
+            while source is not None and source.op == "Identity" and source.inputs:
+                source = graph.get(node_of(source.inputs[0]))
             if source is not None and source.op == "Const":
                 found[source.name] = source
     return list(found.values())

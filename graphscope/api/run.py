@@ -20,6 +20,7 @@ from graphscope.feeding.feed_values import AS_USUAL
 from graphscope.feeding.feeds import Feed, FeedOptions, Given, example_names, resolve_tensors, tensor_spec
 from graphscope.feeding.naming import Fetch, find_signature
 from graphscope.feeding.naming import Names as TensorNames
+from graphscope.feeding.series import part_series
 from graphscope.formats.media.pictures import Scaling
 from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
 from graphscope.runtime.engines.table import TENSORFLOW, Engine, engine_named
@@ -109,7 +110,7 @@ def run(
     engine: str = TENSORFLOW,
     listener: Listener = SILENT,
 ) -> Outputs:
-    """Runs a model once. Nothing of the model's files changes.
+    """Runs a model. Nothing of the model's files changes.
 
     ::
 
@@ -118,7 +119,9 @@ def run(
     Args:
         model: a model, or what :func:`graphscope.load` opens.
         feeds: node or tensor name, or argument of the signature -> value: an array, what NumPy makes one of, or a text as on
-            the command line: ``"random"``, ``"@digit.png"``. Placeholders with a default may be left out.
+            the command line: ``"random"``, ``"@digit.png"``. Placeholders with a default may be left out. An input that
+            takes the bytes of one file (``DecodeJpeg/contents``) may be fed a directory: the model then runs once for each
+            file, and what it computes is stacked.
         outputs: what to compute; without any, the signature's outputs or the likely ones.
         signature: whose arguments and outputs may be named; without one, ``serving_default`` or the only one.
         checkpoint: the values of a graph that lies elsewhere; for a path only.
@@ -151,13 +154,18 @@ def run(
     naming = _naming(labels, given)
     fetches = _fetches(names, as_names(outputs), listener)
     _refuse_other_count(source, fetches, naming)
-    values = resolve_tensors(source, given, FeedOptions(seed, batch, scaling))
-    with listener.running():
+    series, others = part_series(source, given)
+    values = resolve_tensors(source, others, FeedOptions(seed, batch, scaling))
+    if series is not None and engine != TENSORFLOW:
+        raise GraphscopeError(f"{series.spec.name} takes one file at a time: only TensorFlow runs a directory of them")
+    with listener.running(), listener.computing("runs", len(series.files) if series else 1) as told:
         targets = [fetch.target for fetch in fetches]
         if engine == TENSORFLOW:
             from graphscope.runtime.run import run as run_once
 
-            result = run_once(source, targets, values, options=session, placing=placing, trust=trust)
+            result = run_once(
+                source, targets, values, options=session, placing=placing, trust=trust, series=series, progress=told
+            )
         else:
             from graphscope.runtime.engines.compute import compute
 

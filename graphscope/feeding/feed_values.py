@@ -22,6 +22,7 @@ from graphscope.formats.archives.npz import NpzStore
 from graphscope.formats.io.paths import is_directory
 from graphscope.formats.io.wire import refuse_special
 from graphscope.formats.media.pictures import (
+    SOUNDS,
     SUFFIXES,
     Scaling,
     picture_files,
@@ -90,14 +91,14 @@ def from_file(text: str, spec: TensorSpec, scaling: Scaling = AS_USUAL) -> NDArr
         UnknownNameError: the archive has no such key.
         GraphscopeError: another kind of file, several arrays and no key, or it does not fit.
     """
-    if files := picture_paths(text):
-        found = _contents(files, spec) if spec.dtype is DataType.STRING else _pictures(files, spec, scaling)
-        return fit(found, spec)
+    is_string = spec.dtype is DataType.STRING
+    if files := media_paths(text) if is_string else picture_paths(text):
+        return fit(_contents(files, spec) if is_string else _pictures(files, spec, scaling), spec)
     in_archive = _ARCHIVE.fullmatch(text)
     path, key = in_archive.groups() if in_archive else (text, "")
     if Path(path).suffix.lower() in (".npy", ".npz"):
         return fit(_read_numpy(path, key), spec)
-    if spec.dtype is DataType.STRING:
+    if is_string:
         return fit(_contents([Path(text)], spec), spec)
     raise GraphscopeError(f"{spec.name}=@{text}: a value is read from .npy, .npz, a picture or a directory of pictures")
 
@@ -108,10 +109,19 @@ def picture_paths(text: str) -> list[Path]:
     Raises:
         FileError, GraphscopeError: as :func:`graphscope.formats.media.pictures.picture_files`.
     """
+    return _paths(text, SUFFIXES)
+
+
+def media_paths(text: str) -> list[Path]:
+    """As :func:`picture_paths`, of pictures and sounds: what a string tensor takes as it is."""
+    return _paths(text, SUFFIXES + SOUNDS)
+
+
+def _paths(text: str, suffixes: Sequence[str]) -> list[Path]:
     path = Path(text)
     if is_directory(path):
-        return picture_files(path)
-    return [path] if path.suffix.lower() in SUFFIXES else []
+        return picture_files(path, suffixes)
+    return [path] if path.suffix.lower() in suffixes else []
 
 
 def _contents(files: Sequence[Path], spec: TensorSpec) -> NDArray[Any]:

@@ -17,7 +17,7 @@ from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName, TensorSpec
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.feeding.dependencies import need
-from graphscope.feeding.feed_values import AS_USUAL, from_file, literal, picture_paths
+from graphscope.feeding.feed_values import AS_USUAL, from_file, literal, media_paths
 from graphscope.formats.media.pictures import Scaling
 
 if TYPE_CHECKING:
@@ -133,13 +133,13 @@ def _loader(value: str, options: FeedOptions) -> Loader:
 
 
 def example_names(given: Given) -> tuple[str, ...]:
-    """Names of the files that the first feed with pictures reads, in order; none where there are no pictures.
+    """Names of the files that the first feed with pictures or sounds reads, in order; none where there are none.
 
     Raises:
         FileError, GraphscopeError: as :meth:`Feed.parse` and :func:`graphscope.formats.media.pictures.picture_files`.
     """
     values = (feed.value for feed in feeds_of(given))
-    found = (picture_paths(value[1:]) for value in values if isinstance(value, str) and value.startswith("@"))
+    found = (media_paths(value[1:]) for value in values if isinstance(value, str) and value.startswith("@"))
     return tuple(path.name for path in next(filter(None, found), ()))
 
 

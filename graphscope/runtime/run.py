@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from graphscope.core.listener import Advance
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
+from graphscope.errors import GraphscopeError
 from graphscope.feeding.default_feeds import fit_feeds
 from graphscope.feeding.missing_feeds import refuse_unfed
+from graphscope.feeding.one_at_a_time import stack_rows
+from graphscope.feeding.series import Series
 from graphscope.protos import RunMetadata
 from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
 from graphscope.runtime.master import placed_config
@@ -32,6 +37,8 @@ def run(
     options: SessionOptions = DEFAULT,
     placing: Placing = AS_STATED,
     trust: bool = False,
+    series: Series | None = None,
+    progress: Advance = lambda _: None,
 ) -> RunResult:
     """Computes ``outputs`` as a session that restored the model would, to the bit. Starts TensorFlow.
 
@@ -44,6 +51,8 @@ def run(
         options: of the session; with ``log_placement``, the result says what ran where.
         placing: where nodes run.
         trust: runs nodes that touch files, the network or processes too.
+        series: files that one tensor takes, one in a run; what the runs give is stacked.
+        progress: hears of each of these runs.
 
     Raises:
         UnknownNameError: the model has no such output or tensor.
@@ -51,10 +60,13 @@ def run(
         UnsupportedError: an op is needed that TensorFlow does not have.
         UntrustedError: the graph does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
-        GraphscopeError: a placeholder is not fed, a value does not fit, or TensorFlow cannot run this.
+        FileError: a file of the series cannot be read.
+        GraphscopeError: a placeholder is not fed, a value does not fit, or TensorFlow cannot run this; what two files give
+            differs in shape.
     """
     fed = fit_feeds(model, feeds or {})
     given, fed_values = list(fed), {spec.name: value for spec, value in fed.items()}
+    given += [series.spec] if series is not None else []
     refuse_unfed(model, outputs, given)
     with open_session(
         model,
@@ -65,13 +77,48 @@ def run(
         config=lambda: placed_config(options, placing),
         trust=trust,
     ) as session:
-        found, placed = _computed(session, outputs, fed_values, options.log_placement)
+        run_of = functools.partial(_computed, session, outputs, is_traced=options.log_placement)
+        found, placed = (
+            run_of(fed_values) if series is None else _in_series(run_of, outputs, fed_values, series, progress)
+        )
         return RunResult(tuple(found), tuple(session.devices), session.absent, placed)
 
 
+Computed = tuple[list["NDArray[Any] | None"], tuple[Placement, ...]]
+"""The values of the outputs, and what ran where if that was asked for."""
+
+
+def _in_series(
+    run_of: Callable[[Mapping[str, NDArray[Any]]], Computed],
+    outputs: Sequence[str],
+    feeds: Mapping[str, NDArray[Any]],
+    series: Series,
+    progress: Advance,
+) -> Computed:
+    """A run for each file; its values put together."""
+    rows: list[list[NDArray[Any] | None]] = []
+    placed: tuple[Placement, ...] = ()
+    for number, path in enumerate(series.files):
+        try:
+            found, placed = run_of({**feeds, series.spec.name: series.read(number)})
+        except GraphscopeError as error:
+            if type(error) is not GraphscopeError:
+                raise
+            raise GraphscopeError(f"{error.message}, in the run of {path}", hint=error.hint) from error
+        rows.append(found)
+        progress(1)
+    columns = zip(outputs, zip(*rows))
+    return [_stacked(name, values, series.names) for name, values in columns], placed
+
+
+def _stacked(name: str, values: Sequence[NDArray[Any] | None], examples: Sequence[str]) -> NDArray[Any] | None:
+    arrays = [value for value in values if value is not None]
+    return stack_rows(name, arrays, examples) if arrays else None
+
+
 def _computed(
-    session: Session, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]], is_traced: bool
-) -> tuple[list[NDArray[Any] | None], tuple[Placement, ...]]:
+    session: Session, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]], *, is_traced: bool
+) -> Computed:
     if not is_traced:
         return session.run(outputs, feeds), ()
     tf1 = tensorflow().compat.v1

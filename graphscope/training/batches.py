@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError
+from graphscope.feeding.one_at_a_time import as_row, takes_one
 from graphscope.runtime.session import Session
 
 if TYPE_CHECKING:
@@ -23,20 +24,22 @@ class BatchRunner:
 
     Attributes:
         batch: examples to hand over at once: as many as the graph is built for, where that number is fixed.
+        takes_one: whether the tensor that is fed takes one example, the content of a file.
     """
 
     def __init__(self, session: Session, spec: TensorSpec, fetches: tuple[str, ...], batch: int) -> None:
         """Names what is fed and computed.
 
         Args:
-            spec: the tensor that is fed; its first dimension counts examples.
+            spec: the tensor that is fed; its first dimension counts examples, unless it takes the content of one file.
             fetches: tensors with a row for each example.
             batch: examples at once, where the graph takes any number.
         """
         self.session = session
         self.fetches = fetches
-        self.batch: int = (spec.shape[0] if spec.shape else None) or batch
-        self._fixed = spec.shape[0] if spec.shape else None
+        self.takes_one = takes_one(spec)
+        self._fixed = 1 if self.takes_one else spec.shape[0] if spec.shape else None
+        self.batch: int = self._fixed or batch
         self._input = spec.name
 
     def __call__(self, inputs: NDArray[Any]) -> list[NDArray[Any]]:
@@ -47,7 +50,8 @@ class BatchRunner:
         Raises:
             GraphscopeError: a tensor has no row of numbers for each example, or TensorFlow refuses.
         """
-        found = self.session.run(self.fetches, {self._input: self._filled(inputs)})
+        fed = inputs.reshape(()) if self.takes_one else self._filled(inputs)
+        found = self.session.run(self.fetches, {self._input: fed})
         return [self._rows(name, value, len(inputs)) for name, value in zip(self.fetches, found)]
 
     def dependent(self, inputs: NDArray[Any], rows: Sequence[NDArray[Any]]) -> str | None:
@@ -79,6 +83,8 @@ class BatchRunner:
 
     def _rows(self, name: str, value: NDArray[Any] | None, count: int) -> NDArray[Any]:
         rows = self._fixed or count
+        if value is not None and self.takes_one:
+            value = as_row(value)
         if value is None or value.ndim == 0 or len(value) != rows or not _is_numbers(value.dtype):
             what = "nothing" if value is None else f"{value.dtype} {shape_text(value.shape)}"
             raise GraphscopeError(

@@ -33,8 +33,9 @@ class Recipe:
         task: :data:`CLASSES`, :data:`REGRESSION` or :data:`MULTILABEL`.
         classes: width of the logits.
         inputs: argument name -> placeholder that must be fed to run the base.
-        features: what lies below the stopped gradient, in order: the outputs of the ``StopGradient`` nodes; empty where
-            gradients pass into the base. A run that is fed them runs nothing of the base.
+        features: what lies below the stopped gradient, in order: the outputs of the ``StopGradient`` nodes, or, where the
+            base takes one example at a time, of the ``PlaceholderWithDefault`` nodes behind them; empty where gradients
+            pass into the base. A run that is fed them runs nothing of the base.
         labels: placeholder, int64 (?) for classes, float32 (?, width) otherwise.
         training: bool ``PlaceholderWithDefault`` (False) for dropout and batch norm; empty where the head has neither.
         logits: float32 (?, width).

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 """Of the files that are taken for pictures, in lower case."""
+
+SOUNDS = (".wav",)
+"""Of the files that are taken for sounds, where an input takes the content of files as it is."""
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Channels -> Pillow's name for such pictures."""
@@ -71,17 +74,21 @@ class PictureShape:
     channels_first: bool = False
 
 
-def picture_files(directory: Path) -> list[Path]:
-    """The pictures of a directory, by :data:`SUFFIXES`, in the order of their names. Subdirectories are not searched.
+def picture_files(directory: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
+    """The pictures of a directory, in the order of their names. Subdirectories are not searched.
+
+    Args:
+        suffixes: of the files that count, in lower case.
 
     Raises:
         FileError: the directory cannot be read.
-        GraphscopeError: there is no picture in it.
+        GraphscopeError: there is none in it.
     """
     with file_errors(directory):
-        found = sorted(p for p in directory.iterdir() if p.suffix.lower() in SUFFIXES and is_file(p))
+        found = sorted(p for p in directory.iterdir() if p.suffix.lower() in suffixes and is_file(p))
     if not found:
-        raise GraphscopeError(f"{directory}: no pictures in this directory ({', '.join(SUFFIXES)})")
+        what = "pictures" if suffixes == SUFFIXES else "pictures or sounds"
+        raise GraphscopeError(f"{directory}: no {what} in this directory ({', '.join(suffixes)})")
     return found
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
+from graphscope.core.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, file_errors
 from graphscope.formats.io.paths import is_directory, is_file, real_path
 from graphscope.formats.media.label_files import read_labels
-from graphscope.formats.media.pictures import SUFFIXES, PictureShape, picture_files, read_picture
+from graphscope.formats.media.pictures import SOUNDS, SUFFIXES, PictureShape, picture_files, read_picture
 from graphscope.training.data.cache import digest, kept, stamp
 from graphscope.training.data.inputs import Input
 from graphscope.training.data.source import DataOptions, Stored
@@ -31,11 +32,16 @@ _MAX_DIGITS = 18
 
 _LAYOUT = "one folder for each class, pictures in it: {0}/cat/1.jpg, {0}/dog/2.jpg"
 _ANY = PictureShape(1, 1, 3)
+_ENCODED = SUFFIXES + SOUNDS
+"""Files whose content a string tensor takes as it is."""
+
+_RIFF, _WAVE = slice(0, 4), slice(8, 12)
+"""Where a WAV file says what it is (Multimedia Programming Interface and Data Specifications 1.0, 1991)."""
 
 
 def is_folder(path: Path) -> bool:
     """Whether ``path`` is a directory of pictures, or of directories."""
-    return is_directory(path) and any(is_directory(p) or p.suffix.lower() in SUFFIXES for p in path.iterdir())
+    return is_directory(path) and any(is_directory(p) or p.suffix.lower() in _ENCODED for p in path.iterdir())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,8 @@ class Pictures:
 def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
     """The pictures in the folders of ``directory``; each folder is a class, in the order of their names.
 
-    Pictures that lie in ``directory`` itself are labelled by its ``labels.txt``.
+    Pictures that lie in ``directory`` itself are labelled by its ``labels.txt``. A string tensor takes the content of pictures
+    as it is, and that of WAV files.
 
     All pictures are decoded once, to find those that cannot be; which they are is remembered in the cache.
 
@@ -67,7 +74,8 @@ def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
     """
     import numpy as np
 
-    found = _listed(directory) if is_file(directory / LABELS) else _in_folders(directory)
+    suffixes = _ENCODED if into.spec.dtype is DataType.STRING else SUFFIXES
+    found = _listed(directory, suffixes) if is_file(directory / LABELS) else _in_folders(directory, suffixes)
     stamps = [[key, *stamp(directory / key)[1:]] for key in found.keys]
     fingerprint = digest("folder", str(real_path(directory)), stamps)
     unreadable = _unreadable(directory, found.keys, options.cache / f"checked-{fingerprint}.json")
@@ -87,19 +95,19 @@ def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
     return Stored(take, labels, keys, fingerprint, found.names, tuple(_notes(unreadable)))
 
 
-def _in_folders(directory: Path) -> Pictures:
+def _in_folders(directory: Path, suffixes: Sequence[str]) -> Pictures:
     import numpy as np
 
-    files = {folder.name: _pictures(folder) for folder in _class_folders(directory)}
+    files = {folder.name: _pictures(folder, suffixes) for folder in _class_folders(directory)}
     keys = [f"{name}/{file}" for name, found in files.items() for file in found]
     return Pictures(keys, np.repeat(np.arange(len(files)), [len(found) for found in files.values()]), tuple(files))
 
 
-def _listed(directory: Path) -> Pictures:
+def _listed(directory: Path, suffixes: Sequence[str]) -> Pictures:
     """Labels that are whole numbers are the classes' numbers."""
     import numpy as np
 
-    keys = [path.name for path in picture_files(directory)]
+    keys = [path.name for path in picture_files(directory, suffixes)]
     truth = read_labels(directory / LABELS, keys).truth
     if not truth:
         raise GraphscopeError(f"{directory / LABELS} does not name each picture with its label, one on a line: 1.png 7")
@@ -117,15 +125,15 @@ def _class_folders(directory: Path) -> list[Path]:
     return folders
 
 
-def _pictures(folder: Path) -> list[str]:
+def _pictures(folder: Path, suffixes: Sequence[str]) -> list[str]:
     with file_errors(folder):
-        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and is_file(p))
+        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes and is_file(p))
         inner = next((p for p in sorted(folder.iterdir()) if is_directory(p)), None)
     if not found:
         hint = (
             f"is {folder} the folder of class folders?" if inner else f"remove it, or {_LAYOUT.format(folder.parent)}"
         )
-        raise GraphscopeError(f"{folder}: a class folder without pictures ({', '.join(SUFFIXES)})", hint=hint)
+        raise GraphscopeError(f"{folder}: a class folder without pictures ({', '.join(suffixes)})", hint=hint)
     return [path.name for path in found]
 
 
@@ -134,7 +142,7 @@ def _unreadable(directory: Path, keys: Sequence[str], memory: Path) -> Mapping[s
 
     def problem(key: str) -> str:
         try:
-            read_picture(directory / key, _ANY)
+            _check(directory / key)
         except (CorruptFileError, FileError) as error:
             return error.message.removeprefix(f"{directory / key}: ")
         return ""
@@ -152,6 +160,17 @@ def _unreadable(directory: Path, keys: Sequence[str], memory: Path) -> Mapping[s
     except (ValueError, RecursionError) as error:
         raise CorruptFileError(f"no list of pictures: {error}", path=memory, hint=f"delete {memory}") from error
     return found
+
+
+def _check(path: Path) -> None:
+    """Raises an error, if a file is neither a picture that Pillow decodes nor, by its name and first bytes, a sound."""
+    if path.suffix.lower() not in SOUNDS:
+        read_picture(path, _ANY)
+        return
+    with file_errors(path), open(path, "rb") as file:
+        head = file.read(12)
+    if (head[_RIFF], head[_WAVE]) != (b"RIFF", b"WAVE"):
+        raise CorruptFileError("no WAV file: it does not begin with RIFF and WAVE", path=path)
 
 
 def _refuse_empty(directory: Path, names: Sequence[str], labels: NDArray[np.int64]) -> None:

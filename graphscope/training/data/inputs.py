@@ -11,6 +11,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, elements, shape_text
 from graphscope.errors import GraphscopeError, file_errors
+from graphscope.feeding.one_at_a_time import takes_one
 from graphscope.formats.media.pictures import PictureShape, Scaling, picture_shape, read_picture, scale_picture
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Input:
     """How examples enter a model.
 
     Attributes:
-        spec: the tensor that is fed; its first dimension counts examples.
+        spec: the tensor that is fed; its first dimension counts examples, unless it takes the content of one file.
         scaling: what is done to pixels.
         pictures: how the tensor holds pictures; ``None`` where it takes none.
     """
@@ -100,6 +101,8 @@ class Input:
         if stated is None:
             return rows
         if not stated:
+            if takes_one(self.spec) and rows.ndim == 1:
+                return rows
             raise GraphscopeError(f"{self.spec.name} is a scalar: it has no dimension that counts examples")
         fits = len(stated) == rows.ndim and all(d in (None, r) for d, r in zip(stated[1:], rows.shape[1:]))
         if fits:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,8 @@ def cached_features(
     Args:
         model: that ``base`` was opened from.
         directory: holds the features of any number of bases and data, each in a directory of its own.
-        batch: examples that are computed at once; a base that takes another number only gets that.
+        batch: examples that are computed at once; a base that takes another number only gets that, and one that takes the
+            content of one file gets one file at a time.
         trust: runs nodes that touch files, the network or processes too.
 
     Raises:
@@ -169,7 +171,8 @@ class _Computing:
         """The rows of one shard, batch by batch."""
         for first in range(shard.start, shard.stop, self.batch):
             indices = range(first, min(first + self.batch, shard.stop))
-            tensors = self.features(self.inputs(indices))
+            with self.naming(indices):
+                tensors = self.features(self.inputs(indices))
             if self.specs(tensors) != layout.specs:
                 raise GraphscopeError(
                     f"{self.base.path}: features of examples {indices} have another shape than others"
@@ -177,10 +180,23 @@ class _Computing:
             yield rows_of(tensors)
             progress(len(indices))
 
+    @contextmanager
+    def naming(self, indices: range) -> Iterator[None]:
+        """Names the example that TensorFlow cannot compute, where one is computed at a time: a file that it cannot decode."""
+        try:
+            yield
+        except GraphscopeError as error:
+            if not self.features.takes_one or type(error) is not GraphscopeError:
+                raise
+            key = self.source.keys[indices.start]
+            raise GraphscopeError(f"{error.message}, for example {key}", hint=error.hint) from error
+
     def planned(self) -> Layout:
         """What the first batch shows."""
-        inputs = self.inputs(range(min(self.batch, len(self.source))))
-        tensors = self.features(inputs)
+        indices = range(min(self.batch, len(self.source)))
+        inputs = self.inputs(indices)
+        with self.naming(indices):
+            tensors = self.features(inputs)
         self.refuse_dependent(inputs, tensors)
         return Layout.of(self.specs(tensors), len(self.source), self.batch)
 

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator
 
 from graphscope.core.graph import Graph
+from graphscope.core.op_sets import DEFAULTED
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName
 from graphscope.formats.lazy.pieces import flow, node_field
@@ -61,8 +62,8 @@ def _content(payload: Payload) -> Iterator[bytes]:
 
 
 def below_stop(graph: Graph, tensor: str) -> str:
-    """The tensor that ``tensor`` passes on, if it is the output of a ``StopGradient``."""
+    """The tensor that ``tensor`` passes on, if it is a ``StopGradient`` or the place behind one where features are fed."""
     name = TensorName.parse(tensor)
-    while graph[name.node].op == "StopGradient":
+    while graph[name.node].op in ("StopGradient", DEFAULTED):
         name = TensorName.parse(graph[name.node].inputs[0])
     return str(name)

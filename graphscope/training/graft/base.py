@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.choose_outputs import choose_outputs
+from graphscope.analysis.inputs import encoded_constants
 from graphscope.core.build import without_attrs
+from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.op_sets import DEFAULTED, ENTERS, EXITS, MERGES, PLACEHOLDER_OPS, SWITCHES, VARIABLE_OPS
 from graphscope.core.payload import Payload
-from graphscope.core.tensors import Shape, TensorSpec, node_of
+from graphscope.core.tensors import Shape, TensorSpec, node_of, shape_of
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.feed_values import literal
+from graphscope.feeding.one_at_a_time import demanded_string, takes_one
 from graphscope.runtime.evaluate import TensorFlowKernels
 from graphscope.runtime.shapes import infer_shapes, shapes_on_demand
 from graphscope.transforms.bake import placeholder_spec
@@ -57,10 +60,16 @@ class Base:
     def inputs(self) -> tuple[TensorSpec, ...]:
         """The placeholders that must be fed."""
         return tuple(
-            replace(placeholder_spec(n), name=f"{n.name}:0")
+            demanded_string(self.graph, replace(placeholder_spec(n), name=f"{n.name}:0"))
             for n in self.graph.nodes
             if n.op in PLACEHOLDER_OPS - {DEFAULTED}
         )
+
+    @property
+    def takes_one(self) -> bool:
+        """Whether it computes one example at a time: all that is fed is the content of one file."""
+        inputs = self.inputs
+        return bool(inputs) and all(map(takes_one, inputs))
 
 
 def open_base(
@@ -73,7 +82,8 @@ def open_base(
 ) -> Base:
     """Cuts ``model`` down to what the tensors ``at`` need. Reads small weights only; may start TensorFlow for shapes.
 
-    Training switches that ``values`` does not set are set for inference. Variables of a SavedModel of objects (TensorFlow 2)
+    Training switches that ``values`` does not set are set for inference. A graph without placeholders is opened where it
+    decodes a constant: the bytes of a JPEG that its author left there. Variables of a SavedModel of objects (TensorFlow 2)
     become constants: its functions take them as arguments.
 
     Args:
@@ -99,12 +109,17 @@ def open_base(
         infer=shapes_on_demand(model),
     )
     graph = needed_part(model, options)
+    notes = []
+    encoded = [] if inputs or _has_placeholders(graph) else [node.name for node in encoded_constants(graph)]
+    if encoded:
+        options = replace(options, inputs=encoded)
+        graph = needed_part(model, options)
+        notes.append(f"{', '.join(encoded)} taken as the input: a constant that the graph decodes")
     fixed = dict(_switches(graph, new_inputs(model, graph)))
     if fixed:
         options = replace(options, values={**options.values, **_literals(graph, fixed)})
         graph = needed_part(model, options)
     _refuse_tables(graph)
-    notes = []
     if model.meta.HasField("object_graph_def") and not VARIABLE_OPS.isdisjoint(graph.ops):
         graph = freeze(model, options).graph
         notes.append(
@@ -120,9 +135,18 @@ def open_base(
     return Base(model.path, graph, tuple(at), found, fixed, len(model.graph), tuple(notes), tuple(stored.averaged))
 
 
+def _has_placeholders(graph: Graph) -> bool:
+    return not PLACEHOLDER_OPS.isdisjoint(graph.ops)
+
+
 def _data_defaults(graph: Graph) -> list[str]:
-    """Placeholders with a default that take data: their shape is more than a scalar's, or nothing else takes any."""
-    defaulted = [n for n in graph.nodes if n.op == DEFAULTED]
+    """Placeholders with a default that take data: their shape is more than a scalar's, or nothing else takes any.
+
+    One whose default is computed of what is fed is a place where features may be fed (``BottleneckInputPlaceholder``), no
+    input: the way to it starts at a placeholder below.
+    """
+    below = graph.descendants([n.name for n in graph.nodes if n.op in PLACEHOLDER_OPS - {DEFAULTED}])
+    defaulted = [n for n in graph.nodes if n.op == DEFAULTED and n.name not in below]
     shaped = [n.name for n in defaulted if placeholder_spec(n).shape]
     has_others = bool(shaped) or not {"Placeholder", "PlaceholderV2"}.isdisjoint(graph.ops)
     return shaped if has_others else [n.name for n in defaulted]
@@ -144,13 +168,15 @@ def _with_plain_inputs(model: Model, graph: Graph, names: Iterable[str], at: Seq
     opened = {node_of(name) for name in names if node_of(name) in graph}
     if not opened:
         return graph
-    is_stated = all(placeholder_spec(graph[name]).shape for name in opened)
+    is_stated = all(s.shape or s.dtype is DataType.STRING for s in (placeholder_spec(graph[name]) for name in opened))
     shapes = {} if is_stated else infer_shapes(model).shapes
     return cut(graph.with_nodes(_plain(n, shapes) if n.name in opened else drop_shapes(n) for n in graph.nodes), at)
 
 
 def _plain(original: Node, shapes: Mapping[str, Shape]) -> Node:
     spec = placeholder_spec(original)
+    if spec.dtype is DataType.STRING and shape_of(original.proto.attr["shape"].shape) == ():
+        return original
     shape = spec.shape or shapes.get(f"{original.name}:0")
     return placeholder(original.name, replace(spec, shape=(None, *shape[1:]) if shape else None))
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
+from graphscope.advice import Advice, Option
+from graphscope.analysis.shapes import infer
 from graphscope.core.build import make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
+from graphscope.core.op_sets import DEFAULTED
 from graphscope.core.payload import Payload
-from graphscope.core.tensors import TensorName, node_of
+from graphscope.core.tensors import Shape, TensorName, node_of, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.formats.checkpoint.saver import free_scope
-from graphscope.protos import GraphDef
+from graphscope.protos import AttrValue, GraphDef
 from graphscope.training.graft.base import Base
 from graphscope.training.graft.trainable import candidates, matching, unfreeze_constants
 from graphscope.transforms.name_prefix import add_prefix
@@ -27,7 +31,8 @@ class Joined:
         graph: the base, the nodes that stop gradients, and the model on top.
         values: variable op -> its content.
         scope: name scope of all that is added.
-        features: outputs of the ``StopGradient`` nodes; empty where gradients pass.
+        features: outputs of the ``StopGradient`` nodes, or of the places behind them where features are fed; empty where
+            gradients pass.
         tops: tensors that the head takes.
         trainable: variable ops that train, those of the model on top included.
     """
@@ -73,9 +78,11 @@ def join(
     elif above is not None:
         chosen = [*chosen, *(name for name in above_names if name in above.values and name not in chosen)]
     passes = any(name in base.graph for name in chosen)
-    gates = list(_gates(base, scope))
-    fed = {str(TensorName.parse(a)): a if passes else f"{g.name}:0" for a, g in zip(base.at, gates)}
-    nodes = [*base.graph.nodes, *(() if passes else gates)]
+    if passes and base.takes_one:
+        raise _one_at_a_time(base)
+    gates = [_gates(base, scope, number) for number in range(len(base.at))]
+    fed = {str(TensorName.parse(a)): a if passes else f"{g[-1].name}:0" for a, g in zip(base.at, gates)}
+    nodes = [*base.graph.nodes, *(() if passes else chain.from_iterable(gates))]
     graph = base.graph.with_nodes(nodes)
     tops = tuple(fed.values())
     if above is not None and top is not None:
@@ -94,17 +101,45 @@ def _names(base: Base) -> list[str]:
     return list(base.values) or [n.name for n in base.graph if n.op == "Const"]
 
 
-def _gates(base: Base, scope: str) -> Iterator[Node]:
-    """A ``StopGradient`` for each tensor of the cut."""
-    for number, text in enumerate(base.at):
-        dtype = output_type(base.graph, text)
-        if dtype is DataType.INVALID:
-            op = base.graph[node_of(text)].op
-            raise GraphscopeError(f"{base.path}: {text} is given by {op}, which TensorFlow does not have")
-        if dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.STRING):
-            raise GraphscopeError(f"{text} is a {dtype.label} tensor; a head takes numbers")
-        name = f"{scope}/stop_gradient" + (f"_{number}" if number else "")
-        yield make_node(name, "StopGradient", [text.removesuffix(":0")], {"T": type_attr(dtype)})
+def _gates(base: Base, scope: str, number: int) -> list[Node]:
+    """A ``StopGradient`` for a tensor of the cut; behind it, if that is of one example, a place to feed those of several."""
+    text = base.at[number]
+    dtype = output_type(base.graph, text)
+    if dtype is DataType.INVALID:
+        op = base.graph[node_of(text)].op
+        raise GraphscopeError(f"{base.path}: {text} is given by {op}, which TensorFlow does not have")
+    if dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.STRING):
+        raise GraphscopeError(f"{text} is a {dtype.label} tensor; a head takes numbers")
+    suffix = f"_{number}" if number else ""
+    stop = make_node(
+        f"{scope}/stop_gradient{suffix}", "StopGradient", [text.removesuffix(":0")], {"T": type_attr(dtype)}
+    )
+    if not base.takes_one:
+        return [stop]
+    shape = infer(base.graph).shape(text)
+    if shape == () or (shape is not None and shape[0] not in (1, None)):
+        raise GraphscopeError(
+            f"{base.path}: {text} is {shape_text(shape)}: no dimension counts examples, and a head needs one",
+            hint=Advice("cut where the first dimension is 1: ", Option("at", "TENSOR")),
+        )
+    return [stop, _features(f"{scope}/features{suffix}", stop, dtype, shape)]
+
+
+def _features(name: str, source: Node, dtype: DataType, shape: Shape) -> Node:
+    """What ``source`` gives of one example, unless features of any number of examples are fed in its place."""
+    attr = AttrValue()
+    attr.shape.unknown_rank = shape is None
+    for size in (None, *shape[1:]) if shape else ():
+        attr.shape.dim.add(size=-1 if size is None else size)
+    return make_node(name, DEFAULTED, [source.name], {"dtype": type_attr(dtype), "shape": attr})
+
+
+def _one_at_a_time(base: Base) -> GraphscopeError:
+    names = ", ".join(spec.name for spec in base.inputs)
+    return GraphscopeError(
+        f"{base.path}: {names} takes one file at a time: weights of the base cannot train on a batch",
+        hint=Advice(Option("inputs", "TENSOR"), " cuts the graph open behind the decoding, where it takes a batch"),
+    )
 
 
 def output_type(graph: Graph, text: str) -> DataType:

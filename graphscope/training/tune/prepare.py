@@ -12,6 +12,7 @@ from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.feeds import tensor_spec
+from graphscope.feeding.one_at_a_time import demanded_string, takes_one
 from graphscope.training.data import DataOptions, Dataset, open_data
 from graphscope.training.data.inputs import input_of
 from graphscope.training.features.compute import FEATURES, Told, base_of, cached_features
@@ -68,6 +69,7 @@ def prepare(
     """
     spec = fed_input(model, recipe)
     _refuse_fixed_batch(model, recipe)
+    _refuse_uncached(model, recipe, spec, request)
     reading = replace(request.options, task=recipe.task, classes=recipe.classes)
     source = open_data(request.data, spec, reading)
     judge, chosen, held_out = _divided(source, request, spec, reading)
@@ -116,7 +118,16 @@ def fed_input(model: Model, recipe: Recipe) -> TensorSpec:
             f"{model.path}: the base needs {len(recipe.inputs)} inputs, where data has one: {names}",
             hint=Advice(Call("graft", ("BASE",), (Option("set", "NAME=VALUE"),)), "   fixes the others"),
         )
-    return tensor_spec(model, next(iter(recipe.inputs.values())))
+    return demanded_string(model.graph, tensor_spec(model, next(iter(recipe.inputs.values()))))
+
+
+def _refuse_uncached(model: Model, recipe: Recipe, spec: TensorSpec, request: Request) -> None:
+    """A base that takes one file at a time cannot run on the batch of a step: what it gives is computed before."""
+    if takes_one(spec) and not (recipe.features and request.use_cache):
+        raise GraphscopeError(
+            f"{model.path}: {spec.name} takes one file at a time, so the base cannot run in each step",
+            hint="its features are computed once for each file: leave the cache on",
+        )
 
 
 def _refuse_fixed_batch(model: Model, recipe: Recipe) -> None:
