@@ -204,7 +204,7 @@ def test_the_file_that_stops_a_run_is_named(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_and_a_missing_file_are_named(tmp_path: Path) -> None:
-    with pytest.raises(GraphscopeError, match="no pictures or sounds in this directory"):
+    with pytest.raises(GraphscopeError, match="no pictures in this directory"):
         graphscope.run(INCEPTION, [f"{INPUT}=@{tmp_path}"], outputs="softmax")
     with pytest.raises(FileError, match=r"none\.jpg"):
         graphscope.run(INCEPTION, [f"{INPUT}=@{tmp_path / 'none.jpg'}"], outputs="softmax")

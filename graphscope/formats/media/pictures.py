@@ -87,8 +87,7 @@ def picture_files(directory: Path, suffixes: Sequence[str] = SUFFIXES) -> list[P
     with file_errors(directory):
         found = sorted(p for p in directory.iterdir() if p.suffix.lower() in suffixes and is_file(p))
     if not found:
-        what = "pictures" if suffixes == SUFFIXES else "pictures or sounds"
-        raise GraphscopeError(f"{directory}: no {what} in this directory ({', '.join(suffixes)})")
+        raise GraphscopeError(f"{directory}: no pictures in this directory ({', '.join(suffixes)})")
     return found
 
 
