@@ -16,6 +16,7 @@ from graphscope.core.ops import input_types, output_types, registered_ops
 from graphscope.core.payload import ArrayPayload
 from graphscope.protos import GraphDef, VersionDef
 from graphscope.runtime.tensorflow import promise_equal_bits, tensorflow
+from graphscope.transforms.borrowed_kernels import is_bounded
 from graphscope.transforms.kernels.kernel import MAX_VALUE_BYTES
 
 NO_LARGER_THAN_INPUTS = frozenset(
@@ -56,7 +57,7 @@ class TensorFlowKernels:
         dtypes = [output.dtype for output in output_types(definition, node.attrs)]
         graph_def = self._graph_def(node, inputs, input_types(definition, node.attrs))
         try:
-            results = self._run(tf, graph_def, node.name, len(dtypes), sum(array.nbytes for array in inputs))
+            results = self._run(tf, graph_def, node, inputs, len(dtypes))
         except (ValueError, TypeError, NotImplementedError, tf.errors.OpError):
             # A node that cannot run stays in the graph: TensorFlow says why when the graph is run.
             return None
@@ -78,21 +79,34 @@ class TensorFlowKernels:
         result.node.append(alone)
         return result.SerializeToString()
 
-    def _run(self, tf: Any, graph_def: bytes, name: str, count: int, fed_bytes: int) -> Sequence[Any] | None:
+    def _run(
+        self, tf: Any, graph_def: bytes, node: Node, inputs: Sequence[NDArray[Any]], count: int
+    ) -> Sequence[Any] | None:
         with tf.Graph().as_default() as graph, tf.device("/CPU:0"):
             tf.import_graph_def(tf.compat.v1.GraphDef.FromString(graph_def), name="")
-            outputs = [graph.get_tensor_by_name(f"{name}:{k}") for k in range(count)]
-            if any(_size(tensor, fed_bytes) > self.max_bytes for tensor in outputs):
+            outputs = [graph.get_tensor_by_name(f"{node.name}:{k}") for k in range(count)]
+            if not self._is_small(node, inputs, outputs):
                 return None
             with tf.compat.v1.Session(config=tf.compat.v1.ConfigProto(device_count={"GPU": 0})) as session:
                 return list(session.run(outputs))
 
+    def _is_small(self, node: Node, inputs: Sequence[NDArray[Any]], outputs: Sequence[Any]) -> bool:
+        """Whether what is computed is, by the shapes that are known beforehand, or by the op, and the work for it too."""
+        fed = sum(array.nbytes for array in inputs)
+        if all(tensor.shape.is_fully_defined() for tensor in outputs):
+            shapes = [_unfolded(tensor.shape.as_list()) for tensor in outputs]
+            sizes = [math.prod(shape) * tensor.dtype.size for shape, tensor in zip(shapes, outputs)]
+        elif node.op in NO_LARGER_THAN_INPUTS:
+            shapes, sizes = [], [_WIDEST * fed]
+        else:
+            return False
+        given = [_unfolded(array.shape) for array in inputs]
+        return max(sizes) <= self.max_bytes and is_bounded(node, given, shapes)
 
-def _size(tensor: Any, fed_bytes: int) -> float:
-    """Bytes of a tensor before it is computed: by its shape, or by the op; infinite where neither tells."""
-    if tensor.shape.is_fully_defined():
-        return int(tensor.shape.num_elements() * tensor.dtype.size)
-    return _WIDEST * fed_bytes if tensor.op.type in NO_LARGER_THAN_INPUTS else math.inf
+
+def _unfolded(shape: Sequence[int]) -> tuple[int, ...]:
+    """A shape in which no dimension is 0: kernels take memory for the others before they see that nothing is to be done."""
+    return tuple(max(size, 1) for size in shape)
 
 
 def _plain(value: Any, dtype: DataType) -> NDArray[Any]:

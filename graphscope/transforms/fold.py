@@ -19,7 +19,6 @@ from graphscope.core.op_sets import DEFAULTED
 from graphscope.core.ops import OutputType, input_types
 from graphscope.core.payload import PAYLOAD_BYTES, ArrayPayload, Payload
 from graphscope.core.tensors import TensorName, node_of
-from graphscope.protos import OpDef
 from graphscope.transforms.borrowed_kernels import Evaluate, may_be_lent
 from graphscope.transforms.effects import Effects, producers_of, sweep
 from graphscope.transforms.kernels.kernel import ANY, MAX_VALUE_BYTES
@@ -117,7 +116,7 @@ class _Values:
         limit = max(PAYLOAD_BYTES, min(MAX_VALUE_BYTES, self.room))
         found: Sequence[Payload] | None = compute(node, definition, payloads, outputs, limit)
         if found is None:
-            found = self.lent(node, definition, payloads, outputs, limit)
+            found = self.lent(node, payloads, outputs, limit)
         if found is None:
             return False
         self.room -= sum(p.content_bytes for p in found if p not in payloads)
@@ -131,10 +130,10 @@ class _Values:
         return [self.known[t.node][t.index] for t in tensors if t.index < len(self.known[t.node])]
 
     def lent(
-        self, node: Node, definition: OpDef, payloads: Sequence[Payload], outputs: Sequence[OutputType], limit: int
+        self, node: Node, payloads: Sequence[Payload], outputs: Sequence[OutputType], limit: int
     ) -> Sequence[Payload] | None:
         """The outputs of ``node`` from the kernels that were lent."""
-        if self.evaluate is None or not may_be_lent(node, definition, [*payloads, *outputs]):
+        if self.evaluate is None or not may_be_lent(node, [*payloads, *outputs]):
             return None
         if sum(p.content_bytes for p in payloads) > limit:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 
 from graphscope.core.build import make_node
 from graphscope.core.dtypes import DataType
+from graphscope.core.op_effects import OP_EFFECTS
 from graphscope.core.ops import OutputType, output_types, registered_ops
 from graphscope.core.payload import ArrayPayload, Payload
-from graphscope.protos import OpDef
-from graphscope.transforms.borrowed_kernels import may_be_lent
+from graphscope.protos import AttrValue, OpDef
+from graphscope.transforms.borrowed_kernels import LENT, is_bounded, may_be_lent
 from graphscope.transforms.kernels.kernel import Call, DeclinedError, flush_subnormals, integers, number, scalar
 from graphscope.transforms.kernels.table import TABLE, compute
 from tests.support.kernel_values import Argument, i32, s32
@@ -218,9 +220,60 @@ def test_subnormal_numbers_become_zeros_of_their_sign(dtype: Any) -> None:
         ("PartitionedCall", DataType.FLOAT, False),
         ("Case", DataType.FLOAT, False),
         ("Assign", DataType.FLOAT, False),
+        ("AudioSpectrogram", DataType.FLOAT, False),
+        ("CTCLoss", DataType.FLOAT, False),
+        ("Conv2DBackpropInput", DataType.FLOAT, False),
     ],
 )
 def test_what_may_be_lent(op: str, dtype: DataType, is_lent: bool) -> None:
-    definition = registered_ops().get(op, OpDef())
     outputs = [OutputType(DataType.FLOAT, False, "y"), OutputType(dtype, False, "z")]
-    assert may_be_lent(make_node("n", op), definition, outputs) is is_lent
+    assert may_be_lent(make_node("n", op), outputs) is is_lent
+
+
+def test_ops_that_are_lent_are_functions_of_numbers() -> None:
+    """Not random, without state, references or functions; and they touch nothing."""
+    for op in LENT:
+        definition = registered_ops()[op]
+        assert not definition.is_stateful, op
+        assert not any(argument.is_ref for argument in definition.input_arg), op
+        assert not any(attr.type in ("func", "list(func)") for attr in definition.attr), op
+    assert LENT.keys().isdisjoint(OP_EFFECTS)
+    assert not [op for op in LENT if re.search("Random|Shuffle|Stateless|Fractional|PyFunc|Grad$|Backprop", op)]
+
+
+SIDE = 1 << 14
+"""The square of it is the most that is computed."""
+
+
+@pytest.mark.parametrize(
+    ("op", "attrs", "inputs", "outputs"),
+    [
+        ("Softmax", {}, [(SIDE, SIDE // 2)], [(SIDE, SIDE // 2)]),
+        ("MatMul", {}, [(SIDE, SIDE // 4), (SIDE // 4, 4)], [(SIDE, 4)]),
+        ("MatMul", {"transpose_a": True}, [(SIDE // 4, SIDE), (SIDE // 4, 4)], [(SIDE, 4)]),
+        ("BatchMatMulV2", {"adj_x": True}, [(4, SIDE // 16, SIDE), (4, SIDE // 16, 4)], [(4, SIDE, 4)]),
+        ("Conv2D", {}, [(1, SIDE, 1, 2), (SIDE // 16, 4, 2, 2)], [(1, SIDE, 1, 2)]),
+        ("MaxPool", {"ksize": [1, SIDE // 4, 4, 1]}, [(1, SIDE, 1, 1)], [(1, SIDE, 1, 1)]),
+        ("MatrixInverse", {}, [(1 << 5, 1 << 11, 1 << 6)], [(1 << 5, 1 << 11, 1 << 6)]),
+        ("NonMaxSuppression", {}, [(SIDE, 4), (SIDE,)], []),
+        ("Elu", {}, [(SIDE, SIDE // 2)], [(SIDE, SIDE // 2)]),
+    ],
+)
+def test_work_is_known_by_shapes(op: str, attrs: dict[str, Any], inputs: list[Any], outputs: list[Any]) -> None:
+    """Exactly as much as may be, and with one more of what is first, too much."""
+    node = make_node("n", op, [], {name: attr(value) for name, value in attrs.items()})
+    assert is_bounded(node, inputs, outputs)
+    more = [(shape[0] + 1, *shape[1:]) for shape in (outputs or inputs)]
+    grown = (inputs, more) if outputs and op != "MatrixInverse" else ([*more, *inputs[1:]], outputs)
+    assert not is_bounded(node, *grown)
+
+
+def test_a_vector_is_no_matrix_and_no_boxes() -> None:
+    assert not is_bounded(make_node("n", "MatMul"), [(3,), (3,)], [()])
+    assert not is_bounded(make_node("n", "NonMaxSuppression"), [()], [])
+
+
+def attr(value: bool | list[int]) -> AttrValue:
+    if isinstance(value, bool):
+        return AttrValue(b=value)
+    return AttrValue(list=AttrValue.ListValue(i=value))
