@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from graphscope.api.diff import diff
     from graphscope.api.draw import Drawing, SavedDrawing, draw
     from graphscope.api.dump import LogRun, dump
+    from graphscope.api.edit import Edited, SavedEdited, edit
     from graphscope.api.evaluate import EvaluationReport, evaluate
     from graphscope.api.export import Exported, export_onnx
     from graphscope.api.features import Features, features
@@ -89,6 +90,7 @@ _MODULES = {
     "api.draw": "Drawing SavedDrawing draw",
     "api.dump": "LogRun dump",
     "api.evaluate": "EvaluationReport evaluate",
+    "api.edit": "Edited SavedEdited edit",
     "api.export": "Exported export_onnx",
     "api.features": "Features features",
     "api.freeze": "Frozen freeze",
@@ -133,6 +135,7 @@ __all__ = [
     "DiffReport",
     "Difference",
     "Drawing",
+    "Edited",
     "EvaluationReport",
     "Exported",
     "Features",
@@ -164,6 +167,7 @@ __all__ = [
     "Profiled",
     "Saved",
     "SavedDrawing",
+    "SavedEdited",
     "Scaling",
     "SessionOptions",
     "Summary",
@@ -183,6 +187,7 @@ __all__ = [
     "diff",
     "draw",
     "dump",
+    "edit",
     "evaluate",
     "export_onnx",
     "features",

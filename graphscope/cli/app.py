@@ -86,7 +86,10 @@ def _command(name: str, row: CommandRow) -> Any:
     """The command of ``row``, made by Typer from its function."""
     module = importlib.import_module(f"graphscope.cli.commands.{row.module}")
     single = typer.Typer(rich_markup_mode=None, add_completion=False, context_settings=_SETTINGS)
-    single.command(name, short_help=row.help, epilog=_examples(module.EXAMPLES))(getattr(module, row.function))
+    kind = getattr(module, "COMMAND", None)
+    single.command(name, cls=kind, short_help=row.help, epilog=_examples(module.EXAMPLES))(
+        getattr(module, row.function)
+    )
     command = typer.main.get_command(single)
     command.name = name
     return command

@@ -33,6 +33,7 @@ COMMANDS = {
     "text": CommandRow("Judge", "Write a model as text to compare: one line for each node.", "text", "text"),
     "freeze": CommandRow("Convert", "Replace variables with constants: one graph file.", "freeze", "freeze"),
     "convert": CommandRow("Convert", "Write a model in another format.", "convert", "convert"),
+    "edit": CommandRow("Convert", "Change a model step by step.", "edit", "edit"),
     "run": CommandRow("Run", "Run a graph once and show its outputs.", "run", "run"),
     "eval": CommandRow("Run", "Judge a model by labelled examples.", "eval", "evaluate"),
     "profile": CommandRow("Run", "Measure time, memory, devices and the critical path.", "profile", "profile"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from graphscope.core import ops
 from graphscope.core.inline import InlinePayload
@@ -13,6 +14,9 @@ from graphscope.core.shown import Shown
 from graphscope.core.tensors import node_of
 from graphscope.errors import UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef, NodeDef, OpDef, VersionDef
+
+if TYPE_CHECKING:
+    from graphscope.core.editor import GraphEditor
 
 _NO_PAYLOADS: Mapping[str, Payload] = MappingProxyType({})
 
@@ -279,6 +283,12 @@ class Graph(Body):
     def catalog(self, extra: Iterable[OpDef] = ()) -> ops.OpCatalog:
         """The ops that this graph may use: its functions, ``extra`` (a stripped op list), TensorFlow's."""
         return ops.OpCatalog([*extra, *(f.signature for f in self.functions.values())])
+
+    def edit(self, catalog: ops.OpCatalog | None = None) -> GraphEditor:
+        """An editor whose changes count together; see :class:`graphscope.core.editor.GraphEditor`."""
+        from graphscope.core.editor import GraphEditor
+
+        return GraphEditor(self, catalog)
 
     @property
     def bodies(self) -> Iterator[tuple[str, Body]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import SAVED_MODEL, Advice, Option
+from graphscope.core.frames import refuse_mixed_frames
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.core.op_history import Version
@@ -27,7 +28,6 @@ from graphscope.transforms.changes import OpChange, op_changes
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.fold import fold
 from graphscope.transforms.for_tensorflow import Backported, backport
-from graphscope.transforms.frames import refuse_mixed_frames
 from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.inlining import inline_calls
 from graphscope.transforms.input_shapes import Batch, Reshaped, reshape_inputs, wanted_shapes

@@ -34,6 +34,7 @@ FUNCTIONS = {
     "diff": "a b weights strict explain tags listener",
     "draw": "model depth scope focus radius color profile checkpoint tags",
     "dump": "model logdir run shapes shape batch histograms filters embeddings checkpoint tags listener",
+    "edit": "model steps recipe outputs checkpoint tags listener",
     "evaluate": (
         "model data outputs inputs set regression multilabel labels ema batch reading wrong confusion logdir checkpoint tags"
         " trust overwrite listener"

@@ -10,6 +10,7 @@ import pytest
 
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
+from graphscope.core.frames import refuse_mixed_frames
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.ops import registered_ops
 from graphscope.core.payload import ArrayPayload
@@ -19,7 +20,6 @@ from graphscope.transforms.bake import bake, placeholder_spec
 from graphscope.transforms.changes import OpChange, op_changes
 from graphscope.transforms.colocate import colocate
 from graphscope.transforms.float16 import store_as_float16
-from graphscope.transforms.frames import refuse_mixed_frames
 from graphscope.transforms.name_prefix import add_prefix
 from graphscope.transforms.randomness import random_sources
 from graphscope.transforms.sources import DataSource, data_sources, refuse_sources

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
+from graphscope.core.model import Model
 from graphscope.core.variables import Variable
 from graphscope.errors import UnsupportedError
-from graphscope.protos import AttrValue, SaverDef
+from graphscope.protos import AttrValue, MetaGraphDef, SaverDef
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,6 +68,19 @@ def _text_constant(graph: Graph, name: str, where: str) -> NDArray[Any]:
     if tensor is None or tensor.dtype is not DataType.STRING or tensor.elements != 1:
         raise UnsupportedError(f"a saver reads the name of a tensor from {name}, which is not a constant", path=where)
     return tensor.numpy().reshape(1)
+
+
+def with_own_saver(model: Model, graph: Graph, meta: MetaGraphDef) -> Graph:
+    """Keeps the saver that ``meta`` names; adds one for the variables that have a value, where it names none."""
+    if meta.saver_def.restore_op_name in graph:
+        return graph
+    meta.ClearField("saver_def")
+    variables = [v for v in model.variables if v.in_graph and v.entry is not None]
+    if not variables:
+        return graph
+    graph, definition = with_saver(graph, variables)
+    meta.saver_def.CopyFrom(definition)
+    return graph
 
 
 def with_saver(graph: Graph, variables: Sequence[Variable]) -> tuple[Graph, SaverDef]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from graphscope.core.model import Model, ModelKind
 from graphscope.errors import IncompleteModelError
-from graphscope.formats.checkpoint.saver import with_restore_v2
+from graphscope.formats.checkpoint.saver import with_own_saver, with_restore_v2
 from graphscope.formats.checkpoint.writer import write_checkpoint
 from graphscope.formats.io.progress import Progress, quiet
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.pieces import flow, meta_graph_pieces
+from graphscope.protos import MetaGraphDef
 
 if TYPE_CHECKING:
     from graphscope.formats.registry import WriteOptions
@@ -59,14 +60,18 @@ def upgrade_checkpoint(model: Model, prefix: str, *, overwrite: bool = False, pr
 def meta_chunks(model: Model) -> Iterator[bytes] | None:
     """The bytes of a ``.meta`` file that restores V2 checkpoints of ``model``; ``None`` where it has no meta graph.
 
-    They are those of the model's own file, unless that restores by ops that read V1 only: these are replaced (see
-    :func:`with_restore_v2`). ``SaverDef.version``, which says how to save, stays.
+    They are those of the model's own file, unless its graph is in none (it was changed), or restores by ops that read V1 only:
+    these are replaced (see :func:`with_restore_v2`). ``SaverDef.version``, which says how to save, stays. Without a saver, one
+    is added.
     """
     if model.kind not in _META_KINDS and model.kind is not ModelKind.SAVED_MODEL:
         return None
     model.refuse_invalid()
     graph = with_restore_v2(model.graph, model.path)
-    if model.kind is ModelKind.SAVED_MODEL or graph is not model.graph:
-        return flow(meta_graph_pieces(model.meta, graph))
-    file = FileSource(next(Path(f.path) for f in model.files if f.role == "graph"))
-    return file.chunks(0, file.size)
+    own = next((Path(f.path) for f in model.files if f.role == "graph"), None)
+    if own is not None and model.kind in _META_KINDS and graph is model.graph:
+        file = FileSource(own)
+        return file.chunks(0, file.size)
+    meta = MetaGraphDef()
+    meta.CopyFrom(model.meta)
+    return flow(meta_graph_pieces(meta, with_own_saver(model, graph, meta)))

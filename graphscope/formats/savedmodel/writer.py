@@ -20,7 +20,7 @@ from graphscope.core.restore import restore_sources
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
 from graphscope.core.variables import Role, Variable
 from graphscope.errors import FileError, IncompleteModelError, UnsupportedError
-from graphscope.formats.checkpoint.saver import with_restore_v2, with_saver
+from graphscope.formats.checkpoint.saver import with_own_saver, with_restore_v2
 from graphscope.formats.checkpoint.writer import write_checkpoint
 from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES
 from graphscope.formats.io.atomic import write_file
@@ -145,7 +145,7 @@ def _plan(
     assets = assets_of(model, allow_outside=allow_outside)
     _declare(meta, assets)
     _refuse_missing(model, graph, [node_of(spec.name) for spec in outputs])
-    graph = _with_saver(model, graph, meta)
+    graph = with_own_saver(model, graph, meta)
     files = {f"{DIRECTORY}/{asset.filename}": asset.source for asset in assets}
     files |= {f"{EXTRA_DIRECTORY}/{name}": path for name, path in extra_files(model, allow_outside=allow_outside)}
     message = [_SCHEMA_VERSION, *field(2, meta_graph_pieces(meta, graph))]
@@ -170,7 +170,7 @@ def signature(graph: Graph, inputs: Sequence[TensorSpec], outputs: Sequence[Tens
     proto = SignatureDef(method_name=PREDICT)
     for specs, arguments in ((inputs, proto.inputs), (outputs, proto.outputs)):
         for name, spec in zip(argument_names(specs), specs, strict=True):
-            arguments[name].CopyFrom(_tensor_info(graph, spec))
+            arguments[name].CopyFrom(tensor_info(graph, spec))
     return proto
 
 
@@ -183,7 +183,8 @@ def argument_names(specs: Sequence[TensorSpec]) -> list[str]:
     return [last if counts[last] == 1 else name for last, name in zip(short, full, strict=True)]
 
 
-def _tensor_info(graph: Graph, spec: TensorSpec) -> TensorInfo:
+def tensor_info(graph: Graph, spec: TensorSpec) -> TensorInfo:
+    """What a signature states of a tensor; raises ``UnknownNameError`` where ``graph`` has no such node."""
     name = TensorName.parse(spec.name)
     info = TensorInfo(name=f"{graph[name.node].name}:{name.index}", dtype=int(spec.dtype))
     info.tensor_shape.unknown_rank = spec.shape is None
@@ -199,19 +200,6 @@ def _declare(meta: MetaGraphDef, assets: Iterable[Asset]) -> None:
         return
     for asset in assets if not meta.asset_file_def else new:
         meta.asset_file_def.add(filename=asset.filename).tensor_info.name = asset.tensor
-
-
-def _with_saver(model: Model, graph: Graph, meta: MetaGraphDef) -> Graph:
-    """Keeps the saver that ``meta`` names; adds one for the variables that have a value, where it names none."""
-    if meta.saver_def.restore_op_name in graph:
-        return graph
-    meta.ClearField("saver_def")
-    variables = [v for v in model.variables if v.in_graph and v.entry is not None]
-    if not variables:
-        return graph
-    graph, definition = with_saver(graph, variables)
-    meta.saver_def.CopyFrom(definition)
-    return graph
 
 
 def _tensors(model: Model, meta: MetaGraphDef) -> list[tuple[str, Payload]]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphscope.core.frames import refuse_mixed_frames
 from graphscope.core.model import Model, ModelKind
 from graphscope.errors import GraphscopeError
-from graphscope.transforms.frames import refuse_mixed_frames
 from graphscope.transforms.freeze import FreezeOptions, freeze
 from tests.support.graphs import const, graph_of, op
 from tests.support.running import built, run_graph, tf

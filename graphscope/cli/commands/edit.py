@@ -1,0 +1,135 @@
+"""``graphscope edit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphscope.api.edit import Edited, edited_format
+from graphscope.api.edit import edit as edit_model
+from graphscope.cli.options import shared
+from graphscope.cli.options.completion import complete_format
+from graphscope.cli.options.loading import load
+from graphscope.cli.options.steps import OrderedCommand, given_steps, step_option
+from graphscope.cli.render.edit import edited_report, summary_lines
+from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.speaker import Speaker
+from graphscope.cli.terminal.views import Format, write_report
+from graphscope.formats.io.places import refuse_unwritable
+
+COMMAND = OrderedCommand
+
+
+def edit(
+    ctx: typer.Context,
+    model: shared.ModelPath,
+    out_: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[OUT]", show_default=False, help="The file, checkpoint prefix or directory (DIR/) to write."
+        ),
+    ] = None,
+    *,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="OUT", show_default=False, help="The same as OUT.")
+    ] = None,
+    rename: Annotated[list[str], step_option("rename")],
+    prefix: Annotated[list[str], step_option("prefix")],
+    remove: Annotated[list[str], step_option("remove")],
+    rewire: Annotated[list[str], step_option("rewire")],
+    insert: Annotated[list[str], step_option("insert")],
+    replace: Annotated[list[str], step_option("replace")],
+    bind: Annotated[list[str], step_option("bind")],
+    shape: Annotated[list[str], step_option("shape")],
+    batch: Annotated[list[str], step_option("batch")],
+    dtype: Annotated[list[str], step_option("dtype")],
+    extract: Annotated[list[str], step_option("extract")],
+    merge: Annotated[list[str], step_option("merge")],
+    signature: Annotated[list[str], step_option("signature")],
+    drop_signature: Annotated[list[str], step_option("drop-signature")],
+    device: Annotated[list[str], step_option("device")],
+    cleanup: Annotated[bool, step_option("cleanup")] = False,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.yaml", show_default=False, help="Make the steps that this file lists first."),
+    ] = None,
+    output: Annotated[
+        list[str],
+        shared.repeatable("--output", "NAME", "What --cleanup keeps and --verify compares; repeatable."),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Run both in TensorFlow; write the result only if they agree.")
+    ] = False,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="FORMAT",
+            show_default=False,
+            help="The format to write, if the name of OUT does not say which.",
+            autocompletion=complete_format,
+        ),
+    ] = "",
+    atol: shared.Atol = None,
+    rtol: shared.Rtol = None,
+    checkpoint: shared.Checkpoint = None,
+    tags: shared.Tags,
+    trust: shared.Trust = False,
+    force: shared.Force = False,
+    format: shared.FormatOption = Format.TABLE,
+) -> None:
+    """Change a model step by step, in the order given: names, wiring, shapes, parts, signatures."""
+    values = {
+        "rename": rename,
+        "prefix": prefix,
+        "remove": remove,
+        "rewire": rewire,
+        "insert": insert,
+        "replace": replace,
+        "bind": bind,
+        "shape": shape,
+        "batch": batch,
+        "dtype": dtype,
+        "extract": extract,
+        "merge": merge,
+        "signature": signature,
+        "drop_signature": drop_signature,
+        "device": device,
+        "cleanup": cleanup,
+    }
+    sink = Sink.standard()
+    speaker = Speaker(sink)
+    target = "" if dry_run else shared.chosen_out(out_, out, "edited.pb")
+    steps = given_steps(ctx, values)
+    if not steps and recipe is None:
+        raise typer.BadParameter("name a step, for example --cleanup or --rename REGEX=NEW", param_hint="STEP")
+    if target:
+        edited_format(target, to)
+        refuse_unwritable(Path(target.rstrip("/")), force)
+    loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
+    edited = edit_model(loaded, steps, recipe=recipe, outputs=output, listener=speaker)
+    if dry_run:
+        _show(sink, format, edited)
+        return
+    found = edited.save(
+        target, to=to, overwrite=force, verify=verify, atol=atol, rtol=rtol, trust=trust, listener=speaker
+    )
+    write_report(sink, format, edited_report(edited, found), summary_lines(edited, found), [found.path])
+
+
+def _show(sink: Sink, format: Format, edited: Edited) -> None:
+    from graphscope.cli.commands.diff import TOP
+    from graphscope.cli.render.diff import write_report as write_diff
+
+    write_diff(sink, format, edited.diff(), TOP)
+
+
+EXAMPLES = """
+  graphscope edit model.pb clean.pb --cleanup --verify
+  graphscope edit model.ckpt-5000 new.ckpt --rename ^tower_0/= --remove dropout/mul
+  graphscope edit model.pb any_batch.pb --batch ? --dtype images=uint8
+  graphscope edit a.pb both.pb --merge second=b.pb --bind second/x=softmax
+"""

@@ -1,0 +1,273 @@
+"""Changes to a graph that count together: all of them, or none.
+
+A tensor is spelled as in the body that it belongs to: ``node:1`` in a graph, ``node:argument:0`` in a library function. A node
+of a library function is called ``function/node``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from graphscope.core.attr_text import attr_value
+from graphscope.core.build import constant, make_node, type_attr, with_inputs
+from graphscope.core.draft import Draft
+from graphscope.core.dtypes import DataType
+from graphscope.core.frames import refuse_mixed_frames
+from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.ops import OpCatalog, input_types, registered_ops
+from graphscope.core.payload import Payload
+from graphscope.core.tensors import node_of
+from graphscope.core.validity import find_problems
+from graphscope.errors import GraphscopeError, UnknownNameError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from graphscope.protos import AttrValue
+
+_LISTED = 8
+
+
+class GraphEditor:
+    """Edits a graph; made by :meth:`graphscope.Graph.edit`.
+
+    ::
+
+        with graph.edit() as e:
+            e.bypass("dropout/mul")
+        frozen = e.graph
+
+    What is wrong is found when the block ends; :attr:`graph` is the old graph until then, and stays it if the block fails.
+
+    Args:
+        graph: what is edited; it does not change.
+        catalog: the ops that it may use; by default TensorFlow's and those of its library.
+
+    Attributes:
+        graph: the result.
+    """
+
+    def __init__(self, graph: Graph, catalog: OpCatalog | None = None) -> None:
+        self.graph = graph
+        self._catalog = catalog or graph.catalog()
+        self._main = Draft(graph, self._catalog)
+        self._drafts: dict[str, Draft] = {"": self._main}
+
+    def __enter__(self) -> GraphEditor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.graph = self.checked()
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Gives nodes other names; inputs, colocation and shared names that are a node's own follow.
+
+        Args:
+            names: node -> new name. Several may change places.
+
+        Raises:
+            UnknownNameError: there is no such node.
+            GraphscopeError: two nodes would have one name.
+        """
+        for function, inner in self._by_draft(names).items():
+            self._drafts[function].rename(inner)
+
+    def bypass(self, name: str) -> None:
+        """Takes a node out: what takes its output takes its first input of the same type; what waits for it waits for that.
+
+        Raises:
+            UnknownNameError: there is no such node.
+            GraphscopeError: no input can stand for an output that is used.
+        """
+        draft, inner = self._find(name)
+        node = draft[inner]
+        used = draft.used_outputs(inner)
+        types = self._types(node)
+        source = next(iter(node.data_inputs()), None)
+        if used - {0} or (used and source is None):
+            what = "gives several tensors that are used" if used - {0} else "has no input"
+            raise GraphscopeError(f"node {name} ({node.op}) {what}: nothing can stand for it")
+        if source is not None and types is not None:
+            source = next((t for t, d in zip(node.data_inputs(), types[0]) if d is types[1]), source)
+        draft.splice(inner, source)
+
+    def rewire(self, consumer: str, index: int, tensor: str) -> None:
+        """Lets the ``index``-th data input of ``consumer`` take ``tensor``.
+
+        Raises:
+            UnknownNameError: there is no such node.
+            GraphscopeError: it has fewer inputs.
+        """
+        draft, inner = self._find(consumer)
+        node = draft[inner]
+        data = node.data_inputs()
+        if not 0 <= index < len(data):
+            raise GraphscopeError(f"node {consumer} ({node.op}) has {len(data)} data inputs, no input {index}")
+        data[index] = self._spelled(draft, tensor)
+        draft.put(with_inputs(node, [*data, *(t for t in node.inputs if t.startswith("^"))]))
+
+    def insert_after(self, tensor: str, op: str, *, name: str = "", **attrs: Any) -> str:
+        """Puts a node of ``op`` behind ``tensor``: everything that took the tensor takes its first output.
+
+        Args:
+            op: takes a single tensor.
+            name: of the new node; by default the op's behind that of the tensor's node.
+            attrs: attributes, as messages or as text; the types of the tensor are filled in.
+
+        Returns:
+            The name of the new node.
+
+        Raises:
+            UnknownNameError: there is no such node, op or attribute.
+            GraphscopeError: the op takes more than one input, or an attribute is missing or does not fit.
+        """
+        draft, inner = self._find(node_of(tensor))
+        source = self._spelled(draft, tensor)
+        definition = self._catalog.get(op)
+        if definition is None:
+            raise UnknownNameError("op", op, registered_ops())
+        if len(definition.input_arg) != 1 or definition.input_arg[0].number_attr:
+            raise GraphscopeError(f"{op} does not take a single input: it cannot be put behind a tensor")
+        known: dict[str, AttrValue] = {key: attr_value(definition, key, value) for key, value in attrs.items()}
+        argument = definition.input_arg[0]
+        if argument.type_attr and argument.type_attr not in known:
+            known[argument.type_attr] = type_attr(draft.dtype(source))
+        missing = [a.name for a in definition.attr if a.name not in known and not a.HasField("default_value")]
+        if missing:
+            raise GraphscopeError(f"{op} needs its attribute {missing[0]} ({op}@TENSOR,{missing[0]}=VALUE)")
+        new = draft.free_name(name or f"{inner}/{op}")
+        made = make_node(new, op, [source], known)
+        outputs = self._catalog.outputs(op, made.attrs) or ()
+        taken = f"{new}:{outputs[0].argument}:0" if draft.is_function and outputs else new
+        draft.replace_output(inner, draft.index(source), taken)
+        draft.put(made, after=inner)
+        return new
+
+    def replace(self, name: str, value: Payload | NDArray[Any]) -> None:
+        """Makes a node a constant; its inputs fall away, but for what it waits for.
+
+        Raises:
+            UnknownNameError: there is no such node.
+            GraphscopeError: its further outputs are used, or it gives no array.
+            TypeError: TensorFlow has no type for the array's.
+        """
+        draft, inner = self._find(name)
+        node = draft[inner]
+        if draft.used_outputs(inner) - {0}:
+            raise GraphscopeError(f"node {name} ({node.op}) gives several tensors that are used: no constant does that")
+        draft.replace_output(inner, 0, f"{inner}:output:0" if draft.is_function else inner)
+        draft.put(constant(inner, value, [t for t in node.inputs if t.startswith("^")]))
+
+    def put(self, node: Node) -> None:
+        """Adds a node to the graph, or replaces the one of its name."""
+        self._main.put(node)
+
+    def remove(self, name: str) -> None:
+        """Takes a node out; what still takes it is an error when the block ends.
+
+        Raises:
+            UnknownNameError: there is no such node.
+        """
+        draft, inner = self._find(name)
+        draft.delete(inner)
+
+    def map_nodes(self, change: Callable[[Node], Node]) -> None:
+        """Replaces each node, library functions included, by what ``change`` makes of it; names must stay."""
+        for function in self.graph.functions:
+            self._draft(function)
+        for draft in self._drafts.values():
+            for node in draft.nodes:
+                changed = change(node)
+                if changed is not node:
+                    draft.put(changed)
+
+    def names(self) -> list[str]:
+        """The names of all nodes as they are now, those of library functions as ``function/node``."""
+        inner = (f"{name}/{node.name}" for name in self.graph.functions for node in self._draft(name).nodes)
+        return [*(node.name for node in self._main.nodes), *inner]
+
+    def checked(self) -> Graph:
+        """The edited graph.
+
+        Raises:
+            GraphscopeError: it is invalid where the graph was valid, types do not fit, or a node is in two loops at once.
+        """
+        functions = [self._built(function) for function in self.graph.functions.values()]
+        graph = self._main.built(self.graph.with_functions(functions))
+        assert isinstance(graph, Graph)
+        known = {problem.text for problem in find_problems(self.graph, self._catalog)}
+        problems = [p.text for p in find_problems(graph, self._catalog) if p.text not in known]
+        problems += [text for draft in self._drafts.values() for text in self._misfits(draft)]
+        if problems:
+            more = f"\nand {len(problems) - _LISTED:,} more" if len(problems) > _LISTED else ""
+            raise GraphscopeError("\n".join(["the edited graph is not valid", *problems[:_LISTED]]) + more)
+        refuse_mixed_frames(graph)
+        return graph
+
+    def _built(self, function: Function) -> Function:
+        draft = self._drafts.get(function.name)
+        built = function if draft is None else draft.built(function)
+        assert isinstance(built, Function)
+        return built
+
+    def _misfits(self, draft: Draft) -> Iterator[str]:
+        """Inputs of touched nodes that are of another type than their op takes."""
+        for name in draft.touched:
+            node = draft.get(name)
+            definition = self._catalog.get(node.op) if node is not None else None
+            if node is None or definition is None:
+                continue
+            for text, wanted in zip(node.data_inputs(), input_types(definition, node.attrs)):
+                given = draft.dtype(text)
+                if DataType.INVALID not in (given, wanted) and given is not wanted:
+                    yield f"node {name} ({node.op}) takes {wanted.label}, and {text} is {given.label}"
+
+    def _types(self, node: Node) -> tuple[list[DataType], DataType] | None:
+        """The types of the data inputs and of the first output; ``None`` where nobody knows the op."""
+        definition = self._catalog.get(node.op)
+        outputs = self._catalog.outputs(node.op, node.attrs)
+        return (input_types(definition, node.attrs), outputs[0].dtype) if definition is not None and outputs else None
+
+    def _draft(self, function: str) -> Draft:
+        if function not in self._drafts:
+            self._drafts[function] = Draft(self.graph.functions[function], self._catalog)
+        return self._drafts[function]
+
+    def _find(self, name: str) -> tuple[Draft, str]:
+        """The body of a node, and its name there."""
+        if name in self._main:
+            return self._main, name
+        for function in self.graph.functions:
+            inner = name.removeprefix(f"{function}/")
+            if inner != name and inner in self._draft(function):
+                return self._draft(function), inner
+        raise UnknownNameError("node", name, (node.name for node in self._main.nodes))
+
+    def _spelled(self, draft: Draft, tensor: str) -> str:
+        """``tensor`` as nodes of ``draft`` take it.
+
+        Raises:
+            UnknownNameError: it has no such node.
+        """
+        if draft.has_source(tensor):
+            return tensor if draft.is_function else tensor.removesuffix(":0")
+        found, inner = self._find(node_of(tensor))
+        if found is not draft:
+            raise GraphscopeError(f"{tensor} is in another graph or function: a node takes tensors of its own")
+        return inner + tensor[len(node_of(tensor)) :]
+
+    def _by_draft(self, names: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        """Function -> old name -> new name, both without the function's."""
+        found: dict[str, dict[str, str]] = {}
+        functions = {id(draft): function for function, draft in self._drafts.items()}
+        for name, new in names.items():
+            draft, inner = self._find(name)
+            functions = functions if id(draft) in functions else {id(d): f for f, d in self._drafts.items()}
+            function = functions[id(draft)]
+            found.setdefault(function, {})[inner] = new.removeprefix(f"{function}/") if function else new
+        return found

@@ -1,0 +1,50 @@
+"""Recipes: files that list steps, so that the same edit can be made again.
+
+A recipe is a YAML list with one mapping for each step, ``- rename: "^tower_0/="``; a step that takes nothing is a word.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from graphscope.editing.steps import Step
+from graphscope.editing.table import step_named
+from graphscope.errors import ArgumentError, GraphscopeError, file_errors
+
+_MAX_BYTES = 1 << 20
+
+
+def read_recipe(path: str | os.PathLike[str]) -> list[Step]:
+    """The steps that the file ``path`` lists.
+
+    Raises:
+        FileError: it cannot be read.
+        ArgumentError: it is no recipe; the error names the step.
+    """
+    import yaml
+
+    with file_errors(path), Path(path).open("rb") as file:
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ArgumentError(f"{os.fspath(path)}: a recipe takes no more than {_MAX_BYTES:,} bytes")
+    try:
+        steps = yaml.safe_load(content)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise ArgumentError(f"{os.fspath(path)}: not a recipe: {' '.join(str(error).split())}") from error
+    if not isinstance(steps, list):
+        raise ArgumentError(f"{os.fspath(path)}: a recipe is a list of steps")
+    return [_step(path, number, given) for number, given in enumerate(steps, 1)]
+
+
+def _step(path: str | os.PathLike[str], number: int, given: Any) -> Step:
+    try:
+        if isinstance(given, str):
+            return step_named(given, "")
+        if isinstance(given, dict) and len(given) == 1:
+            [(name, text)] = given.items()
+            return step_named(str(name), "" if text is None else str(text))
+    except GraphscopeError as error:
+        raise ArgumentError(f"{os.fspath(path)}: step {number}: {error.message}", hint=error.hint) from error
+    raise ArgumentError(f"{os.fspath(path)}: step {number} is neither a word nor of the form KIND: TEXT")

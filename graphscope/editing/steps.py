@@ -1,0 +1,211 @@
+"""Steps that change single nodes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from graphscope.core.build import make_node, type_attr
+from graphscope.core.dtypes import DataType
+from graphscope.core.editor import GraphEditor
+from graphscope.core.graph import Node
+from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
+from graphscope.core.tensors import TensorName
+from graphscope.editing.edited import Edited, change_graph
+from graphscope.editing.names import rename_nodes
+from graphscope.editing.signatures import with_stated_types
+from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.feeding.feed_values import from_file, literal
+from graphscope.feeding.feeds import tensor_spec
+from graphscope.protos import NodeDef
+
+
+class Step(Protocol):
+    """One change of a model."""
+
+    def apply(self, edited: Edited) -> Edited:
+        """The model after the change.
+
+        Raises:
+            GraphscopeError: it cannot be made, or its result is not valid.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """Replaces every match of a regular expression in the names of nodes.
+
+    Attributes:
+        pattern: as :func:`re.sub` takes it.
+        replacement: may refer to groups.
+    """
+
+    pattern: str
+    replacement: str
+
+    def apply(self, edited: Edited) -> Edited:
+        """See :class:`Step`."""
+        matcher = re.compile(self.pattern)
+        names = [node.name for node in edited.model.graph]
+        try:
+            changed = {name: matcher.sub(self.replacement, name) for name in names if matcher.search(name)}
+        except (re.error, IndexError) as error:
+            raise GraphscopeError(f"{self.replacement!r} cannot stand for a match: {error}") from error
+        if not changed:
+            raise UnknownNameError("node that matches", self.pattern, names)
+        return rename_nodes(edited, changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Puts all nodes into a name scope."""
+
+    scope: str
+
+    def apply(self, edited: Edited) -> Edited:
+        """See :class:`Step`."""
+        scope = self.scope.rstrip("/")
+        return rename_nodes(edited, {node.name: f"{scope}/{node.name}" for node in edited.model.graph})
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Takes a node out; what took it takes its input."""
+
+    node: str
+
+    def apply(self, edited: Edited) -> Edited:
+        """See :class:`Step`."""
+        return change_graph(edited, lambda editor: editor.bypass(self.node))
+
+
+@dataclass(frozen=True, slots=True)
+class Rewire:
+    """Lets an input of a node take another tensor."""
+
+    consumer: str
+    index: int
+    tensor: str
+
+    def apply(self, edited: Edited) -> Edited:
+        """See :class:`Step`."""
+        return change_graph(edited, lambda editor: editor.rewire(self.consumer, self.index, self.tensor))
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Puts a node behind a tensor.
+
+    Attributes:
+        op: takes one tensor.
+        tensor: what it takes.
+        attrs: attributes as text; ``name`` is the name of the node.
+    """
+
+    op: str
+    tensor: str
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    def apply(self, edited: Edited) -> Edited:
+        """See :class:`Step`."""
+        attrs = dict(self.attrs)
+        name = attrs.pop("name", "")
+        return change_graph(edited, lambda editor: editor.insert_after(self.tensor, self.op, name=name, **attrs))
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Makes a node a constant.
+
+    Attributes:
+        node: its name.
+        value: a number, a list, ``@x.npy`` or an array.
+    """
+
+    node: str
+    value: Any
+
+    def apply(self, edited: Edited) -> Edited:
+        """See :class:`Step`."""
+        spec = tensor_spec(edited.model, f"{self.node}:0")
+        if not isinstance(self.value, str):
+            array = self.value
+        elif self.value.startswith("@"):
+            array = from_file(self.value[1:], spec)
+        else:
+            array = literal(self.value, spec)
+        return change_graph(edited, lambda editor: editor.replace(self.node, array))
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Lets a placeholder pass on a tensor of the graph."""
+
+    placeholder: str
+    tensor: str
+
+    def apply(self, edited: Edited) -> Edited:
+        """See :class:`Step`."""
+        node = edited.model.graph[self.placeholder]
+        if node.op not in PLACEHOLDER_OPS:
+            raise GraphscopeError(f"{self.placeholder} is no input ({node.op}): only a placeholder can be bound")
+        given = tensor_spec(edited.model, self.tensor)
+        wanted = tensor_spec(edited.model, f"{self.placeholder}:0")
+        if given.dtype is not wanted.dtype:
+            raise GraphscopeError(
+                f"{self.placeholder} takes {wanted.dtype.label}, and {given.name} is {given.dtype.label}"
+            )
+        source = str(TensorName.parse(self.tensor)).removesuffix(":0")
+        passed = make_node(node.name, "Identity", [source], {"T": type_attr(wanted.dtype)})
+        return change_graph(edited, lambda editor: editor.put(passed))
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Names the device of nodes.
+
+    Attributes:
+        pattern: a regular expression that the names of nodes match.
+        device: its name; empty for none.
+    """
+
+    pattern: str
+    device: str
+
+    def apply(self, edited: Edited) -> Edited:
+        """See :class:`Step`."""
+        matcher = re.compile(self.pattern)
+        return change_graph(edited, lambda editor: editor.map_nodes(lambda node: self._placed(node, matcher)))
+
+    def _placed(self, node: Node, matcher: re.Pattern[str]) -> Node:
+        if not matcher.search(node.name) or node.device == self.device:
+            return node
+        proto = NodeDef()
+        proto.CopyFrom(node.proto)
+        proto.device = self.device
+        return Node(proto, node.payloads)
+
+
+@dataclass(frozen=True, slots=True)
+class Dtype:
+    """Lets an input take another type; a ``Cast`` behind it gives the old one."""
+
+    placeholder: str
+    dtype: DataType
+
+    def apply(self, edited: Edited) -> Edited:
+        """See :class:`Step`."""
+        node = edited.model.graph[self.placeholder]
+        if node.op not in PLACEHOLDER_OPS - {DEFAULTED}:
+            raise GraphscopeError(f"{self.placeholder} ({node.op}) is no placeholder whose type could change")
+        old = tensor_spec(edited.model, f"{self.placeholder}:0").dtype
+        if old is self.dtype:
+            return edited
+
+        def change(editor: GraphEditor) -> None:
+            editor.put(make_node(node.name, node.op, (), {**node.attrs, "dtype": type_attr(self.dtype)}))
+            editor.insert_after(node.name, "Cast", SrcT=type_attr(self.dtype), DstT=type_attr(old))
+
+        return with_stated_types(change_graph(edited, change))

@@ -1,0 +1,186 @@
+"""The steps by name, each with how a person writes it: on a command line, or in a recipe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphscope.core.attr_text import dtype_named
+from graphscope.editing.cleanup import Cleanup
+from graphscope.editing.parts import Extract, Merge
+from graphscope.editing.shapes import Reshape
+from graphscope.editing.signatures import AddSignature, DropSignature
+from graphscope.editing.steps import Bind, Device, Dtype, Insert, Prefix, Remove, Rename, Replace, Rewire, Step
+from graphscope.errors import ArgumentError
+from graphscope.formats import load
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One kind of step.
+
+    Attributes:
+        metavar: the form of its text; empty for a step that takes none.
+        help: one line, imperative.
+        parse: the step that a text says; raises :class:`ArgumentError` for a text of another form.
+    """
+
+    metavar: str
+    help: str
+    parse: Callable[[str], Step]
+
+
+def _halves(text: str, form: str) -> tuple[str, str]:
+    """What stands before the first ``=``, and what stands behind it."""
+    left, equals, right = text.partition("=")
+    if not (left and equals):
+        raise ArgumentError(f"{text!r} is not of the form {form}")
+    return left, right
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ArgumentError(f"{text!r} is not a regular expression: {error}") from error
+    return text
+
+
+def _rename(text: str) -> Step:
+    left, right = _halves(text, "REGEX=NEW")
+    return Rename(_pattern(left), right)
+
+
+def _rewire(text: str) -> Step:
+    target, tensor = _halves(text, "CONSUMER:0=TENSOR")
+    consumer, colon, index = target.rpartition(":")
+    if not (colon and index.isascii() and index.isdigit() and tensor):
+        raise ArgumentError(f"{text!r} is not of the form CONSUMER:0=TENSOR, with the number of the input")
+    return Rewire(consumer, int(index), tensor)
+
+
+def _insert(text: str) -> Step:
+    where, *attrs = _split(text)
+    op, at, tensor = where.partition("@")
+    if not (op and at and tensor):
+        raise ArgumentError(f"{text!r} is not of the form OP@TENSOR[,attribute=value]")
+    return Insert(op, tensor, dict(_halves(attr, "attribute=value") for attr in attrs))
+
+
+def _split(text: str) -> Iterator[str]:
+    """Parts between commas, but for those in brackets."""
+    depth, start = 0, 0
+    for i, character in enumerate(text):
+        depth += (character in "[(") - (character in ")]")
+        if character == "," and not depth:
+            yield text[start:i]
+            start = i + 1
+    yield text[start:]
+
+
+def _replace(text: str) -> Step:
+    return Replace(*_halves(text, "NODE=VALUE"))
+
+
+def _bind(text: str) -> Step:
+    return Bind(*_halves(text, "INPUT=TENSOR"))
+
+
+def _device(text: str) -> Step:
+    left, right = _halves(text, "REGEX=DEVICE")
+    return Device(_pattern(left), right)
+
+
+def _dtype(text: str) -> Step:
+    left, right = _halves(text, "INPUT=TYPE")
+    return Dtype(left, dtype_named(right))
+
+
+def _shape(text: str) -> Step:
+    name, sizes = _halves(text, "INPUT=?,224,224,3")
+    return Reshape({name: tuple(_size(size.strip(), text) for size in sizes.split(",") if size.strip())})
+
+
+def _size(text: str, whole: str) -> int | None:
+    if text != "?" and not (text.isascii() and text.isdigit()):
+        raise ArgumentError(f"{whole}: {text!r} is not a size")
+    return None if text == "?" else int(text)
+
+
+def _batch(text: str) -> Step:
+    size = _size(text, text)
+    return Reshape(batch="?" if size is None else size)
+
+
+def _extract(text: str) -> Step:
+    """``OUTPUT,...`` or ``INPUT,...->OUTPUT,...``."""
+    before, arrow, after = text.partition("->")
+    inputs, outputs = (before, after) if arrow else ("", before)
+    names = [tuple(name.strip() for name in part.split(",") if name.strip()) for part in (outputs, inputs)]
+    if not names[0]:
+        raise ArgumentError(f"{text!r} is not of the form INPUT,...->OUTPUT,... or OUTPUT,...")
+    return Extract(*names)
+
+
+def _merge(text: str) -> Step:
+    scope, equals, path = text.partition("=")
+    if not equals:
+        scope, path = re.sub(r"[^A-Za-z0-9_.]", "_", Path(text).stem).lstrip("_.") or "other", text
+    return Merge(load(path), scope)
+
+
+_SIGNATURE = re.compile(r"\s*([^:\s]+)\s*:(.*)->(.*)", re.DOTALL)
+
+
+def _signature(text: str) -> Step:
+    match = _SIGNATURE.fullmatch(text)
+    if match is None:
+        raise ArgumentError(f"{text!r} is not of the form NAME: argument=TENSOR,... -> argument=TENSOR,...")
+    return AddSignature(match[1], _arguments(match[2]), _arguments(match[3]))
+
+
+def _arguments(text: str) -> dict[str, str]:
+    """``argument=tensor`` parts; a tensor alone has no name of its own yet."""
+    found = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        argument, equals, tensor = part.partition("=")
+        found[argument.strip()] = tensor.strip() if equals else argument.strip()
+    return found
+
+
+def _cleanup(_: str) -> Step:
+    return Cleanup()
+
+
+STEPS: Mapping[str, StepRow] = {
+    "rename": StepRow("REGEX=NEW", "Replace every match in the names of nodes; values follow.", _rename),
+    "prefix": StepRow("SCOPE", "Put all nodes into a name scope.", Prefix),
+    "remove": StepRow("NODE", "Take a node out; what took it takes its input.", Remove),
+    "rewire": StepRow("CONSUMER:0=TENSOR", "Let an input of a node take another tensor.", _rewire),
+    "insert": StepRow("OP@TENSOR[,attr=value]", "Put a node behind a tensor.", _insert),
+    "replace": StepRow("NODE=VALUE", "Make a node a constant: 0.5, [1, 2], @x.npy.", _replace),
+    "bind": StepRow("INPUT=TENSOR", "Let a placeholder pass on a tensor of the graph.", _bind),
+    "shape": StepRow("INPUT=?,224,224,3", "Give an input this shape, ? for an unknown size.", _shape),
+    "batch": StepRow("N|?", "Give every input this batch, ? for any number of examples.", _batch),
+    "dtype": StepRow("INPUT=TYPE", "Let an input take another type; a Cast gives the old one.", _dtype),
+    "extract": StepRow("INPUT,...->OUTPUT,...", "Keep the part between these tensors.", _extract),
+    "merge": StepRow("[SCOPE=]MODEL", "Put another model beside this one.", _merge),
+    "signature": StepRow("NAME: ARG=TENSOR -> ARG=TENSOR", "Declare a signature.", _signature),
+    "drop-signature": StepRow("NAME", "Take a signature away.", DropSignature),
+    "device": StepRow("REGEX=DEVICE", "Name the device of nodes; nothing behind = clears it.", _device),
+    "cleanup": StepRow("", "Take out dead nodes, equal nodes and weights, identities.", _cleanup),
+}
+"""Name -> how it is written. A step is applied to the result of the one before."""
+
+
+def step_named(name: str, text: str) -> Step:
+    """The step of kind ``name`` that ``text`` says.
+
+    Raises:
+        ArgumentError: there is no such kind, or the text is of another form.
+    """
+    if name not in STEPS:
+        raise ArgumentError(f"there is no step {name!r}; there are: {', '.join(STEPS)}")
+    return STEPS[name].parse(text)
