@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphscope
+from graphscope.analysis.cost.branches import MAX_DEPTH
 from graphscope.analysis.cost.devices import DEVICES, parse_peak
 from graphscope.analysis.cost.report import CostReport
 from graphscope.core.build import constant, make_node, type_attr
@@ -409,3 +410,19 @@ def test_cycles_that_are_no_loops_do_no_harm() -> None:
     report = costs(op("a", "Neg", "b"), op("b", "Neg", "a"), all=True, by="node")
     assert len(report.rows) == 2
     assert report.total.without_flops == 2
+
+
+def test_many_conds_within_conds_take_no_memory() -> None:
+    """Of those that lie within too many others both branches count."""
+    count = MAX_DEPTH + 8
+    lines = ["x Placeholder(8)", *(f"p{k} Placeholder:bool()" for k in range(count))]
+    lines += [
+        line for k in range(count) for line in (f"s{k} Switch n{k - 1} p{k}", f"n{k} Neg s{k}:1", f"o{k} Exp s{k}")
+    ]
+    lines[count + 1] = "s0 Switch x p0"
+    lines += [f"m{k} Merge o{k} {f'm{k + 1}' if k + 1 < count else f'n{k}'}" for k in reversed(range(count))]
+    report = graphscope.cost(model_of(graph_of(lines)), outputs="m0", by="op")
+    negated = next(row for row in report.rows if row.name == "Neg")
+    assert negated.nodes == count
+    others = next(row for row in report.rows if row.name == "Exp")
+    assert others.nodes == count - MAX_DEPTH

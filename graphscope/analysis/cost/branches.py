@@ -16,6 +16,9 @@ Guard = tuple[Predicate, int]
 
 Guards = frozenset[Guard]
 
+MAX_DEPTH = 64
+"""Conds that lie within more others are not told apart: both of their branches count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Branch:
@@ -40,7 +43,7 @@ def guards(flow: Flow, dependencies: Dependencies, order: Sequence[int]) -> dict
     for place in order:
         through = {producer: index for producer, index in sources[place] if producer >= 0}
         arriving = [
-            result.get(producer, frozenset()) | _guard(flow, producer, through.get(producer))
+            _guarded(flow, result.get(producer, frozenset()), producer, through.get(producer))
             for producer in dependencies.inputs[place]
         ]
         if ops[place] in MERGES:
@@ -48,6 +51,11 @@ def guards(flow: Flow, dependencies: Dependencies, order: Sequence[int]) -> dict
         else:
             result[place] = frozenset().union(*arriving)
     return result
+
+
+def _guarded(flow: Flow, guards: Guards, producer: int, index: int | None) -> Guards:
+    """What must be true for the output ``index`` of a producer that runs under ``guards``; ``None`` for a control edge."""
+    return guards if len(guards) >= MAX_DEPTH else guards | _guard(flow, producer, index)
 
 
 def _guard(flow: Flow, producer: int, index: int | None) -> Guards:
@@ -70,8 +78,12 @@ def choose(flow: Flow, guarded: dict[int, Guards], totals: Totals) -> tuple[set[
     """
     alive = set(guarded)
     taken: list[Branch] = []
+    members: dict[Guard, list[int]] = {}
+    for place, found in guarded.items():
+        for guard in found:
+            members.setdefault(guard, []).append(place)
     for predicate in _inner_first(guarded):
-        sides = [[place for place in alive if (predicate, value) in guarded[place]] for value in (0, 1)]
+        sides = [[place for place in members.get((predicate, value), ()) if place in alive] for value in (0, 1)]
         known = _known(flow, predicate)
         costs = [totals(side) for side in sides]
         value = known if known is not None else int(costs[1] >= costs[0])

@@ -134,8 +134,10 @@ class Parts:
         maker = _Entries(self, part, self._catalog, self._is_weight, weights)
         made = {place: maker.entry(place, executions(framed[place], known)) for place in order}
 
+        costs = {place: entry.totals for place, entry in made.items()}
+
         def totals(places: Iterable[int]) -> tuple[int, int]:
-            found = [made[place].totals for place in places]
+            found = [costs[place] for place in places]
             return sum(flops for flops, _ in found), sum(size for _, size in found)
 
         alive, part.branches = choose(flow, guards(flow, dependencies, order), totals)
