@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from graphscope.analysis.inputs import DECODING_OPS
+from graphscope.analysis.shapes import infer
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.tensors import Shape, TensorSpec, node_of, shape_of
@@ -39,12 +40,17 @@ class FeedSpec(TensorSpec):
 
 
 def apply_demands(graph: Graph, spec: TensorSpec) -> TensorSpec:
-    """``spec`` with the shape that its consumers demand, if its rank is unknown; as :class:`FeedSpec`, if it holds indices."""
+    """``spec`` with the shape that its consumers demand, if its rank is unknown; as :class:`FeedSpec`, if it holds indices.
+
+    A convolution demands no height, but works on pictures that are not smaller than its filter: such likely sizes come first.
+    Where nothing is likely, it is what shape inference finds.
+    """
     node = graph.get(node_of(spec.name))
     if node is None:
         return spec
     if spec.shape is None:
-        spec = replace(spec, shape=next(_shapes(graph, node), None))
+        likely = next(_shapes(graph, node), None)
+        spec = replace(spec, shape=infer(graph).shape(spec.name) if likely is None else likely)
     if spec.dtype in (DataType.INT32, DataType.INT64, DataType.UINT8):
         sizes = [size for size in _bounds(graph, node) if size]
         if sizes:

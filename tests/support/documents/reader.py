@@ -25,7 +25,7 @@ from tests.support.documents.matching import difference
 PROGRAM = "graphscope"
 SHELL = re.compile(r"[|<>;&$`*~]")
 """What only a shell understands, outside of quotes."""
-FAILURE = re.compile(r"error: |note: .*\b[1-9]\d* differences?$")
+FAILURE = re.compile(r"error: |note: .*\b[1-9]\d* differ(?:ences?$| \()")
 """A line that says that the exit code is not 0: an error, or models that differ."""
 STOPPED = "^C"
 """Shown where the reader ends a program that would go on for ever."""
