@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from graphscope.core.tensors import Shape
 from graphscope.formats.lazy.pieces import graph_pieces, size_of
 from graphscope.formats.registry import GRAPHS, FileFormat, WriteOptions, format_for
 from graphscope.transforms.changes import OpChange
+from graphscope.transforms.data_format import Layouts, wrap_layout_ops
 from graphscope.transforms.freeze import FreezeOptions, FrozenGraph, refuse_oversize
 from graphscope.transforms.freeze import freeze as freeze_graph
 from graphscope.transforms.input_shapes import Batch
@@ -149,9 +150,12 @@ class Frozen:
         result = self.model if other is None else as_model(other)
         inputs = self.result.reshaped.inputs
         compare = partial(verify_rows, inputs=inputs) if inputs else verify
+        source = self.source
+        if self.options.data_format:  # there are kernels for channels first on GPUs alone
+            source, result = (_in_channels_last(model) for model in (source, result))
         with listener.running():
             return compare(
-                self.source,
+                source,
                 result,
                 self.outputs,
                 feeds=resolve_tensors(result, feeds),
@@ -163,6 +167,10 @@ class Frozen:
                 names=self.result.originals,
                 engine=engine,
             )
+
+
+def _in_channels_last(model: Model) -> Model:
+    return replace(model, loaded_graph=wrap_layout_ops(model.graph, Layouts.to("NHWC")))
 
 
 def graph_format(path: str | os.PathLike[str]) -> FileFormat:
@@ -187,6 +195,7 @@ def freeze(
     float16: bool = False,
     shape: Mapping[str, Shape] | None = None,
     batch: Batch = None,
+    data_format: str = "",
     for_tensorflow: str = "",
     strict: bool = False,
     listener: Listener = SILENT,
@@ -205,6 +214,8 @@ def freeze(
         shape: input -> the shape that it shall take, ``None`` for an unknown size, as ``{"x": (None, 224, 224, 3)}``. Constants
             that provably state the batch are rewritten.
         batch: how many examples every input shall take, ``"?"`` for any number.
+        data_format: ``"NHWC"`` or ``"NCHW"``: convolutions and all that follows them compute in it; inputs and outputs keep
+            their shapes, weights stay as they are.
         for_tensorflow: the release that shall load the result, as ``"1.4"``: attributes that it does not know go where they
             have their defaults, and a few newer ops become older ones. Only ops and attributes are compared, not the types
             that kernels take.
@@ -231,6 +242,7 @@ def freeze(
         float16=float16,
         shapes=shape or {},
         batch=batch,
+        data_format=data_format,
         for_tensorflow=parse_version(for_tensorflow) if for_tensorflow else None,
         evaluate=TensorFlowKernels(),
         infer=shapes_on_demand(source),

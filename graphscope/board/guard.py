@@ -29,7 +29,7 @@ class Guard:
     def __init__(self, app: App, host: str) -> None:
         self._app = app
         self._names = {"localhost", host.lower()}
-        if _is_any(host):
+        if is_any(host):
             self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -49,7 +49,8 @@ class Guard:
         return name in self._names or _is_address(name)
 
 
-def _is_any(host: str) -> bool:
+def is_any(host: str) -> bool:
+    """Whether ``host`` stands for all addresses of this machine."""
     return _is_address(host) and ipaddress.ip_address(host).is_unspecified
 
 

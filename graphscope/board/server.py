@@ -14,7 +14,7 @@ import types
 from pathlib import Path
 
 from graphscope.advice import Advice, Option
-from graphscope.board.guard import Guard
+from graphscope.board.guard import Guard, is_any
 from graphscope.errors import GraphscopeError
 
 PORT = 6006
@@ -24,19 +24,18 @@ _PORTS = 100
 
 
 def free_port(host: str, wanted: int) -> int:
-    """``wanted``, or the first port after it that nobody listens on.
+    """``wanted``, or the first port after it that nobody listens on; any free one for 0.
 
     Raises:
         GraphscopeError: ``host`` is not this machine, the port may not be used, or the next 100 are all in use.
     """
     for port in range(wanted, min(wanted + _PORTS, 1 << 16)):
         try:
-            socket.create_server((host, port), family=_family(host)).close()
+            with socket.create_server((host, port), family=_family(host)) as server:
+                return int(server.getsockname()[1])
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise GraphscopeError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error
-        else:
-            return port
     raise GraphscopeError(
         f"ports {wanted} to {wanted + _PORTS - 1} of {host} are all in use", hint=Advice(Option("port", "PORT"))
     )
@@ -62,9 +61,24 @@ def serve(logdir: Path, host: str, port: int) -> str:
     # Of a run with several event files all are read, not the newest alone.
     board.configure(logdir=str(logdir), host=host, port=port, reload_multifile=True, load_fast=_load_fast())
     try:
-        return str(board.launch())
+        board.launch()
     except program.TensorBoardServerException as error:
         raise GraphscopeError(f"TensorBoard does not start: {error}") from error
+    name = address(host)
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+
+
+def address(host: str) -> str:
+    """What a browser is given for ``host``: of all addresses of this machine, the one that others reach it by."""
+    if not is_any(host):
+        return host
+    family, elsewhere = (socket.AF_INET6, "2001:db8::1") if ":" in host else (socket.AF_INET, "192.0.2.1")
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((elsewhere, 9))  # nothing is sent: this only asks which way a packet would leave
+            return str(probe.getsockname()[0])
+    except OSError:
+        return "::1" if family == socket.AF_INET6 else "127.0.0.1"
 
 
 def _last_line(record: logging.LogRecord) -> bool:

@@ -218,6 +218,19 @@ class Profile(Shown):
         return f"<Profile {self.path!r}: {self.steps:,} steps, {self.span.wall_us:,.0f} us each>"
 
     @property
+    def examples(self) -> int | None:
+        """How many examples a run took: the first size that all fed tensors but scalars share; ``None`` where they do not."""
+        sizes = {feed.shape[0] for feed in self.feeds if feed.shape}
+        return sizes.pop() if len(sizes) == 1 else None
+
+    @property
+    def examples_per_s(self) -> float | None:
+        """How many examples a second of untraced runs takes; ``None`` where either is not known."""
+        if self.untraced is None or not self.untraced.wall_us or self.examples is None:
+            return None
+        return self.examples * 1e6 / self.untraced.wall_us
+
+    @property
     def overhead(self) -> float | None:
         """How much longer a traced run takes, as a share of an untraced one."""
         if self.untraced is None or self.traced is None or not self.untraced.wall_us:

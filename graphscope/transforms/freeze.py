@@ -25,6 +25,7 @@ from graphscope.transforms.bake import bake
 from graphscope.transforms.batchnorm import fold_batch_norms
 from graphscope.transforms.borrowed_kernels import Evaluate
 from graphscope.transforms.changes import OpChange, op_changes
+from graphscope.transforms.data_format import Converted, convert_data_format
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.fold import fold
 from graphscope.transforms.for_tensorflow import Backported, backport
@@ -60,6 +61,7 @@ class FreezeOptions:
         float16: store float32 weights in half precision.
         shapes: placeholder of the result -> the shape that it shall take.
         batch: that every placeholder with a batch shall take; see :data:`Batch`.
+        data_format: ``NHWC`` or ``NCHW``, in which the result shall compute; empty for the graph's own.
         for_tensorflow: the release that shall load the result.
         evaluate: kernels for ops that the table of NumPy kernels lacks.
         infer: shapes of inputs of which the file states none.
@@ -75,6 +77,7 @@ class FreezeOptions:
     float16: bool = False
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     batch: Batch = None
+    data_format: str = ""
     for_tensorflow: Version | None = None
     evaluate: Evaluate | None = None
     infer: Infer | None = None
@@ -91,6 +94,7 @@ class FrozenGraph:
         carried: variables that the outputs read and that a run would change for the next one -> the node that writes.
         open_switches: placeholders left that look like training switches -> the value that ``--set`` should give them.
         reshaped: what other shapes of the inputs changed.
+        converted: what computes in another data format.
         backported: what became of ops and attributes that an older release lacks.
         originals: tensor of a placeholder that ``inputs`` made -> the model's tensor in whose place it is, where that has
             another name.
@@ -101,6 +105,7 @@ class FrozenGraph:
     averaged: Mapping[str, Payload]
     open_switches: Mapping[str, str]
     reshaped: Reshaped
+    converted: Converted
     backported: Backported
     originals: Mapping[str, str] = field(default_factory=dict)
     carried: Mapping[str, str] = field(default_factory=dict)
@@ -124,13 +129,22 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
     graph = transform(graph, _steps(options, keep, values)).graph
     _refuse_variables(graph)
     reshaped = reshape_inputs(graph, wanted_shapes(graph, options.shapes, options.batch), options.outputs)
-    backported = _backported(reshaped.graph, options.for_tensorflow)
+    converted = _converted(reshaped.graph, options)
+    backported = _backported(converted.graph, options.for_tensorflow)
     graph = backported.graph
     refuse_mixed_frames(graph)
     changes = tuple(op_changes(model.graph, graph))
     originals = open_inputs(model, options, model.graph).originals
     switches = open_switches(graph, new_inputs(model, graph))
-    return FrozenGraph(graph, changes, dict(values.averaged), switches, reshaped, backported, originals, carried)
+    return FrozenGraph(
+        graph, changes, dict(values.averaged), switches, reshaped, converted, backported, originals, carried
+    )
+
+
+def _converted(graph: Graph, options: FreezeOptions) -> Converted:
+    if not options.data_format:
+        return Converted(graph)
+    return convert_data_format(graph, options.data_format, options.outputs)
 
 
 def _backported(graph: Graph, version: Version | None) -> Backported:

@@ -46,7 +46,8 @@ FUNCTIONS = {
     "features": "base data out at inputs set batch reading checkpoint tags trust overwrite listener",
     "find_nonfinite": "model outputs feeds batch seed trust listener",
     "freeze": (
-        "model outputs inputs set ema fold fold_batch_norms keep_devices float16 shape batch for_tensorflow strict listener"
+        "model outputs inputs set ema fold fold_batch_norms keep_devices float16 shape batch data_format for_tensorflow"
+        " strict listener"
     ),
     "graft": (
         "base at head out classes multilabel regression inputs set unfreeze stop_gradient head_model bind head_output prefix"

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 import graphscope
 from graphscope.board.dump import dump
-from graphscope.board.server import free_port
+from graphscope.board.server import address, free_port
 from graphscope.cli.app import app
 from graphscope.errors import GraphscopeError
 from tests.support.fixture_files import FIXTURES, ROOT
@@ -111,11 +111,19 @@ def unused_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1", "localhost"])
+def test_addresses_can_be_opened(host: str) -> None:
+    with socket.create_server((host, 0)) as server:
+        socket.create_connection((address(host), server.getsockname()[1]), timeout=10).close()
+    assert address(host) != "0.0.0.0"
+
+
 def test_free_ports() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert port < free_port("127.0.0.1", port) <= port + 100
     assert free_port("127.0.0.1", port) == port
+    assert free_port("127.0.0.1", 0) > 1023
     with pytest.raises(GraphscopeError, match=r"cannot listen on 192\.0\.2\.1"):
         free_port("192.0.2.1", port)
 

@@ -25,6 +25,7 @@ from graphscope.core.payload import Payload
 from graphscope.core.variables import Role
 from graphscope.errors import GraphscopeError
 from graphscope.protos import GraphDef
+from graphscope.transforms.data_format import Converted
 from graphscope.transforms.for_tensorflow import Backported
 from graphscope.transforms.freeze import FreezeOptions, FrozenGraph
 from graphscope.transforms.input_shapes import Reshaped
@@ -322,7 +323,7 @@ def test_more_than_a_message_can_be(out: Path) -> None:
         Frozen(
             graphscope.load(FIXTURES / "lenet5"),
             FreezeOptions(()),
-            FrozenGraph(graph, (), {}, {}, Reshaped(graph), Backported(graph)),
+            FrozenGraph(graph, (), {}, {}, Reshaped(graph), Converted(graph), Backported(graph)),
         ).save(out, overwrite=True)
     assert "saved_model/" in worded(error.value.hint)
     assert [path for path in out.parent.iterdir() if path != out] == []

@@ -6,8 +6,8 @@ import functools
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from graphscope.cli.terminal.wording import worded
 from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.formats import load
+from graphscope.protos import NodeExecStats
 from graphscope.runtime.config import Placing, SessionOptions
 from graphscope.runtime.profile import trace
 from graphscope.runtime.tensorflow import tensorflow
@@ -75,6 +76,19 @@ def test_of_every_fixture_the_whole_time_is_shown(name: str, is_training: bool) 
     in_graph = {name for name in ran if name in drawn}
     assert in_graph <= {s.node_name for d in median.step_stats.dev_stats for s in d.node_stats}
     assert {name for name in ran if not found.names.node(name)} <= {"_SOURCE"}
+    assert_spans_are_sums([s for d in median.step_stats.dev_stats for s in d.node_stats])
+
+
+def assert_spans_are_sums(stats: Sequence[NodeExecStats]) -> None:
+    """Of each scope, from the first start to the last end, as the page colours it."""
+    scopes: dict[str, list[NodeExecStats]] = {}
+    for stat in stats:
+        parts = stat.node_name.split("/")
+        for depth in range(len(parts)):
+            scopes.setdefault("/".join(parts[:depth]), []).append(stat)
+    for inside in scopes.values():
+        ends = max(s.all_start_micros + s.all_end_rel_micros for s in inside)
+        assert ends - min(s.all_start_micros for s in inside) == sum(s.all_end_rel_micros for s in inside)
 
 
 def drawn_nodes(graph: Graph) -> set[str]:

@@ -26,7 +26,8 @@ def board(
     target: Target,
     *,
     port: Annotated[
-        int, typer.Option("--port", metavar="PORT", min=1, max=65535, help="Listen here, or on the next free port.")
+        int,
+        typer.Option("--port", metavar="PORT", min=0, max=65535, help="Listen here, or on the next free port; 0: any."),
     ] = 6006,
     host: Annotated[
         str, typer.Option("--host", metavar="HOST", help="The address to listen on; 0.0.0.0 for all.")
@@ -39,7 +40,7 @@ def board(
     sink = Sink.standard()
     with _stoppable(), _logs(sink, Path(target)) as (logdir, page):
         chosen = free_port(host, port)
-        if chosen != port:
+        if port not in (0, chosen):
             sink.note(f"port {port} is in use: {chosen} taken")
         url = serve(logdir, host, chosen).rstrip("/") + "/" + page
         sink.lines([url])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,13 @@ from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format, write_report
 from graphscope.formats.io.places import refuse_unwritable
+
+
+class DataFormat(str, enum.Enum):
+    """The order of axes: ``NHWC`` has channels last."""
+
+    NHWC = "NHWC"
+    NCHW = "NCHW"
 
 
 def _switch(name: str, text: str) -> Any:
@@ -39,6 +47,10 @@ def freeze(
     set_: shared.SetValues,
     shape: InputShapes,
     batch: BatchOption = "",
+    data_format: Annotated[
+        DataFormat | None,
+        typer.Option("--data-format", show_default=False, help="Compute images with channels last, or first."),
+    ] = None,
     for_tensorflow: shared.ForTensorFlow = "",
     checkpoint: shared.Checkpoint = None,
     ema: Annotated[bool, _switch("--ema", "Use each variable's moving average, if it has one.")] = False,
@@ -78,6 +90,7 @@ def freeze(
         float16=float16,
         shape=named_shapes(shape),
         batch=parse_batch(batch),
+        data_format=data_format.value if data_format else "",
         for_tensorflow=for_tensorflow,
         strict=strict,
         listener=speaker,

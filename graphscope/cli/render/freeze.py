@@ -26,6 +26,10 @@ def changed_lines(frozen: Frozen) -> Iterator[str]:
     before, after = len(frozen.source.graph), len(frozen.model.graph)
     yield f"{before:,} nodes -> {after:,}     {_changes(frozen.changes)}"
     yield from reshaped_lines(frozen.result.reshaped)
+    converted = frozen.result.converted
+    if converted.moved:
+        transposes = count(converted.transposes, "transpose")
+        yield f"{count(converted.moved, 'node')} compute in {frozen.options.data_format}, {transposes} at the borders"
     yield from map(escape, backport_lines(frozen.result.backported))
     if frozen.options.moving_averages:
         names = list(frozen.result.averaged)
@@ -92,6 +96,9 @@ def frozen_report(frozen: Frozen, saved: SavedFrozen) -> dict[str, Any]:
         "carried_state": frozen.carried,
         "inputs": frozen.result.reshaped.inputs,
         "rewritten": frozen.result.reshaped.rewritten,
+        "data_format": frozen.options.data_format,
+        "moved_nodes": frozen.result.converted.moved,
+        "transposes": frozen.result.converted.transposes,
         "stripped_attributes": frozen.result.backported.stripped,
         "replaced_ops": frozen.result.backported.replaced,
         "verification": saved.verification,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from graphscope.cli.render.profile_figures import device, duration, percent, spread
+from graphscope.cli.render.profile_figures import device, duration, number, percent, spread
 from graphscope.cli.render.profile_lists import node_view, op_view, path_view
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import json_text, plain
@@ -72,6 +72,8 @@ def _step_lines(profile: Profile) -> Iterator[Sequence[str]]:
     steps = count(profile.steps, "step")
     if profile.untraced is not None:
         yield duration(profile.untraced.wall_us), f"without traces, median of {steps} ({spread(profile.untraced)})"
+    if profile.examples_per_s is not None:
+        yield f"{number(profile.examples_per_s)}/s", f"examples, {profile.examples:,} at a time"
     if profile.traced is not None:
         more = "" if profile.overhead is None else f", {profile.overhead:+.0%}".replace("%", " %")
         yield duration(profile.traced.wall_us), f"traced{more} ({spread(profile.traced)})"
@@ -101,7 +103,14 @@ def _path_text(profile: Profile) -> str:
 
 def write_json(sink: Sink, profile: Profile) -> None:
     """The whole report."""
-    sink.write(json_text({**plain(profile), "overhead": profile.overhead}, indent=2, is_unicode=sink.is_unicode) + "\n")
+    sink.write(
+        json_text(
+            {**plain(profile), "overhead": profile.overhead, "examples_per_s": profile.examples_per_s},
+            indent=2,
+            is_unicode=sink.is_unicode,
+        )
+        + "\n"
+    )
 
 
 def next_steps(profile: Profile, logdir: Path | None, given: str) -> list[str]:

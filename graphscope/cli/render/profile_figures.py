@@ -35,6 +35,11 @@ def spread(times: Times) -> str:
     return f"{_short(times.low_us / factor)}-{_short(times.high_us / factor)}"
 
 
+def number(value: float) -> str:
+    """Three digits at least, never an exponent: ``1,113``, ``17.4``."""
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"
+
+
 def _short(value: float) -> str:
     """Three digits, never an exponent."""
     return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"

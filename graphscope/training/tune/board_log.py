@@ -10,11 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from graphscope.analysis.savers import saver_nodes
 from graphscope.board.summaries import image, scalar
 from graphscope.board.writer import EventWriter
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
-from graphscope.protos import Event
+from graphscope.protos import Event, Summary
 from graphscope.training.data.source import Dataset
 from graphscope.training.tune.drawing import confusion_picture, example_picture
 from graphscope.training.tune.metrics import Evaluation, Misjudged
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 MAX_POINTS = 1000
 """About as many points has a curve of a whole training."""
+
+OF_EPOCH = "epoch_"
+"""What the names of the means over an epoch begin with, in both runs: TensorBoard draws curves of one name in one picture."""
 
 _STARTED = 1
 """``SessionLog.START``: what was logged at this step or later counts no more; TensorBoard drops it."""
@@ -68,7 +72,9 @@ class BoardLog:
         self._every = max(job.order.steps_per_epoch * job.options.epochs // MAX_POINTS, 1)
         for writer in (self._train, self._validation):
             writer.add(Event(step=run.step + 1, session_log={"status": _STARTED}))
-        self._train.graph(self._model.graph, self._model.meta)
+        graph = self._model.graph
+        saver = saver_nodes(graph)
+        self._train.graph(graph.with_nodes(node for node in graph if node.name not in saver), self._model.meta)
         self._train.flush()
 
     def stepped(self, step: StepReport) -> None:
@@ -79,9 +85,7 @@ class BoardLog:
 
     def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
         """The means over the epoch, and all that its validation found."""
-        self._train.summary(
-            [scalar("epoch_loss", epoch.loss), scalar(f"epoch_{self._metric}", epoch.metric)], epoch.step
-        )
+        self._train.summary(_means(OF_EPOCH, self._metric, epoch.loss, epoch.metric), epoch.step)
         self._train.flush()
         if evaluation is not None:
             self._validate(epoch.step, evaluation)
@@ -89,13 +93,16 @@ class BoardLog:
 
     def _validate(self, step: int, found: Evaluation) -> None:
         if self._job.validation is not None:
-            log_evaluation(
-                self._validation, self._job.recipe.task, step, found, self._job.validation.source, self._spec
-            )
+            task, source = self._job.recipe.task, self._job.validation.source
+            log_evaluation(self._validation, task, step, found, source, self._spec, OF_EPOCH)
+
+
+def _means(prefix: str, name: str, loss: float, metric: float) -> list[Summary.Value]:
+    return [scalar(f"{prefix}loss", loss), scalar(f"{prefix}{name}", metric)]
 
 
 def log_evaluation(
-    writer: EventWriter, task: str, step: int, found: Evaluation, source: Dataset, spec: TensorSpec
+    writer: EventWriter, task: str, step: int, found: Evaluation, source: Dataset, spec: TensorSpec, prefix: str = ""
 ) -> None:
     """The means, the confused classes and the misjudged pictures of an evaluation.
 
@@ -103,9 +110,10 @@ def log_evaluation(
         task: what the metric is of.
         source: the examples that were judged.
         spec: what they were fed to.
+        prefix: what the names of the means begin with.
     """
     metric = METRIC_NAMES[task].replace(" ", "_")
-    writer.summary([scalar("loss", found.mean.loss), scalar(metric, found.mean.metric)], step)
+    writer.summary(_means(prefix, metric, found.mean.loss, found.mean.metric), step)
     if found.confusion is not None:
         writer.summary([image("confusion", confusion_picture(found.confusion.matrix, found.names))], step)
     for number, example in enumerate(found.misjudged, 1):

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image, ImageDraw
 
-_CELL = 36
+_CELL = 40
 _MANY = 24
 """More classes than this are drawn without names and numbers, a few pixels to a cell."""
 
 _MANY_PIXELS = 640
-_LINE = 14
+_FONT = 14
+_LINE = 18
 _SIDE = 160
 """Small pictures are enlarged to about this many pixels."""
 
@@ -27,7 +28,7 @@ _MAX_NAME = 14
 
 
 def confusion_picture(matrix: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.uint8]:
-    """A table of the classes, a row for each label, a column for what was told; (height, width, 3).
+    """A table of the classes, a row for each label, a column for what was predicted; (height, width, 3).
 
     A cell is the darker, the larger its share of its row.
     """
@@ -37,16 +38,28 @@ def confusion_picture(matrix: NDArray[np.int64], names: Sequence[str]) -> NDArra
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     shades = np.rint(255 - shares[:, :, None] * np.array([225.0, 150.0, 55.0])).astype(np.uint8)
     count = len(matrix)
-    cell = _CELL if count <= _MANY else max(_MANY_PIXELS // count, 1)
+    is_numbered = count <= _MANY
+    cell = _cell_of(matrix) if is_numbered else max(_MANY_PIXELS // count, 1)
     table = Image.fromarray(shades).resize((count * cell, count * cell), Image.Resampling.NEAREST)
-    if count > _MANY:
-        return np.asarray(table)
-    margin = 8 + max(_text_width(name) for name in _short(names))
+    margin = _LINE + 8 + (max(_text_width(name) for name in _short(names)) if is_numbered else 0)
     sheet = Image.new("RGB", (margin + count * cell, margin + count * cell), "white")
     sheet.paste(table, (margin, margin))
-    _label(sheet, names, margin)
-    _number_cells(ImageDraw.Draw(sheet), matrix, shares, margin)
+    _title_axes(sheet, margin, count * cell)
+    if is_numbered:
+        _label(sheet, names, margin, cell)
+        _number_cells(ImageDraw.Draw(sheet), matrix, shares, margin, cell)
     return np.asarray(sheet)
+
+
+def _cell_of(matrix: NDArray[np.int64]) -> int:
+    """The side of a cell that the largest number fits in."""
+    return max(_CELL, _text_width(str(int(matrix.max(initial=0)))) + 8)
+
+
+def _font() -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(_FONT)
 
 
 def _short(names: Sequence[str]) -> list[str]:
@@ -55,27 +68,47 @@ def _short(names: Sequence[str]) -> list[str]:
 
 
 def _text_width(text: str) -> int:
-    from PIL import ImageFont
-
-    return int(ImageFont.load_default().getbbox(text or " ")[2])
+    return int(_font().getbbox(text or " ")[2])
 
 
-def _label(sheet: Image.Image, names: Sequence[str], margin: int) -> None:
-    """Names left of the rows, and above the columns from bottom to top."""
+def _upright(text: str, length: int) -> Image.Image:
+    """A line of text from bottom to top, ``length`` pixels high."""
     from PIL import Image, ImageDraw
+
+    strip = Image.new("RGB", (length, _LINE), "white")
+    ImageDraw.Draw(strip).text((0, 0), text, fill="black", font=_font())
+    return strip.rotate(90, expand=True)
+
+
+def _title_axes(sheet: Image.Image, margin: int, side: int) -> None:
+    """What the columns and the rows are."""
+    from PIL import ImageDraw
+
+    columns, rows = "predicted", "label"
+    ImageDraw.Draw(sheet).text((margin + (side - _text_width(columns)) // 2, 1), columns, fill="black", font=_font())
+    length = _text_width(rows) + 4
+    sheet.paste(_upright(rows, length), (1, margin + max(side - length, 0) // 2))
+
+
+def _label(sheet: Image.Image, names: Sequence[str], margin: int, cell: int) -> None:
+    """Names left of the rows, and above the columns from bottom to top."""
+    from PIL import ImageDraw
 
     draw = ImageDraw.Draw(sheet)
     for i, name in enumerate(_short(names)):
-        draw.text((4, margin + i * _CELL + 11), name, fill="black")
-        strip = Image.new("RGB", (margin - 4, _LINE), "white")
-        ImageDraw.Draw(strip).text((0, 0), name, fill="black")
-        sheet.paste(strip.rotate(90, expand=True), (margin + i * _CELL + 10, 0))
+        middle = margin + i * cell + (cell - _LINE) // 2
+        draw.text((_LINE + 4, middle), name, fill="black", font=_font())
+        sheet.paste(_upright(name, margin - _LINE - 4), (middle, _LINE))
 
 
-def _number_cells(draw: ImageDraw.ImageDraw, matrix: NDArray[np.int64], shares: NDArray[Any], margin: int) -> None:
+def _number_cells(
+    draw: ImageDraw.ImageDraw, matrix: NDArray[np.int64], shares: NDArray[Any], margin: int, cell: int
+) -> None:
     for row, column in zip(*matrix.nonzero()):
-        place = (margin + int(column) * _CELL + 4, margin + int(row) * _CELL + 11)
-        draw.text(place, f"{matrix[row, column]}", fill="white" if shares[row, column] > 0.5 else "black")
+        text = str(matrix[row, column])
+        left = margin + int(column) * cell + (cell - _text_width(text)) // 2
+        top = margin + int(row) * cell + (cell - _LINE) // 2
+        draw.text((left, top), text, fill="white" if shares[row, column] > 0.5 else "black", font=_font())
 
 
 def example_picture(value: NDArray[Any], spec: TensorSpec, caption: str) -> NDArray[np.uint8] | None:
