@@ -195,6 +195,7 @@ def freeze(
     float16: bool = False,
     shape: Mapping[str, Shape] | None = None,
     batch: Batch = None,
+    tables: bool = False,
     data_format: str = "",
     for_tensorflow: str = "",
     strict: bool = False,
@@ -214,6 +215,7 @@ def freeze(
         shape: input -> the shape that it shall take, ``None`` for an unknown size, as ``{"x": (None, 224, 224, 3)}``. Constants
             that provably state the batch are rewritten.
         batch: how many examples every input shall take, ``"?"`` for any number.
+        tables: bake lookup tables of up to 4,096 constant keys into the graph; what fills the others is kept.
         data_format: ``"NHWC"`` or ``"NCHW"``: convolutions and all that follows them compute in it; inputs and outputs keep
             their shapes, weights stay as they are.
         for_tensorflow: the release that shall load the result, as ``"1.4"``: attributes that it does not know go where they
@@ -242,6 +244,7 @@ def freeze(
         float16=float16,
         shapes=shape or {},
         batch=batch,
+        tables=tables,
         data_format=data_format,
         for_tensorflow=parse_version(for_tensorflow) if for_tensorflow else None,
         evaluate=TensorFlowKernels(),
@@ -249,6 +252,11 @@ def freeze(
     )
     frozen = Frozen(source, options, freeze_graph(source, options))
     report(frozen_doubts(frozen.result.graph, frozen.carried), listener, strict=strict)
+    if frozen.result.initializers:
+        names = ", ".join(frozen.result.initializers)
+        listener.warning(
+            f"run {names} once before the outputs, in the same session: it fills the lookup tables that stay"
+        )
     warn_of_files(frozen.model, listener)
     return frozen
 

@@ -40,6 +40,7 @@ from graphscope.transforms.sources import refuse_sources
 from graphscope.transforms.state import carried_state
 from graphscope.transforms.subgraph import clear_placement, cut, prune_library
 from graphscope.transforms.switches import open_switches
+from graphscope.transforms.tables import BakedTables, bake_tables, initializers_of
 from graphscope.transforms.variables_to_constants import freeze_variables
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class FreezeOptions:
         float16: store float32 weights in half precision.
         shapes: placeholder of the result -> the shape that it shall take.
         batch: that every placeholder with a batch shall take; see :data:`Batch`.
+        tables: bake small lookup tables into the graph, and keep what fills the others.
         data_format: ``NHWC`` or ``NCHW``, in which the result shall compute; empty for the graph's own.
         for_tensorflow: the release that shall load the result.
         evaluate: kernels for ops that the table of NumPy kernels lacks.
@@ -77,6 +79,7 @@ class FreezeOptions:
     float16: bool = False
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     batch: Batch = None
+    tables: bool = False
     data_format: str = ""
     for_tensorflow: Version | None = None
     evaluate: Evaluate | None = None
@@ -98,6 +101,8 @@ class FrozenGraph:
         backported: what became of ops and attributes that an older release lacks.
         originals: tensor of a placeholder that ``inputs`` made -> the model's tensor in whose place it is, where that has
             another name.
+        tables: lookup table that is now part of the graph -> how many keys it has.
+        initializers: nodes that must run before the outputs, since they fill the tables that stay.
     """
 
     graph: Graph
@@ -109,6 +114,8 @@ class FrozenGraph:
     backported: Backported
     originals: Mapping[str, str] = field(default_factory=dict)
     carried: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, int] = field(default_factory=dict)
+    initializers: tuple[str, ...] = ()
 
 
 def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
@@ -123,8 +130,12 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
     model.refuse_invalid()
     keep = _kept(model, options)
     values = StoredValues(model, options.moving_averages)
-    graph = needed_part(model, options)
-    refuse_tables(graph)
+    tables, initializers = _without_tables(model, needed_part(model, options), options)
+    if initializers:
+        options = replace(options, outputs=[*options.outputs, *initializers])
+        tables, _ = _without_tables(model, needed_part(model, options), options)
+        keep = _kept(model, options)
+    graph = tables.graph
     carried = _carried(model, graph, options)
     graph = transform(graph, _steps(options, keep, values)).graph
     _refuse_variables(graph)
@@ -137,8 +148,31 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
     originals = open_inputs(model, options, model.graph).originals
     switches = open_switches(graph, new_inputs(model, graph))
     return FrozenGraph(
-        graph, changes, dict(values.averaged), switches, reshaped, converted, backported, originals, carried
+        graph,
+        changes,
+        dict(values.averaged),
+        switches,
+        reshaped,
+        converted,
+        backported,
+        originals,
+        carried,
+        tables.keys,
+        tuple(initializers),
     )
+
+
+def _without_tables(model: Model, needed: Graph, options: FreezeOptions) -> tuple[BakedTables, list[str]]:
+    """``needed`` without its small tables, and the nodes that fill the others; without ``tables``, any is refused."""
+    if not options.tables or not tables_of(needed):
+        if not options.tables:
+            refuse_tables(needed)
+        return BakedTables(needed), []
+    found = bake_tables(needed, inline_calls(model.graph), list(options.outputs))
+    initializers = initializers_of(model.graph, found.left)
+    if found.left and not initializers:
+        refuse_tables(found.graph)
+    return found, initializers
 
 
 def _converted(graph: Graph, options: FreezeOptions) -> Converted:
@@ -336,7 +370,9 @@ def refuse_tables(graph: Graph) -> None:
     if tables:
         raise GraphscopeError(
             f"the outputs need lookup tables, which a frozen graph cannot carry: {', '.join(tables[:5])}",
-            hint=Advice(SAVED_MODEL, "   keeps tables and assets"),
+            hint=Advice(
+                Option("tables", True), " bakes small ones into the graph; ", SAVED_MODEL, " keeps tables and assets"
+            ),
         )
 
 

@@ -46,7 +46,7 @@ FUNCTIONS = {
     "features": "base data out at inputs set batch reading checkpoint tags trust overwrite listener",
     "find_nonfinite": "model outputs feeds batch seed trust listener",
     "freeze": (
-        "model outputs inputs set ema fold fold_batch_norms keep_devices float16 shape batch data_format for_tensorflow"
+        "model outputs inputs set ema fold fold_batch_norms keep_devices float16 shape batch tables data_format for_tensorflow"
         " strict listener"
     ),
     "graft": (

@@ -47,6 +47,9 @@ def freeze(
     set_: shared.SetValues,
     shape: InputShapes,
     batch: BatchOption = "",
+    tables: Annotated[
+        bool, _switch("--tables", "Bake small lookup tables into the graph; keep what fills others.")
+    ] = False,
     data_format: Annotated[
         DataFormat | None,
         typer.Option("--data-format", show_default=False, help="Compute images with channels last, or first."),
@@ -90,6 +93,7 @@ def freeze(
         float16=float16,
         shape=named_shapes(shape),
         batch=parse_batch(batch),
+        tables=tables,
         data_format=data_format.value if data_format else "",
         for_tensorflow=for_tensorflow,
         strict=strict,

@@ -26,6 +26,8 @@ def changed_lines(frozen: Frozen) -> Iterator[str]:
     before, after = len(frozen.source.graph), len(frozen.model.graph)
     yield f"{before:,} nodes -> {after:,}     {_changes(frozen.changes)}"
     yield from reshaped_lines(frozen.result.reshaped)
+    for table, keys in frozen.result.tables.items():
+        yield f"lookup table {escape(table)} is part of the graph: {count(keys, 'key')}"
     converted = frozen.result.converted
     if converted.moved:
         transposes = count(converted.transposes, "transpose")
@@ -96,6 +98,8 @@ def frozen_report(frozen: Frozen, saved: SavedFrozen) -> dict[str, Any]:
         "carried_state": frozen.carried,
         "inputs": frozen.result.reshaped.inputs,
         "rewritten": frozen.result.reshaped.rewritten,
+        "tables": frozen.result.tables,
+        "initializers": frozen.result.initializers,
         "data_format": frozen.options.data_format,
         "moved_nodes": frozen.result.converted.moved,
         "transposes": frozen.result.converted.transposes,
