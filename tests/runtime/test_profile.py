@@ -6,8 +6,8 @@ import functools
 import hashlib
 import re
 import shutil
-from dataclasses import replace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
