@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import infer
@@ -13,14 +13,15 @@ from graphscope.api.opening import ModelLike, as_model
 from graphscope.board.dump import run_name
 from graphscope.core.model import Model
 from graphscope.core.tensors import node_of
-from graphscope.core.units import duration, size
-from graphscope.drawing.amounts import output_bytes, times
+from graphscope.core.units import duration, short_count, size
+from graphscope.drawing.amounts import by_name
 from graphscope.drawing.boxes import Box
 from graphscope.drawing.colors import Coloring, by_amount, by_device, by_op
 from graphscope.drawing.diagram import Diagram
 from graphscope.drawing.diagram import diagram as make_diagram
 from graphscope.drawing.drawing import Drawing, SavedDrawing
-from graphscope.errors import ArgumentError, UnknownNameError
+from graphscope.errors import ArgumentError, GraphscopeError, UnknownNameError
+from graphscope.transforms.inlining import inline_calls
 
 
 def draw(
@@ -44,7 +45,8 @@ def draw(
         focus: draw only what is near this node or tensor.
         radius: how near: steps from node to node, with the flow of data or against it.
         color: ``op`` (kinds of ops), ``device`` (as the graph asks for), ``bytes`` (of outputs, unknown dimensions taken as 1)
-            or ``time`` (of traced runs).
+            ``flops`` (of all nodes, as :func:`graphscope.cost` counts them for one example) or ``time`` (of traced runs). A
+            page can show the first three in any case.
         profile: the traced runs, for ``time``: a log directory or an event file, see :func:`graphscope.read_profile`.
         checkpoint, tags: see :func:`graphscope.load`; for a path only.
 
@@ -54,7 +56,7 @@ def draw(
         UnknownNameError: there is no such scope or node.
         ArgumentError: ``color`` is none of these, or ``time`` without ``profile``.
     """
-    opened = as_model(model, tags=tags, checkpoint=checkpoint)
+    opened = _inlined(as_model(model, tags=tags, checkpoint=checkpoint))
     if color not in COLORINGS:
         raise ArgumentError(f"unknown color {color!r}", hint=f"known: {', '.join(COLORINGS)}")
     if color == "time" and profile is None:
@@ -66,8 +68,19 @@ def draw(
     name = node_of(focus) if focus and focus not in opened.graph else focus
     diagram = make_diagram(opened, shapes, run_name(opened), name, radius)
     source = _Source(opened, shapes, diagram, profile)
-    colorings = [COLORINGS[name](source) for name in (color, *COLORINGS) if name != "time" or profile is not None]
-    return Drawing(diagram, _scope(diagram, scope), depth, tuple({c.name: c for c in colorings}.values()), bool(focus))
+    names = [color, *(name for name in ("op", "device", "bytes") if name != color)]
+    colorings = tuple(COLORINGS[name](source) for name in names)
+    return Drawing(diagram, _scope(diagram, scope), depth, colorings, bool(focus))
+
+
+def _inlined(model: Model) -> Model:
+    """The model with the bodies of functions in place of their calls; as it is where they would be too many."""
+    before = model.graph
+    try:
+        graph = inline_calls(before)
+    except GraphscopeError:
+        return model
+    return model if graph is before else replace(model, loaded_graph=graph)
 
 
 def _scope(diagram: Diagram, name: str) -> Box:
@@ -91,15 +104,24 @@ class _Source:
 
 
 def _by_bytes(source: _Source) -> Coloring:
-    amounts = output_bytes(source.model, source.shapes)
+    amounts = source.diagram.output_bytes[: source.diagram.visible]
     return by_amount(source.diagram, "bytes", "Bytes of outputs", amounts, lambda value: size(round(value)))
+
+
+def _by_flops(source: _Source) -> Coloring:
+    from graphscope.api.cost import cost
+
+    rows = cost(source.model, all=True, by="node").rows
+    amounts = by_name(source.diagram, ((row.name, float(row.figures.flops)) for row in rows if not row.function))
+    return by_amount(source.diagram, "flops", "Operations", amounts, lambda value: f"{short_count(round(value))} FLOPs")
 
 
 def _by_time(source: _Source) -> Coloring:
     from graphscope.api.profile import read_profile
 
     assert source.profile is not None
-    found = times(read_profile(source.profile).report.nodes)
+    costs = read_profile(source.profile).report.nodes
+    found = by_name(source.diagram, ((cost.name, cost.times.wall_us) for cost in costs))
     return by_amount(source.diagram, "time", "Time of one step", found, duration)
 
 
@@ -107,6 +129,7 @@ COLORINGS: Mapping[str, Callable[[_Source], Coloring]] = {
     "op": lambda source: by_op(source.diagram),
     "device": lambda source: by_device(source.diagram),
     "bytes": _by_bytes,
+    "flops": _by_flops,
     "time": _by_time,
 }
 """What ``color`` may be."""

@@ -75,18 +75,18 @@ def _is_uniform(colors: Sequence[str], box: Box) -> bool:
 
 
 def by_amount(
-    diagram: Diagram, name: str, title: str, amounts: Mapping[str, float], text: Callable[[float], str]
+    diagram: Diagram, name: str, title: str, amounts: Sequence[float], text: Callable[[float], str]
 ) -> Coloring:
     """By an amount for each node, in steps of a factor below the largest of any closed box; a scope has that of all in it.
 
     Args:
-        amounts: node name -> amount; nodes that are not there have none.
+        amounts: place of a node -> its amount.
         text: writes an amount with its unit.
     """
-    names = diagram.graph.names
     own = [0.0] * diagram.visible
-    for place, number in enumerate(diagram.nodes):
-        own[diagram.hosts[place]] += amounts.get(names[number], 0.0)
+    for place, (host, amount) in enumerate(zip(diagram.hosts, amounts)):
+        if place not in diagram.unrelated:
+            own[host] += amount
     sums = [0.0]
     for amount in own:
         sums.append(sums[-1] + amount)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -43,7 +44,9 @@ class Diagram:
         inputs: place -> what feeds the node, as in the graph; what dangles is left out.
         links: for each box of a node what feeds it and what is drawn in it, each once: what the edges are made of.
         outputs: place -> the texts of its tensors.
+        output_bytes: place -> their size in bytes; unknown dimensions count as 1, an unknown rank as nothing.
         lines: for each box of a node its lines: what a weight, constant or switch is called, and its shape or value.
+        unrelated: places of nodes that are drawn in a box but only train, save or initialize, which the box does not.
         hubs: places of the nodes that are lines wherever they are used.
         parameters: for each box of a node how many parameters are in the boxes before it; the last number is that of all.
     """
@@ -58,7 +61,9 @@ class Diagram:
     inputs: list[list[Source]]
     links: list[list[Source]]
     outputs: list[tuple[str, ...]]
+    output_bytes: list[int]
     lines: list[list[tuple[str, str]]]
+    unrelated: set[int] = field(default_factory=set)
     hubs: set[int] = field(default_factory=set)
     parameters: list[int] = field(default_factory=list)
 
@@ -100,7 +105,15 @@ class _Builder:
         self.kept = [True] * len(self.graph)
         if focus:
             self.kept = around(self.graph, focus, radius, self.host, self.sources, self.outside)
-        self.outputs = _output_texts(model, shapes)
+        known: dict[tuple[tuple[DataType, Shape], ...], tuple[tuple[str, ...], int]] = {}
+        self.outputs: list[tuple[str, ...]] = []
+        self.bytes: list[int] = []
+        for found in map(tuple, _output_specs(model, shapes)):
+            if found not in known:
+                known[found] = tuple(tensor_text(*s) for s in found), sum(_tensor_bytes(*s) for s in found)
+            texts, size = known[found]
+            self.outputs.append(texts)
+            self.bytes.append(size)
         self.is_weight = weight_holders(model)
 
     def build(self, title: str) -> Diagram:
@@ -113,7 +126,9 @@ class _Builder:
         nodes = [box.node for box in boxes if box.node >= 0]
         visible = len(nodes)
         nodes += [i for i in range(len(graph)) if host[i] != i and self.kept[host[i]]]
-        place = dict(zip(nodes, range(len(nodes))))
+        place = [-1] * len(graph)
+        for here, number in enumerate(nodes):
+            place[number] = here
         result = Diagram(
             title=title,
             graph=graph,
@@ -122,11 +137,13 @@ class _Builder:
             visible=visible,
             hosts=[place[host[i]] for i in nodes],
             apart=_apart(boxes, visible),
-            inputs=[[(place[p], slot) for p, slot in self.sources[i] if p in place] for i in nodes],
+            inputs=[[(place[p], slot) for p, slot in self.sources[i] if place[p] >= 0] for i in nodes],
             links=[],
             outputs=[self.outputs[i] for i in nodes],
+            output_bytes=[self.bytes[i] for i in nodes],
             lines=[[] for _ in range(visible)],
         )
+        self.sources.clear()  # as large as all that is kept
         self._link(result)
         result.parameters = self._parameters(result)
         return result
@@ -138,31 +155,30 @@ class _Builder:
         return [self.host[p] for p, _ in self.sources[i]]
 
     def _link(self, result: Diagram) -> None:
-        """Fills ``hubs``, ``links`` and ``lines``."""
-        links: list[dict[Source, None]] = [{} for _ in range(result.visible)]
+        """Fills ``hubs``, ``links``, ``lines`` and ``unrelated``."""
+        links = _links(result)
         users = [0] * result.visible
-        for place, sources in enumerate(result.inputs):
-            target = result.hosts[place]
-            for source, slot in sources:
-                origin = result.hosts[source]
-                if origin != target and result.apart[origin] == result.apart[target]:
-                    users[origin] += (origin, slot) not in links[target]
-                    links[target][origin, slot] = None
+        for found in links:
+            for origin, _ in found:
+                users[origin] += 1
         result.hubs = {
             place
             for place, count in enumerate(users)
             if count >= HUB and not links[place] and result.op(place) in HOLDERS | PLACEHOLDER_OPS
         }
-        result.links = [[link for link in found if link[0] not in result.hubs] for found in links]
+        result.links = links
         for place in range(result.visible, len(result.nodes)):
             host = result.hosts[place]
             number = result.nodes[place]
-            if result.op(place) in HOLDERS and self.outside[number] == self.outside[result.nodes[host]]:
+            if self.outside[number] != self.outside[result.nodes[host]]:
+                result.unrelated.add(place)
+            elif result.op(place) in HOLDERS:
                 result.lines[host].append(self._line(number))
-        for place, found in enumerate(links):
-            result.lines[place] += [
-                self._line(result.nodes[s]) for s in dict.fromkeys(s for s, _ in found) if s in result.hubs
-            ]
+        for place, found in enumerate(links) if result.hubs else ():
+            met = dict.fromkeys(source for source, _ in found if source in result.hubs)
+            if met:
+                result.lines[place] += [self._line(result.nodes[source]) for source in met]
+                links[place] = [link for link in found if link[0] not in met]
 
     def _parameters(self, result: Diagram) -> list[int]:
         own = [0] * result.visible
@@ -175,6 +191,19 @@ class _Builder:
     def _line(self, i: int) -> tuple[str, str]:
         label = self.graph.names[i].rpartition("/")[2]
         return label, _value(self.graph, i) or (self.outputs[i][0] if self.outputs[i] else "")
+
+
+def _links(result: Diagram) -> list[list[Source]]:
+    """For each box of a node what feeds it and what is drawn in it, from other boxes, each once."""
+    links: list[list[Source]] = [[] for _ in range(result.visible)]
+    hosts, apart = result.hosts, result.apart
+    for place, sources in enumerate(result.inputs):
+        target = hosts[place]
+        for link in sources:
+            origin = hosts[link[0]]
+            if origin != target and apart[origin] == apart[target]:
+                links[target].append(link if origin == link[0] else (origin, link[1]))
+    return [list(dict.fromkeys(found)) if len(found) > 1 else found for found in links]
 
 
 def _apart(boxes: Sequence[Box], visible: int) -> list[int]:
@@ -192,10 +221,25 @@ def _apart(boxes: Sequence[Box], visible: int) -> list[int]:
     return result
 
 
-def _output_texts(model: Model, shapes: Shapes) -> list[tuple[str, ...]]:
-    graph = model.graph
-    lister = TensorLister(model.catalog, graph.producer, shapes)
-    return [tuple(tensor_text(spec.dtype, spec.shape) for spec in lister.outputs(node, graph)) for node in graph]
+def _output_specs(model: Model, shapes: Shapes) -> Iterator[list[tuple[DataType, Shape]]]:
+    """For each node the types and shapes of its outputs."""
+    graph, catalog = model.graph, model.catalog
+    lister = TensorLister(catalog, graph.producer, shapes)
+    for name, node in zip(graph.names, graph.nodes):
+        types = catalog.outputs(node.op, node.attrs)
+        keys = [f"{name}:{i}" for i in range(len(types or ()))]
+        if types is not None and all(key in shapes for key in keys):
+            yield [(found.dtype, shapes[key]) for found, key in zip(types, keys)]
+        else:
+            yield [(spec.dtype, spec.shape) for spec in lister.outputs(node, graph)]
+
+
+@functools.lru_cache(4096)
+def _tensor_bytes(dtype: DataType, shape: Shape) -> int:
+    """The size of a tensor in bytes; unknown dimensions count as 1, an unknown rank as nothing."""
+    if shape is None:
+        return 0
+    return math.prod((dtype.itemsize or 0, *(1 if length is None else length for length in shape)))
 
 
 @functools.lru_cache(4096)

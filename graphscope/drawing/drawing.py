@@ -11,9 +11,12 @@ from graphscope.drawing.arrange import arrange
 from graphscope.drawing.boxes import Box
 from graphscope.drawing.colors import Coloring
 from graphscope.drawing.diagram import Diagram
+from graphscope.drawing.dot import dot
 from graphscope.drawing.html import page
+from graphscope.drawing.mermaid import mermaid
 from graphscope.drawing.opening import opened
 from graphscope.drawing.picture import Picture
+from graphscope.drawing.png import png
 from graphscope.drawing.svg import svg
 from graphscope.errors import ArgumentError
 from graphscope.formats.io.atomic import write_file
@@ -97,7 +100,10 @@ class Drawing:
 
 
 WRITERS: Mapping[str, Callable[[Drawing], bytes]] = {
+    "dot": lambda drawing: dot(drawing.picture, drawing.colorings[0]).encode(),
     "html": lambda drawing: drawing.html().encode(),
+    "mmd": lambda drawing: mermaid(drawing.picture, drawing.colorings[0]).encode(),
+    "png": lambda drawing: png(drawing.svg(is_dark=False), drawing.picture.width, drawing.picture.height),
     "svg": lambda drawing: drawing.svg().encode(),
 }
 """The name of a format, which is the end of a file's name, and what writes it."""

@@ -49,8 +49,10 @@ class Grouping:
 
     def _grouped(self, scope: Box) -> list[Box]:
         children = scope.children
-        if len(children) >= CHAIN:
-            children = self._together(children, self._alike, self._is_repeated if len(children) < MANY else _are_many)
+        if len(children) >= MANY:
+            children = self._together(children, self._alike, _are_many)
+        elif sum(child.node < 0 for child in children) >= CHAIN:
+            children = self._together(children, self._alike_scopes, self._is_repeated)
         if len(children) > TOO_MANY:
             children = self._together(children, self._similar, _are_many)
         return list(_pieces(children))
@@ -60,6 +62,9 @@ class Grouping:
             return None
         return (_stem(box.label), box.is_outside, self._like(box))
 
+    def _alike_scopes(self, box: Box) -> Hashable:
+        return self._alike(box) if box.node < 0 else None
+
     def _similar(self, box: Box) -> Hashable:
         if box.is_series:
             return None
@@ -67,7 +72,7 @@ class Grouping:
 
     def _is_repeated(self, members: Sequence[Box]) -> bool:
         """Whether they are blocks in a row: each feeds another one."""
-        if len(members) < CHAIN or members[0].node >= 0:
+        if len(members) < CHAIN:
             return False
         owner = {leaf.node: place for place, box in enumerate(members) for leaf in box.leaves()}
         fed = {
@@ -85,23 +90,24 @@ class Grouping:
             what: Hashable = (
                 self._describe(box.node) if box.node >= 0 else tuple(self._like(child) for child in box.children)
             )
-            known = self._likeness[id(box)] = self._ids.setdefault((box.node >= 0, what), len(self._ids))
+            known = self._likeness[id(box)] = self._ids.setdefault(what, len(self._ids))
         return known
 
     def _together(
         self, children: Sequence[Box], key: Callable[[Box], Hashable], wanted: Callable[[Sequence[Box]], bool]
     ) -> list[Box]:
         groups: dict[Hashable, list[Box]] = {}
-        for child in children:
-            groups.setdefault(key(child), []).append(child)
+        keys = [key(child) for child in children]
+        for name, child in zip(keys, children):
+            groups.setdefault(name, []).append(child)
         taken = {
             name: members
             for name, members in groups.items()
             if name is not None and 1 < len(members) < len(children) and wanted(members)
         }
         result: list[Box] = []
-        for child in children:
-            members = taken.get(key(child))
+        for name, child in zip(keys, children):
+            members = taken.get(name)
             if members is None:
                 result.append(child)
             elif members[0] is child:

@@ -176,7 +176,9 @@ def _text(x: float, y: float, text: str, kind: str, size: float, is_bold: bool =
 
 
 def _frame(box: PlacedBox, shift: float = 0.0) -> str:
-    return f'x="{_n(box.x + shift)}" y="{_n(box.y - shift)}" width="{_n(box.width)}" height="{_n(box.height)}"'
+    """Of a box, or of one that stands behind it, a little to the right."""
+    height = box.height - 2 * shift
+    return f'x="{_n(box.x + shift)}" y="{_n(box.y + shift)}" width="{_n(box.width)}" height="{_n(height)}"'
 
 
 def _arrow(name: str, kind: str) -> str:

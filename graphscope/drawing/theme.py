@@ -60,7 +60,7 @@ KIND_COLORS_DARK = {
     "flow": ("#4b2340", "#dd83c0"),
     "other": ("#2a2f37", "#7c8695"),
 }
-HEAT_LIGHT = ("#fff6e0", "#fee6b5", "#fdcf86", "#fbac61", "#f47f4d", "#e2533f")
+HEAT_LIGHT = ("#fff8e6", "#ffecc7", "#ffdca3", "#ffc783", "#ffad6b", "#fb9061")
 HEAT_DARK = ("#3a3124", "#523f22", "#734d1f", "#955520", "#b85a26", "#d95f35")
 
 

@@ -25,6 +25,7 @@ class Color(str, enum.Enum):
     OP = "op"
     DEVICE = "device"
     BYTES = "bytes"
+    FLOPS = "flops"
     TIME = "time"
 
 
@@ -81,7 +82,7 @@ def draw(
     force: shared.Force = False,
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
-    """Draw a graph as a picture (.svg) or as a page to explore (.html)."""
+    """Draw a graph as a page to explore (.html) or as a picture (.svg, .png, .dot, .mmd)."""
     target = Path(shared.chosen_out(out_, out, "model.html"))
     drawing_format(target)
     refuse_unwritable(target, force)

@@ -59,7 +59,6 @@ class Diagram {
     this.links = Array.from({ length: this.visible }, () => []);
     this.users = Array.from({ length: this.visible }, () => []);
     this.consumers = null;
-    const known = new Map();
     let here = 0;
     for (let place = 0; place < total; place++) {
       const found = [];
@@ -69,9 +68,7 @@ class Diagram {
       for (const [source, slot] of found) {
         const origin = this.hosts(source);
         if (origin === target || this.apart[origin] !== this.apart[target] || hubs.has(origin)) continue;
-        const key = (target * total + origin) * 4096 + Math.min(slot + 1, 4095);
-        if (known.has(key)) continue;
-        known.set(key, true);
+        if (isKnown(this.links[target], origin, slot)) continue;
         this.links[target].push([origin, slot]);
         this.users[origin].push([target, slot]);
       }
@@ -119,6 +116,11 @@ class Diagram {
     }
     return this.consumers.get(place) || [];
   }
+}
+
+// Nodes have few inputs; of those with many, such as a saver, repeated ones do no harm: they are told apart later.
+function isKnown(links, origin, slot) {
+  return links.length < 64 && links.some((link) => link[0] === origin && link[1] === slot);
 }
 
 function textWidth(text, size, isBold) {
@@ -220,8 +222,11 @@ function opened(diagram, scope) {
 }
 
 function laidOut(diagram, scope, main, shown) {
-  const [entries, exits] = [new Map(), new Map()];
-  const tensors = tensorsOf(diagram, scope, main, entries, exits);
+  if (!scope.tensors) { // what leads where does not change with what is open
+    const [entries, exits] = [new Map(), new Map()];
+    scope.tensors = { tensors: tensorsOf(diagram, scope, main, entries, exits), entries, exits };
+  }
+  const { tensors, entries, exits } = scope.tensors;
   const texts = tensorTexts(diagram, shown.slice(0, main.length), tensors);
   const sizes = texts.map((text, i) => [Math.max(shown[i].width, textWidth(text, C.SMALL_SIZE, false) + 10), shown[i].height + (text ? C.TENSOR_HEIGHT : 0)]);
   for (let i = 0; i < entries.size + exits.size; i++) sizes.push(C.PORT);

@@ -115,7 +115,7 @@ class Page {
     const group = shape("g", { class: "closed-box", "data-box": box.number });
     const color = this.color(box);
     const kind = `box ${color}` + (!box.isNode && color === "plain" ? " scope" : "");
-    const place = (shift) => ({ x: rounded(x + shift), y: rounded(y - shift), width: rounded(frame.width), height: rounded(frame.height) });
+    const place = (shift) => ({ x: rounded(x + shift), y: rounded(y + shift), width: rounded(frame.width), height: rounded(frame.height - 2 * shift) });
     if (box.isSeries) for (const shift of [6, 3]) group.append(shape("rect", { class: kind, ...place(shift), rx: 9 }));
     group.append(shape("rect", { class: `${kind} face`, ...place(0), rx: box.isNode ? 6 : 9 }));
     const middle = rounded(x + frame.width / 2);
@@ -316,7 +316,7 @@ class Page {
     const host = diagram.hosts(place);
     if (host !== place) parts.push(this.section("Drawn in", [this.nodeRow(host, "")]));
     const outputs = diagram.outputs(place);
-    parts.push(this.section("Outputs", outputs.map((text, slot) => this.row(outputs.length > 1 ? `:${slot}` : "", text))));
+    parts.push(this.section("Outputs", outputs.map((text, slot) => this.row(`:${slot}`, text))));
     const inputs = diagram.inputs[place];
     parts.push(this.section("Inputs", inputs.map(([source, slot]) => this.nodeRow(source, slot === CONTROL ? "control" : diagram.outputs(source)[slot] || ""))));
     const users = diagram.allConsumers(place);
