@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import infer
-from graphscope.analysis.tensors import Shapes
 from graphscope.api.opening import ModelLike, as_model
 from graphscope.board.dump import run_name
 from graphscope.core.model import Model
@@ -64,10 +63,9 @@ def draw(
             "times come from traced runs, and none are given",
             hint=Advice(Option("color", "time"), " ", Option("profile", "logs"), "   takes them from a log directory"),
         )
-    shapes = infer(opened).by_name
     name = node_of(focus) if focus and focus not in opened.graph else focus
-    diagram = make_diagram(opened, shapes, run_name(opened), name, radius)
-    source = _Source(opened, shapes, diagram, profile)
+    diagram = make_diagram(opened, infer(opened).by_name, run_name(opened), name, radius)
+    source = _Source(opened, diagram, profile)
     names = [color, *(name for name in ("op", "device", "bytes") if name != color)]
     colorings = tuple(COLORINGS[name](source) for name in names)
     return Drawing(diagram, _scope(diagram, scope), depth, colorings, bool(focus))
@@ -98,7 +96,6 @@ class _Source:
     """What colours are made of."""
 
     model: Model
-    shapes: Shapes
     diagram: Diagram
     profile: str | os.PathLike[str] | None
 

@@ -10,6 +10,10 @@ MAX_LEVELS = 200
 """A name with more parts has the rest in one."""
 
 
+_NOTHING: list[Box] = []
+"""What all nodes hold: one list for a hundred thousand of them."""
+
+
 class Box:
     """A name scope, a series of things that are alike, or a node.
 
@@ -30,7 +34,7 @@ class Box:
         self.label = label
         self.name = name
         self.node = node
-        self.children: list[Box] = []
+        self.children: list[Box] = [] if node < 0 else _NOTHING
         self.is_series = is_series
         self.is_outside = False
         self.number = self.first = self.end = self.level = 0

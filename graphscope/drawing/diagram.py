@@ -93,7 +93,9 @@ def diagram(model: Model, shapes: Shapes, title: str, focus: str = "", radius: i
         UnknownNameError: there is no node called ``focus``.
         IncompleteModelError: the model is a checkpoint without a graph.
     """
-    return _Builder(model, shapes, focus, radius).build(title)
+    builder = _Builder(model, shapes, focus, radius)
+    del shapes  # what is not kept makes room for what is built
+    return builder.build(title)
 
 
 class _Builder:

@@ -2,6 +2,12 @@
 
 const TOGETHER = -1;
 const CONTROL = -1;
+const SLOTS = 65536;
+
+// A node and one of its outputs as one number.
+const linkOf = (place, slot) => place * SLOTS + slot + 1;
+const placeOf = (link) => Math.floor(link / SLOTS);
+const slotOf = (link) => (link % SLOTS) - 1;
 
 // Boxes are numbered as in Python, each before what it holds; nodes have places, first those that are boxes.
 class Diagram {
@@ -51,28 +57,40 @@ class Diagram {
   }
 
   readLinks() {
-    const { counts, sources, slots, hosts } = this.data;
+    const { counts, sources, slots } = this.data;
     const total = counts.length;
-    const hubs = new Set(this.data.hubs);
-    this.hosts = (place) => (place < this.visible ? place : hosts[place - this.visible]);
-    this.inputs = new Array(total);
+    const hubs = new Uint8Array(this.visible);
+    for (const hub of this.data.hubs) hubs[hub] = 1;
+    const hosts = Int32Array.from({ length: total }, (_, place) => (place < this.visible ? place : this.data.hosts[place - this.visible]));
+    const starts = new Int32Array(total + 1);
+    this.hosts = (place) => hosts[place];
+    this.starts = starts;
     this.links = Array.from({ length: this.visible }, () => []);
     this.users = Array.from({ length: this.visible }, () => []);
     this.consumers = null;
-    let here = 0;
-    for (let place = 0; place < total; place++) {
-      const found = [];
-      for (let k = 0; k < counts[place]; k++, here++) found.push([place - sources[here], slots[here] || 0]);
-      this.inputs[place] = found;
-      const target = this.hosts(place);
-      for (const [source, slot] of found) {
-        const origin = this.hosts(source);
-        if (origin === target || this.apart[origin] !== this.apart[target] || hubs.has(origin)) continue;
-        if (isKnown(this.links[target], origin, slot)) continue;
-        this.links[target].push([origin, slot]);
-        this.users[origin].push([target, slot]);
+    for (let place = 0, here = 0; place < total; place++) {
+      const target = hosts[place];
+      const links = this.links[target];
+      for (const end = here + counts[place]; here < end; here++) {
+        const origin = hosts[place - sources[here]];
+        if (origin === target || this.apart[origin] !== this.apart[target] || hubs[origin]) continue;
+        const slot = slots[here] || 0;
+        const link = linkOf(origin, slot);
+        if (links.length < 64 && links.includes(link)) continue; // of many, as of a saver's, they are told apart later
+        links.push(link);
+        this.users[origin].push(linkOf(target, slot));
       }
+      starts[place + 1] = here;
     }
+  }
+
+  // What feeds a node, as in the graph: places and slots.
+  inputs(place) {
+    const found = [];
+    for (let here = this.starts[place]; here < this.starts[place + 1]; here++) {
+      found.push([place - this.data.sources[here], this.data.slots[here] || 0]);
+    }
+    return found;
   }
 
   op(place) {
@@ -107,20 +125,15 @@ class Diagram {
   allConsumers(place) {
     if (!this.consumers) {
       this.consumers = new Map();
-      this.inputs.forEach((found, user) => {
-        for (const [source, slot] of found) {
+      for (let user = 0; user + 1 < this.starts.length; user++) {
+        for (const [source, slot] of this.inputs(user)) {
           if (!this.consumers.has(source)) this.consumers.set(source, []);
           this.consumers.get(source).push([user, slot]);
         }
-      });
+      }
     }
     return this.consumers.get(place) || [];
   }
-}
-
-// Nodes have few inputs; of those with many, such as a saver, repeated ones do no harm: they are told apart later.
-function isKnown(links, origin, slot) {
-  return links.length < 64 && links.some((link) => link[0] === origin && link[1] === slot);
 }
 
 function textWidth(text, size, isBold) {
@@ -240,20 +253,26 @@ function tensorsOf(diagram, scope, main, entries, exits) {
   const owner = new Int32Array(end - first).fill(-1);
   main.forEach((box, number) => owner.fill(number, box.first - first, box.end - first));
   const result = new Map();
-  const add = (from, to, source, slot) => {
+  const add = (from, to, link) => {
     const key = from * 1000003 + to;
-    if (!result.has(key)) result.set(key, { pair: [from, to], links: new Map() });
-    result.get(key).links.set(source * 4096 + slot + 1, [source, slot]);
+    let found = result.get(key);
+    if (found === undefined) result.set(key, (found = { pair: [from, to], links: new Set() }));
+    found.links.add(link);
   };
   const [entering, leaving] = [[], []];
   for (let place = first; place < end; place++) {
     const target = owner[place - first];
     if (target < 0) continue;
-    for (const [source, slot] of diagram.links[place]) {
-      if (source < first || source >= end) entering.push([source, slot, target]);
-      else if (owner[source - first] !== target) add(owner[source - first], target, source, slot);
+    for (const link of diagram.links[place]) {
+      const source = placeOf(link);
+      if (source < first || source >= end) entering.push([link, target]);
+      else if (owner[source - first] !== target) add(owner[source - first], target, link);
     }
-    if (scope.level) for (const [user, slot] of diagram.users[place]) if (user < first || user >= end) leaving.push([place, slot, target]);
+    if (!scope.level) continue;
+    for (const use of diagram.users[place]) {
+      const user = placeOf(use);
+      if (user < first || user >= end) leaving.push([linkOf(place, slotOf(use)), target]);
+    }
   }
   openPorts(entering, entries, main.length, add, true);
   openPorts(leaving, exits, main.length + entries.size, add, false);
@@ -261,29 +280,29 @@ function tensorsOf(diagram, scope, main, entries, exits) {
 }
 
 function openPorts(links, ports, count, add, isEntry) {
-  const isOne = new Set(links.map((link) => link[0])).size > C.MAX_PORTS;
-  for (const [source, slot, box] of links) {
-    const key = isOne ? TOGETHER : source;
+  const isOne = new Set(links.map(([link]) => placeOf(link))).size > C.MAX_PORTS;
+  for (const [link, box] of links) {
+    const key = isOne ? TOGETHER : placeOf(link);
     if (!ports.has(key)) ports.set(key, count + ports.size);
     const port = ports.get(key);
-    if (isEntry) add(port, box, source, slot);
-    else add(box, port, source, slot);
+    if (isEntry) add(port, box, link);
+    else add(box, port, link);
   }
 }
 
 function tensorTexts(diagram, shown, tensors) {
-  const leaving = shown.map(() => new Map());
+  const leaving = shown.map(() => new Set());
   for (const { pair, links } of tensors) {
     if (pair[0] >= shown.length || shown[pair[0]].isOpen) continue;
-    for (const [key, link] of links) if (link[1] !== CONTROL) leaving[pair[0]].set(key, link);
+    for (const link of links) if (slotOf(link) !== CONTROL) leaving[pair[0]].add(link);
   }
-  return leaving.map((found) => {
-    const links = [...found.values()];
-    if (!links.length) return "";
-    const texts = new Set(links.map(([source, slot]) => diagram.outputs(source)[slot] || ""));
+  return leaving.map((links) => {
+    if (!links.size) return "";
+    const texts = new Set();
+    for (const link of links) texts.add(diagram.outputs(placeOf(link))[slotOf(link)] || "");
     const only = texts.size === 1 ? [...texts][0] : "";
-    if (links.length === 1) return fitted(only, C.SMALL_SIZE, C.WIDEST_TENSOR, false);
-    return only ? fitted(`${links.length} × ${only}`, C.SMALL_SIZE, C.WIDEST_TENSOR, false) : `${links.length} tensors`;
+    if (links.size === 1) return fitted(only, C.SMALL_SIZE, C.WIDEST_TENSOR, false);
+    return only ? fitted(`${links.size} × ${only}`, C.SMALL_SIZE, C.WIDEST_TENSOR, false) : `${links.size} tensors`;
   });
 }
 
@@ -335,12 +354,17 @@ function linesOf(frame) {
     };
     const drawn = new Map();
     let isControl = true;
-    for (const [source, slot] of links.values()) {
-      const [from, to] = [start(source), end(source)];
+    const isOpenEnd = (end) => end < inner.count && inner.shown[end].isOpen;
+    const isOne = !isOpenEnd(pair[0]) && !isOpenEnd(pair[1]);
+    if (isOne) drawn.set("", { from: start(0), to: end(0), links });
+    for (const link of links) {
+      if (slotOf(link) !== CONTROL) isControl = false;
+      if (isOne && !isControl) break;
+      if (isOne) continue;
+      const [from, to] = [start(placeOf(link)), end(placeOf(link))];
       const key = `${from} ${to}`;
       if (!drawn.has(key)) drawn.set(key, { from, to, links: [] });
-      drawn.get(key).links.push([source, slot]);
-      if (slot !== CONTROL) isControl = false;
+      drawn.get(key).links.push(link);
     }
     for (const { from, to, links: carried } of drawn.values()) {
       const points = inner.layout.bends[number].map(([x, y]) => [x + inner.x, y + inner.y]);

@@ -38,6 +38,12 @@ function pathText(points) {
   return text;
 }
 
+// Whether a line brings something that is computed in a box.
+function carries(line, box) {
+  for (const link of line.links) if (placeOf(link) >= box.first && placeOf(link) < box.end) return true;
+  return false;
+}
+
 class Page {
   constructor(diagram) {
     this.diagram = diagram;
@@ -112,31 +118,40 @@ class Page {
 
   drawClosed(frame, x, y) {
     const { box } = frame;
+    if (!box.drawn || box.drawn.coloring !== this.coloring) box.drawn = { coloring: this.coloring, group: this.closedGroup(frame) };
+    const { group } = box.drawn;
+    group.setAttribute("transform", `translate(${rounded(x)} ${rounded(y)})`);
+    this.closedLayer.append(group);
+    this.frames.set(box.number, { frame, x, y, group });
+  }
+
+  // The same wherever the box stands: made once, and moved.
+  closedGroup(frame) {
+    const { box, width } = frame;
     const group = shape("g", { class: "closed-box", "data-box": box.number });
     const color = this.color(box);
     const kind = `box ${color}` + (!box.isNode && color === "plain" ? " scope" : "");
-    const place = (shift) => ({ x: rounded(x + shift), y: rounded(y + shift), width: rounded(frame.width), height: rounded(frame.height - 2 * shift) });
+    const place = (shift) => ({ x: shift, y: shift, width: rounded(width), height: rounded(frame.height - 2 * shift) });
     if (box.isSeries) for (const shift of [6, 3]) group.append(shape("rect", { class: kind, ...place(shift), rx: 9 }));
     group.append(shape("rect", { class: `${kind} face`, ...place(0), rx: box.isNode ? 6 : 9 }));
-    const middle = rounded(x + frame.width / 2);
-    group.append(shape("text", { class: "title mid", x: middle, y: rounded(y + 17) }, frame.title));
-    let down = y + C.TITLE_HEIGHT;
+    const middle = rounded(width / 2);
+    group.append(shape("text", { class: "title mid", x: middle, y: 17 }, frame.title));
+    let down = C.TITLE_HEIGHT;
     if (frame.subtitle) {
-      group.append(shape("text", { class: "small mid", x: middle, y: rounded(down + 4) }, frame.subtitle));
+      group.append(shape("text", { class: "small mid", x: middle, y: down + 4 }, frame.subtitle));
       down += C.SUBTITLE_HEIGHT;
     }
     if (frame.lines.length) {
-      group.append(shape("path", { class: "rule", d: `M${rounded(x)} ${rounded(down)}h${rounded(frame.width)}` }));
+      group.append(shape("path", { class: "rule", d: `M0 ${down}h${rounded(width)}` }));
       down += C.LINES_PAD / 2;
     }
     for (const [label, text] of frame.lines) {
-      group.append(shape("text", { class: "small", x: rounded(x + C.PAD), y: rounded(down + 10) }, label));
-      group.append(shape("text", { class: "small end", x: rounded(x + frame.width - C.PAD), y: rounded(down + 10) }, text));
+      group.append(shape("text", { class: "small", x: C.PAD, y: down + 10 }, label));
+      group.append(shape("text", { class: "small end", x: rounded(width - C.PAD), y: down + 10 }, text));
       down += C.LINE_HEIGHT;
     }
-    if (!box.isNode) group.append(this.button(box, x + frame.width, y, true));
-    this.closedLayer.append(group);
-    this.frames.set(box.number, { frame, x, y, group });
+    if (!box.isNode) group.append(this.button(box, width, 0, true));
+    return group;
   }
 
   drawLine(line, x, y) {
@@ -253,8 +268,7 @@ class Page {
     const drawn = this.frames.get(box.number);
     if (drawn && drawn.group) drawn.group.classList.add("selected");
     for (const { line, path } of this.drawnLines) {
-      const carries = line.links.some(([source]) => source >= box.first && source < box.end);
-      if (line.source !== box.number && line.target !== box.number && !(carries && line.source !== box.number)) continue;
+      if (line.source !== box.number && line.target !== box.number && !carries(line, box)) continue;
       path.classList.add("hot");
       for (const number of [line.source, line.target]) {
         const other = this.frames.get(number);
@@ -317,7 +331,7 @@ class Page {
     if (host !== place) parts.push(this.section("Drawn in", [this.nodeRow(host, "")]));
     const outputs = diagram.outputs(place);
     parts.push(this.section("Outputs", outputs.map((text, slot) => this.row(`:${slot}`, text))));
-    const inputs = diagram.inputs[place];
+    const inputs = diagram.inputs(place);
     parts.push(this.section("Inputs", inputs.map(([source, slot]) => this.nodeRow(source, slot === CONTROL ? "control" : diagram.outputs(source)[slot] || ""))));
     const users = diagram.allConsumers(place);
     parts.push(this.section(users.length ? `Consumers (${grouped(users.length)})` : "Consumers", users.map(([user, slot]) => this.nodeRow(user, slot === CONTROL ? "control" : ""))));
@@ -424,7 +438,7 @@ class Page {
     this.search.setAttribute("aria-expanded", String(Boolean(wanted)));
     if (!wanted) return;
     const { diagram } = this;
-    const total = diagram.inputs.length;
+    const total = diagram.starts.length - 1;
     const [same, begins, holds] = [[], [], []];
     for (let place = 0; place < total; place++) {
       const name = diagram.placeName(place).toLowerCase();
