@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from graphscope.training.features.compute import BATCH, FEATURES, base_of, cache
 from graphscope.training.features.export import feature_arrays
 from graphscope.training.features.store import FeatureStore
 from graphscope.training.graft.base import Base, open_base
-from graphscope.training.recipe import COLLECTION, recipe_of
+from graphscope.training.recipe import COLLECTION, label_shape, recipe_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,7 +133,7 @@ def _base(
         )
         raise GraphscopeError(f"{model.path}: no tensor was named, and the model was not grafted", hint=hint)
     recipe = recipe_of(model)
-    return base_of(model, recipe), replace(options, task=recipe.task, classes=recipe.classes)
+    return base_of(model, recipe), replace(options, task=recipe.task, classes=math.prod(label_shape(model, recipe)))
 
 
 def _note(base: Base, source: Dataset, listener: Listener) -> None:

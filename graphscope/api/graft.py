@@ -45,6 +45,7 @@ def graft(
     l2: float = 0.0,
     ema: float | None = None,
     seed: int = 0,
+    train: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
     tags: str | Collection[str] = (),
     trust: bool = False,
@@ -64,15 +65,18 @@ def graft(
         at: the tensors of the cut, where the head goes.
         head: a chain of layers (``flatten,dense:256:relu,dropout:0.5,dense:10``), or ``python:module:function``.
         out: prefix of the checkpoint to write; ``None`` writes nothing.
-        classes: the head tells one of so many classes; labels are integers.
+        classes: the head tells one of so many classes; labels are integers. A head that does not end in a dense layer of that
+            width gets one; without a ``head``, it is the head. With neither this nor another task, a head that gives a row of
+            numbers for each example is trained for classes, and any other gets no loss.
         multilabel: the head tells so many labels, each yes or no.
-        regression: the head gives values.
+        regression: the head gives values: a row for each example, or a picture of them.
         inputs: where the base is cut open.
         set: placeholder -> value to fix it to; names of ``head_model`` start with ``prefix/``.
         unfreeze: regular expressions; weights of the base in whose names one is found train too.
         stop_gradient: ``False`` lets all weights of the base train.
         head_model: another trained model to put on top of the cut.
-        bind: input of ``head_model`` -> tensor of the base that it takes, or ``INPUT=TENSOR`` texts.
+        bind: input of ``head_model`` -> tensor of the base that it takes, or ``INPUT=TENSOR`` texts; ``TENSOR*0.107+1`` scales
+            and shifts it.
         head_output: the tensor of ``head_model`` to take; empty for its likely output.
         prefix: name scope of what is added.
         optimizer: ``sgd``, ``momentum``, ``adam`` or ``rmsprop``.
@@ -81,6 +85,7 @@ def graft(
         l2: factor of half the squares of all kernels that train.
         ema: decay of moving averages of what trains; ``None`` for none.
         seed: of the head's weights and of dropout.
+        train: no head: the weights of the model itself become variables that train, by a loss on its own output.
         checkpoint: the values of a graph that lies elsewhere; for a path only.
         tags: the meta graph of a SavedModel with exactly these tags; for a path only.
         trust: build on a base whose nodes touch files, the network or processes.
@@ -120,6 +125,7 @@ def graft(
         l2=l2,
         ema=ema,
         seed=seed,
+        train=train,
         trust=trust,
     )
     with listener.running():

@@ -13,6 +13,7 @@ from typing import Any
 from graphscope.advice import Advice, Call, Option
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
+from graphscope.feeding.feeds import tensor_spec
 from graphscope.protos import MetaGraphDef
 
 COLLECTION = "graphscope_recipe"
@@ -31,14 +32,14 @@ class Recipe:
 
     Attributes:
         task: :data:`CLASSES`, :data:`REGRESSION` or :data:`MULTILABEL`.
-        classes: width of the logits.
+        classes: width of the logits, the size of their last dimension.
         inputs: argument name -> placeholder that must be fed to run the base.
         features: what lies below the stopped gradient, in order: the outputs of the ``StopGradient`` nodes, or, where the
             base takes one example at a time, of the ``PlaceholderWithDefault`` nodes behind them; empty where gradients
             pass into the base. A run that is fed them runs nothing of the base.
-        labels: placeholder, int64 (?) for classes, float32 (?, width) otherwise.
+        labels: placeholder, int64 (?) for classes, float32 of the logits' shape otherwise.
         training: bool ``PlaceholderWithDefault`` (False) for dropout and batch norm; empty where the head has neither.
-        logits: float32 (?, width).
+        logits: float32 (?, width); of a regression also (?, height, width, channels) and the like.
         predictions: probabilities, or the values of a regression; as the logits.
         loss: scalar, the mean over the batch with what ``--l2`` adds.
         metric: scalar, the mean over the batch: accuracy, or mean absolute error.
@@ -80,14 +81,18 @@ def recipe_of(model: Model) -> Recipe:
     values = model.collections[COLLECTION].values if COLLECTION in model.collections else ()
     if not values:
         raise GraphscopeError(
-            f"{model.path}: no training part: it was not made by graphscope graft",
+            f"{model.path}: no loss to train: graphscope graft did not make this model, or added none",
             hint=Advice(
                 Call(
                     "graft",
                     (model.path,),
-                    (Option("out", "PREFIX"), Option("at", "TENSOR"), Option("head", "dense:10")),
+                    (Option("out", "PREFIX"), Option("at", "TENSOR"), Option("classes", "N")),
                 ),
-                "   adds one",
+                "   adds a head with one; ",
+                Option("regression", True),
+                " and ",
+                Option("multilabel", "N"),
+                " are other tasks",
             ),
         )
     try:
@@ -96,6 +101,13 @@ def recipe_of(model: Model) -> Recipe:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         wanted = ", ".join(f.name for f in fields(Recipe))
         raise GraphscopeError(f"{model.path}: collection {COLLECTION} holds no JSON with {wanted}") from error
+
+
+def label_shape(model: Model, recipe: Recipe) -> tuple[int, ...]:
+    """The shape of one example's label where it is numbers for each place (a regression per pixel), else ``(classes,)``."""
+    shape = tensor_spec(model, recipe.labels).shape or ()
+    sizes = tuple(size for size in shape[1:] if size is not None)
+    return sizes if len(shape) > 2 and len(sizes) == len(shape) - 1 else (recipe.classes,)
 
 
 def _checked(recipe: Recipe, features: object) -> Recipe:

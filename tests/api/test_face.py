@@ -51,7 +51,7 @@ FUNCTIONS = {
     ),
     "graft": (
         "base at head out classes multilabel regression inputs set unfreeze stop_gradient head_model bind head_output prefix"
-        " optimizer learning_rate decay l2 ema seed checkpoint tags trust overwrite listener"
+        " optimizer learning_rate decay l2 ema seed train checkpoint tags trust overwrite listener"
     ),
     "load": "path tags checkpoint lazily",
     "profile": ("model feeds outputs checkpoint tags batch steps warmup seed placing session trust listener"),

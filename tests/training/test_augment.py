@@ -14,6 +14,7 @@ from graphscope.formats.media.pictures import Scaling
 from graphscope.training.data.inputs import input_of
 from graphscope.training.tune.augment import Augmentation, Draws, augmentation, example_seeds
 from tests.support.data_files import Array, random
+from tests.support.running import tf
 
 SHAPE = (None, 12, 10, 3)
 SEEDS = example_seeds(0, 1, np.arange(64))
@@ -121,6 +122,47 @@ def test_brightness_scales_the_light(scaling: Scaling) -> None:
     assert factors.min() >= 0.8 - 1e-3
     assert factors.max() <= 1.2 + 1e-3
     assert np.ptp(factors[:, 0]) > 0.25
+
+
+TENSORFLOW = {
+    "contrast": (lambda draws: draws.uniform(0.5, 1.5), "adjust_contrast"),
+    "saturation": (lambda draws: draws.uniform(0.5, 1.5), "adjust_saturation"),
+    "hue": (lambda draws: draws.uniform(-0.5, 0.5), "adjust_hue"),
+}
+"""Name -> what is drawn for an amount of 0.5, and the function of ``tf.image`` that takes it."""
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("scaling", [Scaling(), Scaling(1 / 128, (128.0,)), Scaling(1.0, (100.0, 110.0, 120.0))])
+@pytest.mark.parametrize("name", TENSORFLOW)
+def test_colours_change_as_tf_image_changes_them(name: str, scaling: Scaling) -> None:
+    scale = scaling.scale or 1 / 255
+    light = np.random.default_rng(0).uniform(0, 1, (64, 12, 10, 3))
+    light[0] = 0.5  # grey
+    light[1, 0] = [1, 0, 0]
+    drawn, function = TENSORFLOW[name]
+    amounts = drawn(Draws(SEEDS))
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        change = getattr(tf.image, function)
+        expected = session.run([change(a.astype(np.float32), b) for a, b in zip(light, amounts.astype(np.float32))])
+    pictures = ((light * 255 - np.array(scaling.mean)) * scale).astype(np.float32)
+    found = made(f"{name}:0.5", scaling=scaling)(pictures, SEEDS)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose((found / scale + np.array(scaling.mean)) / 255, expected, atol=2e-5)
+
+
+def test_colours_of_integers_stay_in_their_range() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (64, 12, 10, 3)).astype(np.uint8)
+    found = made("contrast:1,saturation:1,hue:0.5", dtype=DataType.UINT8)(pictures, SEEDS)
+    assert found.dtype == np.uint8
+    assert (found != pictures).any(axis=(1, 2, 3)).all()
+
+
+def test_grey_pictures_have_no_hue() -> None:
+    for text in ("hue", "flip,saturation:0.1"):
+        with pytest.raises(GraphscopeError, match="pictures of 1 channels, which have no hue"):
+            made(text, (None, 12, 12, 1))
+    assert made("contrast", (None, 12, 12, 1))(random(4, 12, 12, 1), SEEDS[:4]).shape == (4, 12, 12, 1)
 
 
 def test_integers_stay_in_their_range() -> None:

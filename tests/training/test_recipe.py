@@ -51,7 +51,7 @@ def test_a_second_recipe_replaces_the_first() -> None:
 
 
 def test_a_model_without_one_says_how_to_get_one() -> None:
-    with pytest.raises(GraphscopeError, match="no training part") as raised:
+    with pytest.raises(GraphscopeError, match="no loss to train") as raised:
         recipe_of(model_of(MetaGraphDef()))
     assert raised.value.hint is not None
     assert worded(raised.value.hint).startswith("graphscope graft five/model.ckpt")

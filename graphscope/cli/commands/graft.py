@@ -45,6 +45,7 @@ def graft(
     regression: Annotated[
         bool, typer.Option("--regression", help="Predict values, as many as the head outputs.")
     ] = False,
+    train: Annotated[bool, typer.Option("--train", help="Add no head: train the model's own weights.")] = False,
     input: shared.InputNames,
     set_: shared.SetValues,
     unfreeze: Annotated[
@@ -56,7 +57,9 @@ def graft(
     head_model: Annotated[str | None, _option("--head-model", "OTHER", "Put another trained model on top.")] = None,
     bind: Annotated[
         list[str],
-        shared.repeatable("--bind", "INPUT=TENSOR", "Connect a tensor of the base to an input of OTHER; repeatable."),
+        shared.repeatable(
+            "--bind", "INPUT=TENSOR", "Connect a tensor of the base, or TENSOR*2+1, to an input of OTHER; repeatable."
+        ),
     ],
     head_output: Annotated[str, _option("--head-output", "NAME", "Use this tensor of OTHER.")] = "",
     prefix: Annotated[str, typer.Option("--prefix", metavar="SCOPE", help="Name scope for the added nodes.")] = "head",
@@ -120,6 +123,7 @@ def graft(
         l2=l2,
         ema=ema,
         seed=seed,
+        train=train,
         trust=trust,
         overwrite=force,
         listener=Speaker(sink),
@@ -131,6 +135,7 @@ def graft(
 EXAMPLES = """
   graphscope graft lenet5 -o five/model.ckpt --at fc2/relu --head dense:5
   graphscope graft mobilenet.pb -o mine/model.ckpt --at pool --classes 3 --head flatten,dropout:0.2,dense:3
+  graphscope graft frozen.pb -o again/model.ckpt --train --classes 10
   graphscope graft vgg16 -o mine/model.ckpt --at pool5 --head gap,dense:10 --unfreeze conv5
   graphscope graft encoder -o both/model.ckpt --head-model decoder --bind z=encoder/z
 """

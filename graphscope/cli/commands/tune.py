@@ -54,7 +54,10 @@ def tune(
     augment: Annotated[
         str,
         typer.Option(
-            "--augment", metavar="CHANGES", show_default=False, help="Augment pictures: flip,crop:0.1,brightness:0.2."
+            "--augment",
+            metavar="CHANGES",
+            show_default=False,
+            help="Augment pictures: flip,crop:0.1,brightness:0.2,hue:0.05.",
         ),
     ] = "",
     schema: data_shared.Schema = "",

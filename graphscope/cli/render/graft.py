@@ -32,7 +32,7 @@ def page(sink: Sink, grafted: Grafted, out: str, seconds: float) -> Iterator[str
         ),
         ("head", list(_head(report))),
         ("trains", [(_amounts(report),)]),
-        ("loss", [(_loss(report, grafted.recipe.settings),)] if grafted.recipe is not None else []),
+        ("loss", _losses(grafted)),
     ]
     yield from write_sections(sink, [section for section in sections if section[1]], _INDENT)
     yield f"{escape(out)}  {size(grafted.size_bytes)} in {seconds:.1f} s"
@@ -58,9 +58,15 @@ def _head(report: GraftReport) -> Iterator[Line]:
 def _amounts(report: GraftReport) -> str:
     """``2,885 parameters in 4 variables; 60,856 in 8 are frozen``; constants count with the variables."""
     frozen = f"{sum(report.frozen.values()):,} in {len(report.frozen):,} are frozen"
-    if not report.task:
+    if not report.task and not report.trainable:
         return f"nothing, since there is no loss; {frozen}"
     return f"{sum(report.trainable.values()):,} parameters in {count(len(report.trainable), 'variable')}; {frozen}"
+
+
+def _losses(grafted: Grafted) -> list[Line]:
+    if grafted.recipe is not None:
+        return [(_loss(grafted.report, grafted.recipe.settings),)]
+    return [("none",)] if grafted.report.trainable else []
 
 
 def _loss(report: GraftReport, settings: Mapping[str, str]) -> str:
@@ -75,5 +81,5 @@ def _next(report: GraftReport, out: str) -> Iterator[str]:
     if report.task:
         yield f"graphscope tune {out} --data DATA --validation 0.1"
     else:
-        yield f"graphscope freeze {out} -o both.pb --verify"
+        yield f"graphscope freeze {out} -o frozen.pb --verify"
     yield f"graphscope info {out}"

@@ -77,13 +77,13 @@ def _classes(stored: Stored, options: DataOptions) -> Labels:
 
 
 def _regression(stored: Stored, options: DataOptions) -> Labels:
-    """float32 (n, width)."""
+    """float32 (n, width), numbers for each place of a picture in one row."""
     import numpy as np
 
     labels = stored.labels
     if labels.dtype.kind == "O":
         labels = _equal_lists(stored, labels)
-    if labels.dtype.kind not in "biuf" or labels.ndim > 2:
+    if labels.dtype.kind not in "biuf":
         raise GraphscopeError(f"labels are {_described(labels)}, where a regression takes numbers")
     values = labels.reshape(len(labels), -1).astype(np.float32)
     _refuse(stored, (~np.isfinite(values)).any(axis=1), labels, "is not finite")

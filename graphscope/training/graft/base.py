@@ -176,7 +176,7 @@ def _with_plain_inputs(model: Model, graph: Graph, names: Iterable[str], at: Seq
 def _plain(original: Node, shapes: Mapping[str, Shape]) -> Node:
     spec = placeholder_spec(original)
     if spec.dtype is DataType.STRING and shape_of(original.proto.attr["shape"].shape) == ():
-        return original
+        return placeholder(original.name, replace(spec, shape=()))
     shape = spec.shape or shapes.get(f"{original.name}:0")
     return placeholder(original.name, replace(spec, shape=(None, *shape[1:]) if shape else None))
 

@@ -23,6 +23,7 @@ from graphscope.training.heads.chain import build_chain
 from graphscope.training.heads.context import Built, Context, plain_control_flow
 from graphscope.training.heads.python import Function, call_function
 from graphscope.training.heads.spec import Layer
+from graphscope.training.recipe import REGRESSION
 
 STATISTICS_UPDATES = "update_ops"
 
@@ -40,6 +41,7 @@ class Plan:
         function: a Python head, called ``head_text``.
         head_text: as a person wrote it.
         task: see :mod:`graphscope.training.recipe`; empty for a model without a loss.
+        is_asked: whether a person asked for the task; otherwise a head that does not fit it gets no loss.
         width: what the logits must have; ``None`` for any.
         trainable: variables of the base that train.
         optimizer, learning_rate, decay, l2, ema, seed: as :class:`graphscope.training.graft.planning.GraftOptions`.
@@ -53,6 +55,7 @@ class Plan:
     function: Function | None
     head_text: str
     task: str
+    is_asked: bool
     width: int | None
     trainable: Sequence[str]
     optimizer: str
@@ -71,6 +74,7 @@ class Grown:
         meta: the meta graph with its graph.
         tensors: role in a :class:`Recipe` -> the tensor or operation.
         layers: of the head.
+        task: of the loss; empty where there is none.
         width: of the logits, 0 where there is no loss.
         trainable: variable -> number of elements, all that train.
         new: value of each variable that was added, by its name.
@@ -79,6 +83,7 @@ class Grown:
     meta: MetaGraphDef
     tensors: dict[str, str]
     layers: list[Built]
+    task: str
     width: int
     trainable: dict[str, int]
     new: dict[str, Payload]
@@ -107,11 +112,12 @@ class _Builder:
         old = self.declare()
         context = Context(self.tf, self.plan.scope, self.plan.seed, self.step())
         logits = self.head(context)
-        trained = []
-        if self.plan.task:
+        v1 = self.tf.compat.v1
+        trained = list(v1.trainable_variables()) if self.plan.task else []
+        has_loss = self.has_loss(logits)
+        if has_loss:
             trained = self.training(context, logits)
             self.tensors["training"] = context.switch.name if context.switch is not None else ""
-        v1 = self.tf.compat.v1
         every = v1.global_variables()
         saver = v1.train.Saver(every, save_relative_paths=True) if every else None
         message = v1.train.export_meta_graph(graph=self.graph, saver_def=saver.as_saver_def() if saver else None)
@@ -120,7 +126,8 @@ class _Builder:
             MetaGraphDef.FromString(message.SerializeToString()),
             self.tensors,
             context.layers,
-            int(logits.shape[-1]) if self.plan.task else 0,
+            self.plan.task if has_loss else "",
+            int(logits.shape[-1]) if has_loss else 0,
             {v.op.name: v.shape.num_elements() for v in trained},
             self.initial(new),
         )
@@ -172,12 +179,17 @@ class _Builder:
             )
         return build_chain(self.plan.layers, x, context)
 
+    def has_loss(self, logits: Any) -> bool:
+        """Whether there is a loss: a head of another shape than a row for each example has one only if that was asked for."""
+        is_row = logits.shape.rank == 2 and logits.shape[1] is not None
+        return bool(self.plan.task) and (self.plan.is_asked or is_row)
+
     def training(self, context: Context, logits: Any) -> list[Any]:
         """Loss, metric and a training step; the variables that it changes."""
         width = self.checked_width(logits)
         tf, v1, task = self.tf, self.tf.compat.v1, TASKS[self.plan.task]
         with tf.name_scope(f"{self.plan.training_scope}/"):
-            labels = task.labels(tf, logits.shape[0], width)
+            labels = task.labels(tf, [logits.shape[0], *logits.shape[1:-1].as_list(), width])
             made = task.build(tf, logits, labels)
             trained = self.trained(logits)
             loss = tf.identity(self.regularized(made.loss, trained), name="loss")
@@ -193,14 +205,21 @@ class _Builder:
         return trained
 
     def checked_width(self, logits: Any) -> int:
+        """The size of the last dimension; a regression takes any number of known dimensions between it and the batch."""
         shape = tuple(logits.shape.as_list()) if logits.shape.rank is not None else None
         wanted = "?" if self.plan.width is None else str(self.plan.width)
-        if shape is None or len(shape) != 2 or shape[1] is None or self.plan.width not in (None, shape[1]):
+        is_row = shape is not None and len(shape) == 2 and shape[1] is not None
+        is_map = shape is not None and len(shape) > 2 and None not in shape[1:] and self.plan.task == REGRESSION
+        if shape is None or not (is_row or is_map) or self.plan.width not in (None, shape[-1]):
             raise GraphscopeError(
-                f"head {self.plan.head_text} gives {shape_text(shape)}, where (?, {wanted}) was expected",
+                f"{self.what()} gives {shape_text(shape)}, where (?, {wanted}) was expected",
                 hint="end with a dense layer, after flatten or gap where there are more dimensions",
             )
-        return int(shape[1])
+        return int(shape[-1] or 0)
+
+    def what(self) -> str:
+        """What gives the logits, for messages."""
+        return f"head {self.plan.head_text}" if self.plan.head_text else f"the model's own {', '.join(self.plan.tops)}"
 
     def trained(self, logits: Any) -> list[Any]:
         variables = list(self.tf.compat.v1.trainable_variables())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.core.model import Model
-from graphscope.core.tensors import TensorName
+from graphscope.core.tensors import TensorName, node_of
 from graphscope.errors import GraphscopeError
 from graphscope.formats.checkpoint.saver import free_scope
 from graphscope.formats.io.atomic import refuse_existing
@@ -15,10 +16,12 @@ from graphscope.formats.registry import format_for
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.runtime.trust import refuse_effects
 from graphscope.training.graft.base import open_base
+from graphscope.training.graft.bound_tensor import BoundTensor, parse_bound
 from graphscope.training.graft.building import build
 from graphscope.training.graft.head_model import open_top
 from graphscope.training.graft.import_skeleton import import_joined
 from graphscope.training.graft.join_models import join
+from graphscope.training.graft.own_logits import own_logits
 from graphscope.training.graft.planning import GraftOptions, make_plan, pattern
 from graphscope.training.graft.result import Grafted
 from graphscope.training.graft.sources import refuse_unfeedable
@@ -50,10 +53,13 @@ def graft(model: Model, options: GraftOptions) -> Grafted:
     """
     notes: list[str] = []
     plan = make_plan(options, notes)
-    top, binds = None, dict(options.binds)
+    bound = {name: parse_bound(text) for name, text in options.binds.items()}
+    top, binds = None, {name: source.tensor for name, source in bound.items()}
     if options.head_model is not None:
-        top, binds = open_top(options.head_model, options.head_output, options.at, options.binds, options.head_values)
+        top, binds = open_top(options.head_model, options.head_output, options.at, binds, options.head_values)
     at = list(dict.fromkeys([*options.at, *binds.values()]))
+    if options.train and not at:
+        at = [own_logits(model, plan.task)]
     if not at:
         raise GraphscopeError(
             f"{model.path}: nothing says where the head goes",
@@ -64,10 +70,11 @@ def graft(model: Model, options: GraftOptions) -> Grafted:
     joined = join(
         base,
         top,
-        {name: str(TensorName.parse(text)) for name, text in binds.items()},
+        _bound(bound, binds),
         options.prefix,
         unfreeze=[pattern(text) for text in options.unfreeze],
-        stop_gradient=options.stop_gradient,
+        stop_gradient=options.stop_gradient and not (options.train and not options.unfreeze),
+        weights_only=options.train,
     )
     if not options.trust:
         refuse_effects(base.path, joined.graph)
@@ -82,3 +89,12 @@ def graft(model: Model, options: GraftOptions) -> Grafted:
     )
     grown = build(tensorflow(), ready.imported, ready.variables, plan)
     return Finish(options, base, joined, ready, plan, grown, notes).grafted()
+
+
+def _bound(given: Mapping[str, BoundTensor], tensors: Mapping[str, str]) -> dict[str, BoundTensor]:
+    """Node name of an input -> what it takes, the tensor's name written in full."""
+    scaled = {node_of(name): source for name, source in given.items()}
+    return {
+        name: replace(scaled.get(name, BoundTensor(text)), tensor=str(TensorName.parse(text)))
+        for name, text in tensors.items()
+    }

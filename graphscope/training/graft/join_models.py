@@ -9,17 +9,19 @@ from itertools import chain
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import infer
-from graphscope.core.build import make_node, type_attr
+from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import DEFAULTED
-from graphscope.core.payload import Payload
+from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.tensors import Shape, TensorName, node_of, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.formats.checkpoint.saver import free_scope
 from graphscope.protos import AttrValue, GraphDef
 from graphscope.training.graft.base import Base
+from graphscope.training.graft.bound_tensor import BoundTensor
 from graphscope.training.graft.trainable import candidates, matching, unfreeze_constants
+from graphscope.training.graft.weights_by_use import used_as_weights
 from graphscope.transforms.name_prefix import add_prefix
 
 
@@ -48,20 +50,22 @@ class Joined:
 def join(
     base: Base,
     top: Base | None,
-    binds: Mapping[str, str],
+    binds: Mapping[str, BoundTensor],
     prefix: str,
     *,
     unfreeze: Sequence[re.Pattern[str]] = (),
     stop_gradient: bool = True,
+    weights_only: bool = False,
 ) -> Joined:
     """``base`` with its gradients stopped at the cut, unless something below it is to train.
 
     Args:
         top: another model, cut to its own output.
-        binds: node name of an input of ``top`` -> tensor of ``base.at``.
+        binds: node name of an input of ``top`` -> what it takes: one of ``base.at``, scaled and shifted.
         prefix: name scope; a number is added where the base has one of that name.
         unfreeze: names of weights that are to train as well.
         stop_gradient: False lets all weights train.
+        weights_only: of constants, those alone train that an op takes as a kernel, a bias or the like.
 
     Raises:
         UnknownNameError: a pattern of ``unfreeze`` matches no weight that can train.
@@ -69,6 +73,8 @@ def join(
     """
     scope = free_scope(base.graph, prefix)
     own = candidates(base)
+    if weights_only and not base.values:
+        own = used_as_weights(base.graph, own)
     above = replace(top, graph=add_prefix(top.graph, scope), values=_under(scope, top.values)) if top else None
     above_names = candidates(above) if above is not None else []
     known = [*_names(base), *(_names(above) if above is not None else ())]
@@ -86,7 +92,8 @@ def join(
     graph = base.graph.with_nodes(nodes)
     tops = tuple(fed.values())
     if above is not None and top is not None:
-        graph = _with_top(graph, above, {f"{scope}/{node_of(k)}": fed[v] for k, v in binds.items()})
+        given = {f"{scope}/{node_of(name)}": replace(b, tensor=fed[b.tensor]) for name, b in binds.items()}
+        graph = _with_top(graph, above, given)
         tops = tuple(f"{scope}/{name}" for name in top.at)
     values = {**base.values, **(above.values if above is not None else {})}
     graph, constants = unfreeze_constants(graph, [name for name in chosen if name not in values])
@@ -150,9 +157,9 @@ def output_type(graph: Graph, text: str) -> DataType:
     return types[tensor.index].dtype if tensor.index < len(types) else DataType.INVALID
 
 
-def _with_top(graph: Graph, top: Base, given: Mapping[str, str]) -> Graph:
+def _with_top(graph: Graph, top: Base, given: Mapping[str, BoundTensor]) -> Graph:
     """Both graphs in one: the inputs of ``top`` that are ``given`` pass on tensors of ``graph``."""
-    nodes = [_bound(graph, n, given[n.name]) if n.name in given else n for n in top.graph]
+    nodes = [made for n in top.graph for made in (_bound(graph, n, given[n.name]) if n.name in given else [n])]
     header = GraphDef()
     header.CopyFrom(graph.header)
     header.library.gradient.extend(top.graph.header.library.gradient)
@@ -161,8 +168,27 @@ def _with_top(graph: Graph, top: Base, given: Mapping[str, str]) -> Graph:
     return Graph(header, [*graph.nodes, *nodes], functions)
 
 
-def _bound(graph: Graph, placeholder: Node, source: str) -> Node:
-    given, wanted = output_type(graph, source), DataType.of(placeholder.proto.attr["dtype"].type)
+def _bound(graph: Graph, placeholder: Node, source: BoundTensor) -> list[Node]:
+    """The nodes in the place of an input: the last has its name."""
+    given, wanted = output_type(graph, source.tensor), DataType.of(placeholder.proto.attr["dtype"].type)
     if given is not wanted:
-        raise GraphscopeError(f"{placeholder.name} takes {wanted.label}, and {source} is {given.label}")
-    return make_node(placeholder.name, "Identity", [source.removesuffix(":0")], {"T": type_attr(wanted)})
+        raise GraphscopeError(f"{placeholder.name} takes {wanted.label}, and {source.tensor} is {given.label}")
+    name, types, tensor = placeholder.name, {"T": type_attr(wanted)}, source.tensor.removesuffix(":0")
+    if source.is_plain:
+        return [make_node(name, "Identity", [tensor], types)]
+    if not wanted.is_floating:
+        raise GraphscopeError(f"{name} takes {wanted.label}: only floating-point numbers are scaled and shifted")
+    factor, product, shift = (f"{name}/bind/{part}" for part in ("scale", "Mul", "shift"))
+    return [
+        constant(factor, _scalar(source.scale, wanted)),
+        make_node(product, "Mul", [tensor, factor], types),
+        constant(shift, _scalar(source.shift, wanted)),
+        make_node(name, "Add", [product, shift], types),
+    ]
+
+
+def _scalar(value: float, dtype: DataType) -> Payload:
+    """``value`` as a scalar of a floating-point type."""
+    import numpy as np
+
+    return ArrayPayload(np.asarray(value).astype(dtype.numpy), dtype)

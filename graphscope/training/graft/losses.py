@@ -29,21 +29,21 @@ class TaskRow:
 
     Attributes:
         text: what a person reads of its loss.
-        labels: the placeholder for logits of so many rows (``None`` for any) and a width.
+        labels: the placeholder for logits of a shape; its first dimension is ``None`` where it takes any number of rows.
         build: what logits and labels give.
     """
 
     text: str
-    labels: Callable[[Any, int | None, int], Any]
+    labels: Callable[[Any, list[int | None]], Any]
     build: Callable[[Any, Any, Any], Loss]
 
 
-def _class_labels(tf: Any, rows: int | None, _: int) -> Any:
-    return tf.compat.v1.placeholder(tf.int64, [rows], name="labels")
+def _class_labels(tf: Any, shape: list[int | None]) -> Any:
+    return tf.compat.v1.placeholder(tf.int64, shape[:1], name="labels")
 
 
-def _value_labels(tf: Any, rows: int | None, width: int) -> Any:
-    return tf.compat.v1.placeholder(tf.float32, [rows, width], name="labels")
+def _value_labels(tf: Any, shape: list[int | None]) -> Any:
+    return tf.compat.v1.placeholder(tf.float32, shape, name="labels")
 
 
 def _classes(tf: Any, logits: Any, labels: Any) -> Loss:

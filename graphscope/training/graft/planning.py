@@ -31,8 +31,8 @@ class GraftOptions:
     Attributes:
         at: node or tensor names of the cut.
         head: a chain of layers, see :mod:`graphscope.training.heads.chain`, or ``python:module:function``.
-        task: ``classes``, ``regression`` or ``multilabel``; empty: ``classes``, or none where there is a model on top and no
-            head.
+        task: ``classes``, ``regression`` or ``multilabel``; empty: ``classes`` where the head gives a row of numbers for each
+            example, otherwise none; none either where there is a model on top and no head.
         width: how many classes, values or labels; ``None`` takes what the head gives.
         inputs: node or tensor names where the base is cut open.
         values: placeholder of the base -> value to fix it to.
@@ -49,6 +49,7 @@ class GraftOptions:
         l2: factor of half the squares of all kernels that train.
         ema: decay of moving averages of what trains; ``None`` for none.
         seed: of everything random.
+        train: no head: the weights of the model itself train, by a loss on its own output.
         trust: whether a base may be built on whose nodes touch files, the network or processes.
     """
 
@@ -71,6 +72,7 @@ class GraftOptions:
     l2: float = 0.0
     ema: float | None = None
     seed: int = 0
+    train: bool = False
     trust: bool = False
 
 
@@ -94,7 +96,7 @@ def make_plan(options: GraftOptions, notes: list[str]) -> Plan:
     """
     _refuse_nonsense(options)
     is_python = options.head.startswith(PREFIX)
-    task = options.task or (CLASSES if options.head or options.width else "")
+    task = options.task or (CLASSES if options.head or options.width or options.train else "")
     layers = list(parse_chain(options.head)) if options.head and not is_python else []
     if options.width is not None and not is_python and not _ends_with(layers, options):
         layers.append(parse_chain(f"dense:{options.width}")[0])
@@ -109,6 +111,7 @@ def make_plan(options: GraftOptions, notes: list[str]) -> Plan:
         function=load_function(options.head) if is_python else None,
         head_text=options.head if is_python else ",".join(layer.text for layer in layers),
         task=task,
+        is_asked=bool(options.task or options.width or options.train),
         width=options.width,
         trainable=(),
         optimizer=options.optimizer,
@@ -121,9 +124,15 @@ def make_plan(options: GraftOptions, notes: list[str]) -> Plan:
 
 
 def _refuse_nonsense(options: GraftOptions) -> None:
-    if not options.head and options.head_model is None:
+    if options.train and (options.head or options.head_model is not None):
         raise GraphscopeError(
-            "nothing says what to build on the cut", hint=Advice("for example: ", Option("head", "flatten,dense:10"))
+            "a model is trained as it is, or gets a head, not both",
+            hint=Advice("without ", Option("train", True), " a head goes on top"),
+        )
+    if not (options.head or options.train) and options.head_model is None and options.width is None:
+        raise GraphscopeError(
+            "nothing says what to build on the cut",
+            hint=Advice("for example: ", Option("head", "flatten,dense:10"), ", or ", Option("classes", "10")),
         )
     if not _SCOPE.fullmatch(options.prefix):
         raise GraphscopeError(
@@ -136,5 +145,5 @@ def _refuse_nonsense(options: GraftOptions) -> None:
 def _ends_with(layers: Sequence[Layer], options: GraftOptions) -> bool:
     """Whether the head ends in a dense layer of the width that is asked for; a model on top must see for itself."""
     if not layers:
-        return options.head_model is not None
+        return options.train or options.head_model is not None
     return layers[-1].kind == "dense" and layers[-1].units == options.width

@@ -68,7 +68,7 @@ class Grafted:
 
     Attributes:
         model: graph, collections, signatures and values; weights of the base are where they were until they are read.
-        recipe: how to train it; ``None`` where two models were joined without a loss.
+        recipe: how to train it; ``None`` where there is no loss.
         report: what was done.
         size_bytes: of the checkpoint that was written; ``None`` if none was.
     """

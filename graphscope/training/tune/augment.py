@@ -1,4 +1,4 @@
-"""Changes pictures at random as they are fed: ``flip,crop:0.1,brightness:0.2``.
+"""Changes pictures at random as they are fed: ``flip,crop:0.1,brightness:0.2,hue:0.05``.
 
 What becomes of an example depends on its seed alone: not on the batch that it is in, nor on the machine.
 """
@@ -116,6 +116,62 @@ def _brightness(pictures: NDArray[Any], draws: Draws, amount: float, black: NDAr
     return _like((pictures.astype("f8") - black) * factor + black, pictures)
 
 
+def _contrast(pictures: NDArray[Any], draws: Draws, amount: float, _: NDArray[Any]) -> NDArray[Any]:
+    """Farther from or nearer to the mean of each channel by a factor of 1 - ``amount`` to 1 + ``amount``.
+
+    Source: ``tf.image.adjust_contrast``: ``(x - mean) * factor + mean``.
+    """
+    factor = draws.uniform(1 - amount, 1 + amount)[:, None, None, None]
+    values = pictures.astype("f8")
+    mean = values.mean(axis=(1, 2), keepdims=True)
+    return _like((values - mean) * factor + mean, pictures)
+
+
+def _saturation(pictures: NDArray[Any], draws: Draws, amount: float, black: NDArray[Any]) -> NDArray[Any]:
+    """Colours stronger or paler: the saturation times 1 - ``amount`` to 1 + ``amount``, at most 1.
+
+    Source: ``tf.image.adjust_saturation``, in HSV: the value is the largest channel, the saturation how far the smallest is
+    below it, relative to it.
+    """
+    import numpy as np
+
+    colours, factor = _above_black(pictures, black), draws.uniform(1 - amount, 1 + amount)[:, None, None, None]
+    value = colours.max(axis=-1, keepdims=True)
+    depth = value - colours.min(axis=-1, keepdims=True)
+    limit = np.divide(value, depth, out=np.ones_like(value), where=depth > 0)  # a saturation of 1
+    return _like(value - (value - colours) * np.minimum(factor, limit) + black, pictures)
+
+
+def _hue(pictures: NDArray[Any], draws: Draws, amount: float, black: NDArray[Any]) -> NDArray[Any]:
+    """Colours turned around the circle of hues by up to ``amount`` (0.5 is half a turn) either way.
+
+    Source: ``tf.image.adjust_hue``; the formula from HSV to RGB is that of A. R. Smith, "Color gamut transform pairs", 1978.
+    """
+    import numpy as np
+
+    colours, turn = _above_black(pictures, black), draws.uniform(-amount, amount)[:, None, None]
+    value, low = colours.max(axis=-1), colours.min(axis=-1)
+    depth = value - low
+    red, green, blue = (colours[..., i] for i in range(3))
+    safe = np.where(depth > 0, depth, 1)
+    sixths = np.select(
+        [depth <= 0, value == red, value == green],
+        [np.zeros_like(value), (green - blue) / safe, 2 + (blue - red) / safe],
+        4 + (red - green) / safe,
+    )
+    places = (sixths[..., None] + 6 * turn[..., None] + np.array([5.0, 3.0, 1.0])) % 6
+    rest = np.clip(np.minimum(places, 4 - places), 0, 1)
+    turned = value[..., None] - depth[..., None] * rest
+    return _like(turned + black, pictures)
+
+
+def _above_black(pictures: NDArray[Any], black: NDArray[Any]) -> NDArray[Any]:
+    """How much light each channel has, in the input's own scale: black is 0."""
+    import numpy as np
+
+    return np.asarray(pictures.astype("f8") - black)
+
+
 def _like(values: NDArray[Any], pictures: NDArray[Any]) -> NDArray[Any]:
     """In the type of ``pictures``; integers are rounded and stay in the type's range."""
     import numpy as np
@@ -133,10 +189,12 @@ class AugmentationKind:
     Attributes:
         change: what it does.
         amount: how much where nobody says.
+        needs_colour: whether it takes pictures in red, green and blue alone.
     """
 
     change: Change
     amount: float
+    needs_colour: bool = False
 
 
 KINDS: Mapping[str, AugmentationKind] = {
@@ -144,6 +202,9 @@ KINDS: Mapping[str, AugmentationKind] = {
     "vflip": AugmentationKind(_vertical_flip, 0.5),
     "crop": AugmentationKind(_crop, 0.1),
     "brightness": AugmentationKind(_brightness, 0.2),
+    "contrast": AugmentationKind(_contrast, 0.2),
+    "saturation": AugmentationKind(_saturation, 0.2, needs_colour=True),
+    "hue": AugmentationKind(_hue, 0.05, needs_colour=True),
 }
 """Name -> what it does; the amounts of flips are chances."""
 
@@ -211,7 +272,13 @@ def augmentation(text: str, into: Input) -> Augmentation:
     """
     if into.pictures is None or not into.pictures.batched:
         raise GraphscopeError(f"augment {text}: {into.spec.name} takes no pictures")
-    return Augmentation([_parsed(item) for item in text.split(",")], into)
+    changes = [_parsed(item) for item in text.split(",")]
+    if into.pictures.channels != 3 and any(kind.needs_colour for kind, _ in changes):
+        raise GraphscopeError(
+            f"augment {text}: {into.spec.name} takes pictures of {into.pictures.channels} channels, which have no hue",
+            hint="saturation and hue need red, green and blue",
+        )
+    return Augmentation(changes, into)
 
 
 def _parsed(item: str) -> tuple[AugmentationKind, float]:

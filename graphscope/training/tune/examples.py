@@ -34,12 +34,14 @@ class Examples:
         indices: int64 (n,), which of them count.
         feeder: what is fed for them.
         recipe: whose tensors are fed.
+        label_shape: of one example's label, where it has more than one dimension.
     """
 
     source: Dataset
     indices: NDArray[np.int64]
     feeder: Feeder
     recipe: Recipe
+    label_shape: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -47,7 +49,7 @@ class Examples:
     def labels(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         """Of some examples."""
         found: NDArray[Any] = self.source.labels[indices]
-        return found
+        return found.reshape(len(found), *self.label_shape) if len(self.label_shape) > 1 else found
 
     def feeds(self, indices: NDArray[np.int64], feeder: Feeder | None = None) -> dict[str, NDArray[Any]]:
         """What to feed for some examples, labels included.

@@ -156,7 +156,8 @@ class _Errors:
         self.examples = 0
 
     def add(self, predictions: NDArray[Any], labels: NDArray[Any]) -> None:
-        self.absolute += abs(predictions.astype(float) - labels).sum(0)
+        distances = abs(predictions.astype(float) - labels)
+        self.absolute += distances.reshape(len(labels), -1, len(self.absolute)).mean(1).sum(0)
         self.examples += len(labels)
 
     def rows(self) -> Sequence[tuple[int, float | None]]:

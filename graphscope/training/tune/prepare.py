@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from graphscope.feeding.one_at_a_time import demanded_string, takes_one
 from graphscope.training.data import DataOptions, Dataset, open_data
 from graphscope.training.data.inputs import input_of
 from graphscope.training.features.compute import FEATURES, Told, base_of, cached_features
-from graphscope.training.recipe import Recipe
+from graphscope.training.recipe import Recipe, label_shape
 from graphscope.training.tune.augment import Augmentation, augmentation
 from graphscope.training.tune.examples import AugmentedInputs, CachedFeatures, Examples, Feeder, WholeInputs
 from graphscope.training.tune.split import WITH_CLASSES, split
@@ -70,7 +71,8 @@ def prepare(
     spec = fed_input(model, recipe)
     _refuse_fixed_batch(model, recipe)
     _refuse_uncached(model, recipe, spec, request)
-    reading = replace(request.options, task=recipe.task, classes=recipe.classes)
+    shape = label_shape(model, recipe)
+    reading = replace(request.options, task=recipe.task, classes=math.prod(shape))
     source = open_data(request.data, spec, reading)
     judge, chosen, held_out = _divided(source, request, spec, reading)
     change = augmentation(request.augment, input_of(spec, reading.scaling, reading.size)) if request.augment else None
@@ -91,8 +93,10 @@ def prepare(
     job = Job(
         recipe,
         options,
-        Examples(source, chosen, plain, recipe),
-        Examples(judge, held_out, plain if judge is source else feeder(judge), recipe) if len(held_out) else None,
+        Examples(source, chosen, plain, recipe, shape),
+        Examples(judge, held_out, plain if judge is source else feeder(judge), recipe, shape)
+        if len(held_out)
+        else None,
         _training_feeder(source, spec, plain, change, options.seed),
         source.classes,
         is_cached,

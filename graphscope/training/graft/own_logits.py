@@ -1,0 +1,27 @@
+"""Where a model that is to be trained as it is has its logits: below the activation that the loss brings itself."""
+
+from __future__ import annotations
+
+from graphscope.analysis.choose_outputs import choose_outputs
+from graphscope.core.model import Model
+from graphscope.core.tensors import TensorName
+from graphscope.training.recipe import CLASSES, MULTILABEL
+
+_ACTIVATIONS = {CLASSES: "Softmax", MULTILABEL: "Sigmoid"}
+"""Task -> what its loss computes of logits."""
+
+_PASSED = ("Identity", "Reshape", "Squeeze")
+
+
+def own_logits(model: Model, task: str) -> str:
+    """The tensor that goes into the softmax (sigmoid) at the model's output, or the output itself where there is none.
+
+    Raises:
+        GraphscopeError: no output is clear; the error lists the candidates.
+    """
+    output = choose_outputs(model).outputs[0]
+    name = TensorName.parse(output)
+    while model.graph[name.node].op in _PASSED:
+        name = TensorName.parse(model.graph[name.node].inputs[0])
+    node = model.graph[name.node]
+    return str(TensorName.parse(node.inputs[0])) if node.op == _ACTIVATIONS.get(task) else output
