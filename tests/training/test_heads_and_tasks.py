@@ -123,7 +123,7 @@ def test_labels_of_another_size_are_refused(tmp_path: Path) -> None:
     base = written(tmp_path / "vgg.pb", vgg)
     graphscope.graft(base, "centred", "conv:1x1x1", regression=True, out=tmp_path / "m/model.ckpt")
     np.savez(tmp_path / "d.npz", x=np.zeros((4, 16, 16, 3), np.float32), y=np.zeros((4, 8, 8, 1)))
-    with pytest.raises(GraphscopeError, match="labels have 64 numbers for each example, the head gives 256"):
+    with pytest.raises(GraphscopeError, match="labels have 64 numbers for each example, the model gives 256"):
         graphscope.tune(tmp_path / "m/model.ckpt", str(tmp_path / "d.npz"))
 
 
