@@ -464,7 +464,7 @@ def test_what_does_not_fit_is_refused_before(tmp_path: Path) -> None:
 
 def computing(run: Any, shape: Any = (None, 2), count: int = 5, batch: int = 2) -> Any:
     made = base(f"x Placeholder({','.join('?' if d is None else str(d) for d in shape)})", "out Neg x")
-    session: Any = SimpleNamespace(run=lambda at, feeds: [run(feeds["x:0"])])
+    session: Any = SimpleNamespace(run=lambda at, feeds: [run(feeds["x:0"])], model=SimpleNamespace(path="m"))
     x = np.arange(2 * count, dtype=np.float32).reshape(count, 2)
     return _Computing(
         session, made, Examples(lambda i: x[i], np.zeros(count), [str(i) for i in range(count)], (), ""), Path(), batch
