@@ -426,3 +426,14 @@ def test_many_conds_within_conds_take_no_memory() -> None:
     assert negated.nodes == count
     others = next(row for row in report.rows if row.name == "Exp")
     assert others.nodes == count - MAX_DEPTH
+
+
+def test_a_dequantized_weight_belongs_to_what_takes_it() -> None:
+    quantized = constant("store/w", np.zeros((4, 4), np.uint8))
+    quantized.proto.attr["dtype"].type = quantized.proto.attr["value"].tensor.dtype = int(DataType.QUINT8)
+    bounds = [constant(f"store/{name}", np.float32(value)) for name, value in (("low", 0), ("high", 1))]
+    plain = make_node(
+        "store/plain", "Dequantize", ("store/w", "store/low", "store/high"), {"T": type_attr(DataType.QUINT8)}
+    )
+    report = costs(placeholder("x", (2, 4)), quantized, *bounds, plain, op("layer/y", "MatMul", "x", "store/plain"))
+    assert {row.name: row.figures.parameters for row in report.rows} == {"store": 0, "layer": 16}

@@ -75,6 +75,7 @@ def test_open_shapes_are_told(tmp_path: Path) -> None:
     result = invoke(path)
     assert "note: x:0 is of shape unknown rank; --shape x=1,224,224,3 makes it known" in result.stderr
     assert "1 node of unknown size: y" in result.stdout
+    assert "activations unknown: 1 result of unknown size" in result.stdout
     [row] = [line for line in result.stdout.splitlines() if line.startswith("y ")]
     assert row.split() == ["y", "?", "?", "?", "?"]
     known = invoke(path, "--shape", "x=2,3")

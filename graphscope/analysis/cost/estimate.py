@@ -59,6 +59,7 @@ def estimate(
         peak_low_bytes=most.low_bytes,
         peak_high_bytes=most.high_bytes,
         peak_node=most.node,
+        peak_unsized=most.unsized,
         without_formula=dict(Counter(i.entry.node.op for i in found if not i.entry.work.has_formula).most_common()),
         unsized=tuple(i.entry.node.name for i in found if i.entry.work.has_formula and i.entry.work.flops is None),
         loops=tuple(

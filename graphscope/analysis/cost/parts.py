@@ -27,8 +27,8 @@ Weight = tuple[str, str]
 Weights = tuple[Weight | None, ...]
 IsWeight = Callable[[Node], bool]
 
-_CARRIERS = frozenset({"Cast"})
-"""Ops that copy a weight as it is, beside those whose output is their input's buffer."""
+_CARRIERS = frozenset({"Cast", "Dequantize"})
+"""Ops that give a weight in another type: what takes that takes the weight, as behind those that only pass it on."""
 
 _CALL_WORK = Work(0, 0, 0, 0, 0, True, Access.SOURCE)
 

@@ -118,6 +118,7 @@ class CostReport(Shown):
         peak_low_bytes, peak_high_bytes: the most that activations take at one time: if kernels write over inputs that nobody
             needs any more, and if every result has memory of its own.
         peak_node: the node at which that is.
+        peak_unsized: results of unknown size, which are not in the peak.
         without_formula: op -> number of nodes, of ops without a formula.
         unsized: nodes that have a formula but not the sizes for it.
         loops, branches: see :class:`LoopRow` and :class:`BranchRow`.
@@ -135,6 +136,7 @@ class CostReport(Shown):
     peak_low_bytes: int
     peak_high_bytes: int
     peak_node: str
+    peak_unsized: int
     without_formula: Mapping[str, int]
     unsized: tuple[str, ...]
     loops: tuple[LoopRow, ...]

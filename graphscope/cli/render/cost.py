@@ -113,15 +113,7 @@ def _intensity(flops_per_byte: float | None) -> str:
 def cost_sections(report: CostReport) -> Iterator[Section]:
     """What stands below the table."""
     yield "counted", list(_counted(report))
-    low, high = size(report.peak_low_bytes), size(report.peak_high_bytes)
-    most = low if low == high else f"{low} to {high}"
-    yield (
-        "memory",
-        [
-            [f"weights {size(report.total.parameter_bytes)}"],
-            [f"activations {most} at the peak" + (f", at {report.peak_node}" if report.peak_node else "")],
-        ],
-    )
+    yield "memory", [[f"weights {size(report.total.parameter_bytes)}"], [_peak(report)]]
     if report.device is not None and report.total.time_us is not None:
         device = report.device
         peaks = f"{rate(device.flops_per_s)}FLOPS and {rate(device.bytes_per_s)}B/s"
@@ -131,6 +123,14 @@ def cost_sections(report: CostReport) -> Iterator[Section]:
     )
     if report.branches:
         yield "branches", [_branches(report)]
+
+
+def _peak(report: CostReport) -> str:
+    if report.peak_unsized:
+        return f"activations unknown: {count(report.peak_unsized, 'result')} of unknown size"
+    low, high = size(report.peak_low_bytes), size(report.peak_high_bytes)
+    most = low if low == high else f"{low} to {high}"
+    return f"activations {most} at the peak" + (f", at {report.peak_node}" if report.peak_node else "")
 
 
 def _counted(report: CostReport) -> Iterator[Line]:
