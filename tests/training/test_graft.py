@@ -20,8 +20,8 @@ from graphscope.feeding.feeds import random_feeds, tensor_spec
 from graphscope.formats.io.progress import quiet
 from graphscope.runtime.session import open_session
 from graphscope.runtime.verify import verify
+from graphscope.training.graft.filled import FilledPayload
 from graphscope.training.graft.result import Grafted
-from graphscope.training.graft.store import FilledPayload
 from graphscope.training.heads.context import plain_control_flow
 from graphscope.training.recipe import recipe_of
 from graphscope.transforms.freeze import FreezeOptions, freeze

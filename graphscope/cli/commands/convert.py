@@ -10,7 +10,6 @@ import typer
 from graphscope.api.export import export_onnx
 from graphscope.api.save import save
 from graphscope.cli.options import shared
-from graphscope.cli.options.completion import complete_format
 from graphscope.cli.options.loading import load
 from graphscope.cli.options.onnx import named_texts, refuse_onnx_options
 from graphscope.cli.options.shapes import BatchOption, InputShapes, named_shapes, parse_batch
@@ -35,16 +34,7 @@ def convert(
         ),
     ],
     *,
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            metavar="FORMAT",
-            show_default=False,
-            help="The format to write, if the name of OUT does not say which.",
-            autocompletion=complete_format,
-        ),
-    ] = "",
+    to: shared.To = "",
     output: shared.OutputNames,
     input: shared.InputNames,
     weights: Annotated[

@@ -10,7 +10,6 @@ import typer
 from graphscope.api.edit import Edited, edited_format
 from graphscope.api.edit import edit as edit_model
 from graphscope.cli.options import shared
-from graphscope.cli.options.completion import complete_format
 from graphscope.cli.options.loading import load
 from graphscope.cli.options.steps import OrderedCommand, given_steps, step_option
 from graphscope.cli.render.edit import edited_report, summary_lines
@@ -63,16 +62,7 @@ def edit(
     verify: Annotated[
         bool, typer.Option("--verify", help="Run both in TensorFlow; write the result only if they agree.")
     ] = False,
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            metavar="FORMAT",
-            show_default=False,
-            help="The format to write, if the name of OUT does not say which.",
-            autocompletion=complete_format,
-        ),
-    ] = "",
+    to: shared.To = "",
     atol: shared.Atol = None,
     rtol: shared.Rtol = None,
     checkpoint: shared.Checkpoint = None,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphscope.cli.options.completion import complete_node, complete_placeholder
+from graphscope.cli.options.completion import complete_format, complete_node, complete_placeholder
 from graphscope.cli.terminal.views import Format
 from graphscope.errors import GraphscopeError
 
@@ -95,6 +95,16 @@ def chosen_out(given: str | None, option: str | None, example: str) -> str:
 
 
 Shapes = Annotated[bool, typer.Option("--shapes", help="Ask TensorFlow for shapes below ops that have no rule.")]
+To = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="FORMAT",
+        show_default=False,
+        help="The format to write, if the name of OUT does not say which.",
+        autocompletion=complete_format,
+    ),
+]
 Checkpoint = Annotated[
     str | None,
     typer.Option("--checkpoint", metavar="PREFIX", show_default=False, help="Take the values from this checkpoint."),

@@ -15,10 +15,10 @@ from graphscope.errors import GraphscopeError
 from graphscope.protos import MetaGraphDef, VariableDef
 from graphscope.runtime.importing import tensorflow_errors
 from graphscope.runtime.registry import python_variable
+from graphscope.training.graft.filled import FilledPayload
 from graphscope.training.graft.gradients import refuse_blocked
 from graphscope.training.graft.losses import TASKS
 from graphscope.training.graft.optimizers import OPTIMIZERS, Decay, rate_tensor
-from graphscope.training.graft.store import FilledPayload
 from graphscope.training.heads.chain import build_chain
 from graphscope.training.heads.context import Built, Context, plain_control_flow
 from graphscope.training.heads.python import Function, call_function

@@ -12,6 +12,7 @@ from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import Payload
 from graphscope.core.roles import MOVING_AVERAGE
 from graphscope.core.tensors import TensorName, TensorSpec, shape_text
+from graphscope.editing.values import NamedValues
 from graphscope.feeding.feeds import tensor_spec
 from graphscope.formats.savedmodel.writer import signature
 from graphscope.protos import MetaGraphDef
@@ -22,7 +23,6 @@ from graphscope.training.graft.join_models import Joined
 from graphscope.training.graft.planning import GraftOptions
 from graphscope.training.graft.result import Grafted, GraftReport
 from graphscope.training.graft.skeleton import restore_constants
-from graphscope.training.graft.store import PayloadStore
 from graphscope.training.graft.trainable import constant_weights
 from graphscope.training.recipe import Recipe, write_recipe
 from graphscope.transforms.drops import lasting_drops
@@ -57,8 +57,8 @@ class Finish:
             write_recipe(meta, recipe)
         return Grafted(model, recipe, self._report(graph))
 
-    def _store(self) -> PayloadStore:
-        return PayloadStore({**self.joined.values, **self.grown.new, **self._averages()})
+    def _store(self) -> NamedValues:
+        return NamedValues({**self.joined.values, **self.grown.new, **self._averages()})
 
     def _averages(self) -> dict[str, Payload]:
         """A moving average starts from the variable's value; of the base's, TensorFlow has seen none."""

@@ -1,13 +1,12 @@
-"""Values by name, in memory or in other files, as a checkpoint holds them."""
+"""Values that are the same everywhere, and take no memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import Payload, repeat
-from graphscope.core.variables import Entry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,15 +28,3 @@ class FilledPayload(Payload):
     def chunks(self) -> Iterator[bytes]:
         """See :meth:`Payload.chunks`."""
         return repeat(self.value.tobytes(), self.elements)
-
-
-class PayloadStore:
-    """A :class:`graphscope.core.variables.VariableStore` of payloads."""
-
-    def __init__(self, payloads: Mapping[str, Payload]) -> None:
-        self._payloads = payloads
-        self.entries = {key: Entry(key, p.dtype, p.shape, 0, 0, p.nbytes) for key, p in payloads.items()}
-
-    def payload(self, key: str) -> Payload:
-        """The content behind ``key``; raises ``KeyError`` where there is none."""
-        return self._payloads[key]
