@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from graphscope.core.op_sets import NEXT_ITERATIONS
 from graphscope.drawing.boxes import Box
 from graphscope.drawing.diagram import Diagram
 from graphscope.drawing.layered.layout import ROW_GAP, Layout, lay_out
@@ -129,7 +130,8 @@ class _Arranger:
             for box, text in zip(shown, texts)
         ]
         sizes += [PORT] * (len(entries) + len(exits))
-        layout = lay_out(sizes, list(tensors), set(entries.values()), set(exits.values()))
+        returning = {number for number, links in enumerate(tensors.values()) if self._is_returning(links)}
+        layout = lay_out(sizes, list(tensors), set(entries.values()), set(exits.values()), returning)
         return _Inner(shown, len(main), layout, INSET, 0.0, tensors, entries, exits, texts)
 
     def _tensors(
@@ -159,6 +161,10 @@ class _Arranger:
         _open_ports(entering, entries, len(main), result, is_entry=True)
         _open_ports(leaving, exits, len(main) + len(entries), result, is_entry=False)
         return result
+
+    def _is_returning(self, links: dict[Source, None]) -> bool:
+        """Whether all of them begin the next iteration of a loop."""
+        return all(self.diagram.op(source) in NEXT_ITERATIONS for source, _ in links)
 
     def _texts(self, shown: Sequence[PlacedBox], tensors: dict[tuple[int, int], dict[Source, None]]) -> list[str]:
         """What stands below each closed box: the tensors that leave it."""

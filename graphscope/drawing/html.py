@@ -16,6 +16,7 @@ from typing import Any
 from graphscope.analysis.detail import attr_text
 from graphscope.core.graph import Node
 from graphscope.core.hostile import escape
+from graphscope.core.op_sets import NEXT_ITERATIONS
 from graphscope.drawing import arrange, measure, texts
 from graphscope.drawing.boxes import Box
 from graphscope.drawing.colors import Coloring
@@ -136,7 +137,8 @@ def _data(
     hidden = range(diagram.visible, len(nodes))
     return {
         "title": escape(diagram.title),
-        "constants": {name: getattr(module, name) for module, names in _CONSTANTS.items() for name in names},
+        "constants": {name: getattr(module, name) for module, names in _CONSTANTS.items() for name in names}
+        | {"NEXT_ITERATIONS": sorted(NEXT_ITERATIONS)},
         "visible": diagram.visible,
         "labels": [escape(box.label) for box in diagram.boxes],
         "levels": [box.level for box in diagram.boxes],

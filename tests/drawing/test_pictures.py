@@ -147,6 +147,15 @@ def test_a_loop_leads_back() -> None:
     assert 'class="loop"' in drawing.svg()
 
 
+def test_loops_turn_where_their_next_iteration_begins() -> None:
+    drawing = graphscope.draw(FIXTURES / "rnn", depth=9)
+    shown = {placed.box.number: placed for placed in drawing.picture.boxes}
+    back = [edge for edge in drawing.picture.edges if edge.is_back]
+    assert len(back) == 5
+    assert all(shown[edge.source].title.startswith("NextIteration") for edge in back)
+    assert all(shown[edge.target].title.startswith("Merge") for edge in back)
+
+
 def test_a_switch_that_feeds_many_is_a_line_in_each() -> None:
     nodes = [node("is_training", "Placeholder")]
     nodes += [node(f"{kind}_{i}", kind, "is_training") for i in range(3) for kind in ("Relu", "Tanh", "Neg", "Abs")]

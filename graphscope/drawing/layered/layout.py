@@ -53,16 +53,19 @@ def lay_out(
     edges: Sequence[Edge],
     first: Set[int] = frozenset(),
     last: Set[int] = frozenset(),
+    returning: Set[int] = frozenset(),
 ) -> Layout:
     """Lays out boxes of the given widths and heights.
 
     Args:
         edges: each pair at most once, none from a box to itself.
         first, last: boxes that have the top and the bottom row for themselves; edges only leave the one and enter the other.
+        returning: numbers of edges that are known to close loops.
     """
     result = Layout([0.0] * len(sizes), [0.0] * len(sizes), [[] for _ in edges], [False] * len(edges), 0.0, 0.0)
     parts = [
-        _Part(boxes, numbers, sizes, edges, first, last) for boxes, numbers in _parts(len(sizes), edges, first | last)
+        _Part(boxes, numbers, sizes, edges, first, last, returning)
+        for boxes, numbers in _parts(len(sizes), edges, first | last)
     ]
     for number, (part, (x, y)) in enumerate(zip(parts, _packed(parts, result))):
         part.write(result, x, y if number == 0 or not first else y + ROW_GAP)
@@ -126,6 +129,7 @@ class _Part:
         edges: Sequence[Edge],
         first: Set[int],
         last: Set[int],
+        returning: Set[int],
     ) -> None:
         self.boxes = boxes
         self.numbers = numbers
@@ -133,7 +137,9 @@ class _Part:
         own = [(place[edges[i][0]], place[edges[i][1]]) for i in numbers]
         self.widths = [sizes[box][0] for box in boxes]
         self.heights = [sizes[box][1] for box in boxes]
-        self.is_back = back_edges(len(boxes), own)
+        known = [number in returning for number in numbers]
+        turned = [(target, source) if is_known else (source, target) for (source, target), is_known in zip(own, known)]
+        self.is_back = [found != is_known for found, is_known in zip(back_edges(len(boxes), turned), known)]
         self.ends = [
             (target, source) if back else (source, target) for (source, target), back in zip(own, self.is_back)
         ]

@@ -244,7 +244,10 @@ function laidOut(diagram, scope, main, shown) {
   const sizes = texts.map((text, i) => [Math.max(shown[i].width, textWidth(text, C.SMALL_SIZE, false) + 10), shown[i].height + (text ? C.TENSOR_HEIGHT : 0)]);
   for (let i = 0; i < entries.size + exits.size; i++) sizes.push(C.PORT);
   const pairs = tensors.map(({ pair }) => pair);
-  const layout = layOut(sizes, pairs, new Set(entries.values()), new Set(exits.values()));
+  const isReturning = (links) => [...links].every((link) => C.NEXT_ITERATIONS.includes(diagram.op(placeOf(link))));
+  const returning = new Set();
+  tensors.forEach(({ links }, number) => isReturning(links) && returning.add(number));
+  const layout = layOut(sizes, pairs, new Set(entries.values()), new Set(exits.values()), returning);
   return { shown, count: main.length, layout, x: C.INSET, y: 0, tensors, entries, exits, texts, apart: null };
 }
 

@@ -292,7 +292,7 @@ function balanced(layouts, widths) {
   });
 }
 
-function layOut(sizes, edges, first, last) {
+function layOut(sizes, edges, first, last, returning) {
   const result = {
     xs: new Array(sizes.length).fill(0),
     ys: new Array(sizes.length).fill(0),
@@ -301,7 +301,7 @@ function layOut(sizes, edges, first, last) {
     width: 0,
     height: 0,
   };
-  const parts = partsOf(sizes.length, edges, first, last).map(([boxes, numbers]) => new Part(boxes, numbers, sizes, edges, first, last));
+  const parts = partsOf(sizes.length, edges, first, last).map(([boxes, numbers]) => new Part(boxes, numbers, sizes, edges, first, last, returning));
   packed(parts, result).forEach(([x, y], i) => parts[i].write(result, x, i === 0 || !first.size ? y : y + C.ROW_GAP));
   if (first.size && parts.length > 1) result.height += C.ROW_GAP;
   return result;
@@ -358,14 +358,16 @@ function packed(parts, result) {
 }
 
 class Part {
-  constructor(boxes, numbers, sizes, edges, first, last) {
+  constructor(boxes, numbers, sizes, edges, first, last, returning) {
     this.boxes = boxes;
     this.numbers = numbers;
     const place = new Map(boxes.map((box, here) => [box, here]));
     const own = numbers.map((i) => [place.get(edges[i][0]), place.get(edges[i][1])]);
     this.widths = boxes.map((box) => sizes[box][0]);
     this.heights = boxes.map((box) => sizes[box][1]);
-    this.isBack = backEdges(boxes.length, own);
+    const known = numbers.map((number) => returning.has(number));
+    const turned = own.map(([source, target], i) => (known[i] ? [target, source] : [source, target]));
+    this.isBack = backEdges(boxes.length, turned).map((found, i) => found !== known[i]);
     this.ends = own.map(([source, target], i) => (this.isBack[i] ? [target, source] : [source, target]));
     const among = (set) => new Set(boxes.filter((box) => set.has(box)).map((box) => place.get(box)));
     const ranks = longestPath(boxes.length, this.ends, among(first), among(last));

@@ -193,20 +193,28 @@ class Page {
     this.place();
   }
 
+  // What the card leaves free: it stands at the right, or below on narrow screens.
+  room() {
+    const { clientWidth, clientHeight } = this.canvas;
+    if (this.card.hidden) return [clientWidth, clientHeight];
+    const isBelow = this.card.offsetWidth > 0.6 * clientWidth;
+    return isBelow ? [clientWidth, clientHeight - this.card.offsetHeight] : [clientWidth - this.card.offsetWidth, clientHeight];
+  }
+
   center(box) {
     const { frame, x, y } = this.frames.get(box.number);
-    const room = this.canvas.clientWidth - (this.card.hidden ? 0 : this.card.offsetWidth);
+    const [room, high] = this.room();
     if (this.zoom < 0.6) this.zoom = 0.9;
     this.x = room / 2 - (x + frame.width / 2) * this.zoom;
-    this.y = this.canvas.clientHeight / 2 - (y + Math.min(frame.height, 200) / 2) * this.zoom;
+    this.y = high / 2 - (y + Math.min(frame.height, 200) / 2) * this.zoom;
     this.place();
   }
 
   show(box) {
     const { frame, x, y } = this.frames.get(box.number);
     const [left, top] = [this.x + x * this.zoom, this.y + y * this.zoom];
-    const room = this.canvas.clientWidth - (this.card.hidden ? 0 : this.card.offsetWidth);
-    const isIn = left > 8 && top > HEAD_HEIGHT && left + frame.width * this.zoom < room - 8 && top + Math.min(frame.height * this.zoom, 40) < this.canvas.clientHeight;
+    const [room, high] = this.room();
+    const isIn = left > 8 && top > HEAD_HEIGHT && left + frame.width * this.zoom < room - 8 && top + Math.min(frame.height * this.zoom, 40) < high;
     if (!isIn) this.center(box);
   }
 
