@@ -15,10 +15,13 @@ from graphscope.runtime.verify import verify
 from graphscope.training.recipe import recipe_of
 from graphscope.transforms.freeze import FreezeOptions, freeze
 from tests.support.board_logs import assert_tensorboard_opens
-from tests.support.grafting import Case, feeds_of, train
-from tests.support.zoo_files import ZOO, needs_zoo
+from tests.support.grafting import CPUS, Case, feeds_of, train
+from tests.support.running import tf
+from tests.support.zoo_files import ZOO, ZOO2, needs_zoo, needs_zoo2
 
-pytestmark = [pytest.mark.tensorflow, needs_zoo]
+pytestmark = [pytest.mark.tensorflow, needs_zoo, needs_zoo2]
+
+v1 = tf.compat.v1
 
 DOTNET = "dotnet+machinelearning-testdata/Microsoft.ML.TensorFlow.TestModels"
 POETS = "frozen_pb/ssoniya+tensorflow-for-poets-2"
@@ -39,6 +42,50 @@ CASES = [
     Case(f"{POETS}/retrained_graph.pb", "MobilenetV1/Logits/AvgPool_1a/AvgPool", "flatten,dense:3", batch=2),
     Case("frozen_pb/uTensor+utensor_cgen/tests/deep_mlp/simple_mnist.pb", "Layer2/Relu"),
 ]
+
+
+HOUSING = "GoogleCloudPlatform+cloudml-samples/cloudml-template/examples/regression/babyweight/trained_models"
+COLUMNS = {"inputs": ["dnn/input_from_feature_columns/input_layer/concat"]}
+TWO_SHARDS = f"{HOUSING}/housing_regressor/export/estimate/1554227547"
+
+SECOND = [
+    Case(TWO_SHARDS, "dnn/hiddenlayer_1/Relu", options=COLUMNS),
+    Case(TWO_SHARDS, "dnn/hiddenlayer_0/Relu", "dense:8:relu,dense:2", options={**COLUMNS, "multilabel": 2}),
+    Case(TWO_SHARDS, "dnn/hiddenlayer_1/Relu", "dense:1", options={**COLUMNS, "regression": True}),
+    Case(f"{HOUSING}/housing_regressor/model.ckpt-1000", "dnn/hiddenlayer_0/Relu", options=COLUMNS),
+]
+
+
+@pytest.mark.parametrize("case", SECOND, ids=lambda case: f"{case.path.rpartition('/')[2]} {case.head}")
+def test_a_model_of_the_second_zoo(case: Case, tmp_path: Path) -> None:
+    assert_trains_and_freezes(graphscope.load(ZOO2 / case.path), case, tmp_path)
+
+
+def test_a_graph_without_values_that_were_drawn(tmp_path: Path) -> None:
+    """Somebody's character CNN, with new weights: it takes integers."""
+    meta = ZOO2 / "SciSharp+TensorFlow.NET" / "graph" / "char_cnn_untrained.meta"
+    with tf.Graph().as_default(), v1.Session(config=CPUS) as session:
+        saver = v1.train.import_meta_graph(str(meta), clear_devices=True)
+        session.run(v1.global_variables_initializer())
+        saver.save(session, str(tmp_path / "base"))
+    case = Case("", "fc-1/dense/BiasAdd", "dense:16:relu,dense:3", batch=2)
+    assert_trains_and_freezes(graphscope.load(tmp_path / "base"), case, tmp_path)
+
+
+def assert_trains_and_freezes(base: Model, case: Case, tmp_path: Path) -> None:
+    """Two steps change the head and nothing else; the frozen result computes the same."""
+    prefix = str(tmp_path / "model.ckpt")
+    grafted = graphscope.graft(base, case.at, case.head, out=prefix, learning_rate=0.01, **case.options)
+    trained = train(prefix, steps=2, batch=case.batch)
+    assert all(map(np.isfinite, trained.losses))
+    assert {name.partition("/")[0] for name in trained.trainable} == {"head"}
+    assert set(trained.trainable) <= trained.changed
+    kept = grafted.report.frozen.keys() & trained.before.keys()
+    assert kept
+    for name in kept:
+        stored = base.value(base.variable(name)).numpy()
+        assert trained.before[name].tobytes() == trained.after[name].tobytes() == stored.tobytes(), name
+    assert_freezes(graphscope.load(prefix), case)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.path)
