@@ -42,6 +42,7 @@ DATA_KINDS = {
     "a queue": NamePattern(r"\w*(Queue|Infeed|Outfeed)Dequeue\w*|BarrierTakeMany"),
     "a reader": NamePattern(r"ReaderRead\w*"),
     "a staging area": NamePattern(r"(Ordered)?(Map)?Unstage\w*|StagePeek|(Ordered)?MapPeek"),
+    "an accumulator": NamePattern(r"\w*AccumulatorTakeGradient"),
 }
 """What gives a graph data without a placeholder -> the ops that take it out."""
 

@@ -69,6 +69,14 @@ def batching() -> str:
     return "batch"
 
 
+def accumulating() -> str:
+    """Taking a gradient out waits until somebody has put one in: in a file alone, forever."""
+    accumulator = v1.ConditionalAccumulator(FLOAT, [8, 4])
+    accumulator.apply_grad(tf.ones([8, 4]))
+    head(accumulator.take_grad(1, name="taken"))
+    return "taken"
+
+
 FIFO = queue(lambda: v1.FIFOQueue(10, [FLOAT, tf.int64], [[4], []]))
 SHUFFLED = queue(lambda: v1.RandomShuffleQueue(10, 1, [FLOAT, tf.int64], [[4], []]))
 PADDED = queue(lambda: v1.PaddingFIFOQueue(10, [FLOAT, tf.int64], [[None], []]))
@@ -81,6 +89,7 @@ CASES = {
     "padded": PADDED,
     "reader": reading,
     "batch": batching,
+    "accumulator": accumulating,
 }
 
 
