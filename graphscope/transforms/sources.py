@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graphscope.advice import Advice, Option, join_options
+from graphscope.advice import SAVED_MODEL, Advice, Option, join_options
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import DATA_KINDS
 from graphscope.core.tensors import node_of
@@ -17,6 +17,8 @@ from graphscope.errors import GraphscopeError, some
 _BY_THEMSELVES = frozenset({"OneShotIterator"})
 """Resources that need nobody to fill or initialize them."""
 
+_POPS = frozenset({"StackPop", "StackPopV2"})
+_PUSHES = frozenset({"StackPush", "StackPushV2"})
 _MAX_STEPS = 16
 _MAX_LISTED = 4
 
@@ -59,6 +61,24 @@ def refuse_sources(graph: Graph, path: str) -> None:
                 *join_options(" ", [Option("inputs", name) for name in _nearest(graph, found)]),
                 "   makes inputs of what is taken from there",
             ),
+        )
+
+
+def refuse_emptied_stacks(graph: Graph, path: str) -> None:
+    """Raises an error, if ``graph`` takes values off a stack that nothing is left to put on it.
+
+    The gradient of a ``tf.while_loop`` (control flow v1) takes the values of each turn off stacks; what puts them there
+    hangs on control edges only.
+
+    Raises:
+        GraphscopeError: it does.
+    """
+    pops = [n.name for op, n in zip(graph.ops, graph.nodes) if op in _POPS]
+    if pops and _PUSHES.isdisjoint(graph.ops):
+        raise GraphscopeError(
+            f"{path}: the outputs need the gradient of a loop, which takes values off a stack that is filled on the way: "
+            f"{some(pops, _MAX_LISTED)}",
+            hint=Advice(SAVED_MODEL, "   keeps the whole graph"),
         )
 
 

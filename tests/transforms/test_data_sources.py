@@ -174,3 +174,22 @@ def test_files_of_the_author_are_reported(tmp_path: Path) -> None:
     done = invoke("convert", path, tmp_path / "m.pbtxt")
     assert done.exit_code == 0, done.stderr
     assert "/home/author/train.csv" in done.stderr
+
+
+def test_the_gradient_of_a_loop_is_refused_where_its_stacks_would_be_empty(tmp_path: Path) -> None:
+    """What fills them hangs on control edges: a file without it could be loaded, and never run."""
+    with tf.Graph().as_default() as graph:
+        v1.disable_control_flow_v2()
+        try:
+            x = v1.placeholder(FLOAT, [3], "x")
+            turned = tf.while_loop(lambda i, _: i < 4, lambda i, a: (i + 1, tf.sin(a) * x), [0, x])[1]
+            tf.identity(tf.gradients(turned, x)[0], name="out")
+        finally:
+            v1.enable_control_flow_v2()
+    (tmp_path / "m.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    result = CliRunner().invoke(
+        app, ["freeze", str(tmp_path / "m.pb"), "-o", str(tmp_path / "f.pb"), "--output", "out"]
+    )
+    assert result.exit_code == 1
+    assert "takes values off a stack that is filled on the way: gradients/while/" in result.stderr
+    assert not (tmp_path / "f.pb").exists()
