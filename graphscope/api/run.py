@@ -21,6 +21,7 @@ from graphscope.feeding.feeds import Feed, FeedOptions, Given, example_names, re
 from graphscope.feeding.naming import Fetch, find_signature
 from graphscope.feeding.naming import Names as TensorNames
 from graphscope.feeding.series import part_series
+from graphscope.formats.media.picture_files import SavedPictures, save_pictures
 from graphscope.formats.media.pictures import Scaling
 from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
 from graphscope.runtime.engines.table import TENSORFLOW, Engine, engine_named
@@ -90,6 +91,25 @@ class Outputs(Mapping[str, Any]):
         pairs = zip(self.fetches, self.result.values)
         named = {(fetch.name.removesuffix(":0"), fetch.target): value for fetch, value in pairs if value is not None}
         return write_npz(path, [(name, ArrayPayload(v)) for (name, _), v in named.items()], overwrite=overwrite)
+
+    def save_pictures(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> SavedPictures:
+        """Writes the one output, which holds pictures, as PNG or JPEG files, as the suffix says.
+
+        See :func:`graphscope.formats.media.picture_files.save_pictures` for what values may be.
+
+        Raises:
+            FileError: a file exists and ``overwrite`` is not set, or cannot be written.
+            GraphscopeError: there are several outputs, or the values are no pictures.
+        """
+        found = [(f.name, v) for f, v in zip(self.fetches, self.result.values) if v is not None]
+        if len(found) != 1:
+            named = ", ".join(name for name, _ in found)
+            raise GraphscopeError(
+                f"pictures are saved of one output, here are {len(found)}: {named}",
+                hint=Advice(Option("outputs", "NAME"), " chooses one"),
+            )
+        [(name, value)] = found
+        return save_pictures(name, value, Path(path), overwrite=overwrite)
 
 
 def run(

@@ -17,6 +17,8 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError, file_errors
+from graphscope.feeding.inputs import input_of
+from graphscope.formats.archives.idx import NAME, read_idx
 from graphscope.formats.archives.npy import read_header
 from graphscope.formats.archives.npz import NpzStore
 from graphscope.formats.io.paths import is_directory
@@ -81,7 +83,10 @@ def _number(text: str, spec: TensorSpec) -> object:
 
 
 def from_file(text: str, spec: TensorSpec, scaling: Scaling = AS_USUAL) -> NDArray[Any]:
-    """The array in the file ``text``: ``x.npy``, ``x.npz``, ``x.npz:key``, a picture, or a directory of pictures.
+    """The array in the file ``text``: ``x.npy``, ``x.npz``, ``x.npz:key``, an idx file, a picture, or a directory of pictures.
+
+    Rows of arrays fit as in training: dimensions may be joined or split, and bytes are pixels where the tensor holds
+    floating-point pictures; see :class:`graphscope.feeding.inputs.Input`.
 
     A string tensor takes the content of any other file as it is, that of an encoded picture too.
 
@@ -97,10 +102,31 @@ def from_file(text: str, spec: TensorSpec, scaling: Scaling = AS_USUAL) -> NDArr
     in_archive = _ARCHIVE.fullmatch(text)
     path, key = in_archive.groups() if in_archive else (text, "")
     if Path(path).suffix.lower() in (".npy", ".npz"):
-        return fit(_read_numpy(path, key), spec)
+        return fit(_rows(_read_numpy(path, key), spec, scaling), spec)
+    if NAME.search(path) and not is_string:
+        return fit(_rows(read_idx(Path(path)), spec, scaling), spec)
     if is_string:
         return fit(_contents([Path(text)], spec), spec)
-    raise GraphscopeError(f"{spec.name}=@{text}: a value is read from .npy, .npz, a picture or a directory of pictures")
+    raise GraphscopeError(
+        f"{spec.name}=@{text}: a value is read from .npy, .npz, idx files, a picture or a directory of pictures"
+    )
+
+
+def _rows(values: NDArray[Any], spec: TensorSpec, scaling: Scaling) -> NDArray[Any]:
+    """``values`` as a batch that ``spec`` counts; as they are, where they are none."""
+    is_batch = values.ndim > 1 and spec.shape is not None and len(spec.shape) > 1
+    if not is_batch:
+        return values
+    into = input_of(spec, scaling, (values.shape[1], values.shape[2]) if values.ndim > 2 else None)
+    is_pixels = values.ndim > 2 and values.dtype.name == "uint8" and spec.dtype.is_floating
+    takes_pixels = into.pictures is not None and into.pictures.batched and not into.pictures.channels_first
+    with _of_tensor(spec):
+        return into.values(values) if (is_pixels and takes_pixels) or not _fits(values, spec) else values
+
+
+def _fits(values: NDArray[Any], spec: TensorSpec) -> bool:
+    shape = spec.shape or ()
+    return len(shape) == values.ndim and all(d in (None, n) for d, n in zip(shape, values.shape))
 
 
 def picture_paths(text: str) -> list[Path]:

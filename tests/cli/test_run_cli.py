@@ -158,7 +158,7 @@ WRONG: list[tuple[Sequence[object], str]] = [
     (("--feed", "input=[[1, 2]]"), "input:0 has shape (?, 784), the value (1, 2)"),
     (("--feed", "input=text"), "input:0=text: neither a number nor a list"),
     (("--feed", "input=@none.npy"), "none.npy: No such file or directory"),
-    (("--feed", "input=@none/"), "a value is read from .npy, .npz, a picture or a directory of pictures"),
+    (("--feed", "input=@none/"), "a value is read from .npy, .npz, idx files, a picture or a directory of pictures"),
     (("--feed", f"input=@{FIXTURES / 'trainer'}"), "no pictures in this directory"),
     (
         (),

@@ -15,7 +15,8 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.tensors import Shape, TensorSpec
-from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
+from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError, UnsupportedError
+from graphscope.feeding.feed_values import from_file
 from graphscope.feeding.feeds import (
     STRINGS,
     Feed,
@@ -27,7 +28,9 @@ from graphscope.feeding.feeds import (
     tensor_spec,
 )
 from graphscope.formats import load
+from graphscope.formats.media.pictures import Scaling
 from graphscope.protos import AttrValue, GraphDef
+from tests.support.data_files import write_idx
 from tests.support.fixture_files import FIXTURES, committed_models
 
 FLOAT, INT32, BOOL, STRING = DataType.FLOAT, DataType.INT32, DataType.BOOL, DataType.STRING
@@ -164,7 +167,7 @@ def test_files_that_are_missing_or_something_else(tmp_path: Path) -> None:
     with pytest.raises(GraphscopeError, match=r"two\.npz holds 2 arrays: x, y") as several:
         value_of(f"@{tmp_path / 'two.npz'}")
     assert worded(several.value.hint) == f"choose one: @{tmp_path / 'two.npz'}:KEY"
-    with pytest.raises(GraphscopeError, match=r"a value is read from \.npy, \.npz, a picture"):
+    with pytest.raises(GraphscopeError, match=r"a value is read from \.npy, \.npz, idx files, a picture"):
         value_of(f"@{tmp_path / 'x.mat'}")
     for name in ("text.npy", "empty.npy", "pickled.npy", "short.npy"):
         with pytest.raises(CorruptFileError, match=f"{name}: no array that NumPy reads"):
@@ -284,3 +287,30 @@ def test_baking_takes_placeholders_and_feeding_any_tensor() -> None:
         resolve_tensors(model, ["lable=1"])
     with pytest.raises(UnknownNameError, match="no tensor is named 'x:1'; closest: x:0"):
         resolve_tensors(model, ["x:1=1"])
+
+
+def test_idx_files_and_joined_shapes(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+    write_idx(tmp_path, "t10k", images, np.arange(5, dtype=np.uint8), ".gz")
+    np.savez(tmp_path / "x.npz", pixels=images[..., None], flat=(images / np.float32(255)).reshape(5, 784))
+    place = tmp_path / "t10k-images-idx3-ubyte.gz"
+    flat = TensorSpec("x:0", DataType.FLOAT, (None, 784))
+    pictures = TensorSpec("x:0", DataType.FLOAT, (None, 28, 28, 1))
+    expected = images.astype(np.float64) / 255
+    for spec in (flat, pictures, TensorSpec("x:0", DataType.FLOAT, (None, 28, 28))):
+        for text in (str(place), f"{tmp_path}/x.npz:pixels", f"{tmp_path}/x.npz:flat"):
+            found = from_file(text, spec)
+            assert found.shape == (5, *(spec.shape or ())[1:])
+            np.testing.assert_allclose(found.reshape(images.shape), expected, rtol=1e-6)
+    halved = from_file(str(place), flat, Scaling(1 / 127.5, (127.5,)))
+    np.testing.assert_allclose(halved.reshape(images.shape), expected * 2 - 1, atol=1e-6)
+    whole = from_file(str(place), TensorSpec("x:0", DataType.UINT8, (None, 784)))
+    assert (whole.reshape(images.shape) == images).all()
+    with pytest.raises(GraphscopeError, match=r"an example is \(28, 28\)"):
+        from_file(str(place), TensorSpec("x:0", DataType.FLOAT, (None, 10)))
+    place.write_bytes(place.read_bytes()[:-30])
+    with pytest.raises(CorruptFileError, match="breaks off"):
+        from_file(str(place), flat)
+    place.write_bytes(b"nothing")
+    with pytest.raises(UnsupportedError, match="no idx file"):
+        from_file(str(place), flat)

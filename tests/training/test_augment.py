@@ -10,8 +10,8 @@ import pytest
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.feeding.inputs import input_of
 from graphscope.formats.media.pictures import Scaling
-from graphscope.training.data.inputs import input_of
 from graphscope.training.tune.augment import Augmentation, Draws, augmentation, example_seeds
 from tests.support.data_files import Array, random
 from tests.support.running import tf

@@ -15,9 +15,9 @@ import pytest
 from graphscope.errors import CorruptFileError, FileError
 from graphscope.formats.io import atomic
 from graphscope.formats.io.checksum import masked_crc32c
+from graphscope.formats.io.compressed import head
 from graphscope.formats.io.records import record, unframe
 from graphscope.protos import Example
-from graphscope.training.data.inflate import head
 from tests.support.data_files import cache, everything, idx_bytes, opened, pixels, write_idx
 
 __all__ = ["cache"]
@@ -63,7 +63,7 @@ def test_a_stream_is_read_no_further_than_that(tmp_path: Path, monkeypatch: pyte
             made.append(1)
             yield idx_bytes(FLAT) if len(made) == 1 else bytes(1 << 10)
 
-    monkeypatch.setattr("graphscope.training.data.inflate._inflated", counted)
+    monkeypatch.setattr("graphscope.training.data.inflate.inflated", counted)
     with pytest.raises(CorruptFileError, match="more bytes than"):
         opened(in_directory(tmp_path / "d", gzip.compress(b"")))
     assert len(made) < 5

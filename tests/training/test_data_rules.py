@@ -21,14 +21,15 @@ from graphscope.errors import (
     UnknownNameError,
     UnsupportedError,
 )
+from graphscope.feeding.inputs import input_of
+from graphscope.formats.io.compressed import head
 from graphscope.formats.media.pictures import Scaling
 from graphscope.protos import Example
 from graphscope.training.data import example
 from graphscope.training.data.choose import choose
 from graphscope.training.data.function import open_function
 from graphscope.training.data.idx import idx_pairs, is_idx, open_idx
-from graphscope.training.data.inflate import head, inflate
-from graphscope.training.data.inputs import input_of
+from graphscope.training.data.inflate import inflate
 from graphscope.training.data.keys import Chosen, Numbered
 from graphscope.training.data.labels import MAX_CLASSES, decode, refuse_outside
 from graphscope.training.data.rows import Rows

@@ -18,7 +18,9 @@ from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.text import escape, size
 from graphscope.cli.terminal.views import Format
+from graphscope.errors import some
 from graphscope.formats.io.places import refuse_unwritable
+from graphscope.formats.media.picture_files import FORMATS as PICTURES
 from graphscope.runtime.config import Placing
 
 TOP = 5
@@ -57,7 +59,8 @@ def run(
         typer.Option(metavar="FILE", show_default=False, help="Class names, or the true label of each example."),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="FILE.npz", show_default=False, help="Save the outputs to this file.")
+        Path | None,
+        typer.Option(metavar="FILE", show_default=False, help="Save the outputs: .npz, or pictures: .png, .jpg."),
     ] = None,
     force: shared.Force = False,
     format: shared.FormatOption = Format.TABLE,
@@ -101,8 +104,17 @@ def run(
         )
     say_devices(sink, outputs.result)
     if save is not None:
-        sink.note(f"{escape(str(save))} written, {size(outputs.save(save, overwrite=force))}")
+        _save(sink, outputs, save, force)
     _show(sink, format, outputs, TOP if top is None and labels is not None else top)
+
+
+def _save(sink: Sink, outputs: Outputs, path: Path, force: bool) -> None:
+    """Pictures or an archive, as the suffix says."""
+    if path.suffix.lower() not in PICTURES:
+        sink.note(f"{escape(str(path))} written, {size(outputs.save(path, overwrite=force))}")
+        return
+    saved = outputs.save_pictures(path, overwrite=force)
+    sink.note(f"{escape(some(saved.paths, 2))} written, {size(saved.size_bytes)}; {saved.rule}")
 
 
 def _show(sink: Sink, format: Format, outputs: Outputs, top: int | None) -> None:

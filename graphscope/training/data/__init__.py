@@ -12,11 +12,11 @@ from pathlib import Path
 
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import FileError, GraphscopeError
+from graphscope.feeding.inputs import Input, input_of
 from graphscope.formats.io.paths import exists, is_file
 from graphscope.training.data import arrays, folder, function, idx, tfrecords
 from graphscope.training.data.cache import digest
 from graphscope.training.data.choose import choose
-from graphscope.training.data.inputs import Input, input_of
 from graphscope.training.data.labels import decode
 from graphscope.training.data.source import DataOptions, Dataset, Examples, Stored
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from graphscope.advice import Advice, Option
 from graphscope.core.payload import Payload
 from graphscope.errors import CorruptFileError, UnknownNameError, UnsupportedError
+from graphscope.feeding.inputs import Input
 from graphscope.formats.archives.npy import header_bytes, stored_type
 from graphscope.formats.archives.npz import NpzStore
 from graphscope.training.data.cache import digest, kept, stamp
-from graphscope.training.data.inputs import Input
 from graphscope.training.data.keys import Numbered
 from graphscope.training.data.rows import Rows, header_rows, npy_rows
 from graphscope.training.data.schema import parse_schema

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from graphscope.advice import Advice, Option
 from graphscope.core.dtypes import DataType
 from graphscope.errors import CorruptFileError, GraphscopeError
+from graphscope.feeding.inputs import Input
 from graphscope.protos import DecodeError, Example, Feature
-from graphscope.training.data.inputs import Input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from graphscope.advice import Advice, Option
 from graphscope.core.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, file_errors
+from graphscope.feeding.inputs import Input
 from graphscope.formats.io.paths import is_directory, is_file, real_path
 from graphscope.formats.media.label_files import read_labels
 from graphscope.formats.media.pictures import SOUNDS, SUFFIXES, PictureShape, picture_files, read_picture
 from graphscope.training.data.cache import digest, kept, stamp
-from graphscope.training.data.inputs import Input
 from graphscope.training.data.source import DataOptions, Stored
 from graphscope.training.data.threads import in_threads
 

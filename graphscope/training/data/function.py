@@ -10,8 +10,8 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from graphscope.errors import GraphscopeError
+from graphscope.feeding.inputs import Input
 from graphscope.training.data.cache import digest
-from graphscope.training.data.inputs import Input
 from graphscope.training.data.keys import Numbered
 from graphscope.training.data.source import Stored
 from graphscope.training.heads.python import load_function

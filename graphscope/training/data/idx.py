@@ -1,34 +1,20 @@
-"""MNIST's files, and others of their form.
-
-::
-
-    file     0:u8 0:u8 type:u8 rank:u8 size:u32be * rank content      content in row-major order, big-endian
-
-Source: http://yann.lecun.com/exdb/mnist/. Files may be gzipped; those are inflated once, into the cache.
-"""
+"""Images and labels in MNIST's files, and others of their form. Those that are gzipped are inflated once, into the cache."""
 
 from __future__ import annotations
 
-import itertools
-import math
 import re
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphscope.errors import CorruptFileError, FileError, UnknownNameError, UnsupportedError
-from graphscope.formats.archives.npy import MAX_DIMENSIONS
+from graphscope.errors import CorruptFileError, FileError, UnknownNameError
+from graphscope.feeding.inputs import Input
+from graphscope.formats.archives.idx import announced, read_header, refuse_more
 from graphscope.formats.io.paths import is_directory, is_file
 from graphscope.training.data.cache import digest, stamp
-from graphscope.training.data.inflate import head, inflate
-from graphscope.training.data.inputs import Input
+from graphscope.training.data.inflate import inflate
 from graphscope.training.data.keys import Numbered
 from graphscope.training.data.rows import Rows
 from graphscope.training.data.source import DataOptions, Stored
-
-TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
-"""Type byte -> NumPy's name."""
 
 PARTS = {"test": "t10k"}
 """What a part is called by most people -> how MNIST's files begin; ``train`` is both."""
@@ -116,65 +102,8 @@ def open_file(path: Path, into: Input, options: DataOptions) -> Stored:
 def _rows(path: Path, options: DataOptions) -> Rows:
     import numpy as np
 
-    plain = inflate(path, options.cache, lambda content: _announced(content, path))
-    header = _header(head(plain, _MAX_HEADER_BYTES), path)
+    plain = inflate(path, options.cache, lambda content: announced(content, path))
+    header = read_header(plain, path)
     if plain == path:
-        _refuse_more(header, path.stat().st_size, path)
+        refuse_more(header, path.stat().st_size, path)
     return Rows(plain, header.size, np.dtype(header.dtype), header.shape)
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """What a file begins with.
-
-    Attributes:
-        dtype: NumPy's name of the type.
-        shape: of the array.
-        size: of the header itself, in bytes.
-    """
-
-    dtype: str
-    shape: tuple[int, ...]
-    size: int
-
-    @property
-    def end(self) -> int:
-        """Where the array ends, in bytes."""
-        return self.size + math.prod(self.shape) * int(self.dtype[-1])
-
-
-_MAX_HEADER_BYTES = 4 + 4 * MAX_DIMENSIONS
-
-
-def _header(start: bytes, path: Path) -> _Header:
-    """The header that ``start`` begins with."""
-    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not start[3]:
-        raise UnsupportedError(f"no idx file: it begins with {start[:4].hex(' ')}", path=path)
-    rank = start[3]
-    if rank > MAX_DIMENSIONS:
-        raise UnsupportedError(f"an array of {rank} dimensions; the limit is {MAX_DIMENSIONS}", path=path)
-    if len(start) < 4 + 4 * rank:
-        raise CorruptFileError("the file ends within its header", path=path, offset=len(start))
-    return _Header(TYPES[start[2]], struct.unpack_from(f">{rank}I", start, 4), 4 + 4 * rank)
-
-
-def _announced(content: Iterator[bytes], path: Path) -> Iterator[bytes]:
-    """``content``, which is the array that its header announces, no less and no more."""
-    start = b""
-    for piece in content:
-        start += piece
-        if len(start) >= _MAX_HEADER_BYTES:
-            break
-    header, at = _header(start, path), 0
-    for piece in itertools.chain([start], content):
-        at += len(piece)
-        _refuse_more(header, at, path)
-        yield piece
-    if at < header.end:
-        raise CorruptFileError(f"an array that ends at byte {header.end:,}; the file has {at:,}", path=path)
-
-
-def _refuse_more(header: _Header, size: int, path: Path) -> None:
-    if size > header.end:
-        message = f"more bytes than the {header.end:,} that its header announces: {list(header.shape)}, {header.dtype}"
-        raise CorruptFileError(message, path=path, offset=header.end)

@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.core.payload import ArrayPayload
 from graphscope.errors import GraphscopeError
+from graphscope.feeding.inputs import Input
 from graphscope.formats.archives.npz import MAX_DEFLATION, NpzStore
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.io import records
 from graphscope.formats.io.checksum import masked_crc32c
+from graphscope.formats.io.compressed import head
 from graphscope.formats.io.paths import exists, is_directory, is_file
 from graphscope.formats.io.wire import FileSource
 from graphscope.training.data import example
 from graphscope.training.data.cache import digest, make_directory, stamp
-from graphscope.training.data.inflate import head, inflate
-from graphscope.training.data.inputs import Input
+from graphscope.training.data.inflate import inflate
 from graphscope.training.data.schema import parse_schema
 from graphscope.training.data.source import DataOptions, Stored
 from graphscope.training.data.threads import in_threads

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.errors import GraphscopeError, UnknownNameError
-from graphscope.training.data.inputs import Input
+from graphscope.feeding.inputs import Input
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,9 +13,9 @@ from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.feeds import tensor_spec
+from graphscope.feeding.inputs import input_of
 from graphscope.feeding.one_at_a_time import demanded_string, takes_one
 from graphscope.training.data import DataOptions, Dataset, open_data
-from graphscope.training.data.inputs import input_of
 from graphscope.training.features.compute import FEATURES, Told, base_of, cached_features
 from graphscope.training.recipe import Recipe, label_shape
 from graphscope.training.tune.augment import Augmentation, augmentation
