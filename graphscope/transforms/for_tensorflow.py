@@ -98,7 +98,9 @@ class _Work:
             return node
         if self.version not in history.releases:
             return self.older(node, history, body)
-        late = [name for name in node.attrs if not name.startswith("_") and not history.knows(name, self.version)]
+        late = [
+            name for name in sorted(node.attrs) if not name.startswith("_") and not history.knows(name, self.version)
+        ]
         return self.without(node, history, late) if late else node
 
     def older(self, node: Node, history: OpHistory, body: Body) -> Node:

@@ -17,7 +17,7 @@ from tests.support.zoo_files import MNIST
 pytestmark = pytest.mark.slow
 
 RUNNABLE = {"console", "python"}
-OTHERS = {"sh", "text"}
+OTHERS = {"sh", "text", "yaml"}
 """What sets a machine up, and what is shown."""
 
 

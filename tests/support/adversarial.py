@@ -19,6 +19,7 @@ from typing import Any
 
 import graphscope
 from graphscope.core.patterns import NamePattern
+from graphscope.core.patterns import Pattern as LazyPattern
 
 if sys.version_info >= (3, 11):
     from re import _constants as ops
@@ -147,6 +148,8 @@ def compiled() -> dict[str, Pattern | NamePattern]:
 def _held(value: Any, place: str, depth: int) -> Iterator[tuple[str, Pattern | NamePattern]]:
     if isinstance(value, re.Pattern | NamePattern):
         yield place, value
+    elif isinstance(value, LazyPattern):
+        yield place, value.compiled
     elif isinstance(value, dict) and depth < 4:
         for key, inner in value.items():
             yield from _held(key, f"{place}.keys", depth + 1)

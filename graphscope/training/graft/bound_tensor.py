@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from graphscope.errors import ArgumentError
 
-_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_FORM = re.compile(rf"([^*+]+)(?:\*([-+]?{_NUMBER}))?([-+]{_NUMBER})?")
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+_FORM = re.compile(rf"([^*+]+)(?:\*([-+]?{_NUMBER})([-+]{_NUMBER})?|(\+{_NUMBER}))?")
 """A node's name has no ``*`` and no ``+``. It may have ``-``, which is part of the name unless a factor comes before it."""
 
 
@@ -40,5 +40,5 @@ def parse_bound(text: str) -> BoundTensor:
     found = _FORM.fullmatch(text)
     if found is None:
         raise ArgumentError(f"{text!r} is not of the form TENSOR*NUMBER+NUMBER", hint="for example: encoder/z*0.107+0")
-    tensor, scale, shift = found.groups()
-    return BoundTensor(tensor, float(scale or 1), float(shift or 0))
+    tensor, scale, shift, sum_alone = found.groups()
+    return BoundTensor(tensor, float(scale or 1), float(shift or sum_alone or 0))

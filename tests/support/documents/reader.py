@@ -49,7 +49,7 @@ class Reader:
     def complaint(self, step: Step) -> str | None:
         """What is wrong with a step: a diff or a wrong exit code; ``None`` if nothing is."""
         output, status = self.follow(step)
-        should_fail = any(FAILURE.match(line) for line in step.shown or [])
+        should_fail = "--dry-run" not in step.source and any(FAILURE.match(line) for line in step.shown or [])
         if bool(status) != should_fail:
             return f"exit code {status}:\n" + "\n".join(output)
         if step.html is not None and step.html != self.html:
