@@ -52,6 +52,21 @@ class TableRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchRow:
+    """An input that says whether a graph trains.
+
+    Attributes:
+        node: its name.
+        value: for inference, as a person types it.
+        reason: what it does, or what it is called.
+    """
+
+    node: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class GraphSummary:
     """What the graph by itself says.
 
@@ -64,6 +79,7 @@ class GraphSummary:
         tables: lookup tables.
         inputs: what a person feeds.
         outputs: likely outputs, best first, at most :data:`MAX_OUTPUTS`.
+        switches: inputs that say whether the graph trains.
     """
 
     nodes: int
@@ -77,6 +93,7 @@ class GraphSummary:
     tables: tuple[TableRow, ...]
     inputs: tuple[InputRow, ...]
     outputs: tuple[OutputCandidate, ...]
+    switches: tuple[SwitchRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)

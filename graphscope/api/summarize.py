@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
-from graphscope.analysis.summary import Summary
+from graphscope.analysis.summary import Summary, SwitchRow
 from graphscope.analysis.summary import summarize as summary_of
 from graphscope.api.opening import ModelLike, as_model
+from graphscope.core.graph import Graph
 
 
 def summarize(
@@ -23,4 +25,16 @@ def summarize(
     Raises:
         GraphscopeError: as :func:`graphscope.load`.
     """
-    return summary_of(as_model(model, tags=tags, checkpoint=checkpoint))
+    loaded = as_model(model, tags=tags, checkpoint=checkpoint)
+    summary = summary_of(loaded)
+    if summary.graph is None or all(row.shape for row in summary.graph.inputs):  # a switch is a scalar
+        return summary
+    return replace(summary, graph=replace(summary.graph, switches=tuple(_switches(loaded.graph))))
+
+
+def _switches(graph: Graph) -> Iterator[SwitchRow]:
+    from graphscope.transforms.switches import open_switches, switch_reasons
+
+    found = open_switches(graph)
+    reasons = switch_reasons(graph, found)
+    return (SwitchRow(name, value, reasons[name]) for name, value in found.items())

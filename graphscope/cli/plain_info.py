@@ -25,7 +25,7 @@ def only_model(words: Sequence[str]) -> str | None:
 
 def show_model(path: str) -> int:
     """Writes the summary of the model at ``path`` and returns the exit code."""
-    from graphscope.analysis.summary import summarize
+    from graphscope.api.summarize import summarize
     from graphscope.cli.options.loading import load
     from graphscope.cli.outcome import finish
     from graphscope.cli.render.info import write_info

@@ -11,8 +11,9 @@ from graphscope.analysis.audit.finding import Severity
 from graphscope.analysis.cost.report import CostReport
 from graphscope.analysis.detail import attr_text
 from graphscope.analysis.diff.report import DiffReport
-from graphscope.analysis.summary import Summary, summarize
+from graphscope.analysis.summary import Summary
 from graphscope.api.draw import draw
+from graphscope.api.summarize import summarize
 from graphscope.cli.render.audit import write_report as write_audit
 from graphscope.cli.render.cost import cost_columns, cost_rows, cost_sections
 from graphscope.cli.render.diff import write_report as write_diff

@@ -7,7 +7,7 @@ statistics, updates a variable), or it is the rate of a dropout. Only an input t
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
@@ -46,6 +46,21 @@ def open_switches(graph: Graph, opened: Collection[str] = ()) -> dict[str, str]:
             if value is not None:
                 found[placeholder.name] = value
     return found
+
+
+def switch_reasons(graph: Graph, switches: Mapping[str, str]) -> dict[str, str]:
+    """What :func:`open_switches` found -> why each is one: what it does, or only what it is called."""
+    return {name: _reason(graph, graph[name]) for name in switches}
+
+
+def _reason(graph: Graph, placeholder: Node) -> str:
+    if placeholder_spec(placeholder).dtype.is_floating:
+        return "feeds a dropout" if _Rate(graph, placeholder.name).value() is not None else _BY_NAME
+    decides = _Predicate(graph, placeholder.name).value() is not None
+    return "decides whether the graph trains" if decides else _BY_NAME
+
+
+_BY_NAME = "is named like a training switch"
 
 
 def branches(graph: Graph, predicates: Collection[str]) -> set[str]:

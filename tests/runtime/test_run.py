@@ -295,5 +295,5 @@ def test_a_string_tensor_takes_any_file(tmp_path: Path) -> None:
     assert resolve_tensors(model, [f"x=@{tmp_path / 'g.pb'}"])["x:0"].item() == (tmp_path / "g.pb").read_bytes()
     with pytest.raises(FileError, match=r"none\.wav: No such file"):
         resolve_tensors(model, [f"x=@{tmp_path / 'none.wav'}"])
-    with pytest.raises(GraphscopeError, match=r"a value is read from \.npy, \.npz, a picture"):
+    with pytest.raises(GraphscopeError, match=r"a value is read from \.npy, \.npz, idx files, a picture"):
         resolve_tensors(model, [f"y=@{tmp_path / 'g.pb'}"])

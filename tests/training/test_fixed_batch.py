@@ -160,7 +160,7 @@ def test_a_batch_that_a_loop_fixes_is_refused(tmp_path: Path) -> None:
 
 
 def test_tune_refuses_what_was_grafted_for_one_example(tmp_path: Path) -> None:
-    """A base whose input is one encoded example: the labels then are one as well."""
+    """A base whose input is one encoded example takes files or texts, no rows of numbers."""
     with tf.Graph().as_default() as graph:
         raw = v1.placeholder(tf.string, [], name="raw")
         x = tf.reshape(tf.io.decode_raw(raw, tf.float32), [1, WIDTH])
@@ -170,7 +170,7 @@ def test_tune_refuses_what_was_grafted_for_one_example(tmp_path: Path) -> None:
     model = graphscope.load(tmp_path / "m")
     np.savez(tmp_path / "data.npz", x=np.zeros((4, 1)), y=np.zeros(4, np.int64))
     request = Request(str(tmp_path / "data.npz"), "0", DataOptions(cache=tmp_path))
-    with pytest.raises(GraphscopeError, match="built for 1 example at a time"):
+    with pytest.raises(GraphscopeError, match="raw:0 is a scalar: it has no dimension that counts examples"):
         prepare(model, recipe_of(model), request, TuneOptions())
 
 

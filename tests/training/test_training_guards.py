@@ -61,8 +61,8 @@ def test_names_need_places_among_the_logits(tmp_path: Path, width: int) -> None:
     [
         ("classes", np.zeros((2, 3, 1)), "where each is the number or the name of a class"),
         ("classes", np.zeros((2, 1, 1), np.int64), "where each is the number or the name of a class"),
-        ("regression", np.zeros((2, 3, 1)), "where a regression takes numbers"),
-        ("regression", np.zeros((2, 3, 1), np.int64), "where a regression takes numbers"),
+        ("regression", np.zeros((2, 2, 2)), "4"),
+        ("regression", np.array([["a"], ["b"]]), "where a regression takes numbers"),
         ("multilabel", np.zeros((2, 3, 1)), "."),
         ("classes", [[0.0, 0.0, 0.0], [0, 1, 0]], r"example 0: label \[0\. 0\. 0\.\] is no class"),
         ("classes", [[0, 1, 1], [0, 1, 0]], "example 0: label .* is no class"),
@@ -76,6 +76,11 @@ def test_names_need_places_among_the_logits(tmp_path: Path, width: int) -> None:
 def test_labels_of_other_ranks_and_rows_of_other_numbers(tmp_path: Path, task: str, y: Any, message: str) -> None:
     with pytest.raises(GraphscopeError, match=message):
         opened(labelled(tmp_path, np.array(y)), task=task, classes=3)
+
+
+def test_numbers_for_each_place_are_one_row(tmp_path: Path) -> None:
+    found = opened(labelled(tmp_path, np.arange(6.0).reshape(2, 3, 1)), task="regression", classes=3)
+    assert labels_of(found) == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_rows_of_zeros_and_ones_are_any_number_of_classes(tmp_path: Path) -> None:

@@ -333,21 +333,27 @@ def test_only_checkpoints_of_the_second_form_are_trained(tmp_path: Path) -> None
 # Pictures
 
 
+CELL, LINE, FONT = 40, 18, 14
+"""Sizes of a table of classes, in pixels."""
+
+
 def test_a_table_of_classes_is_drawn() -> None:
     picture = confusion_picture(np.array([[3, 1], [0, 0]]), ["cat", "a name that is long"])
-    margin = picture.shape[0] - 72
-    assert picture.shape == (margin + 72, margin + 72, 3)
-    assert 60 < margin < 150
+    margin = picture.shape[0] - 2 * CELL
+    assert picture.shape == (margin + 2 * CELL, margin + 2 * CELL, 3)
+    assert 80 < margin < 180
     corner = picture[margin + 1, margin + 1]
     assert corner.tolist() == [round(255 - 0.75 * c) for c in (225, 150, 55)]
-    assert picture[margin + 1, margin + 37].tolist() == [round(255 - 0.25 * c) for c in (225, 150, 55)]
-    assert picture[margin + 37, margin + 1].tolist() == [255] * 3
-    assert picture[margin + 37 : margin + 72, margin:].min() == 255, "no number where there is none"
-    first, second = picture[margin : margin + 36, margin : margin + 36], picture[margin : margin + 36, margin + 36 :]
-    assert first.max() > 240, "white on dark"
-    assert second.min() < 60, "black on light"
-    assert picture[margin : margin + 36, 4 : margin - 8].min() < 60, "a row's name"
-    assert picture[: margin - 4, margin + 10 : margin + 24].min() < 60, "a column's name"
+    assert picture[margin + 1, margin + CELL + 1].tolist() == [round(255 - 0.25 * c) for c in (225, 150, 55)]
+    assert picture[margin + CELL + 1, margin + 1].tolist() == [255] * 3
+    assert picture[margin + CELL + 1 :, margin:].min() == 255, "no number where there is none"
+    row = picture[margin : margin + CELL]
+    assert row[:, margin : margin + CELL].max() > 240, "white on dark"
+    assert row[:, margin + CELL :].min() < 60, "black on light"
+    assert row[:, LINE + 4 : margin - 8].min() < 60, "a row's name"
+    assert picture[LINE : margin - 4, margin + 10 : margin + 30].min() < 60, "a column's name"
+    assert picture[:LINE, margin:].min() < 60, "what the columns are"
+    assert picture[margin:, :LINE].min() < 60, "what the rows are"
     assert picture[:margin, :margin].min() == 255, "nothing in the corner"
 
 
@@ -355,34 +361,40 @@ def drawn(size: tuple[int, int], texts: list[tuple[tuple[int, int], str, str]]) 
     """A white picture with texts at places, in colours."""
     sheet = Image.new("RGB", size, "white")
     for place, text, colour in texts:
-        ImageDraw.Draw(sheet).text(place, text, fill=colour)
+        ImageDraw.Draw(sheet).text(place, text, fill=colour, font=ImageFont.load_default(FONT))
     return sheet
 
 
 def width_of(text: str) -> int:
-    return int(ImageFont.load_default().getbbox(text)[2])
+    return int(ImageFont.load_default(FONT).getbbox(text)[2])
+
+
+def upright(text: str, length: int) -> Any:
+    return drawn((length, LINE), [((0, 0), text, "black")]).rotate(90, expand=True)
 
 
 def test_names_and_numbers_have_their_places() -> None:
     names = ["cät", "a name that is long", "W"]
     short = ["c?t", "a name that is", "W"]
-    margin = 8 + max(map(width_of, short))
+    margin, side, inset = LINE + 8 + max(map(width_of, short)), 3 * CELL, (CELL - LINE) // 2
     numbers = np.array([[3, 1, 0], [0, 1, 1], [0, 0, 2]])
-    expected = drawn(
-        (margin + 108, margin + 108), [((4, margin + 36 * i + 11), name, "black") for i, name in enumerate(short)]
-    )
+    titles = [((margin + (side - width_of("predicted")) // 2, 1), "predicted", "black")]
+    rows = [((LINE + 4, margin + CELL * i + inset), name, "black") for i, name in enumerate(short)]
+    expected = drawn((margin + side, margin + side), [*titles, *rows])
+    length = width_of("label") + 4
+    expected.paste(upright("label", length), (1, margin + (side - length) // 2))
     for i, name in enumerate(short):
-        expected.paste(
-            drawn((margin - 4, 14), [((0, 0), name, "black")]).rotate(90, expand=True), (margin + 36 * i + 10, 0)
-        )
+        expected.paste(upright(name, margin - LINE - 4), (margin + CELL * i + inset, LINE))
     for row, column in np.ndindex(3, 3):
         share = numbers[row, column] / max(numbers[row].sum(), 1)
         colour = tuple(round(255 - share * c) for c in (225, 150, 55))
-        expected.paste(Image.new("RGB", (36, 36), colour), (margin + 36 * column, margin + 36 * row))
+        expected.paste(Image.new("RGB", (CELL, CELL), colour), (margin + CELL * column, margin + CELL * row))
     for row, column in zip(*numbers.nonzero(), strict=True):
+        text = str(numbers[row, column])
         share = numbers[row, column] / numbers[row].sum()
-        place = (margin + 36 * int(column) + 4, margin + 36 * int(row) + 11)
-        ImageDraw.Draw(expected).text(place, str(numbers[row, column]), fill="white" if share > 0.5 else "black")
+        place = (margin + CELL * int(column) + (CELL - width_of(text)) // 2, margin + CELL * int(row) + inset)
+        colour = "white" if share > 0.5 else "black"
+        ImageDraw.Draw(expected).text(place, text, fill=colour, font=ImageFont.load_default(FONT))
     np.testing.assert_array_equal(confusion_picture(numbers, names), np.asarray(expected))
 
 
@@ -392,7 +404,7 @@ def test_names_and_numbers_have_their_places() -> None:
 def test_a_caption_has_its_place(caption: str) -> None:
     found = picture_of(np.zeros((7, 7, 1), np.float32), (None, 7, 7, 1), caption)
     text = caption[:60]
-    expected = drawn((max(154, width_of(text) + 4), 154 + 18), [((2, 156), text, "black")])
+    expected = drawn((max(154, width_of(text) + 4), 154 + LINE + 4), [((2, 156), text, "black")])
     expected.paste(Image.new("RGB", (154, 154), "black"), (0, 0))
     np.testing.assert_array_equal(found, np.asarray(expected))
 
@@ -402,9 +414,10 @@ def test_many_classes_are_drawn_without_names(classes: int, cell: int) -> None:
     matrix = np.zeros((classes, classes), np.int64)
     matrix[0, 1] = 5
     picture = confusion_picture(matrix, [])
-    assert picture.shape == (classes * cell, classes * cell, 3)
-    assert picture[0, cell].tolist() == [30, 105, 200]
-    assert picture[0, 0].tolist() == picture[0, 2 * cell].tolist() == [255] * 3
+    margin = LINE + 8
+    assert picture.shape == (margin + classes * cell, margin + classes * cell, 3)
+    assert picture[margin, margin + cell].tolist() == [30, 105, 200]
+    assert picture[margin, margin].tolist() == picture[margin, margin + 2 * cell].tolist() == [255] * 3
 
 
 def test_twenty_four_classes_have_names() -> None:
@@ -418,7 +431,7 @@ def picture_of(value: Array, shape: tuple[int | None, ...], caption: str = "") -
 def test_an_example_is_drawn_above_its_caption() -> None:
     value = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
     found = picture_of(value, (None, 2, 2, 3), "hello")
-    assert found.shape == (160 + 18, 160, 3)
+    assert found.shape == (160 + LINE + 4, 160, 3)
     assert found[0, 0].tolist() == [0, round(255 / 11), round(255 * 2 / 11)]
     assert found[159, 159].tolist() == [round(255 * 9 / 11), round(255 * 10 / 11), 255]
     assert found[79, 79].tolist() == found[0, 0].tolist() != found[80, 80].tolist()
@@ -427,10 +440,10 @@ def test_an_example_is_drawn_above_its_caption() -> None:
     assert picture_of(value, (None, 2, 2, 3), "long " * 30).shape[1] > 160
     np.testing.assert_array_equal(picture_of(value.transpose(2, 0, 1), (None, 3, 2, 2))[:160], found[:160])
     large = picture_of(np.ones((200, 90, 1), np.float32), (None, 200, 90, 1))
-    assert large.shape == (218, 90, 3)
+    assert large.shape == (200 + LINE + 4, 90, 3)
     assert large[:200].max() == 0
     middle = picture_of(np.ones((81, 80, 1), np.float32), (None, 81, 80, 1))
-    assert middle.shape == (81 + 18, 80, 3)
+    assert middle.shape == (81 + LINE + 4, 80, 3)
 
 
 def test_pictures_of_other_forms() -> None:

@@ -14,9 +14,9 @@ from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format
 
 Name = Annotated[
-    str,
+    str | None,
     typer.Argument(
-        metavar="NAME",
+        metavar="[NAME]",
         show_default=False,
         help="A node, tensor, variable or checkpoint key; function/node for a node in a library function.",
         autocompletion=complete_name,
@@ -26,22 +26,34 @@ Name = Annotated[
 
 def show(
     model: ModelPath,
-    name: Name,
+    name: Name = None,
     *,
+    collection: Annotated[
+        str | None,
+        typer.Option("--collection", metavar="NAME", show_default=False, help="Show what this collection lists."),
+    ] = None,
     shape: LookedAtShapes,
     batch: LookedAtBatch = None,
     checkpoint: Checkpoint = None,
     tags: Tags,
     format: FormatOption = Format.TABLE,
 ) -> None:
-    """Show one node or variable: attributes, inputs, outputs, consumers, a preview of its values."""
+    """Show one node or variable: attributes, inputs, outputs, consumers, a preview of its values. Or a collection."""
     from graphscope.analysis.detail import show as find
     from graphscope.api.shapes import inferred_shapes
     from graphscope.cli.options.loading import load
     from graphscope.cli.render.show import write_detail
 
     sink = Sink.standard()
+    if (name is None) == (collection is None):
+        raise typer.BadParameter("name a node or variable, or a collection with --collection", param_hint="NAME")
     loaded = load(model, tags=split_tags(tags), checkpoint=checkpoint, lazily=True)
+    if name is None:
+        from graphscope.analysis.members import collection_members
+        from graphscope.cli.render.collection import write_collection
+
+        write_collection(sink, format, collection_members(loaded, collection or ""))
+        return
     shapes = inferred_shapes(loaded, Speaker(sink), shape=named_shapes(shape), batch=batch) if shape or batch else None
     write_detail(sink, format, find(loaded, name, shapes))
 
@@ -49,4 +61,5 @@ def show(
 EXAMPLES = """
   graphscope show frozen.pb prob
   graphscope show model.ckpt-5000 conv1/weights --format json
+  graphscope show model.ckpt-5000 --collection losses
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from graphscope.analysis.summary import Amount, GraphSummary, Summary
+from graphscope.analysis.summary import Amount, GraphSummary, Summary, SwitchRow
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.sections import Line, Section, wrap, write_sections
@@ -13,7 +13,7 @@ from graphscope.cli.terminal.text import cells, count, escape, size, tensor_type
 from graphscope.cli.terminal.views import Format, Page, write_page
 from graphscope.core.model import ModelFile
 from graphscope.core.signatures import Signature
-from graphscope.core.tensors import TensorSpec, shape_text
+from graphscope.core.tensors import TensorSpec, node_of, shape_text
 from graphscope.errors import some
 
 FILES = 4
@@ -28,6 +28,9 @@ PROBLEMS = 8
 
 HALF = 38
 """A longer left half of the heading has a line of its own."""
+
+SWITCHES = 3
+"""Training switches that the command to freeze fixes; ``freeze`` names the others."""
 
 _INDENT = 10
 
@@ -128,11 +131,19 @@ def _amount(amount: Amount) -> str:
 
 def _inputs(summary: Summary) -> Iterator[Line]:
     found = summary.graph.inputs if summary.graph is not None else ()
+    switches = _switches(summary)
     for row in found[:INPUTS]:
         default = f"default {row.default}" if row.default is not None else ""
         argument = f"input {row.argument!r}" if row.argument else ""
-        yield row.tensor, f"{row.dtype.label} {shape_text(row.shape)}", ", ".join(filter(None, (argument, default)))
+        switch = switches.get(node_of(row.tensor))
+        told = f"{switch.reason}: {switch.value} for inference" if switch is not None else ""
+        known = ", ".join(filter(None, (argument, default, told)))
+        yield row.tensor, f"{row.dtype.label} {shape_text(row.shape)}", known
     yield from _more(found, INPUTS)
+
+
+def _switches(summary: Summary) -> Mapping[str, SwitchRow]:
+    return {row.node: row for row in summary.graph.switches} if summary.graph is not None else {}
 
 
 def _outputs(summary: Summary) -> Iterator[Line]:
@@ -274,6 +285,7 @@ def next_commands(summary: Summary, user_tags: Sequence[str] = ()) -> Iterator[s
     if summary.graph is not None and summary.graph.outputs:
         output = shlex.quote(summary.graph.outputs[0].tensor)
         if summary.checkpoint_version and not summary.graph.tables:
-            yield f"graphscope freeze {path}{tags} -o frozen.pb --output {output} --verify"
+            fixed = "".join(f" --set {shlex.quote(f'{s.node}={s.value}')}" for s in summary.graph.switches[:SWITCHES])
+            yield f"graphscope freeze {path}{tags} -o frozen.pb --output {output}{fixed} --verify"
         else:
             yield f"graphscope show {path}{tags} {output}"

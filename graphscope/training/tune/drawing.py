@@ -127,7 +127,7 @@ def example_picture(value: NDArray[Any], spec: TensorSpec, caption: str) -> NDAr
     [text] = _short_caption(caption)
     sheet = Image.new("RGB", (max(width, _text_width(text) + 4), height + _LINE + 4), "white")
     sheet.paste(Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST), (0, 0))
-    ImageDraw.Draw(sheet).text((2, height + 2), text, fill="black")
+    ImageDraw.Draw(sheet).text((2, height + 2), text, fill="black", font=_font())
     return np.asarray(sheet)
 
 
