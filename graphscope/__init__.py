@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from graphscope.api.profile import Profiled, profile, read_profile
     from graphscope.api.run import Outputs, run
     from graphscope.api.save import Saved, convert, save
+    from graphscope.api.scalars import Curve, scalars
     from graphscope.api.summarize import summarize
     from graphscope.api.text import text
     from graphscope.api.tune import Interrupted, TuneReport, tune
@@ -98,6 +99,7 @@ _MODULES = {
     "api.profile": "Profiled profile read_profile",
     "api.run": "Outputs run",
     "api.save": "Saved convert save",
+    "api.scalars": "Curve scalars",
     "api.summarize": "summarize",
     "api.text": "text",
     "api.tune": "Interrupted TuneReport tune",
@@ -131,6 +133,7 @@ __all__ = [
     "Call",
     "CorruptFileError",
     "CostReport",
+    "Curve",
     "DataOptions",
     "DiffReport",
     "Difference",
@@ -199,6 +202,7 @@ __all__ = [
     "read_profile",
     "run",
     "save",
+    "scalars",
     "summarize",
     "text",
     "tune",

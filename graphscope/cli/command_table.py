@@ -42,6 +42,7 @@ COMMANDS = {
     "tune": CommandRow("Train", "Train the head that graft added.", "tune", "tune"),
     "draw": CommandRow("See", "Draw a graph as a picture or as a page to explore.", "draw", "draw"),
     "dump": CommandRow("See", "Log a model's graph and weights for TensorBoard.", "dump", "dump"),
+    "scalars": CommandRow("See", "Show the curves that a training logged.", "scalars", "scalars"),
     "board": CommandRow("See", "Start TensorBoard on logs or on a model.", "board", "board"),
 }
 PANELS = ("Look", "Judge", "Convert", "Run", "Train", "See")

@@ -60,6 +60,7 @@ FUNCTIONS = {
         "model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust engine listener"
     ),
     "save": "model path to outputs inputs shape batch for_tensorflow weights allow_outside overwrite listener",
+    "scalars": "logdir tags runs listener",
     "summarize": "model checkpoint tags",
     "text": "model values checkpoint tags",
     "tune": (

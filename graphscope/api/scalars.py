@@ -1,0 +1,99 @@
+"""``graphscope.scalars``: the curves that a training logged."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphscope.api.opening import Names, as_names
+from graphscope.core.listener import SILENT, Listener
+from graphscope.errors import ArgumentError, FileError, UnknownNameError
+from graphscope.formats.events.event_file import event_files_below
+from graphscope.formats.events.scalars import Scalar, scalars_in
+from graphscope.formats.io.paths import is_file
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The values of one tag in one run, in the order in which they were logged.
+
+    Attributes:
+        run: the directory below the one that was opened; ``.`` for that itself.
+        tag: as the training calls it.
+        steps: of the training.
+        wall_times: seconds since 1970.
+        values: the numbers; NaN and infinities as they were logged.
+    """
+
+    run: str
+    tag: str
+    steps: tuple[int, ...]
+    wall_times: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+def scalars(
+    logdir: str | os.PathLike[str], *, tags: Names = (), runs: Names = (), listener: Listener = SILENT
+) -> tuple[Curve, ...]:
+    """The curves in an event file, or in the event files in and below a directory, by tag, then by run. No TensorFlow.
+
+    A last event that is not all there, of a training that still runs, ends its file; ``listener`` is told.
+
+    Args:
+        tags: regular expressions of which one must match a tag somewhere; by default all tags.
+        runs: the same for runs.
+
+    Raises:
+        ArgumentError: one of them is no regular expression.
+        FileError: there is no event file.
+        UnknownNameError: no tag matches, or no run.
+        CorruptFileError: an event file is damaged.
+    """
+    place = Path(logdir)
+    files = [place] if is_file(place) else event_files_below(place)
+    if not files:
+        raise FileError(f"{place}: no event file here", hint="an event file's name holds tfevents")
+    notes: list[str] = []
+    points: dict[tuple[str, str], list[Scalar]] = {}
+    root = place.parent if is_file(place) else place
+    for file in files:
+        run = file.parent.relative_to(root).as_posix()
+        for scalar in scalars_in(file, notes):
+            points.setdefault((scalar.tag, run), []).append(scalar)
+    for note in notes:
+        listener.note(note)
+    found = [_curve(run, tag, points[tag, run]) for tag, run in sorted(points)]
+    return tuple(_matching(_matching(found, as_names(tags), "tag"), as_names(runs), "run"))
+
+
+def _curve(run: str, tag: str, points: list[Scalar]) -> Curve:
+    return Curve(
+        run,
+        tag,
+        tuple(point.step for point in points),
+        tuple(point.wall_time for point in points),
+        tuple(point.value for point in points),
+    )
+
+
+def _matching(curves: list[Curve], patterns: tuple[str, ...], what: str) -> list[Curve]:
+    if not patterns:
+        return curves
+    kept = [curve for curve in curves if any(p.search(getattr(curve, what)) for p in _compiled(patterns))]
+    if not kept:
+        raise UnknownNameError(what, " or ".join(patterns), dict.fromkeys(getattr(curve, what) for curve in curves))
+    return kept
+
+
+def _compiled(patterns: tuple[str, ...]) -> Iterator[re.Pattern[str]]:
+    for pattern in patterns:
+        try:
+            yield re.compile(pattern)
+        except re.error as error:
+            raise ArgumentError(f"{pattern!r} is not a regular expression: {error}") from error
+
+
+__all__ = ["Curve", "scalars"]
