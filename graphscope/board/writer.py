@@ -29,9 +29,12 @@ _numbers = itertools.count()
 
 
 def event_file_name(suffix: str = SUFFIX) -> str:
-    """A name that no other event file has, as TensorFlow makes them: time, host, process, running number, suffix."""
+    """A name that no other event file has, as TensorFlow makes them: time, host, process, running number, suffix.
+
+    Files of one second are read in the order of their names, so the number has leading zeros.
+    """
     number = next(_numbers)
-    return f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{number}{suffix}"
+    return f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{number:06d}{suffix}"
 
 
 class EventStream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tensorboard.plugins.histogram import summary_v2
 import graphscope
 from graphscope.board import summaries
 from graphscope.board.blank import blank_weights
-from graphscope.board.writer import EventWriter
+from graphscope.board.writer import EventWriter, event_file_name
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import CHUNK_BYTES, ArrayPayload
 from graphscope.errors import FileError
@@ -171,3 +172,10 @@ def test_no_place_to_write(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match="file"):
         EventWriter(tmp_path / "file" / "run")
+
+
+def test_files_of_one_second_have_names_in_the_order_in_which_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphscope.board.writer.time.time", lambda: 1_700_000_000.0)
+    monkeypatch.setattr("graphscope.board.writer._numbers", itertools.count(98))
+    names = [event_file_name() for _ in range(4)]
+    assert names == sorted(names)
