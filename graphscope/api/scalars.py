@@ -10,8 +10,8 @@ from pathlib import Path
 
 from graphscope.api.opening import Names, as_names
 from graphscope.core.listener import SILENT, Listener
-from graphscope.errors import ArgumentError, FileError, UnknownNameError
-from graphscope.formats.events.event_file import event_files_below
+from graphscope.errors import ArgumentError, UnknownNameError
+from graphscope.formats.events.event_file import event_files
 from graphscope.formats.events.scalars import Scalar, scalars_in
 from graphscope.formats.io.paths import is_file
 
@@ -53,13 +53,10 @@ def scalars(
         CorruptFileError: an event file is damaged.
     """
     place = Path(logdir)
-    files = [place] if is_file(place) else event_files_below(place)
-    if not files:
-        raise FileError(f"{place}: no event file here", hint="an event file's name holds tfevents")
     notes: list[str] = []
     points: dict[tuple[str, str], list[Scalar]] = {}
     root = place.parent if is_file(place) else place
-    for file in files:
+    for file in event_files(place):
         run = file.parent.relative_to(root).as_posix()
         for scalar in scalars_in(file, notes):
             points.setdefault((scalar.tag, run), []).append(scalar)
@@ -82,7 +79,8 @@ def _curve(run: str, tag: str, points: list[Scalar]) -> Curve:
 def _matching(curves: list[Curve], patterns: tuple[str, ...], what: str) -> list[Curve]:
     if not patterns:
         return curves
-    kept = [curve for curve in curves if any(p.search(getattr(curve, what)) for p in _compiled(patterns))]
+    compiled = list(_compiled(patterns))
+    kept = [curve for curve in curves if any(pattern.search(getattr(curve, what)) for pattern in compiled)]
     if not kept:
         raise UnknownNameError(what, " or ".join(patterns), dict.fromkeys(getattr(curve, what) for curve in curves))
     return kept

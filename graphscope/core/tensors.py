@@ -84,6 +84,22 @@ def shape_of(proto: TensorShapeProto) -> Shape:
 
 
 @functools.lru_cache(_SHAPES)
+def parse_sizes(text: str) -> tuple[int | None, ...]:
+    """The shape that ``?,224,224,3`` writes; nothing at all is a scalar.
+
+    Raises:
+        ValueError: a part is no size; the error's text is that part.
+    """
+    return tuple(parse_size(part.strip()) for part in text.split(",") if part.strip())
+
+
+def parse_size(text: str) -> int | None:
+    """``224``, or ``?`` for an unknown size; raises as :func:`parse_sizes`."""
+    if text != "?" and not (text.isascii() and text.isdigit()):
+        raise ValueError(text or "nothing")
+    return None if text == "?" else int(text)
+
+
 def shape_text(shape: Shape) -> str:
     """``(?, 784)``, ``()`` for a scalar, ``unknown rank`` for none."""
     if shape is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import count
 
 from graphscope.analysis.shapes import infer
 from graphscope.core.collections import collections_of
@@ -15,6 +14,7 @@ from graphscope.core.tensors import TensorName, node_of
 from graphscope.editing.edited import Edited, refuse_objects, with_parts
 from graphscope.editing.names import renamed_meta
 from graphscope.editing.values import NamedValues, values_by_name
+from graphscope.formats.checkpoint.saver import free_scope
 from graphscope.protos import GraphDef, MetaGraphDef, VariableDef
 from graphscope.transforms.name_prefix import add_prefix
 from graphscope.transforms.opening import open_at
@@ -119,7 +119,7 @@ class Merge:
         own, other = edited.model, self.model
         refuse_objects(own, "merging")
         refuse_objects(other, "merging")
-        scope = _free_scope(own.graph, self.scope)
+        scope = free_scope(own.graph, self.scope)
         moved = add_prefix(other.graph, scope)
         meta = _joined_meta(own, renamed_meta(other.meta, lambda text: _under(scope, text, other.graph)), scope)
         graph = _side_by_side(own.graph, moved)
@@ -128,11 +128,6 @@ class Merge:
         store = NamedValues(values) if has_values else None
         merged = replace(edited, model=with_parts(own, graph, meta, store))
         return merged if scope == self.scope else merged.noted(f"{other.path} is in the scope {scope}")
-
-
-def _free_scope(graph: Graph, wanted: str) -> str:
-    taken = {name.partition("/")[0] for name in graph.names}
-    return next(s for s in (wanted + (f"_{i}" if i else "") for i in count()) if s not in taken)
 
 
 def _under(scope: str, text: str, graph: Graph) -> str:

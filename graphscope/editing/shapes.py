@@ -7,13 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from graphscope.analysis.choose_outputs import choose_outputs
 from graphscope.core.model import Model
-from graphscope.core.tensors import Shape, shape_text
+from graphscope.core.tensors import Shape
 from graphscope.editing.edited import Edited
 from graphscope.editing.signatures import with_stated_types
-from graphscope.errors import GraphscopeError, some
+from graphscope.errors import GraphscopeError
 from graphscope.transforms.input_shapes import Batch, reshape_inputs, wanted_shapes
-
-_MAX_NAMES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +33,7 @@ class Reshape:
         found = reshape_inputs(model.graph, wanted, edited.outputs or _likely_outputs(model))
         if not found.inputs:
             return edited
-        notes = [f"{name} {shape_text(old)} -> {shape_text(new)}" for name, (old, new) in found.inputs.items()]
-        if found.rewritten:
-            changes = (f"{node} {change}" for node, change in found.rewritten.items())
-            notes.append(f"rewritten for that: {some(changes, _MAX_NAMES)}")
-        return replace(with_stated_types(edited.with_graph(found.graph)), notes=(*edited.notes, *notes))
+        return replace(with_stated_types(edited.with_graph(found.graph)), notes=(*edited.notes, *found.lines()))
 
 
 def _likely_outputs(model: Model) -> Sequence[str]:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from graphscope.core.attr_text import dtype_named
+from graphscope.core.tensors import parse_size, parse_sizes
 from graphscope.editing.cleanup import Cleanup
 from graphscope.editing.parts import Extract, Merge
 from graphscope.editing.shapes import Reshape
@@ -15,6 +17,8 @@ from graphscope.editing.signatures import AddSignature, DropSignature
 from graphscope.editing.steps import Bind, Device, Dtype, Insert, Prefix, Remove, Rename, Replace, Rewire, Step
 from graphscope.errors import ArgumentError
 from graphscope.formats import load
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +104,19 @@ def _dtype(text: str) -> Step:
 
 def _shape(text: str) -> Step:
     name, sizes = _halves(text, "INPUT=?,224,224,3")
-    return Reshape({name: tuple(_size(size.strip(), text) for size in sizes.split(",") if size.strip())})
-
-
-def _size(text: str, whole: str) -> int | None:
-    if text != "?" and not (text.isascii() and text.isdigit()):
-        raise ArgumentError(f"{whole}: {text!r} is not a size")
-    return None if text == "?" else int(text)
+    return Reshape({name: _parsed(parse_sizes, sizes, text)})
 
 
 def _batch(text: str) -> Step:
-    size = _size(text, text)
+    size = _parsed(parse_size, text, text)
     return Reshape(batch="?" if size is None else size)
+
+
+def _parsed(parse: Callable[[str], T], text: str, whole: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ArgumentError(f"{whole}: {error} is not a size") from error
 
 
 def _extract(text: str) -> Step:

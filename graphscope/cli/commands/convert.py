@@ -11,7 +11,7 @@ from graphscope.api.export import export_onnx
 from graphscope.api.save import save
 from graphscope.cli.options import shared
 from graphscope.cli.options.loading import load
-from graphscope.cli.options.onnx import named_texts, refuse_onnx_options
+from graphscope.cli.options.onnx import refuse_onnx_options
 from graphscope.cli.options.shapes import BatchOption, InputShapes, named_shapes, parse_batch
 from graphscope.cli.render.export import exported_lines
 from graphscope.cli.terminal.output import Sink
@@ -77,7 +77,7 @@ def convert(
         "set": set_ or None,
         "ema": ema or None,
         "opset": opset,
-        "rename": named_texts(rename, "--rename") or None,
+        "rename": shared.named_texts(rename, "--rename") or None,
         "external_data": external_data,
         "verify": verify or None,
         "feeds": feed or None,

@@ -68,7 +68,13 @@ def verify(
             "trust": trust,
             "listener": Speaker(sink),
         }
-        pairing = {"map": pairs(map_), "set": set_, "atol": atol, "rtol": rtol, **running}
+        pairing = {
+            "map": shared.named_texts(map_, "--map", "TENSOR_OF_A=TENSOR_OF_B"),
+            "set": set_,
+            "atol": atol,
+            "rtol": rtol,
+            **running,
+        }
         if nan:
             is_good = _search(sink, format, [a, *others], running)
         elif layers:
@@ -88,17 +94,6 @@ def _refuse_contradiction(second: str | None, layers: bool, nan: bool) -> None:
         raise typer.BadParameter("--layers and --nan look for different things", param_hint="--nan")
     if second is None and not nan:
         raise typer.BadParameter("name the model to compare with", param_hint="B")
-
-
-def pairs(given: list[str]) -> dict[str, str]:
-    """``--map``: tensor of A -> tensor of B; what is of another form is wrong usage."""
-    found = {}
-    for text in given:
-        one, equals, other = text.partition("=")
-        if not (one and equals and other):
-            raise typer.BadParameter(f"{text!r} is not of the form TENSOR_OF_A=TENSOR_OF_B", param_hint="--map")
-        found[one] = other
-    return found
 
 
 def _compare(sink: Sink, format: Format, a: Model, b: Model, options: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ import typer
 
 from graphscope.cli.options.completion import complete_placeholder
 from graphscope.cli.options.shared import repeatable
-from graphscope.core.tensors import Shape
+from graphscope.core.tensors import Shape, parse_sizes
 
 if TYPE_CHECKING:
     from graphscope.transforms.input_shapes import Batch
@@ -52,16 +52,11 @@ def named_shapes(texts: Iterable[str]) -> dict[str, Shape]:
         name, equals, sizes = text.partition("=")
         if not name or not equals:
             raise typer.BadParameter(f"{text} is not of the form NAME=1,224,224,3", param_hint="--shape")
-        shapes[name] = tuple(_size(size.strip(), text) for size in sizes.split(",") if sizes.strip())
+        try:
+            shapes[name] = parse_sizes(sizes)
+        except ValueError as error:
+            raise typer.BadParameter(f"{text}: {error} is not a size", param_hint="--shape") from error
     return shapes
-
-
-def _size(text: str, whole: str) -> int | None:
-    if text == "?":
-        return None
-    if not (text.isascii() and text.isdigit()):
-        raise typer.BadParameter(f"{whole}: {text or 'nothing'} is not a size", param_hint="--shape")
-    return int(text)
 
 
 def parse_batch(text: str) -> Batch:

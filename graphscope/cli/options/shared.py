@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
@@ -77,6 +77,21 @@ Feeds = Annotated[
         complete_placeholder,
     ),
 ]
+
+
+def named_texts(texts: Iterable[str], option: str, form: str = "NAME=VALUE") -> dict[str, str]:
+    """``NAME=VALUE`` texts as a mapping; one without both is wrong usage.
+
+    Args:
+        option: how it is called, and ``form`` what its texts look like, for the error.
+    """
+    pairs = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not name or not value:
+            raise typer.BadParameter(f"{text} is not of the form {form}", param_hint=option)
+        pairs[name] = value
+    return pairs
 
 
 def chosen_out(given: str | None, option: str | None, example: str) -> str:

@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphscope.api.edit import Edited, SavedEdited
-from graphscope.cli.terminal.text import count, escape, size
+from graphscope.cli.render.freeze import verified_lines
+from graphscope.cli.terminal.text import escape, size
 
 
 def summary_lines(edited: Edited, saved: SavedEdited) -> Iterator[str]:
     """How many nodes there were and are, what the verification found, and the file."""
     before, after = len(edited.source.graph), len(edited.model.graph)
     yield f"{before:,} nodes -> {after:,}"
-    found = saved.verification
-    if found is not None:
-        batches = count(found.batches, "random batch") if found.batches > 1 else "one batch"
-        yield from (f"verified on {batches}: {escape(o.tensor)} {o.difference}" for o in found.outputs)
+    if saved.verification is not None:
+        yield from verified_lines(saved.verification, float16=False)
     yield f"{escape(saved.path)}  {size(saved.size_bytes)}"
 
 

@@ -9,10 +9,8 @@ from graphscope.api.adapt import backport_lines
 from graphscope.api.freeze import Frozen, SavedFrozen
 from graphscope.cli.terminal.text import count, escape, size
 from graphscope.core.op_sets import VARIABLE_OPS
-from graphscope.core.tensors import shape_text
 from graphscope.errors import some
 from graphscope.transforms.changes import OpChange
-from graphscope.transforms.input_shapes import Reshaped
 
 if TYPE_CHECKING:
     from graphscope.runtime.verify import Verification
@@ -25,7 +23,7 @@ def changed_lines(frozen: Frozen) -> Iterator[str]:
     """How many nodes there were and are, and by op what changed most."""
     before, after = len(frozen.source.graph), len(frozen.model.graph)
     yield f"{before:,} nodes -> {after:,}     {_changes(frozen.changes)}"
-    yield from reshaped_lines(frozen.result.reshaped)
+    yield from map(escape, frozen.result.reshaped.lines())
     for table, keys in frozen.result.tables.items():
         yield f"lookup table {escape(table)} is part of the graph: {count(keys, 'key')}"
     converted = frozen.result.converted
@@ -38,15 +36,6 @@ def changed_lines(frozen: Frozen) -> Iterator[str]:
         yield f"moving averages taken for {some(names, MAX_NAMES)}" if names else "no variable has a moving average"
     if frozen.options.batch_norms:
         yield "batch norms folded: expect differences of about 1e-6, relative"
-
-
-def reshaped_lines(reshaped: Reshaped) -> Iterator[str]:
-    """The inputs that take other shapes, and the constants that were rewritten."""
-    for name, (old, new) in reshaped.inputs.items():
-        yield f"{escape(name)} {shape_text(old)} -> {shape_text(new)}"
-    changes = [f"{escape(node)} {change}" for node, change in reshaped.rewritten.items()]
-    if changes:
-        yield f"rewritten for that: {some(changes, MAX_NAMES)}"
 
 
 def open_switch_lines(frozen: Frozen) -> Iterator[str]:

@@ -83,11 +83,7 @@ def run_metadata(path: str | os.PathLike[str]) -> Iterator[Tagged]:
         FileError: there is no event file.
         CorruptFileError: a checksum is wrong, or an event is none.
     """
-    place = Path(path)
-    files = [place] if is_file(place) else event_files_below(place)
-    if not files:
-        raise FileError(f"{place}: no event file here", hint="an event file's name holds tfevents")
-    for file in files:
+    for file in event_files(path):
         source = FileSource(file)
         for part in parts(source, []):
             if part.number == TAGGED_RUN_METADATA:
@@ -96,6 +92,19 @@ def run_metadata(path: str | os.PathLike[str]) -> Iterator[Tagged]:
                 yield Tagged(file, tagged.tag, event.step, tagged.run_metadata)
             elif holds_traces(source, part):
                 yield from traces(source, part, (PROFILED,))
+
+
+def event_files(path: str | os.PathLike[str]) -> list[Path]:
+    """The event file ``path``, or those in and below that directory, as :func:`event_files_below` sorts them.
+
+    Raises:
+        FileError: there is none.
+    """
+    place = Path(path)
+    files = [place] if is_file(place) else event_files_below(place)
+    if not files:
+        raise FileError(f"{place}: no event file here", hint="an event file's name holds tfevents")
+    return files
 
 
 def event_files_below(directory: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of, shape_text
-from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.errors import GraphscopeError, UnknownNameError, some
 from graphscope.protos import AttrValue
 from graphscope.transforms.input_shapes.probe import Batches, prime_apart
 from graphscope.transforms.input_shapes.rewrite import BatchSource, rewritten
@@ -28,6 +28,7 @@ from graphscope.transforms.input_shapes.rules import MAKERS, RULES, Change, made
 from graphscope.transforms.opening import placeholder
 
 _STATED = "_output_shapes"
+_MAX_NAMES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,14 @@ class Reshaped:
     graph: Graph
     inputs: Mapping[str, tuple[Shape, Shape]] = field(default_factory=dict)
     rewritten: Mapping[str, str] = field(default_factory=dict)
+
+    def lines(self) -> Iterator[str]:
+        """The inputs that take other shapes, and the constants that were rewritten, in words."""
+        for name, (old, new) in self.inputs.items():
+            yield f"{name} {shape_text(old)} -> {shape_text(new)}"
+        if self.rewritten:
+            changes = (f"{node} {change}" for node, change in self.rewritten.items())
+            yield f"rewritten for that: {some(changes, _MAX_NAMES)}"
 
 
 Batch = int | Literal["?"] | None
