@@ -28,8 +28,8 @@ from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.export.onnx import onnx_graph
 from graphscope.export.onnx.convert import OnnxOptions
-from graphscope.export.onnx.refusal import NotExportableError
 from graphscope.export.onnx.write import model_bytes
+from graphscope.export.refusal import NotExportableError
 from graphscope.feeding.default_feeds import fill_feeds
 from graphscope.formats.lazy.pieces import flow, graph_pieces
 from graphscope.transforms.freeze import FreezeOptions, freeze

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from graphscope.api.dump import LogRun, dump
     from graphscope.api.edit import Edited, SavedEdited, edit
     from graphscope.api.evaluate import EvaluationReport, evaluate
-    from graphscope.api.export import Exported, export_onnx
+    from graphscope.api.export import Exported, export_model
     from graphscope.api.features import Features, features
     from graphscope.api.freeze import Frozen, freeze
     from graphscope.api.graft import Grafted, GraftReport, graft
@@ -92,7 +92,7 @@ _MODULES = {
     "api.dump": "LogRun dump",
     "api.evaluate": "EvaluationReport evaluate",
     "api.edit": "Edited SavedEdited edit",
-    "api.export": "Exported export_onnx",
+    "api.export": "Exported export_model",
     "api.features": "Features features",
     "api.freeze": "Frozen freeze",
     "api.graft": "GraftReport Grafted graft",
@@ -192,7 +192,7 @@ __all__ = [
     "dump",
     "edit",
     "evaluate",
-    "export_onnx",
+    "export_model",
     "features",
     "find_nonfinite",
     "freeze",

@@ -1,9 +1,9 @@
-"""``graphscope.export_onnx``: a model for other runtimes."""
+"""``graphscope.export_model``: a model for other runtimes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,18 +15,16 @@ from graphscope.api.proof import refuse_unproven
 from graphscope.api.save import Saved
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.tensors import Shape
-from graphscope.export.onnx import onnx_graph, require_onnx
+from graphscope.errors import ArgumentError
+from graphscope.export.target import Converted, ExportOptions, target_of
 from graphscope.formats.io.places import refuse_unwritable
-from graphscope.formats.registry import format_for
+from graphscope.formats.registry import Export, FileFormat, WriteOptions, example_name, exported, format_for
+from graphscope.runtime.engines.table import ENGINES
 from graphscope.transforms.input_shapes import Batch
 
 if TYPE_CHECKING:
-    from graphscope.export.onnx.graph import OnnxGraph
     from graphscope.feeding.feeds import Given
     from graphscope.runtime.verify import Verification
-
-OPSET = 20
-"""The version of ONNX's operators, unless another is asked for."""
 
 TOLERANCE = 1e-4
 """How far two runtimes may differ, absolute and relative."""
@@ -52,18 +50,19 @@ class Exported(Saved):
     verification: Verification | None = None
 
 
-def export_onnx(
+def export_model(
     model: ModelLike,
     path: str | os.PathLike[str],
     *,
+    to: str = "",
     outputs: Names = (),
     inputs: Names = (),
     set: Given = (),
     ema: bool = False,
-    opset: int = OPSET,
     rename: Mapping[str, str] | None = None,
     shape: Mapping[str, Shape] | None = None,
     batch: Batch = None,
+    opset: int | None = None,
     external_data: bool | None = None,
     verify: bool = False,
     feeds: Given = (),
@@ -73,73 +72,93 @@ def export_onnx(
     overwrite: bool = False,
     listener: Listener = SILENT,
 ) -> Exported:
-    """Writes a model as ONNX: variables become constants, weights go from file to file. Needs no TensorFlow.
+    """Writes a model for another runtime, as the name of ``path`` says: variables become constants, names stay.
+
+    ONNX is written without TensorFlow, its weights go from file to file.
 
     Args:
+        to: the name of a format, where the name of ``path`` does not say which.
         outputs, inputs, set, ema: see :func:`graphscope.freeze`.
-        opset: the version of ONNX's operators, from 17 on.
         rename: tensor of an input or an output -> its name in the file.
         shape, batch: see :func:`graphscope.freeze`.
-        external_data: whether weights go beside the model; by default where they take more than 1.9 GB.
-        verify: run the model in TensorFlow and the finished file in ONNX Runtime; the file is kept only if they agree.
+        opset: ONNX: the version of its operators, from 17 on; by default 20.
+        external_data: ONNX: whether weights go beside the model; by default where they take more than 1.9 GB.
+        verify: run the model in TensorFlow and the finished file in its own runtime; the file is kept only if they agree.
         feeds, trust: see :func:`graphscope.verify`.
         atol, rtol: the tolerance of ``verify``.
         overwrite: replace existing files.
 
     Raises:
-        GraphscopeError: as :func:`graphscope.freeze`; ONNX cannot express the model, then all reasons are listed; the
+        ArgumentError: the name says no format of another runtime; an option does not concern the one that it says.
+        GraphscopeError: as :func:`graphscope.freeze`; the runtime cannot express the model, then all reasons are listed; the
             verification failed. No file is written.
         FileError: a file exists and ``overwrite`` is not set, or cannot be written.
-        MissingDependencyError: the package onnx, or what ``verify`` needs, is not installed.
+        MissingDependencyError: what the conversion or ``verify`` needs is not installed.
     """
-    format_for(path, "onnx")
-    require_onnx()
+    row = format_for(path, to)
+    options = ExportOptions(rename=rename or {}, opset=opset, external_data=external_data)
+    export = _export_of(row, options)
+    if verify and not export.engine:
+        raise ArgumentError(f"nothing runs a file of the format {row.name}, so it cannot be verified")
+    target = target_of(export)
+    target.require()
     refuse_unwritable(Path(path), overwrite)
-    from graphscope.export.onnx.convert import OnnxOptions
-    from graphscope.export.onnx.write import write_onnx
-    from graphscope.runtime.engines.onnx_runtime import OnnxSession
-
     frozen = freeze(
         model, outputs=outputs, inputs=inputs, set=set, ema=ema, shape=shape, batch=batch, listener=listener
     )
-    options = OnnxOptions(opset, rename or {})
-    graph = onnx_graph(frozen.result.graph, frozen.outputs, options, frozen.source.path)
-    _tell(frozen, graph, listener)
+    made = target.convert(frozen.result.graph, frozen.outputs, options, frozen.source.path)
+    _tell(frozen, made, listener)
     found: list[Verification] = []
 
     def check(file: Path) -> None:
         if verify:
-            engine = OnnxSession(file, graph.tensors).run
+            engine = ENGINES[export.engine].of_file(file, made.tensors).run
             found.append(
                 frozen.verify(feeds=feeds, atol=atol, rtol=rtol, trust=trust, engine=engine, listener=listener)
             )
             refuse_unproven(found[0], frozen.options, frozen.result)
 
-    total = sum(payload.nbytes or 0 for payload in graph.constants.values())
-    with listener.reading("writing", total) as progress:
-        written = write_onnx(
-            graph, path, external_data=external_data, overwrite=overwrite, progress=progress, check=check
-        )
+    with listener.reading("writing", made.weight_bytes) as progress:
+        written = made.write(Path(path), WriteOptions(overwrite=overwrite, check=check, progress=progress))
     return Exported(
         os.fspath(path),
-        "onnx",
+        row.name,
         written.size_bytes,
-        tuple(map(str, written.paths)),
-        tuple(value.name for value in graph.inputs),
-        tuple(value.name for value in graph.outputs),
-        len(graph.nodes),
-        tuple(graph.random),
-        found[0] if found else None,
+        files=tuple(map(str, written.paths)),
+        inputs=made.inputs,
+        outputs=made.outputs,
+        nodes=made.nodes,
+        random=made.random,
+        verification=found[0] if found else None,
     )
 
 
-def _tell(frozen: Frozen, graph: OnnxGraph, listener: Listener) -> None:
+def _export_of(row: FileFormat, options: ExportOptions) -> Export:
+    """How ``row`` is exported; refused where it is no other runtime's, or does not take an option that was given."""
+    if row.export is None:
+        raise ArgumentError(
+            f"{row.title} is not a format of another runtime", hint=f"names that say one: {_names(exported())}"
+        )
+    for name in options.given():
+        if name not in row.export.options:
+            taking = [other for other in exported() if other.export and name in other.export.options]
+            raise ArgumentError(
+                f"{row.title} does not take one of the options", hint=Advice(Option(name), f" is for {_names(taking)}")
+            )
+    return row.export
+
+
+def _names(rows: Iterable[FileFormat]) -> str:
+    return ", ".join(f"{example_name(row)} ({row.title})" for row in rows)
+
+
+def _tell(frozen: Frozen, made: Converted, listener: Listener) -> None:
     for name, value in frozen.open_switches.items():
         listener.warning(
             Advice(f"{name} is still open and looks like a training switch: add ", Option("set", f"{name}={value}"))
         )
-    if graph.random:
-        listener.warning(f"the result is random: {', '.join(graph.random[:5])} draws random numbers")
+    if made.random:
+        listener.warning(f"the result is random: {', '.join(made.random[:5])} draws random numbers")
 
 
-__all__ = ["Exported", "export_onnx"]
+__all__ = ["Exported", "export_model"]

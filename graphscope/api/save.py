@@ -60,7 +60,7 @@ def save(
     Args:
         to: the name of a format, where the name of ``path`` does not say which.
         outputs: of the signature ``serving_default`` of a SavedModel; without outputs and inputs, the author's signatures stay,
-            or the likely outputs are taken. Of an ONNX graph, see :func:`graphscope.export_onnx`.
+            or the likely outputs are taken. Of what another runtime reads, see :func:`graphscope.export_model`.
         inputs: of that signature; without any, the placeholders that the outputs need.
         shape, batch: other shapes for placeholders, see :func:`graphscope.freeze`.
         for_tensorflow: the release that shall load the graph, see :func:`graphscope.freeze`.
@@ -83,6 +83,10 @@ def save(
         whole = for_older_tensorflow(whole, for_tensorflow, listener)
     row = format_named("checkpoint") if weights is not None and not to else format_for(path, to)
     format_for(path, row.name)
+    if row.export is not None:
+        from graphscope.api.export import export_model
+
+        return export_model(whole, path, to=to, outputs=outputs, inputs=inputs, overwrite=overwrite, listener=listener)
     needed = _SPECS.get(row.name, _none)(whole, as_names(outputs), as_names(inputs), listener)
     if row.name == "saved-model" and needed[1]:
         _report_signature(whole, *needed, listener)
@@ -172,21 +176,11 @@ def _signature(
     return [tensor_spec(model, name) for name in taken], [tensor_spec(model, name) for name in chosen]
 
 
-def _named(
-    model: Model, outputs: Sequence[str], inputs: Sequence[str], listener: Listener
-) -> tuple[Sequence[TensorSpec], Sequence[TensorSpec]]:
-    """What was named, or the likely outputs."""
-    from graphscope.feeding.feeds import tensor_spec
-
-    chosen = chosen_outputs(model, outputs, listener)
-    return [tensor_spec(model, name) for name in inputs], [tensor_spec(model, name) for name in chosen]
-
-
 def _none(*_: object) -> tuple[Sequence[TensorSpec], Sequence[TensorSpec]]:
     return (), ()
 
 
-_SPECS = {"saved-model": _signature, "onnx": _named}
+_SPECS = {"saved-model": _signature}
 """Format -> the inputs and outputs that a file of it has."""
 
 

@@ -1,1 +1,1 @@
-"""Models in the formats of other runtimes."""
+"""Frozen graphs in other runtimes' formats: :mod:`graphscope.export.target` says what each of them gives."""

@@ -46,6 +46,21 @@ class WriteOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """How a format of another runtime is written: from a frozen graph.
+
+    Attributes:
+        module: converts for it; see :class:`graphscope.export.target.Target`.
+        engine: the row of :data:`graphscope.runtime.engines.table.ENGINES` that runs its files, to verify them.
+        options: those of :class:`graphscope.export.target.ExportOptions` that concern it.
+    """
+
+    module: str
+    engine: str = ""
+    options: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class FileFormat:
     """One format.
 
@@ -60,6 +75,7 @@ class FileFormat:
         location: what :func:`graphscope.formats.detect.locate.locate` finds; :class:`GraphFile` for all single files.
         reader: ``module:function`` of ``(location, tags) -> Model``; empty where nothing reads it.
         writer: ``module:function`` of ``(model, path, WriteOptions) -> size in bytes``; empty where nothing writes it.
+        export: how it is written, where it is another runtime's; such a row has no ``writer``.
         has_graph, has_values: what it can hold; values are those of variables.
     """
 
@@ -72,8 +88,14 @@ class FileFormat:
     location: type[Location] = GraphFile
     reader: str = ""
     writer: str = ""
+    export: Export | None = None
     has_graph: bool = True
     has_values: bool = False
+
+    @property
+    def is_written(self) -> bool:
+        """Whether models can be written in it."""
+        return bool(self.writer or self.export)
 
     def recognizes(self, head: bytes, size: int) -> bool:
         """Whether a file of ``size`` bytes that begins with ``head`` is of this format by its recognizer."""
@@ -169,7 +191,7 @@ FORMATS = (
         "ONNX",
         (".onnx",),
         "not read",
-        writer="graphscope.export.onnx:write_model",
+        export=Export("graphscope.export.onnx.target", "onnxruntime", frozenset({"rename", "opset", "external_data"})),
         has_values=True,
     ),
     FileFormat(
@@ -190,7 +212,12 @@ GRAPHS = ("pb", "pbtxt")
 def writable(names: Iterable[str] = ()) -> tuple[FileFormat, ...]:
     """The formats that can be written; of those, the named ones, if any are named."""
     wanted = set(names)
-    return tuple(row for row in FORMATS if row.writer and (not wanted or row.name in wanted))
+    return tuple(row for row in FORMATS if row.is_written and (not wanted or row.name in wanted))
+
+
+def exported() -> tuple[FileFormat, ...]:
+    """The formats of other runtimes."""
+    return tuple(row for row in FORMATS if row.export is not None)
 
 
 def format_at(location: Location) -> FileFormat | None:
@@ -251,7 +278,7 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
         if _contradicts(text, said, chosen):
             raise ArgumentError(
                 f"{text}: the name says {said.name if said else Path(text).suffix}, but {chosen.name} is to be written",
-                hint=f"name it {_example(chosen)}",
+                hint=f"name it {example_name(chosen)}",
             )
         return chosen
     if said is None or said not in rows or Path(text).suffix.lower() in _MEMBERS:
@@ -285,11 +312,12 @@ def _said_by(text: str, rows: Iterable[FileFormat]) -> FileFormat | None:
 def _unnamed(text: str, rows: Sequence[FileFormat]) -> ArgumentError:
     suffix = Path(text).suffix
     what = f"nothing is written as {suffix}" if suffix else "the name does not say in which format to write"
-    names = ", ".join(f"{_example(row)} ({row.title})" for row in rows)
+    names = ", ".join(f"{example_name(row)} ({row.title})" for row in rows)
     return ArgumentError(f"{text}: {what}", hint=Advice(f"names that do: {names}; or ", Option("to", "FORMAT")))
 
 
-def _example(row: FileFormat) -> str:
+def example_name(row: FileFormat) -> str:
+    """What a name looks like that says ``row``: ``*.pb``."""
     return f"*{row.suffixes[0]}" if row.suffixes else "DIR/"
 
 

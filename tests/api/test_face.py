@@ -39,8 +39,8 @@ FUNCTIONS = {
         "model data outputs inputs set regression multilabel labels ema batch reading wrong confusion logdir checkpoint tags"
         " trust overwrite listener"
     ),
-    "export_onnx": (
-        "model path outputs inputs set ema opset rename shape batch external_data verify feeds atol rtol trust overwrite"
+    "export_model": (
+        "model path to outputs inputs set ema rename shape batch opset external_data verify feeds atol rtol trust overwrite"
         " listener"
     ),
     "features": "base data out at inputs set batch reading checkpoint tags trust overwrite listener",

@@ -12,7 +12,7 @@ import pytest
 import graphscope
 from graphscope.core.graph import Graph
 from graphscope.export.onnx.convert import OnnxOptions, convert
-from graphscope.export.onnx.refusal import NotExportableError
+from graphscope.export.refusal import NotExportableError
 from tests.support.fixture_files import FIXTURES
 from tests.support.running import built, parsed, run_graph, tf
 from tests.support.zoo_files import ZOO, needs_zoo

@@ -19,9 +19,9 @@ from graphscope.errors import FileError, GraphscopeError, MissingDependencyError
 from graphscope.export.onnx import onnx_graph, require_onnx
 from graphscope.export.onnx.convert import OnnxOptions
 from graphscope.export.onnx.element_types import type_string
-from graphscope.export.onnx.refusal import NotExportableError
 from graphscope.export.onnx.runtime_types import KERNELS
 from graphscope.export.onnx.write import ALIGNMENT, write_onnx
+from graphscope.export.refusal import NotExportableError
 from graphscope.protos import AttrValue, GraphDef
 from tests.support.fixture_files import FIXTURES
 
@@ -29,7 +29,7 @@ LENET = FIXTURES / "lenet5"
 
 
 def exported(tmp_path: Path, **options: object) -> graphscope.Exported:
-    return graphscope.export_onnx(LENET, tmp_path / "m.onnx", outputs="softmax", **options)  # type: ignore[arg-type]
+    return graphscope.export_model(LENET, tmp_path / "m.onnx", outputs="softmax", **options)  # type: ignore[arg-type]
 
 
 def test_names_stay_and_sizes_are_readable(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_renamed_and_of_a_given_shape(tmp_path: Path) -> None:
 
 def test_weights_beside(tmp_path: Path) -> None:
     within, beside = exported(tmp_path), tmp_path / "b.onnx"
-    found = graphscope.export_onnx(LENET, beside, outputs="softmax", external_data=True)
+    found = graphscope.export_model(LENET, beside, outputs="softmax", external_data=True)
     assert [Path(f).name for f in found.files] == ["b.onnx", "b.onnx.data"]
     assert found.size_bytes == sum(Path(f).stat().st_size for f in found.files)
     onnx.checker.check_model(str(beside), full_check=True)
@@ -80,7 +80,7 @@ def test_nothing_is_replaced_unless_asked_for(tmp_path: Path) -> None:
     exported(tmp_path, overwrite=True)
     (tmp_path / "b.onnx.data").write_bytes(b"mine")
     with pytest.raises(FileError):
-        graphscope.export_onnx(LENET, tmp_path / "b.onnx", outputs="softmax", external_data=True)
+        graphscope.export_model(LENET, tmp_path / "b.onnx", outputs="softmax", external_data=True)
     assert (tmp_path / "b.onnx.data").read_bytes() == b"mine"
     assert not (tmp_path / "b.onnx").exists()
 

@@ -15,7 +15,8 @@ import pytest
 import graphscope
 from graphscope.cli import app as app_module
 from graphscope.cli.app import CommandRow
-from graphscope.core.build import constant, make_node
+from graphscope.core.build import constant, make_node, type_attr
+from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.formats import registry
@@ -79,12 +80,16 @@ def test_a_head_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "FORMATS", (*registry.FORMATS, plugin("opcount", tmp_path, monkeypatch).ROW))
-    graph = Graph(GraphDef(), [constant("a", np.float32(1)), make_node("b", "Relu", ["a"], {})])
+    dtype = {"dtype": type_attr(DataType.FLOAT), "T": type_attr(DataType.FLOAT)}
+    graph = Graph(GraphDef(), [make_node("a", "Placeholder", [], dtype), make_node("b", "Relu", ["a"], dtype)])
     graphscope.save(graph, tmp_path / "m.layers")
     kinds = [layer["kind"] for layer in json.loads((tmp_path / "m.layers").read_text())]
-    assert kinds == ["constant", "relu"]
-    with pytest.raises(GraphscopeError, match="no rule for Conv2D"):
+    assert kinds == ["input", "relu"]
+    with pytest.raises(GraphscopeError, match=r"Conv2D \(conv1/conv and 1 more\): there is no rule"):
         graphscope.convert(FIXTURES / "lenet5" / "frozen.pb", tmp_path / "x.layers")
+    for options, said in (({"verify": True}, "nothing runs"), ({"opset": 18}, "does not take")):
+        with pytest.raises(ArgumentError, match=said):
+            graphscope.export_model(graphscope.load(FIXTURES / "lenet5"), tmp_path / "x.layers", **options)
     assert not (tmp_path / "x.layers").exists()
 
 

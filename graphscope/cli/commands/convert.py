@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from graphscope.api.export import export_onnx
+from graphscope.api.export import export_model
 from graphscope.api.save import save
 from graphscope.cli.options import shared
+from graphscope.cli.options.export import export_option, refuse_export_options
 from graphscope.cli.options.loading import load
-from graphscope.cli.options.onnx import refuse_onnx_options
 from graphscope.cli.options.shapes import BatchOption, InputShapes, named_shapes, parse_batch
 from graphscope.cli.render.export import exported_lines
 from graphscope.cli.terminal.output import Sink
@@ -19,10 +19,6 @@ from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.text import escape, size
 from graphscope.cli.terminal.views import Format, write_report
 from graphscope.formats.registry import format_for
-
-
-def _onnx(name: str, text: str, metavar: str | None = None) -> Any:
-    return typer.Option(name, metavar=metavar, show_default=False, help=f"ONNX: {text[0].lower()}{text[1:]}")
 
 
 def convert(
@@ -49,11 +45,13 @@ def convert(
         typer.Option("--allow-outside", help="Copy files that the graph names from outside the model's directory."),
     ] = False,
     set_: shared.SetValues,
-    ema: Annotated[bool, _onnx("--ema", "Use each variable's moving average, if it has one.")] = False,
-    opset: Annotated[int | None, _onnx("--opset", "The version of the operators; default: 20.", "N")] = None,
+    ema: Annotated[bool, export_option("--ema", "Export: use each variable's moving average, if it has one.")] = False,
     rename: Annotated[
-        list[str], shared.repeatable("--rename", "OLD=NEW", "ONNX: rename an input or an output; repeatable.")
+        list[str], shared.repeatable("--rename", "OLD=NEW", "Export: rename an input or an output; repeatable.")
     ],
+    opset: Annotated[int | None, export_option("--opset", "ONNX: the version of its operators; default: 20.", "N")] = (
+        None
+    ),
     shape: InputShapes,
     batch: BatchOption = "",
     for_tensorflow: shared.ForTensorFlow = "",
@@ -61,11 +59,16 @@ def convert(
         bool | None, typer.Option("--external-data/--no-external-data", help="ONNX: keep weights in a file beside it.")
     ] = None,
     verify: Annotated[
-        bool, _onnx("--verify", "Run TensorFlow and ONNX Runtime; keep the file only if they agree.")
+        bool,
+        export_option("--verify", "Export: run TensorFlow and the other runtime; keep the file only if they agree."),
     ] = False,
     feed: shared.Feeds,
-    atol: Annotated[float | None, _onnx("--atol", "Absolute tolerance of --verify; default: 1e-4.", "X")] = None,
-    rtol: Annotated[float | None, _onnx("--rtol", "Relative tolerance of --verify; default: 1e-4.", "X")] = None,
+    atol: Annotated[
+        float | None, export_option("--atol", "Export: absolute tolerance of --verify; default: 1e-4.", "X")
+    ] = None,
+    rtol: Annotated[
+        float | None, export_option("--rtol", "Export: relative tolerance of --verify; default: 1e-4.", "X")
+    ] = None,
     trust: shared.Trust = False,
     tags: shared.Tags,
     force: shared.Force = False,
@@ -86,13 +89,15 @@ def convert(
         "trust": trust or None,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
-    if weights is None and format_for(out, to).name == "onnx":
+    row = format_for(out, to) if weights is None else None
+    if row is not None and row.export is not None:
         loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
         if for_tensorflow:
-            raise typer.BadParameter("TensorFlow does not load ONNX", param_hint="--for-tensorflow")
-        exported = export_onnx(
+            raise typer.BadParameter(f"TensorFlow does not load {row.title}", param_hint="--for-tensorflow")
+        exported = export_model(
             loaded,
             out,
+            to=to,
             outputs=output,
             inputs=input,
             shape=named_shapes(shape),
@@ -103,7 +108,7 @@ def convert(
         )
         write_report(sink, format, exported, exported_lines(exported), list(exported.files))
         return
-    refuse_onnx_options(chosen)
+    refuse_export_options(chosen)
     saved = save(
         load(model, tags=shared.split_tags(tags), checkpoint=checkpoint),
         out,

@@ -14,4 +14,4 @@ def exported_lines(exported: Exported) -> Iterator[str]:
     if exported.verification is not None:
         yield from verified_lines(exported.verification, float16=False)
     beside = f" with {escape(exported.files[1])}" if exported.files[1:] else ""
-    yield f"{escape(exported.path)}  onnx{beside}, {count(exported.nodes, 'node')}, {size(exported.size_bytes)}"
+    yield f"{escape(exported.path)}  {exported.format}{beside}, {count(exported.nodes, 'node')}, {size(exported.size_bytes)}"

@@ -6,7 +6,6 @@ where they belong.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,10 @@ from graphscope.errors import GraphscopeError, MissingDependencyError
 
 if TYPE_CHECKING:
     from graphscope.core.graph import Graph
-    from graphscope.core.model import Model
     from graphscope.export.onnx.convert import OnnxOptions
     from graphscope.export.onnx.graph import OnnxGraph
-    from graphscope.formats.registry import WriteOptions
 
-__all__ = ["onnx_graph", "require_onnx", "write_model"]
+__all__ = ["onnx_graph", "require_onnx"]
 
 
 def require_onnx() -> None:
@@ -68,21 +65,3 @@ def _refuse_opset(opset: int) -> None:
     if not OLDEST_OPSET <= opset <= newest:
         hint = Advice(Option("opset"), f" takes {OLDEST_OPSET} to {newest}")
         raise GraphscopeError(f"ONNX opset {opset} cannot be written", hint=hint)
-
-
-def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
-    """Freezes ``model``, converts it and writes the result; returns the size in bytes.
-
-    Raises:
-        MissingDependencyError, GraphscopeError: as freezing and :func:`onnx_graph`.
-        FileError: the file exists and ``overwrite`` is not set, or cannot be written.
-    """
-    require_onnx()
-    from graphscope.export.onnx.write import write_onnx
-    from graphscope.transforms.freeze import FreezeOptions, freeze
-
-    outputs, inputs = ([spec.name for spec in specs] for specs in (options.outputs, options.inputs))
-    frozen = freeze(model, FreezeOptions(outputs=outputs, inputs=inputs))
-    graph = onnx_graph(frozen.graph, outputs, path=model.path)
-    written = write_onnx(graph, path, overwrite=options.overwrite, progress=options.progress, check=options.check)
-    return written.size_bytes

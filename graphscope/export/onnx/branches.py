@@ -16,8 +16,8 @@ from graphscope.core.op_sets import MERGES, NEXT_ITERATIONS, SWITCHES
 from graphscope.core.tensors import TensorName
 from graphscope.export.onnx.builder import Builder, type_proto
 from graphscope.export.onnx.graph import live
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.value import Dims, Value
+from graphscope.export.refusal import NotExpressibleError
 
 Condition = tuple[str, int]
 """A tensor that decides, and the side: 1 where it is true."""

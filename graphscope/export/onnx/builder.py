@@ -14,9 +14,9 @@ from onnx import GraphProto, NodeProto, TensorProto, TypeProto, defs, helper, nu
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.export.onnx.element_types import data_type, element_type, plain
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.runtime_types import computing_type
 from graphscope.export.onnx.value import Dims, Value
+from graphscope.export.refusal import NotExpressibleError
 
 Operand = Value | NDArray[Any] | None
 """What a node takes: a tensor, an array that becomes a constant, or nothing where an input is optional."""

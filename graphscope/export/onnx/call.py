@@ -14,8 +14,8 @@ from graphscope.core.ops import attribute, registered_ops
 from graphscope.core.payload import Payload
 from graphscope.export.onnx.builder import Attribute, Builder, Operand, vector
 from graphscope.export.onnx.element_types import element_type, is_expressible
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.value import Value
+from graphscope.export.refusal import NotExpressibleError
 from graphscope.protos import AttrValue
 
 if TYPE_CHECKING:

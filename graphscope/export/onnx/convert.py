@@ -13,9 +13,9 @@ from graphscope.errors import GraphscopeError
 from graphscope.export.onnx import rules
 from graphscope.export.onnx.builder import Builder, Shared
 from graphscope.export.onnx.graph import OnnxGraph, live, rename
-from graphscope.export.onnx.refusal import BrokenInputError, NotExportableError, Refusal
 from graphscope.export.onnx.region import Conversion, Region
 from graphscope.export.onnx.value import Value
+from graphscope.export.refusal import BrokenInputError, NotExportableError, Refusal
 
 OPSET = 20
 OLDEST_OPSET = 17

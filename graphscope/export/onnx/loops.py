@@ -12,8 +12,8 @@ from onnx import NodeProto, helper
 from graphscope.core.dtypes import DataType
 from graphscope.export.onnx.branches import close_branch, common
 from graphscope.export.onnx.builder import Builder, vector
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.value import Dims, Value
+from graphscope.export.refusal import NotExpressibleError
 
 MAX_ROUNDS = 8
 """How often the shapes of a loop's state are made less exact before it is given up."""

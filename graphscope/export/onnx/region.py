@@ -14,9 +14,9 @@ from graphscope.export.onnx.branches import Conditions, conditions_of
 from graphscope.export.onnx.builder import Builder
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.element_types import is_expressible, plain
-from graphscope.export.onnx.refusal import UNSHAPED, BrokenInputError, NotExpressibleError, Refusal
 from graphscope.export.onnx.registry import DEFERRED, RULES, Results
 from graphscope.export.onnx.value import Value
+from graphscope.export.refusal import UNSHAPED, BrokenInputError, NotExpressibleError, Refusal
 
 Tensor = tuple[str, int]
 """A node's name and the number of one of its outputs."""

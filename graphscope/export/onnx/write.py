@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +19,7 @@ from graphscope.export.onnx.builder import type_proto
 from graphscope.export.onnx.element_types import element_type
 from graphscope.export.onnx.graph import OnnxGraph
 from graphscope.export.onnx.value import Value
+from graphscope.export.target import Written
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.progress import Progress, quiet, told
 from graphscope.formats.io.staging import staged_files
@@ -33,19 +33,6 @@ ALIGNMENT = 4096
 
 _GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9
 """Numbers of fields: ``ModelProto.graph``, ``GraphProto.initializer``, ``TensorProto.raw_data``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What was written.
-
-    Attributes:
-        paths: the model, then its external data where it has any.
-        size_bytes: of all.
-    """
-
-    paths: tuple[Path, ...]
-    size_bytes: int
 
 
 def write_onnx(

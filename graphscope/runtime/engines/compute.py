@@ -10,7 +10,7 @@ from graphscope.core.model import Model
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import Shape, TensorName, TensorSpec
 from graphscope.errors import GraphscopeError
-from graphscope.export.onnx.refusal import NotExportableError
+from graphscope.export.refusal import NotExportableError
 from graphscope.feeding.default_feeds import fit_feeds
 from graphscope.feeding.missing_feeds import refuse_unfed
 from graphscope.runtime.engines.table import TENSORFLOW, Engine

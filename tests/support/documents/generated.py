@@ -73,11 +73,13 @@ def _table_of_formats() -> str:
         (
             (
                 row.title,
-                f"`{row.name}`" if row.writer else "",
+                f"`{row.name}`" if row.is_written else "",
                 ", ".join(f"`{suffix}`" for suffix in row.suffixes),
                 " and ".join(what for what, has in (("graph", row.has_graph), ("values", row.has_values)) if has),
                 row.recognized,
-                " and ".join(what for what, is_there in (("read", row.reader), ("written", row.writer)) if is_there),
+                " and ".join(
+                    what for what, is_there in (("read", row.reader), ("written", row.is_written)) if is_there
+                ),
             )
             for row in FORMATS
         ),

@@ -8,9 +8,9 @@ import numpy as np
 
 from graphscope.core.dtypes import DataType
 from graphscope.export.onnx.call import Call
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import direct, rule
 from graphscope.export.onnx.value import Value
+from graphscope.export.refusal import NotExpressibleError
 
 direct(
     {

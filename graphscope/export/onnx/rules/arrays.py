@@ -13,10 +13,10 @@ from graphscope.core.tensors import node_of
 from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.loops import Array
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.rules.sizes import join, reshape_to, size_of
 from graphscope.export.onnx.value import Value
+from graphscope.export.refusal import NotExpressibleError
 
 
 def _array(value: Value) -> Array:

@@ -14,10 +14,10 @@ from graphscope.export.onnx.branches import add_if, conditions_at, decided_by
 from graphscope.export.onnx.builder import Builder
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.loops import LoopBody, add_loop
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.region import Region, values_of
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.value import Value
+from graphscope.export.refusal import NotExpressibleError
 
 
 def _function(call: Call, name: str) -> Function:

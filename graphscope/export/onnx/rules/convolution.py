@@ -10,10 +10,10 @@ import numpy as np
 
 from graphscope.export.onnx.builder import Attribute, vector
 from graphscope.export.onnx.call import Call
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.rules.layout import Layout, channels_first, layout_of
 from graphscope.export.onnx.value import Value
+from graphscope.export.refusal import NotExpressibleError
 
 
 def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:

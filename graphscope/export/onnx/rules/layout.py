@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from graphscope.export.onnx.call import Call
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.value import Value
+from graphscope.export.refusal import NotExpressibleError
 
 Step = Callable[[Value], Value]
 

@@ -7,10 +7,10 @@ import numpy as np
 from graphscope.core.dtypes import DataType
 from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.rules.sizes import join, size_of
 from graphscope.export.onnx.value import Value
+from graphscope.export.refusal import NotExpressibleError
 
 _GEMM_TYPES = (DataType.FLOAT, DataType.DOUBLE, DataType.HALF)
 

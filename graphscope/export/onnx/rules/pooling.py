@@ -10,12 +10,12 @@ import numpy as np
 from graphscope.core.dtypes import DataType
 from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.rules.convolution import padding
 from graphscope.export.onnx.rules.layout import Layout, channels_first, layout_of
 from graphscope.export.onnx.rules.sizes import divide, reshape_to, size_of, times
 from graphscope.export.onnx.value import Value
+from graphscope.export.refusal import NotExpressibleError
 
 
 @rule("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D", "MaxPoolV2")

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from graphscope.core.dtypes import DataType
 from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.rules.layout import Layout, channels_first
 from graphscope.export.onnx.rules.sizes import join, size_of
 from graphscope.export.onnx.value import Value
+from graphscope.export.refusal import NotExpressibleError
 
 _NHWC = Layout("NHWC")
 F32 = np.float32

@@ -10,10 +10,10 @@ import numpy as np
 from graphscope.core.dtypes import DataType
 from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
-from graphscope.export.onnx.refusal import NotExpressibleError
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.rules.sizes import Size, join, minus, reshape_to, size_of
 from graphscope.export.onnx.value import Dims, Value
+from graphscope.export.refusal import NotExpressibleError
 
 _MAX_TRACKED = 32
 _MOST, _LEAST = int(np.iinfo(np.int64).max), int(np.iinfo(np.int64).min)

@@ -1,4 +1,4 @@
-"""What ONNX cannot express, and where a graph could be cut to leave it out."""
+"""What another runtime cannot express, and where a graph could be cut to leave it out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Refusal:
 
 
 class NotExportableError(GraphscopeError):
-    """A graph that ONNX cannot express.
+    """A graph that another runtime cannot express.
 
     Attributes:
         refusals: every node that is in the way, in the order of computation.

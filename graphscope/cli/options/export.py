@@ -1,0 +1,29 @@
+"""Options of ``convert`` that only formats of other runtimes take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import typer
+
+from graphscope.advice import Advice, Option
+from graphscope.cli.terminal.wording import worded
+from graphscope.formats.registry import example_name, exported
+
+
+def export_option(name: str, text: str, metavar: str | None = None) -> Any:
+    """An option that formats of other runtimes take.
+
+    Args:
+        text: help that begins with the format, or with ``export`` where all take it.
+    """
+    return typer.Option(name, metavar=metavar, show_default=False, help=text)
+
+
+def refuse_export_options(chosen: Iterable[str]) -> None:
+    """TensorFlow's own formats take none of these options: wrong usage."""
+    for name in chosen:
+        names = ", ".join(map(example_name, exported()))
+        option = worded(Advice(Option(name)))
+        raise typer.BadParameter(f"only other runtimes' formats take it: name OUT {names}", param_hint=option)

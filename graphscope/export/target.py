@@ -1,0 +1,104 @@
+"""What every export gives: a graph that is ready to be written in another runtime's format.
+
+A target is a row of :mod:`graphscope.formats.registry` whose ``export`` names a module that has the two functions of
+:class:`Target`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from graphscope.core.graph import Graph
+    from graphscope.formats.registry import Export, WriteOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What exports take besides the graph; each takes what concerns it. ``None`` and nothing are the defaults.
+
+    Attributes:
+        rename: tensor of an input or an output -> its name in the file.
+        opset: the version of ONNX's operators.
+        external_data: whether weights go beside the model.
+    """
+
+    rename: Mapping[str, str] = field(default_factory=dict)
+    opset: int | None = None
+    external_data: bool | None = None
+
+    def given(self) -> list[str]:
+        """The options that are not left to their defaults."""
+        return [field.name for field in fields(self) if getattr(self, field.name) not in (None, {})]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        paths: the model, then the files beside it.
+        size_bytes: of all.
+    """
+
+    paths: tuple[Path, ...]
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A graph that can be written; nothing is refused from here on.
+
+    Attributes:
+        inputs, outputs: names in the file.
+        nodes: how many it has.
+        weight_bytes: what will be written, about.
+        write: writes it to a path, its files whole or not at all; the options' ``check`` looks at the finished file before it
+            takes its place.
+        random: nodes of the graph that draw random numbers.
+        tensors: tensor of an input or an output -> its name in the file.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    nodes: int
+    weight_bytes: int
+    write: Callable[[Path, WriteOptions], Written]
+    random: tuple[str, ...] = ()
+    tensors: Mapping[str, str] = field(default_factory=dict)
+
+
+class Target(Protocol):
+    """The module of a target."""
+
+    def require(self) -> None:
+        """Refuses to go on without the packages that the conversion needs.
+
+        Raises:
+            MissingDependencyError: one is not installed; the hint is the pip command.
+        """
+
+    def convert(self, graph: Graph, outputs: Sequence[str], options: ExportOptions, path: str) -> Converted:
+        """Converts a graph without variables. Everything that cannot be expressed is collected first.
+
+        Args:
+            outputs: tensors.
+            path: what errors call the model.
+
+        Raises:
+            NotExportableError: the target cannot express the graph; all reasons are listed.
+            GraphscopeError: an option does not fit.
+        """
+        ...
+
+
+def target_of(row: Export) -> Target:
+    """The module that converts for a format."""
+    return cast(Target, importlib.import_module(row.module))
+
+
+__all__ = ["Converted", "ExportOptions", "Target", "Written", "target_of"]
