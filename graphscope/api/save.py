@@ -185,10 +185,13 @@ _SPECS = {"saved-model": _signature}
 
 
 def _refuse_sources(model: Model, outputs: Sequence[str], inputs: Sequence[str]) -> None:
-    """A signature whose outputs need an iterator or a queue could never be called."""
-    from graphscope.transforms.sources import refuse_sources
+    """A signature whose outputs need an iterator, a queue or Python could never be called."""
+    from graphscope.transforms.sources import refuse_python, refuse_sources
+    from graphscope.transforms.subgraph import prune_library
 
-    refuse_sources(_without(_needed(model.graph, outputs, inputs), inputs), model.path)
+    needed = prune_library(_without(_needed(model.graph, outputs, inputs), inputs))
+    refuse_sources(needed, model.path)
+    refuse_python(needed, model.path)
 
 
 def _needed(graph: Graph, outputs: Iterable[str], inputs: Iterable[str]) -> Graph:

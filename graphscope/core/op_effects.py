@@ -11,6 +11,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from graphscope.core.op_sets import PYTHON_OPS
 from graphscope.core.ops import registered_ops
 
 
@@ -122,7 +123,7 @@ OP_EFFECTS: Mapping[str, OpEffect] = {
     **_rows(
         Effect.CODE,
         "calls a Python function of the process that built the graph: it breaks elsewhere",
-        "PyFunc PyFuncStateless EagerPyFunc",
+        " ".join(sorted(PYTHON_OPS)),
     ),
     **_rows(Effect.CODE, "calls the native function", "XlaCustomCall", attribute="target_name"),
     **_rows(Effect.CODE, "calls the native function", "XlaCustomCallV2", attribute="call_target_name"),

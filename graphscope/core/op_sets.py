@@ -46,6 +46,9 @@ DATA_KINDS = {
 }
 """What gives a graph data without a placeholder -> the ops that take it out."""
 
+PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
+"""Ops that call a Python function of the process that built the graph; no file holds it."""
+
 PARSERS = NamePattern(r"Parse(Single|Sequence|SingleSequence)?Example(V2)?|DecodeCSV|RecordInput|Dataset\w*GetNext\w*")
 """Ops that make tensors of records."""
 

@@ -14,6 +14,7 @@ from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import node_of
 from graphscope.transforms.dropout import Neutral
 from graphscope.transforms.effects import Effects
+from graphscope.transforms.masks import applies, behind
 from graphscope.transforms.subgraph import prune_library
 from graphscope.transforms.switches import branches, open_switches
 
@@ -21,17 +22,7 @@ _UNIFORM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRando
 _SUMS = frozenset({"Add", "AddV2"})
 _COMPARES = frozenset({"GreaterEqual", "Greater", "LessEqual", "Less"})
 _ROUNDS = frozenset({"Floor", "Ceil", "Round", "Rint"})
-_SELECTS = frozenset({"Select", "SelectV2"})
-_PRODUCTS = frozenset({"Mul", "MulNoNan"})
-_PASSES = frozenset(
-    "Identity Snapshot StopGradient Cast Reshape ExpandDims Squeeze Transpose BroadcastTo Tile Enter RefEnter Switch".split()
-)
 _SCALES = frozenset({"Mul", "Sub", *_SUMS})
-_CHANGED = _PASSES | {"RealDiv", "Div", "Sub", "LogicalNot"}
-"""What a mask goes through before it is applied: ``(u < keep) / keep``, ``1 - mask``."""
-
-_ZEROS = frozenset({"ZerosLike"})
-_MAX_ZEROS = 1 << 16
 _MAX_DEPTH = 6
 
 
@@ -57,12 +48,8 @@ def constant_drops(body: Body) -> list[str]:
     """The nodes that apply a random mask whose rate no placeholder gives, in file order."""
     if _UNIFORM.isdisjoint(body.ops):
         return []
-    consumers: dict[str, list[Node]] = {}
-    for node in body.nodes:
-        for text in node.data_inputs():
-            consumers.setdefault(node_of(text), []).append(node)
     masks = (node for op, node in zip(body.ops, body.nodes) if op in _COMPARES or op in _ROUNDS)
-    found = {name for mask in masks if _is_mask(body, mask) for name in _applied(body, mask, consumers, 0)}
+    found = {name for mask in masks if _is_mask(body, mask) for name in applies(body, mask)}
     return [node.name for node in body.nodes if node.name in found]
 
 
@@ -70,7 +57,7 @@ def _is_mask(body: Body, mask: Node) -> bool:
     """Whether it compares uniform random numbers with a number that is known, be it by rounding a sum."""
     test: Node | None = mask
     if mask.op in _ROUNDS:
-        test = _behind(body, next(iter(mask.data_inputs()), ""))
+        test = behind(body, next(iter(mask.data_inputs()), ""))
         if test is None or test.op not in _ROUNDED[mask.op]:
             return False
         if test.op in _UNIFORM:
@@ -90,7 +77,7 @@ _ROUNDED = {
 
 def _is_drawn(body: Body, text: str, depth: int) -> bool:
     """Whether ``text`` is uniform random numbers, maybe scaled."""
-    node = _behind(body, text)
+    node = behind(body, text)
     if node is None or depth > _MAX_DEPTH:
         return False
     if node.op in _UNIFORM:
@@ -110,34 +97,3 @@ def _is_known(body: Body, text: str) -> bool:
             seen.add(name)
             pending += node.data_inputs()
     return True
-
-
-def _applied(body: Body, mask: Node, consumers: dict[str, list[Node]], depth: int) -> Iterator[str]:
-    """The products and selections that take ``mask``."""
-    for consumer in consumers.get(mask.name, ()):
-        if consumer.op in _PRODUCTS or (consumer.op in _SELECTS and _gives_zeros(body, consumer)):
-            yield consumer.name
-        elif consumer.op in _CHANGED and depth < _MAX_DEPTH:
-            yield from _applied(body, consumer, consumers, depth + 1)
-
-
-def _gives_zeros(body: Body, select: Node) -> bool:
-    return any(_is_zero(_behind(body, text)) for text in select.data_inputs()[1:])
-
-
-def _is_zero(node: Node | None) -> bool:
-    if node is None or node.op in _ZEROS:
-        return node is not None
-    tensor = node.tensor() if node.op == "Const" else None
-    if tensor is None or not tensor.dtype.is_floating or tensor.elements > _MAX_ZEROS:
-        return False
-    return not tensor.numpy().any()
-
-
-def _behind(body: Body, text: str) -> Node | None:
-    node = body.get(node_of(text))
-    for _ in range(_MAX_DEPTH):
-        if node is None or node.op not in _PASSES or not node.data_inputs():
-            break
-        node = body.get(node_of(node.data_inputs()[0]))
-    return node

@@ -36,7 +36,7 @@ from graphscope.transforms.opening import Infer, Opened, open_at
 from graphscope.transforms.pipeline import Transform, transform, until_settled
 from graphscope.transforms.prune import predicates, prune_branches
 from graphscope.transforms.read_after_write import reads_after_write
-from graphscope.transforms.sources import refuse_emptied_stacks, refuse_sources
+from graphscope.transforms.sources import refuse_emptied_stacks, refuse_python, refuse_sources
 from graphscope.transforms.state import carried_state
 from graphscope.transforms.subgraph import clear_placement, cut, prune_library
 from graphscope.transforms.switches import open_switches
@@ -224,6 +224,7 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
     graph = cut(open_inputs(model, options, graph).graph, options.outputs)
     graph = _settled(options, _kept(model, options), late)(graph)
     refuse_sources(graph, model.path)
+    refuse_python(graph, model.path)
     refuse_emptied_stacks(graph, model.path)
     _refuse_late_reads(graph, late)
     refuse_mixed_frames(graph)

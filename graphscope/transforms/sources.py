@@ -1,6 +1,6 @@
-"""Where a graph takes its data from by itself: iterators, queues, readers. A graph that is handed on alone cannot run them.
+"""Where a graph takes its data from by itself: iterators, queues, readers, Python. A graph that is handed on alone cannot run them.
 
-Source: ``tensorflow/core/ops/{dataset_ops,data_flow_ops,io_ops}.cc``.
+Source: ``tensorflow/core/ops/{dataset_ops,data_flow_ops,io_ops,script_ops}.cc``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from graphscope.advice import SAVED_MODEL, Advice, Option, join_options
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import DATA_KINDS
+from graphscope.core.op_sets import DATA_KINDS, PYTHON_OPS
 from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError, some
 
@@ -61,6 +61,23 @@ def refuse_sources(graph: Graph, path: str) -> None:
                 *join_options(" ", [Option("inputs", name) for name in _nearest(graph, found)]),
                 "   makes inputs of what is taken from there",
             ),
+        )
+
+
+def refuse_python(graph: Graph, path: str) -> None:
+    """Raises an error, if ``graph``, or a library function of it, calls Python functions.
+
+    Raises:
+        GraphscopeError: it does; the hint says where to open it.
+    """
+    calls = [(name, node) for name, body in graph.bodies for op, node in zip(body.ops, body.nodes) if op in PYTHON_OPS]
+    if calls:
+        listed = some((f"{node.name} ({node.op}{', in function ' * bool(f)}{f})" for f, node in calls), _MAX_LISTED)
+        own = [Option("inputs", node.name) for function, node in calls if not function]
+        cut = (*join_options(" ", own), "   makes inputs of what they give") if own else ()
+        raise GraphscopeError(
+            f"{path}: the outputs need Python functions of the program that built the graph, which no file holds: {listed}",
+            hint=Advice(*cut) if own else Advice(Option("outputs", "NAME"), "   names what comes before them"),
         )
 
 

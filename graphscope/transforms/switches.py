@@ -14,6 +14,7 @@ from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.op_sets import MERGES, PLACEHOLDER_OPS, RANDOM_OPS, SWITCHES
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.transforms.bake import placeholder_spec
+from graphscope.transforms.masks import chooses
 from graphscope.transforms.prune import IFS
 
 SWITCH_NAME = re.compile(
@@ -134,9 +135,13 @@ class _Rate:
             return None
         if consumer.op in ("Add", "AddV2"):
             return True if any(c.op == "Floor" for c in self.graph.consumers(consumer.name)) else None
-        if consumer.op in _COMPARES:
+        if consumer.op in _COMPARES and not self.explores(consumer):
             return _COMPARES[consumer.op] != (node_of(inputs[0]) == name)
         return None
+
+    def explores(self, mask: Node) -> bool:
+        """Whether ``mask`` chooses between what is computed and what is drawn, or between any other two values."""
+        return chooses(self.graph, mask) or _Predicate(self.graph, mask.name).value() is not None
 
     def is_complement(self, consumer: Node, name: str) -> bool:
         """Whether ``consumer`` is 1 minus ``name``."""

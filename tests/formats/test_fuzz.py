@@ -1,10 +1,12 @@
 """Small files cut off at every byte and changed at random ones: our errors or the right answer, soon and in little memory.
 
 The right answer is what protobuf parses of the same bytes; for checkpoints, whose blocks have checksums, what was saved.
+``GRAPHSCOPE_FUZZ_EXAMPLES`` says how many changed files each test looks at.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -25,9 +27,10 @@ from tests.support.tables import varint
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 60
+COUNT = int(os.environ.get("GRAPHSCOPE_FUZZ_EXAMPLES", "150"))
+SECONDS = max(60, COUNT)
 EXAMPLES = settings(
-    max_examples=150,
+    max_examples=COUNT,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

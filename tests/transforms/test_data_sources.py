@@ -146,6 +146,47 @@ def test_the_converted_signature_takes_what_the_iterator_gave(tmp_path: Path) ->
     assert [spec.name for specs in signature.inputs.values() for spec in specs] == ["IteratorGetNext:0"]
 
 
+def python_function() -> str:
+    """It scales what is fed; the file has the key of the function alone."""
+    scaled = v1.py_func(lambda x: x / 255, [v1.placeholder(FLOAT, [None, 4], "x")], FLOAT, name="scaled")
+    head(tf.identity(scaled))
+    return "scaled"
+
+
+def test_python_functions_are_in_no_file(tmp_path: Path) -> None:
+    path, source = saved(python_function, tmp_path)
+    out, folder = tmp_path / "f.pb", f"{tmp_path}/sm/"
+    commands = (
+        ["freeze", path, "-o", out, "--output", "logits"],
+        ["convert", path, folder, "--output", "logits"],
+        ["graft", path, "-o", tmp_path / "g" / "m", "--at", "logits", "--head", "dense:2"],
+    )
+    for words in commands:
+        refused = invoke(*words)
+        assert refused.exit_code == 1, words
+        assert f"which no file holds: {source} (PyFunc)\nhint: --input {source}" in refused.stderr
+    assert not out.exists()
+    assert invoke(*commands[0], "--input", source).exit_code == 0
+    assert {node.op for node in load(out).graph} == {"Placeholder", "Const", "Reshape", "MatMul"}
+    beside = invoke("freeze", path, "-o", out, "--output", "x", "--force")
+    assert beside.exit_code == 0, beside.stderr
+
+
+def test_a_loop_that_calls_python_is_refused(tmp_path: Path) -> None:
+    def build() -> str:
+        x = v1.placeholder(FLOAT, [None, 4], "x")
+        half = lambda v: tf.ensure_shape(v1.py_func(lambda a: a / 2, [v], FLOAT, name="half"), [None, 4])  # noqa: E731
+        head(tf.while_loop(lambda i, _: i < 3, lambda i, v: (i + 1, half(v)), [0, x], name="loop")[1])
+        return ""
+
+    path, _ = saved(build, tmp_path)
+    for words in (["freeze", path, "-o", tmp_path / "f.pb"], ["convert", path, f"{tmp_path}/sm/"]):
+        refused = invoke(*words, "--output", "logits")
+        assert refused.exit_code == 1
+        assert "which no file holds: half (PyFunc, in function loop_body" in refused.stderr
+        assert "--output NAME   names what comes before them" in refused.stderr
+
+
 def test_an_iterator_that_fills_itself_is_reported(tmp_path: Path) -> None:
     def build() -> str:
         head(v1.data.make_one_shot_iterator(data()).get_next()[0])

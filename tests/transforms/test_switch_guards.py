@@ -64,8 +64,11 @@ DRAWN = [
     fed("r", DataType.FLOAT),
     const("size", [2], np.int32),
     make_node("u", "RandomUniform", ["size"]),
-    *(const("one", 1), const("two", 2), const("ones", [1, 1]), const("unit", [1]), placeholder("x")),
+    *(const("zero", 0), const("one", 1), const("two", 2), const("ones", [1, 1]), const("unit", [1]), placeholder("x")),
 ]
+
+
+LESS = op("mask", "Less", "u", "r")
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,12 @@ DRAWN = [
         ([op("mask", "GreaterEqual", "r", "u")], "1"),
         ([op("mask", "Less", "r", "u")], "0"),
         ([op("mask", "Equal", "u", "r")], None),
+        ([LESS, op("s", "SelectV2", "mask", "x", "zero")], "1"),
+        ([LESS, op("s", "SelectV2", "mask", "x", "one")], None),  # what is drawn now and then, or what is best
+        ([LESS, op("m", "Identity", "mask"), op("s", "Select", "m", "x", "two")], None),
+        ([LESS, op("s", "SelectV2", "mask", "x", "one"), op("y", "Mul", "x", "mask")], "1"),
+        ([LESS, op("s", "Switch", "x", "mask"), op("m", "Identity", "s:1"), op("v", "RandomUniform", "size", "^m")], None),
+        ([LESS, op("s", "Switch", "x", "mask"), op("m", "Identity", "s:1"), op("v", "Relu", "m")], "1"),
         ([op("mask", "Less", "r", "x")], None),
         ([op("mask", "Less", "r", "r")], None),
         ([op("mask", "Less", "r")], None),

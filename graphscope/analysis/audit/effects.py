@@ -12,6 +12,7 @@ from graphscope.core.assets import asset_parts, stated_assets
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.op_effects import OP_EFFECTS, Effect, read_at_import
+from graphscope.core.op_sets import PYTHON_OPS
 from graphscope.core.tensors import node_of
 from graphscope.protos import DecodeError
 
@@ -25,7 +26,6 @@ _RULES = {
 }
 
 _SAVERS = frozenset("Save SaveSlices SaveV2 MergeV2Checkpoints Restore RestoreSlice RestoreV2".split())
-_PYTHON = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _BARE_READERS = frozenset({"ReadFile", "MatchingFiles", "ImmutableConst"})
 """Ops that hand a file's content to the graph; those of input pipelines and tables read records and vocabularies."""
 
@@ -115,7 +115,7 @@ _TABLE = (
     _Row(_from(PathSource.OWN), Severity.INFO, "the file is one of the model's own assets"),
     _Row(lambda _, reach: reach is Reach.DEAD, Severity.LOW, "nothing calls the function that it lies in"),
     _Row(
-        lambda effect, _: effect.op in _PYTHON,
+        lambda effect, _: effect.op in PYTHON_OPS,
         Severity.MEDIUM,
         "the function is not in the file: the node fails in any other process",
     ),
