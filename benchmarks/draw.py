@@ -19,11 +19,11 @@ from tests.support.browser import chromium_page
 OPENED = """() => {
   page.closeAll();
   const times = [];
-  for (const scope of [page.diagram.root, ...page.diagram.root.children.slice(0, 8)]) {
+  for (const scope of [page.pane.diagram.root, ...page.pane.diagram.root.children.slice(0, 8)]) {
     for (const box of scope.children.slice(0, 8)) {
-      if (box.isNode || (scope !== page.diagram.root && !scope.isOpen)) continue;
+      if (box.isNode || (scope !== page.pane.diagram.root && !scope.isOpen)) continue;
       const start = performance.now();
-      page.toggle(box, true);
+      page.toggle(page.pane, box, true);
       times.push(performance.now() - start);
     }
   }
@@ -51,7 +51,7 @@ def main() -> None:
 def in_browser(path: Path) -> str:
     with chromium_page(1440, 900) as page:
         page.goto(f"file://{path}")
-        page.wait_for_selector("#view .closed-box")
+        page.wait_for_selector(".view .closed-box")
         first = page.evaluate(FIRST_PICTURE)
         times = page.evaluate(OPENED)
     return f"{first / 1000:.2f} s | {statistics.median(times):.0f} ms, {max(times):.0f} ms"

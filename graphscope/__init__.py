@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from graphscope.analysis.diff.report import Difference, DiffReport
     from graphscope.analysis.summary import Summary
     from graphscope.api.cost import cost
-    from graphscope.api.diff import diff
+    from graphscope.api.diff import diff, draw_diff
     from graphscope.api.draw import Drawing, SavedDrawing, draw
     from graphscope.api.dump import LogRun, dump
     from graphscope.api.edit import Edited, SavedEdited, edit
@@ -87,7 +87,7 @@ _MODULES = {
     "analysis.cost.report": "CostReport",
     "analysis.diff.report": "DiffReport Difference",
     "api.cost": "cost",
-    "api.diff": "diff",
+    "api.diff": "diff draw_diff",
     "api.draw": "Drawing SavedDrawing draw",
     "api.dump": "LogRun dump",
     "api.evaluate": "EvaluationReport evaluate",
@@ -189,6 +189,7 @@ __all__ = [
     "cost",
     "diff",
     "draw",
+    "draw_diff",
     "dump",
     "edit",
     "evaluate",

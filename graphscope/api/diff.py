@@ -1,16 +1,21 @@
-"""``graphscope.diff``: what differs between two models."""
+"""``graphscope.diff``: what differs between two models, as a report or as a page with both graphs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from graphscope.analysis.diff.compare import DiffOptions
 from graphscope.analysis.diff.compare import diff as compare
 from graphscope.analysis.diff.report import DiffReport
 from graphscope.analysis.diff.weights import Depth
-from graphscope.api.opening import ModelLike, as_model
+from graphscope.api.opening import ModelLike, as_model, without_calls
 from graphscope.core.listener import SILENT, Listener
-from graphscope.errors import UnknownNameError
+from graphscope.core.model import Model
+from graphscope.errors import GraphscopeError, UnknownNameError
+
+if TYPE_CHECKING:
+    from graphscope.drawing.comparison import DiffDrawing
 
 
 def diff(
@@ -46,3 +51,49 @@ def diff(
     total = sum(variable.size_bytes or 0 for variable in one.variables)
     with listener.reading("comparing values", total) as progress:
         return compare(one, other, DiffOptions(depths[weights], strict, explain), progress)
+
+
+def draw_diff(
+    a: ModelLike,
+    b: ModelLike,
+    *,
+    weights: str = "stat",
+    strict: bool = False,
+    explain: bool = True,
+    tags: str | Collection[str] = (),
+    listener: Listener = SILENT,
+) -> DiffDrawing:
+    """What differs between two models as a page: both graphs side by side, the differences coloured and listed.
+
+    Functions are drawn, and compared, in place of their calls; where they would be too many nodes, the calls stay.
+
+    Args:
+        a, b, weights, strict, explain, tags, listener: see :func:`diff`.
+
+    Raises:
+        GraphscopeError: as :func:`diff`.
+        IncompleteModelError: a model is a checkpoint without a graph.
+    """
+    from graphscope.analysis.shapes import infer
+    from graphscope.board.dump import run_name
+    from graphscope.drawing.comparison import DiffDrawing
+    from graphscope.drawing.diagram import diagram
+
+    one, other = _drawable(*(as_model(model, tags=tags) for model in (a, b)))
+    report = diff(one, other, weights=weights, strict=strict, explain=explain, listener=listener)
+    titles = [run_name(model) for model in (one, other)]
+    if titles[0] == titles[1]:
+        titles = [one.path, other.path]
+    first, second = (diagram(m, infer(m).by_name, title) for m, title in zip((one, other), titles))
+    return DiffDrawing(report, first, second)
+
+
+def _drawable(one: Model, other: Model) -> tuple[Model, Model]:
+    """Both with the bodies of functions in place of their calls; as they are where one of them would have too many nodes."""
+    try:
+        return without_calls(one), without_calls(other)
+    except GraphscopeError:
+        return one, other
+
+
+__all__ = ["diff", "draw_diff"]

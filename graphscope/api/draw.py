@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import infer
-from graphscope.api.opening import ModelLike, as_model
+from graphscope.api.opening import ModelLike, as_model, without_calls
 from graphscope.board.dump import run_name
 from graphscope.core.model import Model
 from graphscope.core.tensors import node_of
@@ -20,7 +20,6 @@ from graphscope.drawing.diagram import Diagram
 from graphscope.drawing.diagram import diagram as make_diagram
 from graphscope.drawing.drawing import Drawing, SavedDrawing
 from graphscope.errors import ArgumentError, GraphscopeError, UnknownNameError
-from graphscope.transforms.inlining import inline_calls
 
 
 def draw(
@@ -73,12 +72,10 @@ def draw(
 
 def _inlined(model: Model) -> Model:
     """The model with the bodies of functions in place of their calls; as it is where they would be too many."""
-    before = model.graph
     try:
-        graph = inline_calls(before)
+        return without_calls(model)
     except GraphscopeError:
         return model
-    return model if graph is before else replace(model, loaded_graph=graph)
 
 
 def _scope(diagram: Diagram, name: str) -> Box:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
@@ -28,6 +29,19 @@ def as_model(
 ) -> Model:
     """The model itself, or the one at a path, with ``tags`` and ``checkpoint``; raises as :func:`graphscope.load`."""
     return model if isinstance(model, Model) else load(model, tags=tags, checkpoint=checkpoint)
+
+
+def without_calls(model: Model) -> Model:
+    """``model`` with the bodies of functions in place of their calls.
+
+    Raises:
+        GraphscopeError: they would be too many nodes.
+    """
+    from graphscope.transforms.inlining import inline_calls
+
+    before = model.graph
+    graph = inline_calls(before)
+    return model if graph is before else replace(model, loaded_graph=graph)
 
 
 def as_names(names: Names) -> tuple[str, ...]:

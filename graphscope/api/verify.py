@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, fixed_values, note_outputs
+from graphscope.api.opening import (
+    ModelLike,
+    Names,
+    as_model,
+    as_names,
+    chosen_outputs,
+    fixed_values,
+    note_outputs,
+    without_calls,
+)
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
-from graphscope.core.op_sets import CALL_OPS
 from graphscope.runtime.layers import LayerComparison, LayerDifference
 from graphscope.runtime.nonfinite import NonfiniteReport, ValueRange
 from graphscope.runtime.verify import ATOL, RTOL, Verification
@@ -111,7 +118,7 @@ def compare_layers(
     from graphscope.runtime.layers import compare_layers as compare_tensors
     from graphscope.runtime.tensorflow import promise_equal_bits
 
-    one, two = (_expanded(as_model(m)) for m in (model, other))
+    one, two = (without_calls(as_model(m)) for m in (model, other))
     pairing = _paired(one, two, outputs, map, listener)
     run = Comparison(
         one,
@@ -150,7 +157,7 @@ def find_nonfinite(
     from graphscope.runtime.comparison import Comparison
     from graphscope.runtime.nonfinite import find_nonfinite as find
 
-    one = _expanded(as_model(model))
+    one = without_calls(as_model(model))
     chosen = chosen_outputs(one, outputs, listener)
     run = Comparison(one, one, chosen, feeds=resolve_tensors(one, feeds), trust=trust)
     with listener.computing("looking at tensors", len(one.graph)) as progress:
@@ -166,15 +173,6 @@ def _paired(one: Model, two: Model, outputs: Names, given: Mapping[str, str] | N
         if name != other:
             listener.note(f"{other} of the first model is compared with {name} of the second")
     return found
-
-
-def _expanded(model: Model) -> Model:
-    """``model`` with the bodies of functions in place of their calls."""
-    from graphscope.transforms.inlining import inline_calls
-
-    if CALL_OPS.isdisjoint(model.graph.ops):
-        return model
-    return replace(model, loaded_graph=inline_calls(model.graph))
 
 
 __all__ = [

@@ -1,9 +1,11 @@
-"""Amounts as a person reads them: three digits and a decimal unit."""
+"""Amounts as a person reads them: three digits and a decimal unit, and how many of what."""
 
 from __future__ import annotations
 
 import functools
 
+_HISSING = ("ch", "s", "sh", "x")
+"""How a noun ends whose plural takes ``es``."""
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -33,3 +35,11 @@ def duration(microseconds: float) -> str:
         if microseconds < 0.9995 * limit:
             return f"{microseconds / limit * 1e3:.3g} {unit}"
     return f"{microseconds / 1e6:.3g} s"
+
+
+def count(number: int, noun: str) -> str:
+    """``412 nodes``, ``1 node``, ``no nodes``, ``3 batches``."""
+    if number == 1:
+        return f"1 {noun}"
+    nouns = f"{noun}es" if noun.endswith(_HISSING) else f"{noun}s"
+    return f"{number:,} {nouns}" if number else f"no {nouns}"

@@ -12,7 +12,7 @@ from graphscope.drawing.boxes import Box
 from graphscope.drawing.colors import Coloring
 from graphscope.drawing.diagram import Diagram
 from graphscope.drawing.dot import dot
-from graphscope.drawing.html import page
+from graphscope.drawing.html import Pane, page
 from graphscope.drawing.mermaid import mermaid
 from graphscope.drawing.opening import opened
 from graphscope.drawing.picture import Picture
@@ -78,7 +78,7 @@ class Drawing:
 
     def html(self) -> str:
         """The drawing as a page of its own, to explore in a browser."""
-        return page(self.diagram, self.colorings, self.is_open, self.root)
+        return page(self.diagram.title, [Pane(self.diagram, self.colorings, self.is_open, self.root)])
 
     def _repr_svg_(self) -> str:
         return self.svg()

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -23,9 +24,9 @@ from graphscope.drawing.colors import Coloring
 from graphscope.drawing.diagram import Diagram
 from graphscope.drawing.layered import layout, order
 from graphscope.drawing.svg import xml
-from graphscope.drawing.theme import DARK, LIGHT, rules, variables
+from graphscope.drawing.theme import DARK, LIGHT, Theme, change_rules, rules, variables
 
-SCRIPTS = ("layout.js", "arrange.js", "page.js")
+SCRIPTS = ("layout.js", "arrange.js", "pane.js", "changes.js", "page.js")
 LONGEST_ATTRIBUTE = 200
 """Characters of an attribute's text that are kept."""
 _CONSTANTS: dict[Any, Sequence[str]] = {
@@ -53,21 +54,65 @@ _CONSTANTS: dict[Any, Sequence[str]] = {
 """What both implementations of the layout share, by module."""
 
 
-def page(diagram: Diagram, colorings: Sequence[Coloring], is_open: Callable[[Box], bool], root: Box) -> str:
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """One graph on a page.
+
+    Attributes:
+        diagram: what is drawn of it.
+        colorings: those that can be chosen, the first one at first; as many in each pane of a page.
+        is_open: the scopes that are open at first.
+        root: the scope that is shown.
+        partners: place of a node -> that of the node in the other pane that it is compared with, -1 where there is none.
+    """
+
+    diagram: Diagram
+    colorings: Sequence[Coloring]
+    is_open: Callable[[Box], bool]
+    root: Box
+    partners: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One line of the list beside two graphs that are compared.
+
+    Attributes:
+        section: the heading that it stands below.
+        change: the class of its colour.
+        name, detail: its texts; either may be empty.
+        places: the node that it is about, in each pane; -1 where there is none.
+    """
+
+    section: str
+    change: str
+    name: str
+    detail: str
+    places: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a comparison found: a sentence, and a line for each difference."""
+
+    summary: str
+    rows: Sequence[ChangeRow]
+
+
+def page(title: str, panes: Sequence[Pane], changes: Changes | None = None) -> str:
     """The file's text.
 
     Args:
-        colorings: those that can be chosen, the first one at first.
-        is_open: the scopes that are open at first.
-        root: the scope that is shown.
+        panes: one graph, or two that are compared.
+        changes: of two graphs: what differs.
     """
     script = "".join(_part(name) for name in SCRIPTS)
     style = _style()
     policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'"
-    data = _json(_data(diagram, colorings, is_open, root))
+    data = _json(_page_data(title, panes, changes))
     return _part("page.html").format(
         policy=f"{policy}; base-uri 'none'; form-action 'none'",
-        title=xml(escape(diagram.title)),
+        title=xml(escape(title)),
         style=style,
         data=data,
         script=script,
@@ -87,15 +132,19 @@ def _style() -> str:
     return "\n".join(
         [
             f":root {{ color-scheme: light dark; {variables(LIGHT)} }}",
-            rules(LIGHT),
+            _rules(LIGHT),
             f"@media (prefers-color-scheme: dark) {{ {dark} {{ {variables(DARK)} }}",
-            rules(DARK, f"{dark} ") + "}",
+            _rules(DARK, f"{dark} ") + "}",
             f":root[data-theme=dark] {{ color-scheme: dark; {variables(DARK)} }}",
             ":root[data-theme=light] { color-scheme: light }",
-            rules(DARK, ":root[data-theme=dark] "),
+            _rules(DARK, ":root[data-theme=dark] "),
             _part("page.css"),
         ]
     )
+
+
+def _rules(theme: Theme, within: str = "") -> str:
+    return rules(theme, within) + change_rules(theme, within)
 
 
 def _json(data: object) -> str:
@@ -120,9 +169,22 @@ class _Table:
         return known
 
 
-def _data(
-    diagram: Diagram, colorings: Sequence[Coloring], is_open: Callable[[Box], bool], root: Box
-) -> dict[str, object]:
+def _page_data(title: str, panes: Sequence[Pane], changes: Changes | None) -> dict[str, object]:
+    constants = {name: getattr(module, name) for module, names in _CONSTANTS.items() for name in names}
+    return {
+        "title": escape(title),
+        "constants": constants | {"NEXT_ITERATIONS": sorted(NEXT_ITERATIONS)},
+        "panes": [_pane(pane) for pane in panes],
+        "changes": None if changes is None else {"summary": changes.summary, "rows": list(map(_row, changes.rows))},
+    }
+
+
+def _row(row: ChangeRow) -> list[object]:
+    return [row.section, row.change, escape(row.name), escape(row.detail), *row.places]
+
+
+def _pane(pane: Pane) -> dict[str, object]:
+    diagram, root, is_open = pane.diagram, pane.root, pane.is_open
     graph = diagram.graph
     nodes = [graph.nodes[number] for number in diagram.nodes]
     ops, outputs, lines, attributes, devices = (_Table() for _ in range(5))
@@ -137,8 +199,6 @@ def _data(
     hidden = range(diagram.visible, len(nodes))
     return {
         "title": escape(diagram.title),
-        "constants": {name: getattr(module, name) for module, names in _CONSTANTS.items() for name in names}
-        | {"NEXT_ITERATIONS": sorted(NEXT_ITERATIONS)},
         "visible": diagram.visible,
         "labels": [escape(box.label) for box in diagram.boxes],
         "levels": [box.level for box in diagram.boxes],
@@ -164,7 +224,8 @@ def _data(
         "deviceOf": [devices.number(node.device, lambda node=node: escape(node.device)) for node in nodes],  # type: ignore[misc]
         "devices": devices.rows,
         "parameters": _sparse(b - a for a, b in zip(diagram.parameters, diagram.parameters[1:])),
-        "colorings": [_coloring(coloring) for coloring in colorings],
+        "colorings": [_coloring(coloring) for coloring in pane.colorings],
+        "partners": list(pane.partners),
     }
 
 

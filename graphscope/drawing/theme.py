@@ -17,6 +17,7 @@ class Theme:
         apart: frame of the column of training parts.
         panel, accent, shadow: of a page: behind its controls, of what is selected, below what floats.
         boxes: class of a colour -> fill and frame.
+        changes: the same for what a comparison found.
     """
 
     paper: str
@@ -34,6 +35,7 @@ class Theme:
     accent: str
     shadow: str
     boxes: dict[str, tuple[str, str]]
+    changes: dict[str, tuple[str, str]]
 
 
 KIND_COLORS_LIGHT = {
@@ -59,6 +61,20 @@ KIND_COLORS_DARK = {
     "weight": ("#42331f", "#c9a06a"),
     "flow": ("#4b2340", "#dd83c0"),
     "other": ("#2a2f37", "#7c8695"),
+}
+CHANGE_COLORS_LIGHT = {
+    "added": ("#d6f5dd", "#2b9348"),
+    "removed": ("#fde0de", "#d1453b"),
+    "changed": ("#fff0c4", "#c98a00"),
+    "renamed": ("#e9e2fd", "#7c5ce0"),
+    "explained": ("#dce9f7", "#5a86b8"),
+}
+CHANGE_COLORS_DARK = {
+    "added": ("#17401f", "#56c271"),
+    "removed": ("#4e2020", "#ef7d74"),
+    "changed": ("#4a3a0c", "#e2b33c"),
+    "renamed": ("#34285c", "#a88ff0"),
+    "explained": ("#1f3550", "#7ba7d9"),
 }
 HEAT_LIGHT = ("#fff8e6", "#ffecc7", "#ffdca3", "#ffc783", "#ffad6b", "#fb9061")
 HEAT_DARK = ("#3a3124", "#523f22", "#734d1f", "#955520", "#b85a26", "#d95f35")
@@ -88,6 +104,7 @@ LIGHT = Theme(
     accent="#2563eb",
     shadow="rgba(20, 30, 50, 0.16)",
     boxes=_boxes(KIND_COLORS_LIGHT, HEAT_LIGHT, "#b5703a", ("#ffffff", "#93a0b3")),
+    changes=CHANGE_COLORS_LIGHT,
 )
 DARK = Theme(
     paper="#12161c",
@@ -105,6 +122,7 @@ DARK = Theme(
     accent="#7aa8ff",
     shadow="rgba(0, 0, 0, 0.5)",
     boxes=_boxes(KIND_COLORS_DARK, HEAT_DARK, "#e39a5c", ("#242b36", "#5c687a")),
+    changes=CHANGE_COLORS_DARK,
 )
 
 
@@ -135,6 +153,14 @@ def rules(theme: Theme, within: str = "") -> str:
     parts += [(name, f"fill: {fill}; stroke: {line}") for name, (fill, line) in theme.boxes.items()]
     parts.append(("scope", f"fill: {theme.closed}; stroke: {theme.closed_line}"))
     return "".join(f"{within}.{name} {{ {rule} }}\n" for name, rule in parts)
+
+
+def change_rules(theme: Theme, within: str = "") -> str:
+    """The CSS rules for what a comparison found: boxes by their class, and lines of its list by the frame of such a box."""
+    return "".join(
+        f"{within}.{name} {{ fill: {fill}; stroke: {line}; border-color: {line} }}\n"
+        for name, (fill, line) in theme.changes.items()
+    )
 
 
 def variables(theme: Theme) -> str:

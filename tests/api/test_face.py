@@ -33,6 +33,7 @@ FUNCTIONS = {
     "cost": "model outputs all by depth shape batch device peak checkpoint tags listener",
     "diff": "a b weights strict explain tags listener",
     "draw": "model depth scope focus radius color profile checkpoint tags",
+    "draw_diff": "a b weights strict explain tags listener",
     "dump": "model logdir run shapes shape batch histograms filters embeddings checkpoint tags listener",
     "edit": "model steps recipe outputs checkpoint tags listener",
     "evaluate": (

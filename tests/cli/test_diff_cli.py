@@ -91,11 +91,44 @@ def test_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("diff", "lenet5", "lenet5/frozen.pb"), ("diff", "softmax", "lenet5"), ("text", "lenet5")]
+    "words",
+    [
+        ("diff", "lenet5", "lenet5/frozen.pb"),
+        ("diff", "softmax", "lenet5"),
+        ("diff", "softmax", "lenet5", "--format", "html", "-o", "PAGE"),
+        ("text", "lenet5"),
+    ],
 )
 def test_nothing_here_imports_tensorflow(words: tuple[str, ...], tmp_path: Path) -> None:
-    verb, *models = words
-    command = [sys.executable, "-m", "graphscope", verb, *(str(FIXTURES / model) for model in models)]
+    places = {"PAGE": tmp_path / "diff.html"} | {word: FIXTURES / word for word in words if (FIXTURES / word).exists()}
+    command = [sys.executable, "-m", "graphscope", *(str(places.get(word, word)) for word in words)]
     environment = with_tensorflow(tmp_path, POISON)
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT)
-    assert done.returncode == (1 if verb == "diff" else 0), done.stderr
+    assert done.returncode == (1 if "diff" in words else 0), done.stderr
+
+
+def test_a_page_with_both_graphs(tmp_path: Path) -> None:
+    words = ("diff", FIXTURES / "lenet5", FIXTURES / "lenet5" / "frozen.pb", "--format", "html")
+    page = tmp_path / "diff.html"
+    written = invoke(*words, "-o", page)
+    assert written.exit_code == 1
+    assert written.stdout.startswith(f"{page}  html, ")
+    assert "388 and 43 nodes" in written.stderr
+    assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
+    again = invoke(*words, "-o", page)
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert "--force replaces it" in again.stderr
+    assert invoke(*words, "-o", page, "--force").exit_code == 1
+    assert invoke("diff", SOFTMAX, SOFTMAX, "--format", "html", "-o", tmp_path / "same.html").exit_code == 0
+
+
+def test_a_page_needs_a_name_that_says_so(tmp_path: Path) -> None:
+    for words, complaint in (
+        (("--format", "html"), "name the page to write"),
+        (("-o", tmp_path / "diff.html"), "only --format html writes a file"),
+        (("--format", "html", "-o", tmp_path / "diff.svg"), "give a name that ends in .html"),
+    ):
+        refused = invoke("diff", SOFTMAX, SOFTMAX, *words)
+        assert refused.exit_code == 2
+        assert complaint in refused.stderr
+    assert list(tmp_path.iterdir()) == []

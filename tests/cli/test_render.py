@@ -30,12 +30,13 @@ from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import csv_lines, json_array, json_text, plain
 from graphscope.cli.terminal.sections import wrap
 from graphscope.cli.terminal.table import LONGEST, SAMPLE, Column, write_table
-from graphscope.cli.terminal.text import cells, count, elide, escape, pad, size
+from graphscope.cli.terminal.text import cells, elide, escape, pad, size
 from graphscope.cli.terminal.views import Format, View, write_rows
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import ModelFile
 from graphscope.core.signatures import Signature
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.units import count
 from graphscope.core.variables import Role
 from graphscope.errors import GraphscopeError, some
 

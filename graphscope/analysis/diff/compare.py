@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from graphscope.analysis.attributes import Attributes
 from graphscope.analysis.diff.explain import explain
@@ -86,7 +87,7 @@ class _Diff:
             differences, explained = explain(self.a, self.b, graph, differences)
             explanations += explained
         notes = (f"signatures and collections were not compared: {bare[0]} holds none",) if len(bare) == 1 else ()
-        return self._report(differences, explanations, notes)
+        return self._report(differences, explanations, notes, graph.forward)
 
     def _values(self, bodies: list[tuple[str, Matching]]) -> Iterator[Difference]:
         names = bodies[0][1].forward if bodies else {}
@@ -105,13 +106,17 @@ class _Diff:
         return self._report(differences, [], (note,) if len(lacking) == 1 else ())
 
     def _report(
-        self, differences: list[Difference], explanations: list[Explanation], notes: tuple[str, ...] = ()
+        self,
+        differences: list[Difference],
+        explanations: list[Explanation],
+        notes: tuple[str, ...] = (),
+        partners: Mapping[str, str] = MappingProxyType({}),
     ) -> DiffReport:
         ordered = sorted(differences, key=lambda difference: _ORDER.index(difference.section))
         sizes = [sum(len(body) for _, body in m.graph.bodies) if m.has_graph else 0 for m in (self.a, self.b)]
         nodes = sizes[0], sizes[1]
         return DiffReport(
-            self.a.path, self.b.path, nodes, dict(self.counts), tuple(ordered), tuple(explanations), notes
+            self.a.path, self.b.path, nodes, dict(self.counts), tuple(ordered), tuple(explanations), notes, partners
         )
 
     def _bodies(self) -> Iterator[tuple[str, Matching]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graphscope.core.shown import Shown
+from graphscope.core.units import count
 
 
 class Section(str, enum.Enum):
@@ -110,6 +111,7 @@ class DiffReport(Shown):
         differences: in the order of :class:`Section`, each in the first model's order of nodes.
         explanations: what was done to the model as a whole.
         notes: what was not compared.
+        partners: node of the first graph -> the node of the second that it was compared with, library functions aside.
     """
 
     first: str
@@ -119,6 +121,7 @@ class DiffReport(Shown):
     differences: tuple[Difference, ...] = ()
     explanations: tuple[Explanation, ...] = ()
     notes: tuple[str, ...] = ()
+    partners: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<DiffReport {self.first!r}, {self.second!r}: {len(self.differences):,} differences>"
@@ -127,6 +130,16 @@ class DiffReport(Shown):
     def is_equal(self) -> bool:
         """Whether nothing differs."""
         return not self.differences and not self.explanations
+
+    @property
+    def summary(self) -> str:
+        """How much was found again and how much differs, in one line."""
+        matched = ", ".join(f"{number:,} {method.value}" for method, number in self.matched.items())
+        first, second = self.nodes
+        sizes = f"{first:,} and {second:,} nodes, matched {matched or 'none'}; " if first or second else ""
+        differences = "no differences" if self.is_equal else count(len(self.differences), "difference")
+        explained = f", {count(len(self.explanations), 'explanation')}" if self.explanations else ""
+        return f"{sizes}{differences}{explained}"
 
     def of(self, section: Section) -> Iterator[Difference]:
         """The differences of one section."""

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graphscope.cli.options.shared import FormatOption, Tags, split_tags
+from graphscope.cli.options.shared import Force, Tags, split_tags
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format
 from graphscope.errors import GraphscopeError
 
 if TYPE_CHECKING:
     from graphscope.analysis.diff.report import DiffReport
+    from graphscope.core.model import Model
 
 DIFFERENT, TROUBLE = 1, 2
 """Exit codes, as those of ``diff`` and ``cmp``: 0 is for models that are equal."""
 
 TOP = 20
+
+
+class DiffFormat(str, enum.Enum):
+    """How differences are written: as all data is, or as a page."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    NAMES = "names"
+    HTML = "html"
 
 
 class Values(str, enum.Enum):
@@ -50,15 +63,27 @@ def diff(
         int, typer.Option(min=0, metavar="N", help="Show the N weights that moved most; 0 shows all.")
     ] = TOP,
     tags: Tags,
-    format: FormatOption = Format.TABLE,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", metavar="FILE", show_default=False, help="The page that --format html writes."),
+    ] = None,
+    force: Force = False,
+    format: Annotated[
+        DiffFormat, typer.Option("--format", help="How to write the differences; html draws both graphs on a page.")
+    ] = DiffFormat.TABLE,
 ) -> None:
     """Compare two models: signatures, nodes, wiring, attributes, weights, functions, collections."""
-    from graphscope.cli.render.diff import write_report
-
     sink = Sink.standard()
+    _refuse_contradiction(format, out)
     try:
-        report = _compare(sink, (first, second), split_tags(tags), weights, strict, explain)
-        write_report(sink, format, report, top)
+        if out is not None:
+            _refuse_target(out, force)
+        models = _load((first, second), split_tags(tags))
+        options = {"weights": weights.value, "strict": strict, "explain": explain, "listener": Speaker(sink)}
+        if out is not None:
+            report = _draw(sink, models, out, force, options)
+        else:
+            report = _compare(sink, models, Format(format.value), top, options)
         sink.flush()
     except GraphscopeError as error:
         sink.error(error)
@@ -67,19 +92,48 @@ def diff(
         raise typer.Exit(DIFFERENT)
 
 
-def _compare(
-    sink: Sink, paths: tuple[str, str], tags: list[str], weights: Values, strict: bool, explain: bool
-) -> DiffReport:
-    from graphscope.api.diff import diff as compare
-    from graphscope.cli.options.loading import load
-    from graphscope.cli.terminal.speaker import Speaker
+def _refuse_contradiction(format: DiffFormat, out: str | None) -> None:
+    if format is DiffFormat.HTML and out is None:
+        raise typer.BadParameter("name the page to write, for example -o diff.html", param_hint="--out")
+    if format is not DiffFormat.HTML and out is not None:
+        raise typer.BadParameter("only --format html writes a file", param_hint="--out")
 
-    a, b = (load(path, tags=tags) for path in paths)
-    return compare(a, b, weights=weights.value, strict=strict, explain=explain, listener=Speaker(sink))
+
+def _refuse_target(out: str, force: bool) -> None:
+    from graphscope.drawing.comparison import refuse_other_ending
+    from graphscope.formats.io.places import refuse_unwritable
+
+    refuse_other_ending(out)
+    refuse_unwritable(Path(out), force)
+
+
+def _load(paths: tuple[str, str], tags: list[str]) -> list[Model]:
+    from graphscope.cli.options.loading import load
+
+    return [load(path, tags=tags) for path in paths]
+
+
+def _compare(sink: Sink, models: list[Model], format: Format, top: int, options: dict[str, Any]) -> DiffReport:
+    from graphscope.api.diff import diff as compare
+    from graphscope.cli.render.diff import write_report
+
+    report = compare(*models, **options)
+    write_report(sink, format, report, top)
+    return report
+
+
+def _draw(sink: Sink, models: list[Model], out: str, force: bool, options: dict[str, Any]) -> DiffReport:
+    from graphscope.api.diff import draw_diff
+    from graphscope.cli.render.diff import write_drawing
+
+    drawing = draw_diff(*models, **options)
+    write_drawing(sink, drawing.report, drawing.save(out, overwrite=force))
+    return drawing.report
 
 
 EXAMPLES = """
   graphscope diff model.ckpt-5000 frozen.pb
   graphscope diff old.pb new.pb --weights exact --format json
+  graphscope diff old.pb new.pb --format html -o diff.html
   git config difftool.tensorflow.cmd 'graphscope diff "$LOCAL" "$REMOTE"'
 """

@@ -12,7 +12,7 @@ from graphscope.analysis.audit.finding import Finding, Severity
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import json_text, plain
 from graphscope.cli.terminal.table import Column, write_table
-from graphscope.cli.terminal.text import count
+from graphscope.core.units import count
 from graphscope.scan.audit import AuditReport
 from graphscope.scan.sarif import sarif
 

@@ -11,10 +11,11 @@ from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import csv_lines, json_text, plain
 from graphscope.cli.terminal.sections import Line, Section, write_sections
 from graphscope.cli.terminal.table import Column, write_table
-from graphscope.cli.terminal.text import count, escape, size
+from graphscope.cli.terminal.text import escape, size
 from graphscope.cli.terminal.views import Format
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import shape_text
+from graphscope.core.units import count
 from graphscope.errors import some
 
 _INDENT = 13

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.diff.report import Change, Difference, DiffReport, Section
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import csv_lines, plain
 from graphscope.cli.terminal.sections import Line, write_sections
-from graphscope.cli.terminal.text import count, elide
+from graphscope.cli.terminal.text import elide
 from graphscope.cli.terminal.views import Format, Page, write_page
+from graphscope.core.units import count
+
+if TYPE_CHECKING:
+    from graphscope.drawing.drawing import SavedDrawing
 
 MARKS = {Change.ADDED: "+", Change.REMOVED: "-", Change.CHANGED: "~", Change.RENAMED: ">"}
 MANY = 20
@@ -44,17 +49,16 @@ def write_report(sink: Sink, format: Format, report: DiffReport, top: int) -> No
     for note in report.notes:
         sink.note(note)
     if format is Format.TABLE:
-        sink.note(_summary(report))
+        sink.note(report.summary)
 
 
-def _summary(report: DiffReport) -> str:
-    matched = ", ".join(f"{number:,} {method.value}" for method, number in report.matched.items())
-    sizes = (
-        f"{report.nodes[0]:,} and {report.nodes[1]:,} nodes, matched {matched or 'none'}; " if any(report.nodes) else ""
-    )
-    found = "no differences" if report.is_equal else count(len(report.differences), "difference")
-    explained = f", {count(len(report.explanations), 'explanation')}" if report.explanations else ""
-    return f"{sizes}{found}{explained}"
+def write_drawing(sink: Sink, report: DiffReport, saved: SavedDrawing) -> None:
+    """Writes what was drawn of two models that were compared."""
+    from graphscope.cli.render.draw import saved_line
+
+    sink.lines([saved_line(saved)])
+    for note in (*report.notes, report.summary):
+        sink.note(note)
 
 
 def _page(sink: Sink, report: DiffReport, top: int) -> Iterator[str]:
@@ -133,7 +137,8 @@ def _fields(difference: Difference) -> Sequence[object]:
 
 
 def _record(report: DiffReport) -> dict[str, Any]:
-    found: dict[str, Any] = plain(report)
+    found: dict[str, Any] = plain(replace(report, partners={}))
+    del found["partners"]
     return {
         "is_equal": report.is_equal,
         **found,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from graphscope.cli.terminal.text import count, escape, size
+from graphscope.cli.terminal.text import escape, size
+from graphscope.core.units import count
 from graphscope.drawing.drawing import SavedDrawing
 
 

@@ -8,8 +8,9 @@ from graphscope.cli.render.tune import MAX_CLASSES
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column, write_table
-from graphscope.cli.terminal.text import count, escape
+from graphscope.cli.terminal.text import escape
 from graphscope.cli.terminal.views import Format, Page, write_page
+from graphscope.core.units import count
 from graphscope.training.evaluation.report import ClassScore, EvaluationReport, Misclassified
 from graphscope.training.recipe import REGRESSION
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from graphscope.api.export import Exported
 from graphscope.cli.render.freeze import verified_lines
-from graphscope.cli.terminal.text import count, escape, size
+from graphscope.cli.terminal.text import escape, size
+from graphscope.core.units import count
 
 
 def exported_lines(exported: Exported) -> Iterator[str]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.api.adapt import backport_lines
 from graphscope.api.freeze import Frozen, SavedFrozen
-from graphscope.cli.terminal.text import count, escape, size
+from graphscope.cli.terminal.text import escape, size
 from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.units import count
 from graphscope.errors import some
 from graphscope.transforms.changes import OpChange
 

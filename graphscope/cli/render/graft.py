@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.sections import Line, Section, write_sections
-from graphscope.cli.terminal.text import count, escape, size, tensor_type
+from graphscope.cli.terminal.text import escape, size, tensor_type
 from graphscope.core.tensors import TensorSpec, shape_text
+from graphscope.core.units import count
 from graphscope.training.graft.losses import TASKS
 from graphscope.training.graft.result import Grafted, GraftReport
 from graphscope.training.recipe import CLASSES, MULTILABEL

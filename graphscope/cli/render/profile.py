@@ -13,8 +13,9 @@ from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import json_text, plain
 from graphscope.cli.terminal.sections import Section, write_sections
 from graphscope.cli.terminal.table import write_table
-from graphscope.cli.terminal.text import count, escape, size, tensor_type
+from graphscope.cli.terminal.text import escape, size, tensor_type
 from graphscope.cli.terminal.views import View
+from graphscope.core.units import count
 from graphscope.errors import some
 from graphscope.tracing.report import DeviceCost, GroupCost, NodeCost, Profile
 

@@ -13,10 +13,11 @@ from graphscope.cli.render.show import VALUE_ELEMENTS, preview, readable, statis
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column
-from graphscope.cli.terminal.text import count, escape, tensor_type
+from graphscope.cli.terminal.text import escape, tensor_type
 from graphscope.cli.terminal.views import Format, View, write_rows
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload
+from graphscope.core.units import count
 from graphscope.feeding.naming import Fetch
 from graphscope.runtime.devices import short_device
 from graphscope.runtime.run_result import RunResult

@@ -10,8 +10,9 @@ from typing import Any
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column, write_table
-from graphscope.cli.terminal.text import count, escape
+from graphscope.cli.terminal.text import escape
 from graphscope.cli.terminal.views import Format, Page, write_page
+from graphscope.core.units import count
 from graphscope.training.recipe import REGRESSION, Recipe
 from graphscope.training.tune.report import ClassReport, EpochReport, TuneReport
 from graphscope.training.tune.resume import TrainingState

@@ -9,9 +9,10 @@ from graphscope.analysis.statistics import Statistics
 from graphscope.analysis.variable_rows import WeightRow
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column
-from graphscope.cli.terminal.text import count, number, size, type_name
+from graphscope.cli.terminal.text import number, size, type_name
 from graphscope.cli.terminal.views import View
 from graphscope.core.tensors import shape_text
+from graphscope.core.units import count
 from graphscope.core.variables import Role
 
 _STATISTICS = (

@@ -11,9 +11,6 @@ from graphscope.core.units import size as size
 _NARROW = Pattern("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u257f\u2026]*")
 """Characters that take one cell each: ASCII, Latin letters, box drawing, the ellipsis."""
 
-_HISSING = ("ch", "s", "sh", "x")
-"""How a noun ends whose plural takes ``es``."""
-
 
 def is_simple(text: str) -> bool:
     """Whether every character of ``text`` is harmless and takes one cell."""
@@ -57,14 +54,6 @@ def _fitting(text: str, width: int) -> str:
     while cells(text[:end]) > width:
         end -= 1
     return text[:end]
-
-
-def count(number: int, noun: str) -> str:
-    """``412 nodes``, ``1 node``, ``no nodes``, ``3 batches``."""
-    if number == 1:
-        return f"1 {noun}"
-    nouns = f"{noun}es" if noun.endswith(_HISSING) else f"{noun}s"
-    return f"{number:,} {nouns}" if number else f"no {nouns}"
 
 
 def number(value: float | None) -> str:
