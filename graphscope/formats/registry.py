@@ -150,7 +150,7 @@ FORMATS = (
         "an `.index` or a table file with the prefix, or a `checkpoint` file that names it",
         location=CheckpointPrefix,
         reader="graphscope.formats.checkpoint.prefix:read_model",
-        writer="graphscope.formats.checkpoint.upgrade:write_model",
+        writer="graphscope.formats.checkpoint.write_model:write_model",
         has_values=True,
     ),
     FileFormat(

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, mutually_broadcastable_shapes
 
 import graphscope
+from graphscope.analysis.cost.formulas import formulas
 from graphscope.analysis.cost.measure import flops_of
 from graphscope.analysis.cost.operands import Operands
-from graphscope.analysis.cost.table import formulas
 from graphscope.analysis.shapes import Shapes, infer
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import MERGES

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphscope.analysis.shapes import Shapes, infer
-from graphscope.analysis.shapes.table import rules
+from graphscope.analysis.shapes.rules import rules
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import MERGES
 from graphscope.core.ops import registered_ops

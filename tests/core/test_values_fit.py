@@ -11,7 +11,7 @@ import pytest
 
 import graphscope
 from graphscope.errors import GraphscopeError, IncompleteModelError
-from graphscope.formats.archives.weight_exchange import weights_of
+from graphscope.formats.archives.weights import weights_of
 from graphscope.formats.checkpoint.upgrade import upgrade_checkpoint
 from graphscope.formats.savedmodel.writer import write_saved_model
 from graphscope.runtime.run import run

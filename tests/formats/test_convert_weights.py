@@ -17,7 +17,8 @@ from graphscope.formats import load
 from graphscope.formats.archives.npz import NpzStore
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.archives.safetensors import SafetensorsStore, write_safetensors
-from graphscope.formats.archives.weight_exchange import weights_into_checkpoint, weights_of
+from graphscope.formats.archives.weights import weights_of
+from graphscope.formats.checkpoint.weight_exchange import weights_into_checkpoint
 from tests.support.converting import MODELS, Fixture, restored, variable_values
 from tests.support.fixture_files import FIXTURES
 from tests.support.payloads import contents

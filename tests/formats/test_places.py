@@ -22,7 +22,7 @@ from graphscope.core.payload import ArrayPayload
 from graphscope.errors import CorruptFileError, FileError
 from graphscope.formats.checkpoint.writer import write_checkpoint
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.io.interrupted import JOURNAL
+from graphscope.formats.io.paths import JOURNAL
 from graphscope.formats.io.places import beside
 from graphscope.formats.io.staging import staged_directory, staged_files
 from tests.support.fixture_files import FIXTURES

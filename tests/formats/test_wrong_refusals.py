@@ -13,7 +13,7 @@ from graphscope.cli.terminal.wording import worded
 from graphscope.core.model import ModelKind
 from graphscope.errors import FormatError, GraphscopeError, IncompleteModelError, NotTensorFlowError
 from graphscope.formats.archives.npz import NpzStore
-from graphscope.formats.archives.weight_exchange import weights_into_checkpoint
+from graphscope.formats.checkpoint.weight_exchange import weights_into_checkpoint
 from graphscope.formats.detect.neighbours import TEXTS
 from graphscope.protos import GraphDef, MetaGraphDef, SavedModel
 from tests.support.copies import MEMBERS, NAMES, checkpoint, state

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from graphscope.analysis.cost.formulas import formulas
 from graphscope.analysis.cost.items import Item
-from graphscope.analysis.cost.table import formulas
 
 Namer = Callable[[Item], str]
 

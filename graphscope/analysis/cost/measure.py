@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphscope.analysis.cost.formulas import access, formulas
 from graphscope.analysis.cost.operands import Operands, UnsizedError
-from graphscope.analysis.cost.table import Access, access, formulas
+from graphscope.analysis.cost.table import Access
 from graphscope.analysis.shapes.facts import Fact
 from graphscope.analysis.shapes.sizes import all_known
 from graphscope.core.dtypes import DataType

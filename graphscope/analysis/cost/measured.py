@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from graphscope.analysis.cost.formulas import computes
 from graphscope.analysis.cost.measure import flops_of
 from graphscope.analysis.cost.operands import Operands
-from graphscope.analysis.cost.table import computes
 from graphscope.analysis.shapes import infer
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Fact

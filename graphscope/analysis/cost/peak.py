@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from graphscope.analysis.cost.formulas import formulas
 from graphscope.analysis.cost.parts import Entry, Part
-from graphscope.analysis.cost.table import Access, formulas
+from graphscope.analysis.cost.table import Access
 from graphscope.core.op_sets import MERGES
 
 _ARRAY_WRITES = {"TensorArrayWriteV2": 2, "TensorArrayWriteV3": 2}

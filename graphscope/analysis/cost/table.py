@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import enum
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphscope.analysis.cost.operands import Operands
@@ -41,13 +40,14 @@ class Access(enum.Enum):
     SOURCE = "what it gives is there before it runs, or is a few numbers: nothing is read or written"
 
 
-_FORMULAS: dict[str, Formula] = {}
-_ACCESS: dict[str, Access] = {}
+FORMULAS: dict[str, Formula] = {}
+ACCESS: dict[str, Access] = {}
+"""Op -> what is registered, by the modules below ``formulas/``."""
 
 
 def row(ops: str, flops: Count, *, is_product: bool = False, in_place: bool = False) -> None:
     """Registers a formula for ``ops``, names with spaces between them."""
-    _FORMULAS.update(dict.fromkeys(ops.split(), Formula(flops, is_product, in_place)))
+    FORMULAS.update(dict.fromkeys(ops.split(), Formula(flops, is_product, in_place)))
 
 
 def formula(ops: str, *, is_product: bool = False, in_place: bool = False) -> Callable[[Count], Count]:
@@ -63,23 +63,4 @@ def formula(ops: str, *, is_product: bool = False, in_place: bool = False) -> Ca
 def moves(ops: str, access: Access) -> None:
     """Registers ops that compute nothing."""
     row(ops, lambda _: 0)
-    _ACCESS.update(dict.fromkeys(ops.split(), access))
-
-
-@functools.cache
-def formulas() -> Mapping[str, Formula]:
-    """Op -> formula, of all ops that have one. The first call imports the modules below ``formulas/``."""
-    import graphscope.analysis.cost.formulas  # noqa: F401 - registers them
-
-    return _FORMULAS
-
-
-def access(op: str) -> Access:
-    """Which data an op touches."""
-    formulas()
-    return _ACCESS.get(op, Access.WHOLE)
-
-
-def computes(op: str) -> bool:
-    """Whether an op has a formula and does more than move data."""
-    return op in formulas() and op not in _ACCESS
+    ACCESS.update(dict.fromkeys(ops.split(), access))

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Fact
 from graphscope.analysis.shapes.flow import Flow
+from graphscope.analysis.shapes.rules import rules
 from graphscope.analysis.shapes.sizes import Dim, Dims, Probe, ShapeError, Size, Sizes, merge, with_rank
-from graphscope.analysis.shapes.table import rules
 from graphscope.core.graph import Node
 
 _SAME_SHAPE = frozenset(

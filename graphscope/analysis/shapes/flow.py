@@ -12,8 +12,8 @@ from graphscope.analysis.shapes.call import Call, Setting
 from graphscope.analysis.shapes.facts import UNKNOWN, Fact, Facts, join_facts, outputs
 from graphscope.analysis.shapes.loops import MAX_TURNS, Widening
 from graphscope.analysis.shapes.order import Wiring
+from graphscope.analysis.shapes.rules import rules
 from graphscope.analysis.shapes.sizes import ShapeError
-from graphscope.analysis.shapes.table import rules
 from graphscope.core.graph import Body, Node
 from graphscope.core.op_sets import MERGES
 from graphscope.core.ops import OpCatalog

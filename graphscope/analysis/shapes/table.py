@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from graphscope.analysis.shapes.call import Rule
 
-_RULES: dict[str, Rule] = {}
+RULES: dict[str, Rule] = {}
+"""Op name -> rule, of the modules below ``rules/`` that have been imported."""
 
 
 def rule(*ops: str) -> Callable[[Rule], Rule]:
     """Registers a function as the rule of ``ops``; each may hold several names, separated by spaces."""
 
     def register(function: Rule) -> Rule:
-        _RULES.update(dict.fromkeys(" ".join(ops).split(), function))
+        RULES.update(dict.fromkeys(" ".join(ops).split(), function))
         return function
 
     return register
-
-
-@functools.cache
-def rules() -> Mapping[str, Rule]:
-    """Op name -> rule, of all ops that have one. The first call imports the modules below ``rules/``."""
-    import graphscope.analysis.shapes.rules  # noqa: F401 - registers them
-    from graphscope.analysis.shapes.rows import row_rules
-
-    return {**row_rules(), **_RULES}

@@ -14,6 +14,7 @@ from graphscope.core.payload import Payload
 from graphscope.errors import UnsupportedError
 from graphscope.formats.archives.npy import header_bytes, stored_type
 from graphscope.formats.archives.npz import member_name
+from graphscope.formats.archives.weights import weights_of
 from graphscope.formats.io.progress import Progress, quiet, told
 from graphscope.formats.io.staging import staged_files
 
@@ -58,12 +59,10 @@ def write_npz(
 
 
 def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
-    """Writes the weights of ``model`` by name, see :func:`graphscope.formats.archives.weight_exchange.weights_of`.
+    """Writes the weights of ``model`` by name, see :func:`weights_of`.
 
     Returns the size in bytes; raises as :func:`write_npz`.
     """
-    from graphscope.formats.archives.weight_exchange import weights_of
-
     return write_npz(path, weights_of(model), overwrite=options.overwrite, progress=options.progress)
 
 

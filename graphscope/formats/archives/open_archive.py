@@ -9,7 +9,7 @@ from graphscope.core.model import Model, ModelKind
 from graphscope.errors import NotTensorFlowError
 from graphscope.formats.archives.npz import NpzStore
 from graphscope.formats.archives.safetensors import SafetensorsStore, is_safetensors
-from graphscope.formats.archives.weight_exchange import Archive
+from graphscope.formats.archives.weights import Archive
 from graphscope.formats.detect.locate import GraphFile
 from graphscope.formats.detect.neighbours import HEAD_BYTES, is_npz, refuse_neighbours
 from graphscope.formats.io.files import model_file

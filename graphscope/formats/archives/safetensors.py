@@ -26,6 +26,7 @@ from graphscope.core.payload import Payload
 from graphscope.core.variables import Entry
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats.archives.npy import MAX_DIMENSIONS
+from graphscope.formats.archives.weights import weights_of
 from graphscope.formats.checkpoint.rules import is_shape
 from graphscope.formats.io.progress import Progress, quiet, told
 from graphscope.formats.io.staging import staged_files
@@ -104,12 +105,10 @@ def write_safetensors(
 
 
 def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
-    """Writes the weights of ``model`` by name, see :func:`graphscope.formats.archives.weight_exchange.weights_of`.
+    """Writes the weights of ``model`` by name, see :func:`weights_of`.
 
     Returns the size in bytes; raises as :func:`write_safetensors`.
     """
-    from graphscope.formats.archives.weight_exchange import weights_of
-
     return write_safetensors(path, weights_of(model), overwrite=options.overwrite, progress=options.progress)
 
 

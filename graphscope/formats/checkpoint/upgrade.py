@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from graphscope.core.model import Model, ModelKind
 from graphscope.errors import IncompleteModelError
@@ -16,25 +14,7 @@ from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.pieces import flow, meta_graph_pieces
 from graphscope.protos import MetaGraphDef
 
-if TYPE_CHECKING:
-    from graphscope.formats.registry import WriteOptions
-
 _META_KINDS = frozenset({ModelKind.META_GRAPH, ModelKind.META_CHECKPOINT})
-
-
-def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
-    """Writes the model's own values as V2, or those of an archive in the same graph. Returns the size in bytes.
-
-    Raises as :func:`upgrade_checkpoint` and :func:`graphscope.formats.archives.weight_exchange.weights_into_checkpoint`.
-    """
-    prefix, overwrite, progress = os.fspath(path), options.overwrite, options.progress
-    if options.weights is None:
-        return upgrade_checkpoint(model, prefix, overwrite=overwrite, progress=progress)
-    from graphscope.formats.archives.open_archive import open_archive
-    from graphscope.formats.archives.weight_exchange import weights_into_checkpoint
-
-    archive = open_archive(options.weights)
-    return weights_into_checkpoint(model, archive, prefix, overwrite=overwrite, progress=progress)
 
 
 def upgrade_checkpoint(model: Model, prefix: str, *, overwrite: bool = False, progress: Progress = quiet) -> int:

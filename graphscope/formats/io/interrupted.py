@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 
-from graphscope.formats.io.paths import real_path
-
-JOURNAL = ".graphscope-journal"
-"""The file that tells how an interrupted write goes on: :mod:`graphscope.formats.io.journal`."""
+from graphscope.formats.io.paths import JOURNAL, real_path
 
 _ANCESTORS = 4
 """A model is opened by a member, too: ``saved_model/variables/variables.index``."""

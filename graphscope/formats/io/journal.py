@@ -22,7 +22,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from graphscope.errors import CorruptFileError, FileError
-from graphscope.formats.io.interrupted import JOURNAL as NAME
+from graphscope.formats.io.paths import JOURNAL as NAME
 from graphscope.formats.io.paths import exists, is_directory, is_file
 from graphscope.formats.io.places import beside, is_beside, remove, sync_directory
 

@@ -16,6 +16,9 @@ from graphscope.errors import FileError
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL})
 """There is nothing of that name, or can be nothing."""
 
+JOURNAL = ".graphscope-journal"
+"""The file that tells how an interrupted write goes on: :mod:`graphscope.formats.io.journal`."""
+
 
 def exists(path: str | os.PathLike[str]) -> bool:
     """Whether ``path``, or what it links to, is there.

@@ -19,9 +19,8 @@ from typing import BinaryIO
 from graphscope.advice import Advice, Option
 from graphscope.errors import FileError
 from graphscope.formats.io.exchange import exchange
-from graphscope.formats.io.interrupted import JOURNAL
 from graphscope.formats.io.journal import Move, commit, is_awaited, recover
-from graphscope.formats.io.paths import exists, is_directory, real_path
+from graphscope.formats.io.paths import JOURNAL, exists, is_directory, real_path
 from graphscope.formats.io.places import (
     beside,
     create,

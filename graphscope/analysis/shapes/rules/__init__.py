@@ -1,5 +1,12 @@
 """Shape functions of TensorFlow's ops, one file for each subject. Importing this package registers them."""
 
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+from graphscope.analysis.shapes.call import Rule
+from graphscope.analysis.shapes.rows import row_rules
 from graphscope.analysis.shapes.rules import (
     blocks,
     control_flow,
@@ -26,6 +33,7 @@ from graphscope.analysis.shapes.rules import (
     sparse,
     state,
 )
+from graphscope.analysis.shapes.table import RULES
 
 __all__ = [
     "blocks",
@@ -46,6 +54,7 @@ __all__ = [
     "records",
     "reductions",
     "reshaping",
+    "rules",
     "segments",
     "shape_ops",
     "slicing",
@@ -53,3 +62,9 @@ __all__ = [
     "sparse",
     "state",
 ]
+
+
+@functools.cache
+def rules() -> Mapping[str, Rule]:
+    """Op name -> rule, of all ops that have one."""
+    return {**row_rules(), **RULES}

@@ -1,18 +1,18 @@
-"""Weights by name: out of a model into an archive, and back into a checkpoint of the same graph."""
+"""Weights by name: out of an archive into a checkpoint of the same graph."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.restore import RestoreSource, restore_sources
 from graphscope.core.tensors import Shape, shape_text
-from graphscope.core.variables import Entry, Role, Variable, VariableStore
+from graphscope.core.variables import Entry, Role, Variable
 from graphscope.errors import FormatError, IncompleteModelError, closest_names
+from graphscope.formats.archives.weights import Archive
 from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload, StoredPayload
 from graphscope.formats.checkpoint.upgrade import meta_chunks
 from graphscope.formats.checkpoint.writer import write_checkpoint
@@ -24,52 +24,14 @@ if TYPE_CHECKING:
 _LISTED = 8
 
 
-class Archive(VariableStore, Protocol):
-    """Tensors by name in a file."""
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-
-
-def weights_of(model: Model) -> list[tuple[str, Payload]]:
-    """The weights of ``model`` by name. No I/O until they are read.
-
-    A variable's value has the variable's name; one that is stored in partitions is whole and has the name of its key; a value
-    that no variable takes has that of its key. A graph with neither variables nor checkpoint gives its numeric constants,
-    those of library functions as ``function/name``.
-
-    Raises:
-        UnsupportedError: a value is of a type without an array form.
-        IncompleteModelError: the checkpoint does not fit the graph.
-    """
-    model.refuse_mismatch()
-    if not model.variables and model.has_graph:
-        return list(_constants(model))
-    found: dict[str, Payload] = {}
-    for variable in model.variables:
-        if variable.entry is not None and model.store is not None:
-            name = variable.name if variable.slice is None else variable.entry.key
-            found.setdefault(name, model.store.payload(variable.entry.key))
-    return list(found.items())
-
-
-def _constants(model: Model) -> Iterator[tuple[str, Payload]]:
-    for function, body in model.graph.bodies:
-        for node in body:
-            tensor = node.tensor() if node.op == "Const" else None
-            if tensor is not None and tensor.dtype.itemsize is not None:
-                yield f"{function}/{node.name}" if function else node.name, tensor
-
-
 def weights_into_checkpoint(
     model: Model, archive: Archive, prefix: str, *, overwrite: bool = False, progress: Progress = quiet
 ) -> int:
     """Writes a V2 checkpoint of ``model`` at ``prefix`` with the values in ``archive``, and the model's ``.meta`` file.
 
-    Names are those that :func:`weights_of` gives; partitions may also come one by one, under their variables' names. What the
-    archive need not have are optimizer slots, moving averages, steps and values that no variable of the graph takes: these
-    stay as they are in the model's own checkpoint.
+    Names are those that :func:`graphscope.formats.archives.weights.weights_of` gives; partitions may also come one by one,
+    under their variables' names. What the archive need not have are optimizer slots, moving averages, steps and values that
+    no variable of the graph takes: these stay as they are in the model's own checkpoint.
 
     Returns:
         The size of the files in bytes.
