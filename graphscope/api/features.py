@@ -11,14 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, fixed_values
+from graphscope.cluster.hosts import WORKER, read_cluster
+from graphscope.cluster.processes import Launcher
+from graphscope.cluster.share import WHOLE, Share
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
-from graphscope.errors import GraphscopeError
+from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.io.places import refuse_unwritable
+from graphscope.runtime.config import DEFAULT, SessionOptions
+from graphscope.runtime.tensorflow import can_fork, promise_equal_bits
 from graphscope.training.data import DataOptions, Dataset, open_data
 from graphscope.training.data.source import AS_STORED
-from graphscope.training.features.compute import BATCH, FEATURES, base_of, cached_features, input_spec
+from graphscope.training.features.by_workers import compute_by_workers, worker_session
+from graphscope.training.features.compute import (
+    BATCH,
+    FEATURES,
+    Told,
+    base_of,
+    cached_features,
+    input_spec,
+    kept_features,
+)
 from graphscope.training.features.export import feature_arrays
 from graphscope.training.features.store import FeatureStore
 from graphscope.training.graft.base import Base, open_base
@@ -37,10 +51,12 @@ class Features:
     Attributes:
         store: rows by position, read when they are asked for.
         source: the examples, with keys, labels and names of classes.
+        path: the file that they were written to; ``None`` where there is none, or another worker writes it.
     """
 
     store: FeatureStore
     source: Dataset
+    path: Path | None = None
 
     def __len__(self) -> int:
         return len(self.store)
@@ -75,6 +91,10 @@ def features(
     set: Given = (),
     batch: int = BATCH,
     reading: DataOptions | None = None,
+    workers: int = 1,
+    cluster: str | os.PathLike[str] | None = None,
+    job: str = "",
+    task: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     tags: str | Collection[str] = (),
     trust: bool = False,
@@ -86,38 +106,150 @@ def features(
     Args:
         base: a model, or what :func:`graphscope.load` opens.
         data: an ``.npz`` with x and y, a folder of class folders, TFRecords, MNIST's idx files, ``python:module:function``.
-        out: the ``.npz`` to write; ``None`` writes nothing beside the cache.
+        out: the ``.npz`` to write; ``None`` writes nothing beside the cache. In a cluster, worker 0 alone writes it.
         at: the tensors; without any, those below the stopped gradient of a grafted model.
         inputs: where the model is cut open.
         set: placeholder -> value to fix it to.
         batch: examples that are computed at once.
         reading: how data is read, and where the cache is.
+        workers: processes on this machine that compute; its processors are divided among them.
+        cluster: a file that lists the hosts of all workers, which share one cache directory, or ``TF_CONFIG``; this process
+            computes the part of one of them, helps the others, and returns when all is there.
+        job, task: which of them this process is; for ``TF_CONFIG``, what that says.
         checkpoint: the values of a graph that lies elsewhere; for a path only.
         tags: the meta graph of a SavedModel with exactly these tags; for a path only.
         trust: run nodes that touch files, the network or processes too.
         overwrite: replace an existing file.
 
     Raises:
+        ArgumentError: the cluster does not have this task, or is none.
         UnknownNameError: a tensor or a placeholder is not there.
         GraphscopeError: nothing says which tensor; features are not a row for each example, or depend on the others in the
-            batch; they do not fit on the disk; data does not fit the model.
+            batch; they do not fit on the disk; data does not fit the model; no worker is left.
         UntrustedError: the model does more than compute, and ``trust`` is not set.
         FileError: ``out`` exists, data cannot be read, the disk is full.
         CorruptFileError: a weight, an example or a manifest is damaged.
         MissingDependencyError: TensorFlow is not installed.
     """
-    if out is not None:
-        refuse_unwritable(Path(out), overwrite)
-    model = as_model(base, tags=tags, checkpoint=checkpoint)
-    below, options = _base(model, as_names(at), as_names(inputs), set, reading or DataOptions())
-    source = open_data(data, input_spec(below), options)
-    _note(below, source, listener)
-    with listener.running(), listener.computing("features of the base", len(source)) as told:
-        store = cached_features(model, below, source, options.cache / FEATURES, batch=batch, progress=told, trust=trust)
-    found = Features(store, source)
-    if out is not None:
-        found.save(out, overwrite=overwrite, listener=listener)
+    share = _share(workers, cluster, job, task)
+    path = Path(out) if out is not None and share.rank == 0 else None
+    if path is not None:
+        refuse_unwritable(path, overwrite)
+    options = reading or DataOptions()
+    request = _Request(base, data, as_names(at), as_names(inputs), set, batch, options, checkpoint, tags, trust)
+    opened = _opened(request)
+    _note(opened.base, opened.source, listener)
+    store = (
+        _by_workers(request, opened, workers, listener) if workers > 1 else _by_one(request, opened, share, listener)
+    )
+    found = Features(store, opened.source, path)
+    if path is not None:
+        found.save(path, overwrite=overwrite, listener=listener)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is to be computed, as a person said it; see :func:`features`."""
+
+    model: ModelLike
+    data: str
+    at: tuple[str, ...]
+    inputs: tuple[str, ...]
+    values: Given
+    batch: int
+    reading: DataOptions
+    checkpoint: str | os.PathLike[str] | None
+    tags: str | Collection[str]
+    trust: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Model and data of a request."""
+
+    model: Model
+    base: Base
+    source: Dataset
+    directory: Path
+
+
+def _opened(request: _Request) -> _Opened:
+    model = as_model(request.model, tags=request.tags, checkpoint=request.checkpoint)
+    base, options = _base(model, request.at, request.inputs, request.values, request.reading)
+    return _Opened(model, base, open_data(request.data, input_spec(base), options), options.cache / FEATURES)
+
+
+def _share(workers: int, cluster: str | os.PathLike[str] | None, job: str, task: int | None) -> Share:
+    """The part of this process where it is one of a cluster; otherwise everything."""
+    if cluster is None:
+        if job or task is not None:
+            raise ArgumentError("job and task are those of a cluster", hint=Advice(Option("cluster", "cluster.yml")))
+        return WHOLE
+    if workers > 1:
+        raise ArgumentError("workers are processes of this machine, a cluster has those of its file: not both")
+    members, own = read_cluster(cluster, job, task)
+    if own.job != WORKER:
+        raise ArgumentError(f"{members.path}: {own} computes no features", hint="only workers do")
+    return Share(own.index, len(members.workers))
+
+
+def _by_one(request: _Request, opened: _Opened, share: Share, listener: Listener) -> FeatureStore:
+    """Computed by this process."""
+    with listener.running(), listener.computing("features of the base", len(opened.source)) as told:
+        return _computed(request, opened, share, told)
+
+
+def _computed(
+    request: _Request, opened: _Opened, share: Share, told: Told, session: SessionOptions = DEFAULT
+) -> FeatureStore:
+    return cached_features(
+        opened.model,
+        opened.base,
+        opened.source,
+        opened.directory,
+        batch=request.batch,
+        progress=told,
+        trust=request.trust,
+        share=share,
+        session=session,
+    )
+
+
+def _by_workers(request: _Request, opened: _Opened, count: int, listener: Listener) -> FeatureStore:
+    """Computed by processes of their own, which are forked with TensorFlow in them, but before any session."""
+    kept = kept_features(opened.base, opened.source, opened.directory)
+    if not kept.missing:
+        return kept.store(0)
+    promise_equal_bits()
+    anew = not can_fork()
+    work = _Worker(request, count, opened)
+    if anew and isinstance(request.model, Model):
+        raise GraphscopeError(
+            f"{request.model.path}: TensorFlow runs in this process already, so workers must open the model themselves",
+            hint="pass the path of the model",
+        )
+    with listener.running(), listener.computing("features of the base", kept.count) as told:
+        told(kept.count - kept.lacking)
+        compute_by_workers(count, work, kept.lacking, anew=anew, progress=told, warn=listener.warning)
+    return kept_features(opened.base, opened.source, opened.directory).store(kept.lacking)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """What each process does. As a pickle it is the request alone, and opens model and data anew."""
+
+    request: _Request
+    count: int
+    opened: _Opened | None
+
+    def __reduce__(self) -> tuple[type[_Worker], tuple[_Request, int, None]]:
+        return _Worker, (self.request, self.count, None)
+
+    def __call__(self, number: int, launcher: Launcher) -> None:
+        opened = self.opened or _opened(self.request)
+        share = Share(number, self.count, is_launched=True)
+        _computed(self.request, opened, share, launcher.tell, worker_session(self.count))
 
 
 def _base(

@@ -65,6 +65,21 @@ def promise_equal_bits() -> None:
         warnings.warn(INEXACT, InexactKernelsWarning, stacklevel=3)
 
 
+def can_fork() -> bool:
+    """Whether this process may be forked with TensorFlow in it: nothing of it runs yet.
+
+    Importing TensorFlow starts no threads, but the first session does, and a child would wait for them for ever. Only Linux
+    tells which threads there are.
+    """
+    return sys.platform == "linux" and not any(name.startswith("tf_") for name in _thread_names())
+
+
+def _thread_names() -> Iterator[str]:
+    for place in Path("/proc/self/task").glob("*/comm"):
+        with contextlib.suppress(OSError):  # it has just ended
+            yield place.read_text()
+
+
 def is_exact() -> bool:
     """Whether TensorFlow, which has started, runs without oneDNN: equal computations give equal bits."""
     from tensorflow.python.util import _pywrap_util_port

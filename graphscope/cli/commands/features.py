@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from graphscope.api.features import features as compute
+from graphscope.cli.options import cluster as cluster_shared
 from graphscope.cli.options import data as data_shared
 from graphscope.cli.options import shared
 from graphscope.cli.options.loading import load
@@ -16,7 +17,6 @@ from graphscope.cli.render.features import feature_lines, feature_record
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format, write_report
-from graphscope.formats.io.places import refuse_unwritable
 
 
 def features(
@@ -42,6 +42,12 @@ def features(
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed for --limit-per-class.")] = 0,
     strict: data_shared.Strict = False,
     cache: data_shared.Cache = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, metavar="N", help="Compute with N processes on this machine.")
+    ] = 1,
+    cluster: cluster_shared.ClusterFile = None,
+    job: cluster_shared.Job = "",
+    task: cluster_shared.TaskIndex = None,
     checkpoint: shared.Checkpoint = None,
     tags: shared.Tags,
     trust: shared.Trust = False,
@@ -52,7 +58,6 @@ def features(
     sink = Sink.standard()
     start = time.monotonic()
     target = Path(shared.chosen_out(out_, out, "features.npz"))
-    refuse_unwritable(target, force)
     reading = data_shared.data_options(
         schema=schema,
         strict=strict,
@@ -73,12 +78,16 @@ def features(
         set=set_,
         batch=batch,
         reading=reading,
+        workers=workers,
+        cluster=cluster,
+        job=job,
+        task=task,
         trust=trust,
         overwrite=force,
         listener=Speaker(sink),
     )
-    lines = feature_lines(found, target, time.monotonic() - start)
-    write_report(sink, format, feature_record(found, target), lines, [str(target)])
+    lines = feature_lines(found, time.monotonic() - start)
+    write_report(sink, format, feature_record(found), lines, [str(target)] if found.path is not None else [])
 
 
 EXAMPLES = """

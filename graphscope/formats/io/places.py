@@ -152,6 +152,13 @@ def remove_left_over(places: Iterable[Path]) -> list[Path]:
     return left
 
 
+def being_written(directory: Path) -> dict[str, Path]:
+    """Name of a file -> what a living process is writing in ``directory`` to take its place."""
+    with os.scandir(directory) as entries:
+        found = {match["name"]: directory / e.name for e in entries if (match := _TEMPORARY.match(e.name))}
+    return {name: path for name, path in found.items() if _is_in_use(path)}
+
+
 def _by_directory(places: Iterable[Path]) -> dict[Path, list[str]]:
     found: dict[Path, list[str]] = {}
     for place in places:

@@ -7,17 +7,20 @@ weights, preprocessing and data: see :mod:`graphscope.training.features.key`.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Call, Option
+from graphscope.cluster.share import WHOLE, Share
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError, some
+from graphscope.runtime.config import DEFAULT, SessionOptions, session_config
 from graphscope.runtime.session import Session, open_session
 from graphscope.runtime.tensorflow import promise_equal_bits
 from graphscope.training.batches import BatchRunner
@@ -25,18 +28,20 @@ from graphscope.training.data.cache import make_directory
 from graphscope.training.data.source import Dataset
 from graphscope.training.features.key import below_stop, feature_key
 from graphscope.training.features.store import (
-    MANIFEST,
     FeatureSpec,
     FeatureStore,
     Layout,
     missing_shards,
+    publish_layout,
     read_layout,
     refuse_too_large,
     remove_left_over,
     rows_of,
     shard_path,
     write_part,
+    written_examples,
 )
+from graphscope.training.features.turns import turns
 from graphscope.training.graft.base import Base, open_base
 from graphscope.training.recipe import Recipe
 from graphscope.transforms.drops import lasting_drops
@@ -90,6 +95,47 @@ def input_spec(base: Base) -> TensorSpec:
     return base.inputs[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a cache holds of the features of some examples.
+
+    Attributes:
+        place: the directory.
+        layout: how rows lie there; ``None`` where nothing is there yet.
+        count: of all examples.
+        missing: the examples of which there are no features.
+    """
+
+    place: Path
+    layout: Layout | None
+    count: int
+    missing: Sequence[range]
+
+    @property
+    def lacking(self) -> int:
+        """How many examples have no features."""
+        return sum(map(len, self.missing))
+
+    def store(self, computed: int) -> FeatureStore:
+        """All features, none of which may be missing; ``computed`` of them are new."""
+        assert self.layout is not None
+        return FeatureStore(self.place, self.layout, computed)
+
+
+def kept_features(base: Base, source: Dataset, directory: Path) -> Kept:
+    """What ``directory`` holds of the features of ``source``. Reads the base's weights once.
+
+    Raises:
+        GraphscopeError: the features are random: none can be kept.
+        CorruptFileError: a weight or a manifest is damaged.
+    """
+    _refuse_random(base)
+    place = directory / feature_key(base, source)
+    layout = read_layout(place)
+    missing = [range(len(source))] if layout is None else missing_shards(place, layout)
+    return Kept(place, layout, len(source), missing)
+
+
 def cached_features(
     model: Model,
     base: Base,
@@ -99,6 +145,8 @@ def cached_features(
     batch: int = BATCH,
     progress: Told = lambda _: None,
     trust: bool = False,
+    share: Share = WHOLE,
+    session: SessionOptions = DEFAULT,
 ) -> FeatureStore:
     """The features of all examples of ``source``; computes those that ``directory`` does not hold yet.
 
@@ -110,6 +158,8 @@ def cached_features(
         batch: examples that are computed at once; a base that takes another number only gets that, and one that takes the
             content of one file gets one file at a time.
         trust: runs nodes that touch files, the network or processes too.
+        share: what this process computes first; afterwards it helps the others, or waits for them.
+        session: threads to compute with.
 
     Raises:
         GraphscopeError: the base takes several inputs, or its features are not one row for each example, or depend on the
@@ -118,18 +168,45 @@ def cached_features(
         FileError: the disk is full, or a file cannot be written. What is there is whole.
         CorruptFileError: a weight, an example or a manifest is damaged.
     """
-    _refuse_random(base)
-    place = directory / feature_key(base, source)
-    layout = read_layout(place)
-    missing = missing_shards(place, layout) if layout is not None else [range(len(source))]
-    computed = sum(map(len, missing))
-    progress(len(source) - computed)
-    if missing:
+    kept = kept_features(base, source, directory)
+    meter = _Meter(progress, share)
+    meter.reach(kept.count - kept.lacking)
+    if kept.missing:
         promise_equal_bits()
-        with open_session(replace(model, loaded_graph=base.graph), base.at, values=base.values, trust=trust) as session:
-            layout = _Computing(session, base, source, place, batch).run(layout, progress)
-    assert layout is not None
-    return FeatureStore(place, layout, computed)
+        cut = replace(model, loaded_graph=base.graph)
+        config = partial(session_config, session)
+        with open_session(cut, base.at, values=base.values, config=config, trust=trust) as opened:
+            layout = _Computing(opened, base, source, kept.place, batch).run(kept.layout, share, meter)
+            kept = replace(kept, layout=layout)
+    return kept.store(meter.computed)
+
+
+class _Meter:
+    """Tells how many examples have features.
+
+    Attributes:
+        computed: how many were computed by this process.
+    """
+
+    def __init__(self, progress: Told, share: Share) -> None:
+        self.computed = 0
+        self._told = 0
+        self._progress = progress
+        self._share = share
+
+    def compute(self, count: int) -> None:
+        """Another ``count`` are computed."""
+        self.computed += count
+        self._tell(count)
+
+    def reach(self, count: int) -> None:
+        """Now ``count`` are there, by whomever. A launcher is told by all of them."""
+        if not self._share.is_launched:
+            self._tell(max(count - self._told, 0))
+
+    def _tell(self, count: int) -> None:
+        self._told += count
+        self._progress(count)
 
 
 def _refuse_random(base: Base) -> None:
@@ -153,21 +230,22 @@ class _Computing:
         self.features = BatchRunner(session, input_spec(base), base.at, batch)
         self.batch = self.features.batch
 
-    def run(self, layout: Layout | None, progress: Told) -> Layout:
+    def run(self, layout: Layout | None, share: Share, meter: _Meter) -> Layout:
         make_directory(self.place)
         remove_left_over(self.place)
         if layout is None:
-            layout = self.planned()
-            write_part(self.place / MANIFEST, [layout.to_json().encode()])
+            layout = publish_layout(self.place, self.planned())
         missing = missing_shards(self.place, layout)
         refuse_too_large(
             self.place, sum(map(len, missing)) * layout.row_bytes, lambda path: shutil.disk_usage(path).free
         )
-        for shard in missing:
-            write_part(shard_path(self.place, shard.start), self.rows(shard, layout, progress))
+        for shard in turns(self.place, layout, share):
+            write_part(shard_path(self.place, shard.start), self.rows(shard, layout, meter))
+            if share.count > 1:
+                meter.reach(written_examples(self.place, layout))
         return layout
 
-    def rows(self, shard: range, layout: Layout, progress: Told) -> Iterator[bytes]:
+    def rows(self, shard: range, layout: Layout, meter: _Meter) -> Iterator[bytes]:
         """The rows of one shard, batch by batch."""
         for first in range(shard.start, shard.stop, self.batch):
             indices = range(first, min(first + self.batch, shard.stop))
@@ -178,7 +256,7 @@ class _Computing:
                     f"{self.base.path}: features of examples {indices} have another shape than others"
                 )
             yield rows_of(tensors)
-            progress(len(indices))
+            meter.compute(len(indices))
 
     @contextmanager
     def naming(self, indices: range) -> Iterator[None]:

@@ -15,6 +15,7 @@ import functools
 import itertools
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,10 +24,11 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.core.dtypes import DataType
-from graphscope.errors import CorruptFileError, FileError, GraphscopeError
+from graphscope.errors import CorruptFileError, FileError, GraphscopeError, file_errors
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.checksum import masked_crc32c
 from graphscope.formats.io.paths import exists, is_file
+from graphscope.formats.io.places import beside
 from graphscope.formats.io.wire import FileSource
 
 if TYPE_CHECKING:
@@ -219,14 +221,24 @@ def read_layout(directory: Path) -> Layout | None:
         raise CorruptFileError(f"no manifest of features: {error}", path=path, hint=f"delete {directory}") from error
 
 
-def missing_shards(directory: Path, layout: Layout) -> list[range]:
-    """The shards that are still to be computed: those that are not there in full size."""
+def missing_shards(directory: Path, layout: Layout, shards: Iterable[range] | None = None) -> list[range]:
+    """The shards that are still to be computed: those that are not there in full size.
+
+    Args:
+        shards: which to look at; ``None`` for all.
+    """
 
     def is_whole(shard: range) -> bool:
         path = shard_path(directory, shard.start)
         return is_file(path) and path.stat().st_size == len(shard) * layout.row_bytes
 
-    return [shard for shard in layout.shards() if not is_whole(shard)]
+    return [shard for shard in (layout.shards() if shards is None else shards) if not is_whole(shard)]
+
+
+def written_examples(directory: Path, layout: Layout) -> int:
+    """How many examples have features, by the names of the shards that are there: for progress."""
+    there = {path.name for path in directory.glob(f"[!.]*{SUFFIX}")}
+    return sum(len(shard) for shard in layout.shards() if shard_path(directory, shard.start).name in there)
 
 
 def write_part(path: Path, chunks: Iterable[bytes]) -> None:
@@ -239,6 +251,27 @@ def write_part(path: Path, chunks: Iterable[bytes]) -> None:
         write_file(path, chunks, overwrite=True)
     except FileError as error:
         raise FileError(error.message, hint=error.hint or _NO_SPACE) from error
+
+
+def publish_layout(directory: Path, layout: Layout) -> Layout:
+    """Writes the manifest, unless another process was first; returns what the manifest says, which counts for all.
+
+    Raises:
+        FileError: it cannot be written.
+        CorruptFileError: the one that is there is damaged.
+    """
+    path = directory / MANIFEST
+    own = beside(path)
+    write_part(own, [layout.to_json().encode()])
+    with file_errors(path):
+        try:
+            os.link(own, path)
+        except FileExistsError:
+            pass
+        except OSError:  # no hard links here: the last one counts
+            os.replace(own, path)
+        own.unlink(missing_ok=True)
+    return read_layout(directory) or layout
 
 
 def remove_left_over(directory: Path) -> None:

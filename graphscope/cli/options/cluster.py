@@ -1,0 +1,24 @@
+"""Options of the commands that run in more than one process."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+ClusterFile = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="FILE",
+        show_default=False,
+        help="Work as one task of the cluster that this YAML or JSON file lists, or TF_CONFIG.",
+    ),
+]
+Job = Annotated[
+    str, typer.Option("--job", metavar="JOB", show_default=False, help="The job of this process; default: worker.")
+]
+TaskIndex = Annotated[
+    int | None,
+    typer.Option("--task", min=0, metavar="N", show_default=False, help="The number of this process within its job."),
+]

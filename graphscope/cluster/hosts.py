@@ -1,0 +1,198 @@
+"""The cluster file: which hosts do which job. A YAML or JSON mapping, or what ``TF_CONFIG`` holds.
+
+::
+
+    worker: [host0:2222, host1:2222]
+    ps: [host2:2222]
+
+``TF_CONFIG`` is TensorFlow's own form, ``{"cluster": {...}, "task": {"type": "worker", "index": 1}}``:
+https://www.tensorflow.org/guide/distributed_training#TF_CONFIG. Its ``chief`` is worker 0 here; the workers follow.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graphscope.advice import Advice, Option
+from graphscope.errors import ArgumentError, UnknownNameError, file_errors
+
+TF_CONFIG = "TF_CONFIG"
+"""The environment variable, and what names it where a cluster file is asked for."""
+
+WORKER, PS = "worker", "ps"
+JOBS = (WORKER, PS)
+
+_CHIEFS = ("chief", "master")
+"""What ``TF_CONFIG`` calls the first worker; the second is the older word."""
+
+_APART = ("evaluator",)
+"""Tasks of ``TF_CONFIG`` that are no part of the cluster."""
+
+_MAX_BYTES = 1 << 20
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})")
+_MAX_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a task listens.
+
+    Attributes:
+        host: a name or a number; IPv6 without brackets.
+        port: 1 to 65535.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One process of a cluster.
+
+    Attributes:
+        job: one of :data:`JOBS`.
+        index: its number within the job, from 0.
+    """
+
+    job: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.job} {self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """All processes that work together.
+
+    Attributes:
+        path: where that is said, for messages.
+        workers, ps: the address of each task.
+    """
+
+    path: str
+    workers: tuple[Address, ...]
+    ps: tuple[Address, ...] = ()
+
+    @property
+    def addresses(self) -> dict[Task, Address]:
+        """Of every task, workers first."""
+        jobs = ((WORKER, self.workers), (PS, self.ps))
+        return {Task(job, index): address for job, addresses in jobs for index, address in enumerate(addresses)}
+
+    def spec(self) -> dict[str, list[str]]:
+        """As ``tf.train.ClusterSpec`` takes it."""
+        jobs = {WORKER: self.workers, PS: self.ps}
+        return {job: list(map(str, addresses)) for job, addresses in jobs.items() if addresses}
+
+
+def read_cluster(source: str | os.PathLike[str], job: str = "", task: int | None = None) -> tuple[Cluster, Task]:
+    """The cluster, and which of its tasks this process is.
+
+    Args:
+        source: a file, or :data:`TF_CONFIG` for the environment variable of that name.
+        job: ``worker``, ``ps`` or, where the file has one, ``chief``; empty for what ``TF_CONFIG`` says, else ``worker``.
+        task: the index within the job, counted as in the file; ``None`` for what ``TF_CONFIG`` says.
+
+    Raises:
+        FileError: it cannot be read.
+        ArgumentError: it is not a cluster, two tasks have one address, nothing says which task this is, or the cluster does
+            not have the task.
+    """
+    path, stated = _stated(source)
+    jobs = stated.get("cluster", stated)
+    if not isinstance(jobs, dict) or not jobs:
+        raise _not_a_cluster(path, "it does not list the hosts of each job")
+    chiefs = [address for chief in _CHIEFS for address in _addresses(path, chief, jobs.get(chief))]
+    workers = [*chiefs, *_addresses(path, WORKER, jobs.get(WORKER))]
+    unknown = next((name for name in jobs if name not in (*JOBS, *_CHIEFS, *_APART)), None)
+    if unknown is not None:
+        raise _not_a_cluster(path, f"unknown job {unknown!r}; jobs: {', '.join(JOBS)}")
+    if not workers:
+        raise _not_a_cluster(path, "it names no worker")
+    cluster = Cluster(path, tuple(workers), tuple(_addresses(path, PS, jobs.get(PS))))
+    _refuse_shared_addresses(cluster)
+    return cluster, _own_task(cluster, job, task, stated.get("task"), len(chiefs))
+
+
+def _stated(source: str | os.PathLike[str]) -> tuple[str, Mapping[str, Any]]:
+    """What to call it, and the mapping that it is."""
+    import yaml
+
+    path = os.fspath(source)
+    if path == TF_CONFIG:
+        path, content = f"${TF_CONFIG}", os.environ.get(TF_CONFIG, "").encode()
+        if not content:
+            raise ArgumentError(f"{path} is not set", hint=Advice(Option("cluster", "cluster.yml"), "   names a file"))
+    else:
+        with file_errors(path), Path(path).open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise _not_a_cluster(path, f"it has more than {_MAX_BYTES:,} bytes")
+    try:
+        stated = yaml.safe_load(content)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise _not_a_cluster(path, " ".join(str(error).split())) from error
+    if not isinstance(stated, dict):
+        raise _not_a_cluster(path, "it does not list the hosts of each job")
+    return path, stated
+
+
+def _addresses(path: str, job: str, stated: Any) -> list[Address]:
+    """The addresses of one job; none where it is not named."""
+    if stated is None:
+        return []
+    if not isinstance(stated, list):
+        raise _not_a_cluster(path, f"{job} is not a list of hosts")
+    return [_address(path, job, index, text) for index, text in enumerate(stated)]
+
+
+def _address(path: str, job: str, index: int, text: object) -> Address:
+    match = _ADDRESS.fullmatch(text) if isinstance(text, str) else None
+    if match is None or not 0 < int(match["port"]) <= _MAX_PORT:
+        raise _not_a_cluster(path, f"{job} {index} is {text!r:.80}, not of the form HOST:PORT")
+    return Address(match["host"].strip("[]"), int(match["port"]))
+
+
+def _refuse_shared_addresses(cluster: Cluster) -> None:
+    """Two processes cannot listen at one address."""
+    owners: dict[Address, Task] = {}
+    for task, address in cluster.addresses.items():
+        other = owners.setdefault(address, task)
+        if other is not task:
+            raise ArgumentError(f"{cluster.path}: {other} and {task} have the same address, {address}")
+
+
+def _own_task(cluster: Cluster, job: str, index: int | None, stated: Any, chiefs: int) -> Task:
+    """Which task this is; the workers of a file with a chief are counted after it."""
+    said = stated if isinstance(stated, dict) else {}
+    job = job or str(said.get("type", WORKER))
+    if index is None:
+        index = said.get("index")
+    if not isinstance(index, int):
+        raise ArgumentError(
+            f"{cluster.path}: nothing says which task this process is",
+            hint=Advice(Option("job", job), " ", Option("task", "0")),
+        )
+    if job not in (*JOBS, *_CHIEFS):
+        raise ArgumentError(f"{cluster.path}: {UnknownNameError('job', job, JOBS).message}; jobs: {', '.join(JOBS)}")
+    before = chiefs if job == WORKER else 0
+    limit = chiefs if job in _CHIEFS else len(cluster.ps) if job == PS else len(cluster.workers) - chiefs
+    if not 0 <= index < limit:
+        has = f"tasks 0 to {limit - 1}" if limit > 1 else "task 0 only" if limit else "no task"
+        raise ArgumentError(f"{cluster.path}: no task {index} of job {job}, which has {has}")
+    return Task(WORKER if job in _CHIEFS else job, index + before)
+
+
+def _not_a_cluster(path: str, why: str) -> ArgumentError:
+    return ArgumentError(f"{path}: not a cluster: {why}", hint="for example:  worker: [host0:2222, host1:2222]")

@@ -1,0 +1,254 @@
+"""Processes that each do a part of one piece of work, and that never outlive it.
+
+They are forked, so that what was imported and opened before is there at once; where that is not safe, they are started anew and
+get their work as a pickle. Ctrl-C reaches the launcher alone, which then ends them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe, wait
+from types import TracebackType
+from typing import Any
+
+from graphscope.advice import Advice
+from graphscope.cluster.lifeline import Lifeline
+from graphscope.errors import GraphscopeError
+
+Work = Callable[[int, "Launcher"], Any]
+"""The number of the process, from 0, and what it may tell -> the result, which can be pickled."""
+
+_POLL_S = 0.2
+
+
+class Launcher:
+    """What a process sees of the one that started it."""
+
+    def __init__(self, channel: Connection, lifeline: Lifeline) -> None:
+        self._channel = channel
+        self._lifeline = lifeline
+
+    def tell(self, message: object) -> None:
+        """Sends what can be pickled; it arrives in order."""
+        self._channel.send(("told", message))
+
+    def is_asked_to_stop(self) -> bool:
+        """Whether :meth:`Processes.ask_to_stop` was called."""
+        return self._lifeline.is_asked
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one process ended.
+
+    Attributes:
+        number: of the process.
+        result: what its work returned.
+        error: what its work raised on purpose.
+        death: how it ended without a word: ``was killed by SIGKILL``; empty where it did not.
+    """
+
+    number: int
+    result: Any = None
+    error: GraphscopeError | None = None
+    death: str = ""
+
+
+@dataclass(slots=True)
+class _Child:
+    """One process, as its launcher sees it."""
+
+    pid: int
+    channel: Connection
+    lifeline: int
+    said: tuple[str, Any] | None = None
+
+    def close(self) -> None:
+        self.channel.close()
+        os.close(self.lifeline)
+
+
+class Processes:
+    """Running processes. A context manager: none of them outlives the block."""
+
+    def __init__(self, count: int, work: Work, *, anew: bool = False) -> None:
+        """Nothing runs before the block begins.
+
+        Args:
+            count: how many.
+            work: what each does; where they are started anew, it must be possible to pickle it.
+            anew: start new interpreters and do not fork.
+        """
+        self._count = count
+        self._work = work
+        self._start = _spawn if anew else _fork
+        self._children: dict[int, _Child] = {}
+
+    def __enter__(self) -> Processes:
+        try:
+            for number in range(self._count):
+                self._children[number] = self._start(number, self._work, list(self._children.values()))
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    @property
+    def pids(self) -> dict[int, int]:
+        """Number of a process that has not ended yet -> its process number in the operating system."""
+        return {number: child.pid for number, child in self._children.items()}
+
+    def ask_to_stop(self) -> None:
+        """Lets every process know that it is to come to an end."""
+        for child in self._children.values():
+            with contextlib.suppress(OSError):
+                os.write(child.lifeline, b"s")
+
+    def endings(self, hear: Callable[[int, Any], None], poll: Callable[[], None] = lambda: None) -> Iterator[Ending]:
+        """The end of each process, as soon as it is there.
+
+        Args:
+            hear: is given what processes tell, with their number.
+            poll: is called several times a second.
+        """
+        while self._children:
+            numbers = {child.channel: number for number, child in self._children.items()}
+            for channel in wait(list(numbers), _POLL_S):
+                assert isinstance(channel, Connection)
+                ending = self._read(numbers[channel], hear)
+                if ending is not None:
+                    yield ending
+            poll()
+
+    def _read(self, number: int, hear: Callable[[int, Any], None]) -> Ending | None:
+        """Takes one message; the end, where there will be no other."""
+        child = self._children[number]
+        try:
+            kind, content = child.channel.recv()
+        except (EOFError, OSError):
+            del self._children[number]
+            return _ending(number, child)
+        if kind == "told":
+            hear(number, content)
+        else:
+            child.said = kind, content
+        return None
+
+    def _end(self) -> None:
+        for child in self._children.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGKILL)
+        for number in list(self._children):
+            child = self._children.pop(number)
+            _status(child.pid)
+            child.close()
+
+
+def _ending(number: int, child: _Child) -> Ending:
+    status = _status(child.pid)
+    child.close()
+    if child.said is None:
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        return Ending(number, death=how)
+    kind, content = child.said
+    return Ending(number, error=_raised(*content)) if kind == "failed" else Ending(number, content)
+
+
+def _status(pid: int) -> int:
+    """The exit code of a process that ends; below 0, the number of a signal."""
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except ChildProcessError:  # somebody else has asked for it
+        return 1
+
+
+def _raised(kind: type[GraphscopeError], message: str, hint: str | Advice | None) -> GraphscopeError:
+    """An error of that kind; the details that only some kinds have are left behind."""
+    error = kind.__new__(kind)
+    GraphscopeError.__init__(error, message, hint=hint)
+    return error
+
+
+def _fork(number: int, work: Work, others: Sequence[_Child]) -> _Child:
+    mine, theirs, lifeline, held = *Pipe(duplex=False), *os.pipe()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    launcher = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        for other in others:
+            other.close()
+        mine.close()
+        os.close(held)
+        _run(number, work, theirs, lifeline, launcher)
+    theirs.close()
+    os.close(lifeline)
+    return _Child(pid, mine, held)
+
+
+_NEW = "import sys; from graphscope.cluster.processes import run_pickled; run_pickled(*map(int, sys.argv[1:]))"
+
+
+def _spawn(number: int, work: Work, others: Sequence[_Child]) -> _Child:  # noqa: ARG001 - descriptors are not inherited
+    content = pickle.dumps(work)
+    mine, theirs, lifeline, held = *Pipe(duplex=False), *os.pipe()
+    words = [sys.executable, "-c", _NEW, str(number), str(theirs.fileno()), str(lifeline), str(os.getpid())]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+    try:
+        child = subprocess.Popen(
+            words, stdin=subprocess.PIPE, pass_fds=(theirs.fileno(), lifeline), env=environment, close_fds=True
+        )
+    finally:
+        theirs.close()
+        os.close(lifeline)
+    assert child.stdin is not None
+    with contextlib.suppress(BrokenPipeError), child.stdin as pipe:
+        pipe.write(content)
+    child.returncode = 0  # it is waited for here, by its number
+    return _Child(child.pid, mine, held)
+
+
+def run_pickled(number: int, channel: int, lifeline: int, launcher: int) -> None:
+    """In a process that was started anew: does what stdin holds as a pickle."""
+    work = pickle.load(sys.stdin.buffer)
+    _run(number, work, Connection(channel, readable=False), lifeline, launcher)
+
+
+def _run(number: int, work: Work, channel: Connection, lifeline: int, launcher: int) -> None:
+    """Does the work, says how it ended, and ends the process."""
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        channel.send(_outcome(number, work, Launcher(channel, Lifeline(launcher, lifeline))))
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(status)
+
+
+def _outcome(number: int, work: Work, launcher: Launcher) -> tuple[str, Any]:
+    try:
+        return "done", work(number, launcher)
+    except GraphscopeError as error:
+        return "failed", (type(error), error.message, error.hint)
+    except MemoryError:
+        return "failed", (GraphscopeError, "not enough memory", None)

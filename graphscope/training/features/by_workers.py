@@ -1,0 +1,62 @@
+"""Features by several processes of this machine, which fill one directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from graphscope.cluster.processes import Ending, Processes, Work
+from graphscope.errors import GraphscopeError
+from graphscope.runtime.config import SessionOptions
+from graphscope.training.features.compute import Told
+
+
+def worker_session(count: int) -> SessionOptions:
+    """The threads of one of ``count`` processes, among which the processors of this one are divided."""
+    threads = max(usable_processors() // count, 1)
+    return SessionOptions(intra_threads=threads, inter_threads=threads)
+
+
+def usable_processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def compute_by_workers(
+    count: int, work: Work, lacking: int, *, anew: bool, progress: Told, warn: Callable[[str], None]
+) -> None:
+    """Lets ``count`` processes do ``work``, which tells how many examples it computed; returns when all of it is done.
+
+    Where one is killed, the others do its part.
+
+    Args:
+        lacking: how many examples have no features yet.
+        anew: start new interpreters and do not fork.
+        warn: is told of a process that was killed.
+
+    Raises:
+        GraphscopeError: a process failed, or none is left.
+    """
+    lost: list[Ending] = []
+    left = lacking
+
+    def hear(_: int, computed: int) -> None:
+        nonlocal left
+        progress(min(computed, left))  # what a killed process had begun is computed twice
+        left -= min(computed, left)
+
+    with Processes(count, work, anew=anew) as processes:
+        for ending in processes.endings(hear):
+            if ending.error is not None:
+                raise ending.error
+            if ending.death:
+                lost.append(ending)
+                warn(f"worker {ending.number} {ending.death}; the others do its part")
+    if len(lost) == count:
+        last = lost[-1]
+        raise GraphscopeError(
+            f"no worker is left: worker {last.number} {last.death}",
+            hint="the kernel kills processes when memory runs out: fewer workers or a smaller batch need less",
+        )
