@@ -44,7 +44,7 @@ FUNCTIONS = {
         "model path to outputs inputs set ema rename shape batch opset external_data verify feeds atol rtol trust overwrite"
         " listener"
     ),
-    "features": "base data out at inputs set batch reading checkpoint tags trust overwrite listener",
+    "features": "base data out at inputs set batch reading workers cluster job task checkpoint tags trust overwrite listener",
     "find_nonfinite": "model outputs feeds batch seed trust listener",
     "freeze": (
         "model outputs inputs set ema fold fold_batch_norms keep_devices float16 shape batch tables data_format for_tensorflow"

@@ -90,7 +90,10 @@ LESS = op("mask", "Less", "u", "r")
         ([LESS, op("s", "SelectV2", "mask", "x", "one")], None),  # what is drawn now and then, or what is best
         ([LESS, op("m", "Identity", "mask"), op("s", "Select", "m", "x", "two")], None),
         ([LESS, op("s", "SelectV2", "mask", "x", "one"), op("y", "Mul", "x", "mask")], "1"),
-        ([LESS, op("s", "Switch", "x", "mask"), op("m", "Identity", "s:1"), op("v", "RandomUniform", "size", "^m")], None),
+        (
+            [LESS, op("s", "Switch", "x", "mask"), op("m", "Identity", "s:1"), op("v", "RandomUniform", "size", "^m")],
+            None,
+        ),
         ([LESS, op("s", "Switch", "x", "mask"), op("m", "Identity", "s:1"), op("v", "Relu", "m")], "1"),
         ([op("mask", "Less", "r", "x")], None),
         ([op("mask", "Less", "r", "r")], None),
