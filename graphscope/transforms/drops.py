@@ -7,8 +7,6 @@ Source: ``tensorflow/python/ops/nn_ops.py`` from 1.0 to 2.21.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import node_of

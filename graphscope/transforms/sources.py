@@ -1,4 +1,4 @@
-"""Where a graph takes its data from by itself: iterators, queues, readers, Python. A graph that is handed on alone cannot run them.
+"""Where a graph takes its data from by itself: iterators, queues, readers, Python. Handed on alone, a graph cannot run them.
 
 Source: ``tensorflow/core/ops/{dataset_ops,data_flow_ops,io_ops,script_ops}.cc``.
 """
