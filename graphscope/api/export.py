@@ -127,7 +127,7 @@ def export_model(
         files=tuple(map(str, written.paths)),
         inputs=made.inputs,
         outputs=made.outputs,
-        nodes=made.nodes,
+        nodes=written.nodes,
         random=made.random,
         verification=found[0] if found else None,
     )

@@ -43,10 +43,12 @@ class Written:
     Attributes:
         paths: the model, then the files beside it.
         size_bytes: of all.
+        nodes: how many the model has.
     """
 
     paths: tuple[Path, ...]
     size_bytes: int
+    nodes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,6 @@ class Converted:
 
     Attributes:
         inputs, outputs: names in the file.
-        nodes: how many it has.
         weight_bytes: what will be written, about.
         write: writes it to a path, its files whole or not at all; the options' ``check`` looks at the finished file before it
             takes its place.
@@ -65,7 +66,6 @@ class Converted:
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    nodes: int
     weight_bytes: int
     write: Callable[[Path, WriteOptions], Written]
     random: tuple[str, ...] = ()

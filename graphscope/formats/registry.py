@@ -195,6 +195,14 @@ FORMATS = (
         has_values=True,
     ),
     FileFormat(
+        "openvino",
+        "OpenVINO IR",
+        (".xml",),
+        "not read",
+        export=Export("graphscope.export.openvino.target", "openvino", frozenset({"rename"})),
+        has_values=True,
+    ),
+    FileFormat(
         "events",
         "event file",
         (".tfevents",),
@@ -289,7 +297,7 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
 _MEMBERS = frozenset({".index"})
 """Names of single files of a checkpoint, which nobody writes alone."""
 
-_FOREIGN = frozenset({".h5", ".hdf5", ".keras", ".tflite", ".npy", ".json", ".xml"})
+_FOREIGN = frozenset({".h5", ".hdf5", ".keras", ".tflite", ".npy", ".json"})
 
 
 def _contradicts(text: str, said: FileFormat | None, chosen: FileFormat) -> bool:

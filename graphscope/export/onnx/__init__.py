@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Option
-from graphscope.errors import GraphscopeError, MissingDependencyError
+from graphscope.errors import GraphscopeError
+from graphscope.export.packages import imported
 
 if TYPE_CHECKING:
     from graphscope.core.graph import Graph
@@ -26,11 +27,7 @@ def require_onnx() -> None:
     Raises:
         MissingDependencyError: it is not installed.
     """
-    try:
-        import onnx  # noqa: F401
-    except ImportError as error:
-        hint = "pip install 'tf-graphscope[onnx]'"
-        raise MissingDependencyError("writing ONNX requires the package onnx", hint=hint) from error
+    imported("onnx", "writing ONNX", "onnx")
 
 
 def onnx_graph(

@@ -26,7 +26,6 @@ def convert(graph: Graph, outputs: Sequence[str], options: ExportOptions, path: 
     return Converted(
         inputs=tuple(value.name for value in made.inputs),
         outputs=tuple(value.name for value in made.outputs),
-        nodes=len(made.nodes),
         weight_bytes=sum(payload.nbytes or 0 for payload in made.constants.values()),
         write=partial(_write, made, options.external_data),
         random=tuple(made.random),

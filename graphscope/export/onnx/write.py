@@ -7,10 +7,8 @@ file of external data.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
@@ -22,7 +20,7 @@ from graphscope.export.onnx.value import Value
 from graphscope.export.target import Written
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.progress import Progress, quiet, told
-from graphscope.formats.io.staging import staged_files
+from graphscope.formats.io.staging import staged_files, together
 from graphscope.formats.lazy.pieces import Piece, Stream, field, flow
 
 ONE_FILE_BYTES = 1_900_000_000
@@ -62,7 +60,7 @@ def write_onnx(
         return _write_apart(graph, target, large, overwrite, progress, check)
     pieces = model_pieces(graph)
     size = write_file(target, told(flow(pieces), progress), overwrite=overwrite, check=check)
-    return Written((target,), size)
+    return Written((target,), size, len(graph.nodes))
 
 
 def is_one_file(graph: OnnxGraph) -> bool:
@@ -94,24 +92,18 @@ def _write_apart(
     places = _places(large)
     tensors = [_external(name, value, data.name, places[name]) for name, value in large.items()]
     model = b"".join(flow(_pieces(graph, tensors, [])))
-    with staged_files([target, data], overwrite=overwrite) as (file, weights):
+    paths = (target, data)
+    with staged_files(paths, overwrite=overwrite) as files, together(files, paths) as whole:
+        file, weights = files
         for chunk in told([model], progress):
             file.write(chunk)
         for chunk in told(_aligned(large, places), progress):
             weights.write(chunk)
         size = file.tell() + weights.tell()
-        _check_together([file, weights], [target.name, data.name], check)
-    return Written((target, data), size)
-
-
-def _check_together(files: Sequence[BinaryIO], names: Sequence[str], check: Callable[[Path], None]) -> None:
-    """Lets ``check`` see the files side by side under their final names, by which one names the other."""
-    for file in files:
-        file.flush()
-    with tempfile.TemporaryDirectory(dir=Path(files[0].name).parent, prefix=".graphscope-") as folder:
-        for file, name in zip(files, names):
-            os.link(file.name, Path(folder) / name)
-        check(Path(folder) / names[0])
+        for each in files:
+            each.flush()
+        check(whole)
+    return Written(paths, size, len(graph.nodes))
 
 
 def _places(large: Mapping[str, Payload]) -> dict[str, int]:

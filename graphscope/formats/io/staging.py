@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from graphscope.advice import Advice, Option
-from graphscope.errors import FileError
+from graphscope.errors import FileError, file_errors
 from graphscope.formats.io.exchange import exchange
 from graphscope.formats.io.journal import Move, commit, is_awaited, recover
 from graphscope.formats.io.paths import JOURNAL, exists, is_directory, real_path
@@ -73,6 +73,29 @@ def staged_files(
     except BaseException:
         _remove(made)
         raise
+
+
+@contextlib.contextmanager
+def together(files: Sequence[BinaryIO], paths: Sequence[Path]) -> Iterator[Path]:
+    """Files of :func:`staged_files` side by side under the names that they will have, by which one finds the other.
+
+    Gives the first, in a directory beside ``paths`` that goes when the block ends, with what else was written there.
+
+    Raises:
+        FileError: the operating system refuses.
+    """
+    folder = beside(real_place(paths[0]))
+    with file_errors(paths[0]):
+        folder.mkdir()
+        try:
+            with _locked(folder):
+                for file, path in zip(files, paths, strict=True):
+                    os.link(file.name, folder / path.name)
+                yield folder / paths[0].name
+        finally:
+            for name in os.listdir(folder):
+                os.unlink(folder / name)
+            folder.rmdir()
 
 
 def _remove(made: Iterable[Path]) -> None:

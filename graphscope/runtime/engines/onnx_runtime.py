@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.errors import GraphscopeError
-from graphscope.runtime.engines.program import FileNames, first_line, imported
+from graphscope.export.packages import first_line, imported
+from graphscope.runtime.engines.program import FileNames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from graphscope.core.graph import Graph
     from graphscope.core.tensors import Shape
     from graphscope.export.onnx.graph import OnnxGraph
-
-INSTALL = "pip install 'tf-graphscope[onnx]'"
 
 _ERRORS_ONLY = 3
 
@@ -36,7 +35,7 @@ class OnnxSession:
     """
 
     def __init__(self, model: str | os.PathLike[str] | bytes, names: Mapping[str, str]) -> None:
-        onnxruntime = imported("onnxruntime", "ONNX Runtime", INSTALL)
+        onnxruntime = imported("onnxruntime", "ONNX Runtime", "onnx")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
         self.name = FileNames(names)

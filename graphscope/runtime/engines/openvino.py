@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError
-from graphscope.runtime.engines.program import FileNames, first_line, imported
+from graphscope.export.openvino.package import complaint, openvino_package
+from graphscope.runtime.engines.program import FileNames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphscope.core.graph import Graph
     from graphscope.core.tensors import Shape
-
-INSTALL = "pip install 'tf-graphscope[openvino]'"
 
 _SAME_NUMBERS = {"INFERENCE_PRECISION_HINT": "f32"}
 """Otherwise processors with bfloat16 compute in it."""
@@ -45,14 +44,14 @@ class OpenvinoProgram:
         names: Mapping[str, str],
         shapes: Mapping[str, Shape] | None = None,
     ) -> None:
-        openvino = imported("openvino", "OpenVINO", INSTALL)
+        openvino = openvino_package()
         self.name = FileNames(names)
         try:
             model = openvino.Core().read_model(os.fspath(path))
             _reshape(openvino, model, {self.name(name): shape for name, shape in (shapes or {}).items()})
             self.compiled = openvino.compile_model(model, "CPU", _SAME_NUMBERS)
         except Exception as error:  # it raises RuntimeError and its own
-            raise GraphscopeError(f"OpenVINO cannot load the file: {_reason(error)}") from error
+            raise GraphscopeError(f"OpenVINO cannot load the file: {complaint(error)}") from error
         self.inputs = {name for argument in self.compiled.inputs for name in argument.names}
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -64,7 +63,7 @@ class OpenvinoProgram:
             values = self.compiled(given)
             return [np.asarray(values[self.compiled.output(self.name(text))]) for text in outputs]
         except Exception as error:
-            raise GraphscopeError(f"OpenVINO cannot run the file: {_reason(error)}") from error
+            raise GraphscopeError(f"OpenVINO cannot run the file: {complaint(error)}") from error
 
 
 def _reshape(openvino: Any, model: Any, shapes: Mapping[str, Shape]) -> None:
@@ -73,14 +72,6 @@ def _reshape(openvino: Any, model: Any, shapes: Mapping[str, Shape]) -> None:
     known = {name: shape for name, shape in shapes.items() if name in inputs and shape is not None}
     if known:
         model.reshape({n: openvino.PartialShape([-1 if d is None else d for d in shape]) for n, shape in known.items()})
-
-
-def _reason(error: Exception) -> str:
-    """Which ops it does not know, or else the first line that is not a place in its sources."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    unknown = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
-    said = [line for line in lines if not line.startswith(("Exception from", "Check '")) and ".cpp:" not in line]
-    return (unknown or said or [first_line(error)])[0]
 
 
 def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], path: str) -> OpenvinoProgram:
@@ -93,7 +84,7 @@ def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], 
     from graphscope.formats.graph.graphdef import write_model
     from graphscope.formats.registry import WriteOptions
 
-    imported("openvino", "OpenVINO", INSTALL)
+    openvino_package()
     model, names = _with_ends(Model(path, ModelKind.GRAPH, "binary", (), graph), outputs)
     with tempfile.TemporaryDirectory(prefix="graphscope-") as directory:
         file = Path(directory) / "frozen.pb"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from graphscope.core.tensors import TensorName
-from graphscope.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,22 +43,3 @@ class FileNames:
             return self.names[text]
         tensor = str(TensorName.parse(text))
         return self.names.get(tensor, tensor)
-
-
-def imported(package: str, title: str, install: str) -> Any:
-    """The package of an engine.
-
-    Raises:
-        MissingDependencyError: it is not installed, or cannot be imported here; the hint is the pip command.
-    """
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{title} requires the package {package}, which cannot be imported: {error}", hint=install
-        ) from error
-
-
-def first_line(error: Exception) -> str:
-    """What an engine says, without what follows."""
-    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,43 @@
+"""The package ``openvino``: imported without what it reports, its complaints in one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from graphscope.export.packages import first_line, imported
+
+_TELEMETRY = "openvino_telemetry"
+
+
+def openvino_package() -> Any:
+    """OpenVINO. Importing it tells its makers so over the network; here, nothing is sent.
+
+    Raises:
+        MissingDependencyError: it is not installed, or cannot be imported here.
+    """
+    with _without_telemetry():
+        return imported("openvino", "OpenVINO", "openvino")
+
+
+@contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """OpenVINO goes on without the package that sends, where that cannot be imported."""
+    if _TELEMETRY in sys.modules:
+        yield
+        return
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # importing it then raises ImportError
+    try:
+        yield
+    finally:
+        del sys.modules[_TELEMETRY]
+
+
+def complaint(error: Exception) -> str:
+    """Which ops it does not know, or else the first line that is not a place in its sources."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    unknown = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
+    said = [line for line in lines if not line.startswith(("Exception from", "Check '")) and ".cpp:" not in line]
+    return (unknown or said or [first_line(error)])[0]

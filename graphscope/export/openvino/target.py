@@ -1,0 +1,104 @@
+"""OpenVINO's IR as a target of exports: OpenVINO reads the ONNX file that we make, and writes what it has read.
+
+Source: <https://docs.openvino.ai/2025/documentation/openvino-ir-format.html>.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from graphscope.errors import ArgumentError, GraphscopeError
+from graphscope.export.onnx import onnx_graph, require_onnx
+from graphscope.export.openvino.package import complaint, openvino_package
+from graphscope.export.target import Converted, ExportOptions, Written
+from graphscope.formats.io.progress import Progress
+from graphscope.formats.io.staging import staged_files, together
+
+if TYPE_CHECKING:
+    from graphscope.core.graph import Graph
+    from graphscope.export.onnx.graph import OnnxGraph
+    from graphscope.formats.registry import WriteOptions
+
+
+def require() -> None:
+    """See :class:`graphscope.export.target.Target`."""
+    openvino_package()
+    require_onnx()
+
+
+def convert(graph: Graph, outputs: Sequence[str], options: ExportOptions, path: str) -> Converted:
+    """See :class:`graphscope.export.target.Target`."""
+    from graphscope.export.onnx.convert import OnnxOptions
+
+    made = onnx_graph(graph, outputs, OnnxOptions(names=options.rename), path)
+    return Converted(
+        inputs=tuple(value.name for value in made.inputs),
+        outputs=tuple(value.name for value in made.outputs),
+        weight_bytes=sum(payload.nbytes or 0 for payload in made.constants.values()),
+        write=partial(_write, made),
+        random=tuple(made.random),
+        tensors=made.tensors,
+    )
+
+
+def _write(made: OnnxGraph, path: Path, options: WriteOptions) -> Written:
+    """Writes the model, and its weights beside it as ``.bin``. Both take their places together, or neither does."""
+    if path.suffix.lower() != ".xml":
+        raise ArgumentError(f"{path}: OpenVINO finds the weights of a model that is called *.xml", hint="name it *.xml")
+    paths = (path, path.with_suffix(".bin"))
+    with staged_files(paths, overwrite=options.overwrite) as files, together(files, paths) as model:
+        read = _read_onnx(made, model, options.progress)
+        _serialize(read, model, files)
+        nodes = len(read.get_ops())
+        del read
+        _refuse_incomplete(model)
+        options.check(model)
+        size = sum(file.seek(0, 2) for file in files)
+    return Written(paths, size, nodes)
+
+
+def _read_onnx(made: OnnxGraph, model: Path, progress: Progress) -> Any:
+    """``made`` as OpenVINO's own model, which refers to files beside ``model`` while it is used.
+
+    Raises:
+        GraphscopeError: OpenVINO does not read it; it names the ops.
+    """
+    from graphscope.export.onnx.write import write_onnx
+
+    path = model.with_name(f"{model.name}.onnx")
+    write_onnx(made, path, external_data=True, progress=progress)
+    try:
+        return openvino_package().Core().read_model(str(path))
+    except Exception as error:  # it raises RuntimeError and its own
+        raise GraphscopeError(f"OpenVINO cannot read the model: {complaint(error)}") from error
+
+
+def _serialize(read: Any, model: Path, files: Sequence[BinaryIO]) -> None:
+    """Weights stay as they are; what OpenVINO calls saving would halve their precision."""
+    try:
+        openvino_package().serialize(read, str(model), str(model.with_suffix(".bin")))
+    except Exception as error:
+        _refuse_full(files)
+        raise GraphscopeError(f"OpenVINO cannot write the model: {complaint(error)}") from error
+
+
+def _refuse_full(files: Sequence[BinaryIO]) -> None:
+    """OpenVINO does not say why it could not write; the operating system does, to whoever tries to write more.
+
+    Raises:
+        OSError: the disk is full, or a limit is reached.
+    """
+    for file in files:
+        file.seek(0, 2)
+        file.write(bytes(1))
+        file.flush()
+
+
+def _refuse_incomplete(model: Path) -> None:
+    try:
+        openvino_package().Core().read_model(str(model))
+    except Exception as error:
+        raise GraphscopeError(f"OpenVINO does not read what it has written: {complaint(error)}") from error
