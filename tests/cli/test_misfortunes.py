@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from graphscope.formats.io.journal import recover
+from tests.support.engines import need_engine
 from tests.support.fixture_files import FIXTURES
 from tests.support.misfortunes import check, command, files_limited, needs_limits, snapshot
 
@@ -30,11 +31,16 @@ WRITERS: dict[str, list[object]] = {
     "checkpoint": ["convert", SOFTMAX, "out/c.ckpt"],
     "npz": ["convert", SOFTMAX, "out/w.npz"],
     "safetensors": ["convert", SOFTMAX, "out/w.safetensors"],
+    "ONNX": ["convert", SOFTMAX, "out/m.onnx", "--output", OUTPUT, "--external-data"],
+    "OpenVINO": ["convert", SOFTMAX, "out/m.xml", "--output", OUTPUT],
     "SavedModel": ["convert", SOFTMAX, "out/saved/"],
     "dump": ["dump", SOFTMAX, "out/logs", "--histograms"],
 }
-ONE_FILE = ("text", "graph", "meta graph", "safetensors")
-"""Written as ``freeze`` and ``npz`` write."""
+ENGINES = {"ONNX": "onnxruntime", "OpenVINO": "openvino"}
+"""Which of them need a package."""
+
+SAME_WAY = ("text", "graph", "meta graph", "safetensors", "ONNX", "OpenVINO")
+"""Written as ``freeze``, ``npz`` and checkpoints are."""
 
 OPERATIONS = ("open", "rename", "replace", "mkdir", "link", "fsync", "chmod", "scandir")
 """Functions of ``os`` that fail; those that remove are left alone, for nobody could clean up without them."""
@@ -76,7 +82,7 @@ def touches(name: str, arguments: tuple[Any, ...], where: Path) -> bool:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("is_there", [False, True], ids=["anew", "replaced"])
-@pytest.mark.parametrize("writer", [name for name in WRITERS if name not in ONE_FILE])
+@pytest.mark.parametrize("writer", [name for name in WRITERS if name not in SAME_WAY])
 def test_an_operation_fails(
     writer: str, is_there: bool, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +117,8 @@ def test_an_operation_fails(
 @pytest.mark.parametrize("limit", [0, 100, 5000])
 @pytest.mark.parametrize("writer", WRITERS)
 def test_files_may_not_grow(writer: str, limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if writer in ENGINES:
+        need_engine(ENGINES[writer])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
     before = snapshot(tmp_path)

@@ -24,7 +24,7 @@ from graphscope.formats.checkpoint.writer import write_checkpoint
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.paths import JOURNAL
 from graphscope.formats.io.places import beside
-from graphscope.formats.io.staging import staged_directory, staged_files
+from graphscope.formats.io.staging import staged_directory, staged_files, together
 from tests.support.fixture_files import FIXTURES
 
 TENSORS = [("w", ArrayPayload(np.ones(3, np.float32)))]
@@ -254,6 +254,30 @@ def test_a_read_only_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         write_checkpoint(str(tmp_path / "x"), TENSORS)
     with pytest.raises(FileError, match="Read-only"), staged_directory(tmp_path / "y"):
         raise AssertionError("nothing is to be written")
+
+
+@pytest.mark.parametrize("broken", ["mkdir", "link", ""])
+def test_files_are_seen_side_by_side_under_their_names(
+    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def write() -> None:
+        paths = (tmp_path / "x.xml", tmp_path / "x.bin")
+        with staged_files(paths) as files, together(files, paths) as first:
+            files[1].write(b"weights")
+            files[1].flush()
+            assert first.name == "x.xml"
+            assert first.with_suffix(".bin").read_bytes() == b"weights"
+            first.with_suffix(".more").write_bytes(b"what somebody needed meanwhile")
+            refuse()
+
+    if broken:
+        monkeypatch.setattr(os, broken, refuse)
+    with pytest.raises(FileError, match="No space"):
+        write()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_stdout_is_not_a_file() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.engines import need_engine
 from tests.support.fixture_files import FIXTURES, ROOT
 from tests.support.zoo_files import ZOO, needs_zoo
 
@@ -212,7 +213,7 @@ def test_what_needs_tensorflow_says_so(poisoned: dict[str, str], absent: dict[st
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_other_engines_run_without_it(poisoned: dict[str, str], engine: str) -> None:
-    pytest.importorskip(engine, reason="optional: an engine beside TensorFlow")
+    need_engine(engine)
     words = [
         "run",
         str(FIXTURES / "lenet5"),

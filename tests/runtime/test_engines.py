@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,18 @@ import graphscope
 from graphscope.cli.options.session import EngineChoice
 from graphscope.errors import ArgumentError, GraphscopeError, MissingDependencyError
 from graphscope.runtime.engines.table import ENGINES
+from tests.support.engines import PACKAGES, need_engine
 from tests.support.fixture_files import FIXTURES
 from tests.support.running import tf
 from tests.support.zoo_files import ZOO, needs_zoo
 
-PACKAGES = {"onnxruntime": "onnxruntime", "openvino": "openvino"}
 DIGITS = np.random.default_rng(1).random((3, 784), np.float32)
 SWITCHED = {"is_training": False}
 
 
 @pytest.fixture(params=PACKAGES)
 def engine(request: pytest.FixtureRequest) -> str:
-    pytest.importorskip(PACKAGES[request.param], reason="optional: an engine beside TensorFlow")
+    need_engine(request.param)
     return str(request.param)
 
 
@@ -81,13 +82,22 @@ def test_a_package_that_is_missing(engine: str, monkeypatch: pytest.MonkeyPatch)
     assert str(error.value.hint).startswith("pip install 'tf-graphscope[")
 
 
+def test_nothing_is_reported_when_openvino_starts() -> None:
+    """Its Python package would tell its makers over the network."""
+    need_engine("openvino")
+    script = "import sys; import graphscope.export.openvino.package as p; p.openvino_package(); print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "openvino" in modules
+    assert [name for name in modules if name.startswith("openvino_telemetry")] == []
+
+
 def test_an_engine_that_does_not_exist() -> None:
     with pytest.raises(ArgumentError, match="did you mean onnxruntime"):
         graphscope.run(FIXTURES / "lenet5", engine="onxruntime")
 
 
 def test_what_onnx_cannot_express_runs_in_tensorflow(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime", reason="optional: an engine beside TensorFlow")
+    need_engine("onnxruntime")
     with tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(tf.float32, [None], "x")
         tf.strings.as_string(x, name="text")
@@ -100,11 +110,11 @@ def test_what_onnx_cannot_express_runs_in_tensorflow(tmp_path: Path) -> None:
 
 @needs_zoo
 def test_a_quantized_model_by_other_people() -> None:
-    pytest.importorskip("onnxruntime", reason="optional: an engine beside TensorFlow")
+    need_engine("onnxruntime")
     path = ZOO / "frozen_pb/ssoniya+tensorflow-for-poets-2/tf_files/models/mobilenet_v1_0.25_128/quantized_graph.pb"
     output, feeds = "MobilenetV1/Predictions/Reshape_1", {"input": "random"}
     found = graphscope.run(path, feeds, outputs=output, engine="onnxruntime")
     np.testing.assert_allclose(found[output], graphscope.run(path, feeds, outputs=output)[output], atol=1e-3)
-    pytest.importorskip("openvino", reason="optional: an engine beside TensorFlow")
+    need_engine("openvino")
     with pytest.raises(GraphscopeError, match=r"No conversion rule found for operations: .*Dequantize"):
         graphscope.run(path, feeds, outputs=output, engine="openvino")

@@ -1,0 +1,85 @@
+"""OpenVINO's IR: two files, both or neither, which compute what TensorFlow computes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphscope
+from graphscope.errors import ArgumentError, FileError, GraphscopeError, MissingDependencyError
+from graphscope.export.openvino import target
+from graphscope.runtime.engines.table import ENGINES
+from tests.support.engines import need_engine
+from tests.support.fixture_files import FIXTURES
+
+LENET = FIXTURES / "lenet5"
+DIGITS = np.random.default_rng(1).random((3, 784), np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    need_engine("openvino")
+    need_engine("onnxruntime")
+
+
+def test_two_files_with_names_as_they_were(tmp_path: Path) -> None:
+    found = graphscope.export_model(LENET, tmp_path / "m.xml", outputs="softmax", rename={"input:0": "image"})
+    assert (found.format, found.inputs, found.outputs) == ("openvino", ("image",), ("softmax:0",))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.bin", "m.xml"]
+    assert found.size_bytes == sum(p.stat().st_size for p in tmp_path.iterdir())
+    assert found.nodes == (tmp_path / "m.xml").read_text().count("<layer id=")
+    [actual] = ENGINES["openvino"].of_file(found.path, {"input:0": "image"}).run(["softmax"], {"input": DIGITS})
+    expected = graphscope.run(LENET, {"input": DIGITS}, outputs="softmax", engine="onnxruntime")["softmax"]
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_neither_file_is_replaced_unless_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "m.bin").write_bytes(b"mine")
+    with pytest.raises(FileError, match=r"m\.bin: the file exists"):
+        graphscope.save(graphscope.load(LENET), tmp_path / "m.xml", outputs="softmax")
+    assert [p.name for p in tmp_path.iterdir()] == ["m.bin"]
+    graphscope.save(graphscope.load(LENET), tmp_path / "m.xml", outputs="softmax", overwrite=True)
+    assert (tmp_path / "m.bin").stat().st_size > 200_000
+
+
+def test_the_weights_are_beside_a_file_called_xml(tmp_path: Path) -> None:
+    for name in ("m", "m.bin"):
+        with pytest.raises(ArgumentError, match=r"a model that is called \*\.xml"):
+            graphscope.export_model(LENET, tmp_path / name, to="openvino", outputs="softmax")
+    with pytest.raises(ArgumentError, match="OpenVINO IR does not take one of the options"):
+        graphscope.export_model(LENET, tmp_path / "m.xml", outputs="softmax", opset=18)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("package", ["openvino", "onnx"])
+def test_a_missing_package_is_named(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=f"requires the package {package}") as error:
+        graphscope.export_model(LENET, tmp_path / "m.xml", outputs="softmax")
+    assert str(error.value.hint) == f"pip install 'tf-graphscope[{package}]'"
+
+
+class _Broken:
+    """OpenVINO that reads, but writes half."""
+
+    def __init__(self, package: object) -> None:
+        self.package = package
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.package, name)
+
+    def serialize(self, model: object, xml: str, weights: str) -> None:
+        self.package.serialize(model, xml, weights)
+        with open(weights, "r+b") as file:
+            file.truncate(1000)
+
+
+def test_what_openvino_does_not_read_again_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = _Broken(target.openvino_package())
+    monkeypatch.setattr(target, "openvino_package", lambda: broken)
+    with pytest.raises(GraphscopeError, match="does not read what it has written: Incorrect weights in bin file"):
+        graphscope.export_model(LENET, tmp_path / "m.xml", outputs="softmax")
+    assert list(tmp_path.iterdir()) == []
