@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from graphscope.advice import Advice, Call
+from graphscope.advice import Advice, Call, Option
 from graphscope.api.adapt import for_older_tensorflow, with_input_shapes
 from graphscope.api.doubts import default_doubts, dropout_doubts, report
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, warn_of_files
@@ -17,9 +17,14 @@ from graphscope.core.model import Model, ModelKind
 from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.signatures import BOOKKEEPING
 from graphscope.core.tensors import Shape, TensorSpec, node_of
+from graphscope.errors import ArgumentError
 from graphscope.formats.registry import WriteOptions, format_for, format_named
 from graphscope.transforms.drops import lasting_drops
 from graphscope.transforms.input_shapes import Batch
+
+if TYPE_CHECKING:
+    from graphscope.api.weights import Renames, Weights
+    from graphscope.formats.archives.weights import Archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,8 @@ def save(
     shape: Mapping[str, Shape] | None = None,
     batch: Batch = None,
     for_tensorflow: str = "",
-    weights: str | os.PathLike[str] | None = None,
+    weights: Weights | None = None,
+    rename: Renames = (),
     allow_outside: bool = False,
     overwrite: bool = False,
     listener: Listener = SILENT,
@@ -64,7 +70,9 @@ def save(
         inputs: of that signature; without any, the placeholders that the outputs need.
         shape, batch: other shapes for placeholders, see :func:`graphscope.freeze`.
         for_tensorflow: the release that shall load the graph, see :func:`graphscope.freeze`.
-        weights: for a checkpoint: the ``.npz`` or ``.safetensors`` file that its values come from.
+        weights: for a checkpoint: the file that its values come from, an archive or another checkpoint. Of several files of the
+            same values, the means are written: of floating and complex values, in float64; others are the last file's.
+        rename: new names for the values of ``weights``: regular expression -> what takes the place of each match.
         allow_outside: copy files that the graph names from outside the model's directory too.
         overwrite: replace what is there.
         listener: hears of the work.
@@ -74,15 +82,17 @@ def save(
         GraphscopeError: the name says no format that is written; the graph is invalid, a dangling input included.
         IncompleteModelError: the model lacks what the format holds; a value does not fit its variable.
         UnknownNameError: an output, an input or a format is not known.
-        CorruptFileError, UnsupportedError, FormatError: a weight cannot be read, or has no place in the format.
+        CorruptFileError, UnsupportedError: a weight cannot be read, or has no place in the format.
+        FormatError: the values of ``weights`` do not fit the graph, or one another.
     """
     whole = model if isinstance(model, Model) else graph_model(model)
     if shape or batch is not None:
         whole = with_input_shapes(whole, shape or {}, batch, as_names(outputs), listener)
     if for_tensorflow:
         whole = for_older_tensorflow(whole, for_tensorflow, listener)
-    row = format_named("checkpoint") if weights is not None and not to else format_for(path, to)
+    row = format_named("checkpoint") if weights and not to else format_for(path, to)
     format_for(path, row.name)
+    given = _given(weights, rename, row.name, listener)
     if row.export is not None:
         from graphscope.api.export import export_model
 
@@ -98,7 +108,7 @@ def save(
             overwrite=overwrite,
             inputs=needed[0],
             outputs=needed[1],
-            weights=None if weights is None else Path(weights),
+            weights=given,
             allow_outside=allow_outside,
             progress=progress,
         )
@@ -118,7 +128,8 @@ def convert(
     shape: Mapping[str, Shape] | None = None,
     batch: Batch = None,
     for_tensorflow: str = "",
-    weights: str | os.PathLike[str] | None = None,
+    weights: Weights | None = None,
+    rename: Renames = (),
     checkpoint: str | os.PathLike[str] | None = None,
     tags: str | Collection[str] = (),
     allow_outside: bool = False,
@@ -145,10 +156,26 @@ def convert(
         batch=batch,
         for_tensorflow=for_tensorflow,
         weights=weights,
+        rename=rename,
         allow_outside=allow_outside,
         overwrite=overwrite,
         listener=listener,
     )
+
+
+def _given(weights: Weights | None, rename: Renames, format: str, listener: Listener) -> Archive | None:
+    """The values that the variables get; ``None`` for their own."""
+    if not weights:
+        if rename:
+            raise ArgumentError("there are no values to rename", hint=Advice(Option("weights", "FILE"), " names them"))
+        return None
+    if format != "checkpoint":
+        raise ArgumentError(
+            f"only a checkpoint takes other values, not {format}", hint="name it *.ckpt, then convert that"
+        )
+    from graphscope.api.weights import given_weights
+
+    return given_weights(weights, rename, listener)
 
 
 def graph_model(graph: Graph, path: str = "graph") -> Model:

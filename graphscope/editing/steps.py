@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -47,15 +47,23 @@ class Rename:
 
     def apply(self, edited: Edited) -> Edited:
         """See :class:`Step`."""
-        matcher = re.compile(self.pattern)
         names = [node.name for node in edited.model.graph]
-        try:
-            changed = {name: matcher.sub(self.replacement, name) for name in names if matcher.search(name)}
-        except (re.error, IndexError) as error:
-            raise GraphscopeError(f"{self.replacement!r} cannot stand for a match: {error}") from error
+        changed = self.new_names(names)
         if not changed:
             raise UnknownNameError("node that matches", self.pattern, names)
         return rename_nodes(edited, changed)
+
+    def new_names(self, names: Iterable[str]) -> dict[str, str]:
+        """Old name -> new name, of those in which the pattern matches.
+
+        Raises:
+            GraphscopeError: the replacement refers to a group that the pattern lacks.
+        """
+        matcher = re.compile(self.pattern)
+        try:
+            return {name: matcher.sub(self.replacement, name) for name in names if matcher.search(name)}
+        except (re.error, IndexError) as error:
+            raise GraphscopeError(f"{self.replacement!r} cannot stand for a match: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

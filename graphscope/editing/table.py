@@ -52,9 +52,14 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _rename(text: str) -> Step:
-    left, right = _halves(text, "REGEX=NEW")
-    return Rename(_pattern(left), right)
+def rename_step(pattern: str, replacement: str) -> Rename:
+    """A renaming; raises :class:`ArgumentError` for a ``pattern`` that is not a regular expression."""
+    return Rename(_pattern(pattern), replacement)
+
+
+def parse_rename(text: str) -> Rename:
+    """What ``REGEX=NEW`` says; raises :class:`ArgumentError` for a text of another form."""
+    return rename_step(*_halves(text, "REGEX=NEW"))
 
 
 def _rewire(text: str) -> Step:
@@ -160,7 +165,7 @@ def _cleanup(_: str) -> Step:
 
 
 STEPS: Mapping[str, StepRow] = {
-    "rename": StepRow("REGEX=NEW", "Replace every match in the names of nodes; values follow.", _rename),
+    "rename": StepRow("REGEX=NEW", "Replace every match in the names of nodes; values follow.", parse_rename),
     "prefix": StepRow("SCOPE", "Put all nodes into a name scope.", Prefix),
     "remove": StepRow("NODE", "Take a node out; what took it takes its input.", Remove),
     "rewire": StepRow("CONSUMER:0=TENSOR", "Let an input of a node take another tensor.", _rewire),

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.core.model import Model
@@ -22,6 +22,9 @@ from graphscope.formats.detect.sniff import Content
 from graphscope.formats.io.paths import is_directory
 from graphscope.formats.io.progress import Progress, quiet
 
+if TYPE_CHECKING:
+    from graphscope.formats.archives.weights import Archive
+
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
@@ -30,7 +33,7 @@ class WriteOptions:
     Attributes:
         overwrite: replace what is there.
         inputs, outputs: of the signature that a SavedModel gets; none adds none.
-        weights: a file of named arrays that gives a checkpoint its values.
+        weights: what gives a checkpoint its values by name; ``None`` for the model's own.
         allow_outside: copy files that the graph names from outside the model's directory too.
         check: looks at the finished file before it takes its place; what it raises leaves no file behind.
         progress: is told of the bytes.
@@ -39,7 +42,7 @@ class WriteOptions:
     overwrite: bool = False
     inputs: Sequence[TensorSpec] = ()
     outputs: Sequence[TensorSpec] = ()
-    weights: Path | None = None
+    weights: Archive | None = None
     allow_outside: bool = False
     check: Callable[[Path], None] = lambda _: None
     progress: Progress = quiet

@@ -28,7 +28,8 @@ FUNCTIONS = {
     "audit": "paths",
     "compare_layers": "model other outputs map feeds set batch seed atol rtol trust listener",
     "convert": (
-        "model path to outputs inputs shape batch for_tensorflow weights checkpoint tags allow_outside overwrite listener"
+        "model path to outputs inputs shape batch for_tensorflow weights rename checkpoint tags allow_outside overwrite"
+        " listener"
     ),
     "cost": "model outputs all by depth shape batch device peak checkpoint tags listener",
     "diff": "a b weights strict explain tags listener",
@@ -60,7 +61,7 @@ FUNCTIONS = {
     "run": (
         "model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust engine listener"
     ),
-    "save": "model path to outputs inputs shape batch for_tensorflow weights allow_outside overwrite listener",
+    "save": "model path to outputs inputs shape batch for_tensorflow weights rename allow_outside overwrite listener",
     "scalars": "logdir tags runs listener",
     "summarize": "model checkpoint tags",
     "text": "model values checkpoint tags",

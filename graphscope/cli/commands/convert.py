@@ -34,11 +34,11 @@ def convert(
     output: shared.OutputNames,
     input: shared.InputNames,
     weights: Annotated[
-        Path | None,
-        typer.Option(
-            "--weights", metavar="FILE", show_default=False, help="Take the values from an npz or safetensors."
+        list[Path],
+        shared.repeatable(
+            "--weights", "FILE", "Take the values from an npz, safetensors or checkpoint; repeatable: their mean."
         ),
-    ] = None,
+    ],
     checkpoint: shared.Checkpoint = None,
     allow_outside: Annotated[
         bool,
@@ -47,7 +47,10 @@ def convert(
     set_: shared.SetValues,
     ema: Annotated[bool, export_option("--ema", "Export: use each variable's moving average, if it has one.")] = False,
     rename: Annotated[
-        list[str], shared.repeatable("--rename", "OLD=NEW", "Export: rename an input or an output; repeatable.")
+        list[str],
+        shared.repeatable(
+            "--rename", "OLD=NEW", "Export: rename an input or an output. --weights: replace a REGEX. Repeatable."
+        ),
     ],
     opset: Annotated[int | None, export_option("--opset", "ONNX: the version of its operators; default: 20.", "N")] = (
         None
@@ -80,7 +83,6 @@ def convert(
         "set": set_ or None,
         "ema": ema or None,
         "opset": opset,
-        "rename": shared.named_texts(rename, "--rename") or None,
         "external_data": external_data,
         "verify": verify or None,
         "feeds": feed or None,
@@ -89,7 +91,7 @@ def convert(
         "trust": trust or None,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
-    row = format_for(out, to) if weights is None else None
+    row = None if weights else format_for(out, to)
     if row is not None and row.export is not None:
         loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
         if for_tensorflow:
@@ -102,6 +104,7 @@ def convert(
             inputs=input,
             shape=named_shapes(shape),
             batch=parse_batch(batch),
+            rename=shared.named_texts(rename, "--rename"),
             overwrite=force,
             listener=Speaker(sink),
             **chosen,
@@ -119,6 +122,7 @@ def convert(
         batch=parse_batch(batch),
         for_tensorflow=for_tensorflow,
         weights=weights,
+        rename=rename,
         allow_outside=allow_outside,
         overwrite=force,
         listener=Speaker(sink),
@@ -131,5 +135,6 @@ EXAMPLES = """
   graphscope convert model.ckpt-5000 exported/ --output prob
   graphscope convert model.ckpt-5000 weights.safetensors
   graphscope convert model.ckpt-5000 tuned.ckpt --weights weights.npz
+  graphscope convert model.ckpt-5000 mean.ckpt --weights model.ckpt-4000 --weights model.ckpt-5000
   graphscope convert model.ckpt-5000 model.onnx --output prob --rename input:0=image --verify
 """

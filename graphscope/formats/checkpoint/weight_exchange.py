@@ -9,6 +9,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.core.restore import RestoreSource, restore_sources
+from graphscope.core.roles import role_by_name
 from graphscope.core.tensors import Shape, shape_text
 from graphscope.core.variables import Entry, Role, Variable
 from graphscope.errors import FormatError, IncompleteModelError, closest_names
@@ -31,7 +32,8 @@ def weights_into_checkpoint(
 
     Names are those that :func:`graphscope.formats.archives.weights.weights_of` gives; partitions may also come one by one,
     under their variables' names. What the archive need not have are optimizer slots, moving averages, steps and values that
-    no variable of the graph takes: these stay as they are in the model's own checkpoint.
+    no variable of the graph takes: these stay as they are in the model's own checkpoint. Slots, averages and steps that the
+    graph lacks are left out.
 
     Returns:
         The size of the files in bytes.
@@ -152,11 +154,12 @@ class _Exchange:
     def refuse(self) -> None:
         """Raises an error, if something is wrong; it says all that is."""
         known = {*self.variables, *self.holders, *self.own}
-        extra = [name for name in self.archive.entries if name not in known]
+        others = [name for name in self.archive.entries if name not in known]
+        extra = [name for name in others if role_by_name(name, None, self.archive.entries) is Role.MODEL]
         problems = [
-            *_listed("missing", self.missing, extra or self.archive.entries),
-            *_listed("not in the graph", extra, self.missing or known),
-            *_listed("different", self.differing, ()),
+            *problem_lines("missing", self.missing, extra or self.archive.entries),
+            *problem_lines("not in the graph", extra, self.missing or known),
+            *problem_lines("different", self.differing, ()),
         ]
         if problems:
             raise FormatError("\n  ".join([f"does not fit {self.model.path}", *problems]), path=self.archive.path)
@@ -197,8 +200,8 @@ def _fits(shape: tuple[int, ...], stated: Shape) -> bool:
     return len(shape) == len(stated) and all(s is None or s == d for s, d in zip(stated, shape))
 
 
-def _listed(what: str, items: Sequence[str], known: Iterable[str]) -> Iterator[str]:
-    """One line for each of the first few, with the names that resemble it."""
+def problem_lines(what: str, items: Sequence[str], known: Iterable[str]) -> Iterator[str]:
+    """``what: item`` for each of the first few ``items``, with those of the ``known`` names that resemble it."""
     for item in items[:_LISTED]:
         closest = closest_names(item, known, 3)
         yield f"{what}: {item}" + (f"; closest: {', '.join(closest)}" if closest else "")

@@ -1,4 +1,4 @@
-"""A model as a V2 checkpoint: with its own values, or with those of an archive."""
+"""A model as a V2 checkpoint: with its own values, or with others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from graphscope.core.model import Model
-from graphscope.formats.archives.open_archive import open_archive
 from graphscope.formats.checkpoint.upgrade import upgrade_checkpoint
 from graphscope.formats.checkpoint.weight_exchange import weights_into_checkpoint
 
@@ -15,12 +14,11 @@ if TYPE_CHECKING:
 
 
 def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
-    """Writes the model's own values as V2, or those of an archive in the same graph. Returns the size in bytes.
+    """Writes the model's own values as V2, or those that were given. Returns the size in bytes.
 
     Raises as :func:`upgrade_checkpoint` and :func:`weights_into_checkpoint`.
     """
     prefix, overwrite, progress = os.fspath(path), options.overwrite, options.progress
     if options.weights is None:
         return upgrade_checkpoint(model, prefix, overwrite=overwrite, progress=progress)
-    archive = open_archive(options.weights)
-    return weights_into_checkpoint(model, archive, prefix, overwrite=overwrite, progress=progress)
+    return weights_into_checkpoint(model, options.weights, prefix, overwrite=overwrite, progress=progress)
