@@ -1,4 +1,4 @@
-"""What a person feeds: the placeholders of a graph, without those of savers and tables."""
+"""What a person feeds: the placeholders of a graph, without those of savers, tables and queues."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ _UNFEEDABLE = frozenset({DataType.RESOURCE, DataType.VARIANT})
 
 _BOOKKEEPING_OPS = frozenset(
     "Save SaveV2 SaveSlices Restore RestoreV2 RestoreSlice ShardedFilename MergeV2Checkpoints StringJoin"
-    " InitializeTableFromTextFile InitializeTableFromTextFileV2 NoOp Assert".split()
+    " InitializeTableFromTextFile InitializeTableFromTextFileV2 NoOp Assert QueueEnqueue QueueEnqueueV2 QueueEnqueueMany"
+    " QueueEnqueueManyV2 Stage".split()
 )
+"""Ops that only save, restore, check, or fill what others take the data from."""
+
 _PASSED = frozenset({"PlaceholderWithDefault", "Identity", "Pack"})
 _DEFAULT_ELEMENTS = 16
 
@@ -68,7 +71,8 @@ def find_inputs(model: Model) -> list[InputRow]:
         rows += [
             InputRow(s.name, s.dtype, s.shape, argument=arguments.get(s.name, "")) for s in lister.outputs(node, graph)
         ]
-    rows = rows or list(_data_sources(graph, lister))
+    if all(row.shape == () for row in rows):  # at most switches and rates are fed, and handles of iterators
+        rows += _data_sources(graph, lister)
     return sorted(rows, key=lambda row: (order.get(row.tensor, len(order)), row.default is not None))
 
 
@@ -92,7 +96,7 @@ def encoded_constants(graph: Graph) -> list[Node]:
 
 
 def _data_sources(graph: Graph, lister: TensorLister) -> Iterator[InputRow]:
-    """What iterators, queues and parsers give, in a graph that is not fed: their outputs that are used."""
+    """What iterators, queues and parsers give: their outputs that are used."""
     for op, node in zip(graph.ops, graph.nodes):
         if brings_data(op):
             inputs = (TensorName.parse(i) for c in graph.consumers(node.name) for i in c.data_inputs())

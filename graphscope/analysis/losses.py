@@ -49,7 +49,8 @@ def _living(flow: Flow) -> list[bool]:
                 continue
             op = flow.ops[i]
             if op in LOSS_OPS:
-                lives[flow.inputs[i][0]] = True
+                for logits in flow.inputs[i][:1]:
+                    lives[logits] |= not _own_labels(flow, i)
             elif op in SHAPE_OPS:
                 continue
             elif i in layers:
@@ -61,6 +62,12 @@ def _living(flow: Flow) -> list[bool]:
                 for producer in flow.inputs[i]:
                     lives[producer] = True
     return lives
+
+
+def _own_labels(flow: Flow, loss: int) -> int:
+    """The labels of a loss that its logits depend on as well, behind the last weights: a margin for the true class."""
+    masks = [flow.sources[p] for p in flow.inputs[loss][:2]]
+    return masks[0] & masks[1] & ~FLAGS & ~flow.features if len(masks) == 2 else 0
 
 
 def is_free(flow: Flow, i: int) -> bool:
@@ -95,7 +102,8 @@ def _find_features(flow: Flow, lives: list[bool]) -> None:
     """
     strong = [flow.sources[i] for i in flow.layers if lives[i] or flow.ops[i] not in _LOOKUPS or flow.depth[i] > 1]
     free = [flow.sources[i] for i in range(len(flow.nodes)) if not flow.outside[i] and is_free(flow, i)]
-    logits = [flow.sources[flow.inputs[i][0]] for i, op in enumerate(flow.ops) if op in LOSS_OPS and flow.inputs[i]]
+    losses = [i for i, op in enumerate(flow.ops) if op in LOSS_OPS and flow.inputs[i]]
+    logits = [flow.sources[flow.inputs[i][0]] & ~_own_labels(flow, i) for i in losses]
     weak = flow.features
     flow.features = union([*strong, *free, *logits]) & ~FLAGS
     compared = union(raw & ~FLAGS for raw, compares in _joins(flow, lives).values() if compares)

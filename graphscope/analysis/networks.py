@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from graphscope.analysis.flow import FLAGS, NOISE, Flow
+from graphscope.core.op_sets import VARIABLE_OPS
 
 _READS = frozenset({"Identity", "ReadVariableOp", "Enter", "RefEnter", "Cast"})
 _JOINS = frozenset({"Concat", "ConcatV2", "Pack"})
@@ -21,7 +22,8 @@ def passed_results(flow: Flow) -> set[int]:
     """Ends of networks whose result goes into a layer that is applied to something fed as well, which it does not depend on.
 
     The judge of an adversarial network sees real examples and made ones, a critic actions of others and the actor's own. Of a
-    recurrent layer each step depends on what the first one was fed.
+    recurrent layer each step depends on what the first one was fed. What has constants for weights learns nothing: it compares
+    what the model makes with what it was made of, by their features.
     """
     uses: dict[tuple[int, int], list[int]] = {}
     layers = Counter(weight for i in flow.layers for weight in _weights(flow, i))
@@ -33,11 +35,23 @@ def passed_results(flow: Flow) -> set[int]:
             for place, part in _parts(flow, i):
                 uses.setdefault((weight, place), []).append(part)
     found = set()
-    for parts in uses.values():
+    learned = _learned(flow)
+    for (weight, _), parts in uses.items():
         raw = [_fed(flow, p) for p in parts if not flow.depth[p]]
         for part in parts:
-            if flow.depth[part] and any(mask & ~_fed(flow, part) for mask in raw):
+            is_made = bool(raw) and flow.ops[weight] == "Const" and part in learned
+            if flow.depth[part] and (is_made or any(mask & ~_fed(flow, part) for mask in raw)):
                 found.add(part)
+    return found
+
+
+def _learned(flow: Flow) -> set[int]:
+    """What depends on a layer whose weights are variables."""
+    layers = {i for i in flow.layers if any(flow.ops[weight] in VARIABLE_OPS for weight in _weights(flow, i))}
+    found: set[int] = set()
+    for i in flow.order:
+        if i in layers or not found.isdisjoint(flow.inputs[i]):
+            found.add(i)
     return found
 
 

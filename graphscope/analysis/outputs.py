@@ -133,7 +133,7 @@ def _name_points(argument: str, tensor: str, dtype: DataType) -> float:
 
 def _from_graph(model: Model) -> Iterator[tuple[str, float, tuple[str, ...], bool]]:
     """As :data:`Scored`, and whether it is an end of a detector."""
-    ranking = Ranking(trace(model.graph))
+    ranking = Ranking(trace(model.graph), model.graph.functions)
     absent = _absent(model, ranking)
     for i in ranking.candidates:
         points = [(p, reason) for rule in RULES if (p := (rule.points(ranking, i))) for reason in (rule.reason,)]

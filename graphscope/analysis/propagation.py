@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, NOISE, VARIES, Flow, split_sources, wire
 from graphscope.analysis.inputs import is_feedable
-from graphscope.analysis.sources import source_bits
+from graphscope.analysis.sources import is_single, source_bits
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.op_sets import NEXT_ITERATIONS, RANDOM_OPS, VARIABLE_OPS
@@ -42,9 +42,11 @@ def follow(graph: Graph) -> Flow:
     """
     flow = wire(graph)
     flow.bits = source_bits(flow, graph)
+    singles = {i for i, _ in flow.bits if is_single(flow.nodes[i], graph)}
+    fed = {i: bit if i in singles else bit | BATCHED for (i, k), bit in flow.bits.items() if k < 0}
     given: dict[int, bool] = {}
     for heavy_only in (True, False):
-        meets = [_propagate(flow, flow.bits, heavy_only, given) for _ in range(passes(flow))]
+        meets = [_propagate(flow, fed, heavy_only, given) for _ in range(passes(flow))]
         if flow.features or meets == [False]:
             break
     flow.is_trained = not VARIABLE_OPS.isdisjoint(flow.ops)
@@ -62,17 +64,18 @@ _LOOP_PASSES = 3
 """What the first pass finds in a loop's body reaches its exit in the second, an enclosing loop's in the third."""
 
 
-def _propagate(flow: Flow, bits: dict[tuple[int, int], int], heavy_only: bool, given: dict[int, bool]) -> bool:
+def _propagate(flow: Flow, fed: Mapping[int, int], heavy_only: bool, given: dict[int, bool]) -> bool:
     """Fills ``sources``, ``is_weight``, ``depth``, ``layers`` and ``features``, producers first.
 
     Args:
+        fed: sources -> what they give.
         given: which constants, variables and the like are weights, as far as that was asked before.
 
     Returns:
         whether anything that is fed meets a weight at all, be it in a heavy op or not.
     """
+    bits, own = flow.bits, dict(fed)
     split = {i for i, k in bits if k >= 0}
-    own = {i: bit | BATCHED for (i, k), bit in bits.items() if k < 0}
     noise = RANDOM_OPS.intersection(flow.ops)
     if noise:
         own.update((i, NOISE) for i, op in enumerate(flow.ops) if op in noise and not flow.outside[i])
@@ -138,6 +141,12 @@ def _shape(_: Flow, __: int, mask: int) -> int:
     return mask & ~BATCHED if mask & VARIES else 0
 
 
+def _scattered(flow: Flow, i: int, mask: int) -> int:
+    """Ones put where examples say count them, as a confusion matrix does."""
+    updates = flow.inputs[i][1:2]
+    return mask & ~BATCHED if updates and not flow.sources[updates[0]] else mask
+
+
 def _reduced(flow: Flow, i: int, mask: int) -> int:
     return mask & ~BATCHED if mask & BATCHED and reduces_batch(flow, i) else mask
 
@@ -148,10 +157,17 @@ def reduces_batch(flow: Flow, i: int) -> bool:
     if not axes:
         return True
     [axis] = axes
+    first = 1 if _packs_first(flow, flow.inputs[i][0]) else 0
     if flow.ops[axis] == "Range":
         return True
     tensor = flow.nodes[axis].tensor() if flow.ops[axis] == "Const" else None
-    return tensor is not None and tensor.elements < _MAX_RANK and 0 in tensor.listed()
+    return tensor is not None and tensor.elements < _MAX_RANK and first in tensor.listed()
+
+
+def _packs_first(flow: Flow, i: int) -> bool:
+    """Whether node ``i`` packs tensors along a new first axis: that of the batch is the second then."""
+    axis = flow.nodes[i].attr("axis") if flow.ops[i] == "Pack" else None
+    return flow.ops[i] == "Pack" and (axis is None or not axis.i)
 
 
 _MAX_RANK = 32
@@ -162,6 +178,7 @@ _RULES: Mapping[str, _Rule] = {
     **dict.fromkeys(LOSS_OPS, _compared),
     **dict.fromkeys(_REDUCTIONS, _reduced),
     **dict.fromkeys(_SUMMED_UP, _summed_up),
+    "ScatterNd": _scattered,
 }
 """Ops that do not only pass on what they are given -> what their result depends on."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from graphscope.analysis.flow import BATCHED, COMPARED, VARIES, Flow, union
 from graphscope.analysis.losses import is_free, is_left_over
 from graphscope.analysis.networks import last_layers, passed_results
 from graphscope.analysis.propagation import LOSS_OPS
+from graphscope.core.graph import Function, called_functions
 from graphscope.core.op_sets import SUPPRESSION, SWITCHES
 from graphscope.core.patterns import NamePattern, Pattern
 
@@ -58,8 +59,9 @@ _REDUCTIONS = frozenset("Mean Sum L2Loss AddN Prod Max Min SquaredDifference Squ
 class Ranking:
     """The facts about one graph that the rules ask for."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, functions: Mapping[str, Function]) -> None:
         self.flow = flow
+        self.functions = functions
         self.forward = list(map(flow.is_forward, range(len(flow.nodes))))
         self.deepest = max((depth for depth, f in zip(flow.depth, self.forward) if f), default=0)
 
@@ -107,7 +109,7 @@ class Ranking:
         usable = {i for i in found if self.op(i) not in _NEVER and not is_left_over(self.flow, i)}
         if not self.feeders and not any(self.is_leaf(i) for i in usable):
             usable.update(self.leaves())
-        return sorted(usable)
+        return sorted(usable - self.flow.framed or usable)  # what a turn of a loop computes cannot be fetched
 
     @cached_property
     def checked(self) -> frozenset[int]:
@@ -196,11 +198,25 @@ class Ranking:
         """What follows the suppression of overlapping boxes."""
         starts = set(filter(SUPPRESSION.fullmatch, set(self.flow.ops)))
         found = {i for i, op in enumerate(self.flow.ops) if op in starts} if starts else set()
+        callees = self.suppressing
+        if callees:
+            found.update(i for i, n in enumerate(self.flow.nodes) if not callees.isdisjoint(called_functions([n])))
         waiting = list(found)
         while waiting:
             fresh = [c for c in self.flow.consumers[waiting.pop()] if c not in found]
             found.update(fresh)
             waiting += fresh
+        return frozenset(found)
+
+    @cached_property
+    def suppressing(self) -> frozenset[str]:
+        """Library functions that suppress boxes, or call one that does: the body of a loop over the pictures of a batch."""
+        found = {name for name, f in self.functions.items() if any(map(SUPPRESSION.fullmatch, set(f.ops)))}
+        waiting = set(self.functions) - found if found else set()
+        calls = {name: set(called_functions(self.functions[name])) for name in waiting}
+        while callers := {name for name in waiting if not calls[name].isdisjoint(found)}:
+            found |= callers
+            waiting -= callers
         return frozenset(found)
 
     def is_leaf(self, i: int) -> bool:
@@ -251,6 +267,32 @@ class Ranking:
         start = (i for i in self.probabilities if self.op(i) in _ACTIVATIONS and set(self.flow.inputs[i]) & named)
         return self._closure(start)
 
+    @cached_property
+    def averaged(self) -> frozenset[int]:
+        """Averages of several probabilities of :attr:`activated`: an ensemble."""
+        sums = self._closure(self.summands)
+        scaled = {i for i, op in enumerate(self.flow.ops) if op in _SCALES and not sums.isdisjoint(self.flow.inputs[i])}
+        found = sums | {i for i in scaled if self.forward[i]}
+        return frozenset(i for i in found if found.isdisjoint(self.flow.consumers[i]))
+
+    @cached_property
+    def summed_up(self) -> frozenset[int]:
+        """What :attr:`averaged` was made of."""
+        return frozenset(part for parts in self.summands.values() for part in parts)
+
+    @cached_property
+    def summands(self) -> dict[int, set[int]]:
+        """Sums of several of :attr:`activated` -> these, and what packs them."""
+        found: dict[int, set[int]] = {}
+        for i, op in enumerate(self.flow.ops):
+            if op in _SUMS and self.forward[i]:
+                packs = {p for p in self.flow.inputs[i] if self.op(p) == "Pack"}
+                parts = set(self.activated.intersection(self.flow.inputs[i]) - packs)
+                parts |= {part for p in packs for part in self.flow.inputs[p] if part in self.activated}
+                if len(parts) > 1:
+                    found[i] = parts | packs
+        return found
+
     def _closure(self, start: Iterable[int]) -> frozenset[int]:
         """``start``, and what only passes it on."""
         found = set(start)
@@ -277,6 +319,8 @@ class _Rule:
 
 
 _ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
+_SUMS = frozenset("Add AddN AddV2 Mean Sum".split())
+_SCALES = frozenset("Div Mul RealDiv".split())
 _CHECKS = frozenset({"CheckNumerics", "CheckNumericsV2"})
 _APPLIES = Pattern(r"(Resource)?(Sparse)?Apply[A-Z]")
 _RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
@@ -334,6 +378,8 @@ RULES: tuple[_Rule, ...] = (
     _Rule("", lambda r, i: -25.0 if r.is_own_reshape(i) else 0.0),
     _Rule("", lambda r, i: -60.0 if i in r.flow.gradients else 0.0),
     _Rule("activation of what feeds the loss", lambda r, i: 30.0 if i in r.activated else 0.0),
+    _Rule("average of several parts", lambda r, i: 60.0 if i in r.averaged else 0.0),
+    _Rule("", lambda r, i: -20.0 if i in r.summed_up else 0.0),
     _Rule("named like a prediction", _good_name),
     _Rule("nothing consumes it", lambda r, i: 15.0 if r.is_leaf(i) else 0.0),
     _Rule("end of the forward computation", lambda r, i: 8.0 if r.is_end(i) and not r.is_leaf(i) else 0.0),

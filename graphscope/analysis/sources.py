@@ -12,6 +12,7 @@ from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS, VARIABLE_OPS, brings_data
 from graphscope.core.ops import registered_ops
 from graphscope.core.patterns import Pattern
+from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import TensorName, node_of
 
 _SWITCH_NAME = Pattern(r"keep_?prob|drop_?out|train|phase|learning|(^|/)lr$|rate$|momentum", re.IGNORECASE)
@@ -65,6 +66,11 @@ def _is_switch(node: Node) -> bool:
     if dtype is not None and DataType.of(dtype.type) is DataType.BOOL:
         return True
     return bool(_SWITCH_NAME.search(node.name)) and not (shape is not None and len(shape.shape.dim) > 1)
+
+
+def is_single(node: Node, graph: Graph) -> bool:
+    """Whether it is a placeholder of one number, which has no part for each example."""
+    return node.op in PLACEHOLDER_OPS and stated_shape(node, 0, graph.producer, graph) == ()
 
 
 _SETTINGS = frozenset(

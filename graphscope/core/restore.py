@@ -49,6 +49,11 @@ def restore_sources(graph: Graph, restore_op: str = "") -> dict[str, RestoreSour
     return {**_Restores(graph).sources(restore_op), **_called(graph, restore_op)}
 
 
+def reads_checkpoint(graph: Graph, node: Node) -> bool:
+    """Whether ``node`` takes what it needs from a restore op: a saver's own, not part of how the graph begins."""
+    return any(graph[name].op in RESTORE_OPS for name in graph.ancestors([node.name]))
+
+
 def _called(graph: Graph, restore_op: str) -> dict[str, RestoreSource]:
     """What the function that a TF2 SavedModel's restore op calls puts into its arguments."""
     call = graph.get(restore_op)

@@ -12,6 +12,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import TABLE_FILLING_OPS, TABLES
 from graphscope.core.payload import Payload
+from graphscope.core.restore import reads_checkpoint
 from graphscope.core.tensors import node_of
 from graphscope.protos import AttrValue
 from graphscope.transforms.subgraph import cut
@@ -56,8 +57,9 @@ def bake_tables(graph: Graph, whole: Graph, outputs: list[str]) -> BakedTables:
 
 
 def initializers_of(graph: Graph, tables: tuple[str, ...]) -> list[str]:
-    """The nodes of ``graph`` that fill ``tables``; empty where one of these is filled by none."""
-    found = {_table(graph, node): node.name for node in graph if node.op in TABLE_FILLING_OPS}
+    """The nodes of ``graph`` that fill ``tables``; empty where one of these is filled by none, or from a checkpoint."""
+    fills = [node for node in graph if node.op in TABLE_FILLING_OPS and not reads_checkpoint(graph, node)]
+    found = {_table(graph, node): node.name for node in fills}
     return [found[table] for table in tables] if set(tables) <= found.keys() else []
 
 

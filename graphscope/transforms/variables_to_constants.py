@@ -11,12 +11,13 @@ from graphscope.advice import SAVED_MODEL, Advice, Option
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node
-from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.op_sets import ASSIGN_OPS, COUNT_OPS, VARIABLE_OPS
 from graphscope.core.ops import takes_reference
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName
 from graphscope.errors import GraphscopeError
 from graphscope.protos import FunctionDef, NodeDef
+from graphscope.transforms.switches import open_switches
 
 Values = Callable[[str], Payload]
 """Variable op -> its value; raises where there is none."""
@@ -162,9 +163,11 @@ class _Body:
         handles = self.handle_inputs(found)
         if not handles:
             self.refuse_writers(found)
+        elif found.op in ASSIGN_OPS | COUNT_OPS:
+            raise self.written(found, found.inputs[min(handles)])
         elif found.op not in _READERS and found.op not in _PASSES_HANDLE and found.op not in _CALLS:
             raise GraphscopeError(
-                f"node {found.name} ({found.op}) uses variable {found.inputs[min(handles)]} as more than a value",
+                f"{self.told(found)} uses {self.variable(found.inputs[min(handles)])} as more than a value",
                 hint=Advice("cut it away with ", Option("outputs"), ", or keep the variables: ", SAVED_MODEL),
             )
 
@@ -194,12 +197,27 @@ class _Body:
             return
         for source in self.body.producers(found):
             if source.op in VARIABLE_OPS or source.op in REFERENCE_OPS:
-                raise GraphscopeError(
-                    f"node {found.name} ({found.op}) writes to variable {source.name} whenever the outputs are computed",
-                    hint=Advice(
-                        Option("set", "NAME=false"), " fixes a training switch; ", SAVED_MODEL, " keeps the variables"
-                    ),
-                )
+                raise self.written(found, source.name)
+
+    def written(self, found: Node, variable: str) -> GraphscopeError:
+        """What says that an op changes a variable in a graph that shall hold constants."""
+        switches = open_switches(self.freezer.graph)
+        name, value = next(iter(switches.items()), ("NAME", "false"))
+        return GraphscopeError(
+            f"{self.told(found)} writes to {self.variable(variable)} whenever the outputs are computed",
+            hint=Advice(
+                Option("set", f"{name}={value}"), " fixes a training switch; ", SAVED_MODEL, " keeps the variables"
+            ),
+        )
+
+    def told(self, found: Node) -> str:
+        """A node, as an error names it."""
+        function = f" in function {self.body.name}" if isinstance(self.body, Function) else ""
+        return f"node {found.name} ({found.op}){function}"
+
+    def variable(self, text: str) -> str:
+        """A variable, as an error names it: a function knows it by the name of an argument only."""
+        return f"variable {text}" if self.is_graph else "a variable"
 
     def plain(self, found: Node, op: str) -> Node:
         """A copy of ``found`` as ``op`` whose inputs follow renamed outputs; ``found`` itself where nothing changes."""

@@ -215,6 +215,24 @@ def test_tables_and_assets(with_tables: Path, tmp_path: Path) -> None:
     assert_looks_up(second)
 
 
+def test_a_table_that_the_checkpoint_fills(tmp_path: Path) -> None:
+    """The saver restores it; what it takes for that is no initializer, which would look for a file called ``model``."""
+    with session() as running:
+        words = tf1.placeholder(tf.string, [None], "words")
+        table = tf.lookup.experimental.MutableHashTable(tf.string, tf.float32, 0.0)
+        seen = tf.identity(table.lookup(words), "seen")
+        tf1.get_variable("weights", [])
+        running.run(tf1.global_variables_initializer())
+        running.run(table.insert(words, seen + 1), {words: [b"one", b"two"]})
+        tf1.train.Saver().save(running, str(tmp_path / "model"))
+    fed = np.array([b"two", b"none"], object)
+    saved = written(
+        load(tmp_path / "model"), tmp_path / "saved", [WORDS], [TensorSpec("seen:0", DataType.FLOAT, (None,))]
+    )
+    [found] = by_tf1(saved, ["seen:0"], {"words:0": fed})
+    assert found.tolist() == [1, 0]
+
+
 def test_an_asset_beside_the_model(with_tables: Path, tmp_path: Path) -> None:
     """A model that was moved: the path in its graph leads nowhere."""
     moved = with_tables.rename(tmp_path / "moved")

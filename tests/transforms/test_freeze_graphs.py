@@ -714,6 +714,26 @@ def test_a_written_variable_is_refused(build: Callable[[], Saved], tmp_path: Pat
         freeze(model, FreezeOptions(outputs=["out"]))
 
 
+def test_a_variable_that_is_written_in_training_is_refused_with_the_switch_that_decides(tmp_path: Path) -> None:
+    def build() -> Saved:
+        v, training = variable("v", 3, resource=True), v1.placeholder(tf.bool, [], "training")
+        mean = tf.reduce_mean(x(3), 0)
+
+        def update() -> Any:
+            with tf.control_dependencies([v.assign_sub(0.1 * (v - mean))]):
+                return tf.identity(mean)
+
+        out(x(3) - tf.cond(training, update, lambda: tf.identity(v)))
+        return Saved()
+
+    model, _ = save(build, tmp_path, modern=True)
+    with pytest.raises(GraphscopeError, match=r"\(AssignSubVariableOp\) in function \S+ writes to a variable") as error:
+        freeze(model, FreezeOptions(outputs=["out"]))
+    assert '{"training": false} fixes a training switch' in str(error.value.hint)
+    fixed = freeze(model, FreezeOptions(outputs=["out"], values={"training": np.array(False)}))
+    assert not {n.op for n in fixed.graph} & {"If", "StatelessIf", "AssignSubVariableOp", "VarHandleOp"}
+
+
 def test_a_node_of_several_outputs_becomes_a_placeholder_for_each_that_is_needed(tmp_path: Path) -> None:
     model, _ = save(output_of_several, tmp_path, modern=False)
     frozen = freeze(model, FreezeOptions(outputs=["out"], inputs=["parts"]))

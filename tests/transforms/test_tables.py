@@ -108,6 +108,20 @@ def test_a_table_that_nothing_fills_is_refused() -> None:
         frozen(Model("m", ModelKind.GRAPH, "binary", (), graph))
 
 
+def test_a_table_that_only_the_checkpoint_fills_is_refused() -> None:
+    """The saver's own nodes would read a file that whoever is handed the graph does not have."""
+    with tf.Graph().as_default() as graph:
+        x = v1.placeholder(tf.int64, [None], name="x")
+        table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.float32, 0.0)
+        tf.identity(table.lookup(x), name="y")
+        tf.identity(table.size(), name="size")
+        v1.train.Saver()
+        model = Model("m", ModelKind.GRAPH, "binary", (), parsed(graph.as_graph_def().SerializeToString()))
+    assert "LookupTableImportV2" in model.graph.ops
+    with pytest.raises(GraphscopeError, match="lookup tables, which a frozen graph cannot carry"):
+        frozen(model)
+
+
 def test_a_saved_model_is_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with tf.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder(tf.int64, [None], name="x")

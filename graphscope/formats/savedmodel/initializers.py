@@ -9,6 +9,7 @@ from graphscope.core.build import make_node
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.core.op_sets import TABLE_FILLING_OPS
+from graphscope.core.restore import reads_checkpoint
 from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
 from graphscope.core.tensors import node_of
 from graphscope.formats.checkpoint.saver import free_name
@@ -18,13 +19,15 @@ from graphscope.protos import MetaGraphDef
 def with_main_op(model: Model, graph: Graph, meta: MetaGraphDef) -> Graph:
     """``graph`` with an op that fills its tables, declared in ``meta`` as what runs on opening; as it is, where none is needed.
 
-    The tables' initializers are those in the collection ``table_initializer``; without one, all that the graph has.
+    The tables' initializers are those in the collection ``table_initializer``; without one, all that the graph has. What a
+    saver fills is no table's initializer.
     """
     if INIT_OP in meta.signature_def or MAIN_OP in meta.collection_def or LEGACY_INIT_OP in meta.collection_def:
         return graph
     listed = model.collections[TABLE_INITIALIZERS].names if TABLE_INITIALIZERS in model.collections else ()
     names = [name for name in dict.fromkeys(map(node_of, listed)) if name in graph]
-    names = names or [n.name for op, n in zip(graph.ops, graph.nodes) if op in TABLE_FILLING_OPS]
+    fills = (n for op, n in zip(graph.ops, graph.nodes) if op in TABLE_FILLING_OPS)
+    names = names or [n.name for n in fills if not reads_checkpoint(graph, n)]
     if not names:
         return graph
     group = free_name(graph, "init_all_tables")
