@@ -32,7 +32,7 @@ from graphscope.training.graft.base import Base, open_base
 from graphscope.training.recipe import COLLECTION, MULTILABEL, REGRESSION, Recipe, recipe_of
 from graphscope.training.tune.board_log import log_evaluation
 from graphscope.training.tune.drawing import confusion_picture
-from graphscope.training.tune.metrics import MAX_MISJUDGED
+from graphscope.training.tune.metrics import MAX_MISCLASSIFIED
 
 if TYPE_CHECKING:
     from graphscope.feeding.feeds import Given
@@ -117,7 +117,7 @@ def evaluate(
     examples = open_data(data, input_spec(base), options)
     notes = _notes(source, base, examples, width, ema, bool(options.names))
     _tell(base, notes, listener)
-    remembered = max(wrong, MAX_MISJUDGED if logdir is not None else 0)
+    remembered = max(wrong, MAX_MISCLASSIFIED if logdir is not None else 0)
     how = EvaluationOptions(options.task, batch, remembered, trust)
     with listener.running(), listener.computing("examples", len(examples)) as told:
         judged = judge(source, base, scores, examples, how, told)

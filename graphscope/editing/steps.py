@@ -158,7 +158,7 @@ class Bind:
         """See :class:`Step`."""
         node = edited.model.graph[self.placeholder]
         if node.op not in PLACEHOLDER_OPS:
-            raise GraphscopeError(f"{self.placeholder} is no input ({node.op}): only a placeholder can be bound")
+            raise GraphscopeError(f"{self.placeholder} is not an input ({node.op}): only a placeholder can be bound")
         given = tensor_spec(edited.model, self.tensor)
         wanted = tensor_spec(edited.model, f"{self.placeholder}:0")
         if given.dtype is not wanted.dtype:
@@ -207,7 +207,7 @@ class Dtype:
         """See :class:`Step`."""
         node = edited.model.graph[self.placeholder]
         if node.op not in PLACEHOLDER_OPS - {DEFAULTED}:
-            raise GraphscopeError(f"{self.placeholder} ({node.op}) is no placeholder whose type could change")
+            raise GraphscopeError(f"{self.placeholder} ({node.op}) is not a placeholder whose type could change")
         old = tensor_spec(edited.model, f"{self.placeholder}:0").dtype
         if old is self.dtype:
             return edited

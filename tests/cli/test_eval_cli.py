@@ -266,7 +266,7 @@ def test_the_log(tmp_path: Path) -> None:
     assert (step, accuracy) == (4690, pytest.approx(report.metric))
     assert tensors(log, "top5")[0][1] == pytest.approx(report.top5)
     assert tensors(log, "loss")[0][1] == pytest.approx(report.loss)
-    assert plugin(log, "confusion")[0] == plugin(log, "misjudged/01")[0] == "images"
+    assert plugin(log, "confusion")[0] == plugin(log, "misclassified/01")[0] == "images"
     assert report.misclassified == ()
 
 

@@ -254,7 +254,7 @@ def test_cleanup_takes_out_what_is_there_twice(tmp_path: Path) -> None:
         ([("rewire", "y=x")], ArgumentError, "number of the input"),
         ([("insert", "Neg")], ArgumentError, "OP@TENSOR"),
         ([("replace", "hidden=word")], GraphscopeError, "replace hidden=word"),
-        ([("bind", "hidden=x")], GraphscopeError, "hidden is no input"),
+        ([("bind", "hidden=x")], GraphscopeError, "hidden is not an input"),
         ([("batch", "many")], ArgumentError, "not a size"),
         ([("dtype", "x=float33")], UnknownNameError, "float33"),
         ([("merge", "nowhere.pb")], GraphscopeError, "nowhere.pb"),

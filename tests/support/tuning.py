@@ -61,7 +61,7 @@ class Recorder:
     def __init__(self, stop_after: int | None = None) -> None:
         self.losses: dict[int, float] = {}
         self.epochs: list[EpochReport] = []
-        self.misjudged: list[int] = []
+        self.misclassified: list[int] = []
         self.stop_after = stop_after
 
     def began(self, job: Job, run: Any) -> None:

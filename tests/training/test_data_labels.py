@@ -52,7 +52,7 @@ MISFITS = [
     ("classes", [0, -1], "example 1: label -1 is negative"),
     ("classes", [0.5, 1.0], "float64"),
     ("classes", ["a", "b", "c", "d"], r"4 classes \(a, b, c, d\), the model 3"),
-    ("classes", [[1, 1, 0], [0, 0, 1]], r"example 0: label \[1 1 0\] is no class"),
+    ("classes", [[1, 1, 0], [0, 0, 1]], r"example 0: label \[1 1 0\] is not a class"),
     ("classes", np.zeros((2, 2, 2)), "where each is the number or the name of a class"),
     ("multilabel", [[0, 2, 1]], "is not made of 0 and 1"),
     ("multilabel", [[0, 1]], "labels have 2 numbers for each example, the model gives 3"),

@@ -17,7 +17,7 @@ from graphscope.training.recipe import recipe_of
 from graphscope.training.tune.board_log import BoardLog
 from graphscope.training.tune.drawing import confusion_picture, example_picture
 from graphscope.training.tune.loop import Interrupted
-from graphscope.training.tune.metrics import MAX_MISJUDGED
+from graphscope.training.tune.metrics import MAX_MISCLASSIFIED
 from graphscope.training.tune.prepare import fed_input
 from tests.support.board_logs import accumulated, plugin, tensors
 from tests.support.tuning import CLASSES, Recorder, grafted, pictures, saved, train
@@ -66,11 +66,11 @@ def test_pictures(logs: Path) -> None:
     tags = log.Tags()["tensors"]
     assert plugin(log, "confusion")[0] == "images"
     assert [step for step, _ in tensors(log, "confusion")] == [STEPS, 2 * STEPS, 3 * STEPS]
-    misjudged = sorted(tag for tag in tags if tag.startswith("misjudged/"))
-    assert misjudged
-    assert misjudged[0] == "misjudged/01"
-    assert len(misjudged) <= MAX_MISJUDGED
-    [(_, value), *_] = tensors(log, misjudged[0])
+    misclassified = sorted(tag for tag in tags if tag.startswith("misclassified/"))
+    assert misclassified
+    assert misclassified[0] == "misclassified/01"
+    assert len(misclassified) <= MAX_MISCLASSIFIED
+    [(_, value), *_] = tensors(log, misclassified[0])
     width, height, content = value
     assert Image.open(io.BytesIO(content)).size == (int(width), int(height))
 

@@ -23,7 +23,7 @@ from graphscope.training.recipe import CLASSES, MULTILABEL, REGRESSION, Recipe
 from graphscope.training.tune.checkpoints import Checkpoints, checkpoint_files, output_prefix
 from graphscope.training.tune.drawing import confusion_picture, example_picture
 from graphscope.training.tune.examples import Examples
-from graphscope.training.tune.metrics import MAX_MISJUDGED, Evaluation, Mean, Misjudged
+from graphscope.training.tune.metrics import MAX_MISCLASSIFIED, Evaluation, Mean, Misprediction
 from graphscope.training.tune.order import Order
 from graphscope.training.tune.report import Best, ClassReport, EpochReport
 from graphscope.training.tune.resume import TrainingState, read_run, refuse_other_settings, run_file, write_run
@@ -155,7 +155,7 @@ def test_classes_are_counted_and_the_surest_mistakes_remembered() -> None:
     found.add(1.0, 0.5, predictions, np.array([0, 1, 0, 0]), np.array([10, 11, 12, 13]))
     assert found.confusion is not None
     assert found.confusion.matrix.tolist() == [[2, 1, 0], [0, 0, 1], [0, 0, 0]]
-    assert found.misjudged == [Misjudged(0.6, 11, 1, 2), Misjudged(0.5, 12, 0, 1)]
+    assert found.misclassified == [Misprediction(0.6, 11, 1, 2), Misprediction(0.5, 12, 0, 1)]
     assert found.classes == (ClassReport("a", 3, 2 / 3), ClassReport("b", 1, 0.0))
     assert found.mean.examples == 4
     unnamed = Evaluation(recipe(), [])
@@ -165,12 +165,12 @@ def test_classes_are_counted_and_the_surest_mistakes_remembered() -> None:
 
 def test_of_many_mistakes_the_surest_are_kept() -> None:
     found = Evaluation(recipe(classes=2), [])
-    count = MAX_MISJUDGED + 3
+    count = MAX_MISCLASSIFIED + 3
     sure = np.linspace(0.51, 0.99, count)[np.random.default_rng(0).permutation(count)]
     for i, confidence in enumerate(sure):
         found.add(0, 0, np.array([[confidence, 1 - confidence]]), np.array([1]), np.array([i]))
-    assert [m.confidence for m in found.misjudged] == sorted(sure, reverse=True)[:MAX_MISJUDGED]
-    assert MAX_MISJUDGED == 12
+    assert [m.confidence for m in found.misclassified] == sorted(sure, reverse=True)[:MAX_MISCLASSIFIED]
+    assert MAX_MISCLASSIFIED == 12
 
 
 def test_labels_and_errors_are_counted() -> None:
@@ -180,7 +180,7 @@ def test_labels_and_errors_are_counted() -> None:
     )
     assert several.classes == (ClassReport("0", 2, 1 / 3), ClassReport("1", 1, 1.0))
     assert several.confusion is None
-    assert several.misjudged == []
+    assert several.misclassified == []
     assert Evaluation(recipe(MULTILABEL, 1), []).classes == (ClassReport("0", 0, None),)
     errors = Evaluation(recipe(REGRESSION, 2), [])
     errors.add(

@@ -62,7 +62,7 @@ def _write_classes(sink: Sink, report: TuneReport) -> None:
     rows = report.classes
     if sink.is_terminal and len(rows) > MAX_CLASSES:
         rows = tuple(sorted(rows, key=lambda row: _goodness(report.task, row))[:MAX_CLASSES])
-        sink.note(f"the {MAX_CLASSES} classes of {len(report.classes):,} that are told worst")
+        sink.note(f"the {MAX_CLASSES} classes of {len(report.classes):,} that are predicted worst")
     metric = "error" if report.task == REGRESSION else "accuracy"
     columns = (
         Column("number" if report.task == REGRESSION else "class"),

@@ -110,7 +110,7 @@ def _batch_shape(name: str, value: NDArray[Any], path: Path) -> tuple[int, ...]:
     is_batch = len(shape) == 3 or (len(shape) == 4 and shape[3] in _CHANNELS)
     if not (is_one or is_batch) or not value.size:
         raise GraphscopeError(
-            f"{name} is {value.dtype} {shape_text(shape)}, which is no picture",
+            f"{name} is {value.dtype} {shape_text(shape)}, which is not a picture",
             hint=f"pictures are (28, 28), (224, 224, 3) or (?, 224, 224, 3); {path.stem}.npz saves anything",
         )
     return (1, *shape) if is_one else shape

@@ -160,7 +160,7 @@ def _one_hot_places(stored: Stored, labels: NDArray[Any]) -> NDArray[Any]:
     import numpy as np
 
     wrong = (np.count_nonzero(labels, axis=1) != 1) | (labels.max(axis=1, initial=0) != 1)
-    _refuse(stored, wrong, labels, "is no class: a row has one 1, and 0 otherwise")
+    _refuse(stored, wrong, labels, "is not a class: a row has one 1, and 0 otherwise")
     places: NDArray[Any] = labels.argmax(axis=1)
     return places
 

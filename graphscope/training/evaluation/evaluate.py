@@ -53,7 +53,7 @@ class Judgements:
     Attributes:
         task: what was judged.
         scores: the tensor that was computed, with the scale that its numbers have.
-        found: losses, counts and misjudged examples.
+        found: losses, counts and misclassified examples.
         top: the share of labels among the classes that score highest; ``None`` where that says nothing.
         is_dependent: whether the scores of an example depend on the others in its batch, or on chance.
     """
@@ -178,8 +178,8 @@ def report_of(judged: Judgements, model: str, output: str, source: Dataset, note
         classes=_errors(found) if judged.task.task == REGRESSION else _retrieved(found),
         confusion=tuple(map(tuple, confusion.matrix.tolist())) if confusion is not None else None,
         misclassified=tuple(
-            Misclassified(source.keys[m.index], m.index, found.names[m.label], found.names[m.told], m.confidence)
-            for m in found.misjudged
+            Misclassified(source.keys[m.index], m.index, found.names[m.label], found.names[m.predicted], m.confidence)
+            for m in found.misclassified
         ),
         notes=notes,
     )
@@ -191,8 +191,8 @@ def _errors(found: Evaluation) -> tuple[ClassScore, ...]:
 
 def _retrieved(found: Evaluation) -> tuple[ClassScore, ...]:
     return tuple(
-        ClassScore(row.name, row.examples, told, _share(right, told), _share(right, row.examples))
-        for row, (told, right) in zip(found.classes, found.retrieved)
+        ClassScore(row.name, row.examples, predicted, _share(right, predicted), _share(right, row.examples))
+        for row, (predicted, right) in zip(found.classes, found.retrieved)
     )
 
 

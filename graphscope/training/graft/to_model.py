@@ -136,7 +136,7 @@ class Finish:
             return []
         shape = shape_text(self._inferred(self.grown.tensors["logits"]).shape)
         return [
-            f"the head gives {shape}, which is no row of classes for each example: no loss and no optimizer were added"
+            f"the head gives {shape}, which is not a row of classes for each example: no loss and no optimizer were added"
         ]
 
     def _inferred(self, name: str) -> TensorSpec:

@@ -85,11 +85,11 @@ def unfreeze_constants(graph: Graph, names: Collection[str]) -> tuple[Graph, dic
     """``graph`` with a resource variable in the place of each constant called one of ``names``, and their values."""
     reads = {name: free_name(graph, f"{name}/ReadVariableOp") for name in names}
     values = {name: tensor for name in names if (tensor := graph[name].tensor()) is not None}
-    nodes = [made for found in graph for made in _thawed(found, reads, values)]
+    nodes = [made for found in graph for made in _unfreeze(found, reads, values)]
     return graph.with_nodes(nodes), values
 
 
-def _thawed(found: Node, reads: Mapping[str, str], values: Mapping[str, Payload]) -> Iterator[Node]:
+def _unfreeze(found: Node, reads: Mapping[str, str], values: Mapping[str, Payload]) -> Iterator[Node]:
     if found.name not in reads:
         inputs = [_redirected(text, reads) for text in found.inputs]
         yield with_inputs(found, inputs) if inputs != list(found.inputs) else found

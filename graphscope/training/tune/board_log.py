@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a training: curves, the graph, confused classes, misjudged pictures.
+"""What TensorBoard shows of a training: curves, the graph, confused classes, misclassified pictures.
 
 The runs are ``train`` and ``validation`` below the log directory.
 """
@@ -18,7 +18,7 @@ from graphscope.core.tensors import TensorSpec
 from graphscope.protos import Event, Summary
 from graphscope.training.data.source import Dataset
 from graphscope.training.tune.drawing import confusion_picture, example_picture
-from graphscope.training.tune.metrics import Evaluation, Misjudged
+from graphscope.training.tune.metrics import Evaluation, Misprediction
 from graphscope.training.tune.report import METRIC_NAMES, EpochReport
 from graphscope.training.tune.resume import TrainingState
 from graphscope.training.tune.training_job import Job, StepReport
@@ -104,7 +104,7 @@ def _means(prefix: str, name: str, loss: float, metric: float) -> list[Summary.V
 def log_evaluation(
     writer: EventWriter, task: str, step: int, found: Evaluation, source: Dataset, spec: TensorSpec, prefix: str = ""
 ) -> None:
-    """The means, the confused classes and the misjudged pictures of an evaluation.
+    """The means, the confused classes and the misclassified pictures of an evaluation.
 
     Args:
         task: what the metric is of.
@@ -116,17 +116,17 @@ def log_evaluation(
     writer.summary(_means(prefix, metric, found.mean.loss, found.mean.metric), step)
     if found.confusion is not None:
         writer.summary([image("confusion", confusion_picture(found.confusion.matrix, found.names))], step)
-    for number, example in enumerate(found.misjudged, 1):
-        pixels = _misjudged_picture(example, found, source, spec)
+    for number, example in enumerate(found.misclassified, 1):
+        pixels = _misclassified_picture(example, found, source, spec)
         if pixels is not None:
-            writer.summary([image(f"misjudged/{number:02d}", pixels)], step)
+            writer.summary([image(f"misclassified/{number:02d}", pixels)], step)
 
 
-def _misjudged_picture(
-    example: Misjudged, found: Evaluation, source: Dataset, spec: TensorSpec
+def _misclassified_picture(
+    example: Misprediction, found: Evaluation, source: Dataset, spec: TensorSpec
 ) -> NDArray[np.uint8] | None:
     import numpy as np
 
     [value] = source.read(np.array([example.index], np.int64))
-    caption = f"{found.names[example.label]} taken for {found.names[example.told]} ({example.confidence:.0%})"
+    caption = f"{found.names[example.label]} taken for {found.names[example.predicted]} ({example.confidence:.0%})"
     return example_picture(value, spec, caption)

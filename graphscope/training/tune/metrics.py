@@ -1,4 +1,4 @@
-"""Means over batches, and what a validation finds: by class, which class is taken for which, what is most misjudged."""
+"""Means over batches, and what a validation finds: by class, which class is taken for which, what is most misclassified."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MAX_MISJUDGED = 12
+MAX_MISCLASSIFIED = 12
 """Of the examples that a validation remembers."""
 
 _THRESHOLD = 0.5
@@ -53,19 +53,19 @@ class Mean:
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class Misjudged:
-    """An example whose class was not told rightly.
+class Misprediction:
+    """An example whose class was not predicted rightly.
 
     Attributes:
-        confidence: the probability of the class that was told.
+        confidence: the probability of the predicted class.
         index: of the example in its data.
-        label, told: class numbers.
+        label, predicted: class numbers.
     """
 
     confidence: float
     index: int
     label: int
-    told: int
+    predicted: int
 
 
 class Judged(Protocol):
@@ -94,7 +94,7 @@ class Confusion:
     """How often each class is taken for each other one.
 
     Attributes:
-        matrix: int64 (classes, classes): row label, column what was told.
+        matrix: int64 (classes, classes): row label, column what was predicted.
     """
 
     def __init__(self, classes: int) -> None:
@@ -114,7 +114,7 @@ class Confusion:
         return [(n, int(self.matrix[i, i]) / n if n else None) for i, n in enumerate(totals)]
 
     def retrieved(self) -> Sequence[tuple[int, int]]:
-        """How often each class is told, and how often rightly."""
+        """How often each class is predicted, and how often rightly."""
         return list(zip(self.matrix.sum(0).tolist(), self.matrix.diagonal().tolist()))
 
 
@@ -126,16 +126,16 @@ class _Labels:
 
         self.carried = np.zeros(classes, np.int64)
         self.right = np.zeros(classes, np.int64)
-        self.told = np.zeros(classes, np.int64)
-        self.told_rightly = np.zeros(classes, np.int64)
+        self.predicted = np.zeros(classes, np.int64)
+        self.predicted_rightly = np.zeros(classes, np.int64)
         self.examples = 0
 
     def add(self, predictions: NDArray[Any], labels: NDArray[Any]) -> None:
-        carried, told = labels >= _THRESHOLD, predictions >= _THRESHOLD
+        carried, predicted = labels >= _THRESHOLD, predictions >= _THRESHOLD
         self.carried += carried.sum(0)
-        self.right += (told == carried).sum(0)
-        self.told += told.sum(0)
-        self.told_rightly += (told & carried).sum(0)
+        self.right += (predicted == carried).sum(0)
+        self.predicted += predicted.sum(0)
+        self.predicted_rightly += (predicted & carried).sum(0)
         self.examples += len(labels)
 
     def rows(self) -> Sequence[tuple[int, float | None]]:
@@ -143,7 +143,7 @@ class _Labels:
         return [(c, r / n if n else None) for c, r in zip(self.carried.tolist(), self.right.tolist())]
 
     def retrieved(self) -> Sequence[tuple[int, int]]:
-        return list(zip(self.told.tolist(), self.told_rightly.tolist()))
+        return list(zip(self.predicted.tolist(), self.predicted_rightly.tolist()))
 
 
 class _Errors:
@@ -181,21 +181,21 @@ class Evaluation:
 
     Attributes:
         mean: loss and metric.
-        misjudged: of a task with classes, the examples told wrongly with the most confidence, those first.
+        misclassified: of a task with classes, the misclassified examples with the most confidence, those first.
     """
 
-    def __init__(self, judged: Judged, names: Sequence[str], remembered: int = MAX_MISJUDGED) -> None:
+    def __init__(self, judged: Judged, names: Sequence[str], remembered: int = MAX_MISCLASSIFIED) -> None:
         """Nothing is found yet.
 
         Args:
             judged: the task, and how many classes it has.
             names: of the classes; none where they are numbers only.
-            remembered: how many misjudged examples to remember.
+            remembered: how many misclassified examples to remember.
         """
         self.mean = Mean()
         self._names = names or [str(i) for i in range(judged.classes)]
         self._counts: _Counts = _COUNTS[judged.task](judged.classes)
-        self._worst: list[Misjudged] = []
+        self._worst: list[Misprediction] = []
         self._remembered = remembered
 
     @property
@@ -209,7 +209,7 @@ class Evaluation:
         return self._names
 
     @property
-    def misjudged(self) -> list[Misjudged]:
+    def misclassified(self) -> list[Misprediction]:
         """At most as many as are to be remembered."""
         return sorted(self._worst, reverse=True)
 
@@ -220,7 +220,7 @@ class Evaluation:
 
     @property
     def retrieved(self) -> Sequence[tuple[int, int]]:
-        """By class, for how many examples it is told, and for how many of these rightly; nothing of a regression."""
+        """By class, for how many examples it is predicted, and for how many of these rightly; nothing of a regression."""
         return self._counts.retrieved()
 
     def add(
@@ -238,9 +238,11 @@ class Evaluation:
             self._remember(predictions, labels, indices)
 
     def _remember(self, predictions: NDArray[Any], labels: NDArray[Any], indices: NDArray[np.int64]) -> None:
-        told = predictions.argmax(1)
-        for at in (told != labels).nonzero()[0].tolist():
-            found = Misjudged(float(predictions[at, told[at]]), int(indices[at]), int(labels[at]), int(told[at]))
+        predicted = predictions.argmax(1)
+        for at in (predicted != labels).nonzero()[0].tolist():
+            found = Misprediction(
+                float(predictions[at, predicted[at]]), int(indices[at]), int(labels[at]), int(predicted[at])
+            )
             if len(self._worst) < self._remembered:
                 heapq.heappush(self._worst, found)
             elif self._worst:

@@ -45,9 +45,9 @@ class ClassReport:
     Attributes:
         name: of the class, or its number.
         examples: how many carry it as their label; of a regression, how many there are.
-        metric: the share of its examples that are told rightly; where an example may carry several labels, the share of all
-            examples of which it is told rightly whether they carry this one; of a regression, the mean absolute error.
-            ``None`` where there are no examples.
+        metric: the share of its examples that are predicted rightly; where an example may carry several labels, the share
+            of all examples of which it is predicted rightly whether they carry this one; of a regression, the mean absolute
+            error. ``None`` where there are no examples.
     """
 
     name: str

@@ -50,7 +50,7 @@ def _if(call: Call) -> Sequence[Value]:
 def _truth(call: Call, value: Value) -> Value:
     """A number counts as true where it is not 0."""
     if value.rank != 0:
-        raise NotExpressibleError("its condition is no scalar")
+        raise NotExpressibleError("its condition is not a scalar")
     return call.cast(value, DataType.BOOL)
 
 

@@ -74,7 +74,7 @@ def _band(call: Call) -> Value:
     lower, upper = (call.numbers(value, "band")[0] for value in call.inputs[1:])
     value = call[0]
     if call.rank(value) < 2:
-        raise NotExpressibleError("it is no matrix")
+        raise NotExpressibleError("it is not a matrix")
     if upper >= 0:
         value = call.op("Trilu", value, _offset(call, upper), upper=0)
     return value if lower < 0 else call.op("Trilu", value, _offset(call, -lower), upper=1)

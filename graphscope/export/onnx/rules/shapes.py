@@ -108,7 +108,7 @@ def _expand_dims(call: Call) -> Value:
 def _transpose(call: Call) -> Value:
     perm = call.numbers(call[1], "permutation")
     if sorted(perm) != list(range(len(perm))) or call[0].rank not in (None, len(perm)):
-        raise NotExpressibleError(f"{perm} is no permutation of its axes")
+        raise NotExpressibleError(f"{perm} is not a permutation of its axes")
     moved = call.transformed(call[0], lambda a: a.transpose(perm), [call[0].dims[p] for p in perm])  # type: ignore[index, misc]
     return moved or call.transpose(call[0], perm)
 
