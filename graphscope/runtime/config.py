@@ -25,8 +25,9 @@ class SessionOptions:
         allow_growth: GPU memory is taken as it is needed, not all at once.
         gpu_memory_fraction: the share of each GPU's memory that may be taken, above 0 and up to 1.
         intra_threads, inter_threads: threads within one op, and for ops that run at the same time; 0 lets TensorFlow choose.
-        log_placement: whoever runs the session is to say what ran where. TensorFlow's own ``log_device_placement`` is left off:
-            it prints every node of the graph before it is optimized, on stdout.
+        log_placement: whoever runs the session is to say where TensorFlow puts the graph's nodes. TensorFlow's own
+            ``log_device_placement`` is left off: it prints them on stdout.
+        log_executed: the same of what ran, after TensorFlow has rewritten the graph.
     """
 
     devices: Mapping[str, int] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class SessionOptions:
     intra_threads: int = 0
     inter_threads: int = 0
     log_placement: bool = False
+    log_executed: bool = False
 
 
 DEFAULT = SessionOptions()

@@ -89,7 +89,7 @@ def trace(
             runs.run(steps)
         except GraphscopeError as error:
             raise _with_hint(error, random) from error
-        return _traced(model, outputs, placing, fed, runs)
+        return replace(_traced(model, outputs, placing, fed, runs), placement=session.placement)
 
 
 @dataclass(frozen=True, slots=True)

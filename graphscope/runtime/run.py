@@ -20,8 +20,8 @@ from graphscope.runtime.master import placed_config
 from graphscope.runtime.run_result import RunResult
 from graphscope.runtime.session import Session, open_session
 from graphscope.runtime.tensorflow import tensorflow
-from graphscope.tracing.profile import placement
-from graphscope.tracing.report import Placement
+from graphscope.tracing.profile import executed
+from graphscope.tracing.report import Executed
 from graphscope.tracing.trace import Trace
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def run(
         outputs: tensors, or nodes.
         feeds: node or tensor name -> value; any tensor may be fed. Placeholders with a default may be left out.
         values: variable op -> content that replaces the checkpoint's.
-        options: of the session; with ``log_placement``, the result says what ran where.
+        options: of the session; with ``log_placement`` and ``log_executed``, the result says where nodes are put and what ran.
         placing: where nodes run.
         trust: runs nodes that touch files, the network or processes too.
         series: files that one tensor takes, one in a run; what the runs give is stacked.
@@ -77,14 +77,13 @@ def run(
         config=lambda: placed_config(options, placing),
         trust=trust,
     ) as session:
-        run_of = functools.partial(_computed, session, outputs, is_traced=options.log_placement)
-        found, placed = (
-            run_of(fed_values) if series is None else _in_series(run_of, outputs, fed_values, series, progress)
-        )
-        return RunResult(tuple(found), tuple(session.devices), session.absent, placed)
+        run_of = functools.partial(_computed, session, outputs, is_traced=options.log_executed)
+        placed = session.placement if options.log_placement else ()
+        found, ran = run_of(fed_values) if series is None else _in_series(run_of, outputs, fed_values, series, progress)
+        return RunResult(tuple(found), tuple(session.devices), session.absent, placed, ran)
 
 
-Computed = tuple[list["NDArray[Any] | None"], tuple[Placement, ...]]
+Computed = tuple[list["NDArray[Any] | None"], tuple[Executed, ...]]
 """The values of the outputs, and what ran where if that was asked for."""
 
 
@@ -97,10 +96,10 @@ def _in_series(
 ) -> Computed:
     """A run for each file; its values put together."""
     rows: list[list[NDArray[Any] | None]] = []
-    placed: tuple[Placement, ...] = ()
+    ran: tuple[Executed, ...] = ()
     for number, path in enumerate(series.files):
         try:
-            found, placed = run_of({**feeds, series.spec.name: series.read(number)})
+            found, ran = run_of({**feeds, series.spec.name: series.read(number)})
         except GraphscopeError as error:
             if type(error) is not GraphscopeError:
                 raise
@@ -108,7 +107,7 @@ def _in_series(
         rows.append(found)
         progress(1)
     columns = zip(outputs, zip(*rows))
-    return [_stacked(name, values, series.names) for name, values in columns], placed
+    return [_stacked(name, values, series.names) for name, values in columns], ran
 
 
 def _stacked(name: str, values: Sequence[NDArray[Any] | None], examples: Sequence[str]) -> NDArray[Any] | None:
@@ -126,4 +125,4 @@ def _computed(
     traced = tf1.RunOptions(output_partition_graphs=True)
     found = session.run(outputs, feeds, options=traced, run_metadata=metadata)
     told = RunMetadata.FromString(metadata.SerializeToString())
-    return found, tuple(placement(Trace(session.model.path, [told], [0], graph=session.part)))
+    return found, tuple(executed(Trace(session.model.path, [told], [0], graph=session.part)))

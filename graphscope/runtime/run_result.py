@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from graphscope.tracing.report import Placement
+    from graphscope.tracing.report import Executed, Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,12 @@ class RunResult:
         values: of the outputs, in order; ``None`` for a node without outputs, which ran.
         devices: full names of the devices that were there; TensorFlow alone tells.
         absent: device that the graph names and that was not there -> the nodes that name it; they ran elsewhere.
-        placement: what ran where, if it was asked for.
+        placement: where TensorFlow puts the graph's nodes, if that was asked for.
+        executed: what ran where, after TensorFlow's rewriting, if that was asked for.
     """
 
     values: tuple[NDArray[Any] | None, ...]
     devices: tuple[str, ...]
     absent: Mapping[str, Sequence[str]]
-    placement: tuple[Placement, ...]
+    placement: Sequence[Placement] = ()
+    executed: Sequence[Executed] = ()

@@ -25,8 +25,10 @@ from graphscope.runtime.config import UNPLACED, Placing, session_config
 from graphscope.runtime.devices import absent_devices, present_devices, refuse_absent
 from graphscope.runtime.importing import import_graph, tensorflow_errors
 from graphscope.runtime.initialization import Start, start_of
+from graphscope.runtime.placer import placement
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.runtime.trust import refuse_effects
+from graphscope.tracing.report import Placement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,13 +45,15 @@ class Session:
         graph: the ``tf.Graph``.
         session: the ``tf.compat.v1.Session``; its runs raise TensorFlow's own errors.
         part: what was handed to TensorFlow of the model.
+        config: the session's ``tf.compat.v1.ConfigProto``.
     """
 
-    def __init__(self, model: Model, graph: Any, session: Any, part: Graph) -> None:
+    def __init__(self, model: Model, graph: Any, session: Any, part: Graph, config: Any) -> None:
         self.model = model
         self.graph = graph
         self.session = session
         self.part = part
+        self.config = config
         self._nodes = {operation.name: operation for operation in graph.get_operations()}
 
     def run(
@@ -83,6 +87,14 @@ class Session:
     def absent(self) -> Mapping[str, Sequence[str]]:
         """Device that the graph names and that is not there -> the nodes that name it; they run elsewhere."""
         return absent_devices(self.part, self.devices)
+
+    @property
+    def placement(self) -> Sequence[Placement]:
+        """Where TensorFlow puts the nodes of :attr:`part`, before it rewrites anything; see :func:`placer.placement`.
+
+        Empty for a session on a master, which tells it there.
+        """
+        return () if self.session.sess_str else placement(self.part, self.config, self.model.path)
 
     def _is_imported(self, name: str) -> bool:
         node = node_of(name)
@@ -157,7 +169,7 @@ def open_session(
     tf = tensorflow()
     imported = import_graph(graph, model.path)
     with tf.compat.v1.Session(placing.master, graph=imported, config=settings) as session:
-        opened = Session(model, imported, session, graph)
+        opened = Session(model, imported, session, graph, settings)
         if not settings.allow_soft_placement:
             refuse_absent(model.path, opened.absent, opened.devices)
         _Starting(tf, session, start, model).run()

@@ -11,13 +11,13 @@ import functools
 import os
 import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from graphscope.errors import InexactKernelsWarning, MissingDependencyError
+from graphscope.runtime.held_output import held_back
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
@@ -116,25 +116,16 @@ _CHATTER = re.compile(
 @contextlib.contextmanager
 def _without_chatter() -> Iterator[None]:
     """Holds back what is written to the process's stderr meanwhile, and writes then what is no chatter."""
+    held = bytearray()
     with contextlib.ExitStack() as stack:
-        try:
-            kept = os.dup(2)
-            stack.callback(os.close, kept)
-            held = stack.enter_context(tempfile.TemporaryFile())
-        except OSError:  # stderr is closed, or there is no place for temporary files
-            held = None
-        if held is None or _may_abort():
-            yield
-            return
-        os.dup2(held.fileno(), 2)
+        if not _may_abort():
+            with contextlib.suppress(OSError):
+                held = stack.enter_context(held_back(2))
         try:
             yield
         finally:
-            if sys.stderr is not None:
-                sys.stderr.flush()
-            os.dup2(kept, 2)
-            held.seek(0)
-            for line in held:
+            stack.close()
+            for line in held.splitlines(keepends=True):
                 if not _CHATTER.match(line):
                     os.write(2, line)
 

@@ -10,7 +10,7 @@ from graphscope.tracing.fused import covered_nodes, plain_op
 from graphscope.tracing.groups import by_device, by_op, by_scope, group_rows
 from graphscope.tracing.partitions import RanNode
 from graphscope.tracing.quantiles import times_of, times_of_ns
-from graphscope.tracing.report import CriticalPath, NodeCost, PathCost, Placement, Profile
+from graphscope.tracing.report import CriticalPath, Executed, NodeCost, PathCost, Profile
 from graphscope.tracing.steps import NS, Execution
 from graphscope.tracing.trace import Trace
 
@@ -35,7 +35,8 @@ def report(trace: Trace) -> Profile:
         ops=by_op(nodes),
         scopes=by_scope(nodes),
         devices=by_device(nodes, trace),
-        placement=placement(trace),
+        placement=trace.placement,
+        executed=executed(trace),
         critical=_critical(trace),
     )
 
@@ -45,21 +46,21 @@ def _unfound_stats(trace: Trace, unfound: Sequence[NodeCost]) -> int:
     return sum(e.name in names for step in trace.steps for e in step.executions)
 
 
-def placement(trace: Trace) -> list[Placement]:
-    """Where each node was put, by the partition graphs; nodes that a fused kernel stands for are with it."""
+def executed(trace: Trace) -> list[Executed]:
+    """What ran on each device, by the partition graphs; nodes that a fused kernel stands for are with it."""
     found = []
     for ran in trace.partitions.computing:
         node = trace.names.node(ran.name)
-        found.append(Placement(ran.name, node, ran.op, _requested(trace, node), ran.device))
-        found += _placed_within(trace, node, ran)
+        found.append(Executed(ran.name, node, ran.op, _requested(trace, node), ran.device))
+        found += _executed_within(trace, node, ran)
     return found
 
 
-def _placed_within(trace: Trace, node: str, ran: RanNode) -> Iterator[Placement]:
+def _executed_within(trace: Trace, node: str, ran: RanNode) -> Iterator[Executed]:
     if trace.graph is not None:
         for name in covered_nodes(trace.graph, node, ran.op, trace.partitions.nodes):
             op, requested = trace.graph[name].op, _requested(trace, name)
-            yield Placement(name, name, op, requested, ran.device, ran.name)
+            yield Executed(name, name, op, requested, ran.device, ran.name)
 
 
 def _requested(trace: Trace, name: str) -> str:

@@ -125,7 +125,24 @@ class DeviceCost:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a node was put.
+    """Where TensorFlow puts a node of the graph, before it rewrites anything.
+
+    Attributes:
+        name: the node.
+        op: its op.
+        requested: the device that the graph asks for; empty where it asks for none.
+        device: the device that it gets.
+    """
+
+    name: str
+    op: str
+    requested: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What ran on a device.
 
     Attributes:
         name: the node that ran; ``node`` the graph's node that it was made of, empty where there is none.
@@ -192,7 +209,8 @@ class Profile(Shown):
         unfound_stats: how many executions of all steps that were.
         unfound_share: their share of the time.
         nodes, ops, scopes, devices: costliest first; a scope before those in it.
-        placement: by device, in the order of the partition graphs; empty where the trace has none.
+        placement: where TensorFlow puts the graph's own nodes; empty for traces that were read, and for those of a master.
+        executed: what ran, by device, in the order of the partition graphs; empty where the trace has none.
         critical: the critical path.
     """
 
@@ -212,6 +230,7 @@ class Profile(Shown):
     scopes: Sequence[GroupCost]
     devices: Sequence[DeviceCost]
     placement: Sequence[Placement]
+    executed: Sequence[Executed]
     critical: CriticalPath
 
     def __repr__(self) -> str:

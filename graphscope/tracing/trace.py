@@ -11,7 +11,7 @@ from graphscope.core.graph import Graph
 from graphscope.protos import RunMetadata
 from graphscope.tracing.names import NodeNames
 from graphscope.tracing.partitions import Partitions
-from graphscope.tracing.report import Feed
+from graphscope.tracing.report import Feed, Placement
 from graphscope.tracing.steps import Step, read_step
 
 
@@ -28,6 +28,7 @@ class Trace:
         feeds: what was fed.
         untraced_us: wall time of runs that were not traced, in microseconds, as the caller saw it.
         traced_us: wall time of the traced ones.
+        placement: where TensorFlow puts the graph's own nodes; empty where that is not known.
         flops: node -> floating-point operations of one execution, where they are known.
     """
 
@@ -39,6 +40,7 @@ class Trace:
     feeds: Sequence[Feed] = ()
     untraced_us: Sequence[float] = ()
     traced_us: Sequence[float] = ()
+    placement: Sequence[Placement] = ()
     flops: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property

@@ -88,7 +88,8 @@ def test_lists_and_formats() -> None:
     assert [float(row["wall_us"]) for row in nodes] == sorted((float(row["wall_us"]) for row in nodes), reverse=True)
     assert sum(float(row["share"]) for row in nodes) == pytest.approx(1)
     assert [row["name"] for row in rows(SOFTMAX, "--by", "device")] == [CPU0]
-    assert {row["op"] for row in rows(SOFTMAX, "--placement")} >= {"_Arg", "_Retval", "VariableV2"}
+    assert {row["op"] for row in rows(SOFTMAX, "--placement")} >= {"Placeholder", "VariableV2", "MatMul", "Softmax"}
+    assert {row["op"] for row in rows(SOFTMAX, "--by", "executed")} >= {"_Arg", "_Retval", "VariableV2"}
     assert run(SOFTMAX, *QUICK, "--by", "op", "--format", "names").stdout.split()
     assert rows(SOFTMAX, "--by", "scope")[0].keys() >= {"depth", "nodes", "flops"}
     assert rows(SOFTMAX, "--by", "path")[-1]["name"] == "inference/prediction"
@@ -103,6 +104,7 @@ def test_lists_and_formats() -> None:
         "scopes",
         "devices",
         "placement",
+        "executed",
         "critical",
     }
 
@@ -120,13 +122,14 @@ def test_two_devices_and_files(tmp_path: Path) -> None:
     assert read.exit_code == 0
     assert "first op to last, median of 2 steps" in read.stdout
     assert f"graphscope profile --from {logs} --by node" in read.stdout
+    assert "--by executed" in run("--from", logs, "--placement").stderr
 
 
 def test_feeds_and_places() -> None:
     placed = rows(
         SOFTMAX, "--feed", "input=zeros", "--place", "inference=/cpu:1", "--devices", "cpu:2", "--by", "placement"
     )
-    assert {row["device"] for row in placed if row["node"].startswith("inference/M")} == {CPU1}
+    assert {row["device"] for row in placed if row["name"].startswith("inference/M")} == {CPU1}
 
 
 def test_what_cannot_be(tmp_path: Path) -> None:

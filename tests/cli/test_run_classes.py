@@ -19,7 +19,7 @@ from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.feeding.naming import Fetch
 from graphscope.formats.media.label_files import Labels, read_labels
 from graphscope.runtime.run_result import RunResult
-from graphscope.tracing.report import Placement
+from graphscope.tracing.report import Executed, Placement
 from tests.support.fixture_files import FIXTURES
 
 pytestmark = pytest.mark.tensorflow
@@ -209,14 +209,21 @@ def test_classes_as_data() -> None:
 
 def test_devices_are_talk() -> None:
     local = "/job:localhost/replica:0/task:0/device:CPU:"
-    placement = (Placement("b", "b", "Neg", "", f"{local}1"), Placement("long/a", "", "Const", "", f"{local}0"))
+    placement = (Placement("b", "Neg", "/gpu:0", f"{local}1"), Placement("long/a", "Const", "", f"{local}0"))
+    ran = (
+        Executed("b", "b", "_FusedNeg", "", f"{local}1"),
+        Executed("long/a", "long/a", "Abs", "", f"{local}1", "b"),
+    )
     out, err = io.StringIO(), io.StringIO()
-    say_devices(Sink(out, err), RunResult((), (f"{local}0", f"{local}1"), {"/gpu:0": ["a", "b"]}, placement))
+    say_devices(Sink(out, err), RunResult((), (f"{local}0", f"{local}1"), {"/gpu:0": ["a", "b"]}, placement, ran))
     assert out.getvalue() == ""
     assert err.getvalue().splitlines() == [
         "note: /gpu:0 was requested for 2 nodes but is not available; available: CPU:0, CPU:1",
-        "note: 1 node on CPU:0",
+        "note: 1 node placed on CPU:0",
         "  long/a  Const",
-        "note: 1 node on CPU:1",
-        "  b  Neg",
+        "note: 1 node placed on CPU:1",
+        "  b  Neg  /gpu:0",
+        "note: 2 nodes ran on CPU:1",
+        "  b       _FusedNeg",
+        "  long/a  Abs        within b",
     ]

@@ -125,15 +125,15 @@ def test_a_train_op_changes_the_copy_in_memory() -> None:
 
 def test_towers_run_on_the_cpus_that_they_name() -> None:
     model, feeds = load(FIXTURES / "towers"), {"input": np.zeros((2, 784)), "keep_prob": np.array(1)}
-    options = SessionOptions(devices={"CPU": 2}, soft_placement=False, log_placement=True)
+    options = SessionOptions(devices={"CPU": 2}, soft_placement=False, log_placement=True, log_executed=True)
     found = run(model, ["prediction"], feeds, options=options)
     assert found.absent == {}
     placed = {p.name: short_device(p.device) for p in found.placement}
     assert placed["tower_0/conv1/Conv2D"] == "CPU:0"
     assert placed["tower_1/conv1/Conv2D"] == "CPU:1"
-    assert {p.node for p in found.placement if p.name.startswith("_arg_input")} == {"input"}
+    assert {p.node for p in found.executed if p.name.startswith("_arg_input")} == {"input"}
     soft = run(model, ["prediction"], feeds)
-    assert soft.placement == ()
+    assert soft.placement == soft.executed == ()
     assert set(soft.absent) == {"/device:CPU:1"}
     assert np.array_equal(soft.values[0], found.values[0])  # type: ignore[arg-type]
 

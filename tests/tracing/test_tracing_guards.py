@@ -211,7 +211,7 @@ def test_transfers_are_not_placed() -> None:
     found = report(
         trace([metadata({CPU0: [("a", "A", (), 0, 1)]}, [ran])], graph(("a", "A", ()), ("one", "Const", ())))
     )
-    assert [row.name for row in found.placement] == ["a", "one"]
+    assert [row.name for row in found.executed] == ["a", "one"]
     [device] = found.devices
     assert (device.placed, device.nodes) == (2, 1)
 

@@ -138,7 +138,7 @@ def test_a_node_on_the_path_has_the_time_of_its_runs() -> None:
 # Placement
 
 
-def test_where_nodes_were_put_and_where_they_were_asked_for() -> None:
+def test_what_ran_and_where_it_was_asked_for() -> None:
     drawn = graph(("x", "X", ()), ("c", "Conv2D", ["x"]), ("r", "Relu", ["c"]))
     drawn["c"].proto.device = "/gpu:0"
     drawn["r"].proto.device = "/gpu:1"
@@ -146,14 +146,14 @@ def test_where_nodes_were_put_and_where_they_were_asked_for() -> None:
     for name, op in (("x", "X"), ("r", "_FusedConv2D"), ("odd", "Odd")):
         ran.node.add(name=name, op=op, device=CPU0)
     step = metadata({CPU0: [("r", "_FusedConv2D", (), 0, 1)]}, [ran])
-    found = report(trace([step], drawn)).placement
+    found = report(trace([step], drawn)).executed
     assert [(p.name, p.node, p.op, p.requested, p.device, p.within) for p in found] == [
         ("x", "x", "X", "", CPU0, ""),
         ("r", "r", "_FusedConv2D", "/gpu:1", CPU0, ""),
         ("c", "c", "Conv2D", "/gpu:0", CPU0, "r"),
         ("odd", "", "Odd", "", CPU0, ""),
     ]
-    without = report(trace([step])).placement
+    without = report(trace([step])).executed
     assert [(p.name, p.node, p.requested) for p in without] == [("x", "", ""), ("r", "r", ""), ("odd", "", "")]
 
 

@@ -35,6 +35,7 @@ class By(str, enum.Enum):
     DEVICE = "device"
     PATH = "path"
     PLACEMENT = "placement"
+    EXECUTED = "executed"
 
 
 MaybeModel = Annotated[
@@ -67,9 +68,15 @@ def profile(
     ] = None,
     by: Annotated[
         By | None,
-        typer.Option("--by", show_default=False, help="List costs by node, op, scope, device, path or placement."),
+        typer.Option(
+            "--by",
+            show_default=False,
+            help="List costs by node, op, scope, device or path, the placement, or what executed.",
+        ),
     ] = None,
-    placement: Annotated[bool, typer.Option("--placement", help="List the device of every node.")] = False,
+    placement: Annotated[
+        bool, typer.Option("--placement", help="List the device of every node, as TensorFlow places the graph.")
+    ] = False,
     logdir: Annotated[
         Path | None,
         typer.Option("--logdir", metavar="DIR", show_default=False, help="Write the traced steps for TensorBoard."),
@@ -157,8 +164,11 @@ def _show(sink: Sink, profile: Profile, by: By | None, format: Format, following
         write_json(sink, profile)
     else:
         view, rows = rows_by(profile, (by or By.NODE).value)
-        write_rows(sink, format, view, rows, "no partition graph tells where nodes ran")
+        write_rows(sink, format, view, rows, _NOTHING.get(by or By.NODE, "no partition graph tells where nodes ran"))
 
+
+_NOTHING = {By.PLACEMENT: "only a run in this process tells the placement; --by executed lists what ran"}
+"""What is said of a list without rows."""
 
 EXAMPLES = """
   graphscope profile model.ckpt-5000 --batch 32

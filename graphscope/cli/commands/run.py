@@ -73,13 +73,14 @@ def run(
     gpu_memory_fraction: session.GpuMemoryFraction = None,
     threads: session.Threads = "",
     log_placement: session.LogPlacement = False,
+    log_executed: session.LogExecuted = False,
     trust: shared.Trust = False,
     engine: session.Engine = session.EngineChoice.TENSORFLOW,
 ) -> None:
     """Run a graph once and show its outputs."""
     sink = Sink.standard()
     settings = session.session_options(
-        devices, soft_placement, allow_growth, gpu_memory_fraction, threads, log_placement
+        devices, soft_placement, allow_growth, gpu_memory_fraction, threads, log_placement, log_executed
     )
     placing = Placing(clear_devices, session.placement_rules(place), session.default_device(device))
     scaling = picture.scaling(scale, mean)

@@ -43,7 +43,12 @@ Threads = Annotated[
         "--threads", metavar="INTRA,INTER", show_default=False, help="Threads within one op, and for independent ops."
     ),
 ]
-LogPlacement = Annotated[bool, typer.Option("--log-placement", help="Report on which device each node ran.")]
+LogPlacement = Annotated[
+    bool, typer.Option("--log-placement", help="Report the device of each node, as TensorFlow places the graph.")
+]
+LogExecuted = Annotated[
+    bool, typer.Option("--log-executed", help="Report what ran on which device, after TensorFlow's rewriting.")
+]
 ClearDevices = Annotated[bool, typer.Option("--clear-devices", help="Ignore the devices that the graph names.")]
 Place = Annotated[
     list[str], repeatable("--place", "REGEX=DEVICE", "Run nodes with matching names on a device; repeatable.")
@@ -70,6 +75,7 @@ def session_options(
     gpu_memory_fraction: float | None = None,
     threads: str = "",
     log_placement: bool = False,
+    log_executed: bool = False,
 ) -> SessionOptions:
     """The options as given; what cannot be read is wrong usage."""
     from graphscope.runtime.config import SessionOptions
@@ -85,6 +91,7 @@ def session_options(
         intra_threads=intra,
         inter_threads=inter,
         log_placement=log_placement,
+        log_executed=log_executed,
     )
 
 

@@ -11,7 +11,7 @@ from graphscope.cli.terminal.table import Column
 from graphscope.cli.terminal.text import size, tensor_type
 from graphscope.cli.terminal.views import View
 from graphscope.core.tensors import shape_text
-from graphscope.tracing.report import DeviceCost, GroupCost, NodeCost, PathCost, Placement, Profile, Times
+from graphscope.tracing.report import DeviceCost, Executed, GroupCost, NodeCost, PathCost, Placement, Profile, Times
 
 
 def node_view(profile: Profile) -> View[NodeCost]:
@@ -155,22 +155,36 @@ def path_view(profile: Profile) -> View[PathCost]:
 
 
 def placement_view() -> View[Placement]:
-    """One row for each node that was put on a device."""
-    columns = (
-        Column("node", minimum=16, keeps_end=True),
-        Column("op", style="op", minimum=8),
-        Column("requested", style="dim", minimum=8),
-        Column("device"),
-    )
+    """One row for each node of the graph."""
 
     def cells(row: Placement) -> Sequence[str]:
         return row.name, row.op, row.requested, device(row.device)
 
     def fields(row: Placement) -> Sequence[object]:
+        return row.name, row.op, row.requested, row.device
+
+    return View(_PLACES, cells, plain, ("name", "op", "requested", "device"), fields, lambda row: row.name)
+
+
+_PLACES = (
+    Column("node", minimum=16, keeps_end=True),
+    Column("op", style="op", minimum=8),
+    Column("requested", style="dim", minimum=8),
+    Column("device"),
+)
+
+
+def executed_view() -> View[Executed]:
+    """One row for each node that ran."""
+
+    def cells(row: Executed) -> Sequence[str]:
+        return row.name, row.op, row.requested, device(row.device)
+
+    def fields(row: Executed) -> Sequence[object]:
         return row.name, row.node, row.op, row.requested, row.device, row.within
 
     return View(
-        columns, cells, plain, ("name", "node", "op", "requested", "device", "within"), fields, lambda row: row.name
+        _PLACES, cells, plain, ("name", "node", "op", "requested", "device", "within"), fields, lambda row: row.name
     )
 
 
@@ -183,5 +197,6 @@ def rows_by(profile: Profile, by: str) -> tuple[View[Any], Iterable[Any]]:
         "device": (device_view(), profile.devices),
         "path": (path_view(profile), profile.critical.nodes),
         "placement": (placement_view(), profile.placement),
+        "executed": (executed_view(), profile.executed),
     }
     return lists[by]

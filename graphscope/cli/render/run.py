@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphscope.analysis.classes import Example
 from graphscope.analysis.statistics import Statistics, statistics
@@ -21,7 +21,7 @@ from graphscope.core.units import count
 from graphscope.feeding.naming import Fetch
 from graphscope.runtime.devices import short_device
 from graphscope.runtime.run_result import RunResult
-from graphscope.tracing.report import Placement
+from graphscope.tracing.report import Executed, Placement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -188,21 +188,29 @@ _GUESSES: View[tuple[Example, int]] = View(
 
 
 def say_devices(sink: Sink, found: RunResult) -> None:
-    """Says which devices the graph names that are not here, and, if that was asked for, what ran where."""
+    """Says which devices the graph names that are not here, and, if that was asked for, where nodes are and what ran where."""
     for device, nodes in found.absent.items():
         there = ", ".join(map(short_device, found.devices))
         sink.note(f"{device} was requested for {count(len(nodes), 'node')} but is not available; available: {there}")
     for device, placed in _by_device(found.placement).items():
-        sink.note(f"{count(len(placed), 'node')} on {short_device(device)}\n" + "\n".join(_placed_lines(placed)))
+        _say_nodes(sink, f"placed on {short_device(device)}", [(p.name, p.op, p.requested) for p in placed])
+    for device, ran in _by_device(found.executed).items():
+        rows = [(e.name, e.op, f"within {e.within}" if e.within else "") for e in ran]
+        _say_nodes(sink, f"ran on {short_device(device)}", rows)
 
 
-def _by_device(placement: Iterable[Placement]) -> dict[str, list[Placement]]:
-    found: dict[str, list[Placement]] = {}
-    for placed in placement:
-        found.setdefault(placed.device, []).append(placed)
+Placed = TypeVar("Placed", Placement, Executed)
+
+
+def _by_device(nodes: Iterable[Placed]) -> dict[str, list[Placed]]:
+    found: dict[str, list[Placed]] = {}
+    for node in nodes:
+        found.setdefault(node.device, []).append(node)
     return dict(sorted(found.items()))
 
 
-def _placed_lines(placed: Sequence[Placement]) -> list[str]:
-    width = max(len(p.name) for p in placed)
-    return [f"{p.name:{width}}  {p.op}{f' within {p.within}' if p.within else ''}" for p in placed]
+def _say_nodes(sink: Sink, what: str, rows: Sequence[tuple[str, ...]]) -> None:
+    """A line for each of ``rows``, in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["  ".join(f"{cell:{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    sink.note("\n".join([f"{count(len(rows), 'node')} {what}", *lines]))

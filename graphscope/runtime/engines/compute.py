@@ -51,7 +51,7 @@ def compute(
     except NotExportableError as error:
         elsewhere = Advice(Option("engine", TENSORFLOW), " runs it in TensorFlow")
         raise GraphscopeError(error.message, hint=elsewhere) from error
-    return RunResult(tuple(program.run(outputs, given)), (), {}, ())
+    return RunResult(tuple(program.run(outputs, given)), (), {})
 
 
 def _frozen(model: Model, outputs: Sequence[str], fed: Mapping[TensorSpec, NDArray[Any]]) -> FrozenGraph:
