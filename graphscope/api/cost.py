@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import astuple
 from typing import Literal
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.choose_outputs import choose_outputs, likely_outputs
+from graphscope.analysis.cost.by_batch import SAMPLES, with_open_batch
 from graphscope.analysis.cost.devices import Device, device_named, parse_peak
 from graphscope.analysis.cost.estimate import estimate
 from graphscope.analysis.cost.report import CostReport
-from graphscope.analysis.shapes.concrete import infer_concrete
+from graphscope.analysis.shapes.concrete import infer_batches
 from graphscope.api.opening import ModelLike, Names, as_model, as_names
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
@@ -29,7 +31,7 @@ def cost(
     by: By = "scope",
     depth: int | None = None,
     shape: Mapping[str, Shape] | None = None,
-    batch: int = 1,
+    batch: int | None = None,
     device: str = "",
     peak: str = "",
     checkpoint: str | os.PathLike[str] | None = None,
@@ -47,7 +49,8 @@ def cost(
         by: what a row is: a layer, an op or a node.
         depth: with ``by="scope"``: how many parts of scope names make a row; ``None`` finds the layers.
         shape: input -> its shape, where the graph leaves sizes open; ``None`` for a size that stays open.
-        batch: the size of an input's first dimension, where that is open and ``shape`` does not say.
+        batch: the size of an input's first dimension, where that is open and ``shape`` does not say. Without it, figures are
+            for one example, and ``by_batch`` of each row and of the total has them for any batch.
         device: a device of :data:`graphscope.analysis.cost.devices.DEVICES`, to estimate times.
         peak: the same for another device: ``10TFLOPS,50GB/s``.
         checkpoint: the values of a graph that lies elsewhere; for a path only.
@@ -62,11 +65,15 @@ def cost(
         raise ArgumentError("all nodes are counted, or what the outputs need", hint=Advice("leave one of them out"))
     source = as_model(model, tags=tags, checkpoint=checkpoint)
     found = _device(device, peak)
-    concrete = infer_concrete(source, shape, batch, _switches(source) if not all else {})
+    values = _switches(source) if not all else {}
     chosen = () if all else _outputs(source, as_names(outputs), listener)
-    report = estimate(source, concrete, chosen, by=by, depth=depth, device=found)
-    _open_shapes(report, listener)
-    return report
+    batches = (1, *SAMPLES) if batch is None else (batch,)
+    report, *samples = (
+        estimate(source, concrete, chosen, by=by, depth=depth, device=found)
+        for concrete in infer_batches(source, shape, batches, values)
+    )
+    _note_open_shapes(report, listener)
+    return _with_open_batch(report, samples, listener) if samples else report
 
 
 def _device(name: str, peak: str) -> Device | None:
@@ -95,7 +102,14 @@ def _outputs(model: Model, wanted: tuple[str, ...], listener: Listener) -> tuple
     return chosen.outputs
 
 
-def _open_shapes(report: CostReport, listener: Listener) -> None:
+def _with_open_batch(one: CostReport, samples: Sequence[CostReport], listener: Listener) -> CostReport:
+    report = with_open_batch(one, samples)
+    if report.total.by_batch is not None and None in astuple(report.total.by_batch):
+        listener.note(Advice("some amounts are not in proportion to the batch; ", Option("batch", "32"), " counts one"))
+    return report
+
+
+def _note_open_shapes(report: CostReport, listener: Listener) -> None:
     """Says which inputs are of unknown size: what depends on them cannot be counted."""
     for name, sizes in report.inputs.items():
         if sizes is None or None in sizes:

@@ -105,7 +105,7 @@ def _by_bytes(source: _Source) -> Coloring:
 def _by_flops(source: _Source) -> Coloring:
     from graphscope.api.cost import cost
 
-    rows = cost(source.model, all=True, by="node").rows
+    rows = cost(source.model, all=True, by="node", batch=1).rows
     amounts = by_name(source.diagram, ((row.name, float(row.figures.flops)) for row in rows if not row.function))
     return by_amount(source.diagram, "flops", "Operations", amounts, lambda value: f"{short_count(round(value))} FLOPs")
 

@@ -15,7 +15,8 @@ from graphscope.analysis.summary import Summary
 from graphscope.api.draw import draw
 from graphscope.api.summarize import summarize
 from graphscope.cli.render.audit import write_report as write_audit
-from graphscope.cli.render.cost import cost_columns, cost_rows, cost_sections
+from graphscope.cli.render.cost import cost_sections
+from graphscope.cli.render.cost_table import cost_columns, cost_rows
 from graphscope.cli.render.diff import write_report as write_diff
 from graphscope.cli.render.info import info_head, info_sections
 from graphscope.cli.render.profile import write_profile

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import graphscope
 from graphscope.analysis.cost.branches import MAX_DEPTH
 from graphscope.analysis.cost.devices import DEVICES, parse_peak
-from graphscope.analysis.cost.report import CostReport
+from graphscope.analysis.cost.report import Amount, ByBatch, CostReport
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
@@ -79,7 +80,7 @@ def named(value: str) -> AttrValue:
 
 
 def test_lenet_reads_as_keras_users_know_it() -> None:
-    report = graphscope.cost(FIXTURES / "lenet5")
+    report = graphscope.cost(FIXTURES / "lenet5", batch=1)
     parameters = {row.name: row.figures.parameters for row in report.rows if row.figures.parameters}
     assert parameters == {"conv1": 156, "conv2": 2416, "fc1": 48120, "fc2": 10164, "fc3": 850}
     assert [row.name for row in report.rows] == "conv1 pool1 conv2 pool2 fc1 fc2 fc3 softmax".split()
@@ -148,6 +149,51 @@ def test_a_shape_makes_sizes_known() -> None:
         costs(*nodes, shape={"z": (3,)})
     with pytest.raises(GraphscopeError, match=r"x:0 is \(2\) and cannot be fed \(3, 5\)"):
         costs(placeholder("x", (2,)), op("y", "Square", "x"), shape={"x": (3, 5)})
+
+
+@pytest.mark.parametrize(("name", "all"), [("lenet5", True), ("rnn", False), ("batchnorm", True)])
+def test_amounts_for_any_batch_are_those_of_each_batch(name: str, all: bool) -> None:
+    found = graphscope.cost(FIXTURES / name, all=all, by="op")
+    assert (found.batch, found.is_batch_open) == (None, True)
+    for batch in (5, 640):
+        expected = graphscope.cost(FIXTURES / name, all=all, by="op", batch=batch)
+        rows = {row.name: row.figures for row in expected.rows} | {"total": expected.total}
+        assert rows.keys() == {row.name for row in found.rows} | {"total"}
+        for label, sums in [*((row.name, row.figures) for row in found.rows), ("total", found.total)]:
+            assert sums.by_batch is not None
+            for field in fields(ByBatch):
+                amount = getattr(sums.by_batch, field.name)
+                assert amount.fixed + amount.per_example * batch == getattr(rows[label], field.name), (
+                    label,
+                    field.name,
+                )
+        for side in ("low", "high"):
+            peak = getattr(found, f"peak_{side}_by_batch")
+            assert peak.fixed + peak.per_example * batch == getattr(expected, f"peak_{side}_bytes")
+
+
+def test_amounts_that_are_not_in_proportion_to_the_batch_are_not_told() -> None:
+    nodes = [
+        placeholder("x", (None, 4)),
+        op("y", "MatMul", "x", "x", transpose_b=AttrValue(b=True)),
+        op("z", "Neg", "x"),
+    ]
+    report = costs(*nodes, outputs=("y", "z"), by="node")
+    square, straight = (row.figures.by_batch for row in report.rows)
+    assert square == ByBatch(None, None, Amount(0, 16), None, None)
+    assert straight == ByBatch(Amount(0, 0), Amount(0, 4), *[Amount(0, 16)] * 3)
+    assert [row.shape for row in report.rows] == [(None, None), (None, 4)]
+    assert report.total.by_batch == ByBatch(None, None, Amount(0, 32), None, None)
+    assert report.peak_low_by_batch is None
+
+
+def test_a_graph_for_one_example_alone_is_not_scaled() -> None:
+    """It takes any batch, but gives its input the shape of one example."""
+    sizes = constant("sizes", np.array([1, 12], np.int32))
+    report = costs(placeholder("x", (None, 12)), sizes, op("one", "Reshape", "x", "sizes"), op("y", "Neg", "one"))
+    assert report.total.flops == 12
+    assert report.total.by_batch is not None
+    assert report.total.by_batch.flops is None
 
 
 def test_ops_without_a_formula_are_named() -> None:

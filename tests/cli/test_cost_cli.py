@@ -27,7 +27,7 @@ def invoke(*words: object) -> Result:
 
 
 def test_the_table() -> None:
-    result = invoke(LENET, "--output", "softmax")
+    result = invoke(LENET, "--output", "softmax", "--batch", 1)
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0].split() == "layer output parameters MACs FLOPs read written FLOP/B activations".split()
@@ -36,6 +36,38 @@ def test_the_table() -> None:
     assert "for input:0 (1, 784): batch 1" in result.stdout
     assert "weights 247 kB" in result.stdout
     assert "activations 23.5 kB to 37.6 kB at the peak, at conv1/BiasAdd" in result.stdout
+
+
+def test_an_open_batch_gives_figures_for_each_example() -> None:
+    result = invoke(LENET, "--output", "softmax")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0].split()[3:7] == ["MACs/example", "FLOPs/example", "read/example", "fixed"]
+    assert lines[5].split()[1:] == "(?, 120) 48,120 48 k 96.2 k 2.56 kB 192 kB 1.44 kB 1.44 kB".split()
+    assert "for input:0 (?, 784)\n" in result.stdout
+    assert "any batch    MACs 417 k x batch, FLOPs 852 k x batch\n" in result.stdout
+    assert "bytes read 87.6 kB x batch + 247 kB, written 84.5 kB x batch" in result.stdout
+    assert "activations 23.5 kB x batch to 37.6 kB x batch at the peak" in result.stdout
+
+
+def test_an_open_batch_is_exact_in_json_and_csv() -> None:
+    found = json.loads(invoke(LENET, "--output", "softmax", "--format", "json").stdout)
+    assert (found["batch"], found["is_batch_open"], found["inputs"]) == (None, True, {"input:0": [None, 784]})
+    assert found["total"]["by_batch"]["macs"] == {"fixed": 0, "per_example": 416_520}
+    assert found["total"]["by_batch"]["read_bytes"]["fixed"] == 61_706 * 4
+    rows = list(csv.DictReader(io.StringIO(invoke(LENET, "--output", "softmax", "--format", "csv").stdout)))
+    assert (rows[0]["macs_per_example"], rows[0]["read_bytes_fixed"]) == ("117600", "624")
+    known = invoke(LENET, "--output", "softmax", "--format", "csv", "--batch", 4).stdout
+    assert next(csv.DictReader(io.StringIO(known)))["macs_per_example"] == ""
+
+
+def test_amounts_that_vary_with_the_batch() -> None:
+    result = invoke(FIXTURES / "towers", "--output", "prediction", "--device", "t4")
+    assert "note: some amounts are not in proportion to the batch; --batch 32 counts one" in result.stderr
+    assert "MACs vary, FLOPs vary" in result.stdout
+    [row] = [line for line in result.stdout.splitlines() if line.startswith("tower_0/fc1")]
+    assert row.split()[3:6] == ["50,240", "varies", "varies"]
+    assert "at least for a batch of 1" in result.stdout
 
 
 def test_the_choice_of_outputs_is_told() -> None:
@@ -65,7 +97,7 @@ def test_what_is_missing_stands_below_the_table() -> None:
     result = invoke(FIXTURES / "convnet_slim")
     assert "operations of RandomUniform 1: no formula" in result.stdout
     [dropout] = [line for line in result.stdout.splitlines() if line.startswith("dropout")]
-    assert "194+" in dropout.split()
+    assert dropout.split()[3:5] == ["192+", "2+"]
     assert "rnn/while/while_context: 28 turns" in invoke(FIXTURES / "rnn").stdout
 
 

@@ -113,7 +113,7 @@ def test_large_graphs_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_reports_in_one_line_and_in_full() -> None:
     report = graphscope.cost(LENET)
-    assert repr(report) == f"<CostReport {report.path!r}: 61,706 parameters, 416,520 MACs>"
+    assert repr(report) == f"<CostReport {report.path!r}: 61,706 parameters, 416,520 MACs for each example>"
     assert "48,120" in shown(report).text
     difference = graphscope.diff(LENET, LENET / "frozen.pb")
     assert repr(difference).endswith("frozen.pb': 0 differences>")

@@ -52,6 +52,7 @@ def estimate(
         outputs=tuple(outputs),
         inputs=_used(concrete.inputs, found),
         batch=concrete.batch,
+        is_batch_open=False,
         values=_used(concrete.values, found),
         by=by,
         rows=rows(found, by, depth, sizes, device),
@@ -60,6 +61,8 @@ def estimate(
         peak_high_bytes=most.high_bytes,
         peak_node=most.node,
         peak_unsized=most.unsized,
+        peak_low_by_batch=None,
+        peak_high_by_batch=None,
         without_formula=dict(Counter(i.entry.node.op for i in found if not i.entry.work.has_formula).most_common()),
         unsized=tuple(i.entry.node.name for i in found if i.entry.work.has_formula and i.entry.work.flops is None),
         loops=tuple(

@@ -12,8 +12,30 @@ from graphscope.core.tensors import Shape
 
 
 @dataclass(frozen=True, slots=True)
+class Amount:
+    """An amount for any batch: ``fixed + per_example * batch``."""
+
+    fixed: int
+    per_example: int
+
+
+@dataclass(frozen=True, slots=True)
+class ByBatch:
+    """Figures of a model whose batch is open, each for any batch.
+
+    ``None`` for an amount that does not grow in proportion to the batch, such as a product of a batch with itself.
+    """
+
+    macs: Amount | None
+    flops: Amount | None
+    read_bytes: Amount | None
+    written_bytes: Amount | None
+    activation_bytes: Amount | None
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
-    """Sums over nodes, each as often as it runs.
+    """Sums over nodes, each as often as it runs. Of a model whose batch is open, they are for one example.
 
     Attributes:
         parameters: numbers that the model learned, each once, where they are used first.
@@ -25,6 +47,7 @@ class Figures:
         without_flops: nodes whose ``flops`` are not known and not in the sum: ops without a formula, and unknown sizes.
         without_bytes: nodes whose bytes are not known and not in the sums.
         time_us: at the peak of a device, each node limited by its operations or by its bytes; ``None`` without a device.
+        by_batch: the same for any batch; ``None`` where the batch is known, or nothing depends on one.
     """
 
     parameters: int
@@ -37,6 +60,7 @@ class Figures:
     without_flops: int
     without_bytes: int
     time_us: float | None
+    by_batch: ByBatch | None = None
 
     @property
     def intensity(self) -> float | None:
@@ -110,7 +134,9 @@ class CostReport(Shown):
         path: of the model.
         outputs: what is computed; empty where all nodes are counted.
         inputs: tensor name -> its shape, of what is fed.
-        batch: the size that open batch dimensions were given; ``None`` where there was none.
+        batch: the size that open batch dimensions were given; ``None`` where there was none, and where it stays open.
+        is_batch_open: whether nobody says how large the batch is. Shapes have ``None`` for it then, figures are for one
+            example, and ``by_batch`` has them for any batch.
         values: tensor name -> value, of training switches that were set for inference.
         by: what a row is: ``scope``, ``op`` or ``node``.
         rows: in the order in which they run; ops with the most operations first.
@@ -119,6 +145,7 @@ class CostReport(Shown):
             needs any more, and if every result has memory of its own.
         peak_node: the node at which that is.
         peak_unsized: results of unknown size, which are not in the peak.
+        peak_low_by_batch, peak_high_by_batch: the peak for any batch; ``None`` as in :class:`ByBatch`.
         without_formula: op -> number of nodes, of ops without a formula.
         unsized: nodes that have a formula but not the sizes for it.
         loops, branches: see :class:`LoopRow` and :class:`BranchRow`.
@@ -129,6 +156,7 @@ class CostReport(Shown):
     outputs: tuple[str, ...]
     inputs: Mapping[str, Shape]
     batch: int | None
+    is_batch_open: bool
     values: Mapping[str, float]
     by: str
     rows: tuple[CostRow, ...]
@@ -137,6 +165,8 @@ class CostReport(Shown):
     peak_high_bytes: int
     peak_node: str
     peak_unsized: int
+    peak_low_by_batch: Amount | None
+    peak_high_by_batch: Amount | None
     without_formula: Mapping[str, int]
     unsized: tuple[str, ...]
     loops: tuple[LoopRow, ...]
@@ -144,4 +174,5 @@ class CostReport(Shown):
     device: Device | None
 
     def __repr__(self) -> str:
-        return f"<CostReport {self.path!r}: {self.total.parameters:,} parameters, {self.total.macs:,} MACs>"
+        each = " for each example" if self.is_batch_open else ""
+        return f"<CostReport {self.path!r}: {self.total.parameters:,} parameters, {self.total.macs:,} MACs{each}>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from graphscope.analysis.inputs import find_inputs
@@ -39,7 +39,7 @@ def infer_concrete(
 
     Args:
         shape: node or tensor name -> its shape; ``None`` for a size that stays open.
-        batch: the size of each other input's first dimension, where that is open.
+        batch: the size of each other input's first dimension, where that is open; ``None`` leaves it open.
         values: tensor name -> number that a scalar is fed.
 
     Raises:
@@ -47,13 +47,20 @@ def infer_concrete(
         GraphscopeError: a shape does not fit the one that the graph states.
         IncompleteModelError: the model is a checkpoint without a graph.
     """
+    return next(infer_batches(model, shape, (batch,), values))
+
+
+def infer_batches(
+    model: Model, shape: Mapping[str, Shape] | None, batches: Iterable[int | None], values: Mapping[str, float] | None
+) -> Iterator[Concrete]:
+    """Infers the shapes for one batch after the other; once, where no batch is open. As :func:`infer_concrete`."""
     given = {str(TensorName.parse(name)): sizes for name, sizes in (shape or {}).items()}
     shapes = infer(model, given, values)
     inputs = {row.tensor: shapes.shape(row.tensor) for row in find_inputs(model)} | given
-    opened = {
-        name: (batch, *sizes[1:]) for name, sizes in inputs.items() if name not in given and sizes and sizes[0] is None
-    }
-    if batch is None or not opened:
-        return Concrete(shapes, inputs, None, values or {})
-    fed = given | opened
-    return Concrete(infer(model, fed, values), inputs | fed, batch, values or {})
+    opened = {name: sizes for name, sizes in inputs.items() if name not in given and sizes and sizes[0] is None}
+    for batch in batches:
+        if batch is None or not opened:
+            yield Concrete(shapes, inputs, None, values or {})
+            return
+        fed = given | {name: (batch, *sizes[1:]) for name, sizes in opened.items()}
+        yield Concrete(infer(model, fed, values), inputs | fed, batch, values or {})

@@ -44,7 +44,16 @@ def cost(
     ],
     all: Annotated[bool, typer.Option("--all", help="Count all nodes, training and initialization too.")] = False,
     shape: LookedAtShapes,
-    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Size of open batch dimensions.")] = 1,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            "--batch",
+            metavar="N",
+            min=1,
+            show_default=False,
+            help="Size of open batch dimensions; default: figures for each example.",
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option("--device", metavar="NAME", show_default=False, help="Estimate times on a device: t4, a100.")
     ] = "",

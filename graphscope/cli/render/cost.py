@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
-from graphscope.analysis.cost.report import CostReport, CostRow, Figures, LoopRow
+from graphscope.analysis.cost.report import Amount, ByBatch, CostReport, CostRow, Figures, LoopRow
+from graphscope.cli.render.cost_table import cost_columns, cost_rows, full_name, output_text, signed
 from graphscope.cli.render.profile_figures import duration, rate
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import csv_lines, json_text, plain
 from graphscope.cli.terminal.sections import Line, Section, write_sections
-from graphscope.cli.terminal.table import Column, write_table
+from graphscope.cli.terminal.table import write_table
 from graphscope.cli.terminal.text import escape, size
 from graphscope.cli.terminal.views import Format
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import shape_text
 from graphscope.core.units import count
 from graphscope.errors import some
@@ -21,15 +22,13 @@ from graphscope.errors import some
 _INDENT = 13
 _NAMED = 6
 
-SHORTEST_US = 0.01
-"""What takes less is of no interest."""
-
-Cell = Callable[[CostRow], str]
+_BY_BATCH = tuple(field.name for field in fields(ByBatch))
 
 _HEADER = (
     *("name", "function", "op", "nodes", "executions", "dtype", "shape"),
     *("parameters", "parameter_bytes", "macs", "flops", "read_bytes", "written_bytes", "activation_bytes"),
     *("without_flops", "without_bytes", "time_us", "flops_per_byte"),
+    *(f"{name}_{part}" for name in _BY_BATCH for part in ("fixed", "per_example")),
 )
 
 
@@ -45,80 +44,23 @@ def write_cost(sink: Sink, format: Format, report: CostReport) -> None:
     elif format is Format.CSV:
         sink.lines(csv_lines(_HEADER, (_fields(row) for row in report.rows)))
     else:
-        sink.lines(map(escape, (_full_name(row) for row in report.rows)))
-
-
-def cost_rows(report: CostReport) -> list[CostRow]:
-    """The rows, and what they add up to."""
-    nodes, executions = sum(row.nodes for row in report.rows), sum(row.executions for row in report.rows)
-    return [*report.rows, CostRow("total", "", "", nodes, executions, DataType.INVALID, None, report.total)]
-
-
-def cost_columns(report: CostReport) -> list[tuple[Column, Cell]]:
-    """The columns that have anything to say, and what stands in them."""
-    return list(_columns(report))
-
-
-def _columns(report: CostReport) -> Iterator[tuple[Column, Cell]]:
-    by = report.by
-    yield Column("layer" if by == "scope" else by, minimum=16, keeps_end=True), _full_name
-    if by == "node":
-        yield Column("op", style="op", minimum=8, drop=1), lambda row: row.op
-    if by == "op":
-        yield Column("nodes", right=True), lambda row: f"{row.nodes:,}"
-    else:
-        yield Column("output", style="shape"), _output
-    if any(row.executions > row.nodes for row in report.rows):
-        yield Column("runs", right=True, drop=3), lambda row: f"{row.executions:,}"
-    yield Column("parameters", right=True), lambda row: f"{row.figures.parameters:,}" if row.figures.parameters else ""
-    yield Column("MACs", right=True, drop=2), lambda row: rate(row.figures.macs) if row.figures.macs else ""
-    yield Column("FLOPs", right=True), _flops
-    yield Column("read", right=True, drop=5), lambda row: _bytes(row, row.figures.read_bytes)
-    yield Column("written", right=True, drop=6), lambda row: _bytes(row, row.figures.written_bytes)
-    yield Column("FLOP/B", right=True, drop=4), lambda row: _intensity(row.figures.intensity)
-    yield Column("activations", right=True, drop=7), lambda row: _bytes(row, row.figures.activation_bytes)
-    if report.device is not None:
-        yield Column("time", right=True), lambda row: _time(row.figures.time_us or 0)
-
-
-def _full_name(row: CostRow) -> str:
-    return f"{row.function}/{row.name}" if row.function else row.name
-
-
-def _output(row: CostRow) -> str:
-    return "" if row.shape is None else shape_text(row.shape)
-
-
-def _flops(row: CostRow) -> str:
-    """``2.1 M``; a plus for nodes of which nobody knows the operations, ``?`` where that is all of them."""
-    figures = row.figures
-    if figures.without_flops and not figures.flops:
-        return "?"
-    return rate(figures.flops) + ("+" if figures.without_flops else "")
-
-
-def _bytes(row: CostRow, number: int) -> str:
-    if row.figures.without_bytes and not number:
-        return "?"
-    return size(number) + ("+" if row.figures.without_bytes else "")
-
-
-def _time(us: float) -> str:
-    return duration(us) if us >= SHORTEST_US else f"< {SHORTEST_US} us"
-
-
-def _intensity(flops_per_byte: float | None) -> str:
-    return "" if flops_per_byte is None else f"{flops_per_byte:.3g}"
+        sink.lines(map(escape, (full_name(row) for row in report.rows)))
 
 
 def cost_sections(report: CostReport) -> Iterator[Section]:
     """What stands below the table."""
     yield "counted", list(_counted(report))
+    if report.total.by_batch is not None:
+        yield "any batch", list(_any_batch(report.total.by_batch))
     yield "memory", [[f"weights {size(report.total.parameter_bytes)}"], [_peak(report)]]
     if report.device is not None and report.total.time_us is not None:
         device = report.device
         peaks = f"{rate(device.flops_per_s)}FLOPS and {rate(device.bytes_per_s)}B/s"
-        yield "time", [[f"{duration(report.total.time_us)} at least, at {peaks} ({device.source or 'as given'})"]]
+        batch = " for a batch of 1" if report.is_batch_open else ""
+        yield (
+            "time",
+            [[f"{duration(report.total.time_us)} at least{batch}, at {peaks} ({device.source or 'as given'})"]],
+        )
     yield from filter(
         lambda section: section[1], [("not counted", list(_not_counted(report))), ("loops", _loops(report))]
     )
@@ -129,9 +71,30 @@ def cost_sections(report: CostReport) -> Iterator[Section]:
 def _peak(report: CostReport) -> str:
     if report.peak_unsized:
         return f"activations unknown: {count(report.peak_unsized, 'result')} of unknown size"
-    low, high = size(report.peak_low_bytes), size(report.peak_high_bytes)
+    low, high = _peaks(report)
     most = low if low == high else f"{low} to {high}"
     return f"activations {most} at the peak" + (f", at {report.peak_node}" if report.peak_node else "")
+
+
+def _peaks(report: CostReport) -> tuple[str, str]:
+    if report.is_batch_open:
+        return _amount_text(report.peak_low_by_batch, size), _amount_text(report.peak_high_by_batch, size)
+    return size(report.peak_low_bytes), size(report.peak_high_bytes)
+
+
+def _any_batch(found: ByBatch) -> Iterator[Line]:
+    yield [f"MACs {_amount_text(found.macs, rate)}, FLOPs {_amount_text(found.flops, rate)}"]
+    yield [f"bytes read {_amount_text(found.read_bytes, size)}, written {_amount_text(found.written_bytes, size)}"]
+
+
+def _amount_text(amount: Amount | None, text: Callable[[int], str]) -> str:
+    """``852 k x batch + 50``."""
+    if amount is None:
+        return "vary"
+    if not amount.per_example:
+        return signed(text, amount.fixed)
+    sign, fixed = ("-" if amount.fixed < 0 else "+"), abs(amount.fixed)
+    return f"{signed(text, amount.per_example)} x batch" + (f" {sign} {text(fixed)}" if fixed else "")
 
 
 def _counted(report: CostReport) -> Iterator[Line]:
@@ -182,10 +145,18 @@ def _fields(row: CostRow) -> Sequence[object]:
     sums = row.figures
     return (
         *(row.name, row.function, row.op, row.nodes, row.executions),
-        *(row.dtype.label if row.shape is not None else "", _output(row)),
+        *(row.dtype.label if row.shape is not None else "", output_text(row)),
         *_sums(sums),
         *(sums.time_us, sums.intensity),
+        *_parts(sums.by_batch),
     )
+
+
+def _parts(found: ByBatch | None) -> Iterator[int | None]:
+    """The columns of amounts for any batch; ``None`` where there are none, or an amount varies otherwise."""
+    for name in _BY_BATCH:
+        amount = getattr(found, name, None)
+        yield from (amount.fixed, amount.per_example) if amount is not None else (None, None)
 
 
 def _sums(sums: Figures) -> Iterable[int]:
