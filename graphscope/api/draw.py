@@ -7,19 +7,19 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from graphscope.advice import Advice, Option
-from graphscope.analysis.shapes import infer
-from graphscope.api.opening import ModelLike, as_model, without_calls
+from graphscope.api.opening import ModelLike, as_model
 from graphscope.board.dump import run_name
 from graphscope.core.model import Model
 from graphscope.core.tensors import node_of
 from graphscope.core.units import duration, short_count, size
-from graphscope.drawing.amounts import by_name
+from graphscope.drawing.amounts import by_name, by_origin
+from graphscope.drawing.bodies import Origin, with_bodies
 from graphscope.drawing.boxes import Box
 from graphscope.drawing.colors import Coloring, by_amount, by_device, by_op
 from graphscope.drawing.diagram import Diagram
 from graphscope.drawing.diagram import diagram as make_diagram
 from graphscope.drawing.drawing import Drawing, SavedDrawing
-from graphscope.errors import ArgumentError, GraphscopeError, UnknownNameError
+from graphscope.errors import ArgumentError, UnknownNameError
 
 
 def draw(
@@ -35,6 +35,8 @@ def draw(
     tags: str | Collection[str] = (),
 ) -> Drawing:
     """Draws a graph: name scopes as nested boxes, weights in their layers, tensors with type and shape. Needs no TensorFlow.
+
+    The body of a library function is a scope of each node that calls it, branches and bodies of loops among them.
 
     Args:
         model: a model, or what :func:`graphscope.load` opens.
@@ -54,7 +56,7 @@ def draw(
         UnknownNameError: there is no such scope or node.
         ArgumentError: ``color`` is none of these, or ``time`` without ``profile``.
     """
-    opened = _inlined(as_model(model, tags=tags, checkpoint=checkpoint))
+    opened = as_model(model, tags=tags, checkpoint=checkpoint)
     if color not in COLORINGS:
         raise ArgumentError(f"unknown color {color!r}", hint=f"known: {', '.join(COLORINGS)}")
     if color == "time" and profile is None:
@@ -62,20 +64,13 @@ def draw(
             "times come from traced runs, and none are given",
             hint=Advice(Option("color", "time"), " ", Option("profile", "logs"), "   takes them from a log directory"),
         )
-    name = node_of(focus) if focus and focus not in opened.graph else focus
-    diagram = make_diagram(opened, infer(opened).by_name, run_name(opened), name, radius)
-    source = _Source(opened, diagram, profile)
+    bodies = with_bodies(opened)
+    name = node_of(focus) if focus and focus not in bodies.model.graph else focus
+    diagram = make_diagram(bodies, run_name(opened), name, radius)
+    source = _Source(opened, bodies.origins, diagram, profile)
     names = [color, *(name for name in ("op", "device", "bytes") if name != color)]
     colorings = tuple(COLORINGS[name](source) for name in names)
     return Drawing(diagram, _scope(diagram, scope), depth, colorings, bool(focus))
-
-
-def _inlined(model: Model) -> Model:
-    """The model with the bodies of functions in place of their calls; as it is where they would be too many."""
-    try:
-        return without_calls(model)
-    except GraphscopeError:
-        return model
 
 
 def _scope(diagram: Diagram, name: str) -> Box:
@@ -93,6 +88,7 @@ class _Source:
     """What colours are made of."""
 
     model: Model
+    origins: Mapping[str, Origin]
     diagram: Diagram
     profile: str | os.PathLike[str] | None
 
@@ -106,7 +102,8 @@ def _by_flops(source: _Source) -> Coloring:
     from graphscope.api.cost import cost
 
     rows = cost(source.model, all=True, by="node", batch=1).rows
-    amounts = by_name(source.diagram, ((row.name, float(row.figures.flops)) for row in rows if not row.function))
+    found = (((row.function, row.name), float(row.figures.flops)) for row in rows)
+    amounts = by_name(source.diagram, by_origin(found, source.origins))
     return by_amount(source.diagram, "flops", "Operations", amounts, lambda value: f"{short_count(round(value))} FLOPs")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -15,6 +15,7 @@ from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import Shape
+from graphscope.drawing.bodies import Bodies
 from graphscope.drawing.boxes import Box, mark_outside, number_boxes, scope_boxes
 from graphscope.drawing.focus import around
 from graphscope.drawing.hosts import HOLDERS, hosts_of
@@ -45,7 +46,8 @@ class Diagram:
         links: for each box of a node what feeds it and what is drawn in it, each once: what the edges are made of.
         outputs: place -> the texts of its tensors.
         output_bytes: place -> their size in bytes; unknown dimensions count as 1, an unknown rank as nothing.
-        lines: for each box of a node its lines: what a weight, constant or switch is called, and its shape or value.
+        lines: for each box of a node its lines: what a weight, constant or switch is called, and its shape or value; which
+            functions the node calls.
         unrelated: places of nodes that are drawn in a box but only train, save or initialize, which the box does not.
         hubs: places of the nodes that are lines wherever they are used.
         parameters: for each box of a node how many parameters are in the boxes before it; the last number is that of all.
@@ -81,27 +83,28 @@ class Diagram:
         return self.graph.ops[self.nodes[place]]
 
 
-def diagram(model: Model, shapes: Shapes, title: str, focus: str = "", radius: int = 2) -> Diagram:
-    """Arranges the graph of ``model`` for drawing. Reads no weights but constants of a few elements.
+def diagram(bodies: Bodies, title: str, focus: str = "", radius: int = 2) -> Diagram:
+    """Arranges a graph for drawing. Reads no weights but constants of a few elements.
 
     Args:
-        shapes: tensor name -> shape, where it is known beyond what the file states.
+        bodies: the graph with the bodies of functions. Its shapes are taken out: what is not kept makes room for what is built.
         title: of the picture.
         focus: the name of a node; only what is within ``radius`` steps of it is drawn then.
 
     Raises:
         UnknownNameError: there is no node called ``focus``.
-        IncompleteModelError: the model is a checkpoint without a graph.
     """
-    builder = _Builder(model, shapes, focus, radius)
-    del shapes  # what is not kept makes room for what is built
-    return builder.build(title)
+    shapes, bodies.shapes = bodies.shapes, {}
+    builder = _Builder(bodies, shapes, focus, radius)
+    del shapes
+    return builder.build(title, bodies.called)
 
 
 class _Builder:
-    def __init__(self, model: Model, shapes: Shapes, focus: str, radius: int) -> None:
+    def __init__(self, bodies: Bodies, shapes: Shapes, focus: str, radius: int) -> None:
+        model = bodies.model
         self.graph = model.graph
-        self.outside = outside_nodes(model)
+        self.outside = outside_nodes(bodies)
         self.host = hosts_of(self.graph, self.outside)
         self.sources = sources_of(self.graph)
         self.kept = [True] * len(self.graph)
@@ -118,7 +121,7 @@ class _Builder:
             self.bytes.append(size)
         self.is_weight = weight_holders(model)
 
-    def build(self, title: str) -> Diagram:
+    def build(self, title: str, called: Mapping[str, Sequence[tuple[str, str]]]) -> Diagram:
         graph, host = self.graph, self.host
         drawn = [i for i, kept in enumerate(self.kept) if host[i] == i and kept]
         root = scope_boxes(graph, drawn)
@@ -143,7 +146,7 @@ class _Builder:
             links=[],
             outputs=[self.outputs[i] for i in nodes],
             output_bytes=[self.bytes[i] for i in nodes],
-            lines=[[] for _ in range(visible)],
+            lines=[list(called.get(graph.names[i], ())) for i in nodes[:visible]],
         )
         self.sources.clear()  # as large as all that is kept
         self._link(result)

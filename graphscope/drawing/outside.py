@@ -5,14 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphscope.analysis.flow import Flow, wire
+from graphscope.analysis.savers import SAVER_OPS
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.core.op_sets import PLACEHOLDER_OPS, VARIABLE_OPS, brings_data
 from graphscope.core.variables import Role
+from graphscope.drawing.bodies import Bodies
 from graphscope.drawing.kinds import kind_of
 
 
-def outside_nodes(model: Model) -> list[bool]:
+def outside_nodes(bodies: Bodies) -> list[bool]:
+    """For each node that is drawn, whether it is no part of what the model computes.
+
+    What a call runs stands where the call does. A call that saves or restores is outside, with all that it runs.
+    """
+    source, drawn = bodies.source.graph, bodies.model.graph
+    result = _outside(bodies.source)
+    if not bodies.called:
+        return result
+    own = dict(zip(source.names, result))
+    savers = {bodies.callers.get(name, name) for name, op in zip(drawn.names, drawn.ops) if op in SAVER_OPS}
+    callers = [bodies.callers.get(name, name) for name in drawn.names]
+    return [own[caller] or caller in savers for caller in callers]
+
+
+def _outside(model: Model) -> list[bool]:
     """For each node of the graph, whether it is no part of what the model computes.
 
     Besides what :func:`graphscope.analysis.flow.wire` finds, these are slots and steps of optimizers with what comes of them,

@@ -13,7 +13,7 @@ import pytest
 
 import graphscope
 from graphscope.core.build import make_node
-from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model, ModelKind
 from graphscope.drawing.drawing import Drawing
 from graphscope.drawing.layered.layout import WIDEST, lay_out
@@ -218,24 +218,3 @@ def test_the_same_bytes_every_time() -> None:
 
 def test_the_picture_of_the_documentation_is_drawn_so() -> None:
     assert (ROOT / "docs/pictures/lenet5.svg").read_text("utf-8") == graphscope.draw(FIXTURES / "lenet5", depth=1).svg()
-
-
-def test_bodies_of_functions_are_drawn_in_the_place_of_calls() -> None:
-    """As in a SavedModel of TensorFlow 2, whose graph is one call."""
-    graph = GraphDef()
-    graph.node.add(name="x", op="Placeholder").attr["dtype"].type = 1
-    call = graph.node.add(name="call", op="PartitionedCall", input=["x"])
-    call.attr["f"].func.name = "layer"
-    call.attr["Tin"].list.type.append(1)
-    call.attr["Tout"].list.type.append(1)
-    function = graph.library.function.add()
-    function.signature.name = "layer"
-    function.signature.input_arg.add(name="a", type=1)
-    function.signature.output_arg.add(name="b", type=1)
-    inner = function.node_def.add(name="relu", op="Relu", input=["a"])
-    inner.attr["T"].type = 1
-    function.ret["b"] = "relu:activations:0"
-    nodes = [Node(proto) for proto in graph.node]
-    library = [Function(found, [Node(proto) for proto in found.node_def]) for found in graph.library.function]
-    drawing = graphscope.draw(Model("made", ModelKind.GRAPH, "binary", (), Graph(GraphDef(), nodes, library)))
-    assert "Relu" in {drawing.diagram.op(place) for place in range(drawing.diagram.visible)}
