@@ -74,8 +74,8 @@ def draw_diff(
         GraphscopeError: as :func:`diff`.
         IncompleteModelError: a model is a checkpoint without a graph.
     """
-    from graphscope.analysis.shapes import infer
     from graphscope.board.dump import run_name
+    from graphscope.drawing.bodies import closed_bodies
     from graphscope.drawing.comparison import DiffDrawing
     from graphscope.drawing.diagram import diagram
 
@@ -84,7 +84,7 @@ def draw_diff(
     titles = [run_name(model) for model in (one, other)]
     if titles[0] == titles[1]:
         titles = [one.path, other.path]
-    first, second = (diagram(m, infer(m).by_name, title) for m, title in zip((one, other), titles))
+    first, second = (diagram(closed_bodies(m), title) for m, title in zip((one, other), titles))
     return DiffDrawing(report, first, second)
 
 

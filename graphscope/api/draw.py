@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from graphscope.advice import Advice, Option
 from graphscope.api.opening import ModelLike, as_model
@@ -19,7 +20,7 @@ from graphscope.drawing.colors import Coloring, by_amount, by_device, by_op
 from graphscope.drawing.diagram import Diagram
 from graphscope.drawing.diagram import diagram as make_diagram
 from graphscope.drawing.drawing import Drawing, SavedDrawing
-from graphscope.errors import ArgumentError, UnknownNameError
+from graphscope.errors import ArgumentError, CorruptFileError, FileError, GraphscopeError, UnknownNameError
 
 
 def draw(
@@ -47,18 +48,22 @@ def draw(
         color: ``op`` (kinds of ops), ``device`` (as the graph asks for), ``bytes`` (of outputs, unknown dimensions taken as 1)
             ``flops`` (of all nodes, as :func:`graphscope.cost` counts them for one example) or ``time`` (of traced runs). A
             page can show the first three in any case.
-        profile: the traced runs, for ``time``: a log directory or an event file, see :func:`graphscope.read_profile`.
+        profile: the traced runs, for ``time``: a log directory or an event file (see :func:`graphscope.read_profile`), or a
+            timeline (see :meth:`graphscope.Profiled.save_timeline`).
         checkpoint, tags: see :func:`graphscope.load`; for a path only.
 
     Raises:
         GraphscopeError: as :func:`graphscope.load`.
         IncompleteModelError: the model is a checkpoint without a graph.
         UnknownNameError: there is no such scope or node.
-        ArgumentError: ``color`` is none of these, or ``time`` without ``profile``.
+        ArgumentError: ``color`` is none of these, or one of ``time`` and ``profile`` is there without the other.
+        FileError, CorruptFileError: ``profile`` cannot be read.
     """
     opened = as_model(model, tags=tags, checkpoint=checkpoint)
     if color not in COLORINGS:
         raise ArgumentError(f"unknown color {color!r}", hint=f"known: {', '.join(COLORINGS)}")
+    if profile is not None and color != "time":
+        raise ArgumentError("traced runs are for the colors of times", hint=Advice(Option("color", "time")))
     if color == "time" and profile is None:
         raise ArgumentError(
             "times come from traced runs, and none are given",
@@ -81,6 +86,10 @@ def _scope(diagram: Diagram, name: str) -> Box:
         if box.node < 0 and box.name and (box.name == wanted or box.name.startswith(f"{wanted}/")):
             return box
     raise UnknownNameError("name scope", wanted, [box.name for box in diagram.boxes if box.node < 0 and box.name])
+
+
+TIMELINE = ".json"
+"""What the name of a timeline ends with."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +117,32 @@ def _by_flops(source: _Source) -> Coloring:
 
 
 def _by_time(source: _Source) -> Coloring:
-    from graphscope.api.profile import read_profile
-
     assert source.profile is not None
-    costs = read_profile(source.profile).report.nodes
-    found = by_name(source.diagram, ((cost.name, cost.times.wall_us) for cost in costs))
+    found = by_name(source.diagram, _times(source.profile).items())
+    if not any(found):
+        raise GraphscopeError(
+            f"{os.fspath(source.profile)}: none of the nodes that ran is in {source.diagram.title}",
+            hint="take the traces of this model",
+        )
     return by_amount(source.diagram, "time", "Time of one step", found, duration)
+
+
+def _times(profile: str | os.PathLike[str]) -> Mapping[str, float]:
+    """Node -> microseconds of one step: in a timeline, or in event files."""
+    from graphscope.api.profile import read_profile
+    from graphscope.tracing.timeline_times import timeline_times
+
+    if os.fspath(profile).endswith(TIMELINE):
+        try:
+            return timeline_times(Path(profile).read_bytes())
+        except OSError as error:
+            raise FileError.from_os_error(error, profile) from error
+        except ValueError as error:
+            raise CorruptFileError(str(error), path=profile) from error
+    result: dict[str, float] = {}
+    for cost in read_profile(profile).report.nodes:
+        result[cost.name] = result.get(cost.name, 0.0) + cost.times.wall_us
+    return result
 
 
 COLORINGS: Mapping[str, Callable[[_Source], Coloring]] = {

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from graphscope.advice import Advice, Option
 from graphscope.board.dump import run_name
 from graphscope.board.run_directory import MARK, LogRun, RunFile, run_directory, write_run
 from graphscope.board.writer import EventStream, event_file_name
@@ -103,7 +102,7 @@ def _not_one(path: Path, runs: Sequence[Path]) -> GraphscopeError:
     listed = "\n".join(f"  {run}" for run in runs[:6])
     return GraphscopeError(
         f"{path}: {len(runs)} runs have traces:\n{listed}",
-        hint=Advice("name one of them: ", Option("from_", str(runs[0]))),
+        hint=f"name one of them: {runs[0]}",
     )
 
 

@@ -54,6 +54,11 @@ class Bodies:
     called: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
 
+def closed_bodies(model: Model) -> Bodies:
+    """``model`` as it is, every call closed."""
+    return Bodies(model, model, infer(model).by_name)
+
+
 def with_bodies(model: Model) -> Bodies:
     """``model`` with the body of each function as a scope named after the node that calls it.
 

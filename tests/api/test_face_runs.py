@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import graphscope
+from graphscope.core.units import duration
 from graphscope.errors import ArgumentError, GraphscopeError, UnknownNameError
 from tests.support.fixture_files import FIXTURES
 from tests.support.running import tf
@@ -80,6 +81,13 @@ def test_profile_reports_and_writes(tmp_path: Path) -> None:
     run = found.log(tmp_path / "logs")
     again = graphscope.read_profile(run.directory)
     assert again.report.nodes
+    by_logs, by_timeline = (
+        graphscope.draw(LENET, color="time", profile=p) for p in (tmp_path / "logs", tmp_path / "t.json")
+    )
+    places = {box.name: box.first for box in by_timeline.diagram.boxes if box.node >= 0}
+    times = {cost.name: cost.times.wall_us for cost in found.report.nodes}
+    assert by_timeline.colorings[0].amounts[places["conv2/relu"]] == duration(times["conv2/relu"])
+    assert by_logs.colorings[0].amounts.keys() == by_timeline.colorings[0].amounts.keys()
 
 
 @pytest.mark.parametrize("clear", [False, True])

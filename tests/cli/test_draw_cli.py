@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import graphscope
+from graphscope.tracing.chrome import chrome_trace
 from tests.support.fixture_files import FIXTURES
 from tests.support.invoked import code_of
+from tests.support.traces import CPU0, metadata, trace
 
 LENET = FIXTURES / "lenet5"
 
@@ -33,6 +35,8 @@ def test_a_picture_is_written_and_described(tmp_path: Path, capsys: pytest.Captu
         (["-o", "x.svg", "--scope", "conv3"], 1, "closest: conv"),
         (["-o", "x.svg", "--color", "time"], 2, "hint: --color time --profile logs"),
         (["-o", "x.svg", "--color", "time", "--profile", "."], 1, "no event file"),
+        (["-o", "x.svg", "--color", "time", "--profile", "no.json"], 1, "no.json: No such file"),
+        (["-o", "x.svg", "--profile", "logs"], 2, "hint: --color time"),
         (["-o", "taken.svg"], 1, "--force"),
         (["-o", "x.svg", "--depth", "0"], 2, "--depth"),
     ],
@@ -50,6 +54,18 @@ def test_what_is_refused_is_named(
     assert code_of("draw", LENET, *words) == code
     assert message in " ".join(capsys.readouterr().err.split())
     assert [path.name for path in tmp_path.iterdir()] == ["taken.svg"]
+
+
+def test_times_of_another_model_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ran = trace([metadata({CPU0: [("conv1/conv", "Conv2D", (), 0, 5)]})])
+    timeline = tmp_path / "t.json"
+    timeline.write_bytes(b"".join(chrome_trace(ran)))
+    assert code_of("draw", LENET, tmp_path / "x.svg", "--color", "time", "--profile", timeline) == 0
+    assert code_of("draw", FIXTURES / "rnn", tmp_path / "y.svg", "--color", "time", "--profile", timeline) == 1
+    assert "t.json: none of the nodes that ran is in rnn" in capsys.readouterr().err
+    timeline.write_text("{}")
+    assert code_of("draw", LENET, tmp_path / "z.svg", "--color", "time", "--profile", timeline) == 1
+    assert "t.json: not a timeline that graphscope wrote" in capsys.readouterr().err
 
 
 def test_a_checkpoint_without_a_graph_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

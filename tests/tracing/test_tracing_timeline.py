@@ -15,9 +15,11 @@ from graphscope.protos import RunMetadata
 from graphscope.runtime.config import SessionOptions
 from graphscope.runtime.profile import trace as traced
 from graphscope.tracing.chrome import chrome_trace
+from graphscope.tracing.profile import report
+from graphscope.tracing.timeline_times import timeline_times
 from graphscope.tracing.trace import Trace
 from tests.support.fixture_files import FIXTURES
-from tests.support.traces import CPU0, CPU1, graph, metadata, trace
+from tests.support.traces import CPU0, CPU1, graph, metadata, stat, trace
 
 pytestmark = pytest.mark.tensorflow
 
@@ -29,6 +31,41 @@ def events_of(found: Trace) -> list[Event]:
     assert content["otherData"]["model"] == found.path
     events: list[Event] = content["traceEvents"]
     return events
+
+
+def test_a_timeline_tells_the_times_of_the_report() -> None:
+    """Two devices, a node that runs twice in a step, and one that runs in one step of three alone."""
+    steps = [
+        metadata(
+            {
+                CPU0: [("a", "Relu", (), 100 * n, 3), ("a", "Relu", (), 100 * n + 4, 2 + n)],
+                CPU1: [("b", "Neg", ("a",), 100 * n + 7, 1.5 * n)],
+            }
+        )
+        for n in (1, 2, 4)
+    ]
+    steps[1].step_stats.dev_stats[0].node_stats.add().CopyFrom(stat("c", "Abs", (), 220, 9))
+    found = trace(steps, graph(("a", "Relu", ()), ("b", "Neg", ("a",)), ("c", "Abs", ())))
+    expected = {cost.name: cost.times.wall_us for cost in report(found).nodes}
+    assert timeline_times(b"".join(chrome_trace(found))) == pytest.approx(expected)
+    assert expected == {"a": 7.0, "b": 3.0, "c": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "Expecting value"),
+        (b"[1]", "not a timeline"),
+        (b"{}", "not a timeline"),
+        (b'{"traceEvents": 3}', "not a timeline"),
+        (b'{"traceEvents": []}', "without steps"),
+        (b"[" * 100_000, "not a timeline"),
+    ],
+    ids=["nothing", "list", "object", "number", "empty", "deep"],
+)
+def test_what_is_no_timeline_is_refused(text: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        timeline_times(text)
 
 
 def of_kind(events: list[Event], kind: str) -> list[Event]:

@@ -74,7 +74,10 @@ def draw(
     profile: Annotated[
         str | None,
         typer.Option(
-            "--profile", metavar="LOGDIR", show_default=False, help="Traced runs, for --color time: logs of profile."
+            "--profile",
+            metavar="LOGDIR|FILE",
+            show_default=False,
+            help="Traced runs, for --color time: what profile --logdir or --trace wrote.",
         ),
     ] = None,
     checkpoint: shared.Checkpoint = None,
