@@ -230,7 +230,7 @@ def freeze(
             lookup table is needed; the graph is invalid; with ``strict``, there is something to warn of.
     """
     from graphscope.runtime.evaluate import TensorFlowKernels
-    from graphscope.runtime.shapes import shapes_on_demand
+    from graphscope.runtime.shapes import shape_lookup
 
     source = as_model(model)
     options = FreezeOptions(
@@ -248,7 +248,7 @@ def freeze(
         data_format=data_format,
         for_tensorflow=parse_version(for_tensorflow) if for_tensorflow else None,
         evaluate=TensorFlowKernels(),
-        infer=shapes_on_demand(source),
+        shape_of=shape_lookup(source),
     )
     frozen = Frozen(source, options, freeze_graph(source, options))
     report(frozen_doubts(frozen.result.graph, frozen.carried), listener, strict=strict)

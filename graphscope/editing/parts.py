@@ -36,7 +36,7 @@ class Extract:
     def apply(self, edited: Edited) -> Edited:
         """See :class:`graphscope.editing.steps.Step`."""
         model = edited.model
-        opened = open_at(model.graph, self.inputs, self.outputs, model.catalog, lambda: infer(model).by_name)
+        opened = open_at(model.graph, self.inputs, self.outputs, model.catalog, infer(model).by_name.get)
         kept = cut(opened.graph, self.outputs)
         graph = prune_library(cut(opened.graph, [*self.outputs, *_beginnings(model, kept)]))
         part = restricted(replace(edited, outputs=self.outputs), graph)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from graphscope.analysis.shapes import Shapes as StaticShapes
+from graphscope.analysis.shapes import infer
 from graphscope.analysis.tensors import Shapes
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node, called_functions
@@ -67,20 +69,33 @@ def importable(model: Model) -> GraphDef:
     return _Copy(model).graph_def(frozenset(_removed(model.graph)))
 
 
-def shapes_on_demand(model: Model) -> Callable[[], Shapes]:
-    """Gives tensor name -> shape, as far as TensorFlow can tell; none where it is not installed, or refuses the graph.
+def shape_lookup(model: Model) -> Callable[[str], Shape]:
+    """Gives the shape of a tensor by its name, as far as it follows from the file; ``None`` where it is not known.
 
-    TensorFlow starts with the first call, and is asked once.
+    What lies below an op that has no rule in :mod:`graphscope.analysis.shapes`, TensorFlow is asked for: once, with the first
+    tensor of these, and if it is installed and takes the graph.
     """
 
     @functools.cache
-    def shapes() -> Shapes:
+    def inferred() -> StaticShapes:
+        return infer(model)
+
+    @functools.cache
+    def asked() -> Shapes:
         try:
             return infer_shapes(model).shapes
         except GraphscopeError:
             return {}
 
-    return shapes
+    def shape_of(tensor: str) -> Shape:
+        found = inferred()
+        shape = found.by_name.get(tensor)
+        if shape is not None and found.known(tensor):
+            return shape
+        lacks = not registered_ops().keys().isdisjoint(found.without_rule)
+        return asked().get(tensor) if lacks else None
+
+    return shape_of
 
 
 def _removed(graph: Graph) -> dict[str, str]:

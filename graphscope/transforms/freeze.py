@@ -32,7 +32,7 @@ from graphscope.transforms.for_tensorflow import Backported, backport
 from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.inlining import inline_calls
 from graphscope.transforms.input_shapes import Batch, Reshaped, reshape_inputs, wanted_shapes
-from graphscope.transforms.opening import Infer, Opened, open_at
+from graphscope.transforms.opening import Opened, ShapeOf, open_at
 from graphscope.transforms.pipeline import Transform, transform, until_settled
 from graphscope.transforms.prune import predicates, prune_branches
 from graphscope.transforms.read_after_write import reads_after_write
@@ -66,7 +66,7 @@ class FreezeOptions:
         data_format: ``NHWC`` or ``NCHW``, in which the result shall compute; empty for the graph's own.
         for_tensorflow: the release that shall load the result.
         evaluate: kernels for ops that the table of NumPy kernels lacks.
-        infer: shapes of inputs of which the file states none.
+        shape_of: shapes of inputs of which the file states none.
     """
 
     outputs: Sequence[str]
@@ -83,7 +83,7 @@ class FreezeOptions:
     data_format: str = ""
     for_tensorflow: Version | None = None
     evaluate: Evaluate | None = None
-    infer: Infer | None = None
+    shape_of: ShapeOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
 
 def open_inputs(model: Model, options: FreezeOptions, graph: Graph) -> Opened:
     """``graph`` with placeholders where ``options`` open it."""
-    return open_at(graph, options.inputs, options.outputs, model.catalog, options.infer)
+    return open_at(graph, options.inputs, options.outputs, model.catalog, options.shape_of)
 
 
 def new_inputs(model: Model, graph: Graph) -> list[str]:

@@ -19,8 +19,8 @@ from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of
 from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue
 
-Infer = Callable[[], Mapping[str, Shape]]
-"""Gives tensor name -> shape for a whole graph, where a file states too little."""
+ShapeOf = Callable[[str], Shape]
+"""Gives the shape of a tensor of which the file states none, by its name; ``None`` where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def open_at(
     inputs: Collection[str],
     outputs: Collection[str],
     catalog: OpCatalog,
-    infer: Infer | None = None,
+    shape_of: ShapeOf | None = None,
 ) -> Opened:
     """Placeholders in the place of ``inputs``, of the types and shapes that are known of them.
 
@@ -52,7 +52,7 @@ def open_at(
         inputs: nodes, or single tensors of nodes that give several.
         outputs: what is to be computed: decides which tensors are needed.
         catalog: tells the types of tensors.
-        infer: is asked for shapes that the file does not state.
+        shape_of: is asked for shapes that the file does not state.
 
     Raises:
         UnknownNameError: an input is not in the graph.
@@ -60,7 +60,7 @@ def open_at(
     """
     if not inputs:
         return Opened(graph, {})
-    return _Opener(graph, inputs, outputs, catalog, infer).opened()
+    return _Opener(graph, inputs, outputs, catalog, shape_of).opened()
 
 
 def placeholder(name: str, spec: TensorSpec) -> Node:
@@ -79,12 +79,12 @@ class _Opener:
         inputs: Collection[str],
         outputs: Collection[str],
         catalog: OpCatalog,
-        infer: Infer | None,
+        shape_of: ShapeOf | None,
     ) -> None:
         self.graph = graph
         self.outputs = [TensorName.parse(text) for text in outputs]
         self.catalog = catalog
-        self.infer = infer
+        self.shape_of = shape_of
         self.named = self.tensors(inputs)
         self.new: dict[tuple[str, int], str] = {}  # tensor -> the placeholder that gives it
         self.made: dict[str, Node] = {}
@@ -152,8 +152,8 @@ class _Opener:
             raise GraphscopeError(f"{original.name}:{index} ({original.op}) cannot be an input: its type is unknown")
         tensor = f"{original.name}:{index}"
         shape = stated_shape(original, index, self.graph.producer, self.graph)
-        if shape is None and self.infer is not None:
-            shape = self.infer().get(tensor)
+        if shape is None and self.shape_of is not None:
+            shape = self.shape_of(tensor)
         return TensorSpec(tensor, dtype, shape)
 
     def expected(self, name: str, index: int) -> DataType:

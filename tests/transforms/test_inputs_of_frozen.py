@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from graphscope import load
 from graphscope.cli.app import app
-from graphscope.core.tensors import shape_of
+from graphscope.core.tensors import Shape, shape_of
 from graphscope.transforms.freeze import FreezeOptions, FrozenGraph, freeze
 from graphscope.transforms.switches import open_switches
 from tests.support.running import parsed, run_graph, tf
@@ -269,29 +269,47 @@ def test_shapes_that_the_file_does_not_state_are_inferred(tmp_path: Path) -> Non
     assert shape_of(load(tmp_path / "f.pb").graph["middle"].attrs["shape"].shape) == (None, 7)
 
 
-def test_tensorflow_is_asked_for_shapes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two inputs that the file says nothing of, though the graph is opened several times on the way."""
+def test_tensorflow_is_asked_for_shapes_once_and_where_no_rule_tells_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of inputs that the file says nothing of, though the graph is opened several times on the way."""
     from graphscope.runtime import shapes
 
     def build() -> None:
         w = np.ones([4, 7], np.float32)
         x = v1.placeholder(FLOAT, [None, 4], "x")
         tf.add(tf.matmul(x, w, name="one"), tf.matmul(x, w, name="two"), name="y")
+        sizes = v1.placeholder(tf.int32, [4], "sizes")
+        both = [tf.raw_ops.DataFormatVecPermute(x=sizes, name=name) for name in ("without_rule", "another")]
+        tf.add(*both, name="z")
 
     asked = []
     infer = shapes.infer_shapes
     monkeypatch.setattr(shapes, "infer_shapes", lambda model: [asked.append(model), infer(model)][1])  # type: ignore[func-returns-value]
-    words = (
-        "freeze",
-        saved(build, tmp_path),
-        "-o",
-        tmp_path / "f.pb",
-        "--output",
-        "y",
-        "--input",
-        "one",
-        "--input",
-        "two",
-    )
-    assert cli(*words).exit_code == 0
+
+    def frozen_shapes(output: str, *inputs: str) -> list[Shape]:
+        chosen = [word for name in inputs for word in ("--input", name)]
+        words = ("freeze", path, "-o", tmp_path / "f.pb", "--force", "--output", output, *chosen)
+        assert cli(*words).exit_code == 0
+        graph = load(tmp_path / "f.pb").graph
+        return [shape_of(graph[name].attrs["shape"].shape) for name in inputs]
+
+    path = saved(build, tmp_path)
+    assert frozen_shapes("y", "one", "two") == [(None, 7), (None, 7)]
+    assert not asked
+    assert frozen_shapes("z", "without_rule", "another") == [(4,), (4,)]
     assert len(asked) == 1
+
+
+def test_a_shape_that_a_consumer_demands_is_not_written(tmp_path: Path) -> None:
+    """What demands it may be cut away, and the rest take any."""
+
+    def build() -> None:
+        x = v1.placeholder(FLOAT, None, "x")
+        middle = tf.negative(x, name="middle")
+        tf.matmul(middle, np.ones([4, 7], np.float32), name="cut_away")
+        tf.abs(middle, name="y")
+
+    path = saved(build, tmp_path)
+    assert cli("freeze", path, "-o", tmp_path / "f.pb", "--output", "y", "--input", "middle").exit_code == 0
+    assert load(tmp_path / "f.pb").graph["middle"].attrs["shape"].shape.unknown_rank

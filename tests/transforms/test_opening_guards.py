@@ -20,7 +20,7 @@ def opened(
     nodes: Sequence[Node], inputs: Sequence[str], outputs: Sequence[str], shapes: Mapping[str, Shape] | None = None
 ) -> Opened:
     graph = graph_of(*nodes)
-    return open_at(graph, inputs, outputs, graph.catalog(), None if shapes is None else lambda: shapes)
+    return open_at(graph, inputs, outputs, graph.catalog(), None if shapes is None else shapes.get)
 
 
 def rows(graph: Graph) -> list[tuple[str, str, list[str]]]:

@@ -58,7 +58,7 @@ def _frozen(model: Model, outputs: Sequence[str], fed: Mapping[TensorSpec, NDArr
     fixed = {spec.name: value for spec, value in fed.items() if not value.shape and _op(model, spec) in PLACEHOLDER_OPS}
     cuts = [spec.name for spec in fed if spec.name not in fixed]
     shapes = {spec.name: value.shape for spec, value in fed.items()}
-    return freeze(model, FreezeOptions(outputs, cuts, fixed, infer=lambda: shapes))
+    return freeze(model, FreezeOptions(outputs, cuts, fixed, shape_of=shapes.get))
 
 
 def _op(model: Model, spec: TensorSpec) -> str:

@@ -15,15 +15,15 @@ from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.op_sets import DEFAULTED, ENTERS, EXITS, MERGES, PLACEHOLDER_OPS, SWITCHES, VARIABLE_OPS
 from graphscope.core.payload import Payload
-from graphscope.core.tensors import Shape, TensorSpec, node_of, shape_of
+from graphscope.core.tensors import TensorSpec, node_of, shape_of
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.feed_values import literal
 from graphscope.feeding.one_at_a_time import demanded_string, takes_one
 from graphscope.runtime.evaluate import TensorFlowKernels
-from graphscope.runtime.shapes import infer_shapes, shapes_on_demand
+from graphscope.runtime.shapes import shape_lookup
 from graphscope.transforms.bake import placeholder_spec
 from graphscope.transforms.freeze import FreezeOptions, StoredValues, freeze, needed_part, new_inputs, tables_of
-from graphscope.transforms.opening import placeholder
+from graphscope.transforms.opening import ShapeOf, placeholder
 from graphscope.transforms.read_after_write import writes
 from graphscope.transforms.subgraph import clear_placement, cut, prune_library
 from graphscope.transforms.switches import open_switches
@@ -99,6 +99,7 @@ def open_base(
     """
     model.refuse_invalid()
     at = choose_outputs(model, at).outputs
+    lookup = shape_lookup(model)
     options = FreezeOptions(
         outputs=at,
         inputs=inputs,
@@ -106,7 +107,7 @@ def open_base(
         moving_averages=moving_averages,
         fold=False,
         evaluate=TensorFlowKernels(model.graph.versions),
-        infer=shapes_on_demand(model),
+        shape_of=lookup,
     )
     graph = needed_part(model, options)
     notes = []
@@ -126,7 +127,7 @@ def open_base(
             "variables of a TensorFlow 2 SavedModel are taken as constants: its functions are called with them"
         )
     opened = [*new_inputs(model, graph), *_data_defaults(graph)]
-    graph = prune_library(clear_placement(_with_plain_inputs(model, graph, opened, at)))
+    graph = prune_library(clear_placement(_with_plain_inputs(graph, opened, at, lookup)))
     _refuse_writes(graph)
     for name in at:
         _refuse_inside(graph, name)
@@ -163,21 +164,19 @@ def _literals(graph: Graph, texts: Mapping[str, str]) -> dict[str, NDArray[Any]]
     return {name: literal(text, replace(placeholder_spec(graph[name]), shape=())) for name, text in texts.items()}
 
 
-def _with_plain_inputs(model: Model, graph: Graph, names: Iterable[str], at: Sequence[str]) -> Graph:
-    """Where the graph was cut open, a placeholder without default and of a known shape, as far as TensorFlow knows it."""
+def _with_plain_inputs(graph: Graph, names: Iterable[str], at: Sequence[str], lookup: ShapeOf) -> Graph:
+    """Where the graph was cut open, a placeholder without default and of a known shape, as far as it is known."""
     opened = {node_of(name) for name in names if node_of(name) in graph}
     if not opened:
         return graph
-    is_stated = all(s.shape or s.dtype is DataType.STRING for s in (placeholder_spec(graph[name]) for name in opened))
-    shapes = {} if is_stated else infer_shapes(model).shapes
-    return cut(graph.with_nodes(_plain(n, shapes) if n.name in opened else drop_shapes(n) for n in graph.nodes), at)
+    return cut(graph.with_nodes(_plain(n, lookup) if n.name in opened else drop_shapes(n) for n in graph.nodes), at)
 
 
-def _plain(original: Node, shapes: Mapping[str, Shape]) -> Node:
+def _plain(original: Node, lookup: ShapeOf) -> Node:
     spec = placeholder_spec(original)
     if spec.dtype is DataType.STRING and shape_of(original.proto.attr["shape"].shape) == ():
         return placeholder(original.name, replace(spec, shape=()))
-    shape = spec.shape or shapes.get(f"{original.name}:0")
+    shape = spec.shape or lookup(f"{original.name}:0")
     return placeholder(original.name, replace(spec, shape=(None, *shape[1:]) if shape else None))
 
 
