@@ -16,6 +16,7 @@ from graphscope.api.save import Saved, graph_model
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.op_history import parse_version
+from graphscope.core.shown import Shown
 from graphscope.core.tensors import Shape
 from graphscope.formats.lazy.pieces import graph_pieces, size_of
 from graphscope.formats.registry import GRAPHS, FileFormat, WriteOptions, format_for
@@ -42,8 +43,8 @@ class SavedFrozen(Saved):
     verification: Verification | None = None
 
 
-@dataclass(frozen=True)
-class Frozen:
+@dataclass(frozen=True, repr=False)
+class Frozen(Shown):
     """A frozen model, and what was done to get it.
 
     Attributes:
@@ -55,6 +56,10 @@ class Frozen:
     source: Model
     options: FreezeOptions
     result: FrozenGraph
+
+    def __repr__(self) -> str:
+        nodes = f"{len(self.source.graph):,} nodes -> {len(self.result.graph):,}"
+        return f"<Frozen {self.source.path!r}: {nodes}, outputs {', '.join(map(repr, self.outputs))}>"
 
     @cached_property
     def model(self) -> Model:

@@ -13,6 +13,8 @@ from graphscope.board.run_directory import LogRun
 from graphscope.board.trace import dump_trace, read_trace
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
+from graphscope.core.shown import Shown
+from graphscope.core.units import count
 from graphscope.feeding.feeds import FeedOptions, Given, resolve_tensors
 from graphscope.formats.io.atomic import write_file
 from graphscope.runtime.config import AS_STATED, Placing, SessionOptions
@@ -25,8 +27,8 @@ HARD = SessionOptions(soft_placement=False)
 """A node whose device is missing is an error: a profile is of what was asked for."""
 
 
-@dataclass(frozen=True)
-class Profiled:
+@dataclass(frozen=True, repr=False)
+class Profiled(Shown):
     """Traced runs of a model.
 
     Attributes:
@@ -36,6 +38,9 @@ class Profiled:
 
     model: Model | None
     trace: Trace
+
+    def __repr__(self) -> str:
+        return f"<Profiled {self.trace.path!r}: {count(len(self.trace.numbers), 'traced step')}>"
 
     @cached_property
     def report(self) -> Profile:

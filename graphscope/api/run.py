@@ -14,8 +14,9 @@ from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.payload import ArrayPayload
+from graphscope.core.shown import Shown
 from graphscope.core.tensors import TensorName
-from graphscope.errors import ArgumentError, GraphscopeError, UnknownNameError
+from graphscope.errors import ArgumentError, GraphscopeError, UnknownNameError, some
 from graphscope.feeding.feed_values import AS_USUAL
 from graphscope.feeding.feeds import Feed, FeedOptions, Given, example_names, resolve_tensors, tensor_spec
 from graphscope.feeding.naming import Fetch, find_signature
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class Outputs(Mapping[str, Any]):
+_NAMED = 4
+
+
+@dataclass(frozen=True, repr=False)
+class Outputs(Mapping[str, Any], Shown):
     """What a run computed, by name: as it was asked for, as the graph's tensor, or as its node.
 
     Attributes:
@@ -44,6 +48,9 @@ class Outputs(Mapping[str, Any]):
     fetches: tuple[Fetch, ...]
     result: RunResult
     naming: Naming = field(default_factory=Naming)
+
+    def __repr__(self) -> str:
+        return f"<Outputs of {some([repr(fetch.target) for fetch in self.fetches], _NAMED)}>"
 
     def __getitem__(self, name: str) -> NDArray[Any] | None:
         """The value; ``None`` for a node without outputs, which ran.

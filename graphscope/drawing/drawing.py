@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from graphscope.core.shown import Shown
 from graphscope.drawing.arrange import arrange
 from graphscope.drawing.boxes import Box
 from graphscope.drawing.colors import Coloring
@@ -42,7 +43,7 @@ class SavedDrawing:
 
 
 @dataclass(frozen=True, repr=False)
-class Drawing:
+class Drawing(Shown):
     """A graph, ready to be shown. In a notebook it is shown as it is.
 
     Attributes:
@@ -79,9 +80,6 @@ class Drawing:
     def html(self) -> str:
         """The drawing as a page of its own, to explore in a browser."""
         return page(self.diagram.title, [Pane(self.diagram, self.colorings, self.is_open, self.root)])
-
-    def _repr_svg_(self) -> str:
-        return self.svg()
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> SavedDrawing:
         """Writes the drawing in the format that the name says.

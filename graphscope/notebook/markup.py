@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+from graphscope.cli.terminal.output import Sink
 from graphscope.core.hostile import escape
 
 _CELL = "text-align:{};vertical-align:top;white-space:pre-wrap;padding:0 1em 0 0"
@@ -49,3 +52,20 @@ def _row(tag: str, cells: Sequence[str], alignments: Sequence[str]) -> str:
 def _cell(tag: str, text: str, alignment: str, span: int) -> str:
     width = f' colspan="{span}"' if span > 1 else ""
     return f'<{tag}{width} style="{_CELL.format(alignment)}">{safe(text)}</{tag}>'
+
+
+View = Callable[[Any], str]
+"""Makes the HTML for a kind of thing."""
+
+WIDTH = 120
+
+
+def as_on_a_terminal(write: Callable[[Sink, Any], None]) -> View:
+    """The page of a command with its notes, without colours."""
+
+    def view(report: Any) -> str:
+        page = io.StringIO()
+        write(Sink(page, page, width=WIDTH), report)
+        return preformatted(page.getvalue())
+
+    return view

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from graphscope.analysis.audit.finding import Severity
 from graphscope.analysis.cost.report import CostReport
@@ -20,28 +18,34 @@ from graphscope.cli.render.cost_table import cost_columns, cost_rows
 from graphscope.cli.render.diff import write_report as write_diff
 from graphscope.cli.render.info import info_head, info_sections
 from graphscope.cli.render.profile import write_profile
-from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.views import Format
 from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.model import Model, ModelKind
+from graphscope.drawing.drawing import Drawing
 from graphscope.errors import GraphscopeError
-from graphscope.notebook.markup import preformatted, table, title
+from graphscope.notebook.markup import View, as_on_a_terminal, preformatted, table, title
 from graphscope.scan.audit import AuditReport
 from graphscope.tracing.report import Profile
 
 OPS = 12
 """How many ops of a graph are shown."""
 
-WIDTH = 120
-
 DRAWN_NODES = 20_000
 """Larger graphs take seconds to draw."""
 
 
 def html_of(thing: object) -> str:
-    """HTML for a model, a graph, a node or a report; empty for anything else."""
-    kind = next((kind for kind in type(thing).__mro__ if kind in _VIEWS), None)
-    return _VIEWS[kind](thing) if kind is not None else ""
+    """HTML for a model, a graph, a node, a drawing or a report; empty for anything else."""
+    view = _view(thing, _VIEWS)
+    if view is None:
+        from graphscope.notebook.run_views import VIEWS  # what runs models takes longer to import
+
+        view = _view(thing, VIEWS)
+    return view(thing) if view is not None else ""
+
+
+def _view(thing: object, views: Mapping[type, View]) -> View | None:
+    return next((views[kind] for kind in type(thing).__mro__ if kind in views), None)
 
 
 def _model(model: Model) -> str:
@@ -77,10 +81,14 @@ def _graph(graph: Graph) -> str:
     if len(graph) > DRAWN_NODES:
         return _body(graph)
     try:
-        svg = draw(Model("graph", ModelKind.GRAPH, "", (), graph)).svg()
+        drawing = draw(Model("graph", ModelKind.GRAPH, "", (), graph))
     except GraphscopeError:
         return _body(graph)
-    return f'{title(repr(graph))}<div style="overflow:auto;max-height:60em">{svg}</div>'
+    return title(repr(graph)) + _drawing(drawing)
+
+
+def _drawing(drawing: Drawing) -> str:
+    return f'<div style="overflow:auto;max-height:60em">{drawing.svg()}</div>'
 
 
 def _node(node: Node) -> str:
@@ -96,25 +104,15 @@ def _cost(report: CostReport) -> str:
     return table(rows, [column.title for column, _ in columns], right) + _sections(cost_sections(report))
 
 
-def _as_on_a_terminal(write: Callable[[Sink, Any], None]) -> Callable[[Any], str]:
-    """The page of a command, without colours."""
-
-    def view(report: Any) -> str:
-        page = io.StringIO()
-        write(Sink(page, io.StringIO(), width=WIDTH), report)
-        return preformatted(page.getvalue())
-
-    return view
-
-
-_VIEWS: dict[type, Callable[[Any], str]] = {
+_VIEWS: Mapping[type, View] = {
     Model: _model,
     Graph: _graph,
     Body: _body,
     Node: _node,
+    Drawing: _drawing,
     Summary: _summary,
     CostReport: _cost,
-    DiffReport: _as_on_a_terminal(lambda sink, report: write_diff(sink, Format.TABLE, report, 0)),
-    AuditReport: _as_on_a_terminal(lambda sink, report: write_audit(sink, "table", report, Severity.INFO)),
-    Profile: _as_on_a_terminal(lambda sink, report: write_profile(sink, report, ())),
+    DiffReport: as_on_a_terminal(lambda sink, report: write_diff(sink, Format.TABLE, report, 0)),
+    AuditReport: as_on_a_terminal(lambda sink, report: write_audit(sink, "table", report, Severity.INFO)),
+    Profile: as_on_a_terminal(lambda sink, report: write_profile(sink, report, ())),
 }

@@ -12,7 +12,9 @@ from graphscope.analysis.tensors import TensorLister
 from graphscope.analysis.unconditional import unconditional_nodes
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
+from graphscope.core.shown import Shown
 from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.core.units import count
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.dependencies import need
 from graphscope.runtime.chunks import Chunks
@@ -55,8 +57,8 @@ class LayerDifference:
         return float("inf") if self.relative is None else self.relative
 
 
-@dataclass(frozen=True, slots=True)
-class LayerComparison:
+@dataclass(frozen=True, slots=True, repr=False)
+class LayerComparison(Shown):
     """What :func:`compare_layers` found.
 
     Attributes:
@@ -77,6 +79,9 @@ class LayerComparison:
     growth: tuple[LayerDifference, ...]
     atol: float
     rtol: float
+
+    def __repr__(self) -> str:
+        return f"<LayerComparison: {count(self.compared, 'tensor')} compared, {len(self.differing):,} differ>"
 
     @property
     def first(self) -> LayerDifference | None:

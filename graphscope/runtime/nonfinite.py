@@ -10,6 +10,7 @@ from graphscope.analysis.tensors import TensorLister
 from graphscope.analysis.unconditional import unconditional_nodes
 from graphscope.core.model import Model
 from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.shown import Shown
 from graphscope.core.tensors import Shape, TensorName, node_of
 from graphscope.feeding.dependencies import need
 from graphscope.feeding.feeds import tensor_spec
@@ -43,8 +44,8 @@ class ValueRange:
     infinities: int
 
 
-@dataclass(frozen=True, slots=True)
-class NonfiniteReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class NonfiniteReport(Shown):
     """What :func:`find_nonfinite` found.
 
     Attributes:
@@ -61,6 +62,10 @@ class NonfiniteReport:
     op: str = ""
     output: ValueRange | None = None
     inputs: tuple[ValueRange, ...] = ()
+
+    def __repr__(self) -> str:
+        verdict = "all finite" if self.is_finite else f"first at {self.node!r}"
+        return f"<NonfiniteReport {self.path!r}: {verdict}>"
 
     @property
     def is_finite(self) -> bool:

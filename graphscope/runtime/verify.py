@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
+from graphscope.core.shown import Shown
 from graphscope.core.tensors import Shape, TensorName, TensorSpec
+from graphscope.core.units import count
 from graphscope.feeding.feeds import UNKNOWN
 from graphscope.runtime.comparison import Comparison, Engine, Feeds
 from graphscope.runtime.differences import Difference, compare, merge_differences
@@ -37,8 +39,8 @@ class OutputDifference:
     is_random: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+@dataclass(frozen=True, slots=True, repr=False)
+class Verification(Shown):
     """What :func:`verify` found.
 
     Attributes:
@@ -57,6 +59,10 @@ class Verification:
     rtol: float
     is_exact: bool = True
     row_batches: tuple[int, ...] = ()
+
+    def __repr__(self) -> str:
+        verdict = "within" if self.is_within else "beyond"
+        return f"<Verification: {count(len(self.outputs), 'output')}, max |difference| {self.max_abs:.3g}, {verdict} tolerance>"
 
     @property
     def max_abs(self) -> float:

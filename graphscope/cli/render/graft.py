@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.sections import Line, Section, write_sections
@@ -21,6 +21,15 @@ _WHAT = {CLASSES: "classes", MULTILABEL: "labels"}
 def page(sink: Sink, grafted: Grafted, out: str, seconds: float) -> Iterator[str]:
     """The cut, the head, what trains, the file, and what to type next."""
     report = grafted.report
+    yield from write_sections(sink, graft_sections(report, loss_lines(grafted)), _INDENT)
+    yield f"{escape(out)}  {size(grafted.size_bytes)} in {seconds:.1f} s"
+    yield ""
+    commands = [(command,) for command in _next(report, shlex.quote(out))]
+    yield from write_sections(sink, [("next", commands)], _INDENT, is_wrapped=False)
+
+
+def graft_sections(report: GraftReport, losses: Sequence[Line]) -> list[Section]:
+    """The cut, the head and what trains; ``losses`` are the lines about the loss."""
     sections: list[Section] = [
         ("base", [(report.base,), (_nodes(report),)]),
         ("inputs", [_tensor(spec) for spec in report.inputs]),
@@ -33,13 +42,9 @@ def page(sink: Sink, grafted: Grafted, out: str, seconds: float) -> Iterator[str
         ),
         ("head", list(_head(report))),
         ("trains", [(_amounts(report),)]),
-        ("loss", _losses(grafted)),
+        ("loss", losses),
     ]
-    yield from write_sections(sink, [section for section in sections if section[1]], _INDENT)
-    yield f"{escape(out)}  {size(grafted.size_bytes)} in {seconds:.1f} s"
-    yield ""
-    commands = [(command,) for command in _next(report, shlex.quote(out))]
-    yield from write_sections(sink, [("next", commands)], _INDENT, is_wrapped=False)
+    return [section for section in sections if section[1]]
 
 
 def _nodes(report: GraftReport) -> str:
@@ -64,7 +69,8 @@ def _amounts(report: GraftReport) -> str:
     return f"{sum(report.trainable.values()):,} parameters in {count(len(report.trainable), 'variable')}; {frozen}"
 
 
-def _losses(grafted: Grafted) -> list[Line]:
+def loss_lines(grafted: Grafted) -> list[Line]:
+    """The loss and how it is minimized; nothing where nothing trains."""
     if grafted.recipe is not None:
         return [(_loss(grafted.report, grafted.recipe.settings),)]
     return [("none",)] if grafted.report.trainable else []

@@ -52,13 +52,14 @@ def metric_text(task: str, value: float | None) -> str:
 def write_report(sink: Sink, format: Format, report: TuneReport, recipe: Recipe) -> None:
     """Writes the report: by class, the result, and what to type next."""
     if format is Format.TABLE:
-        _write_classes(sink, report)
+        write_classes(sink, report)
     write_page(
         sink, format, Page(lambda: _lines(report, recipe), lambda: _record(report, recipe), lambda: [report.best])
     )
 
 
-def _write_classes(sink: Sink, report: TuneReport) -> None:
+def write_classes(sink: Sink, report: TuneReport) -> None:
+    """Writes a row for each class."""
     rows = report.classes
     if sink.is_terminal and len(rows) > MAX_CLASSES:
         rows = tuple(sorted(rows, key=lambda row: _goodness(report.task, row))[:MAX_CLASSES])
@@ -83,6 +84,12 @@ def _goodness(task: str, row: ClassReport) -> float:
 
 
 def _lines(report: TuneReport, recipe: Recipe) -> Iterator[str]:
+    yield from result_lines(report)
+    yield f"next  {escape(freeze_command(report, recipe))}"
+
+
+def result_lines(report: TuneReport) -> Iterator[str]:
+    """The result, and where it is."""
     metric = f"{report.metric_name} {metric_text(report.task, report.metric).strip().removeprefix('error ')}"
     on = (
         f"{report.validation_examples:,} held-out"
@@ -93,7 +100,6 @@ def _lines(report: TuneReport, recipe: Recipe) -> Iterator[str]:
     if report.averaged:
         yield "moving averages took the place of the variables"
     yield f"{report.ended}; the last checkpoint is {escape(report.last)}"
-    yield f"next  {escape(freeze_command(report, recipe))}"
 
 
 def _record(report: TuneReport, recipe: Recipe) -> Any:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from graphscope.core.shown import Shown
+from graphscope.core.units import count
+
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
@@ -44,8 +47,8 @@ class Misclassified:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class EvaluationReport(Shown):
     """How well a model does on labelled examples.
 
     Attributes:
@@ -81,3 +84,7 @@ class EvaluationReport:
     confusion: tuple[tuple[int, ...], ...] | None
     misclassified: tuple[Misclassified, ...]
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        figures = f"{self.metric_name} {self.metric:.4g}, loss {self.loss:.4g}"
+        return f"<EvaluationReport {self.model!r}: {figures} on {count(self.examples, 'example')}>"

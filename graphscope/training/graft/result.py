@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graphscope.core.model import Model
+from graphscope.core.shown import Shown
 from graphscope.core.tensors import TensorSpec
 from graphscope.formats.checkpoint.writer import write_checkpoint, write_state_file
 from graphscope.formats.detect.checkpoint_state import read_state
@@ -25,8 +26,8 @@ from graphscope.training.recipe import Recipe
 STATE_FILE = "checkpoint"
 
 
-@dataclass(frozen=True, slots=True)
-class GraftReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class GraftReport(Shown):
     """What a graft consists of.
 
     Attributes:
@@ -61,9 +62,13 @@ class GraftReport:
     drops: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        trained = f"{sum(self.trainable.values()):,} parameters to train"
+        return f"<GraftReport {self.base!r}: {self.nodes_kept:,} nodes kept, {self.nodes_added:,} added, {trained}>"
 
-@dataclass(frozen=True)
-class Grafted:
+
+@dataclass(frozen=True, repr=False)
+class Grafted(Shown):
     """A base with a new head.
 
     Attributes:
@@ -77,6 +82,9 @@ class Grafted:
     recipe: Recipe | None
     report: GraftReport
     size_bytes: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<Grafted {self.report!r}>"
 
     def save(self, prefix: str, *, overwrite: bool = False, progress: Progress = quiet) -> int:
         """Writes a V2 checkpoint with its meta graph at ``prefix``, and the state file beside it. Returns the size in bytes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from graphscope.core.shown import Shown
 from graphscope.training.recipe import CLASSES, MULTILABEL, REGRESSION
 
 METRIC_NAMES = {CLASSES: "accuracy", MULTILABEL: "accuracy", REGRESSION: "mean absolute error"}
@@ -73,8 +74,8 @@ class Best:
     classes: tuple[ClassReport, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TuneReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class TuneReport(Shown):
     """A finished training.
 
     Attributes:
@@ -108,3 +109,7 @@ class TuneReport:
     metric: float
     judged_on: str
     classes: tuple[ClassReport, ...]
+
+    def __repr__(self) -> str:
+        figures = f"{self.metric_name} {self.metric:.4g}, loss {self.loss:.4g}"
+        return f"<TuneReport {self.best!r}: {figures} after epoch {self.best_epoch} of {len(self.epochs)}>"
