@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graphscope.advice import Advice, Call, Option
     from graphscope.analysis.cost.report import CostReport
     from graphscope.analysis.diff.report import Difference, DiffReport
+    from graphscope.analysis.foreign.summary import ForeignSummary
     from graphscope.analysis.summary import Summary
     from graphscope.api.cost import cost
     from graphscope.api.diff import diff, draw_diff
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         find_nonfinite,
         verify,
     )
+    from graphscope.core.foreign import ForeignModel
     from graphscope.core.graph import Function, Graph, Node
     from graphscope.core.listener import Listener
     from graphscope.core.model import Model
@@ -70,7 +72,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         UntrustedError,
     )
-    from graphscope.formats import load
+    from graphscope.formats import load, load_foreign
     from graphscope.formats.media.pictures import Scaling
     from graphscope.runtime.config import Placing, SessionOptions
     from graphscope.scan.audit import AuditReport, audit
@@ -83,6 +85,7 @@ DISTRIBUTION = "tf-graphscope"
 
 _MODULES = {
     "advice": "Advice Call Option",
+    "analysis.foreign.summary": "ForeignSummary",
     "analysis.summary": "Summary",
     "analysis.cost.report": "CostReport",
     "analysis.diff.report": "DiffReport Difference",
@@ -106,6 +109,7 @@ _MODULES = {
     "api.verify": (
         "LayerComparison LayerDifference NonfiniteReport ValueRange Verification compare_layers find_nonfinite verify"
     ),
+    "core.foreign": "ForeignModel",
     "core.graph": "Function Graph Node",
     "core.listener": "Listener",
     "core.model": "Model",
@@ -115,7 +119,7 @@ _MODULES = {
         "ArgumentError CorruptFileError FileError FormatError GraphscopeError IncompleteModelError InexactKernelsWarning "
         "MissingDependencyError NotTensorFlowError TruncatedFileError UnknownNameError UnsupportedError UntrustedError"
     ),
-    "formats": "load",
+    "formats": "load load_foreign",
     "formats.media.pictures": "Scaling",
     "scan.audit": "AuditReport audit",
     "runtime.config": "Placing SessionOptions",
@@ -143,6 +147,8 @@ __all__ = [
     "Exported",
     "Features",
     "FileError",
+    "ForeignModel",
+    "ForeignSummary",
     "FormatError",
     "Frozen",
     "Function",
@@ -199,6 +205,7 @@ __all__ = [
     "freeze",
     "graft",
     "load",
+    "load_foreign",
     "profile",
     "read_profile",
     "run",

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from graphscope.analysis.listing import Output
 from graphscope.analysis.tensors import Shapes, TensorLister
 from graphscope.analysis.variable_rows import Weight, WeightRow, find_weight
+from graphscope.core.attribute import Attribute as Attribute
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Node
 from graphscope.core.model import Model
@@ -21,24 +23,6 @@ if TYPE_CHECKING:
 
 PREVIEW_BYTES = 64 << 20
 """A value above this size is not read for a preview."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """One attribute of a node.
-
-    Attributes:
-        name: as in the graph.
-        kind: of its value: ``type``, ``shape``, ``list``, ...
-        text: the value as a person would write it.
-        value: the same as numbers, text, truth, lists and mappings; types by their label, shapes as lists with ``None`` for
-            what is unknown, tensors by type and shape.
-    """
-
-    name: str
-    kind: str
-    text: str
-    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +46,7 @@ class NodeDetail:
     is_registered: bool
     attributes: tuple[Attribute, ...]
     inputs: tuple[tuple[str, str], ...]
-    outputs: tuple[TensorSpec, ...]
+    outputs: tuple[Output, ...]
     consumers: tuple[tuple[str, str], ...]
 
 
@@ -98,12 +82,13 @@ def show(model: Model, name: str, shapes: Shapes | None = None) -> Detail:
     node = _describe(model, *found, shapes) if found is not None else None
     if weight is None:
         tensor = found[2].tensor() if found is not None else None
-        return Detail(node, None, _values(tensor) if tensor is not None else None)
+        return Detail(node, None, preview_values(tensor) if tensor is not None else None)
     row, content = weight
-    return Detail(node, row, _values(content()) if content is not None else None)
+    return Detail(node, row, preview_values(content()) if content is not None else None)
 
 
-def _values(payload: Payload) -> NDArray[Any] | None:
+def preview_values(payload: Payload) -> NDArray[Any] | None:
+    """The content of ``payload``, where it is small enough to read and has a form; raises as :meth:`Payload.numpy`."""
     if payload.dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.INVALID):
         return None
     return payload.numpy() if payload.content_bytes <= PREVIEW_BYTES else None

@@ -3,14 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from graphscope.analysis.tensors import Shapes, TensorLister
-from graphscope.core.graph import Body, Node
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Body
 from graphscope.core.model import Model
-from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.core.tensors import StatedShape, node_of
 from graphscope.errors import GraphscopeError, UnknownNameError
+
+
+class Named(Protocol):
+    """A node of any graph."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def op(self) -> str:
+        """What it does."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+class Output(Protocol):
+    """A tensor of any graph: a :class:`graphscope.core.tensors.TensorSpec`, or another runtime's."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def dtype(self) -> DataType:
+        """Its element type."""
+
+    @property
+    def shape(self) -> StatedShape:
+        """Its shape."""
+
+    @property
+    def is_ref(self) -> bool:
+        """Whether it is a reference to a variable's buffer."""
+
+    @property
+    def container(self) -> str:
+        """What holds such tensors, where it is not one; only other runtimes have that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +71,7 @@ class NodeRow:
     op: str
     device: str
     inputs: tuple[str, ...]
-    outputs: tuple[TensorSpec, ...]
+    outputs: tuple[Output, ...]
     distance: int | None = None
 
 
@@ -104,9 +145,9 @@ def list_nodes(model: Model, listing: Listing) -> Iterator[NodeRow]:
     lister = TensorLister(model.catalog, model.graph.producer, listing.inferred)
     bodies = model.graph.bodies if listing.functions else iter([("", model.graph)])
     chosen = listing.filter
-    _check(model, chosen, listing.functions)
+    refuse_unknown([body for _, body in model.graph.bodies] if listing.functions else [model.graph], chosen)
     for function, body in bodies:
-        for node, distance in _select(body, chosen, function):
+        for node, distance in select(body, chosen, _neighbourhood(body, chosen, function)):
             yield NodeRow(
                 function,
                 node.name,
@@ -118,16 +159,19 @@ def list_nodes(model: Model, listing: Listing) -> Iterator[NodeRow]:
             )
 
 
-def _check(model: Model, chosen: NodeFilter, functions: bool) -> None:
-    """Names that select nothing are mistakes worth an error, not an empty list."""
-    bodies = [body for _, body in model.graph.bodies] if functions else [model.graph]
+def refuse_unknown(bodies: Sequence[Iterable[Named]], chosen: NodeFilter) -> None:
+    """Names that select nothing are mistakes worth an error, not an empty list.
+
+    Raises:
+        UnknownNameError: no node has one of the ops, or none is in the scope.
+    """
     known_ops = {node.op for body in bodies for node in body} if chosen.ops else set()
     for op in chosen.ops:
         if op not in known_ops:
             raise UnknownNameError("op of this graph", op, sorted(known_ops))
     scope = chosen.scope.rstrip("/")
     if scope and not any(_in_scope(node.name, scope) for body in bodies for node in body):
-        scopes = {name.rpartition("/")[0] for body in bodies for name in body.by_name}
+        scopes = {node.name.rpartition("/")[0] for body in bodies for node in body}
         raise UnknownNameError("name scope", scope, sorted(scopes - {""}))
 
 
@@ -135,8 +179,12 @@ def _in_scope(name: str, scope: str) -> bool:
     return name == scope or name.startswith(scope + "/")
 
 
-def _select(body: Body, chosen: NodeFilter, function: str) -> Iterator[tuple[Node, int | None]]:
-    near = _neighbourhood(body, chosen, function)
+def select(body: Iterable[N], chosen: NodeFilter, near: Mapping[str, int] | None) -> Iterator[tuple[N, int | None]]:
+    """The nodes that ``chosen`` takes, each with its distance from the node that was asked about.
+
+    Args:
+        near: the nodes around that one, by name; ``None`` where none was asked about.
+    """
     scope = chosen.scope.rstrip("/")
     ops = frozenset(chosen.ops)
     if chosen.takes_all:

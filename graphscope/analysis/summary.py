@@ -238,19 +238,20 @@ def _ends(model: Model) -> _Ends:
 
 def _variables_of(model: Model, *roles: Role) -> Amount:
     chosen = [v for v in model.variables if v.role in roles]
-    return _amount((v.dtype, v.elements or 0, v.size_bytes or 0) for v in chosen)
+    return amount_of((v.dtype, v.elements or 0, v.size_bytes or 0) for v in chosen)
 
 
 def _constants(graph: Graph) -> Amount:
     """Weights of a frozen graph: floating and quantized constants that are no scalars, in functions too."""
     bodies = (zip(body.ops, body.nodes) for _, body in graph.bodies)
     tensors = [node.tensor() for op, node in chain.from_iterable(bodies) if op == "Const"]
-    return _amount(
+    return amount_of(
         (t.dtype, t.elements, t.nbytes or 0) for t in tensors if t is not None and t.shape and is_weight_type(t.dtype)
     )
 
 
-def _amount(parts: Iterable[tuple[DataType, int, int]]) -> Amount:
+def amount_of(parts: Iterable[tuple[DataType, int, int]]) -> Amount:
+    """The sum of tensors, each given by its type, its elements and its bytes."""
     tensors = total = size = 0
     by_dtype: Counter[str] = Counter()
     for dtype, count, nbytes in parts:

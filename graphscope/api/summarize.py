@@ -5,26 +5,49 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING, overload
 
 from graphscope.analysis.summary import Summary, SwitchRow
 from graphscope.analysis.summary import summarize as summary_of
 from graphscope.api.opening import ModelLike, as_model
 from graphscope.core.graph import Graph
+from graphscope.core.model import Model
+
+if TYPE_CHECKING:
+    from graphscope.analysis.foreign.summary import ForeignSummary
+    from graphscope.core.foreign import ForeignModel
+
+
+@overload
+def summarize(
+    model: ModelLike, *, checkpoint: str | os.PathLike[str] | None = None, tags: str | Collection[str] = ()
+) -> Summary: ...
+
+
+@overload
+def summarize(model: ForeignModel) -> ForeignSummary: ...
 
 
 def summarize(
-    model: ModelLike, *, checkpoint: str | os.PathLike[str] | None = None, tags: str | Collection[str] = ()
-) -> Summary:
+    model: ModelLike | ForeignModel,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    tags: str | Collection[str] = (),
+) -> Summary | ForeignSummary:
     """What is in a model: versions, parameters, inputs, likely outputs, and what is missing. Needs no TensorFlow.
 
     Args:
-        model: a model, or what :func:`graphscope.load` opens.
+        model: a model, or what :func:`graphscope.load` opens; or a model of another runtime, which gives its own summary.
         checkpoint: the values of a graph that lies elsewhere; for a path only.
         tags: the meta graph of a SavedModel with exactly these tags; for a path only.
 
     Raises:
         GraphscopeError: as :func:`graphscope.load`.
     """
+    if not isinstance(model, (Model, str, os.PathLike)):
+        from graphscope.analysis.foreign.summary import summarize_foreign
+
+        return summarize_foreign(model)
     loaded = as_model(model, tags=tags, checkpoint=checkpoint)
     summary = summary_of(loaded)
     if summary.graph is None or all(row.shape for row in summary.graph.inputs):  # a switch is a scalar

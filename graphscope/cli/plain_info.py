@@ -26,11 +26,11 @@ def only_model(words: Sequence[str]) -> str | None:
 def show_model(path: str) -> int:
     """Writes the summary of the model at ``path`` and returns the exit code."""
     from graphscope.api.summarize import summarize
-    from graphscope.cli.options.loading import load
+    from graphscope.cli.options.loading import open_any
     from graphscope.cli.outcome import finish
     from graphscope.cli.render.info import write_info
     from graphscope.cli.terminal.output import Sink
     from graphscope.cli.terminal.views import Format
 
     sink = Sink.standard()
-    return finish(lambda: write_info(sink, Format.TABLE, summarize(load(path))), sink)
+    return finish(lambda: write_info(sink, Format.TABLE, summarize(open_any(path))), sink)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 Shape = tuple[int | None, ...] | None
 """Dimensions, outermost first; ``None`` for an unknown dimension; ``None`` as a whole for an unknown rank."""
 
+StatedShape = tuple[int | str | None, ...] | None
+"""As :data:`Shape`; text is a symbol that stands for an unknown dimension."""
+
 
 @dataclass(frozen=True, slots=True)
 class TensorName:
@@ -71,6 +74,11 @@ class TensorSpec:
     shape: Shape = None
     is_ref: bool = False
 
+    @property
+    def container(self) -> str:
+        """Empty: see :class:`graphscope.core.foreign.ForeignTensor`."""
+        return ""
+
 
 _SHAPES = 1024
 """Shapes that are remembered: most models have few, of many tensors each."""
@@ -100,8 +108,8 @@ def parse_size(text: str) -> int | None:
     return None if text == "?" else int(text)
 
 
-def shape_text(shape: Shape) -> str:
-    """``(?, 784)``, ``()`` for a scalar, ``unknown rank`` for none."""
+def shape_text(shape: StatedShape) -> str:
+    """``(?, 784)``, ``(batch, 784)``, ``()`` for a scalar, ``unknown rank`` for none."""
     if shape is None:
         return "unknown rank"
     return "(" + ", ".join("?" if d is None else str(d) for d in shape) + ")"

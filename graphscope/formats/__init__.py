@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from graphscope.core.model import Model
-from graphscope.errors import FileError, NotTensorFlowError
-from graphscope.formats.detect.locate import CheckpointPrefix, GraphFile, SavedModelDirectory, locate
+from graphscope.errors import ArgumentError, FileError, NotTensorFlowError, UnsupportedError
+from graphscope.formats.detect.locate import CheckpointPrefix, GraphFile, Location, SavedModelDirectory, locate
 from graphscope.formats.detect.sniff import Content
-from graphscope.formats.registry import format_at
+from graphscope.formats.registry import FileFormat, format_at
+
+if TYPE_CHECKING:
+    from graphscope.core.foreign import ForeignModel
 
 
 def load(
@@ -42,10 +46,71 @@ def load(
         UnknownNameError: no meta graph has these tags.
     """
     location = locate(path)
+    return _read(location, _format(location), tags, checkpoint, lazily)
+
+
+def open_any(
+    path: str | os.PathLike[str],
+    *,
+    tags: str | Collection[str] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    lazily: bool = False,
+) -> Model | ForeignModel:
+    """As :func:`load`, for those that only look: models of other runtimes too.
+
+    Raises:
+        ArgumentError: tags or a checkpoint for a model of another runtime, which has neither.
+    """
+    location = locate(path)
+    row = _format(location)
+    if row.foreign is None:
+        return _read(location, row, tags, checkpoint, lazily)
+    if tags or checkpoint is not None:
+        raise ArgumentError(
+            f"{os.fspath(path)}: {row.foreign.what} has no meta graphs and no checkpoints to choose from"
+        )
+    assert isinstance(location, GraphFile)
+    return row.foreign.read(location)
+
+
+def load_foreign(path: str | os.PathLike[str]) -> ForeignModel:
+    """Opens an ONNX or TensorFlow Lite model to look at: its structure only; weights stay in their files.
+
+    Args:
+        path: an ``.onnx`` or ``.tflite`` file.
+
+    Raises:
+        FileError: nothing is there.
+        UnsupportedError: it is of another format, which :func:`load` may open, or of a version that graphscope does not read.
+        NotTensorFlowError: it is of a format that nothing here reads.
+        CorruptFileError: the file is broken; the error says where.
+    """
+    model = open_any(path)
+    if isinstance(model, Model):
+        raise UnsupportedError(
+            f"this is a {model.kind.value}, not a model of another runtime", path=path, hint="graphscope.load opens it"
+        )
+    return model
+
+
+def _format(location: Location) -> FileFormat:
     row = format_at(location)
     if row is None:
         assert isinstance(location, GraphFile)
         raise _unknown(location)
+    return row
+
+
+def _read(
+    location: Location,
+    row: FileFormat,
+    tags: str | Collection[str],
+    checkpoint: str | os.PathLike[str] | None,
+    lazily: bool,
+) -> Model:
+    if row.foreign is not None:
+        assert isinstance(location, GraphFile)
+        raise row.foreign.refusal(location.source.path)
     model = row.read(location, [tags] if isinstance(tags, str) else tags)
     if checkpoint is not None:
         model = _with_checkpoint(model, checkpoint)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphscope.advice import Advice, Option
+from graphscope.advice import Advice, Call, Option
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
-from graphscope.errors import ArgumentError, UnknownNameError
+from graphscope.errors import ArgumentError, NotTensorFlowError, UnknownNameError
 from graphscope.formats.detect.locate import CheckpointPrefix, EventFiles, GraphFile, Location, SavedModelDirectory
 from graphscope.formats.detect.neighbours import HEAD_BYTES, refuse_neighbours
 from graphscope.formats.detect.sniff import Content
@@ -23,6 +23,7 @@ from graphscope.formats.io.paths import is_directory
 from graphscope.formats.io.progress import Progress, quiet
 
 if TYPE_CHECKING:
+    from graphscope.core.foreign import ForeignModel
     from graphscope.formats.archives.weights import Archive
 
 
@@ -64,6 +65,29 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreign:
+    """A format of another runtime: looked at, and never taken for a TensorFlow graph.
+
+    Attributes:
+        what: what a file of it is, with an article.
+        reader: ``module:function`` of ``(location) -> ForeignModel``.
+    """
+
+    what: str
+    reader: str
+
+    def read(self, location: GraphFile) -> ForeignModel:
+        """The model at ``location``; raises what its reader raises."""
+        model: ForeignModel = _function(self.reader)(location)
+        return model
+
+    def refusal(self, path: Path) -> NotTensorFlowError:
+        """The error for who wants a TensorFlow graph of the file ``path``, and what can be done with it instead."""
+        hint = Advice(Call("load_foreign", (str(path),)), "   shows what is in it")
+        return NotTensorFlowError(f"this is {self.what}, not a TensorFlow graph", path=path, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
 class FileFormat:
     """One format.
 
@@ -79,6 +103,7 @@ class FileFormat:
         reader: ``module:function`` of ``(location, tags) -> Model``; empty where nothing reads it.
         writer: ``module:function`` of ``(model, path, WriteOptions) -> size in bytes``; empty where nothing writes it.
         export: how it is written, where it is another runtime's; such a row has no ``writer``.
+        foreign: of a format of another runtime, how it is looked at.
         has_graph, has_values: what it can hold; values are those of variables.
     """
 
@@ -92,6 +117,7 @@ class FileFormat:
     reader: str = ""
     writer: str = ""
     export: Export | None = None
+    foreign: Foreign | None = None
     has_graph: bool = True
     has_values: bool = False
 
@@ -193,8 +219,19 @@ FORMATS = (
         "onnx",
         "ONNX",
         (".onnx",),
-        "not read",
+        "a version of its format, then producer, domain, graph or operators; or the suffix",
+        recognizer="graphscope.formats.detect.neighbours:is_onnx",
         export=Export("graphscope.export.onnx.target", "onnxruntime", frozenset({"rename", "opset", "external_data"})),
+        foreign=Foreign("an ONNX model", "graphscope.formats.onnx.reader:read_foreign"),
+        has_values=True,
+    ),
+    FileFormat(
+        "tflite",
+        "TensorFlow Lite",
+        (".tflite",),
+        "`TFL3` in bytes 4 to 7; or the suffix",
+        recognizer="graphscope.formats.detect.neighbours:is_tflite",
+        foreign=Foreign("a TensorFlow Lite model", "graphscope.formats.tflite.reader:read_foreign"),
         has_values=True,
     ),
     FileFormat(
@@ -234,7 +271,8 @@ def exported() -> tuple[FileFormat, ...]:
 def format_at(location: Location) -> FileFormat | None:
     """The format of what was located; ``None`` where nothing reads it.
 
-    Other formats are looked for first where the first bytes may be theirs as well as those of TensorFlow's messages.
+    Other formats are looked for first where the first bytes may be theirs as well as those of TensorFlow's messages. A broken
+    file of another runtime is known by its suffix.
 
     Raises:
         NotTensorFlowError: the file is empty, or of a neighbouring format.
@@ -248,6 +286,10 @@ def format_at(location: Location) -> FileFormat | None:
         if other is not None:
             return other
         refuse_neighbours(source)
+        suffix = source.path.suffix.lower()
+        named = next((row for row in FORMATS if row.foreign and suffix in row.suffixes), None)
+        if named is not None:
+            return named
     return next((row for row in FORMATS if row.reader and content in row.contents), None)
 
 
@@ -300,14 +342,14 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
 _MEMBERS = frozenset({".index"})
 """Names of single files of a checkpoint, which nobody writes alone."""
 
-_FOREIGN = frozenset({".h5", ".hdf5", ".keras", ".tflite", ".npy", ".json"})
+_UNREAD = frozenset({".h5", ".hdf5", ".keras", ".npy", ".json"})
 
 
 def _contradicts(text: str, said: FileFormat | None, chosen: FileFormat) -> bool:
     """Whether the name ``text`` would mislead whoever opens a file of format ``chosen`` under it."""
     if said is not None:
         return said is not chosen and Path(text).suffix.lower() in said.suffixes
-    return Path(text).suffix.lower() in _FOREIGN
+    return Path(text).suffix.lower() in _UNREAD
 
 
 def _said_by(text: str, rows: Iterable[FileFormat]) -> FileFormat | None:

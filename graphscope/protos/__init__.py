@@ -1,8 +1,8 @@
 """TensorFlow's protocol messages: the vocabulary of the whole project, and the only place that names ``*_pb2`` modules.
 
 They come from ``tensorboard.compat.proto``, which needs neither TensorFlow nor NumPy; the few that it lacks are declared
-in :mod:`graphscope.protos.schema`. Their full names start with ``tensorboard.`` or ``graphscope.``: exchange bytes, never
-message objects, with TensorFlow.
+in :mod:`graphscope.protos.schema`, and ONNX's in :mod:`graphscope.protos.onnx_schema`. Their full names start with
+``tensorboard.`` or ``graphscope.``: exchange bytes, never message objects, with TensorFlow.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ _DECLARED = frozenset(
     "SavedModel BundleHeaderProto BundleEntryProto TensorSliceProto SavedTensorSliceMeta SavedTensorSlices"
     " QueueRunnerDef CondContextDef WhileContextDef CheckpointState Example Features Feature".split()
 )
+_OF_ONNX = frozenset(
+    "OnnxModel OnnxFunction OnnxGraph OnnxNode OnnxAttribute OnnxTensor OnnxSparseTensor OnnxValueInfo OnnxType"
+    " OnnxTensorType OnnxDimension".split()
+)
 _OF_RUNS = {
     **dict.fromkeys(("Event", "TaggedRunMetadata"), "event_pb2"),
     **dict.fromkeys(("Summary", "SummaryMetadata", "HistogramProto"), "summary_pb2"),
@@ -50,11 +54,17 @@ def __getattr__(name: str) -> Any:
         module = importlib.import_module(f"tensorboard.compat.proto.{_OF_RUNS[name]}")
         globals()[name] = getattr(module, name)
         return globals()[name]
-    if name not in _DECLARED:
+    if name not in _DECLARED | _OF_ONNX:
         raise AttributeError(name)
     from graphscope.protos import schema
 
-    globals().update({k: v for k, v in schema.message_classes().items() if k in _DECLARED})
+    if name in _OF_ONNX:
+        from graphscope.protos.onnx_schema import SCHEMA
+
+        found = schema.message_classes(SCHEMA, "graphscope/onnx.proto")
+    else:
+        found = schema.message_classes()
+    globals().update({k: v for k, v in found.items() if k in _DECLARED | _OF_ONNX})
     return globals()[name]
 
 
@@ -81,6 +91,17 @@ __all__ = [
     "NameAttrList",
     "NodeDef",
     "NodeExecStats",
+    "OnnxAttribute",
+    "OnnxDimension",
+    "OnnxFunction",
+    "OnnxGraph",
+    "OnnxModel",
+    "OnnxNode",
+    "OnnxSparseTensor",
+    "OnnxTensor",
+    "OnnxTensorType",
+    "OnnxType",
+    "OnnxValueInfo",
     "OpDef",
     "OpList",
     "QueueRunnerDef",

@@ -169,6 +169,108 @@ class NodeExecStats(Message):
     all_end_rel_nanos: int
     scheduled_nanos: int
 
+class OnnxAttribute(Message):
+    name: str
+    f: float
+    i: int
+    s: bytes
+    t: OnnxTensor
+    g: OnnxGraph
+    floats: _List[float]
+    ints: _List[int]
+    strings: _List[bytes]
+    tensors: _List[OnnxTensor]
+    graphs: _List[OnnxGraph]
+    doc_string: bytes
+    tp: OnnxType
+    type_protos: _List[OnnxType]
+    type: int
+    ref_attr_name: str
+    sparse_tensor: OnnxSparseTensor
+    sparse_tensors: _List[OnnxSparseTensor]
+
+class OnnxDimension(Message):
+    dim_value: int
+    dim_param: str
+
+class OnnxFunction(Message):
+    name: str
+    input: _List[str]
+    output: _List[str]
+    node: _List[OnnxNode]
+    doc_string: bytes
+    domain: str
+    value_info: _List[OnnxValueInfo]
+    overload: str
+
+class OnnxGraph(Message):
+    node: _List[OnnxNode]
+    name: str
+    initializer: _List[OnnxTensor]
+    doc_string: bytes
+    input: _List[OnnxValueInfo]
+    output: _List[OnnxValueInfo]
+    value_info: _List[OnnxValueInfo]
+    sparse_initializer: _List[OnnxSparseTensor]
+
+class OnnxModel(Message):
+    ir_version: int
+    producer_name: str
+    producer_version: str
+    domain: str
+    model_version: int
+    doc_string: bytes
+    graph: OnnxGraph
+    opset_import: _List[_OnnxOperatorSet]
+    metadata_props: _List[_OnnxEntry]
+    functions: _List[OnnxFunction]
+
+class OnnxNode(Message):
+    input: _List[str]
+    output: _List[str]
+    name: str
+    op_type: str
+    attribute: _List[OnnxAttribute]
+    doc_string: bytes
+    domain: str
+    overload: str
+
+class OnnxSparseTensor(Message):
+    values: OnnxTensor
+    indices: OnnxTensor
+    dims: _List[int]
+
+class OnnxTensor(Message):
+    dims: _List[int]
+    data_type: int
+    float_data: _List[float]
+    int32_data: _List[int]
+    string_data: _List[bytes]
+    int64_data: _List[int]
+    name: str
+    raw_data: bytes
+    double_data: _List[float]
+    uint64_data: _List[int]
+    doc_string: bytes
+    external_data: _List[_OnnxEntry]
+    data_location: int
+
+class OnnxTensorType(Message):
+    elem_type: int
+    shape: _OnnxShape
+
+class OnnxType(Message):
+    tensor_type: OnnxTensorType
+    sequence_type: _OnnxElementType
+    map_type: _OnnxMapType
+    sparse_tensor_type: OnnxTensorType
+    optional_type: _OnnxElementType
+
+class OnnxValueInfo(Message):
+    name: str
+    type: OnnxType
+    doc_string: bytes
+
 class OpDef(Message):
     ArgDef: TypeAlias = _OpDef_ArgDef
     name: str
@@ -462,6 +564,24 @@ class _MemoryStats(Message):
     device_temp_memory_size: int
     device_persistent_memory_size: int
     device_persistent_tensor_alloc_ids: _List[int]
+
+class _OnnxOperatorSet(Message):
+    domain: str
+    version: int
+
+class _OnnxEntry(Message):
+    key: str
+    value: str
+
+class _OnnxShape(Message):
+    dim: _List[OnnxDimension]
+
+class _OnnxElementType(Message):
+    elem_type: OnnxType
+
+class _OnnxMapType(Message):
+    key_type: int
+    value_type: OnnxType
 
 class _OpDef_AttrDef(Message):
     name: str

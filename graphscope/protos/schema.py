@@ -164,6 +164,7 @@ _Field = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
     "int32": _Field.TYPE_INT32,
     "int64": _Field.TYPE_INT64,
+    "uint64": _Field.TYPE_UINT64,
     "fixed32": _Field.TYPE_FIXED32,
     "double": _Field.TYPE_DOUBLE,
     "float": _Field.TYPE_FLOAT,
@@ -187,19 +188,19 @@ def _field(message: descriptor_pb2.DescriptorProto, label: str, type_name: str, 
         message.oneof_decl.add(name="_" + name)
 
 
-def _file_descriptor() -> descriptor_pb2.FileDescriptorProto:
-    file = descriptor_pb2.FileDescriptorProto(name=_FILE, package="graphscope", syntax="proto3")
+def _file_descriptor(schema: str, name: str) -> descriptor_pb2.FileDescriptorProto:
+    file = descriptor_pb2.FileDescriptorProto(name=name, package="graphscope", syntax="proto3")
     for module in (meta_graph_pb2, tensor_pb2, tensor_shape_pb2, versions_pb2):
         file.dependency.append(module.DESCRIPTOR.name)
-    for name, body in _BLOCK.findall(SCHEMA):
-        message = file.message_type.add(name=name)
+    for title, body in _BLOCK.findall(schema):
+        message = file.message_type.add(name=title)
         for field in _FIELD.findall(body):
             _field(message, *field)
     return file
 
 
-def message_classes() -> dict[str, type[Message]]:
-    """Name -> class for each message of :data:`SCHEMA`, registered once in protobuf's default pool."""
+def message_classes(schema: str = SCHEMA, file: str = _FILE) -> dict[str, type[Message]]:
+    """Name -> class for each message of ``schema``, registered once in protobuf's default pool as ``file``."""
     pool = descriptor_pool.Default()
-    file = pool.AddSerializedFile(_file_descriptor().SerializeToString())
-    return {name: message_factory.GetMessageClass(d) for name, d in file.message_types_by_name.items()}
+    added = pool.AddSerializedFile(_file_descriptor(schema, file).SerializeToString())
+    return {name: message_factory.GetMessageClass(d) for name, d in added.message_types_by_name.items()}

@@ -10,11 +10,11 @@ from graphscope.cli.terminal.views import Format
 def info(model: ModelPath, *, checkpoint: Checkpoint = None, tags: Tags, format: FormatOption = Format.TABLE) -> None:
     """Summarize a model: versions, parameters, inputs, likely outputs, what is missing."""
     from graphscope.api.summarize import summarize
-    from graphscope.cli.options.loading import load
+    from graphscope.cli.options.loading import open_any
     from graphscope.cli.render.info import write_info
 
     chosen = split_tags(tags)
-    write_info(Sink.standard(), format, summarize(load(model, tags=chosen, checkpoint=checkpoint)), chosen)
+    write_info(Sink.standard(), format, summarize(open_any(model, tags=chosen, checkpoint=checkpoint)), chosen)
 
 
 EXAMPLES = """

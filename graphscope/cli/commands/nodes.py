@@ -23,11 +23,11 @@ from graphscope.cli.options.shared import (
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format
+from graphscope.core.model import Model
 
 if TYPE_CHECKING:
-    from graphscope.analysis.listing import Listing
+    from graphscope.analysis.listing import Listing, NodeFilter, NodeRow
     from graphscope.core.graph import Body
-    from graphscope.core.model import Model
 
 Op = Annotated[list[str], repeatable("--op", "OP", "Only nodes with this op; repeatable.", complete_op)]
 Scope = Annotated[
@@ -94,39 +94,54 @@ def nodes(
     format: FormatOption = Format.TABLE,
 ) -> None:
     """List the nodes of a graph: op, outputs with type and shape, inputs, device."""
-    from graphscope.analysis.listing import Listing, NodeFilter
+    from graphscope.analysis.listing import Listing, NodeFilter, list_nodes
     from graphscope.api.shapes import inferred_shapes
-    from graphscope.cli.options.loading import load
+    from graphscope.cli.options.loading import open_any, refuse_options
 
     if tree and (tensors or shapes or shape or batch):
         raise typer.BadParameter("takes none of --tensors, --shapes, --shape and --batch", param_hint="--tree")
     steps = 1 if depth is None else depth or None
     chosen = NodeFilter(op, compile_patterns(name), scope, inputs_of, consumers_of, steps)
     sink = Sink.standard()
-    loaded = load(model, tags=split_tags(tags))
+    loaded = open_any(model, tags=split_tags(tags))
     outputs = tensors or format is not Format.NAMES
     listing = Listing(chosen, functions, outputs=outputs)
+    if not isinstance(loaded, Model):
+        from graphscope.analysis.foreign.listing import list_foreign_nodes
+
+        refuse_options(loaded, {"--tree": tree, "--shapes": shapes, "--shape": shape, "--batch": batch})
+        _write_rows(sink, format, list_foreign_nodes(loaded, listing), chosen, tensors=tensors)
+        return
     if outputs and not tree:
         inferred = inferred_shapes(loaded, Speaker(sink), shape=named_shapes(shape), batch=batch, asks=shapes)
         listing = replace(listing, inferred=inferred)
     if tree:
         _write_tree(sink, format, loaded, listing, depth)
     else:
-        _write_rows(sink, format, loaded, listing, tensors)
+        has_devices = format is Format.TABLE and not tensors and _has_devices(loaded, functions)
+        _write_rows(sink, format, list_nodes(loaded, listing), chosen, tensors=tensors, has_devices=has_devices)
 
 
-def _write_rows(sink: Sink, format: Format, model: Model, listing: Listing, tensors: bool) -> None:
-    from graphscope.analysis.listing import list_nodes
+def _has_devices(model: Model, functions: bool) -> bool:
+    bodies = [body for _, body in model.graph.bodies] if functions else [model.graph]
+    return any(node.device for body in bodies for node in body)
+
+
+def _write_rows(
+    sink: Sink,
+    format: Format,
+    rows: Iterator[NodeRow],
+    chosen: NodeFilter,
+    *,
+    tensors: bool,
+    has_devices: bool = False,
+) -> None:
     from graphscope.cli.render import nodes as render_nodes
     from graphscope.cli.terminal.views import write_rows
 
-    rows = list_nodes(model, listing)
     if tensors:
         write_rows(sink, format, render_nodes.tensor_view(), render_nodes.tensors(rows), NOTHING)
     else:
-        bodies = [body for _, body in model.graph.bodies] if listing.functions else [model.graph]
-        has_devices = format is Format.TABLE and any(node.device for body in bodies for node in body)
-        chosen = listing.filter
         has_steps = bool(chosen.inputs_of or chosen.consumers_of) and chosen.depth != 1
         write_rows(sink, format, render_nodes.node_view(has_devices=has_devices, has_steps=has_steps), rows, NOTHING)
 

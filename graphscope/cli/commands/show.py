@@ -12,6 +12,7 @@ from graphscope.cli.options.shared import Checkpoint, FormatOption, ModelPath, T
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format
+from graphscope.core.model import Model
 
 Name = Annotated[
     str | None,
@@ -39,21 +40,28 @@ def show(
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Show one node or variable: attributes, inputs, outputs, consumers, a preview of its values. Or a collection."""
-    from graphscope.analysis.detail import show as find
-    from graphscope.api.shapes import inferred_shapes
-    from graphscope.cli.options.loading import load
+    from graphscope.cli.options.loading import open_any, refuse_options
     from graphscope.cli.render.show import write_detail
 
     sink = Sink.standard()
     if (name is None) == (collection is None):
         raise typer.BadParameter("name a node or variable, or a collection with --collection", param_hint="NAME")
-    loaded = load(model, tags=split_tags(tags), checkpoint=checkpoint, lazily=True)
+    loaded = open_any(model, tags=split_tags(tags), checkpoint=checkpoint, lazily=True)
+    if not isinstance(loaded, Model):
+        from graphscope.analysis.foreign.detail import show_foreign
+
+        refuse_options(loaded, {"--collection": collection, "--shape": shape, "--batch": batch})
+        write_detail(sink, format, show_foreign(loaded, name or ""))
+        return
     if name is None:
         from graphscope.analysis.members import collection_members
         from graphscope.cli.render.collection import write_collection
 
         write_collection(sink, format, collection_members(loaded, collection or ""))
         return
+    from graphscope.analysis.detail import show as find
+    from graphscope.api.shapes import inferred_shapes
+
     shapes = inferred_shapes(loaded, Speaker(sink), shape=named_shapes(shape), batch=batch) if shape or batch else None
     write_detail(sink, format, find(loaded, name, shapes))
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from graphscope.cli.terminal.output import Sink
 from graphscope.core.model import Model
+from graphscope.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from graphscope.core.foreign import ForeignModel
 
 
 def load(
@@ -19,7 +24,39 @@ def load(
     """As :func:`graphscope.formats.load`; the model's warnings go to stderr."""
     from graphscope import formats
 
-    model = formats.load(path, tags=tags, checkpoint=checkpoint, lazily=lazily)
+    return _warned(formats.load(path, tags=tags, checkpoint=checkpoint, lazily=lazily))
+
+
+def open_any(
+    path: str | os.PathLike[str],
+    *,
+    tags: Collection[str] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    lazily: bool = False,
+) -> Model | ForeignModel:
+    """As :func:`graphscope.formats.open_any`; the model's warnings go to stderr."""
+    from graphscope import formats
+
+    opened = formats.open_any(path, tags=tags, checkpoint=checkpoint, lazily=lazily)
+    return _warned(opened) if isinstance(opened, Model) else opened
+
+
+def refuse_options(model: ForeignModel, options: Mapping[str, object]) -> None:
+    """Refuses options that a model of another runtime does not know.
+
+    Args:
+        options: flag -> what was given; empty for nothing.
+
+    Raises:
+        ArgumentError: one was given.
+    """
+    given = [flag for flag, value in options.items() if value]
+    if given:
+        apply = "applies" if len(given) == 1 else "apply"
+        raise ArgumentError(f"{model.path}: {model.kind}: {', '.join(given)} {apply} to TensorFlow graphs only")
+
+
+def _warned(model: Model) -> Model:
     for warning in model.warnings:
         Sink.standard().warning(warning)
     return model

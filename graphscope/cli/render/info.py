@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from graphscope.analysis.summary import Amount, GraphSummary, Summary, SwitchRow
 from graphscope.cli.terminal.output import Sink
@@ -16,6 +17,9 @@ from graphscope.core.signatures import Signature
 from graphscope.core.tensors import TensorSpec, node_of, shape_text
 from graphscope.core.units import count
 from graphscope.errors import some
+
+if TYPE_CHECKING:
+    from graphscope.analysis.foreign.summary import ForeignSummary
 
 FILES = 4
 OPS = 8
@@ -36,12 +40,17 @@ SWITCHES = 3
 _INDENT = 10
 
 
-def write_info(sink: Sink, format: Format, summary: Summary, user_tags: Sequence[str] = ()) -> None:
-    """Writes the summary.
+def write_info(sink: Sink, format: Format, summary: Summary | ForeignSummary, user_tags: Sequence[str] = ()) -> None:
+    """Writes the summary of a model, or of one of another runtime.
 
     Args:
         user_tags: the ``--tags`` that were given, for the commands that come next.
     """
+    if not isinstance(summary, Summary):
+        from graphscope.cli.render.foreign import write_foreign
+
+        write_foreign(sink, format, summary)
+        return
     page = Page(lambda: _page(sink, summary, user_tags), lambda: plain(summary), lambda: _tensor_names(summary))
     write_page(sink, format, page)
 
@@ -53,7 +62,7 @@ def _tensor_names(summary: Summary) -> Iterator[str]:
 
 
 def _page(sink: Sink, summary: Summary, user_tags: Sequence[str]) -> Iterator[str]:
-    yield from _header(sink, summary)
+    yield from write_head(sink, info_head(summary))
     shown = info_sections(summary)
     indent = max([_INDENT, *(len(label) + 2 for group in shown for label, _ in group)])
     for group in filter(None, shown):
@@ -75,8 +84,9 @@ def info_sections(summary: Summary) -> list[list[Section]]:
     return [[(label, rows) for label, rows in group if rows] for group in groups]
 
 
-def _header(sink: Sink, summary: Summary) -> Iterator[str]:
-    safe = [(escape(left), escape(right)) for left, right in info_head(summary)]
+def write_head(sink: Sink, head: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The first lines of a page in two columns, of which the second is wrapped."""
+    safe = [(escape(left), escape(right)) for left, right in head]
     width = max((cells(left) for left, _ in safe if cells(left) <= HALF), default=0)
     for i, (left, right) in enumerate(safe):
         title = sink.paint(left, "title" if i == 0 else "")
@@ -118,10 +128,11 @@ def _amounts(summary: Summary) -> tuple[str, str]:
         (summary.others, "in steps and local variables"),
     )
     right = ", ".join(f"{amount.elements:,} {what}" for amount, what in extras if amount.tensors)
-    return f"parameters {_amount(summary.parameters)}", f"+ {right}" if right else ""
+    return f"parameters {amount_text(summary.parameters)}", f"+ {right}" if right else ""
 
 
-def _amount(amount: Amount) -> str:
+def amount_text(amount: Amount) -> str:
+    """``61,706 (247 kB float32)``."""
     if not amount.tensors:
         return "none"
     if len(amount.by_dtype) == 1:
@@ -140,7 +151,7 @@ def _inputs(summary: Summary) -> Iterator[Line]:
         told = f"{switch.reason}: {switch.value} for inference" if switch is not None else ""
         known = ", ".join(filter(None, (argument, default, told)))
         yield row.tensor, f"{row.dtype.label} {shape_text(row.shape)}", known
-    yield from _more(found, INPUTS)
+    yield from more_line(found, INPUTS)
 
 
 def _switches(summary: Summary) -> Mapping[str, SwitchRow]:
@@ -151,20 +162,22 @@ def _outputs(summary: Summary) -> Iterator[Line]:
     found = summary.graph.outputs if summary.graph is not None else ()
     for row in found[:OUTPUTS]:
         yield row.tensor, tensor_type(row.dtype, row.shape), ", ".join(row.reasons[:REASONS])
-    yield from _more(found, OUTPUTS)
+    yield from more_line(found, OUTPUTS)
 
 
-def _more(found: Sequence[object], limit: int) -> Iterator[Line]:
+def more_line(found: Sequence[object], limit: int) -> Iterator[Line]:
+    """``and 5 more``, if there are more than are shown."""
     if len(found) > limit:
         yield (f"and {len(found) - limit:,} more",)
 
 
 def _ops(summary: Summary) -> Iterator[Line]:
     if summary.graph is not None and summary.graph.ops:
-        yield (_histogram(summary.graph.ops, OPS),)
+        yield (histogram(summary.graph.ops, OPS),)
 
 
-def _histogram(counts: Mapping[str, int], limit: int) -> str:
+def histogram(counts: Mapping[str, int], limit: int) -> str:
+    """``MatMul 3, Add 2``, and how many more there are."""
     return some((f"{name} {number:,}" for name, number in counts.items()), limit)
 
 
@@ -205,7 +218,7 @@ def _dangers(summary: Summary) -> Iterator[Line]:
 
 def _problems(summary: Summary) -> Iterator[Line]:
     yield from ((problem.text,) for problem in summary.problems[:PROBLEMS])
-    yield from _more(summary.problems, PROBLEMS)
+    yield from more_line(summary.problems, PROBLEMS)
 
 
 def _mismatched(summary: Summary) -> Iterator[Line]:
@@ -226,14 +239,14 @@ def _tables(summary: Summary) -> Iterator[Line]:
 
 def _unregistered(summary: Summary) -> Iterator[Line]:
     if summary.graph is not None and summary.graph.unregistered:
-        yield (f"{_histogram(summary.graph.unregistered, OPS)} (not in TensorFlow 2.21)",)
+        yield (f"{histogram(summary.graph.unregistered, OPS)} (not in TensorFlow 2.21)",)
 
 
 def _files(summary: Summary) -> Iterator[Line]:
     files = [file for file in summary.files if file.role != "asset"]
     if len(files) > 1 or any(file.size_bytes is None for file in files):
         yield from map(_file, files[:FILES])
-        yield from _more(files, FILES)
+        yield from more_line(files, FILES)
 
 
 def _assets(summary: Summary) -> Iterator[Line]:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from graphscope.analysis.listing import NodeRow
+from graphscope.analysis.listing import NodeRow, Output
 from graphscope.cli.terminal.table import Column
 from graphscope.cli.terminal.text import tensor_type, type_name
 from graphscope.cli.terminal.views import View
 from graphscope.core.dtypes import DataType
-from graphscope.core.tensors import Shape, TensorSpec, shape_text
+from graphscope.core.tensors import StatedShape, shape_text
 
-Tensor = tuple[NodeRow, TensorSpec]
+Tensor = tuple[NodeRow, Output]
 
 
 def full_name(row: NodeRow) -> str:
@@ -44,7 +44,7 @@ def node_view(*, has_devices: bool, has_steps: bool) -> View[NodeRow]:
             found.insert(0, str(row.distance))
         if has_devices:
             found.append(row.device)
-        found.append(", ".join(row.inputs))
+        found.append(", ".join(name or "-" for name in row.inputs))
         return found
 
     return View(columns, row_cells, _node_record, _NODE_HEADER, lambda row: _node_fields(row, outputs), full_name)
@@ -57,21 +57,27 @@ class OutputTexts:
     """The types of a node's outputs as text, each kind of tensor put together once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[DataType, Shape, bool], str] = {}
+        self._known: dict[tuple[DataType, StatedShape, bool, str], str] = {}
 
-    def text(self, outputs: Sequence[TensorSpec]) -> str:
+    def text(self, outputs: Sequence[Output]) -> str:
         """``float32 (?, 10), 2 x int32 ()``."""
         if len(outputs) == 1:
             return self._one(outputs[0])
         parts = [(text, len(list(same))) for text, same in groupby(map(self._one, outputs))]
         return ", ".join(text if number == 1 else f"{number} x {text}" for text, number in parts)
 
-    def _one(self, spec: TensorSpec) -> str:
-        key = (spec.dtype, spec.shape, spec.is_ref)
+    def _one(self, spec: Output) -> str:
+        key = (spec.dtype, spec.shape, spec.is_ref, spec.container)
         text = self._known.get(key)
         if text is None:
-            text = self._known[key] = tensor_type(*key)
+            text = self._known[key] = output_text(spec)
         return text
+
+
+def output_text(spec: Output) -> str:
+    """``float32 (?, 10)``, ``sequence of float32 (?, 10)``."""
+    text = tensor_type(spec.dtype, spec.shape, spec.is_ref)
+    return f"{spec.container} of {text}" if spec.container else text
 
 
 def _node_record(row: NodeRow) -> Any:
@@ -86,7 +92,7 @@ def _node_record(row: NodeRow) -> Any:
     }
 
 
-def _spec_record(spec: TensorSpec) -> Any:
+def _spec_record(spec: Output) -> Any:
     return {"name": spec.name, "dtype": spec.dtype.label, "shape": spec.shape, "is_ref": spec.is_ref}
 
 
@@ -135,5 +141,5 @@ def _tensor_record(pair: Tensor) -> dict[str, Any]:
     }
 
 
-def _shape(shape: Shape) -> str:
+def _shape(shape: StatedShape) -> str:
     return "?" if shape is None else shape_text(shape)

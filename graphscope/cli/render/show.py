@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.analysis.detail import Detail, NodeDetail
 from graphscope.analysis.statistics import Statistics, statistics
 from graphscope.analysis.variable_rows import WeightRow
+from graphscope.cli.render.nodes import output_text
 from graphscope.cli.render.vars import marks, part_text
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import plain
@@ -80,7 +81,7 @@ def _node(sink: Sink, node: NodeDetail) -> Iterator[str]:
         ("device", [(node.device,)] if node.device else []),
         ("attributes", [(a.name, a.text) for a in node.attributes]),
         ("inputs", [(name, op or "(not in the graph)") for name, op in node.inputs]),
-        ("outputs", [(spec.name, tensor_type(spec.dtype, spec.shape, spec.is_ref)) for spec in node.outputs]),
+        ("outputs", [(spec.name, output_text(spec)) for spec in node.outputs]),
         ("consumers", list(_consumers(node))),
     ]
     for section in sections:

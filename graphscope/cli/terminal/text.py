@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphscope.core.dtypes import DataType
 from graphscope.core.hostile import escape as escape
 from graphscope.core.patterns import Pattern
-from graphscope.core.tensors import Shape, shape_text
+from graphscope.core.tensors import StatedShape, shape_text
 from graphscope.core.units import size as size
 
 _NARROW = Pattern("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u257f\u2026]*")
@@ -66,7 +66,7 @@ def type_name(dtype: DataType, is_ref: bool = False) -> str:
     return "?" if dtype is DataType.INVALID else dtype.label + ("_ref" if is_ref else "")
 
 
-def tensor_type(dtype: DataType, shape: Shape, is_ref: bool = False) -> str:
+def tensor_type(dtype: DataType, shape: StatedShape, is_ref: bool = False) -> str:
     """``float32 (?, 10)``; the type alone where the rank is not known."""
     name = type_name(dtype, is_ref)
     return name if shape is None else f"{name} {shape_text(shape)}"

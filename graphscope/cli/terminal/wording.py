@@ -16,7 +16,7 @@ FLAGS = {
 }
 """Arguments of the library that have another name as an option."""
 
-_VERBS = {"summarize": "info"}
+_VERBS = {"summarize": "info", "load_foreign": "info"}
 """Functions of the library that have another name as a command."""
 
 _PLACEHOLDER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_[]|.")

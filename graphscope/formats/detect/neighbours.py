@@ -47,8 +47,13 @@ def is_npz(head: bytes, _: int) -> bool:
     return head.startswith(b"PK\x03\x04") and b".npy" in head[:256]
 
 
-def _is_onnx(head: bytes) -> bool:
-    """``ModelProto``: ir_version (3 to 99, field 1), then producer, domain, graph or opset fields.
+def is_tflite(head: bytes, _: int) -> bool:
+    """Whether a file that begins with ``head`` is a flatbuffer of TensorFlow Lite."""
+    return head[4:8] == b"TFL3"
+
+
+def is_onnx(head: bytes, _: int) -> bool:
+    """Whether a file begins as ``ModelProto``: ir_version (3 to 99, field 1), then producer, domain, graph or opset fields.
 
     Source: ``onnx.proto``. A SavedModel begins alike, but its schema version is 1 and its field 2 is a message.
     """
@@ -75,7 +80,6 @@ NEIGHBOURS = (
     Neighbour("a 7-Zip archive", _starts(b"7z\xbc\xaf\x27\x1c"), "unpack it, and open what is inside"),
     Neighbour("a tar archive", lambda h: h[257:262] == b"ustar", "tar xf it, and open what is inside"),
     Neighbour("an HDF5 file, probably Keras weights (.h5)", _starts(b"\x89HDF\r\n\x1a\n"), "load it with Keras"),
-    Neighbour("a TensorFlow Lite model", lambda h: h[4:8] == b"TFL3", "it is a flatbuffer: Netron shows it"),
     Neighbour(
         "a TensorFlow event file", is_event_file, Advice(Call("summarize", ("FILE",)), "   shows the graph in it")
     ),
@@ -85,7 +89,6 @@ NEIGHBOURS = (
     Neighbour("a JPEG picture", _starts(b"\xff\xd8\xff"), "name a model instead"),
     Neighbour("a Python pickle", _starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "load it with Python"),
     Neighbour("an ELF program or library", _starts(b"\x7fELF"), "name a model instead"),
-    Neighbour("an ONNX model", _is_onnx, "Netron shows it; onnx-tf converts it"),
 )
 
 _OPTIONS = "tf.compat.v1.ConfigProto takes it, not graphscope: name a model instead"

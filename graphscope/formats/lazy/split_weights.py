@@ -1,7 +1,7 @@
-"""Takes large tensors out of a serialized graph without reading them.
+"""Takes large tensors out of a serialized graph, of TensorFlow or ONNX, without reading them.
 
 One pass over the wire format (https://protobuf.dev/programming-guides/encoding) follows the tables below from the
-outermost message down to the ``TensorProto`` of each attribute. Messages of at most :data:`PAYLOAD_BYTES` are copied
+outermost message down to each tensor. Messages of at most :data:`PAYLOAD_BYTES` are copied
 whole; of a larger tensor only dtype and shape are copied, and where it lies is remembered. What comes out, the skeleton,
 is an ordinary message that protobuf parses at once.
 """
@@ -24,13 +24,17 @@ class Level:
     Attributes:
         name: what :attr:`CutTensor.place` calls a message of this kind; ``None`` for those that are not counted.
         below: field number -> the message in that field, for the fields that are followed.
+        content: of a tensor, the field that holds its elements as they are in memory; 0 for other messages.
+        kept: of a tensor, the fields that are copied.
     """
 
     name: str | None
     below: Mapping[int, Level] = field(default_factory=dict)
+    content: int = 0
+    kept: frozenset[int] = frozenset()
 
 
-TENSOR = Level(None)
+TENSOR = Level(None, content=4, kept=frozenset({1, 2, 3}))
 ATTR_VALUE = Level(None, {8: TENSOR})
 ATTR = Level(None, {2: ATTR_VALUE})
 NODE = Level("node", {5: ATTR})
@@ -39,6 +43,9 @@ LIBRARY = Level(None, {1: FUNCTION})
 GRAPH = Level(None, {1: NODE, 2: LIBRARY})
 META_GRAPH = Level("meta_graph", {2: GRAPH})
 SAVED_MODEL = Level(None, {2: META_GRAPH})
+
+MAX_DEPTH = 100
+"""Messages within messages, as many as protobuf reads."""
 
 _HEAD = 3
 """Bytes of a small field's tag and length, which the walk looks at together."""
@@ -53,9 +60,9 @@ class CutTensor:
 
     Attributes:
         place: where it belongs.
-        key: the attribute's name.
-        start, end: its ``TensorProto``, in bytes from the start of the file.
-        content: start and end of ``tensor_content``, where that is all there is besides dtype and shape.
+        key: the attribute's name, of a TensorFlow graph.
+        start, end: its message, in bytes from the start of the file.
+        content: start and end of the field with its elements, where that is all there is besides what the skeleton keeps.
     """
 
     place: Place
@@ -90,6 +97,7 @@ class _Cutter:
         self.path = path
         self.tensors: list[CutTensor] = []
         self.key = ""
+        self.depth = 0
 
     def message(self, level: Level, start: int, end: int, place: Place) -> bytearray:
         """The skeleton of ``buffer[start:end]``: runs of small fields are copied, large ones followed."""
@@ -138,15 +146,17 @@ class _Cutter:
 
     def _follow(self, level: Level, number: int, start: int, end: int, place: Place, ordinal: int) -> bytes:
         """One large field again, tag and new length included."""
-        if level is TENSOR:
-            body = self._tensor(start, end, place)
-        elif level is ATTR:
+        inner = place if level.name is None else (*place, (level.name, ordinal))
+        if level.content:
+            body = self._tensor(level, start, end, inner)
+            return varint(number << 3 | 2) + varint(len(body)) + body
+        if level is ATTR:
             self.key = self._key(start, end)
-            body = self.message(level, start, end, place)
-        elif level.name is None:
-            body = self.message(level, start, end, place)
-        else:
-            body = self.message(level, start, end, (*place, (level.name, ordinal)))
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Cursor(self.buffer, self.path).corrupt(f"more than {MAX_DEPTH} messages within one another", start)
+        body = self.message(level, start, end, inner)
+        self.depth -= 1
         return varint(number << 3 | 2) + varint(len(body)) + body
 
     def _refuse_repeated(self, level: Level, counts: Mapping[int, int], start: int) -> None:
@@ -179,8 +189,8 @@ class _Cutter:
                 key = bytes(self.buffer[body : cursor.at])
         return key.decode(errors="replace")
 
-    def _tensor(self, start: int, end: int, place: Place) -> bytearray:
-        """Dtype, shape and version of a ``TensorProto`` (fields 1 to 3); the rest is remembered as a region."""
+    def _tensor(self, level: Level, start: int, end: int, place: Place) -> bytearray:
+        """What is kept of a tensor: dtype, shape and the like; the rest is remembered as a region."""
         cursor = Cursor(self.buffer, self.path, start, end)
         out = bytearray()
         content: tuple[int, int] | None = None
@@ -189,9 +199,9 @@ class _Cutter:
             at = cursor.at
             number, wire_type = _tag(cursor)
             body = _skip(cursor, wire_type, number)
-            if number <= 3:
+            if number in level.kept:
                 out += self.buffer[at : cursor.at]
-            elif number == 4 and wire_type == 2 and content is None:
+            elif number == level.content and wire_type == 2 and content is None:
                 content = (body, cursor.at)
             else:
                 others += 1
@@ -216,4 +226,4 @@ def _skip(cursor: Cursor, wire_type: int, number: int) -> int:
         return cursor.skip(cursor.uvarint())
     if wire_type in (1, 5):
         return cursor.skip(8 if wire_type == 1 else 4)
-    raise cursor.corrupt(f"field {number} has wire type {wire_type}, which TensorFlow's messages do not use")
+    raise cursor.corrupt(f"field {number} has wire type {wire_type}, which these messages do not use")
