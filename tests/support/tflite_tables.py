@@ -5,9 +5,8 @@ The source is the package ``ai_edge_litert``, whose ``schema_py_generated`` is m
 
 from __future__ import annotations
 
-import ast
+import functools
 import importlib.resources
-import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,26 +41,35 @@ def option_lines() -> Iterator[str]:
     for union in ("BuiltinOptions", "BuiltinOptions2"):
         for number, name in members(getattr(schema(), union)).items():
             if number:
-                fields = dict(_fields(getattr(schema(), name)))
+                fields = dict(_fields(_classes()[name]))
                 slots = (fields.get(slot, "-") for slot in range(max(fields, default=-1) + 1))
                 yield " ".join([union.removeprefix("BuiltinOptions") or "1", str(number), name, *slots])
 
 
-def _fields(table: Any) -> Iterator[tuple[int, str]]:
+@functools.cache
+def _classes() -> dict[str, str]:
+    """Name -> source of each class. Not by ``inspect``, which reads the whole module for each."""
+    parts = re.split(r"^class (\w+)\(object\):\n", Path(schema().__file__).read_text("utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+_METHOD = re.compile(
+    r"    def (?P<name>\w+)\(self(?P<index>, j)?\):\n"
+    r"        o = [^\n]*\.Offset\((?P<offset>\d+)\)\)\n"
+    r"        if o != 0:\n"
+    r"(?:            a = [^\n]*\n)?"
+    r"            return (?:bool\()?self\._tab\.Get\(flatbuffers\.number_types\.(?P<type>\w+)Flags[^\n]*\n"
+    r"        return (?P<default>[^\n]*)"
+)
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def _fields(table: str) -> Iterator[tuple[int, str]]:
     """Slot -> ``name:code`` and, if it is not zero, ``=default``."""
-    [parsed] = ast.parse(inspect.getsource(table)).body
-    assert isinstance(parsed, ast.ClassDef)
-    for method in parsed.body:
-        text = ast.unparse(method)
-        offset = re.search(r"\.Offset\((\d+)\)", text)
-        scalar = re.search(r"number_types\.(\w+?)Flags, (o|a)\b", text)
-        if not (isinstance(method, ast.FunctionDef) and offset and scalar) or method.name.endswith("AsNumpy"):
-            continue
-        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", method.name).lower()
-        default = ast.unparse(method.body[-1]).removeprefix("return ")
-        stated = "" if default in ("0", "0.0", "False") else f"={default}"
-        is_vector = len(method.args.args) == 2
-        yield (int(offset[1]) - 4) // 2, f"{name}:{CODES[scalar[1]]}{'[]' if is_vector else stated}"
+    for method in _METHOD.finditer(table):
+        name = _WORDS.sub("_", method["name"]).lower()
+        stated = "" if method["default"] in ("0", "0.0", "False") else f"={method['default']}"
+        yield (int(method["offset"]) - 4) // 2, f"{name}:{CODES[method['type']]}{'[]' if method['index'] else stated}"
 
 
 def main() -> None:

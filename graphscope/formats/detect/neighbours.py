@@ -62,6 +62,10 @@ def is_onnx(head: bytes, _: int) -> bool:
     return head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
 
 
+def _named(suffix: str) -> Advice:
+    return Advice(f"rename it to *.{suffix}; then ", Call("load_foreign", (f"FILE.{suffix}",)), " shows it")
+
+
 POINTER = Neighbour(
     "a Git LFS pointer: the file itself was not fetched",
     _starts(b"version https://git-lfs"),
@@ -89,6 +93,8 @@ NEIGHBOURS = (
     Neighbour("a JPEG picture", _starts(b"\xff\xd8\xff"), "name a model instead"),
     Neighbour("a Python pickle", _starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "load it with Python"),
     Neighbour("an ELF program or library", _starts(b"\x7fELF"), "name a model instead"),
+    Neighbour("a TensorFlow Lite model", lambda h: is_tflite(h, 0), _named("tflite")),
+    Neighbour("an ONNX model", lambda h: is_onnx(h, 0), _named("onnx")),
 )
 
 _OPTIONS = "tf.compat.v1.ConfigProto takes it, not graphscope: name a model instead"
@@ -135,7 +141,10 @@ TEXTS: dict[str, tuple[str, str | Advice]] = {
     "op": ("a list of op definitions (OpList)", "name a graph that has nodes"),
     "signature": ("a single library function (FunctionDef)", "name a graph that has nodes"),
     "step_stats": ("a trace of a run (RunMetadata)", Advice(Call("profile", ("MODEL",)), "   measures a run")),
-    "ir_version": ("an ONNX model", "Netron shows it; onnx-tf converts it"),
+    "ir_version": (
+        "an ONNX model in text form",
+        "onnx.load(PATH, format='textproto') and onnx.save write it in binary",
+    ),
 }
 """First field of a message in text form -> what it is, and what to do with it."""
 

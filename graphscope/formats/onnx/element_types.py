@@ -34,7 +34,7 @@ _TYPES = {
     25: DataType.UINT2,
     26: DataType.INT2,
 }
-"""Without ``FLOAT8E8M0``, which TensorFlow lacks."""
+"""Without ``FLOAT8E8M0`` and floats of six bits, which TensorFlow lacks."""
 
 
 def data_type(number: int) -> DataType:

@@ -78,7 +78,13 @@ def _table_of_formats() -> str:
                 " and ".join(what for what, has in (("graph", row.has_graph), ("values", row.has_values)) if has),
                 row.recognized,
                 " and ".join(
-                    what for what, is_there in (("read", row.reader), ("written", row.is_written)) if is_there
+                    what
+                    for what, is_there in (
+                        ("read", row.reader),
+                        ("shown", row.foreign),
+                        ("written", row.is_written),
+                    )
+                    if is_there
                 ),
             )
             for row in FORMATS
