@@ -12,10 +12,10 @@ from graphscope.cli.render.nodes import output_text
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.sections import Line, Section, write_sections
-from graphscope.cli.terminal.text import count, size
 from graphscope.cli.terminal.views import Format, Page, write_page
 from graphscope.core.foreign import ForeignSignature, ForeignTensor
 from graphscope.core.model import ModelFile
+from graphscope.core.units import count, size
 
 BODIES = 8
 METADATA = 8
