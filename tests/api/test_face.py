@@ -56,6 +56,7 @@ FUNCTIONS = {
         " optimizer learning_rate decay l2 ema seed train checkpoint tags trust overwrite listener"
     ),
     "load": "path tags checkpoint lazily",
+    "load_foreign": "path",
     "profile": ("model feeds outputs checkpoint tags batch steps warmup seed placing session trust listener"),
     "read_profile": "path",
     "run": (
@@ -232,6 +233,7 @@ ADVICE = [
     (Advice(Option("classes", "5")), "classes=5", "--classes 5"),
     (Advice(Option("allow_outside")), "allow_outside", "--allow-outside"),
     (Advice(Option("out", "DIR/")), 'out="DIR/"', "-o DIR/"),
+    (Advice(Call("load_foreign", ("a.onnx",))), 'graphscope.load_foreign("a.onnx")', "graphscope info a.onnx"),
     (Advice(Call("summarize", ("a b.pb",))), 'graphscope.summarize("a b.pb")', "graphscope info 'a b.pb'"),
     (
         Advice(Call("graft", ("BASE",), (Option("classes", "N"),)), "!"),
