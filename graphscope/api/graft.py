@@ -56,7 +56,7 @@ def graft(
 
     ::
 
-        grafted = graphscope.graft("fixtures/lenet5_0to4", at="fc2/relu", head="dense:5", out="five/model.ckpt")
+        grafted = graphscope.graft("fixtures/lenet5_0to4", at="fc2/relu", classes=5, out="five/model.ckpt")
         with grafted.session() as session:
             session.session.run(grafted.recipe.train_op, feed_dict={...})
 
@@ -66,8 +66,7 @@ def graft(
         head: a chain of layers (``flatten,dense:256:relu,dropout:0.5,dense:10``), or ``python:module:function``.
         out: prefix of the checkpoint to write; ``None`` writes nothing.
         classes: the head tells one of so many classes; labels are integers. A head that does not end in a dense layer of that
-            width gets one; without a ``head``, it is the head. With neither this nor another task, a head that gives a row of
-            numbers for each example is trained for classes, and any other gets no loss.
+            width gets one; without a ``head``, it is the head. With neither this nor another task, the head gets no loss.
         multilabel: the head tells so many labels, each yes or no.
         regression: the head gives values: a row for each example, or a picture of them.
         inputs: where the base is cut open.

@@ -31,7 +31,9 @@ def graft(*words: object) -> Result:
 def test_what_it_says_and_writes(tmp_path: Path) -> None:
     out = tmp_path / "five" / "model.ckpt"
     options = ("--optimizer", "momentum", "--decay", "step:100:0.5", "--l2", "0.01", "--seed", "7")
-    done = graft(LENET, "-o", out, "--at", "fc2/relu", "--head", "dense:32:relu,dropout:0.5,dense:5", *options)
+    done = graft(
+        LENET, "-o", out, "--at", "fc2/relu", "--head", "dense:32:relu,dropout:0.5,dense:5", "--classes", 5, *options
+    )
     assert done.exit_code == 0, done.output
     assert done.stderr == ""
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
@@ -63,7 +65,9 @@ def test_what_was_not_asked_for_is_noted(tmp_path: Path) -> None:
     assert "note: is_training fixed to false" in done.stderr
     assert "note: dense:4 added" in done.stderr
     chosen = ("--set", "is_training=false", "--unfreeze", "dense")
-    done = graft(FIXTURES / "batchnorm", "-o", tmp_path / "b", "--at", "dense/Relu", "--head", "dense:4", *chosen)
+    done = graft(
+        FIXTURES / "batchnorm", "-o", tmp_path / "b", "--at", "dense/Relu", "--head", "dense:4", "--classes", 4, *chosen
+    )
     assert done.stderr == ""
     assert "gradients pass" in done.stdout
 
@@ -94,7 +98,7 @@ def test_two_models(tmp_path: Path) -> None:
         (["--at", "fc2/relu", "--head", "flatten,dens:3"], "\n  flatten,dens:3\n          ^^^^^^\n"),
         (["--at", "fc2/relu"], "hint: for example: --head"),
         (["--head", "dense:3"], "hint: --at TENSOR"),
-        (["--at", "fc2/relu", "--head", "relu"], "no variable is left to train"),
+        (["--at", "fc2/relu", "--head", "relu", "--regression"], "no variable is left to train"),
         (["--at", "fc2/relu", "--head", "dense:3", "--unfreeze", "conv7"], "closest: conv2, conv1"),
         (["--at", "fc2/relu", "--head", "dense:3", "--set", "nothing=1"], "no placeholder is named 'nothing:0'"),
     ],

@@ -83,4 +83,4 @@ def test_every_variable_has_its_value() -> None:
 
 def test_lookup_tables_below_a_head_are_refused() -> None:
     with pytest.raises(GraphscopeError, match="the cut needs lookup tables"):
-        graphscope.graft(ZOO2 / ESTIMATE, "dnn/hiddenlayer_2/Relu", "dense:3")
+        graphscope.graft(ZOO2 / ESTIMATE, "dnn/hiddenlayer_2/Relu", "dense:3", classes=3)

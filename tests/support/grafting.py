@@ -33,6 +33,12 @@ class Case:
     batch: int = BATCH
     options: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def task(self) -> dict[str, Any]:
+        """What a graft is asked to train the head for: classes, unless the options say otherwise."""
+        is_classes = not {"regression", "multilabel"} & self.options.keys()
+        return {"classes": int(self.head.rpartition("dense:")[2])} if is_classes else {}
+
 
 def wav() -> bytes:
     """One second of silence, 16 kHz."""

@@ -35,7 +35,9 @@ HEAD = f"flatten,dense:8:relu,dropout:0.3,dense:{CLASSES}"
 
 
 def grafted(prefix: Path, head: str = HEAD, **options: Any) -> Path:
-    """A head on the convolutions of a trained LeNet."""
+    """A head on the convolutions of a trained LeNet, for classes unless another task is named."""
+    if not {"regression", "multilabel"} & options.keys():
+        options.setdefault("classes", int(head.rpartition("dense:")[2]))
     graft(FIXTURES / "lenet5_0to4", at="pool2", head=head, out=prefix, **options)
     return prefix
 

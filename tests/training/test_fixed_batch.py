@@ -101,7 +101,7 @@ def test_gradients_are_means_over_the_examples(tmp_path: Path, name: str, batch:
     rng = np.random.default_rng(0)
     examples = rng.normal(size=(EXAMPLES, 3, 4)).astype(np.float32)
     labels = rng.integers(0, CLASSES, EXAMPLES)
-    grafted = graft(path, "top", f"dense:{CLASSES}", optimizer="sgd", learning_rate=1.0)
+    grafted = graft(path, "top", f"dense:{CLASSES}", classes=CLASSES, optimizer="sgd", learning_rate=1.0)
     recipe = grafted.recipe
     assert recipe is not None
     assert grafted.report.logits.shape == (None, CLASSES)
@@ -156,7 +156,7 @@ def test_a_batch_that_a_loop_fixes_is_refused(tmp_path: Path) -> None:
 
     path = base(tmp_path / "base.pb", 4, body)
     with pytest.raises(GraphscopeError, match="built for a batch of 4: node Reshape of function "):
-        graft(path, "top", f"dense:{CLASSES}")
+        graft(path, "top", f"dense:{CLASSES}", classes=CLASSES)
 
 
 def test_tune_refuses_what_was_grafted_for_one_example(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_tune_refuses_what_was_grafted_for_one_example(tmp_path: Path) -> None:
         x = tf.reshape(tf.io.decode_raw(raw, tf.float32), [1, WIDTH])
         tf.identity(tf.matmul(x, weights(WIDTH, 4)), name="top")
         (tmp_path / "base.pb").write_bytes(graph.as_graph_def().SerializeToString())
-    graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}", out=tmp_path / "m")
+    graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}", classes=CLASSES, out=tmp_path / "m")
     model = graphscope.load(tmp_path / "m")
     np.savez(tmp_path / "data.npz", x=np.zeros((4, 1)), y=np.zeros(4, np.int64))
     request = Request(str(tmp_path / "data.npz"), "0", DataOptions(cache=tmp_path))
@@ -214,9 +214,9 @@ def test_a_base_that_cannot_be_fed_is_refused(tmp_path: Path, name: str) -> None
         tf.identity(tf.matmul(make(), weights(WIDTH, 4)), name="top")
         (tmp_path / "base.pb").write_bytes(graph.as_graph_def().SerializeToString())
     with pytest.raises(GraphscopeError, match=f"takes? (its|their) data from {source} ") as found:
-        graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}")
+        graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}", classes=CLASSES)
     assert worded(found.value.hint).startswith(f"--input {source} ")
-    assert graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}", inputs=[source]).report.inputs
+    assert graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}", classes=CLASSES, inputs=[source]).report.inputs
 
 
 def test_a_base_of_constants_is_refused(tmp_path: Path) -> None:
@@ -224,4 +224,4 @@ def test_a_base_of_constants_is_refused(tmp_path: Path) -> None:
         tf.identity(weights(2, WIDTH), name="top")
         (tmp_path / "base.pb").write_bytes(graph.as_graph_def().SerializeToString())
     with pytest.raises(GraphscopeError, match="it consists of constants and variables"):
-        graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}")
+        graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}", classes=CLASSES)

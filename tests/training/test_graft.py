@@ -57,7 +57,7 @@ CASES = [
 def test_every_fixture(case: Case, tmp_path: Path) -> None:
     prefix = str(tmp_path / "grafted" / "model.ckpt")
     base = graphscope.load(FIXTURES / case.path)
-    grafted = graphscope.graft(base, case.at, case.head, out=prefix, learning_rate=0.01)
+    grafted = graphscope.graft(base, case.at, case.head, out=prefix, learning_rate=0.01, **case.task)
     trained = train(prefix)
     assert trained.losses[-1] < trained.losses[0]
     assert_base_untouched(base, grafted, trained)
@@ -126,7 +126,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Grafted:
     """A head with everything that trains or keeps statistics."""
     prefix = tmp_path_factory.mktemp("plain") / "model.ckpt"
     head = "dense:8,batchnorm,relu,dropout:0.5,layernorm,dense:5"
-    return graphscope.graft(LENET, "fc2/relu", head, out=prefix, ema=0.9, l2=0.01, decay="step:2:0.5")
+    return graphscope.graft(LENET, "fc2/relu", head, out=prefix, ema=0.9, l2=0.01, decay="step:2:0.5", classes=5)
 
 
 def test_no_gradient_reaches_the_base(plain: Grafted) -> None:
@@ -220,7 +220,9 @@ def test_the_rate_decays_by_the_step(plain: Grafted) -> None:
 def test_a_step_is_the_optimizers_own(optimizer: str, tmp_path: Path) -> None:
     """The same head trained by hand with ``tf.compat.v1.train`` has the same weights after three steps."""
     prefix = str(tmp_path / "model.ckpt")
-    grafted = graphscope.graft(LENET, "fc2/relu", "dense:5", out=prefix, optimizer=optimizer, learning_rate=0.02)
+    grafted = graphscope.graft(
+        LENET, "fc2/relu", "dense:5", classes=5, out=prefix, optimizer=optimizer, learning_rate=0.02
+    )
     recipe = grafted.recipe
     assert recipe is not None
     trained = train(prefix)
@@ -249,7 +251,7 @@ def test_a_step_is_the_optimizers_own(optimizer: str, tmp_path: Path) -> None:
 
 def test_the_seed_makes_the_head() -> None:
     def kernel(seed: int) -> Array:
-        model = graphscope.graft(LENET, "fc2/relu", "dense:5", seed=seed).model
+        model = graphscope.graft(LENET, "fc2/relu", "dense:5", classes=5, seed=seed).model
         return model.value(model.variable("head/dense/kernel")).numpy()
 
     first, again, other = kernel(1), kernel(1), kernel(2)
@@ -263,7 +265,7 @@ def test_the_seed_makes_the_head() -> None:
 )
 def test_other_tasks(task: str, metric: str, options: dict[str, Any], tmp_path: Path) -> None:
     prefix = str(tmp_path / "model.ckpt")
-    grafted = graphscope.graft(LENET, "fc2/relu", "dense:3", out=prefix, learning_rate=0.01, **options)
+    grafted = graphscope.graft(LENET, "fc2/relu", "dense:3", classes=3, out=prefix, learning_rate=0.01, **options)
     recipe = grafted.recipe
     assert recipe is not None
     assert (recipe.task, recipe.classes, recipe.training) == (task, 3, "")
@@ -288,12 +290,18 @@ def test_other_tasks(task: str, metric: str, options: dict[str, Any], tmp_path: 
 
 def test_several_tensors_are_put_side_by_side(tmp_path: Path) -> None:
     prefix = str(tmp_path / "model.ckpt")
-    grafted = graphscope.graft(LENET, ["fc2/relu", "fc1/relu:0"], "dense:3", out=prefix)
+    grafted = graphscope.graft(LENET, ["fc2/relu", "fc1/relu:0"], "dense:3", classes=3, out=prefix)
     assert grafted.report.layers[0].before == (None, 84 + 120)
     assert grafted.recipe is not None
     assert len(grafted.recipe.features) == 2
-    assert graphscope.graft(LENET, ["fc2/relu", "pool2"], "dense:3").report.layers[0].before == (None, 84 + 400)
-    assert graphscope.graft(LENET, ["conv2/relu", "conv2/conv"], "gap,dense:3").report.layers[0].before[-1] == 32
+    assert graphscope.graft(LENET, ["fc2/relu", "pool2"], "dense:3", classes=3).report.layers[0].before == (
+        None,
+        84 + 400,
+    )
+    assert (
+        graphscope.graft(LENET, ["conv2/relu", "conv2/conv"], "gap,dense:3", classes=3).report.layers[0].before[-1]
+        == 32
+    )
     train(prefix)
 
 
@@ -306,8 +314,8 @@ def test_classes_add_the_last_layer_where_it_is_missing() -> None:
 
 def test_a_grafted_model_is_a_base(tmp_path: Path) -> None:
     first, second = str(tmp_path / "first"), str(tmp_path / "second")
-    graphscope.graft(LENET, "fc2/relu", "dense:8:relu,dropout:0.5,dense:5", out=first)
-    grafted = graphscope.graft(graphscope.load(first), "head/dense/Relu", "dense:2", out=second)
+    graphscope.graft(LENET, "fc2/relu", "dense:8:relu,dropout:0.5,dense:5", classes=5, out=first)
+    grafted = graphscope.graft(graphscope.load(first), "head/dense/Relu", "dense:2", classes=2, out=second)
     trained = train(second)
     assert set(trained.trainable) == {"head_1/dense/kernel", "head_1/dense/bias"}
     assert "head/dense/kernel" in grafted.report.frozen
@@ -319,7 +327,9 @@ def test_a_grafted_model_is_a_base(tmp_path: Path) -> None:
 
 def test_unfreeze_trains_what_matches_and_nothing_else(tmp_path: Path) -> None:
     prefix = str(tmp_path / "model.ckpt")
-    grafted = graphscope.graft(LENET, "fc2/relu", "dense:5", out=prefix, unfreeze=["^fc2/", "conv1/bias"], ema=0.5)
+    grafted = graphscope.graft(
+        LENET, "fc2/relu", "dense:5", classes=5, out=prefix, unfreeze=["^fc2/", "conv1/bias"], ema=0.5
+    )
     assert grafted.recipe is not None
     assert grafted.recipe.features == ()
     trained = train(prefix)
@@ -334,7 +344,7 @@ def test_unfreeze_trains_what_matches_and_nothing_else(tmp_path: Path) -> None:
 def test_constants_of_a_frozen_graph_become_variables(tmp_path: Path) -> None:
     prefix = str(tmp_path / "model.ckpt")
     base = graphscope.load(FIXTURES / "lenet5" / "frozen.pb")
-    grafted = graphscope.graft(base, "fc2/relu", "dense:5", out=prefix, unfreeze=["fc2/"])
+    grafted = graphscope.graft(base, "fc2/relu", "dense:5", classes=5, out=prefix, unfreeze=["fc2/"])
     trained = train(prefix)
     names = {"fc2/weights", "fc2/biases"}
     assert set(trained.trainable) - {"head/dense/kernel", "head/dense/bias"} == names
@@ -350,7 +360,7 @@ def test_constants_of_a_frozen_graph_become_variables(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["batchnorm", "batchnorm_resource"])
 def test_without_stopped_gradients_all_but_statistics_train(name: str, tmp_path: Path) -> None:
     prefix = str(tmp_path / "model.ckpt")
-    graphscope.graft(FIXTURES / name, "dense/Relu", "dense:3", out=prefix, stop_gradient=False)
+    graphscope.graft(FIXTURES / name, "dense/Relu", "dense:3", classes=3, out=prefix, stop_gradient=False)
     trained = train(prefix)
     assert trained.losses[-1] < trained.losses[0]
     variables = [v for v in graphscope.load(prefix).variables if v.role is Role.MODEL]
@@ -371,7 +381,7 @@ def test_without_stopped_gradients_all_but_statistics_train(name: str, tmp_path:
 )
 def test_what_cannot_train_is_named(path: str, at: str, unfreeze: str, message: str) -> None:
     with pytest.raises(GraphscopeError, match=message):
-        graphscope.graft(FIXTURES / path, at, "dense:3", unfreeze=[unfreeze])
+        graphscope.graft(FIXTURES / path, at, "dense:3", classes=3, unfreeze=[unfreeze])
 
 
 def test_an_op_without_a_gradient_is_named() -> None:
@@ -380,15 +390,15 @@ def test_an_op_without_a_gradient_is_named() -> None:
     back = {"SrcT": type_attr(DataType.INT64), "DstT": type_attr(DataType.FLOAT)}
     added = [make_node("whole", "Cast", ["fc2/relu"], cast), make_node("rounded", "Cast", ["whole"], back)]
     base.loaded_graph = base.graph.with_nodes([*base.graph.nodes, *added])
-    graphscope.graft(base, "rounded", "dense:3")
+    graphscope.graft(base, "rounded", "dense:3", classes=3)
     with pytest.raises(GraphscopeError, match=r"fc2/weights is to train, but node rounded \(Cast\)"):
-        graphscope.graft(base, "rounded", "dense:3", unfreeze=["fc2/weights"])
+        graphscope.graft(base, "rounded", "dense:3", classes=3, unfreeze=["fc2/weights"])
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_large_slots_begin_as_tensorflow_would_have_them(optimizer: str) -> None:
     """They are written without being made in memory."""
-    grafted = graphscope.graft(LENET, "fc2/relu", "dense:5", unfreeze=["fc1/weights"], optimizer=optimizer)
+    grafted = graphscope.graft(LENET, "fc2/relu", "dense:5", classes=5, unfreeze=["fc1/weights"], optimizer=optimizer)
     slots = {v.name: grafted.model.value(v) for v in grafted.model.variables if v.role is Role.SLOT}
     large = {name: payload for name, payload in slots.items() if name.startswith("fc1/weights/")}
     assert len(large) == 2
@@ -579,10 +589,10 @@ def test_ops_that_nobody_knows_do_no_harm_elsewhere(tmp_path: Path) -> None:
     base = graphscope.load(LENET)
     strange = make_node("strange", "ResamplerOfYore", ["softmax"], {"T": type_attr(DataType.FLOAT)})
     base.loaded_graph = base.graph.with_nodes([*base.graph.nodes, strange])
-    graphscope.graft(base, "fc2/relu", "dense:3", out=prefix)
+    graphscope.graft(base, "fc2/relu", "dense:3", classes=3, out=prefix)
     train(prefix)
     with pytest.raises(GraphscopeError, match="ResamplerOfYore"):
-        graphscope.graft(base, "strange", "dense:3")
+        graphscope.graft(base, "strange", "dense:3", classes=3)
 
 
 def test_a_model_that_reads_from_a_queue(tmp_path: Path) -> None:
@@ -597,7 +607,7 @@ def test_a_model_that_reads_from_a_queue(tmp_path: Path) -> None:
         v1.train.Saver().save(session, source)
     base = graphscope.load(source)
     assert "queue_runners" in base.collections
-    grafted = graphscope.graft(base, "hidden", "dense:3", out=prefix, inputs=["batch"], learning_rate=0.01)
+    grafted = graphscope.graft(base, "hidden", "dense:3", classes=3, out=prefix, inputs=["batch"], learning_rate=0.01)
     assert [(spec.name, spec.shape) for spec in grafted.report.inputs] == [("batch:0", (None, 7))]
     assert not [n for n in grafted.model.graph if "Queue" in n.op]
     trained = train(prefix)
@@ -611,17 +621,17 @@ def test_a_fixed_batch_is_opened_where_nothing_needs_it(tmp_path: Path) -> None:
         tf.reshape(hidden, [1, 6], name="fixed")
     path = tmp_path / "fixed.pb"
     path.write_bytes(graph.as_graph_def().SerializeToString())
-    opened = graphscope.graft(path, "hidden", "dense:3")
+    opened = graphscope.graft(path, "hidden", "dense:3", classes=3)
     assert (opened.report.cuts[0].shape, opened.report.inputs[0].shape) == ((None, 6), (None, 6))
     assert "any number of examples" in opened.report.notes[0]
-    rewritten = graphscope.graft(path, "fixed", "dense:3")
+    rewritten = graphscope.graft(path, "fixed", "dense:3", classes=3)
     assert (rewritten.report.cuts[0].shape, rewritten.report.inputs[0].shape) == ((None, 6), (None, 6))
 
 
 def test_switches_are_set_for_inference_and_may_be_chosen() -> None:
     base = FIXTURES / "batchnorm"
-    assert graphscope.graft(base, "dense/Relu", "dense:3").report.fixed == {"is_training": "false"}
-    chosen = graphscope.graft(base, "dense/Relu", "dense:3", set={"is_training": np.array(False)})
+    assert graphscope.graft(base, "dense/Relu", "dense:3", classes=3).report.fixed == {"is_training": "false"}
+    chosen = graphscope.graft(base, "dense/Relu", "dense:3", classes=3, set={"is_training": np.array(False)})
     assert chosen.report.fixed == {}
 
 
@@ -664,12 +674,12 @@ def test_what_does_not_fit_is_refused(at: Any, head: str, message: str, hint: st
 )
 def test_options_that_make_no_sense(options: dict[str, Any], message: str) -> None:
     with pytest.raises(GraphscopeError, match=message):
-        graphscope.graft(LENET, "fc2/relu", "dense:3", **options)
+        graphscope.graft(LENET, "fc2/relu", "dense:3", classes=3, **options)
 
 
 def test_a_cut_inside_a_loop_is_refused() -> None:
     with pytest.raises(GraphscopeError, match="lies in a loop: it depends on node rnn/while/Enter"):
-        graphscope.graft(FIXTURES / "rnn", "rnn/while/lstm_cell/add_1", "dense:3")
+        graphscope.graft(FIXTURES / "rnn", "rnn/while/lstm_cell/add_1", "dense:3", classes=3)
 
 
 def test_a_cut_inside_a_branch_is_refused(tmp_path: Path) -> None:
@@ -681,8 +691,8 @@ def test_a_cut_inside_a_branch_is_refused(tmp_path: Path) -> None:
     path.write_bytes(graph.as_graph_def().SerializeToString())
     inside = next(n.name for n in graphscope.load(path).graph if n.op == "Relu")
     with pytest.raises(GraphscopeError, match=r"lies in a branch .*: it depends on node cond/\S+ \(Switch\)"):
-        graphscope.graft(path, inside, "dense:3")
-    assert graphscope.graft(path, "behind", "dense:3").report.cuts[0].shape == (None, 6)
+        graphscope.graft(path, inside, "dense:3", classes=3)
+    assert graphscope.graft(path, "behind", "dense:3", classes=3).report.cuts[0].shape == (None, 6)
 
 
 def test_tables_are_refused(tmp_path: Path) -> None:
@@ -694,11 +704,11 @@ def test_tables_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "words.pb"
     path.write_bytes(graph.as_graph_def().SerializeToString())
     with pytest.raises(GraphscopeError, match="the cut needs lookup tables") as raised:
-        graphscope.graft(path, "hot", "dense:3")
+        graphscope.graft(path, "hot", "dense:3", classes=3)
     assert "--input" in worded(raised.value.hint)
     lookup = next(n.name for n in graphscope.load(path).graph if n.op == "LookupTableFindV2")
     with pytest.raises(GraphscopeError, match="hot:0 is of unknown rank"):
-        graphscope.graft(path, "hot", "dense:3", inputs=[lookup])
+        graphscope.graft(path, "hot", "dense:3", classes=3, inputs=[lookup])
 
 
 # Files
@@ -706,11 +716,11 @@ def test_tables_are_refused(tmp_path: Path) -> None:
 
 def test_nothing_is_written_over_or_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prefix = str(tmp_path / "model.ckpt")
-    grafted = graphscope.graft(LENET, "fc2/relu", "dense:3", out=prefix)
+    grafted = graphscope.graft(LENET, "fc2/relu", "dense:3", classes=3, out=prefix)
     written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert set(written) == {"checkpoint", *(f"model.ckpt{s}" for s in (".meta", ".index", ".data-00000-of-00001"))}
     with pytest.raises(FileError, match=r"model\.ckpt\.meta: the file exists"):
-        graphscope.graft(LENET, "fc2/relu", "dense:4", out=prefix)
+        graphscope.graft(LENET, "fc2/relu", "dense:4", classes=4, out=prefix)
 
     def fails(_: int) -> None:
         raise FileError("no space left")
@@ -718,13 +728,13 @@ def test_nothing_is_written_over_or_half(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(FileError, match="no space left"):
         grafted.save(prefix, overwrite=True, progress=fails)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == written
-    graphscope.graft(LENET, "fc2/relu", "dense:4", out=prefix, overwrite=True)
+    graphscope.graft(LENET, "fc2/relu", "dense:4", classes=4, out=prefix, overwrite=True)
     assert graphscope.load(tmp_path).path == prefix
     assert recipe_of(graphscope.load(prefix)).classes == 4
 
 
 def test_a_state_file_of_another_checkpoint_stays(tmp_path: Path) -> None:
-    grafted = graphscope.graft(LENET, "fc2/relu", "dense:3")
+    grafted = graphscope.graft(LENET, "fc2/relu", "dense:3", classes=3)
     grafted.save(str(tmp_path / "first"))
     grafted.save(str(tmp_path / "second"), progress=quiet)
     assert graphscope.load(tmp_path).path.endswith("first")

@@ -270,7 +270,7 @@ def test_decays() -> None:
 @pytest.mark.parametrize(
     ("options", "layers", "task", "notes"),
     [
-        ({"head": "dense:3"}, "dense:3", "classes", 0),
+        ({"head": "dense:3"}, "dense:3", "", 0),
         ({"head": "dense:3", "width": 3}, "dense:3", "classes", 0),
         ({"head": "dense:3", "width": 4}, "dense:3,dense:4", "classes", 1),
         ({"head": "flatten", "width": 4}, "flatten,dense:4", "classes", 1),

@@ -41,7 +41,7 @@ def written(*lines: str) -> Model:
 
 
 def grafted(*lines: str, at: Any = ("h",), **options: Any) -> Grafted:
-    return graft(written(*lines), GraftOptions(**{"at": at, "head": "dense:3", **options}))
+    return graft(written(*lines), GraftOptions(**{"at": at, "head": "dense:3", "task": "classes", **options}))
 
 
 def values(found: Grafted) -> dict[str, Array]:

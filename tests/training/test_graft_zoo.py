@@ -75,7 +75,7 @@ def test_a_graph_without_values_that_were_drawn(tmp_path: Path) -> None:
 def assert_trains_and_freezes(base: Model, case: Case, tmp_path: Path) -> None:
     """Two steps change the head and nothing else; the frozen result computes the same."""
     prefix = str(tmp_path / "model.ckpt")
-    grafted = graphscope.graft(base, case.at, case.head, out=prefix, learning_rate=0.01, **case.options)
+    grafted = graphscope.graft(base, case.at, case.head, out=prefix, learning_rate=0.01, **case.options, **case.task)
     trained = train(prefix, steps=2, batch=case.batch)
     assert all(map(np.isfinite, trained.losses))
     assert {name.partition("/")[0] for name in trained.trainable} == {"head"}
@@ -92,7 +92,7 @@ def assert_trains_and_freezes(base: Model, case: Case, tmp_path: Path) -> None:
 def test_a_model_of_the_zoo(case: Case, tmp_path: Path) -> None:
     prefix = str(tmp_path / "model.ckpt")
     base = graphscope.load(ZOO / case.path)
-    grafted = graphscope.graft(base, case.at, case.head, out=prefix, learning_rate=0.01, **case.options)
+    grafted = graphscope.graft(base, case.at, case.head, out=prefix, learning_rate=0.01, **case.options, **case.task)
     trained = train(prefix, batch=case.batch)
     assert trained.losses[-1] < trained.losses[0]
     assert set(trained.trainable) == {"head/dense/kernel", "head/dense/bias"}
@@ -108,7 +108,7 @@ def test_a_model_of_the_zoo(case: Case, tmp_path: Path) -> None:
 def test_a_model_whose_batch_is_fixed_in_its_shapes_is_refused() -> None:
     path = ZOO / "frozen_pb/zaneoliver6+char-rnn-lstm-receipts/frozen_model.pb"
     with pytest.raises(GraphscopeError, match=r"built for a batch of 10: .* fixed by node Reshape"):
-        graphscope.graft(graphscope.load(path), "Reshape", "dense:3")
+        graphscope.graft(graphscope.load(path), "Reshape", "dense:3", classes=3)
 
 
 def assert_freezes(model: Model, case: Case) -> None:
@@ -146,8 +146,8 @@ def test_a_model_of_objects_is_taken_as_constants(tmp_path: Path) -> None:
     path = ZOO / serving / "saved_model_half_plus_two_tf2_cpu" / "00000123"
     base = graphscope.load(path)
     with pytest.raises(GraphscopeError, match=r"its input is \(\?\)"):
-        graphscope.graft(base, "StatefulPartitionedCall_5", "dense:3")
-    grafted = graphscope.graft(base, "StatefulPartitionedCall_1", "dense:3", out=tmp_path / "model.ckpt")
+        graphscope.graft(base, "StatefulPartitionedCall_5", "dense:3", classes=3)
+    grafted = graphscope.graft(base, "StatefulPartitionedCall_1", "dense:3", classes=3, out=tmp_path / "model.ckpt")
     assert "SavedModel are taken as constants" in grafted.report.notes[0]
     assert not [v.name for v in grafted.model.variables if not v.name.startswith(("head", "train", "global_step"))]
 
@@ -155,11 +155,11 @@ def test_a_model_of_objects_is_taken_as_constants(tmp_path: Path) -> None:
 def test_a_cut_that_may_not_be_computed_is_refused() -> None:
     path = ZOO / "frozen_pb/blaueck+tf-mtcnn/mtcnn.pb"
     with pytest.raises(GraphscopeError, match=r"onet/cond/add:0 lies in a branch"):
-        graphscope.graft(path, "onet/cond/add", "dense:3")
+        graphscope.graft(path, "onet/cond/add", "dense:3", classes=3)
 
 
 def test_lookup_tables_are_refused() -> None:
     taxi = "saved_model/tensorflow+tfx/tfx/components/testdata/trainer/current/Format-Serving/export/chicago-taxi"
     at = "linear/linear_model/linear/linear_model/linear/linear_model/weighted_sum"
     with pytest.raises(GraphscopeError, match="the cut needs lookup tables"):
-        graphscope.graft(ZOO / taxi / "1646034756", at, "dense:3")
+        graphscope.graft(ZOO / taxi / "1646034756", at, "dense:3", classes=3)

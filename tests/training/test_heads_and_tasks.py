@@ -56,7 +56,7 @@ def grown(tmp_path: Path) -> Path:
     return tmp_path / "m/model.ckpt"
 
 
-def test_a_head_of_another_shape_has_variables_and_no_loss(grown: Path) -> None:
+def test_a_head_without_a_task_has_variables_and_no_loss(grown: Path) -> None:
     """What the tutorial's code computes of the same weights, and TensorFlow's own optimizer trains the head alone."""
     images = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype(np.float32)
     with v1.Graph().as_default() as graph, v1.Session() as session:
@@ -82,11 +82,18 @@ def test_tune_says_what_is_missing(grown: Path, tmp_path: Path) -> None:
     assert "--regression" in worded(error.value.hint)
 
 
+def test_a_row_of_numbers_is_no_task_either() -> None:
+    grafted = graphscope.graft(FIXTURES / "lenet5", "fc2/relu", "dense:5")
+    assert grafted.recipe is None
+    assert grafted.report.trainable == {"head/dense/kernel": 84 * 5, "head/dense/bias": 5}
+    assert not [node.name for node in grafted.model.graph if "Apply" in node.op]
+
+
 def test_the_missing_loss_is_told(tmp_path: Path) -> None:
     grafted = graphscope.graft(written(tmp_path / "vgg.pb", vgg), "conv1_2", "conv:1x1x32:relu")
     assert grafted.recipe is None
     assert set(grafted.report.trainable.values()) == {8 * 32, 32}
-    assert [note for note in grafted.report.notes if "(?, 16, 16, 32)" in note and "no loss" in note]
+    assert "without a task, such as classes, the head gets neither loss nor optimizer" in grafted.report.notes
     with pytest.raises(GraphscopeError, match=r"dense:32 takes \(batch, features\)"):
         graphscope.graft(tmp_path / "vgg.pb", "conv1_2", "conv:1x1x32:relu", multilabel=32)
 

@@ -157,17 +157,17 @@ def test_the_base_cannot_run_in_each_step(tuned: Path) -> None:
 
 def test_weights_of_the_base_train_behind_the_decoding_alone(tmp_path: Path) -> None:
     with pytest.raises(GraphscopeError, match="takes one file at a time: weights of the base cannot train") as error:
-        graphscope.graft(INCEPTION, at=BOTTLENECK, head="dense:3", unfreeze="mixed_1")
+        graphscope.graft(INCEPTION, at=BOTTLENECK, head="dense:3", classes=3, unfreeze="mixed_1")
     assert worded(error.value.hint) == (
         "--input TENSOR cuts the graph open behind the decoding, where it takes a batch"
     )
-    grafted = graphscope.graft(INCEPTION, at=BOTTLENECK, inputs="Mul", head="dense:3", unfreeze="mixed_1")
+    grafted = graphscope.graft(INCEPTION, at=BOTTLENECK, inputs="Mul", head="dense:3", classes=3, unfreeze="mixed_1")
     assert [spec.shape for spec in grafted.report.cuts] == [(None, 2048)]
 
 
 def test_a_cut_without_a_dimension_for_examples_takes_no_head() -> None:
     with pytest.raises(GraphscopeError, match=r"ResizeBilinear/flat:0 is \(6912\): no dimension counts examples"):
-        graphscope.graft(flattened(), at="ResizeBilinear/flat", head="dense:3")
+        graphscope.graft(flattened(), at="ResizeBilinear/flat", head="dense:3", classes=3)
 
 
 def flattened() -> graphscope.Model:

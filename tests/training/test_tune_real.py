@@ -63,7 +63,9 @@ def drawn(directory: Path, count: int, seed: int) -> Path:
 def test_shapes_on_a_mobilenet(tmp_path: Path) -> None:
     """Grafted at its bottleneck, tuned on a folder of pictures, frozen and verified."""
     prefix = tmp_path / "shapes.ckpt"
-    grafted = graphscope.graft(ZOO / MOBILENET, at=BOTTLENECK, head="flatten,dense:3", learning_rate=0.01, out=prefix)
+    grafted = graphscope.graft(
+        ZOO / MOBILENET, at=BOTTLENECK, head="flatten,dense:3", classes=3, learning_rate=0.01, out=prefix
+    )
     assert grafted.recipe.features
     report = train(prefix, str(drawn(tmp_path / "train", 12, 0)), str(drawn(tmp_path / "test", 6, 1)), epochs=8)
     assert report.cached

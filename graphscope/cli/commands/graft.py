@@ -133,9 +133,9 @@ def graft(
 
 
 EXAMPLES = """
-  graphscope graft lenet5 -o five/model.ckpt --at fc2/relu --head dense:5
+  graphscope graft lenet5 -o five/model.ckpt --at fc2/relu --classes 5
   graphscope graft mobilenet.pb -o mine/model.ckpt --at pool --classes 3 --head flatten,dropout:0.2,dense:3
   graphscope graft frozen.pb -o again/model.ckpt --train --classes 10
-  graphscope graft vgg16 -o mine/model.ckpt --at pool5 --head gap,dense:10 --unfreeze conv5
+  graphscope graft vgg16 -o mine/model.ckpt --at pool5 --head gap,dense:10 --classes 10 --unfreeze conv5
   graphscope graft encoder -o both/model.ckpt --head-model decoder --bind z=encoder/z
 """

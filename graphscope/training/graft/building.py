@@ -41,7 +41,6 @@ class Plan:
         function: a Python head, called ``head_text``.
         head_text: as a person wrote it.
         task: see :mod:`graphscope.training.recipe`; empty for a model without a loss.
-        is_asked: whether a person asked for the task; otherwise a head that does not fit it gets no loss.
         width: what the logits must have; ``None`` for any.
         trainable: variables of the base that train.
         optimizer, learning_rate, decay, l2, ema, seed: as :class:`graphscope.training.graft.planning.GraftOptions`.
@@ -55,7 +54,6 @@ class Plan:
     function: Function | None
     head_text: str
     task: str
-    is_asked: bool
     width: int | None
     trainable: Sequence[str]
     optimizer: str
@@ -64,6 +62,11 @@ class Plan:
     l2: float
     ema: float | None
     seed: int
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether a head or a loss is added."""
+        return bool(self.task or self.layers or self.function)
 
 
 @dataclass
@@ -74,7 +77,6 @@ class Grown:
         meta: the meta graph with its graph.
         tensors: role in a :class:`Recipe` -> the tensor or operation.
         layers: of the head.
-        task: of the loss; empty where there is none.
         width: of the logits, 0 where there is no loss.
         trainable: variable -> number of elements, all that train.
         new: value of each variable that was added, by its name.
@@ -83,7 +85,6 @@ class Grown:
     meta: MetaGraphDef
     tensors: dict[str, str]
     layers: list[Built]
-    task: str
     width: int
     trainable: dict[str, int]
     new: dict[str, Payload]
@@ -113,9 +114,8 @@ class _Builder:
         context = Context(self.tf, self.plan.scope, self.plan.seed, self.step())
         logits = self.head(context)
         v1 = self.tf.compat.v1
-        trained = list(v1.trainable_variables()) if self.plan.task else []
-        has_loss = self.has_loss(logits)
-        if has_loss:
+        trained = list(v1.trainable_variables()) if self.plan.is_growing else []
+        if self.plan.task:
             trained = self.training(context, logits)
             self.tensors["training"] = context.switch.name if context.switch is not None else ""
         every = v1.global_variables()
@@ -126,8 +126,7 @@ class _Builder:
             MetaGraphDef.FromString(message.SerializeToString()),
             self.tensors,
             context.layers,
-            self.plan.task if has_loss else "",
-            int(logits.shape[-1]) if has_loss else 0,
+            int(logits.shape[-1]) if self.plan.task else 0,
             {v.op.name: v.shape.num_elements() for v in trained},
             self.initial(new),
         )
@@ -144,7 +143,7 @@ class _Builder:
 
     def step(self) -> Any:
         """``global_step``, where there is something to train."""
-        if not self.plan.task:
+        if not self.plan.is_growing:
             return None
         v1 = self.tf.compat.v1
         keys = [v1.GraphKeys.GLOBAL_VARIABLES, v1.GraphKeys.GLOBAL_STEP]
@@ -154,9 +153,9 @@ class _Builder:
         return step
 
     def head(self, context: Context) -> Any:
-        """What the head gives; without a task, the output of the model on top as it is."""
+        """What the head gives; where nothing grows, the output of the model on top as it is."""
         tops = [self.graph.get_tensor_by_name(name) for name in self.plan.tops]
-        if not self.plan.task:
+        if not self.plan.is_growing:
             self.tensors["logits"] = tops[0].name
             return tops[0]
         with (
@@ -178,11 +177,6 @@ class _Builder:
                 hint="cut where the shape is known",
             )
         return build_chain(self.plan.layers, x, context)
-
-    def has_loss(self, logits: Any) -> bool:
-        """Whether there is a loss: a head of another shape than a row for each example has one only if that was asked for."""
-        is_row = logits.shape.rank == 2 and logits.shape[1] is not None
-        return bool(self.plan.task) and (self.plan.is_asked or is_row)
 
     def training(self, context: Context, logits: Any) -> list[Any]:
         """Loss, metric and a training step; the variables that it changes."""

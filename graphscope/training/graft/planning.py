@@ -31,8 +31,8 @@ class GraftOptions:
     Attributes:
         at: node or tensor names of the cut.
         head: a chain of layers, see :mod:`graphscope.training.heads.chain`, or ``python:module:function``.
-        task: ``classes``, ``regression`` or ``multilabel``; empty: ``classes`` where the head gives a row of numbers for each
-            example, otherwise none; none either where there is a model on top and no head.
+        task: ``classes``, ``regression`` or ``multilabel``; empty: ``classes`` where there is a ``width`` or the model trains
+            as it is, otherwise none, and no loss.
         width: how many classes, values or labels; ``None`` takes what the head gives.
         inputs: node or tensor names where the base is cut open.
         values: placeholder of the base -> value to fix it to.
@@ -96,7 +96,7 @@ def make_plan(options: GraftOptions, notes: list[str]) -> Plan:
     """
     _refuse_nonsense(options)
     is_python = options.head.startswith(PREFIX)
-    task = options.task or (CLASSES if options.head or options.width or options.train else "")
+    task = options.task or (CLASSES if options.width or options.train else "")
     layers = list(parse_chain(options.head)) if options.head and not is_python else []
     if options.width is not None and not is_python and not _ends_with(layers, options):
         layers.append(parse_chain(f"dense:{options.width}")[0])
@@ -111,7 +111,6 @@ def make_plan(options: GraftOptions, notes: list[str]) -> Plan:
         function=load_function(options.head) if is_python else None,
         head_text=options.head if is_python else ",".join(layer.text for layer in layers),
         task=task,
-        is_asked=bool(options.task or options.width or options.train),
         width=options.width,
         trainable=(),
         optimizer=options.optimizer,

@@ -11,7 +11,7 @@ from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import Payload
 from graphscope.core.roles import MOVING_AVERAGE
-from graphscope.core.tensors import TensorName, TensorSpec, shape_text
+from graphscope.core.tensors import TensorName, TensorSpec
 from graphscope.editing.values import NamedValues
 from graphscope.feeding.feeds import tensor_spec
 from graphscope.formats.savedmodel.writer import signature
@@ -50,7 +50,7 @@ class Finish:
         graph = restore_constants(meta.graph_def, self.ready.graph)
         meta.ClearField("graph_def")
         model = Model(self.base.path, ModelKind.META_CHECKPOINT, "binary", (), graph, meta, self._store(), "V2")
-        recipe = self._recipe(model) if self.grown.task else None
+        recipe = self._recipe(model) if self.plan.task else None
         if recipe is None:
             self._serve(model, {"output": self.grown.tensors["logits"]})
         else:
@@ -85,7 +85,7 @@ class Finish:
         train.method_name = TRAIN_METHOD
         model.meta.signature_def[TRAIN_SIGNATURE].CopyFrom(train)
         return Recipe(
-            task=self.grown.task,
+            task=self.plan.task,
             classes=self.grown.width,
             inputs=inputs,
             features=self.joined.features,
@@ -123,7 +123,7 @@ class Finish:
             fixed=self.base.fixed,
             frozen={**variables, **constant_weights(self.joined.graph)},
             trainable=trainable,
-            task=self.grown.task,
+            task=self.plan.task,
             width=self.grown.width,
             is_stopped=bool(self.joined.features),
             drops=tuple(lasting_drops(self.joined.graph)),
@@ -131,13 +131,10 @@ class Finish:
         )
 
     def _without_loss(self) -> list[str]:
-        """Why nothing was added that trains, where a head was asked for without a task."""
-        if self.grown.task or not self.plan.task:
+        """What a head without a task lacks."""
+        if self.plan.task or not self.plan.is_growing:
             return []
-        shape = shape_text(self._inferred(self.grown.tensors["logits"]).shape)
-        return [
-            f"the head gives {shape}, which is not a row of classes for each example: no loss and no optimizer were added"
-        ]
+        return ["without a task, such as classes, the head gets neither loss nor optimizer"]
 
     def _inferred(self, name: str) -> TensorSpec:
         tensor = self.ready.imported.get_tensor_by_name(str(TensorName.parse(name)))

@@ -176,7 +176,7 @@ def refuse_untrainable(model: Model, written: Iterable[Variable]) -> None:
         raise IncompleteModelError(
             f"{model.path}: no variable is left to train: the training step changes none that is trainable",
             hint=Advice(
-                Call("graft", ("BASE",), (Option("head", "dense:10"),)),
+                Call("graft", ("BASE",), (Option("classes", "10"),)),
                 " or ",
                 Option("unfreeze", "REGEX"),
                 " gives it some",
