@@ -120,7 +120,7 @@ def test_wrong_usage(words: list[object], tmp_path: Path) -> None:
 
 
 def test_an_existing_output_needs_force(tmp_path: Path) -> None:
-    words = (LENET, "-o", tmp_path / "a", "--at", "fc2/relu", "--head", "dense:2")
+    words = (LENET, "-o", tmp_path / "a", "--at", "fc2/relu", "--head", "dense:2", "--classes", 2)
     (tmp_path / "a.index").write_bytes(b"old")
     done = graft(*words)
     assert (done.exit_code, (tmp_path / "a.index").read_bytes()) == (1, b"old")
@@ -131,7 +131,7 @@ def test_an_existing_output_needs_force(tmp_path: Path) -> None:
 
 def test_a_python_head_is_found_from_the_current_directory(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def head(x, context):\n    return x @ context.variable('kernel', [84, 6])\n")
-    words = ["graft", str(LENET), "-o", "a", "--at", "fc2/relu", "--head", "python:mine:head"]
+    words = ["graft", str(LENET), "-o", "a", "--at", "fc2/relu", "--head", "python:mine:head", "--classes", "6"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, "-m", "graphscope", *words], cwd=tmp_path, env=environment, capture_output=True, check=False
