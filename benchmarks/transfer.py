@@ -32,13 +32,13 @@ def mnist_directory() -> Path | None:
 
 def transferred(place: Path, mnist: Path, epochs: int = EPOCHS) -> Iterator[tuple[str, float]]:
     """What was trained, and its accuracy on the test digits, after the last epoch: no checkpoint is picked by them."""
-    graphscope.graft(BASE, at="pool2", head=HEAD, out=place / "new_head.ckpt")
+    graphscope.graft(BASE, at="pool2", head=HEAD, classes=5, out=place / "new_head.ckpt")
     yield (
         "a new head on the frozen convolutions of a net that knows 0 to 4",
         _tuned(place / "new_head.ckpt", mnist, epochs),
     )
     untrained = _untrained(place / "untrained.ckpt")
-    graphscope.graft(untrained, at="pool2", head=HEAD, stop_gradient=False, out=place / "scratch.ckpt")
+    graphscope.graft(untrained, at="pool2", head=HEAD, classes=5, stop_gradient=False, out=place / "scratch.ckpt")
     yield "the same net from scratch, all of it trained", _tuned(place / "scratch.ckpt", mnist, epochs)
 
 

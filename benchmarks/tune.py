@@ -69,7 +69,7 @@ def make_vgg_blocks(prefix: str) -> None:
         tf.reduce_mean(x, [1, 2], name="bottleneck")
     base = Path(prefix).with_name("vgg.pb")
     base.write_bytes(graph.as_graph_def().SerializeToString())
-    library.graft(base, at="bottleneck", head="dense:64:relu,dense:10", out=prefix)
+    library.graft(base, at="bottleneck", head="dense:64:relu,dense:10", classes=10, out=prefix)
     x = rng.standard_normal((PICTURES, SIDE, SIDE, 3), np.float32)
     np.savez(Path(prefix).with_name("pictures.npz"), x=x, y=np.arange(PICTURES) % 10)
 
@@ -78,7 +78,7 @@ def make_digits(prefix: str) -> None:
     """A head on a small base, and two sets of examples, one ten times the other."""
     import graphscope as library
 
-    library.graft("fixtures/lenet5_0to4", at="pool2", head="flatten,dense:32:relu,dense:5", out=prefix)
+    library.graft("fixtures/lenet5_0to4", at="pool2", head="flatten,dense:32:relu,dense:5", classes=5, out=prefix)
     rng = np.random.default_rng(0)
     for count in (SMALL, 10 * SMALL):
         x = rng.integers(0, 256, (count, 784), np.uint8)

@@ -265,7 +265,7 @@ def test_the_seed_makes_the_head() -> None:
 )
 def test_other_tasks(task: str, metric: str, options: dict[str, Any], tmp_path: Path) -> None:
     prefix = str(tmp_path / "model.ckpt")
-    grafted = graphscope.graft(LENET, "fc2/relu", "dense:3", classes=3, out=prefix, learning_rate=0.01, **options)
+    grafted = graphscope.graft(LENET, "fc2/relu", "dense:3", out=prefix, learning_rate=0.01, **options)
     recipe = grafted.recipe
     assert recipe is not None
     assert (recipe.task, recipe.classes, recipe.training) == (task, 3, "")
@@ -483,7 +483,15 @@ def test_a_model_on_top_trains_and_may_have_a_head_of_its_own(tmp_path: Path) ->
     prefix = str(tmp_path / "both")
     base, top = graphscope.load(FIXTURES / "softmax"), graphscope.load(LENET)
     grafted = graphscope.graft(
-        base, "input", "dense:3", head_model=top, head_output="fc2/relu", prefix="top", out=prefix, learning_rate=0.01
+        base,
+        "input",
+        "dense:3",
+        head_model=top,
+        head_output="fc2/relu",
+        prefix="top",
+        out=prefix,
+        learning_rate=0.01,
+        classes=3,
     )
     trained = train(prefix)
     assert trained.losses[-1] < trained.losses[0]
@@ -546,14 +554,14 @@ def heads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_a_python_head_gets_tensors_and_the_switch(heads: str, tmp_path: Path) -> None:
     prefix = str(tmp_path / "model.ckpt")
-    first = graphscope.graft(LENET, "fc2/relu", f"python:{heads}:wide", out=prefix)
+    first = graphscope.graft(LENET, "fc2/relu", f"python:{heads}:wide", out=prefix, classes=4)
     assert first.recipe is not None
     assert (first.recipe.classes, first.recipe.training) == (4, "")
     assert set(train(prefix).trainable) == {"head/kernel"}
     second = graphscope.graft(LENET, ["fc2/relu", "fc1/relu"], f"python:{heads}:switched", regression=True)
     assert second.recipe is not None
     assert second.recipe.training == "head/training:0"
-    again = graphscope.graft(LENET, "fc2/relu", f"python:{heads}:wide")
+    again = graphscope.graft(LENET, "fc2/relu", f"python:{heads}:wide", classes=4)
     one, other = (g.model.value(g.model.variable("head/kernel")).numpy() for g in (first, again))
     assert np.array_equal(one, other)
 
@@ -655,7 +663,7 @@ def test_switches_are_set_for_inference_and_may_be_chosen() -> None:
 )
 def test_what_does_not_fit_is_refused(at: Any, head: str, message: str, hint: str | None) -> None:
     with pytest.raises(GraphscopeError, match=message) as raised:
-        graphscope.graft(LENET, at, head)
+        graphscope.graft(LENET, at, head, regression=True)
     assert hint is None or hint in worded(raised.value.hint)
 
 

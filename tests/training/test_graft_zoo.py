@@ -126,7 +126,7 @@ def test_parts_of_a_frozen_mobilenet_train(tmp_path: Path) -> None:
     prefix = str(tmp_path / "model.ckpt")
     at = "MobilenetV1/Logits/AvgPool_1a/AvgPool"
     grafted = graphscope.graft(
-        ZOO / MOBILENET / "frozen_graph.pb", at, "flatten,dense:3", out=prefix, unfreeze=["Conv2d_13"]
+        ZOO / MOBILENET / "frozen_graph.pb", at, "flatten,dense:3", classes=3, out=prefix, unfreeze=["Conv2d_13"]
     )
     trained = train(prefix, batch=2)
     of_base = {name for name in trained.trainable if "Conv2d_13" in name}
