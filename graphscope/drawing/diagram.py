@@ -11,9 +11,10 @@ from itertools import accumulate
 from graphscope.analysis.scopes import parameters_of, weight_holders
 from graphscope.analysis.tensors import Shapes, TensorLister
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Graph
+from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape
 from graphscope.drawing.bodies import Bodies
 from graphscope.drawing.boxes import Box, mark_outside, number_boxes, scope_boxes
@@ -230,13 +231,18 @@ def _output_specs(model: Model, shapes: Shapes) -> Iterator[list[tuple[DataType,
     """For each node the types and shapes of its outputs."""
     graph, catalog = model.graph, model.catalog
     lister = TensorLister(catalog, graph.producer, shapes)
-    for name, node in zip(graph.names, graph.nodes):
-        types = catalog.outputs(node.op, node.attrs)
-        keys = [f"{name}:{i}" for i in range(len(types or ()))]
-        if types is not None and all(key in shapes for key in keys):
-            yield [(found.dtype, shapes[key]) for found, key in zip(types, keys)]
-        else:
+    for name, op, node in zip(graph.names, graph.ops, graph.nodes):
+        types = catalog.outputs(op, node.attrs)
+        if types is None:
             yield [(spec.dtype, spec.shape) for spec in lister.outputs(node, graph)]
+        else:
+            yield [(found.dtype, _shape(shapes, graph, node, f"{name}:{i}", i)) for i, found in enumerate(types)]
+
+
+def _shape(shapes: Shapes, graph: Graph, node: Node, tensor: str, index: int) -> Shape:
+    """The shape that was inferred, or that the file states."""
+    shape = shapes.get(tensor)
+    return stated_shape(node, index, graph.producer, graph) if shape is None else shape
 
 
 @functools.lru_cache(4096)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
@@ -131,7 +132,7 @@ class _Rate:
         """Whether ``consumer`` makes a mask of which ``name`` is the part that is kept, or dropped."""
         inputs = consumer.data_inputs()
         others = [text for text in inputs if node_of(text) != name]
-        if len(inputs) != 2 or len(others) != 1 or not self.is_random(others[0]):
+        if len(inputs) != 2 or len(others) != 1 or node_of(others[0]) not in self.drawn:
             return None
         if consumer.op in ("Add", "AddV2"):
             return True if any(c.op == "Floor" for c in self.graph.consumers(consumer.name)) else None
@@ -151,18 +152,21 @@ class _Rate:
         tensor = one.tensor() if one is not None and one.op == "Const" else None
         return tensor is not None and tensor.elements == 1 and float(tensor.numpy().reshape(-1)[0]) == 1
 
-    def is_random(self, text: str) -> bool:
-        """Whether ``text`` is drawn: scaled and shifted, perhaps."""
-        pending, seen = [node_of(text)], 0
-        while pending and seen < _MAX_FOLLOWED:
-            seen += 1
-            node = self.graph.get(pending.pop())
-            if node is not None and node.op in RANDOM_OPS:
-                return True
-            if node is not None and node.op in ("Mul", "Add", "AddV2", "Identity", "Sub", "Cast"):
-                pending += map(node_of, node.data_inputs())
-        return False
+    @cached_property
+    def drawn(self) -> Collection[str]:
+        """The nodes that give random numbers: scaled and shifted, perhaps."""
+        graph = self.graph
+        sources = [node.name for op, node in zip(graph.ops, graph.nodes) if op in RANDOM_OPS]
+        return graph.reach(sources, self._scaled, _MAX_FOLLOWED - 1)
 
+    def _scaled(self, node: Node) -> Iterator[Node]:
+        for consumer in self.graph.consumers(node.name):
+            if consumer.op in _SCALES and node.name in map(node_of, consumer.data_inputs()):
+                yield consumer
+
+
+_SCALES = frozenset({"Mul", "Add", "AddV2", "Identity", "Sub", "Cast"})
+"""Ops that give random numbers where they take some."""
 
 _COMPARES = {"GreaterEqual": False, "Greater": False, "Less": True, "LessEqual": True}
 """Op -> whether what stands on its right side is kept: ``u < keep`` keeps, ``u >= rate`` drops."""

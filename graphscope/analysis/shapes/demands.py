@@ -6,6 +6,7 @@ No second table is needed: a rule is run on a probe, and what it takes the probe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Fact
@@ -22,6 +23,8 @@ _SAME_SHAPE = frozenset(
 """Ops whose first input has the shape of the first output."""
 
 _MAX_LOOKED_AT = 256
+_MAX_CONSUMERS = 2_000
+"""How many consumers are asked: what feeds a hundred thousand nodes is demanded the same by all of them."""
 
 
 def demanded_shape(flow: Flow, place: int, shape: Dims) -> Dims:
@@ -31,7 +34,7 @@ def demanded_shape(flow: Flow, place: int, shape: Dims) -> Dims:
         place: the node's number in ``flow``.
     """
     result = shape
-    for consumer, index in _reached(flow, place):
+    for consumer, index in islice(_reached(flow, place), _MAX_CONSUMERS):
         demanded = _demand(flow, consumer, index, shape)
         try:
             result = merge(result, demanded)
