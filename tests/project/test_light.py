@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.engines import need_engine
 from tests.support.fixture_files import FIXTURES, ROOT
+from tests.support.foreign_files import onnx_bytes, tflite_bytes
 from tests.support.zoo_files import ZOO, needs_zoo
 
 PACKAGE = ROOT / "graphscope"
@@ -187,6 +188,15 @@ def test_a_command_imports_only_what_it_needs(words: list[str], limit: int, spar
     modules = done.stderr.split()
     assert set(spared.split()) & set(modules) == set()
     assert len(modules) < limit
+
+
+def test_files_of_other_runtimes_need_no_package_of_theirs(tmp_path: Path) -> None:
+    for name, content in (("m.onnx", onnx_bytes()), ("m.tflite", tflite_bytes())):
+        (tmp_path / name).write_bytes(content)
+        done = python({**os.environ, "PYTHONPATH": str(ROOT)}, "-c", START, str(tmp_path / name))
+        assert (done.returncode, done.stdout.split()[0]) == (0, str(tmp_path / name)), done.stderr
+        spared = "onnx onnxruntime ai_edge_litert flatbuffers tensorflow typer rich numpy ml_dtypes"
+        assert set(spared.split()) & set(done.stderr.split()) == set()
 
 
 def test_dump_and_event_files(poisoned: dict[str, str], tmp_path: Path) -> None:
