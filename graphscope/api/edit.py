@@ -162,9 +162,8 @@ def edit(
 
 
 def _applied(edited: EditedModel, step: Step | tuple[str, str]) -> EditedModel:
-    made = step_named(*step) if isinstance(step, tuple) else step
     try:
-        return made.apply(edited)
+        return (step_named(*step) if isinstance(step, tuple) else step).apply(edited)
     except GraphscopeError as error:
         if isinstance(step, tuple):
             error.message = f"{' '.join(filter(None, step))}: {error.message}"

@@ -6,10 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from graphscope.core.attr_text import dtype_named
-from graphscope.core.tensors import parse_size, parse_sizes
+from graphscope.core.tensors import parse_sizes
 from graphscope.editing.cleanup import Cleanup
 from graphscope.editing.parts import Extract, Merge
 from graphscope.editing.shapes import Reshape
@@ -17,8 +16,7 @@ from graphscope.editing.signatures import AddSignature, DropSignature
 from graphscope.editing.steps import Bind, Device, Dtype, Insert, Prefix, Remove, Rename, Replace, Rewire, Step
 from graphscope.errors import ArgumentError
 from graphscope.formats import load
-
-T = TypeVar("T")
+from graphscope.transforms.input_shapes import parse_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +107,14 @@ def _dtype(text: str) -> Step:
 
 def _shape(text: str) -> Step:
     name, sizes = _halves(text, "INPUT=?,224,224,3")
-    return Reshape({name: _parsed(parse_sizes, sizes, text)})
+    try:
+        return Reshape({name: parse_sizes(sizes)})
+    except ValueError as error:
+        raise ArgumentError(f"{text}: {error} is not a size") from error
 
 
 def _batch(text: str) -> Step:
-    size = _parsed(parse_size, text, text)
-    return Reshape(batch="?" if size is None else size)
-
-
-def _parsed(parse: Callable[[str], T], text: str, whole: str) -> T:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise ArgumentError(f"{whole}: {error} is not a size") from error
+    return Reshape(batch=parse_batch(text))
 
 
 def _extract(text: str) -> Step:

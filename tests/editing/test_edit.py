@@ -11,6 +11,7 @@ import pytest
 
 import graphscope
 from graphscope.core.model import Model
+from graphscope.editing.shapes import Reshape
 from graphscope.errors import ArgumentError, GraphscopeError, UnknownNameError
 from tests.support.fixture_files import FIXTURES
 from tests.support.running import tf
@@ -255,7 +256,9 @@ def test_cleanup_takes_out_what_is_there_twice(tmp_path: Path) -> None:
         ([("insert", "Neg")], ArgumentError, "OP@TENSOR"),
         ([("replace", "hidden=word")], GraphscopeError, "replace hidden=word"),
         ([("bind", "hidden=x")], GraphscopeError, "hidden is not an input"),
-        ([("batch", "many")], ArgumentError, "not a size"),
+        ([("batch", "many")], ArgumentError, "batch many: many is neither a number of examples nor ?"),
+        ([("batch", "0")], ArgumentError, "batch 0: 0 is neither a number of examples nor ?"),
+        ([Reshape(batch=0)], ArgumentError, "0 is neither a number of examples nor ?"),
         ([("dtype", "x=float33")], UnknownNameError, "float33"),
         ([("merge", "nowhere.pb")], GraphscopeError, "nowhere.pb"),
         ([("drop-signature", "serving")], UnknownNameError, "serving"),

@@ -12,7 +12,7 @@ from graphscope.api.save import save
 from graphscope.cli.options import shared
 from graphscope.cli.options.export import export_option, refuse_export_options
 from graphscope.cli.options.loading import load
-from graphscope.cli.options.shapes import BatchOption, InputShapes, named_shapes, parse_batch
+from graphscope.cli.options.shapes import BatchOption, InputShapes, given_batch, named_shapes
 from graphscope.cli.render.export import exported_lines
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
@@ -103,7 +103,7 @@ def convert(
             outputs=output,
             inputs=input,
             shape=named_shapes(shape),
-            batch=parse_batch(batch),
+            batch=given_batch(batch),
             rename=shared.named_texts(rename, "--rename"),
             overwrite=force,
             listener=Speaker(sink),
@@ -119,7 +119,7 @@ def convert(
         outputs=output,
         inputs=input,
         shape=named_shapes(shape),
-        batch=parse_batch(batch),
+        batch=given_batch(batch),
         for_tensorflow=for_tensorflow,
         weights=weights,
         rename=rename,

@@ -13,7 +13,7 @@ from graphscope.api.freeze import freeze as freeze_model
 from graphscope.api.freeze import graph_format
 from graphscope.cli.options import shared
 from graphscope.cli.options.loading import load
-from graphscope.cli.options.shapes import BatchOption, InputShapes, named_shapes, parse_batch
+from graphscope.cli.options.shapes import BatchOption, InputShapes, given_batch, named_shapes
 from graphscope.cli.render.freeze import changed_lines, frozen_report, open_switch_lines, verified_lines, written_line
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
@@ -92,7 +92,7 @@ def freeze(
         keep_devices=keep_devices,
         float16=float16,
         shape=named_shapes(shape),
-        batch=parse_batch(batch),
+        batch=given_batch(batch),
         tables=tables,
         data_format=data_format.value if data_format else "",
         for_tensorflow=for_tensorflow,

@@ -10,6 +10,7 @@ import typer
 from graphscope.cli.options.completion import complete_placeholder
 from graphscope.cli.options.shared import repeatable
 from graphscope.core.tensors import Shape, parse_sizes
+from graphscope.errors import ArgumentError
 
 if TYPE_CHECKING:
     from graphscope.transforms.input_shapes import Batch
@@ -59,10 +60,11 @@ def named_shapes(texts: Iterable[str]) -> dict[str, Shape]:
     return shapes
 
 
-def parse_batch(text: str) -> Batch:
+def given_batch(text: str) -> Batch:
     """``7`` or ``?``; ``None`` where nothing was given."""
-    if text in ("", "?"):
-        return "?" if text else None
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise typer.BadParameter(f"{text} is neither a number of examples nor ?", param_hint="--batch")
-    return int(text)
+    from graphscope.transforms.input_shapes import parse_batch
+
+    try:
+        return parse_batch(text) if text else None
+    except ArgumentError as error:
+        raise typer.BadParameter(error.message, param_hint="--batch") from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import Shapes, infer
@@ -22,6 +21,7 @@ from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of, shape_text
 from graphscope.errors import GraphscopeError, UnknownNameError, some
 from graphscope.protos import AttrValue
+from graphscope.transforms.input_shapes.batch import Batch, checked_batch
 from graphscope.transforms.input_shapes.probe import Batches, prime_apart
 from graphscope.transforms.input_shapes.rewrite import BatchSource, rewritten
 from graphscope.transforms.input_shapes.rules import MAKERS, RULES, Change, made, same_rows, squeezed_axes
@@ -54,13 +54,15 @@ class Reshaped:
             yield f"rewritten for that: {some(changes, _MAX_NAMES)}"
 
 
-Batch = int | Literal["?"] | None
-"""A number of examples; ``"?"`` for any number, ``None`` for the graph's own."""
-
-
 def wanted_shapes(graph: Graph, shapes: Mapping[str, Shape], batch: Batch) -> dict[str, Shape]:
-    """``shapes``, and those of the other placeholders with a batch, for ``batch`` examples; raises as :func:`batch_shapes`."""
-    of_batch = {} if batch is None else batch_shapes(graph, None if batch == "?" else batch)
+    """``shapes``, and those of the other placeholders with a batch, for ``batch`` examples.
+
+    Raises:
+        ArgumentError: ``batch`` is a number below 1.
+        GraphscopeError: as :func:`batch_shapes`.
+    """
+    examples = checked_batch(batch)
+    of_batch = {} if examples is None else batch_shapes(graph, None if examples == "?" else examples)
     return {**of_batch, **{node_of(name): shape for name, shape in shapes.items()}}
 
 
