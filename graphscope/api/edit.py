@@ -9,6 +9,7 @@ from pathlib import Path
 
 from graphscope.analysis.diff.report import DiffReport
 from graphscope.api.opening import ModelLike, Names, as_model, as_names
+from graphscope.api.proof import refuse_unproven
 from graphscope.api.save import Saved, save
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
@@ -75,7 +76,7 @@ class Edited:
         found = None
         if verify:
             found = self.verify(atol=atol, rtol=rtol, trust=trust, listener=listener)
-            _refuse_unproven(found)
+            refuse_unproven(found, "the edited model", self.model.graph)
         saved = save(self.model, path, to=to, overwrite=overwrite, listener=listener)
         return SavedEdited(saved.path, saved.format, saved.size_bytes, found)
 
@@ -114,17 +115,6 @@ class Edited:
             is_asked = node is not None and (node.op in PLACEHOLDER_OPS or new in self.outputs)
             if is_asked and node_of(old) in self.source.graph:
                 yield old, new
-
-
-def _refuse_unproven(found: Verification) -> None:
-    if found.is_within and found.is_proven:
-        return
-    what = (
-        "computes something else" if not found.is_within else "cannot be verified: two runs of the model differ as much"
-    )
-    lines = [f"  {o.tensor} {o.difference}" for o in found.outputs if o.is_random or not o.difference.is_within]
-    tolerance = f"atol {found.atol:g}, rtol {found.rtol:g}"
-    raise GraphscopeError("\n".join([f"the edited model {what} ({tolerance}); nothing was written", *lines]))
 
 
 def edit(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from graphscope.advice import Advice, Option
 from graphscope.api.freeze import Frozen, freeze
 from graphscope.api.opening import ModelLike, Names
-from graphscope.api.proof import refuse_unproven
+from graphscope.api.proof import refuse_unproven_freeze
 from graphscope.api.save import Saved
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.tensors import Shape
@@ -116,7 +116,7 @@ def export_model(
             found.append(
                 frozen.verify(feeds=feeds, atol=atol, rtol=rtol, trust=trust, engine=engine, listener=listener)
             )
-            refuse_unproven(found[0], frozen.options, frozen.result)
+            refuse_unproven_freeze(found[0], frozen.options, frozen.result)
 
     with listener.reading("writing", made.weight_bytes) as progress:
         written = made.write(Path(path), WriteOptions(overwrite=overwrite, check=check, progress=progress))

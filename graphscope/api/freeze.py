@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from graphscope.api.doubts import frozen_doubts, report
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, fixed_values, warn_of_files
-from graphscope.api.proof import refuse_unproven
+from graphscope.api.proof import refuse_unproven_freeze
 from graphscope.api.save import Saved, graph_model
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
@@ -118,7 +118,7 @@ class Frozen(Shown):
         def check(file: Path) -> None:
             if verify:
                 found.append(self.verify(file, feeds=feeds, atol=atol, rtol=rtol, trust=trust, listener=listener))
-                refuse_unproven(found[0], self.options, self.result)
+                refuse_unproven_freeze(found[0], self.options, self.result)
 
         row = graph_format(path)
         total = size_of(graph_pieces(self.result.graph))

@@ -11,14 +11,14 @@ from graphscope.api.edit import Edited, edited_format
 from graphscope.api.edit import edit as edit_model
 from graphscope.cli.options import shared
 from graphscope.cli.options.loading import load
-from graphscope.cli.options.steps import OrderedCommand, given_steps, step_option
+from graphscope.cli.options.steps import StepsCommand, given_steps
 from graphscope.cli.render.edit import edited_report, summary_lines
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format, write_report
 from graphscope.formats.io.places import refuse_unwritable
 
-COMMAND = OrderedCommand
+COMMAND = StepsCommand
 
 
 def edit(
@@ -34,22 +34,6 @@ def edit(
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="OUT", show_default=False, help="The same as OUT.")
     ] = None,
-    rename: Annotated[list[str], step_option("rename")],
-    prefix: Annotated[list[str], step_option("prefix")],
-    remove: Annotated[list[str], step_option("remove")],
-    rewire: Annotated[list[str], step_option("rewire")],
-    insert: Annotated[list[str], step_option("insert")],
-    replace: Annotated[list[str], step_option("replace")],
-    bind: Annotated[list[str], step_option("bind")],
-    shape: Annotated[list[str], step_option("shape")],
-    batch: Annotated[list[str], step_option("batch")],
-    dtype: Annotated[list[str], step_option("dtype")],
-    extract: Annotated[list[str], step_option("extract")],
-    merge: Annotated[list[str], step_option("merge")],
-    signature: Annotated[list[str], step_option("signature")],
-    drop_signature: Annotated[list[str], step_option("drop-signature")],
-    device: Annotated[list[str], step_option("device")],
-    cleanup: Annotated[bool, step_option("cleanup")] = False,
     recipe: Annotated[
         Path | None,
         typer.Option(metavar="FILE.yaml", show_default=False, help="Make the steps that this file lists first."),
@@ -72,28 +56,10 @@ def edit(
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
     """Change a model step by step, in the order given: names, wiring, shapes, parts, signatures."""
-    values = {
-        "rename": rename,
-        "prefix": prefix,
-        "remove": remove,
-        "rewire": rewire,
-        "insert": insert,
-        "replace": replace,
-        "bind": bind,
-        "shape": shape,
-        "batch": batch,
-        "dtype": dtype,
-        "extract": extract,
-        "merge": merge,
-        "signature": signature,
-        "drop_signature": drop_signature,
-        "device": device,
-        "cleanup": cleanup,
-    }
     sink = Sink.standard()
     speaker = Speaker(sink)
     target = "" if dry_run else shared.chosen_out(out_, out, "edited.pb")
-    steps = given_steps(ctx, values)
+    steps = given_steps(ctx)
     if not steps and recipe is None:
         raise typer.BadParameter("name a step, for example --cleanup or --rename REGEX=NEW", param_hint="STEP")
     if target:

@@ -1,47 +1,61 @@
-"""Options whose order on the command line counts."""
+"""The steps of ``edit`` as options: one for each row of the table of steps, whose order on the command line counts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
-from graphscope.cli.options.shared import repeatable
-from graphscope.editing.table import STEPS
+from graphscope.editing.table import STEPS, StepRow
 
-_ORDER = "graphscope.order of options"
+_STEPS = "graphscope.steps"
 
 
-class OrderedCommand(TyperCommand):
-    """A command that remembers in which order its options were given."""
+class StepsCommand(TyperCommand):
+    """A command that takes steps, besides what its function takes: they come behind its arguments and ``--out``."""
+
+    def __init__(self, *args: Any, params: Sequence[Any], **kwargs: Any) -> None:
+        first = [param for param in params if param.param_type_name == "argument" or param.name == "out"]
+        others = [param for param in params if param not in first]
+        steps = [_option(name, row) for name, row in STEPS.items()]
+        super().__init__(*args, params=[*first, *steps, *others], **kwargs)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As Click's; the names of the options in order are kept with the context."""
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
-        ctx.meta[_ORDER] = [parameter.name for parameter in order]
+        """As Click's; the steps are kept with the context."""
+        given, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        ctx.meta[_STEPS] = list(_in_order(given, [parameter.name or "" for parameter in order]))
         return super().parse_args(ctx, args)
 
 
-def step_option(name: str) -> Any:
-    """The option of a kind of steps; one that takes no text is a flag."""
-    row = STEPS[name]
+def given_steps(ctx: typer.Context) -> list[tuple[str, str]]:
+    """Kind and text of each step in the order of the command line."""
+    steps: list[tuple[str, str]] = ctx.meta[_STEPS]
+    return steps
+
+
+def _option(name: str, row: StepRow) -> TyperOption:
     if not row.metavar:
-        return typer.Option(f"--{name}", help=row.help)
-    return repeatable(f"--{name}", row.metavar, f"{row.help[:-1]}; repeatable.")
+        return TyperOption(param_decls=[f"--{name}"], is_flag=True, help=row.help, expose_value=False)
+    help = f"{row.help[:-1]}; repeatable."
+    return TyperOption(param_decls=[f"--{name}"], multiple=True, metavar=row.metavar, help=help, expose_value=False)
 
 
-def given_steps(ctx: typer.Context, values: dict[str, Any]) -> list[tuple[str, str]]:
-    """Kind and text of each step in the order of the command line.
+def _in_order(given: Mapping[str, Any], order: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """A flag counts once, where it is given first.
 
     Args:
-        values: parameter -> its texts, or whether its flag was given.
+        given: parameter -> its texts, or what stands for a flag.
+        order: the parameters as they were given.
     """
-    waiting = {name: iter(given) if isinstance(given, list) else iter([""]) for name, given in values.items()}
-    found = []
-    for parameter in ctx.meta[_ORDER]:
-        if parameter in waiting:
-            text = next(waiting[parameter], None)
-            if text is not None:
-                found.append((parameter.rstrip("_").replace("_", "-"), text))
-    return found
+    kinds = {name.replace("-", "_"): name for name in STEPS}
+    waiting = {
+        parameter: iter(given[parameter] if STEPS[kinds[parameter]].metavar else [""])
+        for parameter in order
+        if parameter in kinds
+    }
+    for parameter in order:
+        text = next(waiting[parameter], None) if parameter in waiting else None
+        if text is not None:
+            yield kinds[parameter], text
