@@ -19,15 +19,12 @@ from graphscope.errors import ArgumentError
 from graphscope.export.target import Converted, ExportOptions, target_of
 from graphscope.formats.io.places import refuse_unwritable
 from graphscope.formats.registry import Export, FileFormat, WriteOptions, example_name, exported, format_for
-from graphscope.runtime.engines.table import ENGINES
+from graphscope.runtime.engines.table import ENGINE_TOLERANCE, ENGINES
 from graphscope.transforms.input_shapes import Batch
 
 if TYPE_CHECKING:
     from graphscope.feeding.feeds import Given
     from graphscope.runtime.verify import Verification
-
-TOLERANCE = 1e-4
-"""How far two runtimes may differ, absolute and relative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +63,8 @@ def export_model(
     external_data: bool | None = None,
     verify: bool = False,
     feeds: Given = (),
-    atol: float = TOLERANCE,
-    rtol: float = TOLERANCE,
+    atol: float = ENGINE_TOLERANCE,
+    rtol: float = ENGINE_TOLERANCE,
     trust: bool = False,
     overwrite: bool = False,
     listener: Listener = SILENT,

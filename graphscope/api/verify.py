@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphscope.api.opening import (
@@ -17,6 +18,7 @@ from graphscope.api.opening import (
 )
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
+from graphscope.runtime.engines.table import ENGINE_TOLERANCE, TENSORFLOW, engine_named
 from graphscope.runtime.layers import LayerComparison, LayerDifference
 from graphscope.runtime.nonfinite import NonfiniteReport, ValueRange
 from graphscope.runtime.verify import ATOL, RTOL, Verification
@@ -25,6 +27,7 @@ from graphscope.runtime.verify import verify as compare
 if TYPE_CHECKING:
     from graphscope.feeding.feeds import Given
     from graphscope.feeding.pairing import Pairing
+    from graphscope.runtime.engines.compute import EngineRun
 
 
 def verify(
@@ -38,12 +41,13 @@ def verify(
     batches: int = 3,
     batch: int = 2,
     seed: int = 0,
-    atol: float = ATOL,
-    rtol: float = RTOL,
+    atol: float | None = None,
+    rtol: float | None = None,
     trust: bool = False,
+    engine: str | tuple[str, str] = TENSORFLOW,
     listener: Listener = SILENT,
 ) -> Verification:
-    """Runs two models on the same inputs and compares their outputs. Starts TensorFlow.
+    """Runs two models on the same inputs and compares their outputs. Starts TensorFlow, unless other engines run both.
 
     Outputs and inputs are paired by name, else by what their nodes do, else by signature. A number is within tolerance where
     ``|model - other| <= atol + rtol * |model|``; integers, booleans and strings must be equal, NaN equals NaN.
@@ -56,22 +60,28 @@ def verify(
         batches: how many random inputs; one is run where nothing is random.
         batch: the size of unknown dimensions.
         seed: of the random inputs.
-        trust: run nodes that touch files, the network or processes too.
+        atol, rtol: 1e-6 and 1e-5 by default, 1e-4 both where an engine beside TensorFlow runs a model.
+        trust: run nodes that touch files, the network or processes too; a matter of TensorFlow alone.
+        engine: what runs ``other``, or what runs each of the two: ``tensorflow``, ``onnxruntime`` or ``openvino``.
 
     Raises:
+        ArgumentError: there is no such engine.
         UnknownNameError: a model has no such tensor.
         IncompleteModelError: a variable has no value.
         UnsupportedError: an op is needed that TensorFlow does not have.
         UntrustedError: a model does more than compute, and ``trust`` is not set.
-        MissingDependencyError: TensorFlow is not installed.
-        GraphscopeError: an output or an input has no counterpart; a value does not fit; TensorFlow cannot run a model.
+        MissingDependencyError: TensorFlow, or another engine, is not installed.
+        GraphscopeError: an output or an input has no counterpart; a value does not fit; an engine cannot run a model.
     """
     from graphscope.feeding.feeds import resolve_tensors
 
+    engines = (TENSORFLOW, engine) if isinstance(engine, str) else engine
+    is_exact = engines == (TENSORFLOW, TENSORFLOW)
     one, two = as_model(model), as_model(other)
+    runs = [_engine_run(model, name) for model, name in zip((one, two), engines)]
     pairing = _paired(one, two, outputs, map, listener)
     with listener.running():
-        return compare(
+        found = compare(
             one,
             two,
             pairing.outputs,
@@ -81,10 +91,23 @@ def verify(
             batches=batches,
             unknown=batch,
             seed=seed,
-            atol=atol,
-            rtol=rtol,
+            atol=(ATOL if is_exact else ENGINE_TOLERANCE) if atol is None else atol,
+            rtol=(RTOL if is_exact else ENGINE_TOLERANCE) if rtol is None else rtol,
             trust=trust,
+            original_engine=runs[0],
+            engine=runs[1],
         )
+    return replace(found, engines=engines)
+
+
+def _engine_run(model: Model, name: str) -> EngineRun | None:
+    """``model`` in the engine called ``name``; ``None`` for TensorFlow, which is always at hand."""
+    engine = engine_named(name)
+    if name == TENSORFLOW:
+        return None
+    from graphscope.runtime.engines.compute import EngineRun
+
+    return EngineRun(model, engine)
 
 
 def compare_layers(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Feeds = Mapping[str, "NDArray[Any]"]
 
 Engine = Callable[[Sequence[str], Feeds], "list[NDArray[Any]]"]
-"""Computes tensors of the result from what is fed, in another runtime."""
+"""Computes tensors of a model from what is fed, in another runtime."""
 
 _MAX_LISTED = 4
 
@@ -41,7 +41,7 @@ class Comparison:
         outputs: tensors of the result.
         names: tensor of the result -> tensor of the original, where that has another name.
         trust: runs nodes that touch files, the network or processes too.
-        engine: what runs the result in place of TensorFlow, if anything.
+        original_engine, engine: what runs the original, and the result, in place of TensorFlow, if anything.
         known: fed in every batch.
         open: the other inputs that a model needs, which are random.
     """
@@ -58,6 +58,7 @@ class Comparison:
         shapes: Mapping[str, Shape] | None = None,
         trust: bool = False,
         engine: Engine | None = None,
+        original_engine: Engine | None = None,
     ) -> None:
         self.original = original
         self.result = result
@@ -65,6 +66,7 @@ class Comparison:
         self.names = {str(TensorName.parse(n)): str(TensorName.parse(o)) for n, o in (names or {}).items()}
         self.trust = trust
         self.engine = engine
+        self.original_engine = original_engine
         known = {**self._fitted(fixed or {}), **self._fitted({self.renamed(n): v for n, v in (feeds or {}).items()})}
         inputs = self._inputs(known)
         self.known: Feeds = {**known, **switches_off(original, inputs)}
@@ -106,6 +108,9 @@ class Comparison:
             GraphscopeError: it cannot run; where random inputs may be the reason, the error says what they were.
         """
         fetches = self.original_outputs
+        if self.original_engine is not None:
+            names = [spec.name for spec in self._specs(self.original, batches[0])]
+            return [self.original_engine(fetches, {name: feeds[name] for name in names}) for feeds in batches]
         with self.blaming_inputs(batches[0]), self.open_original(batches[0], values) as session:
             return [_arrays(fetches, session.run(fetches, feeds)) for feeds in batches]
 

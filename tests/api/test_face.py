@@ -70,7 +70,7 @@ FUNCTIONS = {
         "model data validation epochs batch seed patience augment reading use_cache logdir out keep save_every resume trust"
         " overwrite watchers interrupted listener"
     ),
-    "verify": "model other outputs map feeds set batches batch seed atol rtol trust listener",
+    "verify": "model other outputs map feeds set batches batch seed atol rtol trust engine listener",
 }
 
 

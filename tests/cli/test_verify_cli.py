@@ -51,6 +51,8 @@ def test_exit_codes_are_those_of_diff(changed: Path, tmp_path: Path) -> None:
     assert invoke("verify", SOFTMAX).exit_code == 2
     assert invoke("verify", SOFTMAX, SOFTMAX, "--nan", "--layers").exit_code == 2
     assert invoke("verify", SOFTMAX, SOFTMAX, "--map", "a").exit_code == 2
+    assert invoke("verify", SOFTMAX, SOFTMAX, "--engine", "a,b,c").exit_code == 2
+    assert "look at tensors in TensorFlow" in invoke("verify", SOFTMAX, "--nan", "--engine", "openvino").stderr
 
 
 def test_layers_begin_with_the_changed_weight(changed: Path) -> None:
@@ -62,6 +64,16 @@ def test_layers_begin_with_the_changed_weight(changed: Path) -> None:
     assert record["first"]["op"] == "Const"
     assert record["is_within"] is False
     assert record["growth"][-1]["op"] == "Softmax"
+
+
+def test_another_engine_runs_a_model(changed: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="optional: an engine beside TensorFlow")
+    same = invoke("verify", SOFTMAX, SOFTMAX / "frozen.pb", "--engine", "onnxruntime")
+    assert same.exit_code == 0
+    assert "(3 batches; atol 0.0001, rtol 0.0001; TensorFlow and ONNX Runtime)" in same.stderr
+    other = invoke("verify", changed, SOFTMAX, "--engine", "onnxruntime,tensorflow")
+    assert other.exit_code == 1
+    assert "different values (3 batches; atol 0.0001, rtol 0.0001; ONNX Runtime and TensorFlow)" in other.stderr
 
 
 def test_one_model_is_enough_to_look_for_nan(changed: Path) -> None:

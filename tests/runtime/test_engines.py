@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import pytest
 
 import graphscope
 from graphscope.cli.options.session import EngineChoice
+from graphscope.core.build import constant
+from graphscope.core.model import Model
 from graphscope.errors import ArgumentError, GraphscopeError, MissingDependencyError
+from graphscope.runtime import verify as verifying
 from graphscope.runtime.engines.table import ENGINES
 from tests.support.engines import PACKAGES, need_engine
 from tests.support.fixture_files import FIXTURES
@@ -118,3 +122,32 @@ def test_a_quantized_model_by_other_people() -> None:
     need_engine("openvino")
     with pytest.raises(GraphscopeError, match=r"No conversion rule found for operations: .*Dequantize"):
         graphscope.run(path, feeds, outputs=output, engine="openvino")
+
+
+def test_models_are_verified_in_engines(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, frozen = FIXTURES / "lenet5", graphscope.load(FIXTURES / "lenet5" / "frozen.pb")
+    same = graphscope.verify(model, frozen, outputs="softmax", engine=engine)
+    assert (same.is_within, same.is_equal, same.engines) == (True, False, ("tensorflow", engine))
+    assert (same.atol, same.rtol, same.batches) == (1e-4, 1e-4, 3)
+    monkeypatch.setattr(verifying, "promise_equal_bits", lambda: pytest.fail("TensorFlow was started"))
+    switched = graphscope.verify(
+        FIXTURES / "batchnorm", FIXTURES / "batchnorm", outputs="predictions", engine=(engine, engine)
+    )
+    assert switched.is_equal
+    wrong = graphscope.verify(model, changed(frozen, "fc3/biases"), outputs="logits", engine=(engine, engine))
+    assert not wrong.is_within
+    assert wrong.is_proven
+
+
+def changed(model: Model, name: str) -> Model:
+    """``model`` with another value in the first element of one constant."""
+    value = model.graph[name].tensor().numpy().copy()
+    value.flat[0] += 1
+    return replace(
+        model, loaded_graph=model.graph.with_nodes(constant(name, value) if n.name == name else n for n in model.graph)
+    )
+
+
+def test_engines_that_are_none() -> None:
+    with pytest.raises(ArgumentError, match="no engine is called 'onnx'"):
+        graphscope.verify(FIXTURES / "softmax", FIXTURES / "softmax", engine=("tensorflow", "onnx"))

@@ -13,7 +13,7 @@ from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
-from graphscope.runtime.verify import ATOL, RTOL
+from graphscope.runtime.engines.table import TENSORFLOW
 
 DIFFERENT, TROUBLE = 1, 2
 """Exit codes, as those of ``diff`` and ``cmp``: 0 is for models that compute the same."""
@@ -48,16 +48,30 @@ def verify(
     batches: Annotated[int, typer.Option(metavar="N", min=1, help="Number of random inputs.")] = 3,
     batch: Annotated[int, typer.Option(metavar="N", min=1, help="Size of unknown dimensions.")] = 2,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed for random values.")] = 0,
-    atol: Annotated[float, typer.Option(metavar="X", help="Absolute tolerance.")] = ATOL,
-    rtol: Annotated[float, typer.Option(metavar="X", help="Relative tolerance.")] = RTOL,
+    atol: Annotated[
+        float | None,
+        typer.Option(metavar="X", show_default=False, help="Absolute tolerance; default: 1e-6, with --engine 1e-4."),
+    ] = None,
+    rtol: Annotated[
+        float | None,
+        typer.Option(metavar="X", show_default=False, help="Relative tolerance; default: 1e-5, with --engine 1e-4."),
+    ] = None,
     top: Annotated[int, typer.Option(metavar="N", min=1, help="Show the N largest differences of --layers.")] = TOP,
     tags: shared.Tags,
     trust: shared.Trust = False,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="B|A,B",
+            help="Run B in this engine, or A and B in two: tensorflow, onnxruntime, openvino.",
+        ),
+    ] = TENSORFLOW,
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
     """Run two models on the same inputs and compare what they compute."""
     sink = Sink.standard()
-    _refuse_contradiction(second, layers, nan)
+    _refuse_contradiction(second, layers, nan, engine)
+    engines = _engines(engine)
     try:
         a, *others = (load(path, tags=shared.split_tags(tags)) for path in (first, second) if path is not None)
         running: dict[str, Any] = {
@@ -71,8 +85,7 @@ def verify(
         pairing = {
             "map": shared.named_texts(map_, "--map", "TENSOR_OF_A=TENSOR_OF_B"),
             "set": set_,
-            "atol": atol,
-            "rtol": rtol,
+            **{name: value for name, value in (("atol", atol), ("rtol", rtol)) if value is not None},
             **running,
         }
         if nan:
@@ -80,7 +93,7 @@ def verify(
         elif layers:
             is_good = _compare_layers(sink, format, a, others[0], top, pairing)
         else:
-            is_good = _compare(sink, format, a, others[0], {"batches": batches, **pairing})
+            is_good = _compare(sink, format, a, others[0], {"batches": batches, "engine": engines, **pairing})
         sink.flush()
     except GraphscopeError as error:
         sink.error(error)
@@ -89,11 +102,21 @@ def verify(
         raise typer.Exit(DIFFERENT)
 
 
-def _refuse_contradiction(second: str | None, layers: bool, nan: bool) -> None:
+def _refuse_contradiction(second: str | None, layers: bool, nan: bool, engine: str) -> None:
     if layers and nan:
         raise typer.BadParameter("--layers and --nan look for different things", param_hint="--nan")
+    if (layers or nan) and engine != TENSORFLOW:
+        raise typer.BadParameter("--layers and --nan look at tensors in TensorFlow", param_hint="--engine")
     if second is None and not nan:
         raise typer.BadParameter("name the model to compare with", param_hint="B")
+
+
+def _engines(text: str) -> tuple[str, str]:
+    """``B`` or ``A,B``; TensorFlow runs A unless it is named."""
+    names = [name.strip() for name in text.split(",")]
+    if len(names) > 2:
+        raise typer.BadParameter(f"{text} names more than two engines", param_hint="--engine")
+    return (names[0], names[1]) if len(names) == 2 else (TENSORFLOW, names[0])
 
 
 def _compare(sink: Sink, format: Format, a: Model, b: Model, options: dict[str, Any]) -> bool:
@@ -126,6 +149,7 @@ def _search(sink: Sink, format: Format, models: list[Model], options: dict[str, 
 EXAMPLES = """
   graphscope verify model.ckpt-5000 frozen.pb
   graphscope verify old.pb new.pb --layers
+  graphscope verify model.ckpt-5000 frozen.pb --engine onnxruntime
   graphscope verify a.pb b.pb --map images:0=input:0 --map probs:0=softmax:0
   graphscope verify model.ckpt-5000 --nan --feed input=@batch.npy
 """

@@ -12,6 +12,7 @@ from graphscope.cli.terminal.text import escape
 from graphscope.cli.terminal.views import Format, Page, write_page
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.core.units import count
+from graphscope.runtime.engines.table import ENGINES, TENSORFLOW
 from graphscope.runtime.layers import LayerComparison, LayerDifference
 from graphscope.runtime.nonfinite import NonfiniteReport, ValueRange
 from graphscope.runtime.verify import Verification
@@ -49,8 +50,12 @@ def _inputs(specs: Sequence[TensorSpec]) -> list[Line]:
 def _verdict(found: Verification) -> str:
     fed = count(found.batches, "batch")
     tolerance = f"atol {found.atol:g}, rtol {found.rtol:g}"
+    is_plain = set(found.engines) == {TENSORFLOW}
+    if not is_plain:
+        tolerance += f"; {' and '.join(ENGINES[name].title for name in found.engines)}"
     if not found.is_within:
-        return f"the models compute different values ({fed}; {tolerance}); --layers shows where they begin to differ"
+        closer = "; --layers shows where they begin to differ" if is_plain else ""
+        return f"the models compute different values ({fed}; {tolerance}){closer}"
     if not found.is_proven:
         return f"nothing can be said of the random outputs ({fed}; {tolerance})"
     return f"the models compute the same ({fed}; {tolerance})"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from graphscope.runtime.engines.program import Program
 
 TENSORFLOW = "tensorflow"
+ENGINE_TOLERANCE = 1e-4
+"""How far, absolutely or relatively, engines that round in other places may lie apart."""
 
 
 @dataclass(frozen=True, slots=True)
