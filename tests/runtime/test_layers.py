@@ -69,7 +69,7 @@ def compared(a: Any, b: Any, **options: Any) -> LayerComparison:
 
 STRIDES = AttrValue(list=AttrValue.ListValue(i=[1, 2, 2, 1]))
 PLANTED = {
-    "a weight": ("conv2/weights", moved(1e-2), "conv2/weights:0"),
+    "a weight": ("conv2/weights", moved(1e-3), "conv2/weights:0"),
     "a bias": ("fc2/biases", moved(1.0), "fc2/biases:0"),
     "a stride": ("conv2/conv", stated(strides=STRIDES), "conv2/conv:0"),
     "a padding": ("conv1/conv", stated(padding=AttrValue(s=b"VALID")), "conv1/conv:0"),

@@ -99,7 +99,7 @@ class _Diff:
         pairs = weight_pairs(self.a, self.b, "", None)
         differences = [
             *compare_weights(pairs, self.options.depth, self.progress),
-            *missing_values(self.a, self.b, {}),
+            *missing_values(self.a, self.b, None),
         ]
         lacking = [model.path for model in (self.a, self.b) if not model.has_graph]
         note = "only values were compared: there is no graph in " + " and ".join(lacking)

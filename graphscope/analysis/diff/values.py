@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from graphscope.analysis.diff.report import Change, Difference, Section
 from graphscope.analysis.diff.sides import Matching
@@ -23,7 +24,8 @@ def weight_pairs(a: Model, b: Model, function: str, matching: Matching | None) -
     if matching is not None:
         yield from _constants(a, b, function, matching)
     if not function:
-        yield from _variables(a, b, matching.forward if matching is not None else {})
+        names = matching.forward if matching is not None else None
+        yield from _variables(_stored(a, is_whole=names is None), _stored(b, is_whole=names is None), a, b, names or {})
 
 
 def _constants(a: Model, b: Model, function: str, matching: Matching) -> Iterator[Pair]:
@@ -58,18 +60,30 @@ def _constant(node: Node, attribute: str = "value") -> Callable[[], Payload]:
     return lambda: tensor
 
 
-def _variables(a: Model, b: Model, names: Mapping[str, str]) -> Iterator[Pair]:
+def _variables(
+    ones: Mapping[str, Variable], others: Mapping[str, Variable], a: Model, b: Model, names: Mapping[str, str]
+) -> Iterator[Pair]:
     """Variables that both have a value for, by the graph's pairs of nodes, then by name."""
-    others = _stored(b)
-    for name, variable in _stored(a).items():
+    for name, variable in ones.items():
         other = others.get(names.get(name, name))
         if other is not None:
             yield _pair(name, other.name, "", _value(a, variable), _value(b, other))
 
 
-def _stored(model: Model) -> dict[str, Variable]:
-    """Variables that have a value, by name."""
-    return {variable.name: variable for variable in model.variables if variable.entry is not None}
+def _stored(model: Model, *, is_whole: bool = False) -> dict[str, Variable]:
+    """Variables that have a value, by name.
+
+    Args:
+        is_whole: partitions are one variable, as files without a graph know them.
+    """
+    stored = (variable for variable in model.variables if variable.entry is not None)
+    return {v.name: v for v in (map(_whole, stored) if is_whole else stored)}
+
+
+def _whole(variable: Variable) -> Variable:
+    if variable.slice is None or variable.key is None or variable.entry is None:
+        return variable
+    return replace(variable, name=variable.key, slice=None, shape=variable.entry.shape)
 
 
 def _value(model: Model, variable: Variable) -> Callable[[], Payload]:
@@ -80,11 +94,16 @@ def _pair(name: str, other: str, function: str, a: Callable[[], Payload], b: Cal
     return Pair(name, other if other != name else "", function, a, b)
 
 
-def missing_values(a: Model, b: Model, names: Mapping[str, str]) -> Iterator[Difference]:
-    """Values of checkpoints that only one of two models has; where one has no checkpoint at all, nothing is told."""
+def missing_values(a: Model, b: Model, names: Mapping[str, str] | None) -> Iterator[Difference]:
+    """Values of checkpoints that only one of two models has; where one has no checkpoint at all, nothing is told.
+
+    Args:
+        names: node -> node; ``None`` where one of the models has no graph.
+    """
     if a.store is None or b.store is None:
         return
-    ones, others = _stored(a), _stored(b)
+    ones, others = _stored(a, is_whole=names is None), _stored(b, is_whole=names is None)
+    names = names or {}
     moved = {names.get(name, name) for name in ones}
     yield from (_lone(Change.REMOVED, v) for name, v in ones.items() if names.get(name, name) not in others)
     yield from (_lone(Change.ADDED, v) for name, v in others.items() if name not in moved)
