@@ -19,7 +19,7 @@ from graphscope.editing.edited import Edited as EditedModel
 from graphscope.editing.recipe import read_recipe
 from graphscope.editing.signatures import refuse_dangling
 from graphscope.editing.steps import Step
-from graphscope.editing.table import step_named
+from graphscope.editing.table import applied, step_named
 from graphscope.errors import GraphscopeError
 from graphscope.formats.registry import format_for
 from graphscope.runtime.verify import ATOL, RTOL, Verification
@@ -153,7 +153,7 @@ def edit(
 
 def _applied(edited: EditedModel, step: Step | tuple[str, str]) -> EditedModel:
     try:
-        return (step_named(*step) if isinstance(step, tuple) else step).apply(edited)
+        return applied(step_named(*step) if isinstance(step, tuple) else step, edited)
     except GraphscopeError as error:
         if isinstance(step, tuple):
             error.message = f"{' '.join(filter(None, step))}: {error.message}"

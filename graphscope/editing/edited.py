@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from graphscope.advice import Advice, Call
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.tensors import TensorName
 from graphscope.core.variables import VariableStore
-from graphscope.errors import GraphscopeError
 from graphscope.protos import MetaGraphDef
 
 if TYPE_CHECKING:
@@ -83,19 +81,6 @@ def with_parts(
         store=values,
         store_version="V2" if store is not None else model.store_version,
     )
-
-
-def refuse_objects(model: Model, what: str) -> None:
-    """Refuses a SavedModel of TensorFlow 2, whose objects know its functions and variables.
-
-    Raises:
-        GraphscopeError: it is one.
-    """
-    if model.meta.HasField("object_graph_def"):
-        raise GraphscopeError(
-            f"{model.path}: {what} would part the graph from the objects of a TensorFlow 2 SavedModel",
-            hint=Advice(Call("freeze", (model.path, "frozen.pb")), "   makes a graph file of it first"),
-        )
 
 
 def _moved(tensor: str, names: Mapping[str, str]) -> str:

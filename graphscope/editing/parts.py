@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from graphscope.analysis.shapes import infer
+from graphscope.core.build import make_node
 from graphscope.core.collections import collections_of
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.core.refill import refill
+from graphscope.core.signatures import INIT_OP
 from graphscope.core.tensors import TensorName, node_of
-from graphscope.editing.edited import Edited, refuse_objects, with_parts
+from graphscope.editing.edited import Edited, with_parts
 from graphscope.editing.names import renamed_meta
+from graphscope.editing.objects import plain_model
 from graphscope.editing.values import NamedValues, values_by_name
 from graphscope.formats.checkpoint.saver import free_scope
 from graphscope.protos import GraphDef, MetaGraphDef, VariableDef
@@ -58,7 +61,6 @@ _VARIABLE_NODES = ("variable_name", "initializer_name", "initial_value_name", "s
 def restricted(edited: Edited, graph: Graph) -> Edited:
     """The model with a part of its graph: values of the variables in it, signatures and collections that name nothing else."""
     model = edited.model
-    refuse_objects(model, "taking a part out")
     meta = _without_absent(model.meta, graph)
     meta.ClearField("saver_def")
     values = {name: payload for name, payload in values_by_name(model).items() if name in graph}
@@ -116,13 +118,11 @@ class Merge:
 
     def apply(self, edited: Edited) -> Edited:
         """See :class:`graphscope.editing.steps.Step`."""
-        own, other = edited.model, self.model
-        refuse_objects(own, "merging")
-        refuse_objects(other, "merging")
+        own, other = edited.model, plain_model(self.model)
         scope = free_scope(own.graph, self.scope)
         moved = add_prefix(other.graph, scope)
         meta = _joined_meta(own, renamed_meta(other.meta, lambda text: _under(scope, text, other.graph)), scope)
-        graph = _side_by_side(own.graph, moved)
+        graph = _initialized(_side_by_side(own.graph, moved), meta, scope)
         values = values_by_name(own) | {f"{scope}/{name}": p for name, p in values_by_name(other).items()}
         has_values = own.store is not None or other.store is not None
         store = NamedValues(values) if has_values else None
@@ -143,6 +143,19 @@ def _side_by_side(own: Graph, other: Graph) -> Graph:
     header.versions.producer = min(own.producer, other.producer)
     header.versions.min_consumer = max(own.versions.min_consumer, other.versions.min_consumer)
     return Graph(header, [*own.nodes, *other.nodes], [*own.functions.values(), *other.functions.values()])
+
+
+def _initialized(graph: Graph, meta: MetaGraphDef, scope: str) -> Graph:
+    """``graph`` with one operation that initializes both models, which ``meta`` names, where each has one."""
+    second = f"{scope}_{INIT_OP}"
+    if second not in meta.signature_def:
+        return graph
+    both = [meta.signature_def[key].outputs[INIT_OP] for key in (INIT_OP, second)]
+    name = f"{scope}/{INIT_OP.strip('_')}"
+    group = make_node(name, "NoOp", [f"^{node_of(info.name)}" for info in both], {})
+    both[0].name = name
+    del meta.signature_def[second]
+    return graph.with_nodes([*graph.nodes, group])
 
 
 def _joined_meta(own: Model, other: MetaGraphDef, scope: str) -> MetaGraphDef:

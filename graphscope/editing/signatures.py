@@ -81,10 +81,10 @@ def with_stated_types(edited: Edited) -> Edited:
 
 
 def _tensors(meta: MetaGraphDef) -> Iterator[TensorInfo]:
-    """The plain tensors that signatures take and give."""
+    """The plain tensors that signatures take and give; what initializes a SavedModel is an operation."""
     for signature in meta.signature_def.values():
         for infos in (signature.inputs, signature.outputs):
-            yield from (infos[name] for name in infos if infos[name].WhichOneof("encoding") == "name")
+            yield from (infos[name] for name in infos if ":" in infos[name].name)
 
 
 def refuse_dangling(edited: Edited) -> None:

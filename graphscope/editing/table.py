@@ -10,6 +10,8 @@ from pathlib import Path
 from graphscope.core.attr_text import dtype_named
 from graphscope.core.tensors import parse_sizes
 from graphscope.editing.cleanup import Cleanup
+from graphscope.editing.edited import Edited
+from graphscope.editing.objects import without_objects
 from graphscope.editing.parts import Extract, Merge
 from graphscope.editing.shapes import Reshape
 from graphscope.editing.signatures import AddSignature, DropSignature
@@ -176,6 +178,19 @@ STEPS: Mapping[str, StepRow] = {
     "cleanup": StepRow("", "Take out dead nodes, equal nodes and weights, identities.", _cleanup),
 }
 """Name -> how it is written. A step is applied to the result of the one before."""
+
+
+_KEEPING_OBJECTS = (Rename, Prefix, Device)
+"""What changes nothing that a function computes, or a signature gives."""
+
+
+def applied(step: Step, edited: Edited) -> Edited:
+    """The model after ``step``, without the objects of a TensorFlow 2 SavedModel if these would not know of the change.
+
+    Raises:
+        GraphscopeError: the step cannot be made, or its result is not valid.
+    """
+    return step.apply(edited if isinstance(step, _KEEPING_OBJECTS) else without_objects(edited))
 
 
 def step_named(name: str, text: str) -> Step:

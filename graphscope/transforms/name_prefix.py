@@ -1,14 +1,17 @@
 """Puts a graph's names under a prefix, so that two graphs can share one.
 
-Names are more than those of nodes: loops know each other by ``frame_name``, variables and tables by ``shared_name``, library
-functions by theirs. Source: ``tensorflow/core/graph/graph_constructor.cc`` (``AddPrefixToNodeDef``).
+Names are more than those of nodes: loops know each other by ``frame_name``, variables and tables by ``shared_name``, nodes on
+one device by ``_class``, library functions by theirs.
+Source: ``tensorflow/core/graph/graph_constructor.cc`` (``AddPrefixToNodeDef``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from graphscope.core.draft import LOCATION
 from graphscope.core.graph import Body, Function, Graph, Node
+from graphscope.core.refill import refill
 from graphscope.protos import AttrValue, FunctionDef, GraphDef, NodeDef
 
 _SHARED = ("frame_name", "shared_name")
@@ -35,6 +38,9 @@ def _named(copy: Node, prefix: str) -> Node:
     for name in _SHARED:
         if name in proto.attr and proto.attr[name].s:
             proto.attr[name].s = f"{prefix}/".encode() + proto.attr[name].s
+    if "_class" in proto.attr:
+        groups = proto.attr["_class"].list.s
+        refill(groups, [group.replace(LOCATION, LOCATION + f"{prefix}/".encode(), 1) for group in groups])
     return copy
 
 

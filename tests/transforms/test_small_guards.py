@@ -182,7 +182,7 @@ def test_every_name_gets_the_prefix() -> None:
     unnamed = make_node("w", "VarHandleOp", [], {"shared_name": AttrValue(s=b"")})
     several = calling("c", f="f", g="nowhere")
     several.proto.attr["branches"].list.func.add(name="f")
-    direct = make_node("d", "f", ["x:1"])
+    direct = make_node("d", "f", ["x:1"], {"_class": AttrValue(list=AttrValue.ListValue(s=[b"loc:@v", b"other"]))})
     header = GraphDef()
     header.versions.producer = 9
     header.library.gradient.add(function_name="f", gradient_func="g")
@@ -195,6 +195,7 @@ def test_every_name_gets_the_prefix() -> None:
     assert result["p/v"].attrs["shared_name"].s == b"p/v"
     assert result["p/w"].attrs["shared_name"].s == b""
     assert result["p/d"].op == "p/f"
+    assert list(result["p/d"].attrs["_class"].list.s) == [b"loc:@p/v", b"other"]
     called = result["p/c"].attrs
     assert (called["f"].func.name, called["g"].func.name) == ("p/f", "nowhere")
     assert [f.name for f in called["branches"].list.func] == ["p/f"]
