@@ -10,8 +10,12 @@ from pathlib import Path
 
 from graphscope.api.opening import ModelLike, as_model
 from graphscope.core.listener import SILENT, Listener
+from graphscope.errors import GraphscopeError
+from graphscope.runtime.tensorflow import can_fork, promise_equal_bits
 from graphscope.training.data import DataOptions
+from graphscope.training.features.by_workers import worker_session
 from graphscope.training.recipe import recipe_of
+from graphscope.training.together.launch import TIMEOUT_S, Training, train_by_workers
 from graphscope.training.tune.board_log import BoardLog
 from graphscope.training.tune.checkpoints import output_prefix
 from graphscope.training.tune.loop import Interrupted
@@ -39,6 +43,8 @@ def tune(
     keep: int = 3,
     save_every: int | None = None,
     resume: bool = False,
+    workers: int = 1,
+    timeout: float = TIMEOUT_S,
     trust: bool = False,
     overwrite: bool = False,
     watchers: Sequence[Watcher] = (),
@@ -52,7 +58,7 @@ def tune(
         data: as for :func:`graphscope.features`.
         validation: other data to judge by, or the part of ``data`` that is held out; 0 for none.
         epochs: passes over the examples, those before a resumption included.
-        batch: examples in a step.
+        batch: examples in a step; of each worker.
         seed: of the order of the examples and of augmentation.
         patience: stop after so many epochs without a better validation; ``None``: never.
         augment: how pictures are changed in training: ``flip,crop:0.1,brightness:0.2``.
@@ -63,6 +69,9 @@ def tune(
         keep: how many checkpoints to keep besides the best.
         save_every: steps between checkpoints within an epoch; ``None``: only at its end.
         resume: go on with the training that is there.
+        workers: processes of this machine that train together, each on its part of a batch ``workers`` times as large. If
+            one is lost, all go on from the last checkpoint. TensorFlow's servers listen on every interface meanwhile.
+        timeout: seconds that a step of the workers may take before one of them counts as lost.
         trust: run nodes that touch files, the network or processes too.
         overwrite: begin anew where a training is already.
         watchers: hear of each step and epoch.
@@ -80,11 +89,13 @@ def tune(
     source = as_model(model)
     recipe = recipe_of(source)
     place = OutputLocation(out, resume, overwrite)
-    request = Request(data, str(validation), reading or DataOptions(), augment, use_cache)
+    request = Request(data, str(validation), reading or DataOptions(), augment, use_cache, workers=workers)
     run = found_run(output_prefix(source.path, out), place)  # before features are computed, which may take long
     if run is not None:
         request = replace(request, split=run.split)
-    options = TuneOptions(epochs, batch, seed, patience, keep, save_every, trust)
+    options = TuneOptions(epochs, batch * workers, seed, patience, keep, save_every, trust)
+    if workers > 1:
+        _refuse_running(listener)
     with listener.running():
         job, notes = prepare(source, recipe, request, options, lambda total: listener.computing("features", total))
     for note in notes:
@@ -94,7 +105,24 @@ def tune(
         heard = list(watchers)
         if logdir is not None:
             heard.append(stack.enter_context(BoardLog(Path(logdir), source, fed_input(source, recipe))))
-        return train(source, job, place, augmentation=augment, watchers=heard, interrupted=interrupted)
+        if workers == 1:
+            return train(source, job, place, augmentation=augment, watchers=heard, interrupted=interrupted)
+        training = Training(source, job, place, augment, workers, worker_session(workers), timeout)
+        return train_by_workers(training, watchers=heard, interrupted=interrupted, warn=listener.warning)
+
+
+def _refuse_running(listener: Listener) -> None:
+    """Workers are forked with TensorFlow in them, but before any session."""
+    promise_equal_bits()
+    if not can_fork():
+        raise GraphscopeError(
+            "TensorFlow runs in this process already, so no workers can be forked from it",
+            hint="train in a process that has run nothing yet, or on the command line",
+        )
+    listener.note(
+        "while it trains, the workers listen on every network interface of this machine, without a password: docs/scaling.md"
+        " tells how to shield them"
+    )
 
 
 __all__ = ["Interrupted", "TuneReport", "tune"]

@@ -117,21 +117,20 @@ class Processes:
             with contextlib.suppress(OSError):
                 os.write(child.lifeline, b"s")
 
-    def endings(self, hear: Callable[[int, Any], None], poll: Callable[[], None] = lambda: None) -> Iterator[Ending]:
+    def endings(self, hear: Callable[[int, Any], None], goes_on: Callable[[], bool] = lambda: True) -> Iterator[Ending]:
         """The end of each process, as soon as it is there.
 
         Args:
             hear: is given what processes tell, with their number.
-            poll: is called several times a second.
+            goes_on: is asked several times a second; without it, the rest is not waited for.
         """
-        while self._children:
+        while self._children and goes_on():
             numbers = {child.channel: number for number, child in self._children.items()}
             for channel in wait(list(numbers), _POLL_S):
                 assert isinstance(channel, Connection)
                 ending = self._read(numbers[channel], hear)
                 if ending is not None:
                     yield ending
-            poll()
 
     def _read(self, number: int, hear: Callable[[int, Any], None]) -> Ending | None:
         """Takes one message; the end, where there will be no other."""

@@ -67,8 +67,8 @@ FUNCTIONS = {
     "summarize": "model checkpoint tags",
     "text": "model values checkpoint tags",
     "tune": (
-        "model data validation epochs batch seed patience augment reading use_cache logdir out keep save_every resume trust"
-        " overwrite watchers interrupted listener"
+        "model data validation epochs batch seed patience augment reading use_cache logdir out keep save_every resume workers"
+        " timeout trust overwrite watchers interrupted listener"
     ),
     "verify": "model other outputs map feeds set batches batch seed atol rtol trust engine listener",
 }

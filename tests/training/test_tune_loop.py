@@ -19,7 +19,8 @@ from graphscope.training.tune.examples import Examples
 from graphscope.training.tune.loop import Interrupted, Loop
 from graphscope.training.tune.metrics import Mean
 from graphscope.training.tune.report import ALL_EPOCHS, PATIENCE
-from graphscope.training.tune.resume import TrainingState, read_run, run_file
+from graphscope.training.tune.resume import TrainingState, read_run, run_file, write_run
+from graphscope.training.tune.stepping import Alone
 from graphscope.training.tune.training_job import Job, TuneOptions
 
 RECIPE = Recipe(
@@ -83,6 +84,9 @@ class Checkpoints:
 
     def write_best(self, name: str) -> None:
         self.done.append(("best", name))
+
+    def record(self, run: TrainingState) -> None:
+        write_run(run_file(self.prefix), run)
 
     def announce(self, names: Sequence[str]) -> None:
         self.done.append(("announce", list(names)))
@@ -154,8 +158,8 @@ class Setting:
             fake.checkpoints,
             variables,
             averages,
+            stepping=Alone(fake.session, job, lambda: interrupted(len(self.session.fed))),
             watchers=[self.watcher],
-            interrupted=lambda: interrupted(len(self.session.fed)),
         )
 
     def examples(self, count: int) -> Examples:

@@ -90,6 +90,16 @@ def tune(
         typer.Option("--save-every", min=1, metavar="N", show_default=False, help="Save a checkpoint every N steps."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the training that was started here.")] = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", min=1, metavar="N", help="Train with N processes on this machine; --batch is that of each."
+        ),
+    ] = 1,
+    timeout: Annotated[
+        float,
+        typer.Option("--timeout", min=1, metavar="S", help="Seconds for a step before a worker counts as lost."),
+    ] = 60.0,
     assert_accuracy: AssertAccuracy = None,
     trust: shared.Trust = False,
     format: shared.FormatOption = Format.TABLE,
@@ -130,6 +140,8 @@ def tune(
             keep=keep,
             save_every=save_every,
             resume=resume,
+            workers=workers,
+            timeout=timeout,
             trust=trust,
             overwrite=force,
             watchers=[progress],

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
-from graphscope.cluster.processes import Ending, Processes, Work
+from graphscope.cluster.processes import Ending, Launcher, Processes, Work
+from graphscope.cluster.share import Share
+from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.config import SessionOptions
-from graphscope.training.features.compute import Told
+from graphscope.training.data.source import Dataset
+from graphscope.training.features.compute import Told, cached_features, kept_features
+from graphscope.training.features.store import FeatureStore
+from graphscope.training.graft.base import Base
 
 
 def worker_session(count: int) -> SessionOptions:
@@ -22,6 +29,34 @@ def usable_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def features_by_workers(
+    count: int, model: Model, base: Base, source: Dataset, directory: Path, *, batch: int, trust: bool, told: Told
+) -> FeatureStore:
+    """As :func:`graphscope.training.features.compute.cached_features`, by processes that are forked from this one."""
+
+    def work(number: int, launcher: Launcher) -> None:
+        share = Share(number, count, is_launched=True)
+        threads = worker_session(count)
+        cached_features(
+            model,
+            base,
+            source,
+            directory,
+            batch=batch,
+            progress=launcher.tell,
+            trust=trust,
+            share=share,
+            session=threads,
+        )
+
+    kept = kept_features(base, source, directory)
+    told(kept.count - kept.lacking)
+    if kept.missing:
+        compute_by_workers(count, work, kept.lacking, anew=False, progress=told, warn=lambda _: None)
+        kept = replace(kept_features(base, source, directory), missing=kept.missing)
+    return kept.store(kept.lacking)
 
 
 def compute_by_workers(

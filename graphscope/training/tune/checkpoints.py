@@ -19,6 +19,7 @@ from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.formats.checkpoint.writer import write_state_file
 from graphscope.formats.io.paths import exists, is_directory
 from graphscope.formats.io.staging import staged_files
+from graphscope.training.tune.resume import TrainingState, run_file, write_run
 
 BEST = "best"
 """The directory beside the checkpoints that holds the best one."""
@@ -101,6 +102,10 @@ class Checkpoints:
             pass
         write_state_file(target.parent, name, overwrite=True)
 
+    def record(self, run: TrainingState) -> None:
+        """Writes down where training is; raises as :meth:`write`."""
+        write_run(run_file(self.prefix), run)
+
     def announce(self, names: Sequence[str]) -> None:
         """Writes the ``checkpoint`` file, which names these, the last one as the latest; raises as :meth:`write`."""
         write_state_file(self.prefix.parent, names[-1], older=names[:-1], overwrite=True)
@@ -111,6 +116,25 @@ class Checkpoints:
             for file in reversed(checkpoint_files(prefix)):
                 with file_errors(file):
                     file.unlink(missing_ok=True)
+
+
+class Unwritten(Checkpoints):
+    """The checkpoints of a training that another process writes."""
+
+    def write(self, step: int, tensors: Iterable[tuple[str, Payload]]) -> None:
+        """Leaves it to the other."""
+
+    def write_best(self, name: str) -> None:
+        """Leaves it to the other."""
+
+    def record(self, run: TrainingState) -> None:
+        """Leaves it to the other."""
+
+    def announce(self, names: Sequence[str]) -> None:
+        """Leaves it to the other."""
+
+    def remove(self, prefixes: Iterable[str]) -> None:
+        """Leaves it to the other."""
 
 
 def checkpoint_files(prefix: str) -> list[Path]:

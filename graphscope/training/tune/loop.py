@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.session import Session
-from graphscope.training.recipe import Recipe
 from graphscope.training.tune.checkpoints import Checkpoints
 from graphscope.training.tune.examples import Examples, Feeder
 from graphscope.training.tune.metrics import Evaluation, Mean
-from graphscope.training.tune.order import batches
 from graphscope.training.tune.report import ALL_EPOCHS, PATIENCE, Best, EpochReport
-from graphscope.training.tune.resume import TrainingState, run_file, write_run
+from graphscope.training.tune.resume import TrainingState
+from graphscope.training.tune.stepping import Stepping
 from graphscope.training.tune.stopping import is_better, is_hopeless
 from graphscope.training.tune.trained_variables import Averages, SessionVariables
 from graphscope.training.tune.training_job import Job, StepReport, Watcher
@@ -56,8 +55,8 @@ class Loop:
         variables: SessionVariables,
         averages: Averages,
         *,
+        stepping: Stepping,
         watchers: Sequence[Watcher] = (),
-        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         self.session = session
         self.job = job
@@ -66,7 +65,7 @@ class Loop:
         self.variables = variables
         self.averages = averages
         self.watchers = watchers
-        self.interrupted = interrupted
+        self.stepping = stepping
         self.order = job.order
         self.clock = _Clock()
         self.learning_rate = math.nan
@@ -116,10 +115,7 @@ class Loop:
 
     def step(self, indices: NDArray[np.int64], feeder: Feeder) -> None:
         """One step on the examples with these indices."""
-        recipe = self.job.recipe
-        feeds = self.job.training.feeds(indices, feeder) | _switched_on(recipe)
-        fetches = [recipe.loss, recipe.metric, recipe.learning_rate, recipe.train_op]
-        loss, metric, rate = map(float, self.arrays(fetches, feeds)[:3])
+        loss, metric, rate = self.stepping.step(indices, feeder)
         self.refuse_broken(loss, f"the loss of step {self.state.step + 1:,} is {loss}")
         self.state.step += 1
         self.state.running.add(loss, metric, len(indices))
@@ -130,10 +126,6 @@ class Loop:
         )
         for watcher in self.watchers:
             watcher.stepped(report)
-
-    def arrays(self, fetches: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[Any]:
-        """The values of ``fetches``; an operation's means nothing."""
-        return list(self.session.run(fetches, feeds))
 
     def refuse_broken(self, value: float, what: str) -> None:
         """Stops if training diverged.
@@ -154,7 +146,7 @@ class Loop:
 
     def stop_if_asked(self) -> None:
         """Ends the training where somebody asked for that."""
-        if self.interrupted():
+        if self.stepping.is_asked_to_stop():
             raise _Stop
 
     def close_epoch(self) -> None:
@@ -191,19 +183,15 @@ class Loop:
         return (
             self.learning_rate
             if math.isfinite(self.learning_rate)
-            else float(self.arrays([self.job.recipe.learning_rate], {})[0])
+            else float(cast(Any, self.session.run([self.job.recipe.learning_rate], {})[0]))
         )
 
     def evaluate(self, examples: Examples) -> Evaluation:
         """Runs the model over ``examples``, dropout off, moving averages in place of the variables where there are any."""
-        recipe = self.job.recipe
-        found = Evaluation(recipe, self.job.names)
+        found = Evaluation(self.job.recipe, self.job.names)
         with self.averages.in_place():
-            for indices in batches(examples.indices, self.job.options.batch):
-                loss, metric, predictions = self.arrays(
-                    [recipe.loss, recipe.metric, recipe.predictions], examples.feeds(indices)
-                )
-                found.add(float(loss), float(metric), predictions, examples.labels(indices), indices)
+            for loss, metric, predictions, indices in self.stepping.judge(examples):
+                found.add(loss, metric, predictions, examples.labels(indices), indices)
                 self.stop_if_asked()
         self.refuse_broken(
             found.mean.loss, f"after step {self.state.step:,} the loss on held-out examples is {found.mean.loss}"
@@ -248,7 +236,7 @@ class Loop:
         """Makes the checkpoint called ``name`` the one to go on from, then removes what is not kept."""
         kept = [*(other for other in self.state.kept if other != name), name]
         old, self.state.kept = kept[: -self.job.options.keep], kept[-self.job.options.keep :]
-        write_run(run_file(self.checkpoints.prefix), self.state)
+        self.checkpoints.record(self.state)
         self.checkpoints.announce(self.state.kept)
         self.checkpoints.remove([*(self.checkpoints.path(other) for other in old), *outdone])
 
@@ -268,10 +256,3 @@ class _Clock:
     def examples_per_s(self) -> float:
         """Examples trained on, over the time so far."""
         return self.examples / max(self.seconds, 1e-9)
-
-
-def _switched_on(recipe: Recipe) -> dict[str, NDArray[Any]]:
-    """What tells dropout and batch norms that this is training."""
-    import numpy as np
-
-    return {recipe.training: np.array(True)} if recipe.training else {}

@@ -16,6 +16,7 @@ from graphscope.feeding.feeds import tensor_spec
 from graphscope.feeding.inputs import input_of
 from graphscope.feeding.one_at_a_time import demanded_string, takes_one
 from graphscope.training.data import DataOptions, Dataset, open_data
+from graphscope.training.features.by_workers import features_by_workers
 from graphscope.training.features.compute import FEATURES, Told, base_of, cached_features
 from graphscope.training.recipe import Recipe, label_shape
 from graphscope.training.tune.augment import Augmentation, augmentation
@@ -42,6 +43,7 @@ class Request:
         options: how data is read; task and classes are the recipe's.
         augment: what happens to inputs in training, see :func:`graphscope.training.tune.augment.augmentation`; empty: nothing.
         use_cache: whether the base is computed once for each example, where that is possible.
+        workers: processes that compute features; with one, this process does.
         split: the version of :func:`graphscope.training.tune.split.split`, which a resumed training must keep.
     """
 
@@ -51,6 +53,7 @@ class Request:
     augment: str = ""
     use_cache: bool = True
     split: int = WITH_CLASSES
+    workers: int = 1
 
 
 def prepare(
@@ -84,8 +87,11 @@ def prepare(
         with caching(len(examples)) as told:
             place = reading.cache / FEATURES
             base = base_of(model, recipe)
-            store = cached_features(
-                model, base, examples, place, batch=options.batch, progress=told, trust=options.trust
+            batch, trust = options.batch, options.trust
+            store = (
+                features_by_workers(request.workers, model, base, examples, place, batch=batch, trust=trust, told=told)
+                if request.workers > 1
+                else cached_features(model, base, examples, place, batch=batch, progress=told, trust=trust)
             )
         return CachedFeatures(store, recipe.features)
 

@@ -20,7 +20,7 @@ from graphscope.formats.io.paths import exists, real_path
 from graphscope.runtime.session import Session, open_session
 from graphscope.runtime.tensorflow import promise_equal_bits
 from graphscope.training.recipe import CLASSES
-from graphscope.training.tune.checkpoints import Checkpoints, output_prefix
+from graphscope.training.tune.checkpoints import Checkpoints, Unwritten, output_prefix
 from graphscope.training.tune.loop import Loop
 from graphscope.training.tune.metrics import Evaluation
 from graphscope.training.tune.report import METRIC_NAMES, TuneReport
@@ -30,8 +30,8 @@ from graphscope.training.tune.resume import (
     read_run,
     refuse_other_settings,
     run_file,
-    write_run,
 )
+from graphscope.training.tune.stepping import Single, Team
 from graphscope.training.tune.trained_variables import (
     Averages,
     SessionVariables,
@@ -70,6 +70,7 @@ def tune(
     augmentation: str = "",
     watchers: Sequence[Watcher] = (),
     interrupted: Callable[[], bool] = lambda: False,
+    team: Team | None = None,
 ) -> TuneReport:
     """Trains ``model``: a checkpoint after each epoch, and the best one apart.
 
@@ -80,6 +81,7 @@ def tune(
         augmentation: what happens to the inputs, in words, which a resumed training must share.
         watchers: are told how it goes.
         interrupted: is asked after each step whether to stop.
+        team: who makes the steps; ``None``: this process on one device.
 
     Raises:
         Interrupted: it was asked to stop; a checkpoint has been saved.
@@ -98,23 +100,32 @@ def tune(
         run = TrainingState(settings, os.path.relpath(model.path, prefix.parent), 0, 0, split=job.split)
     refuse_other_settings(run_file(prefix), run.settings, settings)
     current = load(str(prefix.parent / run.kept[-1])) if run.kept else model
-    checkpoints = Checkpoints(prefix, model)
-    with _training(current, job) as (session, variables, averages):
-        _start(run, variables.step(job.recipe.global_step), run_file(prefix))
-        loop = Loop(session, job, run, checkpoints, variables, averages, watchers=watchers, interrupted=interrupted)
+    team = team or Single()
+    checkpoints = Checkpoints(prefix, model) if team.is_writer else Unwritten(prefix, model)
+    with _training(current, job, team) as (session, variables, averages):
+        stepping = team.stepping(session, job, {**settings, "step": run.step}, interrupted)
+        _start(run, variables.step(job.recipe.global_step), checkpoints)
+        loop = Loop(session, job, run, checkpoints, variables, averages, stepping=stepping, watchers=watchers)
         ended = loop.run()
         return _report(loop, ended)
 
 
 @contextmanager
-def _training(model: Model, job: Job) -> Iterator[tuple[Session, SessionVariables, Averages]]:
+def _training(model: Model, job: Job, team: Team) -> Iterator[tuple[Session, SessionVariables, Averages]]:
     """A session that trains, what it changes, and the moving averages among that."""
     recipe = job.recipe
     given = fed_features(model, job)
     written = written_variables(model, [recipe.train_op], given)
     refuse_untrainable(model, written)
-    fetches = [recipe.train_op, recipe.loss, recipe.metric, recipe.predictions, recipe.learning_rate]
-    with open_session(model, fetches, given=given, trust=job.options.trust) as session:
+    fetches = [recipe.train_op, recipe.loss, recipe.metric, recipe.predictions, recipe.learning_rate, *team.fetches]
+    with open_session(
+        team.model(model, recipe, given),
+        fetches,
+        given=given,
+        placing=team.placing(),
+        config=team.config,
+        trust=job.options.trust,
+    ) as session:
         yield session, SessionVariables(session, written), Averages(session, written)
 
 
@@ -123,13 +134,15 @@ def fed_features(model: Model, job: Job) -> list[TensorSpec]:
     return [tensor_spec(model, name) for name in job.recipe.features] if job.cached else []
 
 
-def _start(run: TrainingState, step: int, path: Path) -> None:
+def _start(run: TrainingState, step: int, checkpoints: Checkpoints) -> None:
     """Takes a training up at ``step``, where the session stands; a new one is written down at once."""
     if not run.kept:
         run.start_step = run.step = step
-        write_run(path, run)
+        checkpoints.record(run)
     if run.step != step:
-        raise CorruptFileError(f"it speaks of step {run.step:,}, its checkpoint of step {step:,}", path=path)
+        raise CorruptFileError(
+            f"it speaks of step {run.step:,}, its checkpoint of step {step:,}", path=run_file(checkpoints.prefix)
+        )
 
 
 def found_run(prefix: Path, place: OutputLocation) -> TrainingState | None:

@@ -1,0 +1,256 @@
+"""Trains with several processes of this machine. If one is lost, a new generation of them goes on from the last checkpoint.
+
+A group that has lost a member cannot be formed again within its processes ("Restart your program to reset"), so all of them are
+forked anew, from this process, which has imported TensorFlow and runs nothing in it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from graphscope.cluster.hosts import Address, Cluster
+from graphscope.cluster.processes import Ending, Launcher, Processes
+from graphscope.cluster.reach import free_ports
+from graphscope.cluster.share import Share
+from graphscope.core.model import Model
+from graphscope.errors import GraphscopeError
+from graphscope.formats.io.paths import exists
+from graphscope.runtime.config import SessionOptions
+from graphscope.runtime.tensorflow import tensorflow
+from graphscope.training.together.member import Member
+from graphscope.training.tune.checkpoints import output_prefix
+from graphscope.training.tune.loop import Interrupted
+from graphscope.training.tune.metrics import Evaluation
+from graphscope.training.tune.report import EpochReport, TuneReport
+from graphscope.training.tune.resume import TrainingState, read_run, run_file
+from graphscope.training.tune.training_job import Job, StepReport, Watcher
+from graphscope.training.tune.tune import OutputLocation, found_run, tune
+
+TIMEOUT_S = 60.0
+"""How long a step may take before a member counts as lost."""
+
+_TRIES = 3
+"""How often training goes on without a checkpoint in between."""
+
+_GRACE_S = 3.0
+"""How long the others are waited for once one has ended: whoever knows why says so."""
+
+_LOST = ("UnavailableError", "DeadlineExceededError", "AbortedError", "InternalError", "CancelledError")
+"""What TensorFlow raises where another member is gone; and the following, which name the collective."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What all processes do.
+
+    Attributes:
+        model, job, augmentation: as :func:`graphscope.training.tune.tune.tune` takes them; the batch is that of all together.
+        place: where checkpoints go.
+        count: processes.
+        threads: of each.
+        timeout_s: see :data:`TIMEOUT_S`.
+    """
+
+    model: Model
+    job: Job
+    place: OutputLocation
+    augmentation: str
+    count: int
+    threads: SessionOptions
+    timeout_s: float = TIMEOUT_S
+
+
+def train_by_workers(
+    training: Training,
+    *,
+    watchers: Sequence[Watcher] = (),
+    interrupted: Callable[[], bool] = lambda: False,
+    warn: Callable[[str], None] = lambda _: None,
+) -> TuneReport:
+    """Trains as :func:`graphscope.training.tune.tune.tune` does, every step by all processes.
+
+    Args:
+        watchers: hear what worker 0 tells.
+        warn: is told of a process that was lost.
+
+    Raises:
+        Interrupted: it was asked to stop; a checkpoint has been saved.
+        GraphscopeError: a process failed, or generations end without a step.
+    """
+    prefix = output_prefix(training.model.path, training.place.out)
+    found_run(prefix, training.place)
+    relay = _Relay(watchers, training.job)
+    place = training.place if training.place.resume else replace(training.place, overwrite=True)
+    failures, saved = 0, 0
+    while True:
+        generation = _Generation(replace(training, place=place), relay, interrupted)
+        report = generation.run()
+        if report is not None:
+            return report
+        if exists(run_file(prefix)) and (run := read_run(run_file(prefix))).kept and relay.has_begun:
+            place = OutputLocation(training.place.out, resume=True)
+            failures, saved = (0, run.step) if run.step > saved else (failures, saved)
+        failures += 1
+        if failures > _TRIES:
+            raise GraphscopeError(f"{generation.reason}; {failures} times in a row without another checkpoint")
+        warn(f"{generation.reason}; all workers go on from the last checkpoint")
+
+
+class _Relay:
+    """Tells the watchers here what worker 0 tells in its process."""
+
+    def __init__(self, watchers: Sequence[Watcher], job: Job) -> None:
+        self._watchers = watchers
+        self._job = job
+        self._run: TrainingState | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether what lies at the place of the checkpoints is of this training."""
+        return self._run is not None
+
+    def hear(self, number: int, message: tuple[str, Any]) -> None:
+        if number == 0:
+            kind, content = message
+            getattr(self, kind)(*content)
+
+    def began(self, run: TrainingState) -> None:
+        """Once: what later generations begin with is the same training."""
+        if self._run is None:
+            self._run = run
+            for watcher in self._watchers:
+                watcher.began(self._job, run)
+
+    def stepped(self, step: StepReport) -> None:
+        for watcher in self._watchers:
+            watcher.stepped(step)
+
+    def closed(self, epoch: EpochReport, evaluation: Evaluation | None, run: TrainingState) -> None:
+        assert self._run is not None
+        self._run.__dict__.update(run.__dict__)
+        for watcher in self._watchers:
+            watcher.closed(epoch, evaluation)
+
+
+@dataclass
+class _Teller:
+    """A :class:`Watcher` in worker 0, whose launcher hears of everything."""
+
+    tell: Callable[[object], None]
+    _run: TrainingState | None = field(default=None)
+
+    def began(self, job: Job, run: TrainingState) -> None:  # noqa: ARG002
+        """See :meth:`Watcher.began`; the job is known to the launcher."""
+        self._run = run
+        self.tell(("began", (run,)))
+
+    def stepped(self, step: StepReport) -> None:
+        """See :meth:`Watcher.stepped`."""
+        self.tell(("stepped", (step,)))
+
+    def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
+        """See :meth:`Watcher.closed`."""
+        self.tell(("closed", (epoch, evaluation, self._run)))
+
+
+class _Generation:
+    """All processes, until they are done or one is lost.
+
+    Attributes:
+        reason: why it came to nothing.
+    """
+
+    def __init__(self, training: Training, relay: _Relay, interrupted: Callable[[], bool]) -> None:
+        self.reason = ""
+        self._training = training
+        self._relay = relay
+        self._interrupted = interrupted
+        self._is_asked = False
+        self._deadline = math.inf
+        addresses = tuple(Address("127.0.0.1", port) for port in free_ports(training.count))
+        self._cluster = Cluster("this machine", addresses)
+
+    def run(self) -> TuneReport | None:
+        """The report; ``None`` where a process was lost.
+
+        Raises:
+            Interrupted, GraphscopeError: as :func:`train_by_workers`.
+        """
+        endings: dict[int, Ending] = {}
+        with Processes(self._training.count, self._work) as processes:
+            for ending in processes.endings(self._relay.hear, lambda: self._goes_on(processes)):
+                if ending.error is not None:
+                    raise ending.error
+                endings[ending.number] = ending
+                if not isinstance(ending.result, _Done):
+                    self._deadline = min(self._deadline, time.monotonic() + _GRACE_S)
+            silent = list(processes.pids)
+        done = [ending.result for _, ending in sorted(endings.items()) if isinstance(ending.result, _Done)]
+        if len(done) < self._training.count:
+            self.reason = _reason(list(endings.values()), silent)
+            return None
+        if done[0].report is None:
+            raise Interrupted(done[0].step, done[0].prefix)
+        return done[0].report
+
+    def _goes_on(self, processes: Processes) -> bool:
+        """Passes on that somebody asks to stop; ends the wait for processes that may hang."""
+        if not self._is_asked and self._interrupted():
+            self._is_asked = True
+            processes.ask_to_stop()
+        return time.monotonic() < self._deadline
+
+    def _work(self, number: int, launcher: Launcher) -> _Done | str:
+        """In each process; what it returns otherwise is how another member was lost."""
+        training = self._training
+        share = Share(number, training.count)
+        member = Member(self._cluster, share, training.threads, training.timeout_s)
+        try:
+            report = tune(
+                training.model,
+                training.job,
+                training.place,
+                augmentation=training.augmentation,
+                watchers=[_Teller(launcher.tell)] if number == 0 else [],
+                interrupted=launcher.is_asked_to_stop,
+                team=member,
+            )
+        except Interrupted as stopped:
+            return _Done(None, stopped.step, stopped.prefix)
+        except GraphscopeError as error:
+            if not _is_of_group(error):
+                raise
+            return error.message
+        return _Done(report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A training that ended: with a report, or because it was asked to, at this step and with this checkpoint."""
+
+    report: TuneReport | None
+    step: int = 0
+    prefix: str = ""
+
+
+def _is_of_group(error: GraphscopeError) -> bool:
+    """Whether TensorFlow says that another member is gone."""
+    errors = tensorflow().errors
+    cause = error.__cause__
+    return isinstance(cause, tuple(getattr(errors, name) for name in _LOST)) or (
+        isinstance(cause, errors.OpError) and "ollective" in cause.message
+    )
+
+
+def _reason(endings: Sequence[Ending], silent: Sequence[int]) -> str:
+    """Who was lost: a process that was killed, one that does not answer, or what TensorFlow says."""
+    dead = next((f"worker {ending.number} {ending.death}" for ending in endings if ending.death), None)
+    if dead is not None:
+        return dead
+    if silent:
+        return f"worker {silent[0]} does not answer"
+    return next(str(ending.result) for ending in endings if isinstance(ending.result, str))

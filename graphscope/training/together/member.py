@@ -1,0 +1,189 @@
+"""One of several processes that train together: every one holds all variables, and takes the same steps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from graphscope.cluster.hosts import WORKER, Cluster
+from graphscope.cluster.share import Share
+from graphscope.core.model import Model
+from graphscope.core.tensors import TensorSpec
+from graphscope.errors import GraphscopeError
+from graphscope.runtime.config import Placing, SessionOptions, session_config
+from graphscope.runtime.session import Session
+from graphscope.runtime.tensorflow import tensorflow
+from graphscope.training.recipe import Recipe
+from graphscope.training.together.averaging import SCOPE, averaged_values, part_of, weight_of
+from graphscope.training.together.collective import (
+    HEARD,
+    LOSS,
+    METRIC,
+    STOP,
+    STOPS,
+    TOLD,
+    TOPIC,
+    WEIGHT,
+    topic,
+    with_collective,
+)
+from graphscope.training.tune.examples import Examples, Feeder
+from graphscope.training.tune.order import batches
+from graphscope.training.tune.resume import Settings
+from graphscope.training.tune.stepping import Judged, Stepped, judged, switched_on
+from graphscope.training.tune.training_job import Job
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_DIGEST = 3
+"""Numbers of 16 bits, which float32 holds, that stand for a setting."""
+
+
+class Member:
+    """A :class:`graphscope.training.tune.stepping.Team`: a process among those of a cluster."""
+
+    def __init__(self, cluster: Cluster, share: Share, threads: SessionOptions, timeout_s: float) -> None:
+        """Says where the others are.
+
+        Args:
+            share: which of the workers this process is.
+            threads: of this process.
+            timeout_s: how long a step may take, the slowest member included.
+        """
+        self.is_writer = share.rank == 0
+        self._cluster = cluster
+        self._share = share
+        self._threads = threads
+        self._timeout_s = timeout_s
+        self._server: Any = None
+
+    fetches = (LOSS, METRIC, STOPS, HEARD)
+
+    def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:
+        """The model whose steps write averages."""
+        values = averaged_values(model, recipe, given)
+        return replace(model, loaded_graph=with_collective(model.graph, values, self._share.count))
+
+    def placing(self) -> Placing:
+        """Everything runs in this process, the reduction on its processor; its server starts here."""
+        import re
+
+        tf = tensorflow()
+        task = f"/job:{WORKER}/replica:0/task:{self._share.rank}"
+        if self._server is None:
+            self._server = tf.compat.v1.train.Server(
+                tf.train.ClusterSpec(self._cluster.spec()),
+                job_name=WORKER,
+                task_index=self._share.rank,
+                config=self.config(),
+            )
+        rule = (re.compile(f"^{SCOPE}/"), f"{task}/device:CPU:0")
+        return Placing(clear_devices=True, place=[rule], device=task, master=self._server.target)
+
+    def config(self) -> Any:
+        """Time limits that hold: without RPC to itself, a session waits for ever."""
+        config = session_config(self._threads)
+        config.device_filters.append(f"/job:{WORKER}/task:{self._share.rank}")
+        config.operation_timeout_in_ms = int(1000 * self._timeout_s)
+        config.rpc_options.use_rpc_for_inprocess_master = True
+        config.experimental.collective_group_leader = f"/job:{WORKER}/replica:0/task:0"
+        return config
+
+    def stepping(self, session: Session, job: Job, settings: Settings, interrupted: Callable[[], bool]) -> Together:
+        """Steps with the others, once all have said that they train the same.
+
+        Raises:
+            GraphscopeError: one has other settings.
+        """
+        together = Together(session, job, self._share, interrupted)
+        _refuse_other_settings(together, self._share, settings)
+        return together
+
+
+class Together:
+    """A :class:`graphscope.training.tune.stepping.Stepping` of several processes."""
+
+    def __init__(self, session: Session, job: Job, share: Share, interrupted: Callable[[], bool]) -> None:
+        self._session = session
+        self._job = job
+        self._share = share
+        self._interrupted = interrupted
+        self._stops = False
+
+    def step(self, indices: NDArray[np.int64], feeder: Feeder) -> Stepped:
+        """See :meth:`Stepping.step`: this process computes its part of the examples."""
+        import numpy as np
+
+        recipe, share = self._job.recipe, self._share
+        own = indices[part_of(len(indices), share.rank, share.count)]
+        feeds = self._job.training.feeds(own, feeder) | switched_on(recipe)
+        feeds[WEIGHT] = np.array(weight_of(len(indices), share.rank, share.count), np.float32)
+        feeds[STOP] = np.array(self._interrupted(), np.float32)
+        found: list[Any] = self._session.run([LOSS, METRIC, recipe.learning_rate, STOPS, recipe.train_op], feeds)
+        self._stops = float(found[3]) > 0
+        return Stepped(*map(float, found[:3]))
+
+    def judge(self, examples: Examples) -> Iterator[Judged]:
+        """See :meth:`Stepping.judge`: batches go round, and every process hears of all of them."""
+        every = list(batches(examples.indices, self._job.options.batch))
+        for first in range(0, len(every), self._share.count):
+            turn = every[first : first + self._share.count]
+            yield from self._judge(examples, turn)
+
+    def _judge(self, examples: Examples, turn: Sequence[NDArray[np.int64]]) -> Iterator[Judged]:
+        """One batch for each process; fewer in the last turn."""
+        import numpy as np
+
+        rank = self._share.rank
+        own = judged(self._session, self._job.recipe, examples, turn[rank if rank < len(turn) else 0])
+        shape = own.predictions.shape[1:]
+        rows = max(map(len, turn))
+        slots = np.zeros((self._share.count, 3 + rows * int(np.prod(shape))), np.float32)
+        if rank < len(turn):
+            flat = own.predictions.reshape(-1)
+            slots[rank, :3] = own.loss, own.metric, self._interrupted()
+            slots[rank, 3 : 3 + len(flat)] = flat
+        heard = self.hear(slots)
+        self._stops = bool(heard[:, 2].any())
+        for indices, slot in zip(turn, heard):
+            predictions = slot[3:].reshape(rows, *shape)[: len(indices)]
+            yield Judged(float(slot[0]), float(slot[1]), predictions, indices)
+
+    def hear(self, told: NDArray[Any]) -> NDArray[Any]:
+        """The sum of what all processes tell at this moment: float32 arrays of one shape."""
+        import numpy as np
+
+        [found] = self._session.run([HEARD], {TOLD: told.reshape(-1), TOPIC: np.array(topic(told.size), np.int32)})
+        assert found is not None
+        return found.reshape(told.shape)
+
+    def is_asked_to_stop(self) -> bool:
+        """See :meth:`Stepping.is_asked_to_stop`: all processes say the same."""
+        return self._stops
+
+
+def _refuse_other_settings(together: Together, share: Share, settings: Settings) -> None:
+    import numpy as np
+
+    told = np.zeros((share.count, len(settings), _DIGEST), np.float32)
+    told[share.rank] = [_digest(value) for value in settings.values()]
+    heard = together.hear(told)
+    for rank in range(1, share.count):
+        others = [name for name, one, other in zip(settings, heard[0], heard[rank]) if (one != other).any()]
+        if others:
+            raise GraphscopeError(
+                f"worker {rank} trains with different settings than worker 0: {', '.join(others)}",
+                hint="all workers take the same model, data and options",
+            )
+
+
+def _digest(value: object) -> NDArray[Any]:
+    import numpy as np
+
+    content = hashlib.sha256(json.dumps(value).encode()).digest()
+    return np.frombuffer(content[: 2 * _DIGEST], "<u2").astype(np.float32)

@@ -1,0 +1,215 @@
+"""Training by several processes: the losses of one with the whole batch, whatever happens to one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphscope
+from graphscope.core.graph import Node
+from graphscope.errors import GraphscopeError, UnsupportedError
+from graphscope.runtime.config import SessionOptions
+from graphscope.runtime.tensorflow import can_fork
+from graphscope.training.data import DataOptions
+from graphscope.training.recipe import recipe_of
+from graphscope.training.together import launch
+from graphscope.training.together.averaging import averaged_values, part_of, weight_of
+from graphscope.training.together.launch import Training, train_by_workers
+from graphscope.training.together.member import Member, Together
+from graphscope.training.tune.loop import Interrupted
+from graphscope.training.tune.prepare import Request, prepare
+from graphscope.training.tune.training_job import TuneOptions
+from graphscope.training.tune.tune import OutputLocation, fed_features
+from tests.support.fresh import Fresh, fresh
+from tests.support.tuning import (
+    CLASSES,
+    Recorder,
+    assert_equal_bits,
+    grafted,
+    pictures,
+    saved,
+    tf,
+    train,
+    values,
+)
+
+__all__ = ["fresh", "tf"]
+
+EPOCHS, BATCH = 2, 8
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return saved(tmp_path_factory.mktemp("data") / "train.npz", *pictures(60))
+
+
+@pytest.fixture(scope="module")
+def prefixes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    place = tmp_path_factory.mktemp("grafted")
+    head = f"flatten,dense:8:relu,dense:{CLASSES}"
+    return {
+        name: grafted(place / f"{name}.ckpt", head, optimizer=name, l2=1e-3, ema=0.9, learning_rate=0.01, seed=1)
+        for name in ("sgd", "adam")
+    }
+
+
+def together(prefix: str, data: str, out: str, **options: Any) -> dict[str, Any]:
+    """A training by two workers, in a process of its own; the losses by step and what it warned of."""
+    model = graphscope.load(prefix)
+    tune = TuneOptions(**{"epochs": EPOCHS, "batch": 2 * BATCH, **options})
+    request = Request(data, "0.2", DataOptions(cache=Path(out) / "cache"), workers=2)
+    job, _ = prepare(model, recipe_of(model), request, tune)
+    recorder, warnings = Recorder(options.get("stop_after")), []
+    training = Training(
+        model, job, OutputLocation(f"{out}/"), "", 2, SessionOptions(intra_threads=1, inter_threads=2), 120
+    )
+    report = train_by_workers(training, watchers=[recorder], warn=warnings.append)
+    assert can_fork(), "the launcher opened a session"
+    return {
+        "losses": sorted(recorder.losses.items()),
+        "metric": report.metric,
+        "warnings": warnings,
+        "last": report.last,
+    }
+
+
+def several(prefixes: dict[str, str], data: str, place: str) -> dict[str, Any]:
+    """Both optimizers; sgd once more, where worker 1 is killed in a step after the first checkpoint."""
+    found = {name: together(prefix, data, f"{place}/{name}") for name, prefix in prefixes.items()}
+    step, marker = Together.step, Path(place) / "was killed"
+
+    def deadly(self: Together, indices: Any, feeder: Any) -> Any:
+        self.done = getattr(self, "done", 0) + 1
+        if self._share.rank == 1 and self.done == 5 and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(self, indices, feeder)
+
+    Together.step = deadly
+    found["killed"] = together(prefixes["sgd"], data, f"{place}/killed", save_every=2)
+    return found
+
+
+def test_two_workers_train_as_one_process_does(
+    prefixes: dict[str, Path], data: str, tmp_path: Path, fresh: Fresh
+) -> None:
+    found = fresh.value(several, {name: str(prefix) for name, prefix in prefixes.items()}, data, tmp_path)
+    for name, prefix in prefixes.items():
+        alone = Recorder()
+        report = train(
+            prefix, data, "0.2", out=tmp_path / f"{name} alone", epochs=EPOCHS, batch=2 * BATCH, watchers=[alone]
+        )
+        losses = dict(found[name]["losses"])
+        assert losses.keys() == alone.losses.keys()
+        np.testing.assert_allclose(list(losses.values()), list(alone.losses.values()), atol=1e-5)
+        assert found[name]["metric"] == pytest.approx(report.metric)
+        assert found[name]["warnings"] == []
+        for key, value in values(report.last).items():
+            np.testing.assert_allclose(values(found[name]["last"])[key], value, atol=1e-5)
+    assert found["killed"]["warnings"] == ["worker 1 was killed by SIGKILL; all workers go on from the last checkpoint"]
+    assert found["killed"]["losses"] == found["sgd"]["losses"], "to the bit"
+    assert_equal_bits(values(found["killed"]["last"]), values(found["sgd"]["last"]))
+
+
+def refused(prefix: str, data: str, place: str) -> list[str]:
+    stepping = Member.stepping
+    messages = []
+
+    def other(self: Member, session: Any, job: Any, settings: Any, interrupted: Any) -> Any:
+        changed = {**settings, "seed": 7, "batch": 3} if self._share.rank == 1 else settings
+        return stepping(self, session, job, changed, interrupted)
+
+    def hopeless(self: Member, *_: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    launch._TRIES = 1
+    for Member.stepping in (other, hopeless):
+        with pytest.raises(GraphscopeError) as caught:
+            together(prefix, data, place)
+        messages.append(caught.value.message)
+    Member.stepping = stepping
+    asked = [False]
+    Recorder.stepped = lambda self, step: asked.__setitem__(0, True)
+    with pytest.raises(Interrupted) as stopped:
+        launch_with(prefix, data, place, lambda: asked[0])
+    assert Path(f"{stopped.value.prefix}.index").exists()
+    return [*messages, f"stopped after {stopped.value.step}"]
+
+
+def launch_with(prefix: str, data: str, place: str, interrupted: Any) -> None:
+    model = graphscope.load(prefix)
+    request = Request(data, "0", DataOptions(cache=Path(place) / "cache"), workers=2)
+    job, _ = prepare(model, recipe_of(model), request, TuneOptions(epochs=100000, batch=2 * BATCH))
+    training = Training(model, job, OutputLocation(f"{place}/", overwrite=True), "", 2, SessionOptions(), 120)
+    train_by_workers(training, watchers=[Recorder()], interrupted=interrupted)
+
+
+def test_what_ends_a_training(prefixes: dict[str, Path], data: str, tmp_path: Path, fresh: Fresh) -> None:
+    other, hopeless, stopped = fresh.value(refused, prefixes["sgd"], data, tmp_path)
+    assert other == "worker 1 trains with different settings than worker 0: batch, seed"
+    assert hopeless.endswith("was killed by SIGKILL; 2 times in a row without another checkpoint")
+    assert stopped.startswith("stopped after ")
+
+
+# What is averaged
+
+
+def test_what_depends_on_examples_is_averaged(tmp_path: Path) -> None:
+    """Gradients and the statistics of a batch norm; not Adam's powers, moving averages of weights, or the step."""
+    prefix = grafted(
+        tmp_path / "m.ckpt", f"flatten,dense:8,batchnorm,relu,dense:{CLASSES}", ema=0.9, optimizer="adam", l2=1e-3
+    )
+    model = graphscope.load(prefix)
+    recipe = recipe_of(model)
+    found = averaged_values(model, recipe, [])
+    assert [value.tensor for value in found[-2:]] == [recipe.loss, recipe.metric]
+    takers = {model.graph[name] for value in found for name, _ in value.takers}
+    written = {node.inputs[0] for node in takers}
+    trained = {v.name for v in model.variables if v.trainable}
+    assert written == trained | {"head/batchnorm/moving_mean", "head/batchnorm/moving_variance"}
+    shapes = {v.name: v.shape for v in model.variables}
+    assert all(shapes[model.graph[v.takers[0][0]].inputs[0]] == v.shape for v in found[:-2])
+
+
+def test_rows_of_a_variable_have_no_average(tmp_path: Path, data: str) -> None:
+    prefix = grafted(tmp_path / "m.ckpt", f"flatten,dense:{CLASSES}", optimizer="sgd")
+    model = graphscope.load(prefix)
+    nodes = []
+    for node in model.graph:
+        if node.op == "ResourceApplyGradientDescent":
+            proto = type(node.proto)()
+            proto.CopyFrom(node.proto)
+            proto.op = "ResourceScatterSub"
+            node = Node(proto)
+        nodes.append(node)
+    changed = model.graph.with_nodes(nodes)
+    request = Request(data, "0", DataOptions(cache=tmp_path / "cache"))
+    job, _ = prepare(model, recipe_of(model), request, TuneOptions())
+    with pytest.raises(
+        UnsupportedError, match=r"ResourceScatterSub\) writes to head/dense/\w+ what cannot be averaged"
+    ):
+        averaged_values(replace(model, loaded_graph=changed), job.recipe, fed_features(model, job))
+
+
+def test_parts_of_a_batch() -> None:
+    for count, parts in ((8, 2), (7, 3), (2, 3), (1, 4)):
+        weights = [weight_of(count, rank, parts) for rank in range(parts)]
+        assert sum(weights) == pytest.approx(1)
+        owned = [list(range(count))[part_of(count, rank, parts)] for rank in range(parts)]
+        assert all(owned), "nobody has nothing to feed"
+        counted = [example for part, weight in zip(owned, weights) if weight for example in part]
+        assert sorted(counted) == list(range(count))
+        assert all(weight == (len(part) / count if weight else 0) for part, weight in zip(owned, weights))
+
+
+def test_a_process_that_runs_already_cannot_be_forked(prefixes: dict[str, Path], data: str) -> None:
+    with tf.compat.v1.Session(graph=tf.Graph()):
+        pass
+    with pytest.raises(GraphscopeError, match="no workers can be forked"):
+        graphscope.tune(str(prefixes["sgd"]), data, workers=2)
