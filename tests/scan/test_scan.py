@@ -25,6 +25,7 @@ from graphscope.scan.policy import Policy, read_policy, severity_of
 from graphscope.scan.sarif import sarif
 from tests.support.dangerous import WRITERS, dangerous_graph
 from tests.support.fixture_files import FIXTURES
+from tests.support.sarif_schema import violations
 
 LAMBDA = b'{"class_name": "Lambda", "config": {"name": "l", "function": ["4wEAAA", null, null]}}'
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -329,6 +330,9 @@ def test_sarif(danger: Path, tmp_path: Path) -> None:
     assert invocation["executionSuccessful"] is False
     assert len(invocation["toolExecutionNotifications"]) == 1
     assert json.loads(json.dumps(log)) == log
+    assert list(violations(log)) == []
+    result = {**run["results"][0], "level": "high", "rule": "x"}
+    assert len(list(violations({**log, "runs": [{**run, "results": [result]}]}))) == 2
 
 
 def test_a_meta_graph_beside_values_is_one_model(tmp_path: Path) -> None:

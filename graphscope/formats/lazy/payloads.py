@@ -42,6 +42,10 @@ class StoredContent(Payload):
             raise UnsupportedError(f"{self.what}: shape {list(self.shape)}: {error}", path=self.source.path) from error
 
 
+READ_BYTES = CHUNK_BYTES >> 3
+"""Taken of a region at a time: memory of this size is used again, where larger pieces are mapped anew each time."""
+
+
 class RegionPayload(StoredContent):
     """Raw tensor content: ``size`` bytes of ``source`` from ``offset``.
 
@@ -80,7 +84,7 @@ class RegionPayload(StoredContent):
         """See :meth:`Payload.chunks`."""
         self.check_size()
         crc = 0
-        for chunk in self.source.chunks(self.offset, self.size, CHUNK_BYTES):
+        for chunk in self.source.chunks(self.offset, self.size, READ_BYTES):
             if self.masked_crc is not None:
                 crc = crc32c(chunk, crc)
             yield chunk
