@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import infer
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, fixed_values
+from graphscope.api.run import refuse_session_options
 from graphscope.board.summaries import png, scalar
 from graphscope.board.writer import EventWriter
 from graphscope.core.listener import SILENT, Listener
@@ -21,6 +22,8 @@ from graphscope.feeding.feeds import tensor_spec
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.places import refuse_unwritable
 from graphscope.formats.media.label_files import read_labels
+from graphscope.runtime.config import AS_STATED, DEFAULT
+from graphscope.runtime.engines.table import TENSORFLOW, Engine, engine_named
 from graphscope.training.data import DataOptions, Dataset, open_data
 from graphscope.training.data.source import AS_STORED
 from graphscope.training.evaluation.evaluate import EvaluationOptions, Judgements, report_of, row_width
@@ -33,9 +36,13 @@ from graphscope.training.recipe import COLLECTION, MULTILABEL, REGRESSION, Recip
 from graphscope.training.tune.board_log import log_evaluation
 from graphscope.training.tune.drawing import confusion_picture
 from graphscope.training.tune.metrics import MAX_MISCLASSIFIED
+from graphscope.transforms.freeze import FreezeOptions
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from graphscope.feeding.feeds import Given
+    from graphscope.runtime.engines.program import Program
 
 _MAX_NAMES = 4
 
@@ -59,10 +66,11 @@ def evaluate(
     checkpoint: str | os.PathLike[str] | None = None,
     tags: str | Collection[str] = (),
     trust: bool = False,
+    engine: str = TENSORFLOW,
     overwrite: bool = False,
     listener: Listener = SILENT,
 ) -> EvaluationReport:
-    """Runs a model over labelled examples and says how well it does. Starts TensorFlow.
+    """Runs a model over labelled examples and says how well it does. Starts TensorFlow, unless another engine computes.
 
     ::
 
@@ -88,9 +96,11 @@ def evaluate(
         checkpoint: the values of a graph that lies elsewhere; for a path only.
         tags: the meta graph of a SavedModel with exactly these tags; for a path only.
         trust: run nodes that touch files, the network or processes too.
+        engine: what computes, see :func:`graphscope.run`.
         overwrite: replace an existing picture.
 
     Raises:
+        ArgumentError: there is no such engine, or it knows no ``trust``.
         UnknownNameError: a tensor, a placeholder or a class is not there.
         GraphscopeError: no output is clear, or it has no row of scores for each example; data does not fit the model; no
             variable has a moving average, with ``ema``; only classes have a confusion matrix.
@@ -98,8 +108,11 @@ def evaluate(
         UntrustedError: the model does more than compute, and ``trust`` is not set.
         FileError: the picture exists, or data cannot be read.
         CorruptFileError: a weight or an example is damaged.
-        MissingDependencyError: TensorFlow is not installed.
+        MissingDependencyError: the engine is not installed.
     """
+    chosen = engine_named(engine)
+    if engine != TENSORFLOW:
+        refuse_session_options(chosen, AS_STATED, DEFAULT, trust)
     if confusion is not None:
         refuse_unwritable(Path(confusion), overwrite)
     source = as_model(model, tags=tags, checkpoint=checkpoint)
@@ -119,8 +132,10 @@ def evaluate(
     _tell(base, notes, listener)
     remembered = max(wrong, MAX_MISCLASSIFIED if logdir is not None else 0)
     how = EvaluationOptions(options.task, batch, remembered, trust)
+    values = {**fixed_values(source, set), **fixed_values(source, base.fixed)}
     with listener.running(), listener.computing("examples", len(examples)) as told:
-        judged = judge(source, base, scores, examples, how, told)
+        program = None if engine == TENSORFLOW else _program(source, base, scores, values, ema, chosen)
+        judged = judge(source, base, scores, examples, how, told, program)
     if judged.is_dependent:
         notes = (*notes, _DEPENDENT)
         listener.warning(Advice(f"{_DEPENDENT}; ", Option("set", "NAME=VALUE"), " fixes a training switch"))
@@ -129,6 +144,17 @@ def evaluate(
         _log(judged, Path(logdir), source, base, examples)
     report = report_of(judged, source.path, output, examples, notes)
     return replace(report, misclassified=report.misclassified[:wrong])
+
+
+def _program(
+    model: Model, base: Base, scores: Scores, values: Mapping[str, NDArray[Any]], ema: bool, engine: Engine
+) -> Program:
+    """What computes the scores in place of TensorFlow."""
+    from graphscope.runtime.engines.compute import frozen_program
+
+    spec = input_spec(base)
+    options = FreezeOptions([scores.tensor], [spec.name], values, moving_averages=ema)
+    return frozen_program(model, engine, options, {spec.name: spec.shape})
 
 
 _DEPENDENT = "the scores of an example depend on the others in its batch, or on chance"

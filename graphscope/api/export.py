@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.api.freeze import Frozen, freeze
 from graphscope.api.opening import ModelLike, Names
 from graphscope.api.proof import refuse_unproven_freeze
+from graphscope.api.reference import reference_of
 from graphscope.api.save import Saved
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.tensors import Shape
 from graphscope.errors import ArgumentError
-from graphscope.export.target import Converted, ExportOptions, target_of
+from graphscope.export.target import Converted, Examples, ExportOptions, target_of
 from graphscope.formats.io.places import refuse_unwritable
 from graphscope.formats.registry import Export, FileFormat, WriteOptions, example_name, exported, format_for
 from graphscope.runtime.engines.table import ENGINE_TOLERANCE, ENGINES
@@ -25,6 +26,13 @@ from graphscope.transforms.input_shapes import Batch
 if TYPE_CHECKING:
     from graphscope.feeding.feeds import Given
     from graphscope.runtime.verify import Verification
+    from graphscope.training.data.source import DataOptions
+
+EXAMPLES = 100
+"""So many examples say which numbers 8 bits have to stand for."""
+
+VERIFIED_EXAMPLES = 16
+"""So many of them are fed to verify the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +69,21 @@ def export_model(
     batch: Batch = None,
     opset: int | None = None,
     external_data: bool | None = None,
+    quantize: str | None = None,
+    data: str = "",
+    reading: DataOptions | None = None,
     verify: bool = False,
     feeds: Given = (),
-    atol: float = ENGINE_TOLERANCE,
-    rtol: float = ENGINE_TOLERANCE,
+    atol: float | None = None,
+    rtol: float | None = None,
     trust: bool = False,
     overwrite: bool = False,
     listener: Listener = SILENT,
 ) -> Exported:
     """Writes a model for another runtime, as the name of ``path`` says: variables become constants, names stay.
 
-    ONNX is written without TensorFlow, its weights go from file to file.
+    ONNX and OpenVINO's IR are written without TensorFlow; the weights of ONNX go from file to file. TensorFlow Lite's files
+    are made by TensorFlow's converter in a process of its own, of built-in ops alone.
 
     Args:
         to: the name of a format, where the name of ``path`` does not say which.
@@ -80,9 +92,15 @@ def export_model(
         shape, batch: see :func:`graphscope.freeze`.
         opset: ONNX: the version of its operators, from 17 on; by default 20.
         external_data: ONNX: whether weights go beside the model; by default where they take more than 1.9 GB.
+        quantize: TensorFlow Lite: ``float16`` stores weights in half precision, ``dynamic`` in 8 bits, ``int8`` also computes
+            in 8 bits where it can, by the ranges that :data:`EXAMPLES` examples of ``data`` show.
+        data: examples, as for :func:`graphscope.features`.
+        reading: how data is read.
         verify: run the model in TensorFlow and the finished file in its own runtime; the file is kept only if they agree.
-        feeds, trust: see :func:`graphscope.verify`.
-        atol, rtol: the tolerance of ``verify``.
+            Where TensorFlow is not installed, OpenVINO's own reader of frozen graphs takes its place.
+        feeds, trust: see :func:`graphscope.verify`; with ``data``, some of it is fed by default.
+        atol, rtol: the tolerance of ``verify``, by default 1e-4. If neither is given, the difference of a quantized file is
+            reported, whatever it is.
         overwrite: replace existing files.
 
     Raises:
@@ -93,27 +111,38 @@ def export_model(
         MissingDependencyError: what the conversion or ``verify`` needs is not installed.
     """
     row = format_for(path, to)
-    options = ExportOptions(rename=rename or {}, opset=opset, external_data=external_data)
+    options = ExportOptions(rename=rename or {}, opset=opset, external_data=external_data, quantize=quantize)
     export = _export_of(row, options)
     if verify and not export.engine:
         raise ArgumentError(f"nothing runs a file of the format {row.name}, so it cannot be verified")
+    _refuse_data(quantize, data)
     target = target_of(export)
     target.require()
     refuse_unwritable(Path(path), overwrite)
     frozen = freeze(
         model, outputs=outputs, inputs=inputs, set=set, ema=ema, shape=shape, batch=batch, listener=listener
     )
+    if data:
+        options = replace(options, examples=_examples(frozen, data, reading, listener))
     made = target.convert(frozen.result.graph, frozen.outputs, options, frozen.source.path)
     _tell(frozen, made, listener)
     found: list[Verification] = []
+    is_reported = quantize is not None and atol is None and rtol is None
 
     def check(file: Path) -> None:
         if verify:
-            engine = ENGINES[export.engine].of_file(file, made.tensors).run
-            found.append(
-                frozen.verify(feeds=feeds, atol=atol, rtol=rtol, trust=trust, engine=engine, listener=listener)
+            reference = reference_of(frozen)
+            verification = frozen.verify(
+                feeds=feeds or _fed(options.examples),
+                atol=ENGINE_TOLERANCE if atol is None else atol,
+                rtol=ENGINE_TOLERANCE if rtol is None else rtol,
+                trust=trust,
+                engine=ENGINES[export.engine].of_file(file, made.tensors).run,
+                reference=reference.run,
+                listener=listener,
             )
-            refuse_unproven_freeze(found[0], frozen.options, frozen.result)
+            found.append(replace(verification, engines=(reference.engine, export.engine)))
+            refuse_unproven_freeze(found[0], frozen.options, frozen.result, is_reported=is_reported)
 
     with listener.reading("writing", made.weight_bytes) as progress:
         written = made.write(Path(path), WriteOptions(overwrite=overwrite, check=check, progress=progress))
@@ -149,11 +178,40 @@ def _names(rows: Iterable[FileFormat]) -> str:
     return ", ".join(f"{example_name(row)} ({row.title})" for row in rows)
 
 
+def _refuse_data(quantize: str | None, data: str) -> None:
+    if quantize == "int8" and not data:
+        raise ArgumentError("int8 takes its ranges from examples", hint=Advice(Option("data", "DATA"), " names them"))
+    if data and quantize != "int8":
+        raise ArgumentError("examples are for int8 alone", hint=Advice(Option("quantize", "int8"), " takes them"))
+
+
+def _examples(frozen: Frozen, data: str, reading: DataOptions | None, listener: Listener) -> Examples:
+    """Examples from all over the data, for classes may come one after the other."""
+    import numpy as np
+
+    from graphscope.training.data import open_data
+    from graphscope.training.features.compute import input_spec
+    from graphscope.training.graft.base import open_base
+
+    spec = input_spec(open_base(frozen.model, frozen.outputs))
+    source = open_data(data, spec, reading)
+    count = min(EXAMPLES, len(source))
+    listener.note(f"the ranges of int8 are taken from {count:,} of {len(source):,} examples")
+    return Examples(spec.name, source.read(np.linspace(0, len(source) - 1, count).astype(np.int64)))
+
+
+def _fed(examples: Examples | None) -> Mapping[str, Any]:
+    """What a file is verified with whose numbers are only right within what it was shown: some of that."""
+    return {} if examples is None else {examples.tensor: examples.values[:VERIFIED_EXAMPLES]}
+
+
 def _tell(frozen: Frozen, made: Converted, listener: Listener) -> None:
     for name, value in frozen.open_switches.items():
         listener.warning(
             Advice(f"{name} is still open and looks like a training switch: add ", Option("set", f"{name}={value}"))
         )
+    for note in made.notes:
+        listener.note(note)
     if made.random:
         listener.warning(f"the result is random: {', '.join(made.random[:5])} draws random numbers")
 

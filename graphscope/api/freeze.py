@@ -136,6 +136,7 @@ class Frozen(Shown):
         rtol: float | None = None,
         trust: bool = False,
         engine: Engine | None = None,
+        reference: Engine | None = None,
         listener: Listener = SILENT,
     ) -> Verification:
         """Compares the source with the frozen graph, or with ``other``: the file that it was written to.
@@ -145,6 +146,7 @@ class Frozen(Shown):
 
         Args:
             engine: runs the frozen graph in place of TensorFlow.
+            reference: runs the frozen graph in place of the source, where TensorFlow is not installed.
 
         The other arguments and what is raised are those of :func:`graphscope.verify`.
         """
@@ -159,6 +161,17 @@ class Frozen(Shown):
         if self.options.data_format:  # there are kernels for channels first on GPUs alone
             source, result = (_in_channels_last(model) for model in (source, result))
         with listener.running():
+            if reference is not None:
+                return verify(
+                    self.model,
+                    result,
+                    self.outputs,
+                    feeds=resolve_tensors(result, feeds),
+                    atol=ATOL if atol is None else atol,
+                    rtol=RTOL if rtol is None else rtol,
+                    engine=engine,
+                    original_engine=reference,
+                )
             return compare(
                 source,
                 result,

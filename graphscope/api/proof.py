@@ -23,7 +23,9 @@ Remedy = Callable[[Sequence[str]], Advice]
 """What to do about random ops, by their names."""
 
 
-def refuse_unproven_freeze(found: Verification, options: FreezeOptions, frozen: FrozenGraph) -> None:
+def refuse_unproven_freeze(
+    found: Verification, options: FreezeOptions, frozen: FrozenGraph, *, is_reported: bool = False
+) -> None:
     """Refuses a frozen graph that differs, or that could not be compared; raises as :func:`refuse_unproven`."""
     refuse_unproven(
         found,
@@ -31,6 +33,7 @@ def refuse_unproven_freeze(found: Verification, options: FreezeOptions, frozen: 
         frozen.graph,
         _remedy(options, frozen),
         lambda sources: Advice(*_without_chance(frozen, sources)),
+        is_reported=is_reported,
     )
 
 
@@ -40,6 +43,8 @@ def refuse_unproven(
     graph: Graph,
     differs: Advice = WIDEN,
     is_random: Remedy = lambda _: Advice(*_UNVERIFIED),
+    *,
+    is_reported: bool = False,
 ) -> None:
     """Refuses a result that differs, or that could not be compared.
 
@@ -47,11 +52,12 @@ def refuse_unproven(
         what: what the result is called.
         graph: of the result.
         differs, is_random: what to do about it.
+        is_reported: differences are to be expected, and a person is told of them.
 
     Raises:
         GraphscopeError: it does; the message lists the outputs, the hint a likely remedy.
     """
-    if not found.is_within:
+    if not found.is_within and not is_reported:
         raise _disagreement(found, what, differs)
     if not found.is_proven:
         raise _unproven(found, what, graph, is_random)

@@ -174,7 +174,7 @@ def run(
     """
     chosen = engine_named(engine)
     if engine != TENSORFLOW:
-        _refuse_session_options(chosen, placing, session, trust)
+        refuse_session_options(chosen, placing, session, trust)
     source = as_model(model, tags=tags, checkpoint=checkpoint)
     names = _names(source, signature)
     given = names.feeds(feeds)
@@ -200,8 +200,12 @@ def run(
     return Outputs(tuple(fetches), result, naming)
 
 
-def _refuse_session_options(engine: Engine, placing: Placing, session: SessionOptions, trust: bool) -> None:
-    """What only a session of TensorFlow understands is not silently left out."""
+def refuse_session_options(engine: Engine, placing: Placing, session: SessionOptions, trust: bool) -> None:
+    """What only a session of TensorFlow understands is not silently left out.
+
+    Raises:
+        ArgumentError: there is such.
+    """
     if replace(placing, place=tuple(placing.place)) != AS_STATED or session != DEFAULT or trust:
         text = "devices, placement, threads, GPU memory and trust are options of TensorFlow's sessions"
         raise ArgumentError(f"{text}, not of {engine.title}", hint=Advice(Option("engine", TENSORFLOW), " takes them"))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Option, join_options
+from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError
+
+if TYPE_CHECKING:
+    from graphscope.core.graph import Graph
 
 _MAX_LISTED = 12
 
@@ -61,6 +66,20 @@ class NotExportableError(GraphscopeError):
             f"{path}: {_count(refusals)} cannot be expressed in {target}:\n{_lines(refusals)}",
             hint=_hint(refusals, cuts),
         )
+
+
+def ordered(graph: Graph, refusals: Mapping[str, Refusal], outputs: Sequence[str]) -> tuple[list[Refusal], list[str]]:
+    """The refusals in order of computation, and the nodes at which the graph can be cut to leave them all out.
+
+    Args:
+        refusals: by node.
+        outputs: tensors that are computed; none of them may be cut off.
+    """
+    reached = graph.reach(map(node_of, outputs), lambda node: () if node.name in refusals else graph.producers(node))
+    order = {name: place for place, name in enumerate(node.name for node in graph)}
+    listed = sorted(refusals.values(), key=lambda refusal: order.get(refusal.node, len(order)))
+    cuts = [refusal.node for refusal in listed if refusal.node in reached]
+    return listed, [] if set(map(node_of, outputs)).intersection(cuts) else cuts
 
 
 def _count(refusals: Sequence[Refusal]) -> str:

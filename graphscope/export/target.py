@@ -10,11 +10,26 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from graphscope.core.graph import Graph
     from graphscope.formats.registry import Export, WriteOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Data that a model computes as an export is made.
+
+    Attributes:
+        tensor: what takes them.
+        values: (n, ...): examples as the tensor takes each, in its type.
+    """
+
+    tensor: str
+    values: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +40,15 @@ class ExportOptions:
         rename: tensor of an input or an output -> its name in the file.
         opset: the version of ONNX's operators.
         external_data: whether weights go beside the model.
+        quantize: ``float16``, ``dynamic`` or ``int8``.
+        examples: what the ranges of ``int8`` are taken from.
     """
 
     rename: Mapping[str, str] = field(default_factory=dict)
     opset: int | None = None
     external_data: bool | None = None
+    quantize: str | None = None
+    examples: Examples | None = None
 
     def given(self) -> list[str]:
         """The options that are not left to their defaults."""
@@ -62,6 +81,7 @@ class Converted:
             takes its place.
         random: nodes of the graph that draw random numbers.
         tensors: tensor of an input or an output -> its name in the file.
+        notes: what a person should know before it is written.
     """
 
     inputs: tuple[str, ...]
@@ -70,6 +90,7 @@ class Converted:
     write: Callable[[Path, WriteOptions], Written]
     random: tuple[str, ...] = ()
     tensors: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Target(Protocol):
@@ -101,4 +122,4 @@ def target_of(row: Export) -> Target:
     return cast(Target, importlib.import_module(row.module))
 
 
-__all__ = ["Converted", "ExportOptions", "Target", "Written", "target_of"]
+__all__ = ["Converted", "Examples", "ExportOptions", "Target", "Written", "target_of"]

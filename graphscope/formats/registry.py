@@ -231,6 +231,7 @@ FORMATS = (
         (".tflite",),
         "`TFL3` in bytes 4 to 7; or the suffix",
         recognizer="graphscope.formats.detect.neighbours:is_tflite",
+        export=Export("graphscope.runtime.tflite.target", "litert", frozenset({"rename", "quantize", "examples"})),
         foreign=Foreign("a TensorFlow Lite model", "graphscope.formats.tflite.reader:read_foreign"),
         has_values=True,
     ),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.one_at_a_time import as_row, takes_one
-from graphscope.runtime.session import Session
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+Run = Callable[[Sequence[str], Mapping[str, "NDArray[Any]"]], Sequence["NDArray[Any] | None"]]
+"""Computes tensors of what is fed: a session, or the program of another engine."""
 
 _TOLERANCE = 1e-3
 """Relative to the largest number: the same example among others may differ by rounding, not by more."""
@@ -27,15 +29,18 @@ class BatchRunner:
         takes_one: whether the tensor that is fed takes one example, the content of a file.
     """
 
-    def __init__(self, session: Session, spec: TensorSpec, fetches: tuple[str, ...], batch: int) -> None:
+    def __init__(self, run: Run, path: str, spec: TensorSpec, fetches: tuple[str, ...], batch: int) -> None:
         """Names what is fed and computed.
 
         Args:
+            run: computes tensors of what is fed.
+            path: of the model, for messages.
             spec: the tensor that is fed; its first dimension counts examples, unless it takes the content of one file.
             fetches: tensors with a row for each example.
             batch: examples at once, where the graph takes any number.
         """
-        self.session = session
+        self._run = run
+        self._path = path
         self.fetches = fetches
         self.takes_one = takes_one(spec)
         self._fixed = 1 if self.takes_one else spec.shape[0] if spec.shape else None
@@ -51,7 +56,7 @@ class BatchRunner:
             GraphscopeError: a tensor has no row of numbers for each example, or TensorFlow refuses.
         """
         fed = inputs.reshape(()) if self.takes_one else self._filled(inputs)
-        found = self.session.run(self.fetches, {self._input: fed})
+        found = self._run(self.fetches, {self._input: fed})
         return [self._rows(name, value, len(inputs)) for name, value in zip(self.fetches, found)]
 
     def dependent(self, inputs: NDArray[Any], rows: Sequence[NDArray[Any]]) -> str | None:
@@ -88,8 +93,7 @@ class BatchRunner:
         if value is None or value.ndim == 0 or len(value) != rows or not _is_numbers(value.dtype):
             what = "nothing" if value is None else f"{value.dtype} {shape_text(value.shape)}"
             raise GraphscopeError(
-                f"{self.session.model.path}: {name} is {what} for {rows:,} examples, where a row of numbers for each is"
-                " needed"
+                f"{self._path}: {name} is {what} for {rows:,} examples, where a row of numbers for each is needed"
             )
         return value[:count]
 

@@ -39,11 +39,11 @@ FUNCTIONS = {
     "edit": "model steps recipe outputs checkpoint tags listener",
     "evaluate": (
         "model data outputs inputs set regression multilabel labels ema batch reading wrong confusion logdir checkpoint tags"
-        " trust overwrite listener"
+        " trust engine overwrite listener"
     ),
     "export_model": (
-        "model path to outputs inputs set ema rename shape batch opset external_data verify feeds atol rtol trust overwrite"
-        " listener"
+        "model path to outputs inputs set ema rename shape batch opset external_data quantize data reading verify feeds atol"
+        " rtol trust overwrite listener"
     ),
     "features": "base data out at inputs set batch reading workers cluster job task checkpoint tags trust overwrite listener",
     "find_nonfinite": "model outputs feeds batch seed trust listener",

@@ -237,6 +237,16 @@ def test_other_engines_run_without_it(poisoned: dict[str, str], engine: str) -> 
     assert done.stdout.splitlines()[1].split()[:2] == ["7a.png", "7"]
 
 
+def test_exports_are_verified_without_it(absent: dict[str, str], tmp_path: Path) -> None:
+    """OpenVINO's own reader of frozen graphs stands in."""
+    need_engine("onnxruntime")
+    need_engine("openvino")
+    words = ["convert", str(FIXTURES / "lenet5"), str(tmp_path / "m.onnx"), "--output", "softmax", "--verify"]
+    done = python(absent, "-m", "graphscope", *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("verified on 3 random batches, ONNX Runtime with OpenVINO: softmax:0 max")
+
+
 # What the sources say
 
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
-PACKAGES = {"onnxruntime": "onnxruntime", "openvino": "openvino"}
+PACKAGES = {"onnxruntime": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert"}
 """Engine -> its package."""
 
 

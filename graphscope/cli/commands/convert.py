@@ -9,14 +9,15 @@ import typer
 
 from graphscope.api.export import export_model
 from graphscope.api.save import save
+from graphscope.cli.options import data as data_shared
 from graphscope.cli.options import shared
 from graphscope.cli.options.export import export_option, refuse_export_options
 from graphscope.cli.options.loading import load
 from graphscope.cli.options.shapes import BatchOption, InputShapes, given_batch, named_shapes
 from graphscope.cli.render.export import exported_lines
+from graphscope.cli.terminal import text
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.text import escape, size
 from graphscope.cli.terminal.views import Format, write_report
 from graphscope.formats.registry import format_for
 
@@ -61,6 +62,17 @@ def convert(
     external_data: Annotated[
         bool | None, typer.Option("--external-data/--no-external-data", help="ONNX: keep weights in a file beside it.")
     ] = None,
+    quantize: Annotated[
+        str | None,
+        export_option("--quantize", "TensorFlow Lite: float16, dynamic, or int8 with --data.", "HOW"),
+    ] = None,
+    data: Annotated[
+        str, export_option("--data", "Take the ranges of int8 from 100 of these examples: as in tune.", "DATA")
+    ] = "",
+    schema: data_shared.Schema = "",
+    scale: data_shared.Scale = "",
+    mean: data_shared.Mean = "",
+    size: data_shared.Size = "",
     verify: Annotated[
         bool,
         export_option("--verify", "Export: run TensorFlow and the other runtime; keep the file only if they agree."),
@@ -84,12 +96,17 @@ def convert(
         "ema": ema or None,
         "opset": opset,
         "external_data": external_data,
+        "quantize": quantize,
+        "data": data or None,
+        "reading": data_shared.data_options(schema=schema, scale=scale, mean=mean, size=size) if data else None,
         "verify": verify or None,
         "feeds": feed or None,
         "atol": atol,
         "rtol": rtol,
         "trust": trust or None,
     }
+    if not data and (schema or scale or mean or size):
+        raise typer.BadParameter("these say how data is read", param_hint="--schema, --scale, --mean, --size")
     chosen = {name: value for name, value in given.items() if value is not None}
     row = None if weights else format_for(out, to)
     if row is not None and row.export is not None:
@@ -127,7 +144,7 @@ def convert(
         overwrite=force,
         listener=Speaker(sink),
     )
-    line = f"{escape(saved.path)}  {saved.format}, {size(saved.size_bytes)}"
+    line = f"{text.escape(saved.path)}  {saved.format}, {text.size(saved.size_bytes)}"
     write_report(sink, format, saved, [line], [saved.path])
 
 

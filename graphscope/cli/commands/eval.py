@@ -9,7 +9,7 @@ import typer
 
 from graphscope.api.evaluate import evaluate as judge
 from graphscope.cli.options import data as data_shared
-from graphscope.cli.options import shared
+from graphscope.cli.options import session, shared
 from graphscope.cli.options.accuracy import AssertAccuracy, check_accuracy, refuse_accuracy
 from graphscope.cli.options.loading import load
 from graphscope.cli.render.evaluate import write_evaluation
@@ -65,6 +65,7 @@ def evaluate(
     checkpoint: shared.Checkpoint = None,
     tags: shared.Tags,
     trust: shared.Trust = False,
+    engine: session.Engine = session.EngineChoice.TENSORFLOW,
     force: shared.Force = False,
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
@@ -103,6 +104,7 @@ def evaluate(
             confusion=confusion,
             logdir=logdir,
             trust=trust,
+            engine=engine.value,
             overwrite=force,
             listener=Speaker(sink),
         )

@@ -56,7 +56,7 @@ Place = Annotated[
 
 
 class EngineChoice(str, enum.Enum):
-    """``--engine``: the rows of :data:`graphscope.runtime.engines.table.ENGINES`."""
+    """``--engine``: see :data:`graphscope.runtime.engines.table.CHOICES`."""
 
     TENSORFLOW = "tensorflow"
     ONNXRUNTIME = "onnxruntime"

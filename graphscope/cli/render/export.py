@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from graphscope.api.export import Exported
-from graphscope.cli.render.freeze import verified_lines
+from graphscope.cli.render.freeze import batches_text
 from graphscope.cli.terminal.text import escape, size
 from graphscope.core.units import count
+from graphscope.runtime.engines.table import ENGINES
+
+if TYPE_CHECKING:
+    from graphscope.runtime.verify import Verification
 
 
 def exported_lines(exported: Exported) -> Iterator[str]:
     """The differences, if the file was verified, then its size."""
     if exported.verification is not None:
-        yield from verified_lines(exported.verification, float16=False)
+        yield from _compared_lines(exported.verification)
     beside = f" with {escape(exported.files[1])}" if exported.files[1:] else ""
     yield f"{escape(exported.path)}  {exported.format}{beside}, {count(exported.nodes, 'node')}, {size(exported.size_bytes)}"
+
+
+def _compared_lines(found: Verification) -> Iterator[str]:
+    """The differences of each output, and where both were run. What is beyond tolerance is compared, not verified."""
+    original, result = (ENGINES[name].title for name in found.engines)
+    word = "verified" if found.is_within else "compared"
+    for output in found.outputs:
+        where = f"{word} on {batches_text(found)}, {result} with {original}"
+        yield f"{where}: {escape(output.tensor)} {output.difference}"

@@ -55,14 +55,15 @@ def _changes(changes: Iterable[OpChange]) -> str:
 
 def verified_lines(found: Verification, *, float16: bool) -> Iterator[str]:
     """The differences of each output, and what half precision cost."""
-    batches = _batches(found)
+    batches = batches_text(found)
     for output in found.outputs:
         yield f"verified on {batches}: {escape(output.tensor)} {output.difference}"
     if float16:
         yield f"half precision costs {found.max_abs:.3g} at most, absolute"
 
 
-def _batches(found: Verification) -> str:
+def batches_text(found: Verification) -> str:
+    """What was fed: ``3 random batches``."""
     if found.row_batches:
         return f"batches of {' and '.join(map(str, found.row_batches))}, row by row"
     return count(found.batches, "random batch") if found.batches > 1 else "one batch"

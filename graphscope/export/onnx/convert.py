@@ -15,7 +15,7 @@ from graphscope.export.onnx.builder import Builder, Shared
 from graphscope.export.onnx.graph import OnnxGraph, live, rename
 from graphscope.export.onnx.region import Conversion, Region
 from graphscope.export.onnx.value import Value
-from graphscope.export.refusal import BrokenInputError, NotExportableError, Refusal
+from graphscope.export.refusal import BrokenInputError, NotExportableError, ordered
 
 OPSET = 20
 OLDEST_OPSET = 17
@@ -55,7 +55,7 @@ def convert(graph: Graph, outputs: Sequence[str], options: OnnxOptions, path: st
     found = _outputs(region, wanted)
     _refuse_unknown_ops(conversion, wanted)
     if conversion.refusals or None in found:
-        raise NotExportableError(path, *_reasons(conversion, wanted), target="ONNX")
+        raise NotExportableError(path, *ordered(graph, conversion.refusals, wanted), target="ONNX")
     return _finished(region, wanted, [value for value in found if value is not None], options)
 
 
@@ -76,17 +76,6 @@ def _refuse_unknown_ops(conversion: Conversion, wanted: Sequence[str]) -> None:
         node = graph[name]
         if not rules.is_known(node.op) and node.op not in graph.functions:
             conversion.refuse(node, rules.NO_RULE)
-
-
-def _reasons(conversion: Conversion, wanted: Sequence[str]) -> tuple[list[Refusal], list[str]]:
-    """The refusals in order of computation, and the nodes at which the graph can be cut to leave them all out."""
-    graph, refusals = conversion.graph, conversion.refusals
-    reached = graph.reach(map(node_of, wanted), lambda node: () if node.name in refusals else graph.producers(node))
-    order = {name: place for place, name in enumerate(node.name for node in graph)}
-    listed = sorted(refusals.values(), key=lambda r: order.get(r.node, len(order)))
-    ends = set(map(node_of, wanted))
-    cuts = [r.node for r in listed if r.node in reached]
-    return listed, [] if ends.intersection(cuts) else cuts
 
 
 def _finished(region: Region, wanted: Sequence[str], found: Sequence[Value], options: OnnxOptions) -> OnnxGraph:

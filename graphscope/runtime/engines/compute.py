@@ -15,7 +15,7 @@ from graphscope.feeding.default_feeds import fit_feeds
 from graphscope.feeding.missing_feeds import refuse_unfed
 from graphscope.runtime.engines.table import TENSORFLOW, Engine
 from graphscope.runtime.run_result import RunResult
-from graphscope.transforms.freeze import FreezeOptions, FrozenGraph, freeze
+from graphscope.transforms.freeze import FreezeOptions, freeze
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,18 +51,15 @@ class EngineRun:
         self._model = model
         self._engine = engine
         self._key: object = None
-        self._prepared: tuple[Program, Mapping[str, str]] | None = None
+        self._prepared: Program | None = None
 
     def __call__(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The outputs; raises as :func:`compute`."""
         fed = fit_feeds(self._model, feeds)
-        program, names = self._program(outputs, fed)
         values = {spec.name: value for spec, value in fed.items()}
-        return list(program.run(outputs, {new: values[old] for new, old in names.items()}))
+        return list(self._program(outputs, fed).run(outputs, values))
 
-    def _program(
-        self, outputs: Sequence[str], fed: Mapping[TensorSpec, NDArray[Any]]
-    ) -> tuple[Program, Mapping[str, str]]:
+    def _program(self, outputs: Sequence[str], fed: Mapping[TensorSpec, NDArray[Any]]) -> Program:
         fixed = _fixed(self._model, fed)
         key = (
             *(tuple(outputs), *((spec.name, value.shape) for spec, value in fed.items())),
@@ -79,19 +76,50 @@ def _prepare(
     outputs: Sequence[str],
     fed: Mapping[TensorSpec, NDArray[Any]],
     fixed: Mapping[str, NDArray[Any]],
-) -> tuple[Program, Mapping[str, str]]:
-    """The model as a program, and for each of its inputs the model's tensor that is fed to it."""
+) -> Program:
+    """The model as a program for what is fed."""
     refuse_unfed(model, outputs, list(fed))
     shapes: dict[str, Shape] = {spec.name: value.shape for spec, value in fed.items()}
     cuts = [name for name in shapes if name not in fixed]
-    frozen = freeze(model, FreezeOptions(outputs, cuts, fixed, shape_of=shapes.get))
-    names = _names(frozen, cuts)
-    known = {new: shapes[old] for new, old in names.items() if _has_node(frozen.graph, new)}
+    return frozen_program(model, engine, FreezeOptions(outputs, cuts, fixed, shape_of=shapes.get), shapes)
+
+
+def frozen_program(model: Model, engine: Engine, options: FreezeOptions, shapes: Mapping[str, Shape]) -> Program:
+    """A model, frozen in memory and ready to run; tensors have the model's names.
+
+    Args:
+        options: how it is frozen.
+        shapes: tensor that is fed -> its shape.
+
+    Raises:
+        MissingDependencyError: the engine is not installed.
+        GraphscopeError: as freezing; the engine cannot load the graph.
+    """
+    frozen = freeze(model, options)
+    names = {old: new for new, old in frozen.originals.items()}
+    renamed = {names.get(name, name): shape for name, shape in shapes.items()}
+    known = {name: shape for name, shape in renamed.items() if _has_node(frozen.graph, name)}
     try:
-        return engine.of_graph(frozen.graph, outputs, known, model.path), names
+        return _Renamed(engine.of_graph(frozen.graph, options.outputs, known, model.path), names)
     except NotExportableError as error:
         elsewhere = Advice(Option("engine", TENSORFLOW), " runs it in TensorFlow")
         raise GraphscopeError(error.message, hint=elsewhere) from error
+
+
+class _Renamed:
+    """A program of a frozen graph, fed by the names that the model has for its tensors.
+
+    Args:
+        names: tensor of the model -> its name in the frozen graph, where that is another.
+    """
+
+    def __init__(self, program: Program, names: Mapping[str, str]) -> None:
+        self.program = program
+        self.names = names
+
+    def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """See :class:`graphscope.runtime.engines.program.Program`."""
+        return self.program.run(outputs, {self.names.get(name, name): value for name, value in feeds.items()})
 
 
 def _fixed(model: Model, fed: Mapping[TensorSpec, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -101,12 +129,6 @@ def _fixed(model: Model, fed: Mapping[TensorSpec, NDArray[Any]]) -> dict[str, ND
 
 def _op(model: Model, spec: TensorSpec) -> str:
     return model.graph[TensorName.parse(spec.name).node].op
-
-
-def _names(frozen: FrozenGraph, cuts: Sequence[str]) -> dict[str, str]:
-    """Input of the frozen graph -> the model's tensor that is fed to it."""
-    renamed = {old: new for new, old in frozen.originals.items()}
-    return {renamed.get(name, name): name for name in cuts}
 
 
 def _has_node(graph: Graph, name: str) -> bool:

@@ -29,11 +29,13 @@ class Engine:
         title: what people call it.
         module: where its ``of_graph`` and ``of_file`` are; empty for TensorFlow, which runs models with their variables.
         reads: the kinds of files that it runs as they are, besides what is converted for it.
+        runs_models: whether it runs any model; otherwise, only finished files of its own format.
     """
 
     title: str
     module: str = ""
     reads: frozenset[ModelKind] = frozenset()
+    runs_models: bool = True
 
     def of_graph(self, graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], path: str) -> Program:
         """A graph without variables, ready to run.
@@ -66,7 +68,11 @@ ENGINES: Mapping[str, Engine] = {
     TENSORFLOW: Engine("TensorFlow"),
     "onnxruntime": Engine("ONNX Runtime", "onnx_runtime"),
     "openvino": Engine("OpenVINO", "openvino"),
+    "litert": Engine("LiteRT", "litert", runs_models=False),
 }
+
+CHOICES = tuple(name for name, engine in ENGINES.items() if engine.runs_models)
+"""Those that a person can choose for a model."""
 
 
 def engine_named(name: str) -> Engine:
@@ -75,8 +81,8 @@ def engine_named(name: str) -> Engine:
     Raises:
         ArgumentError: there is none.
     """
-    if name in ENGINES:
+    if name in CHOICES:
         return ENGINES[name]
-    near = closest_names(name, ENGINES)
+    near = closest_names(name, CHOICES)
     meant = f"; did you mean {near[0]}?" if near else ""
-    raise ArgumentError(f"no engine is called {name!r}{meant}", hint=f"one of: {', '.join(ENGINES)}")
+    raise ArgumentError(f"no engine is called {name!r}{meant}", hint=f"one of: {', '.join(CHOICES)}")

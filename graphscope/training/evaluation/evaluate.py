@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from graphscope.core.tensors import Shape, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.session import open_session
 from graphscope.runtime.tensorflow import promise_equal_bits
-from graphscope.training.batches import BatchRunner
+from graphscope.training.batches import BatchRunner, Run
 from graphscope.training.data.source import Dataset
 from graphscope.training.evaluation.judging import TOP, judge, recognize_scale
 from graphscope.training.evaluation.report import ClassScore, EvaluationReport, Misclassified
@@ -27,6 +29,8 @@ from graphscope.training.tune.report import METRIC_NAMES
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from graphscope.runtime.engines.program import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,13 @@ class Judgements:
 
 
 def evaluate(
-    model: Model, base: Base, scores: Scores, source: Dataset, options: EvaluationOptions, told: Advance
+    model: Model,
+    base: Base,
+    scores: Scores,
+    source: Dataset,
+    options: EvaluationOptions,
+    told: Advance,
+    program: Program | None = None,
 ) -> Judgements:
     """Judges ``scores`` by the labels of all examples. Memory is bounded by a batch, labels and counts.
 
@@ -74,6 +84,7 @@ def evaluate(
         model: that ``base`` was opened from.
         scores: a tensor of ``base``.
         told: is told of the examples of each batch.
+        program: computes the scores in place of TensorFlow.
 
     Raises:
         GraphscopeError: scores are not a row for each example, or NaN; labels do not fit them; TensorFlow refuses.
@@ -82,10 +93,8 @@ def evaluate(
     """
     import numpy as np
 
-    promise_equal_bits()
-    cut = replace(model, loaded_graph=base.graph)
-    with open_session(cut, [scores.tensor], values=base.values, trust=options.trust) as session:
-        runner = BatchRunner(session, input_spec(base), (scores.tensor,), options.batch)
+    with _running(model, base, scores, options, program) as run:
+        runner = BatchRunner(run, base.path, input_spec(base), (scores.tensor,), options.batch)
         judging: _Judging | None = None
         for first in range(0, len(source), runner.batch):
             indices = np.arange(first, min(first + runner.batch, len(source)))
@@ -99,6 +108,19 @@ def evaluate(
             told(len(indices))
     assert judging is not None  # data without examples is refused when it is opened
     return judging.judgements()
+
+
+@contextmanager
+def _running(
+    model: Model, base: Base, scores: Scores, options: EvaluationOptions, program: Program | None
+) -> Iterator[Run]:
+    if program is not None:
+        yield program.run
+        return
+    promise_equal_bits()
+    cut = replace(model, loaded_graph=base.graph)
+    with open_session(cut, [scores.tensor], values=base.values, trust=options.trust) as session:
+        yield session.run
 
 
 def row_width(tensor: str, shape: Shape) -> int | None:

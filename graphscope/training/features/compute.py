@@ -227,7 +227,7 @@ class _Computing:
         self.base = base
         self.source = source
         self.place = place
-        self.features = BatchRunner(session, input_spec(base), base.at, batch)
+        self.features = BatchRunner(session.run, base.path, input_spec(base), base.at, batch)
         self.batch = self.features.batch
 
     def run(self, layout: Layout | None, share: Share, meter: _Meter) -> Layout:

@@ -1,0 +1,1 @@
+"""Models in TensorFlow Lite's format, by TensorFlow's own converter in a process of its own."""

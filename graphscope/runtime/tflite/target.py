@@ -1,0 +1,226 @@
+"""TensorFlow Lite as a target of exports: TensorFlow's converter makes the file of our frozen graph, of built-in ops only."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.model import Model, ModelKind
+from graphscope.core.tensors import TensorName, TensorSpec, node_of
+from graphscope.errors import ArgumentError, GraphscopeError, MissingDependencyError, file_errors
+from graphscope.export.refusal import UNSHAPED, NotExportableError, Refusal, ordered
+from graphscope.export.target import Converted, ExportOptions, Written
+from graphscope.feeding.feeds import required_inputs, tensor_spec
+from graphscope.formats.io.atomic import write_file
+from graphscope.formats.io.progress import told
+from graphscope.formats.io.wire import FileSource
+from graphscope.formats.lazy.pieces import graph_pieces, size_of
+from graphscope.formats.savedmodel.writer import (
+    DEFAULT_SIGNATURE,
+    PREDICT,
+    argument_names,
+    tensor_info,
+    write_saved_model,
+)
+from graphscope.protos import MetaGraphDef, SignatureDef
+from graphscope.runtime.tflite.worker import EXAMPLES, JOB, REFUSED, RESULT, SAVED_MODEL
+from graphscope.transforms.freeze import refuse_oversize
+from graphscope.transforms.randomness import random_sources
+from graphscope.transforms.tensor_lists import with_tensor_lists
+
+if TYPE_CHECKING:
+    from graphscope.core.graph import Graph
+    from graphscope.formats.registry import WriteOptions
+
+TARGET = "TensorFlow Lite's built-in ops"
+
+INSTALL = "pip install 'tf-graphscope[tflite]'"
+
+QUANTIZATIONS = ("float16", "dynamic", "int8")
+
+MEMORY_FACTOR = 16
+"""So many bytes the converter takes for each byte of the model (TensorFlow 2.21, VGG-16: 9.0 GB for 553 MB)."""
+
+WORKER = (sys.executable, "-m", "graphscope.runtime.tflite.worker")
+
+_LARGE_BYTES = 50_000_000
+"""Of models with more, it is said beforehand."""
+
+_BY_FLEX = "only Flex runs it, which the interpreters that pip installs lack"
+_BY_NOBODY = "TensorFlow Lite has no such op"
+_NOT_FED = frozenset({DataType.RESOURCE, DataType.VARIANT})
+
+
+def require() -> None:
+    """See :class:`graphscope.export.target.Target`."""
+    if find_spec("tensorflow") is None:
+        raise MissingDependencyError("writing TensorFlow Lite requires TensorFlow's converter", hint=INSTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The inputs and outputs of the signature, with the names that they have there."""
+
+    inputs: dict[str, TensorSpec]
+    outputs: dict[str, TensorSpec]
+
+
+def convert(graph: Graph, outputs: Sequence[str], options: ExportOptions, path: str) -> Converted:
+    """See :class:`graphscope.export.target.Target`."""
+    if options.quantize and options.quantize not in QUANTIZATIONS:
+        raise ArgumentError(f"{options.quantize} is not a way to quantize", hint=f"one of: {', '.join(QUANTIZATIONS)}")
+    size = size_of(graph_pieces(graph))
+    refuse_oversize(size)
+    model = Model(path, ModelKind.GRAPH, "binary", (), graph)
+    names = _named(model, outputs, options)
+    _refuse_inputs(path, names.inputs.values())
+    tensors = {spec.name: name for side in (names.inputs, names.outputs) for name, spec in side.items()}
+    return Converted(
+        inputs=tuple(names.inputs),
+        outputs=tuple(names.outputs),
+        weight_bytes=size,
+        write=partial(_write, model, names, options),
+        random=tuple({source: "" for text in outputs for source in random_sources(graph, text)}),
+        tensors=tensors,
+        notes=(_memory_note(size),) if size > _LARGE_BYTES else (),
+    )
+
+
+def _memory_note(size: int) -> str:
+    return f"TensorFlow's converter takes about {MEMORY_FACTOR} times the model in memory: {MEMORY_FACTOR * size / 1e9:.1f} GB"
+
+
+def _named(model: Model, outputs: Sequence[str], options: ExportOptions) -> _Names:
+    """What the signature calls inputs and outputs: as SavedModels do, or as a person wants.
+
+    Raises:
+        GraphscopeError: something else is to be renamed, or two of a side would have one name.
+    """
+    renamed = {str(TensorName.parse(old)): new for old, new in options.rename.items()}
+    sides = [required_inputs(model, outputs, with_defaults=True), [tensor_spec(model, text) for text in outputs]]
+    known = [spec.name for specs in sides for spec in specs]
+    for old in renamed:
+        if old not in known:
+            raise GraphscopeError(
+                f"{old} cannot be renamed: it is neither an input nor an output",
+                hint=f"inputs and outputs: {', '.join(known[:8])}",
+            )
+    return _Names(*(_called(specs, renamed) for specs in sides))
+
+
+def _called(specs: Sequence[TensorSpec], renamed: Mapping[str, str]) -> dict[str, TensorSpec]:
+    found: dict[str, TensorSpec] = {}
+    for name, spec in zip(argument_names(specs), specs, strict=True):
+        chosen = renamed.get(spec.name, name)
+        if chosen in found:
+            raise GraphscopeError(f"two inputs or outputs would be called {chosen}")
+        found[chosen] = spec
+    return found
+
+
+def _refuse_inputs(path: str, inputs: Iterable[TensorSpec]) -> None:
+    """Inputs of unknown rank are refused, for the converter takes them for scalars, and those that nobody can feed.
+
+    Raises:
+        NotExportableError: there are such.
+    """
+    refusals = [
+        Refusal(node_of(spec.name), "Placeholder", UNSHAPED, is_unshaped=True)
+        for spec in inputs
+        if spec.shape is None and spec.dtype not in _NOT_FED
+    ]
+    refusals += [
+        Refusal(node_of(spec.name), "Placeholder", f"TensorFlow Lite feeds no {spec.dtype.label}")
+        for spec in inputs
+        if spec.dtype in _NOT_FED
+    ]
+    if refusals:
+        raise NotExportableError(path, refusals, (), TARGET)
+
+
+def _write(model: Model, names: _Names, options: ExportOptions, path: Path, how: WriteOptions) -> Written:
+    with file_errors(path), tempfile.TemporaryDirectory(prefix="graphscope-") as folder:
+        directory = Path(folder)
+        nodes = _converted(model, names, options, directory)
+        content = FileSource(directory / RESULT)
+        chunks = told(content.chunks(0, content.size), how.progress)
+        size = write_file(path, chunks, overwrite=how.overwrite, check=how.check)
+    return Written((path,), size, nodes)
+
+
+def _converted(model: Model, names: _Names, options: ExportOptions, directory: Path) -> int:
+    """Leaves the file in ``directory``; the number of its operators."""
+    signed = replace(model, meta=_signed(model, names), loaded_graph=with_tensor_lists(model.graph))
+    write_saved_model(signed, directory / SAVED_MODEL, inputs=(), outputs=())
+    _write_examples(names, options, directory)
+    command = [*WORKER, str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=_environment())
+    if (directory / REFUSED).exists():
+        raise _refused(model, list(names.outputs.values()), json.loads((directory / REFUSED).read_text("utf-8")))
+    if done.returncode:
+        raise _failed(model.path, done, size_of(graph_pieces(model.graph)))
+    return int(done.stdout.split()[-1])
+
+
+def _signed(model: Model, names: _Names) -> MetaGraphDef:
+    """The model's message with the signature from which the file's own is made."""
+    signature = SignatureDef(method_name=PREDICT)
+    for side, arguments in ((names.inputs, signature.inputs), (names.outputs, signature.outputs)):
+        for name, spec in side.items():
+            arguments[name].CopyFrom(tensor_info(model.graph, spec))
+    meta = MetaGraphDef()
+    meta.CopyFrom(model.meta)
+    meta.signature_def[DEFAULT_SIGNATURE].CopyFrom(signature)
+    return meta
+
+
+def _write_examples(names: _Names, options: ExportOptions, directory: Path) -> None:
+    import numpy as np
+
+    argument = ""
+    if options.examples is not None:
+        argument = next(name for name, spec in names.inputs.items() if spec.name == options.examples.tensor)
+        np.save(directory / EXAMPLES, options.examples.values)
+    (directory / JOB).write_text(json.dumps({"quantize": options.quantize, "argument": argument}), "utf-8")
+
+
+def _environment() -> dict[str, str]:
+    """The worker imports what this process has imported."""
+    paths = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def _refused(model: Model, outputs: Sequence[TensorSpec], ops: Sequence[tuple[str, str, bool]]) -> NotExportableError:
+    """Every op that no built-in one stands for, at the nodes that the converter names, or else at all of them."""
+    graph = model.graph
+    refusals: dict[str, Refusal] = {}
+    for op, node, is_flex in ops:
+        nodes = [node] if node in graph else [n.name for n in graph if n.op == op] or [node or op]
+        reason = _BY_FLEX if is_flex else _BY_NOBODY
+        refusals.update({name: Refusal(name, op, reason) for name in nodes})
+    return NotExportableError(model.path, *ordered(graph, refusals, [spec.name for spec in outputs]), target=TARGET)
+
+
+_MISSING = re.compile(r"MissingDependencyError: (.+)")
+
+
+def _failed(path: str, done: subprocess.CompletedProcess[str], size: int) -> GraphscopeError:
+    if done.returncode == -signal.SIGKILL:
+        return GraphscopeError(f"{path}: TensorFlow's converter was killed. {_memory_note(size)}")
+    missing = _MISSING.search(done.stderr)
+    if missing is not None:
+        return MissingDependencyError(missing[1], hint=INSTALL)
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return GraphscopeError(f"{path}: TensorFlow's converter fails: {said[-1] if said else done.returncode}")
