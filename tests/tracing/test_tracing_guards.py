@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from graphscope.core.dtypes import DataType
 from graphscope.protos import GraphDef
 from graphscope.tracing.chrome import chrome_trace
 from graphscope.tracing.critical import critical_path
@@ -13,7 +14,8 @@ from graphscope.tracing.lanes import rows_of
 from graphscope.tracing.names import NodeNames
 from graphscope.tracing.partitions import Partitions
 from graphscope.tracing.profile import report
-from graphscope.tracing.step_stats import Shown, board_steps
+from graphscope.tracing.report import Feed
+from graphscope.tracing.step_stats import Shown, board_steps, side_by_side
 from graphscope.tracing.steps import read_step
 from graphscope.tracing.trace import Trace
 from tests.support.traces import CPU0, CPU1, EPOCH_NS, graph, metadata, trace
@@ -232,6 +234,32 @@ def test_what_tracing_costs_is_known_where_both_were_measured(
     step = metadata({CPU0: [("a", "A", (), 0, 1)]})
     found = report(Trace("model", [step], [1], untraced_us=untraced, traced_us=traced))
     assert found.overhead == share
+
+
+def test_examples_are_counted_where_all_feeds_agree() -> None:
+    def found(*shapes: tuple[int, ...], untraced: list[float]) -> tuple[int | None, float | None]:
+        feeds = [Feed(f"x{i}:0", DataType.FLOAT, shape, "given") for i, shape in enumerate(shapes)]
+        step = metadata({CPU0: [("a", "A", (), 0, 1)]})
+        made = report(Trace("model", [step], [1], untraced_us=untraced, feeds=feeds))
+        return made.examples, made.examples_per_s
+
+    assert found((4, 2), (4,), (), untraced=[2]) == (4, 2e6)
+    assert found((4, 2), (5,), untraced=[2]) == (None, None)
+    assert found((), untraced=[2]) == (None, None)
+    assert found((4,), untraced=[]) == (4, None)
+    assert found((4,), untraced=[0]) == (4, None)
+
+
+def test_what_took_no_time_takes_a_microsecond_where_scopes_are_side_by_side() -> None:
+    rows = [("b/x", "A", (), 3, 0), ("a", "A", (), 1.5, 2), ("b/y", "A", (), 9, 0.4), ("c", "A", (), 4, 1)]
+    placed = side_by_side({e.name: e for e in read_step(metadata({CPU0: rows}).step_stats).executions})
+    first = min(e.start_ns for e in placed.values())
+    assert {name: (e.start_ns - first, e.end_ns - e.start_ns) for name, e in placed.items()} == {
+        "a": (0, 2000),
+        "b/x": (2000, 0),
+        "b/y": (3000, 400),
+        "c": (4000, 1000),
+    }
 
 
 @pytest.mark.parametrize("label", ["", "a", "a = A", "a = A(b", "a = Ab)", "A(b)"])

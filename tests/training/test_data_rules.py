@@ -399,6 +399,8 @@ def test_pictures_need_a_size() -> None:
     ("body", "message"),
     [
         ("return 1", "returned int"),
+        ("return set()", "returned set, where"),
+        ("return type('Some', (), {'__getitem__': None})()", "returned Some, where"),
         ("return [1], [2], [3]", "returned tuple|raised"),
         ("return [1, 2], [3]", r"x is \(2,\), y \(1,\)"),
         ("return 1, [3]", r"x is \(\), y \(1,\)"),
@@ -422,6 +424,7 @@ def test_functions_that_give_arrays_or_items(tmp_path: Path, monkeypatch: pytest
         "def arrays():\n    return [[1.0], [2.0]], [3, 4]\n\n"
         "def empty():\n    return [], []\n\n"
         "def items():\n    return Items([([1.0], [0]), ([2.0], [1, 2])])\n\n"
+        "def rows():\n    return Items([([1.0], [0, 1]), ([2.0], [1, 0])])\n\n"
         "def named():\n    found = items()\n    found.labels, found.fingerprint = [5, 6], 'print'\n    return found\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -433,6 +436,8 @@ def test_functions_that_give_arrays_or_items(tmp_path: Path, monkeypatch: pytest
     assert arrays.fingerprint == open_function("python:given_here:arrays", into).fingerprint
     assert (items.labels.tolist(), items.take(np.array([1, 0])).tolist()) == ([[0], [1, 2]], [[2.0], [1.0]])
     assert items.fingerprint != again.fingerprint
+    assert open_function("python:given_here:rows", into).labels.tolist() == [[0, 1], [1, 0]]
+    assert open_function("python:given_here:rows", into).labels.dtype == np.int64
     assert named.labels.tolist() == [5, 6]
     assert named.fingerprint == open_function("python:given_here:named", into).fingerprint
     assert len(open_function("python:given_here:empty", into).keys) == 0

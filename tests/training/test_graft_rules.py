@@ -16,9 +16,11 @@ from graphscope.core.build import constant
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.payload import ArrayPayload
+from graphscope.core.tensors import Shape
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
 from graphscope.protos import GraphDef
 from graphscope.training.data.source import Examples
+from graphscope.training.evaluation.evaluate import row_width
 from graphscope.training.features import store as stores
 from graphscope.training.features.compute import _Computing, base_of, input_spec
 from graphscope.training.features.export import feature_arrays
@@ -42,6 +44,7 @@ from graphscope.training.graft.planning import GraftOptions, make_plan, pattern
 from graphscope.training.graft.skeleton import restore_constants, skeleton
 from graphscope.training.graft.sources import refuse_unfeedable
 from graphscope.training.graft.trainable import candidates, constant_weights, matching, unfreeze_constants
+from graphscope.training.graft.weights_by_use import used_as_weights
 from graphscope.training.heads.chain import parse_chain
 from tests.support.data_files import cache
 from tests.support.running import tf
@@ -540,3 +543,31 @@ def test_one_input_is_fed() -> None:
     recipe: Any = SimpleNamespace(features=())
     with pytest.raises(GraphscopeError, match="gradients pass into the base"):
         base_of(model, recipe)
+
+
+def test_constants_are_weights_by_what_takes_them() -> None:
+    lines = (
+        "x Placeholder(?,2)", "ids Placeholder:int64(?)", "mean Const=[1,2]", "centred Sub x mean",
+        "kernel Const=[[1,2],[3,4]]", "read Identity kernel", "m MatMul centred read",
+        "left Const=[[1,2],[3,4]]", "n MatMul left m", "bias Const=[1,2]", "b BiasAdd n bias",
+        "scale Const=[1,2]", "offset Const=[3,4]", "average Const=[5,6]", "spread Const=[7,8]",
+        "norm FusedBatchNormV3 b scale offset average spread", "factor Const=2", "f Mul norm factor",
+        "both Add scale offset", "table Const=[[1,2],[3,4]]", "axis Const:int32=0", "g GatherV2 table ids axis",
+        "rows Const:int64=[0]", "h GatherV2 f rows axis", "alone Const=[1,2]", "shape Const:int32=[1,2]", "r Reshape h shape",
+    )  # fmt: skip
+    graph = graph_of(lines)
+    names = [node.name for node in graph if node.op == "Const"]
+    found = used_as_weights(graph, names)
+    assert found == ["kernel", "left", "bias", "scale", "offset", "factor", "table"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "width"),
+    [(None, None), ((), None), ((5,), 1), ((5, 2), 2), ((5, 1, 1, 3), 3), ((None, None), None), ((5, 3, 1), "more")],
+)
+def test_scores_are_a_row(shape: Shape, width: int | str | None) -> None:
+    if width == "more":
+        with pytest.raises(GraphscopeError, match=r"y:0 is \(3, 1\) for each example, where a row of scores"):
+            row_width("y:0", shape)
+    else:
+        assert row_width("y:0", shape) == width

@@ -223,3 +223,6 @@ def test_what_is_no_scaled_tensor(text: str) -> None:
 def test_a_dash_belongs_to_the_name_unless_a_factor_comes_first() -> None:
     assert parse_bound("a-1") == BoundTensor("a-1")
     assert parse_bound("a-b/z:1*3-1.5") == BoundTensor("a-b/z:1", 3, -1.5)
+    assert parse_bound("z+2") == BoundTensor("z", 1, 2)
+    assert parse_bound("z*3") == BoundTensor("z", 3, 0)
+    assert [BoundTensor("z", *numbers).is_plain for numbers in [(1, 0), (2, 0), (1, 1)]] == [True, False, False]
