@@ -59,10 +59,19 @@ def test_a_batch_stays_the_same_batch() -> None:
         tf.reshape(flat, tf.concat([tf.shape(x)[:1], [56, 42]], 0), name="joined")
         tf.zeros(tf.stack([batch * 1, 5]), name="zeros")
         tf.reshape(tf.transpose(flat), [2352, -1], name="turned")
+        tf.reshape(flat, tf.stack([tf.maximum(batch, 0), -1]), name="least")
+        tf.reshape(flat, tf.stack([tf.maximum(-1, batch), -1]), name="less")
+        tf.reshape(flat, tf.stack([tf.maximum(batch, 1), -1]), name="more")
+        tf.pad(flat, tf.stack([tf.stack([0, batch]), [1, 2]]), name="padded")
+        tf.zeros(tf.cast(tf.constant([250, 255], tf.uint8) + tf.constant([5, 1], tf.uint8), tf.int32)[:1], name="byte")
+        tf.zeros(tf.cast(tf.constant([250, 255], tf.uint8) + tf.constant([5, 1], tf.uint8), tf.int32)[1:], name="wrapped")
 
     found = built(build)
-    names = ("flat", "parts", "back", "joined", "zeros", "turned")
-    expected = ((None, 2352), (None, 14, 2, 84), (None, 28, 28, 3), (None, 56, 42), (None, 5), (2352, None))
+    names = ("flat", "parts", "back", "joined", "zeros", "turned", "least", "less", "more", "padded", "byte", "wrapped")
+    expected = (
+        *((None, 2352), (None, 14, 2, 84), (None, 28, 28, 3), (None, 56, 42), (None, 5), (2352, None)),
+        *((None, 2352), (None, 2352), (None, None), (None, 2355), (255,), (None,)),
+    )
     assert {name: found.shape(name) for name in names} == dict(zip(names, expected))
 
 
