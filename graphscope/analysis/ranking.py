@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from graphscope.analysis.flow import BATCHED, COMPARED, VARIES, Flow, union
+from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, VARIES, WRITES, Flow, union
 from graphscope.analysis.losses import is_free, is_left_over
 from graphscope.analysis.networks import last_layers, passed_results
 from graphscope.analysis.propagation import LOSS_OPS
@@ -170,10 +170,15 @@ class Ranking:
             i = producers[0]
 
     def leaves(self) -> list[int]:
-        """What nothing consumes, computed rather than constant if possible, within the model rather than outside."""
-        ends = [i for i, consumers in enumerate(self.flow.consumers) if not consumers]
-        computed = [i for i in ends if self.flow.inputs[i]] or ends
-        return [i for i in computed if not self.flow.outside[i]] or computed
+        """What nothing consumes, computed rather than constant if possible, within the model rather than outside.
+
+        Of a model that does nothing but write to its variables, as k-means does, what is computed to be written.
+        """
+        flow = self.flow
+        ends = [i for i, consumers in enumerate(flow.consumers) if not consumers]
+        computed = [i for i in ends if flow.inputs[i]] or ends
+        written = [p for i in computed if self.op(i) in WRITES for p in flow.inputs[i][1:] if flow.sources[p] & ~FLAGS]
+        return [i for i in computed if not flow.outside[i]] or written or computed
 
     def op(self, i: int) -> str:
         """The op of node ``i``."""

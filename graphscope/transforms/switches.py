@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.graph import Body, Function, Graph, Node, called_functions
 from graphscope.core.op_sets import MERGES, PLACEHOLDER_OPS, RANDOM_OPS, SWITCHES
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.transforms.bake import placeholder_spec
@@ -105,28 +105,49 @@ def _named_rate(name: str) -> str | None:
 class _Rate:
     """A number that a dropout's mask compares with random ones: ``floor(keep + u)``, ``u >= 1 - keep``, ``u >= rate``.
 
+    It is followed into the functions that the graph calls: the body of a loop over time, for example.
     Source: ``tensorflow/python/ops/nn_ops.py`` from 1.0 to 2.21.
     """
 
-    def __init__(self, graph: Graph, name: str) -> None:
+    def __init__(self, graph: Graph, name: str, body: Body | None = None, seen: set[str] | None = None) -> None:
         self.graph = graph
         self.name = name
+        self.body = body or graph
+        self.seen: set[str] = set() if seen is None else seen
 
-    def value(self) -> str | None:
-        """1 where it is what a dropout keeps, 0 where it is what it drops; ``None`` where it is neither."""
-        pending = [(self.name, False)]
+    def value(self, is_complement: bool = False) -> str | None:
+        """1 where it is what a dropout keeps, 0 where it is what it drops; ``None`` where it is neither.
+
+        Args:
+            is_complement: whether what is followed is 1 minus the input.
+        """
+        pending = [(self.name, is_complement)]
         seen = set(pending)
         while pending and len(seen) < _MAX_FOLLOWED:
             name, is_complement = pending.pop()
-            for consumer in self.graph.consumers(name):
+            for consumer in self.body.consumers(name):
                 keeps = self.keeps(consumer, name)
                 if keeps is not None:
                     return "0" if keeps is is_complement else "1"
+                for rate in self.called(consumer, name):
+                    if (found := rate.value(is_complement)) is not None:
+                        return found
                 passed = (consumer.name, is_complement ^ (consumer.op == "Sub"))
                 if (consumer.op in _PASSES or self.is_complement(consumer, name)) and passed not in seen:
                     seen.add(passed)
                     pending.append(passed)
         return None
+
+    def called(self, consumer: Node, name: str) -> Iterator[_Rate]:
+        """The same number as an argument of the functions that ``consumer`` calls."""
+        texts = consumer.data_inputs()[int(consumer.op in IFS) :]
+        called = map(self.graph.functions.get, called_functions([consumer]))
+        for function in filter(None, called):
+            for argument, text in zip(function.signature.input_arg, texts):
+                place = f"{function.name}:{argument.name}"
+                if node_of(text) == name and place not in self.seen:
+                    self.seen.add(place)
+                    yield _Rate(self.graph, argument.name, function, self.seen)
 
     def keeps(self, consumer: Node, name: str) -> bool | None:
         """Whether ``consumer`` makes a mask of which ``name`` is the part that is kept, or dropped."""
@@ -135,32 +156,34 @@ class _Rate:
         if len(inputs) != 2 or len(others) != 1 or node_of(others[0]) not in self.drawn:
             return None
         if consumer.op in ("Add", "AddV2"):
-            return True if any(c.op == "Floor" for c in self.graph.consumers(consumer.name)) else None
+            return True if any(c.op == "Floor" for c in self.body.consumers(consumer.name)) else None
         if consumer.op in _COMPARES and not self.explores(consumer):
             return _COMPARES[consumer.op] != (node_of(inputs[0]) == name)
         return None
 
     def explores(self, mask: Node) -> bool:
         """Whether ``mask`` chooses between what is computed and what is drawn, or between any other two values."""
-        return chooses(self.graph, mask) or _Predicate(self.graph, mask.name).value() is not None
+        return chooses(self.body, mask) or (
+            self.body is self.graph and _Predicate(self.graph, mask.name).value() is not None
+        )
 
     def is_complement(self, consumer: Node, name: str) -> bool:
         """Whether ``consumer`` is 1 minus ``name``."""
         if consumer.op != "Sub" or len(consumer.data_inputs()) != 2 or node_of(consumer.inputs[1]) != name:
             return False
-        one = self.graph.get(node_of(consumer.inputs[0]))
+        one = self.body.get(node_of(consumer.inputs[0]))
         tensor = one.tensor() if one is not None and one.op == "Const" else None
         return tensor is not None and tensor.elements == 1 and float(tensor.numpy().reshape(-1)[0]) == 1
 
     @cached_property
     def drawn(self) -> Collection[str]:
         """The nodes that give random numbers: scaled and shifted, perhaps."""
-        graph = self.graph
-        sources = [node.name for op, node in zip(graph.ops, graph.nodes) if op in RANDOM_OPS]
-        return graph.reach(sources, self._scaled, _MAX_FOLLOWED - 1)
+        body = self.body
+        sources = [node.name for op, node in zip(body.ops, body.nodes) if op in RANDOM_OPS]
+        return body.reach(sources, self._scaled, _MAX_FOLLOWED - 1)
 
     def _scaled(self, node: Node) -> Iterator[Node]:
-        for consumer in self.graph.consumers(node.name):
+        for consumer in self.body.consumers(node.name):
             if consumer.op in _SCALES and node.name in map(node_of, consumer.data_inputs()):
                 yield consumer
 

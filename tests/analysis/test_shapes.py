@@ -64,7 +64,9 @@ def test_a_batch_stays_the_same_batch() -> None:
         tf.reshape(flat, tf.stack([tf.maximum(batch, 1), -1]), name="more")
         tf.pad(flat, tf.stack([tf.stack([0, batch]), [1, 2]]), name="padded")
         tf.zeros(tf.cast(tf.constant([250, 255], tf.uint8) + tf.constant([5, 1], tf.uint8), tf.int32)[:1], name="byte")
-        tf.zeros(tf.cast(tf.constant([250, 255], tf.uint8) + tf.constant([5, 1], tf.uint8), tf.int32)[1:], name="wrapped")
+        tf.zeros(
+            tf.cast(tf.constant([250, 255], tf.uint8) + tf.constant([5, 1], tf.uint8), tf.int32)[1:], name="wrapped"
+        )
 
     found = built(build)
     names = ("flat", "parts", "back", "joined", "zeros", "turned", "least", "less", "more", "padded", "byte", "wrapped")

@@ -451,7 +451,17 @@ def segmented() -> Truth:
     return Truth([best, logits], [x])
 
 
-# Copies of weights
+# Copies of weights, and weights that no optimizer changes
+
+
+def clustered() -> Truth:
+    """Every run moves the centres to the means of what is nearest to them; nothing else is asked for."""
+    x = fed("x", None, 4)
+    centres = v1.Variable(np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4))
+    nearest = tf.argmin(tf.reduce_sum(tf.square(x[:, None] - centres), 2), 1)
+    means = tf.math.unsorted_segment_mean(x, nearest, 3)
+    centres.assign(means)
+    return Truth([means, nearest], [x])
 
 
 def averaged() -> Truth:
@@ -517,7 +527,7 @@ TASKS = [
         for build in (
             scaled_in_python, named_classes, named_labels, text, records, queued, twins, masked_language_model,
             recommender, conditional_adversarial, towers, margin, focal, mixture, speech, explored, grid_of_boxes,
-            molecule, enlarged, restyled, segmented, averaged, normalized, partitioned,
+            molecule, enlarged, restyled, segmented, averaged, normalized, partitioned, clustered,
         )
     ),
 ]  # fmt: skip

@@ -267,3 +267,30 @@ def test_calls_are_followed_so_far(count: int, expected: str | None) -> None:
     deep = [function(f"f{i}", calling("c", "PartitionedCall", "a", f=f"f{i + 1}")) for i in range(count)]
     deep.append(function(f"f{count}", op("r", "RandomUniform", "a")))
     assert decided([choice("f0", "nowhere", "x", "x")], functions=tuple(deep)) == expected
+
+
+DROPS = function(
+    "drops", op("u", "RandomUniform", "b"), op("m", "Less", "u:output:0", "a"), op("y", "Mul", "b", "m:z:0")
+)
+FLOORS = function(
+    "floors", op("u", "RandomUniform", "b"), op("s", "AddV2", "a", "u:output:0"), op("f", "Floor", "s:z:0")
+)
+WITHIN = function("within", calling("c", "PartitionedCall", "a", "b", f="drops"))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        ([calling("w", "While", "r", "x", cond="plain", body="drops")], "1"),
+        ([calling("w", "While", "x", "r", cond="plain", body="drops")], None),
+        ([calling("i", "If", "p", "r", "x", then_branch="floors", else_branch="plain")], "1"),
+        ([calling("i", "If", "r", "x", "x", then_branch="floors", else_branch="plain")], None),
+        ([calling("c", "PartitionedCall", "r", "x", f="within")], "1"),
+        ([op("d", "Sub", "one", "r"), calling("c", "PartitionedCall", "d", "x", f="within")], "0"),
+        ([calling("c", "PartitionedCall", "r", "x", f="ring")], None),
+        ([calling("c", "PartitionedCall", "r", "x", f="nowhere")], None),
+    ],
+)
+def test_a_rate_is_followed_into_functions(nodes: list[Node], expected: str | None) -> None:
+    graph = Graph(graph_of().header, [*DRAWN, placeholder("p"), *nodes], (*LIBRARY, DROPS, FLOORS, WITHIN))
+    assert open_switches(graph).get("r") == expected
