@@ -9,9 +9,10 @@ import pytest
 
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import ArrayPayload
-from graphscope.editing.edited import Edited
+from graphscope.editing.edited import Edited, with_parts
 from graphscope.editing.parts import Extract, Merge
 from graphscope.editing.recipe import read_recipe
+from graphscope.editing.shapes import Reshape
 from graphscope.editing.steps import Rename
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.protos import MetaGraphDef, VariableDef
@@ -118,3 +119,23 @@ def test_a_value_that_nobody_has_is_none() -> None:
     assert list(part.store.entries) == ["v"]
     with pytest.raises(GraphscopeError):
         Extract(("nowhere:0",)).apply(Edited(odd))
+
+
+def test_signatures_state_what_their_tensors_are_now() -> None:
+    reshaped = Reshape({"x": (5, 2)}).apply(Edited(model(), ("y:0", "z:0"))).model
+    taken = [signature.inputs["x"] for signature in reshaped.meta.signature_def.values()]
+    given = [signature.outputs["out"] for signature in reshaped.meta.signature_def.values()]
+    assert [[dim.size for dim in info.tensor_shape.dim] for info in (*taken, *given)] == [[5, 2]] * 4
+    assert {info.dtype for info in (*taken, *given)} == {1}
+
+
+def test_a_graph_with_values_is_a_checkpoint() -> None:
+    graph, store = graph_of(LINES), MemoryStore([("v", ArrayPayload(np.ones(2, np.float32)))])
+    for kind, expected in (
+        (ModelKind.GRAPH, ModelKind.META_CHECKPOINT),
+        (ModelKind.EVENT_FILE, ModelKind.META_CHECKPOINT),
+        (ModelKind.SAVED_MODEL, ModelKind.SAVED_MODEL),
+    ):
+        plain = Model("m", kind, "binary", (), graph)
+        assert with_parts(plain, graph).kind is kind
+        assert with_parts(plain, graph, store=store).kind is expected
