@@ -112,7 +112,7 @@ class _Rate:
     def __init__(self, graph: Graph, name: str, body: Body | None = None, seen: set[str] | None = None) -> None:
         self.graph = graph
         self.name = name
-        self.body = body or graph
+        self.body = graph if body is None else body
         self.seen: set[str] = set() if seen is None else seen
 
     def value(self, is_complement: bool = False) -> str | None:
