@@ -10,12 +10,13 @@ from pathlib import Path
 
 from graphscope.api.opening import ModelLike, as_model
 from graphscope.core.listener import SILENT, Listener
-from graphscope.errors import GraphscopeError
+from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.runtime.tensorflow import can_fork, promise_equal_bits
 from graphscope.training.data import DataOptions
 from graphscope.training.features.by_workers import worker_session
 from graphscope.training.recipe import recipe_of
 from graphscope.training.together.launch import TIMEOUT_S, Training, train_by_workers
+from graphscope.training.together.towers import Towers, parse_towers
 from graphscope.training.tune.board_log import BoardLog
 from graphscope.training.tune.checkpoints import output_prefix
 from graphscope.training.tune.loop import Interrupted
@@ -45,6 +46,7 @@ def tune(
     resume: bool = False,
     workers: int = 1,
     timeout: float = TIMEOUT_S,
+    towers: str = "",
     trust: bool = False,
     overwrite: bool = False,
     watchers: Sequence[Watcher] = (),
@@ -71,6 +73,7 @@ def tune(
         resume: go on with the training that is there.
         workers: processes of this machine that train together, each on its part of a batch ``workers`` times as large. If
             one is lost, all go on from the last checkpoint. TensorFlow's servers listen on every interface meanwhile.
+        towers: devices of this process that divide each step among them: ``gpu:0,gpu:1``. The variables are on the first.
         timeout: seconds that a step of the workers may take before one of them counts as lost.
         trust: run nodes that touch files, the network or processes too.
         overwrite: begin anew where a training is already.
@@ -78,6 +81,7 @@ def tune(
         interrupted: is asked after each step whether to stop.
 
     Raises:
+        ArgumentError: a tower is not a device, or both workers and towers are named.
         Interrupted: it was asked to stop; a checkpoint has been saved.
         FileError: a training is there already, or there is none to resume; data cannot be read, a file cannot be written.
         IncompleteModelError: the model has no recipe, or nothing can be trained.
@@ -86,6 +90,9 @@ def tune(
         GraphscopeError: data does not fit the model, the training that is there was started with different settings, or
             training diverged.
     """
+    if towers and workers > 1:
+        raise ArgumentError("towers divide the steps of one process, workers are several: not both")
+    team = Towers(parse_towers(towers)) if towers else None
     source = as_model(model)
     recipe = recipe_of(source)
     place = OutputLocation(out, resume, overwrite)
@@ -106,7 +113,7 @@ def tune(
         if logdir is not None:
             heard.append(stack.enter_context(BoardLog(Path(logdir), source, fed_input(source, recipe))))
         if workers == 1:
-            return train(source, job, place, augmentation=augment, watchers=heard, interrupted=interrupted)
+            return train(source, job, place, augmentation=augment, watchers=heard, interrupted=interrupted, team=team)
         training = Training(source, job, place, augment, workers, worker_session(workers), timeout)
         return train_by_workers(training, watchers=heard, interrupted=interrupted, warn=listener.warning)
 

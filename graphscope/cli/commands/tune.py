@@ -100,6 +100,12 @@ def tune(
         float,
         typer.Option("--timeout", min=1, metavar="S", help="Seconds for a step before a worker counts as lost."),
     ] = 60.0,
+    towers: Annotated[
+        str,
+        typer.Option(
+            "--towers", metavar="DEVICES", show_default=False, help="Divide each step among devices: gpu:0,gpu:1."
+        ),
+    ] = "",
     assert_accuracy: AssertAccuracy = None,
     trust: shared.Trust = False,
     format: shared.FormatOption = Format.TABLE,
@@ -142,6 +148,7 @@ def tune(
             resume=resume,
             workers=workers,
             timeout=timeout,
+            towers=towers,
             trust=trust,
             overwrite=force,
             watchers=[progress],

@@ -25,6 +25,9 @@ from graphscope.training.recipe import Recipe
 SCOPE = "graphscope_average"
 """Of the nodes that are added."""
 
+LOSS, METRIC = f"{SCOPE}/loss:0", f"{SCOPE}/metric:0"
+"""Means over all examples of the step."""
+
 _WRITTEN = ("grad", "delta", "value")
 """What the argument with the new content is called in ops that write a whole variable."""
 

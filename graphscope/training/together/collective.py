@@ -14,7 +14,7 @@ from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.protos import AttrValue
-from graphscope.training.together.averaging import SCOPE, Averaged, rewired
+from graphscope.training.together.averaging import LOSS, METRIC, SCOPE, Averaged, rewired
 
 WEIGHT = f"{SCOPE}/weight:0"
 """Fed: the share of a step's examples that this process has."""
@@ -24,9 +24,6 @@ STOP = f"{SCOPE}/stop:0"
 
 STOPS = f"{SCOPE}/stops:0"
 """Above 0 where any process asks."""
-
-LOSS, METRIC = f"{SCOPE}/loss:0", f"{SCOPE}/metric:0"
-"""Means over all examples of the step."""
 
 TOLD, HEARD = f"{SCOPE}/told:0", f"{SCOPE}/heard:0"
 """A float32 vector that is fed, and the sum of those of all processes."""

@@ -17,11 +17,9 @@ from graphscope.runtime.config import Placing, SessionOptions, session_config
 from graphscope.runtime.session import Session
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.recipe import Recipe
-from graphscope.training.together.averaging import SCOPE, averaged_values, part_of, weight_of
+from graphscope.training.together.averaging import LOSS, METRIC, SCOPE, averaged_values, part_of, weight_of
 from graphscope.training.together.collective import (
     HEARD,
-    LOSS,
-    METRIC,
     STOP,
     STOPS,
     TOLD,
@@ -63,6 +61,10 @@ class Member:
         self._server: Any = None
 
     fetches = (LOSS, METRIC, STOPS, HEARD)
+
+    def given(self, given: Sequence[TensorSpec]) -> Sequence[TensorSpec]:
+        """As it is."""
+        return given
 
     def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:
         """The model whose steps write averages."""

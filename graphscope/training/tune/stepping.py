@@ -61,8 +61,11 @@ class Team(Protocol):
     def is_writer(self) -> bool:
         """Whether this process writes checkpoints."""
 
+    def given(self, given: Sequence[TensorSpec]) -> Sequence[TensorSpec]:
+        """What every run is fed, where one process alone is fed ``given``."""
+
     def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:
-        """What the session runs of ``model``, whose runs are all fed ``given``."""
+        """What the session runs of ``model``, where one process alone is fed ``given`` in every run."""
 
     def placing(self) -> Placing:
         """Where it runs."""
@@ -79,6 +82,10 @@ class Single:
 
     fetches = ()
     is_writer = True
+
+    def given(self, given: Sequence[TensorSpec]) -> Sequence[TensorSpec]:
+        """See :meth:`Team.given`."""
+        return given
 
     def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:  # noqa: ARG002
         """See :meth:`Team.model`: as it is."""

@@ -121,7 +121,7 @@ def _training(model: Model, job: Job, team: Team) -> Iterator[tuple[Session, Ses
     with open_session(
         team.model(model, recipe, given),
         fetches,
-        given=given,
+        given=team.given(given),
         placing=team.placing(),
         config=team.config,
         trust=job.options.trust,
