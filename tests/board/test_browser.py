@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from graphscope.api.profile import read_profile
 from tests.support.browser import GraphsPage, chromium_page, needs_chromium, open_tab, texts
 from tests.support.fixture_files import FIXTURES, ROOT
 
@@ -44,7 +45,7 @@ def served(target: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A meta graph with all that `dump` writes, a frozen graph, and a profile on two CPUs."""
     logs = tmp_path_factory.mktemp("logs")
     labels = logs / "labels.tsv"
@@ -59,6 +60,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     graphscope("dump", grafted, logs, "--run", "grafted")
     on_two = ("--devices", "cpu:2", "--output", "prediction", "--batch", "64", "--steps", "2", "--warmup", "1")
     graphscope("profile", FIXTURES / "towers", *on_two, "--logdir", logs)
+    return logs
+
+
+@pytest.fixture(scope="module")
+def address(logs: Path) -> Iterator[str]:
+    """Of TensorBoard."""
     with served(logs) as url:
         yield url.rstrip("/")
 
@@ -132,12 +139,27 @@ def test_a_profile_tells_time_memory_and_device(page: Page, address: str) -> Non
     assert card[card.index("Tensor Output Sizes") + 1] == "[32, 14, 14, 16]"
 
 
-def test_colours_by_device_are_as_many_as_ran(page: Page, address: str) -> None:
+def test_colours_tell_devices_and_costs(page: Page, address: str, logs: Path) -> None:
+    """As many devices as ran; and of the convolutions' groups, the one that took longest is the reddest."""
     graphs = GraphsPage(page, address, "towers-profile")
     graphs.choose_tag(graphs.tags()[1])
     legend = graphs.color_by("Device")
     assert legend == ["0", "1", "unknown device"]  # what all names begin with is left out; the last is what did not run
     assert graphs.color_by("Compute time")[0] == "0 \u00b5s"
+    costs = convolution_groups(logs / "towers-profile")
+    for group in costs:
+        graphs.card(group, "Compute Time")
+    reddest = max(costs, key=graphs.redness)
+    assert costs[reddest] > 0.9 * max(costs.values()), costs
+    assert graphs.redness(reddest) > 1.5 * graphs.redness(min(costs, key=costs.__getitem__))
+
+
+def convolution_groups(log: Path) -> dict[str, float]:
+    """Scope of a convolution -> the time of all that is in it, in microseconds."""
+    report = read_profile(log).report
+    groups = {node.name.rpartition("/")[0] for node in report.nodes if node.kernel.endswith("Conv2D")}
+    assert len(groups) == 4
+    return {group.name: group.times.wall_us for group in report.scopes if group.name in groups}
 
 
 def test_a_model_is_served_on_the_graphs_page(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,6 +138,14 @@ class GraphsPage:
         shown = texts(self.page, "tf-graph-controls")
         legend = shown[shown.index("Legend") + 1 :]
         return legend[: next(i for i, text in enumerate(legend) if text.startswith(("unused", "(*")))]
+
+    def redness(self, group: str) -> float:
+        """How far the colour of a closed ``group`` that is drawn is from white to red."""
+        shape = self.page.locator(f'g.node[data-name="{group}"] > g.nodeshape .nodecolortarget')
+        fill = re.fullmatch(r"rgb\((\d+), (\d+), (\d+)\)", shape.first.evaluate("s => getComputedStyle(s).fill"))
+        assert fill is not None
+        red, green, blue = map(int, fill.groups())
+        return (red - (green + blue) / 2) / 255
 
     def card(self, node: str, awaited: str = "Operation:") -> list[str]:
         """Finds ``node`` by its name, as a person would, and reads its card when ``awaited`` is on it."""
