@@ -137,6 +137,10 @@ def test_the_final_pb_takes_a_jpeg(tuned: Path, tmp_path: Path, capsys: pytest.C
     assert_same_values(found["head/predictions"], expected)
     one = graphscope.run(final, [f"{INPUT}=@{FILES[6]}"], outputs="head/predictions")["head/predictions"]
     assert_same_values(one, expected[:1])
+    judged = graphscope.evaluate(final, str(FLOWERS), outputs="head/predictions")
+    predicted = in_a_loop(final.read_bytes(), "head/predictions", INPUT, FILES).argmax(1)
+    assert (judged.examples, judged.metric) == (18, (predicted == np.repeat([0, 1, 2], 6)).mean())
+    assert [row.predicted for row in judged.classes] == np.bincount(predicted, minlength=3).tolist()
     capsys.readouterr()
     assert (
         code_of("run", final, "--feed", f"{INPUT}=@{FLOWERS / 'rose'}", "--output", "head/predictions", "--top", 1) == 0
