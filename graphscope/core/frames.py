@@ -20,8 +20,16 @@ def refuse_mixed_frames(body: Body) -> None:
     Raises:
         GraphscopeError: there is such a node.
     """
-    if ENTERS.isdisjoint(body.ops):
-        return
+    if not ENTERS.isdisjoint(body.ops):
+        frames_of(body)
+
+
+def frames_of(body: Body) -> dict[str, Frame]:
+    """Node -> the loops that it lies in; what only a cycle without an entrance leads to is left out.
+
+    Raises:
+        GraphscopeError: a node takes inputs of two frames.
+    """
     frames: dict[str, Frame] = {}
     pending = [node.name for node in body if not node.inputs]
     frames.update(dict.fromkeys(pending, ()))
@@ -38,6 +46,7 @@ def refuse_mixed_frames(body: Body) -> None:
                     f" {_text(frames[consumer.name])}: TensorFlow does not run such a graph",
                     hint="a graph can be cut open before a loop or behind it, not inside",
                 )
+    return frames
 
 
 def _inside(producer: Node, consumer: Node, frame: Frame) -> Frame:

@@ -91,6 +91,16 @@ def shape_of(proto: TensorShapeProto) -> Shape:
     return tuple(d.size if d.size >= 0 else None for d in proto.dim)
 
 
+def shape_proto(shape: Shape) -> TensorShapeProto:
+    """The message that states ``shape``; unknown dimensions are -1."""
+    from graphscope.protos import TensorShapeProto
+
+    proto = TensorShapeProto(unknown_rank=shape is None)
+    for size in shape or ():
+        proto.dim.add(size=-1 if size is None else size)
+    return proto
+
+
 @functools.lru_cache(_SHAPES)
 def parse_sizes(text: str) -> tuple[int | None, ...]:
     """The shape that ``?,224,224,3`` writes; nothing at all is a scalar.

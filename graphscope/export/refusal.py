@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,3 +108,30 @@ def _hint(refusals: Sequence[Refusal], cuts: Sequence[str]) -> Advice | None:
         return None
     options = [Option("inputs", name) for name in cuts]
     return Advice(*join_options(" ", options), "   starts the graph behind what cannot be expressed")
+
+
+def refuse_unknown_names(asked: Iterable[str], known: Collection[str]) -> None:
+    """Refuses to rename what is neither an input nor an output.
+
+    Raises:
+        GraphscopeError: one of the tensors ``asked`` is not in ``known``.
+    """
+    for old in asked:
+        if old not in known:
+            raise GraphscopeError(
+                f"{old} cannot be renamed: it is neither an input nor an output",
+                hint=f"inputs and outputs: {', '.join(sorted(known)[:8])}",
+            )
+
+
+def refuse_clashes(names: Iterable[str]) -> None:
+    """Refuses two inputs or outputs of one name.
+
+    Raises:
+        GraphscopeError: there are.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise GraphscopeError(f"two inputs or outputs would be called {name}")
+        seen.add(name)

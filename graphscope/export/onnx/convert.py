@@ -15,7 +15,7 @@ from graphscope.export.onnx.builder import Builder, Shared
 from graphscope.export.onnx.graph import OnnxGraph, live, rename
 from graphscope.export.onnx.region import Conversion, Region
 from graphscope.export.onnx.value import Value
-from graphscope.export.refusal import BrokenInputError, NotExportableError, ordered
+from graphscope.export.refusal import BrokenInputError, NotExportableError, ordered, refuse_clashes, refuse_unknown_names
 
 OPSET = 20
 OLDEST_OPSET = 17
@@ -92,7 +92,7 @@ def _finished(region: Region, wanted: Sequence[str], found: Sequence[Value], opt
     given = {name for node in nodes for name in node.output}
     inputs = [final(value) for value in region.conversion.inputs.values()]
     ends = [final(value) for value in outputs]
-    _refuse_clashes([*inputs, *ends])
+    refuse_clashes(value.name for value in (*inputs, *ends))
     constants = {names.get(name, name): payload for name, payload in shared.constants.items() if name in needed}
     tensors = dict(zip([*region.conversion.inputs, *wanted], [value.name for value in (*inputs, *ends)]))
     outside = {value.name for value in ends}
@@ -125,13 +125,7 @@ def _final_names(
 ) -> dict[str, str]:
     """Name while converting -> name in the file: TensorFlow's own, or what a person wants."""
     asked = {str(TensorName.parse(old)): new for old, new in options.names.items()}
-    known = {*wanted, *conversion.inputs}
-    for old in asked:
-        if old not in known:
-            raise GraphscopeError(
-                f"{old} cannot be renamed: it is neither an input nor an output",
-                hint=f"inputs and outputs: {', '.join(sorted(known)[:8])}",
-            )
+    refuse_unknown_names(asked, {*wanted, *conversion.inputs})
     names = {**conversion.labels, **{value.name: text for value, text in zip(outputs, wanted)}}
     first: dict[str, str] = {}
     for old, text in [*((v.name, t) for v, t in zip(outputs, wanted)), *names.items()]:
@@ -139,11 +133,3 @@ def _final_names(
     names = {old: asked.get(text, text) + "/output" * (text in conversion.inputs) for text, old in first.items()}
     names.update((value.name, asked[tensor]) for tensor, value in conversion.inputs.items() if tensor in asked)
     return names
-
-
-def _refuse_clashes(values: Sequence[Value]) -> None:
-    seen: set[str] = set()
-    for value in values:
-        if value.name in seen:
-            raise GraphscopeError(f"two inputs or outputs would be called {value.name}")
-        seen.add(value.name)

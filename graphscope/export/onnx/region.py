@@ -10,7 +10,7 @@ from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.ops import OpCatalog
 from graphscope.core.tensors import Shape, TensorName
-from graphscope.export.onnx.branches import Conditions, conditions_of
+from graphscope.export.conditions import Conditions, conditions_of
 from graphscope.export.onnx.builder import Builder
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.element_types import is_expressible, plain

@@ -10,7 +10,8 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Node
 from graphscope.core.op_sets import ENTERS, EXITS, MERGES, NEXT_ITERATIONS, SWITCHES
 from graphscope.core.tensors import TensorName
-from graphscope.export.onnx.branches import add_if, conditions_at, decided_by
+from graphscope.export.conditions import conditions_at, decided_by
+from graphscope.export.onnx.branches import add_if
 from graphscope.export.onnx.builder import Builder
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.loops import LoopBody, add_loop

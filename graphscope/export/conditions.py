@@ -1,0 +1,96 @@
+"""Which side of which condition a node of ``Switch`` and ``Merge`` is computed on.
+
+A ``Switch`` gives its data to one of two sides, what depends on a side is computed only there, and a ``Merge`` takes what
+the side that was taken gives (``tensorflow/core/ops/control_flow_ops.cc``). So a node has *conditions*: the sides on which it
+depends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from graphscope.core.graph import Body, Node
+from graphscope.core.op_sets import MERGES, NEXT_ITERATIONS, SWITCHES
+from graphscope.core.tensors import TensorName
+from graphscope.export.refusal import NotExpressibleError
+
+Condition = tuple[str, int]
+"""A tensor that decides, and the side: 1 where it is true."""
+
+Conditions = frozenset[Condition]
+
+
+def conditions_of(body: Body) -> Mapping[str, Conditions]:
+    """Node -> the conditions under which it is computed; empty for a body without branches."""
+    if SWITCHES.isdisjoint(body.ops):
+        return {}
+    found: dict[str, Conditions] = {}
+    for node in _ordered(body):
+        given = [conditions_at(body, found, text) for text in node.inputs if _counts(body, text)]
+        if node.op in MERGES and given:
+            found[node.name] = frozenset.intersection(*given)
+        else:
+            found[node.name] = frozenset().union(*given)
+    return found
+
+
+def conditions_at(body: Body, found: Mapping[str, Conditions], text: str) -> Conditions:
+    """The conditions of a tensor: those of its node, and its own side where that is a ``Switch``."""
+    name = TensorName.parse(text)
+    node = body.get(name.node)
+    conditions = found.get(name.node, frozenset())
+    if node is None or name.is_control or node.op not in SWITCHES or _is_of_loop(body, node):
+        return conditions
+    return conditions | {(predicate(body, node), name.index)}
+
+
+def predicate(body: Body, switch: Node) -> str:
+    """The tensor that decides, looked for through identities."""
+    text = switch.data_inputs()[1]
+    for _ in range(len(body)):
+        node = body.get(TensorName.parse(text).node)
+        if node is None or node.op != "Identity":
+            break
+        text = node.data_inputs()[0]
+    return str(TensorName.parse(text))
+
+
+def _is_of_loop(body: Body, switch: Node) -> bool:
+    decider = body.get(TensorName.parse(switch.data_inputs()[1]).node)
+    return decider is not None and decider.op == "LoopCond"
+
+
+def _counts(body: Body, text: str) -> bool:
+    """Whether an input decides when a node runs: what closes a loop does not."""
+    node = body.get(TensorName.parse(text).node)
+    return node is not None and node.op not in NEXT_ITERATIONS
+
+
+def _ordered(body: Body) -> Sequence[Node]:
+    """Each node behind what it takes or waits for."""
+    order: list[Node] = []
+    done: set[str] = set()
+    for root in body.nodes:
+        waiting = [(root.name, False)]
+        while waiting:
+            name, is_ready = waiting.pop()
+            if is_ready:
+                order.append(body[name])
+            elif name not in done and name in body:
+                done.add(name)
+                waiting.append((name, True))
+                waiting += [(TensorName.parse(t).node, False) for t in body[name].inputs if _counts(body, t)]
+    return order
+
+
+def decided_by(sides: Sequence[Conditions]) -> tuple[str, int]:
+    """The tensor that decides which of two inputs a ``Merge`` takes, and the side of the first.
+
+    Raises:
+        NotExpressibleError: there is no such tensor.
+    """
+    if len(sides) == 2:
+        for text, side in sorted(sides[0]):
+            if (text, 1 - side) in sides[1]:
+                return text, side
+    raise NotExpressibleError("what it merges are not the two sides of one condition")
