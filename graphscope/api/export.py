@@ -15,11 +15,12 @@ from graphscope.api.proof import refuse_unproven_freeze
 from graphscope.api.reference import reference_of
 from graphscope.api.save import Saved
 from graphscope.core.listener import SILENT, Listener
-from graphscope.core.tensors import Shape
+from graphscope.core.tensors import Shape, TensorName
 from graphscope.errors import ArgumentError
 from graphscope.export.target import Converted, Examples, ExportOptions, target_of
 from graphscope.formats.io.places import refuse_unwritable
 from graphscope.formats.registry import Export, FileFormat, WriteOptions, example_name, exported, format_for
+from graphscope.formats.savedmodel.writer import DEFAULT_SIGNATURE
 from graphscope.runtime.engines.table import ENGINE_TOLERANCE, ENGINES
 from graphscope.transforms.input_shapes import Batch
 
@@ -82,7 +83,8 @@ def export_model(
 ) -> Exported:
     """Writes a model for another runtime, as the name of ``path`` says: variables become constants, names stay.
 
-    ONNX and OpenVINO's IR are written without TensorFlow; the weights of ONNX go from file to file. TensorFlow Lite's files
+    ONNX, TF.js and OpenVINO's IR are written without TensorFlow; the weights of the first two go from file to
+    file. TensorFlow Lite's files
     are made by TensorFlow's converter in a process of its own, of built-in ops alone.
 
     Args:
@@ -118,12 +120,14 @@ def export_model(
     _refuse_data(quantize, data)
     target = target_of(export)
     target.require()
-    refuse_unwritable(Path(path), overwrite)
+    if not export.has_own_directory:
+        refuse_unwritable(Path(path), overwrite)
     frozen = freeze(
         model, outputs=outputs, inputs=inputs, set=set, ema=ema, shape=shape, batch=batch, listener=listener
     )
     if data:
         options = replace(options, examples=_examples(frozen, data, reading, listener))
+    options = replace(options, arguments=_arguments(frozen))
     made = target.convert(frozen.result.graph, frozen.outputs, options, frozen.source.path)
     _tell(frozen, made, listener)
     found: list[Verification] = []
@@ -205,15 +209,28 @@ def _fed(examples: Examples | None) -> Mapping[str, Any]:
     return {} if examples is None else {examples.tensor: examples.values[:VERIFIED_EXAMPLES]}
 
 
+def _arguments(frozen: Frozen) -> dict[str, str]:
+    """What the author's signature calls inputs and outputs: the first that has all that was kept."""
+    originals = {str(TensorName.parse(new)): str(TensorName.parse(old)) for new, old in frozen.result.originals.items()}
+    wanted = {originals.get(name, name) for name in map(str, map(TensorName.parse, frozen.outputs))}
+    signatures = sorted(frozen.source.signatures.values(), key=lambda signature: signature.name != DEFAULT_SIGNATURE)
+    for signature in signatures:
+        sides = (signature.outputs, signature.inputs)
+        named = {spec.name: name for side in sides for name, specs in side.items() for spec in specs if len(specs) == 1}
+        if wanted <= named.keys():
+            return named | {new: named[old] for new, old in originals.items() if old in named}
+    return {}
+
+
 def _tell(frozen: Frozen, made: Converted, listener: Listener) -> None:
     for name, value in frozen.open_switches.items():
         listener.warning(
             Advice(f"{name} is still open and looks like a training switch: add ", Option("set", f"{name}={value}"))
         )
-    for note in made.notes:
-        listener.note(note)
     if made.random:
         listener.warning(f"the result is random: {', '.join(made.random[:5])} draws random numbers")
+    for note in made.notes:
+        listener.note(note)
 
 
 __all__ = ["Exported", "export_model"]

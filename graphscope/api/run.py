@@ -160,8 +160,9 @@ def run(
         placing: where nodes run.
         session: devices, threads and memory.
         trust: run nodes that touch files, the network or processes too.
-        engine: what computes: ``tensorflow``, ``onnxruntime`` or ``openvino``. The latter two need no TensorFlow and start in
-            a fraction of its time; the model is frozen in memory for them. They choose devices and threads themselves.
+        engine: what computes: ``tensorflow``, ``onnxruntime``, ``openvino`` or ``tfjs``. The others need no TensorFlow
+            and start in a fraction of its time; the model is frozen in memory for them. They choose devices and threads
+            themselves.
 
     Raises:
         ArgumentError: there is no such engine; devices, threads or trust are asked of one that does not know them.

@@ -42,6 +42,7 @@ class ExportOptions:
         external_data: whether weights go beside the model.
         quantize: ``float16``, ``dynamic`` or ``int8``.
         examples: what the ranges of ``int8`` are taken from.
+        arguments: tensor -> what the model's own signature calls it; nobody's option.
     """
 
     rename: Mapping[str, str] = field(default_factory=dict)
@@ -49,10 +50,11 @@ class ExportOptions:
     external_data: bool | None = None
     quantize: str | None = None
     examples: Examples | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
     def given(self) -> list[str]:
         """The options that are not left to their defaults."""
-        return [field.name for field in fields(self) if getattr(self, field.name) not in (None, {})]
+        return [f.name for f in fields(self) if f.name != "arguments" and getattr(self, f.name) not in (None, {})]
 
 
 @dataclass(frozen=True, slots=True)

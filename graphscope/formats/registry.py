@@ -57,11 +57,13 @@ class Export:
         module: converts for it; see :class:`graphscope.export.target.Target`.
         engine: the row of :data:`graphscope.runtime.engines.table.ENGINES` that runs its files, to verify them.
         options: those of :class:`graphscope.export.target.ExportOptions` that concern it.
+        has_own_directory: whether its files take a directory of their own, which is made.
     """
 
     module: str
     engine: str = ""
     options: frozenset[str] = frozenset()
+    has_own_directory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +246,14 @@ FORMATS = (
         has_values=True,
     ),
     FileFormat(
+        "tfjs",
+        "TF.js graph model",
+        (".json",),
+        "not read",
+        export=Export("graphscope.export.tfjs.target", "tfjs", frozenset({"rename"}), has_own_directory=True),
+        has_values=True,
+    ),
+    FileFormat(
         "events",
         "event file",
         (".tfevents",),
@@ -343,7 +353,7 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
 _MEMBERS = frozenset({".index"})
 """Names of single files of a checkpoint, which nobody writes alone."""
 
-_UNREAD = frozenset({".h5", ".hdf5", ".keras", ".npy", ".json"})
+_UNREAD = frozenset({".h5", ".hdf5", ".keras", ".npy"})
 
 
 def _contradicts(text: str, said: FileFormat | None, chosen: FileFormat) -> bool:

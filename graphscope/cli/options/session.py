@@ -61,6 +61,7 @@ class EngineChoice(str, enum.Enum):
     TENSORFLOW = "tensorflow"
     ONNXRUNTIME = "onnxruntime"
     OPENVINO = "openvino"
+    TFJS = "tfjs"
 
 
 Engine = Annotated[

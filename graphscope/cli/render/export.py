@@ -19,7 +19,9 @@ def exported_lines(exported: Exported) -> Iterator[str]:
     """The differences, if the file was verified, then its size."""
     if exported.verification is not None:
         yield from _compared_lines(exported.verification)
-    beside = f" with {escape(exported.files[1])}" if exported.files[1:] else ""
+    others = exported.files[1:]
+    names = escape(others[0]) if len(others) == 1 else f"{count(len(others), 'file')} beside it"
+    beside = f" with {names}" if others else ""
     yield f"{escape(exported.path)}  {exported.format}{beside}, {count(exported.nodes, 'node')}, {size(exported.size_bytes)}"
 
 

@@ -15,7 +15,13 @@ from graphscope.export.onnx.builder import Builder, Shared
 from graphscope.export.onnx.graph import OnnxGraph, live, rename
 from graphscope.export.onnx.region import Conversion, Region
 from graphscope.export.onnx.value import Value
-from graphscope.export.refusal import BrokenInputError, NotExportableError, ordered, refuse_clashes, refuse_unknown_names
+from graphscope.export.refusal import (
+    BrokenInputError,
+    NotExportableError,
+    ordered,
+    refuse_clashes,
+    refuse_unknown_names,
+)
 
 OPSET = 20
 OLDEST_OPSET = 17

@@ -69,6 +69,7 @@ ENGINES: Mapping[str, Engine] = {
     "onnxruntime": Engine("ONNX Runtime", "onnx_runtime"),
     "openvino": Engine("OpenVINO", "openvino"),
     "litert": Engine("LiteRT", "litert", runs_models=False),
+    "tfjs": Engine("TF.js", "tfjs"),
 }
 
 CHOICES = tuple(name for name, engine in ENGINES.items() if engine.runs_models)

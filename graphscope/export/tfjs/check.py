@@ -1,0 +1,110 @@
+"""Looks at each node that TF.js is to run, before a byte is written."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Body, Function, Graph, Node, called_functions
+from graphscope.core.tensors import Shape, TensorName
+from graphscope.export.refusal import NotExpressibleError, Refusal
+from graphscope.export.tfjs.element_types import HANDLES, storage
+from graphscope.export.tfjs.limits import OUTPUTS, reasons
+from graphscope.export.tfjs.ops import op_table
+from graphscope.export.tfjs.site import Site
+from graphscope.export.tfjs.weights import Weight, weight
+
+UNKNOWN = "TF.js does not know this op"
+
+
+class Checker:
+    """What TF.js would make of the nodes of a graph.
+
+    Args:
+        graph: as it will be written.
+        shapes: tensor of the graph -> its shape.
+
+    Attributes:
+        weights: the constants that it can hold, those of functions too.
+        types: type -> how many tensors have it.
+    """
+
+    def __init__(self, graph: Graph, shapes: Mapping[str, Shape]) -> None:
+        self.graph = graph
+        self.shapes = shapes
+        self.catalog = graph.catalog()
+        self.weights: list[Weight] = []
+        self.types: Counter[DataType] = Counter()
+
+    def refusals(self) -> dict[str, list[Refusal]]:
+        """Name of a node of the graph -> why it cannot be run: the node itself, or one in a function that it calls."""
+        inner = {name: list(self._of_body(body, {})) for name, body in self.graph.functions.items()}
+        found: dict[str, list[Refusal]] = {}
+        for refusal in self._of_body(self.graph, self.shapes):
+            found.setdefault(refusal.node, []).append(refusal)
+        for node in self.graph:
+            for function in self._called(node):
+                if inner[function.name]:
+                    found.setdefault(node.name, []).extend(inner[function.name])
+        return found
+
+    def _called(self, node: Node) -> Iterable[Function]:
+        """The functions that a node calls, and those that these call."""
+        found: dict[str, Function] = {}
+        waiting = [node]
+        while waiting:
+            names = called_functions([waiting.pop()])
+            new = {n: self.graph.functions[n] for n in names if n in self.graph.functions and n not in found}
+            found |= new
+            waiting += [inner for function in new.values() for inner in function]
+        return found.values()
+
+    def _of_body(self, body: Body, shapes: Mapping[str, Shape]) -> Iterator[Refusal]:
+        taken: dict[str, int] = {}
+        for node in body:
+            for text in node.data_inputs():
+                tensor = TensorName.parse(text)
+                taken[tensor.node] = max(taken.get(tensor.node, 0), tensor.index)
+        for node in body:
+            reason = next(self._reasons(Site(node, body, shapes), taken.get(node.name, 0)), "")
+            if reason:
+                yield Refusal(node.name, node.op, reason)
+
+    def _reasons(self, site: Site, taken: int) -> Iterator[str]:
+        """What is wrong with a node of whose outputs the highest that is taken is ``taken``."""
+        node = site.node
+        if node.op not in op_table().attributes:
+            yield UNKNOWN
+            return
+        yield from self._types(node)
+        if node.op == "Const":
+            yield from self._constant(node)
+        if taken >= OUTPUTS.get(node.op, taken + 1):
+            yield f"TF.js does not give its output {taken}"
+        yield from _infinite(site)
+        yield from reasons(site)
+
+    def _types(self, node: Node) -> Iterator[str]:
+        for output in self.catalog.outputs(node.op, node.attrs) or ():
+            self.types[output.dtype] += 1
+            if storage(output.dtype) is None and (output.dtype not in HANDLES or node.op.startswith("Placeholder")):
+                yield f"TF.js has no type {output.dtype.label}"
+
+    def _constant(self, node: Node) -> Iterator[str]:
+        payload = node.tensor()
+        if payload is None:
+            yield "it has no value"
+            return
+        try:
+            self.weights.append(weight(node, payload))
+        except NotExpressibleError as error:
+            yield error.reason
+
+
+def _infinite(site: Site) -> Iterator[str]:
+    for name in op_table().attributes[site.node.op]:
+        value = site.node.attr(name)
+        if value is not None and value.WhichOneof("value") == "f" and not math.isfinite(value.f):
+            yield f"its attribute {name} is {value.f}, which TF.js reads as NaN"
