@@ -36,7 +36,7 @@ def frames_of(body: Body) -> dict[str, Frame]:
     while pending:
         producer = body.by_name[pending.pop()]
         for consumer in body.consumers(producer.name):
-            frame = _inside(producer, consumer, frames[producer.name])
+            frame = entered(consumer, left(producer.op, frames[producer.name]))
             if consumer.name not in frames:
                 frames[consumer.name] = frame
                 pending.append(consumer.name)
@@ -49,14 +49,17 @@ def frames_of(body: Body) -> dict[str, Frame]:
     return frames
 
 
-def _inside(producer: Node, consumer: Node, frame: Frame) -> Frame:
-    """The frame of ``consumer``, which takes an output of ``producer`` that is in ``frame``."""
-    if producer.op in EXITS:
-        frame = frame[:-1]
-    if consumer.op in ENTERS:
-        name = consumer.attr("frame_name")
-        return (*frame, name.s.decode(errors="replace") if name is not None else "")
-    return frame
+def left(op: str, frame: Frame) -> Frame:
+    """The frame of what a node of ``op`` gives, which itself is in ``frame``."""
+    return frame[:-1] if op in EXITS else frame
+
+
+def entered(node: Node, frame: Frame) -> Frame:
+    """The frame of ``node``, which takes what is in ``frame``."""
+    if node.op not in ENTERS:
+        return frame
+    name = node.attr("frame_name")
+    return (*frame, name.s.decode(errors="replace") if name is not None else "")
 
 
 def _text(frame: Frame) -> str:

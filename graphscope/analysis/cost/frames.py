@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from graphscope.analysis.cost.order import Dependencies
 from graphscope.analysis.cost.turns import Turns, merge_counter, turns
 from graphscope.analysis.shapes.flow import Flow
-from graphscope.core.op_sets import ENTERS, EXITS
-
-Frame = tuple[str, ...]
-"""Names of the loops around a node, outermost first."""
+from graphscope.core.frames import Frame, entered, left
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +31,8 @@ def frames(flow: Flow, dependencies: Dependencies, order: Sequence[int]) -> dict
     for place in order:
         inner: Frame = ()
         for producer in dependencies.inputs[place]:
-            frame = result.get(producer, ())
-            frame = frame[:-1] if ops[producer] in EXITS else frame
-            inner = max(inner, frame, key=len)
-        if ops[place] in ENTERS:
-            name = flow.body.nodes[place].attr("frame_name")
-            inner = (*inner, name.s.decode(errors="replace") if name is not None else "")
-        result[place] = inner
+            inner = max(inner, left(ops[producer], result.get(producer, ())), key=len)
+        result[place] = entered(flow.body.nodes[place], inner)
     return result
 
 
