@@ -8,7 +8,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from graphscope.advice import Advice, Option
 from graphscope.api.opening import ModelLike, as_model
+from graphscope.cluster.hosts import WORKER, Cluster, read_cluster
+from graphscope.cluster.share import Share
 from graphscope.core.listener import SILENT, Listener
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.runtime.tensorflow import can_fork, promise_equal_bits
@@ -45,6 +48,9 @@ def tune(
     save_every: int | None = None,
     resume: bool = False,
     workers: int = 1,
+    cluster: str | os.PathLike[str] | None = None,
+    job: str = "",
+    task: int | None = None,
     timeout: float = TIMEOUT_S,
     towers: str = "",
     trust: bool = False,
@@ -74,6 +80,9 @@ def tune(
         workers: processes of this machine that train together, each on its part of a batch ``workers`` times as large. If
             one is lost, all go on from the last checkpoint. TensorFlow's servers listen on every interface meanwhile.
         towers: devices of this process that divide each step among them: ``gpu:0,gpu:1``. The variables are on the first.
+        cluster: a file that lists the hosts of all workers, which share model, data and ``out`` at the same paths, or
+            ``TF_CONFIG``; this process is one of them.
+        job, task: which of them; for ``TF_CONFIG``, what that says.
         timeout: seconds that a step of the workers may take before one of them counts as lost.
         trust: run nodes that touch files, the network or processes too.
         overwrite: begin anew where a training is already.
@@ -90,32 +99,51 @@ def tune(
         GraphscopeError: data does not fit the model, the training that is there was started with different settings, or
             training diverged.
     """
-    if towers and workers > 1:
-        raise ArgumentError("towers divide the steps of one process, workers are several: not both")
+    if sum([bool(towers), workers > 1, cluster is not None]) > 1:
+        raise ArgumentError("workers, a cluster and towers each divide the steps: not two of them")
+    members, rank = _members(cluster, job, task)
+    count = len(members.workers) if members is not None else workers
+    ranks = range(workers) if members is None else [rank]
+    shares = tuple(Share(number, count, is_launched=True) for number in ranks) if count > 1 else ()
     team = Towers(parse_towers(towers)) if towers else None
     source = as_model(model)
     recipe = recipe_of(source)
     place = OutputLocation(out, resume, overwrite)
-    request = Request(data, str(validation), reading or DataOptions(), augment, use_cache, workers=workers)
+    request = Request(data, str(validation), reading or DataOptions(), augment, use_cache, shares=shares)
     run = found_run(output_prefix(source.path, out), place)  # before features are computed, which may take long
     if run is not None:
         request = replace(request, split=run.split)
-    options = TuneOptions(epochs, batch * workers, seed, patience, keep, save_every, trust)
-    if workers > 1:
+    options = TuneOptions(epochs, batch * count, seed, patience, keep, save_every, trust)
+    if count > 1:
         _refuse_running(listener)
     with listener.running():
-        job, notes = prepare(source, recipe, request, options, lambda total: listener.computing("features", total))
+        prepared, notes = prepare(source, recipe, request, options, lambda total: listener.computing("features", total))
     for note in notes:
         listener.note(note)
     with ExitStack() as stack:
         stack.enter_context(listener.running())
         heard = list(watchers)
-        if logdir is not None:
+        if logdir is not None and rank == 0:
             heard.append(stack.enter_context(BoardLog(Path(logdir), source, fed_input(source, recipe))))
-        if workers == 1:
-            return train(source, job, place, augmentation=augment, watchers=heard, interrupted=interrupted, team=team)
-        training = Training(source, job, place, augment, workers, worker_session(workers), timeout)
+        if count == 1:
+            return train(
+                source, prepared, place, augmentation=augment, watchers=heard, interrupted=interrupted, team=team
+            )
+        threads = worker_session(count if members is None else 1)
+        training = Training(source, prepared, place, augment, count, threads, timeout, members, rank)
         return train_by_workers(training, watchers=heard, interrupted=interrupted, warn=listener.warning)
+
+
+def _members(cluster: str | os.PathLike[str] | None, job: str, task: int | None) -> tuple[Cluster | None, int]:
+    """The cluster and the number of this worker; no cluster where none is named."""
+    if cluster is None:
+        if job or task is not None:
+            raise ArgumentError("job and task are those of a cluster", hint=Advice(Option("cluster", "cluster.yml")))
+        return None, 0
+    members, own = read_cluster(cluster, job, task)
+    if own.job != WORKER:
+        raise ArgumentError(f"{members.path}: {own} trains nothing", hint="only workers do")
+    return members, own.index
 
 
 def _refuse_running(listener: Listener) -> None:

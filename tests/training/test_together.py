@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 import graphscope
+from graphscope.cluster.processes import Launcher, Processes
+from graphscope.cluster.reach import free_ports
+from graphscope.cluster.share import Share
 from graphscope.core.graph import Node
 from graphscope.errors import GraphscopeError, UnsupportedError
 from graphscope.runtime.config import SessionOptions
@@ -42,6 +45,7 @@ from tests.support.tuning import (
 __all__ = ["fresh", "tf"]
 
 EPOCHS, BATCH = 2, 8
+SHARES = tuple(Share(number, 2, is_launched=True) for number in range(2))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,7 @@ def together(prefix: str, data: str, out: str, **options: Any) -> dict[str, Any]
     """A training by two workers, in a process of its own; the losses by step and what it warned of."""
     model = graphscope.load(prefix)
     tune = TuneOptions(**{"epochs": EPOCHS, "batch": 2 * BATCH, **options})
-    request = Request(data, "0.2", DataOptions(cache=Path(out) / "cache"), workers=2)
+    request = Request(data, "0.2", DataOptions(cache=Path(out) / "cache"), shares=SHARES)
     job, _ = prepare(model, recipe_of(model), request, tune)
     recorder, warnings = Recorder(options.get("stop_after")), []
     training = Training(
@@ -144,7 +148,7 @@ def refused(prefix: str, data: str, place: str) -> list[str]:
 
 def launch_with(prefix: str, data: str, place: str, interrupted: Any) -> None:
     model = graphscope.load(prefix)
-    request = Request(data, "0", DataOptions(cache=Path(place) / "cache"), workers=2)
+    request = Request(data, "0", DataOptions(cache=Path(place) / "cache"), shares=SHARES)
     job, _ = prepare(model, recipe_of(model), request, TuneOptions(epochs=100000, batch=2 * BATCH))
     training = Training(model, job, OutputLocation(f"{place}/", overwrite=True), "", 2, SessionOptions(), 120)
     train_by_workers(training, watchers=[Recorder()], interrupted=interrupted)
@@ -155,6 +159,35 @@ def test_what_ends_a_training(prefixes: dict[str, Path], data: str, tmp_path: Pa
     assert other == "worker 1 trains with different settings than worker 0: batch, seed"
     assert hopeless.endswith("was killed by SIGKILL; 2 times in a row without another checkpoint")
     assert stopped.startswith("stopped after ")
+
+
+def as_a_cluster(prefix: str, data: str, place: str) -> list[Any]:
+    """Two tasks of a cluster file, each with a launcher of its own; then one of them alone."""
+    ports = free_ports(2)
+    file = Path(place) / "cluster.yml"
+    file.write_text(f"worker: [127.0.0.1:{ports[0]}, 127.0.0.1:{ports[1]}]")
+    options: dict[str, Any] = {"validation": 0.2, "epochs": EPOCHS, "batch": BATCH, "out": f"{place}/out/"}
+    options |= {"cluster": file, "reading": DataOptions(cache=Path(place) / "cache")}
+
+    def task(number: int, launcher: Launcher) -> list[tuple[int, float]]:
+        recorder = Recorder()
+        graphscope.tune(prefix, data, task=number, timeout=120, watchers=[recorder], **options)
+        return sorted(recorder.losses.items())
+
+    with Processes(2, task) as processes:
+        losses = [ending.result for ending in processes.endings(lambda *_: None)]
+    with pytest.raises(GraphscopeError) as lonely:
+        graphscope.tune(prefix, data, task=0, overwrite=True, timeout=1, **options)
+    return [*losses, lonely.value.message, ports[1]]
+
+
+def test_tasks_of_a_cluster(prefixes: dict[str, Path], data: str, tmp_path: Path, fresh: Fresh) -> None:
+    one, other, lonely, port = fresh.value(as_a_cluster, prefixes["sgd"], data, tmp_path)
+    alone = Recorder()
+    train(prefixes["sgd"], data, "0.2", out=tmp_path / "alone", epochs=EPOCHS, batch=2 * BATCH, watchers=[alone])
+    assert one == other, "each task hears the same"
+    np.testing.assert_allclose([loss for _, loss in one], [alone.losses[s] for s in sorted(alone.losses)], atol=1e-5)
+    assert f"cluster.yml: worker 1 at 127.0.0.1:{port} does not answer within 1 s: Connection refused" in lonely
 
 
 # What is averaged

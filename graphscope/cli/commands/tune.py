@@ -12,6 +12,7 @@ import typer
 
 from graphscope.api.tune import Interrupted
 from graphscope.api.tune import tune as train
+from graphscope.cli.options import cluster as cluster_shared
 from graphscope.cli.options import data as data_shared
 from graphscope.cli.options import shared
 from graphscope.cli.options.accuracy import AssertAccuracy, check_accuracy, refuse_accuracy
@@ -96,6 +97,9 @@ def tune(
             "--workers", min=1, metavar="N", help="Train with N processes on this machine; --batch is that of each."
         ),
     ] = 1,
+    cluster: cluster_shared.ClusterFile = None,
+    job: cluster_shared.Job = "",
+    task: cluster_shared.TaskIndex = None,
     timeout: Annotated[
         float,
         typer.Option("--timeout", min=1, metavar="S", help="Seconds for a step before a worker counts as lost."),
@@ -147,6 +151,9 @@ def tune(
             save_every=save_every,
             resume=resume,
             workers=workers,
+            cluster=cluster,
+            job=job,
+            task=task,
             timeout=timeout,
             towers=towers,
             trust=trust,

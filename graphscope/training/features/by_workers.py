@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,13 +32,20 @@ def usable_processors() -> int:
 
 
 def features_by_workers(
-    count: int, model: Model, base: Base, source: Dataset, directory: Path, *, batch: int, trust: bool, told: Told
+    shares: Sequence[Share],
+    model: Model,
+    base: Base,
+    source: Dataset,
+    directory: Path,
+    *,
+    batch: int,
+    trust: bool,
+    told: Told,
 ) -> FeatureStore:
-    """As :func:`graphscope.training.features.compute.cached_features`, by processes that are forked from this one."""
+    """As :func:`graphscope.training.features.compute.cached_features`, by a forked process for each of ``shares``."""
 
     def work(number: int, launcher: Launcher) -> None:
-        share = Share(number, count, is_launched=True)
-        threads = worker_session(count)
+        threads = worker_session(len(shares))
         cached_features(
             model,
             base,
@@ -47,14 +54,14 @@ def features_by_workers(
             batch=batch,
             progress=launcher.tell,
             trust=trust,
-            share=share,
+            share=shares[number],
             session=threads,
         )
 
     kept = kept_features(base, source, directory)
     told(kept.count - kept.lacking)
     if kept.missing:
-        compute_by_workers(count, work, kept.lacking, anew=False, progress=told, warn=lambda _: None)
+        compute_by_workers(len(shares), work, kept.lacking, anew=False, progress=told, warn=lambda _: None)
         kept = replace(kept_features(base, source, directory), missing=kept.missing)
     return kept.store(kept.lacking)
 

@@ -1,4 +1,4 @@
-"""Trains with several processes of this machine. If one is lost, a new generation of them goes on from the last checkpoint.
+"""Trains with several processes. If one is lost, a new generation of them goes on from the last checkpoint.
 
 A group that has lost a member cannot be formed again within its processes ("Restart your program to reset"), so all of them are
 forked anew, from this process, which has imported TensorFlow and runs nothing in it.
@@ -53,6 +53,8 @@ class Training:
         count: processes.
         threads: of each.
         timeout_s: see :data:`TIMEOUT_S`.
+        cluster: where all of them are; ``None``: on this machine, which starts them.
+        rank: which of the cluster this machine starts.
     """
 
     model: Model
@@ -62,6 +64,13 @@ class Training:
     count: int
     threads: SessionOptions
     timeout_s: float = TIMEOUT_S
+    cluster: Cluster | None = None
+    rank: int = 0
+
+    @property
+    def ranks(self) -> Sequence[int]:
+        """The workers that are started here."""
+        return range(self.count) if self.cluster is None else [self.rank]
 
 
 def train_by_workers(
@@ -171,8 +180,7 @@ class _Generation:
         self._interrupted = interrupted
         self._is_asked = False
         self._deadline = math.inf
-        addresses = tuple(Address("127.0.0.1", port) for port in free_ports(training.count))
-        self._cluster = Cluster("this machine", addresses)
+        self._cluster = training.cluster or _here(training.count)
 
     def run(self) -> TuneReport | None:
         """The report; ``None`` where a process was lost.
@@ -181,7 +189,8 @@ class _Generation:
             Interrupted, GraphscopeError: as :func:`train_by_workers`.
         """
         endings: dict[int, Ending] = {}
-        with Processes(self._training.count, self._work) as processes:
+        ranks = self._training.ranks
+        with Processes(len(ranks), self._work) as processes:
             for ending in processes.endings(self._relay.hear, lambda: self._goes_on(processes)):
                 if ending.error is not None:
                     raise ending.error
@@ -190,8 +199,8 @@ class _Generation:
                     self._deadline = min(self._deadline, time.monotonic() + _GRACE_S)
             silent = list(processes.pids)
         done = [ending.result for _, ending in sorted(endings.items()) if isinstance(ending.result, _Done)]
-        if len(done) < self._training.count:
-            self.reason = _reason(list(endings.values()), silent)
+        if len(done) < len(ranks):
+            self.reason = _reason(list(endings.values()), silent, ranks)
             return None
         if done[0].report is None:
             raise Interrupted(done[0].step, done[0].prefix)
@@ -207,7 +216,7 @@ class _Generation:
     def _work(self, number: int, launcher: Launcher) -> _Done | str:
         """In each process; what it returns otherwise is how another member was lost."""
         training = self._training
-        share = Share(number, training.count)
+        share = Share(training.ranks[number], training.count)
         member = Member(self._cluster, share, training.threads, training.timeout_s)
         try:
             report = tune(
@@ -246,11 +255,16 @@ def _is_of_group(error: GraphscopeError) -> bool:
     )
 
 
-def _reason(endings: Sequence[Ending], silent: Sequence[int]) -> str:
+def _here(count: int) -> Cluster:
+    """A cluster of this machine alone."""
+    return Cluster("this machine", tuple(Address("127.0.0.1", port) for port in free_ports(count)))
+
+
+def _reason(endings: Sequence[Ending], silent: Sequence[int], ranks: Sequence[int]) -> str:
     """Who was lost: a process that was killed, one that does not answer, or what TensorFlow says."""
-    dead = next((f"worker {ending.number} {ending.death}" for ending in endings if ending.death), None)
+    dead = next((f"worker {ranks[ending.number]} {ending.death}" for ending in endings if ending.death), None)
     if dead is not None:
         return dead
     if silent:
-        return f"worker {silent[0]} does not answer"
+        return f"worker {ranks[silent[0]]} does not answer"
     return next(str(ending.result) for ending in endings if isinstance(ending.result, str))

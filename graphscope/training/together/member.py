@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from graphscope.cluster.hosts import WORKER, Cluster
+from graphscope.cluster.hosts import WORKER, Cluster, Task
+from graphscope.cluster.reach import wait_for_port, wait_for_tasks
 from graphscope.cluster.share import Share
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
@@ -72,18 +73,25 @@ class Member:
         return replace(model, loaded_graph=with_collective(model.graph, values, self._share.count))
 
     def placing(self) -> Placing:
-        """Everything runs in this process, the reduction on its processor; its server starts here."""
+        """Everything runs in this process, the reduction on its processor. Its server starts; the others are waited for.
+
+        Raises:
+            GraphscopeError: the port is taken, or another worker does not answer in time.
+        """
         import re
 
         tf = tensorflow()
         task = f"/job:{WORKER}/replica:0/task:{self._share.rank}"
         if self._server is None:
+            wait_for_port(self._cluster.workers[self._share.rank].port)
             self._server = tf.compat.v1.train.Server(
                 tf.train.ClusterSpec(self._cluster.spec()),
                 job_name=WORKER,
                 task_index=self._share.rank,
                 config=self.config(),
             )
+            others = [other for other in self._cluster.addresses if other != Task(WORKER, self._share.rank)]
+            wait_for_tasks(self._cluster, others, self._timeout_s)
         rule = (re.compile(f"^{SCOPE}/"), f"{task}/device:CPU:0")
         return Placing(clear_devices=True, place=[rule], device=task, master=self._server.target)
 

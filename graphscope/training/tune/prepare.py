@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Call, Option
+from graphscope.cluster.share import Share
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError
@@ -43,7 +44,7 @@ class Request:
         options: how data is read; task and classes are the recipe's.
         augment: what happens to inputs in training, see :func:`graphscope.training.tune.augment.augmentation`; empty: nothing.
         use_cache: whether the base is computed once for each example, where that is possible.
-        workers: processes that compute features; with one, this process does.
+        shares: of the processes that compute features; without any, this process does.
         split: the version of :func:`graphscope.training.tune.split.split`, which a resumed training must keep.
     """
 
@@ -53,7 +54,7 @@ class Request:
     augment: str = ""
     use_cache: bool = True
     split: int = WITH_CLASSES
-    workers: int = 1
+    shares: tuple[Share, ...] = ()
 
 
 def prepare(
@@ -89,8 +90,8 @@ def prepare(
             base = base_of(model, recipe)
             batch, trust = options.batch, options.trust
             store = (
-                features_by_workers(request.workers, model, base, examples, place, batch=batch, trust=trust, told=told)
-                if request.workers > 1
+                features_by_workers(request.shares, model, base, examples, place, batch=batch, trust=trust, told=told)
+                if request.shares
                 else cached_features(model, base, examples, place, batch=batch, progress=told, trust=trust)
             )
         return CachedFeatures(store, recipe.features)
