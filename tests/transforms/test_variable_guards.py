@@ -167,13 +167,15 @@ def test_another_output_is_no_handle(nodes: list[Node]) -> None:
     assert frozen(placeholder("x"), variable(), *nodes)["r"].op == "ReadVariableOp"
 
 
-@pytest.mark.parametrize("kind", ["AssignVariableOp", "ResourceApplyAdam", "Neg", "SomebodysOp"])
+@pytest.mark.parametrize("kind", ["AssignVariableOp", "AssignSubVariableOp", "ResourceApplyAdam", "Neg", "SomebodysOp"])
 def test_a_handle_that_is_more_than_a_value_is_refused(kind: str) -> None:
+    does = "writes to" if kind.startswith("Assign") else "uses"
+
     def unread(name: str) -> Payload:
         raise AssertionError(name)
 
     graph = graph_of(placeholder("x"), variable(), make_node("a", kind, ["x", "v"]))
-    with pytest.raises(GraphscopeError, match=rf"node a \({kind}\) uses variable v "):
+    with pytest.raises(GraphscopeError, match=rf"node a \({kind}\) {does} variable v "):
         freeze_variables(graph, unread)
 
 
