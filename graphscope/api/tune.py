@@ -11,11 +11,13 @@ from pathlib import Path
 from graphscope.advice import Advice, Option
 from graphscope.api.opening import ModelLike, as_model
 from graphscope.cluster.hosts import WORKER, Cluster, read_cluster
+from graphscope.cluster.private_network import PrivateNetwork, private_network
 from graphscope.cluster.share import Share
 from graphscope.core.listener import SILENT, Listener
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.runtime.tensorflow import can_fork, promise_equal_bits
 from graphscope.training.data import DataOptions
+from graphscope.training.data.function import PREFIX
 from graphscope.training.features.by_workers import worker_session
 from graphscope.training.recipe import recipe_of
 from graphscope.training.together.launch import TIMEOUT_S, Training, train_by_workers
@@ -78,7 +80,7 @@ def tune(
         save_every: steps between checkpoints within an epoch; ``None``: only at its end.
         resume: go on with the training that is there.
         workers: processes of this machine that train together, each on its part of a batch ``workers`` times as large. If
-            one is lost, all go on from the last checkpoint. TensorFlow's servers listen on every interface meanwhile.
+            one is lost, all go on from the last checkpoint. They have a network of their own where the kernel allows it.
         towers: devices of this process that divide each step among them: ``gpu:0,gpu:1``. The variables are on the first.
         cluster: a file that lists the hosts of all workers, which share model, data and ``out`` at the same paths, or
             ``TF_CONFIG``; this process is one of them.
@@ -115,7 +117,7 @@ def tune(
         request = replace(request, split=run.split)
     options = TuneOptions(epochs, batch * count, seed, patience, keep, save_every, trust)
     if count > 1:
-        _refuse_running(listener)
+        _refuse_running()
     with listener.running():
         prepared, notes = prepare(source, recipe, request, options, lambda total: listener.computing("features", total))
     for note in notes:
@@ -129,8 +131,9 @@ def tune(
             return train(
                 source, prepared, place, augmentation=augment, watchers=heard, interrupted=interrupted, team=team
             )
+        network = _network(data, members, listener)
         threads = worker_session(count if members is None else 1)
-        training = Training(source, prepared, place, augment, count, threads, timeout, members, rank)
+        training = Training(source, prepared, place, augment, count, threads, timeout, members, rank, network)
         return train_by_workers(training, watchers=heard, interrupted=interrupted, warn=listener.warning)
 
 
@@ -146,7 +149,7 @@ def _members(cluster: str | os.PathLike[str] | None, job: str, task: int | None)
     return members, own.index
 
 
-def _refuse_running(listener: Listener) -> None:
+def _refuse_running() -> None:
     """Workers are forked with TensorFlow in them, but before any session."""
     promise_equal_bits()
     if not can_fork():
@@ -154,10 +157,17 @@ def _refuse_running(listener: Listener) -> None:
             "TensorFlow runs in this process already, so no workers can be forked from it",
             hint="train in a process that has run nothing yet, or on the command line",
         )
-    listener.note(
-        "while it trains, the workers listen on every network interface of this machine, without a password: docs/scaling.md"
-        " tells how to shield them"
-    )
+
+
+def _network(data: str, members: Cluster | None, listener: Listener) -> PrivateNetwork | None:
+    """One for the workers alone, unless they are elsewhere or a Python function reads their data from who knows where."""
+    network = private_network() if members is None and not data.startswith(PREFIX) else None
+    if network is None:
+        listener.note(
+            "while it trains, the workers listen on every network interface of this machine, without a password:"
+            " docs/scaling.md tells how to shield them"
+        )
+    return network
 
 
 __all__ = ["Interrupted", "TuneReport", "tune"]

@@ -15,12 +15,14 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, Pipe, wait
 from types import TracebackType
 from typing import Any
 
 from graphscope.advice import Advice
 from graphscope.cluster.lifeline import Lifeline
+from graphscope.cluster.private_network import PrivateNetwork
 from graphscope.errors import GraphscopeError
 
 Work = Callable[[int, "Launcher"], Any]
@@ -79,17 +81,18 @@ class _Child:
 class Processes:
     """Running processes. A context manager: none of them outlives the block."""
 
-    def __init__(self, count: int, work: Work, *, anew: bool = False) -> None:
+    def __init__(self, count: int, work: Work, *, anew: bool = False, network: PrivateNetwork | None = None) -> None:
         """Nothing runs before the block begins.
 
         Args:
             count: how many.
             work: what each does; where they are started anew, it must be possible to pickle it.
             anew: start new interpreters and do not fork.
+            network: what forked processes have in place of this one's.
         """
         self._count = count
         self._work = work
-        self._start = _spawn if anew else _fork
+        self._start = _spawn if anew else partial(_fork, network)
         self._children: dict[int, _Child] = {}
 
     def __enter__(self) -> Processes:
@@ -181,7 +184,7 @@ def _raised(kind: type[GraphscopeError], message: str, hint: str | Advice | None
     return error
 
 
-def _fork(number: int, work: Work, others: Sequence[_Child]) -> _Child:
+def _fork(network: PrivateNetwork | None, number: int, work: Work, others: Sequence[_Child]) -> _Child:
     mine, theirs, lifeline, held = *Pipe(duplex=False), *os.pipe()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
@@ -193,7 +196,7 @@ def _fork(number: int, work: Work, others: Sequence[_Child]) -> _Child:
             other.close()
         mine.close()
         os.close(held)
-        _run(number, work, theirs, lifeline, launcher)
+        _run(number, work, theirs, lifeline, launcher, network)
     theirs.close()
     os.close(lifeline)
     return _Child(pid, mine, held)
@@ -227,10 +230,19 @@ def run_pickled(number: int, channel: int, lifeline: int, launcher: int) -> None
     _run(number, work, Connection(channel, readable=False), lifeline, launcher)
 
 
-def _run(number: int, work: Work, channel: Connection, lifeline: int, launcher: int) -> None:
+def _run(
+    number: int,
+    work: Work,
+    channel: Connection,
+    lifeline: int,
+    launcher: int,
+    network: PrivateNetwork | None = None,
+) -> None:
     """Does the work, says how it ended, and ends the process."""
     status = 1
     try:
+        if network is not None:
+            network.enter()  # before there is a second thread
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         channel.send(_outcome(number, work, Launcher(channel, Lifeline(launcher, lifeline))))

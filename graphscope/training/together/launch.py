@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphscope.cluster.hosts import Address, Cluster
+from graphscope.cluster.private_network import PrivateNetwork
 from graphscope.cluster.processes import Ending, Launcher, Processes
 from graphscope.cluster.reach import free_ports
 from graphscope.cluster.share import Share
@@ -55,6 +56,7 @@ class Training:
         timeout_s: see :data:`TIMEOUT_S`.
         cluster: where all of them are; ``None``: on this machine, which starts them.
         rank: which of the cluster this machine starts.
+        network: that of processes which are all on this machine; ``None``: the machine's own.
     """
 
     model: Model
@@ -66,6 +68,7 @@ class Training:
     timeout_s: float = TIMEOUT_S
     cluster: Cluster | None = None
     rank: int = 0
+    network: PrivateNetwork | None = None
 
     @property
     def ranks(self) -> Sequence[int]:
@@ -190,7 +193,7 @@ class _Generation:
         """
         endings: dict[int, Ending] = {}
         ranks = self._training.ranks
-        with Processes(len(ranks), self._work) as processes:
+        with Processes(len(ranks), self._work, network=self._training.network) as processes:
             for ending in processes.endings(self._relay.hear, lambda: self._goes_on(processes)):
                 if ending.error is not None:
                     raise ending.error
