@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -51,9 +52,11 @@ def private_network() -> PrivateNetwork | None:
     reader, writer = os.pipe()
     holder = os.fork()
     if holder == 0:
-        os.write(writer, _made())
-        signal.pause()
-        os._exit(0)
+        try:
+            os.write(writer, _made())
+            signal.pause()
+        finally:
+            os._exit(1)  # whatever happens, it must not go on as the caller
     os.close(writer)
     try:
         way = os.read(reader, 1)
@@ -82,8 +85,6 @@ def _made() -> bytes:
 
 
 def _raise_loopback() -> None:
-    import fcntl
-
     with socket.socket() as any_socket:
         request = struct.pack("16sH14s", b"lo", 0, b"")
         flags = struct.unpack("16sH14s", fcntl.ioctl(any_socket, _GETFLAGS, request))[1]
