@@ -2,8 +2,8 @@
 
 A line ``...`` stands for any lines, ``...`` within a line for anything in it, and then the line's figures do not count. A time
 or a rate and every figure behind it on its line (quartiles, shares) may be any other. Before it, decimal fractions are equal
-within 10 %, since processors round and so train differently; whole numbers and words must be the same. Runs of blanks are
-equal, because widths of columns depend on figures.
+within 10 %, since processors round and so train differently, and all below a ten-thousandth are equal: they are what rounding
+leaves. Whole numbers and words must be the same. Runs of blanks are equal, because widths of columns depend on figures.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 
 TOLERANCE = 0.1
+ROUNDING = 1e-4
 NUMBER = r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
 FIGURE = re.compile(NUMBER)
 MEASURED = re.compile(rf"{NUMBER}(?: ?(?:ns|us|µs|ms|s|min)\b(?!/)|/s\b).*")
@@ -71,4 +72,5 @@ def _same_figure(shown: str, output: str) -> bool:
     if shown == output or "." not in shown + output:
         return shown == output
     one, other = (float(figure.replace(",", "")) for figure in (shown, output))
-    return abs(one - other) <= TOLERANCE * max(abs(one), abs(other))
+    largest = max(abs(one), abs(other))
+    return abs(one - other) <= TOLERANCE * largest or 0 < min(abs(one), abs(other)) <= largest < ROUNDING
