@@ -41,11 +41,11 @@ class Option:
         if isinstance(value, bool) or self.name in _NUMBERS:
             return str(value)
         if self.name in _LISTS:
-            return f"[{_quoted(value)}]"
+            return f"[{_quote(value)}]"
         if self.name in _MAPPINGS:
             name, _, content = value.partition("=")
-            return f"{{{_quoted(name)}: {content or '...'}}}"
-        return _quoted(value)
+            return f"{{{_quote(name)}: {content or '...'}}}"
+        return _quote(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class Call:
     def __str__(self) -> str:
         """As Python code."""
         if self.function in _WITHOUT_FUNCTION:
-            return _WITHOUT_FUNCTION[self.function].format(*map(_quoted, self.arguments[:1]))
-        given = [*map(_quoted, self.arguments), *map(str, self.options)]
+            return _WITHOUT_FUNCTION[self.function].format(*map(_quote, self.arguments[:1]))
+        given = [*map(_quote, self.arguments), *map(str, self.options)]
         return f"graphscope.{self.function}({', '.join(given)})"
 
 
@@ -92,12 +92,12 @@ class Advice:
     def __init__(self, *parts: Part) -> None:
         self.parts = parts
 
-    def worded(self, word: Callable[[Option | Call], str]) -> str:
+    def word_for(self, word: Callable[[Option | Call], str]) -> str:
         """The text, in which ``word`` says what options and calls look like."""
         return "".join(part if isinstance(part, str) else word(part) for part in self.parts)
 
     def __str__(self) -> str:
-        return self.worded(str)
+        return self.word_for(str)
 
     def __repr__(self) -> str:
         return f"Advice({str(self)!r})"
@@ -117,5 +117,5 @@ def join_options(separator: str, options: list[Option]) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

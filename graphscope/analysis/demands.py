@@ -60,7 +60,7 @@ def apply_demands(graph: Graph, spec: TensorSpec) -> TensorSpec:
 
 def _shapes(graph: Graph, start: Node) -> Iterator[Shape]:
     """The shapes that consumers demand, nearest first, behind what keeps the shape."""
-    for node, place in _reached(graph, start, _keeps_shape):
+    for node, place in _reach(graph, start, _keeps_shape):
         rule = _DEMANDS.get(node.op)
         shape = rule(graph, node, place) if rule is not None else None
         if shape is not None:
@@ -69,7 +69,7 @@ def _shapes(graph: Graph, start: Node) -> Iterator[Shape]:
 
 def _bounds(graph: Graph, start: Node) -> Iterator[int]:
     """The sizes of what is indexed with the numbers of ``start``."""
-    for node, place in _reached(graph, start, lambda _, n, k: k == 0 and n.op in _KEEPS_VALUES):
+    for node, place in _reach(graph, start, lambda _, n, k: k == 0 and n.op in _KEEPS_VALUES):
         if node.op in _GATHERS and place == 1:
             shape = _weight_shape(graph, node.inputs[0])
             axis = _constant(graph, node.inputs[2]) if node.op == "GatherV2" else [0]
@@ -82,7 +82,7 @@ def _bounds(graph: Graph, start: Node) -> Iterator[int]:
 _GATHERS = frozenset("Gather GatherV2 ResourceGather SparseSegmentSum SparseSegmentMean SparseSegmentSqrtN".split())
 
 
-def _reached(graph: Graph, start: Node, passes: Callable[[Graph, Node, int], bool]) -> Iterator[tuple[Node, int]]:
+def _reach(graph: Graph, start: Node, passes: Callable[[Graph, Node, int], bool]) -> Iterator[tuple[Node, int]]:
     """Consumers with the place at which they take the value, nearest first, behind those that pass it on."""
     seen = {start.name}
     waiting = [start]
@@ -190,7 +190,7 @@ def _reshape(graph: Graph, node: Node, place: int) -> Shape:
     return tuple(size if size >= 0 else None for size in sizes) if sizes else None
 
 
-def _expanded(graph: Graph, node: Node, place: int) -> Shape:
+def _demand_of_expanded(graph: Graph, node: Node, place: int) -> Shape:
     """What follows demands a shape; without the axis that is added."""
     axis = _constant(graph, node.inputs[1]) if place == 0 else None
     shape = next(_shapes(graph, node), None)
@@ -200,7 +200,7 @@ def _expanded(graph: Graph, node: Node, place: int) -> Shape:
     return (*shape[:at], *shape[at + 1 :])
 
 
-def _transposed(graph: Graph, node: Node, place: int) -> Shape:
+def _demand_of_transposed(graph: Graph, node: Node, place: int) -> Shape:
     order = _constant(graph, node.inputs[1]) if place == 0 else None
     if not order:
         return None
@@ -222,7 +222,7 @@ _DEMANDS: Mapping[str, _Demand] = {
     **dict.fromkeys(_ELEMENTWISE, _elementwise),
     "BiasAdd": _bias,
     "Reshape": _reshape,
-    "ExpandDims": _expanded,
-    "Transpose": _transposed,
+    "ExpandDims": _demand_of_expanded,
+    "Transpose": _demand_of_transposed,
 }
 """Op -> the shape that it demands of the input at a place; ``None`` where it demands none."""

@@ -130,7 +130,7 @@ class _Search:
 
     def effects(self, functions: Collection[str]) -> Iterator[NodeEffect]:
         called = (self.graph.functions[name] for name in functions)
-        pending: list[tuple[str, Body, _Arguments]] = [(f.name, f, _given(f)) for f in called]
+        pending: list[tuple[str, Body, _Arguments]] = [(f.name, f, _arguments_of(f)) for f in called]
         pending.append(("", self.graph, ()))
         while pending:
             name, body, arguments = pending.pop()
@@ -154,14 +154,14 @@ class _Search:
         """The functions that ``node`` calls, as its op or through attributes, and what it hands them."""
         direct = self.graph.functions.get(op)
         if direct is not None:
-            yield direct, _handed(direct, paths, node.data_inputs())
+            yield direct, _select_strings(direct, paths, node.data_inputs())
         for attr in node.attrs.values() if self.graph.functions else ():
             for name in named_functions(attr):
                 function = self.graph.functions.get(name)
                 if function is not None:
                     skipped = _SKIPPED.get(op)
                     inputs = node.data_inputs()[skipped:] if skipped is not None else []
-                    yield function, _handed(function, paths, inputs)
+                    yield function, _select_strings(function, paths, inputs)
 
 
 _SKIPPED = {
@@ -172,13 +172,13 @@ _SKIPPED = {
 later rounds get something else than its first."""
 
 
-def _handed(function: Function, paths: _Paths, inputs: list[str]) -> _Arguments:
+def _select_strings(function: Function, paths: _Paths, inputs: list[str]) -> _Arguments:
     """Strings only: nothing else can be a path."""
     names = [(a.name, a.type) for a in function.signature.input_arg]
     return tuple((name, paths.origin(text)) for (name, dtype), text in zip(names, inputs) if dtype == DataType.STRING)
 
 
-def _given(function: Function) -> _Arguments:
+def _arguments_of(function: Function) -> _Arguments:
     return tuple((a.name, Origin(PathSource.FED)) for a in function.signature.input_arg if a.type == DataType.STRING)
 
 
@@ -195,7 +195,7 @@ class _Paths:
         definition = registered_ops().get(node.op)
         if does.attribute:
             attr = _attribute(node, does.attribute, definition)
-            return _constant(_stated(attr) if attr is not None else [])
+            return _constant(_stated_paths(attr) if attr is not None else [])
         position = _position(definition, does.argument) if definition is not None else None
         inputs = node.data_inputs()
         return self.origin(inputs[position]) if position is not None and position < len(inputs) else _UNKNOWN
@@ -211,7 +211,7 @@ class _Paths:
                 continue
             seen.add(name)
             node = self.body.get(name)
-            passed = None if node is None or self._is_known(name) else self._passed(node)
+            passed = None if node is None or self._is_known(name) else self._passed_strings(node)
             if passed is not None:
                 pending += map(node_of, passed)
             if node is None or passed is None or (node.op in _JOINS and not self._ends_below(node)):
@@ -220,13 +220,13 @@ class _Paths:
                     worst = found
         return worst
 
-    def _passed(self, node: Node) -> list[str] | None:
+    def _passed_strings(self, node: Node) -> list[str] | None:
         """The tensors whose strings ``node`` gives on; ``None`` where it makes its own."""
         if node.op == "ReadVariableOp" and self.is_graph:
-            return self._assigned(node_of(node.inputs[0]))
-        return _passed(node)
+            return self._find_assigned(node_of(node.inputs[0]))
+        return _passed_strings(node)
 
-    def _assigned(self, variable: str) -> list[str] | None:
+    def _find_assigned(self, variable: str) -> list[str] | None:
         """What is assigned to a variable (TensorFlow 2 keeps asset paths in some); ``None`` where that cannot be told."""
         users = [n for name in self.search.users.get(variable, ()) if (n := self.body.get(name)) is not None]
         if variable in self.search.stored or not {user.op for user in users} <= _VARIABLE_USERS:
@@ -242,7 +242,7 @@ class _Paths:
             if not pending:
                 return True
             found = self.body.get(pending.pop())
-            passed = _passed(found) if found is not None and found.op not in _JOINS else None
+            passed = _passed_strings(found) if found is not None and found.op not in _JOINS else None
             texts = _texts(found) if found is not None else None
             if passed is None and (texts is None or any(".." in text for text in texts)):
                 return False
@@ -308,7 +308,7 @@ _PASSING = {
 """Ops that give strings that they take -> the inputs that these come from."""
 
 
-def _passed(node: Node) -> list[str] | None:
+def _passed_strings(node: Node) -> list[str] | None:
     part = _PASSING.get(node.op)
     return node.data_inputs()[part] if part is not None else None
 
@@ -333,7 +333,7 @@ def _attribute(node: Node, name: str, definition: OpDef | None) -> AttrValue | N
     return next(defaults, None) if stated is None else stated
 
 
-def _stated(attr: AttrValue) -> list[str]:
+def _stated_paths(attr: AttrValue) -> list[str]:
     return [text.decode("utf-8", "replace") for text in ([attr.s] if attr.HasField("s") else attr.list.s)]
 
 

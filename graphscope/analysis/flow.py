@@ -109,7 +109,7 @@ def wire(graph: Graph) -> Flow:
     order = range(size) if is_sorted else _order(ops, inputs, consumers)
     flow = Flow(nodes, ops, inputs, consumers, order, [False] * size, [0] * size, [False] * size, [0] * size)
     _mark_outside(flow, graph.names, saver_nodes(graph))
-    flow.framed = _framed(flow)
+    flow.framed = _find_framed(flow)
     return flow
 
 
@@ -129,12 +129,12 @@ def _look_up(graph: Graph, i: int) -> Iterator[int]:
     for text in graph.nodes[i].proto.input:
         producer = graph.numbers.get(text.partition(":")[0])
         if producer is None and graph.ops[i] == "ReadVariableOp":
-            producer = _written(graph.ops, graph.numbers.get(text[1:]))
+            producer = _find_written(graph.ops, graph.numbers.get(text[1:]))
         if producer is not None:
             yield producer
 
 
-def _framed(flow: Flow) -> set[int]:
+def _find_framed(flow: Flow) -> set[int]:
     """What lies between ``Enter`` and ``Exit``."""
     found = {i for i, op in enumerate(flow.ops) if op in ENTERS}
     if found:
@@ -144,7 +144,7 @@ def _framed(flow: Flow) -> set[int]:
     return found
 
 
-def _written(ops: list[str], i: int | None) -> int | None:
+def _find_written(ops: list[str], i: int | None) -> int | None:
     """Node ``i`` if it writes a variable: a read that waits for it gives what it wrote."""
     return i if i is not None and ops[i] in WRITES else None
 

@@ -65,7 +65,7 @@ def _members(model: Model, values: tuple[Any, ...]) -> Iterator[Member]:
     graph = model.loaded_graph
     lister = TensorLister(model.catalog, graph.producer) if graph is not None else None
     for value in values:
-        name = _named(value)
+        name = _name_of(value)
         tensor = TensorName.parse(name.removeprefix("^"))
         node = graph.get(tensor.node) if graph is not None else None
         outputs = lister.outputs(node, graph) if lister is not None and node is not None and graph is not None else []
@@ -74,7 +74,7 @@ def _members(model: Model, values: tuple[Any, ...]) -> Iterator[Member]:
         yield Member(name, dtype, shape, node.op if node is not None else "", _content(value))
 
 
-def _named(value: Any) -> str:
+def _name_of(value: Any) -> str:
     """The name that an entry is about."""
     if isinstance(value, str):
         return value

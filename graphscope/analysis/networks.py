@@ -30,22 +30,22 @@ def passed_results(flow: Flow) -> set[int]:
     for i in flow.layers:
         for weight in _weights(flow, i):
             if layers[weight] == 1:
-                uses.setdefault((weight, -1), []).extend(_stacked(flow, i))
+                uses.setdefault((weight, -1), []).extend(_iterate_stacked(flow, i))
                 continue
             for place, part in _parts(flow, i):
                 uses.setdefault((weight, place), []).append(part)
     found = set()
-    learned = _learned(flow)
+    learned = _find_learned(flow)
     for (weight, _), parts in uses.items():
-        raw = [_fed(flow, p) for p in parts if not flow.depth[p]]
+        raw = [_find_fed(flow, p) for p in parts if not flow.depth[p]]
         for part in parts:
             is_made = bool(raw) and flow.ops[weight] == "Const" and part in learned
-            if flow.depth[part] and (is_made or any(mask & ~_fed(flow, part) for mask in raw)):
+            if flow.depth[part] and (is_made or any(mask & ~_find_fed(flow, part) for mask in raw)):
                 found.add(part)
     return found
 
 
-def _learned(flow: Flow) -> set[int]:
+def _find_learned(flow: Flow) -> set[int]:
     """What depends on a layer whose weights are variables."""
     layers = {i for i in flow.layers if any(flow.ops[weight] in VARIABLE_OPS for weight in _weights(flow, i))}
     found: set[int] = set()
@@ -55,7 +55,7 @@ def _learned(flow: Flow) -> set[int]:
     return found
 
 
-def _fed(flow: Flow, i: int) -> int:
+def _find_fed(flow: Flow, i: int) -> int:
     return flow.sources[i] & ~(FLAGS & ~NOISE)
 
 
@@ -82,7 +82,7 @@ def _parts(flow: Flow, layer: int) -> Iterator[tuple[int, int]]:
 _MAX_INPUTS = 1 << 20
 
 
-def _stacked(flow: Flow, layer: int) -> Iterator[int]:
+def _iterate_stacked(flow: Flow, layer: int) -> Iterator[int]:
     """The parts of a batch that is put together from several."""
     for producer in flow.inputs[layer]:
         if flow.ops[producer] in _JOINS and _axis(flow, producer) == 0:

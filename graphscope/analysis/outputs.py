@@ -134,7 +134,7 @@ def _name_points(argument: str, tensor: str, dtype: DataType) -> float:
 def _from_graph(model: Model) -> Iterator[tuple[str, float, tuple[str, ...], bool]]:
     """As :data:`Scored`, and whether it is an end of a detector."""
     ranking = Ranking(trace(model.graph), model.graph.functions)
-    absent = _absent(model, ranking)
+    absent = _find_absent(model, ranking)
     for i in ranking.candidates:
         points = [(p, reason) for rule in RULES if (p := (rule.points(ranking, i))) for reason in (rule.reason,)]
         points += [(-_LAST, "")] if i in absent else []
@@ -158,7 +158,7 @@ def _width(model: Model, ranking: Ranking, i: int) -> int:
 _MAX_WIDTH = 8
 
 
-def _absent(model: Model, ranking: Ranking) -> set[int]:
+def _find_absent(model: Model, ranking: Ranking) -> set[int]:
     """Candidates that need a variable whose value the checkpoint lacks, while others do not."""
     if model.store is None:
         return set()

@@ -123,7 +123,7 @@ def _propagate(flow: Flow, fed: Mapping[int, int], heavy_only: bool, given: dict
     return meets
 
 
-def _compared(_: Flow, __: int, mask: int) -> int:
+def _compare(_: Flow, __: int, mask: int) -> int:
     return mask | COMPARED
 
 
@@ -141,13 +141,13 @@ def _shape(_: Flow, __: int, mask: int) -> int:
     return mask & ~BATCHED if mask & VARIES else 0
 
 
-def _scattered(flow: Flow, i: int, mask: int) -> int:
+def _scatter(flow: Flow, i: int, mask: int) -> int:
     """Ones put where examples say count them, as a confusion matrix does."""
     updates = flow.inputs[i][1:2]
     return mask & ~BATCHED if updates and not flow.sources[updates[0]] else mask
 
 
-def _reduced(flow: Flow, i: int, mask: int) -> int:
+def _reduce(flow: Flow, i: int, mask: int) -> int:
     return mask & ~BATCHED if mask & BATCHED and reduces_batch(flow, i) else mask
 
 
@@ -175,10 +175,10 @@ _MAX_RANK = 32
 _Rule = Callable[[Flow, int, int], int]
 _RULES: Mapping[str, _Rule] = {
     **dict.fromkeys(SHAPE_OPS, _shape),
-    **dict.fromkeys(LOSS_OPS, _compared),
-    **dict.fromkeys(_REDUCTIONS, _reduced),
+    **dict.fromkeys(LOSS_OPS, _compare),
+    **dict.fromkeys(_REDUCTIONS, _reduce),
     **dict.fromkeys(_SUMMED_UP, _summed_up),
-    "ScatterNd": _scattered,
+    "ScatterNd": _scatter,
 }
 """Ops that do not only pass on what they are given -> what their result depends on."""
 

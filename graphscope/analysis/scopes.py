@@ -133,7 +133,7 @@ def parameters_of(node: Node) -> tuple[int, int]:
 
 
 def _rows(root: _Scope, limit: int | None) -> Iterator[ScopeRow]:
-    stack = _stacked(root, ())
+    stack = _stack(root, ())
     while stack:
         scope, is_last = stack.pop()
         yield ScopeRow(
@@ -147,10 +147,10 @@ def _rows(root: _Scope, limit: int | None) -> Iterator[ScopeRow]:
             is_last,
         )
         if scope.children and (limit is None or len(is_last) < limit):
-            stack += _stacked(scope, is_last)
+            stack += _stack(scope, is_last)
 
 
-def _stacked(scope: _Scope, above: tuple[bool, ...]) -> list[tuple[_Scope, tuple[bool, ...]]]:
+def _stack(scope: _Scope, above: tuple[bool, ...]) -> list[tuple[_Scope, tuple[bool, ...]]]:
     """The children, the first on top."""
     if not scope.children:
         return []

@@ -39,10 +39,10 @@ class TensorLister:
     def _shape(self, node: Node, index: int, body: Body) -> Shape:
         stated = stated_shape(node, index, self._producer, body)
         inferred = self._inferred.get(f"{node.name}:{index}") if self._inferred else None
-        return stated if inferred is None else _refined(inferred, stated)
+        return stated if inferred is None else _refine(inferred, stated)
 
 
-def _refined(inferred: Shape, stated: Shape) -> Shape:
+def _refine(inferred: Shape, stated: Shape) -> Shape:
     """``inferred``, with sizes that are only stated: in attributes that Python wrote when it built the graph."""
     if inferred is None or stated is None or len(inferred) != len(stated) or None not in inferred:
         return inferred

@@ -125,8 +125,8 @@ def _constants(model: Model) -> Iterator[Weight]:
             if tensor is not None:
                 name = f"{function}/{node.name}" if function else node.name
                 row = WeightRow(name, "constant", tensor.dtype, tensor.shape, tensor.elements, tensor.nbytes)
-                yield row, None if isinstance(tensor, AbsentPayload) else _given(tensor)
+                yield row, None if isinstance(tensor, AbsentPayload) else _payload_getter(tensor)
 
 
-def _given(tensor: Payload) -> Callable[[], Payload]:
+def _payload_getter(tensor: Payload) -> Callable[[], Payload]:
     return lambda: tensor

@@ -79,12 +79,12 @@ def _missing(model: Model, options: DumpOptions) -> Iterator[str]:
 def _embeddings(
     model: Model, wanted: Sequence[str] | Mapping[str, str | os.PathLike[str] | None]
 ) -> Iterator[Embedding]:
-    pairs = wanted.items() if isinstance(wanted, Mapping) else (_parsed(model, text) for text in wanted)
+    pairs = wanted.items() if isinstance(wanted, Mapping) else (_parse(model, text) for text in wanted)
     for name, labels in pairs:
         yield _embedding(model, name, Path(labels) if labels else None)
 
 
-def _parsed(model: Model, text: str) -> tuple[str, str]:
+def _parse(model: Model, text: str) -> tuple[str, str]:
     """``VAR`` or ``VAR:FILE``; VAR may be a tensor's name and have a colon itself."""
     from graphscope.analysis.variable_rows import weights
 

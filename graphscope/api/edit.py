@@ -19,7 +19,7 @@ from graphscope.editing.edited import Edited as EditedModel
 from graphscope.editing.recipe import read_recipe
 from graphscope.editing.signatures import refuse_dangling
 from graphscope.editing.steps import Step
-from graphscope.editing.table import applied, step_named
+from graphscope.editing.table import apply_step, step_by_name
 from graphscope.errors import GraphscopeError
 from graphscope.formats.registry import format_for
 from graphscope.runtime.verify import ATOL, RTOL, Verification
@@ -144,16 +144,16 @@ def edit(
     source.refuse_invalid()
     edited = EditedModel(source, as_names(outputs))
     for step in [*(read_recipe(recipe) if recipe is not None else ()), *steps]:
-        edited = _applied(edited, step)
+        edited = _apply(edited, step)
     refuse_dangling(edited)
     for note in edited.notes:
         listener.note(note)
     return Edited(source, edited.model, edited.names, edited.outputs)
 
 
-def _applied(edited: EditedModel, step: Step | tuple[str, str]) -> EditedModel:
+def _apply(edited: EditedModel, step: Step | tuple[str, str]) -> EditedModel:
     try:
-        return applied(step_named(*step) if isinstance(step, tuple) else step, edited)
+        return apply_step(step_by_name(*step) if isinstance(step, tuple) else step, edited)
     except GraphscopeError as error:
         if isinstance(step, tuple):
             error.message = f"{' '.join(filter(None, step))}: {error.message}"

@@ -23,7 +23,7 @@ from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.places import refuse_unwritable
 from graphscope.formats.media.label_files import read_labels
 from graphscope.runtime.config import AS_STATED, DEFAULT
-from graphscope.runtime.engines.table import TENSORFLOW, Engine, engine_named
+from graphscope.runtime.engines.table import TENSORFLOW, Engine, engine_by_name
 from graphscope.training.data import DataOptions, Dataset, open_data
 from graphscope.training.data.source import AS_STORED
 from graphscope.training.evaluation.evaluate import EvaluationOptions, Judgements, report_of, row_width
@@ -110,7 +110,7 @@ def evaluate(
         CorruptFileError: a weight or an example is damaged.
         MissingDependencyError: the engine is not installed.
     """
-    chosen = engine_named(engine)
+    chosen = engine_by_name(engine)
     if engine != TENSORFLOW:
         refuse_session_options(chosen, AS_STATED, DEFAULT, trust)
     if confusion is not None:
@@ -119,7 +119,7 @@ def evaluate(
     recipe = recipe_of(source) if COLLECTION in source.collections else None
     wanted = _outputs(source, as_names(outputs), recipe, listener)
     base = open_base(source, wanted, inputs=as_names(inputs), values=fixed_values(source, set), moving_averages=ema)
-    output, scores = _judged(base)
+    output, scores = _choose_judged(base)
     width = row_width(scores.tensor, infer(replace(source, loaded_graph=base.graph)).shape(scores.tensor))
     options = replace(
         reading or DataOptions(),
@@ -169,7 +169,7 @@ def _outputs(model: Model, wanted: tuple[str, ...], recipe: Recipe | None, liste
     return chosen if wanted or not floating else floating
 
 
-def _judged(base: Base) -> tuple[str, Scores]:
+def _choose_judged(base: Base) -> tuple[str, Scores]:
     """The output to judge, and where its scores are. Probabilities and their logits are one.
 
     Raises:

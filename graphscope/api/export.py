@@ -19,7 +19,7 @@ from graphscope.core.tensors import Shape, TensorName
 from graphscope.errors import ArgumentError
 from graphscope.export.target import Converted, Examples, ExportOptions, target_of
 from graphscope.formats.io.places import refuse_unwritable
-from graphscope.formats.registry import Export, FileFormat, WriteOptions, example_name, exported, format_for
+from graphscope.formats.registry import Export, FileFormat, WriteOptions, example_name, export_formats, format_for
 from graphscope.formats.savedmodel.writer import DEFAULT_SIGNATURE
 from graphscope.runtime.engines.table import ENGINE_TOLERANCE, ENGINES
 from graphscope.transforms.input_shapes import Batch
@@ -137,7 +137,7 @@ def export_model(
         if verify:
             reference = reference_of(frozen)
             verification = frozen.verify(
-                feeds=feeds or _fed(options.examples),
+                feeds=feeds or _choose_feeds(options.examples),
                 atol=ENGINE_TOLERANCE if atol is None else atol,
                 rtol=ENGINE_TOLERANCE if rtol is None else rtol,
                 trust=trust,
@@ -167,11 +167,11 @@ def _export_of(row: FileFormat, options: ExportOptions) -> Export:
     """How ``row`` is exported; refused where it is no other runtime's, or does not take an option that was given."""
     if row.export is None:
         raise ArgumentError(
-            f"{row.title} is not a format of another runtime", hint=f"names that say one: {_names(exported())}"
+            f"{row.title} is not a format of another runtime", hint=f"names that say one: {_names(export_formats())}"
         )
     for name in options.given():
         if name not in row.export.options:
-            taking = [other for other in exported() if other.export and name in other.export.options]
+            taking = [other for other in export_formats() if other.export and name in other.export.options]
             raise ArgumentError(
                 f"{row.title} does not take one of the options", hint=Advice(Option(name), f" is for {_names(taking)}")
             )
@@ -204,7 +204,7 @@ def _examples(frozen: Frozen, data: str, reading: DataOptions | None, listener: 
     return Examples(spec.name, source.read(np.linspace(0, len(source) - 1, count).astype(np.int64)))
 
 
-def _fed(examples: Examples | None) -> Mapping[str, Any]:
+def _choose_feeds(examples: Examples | None) -> Mapping[str, Any]:
     """What a file is verified with whose numbers are only right within what it was shown: some of that."""
     return {} if examples is None else {examples.tensor: examples.values[:VERIFIED_EXAMPLES]}
 

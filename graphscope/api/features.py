@@ -197,10 +197,10 @@ def _share(workers: int, cluster: str | os.PathLike[str] | None, job: str, task:
 def _by_one(request: _Request, opened: _Opened, share: Share, listener: Listener) -> FeatureStore:
     """Computed by this process."""
     with listener.running(), listener.computing("features of the base", len(opened.source)) as told:
-        return _computed(request, opened, share, told)
+        return _compute(request, opened, share, told)
 
 
-def _computed(
+def _compute(
     request: _Request, opened: _Opened, share: Share, told: Told, session: SessionOptions = DEFAULT
 ) -> FeatureStore:
     return cached_features(
@@ -249,7 +249,7 @@ class _Worker:
     def __call__(self, number: int, launcher: Launcher) -> None:
         opened = self.opened or _opened(self.request)
         share = Share(number, self.count, is_launched=True)
-        _computed(self.request, opened, share, launcher.tell, worker_session(self.count))
+        _compute(self.request, opened, share, launcher.tell, worker_session(self.count))
 
 
 def _base(

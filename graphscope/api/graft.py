@@ -103,7 +103,7 @@ def graft(
         refuse_output(os.fspath(out), overwrite)
     model = as_model(base, tags=tags, checkpoint=checkpoint)
     other = as_model(head_model) if head_model is not None else None
-    own, above = _parted(set, prefix if other is not None else None)
+    own, above = _split_given(set, prefix if other is not None else None)
     options = GraftOptions(
         at=as_names(at),
         head=head,
@@ -114,7 +114,7 @@ def graft(
         unfreeze=as_names(unfreeze),
         stop_gradient=stop_gradient,
         head_model=other,
-        binds=_bound(bind),
+        binds=_parse_bind(bind),
         head_output=head_output,
         head_values=fixed_values(other, above) if other is not None else {},
         prefix=prefix,
@@ -130,7 +130,7 @@ def graft(
     with listener.running():
         grafted = graft_model(model, options)
     _note(grafted.report, listener)
-    return grafted if out is None else _written(grafted, os.fspath(out), overwrite, listener)
+    return grafted if out is None else _write(grafted, os.fspath(out), overwrite, listener)
 
 
 def _task(classes: int | None, multilabel: int | None, regression: bool) -> tuple[str, int | None]:
@@ -148,7 +148,7 @@ def _task(classes: int | None, multilabel: int | None, regression: bool) -> tupl
     return tasks[0] if tasks else "", classes or multilabel
 
 
-def _bound(bind: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
+def _parse_bind(bind: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
     if isinstance(bind, Mapping):
         return dict(bind)
     pairs = [text.partition("=") for text in bind]
@@ -158,7 +158,7 @@ def _bound(bind: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
     return {name: tensor for name, _, tensor in pairs}
 
 
-def _parted(given: Given, prefix: str | None) -> tuple[Given, Given]:
+def _split_given(given: Given, prefix: str | None) -> tuple[Given, Given]:
     """What is set of the base, and of the model on top, whose names start with ``prefix/``."""
     from graphscope.feeding.feeds import Feed, feeds_of
 
@@ -178,7 +178,7 @@ def _note(grafted: GraftReport, listener: Listener) -> None:
     report(dropout_doubts(grafted.drops, "at"), listener)
 
 
-def _written(grafted: Grafted, out: str, overwrite: bool, listener: Listener) -> Grafted:
+def _write(grafted: Grafted, out: str, overwrite: bool, listener: Listener) -> Grafted:
     store = grafted.model.store
     total = sum(entry.stored_bytes or 0 for entry in store.entries.values()) if store is not None else 0
     with listener.reading("writing", total) as progress:

@@ -78,12 +78,12 @@ def _unproven(found: Verification, what: str, graph: Graph, hint: Remedy) -> Gra
         if output.is_random:
             causes = random_sources(graph, output.tensor)
             sources |= causes
-            lines.append(f"  {output.tensor} {output.difference}; random by {_named(causes)}")
+            lines.append(f"  {output.tensor} {output.difference}; random by {_name_causes(causes)}")
     text = f"{what} cannot be verified: two runs of the model itself differ as much; nothing was written"
     return GraphscopeError("\n".join([text, *lines]), hint=hint(list(sources)))
 
 
-def _named(causes: dict[str, str]) -> str:
+def _name_causes(causes: dict[str, str]) -> str:
     return some((f"{name} ({op})" for name, op in causes.items()), _MAX_NAMES) or "nothing that the graph shows"
 
 

@@ -25,7 +25,7 @@ from graphscope.feeding.series import part_series
 from graphscope.formats.media.picture_files import SavedPictures, save_pictures
 from graphscope.formats.media.pictures import Scaling
 from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
-from graphscope.runtime.engines.table import TENSORFLOW, Engine, engine_named
+from graphscope.runtime.engines.table import TENSORFLOW, Engine, engine_by_name
 from graphscope.runtime.run_result import RunResult
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def run(
         MissingDependencyError: the engine is not installed.
         GraphscopeError: a placeholder is not fed, a value does not fit, no output is clear, or the engine cannot run this.
     """
-    chosen = engine_named(engine)
+    chosen = engine_by_name(engine)
     if engine != TENSORFLOW:
         refuse_session_options(chosen, placing, session, trust)
     source = as_model(model, tags=tags, checkpoint=checkpoint)

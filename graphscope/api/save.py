@@ -18,7 +18,7 @@ from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.signatures import BOOKKEEPING
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.errors import ArgumentError
-from graphscope.formats.registry import WriteOptions, format_for, format_named
+from graphscope.formats.registry import WriteOptions, format_by_name, format_for
 from graphscope.transforms.drops import lasting_drops
 from graphscope.transforms.input_shapes import Batch
 
@@ -90,9 +90,9 @@ def save(
         whole = with_input_shapes(whole, shape or {}, batch, as_names(outputs), listener)
     if for_tensorflow:
         whole = for_older_tensorflow(whole, for_tensorflow, listener)
-    row = format_named("checkpoint") if weights and not to else format_for(path, to)
+    row = format_by_name("checkpoint") if weights and not to else format_for(path, to)
     format_for(path, row.name)
-    given = _given(weights, rename, row.name, listener)
+    given = _open_weights(weights, rename, row.name, listener)
     if row.export is not None:
         from graphscope.api.export import export_model
 
@@ -163,7 +163,7 @@ def convert(
     )
 
 
-def _given(weights: Weights | None, rename: Renames, format: str, listener: Listener) -> Archive | None:
+def _open_weights(weights: Weights | None, rename: Renames, format: str, listener: Listener) -> Archive | None:
     """The values that the variables get; ``None`` for their own."""
     if not weights:
         if rename:
@@ -216,12 +216,12 @@ def _refuse_sources(model: Model, outputs: Sequence[str], inputs: Sequence[str])
     from graphscope.transforms.sources import refuse_python, refuse_sources
     from graphscope.transforms.subgraph import prune_library
 
-    needed = prune_library(_without(_needed(model.graph, outputs, inputs), inputs))
+    needed = prune_library(_without(_keep_needed(model.graph, outputs, inputs), inputs))
     refuse_sources(needed, model.path)
     refuse_python(needed, model.path)
 
 
-def _needed(graph: Graph, outputs: Iterable[str], inputs: Iterable[str]) -> Graph:
+def _keep_needed(graph: Graph, outputs: Iterable[str], inputs: Iterable[str]) -> Graph:
     """The nodes that ``outputs`` need, as far as ``inputs``."""
     stops = set(map(node_of, inputs))
     needed = graph.reach(map(node_of, outputs), lambda n: () if n.name in stops else graph.producers(n))
@@ -240,7 +240,7 @@ def _report_signature(
     if listener is SILENT:
         return
     taken = [spec.name for spec in inputs]
-    graph = _needed(model.graph, [spec.name for spec in outputs], taken)
+    graph = _keep_needed(model.graph, [spec.name for spec in outputs], taken)
     report([*default_doubts(_without(graph, taken)), *dropout_doubts(lasting_drops(graph))], listener)
 
 

@@ -79,14 +79,14 @@ def _curve(run: str, tag: str, points: list[Scalar]) -> Curve:
 def _matching(curves: list[Curve], patterns: tuple[str, ...], what: str) -> list[Curve]:
     if not patterns:
         return curves
-    compiled = list(_compiled(patterns))
+    compiled = list(_compile(patterns))
     kept = [curve for curve in curves if any(pattern.search(getattr(curve, what)) for pattern in compiled)]
     if not kept:
         raise UnknownNameError(what, " or ".join(patterns), dict.fromkeys(getattr(curve, what) for curve in curves))
     return kept
 
 
-def _compiled(patterns: tuple[str, ...]) -> Iterator[re.Pattern[str]]:
+def _compile(patterns: tuple[str, ...]) -> Iterator[re.Pattern[str]]:
     for pattern in patterns:
         try:
             yield re.compile(pattern)

@@ -36,7 +36,7 @@ def inferred_shapes(
         GraphscopeError: a shape does not fit the one that the graph states.
         IncompleteModelError: the model is a checkpoint without a graph.
     """
-    found = _inferred(model, shape, batch, listener)
+    found = _infer(model, shape, batch, listener)
     _tell(found, listener)
     lacking = {op: number for op, number in found.without_rule.items() if op in registered_ops()}
     if not lacking:
@@ -48,7 +48,7 @@ def inferred_shapes(
     return found.by_name
 
 
-def _inferred(model: Model, shape: Mapping[str, Shape] | None, batch: int | None, listener: Listener) -> Shapes:
+def _infer(model: Model, shape: Mapping[str, Shape] | None, batch: int | None, listener: Listener) -> Shapes:
     if not shape and batch is None:
         return infer(model)
     concrete = infer_concrete(model, shape, batch)

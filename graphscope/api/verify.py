@@ -18,7 +18,7 @@ from graphscope.api.opening import (
 )
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
-from graphscope.runtime.engines.table import ENGINE_TOLERANCE, TENSORFLOW, engine_named
+from graphscope.runtime.engines.table import ENGINE_TOLERANCE, TENSORFLOW, engine_by_name
 from graphscope.runtime.layers import LayerComparison, LayerDifference
 from graphscope.runtime.nonfinite import NonfiniteReport, ValueRange
 from graphscope.runtime.verify import ATOL, RTOL, Verification
@@ -79,7 +79,7 @@ def verify(
     is_exact = engines == (TENSORFLOW, TENSORFLOW)
     one, two = as_model(model), as_model(other)
     runs = [_engine_run(model, name) for model, name in zip((one, two), engines)]
-    pairing = _paired(one, two, outputs, map, listener)
+    pairing = _pair(one, two, outputs, map, listener)
     with listener.running():
         found = compare(
             one,
@@ -102,7 +102,7 @@ def verify(
 
 def _engine_run(model: Model, name: str) -> EngineRun | None:
     """``model`` in the engine called ``name``; ``None`` for TensorFlow, which is always at hand."""
-    engine = engine_named(name)
+    engine = engine_by_name(name)
     if name == TENSORFLOW:
         return None
     from graphscope.runtime.engines.compute import EngineRun
@@ -142,7 +142,7 @@ def compare_layers(
     from graphscope.runtime.tensorflow import promise_equal_bits
 
     one, two = (without_calls(as_model(m)) for m in (model, other))
-    pairing = _paired(one, two, outputs, map, listener)
+    pairing = _pair(one, two, outputs, map, listener)
     run = Comparison(
         one,
         two,
@@ -187,7 +187,7 @@ def find_nonfinite(
         return find(run, seed=seed, unknown=batch, progress=progress)
 
 
-def _paired(one: Model, two: Model, outputs: Names, given: Mapping[str, str] | None, listener: Listener) -> Pairing:
+def _pair(one: Model, two: Model, outputs: Names, given: Mapping[str, str] | None, listener: Listener) -> Pairing:
     from graphscope.feeding.pairing import pair
 
     found = pair(one, two, as_names(outputs), given)

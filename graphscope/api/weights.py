@@ -58,8 +58,8 @@ def given_weights(paths: Weights, rename: Renames = (), listener: Listener = SIL
     files = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     opened = [_opened(Path(file)) for file in files]
     for step in _renames(rename):
-        opened = _renamed(opened, step)
-    return opened[0] if len(opened) == 1 else _averaged(opened, listener)
+        opened = _rename(opened, step)
+    return opened[0] if len(opened) == 1 else _average(opened, listener)
 
 
 def _opened(path: Path) -> GivenWeights:
@@ -75,7 +75,7 @@ def _renames(rename: Renames) -> Iterable[Rename]:
     return map(parse_rename, rename)
 
 
-def _renamed(files: Sequence[GivenWeights], step: Rename) -> list[GivenWeights]:
+def _rename(files: Sequence[GivenWeights], step: Rename) -> list[GivenWeights]:
     new_names = [step.new_names(file.payloads) for file in files]
     if not any(new_names):
         raise UnknownNameError("value", step.pattern, (name for file in files for name in file.payloads))
@@ -93,7 +93,7 @@ def _with_names(file: GivenWeights, names: Mapping[str, str]) -> GivenWeights:
     return GivenWeights(file.path, found)
 
 
-def _averaged(files: Sequence[GivenWeights], listener: Listener) -> GivenWeights:
+def _average(files: Sequence[GivenWeights], listener: Listener) -> GivenWeights:
     first, *others = files
     for other in others:
         _refuse_unlike(first, other)

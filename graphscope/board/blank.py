@@ -13,11 +13,11 @@ def blank_weights(graph: Graph) -> Graph:
 
     A node that lost something names the attributes in :data:`TOO_LARGE`: a tensor without content would stand for zeros.
     """
-    functions = [f.with_nodes(map(_blanked, f.nodes)) for f in graph.functions.values()]
-    return graph.with_nodes(map(_blanked, graph.nodes)).with_functions(functions)
+    functions = [f.with_nodes(map(_blank, f.nodes)) for f in graph.functions.values()]
+    return graph.with_nodes(map(_blank, graph.nodes)).with_functions(functions)
 
 
-def _blanked(node: Node) -> Node:
+def _blank(node: Node) -> Node:
     large = [key for key, value in node.attrs.items() if key in node.payloads or _is_large(value.tensor)]
     if not large:
         return node

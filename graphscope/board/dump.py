@@ -119,7 +119,7 @@ class _Events:
         graph = self.write_graph(stream)
         histograms = self.write_histograms(stream) if self.options.histograms else 0
         images = self.write_filters(stream) if self.options.filters else 0
-        return (graph, *_counted(histograms, "histogram"), *_counted(images, "image"))
+        return (graph, *_count(histograms, "histogram"), *_count(images, "image"))
 
     def write_graph(self, stream: EventStream) -> str:
         has_meta = self.model.meta.ByteSize() > 0
@@ -140,6 +140,6 @@ class _Events:
         return len(items)
 
 
-def _counted(number: int, noun: str) -> Iterator[str]:
+def _count(number: int, noun: str) -> Iterator[str]:
     if number:
         yield f"{number:,} {noun}" + ("" if number == 1 else "s")

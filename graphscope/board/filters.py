@@ -94,11 +94,11 @@ def grid(filters: NDArray[Any]) -> NDArray[np.uint8]:
     tiles = np.moveaxis(filters.astype(np.float64), 3, 0)
     if not is_color:
         tiles = np.moveaxis(tiles, 3, 1).reshape(count * channels, height, width, 1)
-    pictures = [_enlarged(_normalized(tile)) for tile in tiles[:MAX_TILES]]
-    return _arranged(pictures)
+    pictures = [_enlarge(_normalize(tile)) for tile in tiles[:MAX_TILES]]
+    return _arrange(pictures)
 
 
-def _normalized(tile: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _normalize(tile: NDArray[np.float64]) -> NDArray[np.uint8]:
     import numpy as np
 
     finite = tile[np.isfinite(tile)]
@@ -107,12 +107,12 @@ def _normalized(tile: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(np.where(np.isfinite(tile), scaled, 0.5) * 255), np.uint8)
 
 
-def _enlarged(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _enlarge(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
     factor = max(1, round(TILE_PIXELS / max(tile.shape[:2])))
     return tile.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _arranged(tiles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def _arrange(tiles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """The tiles row by row on white, about as wide as high."""
     import numpy as np
 

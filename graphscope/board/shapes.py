@@ -26,11 +26,11 @@ def _with_shapes(node: Node, lister: TensorLister, graph: Graph) -> Node:
         return node
     proto = NodeDef()
     proto.CopyFrom(node.proto)
-    proto.attr[OUTPUT_SHAPES].CopyFrom(_listed(spec.shape for spec in outputs))
+    proto.attr[OUTPUT_SHAPES].CopyFrom(_list_attr(spec.shape for spec in outputs))
     return Node(proto, node.payloads)
 
 
-def _listed(shapes: Iterable[Shape]) -> AttrValue:
+def _list_attr(shapes: Iterable[Shape]) -> AttrValue:
     value = AttrValue()
     for shape in shapes:
         message = value.list.shape.add(unknown_rank=shape is None)

@@ -39,7 +39,7 @@ def image(tag: str, pixels: NDArray[np.uint8]) -> Summary.Value:
     """A picture on the Images page: (height, width, 1, 3 or 4) for grey, RGB or RGBA."""
     height, width, _ = pixels.shape
     strings = [str(width).encode(), str(height).encode(), png(pixels)]
-    return _value(tag, "images", _BLOBS, _shaped(TensorProto(dtype=DataType.STRING, string_val=strings), 3))
+    return _value(tag, "images", _BLOBS, _shape_message(TensorProto(dtype=DataType.STRING, string_val=strings), 3))
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -121,10 +121,10 @@ def _counts(payload: Payload, low: float, high: float, has_others: bool, progres
 
 
 def _matrix(values: NDArray[np.float64]) -> TensorProto:
-    return _shaped(TensorProto(dtype=DataType.DOUBLE, tensor_content=values.tobytes()), *values.shape)
+    return _shape_message(TensorProto(dtype=DataType.DOUBLE, tensor_content=values.tobytes()), *values.shape)
 
 
-def _shaped(tensor: TensorProto, *shape: int) -> TensorProto:
+def _shape_message(tensor: TensorProto, *shape: int) -> TensorProto:
     for size in shape:
         tensor.tensor_shape.dim.add(size=size)
     return tensor

@@ -109,7 +109,7 @@ def read_cluster(source: str | os.PathLike[str], job: str = "", task: int | None
         ArgumentError: it is not a cluster, two tasks have one address, nothing says which task this is, or the cluster does
             not have the task.
     """
-    path, stated = _stated(source)
+    path, stated = _read(source)
     jobs = stated.get("cluster", stated)
     if not isinstance(jobs, dict) or not jobs:
         raise _not_a_cluster(path, "it does not list the hosts of each job")
@@ -125,7 +125,7 @@ def read_cluster(source: str | os.PathLike[str], job: str = "", task: int | None
     return cluster, _own_task(cluster, job, task, stated.get("task"), len(chiefs))
 
 
-def _stated(source: str | os.PathLike[str]) -> tuple[str, Mapping[str, Any]]:
+def _read(source: str | os.PathLike[str]) -> tuple[str, Mapping[str, Any]]:
     """What to call it, and the mapping that it is."""
     import yaml
 

@@ -166,7 +166,7 @@ def _ending(number: int, child: _Child) -> Ending:
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         return Ending(number, death=how)
     kind, content = child.said
-    return Ending(number, error=_raised(*content)) if kind == "failed" else Ending(number, content)
+    return Ending(number, error=_error_of(*content)) if kind == "failed" else Ending(number, content)
 
 
 def _status(pid: int) -> int:
@@ -177,7 +177,7 @@ def _status(pid: int) -> int:
         return 1
 
 
-def _raised(kind: type[GraphscopeError], message: str, hint: str | Advice | None) -> GraphscopeError:
+def _error_of(kind: type[GraphscopeError], message: str, hint: str | Advice | None) -> GraphscopeError:
     """An error of that kind; the details that only some kinds have are left behind."""
     error = kind.__new__(kind)
     GraphscopeError.__init__(error, message, hint=hint)

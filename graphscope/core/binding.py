@@ -52,7 +52,7 @@ def bind(
     taken = {v.key for v in bound}
     free = {k: e for k, e in entries.items() if k not in taken}
     owners = {v.name for v in bound}.union(tracked[k].name if k in tracked else k for k in free)
-    bound += _unclaimed(free, tracked, owners)
+    bound += _iterate_unclaimed(free, tracked, owners)
     return bound
 
 
@@ -66,7 +66,7 @@ def find_stored(store: VariableStore, objects: TrackableObjectGraph | None, name
     for key in sorted(keys, key=str.encode):
         entry = store.entries.get(key)
         if entry is not None:
-            return next(_unclaimed({key: entry}, tracked, _StoredNames(store, tracked)))
+            return next(_iterate_unclaimed({key: entry}, tracked, _StoredNames(store, tracked)))
     return None
 
 
@@ -82,7 +82,7 @@ class _StoredNames(Container[str]):
         return name in self._named or (name in self._entries and name not in {OBJECT_GRAPH_KEY, *self._tracked})
 
 
-def _unclaimed(
+def _iterate_unclaimed(
     entries: Mapping[str, Entry], tracked: Mapping[str, TrackedName], owners: Container[str]
 ) -> Iterator[Variable]:
     """Values that no variable of the graph takes; all values, where there is no graph."""
@@ -153,7 +153,7 @@ class _Binder:
         entry = self.entries.get(source.key) or self.entries.get(self.keys.get(source.key, ""))
         dtype = node.attr("dtype")
         part = parse_slice(source.slice) if source.slice else None
-        declared = _declared(node)
+        declared = _declared_shape(node)
         demanded = declared if source.validates and is_known(declared) else None
         return Variable(
             name=node.name,
@@ -188,7 +188,7 @@ class _Binder:
         return self.global_names is None or name in self.global_names
 
 
-def _declared(node: Node) -> Shape:
+def _declared_shape(node: Node) -> Shape:
     """The shape that the graph declares."""
     value = node.attr("shape")
     declared = shape_of(value.shape) if value is not None else None

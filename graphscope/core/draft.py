@@ -95,7 +95,7 @@ class Draft:
         del self._nodes[name]
         self.touched.pop(name, None)
         location = LOCATION + name.encode()
-        for other in self._colocated({location}):
+        for other in self._colocate({location}):
             groups = [group for group in other.attrs["_class"].list.s if group != location]
             self._nodes[other.name] = _with_class(other, groups)
 
@@ -187,7 +187,7 @@ class Draft:
         self._nodes, self._followers = dict(body.by_name), {}
         self._takers = {name: dict.fromkeys(takers) for name, takers in body.consumer_names.items()}
 
-    def _colocated(self, locations: set[bytes]) -> list[Node]:
+    def _colocate(self, locations: set[bytes]) -> list[Node]:
         return [
             node
             for node in self._nodes.values()

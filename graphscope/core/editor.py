@@ -108,7 +108,7 @@ class GraphEditor:
         data = node.data_inputs()
         if not 0 <= index < len(data):
             raise GraphscopeError(f"node {consumer} ({node.op}) has {len(data)} data inputs, no input {index}")
-        data[index] = self._spelled(draft, tensor)
+        data[index] = self._spell(draft, tensor)
         draft.put(with_inputs(node, [*data, *(t for t in node.inputs if t.startswith("^"))]))
 
     def insert_after(self, tensor: str, op: str, *, name: str = "", **attrs: Any) -> str:
@@ -127,7 +127,7 @@ class GraphEditor:
             GraphscopeError: the op takes more than one input, or an attribute is missing or does not fit.
         """
         draft, inner = self._find(node_of(tensor))
-        source = self._spelled(draft, tensor)
+        source = self._spell(draft, tensor)
         definition = self._catalog.get(op)
         if definition is None:
             raise UnknownNameError("op", op, registered_ops())
@@ -197,7 +197,7 @@ class GraphEditor:
         Raises:
             GraphscopeError: it is invalid where the graph was valid, types do not fit, or a node is in two loops at once.
         """
-        functions = [self._built(function) for function in self.graph.functions.values()]
+        functions = [self._build(function) for function in self.graph.functions.values()]
         graph = self._main.built(self.graph.with_functions(functions))
         assert isinstance(graph, Graph)
         known = {problem.text for problem in find_problems(self.graph, self._catalog)}
@@ -209,7 +209,7 @@ class GraphEditor:
         refuse_mixed_frames(graph)
         return graph
 
-    def _built(self, function: Function) -> Function:
+    def _build(self, function: Function) -> Function:
         draft = self._drafts.get(function.name)
         built = function if draft is None else draft.built(function)
         assert isinstance(built, Function)
@@ -248,7 +248,7 @@ class GraphEditor:
                 return self._draft(function), inner
         raise UnknownNameError("node", name, (node.name for node in self._main.nodes))
 
-    def _spelled(self, draft: Draft, tensor: str) -> str:
+    def _spell(self, draft: Draft, tensor: str) -> str:
         """``tensor`` as nodes of ``draft`` take it.
 
         Raises:

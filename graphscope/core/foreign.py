@@ -252,11 +252,11 @@ class UniqueNames:
     def __call__(self, *wishes: str) -> str:
         """The first of ``wishes`` that is not empty and not taken; otherwise the first with a number behind it."""
         free = (name for name in wishes if name and name not in self._taken)
-        name = next(free, "") or self._numbered(next(filter(None, wishes), "unnamed"))
+        name = next(free, "") or self._with_number(next(filter(None, wishes), "unnamed"))
         self._taken.add(name)
         return name
 
-    def _numbered(self, name: str) -> str:
+    def _with_number(self, name: str) -> str:
         self._number += 1
         while f"{name}#{self._number}" in self._taken:
             self._number += 1

@@ -31,7 +31,7 @@ class MeanPayload(Payload):
 
         dtype = self.dtype.numpy
         wide = np.dtype(np.complex128 if self.dtype in _COMPLEX else np.float64)
-        for pieces in aligned(self._parts):
+        for pieces in align(self._parts):
             with np.errstate(all="ignore"):
                 wide_pieces = [np.frombuffer(piece, dtype).astype(wide) for piece in pieces]
                 mean = np.mean(wide_pieces, axis=0).astype(dtype)
@@ -48,10 +48,10 @@ def are_equal(payloads: Sequence[Payload]) -> bool:
     if payloads[0].dtype is DataType.STRING:
         first, *others = [payload.listed() for payload in payloads]
         return all(other == first for other in others)
-    return all(piece == pieces[0] for pieces in aligned(payloads) for piece in pieces)
+    return all(piece == pieces[0] for pieces in align(payloads) for piece in pieces)
 
 
-def aligned(payloads: Iterable[Payload]) -> Iterator[list[bytes]]:
+def align(payloads: Iterable[Payload]) -> Iterator[list[bytes]]:
     """The contents of tensors of one type and shape side by side, in pieces that are of one size at each step."""
     streams = [payload.chunks() for payload in payloads]
     heads = [b"" for _ in streams]

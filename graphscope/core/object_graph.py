@@ -102,14 +102,14 @@ def saved_variables(saved: SavedObjectGraph, objects: TrackableObjectGraph | Non
 
 def _keys(saved: SavedObjectGraph, objects: TrackableObjectGraph) -> Iterator[tuple[int, str]]:
     """Saved node -> checkpoint key."""
-    pairs = _matched(saved, objects)
+    pairs = _match(saved, objects)
     for here, there in [*pairs.items(), *_matched_slots(saved, objects, pairs)]:
         if _inside((here, there), len(saved.nodes), len(objects.nodes)):
             for attribute in objects.nodes[there].attributes:
                 yield here, attribute.checkpoint_key
 
 
-def _matched(saved: SavedObjectGraph, objects: TrackableObjectGraph) -> dict[int, int]:
+def _match(saved: SavedObjectGraph, objects: TrackableObjectGraph) -> dict[int, int]:
     """Walks both graphs from their roots along equal child names: node of one -> node of the other."""
     found = {0: 0} if saved.nodes and objects.nodes else {}
     pending = list(found.items())

@@ -46,7 +46,7 @@ def restore_sources(graph: Graph, restore_op: str = "") -> dict[str, RestoreSour
     Args:
         restore_op: the saver's own restore node (``saver_def.restore_op_name``): what it runs wins over other savers'.
     """
-    return {**_Restores(graph).sources(restore_op), **_called(graph, restore_op)}
+    return {**_Restores(graph).sources(restore_op), **_called_sources(graph, restore_op)}
 
 
 def reads_checkpoint(graph: Graph, node: Node) -> bool:
@@ -54,7 +54,7 @@ def reads_checkpoint(graph: Graph, node: Node) -> bool:
     return any(graph[name].op in RESTORE_OPS for name in graph.ancestors([node.name]))
 
 
-def _called(graph: Graph, restore_op: str) -> dict[str, RestoreSource]:
+def _called_sources(graph: Graph, restore_op: str) -> dict[str, RestoreSource]:
     """What the function that a TF2 SavedModel's restore op calls puts into its arguments."""
     call = graph.get(restore_op)
     if call is None or call.op not in CALL_OPS or "f" not in call.attrs:

@@ -157,10 +157,10 @@ def stored_values(proto: TensorProto, dtype: DataType, where: str) -> NDArray[An
         if len(array) % 2:
             raise CorruptFileError(f"{len(array):,} numbers are not pairs of real and imaginary parts", path=where)
         return array.view(dtype.numpy)
-    return _narrowed(array, dtype, where)
+    return _narrow(array, dtype, where)
 
 
-def _narrowed(array: NDArray[Any], dtype: DataType, where: str) -> NDArray[Any]:
+def _narrow(array: NDArray[Any], dtype: DataType, where: str) -> NDArray[Any]:
     """Integers that were stored in a wider type, as their own; half-precision floats from their bits."""
     import numpy as np
 

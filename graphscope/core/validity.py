@@ -43,7 +43,7 @@ def find_problems(graph: Graph, catalog: OpCatalog, *, scan: bool = False) -> li
         catalog: the ops that the graph may use.
         scan: also reads constants whose size only their content tells (typed values above 1 KB, text).
     """
-    reached = _reached(graph, catalog)
+    reached = _reach(graph, catalog)
     found = [
         Problem("function", name, f"the library has two different functions {name}")
         for name in graph.clashing_functions
@@ -74,21 +74,21 @@ def refuse_invalid(graph: Graph, catalog: OpCatalog, path: str) -> None:
     )
 
 
-def _reached(graph: Graph, catalog: OpCatalog) -> dict[str, list[str]]:
+def _reach(graph: Graph, catalog: OpCatalog) -> dict[str, list[str]]:
     """The library functions that nodes may call, directly or through one another -> the functions that each calls."""
     calls: dict[str, list[str]] = {}
     pending: list[Body] = [graph] if graph.functions else []
     callers: dict[str, bool] = {}
     while pending:
-        for name in _called(graph, pending.pop(), catalog, callers):
+        for name in _find_called(graph, pending.pop(), catalog, callers):
             if name not in calls:
                 function = graph.functions[name]
-                calls[name] = _called(graph, function, catalog, callers)
+                calls[name] = _find_called(graph, function, catalog, callers)
                 pending.append(function)
     return calls
 
 
-def _called(graph: Graph, body: Body, catalog: OpCatalog, callers: dict[str, bool]) -> list[str]:
+def _find_called(graph: Graph, body: Body, catalog: OpCatalog, callers: dict[str, bool]) -> list[str]:
     """The functions of the library that ``body`` calls; ``callers`` remembers which ops may call."""
     for op in body.ops:
         if op not in callers:

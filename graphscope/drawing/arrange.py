@@ -15,7 +15,7 @@ from graphscope.drawing.layered.layout import ROW_GAP, Layout, lay_out
 from graphscope.drawing.links import CONTROL, Source
 from graphscope.drawing.measure import SMALL_SIZE, WIDEST_TENSOR, closed_box
 from graphscope.drawing.picture import Picture, PlacedBox, PlacedEdge, PlacedText, Point
-from graphscope.drawing.texts import fitted, width
+from graphscope.drawing.texts import fit, width
 
 INSET = 14.0
 """Free space between the frame of an open scope and what is in it."""
@@ -90,7 +90,7 @@ class _Arranger:
         self._place(result, frame, inner)
         return result
 
-    def _shown(self, box: Box) -> tuple[PlacedBox, _Inner | None]:
+    def _place_shown(self, box: Box) -> tuple[PlacedBox, _Inner | None]:
         if box.node < 0 and self.is_open(box):
             return self._opened(box)
         return closed_box(self.diagram, box), None
@@ -100,7 +100,7 @@ class _Arranger:
         is_apart = [child.is_outside and not scope.is_outside for child in scope.children]
         main = [child for child, apart in zip(scope.children, is_apart) if not apart]
         aside = [child for child, apart in zip(scope.children, is_apart) if apart]
-        made = [self._shown(child) for child in (*main, *aside)]
+        made = [self._place_shown(child) for child in (*main, *aside)]
         frame = closed_box(self.diagram, scope)
         inner = self._laid_out(scope, main, [box for box, _ in made])
         inner.inners = {box.box.number: found for box, found in made if found is not None}
@@ -199,8 +199,8 @@ def tensors_text(diagram: Diagram, tensors: Sequence[Source]) -> str:
         return ""
     only = next(iter(texts)) if len(texts) == 1 else ""
     if len(tensors) == 1:
-        return fitted(only, SMALL_SIZE, WIDEST_TENSOR)
-    return fitted(f"{len(tensors)} × {only}", SMALL_SIZE, WIDEST_TENSOR) if only else f"{len(tensors)} tensors"
+        return fit(only, SMALL_SIZE, WIDEST_TENSOR)
+    return fit(f"{len(tensors)} × {only}", SMALL_SIZE, WIDEST_TENSOR) if only else f"{len(tensors)} tensors"
 
 
 def _open_ports(
@@ -242,7 +242,7 @@ class _Lines:
         self.frame = frame
         self.inner = inner
         self.pairs = list(inner.tensors)
-        self.ends = self._spread()
+        self.ends = self._spread_ends()
 
     def write(self, result: Picture) -> None:
         for number, pair in enumerate(self.pairs):
@@ -291,7 +291,7 @@ class _Lines:
             return box.x + within.port(source, within.entries), box.y
         return self.ends[number], box.y
 
-    def _spread(self) -> dict[int, float]:
+    def _spread_ends(self) -> dict[int, float]:
         """For each line the place where it ends at a closed box: side by side, in the order in which they come."""
         arriving: dict[int, list[int]] = {}
         for number, (_, end) in enumerate(self.pairs):

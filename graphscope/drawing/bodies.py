@@ -154,7 +154,7 @@ class _Drawing:
                 inputs = list(dict.fromkeys([*inputs[: runs[0].first], *results]))
             if scope or runs:
                 controls = [f"^{scope}{name}" for name in node.control_inputs() if name in flow.body]
-                node = self._renamed(node, scope, [*inputs, *controls])
+                node = self._rename(node, scope, [*inputs, *controls])
             made.append(node)
         return made
 
@@ -198,7 +198,7 @@ class _Drawing:
                 if fact.shape is not None:
                     self.shapes[f"{scope}{node.name}:{index}"] = public(fact.shape)
 
-    def _renamed(self, node: Node, scope: str, inputs: Sequence[str]) -> Node:
+    def _rename(self, node: Node, scope: str, inputs: Sequence[str]) -> Node:
         copy = with_inputs(node, inputs)
         copy.proto.name = scope + node.name
         return copy

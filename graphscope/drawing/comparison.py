@@ -72,7 +72,7 @@ class DiffDrawing:
         refuse_other_ending(path)
         size = write_file(path, [self.html().encode()], overwrite=overwrite)
         nodes = len(self.first.nodes) + len(self.second.nodes)
-        return SavedDrawing(os.fspath(path), "html", size, sum(map(_shown, self._panes)), nodes)
+        return SavedDrawing(os.fspath(path), "html", size, sum(map(_count_shown, self._panes)), nodes)
 
     @cached_property
     def _sides(self) -> tuple[_Side, _Side]:
@@ -181,7 +181,7 @@ def _together(classes: Iterable[str]) -> str:
     return CHANGED if different else PLAIN
 
 
-def _shown(pane: Pane) -> int:
+def _count_shown(pane: Pane) -> int:
     """How many boxes are shown at first."""
     return sum(len(box.children) for box in pane.diagram.boxes if box is pane.root or pane.is_open(box))
 

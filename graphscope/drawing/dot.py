@@ -17,7 +17,7 @@ def dot(picture: Picture, coloring: Coloring) -> str:
 
 
 def _lines(picture: Picture, coloring: Coloring) -> Iterator[str]:
-    yield f"digraph {_quoted(escape(picture.diagram.title))} {{"
+    yield f"digraph {_quote(escape(picture.diagram.title))} {{"
     yield '  node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=11, penwidth=1.2];'
     yield f'  edge [fontname="Helvetica", fontsize=9, color="{LIGHT.edge}", fontcolor="{LIGHT.faint}"];'
     open_boxes: list[PlacedBox] = []
@@ -30,12 +30,12 @@ def _lines(picture: Picture, coloring: Coloring) -> Iterator[str]:
             yield indent + _node(placed, coloring)
         elif placed.box.level:
             yield f"{indent}subgraph cluster_{placed.box.number} {{"
-            yield f'{indent}  label={_quoted(placed.title)}; color="{LIGHT.scope_line}"; fontname="Helvetica"; fontsize=11;'
+            yield f'{indent}  label={_quote(placed.title)}; color="{LIGHT.scope_line}"; fontname="Helvetica"; fontsize=11;'
             open_boxes.append(placed)
     for depth in range(len(open_boxes), 0, -1):
         yield f"{'  ' * depth}}}"
     for edge in flat_edges(picture):
-        style = "style=dotted" if edge.is_control else f"label={_quoted(edge.text)}"
+        style = "style=dotted" if edge.is_control else f"label={_quote(edge.text)}"
         yield f"  b{edge.source} -> b{edge.target} [{style}];"
     yield "}"
 
@@ -43,13 +43,13 @@ def _lines(picture: Picture, coloring: Coloring) -> Iterator[str]:
 def _node(placed: PlacedBox, coloring: Coloring) -> str:
     fill, line = LIGHT.boxes[coloring.of(placed.box)]
     texts = [placed.title, placed.subtitle, *(f"{label} {text}" for label, text in placed.lines)]
-    label = r"\n".join(_escaped(text) for text in texts if text)
+    label = r"\n".join(_escape(text) for text in texts if text)
     return f'b{placed.box.number} [label="{label}", fillcolor="{fill}", color="{line}"];'
 
 
-def _quoted(text: str) -> str:
-    return f'"{_escaped(text)}"'
+def _quote(text: str) -> str:
+    return f'"{_escape(text)}"'
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -6,7 +6,7 @@ from graphscope.core.units import short_count
 from graphscope.drawing.boxes import Box
 from graphscope.drawing.diagram import Diagram
 from graphscope.drawing.picture import PlacedBox
-from graphscope.drawing.texts import fitted, width
+from graphscope.drawing.texts import fit, width
 
 TITLE_SIZE, SMALL_SIZE = 12.0, 10.0
 WIDEST_TITLE, WIDEST_LINE, WIDEST_TENSOR = 230.0, 120.0, 240.0
@@ -17,12 +17,12 @@ COLUMN_GAP = 12.0
 
 def closed_box(diagram: Diagram, box: Box) -> PlacedBox:
     """The box at the origin, with its texts and its size."""
-    title = fitted(box.label or diagram.title, TITLE_SIZE, WIDEST_TITLE, True)
+    title = fit(box.label or diagram.title, TITLE_SIZE, WIDEST_TITLE, True)
     lines: tuple[tuple[str, str], ...] = ()
     if box.node >= 0:
         subtitle = _op_text(diagram.op(box.first), box.label)
         lines = tuple(
-            (fitted(label, SMALL_SIZE, WIDEST_LINE), fitted(text, SMALL_SIZE, WIDEST_LINE))
+            (fit(label, SMALL_SIZE, WIDEST_LINE), fit(text, SMALL_SIZE, WIDEST_LINE))
             for label, text in diagram.lines[box.first]
         )
     else:
@@ -37,7 +37,7 @@ def closed_box(diagram: Diagram, box: Box) -> PlacedBox:
 def _op_text(op: str, label: str) -> str:
     """The op, unless the name says it already: ``Relu_3``."""
     said = label.strip("()").rpartition("/")[2].rstrip("0123456789").rstrip("_").lower()
-    return "" if said == op.lower() else fitted(op, SMALL_SIZE, WIDEST_TITLE)
+    return "" if said == op.lower() else fit(op, SMALL_SIZE, WIDEST_TITLE)
 
 
 def _content_text(diagram: Diagram, box: Box) -> str:

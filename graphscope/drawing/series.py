@@ -45,9 +45,9 @@ class Grouping:
         for box in order:
             order.extend(child for child in box.children if child.node < 0)
         for box in reversed(order):  # from within: a scope's own likeness is that of what it holds
-            box.children = self._grouped(box)
+            box.children = self._group(box)
 
-    def _grouped(self, scope: Box) -> list[Box]:
+    def _group(self, scope: Box) -> list[Box]:
         children = scope.children
         if len(children) >= MANY:
             children = self._together(children, self._alike, _are_many)

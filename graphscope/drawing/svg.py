@@ -17,7 +17,7 @@ from graphscope.drawing.measure import (
     TITLE_SIZE,
 )
 from graphscope.drawing.picture import Picture, PlacedBox, PlacedEdge, PlacedText, Point
-from graphscope.drawing.texts import FONT, fitted, width
+from graphscope.drawing.texts import FONT, fit, width
 from graphscope.drawing.theme import DARK, LIGHT, rules
 
 MARGIN = 20.0
@@ -58,7 +58,7 @@ class _Writer:
         yield f"<style>\n{styles(is_dark)}</style>"
         yield f"<defs>{_arrow('a', 'tip')}{_arrow('b', 'loop-tip')}</defs>"
         yield f'<rect class="paper" width="{_n(self.width)}" height="{_n(height)}"/>'
-        yield _text(MARGIN, MARGIN + 14, fitted(title, 15, self.width - 2 * MARGIN, True), "name", 15, is_bold=True)
+        yield _text(MARGIN, MARGIN + 14, fit(title, 15, self.width - 2 * MARGIN, True), "name", 15, is_bold=True)
         left = MARGIN + max(0.0, (LEAST_WIDTH - self.picture.width) / 2)
         yield f'<g transform="translate({_n(left)} {_n(self.top)})">'
         yield from self._content()
@@ -127,7 +127,7 @@ def _legend_rows(coloring: Coloring, widest: float) -> list[list[tuple[str, str]
     rows: list[list[tuple[str, str]]] = [[("", coloring.title)]]
     used = width(coloring.title, SMALL_SIZE) + LEGEND_GAP
     for swatch in coloring.legend:
-        label = fitted(swatch.label, SMALL_SIZE, WIDEST_LABEL)
+        label = fit(swatch.label, SMALL_SIZE, WIDEST_LABEL)
         wide = SWATCH + 5 + width(label, SMALL_SIZE) + LEGEND_GAP
         if used + wide > widest:
             rows.append([])

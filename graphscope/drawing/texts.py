@@ -44,7 +44,7 @@ def width(text: str, size: float, is_bold: bool = False) -> float:
 
 
 @functools.lru_cache(1 << 16)
-def fitted(text: str, size: float, widest: float, is_bold: bool = False) -> str:
+def fit(text: str, size: float, widest: float, is_bold: bool = False) -> str:
     """The text itself, harmless, or its beginning and its end around an ellipsis, so that it takes ``widest`` at most."""
     text = escape(text)
     if width(text, size, is_bold) <= widest:

@@ -15,7 +15,7 @@ from graphscope.core.op_sets import PLACEHOLDER_OPS, VARIABLE_OPS
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import node_of
 from graphscope.editing.edited import Edited
-from graphscope.editing.parts import without_absent
+from graphscope.editing.parts import drop_absent
 from graphscope.errors import GraphscopeError
 from graphscope.protos import Message, NodeDef
 from graphscope.transforms.effects import Effects
@@ -37,13 +37,13 @@ class Cleanup:
     def apply(self, edited: Edited) -> Edited:
         """See :class:`graphscope.editing.steps.Step`."""
         graph = edited.model.graph
-        needed = [name for name in _needed(edited) if name in graph]
+        needed = [name for name in _find_needed(edited) if name in graph]
         kept = graph.with_nodes(_in_order(graph, graph.ancestors(needed)))
         merged = merge_equal_nodes(kept, frozenset(needed))
         if VARIABLE_OPS.isdisjoint(merged.ops):
             merged = remove_pass_through(merged, needed)
         result = merged.with_nodes(_in_order(merged, merged.ancestors(n for n in needed if n in merged)))
-        model = without_absent(edited.model, prune_library(result))
+        model = drop_absent(edited.model, prune_library(result))
         gone = len(graph) - len(model.graph)
         return replace(edited, model=model).noted(f"cleanup took out {gone:,} of {len(graph):,} nodes")
 
@@ -52,7 +52,7 @@ def _in_order(graph: Graph, names: dict[str, int]) -> Iterator[Node]:
     return (node for node in graph if node.name in names)
 
 
-def _needed(edited: Edited) -> list[str]:
+def _find_needed(edited: Edited) -> list[str]:
     """Nodes that something outside the graph names."""
     model = edited.model
     signatures = [

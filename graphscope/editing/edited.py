@@ -34,11 +34,11 @@ class Edited:
 
     def renamed(self, names: Mapping[str, str]) -> Edited:
         """With nodes that have new names, old -> new: the tensors of the first model are followed."""
-        following = {old: _moved(now, names) for old, now in self.names.items()}
+        following = {old: _move(now, names) for old, now in self.names.items()}
         following |= {
             f"{old}:0": f"{new}:0" for old, new in names.items() if f"{old}:0" not in set(self.names.values())
         }
-        return replace(self, names=following, outputs=tuple(_moved(name, names) for name in self.outputs))
+        return replace(self, names=following, outputs=tuple(_move(name, names) for name in self.outputs))
 
     def with_graph(self, graph: Graph) -> Edited:
         """With another graph; signatures and collections stay as they are."""
@@ -83,6 +83,6 @@ def with_parts(
     )
 
 
-def _moved(tensor: str, names: Mapping[str, str]) -> str:
+def _move(tensor: str, names: Mapping[str, str]) -> str:
     parsed = TensorName.parse(tensor)
     return str(replace(parsed, node=names.get(parsed.node, parsed.node)))

@@ -56,11 +56,11 @@ def with_keys(graph: Graph, keys: Mapping[str, str]) -> Graph:
     """``graph`` whose savers know values by new keys, old -> new."""
     if not keys:
         return graph
-    functions = [f.with_nodes(_rekeyed(f, keys)) for f in graph.functions.values()]
-    return graph.with_nodes(_rekeyed(graph, keys)).with_functions(functions)
+    functions = [f.with_nodes(_rekey(f, keys)) for f in graph.functions.values()]
+    return graph.with_nodes(_rekey(graph, keys)).with_functions(functions)
 
 
-def _rekeyed(body: Graph | Function, keys: Mapping[str, str]) -> list[Node]:
+def _rekey(body: Graph | Function, keys: Mapping[str, str]) -> list[Node]:
     holders = set(_key_constants(body))
     return [_with_strings(node, keys) if node.name in holders else node for node in body]
 

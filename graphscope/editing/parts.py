@@ -42,7 +42,7 @@ class Extract:
         opened = open_at(model.graph, self.inputs, self.outputs, model.catalog, infer(model).by_name.get)
         kept = cut(opened.graph, self.outputs)
         graph = prune_library(cut(opened.graph, [*self.outputs, *_beginnings(model, kept)]))
-        part = restricted(replace(edited, outputs=self.outputs), graph)
+        part = restrict(replace(edited, outputs=self.outputs), graph)
         names = {old: new for new, old in opened.originals.items()}
         return replace(part, names={**part.names, **names})
 
@@ -58,22 +58,22 @@ def _beginnings(model: Model, graph: Graph) -> Iterator[str]:
 _VARIABLE_NODES = ("variable_name", "initializer_name", "initial_value_name", "snapshot_name")
 
 
-def restricted(edited: Edited, graph: Graph) -> Edited:
+def restrict(edited: Edited, graph: Graph) -> Edited:
     """The model with a part of its graph: values of the variables in it, signatures and collections that name nothing else."""
     model = edited.model
-    meta = _without_absent(model.meta, graph)
+    meta = _drop_absent(model.meta, graph)
     meta.ClearField("saver_def")
     values = {name: payload for name, payload in values_by_name(model).items() if name in graph}
     store = NamedValues(values) if model.store is not None else None
     return replace(edited, model=with_parts(model, graph, meta, store))
 
 
-def without_absent(model: Model, graph: Graph) -> Model:
+def drop_absent(model: Model, graph: Graph) -> Model:
     """``model`` with a part of its graph; its saver and its values stay."""
-    return with_parts(model, graph, _without_absent(model.meta, graph))
+    return with_parts(model, graph, _drop_absent(model.meta, graph))
 
 
-def _without_absent(meta: MetaGraphDef, graph: Graph) -> MetaGraphDef:
+def _drop_absent(meta: MetaGraphDef, graph: Graph) -> MetaGraphDef:
     """``meta`` without what names nodes that ``graph`` lacks."""
     found = MetaGraphDef()
     found.CopyFrom(meta)
@@ -122,7 +122,7 @@ class Merge:
         scope = free_scope(own.graph, self.scope)
         moved = add_prefix(other.graph, scope)
         meta = _joined_meta(own, renamed_meta(other.meta, lambda text: _under(scope, text, other.graph)), scope)
-        graph = _initialized(_side_by_side(own.graph, moved), meta, scope)
+        graph = _initialize(_side_by_side(own.graph, moved), meta, scope)
         values = values_by_name(own) | {f"{scope}/{name}": p for name, p in values_by_name(other).items()}
         has_values = own.store is not None or other.store is not None
         store = NamedValues(values) if has_values else None
@@ -145,7 +145,7 @@ def _side_by_side(own: Graph, other: Graph) -> Graph:
     return Graph(header, [*own.nodes, *other.nodes], [*own.functions.values(), *other.functions.values()])
 
 
-def _initialized(graph: Graph, meta: MetaGraphDef, scope: str) -> Graph:
+def _initialize(graph: Graph, meta: MetaGraphDef, scope: str) -> Graph:
     """``graph`` with one operation that initializes both models, which ``meta`` names, where each has one."""
     second = f"{scope}_{INIT_OP}"
     if second not in meta.signature_def:
@@ -166,13 +166,13 @@ def _joined_meta(own: Model, other: MetaGraphDef, scope: str) -> MetaGraphDef:
     for name, signature in other.signature_def.items():
         meta.signature_def[name if name not in meta.signature_def else f"{scope}_{name}"].CopyFrom(signature)
     for name, collection in other.collection_def.items():
-        if not _extended(meta, name, other):
+        if not _extend(meta, name, other):
             meta.collection_def[name].CopyFrom(collection)
     meta.asset_file_def.extend(other.asset_file_def)
     return meta
 
 
-def _extended(meta: MetaGraphDef, name: str, other: MetaGraphDef) -> bool:
+def _extend(meta: MetaGraphDef, name: str, other: MetaGraphDef) -> bool:
     """Appends a collection of ``other`` to the one of the same name and kind; False where there is none."""
     if name not in meta.collection_def:
         return False

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graphscope.editing.steps import Step
-from graphscope.editing.table import step_named
+from graphscope.editing.table import step_by_name
 from graphscope.errors import ArgumentError, GraphscopeError, file_errors
 
 _MAX_BYTES = 1 << 20
@@ -41,10 +41,10 @@ def read_recipe(path: str | os.PathLike[str]) -> list[Step]:
 def _step(path: str | os.PathLike[str], number: int, given: Any) -> Step:
     try:
         if isinstance(given, str):
-            return step_named(given, "")
+            return step_by_name(given, "")
         if isinstance(given, dict) and len(given) == 1:
             [(name, text)] = given.items()
-            return step_named(str(name), "" if text is None else str(text))
+            return step_by_name(str(name), "" if text is None else str(text))
     except GraphscopeError as error:
         raise ArgumentError(f"{os.fspath(path)}: step {number}: {error.message}", hint=error.hint) from error
     raise ArgumentError(f"{os.fspath(path)}: step {number} is neither a word nor of the form KIND: TEXT")

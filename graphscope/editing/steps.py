@@ -185,9 +185,9 @@ class Device:
     def apply(self, edited: Edited) -> Edited:
         """See :class:`Step`."""
         matcher = re.compile(self.pattern)
-        return change_graph(edited, lambda editor: editor.map_nodes(lambda node: self._placed(node, matcher)))
+        return change_graph(edited, lambda editor: editor.map_nodes(lambda node: self._place(node, matcher)))
 
-    def _placed(self, node: Node, matcher: re.Pattern[str]) -> Node:
+    def _place(self, node: Node, matcher: re.Pattern[str]) -> Node:
         if not matcher.search(node.name) or node.device == self.device:
             return node
         proto = NodeDef()

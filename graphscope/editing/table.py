@@ -184,7 +184,7 @@ _KEEPING_OBJECTS = (Rename, Prefix, Device)
 """What changes nothing that a function computes, or a signature gives."""
 
 
-def applied(step: Step, edited: Edited) -> Edited:
+def apply_step(step: Step, edited: Edited) -> Edited:
     """The model after ``step``, without the objects of a TensorFlow 2 SavedModel if these would not know of the change.
 
     Raises:
@@ -193,7 +193,7 @@ def applied(step: Step, edited: Edited) -> Edited:
     return step.apply(edited if isinstance(step, _KEEPING_OBJECTS) else without_objects(edited))
 
 
-def step_named(name: str, text: str) -> Step:
+def step_by_name(name: str, text: str) -> Step:
     """The step of kind ``name`` that ``text`` says.
 
     Raises:

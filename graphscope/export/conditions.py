@@ -25,7 +25,7 @@ def conditions_of(body: Body) -> Mapping[str, Conditions]:
     if SWITCHES.isdisjoint(body.ops):
         return {}
     found: dict[str, Conditions] = {}
-    for node in _ordered(body):
+    for node in _order(body):
         given = [conditions_at(body, found, text) for text in node.inputs if _counts(body, text)]
         if node.op in MERGES and given:
             found[node.name] = frozenset.intersection(*given)
@@ -66,7 +66,7 @@ def _counts(body: Body, text: str) -> bool:
     return node is not None and node.op not in NEXT_ITERATIONS
 
 
-def _ordered(body: Body) -> Sequence[Node]:
+def _order(body: Body) -> Sequence[Node]:
     """Each node behind what it takes or waits for."""
     order: list[Node] = []
     done: set[str] = set()

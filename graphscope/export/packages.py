@@ -8,7 +8,7 @@ from typing import Any
 from graphscope.errors import MissingDependencyError
 
 
-def imported(package: str, what: str, extra: str) -> Any:
+def import_package(package: str, what: str, extra: str) -> Any:
     """A package of another runtime.
 
     Args:

@@ -68,7 +68,7 @@ class NotExportableError(GraphscopeError):
         )
 
 
-def ordered(graph: Graph, refusals: Mapping[str, Refusal], outputs: Sequence[str]) -> tuple[list[Refusal], list[str]]:
+def order(graph: Graph, refusals: Mapping[str, Refusal], outputs: Sequence[str]) -> tuple[list[Refusal], list[str]]:
     """The refusals in order of computation, and the nodes at which the graph can be cut to leave them all out.
 
     Args:

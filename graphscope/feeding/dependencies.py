@@ -60,7 +60,7 @@ def _below(graph: Graph, names: Iterable[str], stops: Collection[str]) -> Iterab
 
 def part(graph: Graph, needed: Need, *, keep_devices: bool = False) -> Graph:
     """The nodes that are needed, in their old order, and the functions that they call; fed nodes are placeholders."""
-    nodes = [fed for n in graph.nodes if n.name in needed.names for fed in _fed(n, needed)]
+    nodes = [fed for n in graph.nodes if n.name in needed.names for fed in _feed(n, needed)]
     return clear_placement(prune_library(graph.with_nodes(nodes)), keep_devices=keep_devices)
 
 
@@ -70,7 +70,7 @@ def _types(dtypes: Iterable[DataType]) -> AttrValue:
     return value
 
 
-def _fed(original: Node, needed: Need) -> Iterator[Node]:
+def _feed(original: Node, needed: Need) -> Iterator[Node]:
     """The node; a placeholder where its only tensor is fed; where further ones are, a node that never runs has them all."""
     specs = {TensorName.parse(spec.name).index: spec for spec in needed.opened.get(original.name, ())}
     if not specs or original.op in ("Placeholder", "PlaceholderV2"):

@@ -53,14 +53,14 @@ def literal(text: str, spec: TensorSpec) -> NDArray[Any]:
     """
     import numpy as np
 
-    value = _parsed(text, spec)
+    value = _parse(text, spec)
     try:
         return fit(np.asarray(value), spec)
     except ValueError as error:
         raise GraphscopeError(f"{spec.name}={text}: the lists are not of equal length") from error
 
 
-def _parsed(text: str, spec: TensorSpec) -> object:
+def _parse(text: str, spec: TensorSpec) -> object:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

@@ -53,7 +53,7 @@ class Input:
         """Numbers in one example; ``None`` where that is not known."""
         return elements(self.spec.shape[1:]) if self.spec.shape else None
 
-    def scaled(self, pixels: NDArray[Any]) -> NDArray[Any]:
+    def scale(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Pictures, (n, height, width, channels), 0 to 255, as the tensor takes them."""
         import numpy as np
 
@@ -82,8 +82,8 @@ class Input:
             GraphscopeError: type or shape do not fit.
         """
         if rows.dtype.name == "uint8" and self.pictures is not None:
-            return self.scaled(self._as_pictures(rows))
-        return self._numbers(self._shaped(rows))
+            return self.scale(self._as_pictures(rows))
+        return self._numbers(self._shape(rows))
 
     def _as_pictures(self, rows: NDArray[Any]) -> NDArray[Any]:
         shape = self.picture()
@@ -95,7 +95,7 @@ class Input:
             raise self._misfit(rows, f"pictures {shape_text(wanted[1:])}")
         return rows.reshape(wanted)
 
-    def _shaped(self, rows: NDArray[Any]) -> NDArray[Any]:
+    def _shape(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Dimensions may be joined or split where all sizes are known."""
         stated = self.spec.shape
         if stated is None:

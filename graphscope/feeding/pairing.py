@@ -47,10 +47,10 @@ def pair(a: Model, b: Model, outputs: Sequence[str] = (), given: Mapping[str, st
         UnknownNameError: a tensor is not in its model.
         GraphscopeError: an output or an input has no counterpart, or one of another type.
     """
-    return _Pairing(a, b, _checked(a, b, given or {})).found(outputs)
+    return _Pairing(a, b, _check(a, b, given or {})).found(outputs)
 
 
-def _checked(a: Model, b: Model, given: Mapping[str, str]) -> dict[str, str]:
+def _check(a: Model, b: Model, given: Mapping[str, str]) -> dict[str, str]:
     """What was given the other way round: tensor of ``b`` -> tensor of ``a``."""
     names: dict[str, str] = {}
     for one, other in given.items():
@@ -94,8 +94,8 @@ class _Pairing:
         return str(TensorName.parse(outputs[0])) if len(outputs) == 1 else None
 
     def _pair_inputs(self, outputs: Sequence[str]) -> None:
-        of_b = self._needed(self.b, outputs)
-        of_a = self._needed(self.a, [self.names[name] for name in outputs])
+        of_b = self._needed_inputs(self.b, outputs)
+        of_a = self._needed_inputs(self.a, [self.names[name] for name in outputs])
         found = {spec.name: self._counterpart(spec.name) for spec in of_b}
         taken = set(found.values())
         alone_b = [spec for spec in of_b if found[spec.name] is None]
@@ -106,7 +106,7 @@ class _Pairing:
             raise self._alone("input", [spec.name for spec in alone_b])
         self.names.update({name: other for name, other in found.items() if other is not None})
 
-    def _needed(self, model: Model, outputs: Sequence[str]) -> list[TensorSpec]:
+    def _needed_inputs(self, model: Model, outputs: Sequence[str]) -> list[TensorSpec]:
         return required_inputs(model, outputs, with_defaults=True)
 
     def _counterpart(self, name: str) -> str | None:

@@ -97,7 +97,7 @@ def _format(location: Location) -> FileFormat:
     row = format_at(location)
     if row is None:
         assert isinstance(location, GraphFile)
-        raise _unknown(location)
+        raise _unknown_error(location)
     return row
 
 
@@ -148,7 +148,7 @@ def _with_checkpoint(model: Model, checkpoint: str | os.PathLike[str]) -> Model:
     )
 
 
-def _unknown(location: GraphFile) -> NotTensorFlowError:
+def _unknown_error(location: GraphFile) -> NotTensorFlowError:
     source = location.source
     head = source.read(0, min(8, source.size)).hex(" ")
     return NotTensorFlowError(f"not a TensorFlow graph or checkpoint: it starts with {head}", path=source.path)

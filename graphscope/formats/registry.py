@@ -274,7 +274,7 @@ def writable(names: Iterable[str] = ()) -> tuple[FileFormat, ...]:
     return tuple(row for row in FORMATS if row.is_written and (not wanted or row.name in wanted))
 
 
-def exported() -> tuple[FileFormat, ...]:
+def export_formats() -> tuple[FileFormat, ...]:
     """The formats of other runtimes."""
     return tuple(row for row in FORMATS if row.export is not None)
 
@@ -304,7 +304,7 @@ def format_at(location: Location) -> FileFormat | None:
     return next((row for row in FORMATS if row.reader and content in row.contents), None)
 
 
-def format_named(name: str, allowed: Iterable[str] = ()) -> FileFormat:
+def format_by_name(name: str, allowed: Iterable[str] = ()) -> FileFormat:
     """The format called ``name``.
 
     Args:
@@ -338,7 +338,7 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
     rows = writable(allowed)
     said = _said_by(text, FORMATS)
     if to:
-        chosen = format_named(to, allowed)
+        chosen = format_by_name(to, allowed)
         if _contradicts(text, said, chosen):
             raise ArgumentError(
                 f"{text}: the name says {said.name if said else Path(text).suffix}, but {chosen.name} is to be written",
@@ -346,7 +346,7 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
             )
         return chosen
     if said is None or said not in rows or Path(text).suffix.lower() in _MEMBERS:
-        raise _unnamed(text, rows)
+        raise _unnamed_error(text, rows)
     return said
 
 
@@ -373,7 +373,7 @@ def _said_by(text: str, rows: Iterable[FileFormat]) -> FileFormat | None:
     return None
 
 
-def _unnamed(text: str, rows: Sequence[FileFormat]) -> ArgumentError:
+def _unnamed_error(text: str, rows: Sequence[FileFormat]) -> ArgumentError:
     suffix = Path(text).suffix
     what = f"nothing is written as {suffix}" if suffix else "the name does not say in which format to write"
     names = ", ".join(f"{example_name(row)} ({row.title})" for row in rows)

@@ -23,7 +23,7 @@ def title(text: str) -> str:
     return f"<div><b>{safe(text)}</b></div>"
 
 
-def preformatted(text: str) -> str:
+def preformat(text: str) -> str:
     """Lines as on a terminal."""
     return f'<pre style="overflow:auto">{"".join(safe(line) + chr(10) for line in text.splitlines())}</pre>'
 
@@ -66,6 +66,6 @@ def as_on_a_terminal(write: Callable[[Sink, Any], None]) -> View:
     def view(report: Any) -> str:
         page = io.StringIO()
         write(Sink(page, page, width=WIDTH), report)
-        return preformatted(page.getvalue())
+        return preformat(page.getvalue())
 
     return view

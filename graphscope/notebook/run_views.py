@@ -11,7 +11,7 @@ from graphscope.cli.render.evaluate import write_evaluation
 from graphscope.cli.render.freeze import changed_lines, open_switch_lines
 from graphscope.cli.render.graft import graft_sections, loss_lines
 from graphscope.cli.render.profile import write_profile
-from graphscope.cli.render.run import shown, write_outputs
+from graphscope.cli.render.run import show_outputs, write_outputs
 from graphscope.cli.render.tune import result_lines, write_classes
 from graphscope.cli.render.verify import write_layers, write_nonfinite, write_verification
 from graphscope.cli.terminal.output import Sink
@@ -31,7 +31,7 @@ LAYERS = 10
 _INDENT = 9
 
 
-def _frozen(sink: Sink, frozen: Frozen) -> None:
+def _write_frozen(sink: Sink, frozen: Frozen) -> None:
     sink.lines([*changed_lines(frozen), *open_switch_lines(frozen)])
 
 
@@ -45,13 +45,13 @@ def _tune(sink: Sink, report: TuneReport) -> None:
 
 
 VIEWS: Mapping[type, View] = {
-    Frozen: as_on_a_terminal(_frozen),
+    Frozen: as_on_a_terminal(_write_frozen),
     Grafted: as_on_a_terminal(lambda sink, grafted: _graft(sink, grafted.report, loss_lines(grafted))),
     GraftReport: as_on_a_terminal(_graft),
     EvaluationReport: as_on_a_terminal(lambda sink, report: write_evaluation(sink, Format.TABLE, report)),
     LayerComparison: as_on_a_terminal(lambda sink, found: write_layers(sink, Format.TABLE, found, LAYERS)),
     NonfiniteReport: as_on_a_terminal(lambda sink, report: write_nonfinite(sink, Format.TABLE, [report])),
-    Outputs: as_on_a_terminal(lambda sink, outputs: write_outputs(sink, Format.TABLE, shown(outputs))),
+    Outputs: as_on_a_terminal(lambda sink, outputs: write_outputs(sink, Format.TABLE, show_outputs(outputs))),
     Profiled: as_on_a_terminal(lambda sink, profiled: write_profile(sink, profiled.report, ())),
     TuneReport: as_on_a_terminal(_tune),
     Verification: as_on_a_terminal(lambda sink, found: write_verification(sink, Format.TABLE, found)),

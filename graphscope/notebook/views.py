@@ -23,7 +23,7 @@ from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.model import Model, ModelKind
 from graphscope.drawing.drawing import Drawing
 from graphscope.errors import GraphscopeError
-from graphscope.notebook.markup import View, as_on_a_terminal, preformatted, table, title
+from graphscope.notebook.markup import View, as_on_a_terminal, preformat, table, title
 from graphscope.scan.audit import AuditReport
 from graphscope.tracing.report import Profile
 
@@ -53,7 +53,7 @@ def _model(model: Model) -> str:
     try:
         return _summary(summarize(model))
     except GraphscopeError as error:
-        return title(repr(model)) + preformatted(error.message)
+        return title(repr(model)) + preformat(error.message)
 
 
 def _summary(summary: Summary) -> str:

@@ -67,7 +67,7 @@ class Comparison:
         self.trust = trust
         self.engine = engine
         self.original_engine = original_engine
-        known = {**self._fitted(fixed or {}), **self._fitted({self.renamed(n): v for n, v in (feeds or {}).items()})}
+        known = {**self._fit(fixed or {}), **self._fit({self.renamed(n): v for n, v in (feeds or {}).items()})}
         inputs = self._inputs(known)
         self.known: Feeds = {**known, **switches_off(original, inputs)}
         given = {self.renamed(str(TensorName.parse(name))): shape for name, shape in (shapes or {}).items()}
@@ -167,9 +167,9 @@ class Comparison:
         fed = [replace(spec, name=self.renamed(spec.name)) for spec in of_result]
         given = [*self._specs(self.original, known), *fed]
         of_original = required_inputs(self.original, self.original_outputs, given)
-        return list({spec.name: self._stated(spec) for spec in [*fed, *of_original]}.values())
+        return list({spec.name: self._with_stated_sizes(spec) for spec in [*fed, *of_original]}.values())
 
-    def _stated(self, spec: TensorSpec) -> TensorSpec:
+    def _with_stated_sizes(self, spec: TensorSpec) -> TensorSpec:
         """``spec`` with the sizes that only the original states."""
         if node_of(spec.name) not in self.original.graph:
             return spec
@@ -180,7 +180,7 @@ class Comparison:
             return spec
         return replace(spec, shape=tuple(old if new is None else new for new, old in zip(spec.shape, stated)))
 
-    def _fitted(self, feeds: Feeds) -> Feeds:
+    def _fit(self, feeds: Feeds) -> Feeds:
         """The values by tensor name, each in the type that the tensor has."""
         fitted = {}
         for name, value in feeds.items():

@@ -62,14 +62,14 @@ class Placing:
 
     def graph(self, graph: Graph) -> Graph:
         """``graph`` with the devices on which its nodes are to run."""
-        return self._placed(clear_placement(graph) if self.clear_devices else colocate(graph))
+        return self._place(clear_placement(graph) if self.clear_devices else colocate(graph))
 
     def part(self, graph: Graph, needed: Need) -> Graph:
         """The part of ``graph`` that a run touches, with devices as :meth:`graph` gives them."""
         whole = graph if self.clear_devices else colocate(graph)
-        return self._placed(part(whole, needed, keep_devices=not self.clear_devices))
+        return self._place(part(whole, needed, keep_devices=not self.clear_devices))
 
-    def _placed(self, graph: Graph) -> Graph:
+    def _place(self, graph: Graph) -> Graph:
         return place_unplaced(place(graph, self.place), self.device)
 
 

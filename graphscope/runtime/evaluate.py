@@ -94,17 +94,17 @@ class TensorFlowKernels:
         """Whether what is computed is, by the shapes that are known beforehand, or by the op, and the work for it too."""
         fed = sum(array.nbytes for array in inputs)
         if all(tensor.shape.is_fully_defined() for tensor in outputs):
-            shapes = [_unfolded(tensor.shape.as_list()) for tensor in outputs]
+            shapes = [_unfold(tensor.shape.as_list()) for tensor in outputs]
             sizes = [math.prod(shape) * tensor.dtype.size for shape, tensor in zip(shapes, outputs)]
         elif node.op in NO_LARGER_THAN_INPUTS:
             shapes, sizes = [], [_WIDEST * fed]
         else:
             return False
-        given = [_unfolded(array.shape) for array in inputs]
+        given = [_unfold(array.shape) for array in inputs]
         return max(sizes) <= self.max_bytes and is_bounded(node, given, shapes)
 
 
-def _unfolded(shape: Sequence[int]) -> tuple[int, ...]:
+def _unfold(shape: Sequence[int]) -> tuple[int, ...]:
     """A shape in which no dimension is 0: kernels take memory for the others before they see that nothing is to be done."""
     return tuple(max(size, 1) for size in shape)
 

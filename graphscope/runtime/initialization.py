@@ -102,10 +102,10 @@ class _Starter:
                 break
         return Start(
             needed,
-            dict(self.assigned(needed)),
+            dict(self.iterate_assigned(needed)),
             restore,
             _prefix(self.model),
-            self.ordered(initializers),
+            self.order(initializers),
             setup,
             self.assets(needed),
         )
@@ -144,7 +144,7 @@ class _Starter:
         """Variable without a stored value -> the node that initializes it."""
         return {n.name: self.initializer(n.name) for n in self.open_variables(needed) if self.payload(n.name) is None}
 
-    def assigned(self, needed: Need) -> Iterator[tuple[str, Payload]]:
+    def iterate_assigned(self, needed: Need) -> Iterator[tuple[str, Payload]]:
         """Variables and the values that they are assigned."""
         for node in self.open_variables(needed):
             payload = self.payload(node.name)
@@ -180,7 +180,7 @@ class _Starter:
             raise _missing(self.model, name, variable)
         return found
 
-    def ordered(self, initializers: Mapping[str, str]) -> list[str]:
+    def order(self, initializers: Mapping[str, str]) -> list[str]:
         """Those first that others read; in a circle TensorFlow will say what is not initialized."""
         pending = {
             variable: need(self.graph, [initializer], self.given).names & initializers.keys() - {variable}

@@ -89,7 +89,7 @@ def trace(
             runs.run(steps)
         except GraphscopeError as error:
             raise _with_hint(error, random) from error
-        return replace(_traced(model, outputs, placing, fed, runs), placement=session.placement)
+        return replace(_trace(model, outputs, placing, fed, runs), placement=session.placement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,24 +146,24 @@ class _Runs:
 
     def untraced(self) -> float:
         """One run; its wall time in microseconds."""
-        return self.timed()
+        return self.time_run()
 
     def traced(self, *, partitions: bool = False) -> tuple[float, RunMetadata]:
         """One traced run: its wall time in microseconds, what it told."""
         tf1 = tensorflow().compat.v1
         told = tf1.RunMetadata()
         asked = tf1.RunOptions(trace_level=tf1.RunOptions.FULL_TRACE, output_partition_graphs=partitions)
-        wall_us = self.timed(options=asked, run_metadata=told)
+        wall_us = self.time_run(options=asked, run_metadata=told)
         return wall_us, RunMetadata.FromString(told.SerializeToString())
 
-    def timed(self, **options: Any) -> float:
+    def time_run(self, **options: Any) -> float:
         """One run; its wall time in microseconds."""
         start = time.perf_counter_ns()
         self.session.run(self.outputs, self.feeds, **options)
         return (time.perf_counter_ns() - start) / 1000
 
 
-def _traced(model: Model, outputs: Sequence[str], placing: Placing, fed: _Fed, runs: _Runs) -> Trace:
+def _trace(model: Model, outputs: Sequence[str], placing: Placing, fed: _Fed, runs: _Runs) -> Trace:
     graph = placing.graph(model.graph)
     found = Trace(
         path=model.path,

@@ -20,7 +20,7 @@ from graphscope.runtime.master import placed_config
 from graphscope.runtime.run_result import RunResult
 from graphscope.runtime.session import Session, open_session
 from graphscope.runtime.tensorflow import tensorflow
-from graphscope.tracing.profile import executed
+from graphscope.tracing.profile import list_executed
 from graphscope.tracing.report import Executed
 from graphscope.tracing.trace import Trace
 
@@ -77,7 +77,7 @@ def run(
         config=lambda: placed_config(options, placing),
         trust=trust,
     ) as session:
-        run_of = functools.partial(_computed, session, outputs, is_traced=options.log_executed)
+        run_of = functools.partial(_compute, session, outputs, is_traced=options.log_executed)
         placed = session.placement if options.log_placement else ()
         found, ran = run_of(fed_values) if series is None else _in_series(run_of, outputs, fed_values, series, progress)
         return RunResult(tuple(found), tuple(session.devices), session.absent, placed, ran)
@@ -107,15 +107,15 @@ def _in_series(
         rows.append(found)
         progress(1)
     columns = zip(outputs, zip(*rows))
-    return [_stacked(name, values, series.names) for name, values in columns], ran
+    return [_stack(name, values, series.names) for name, values in columns], ran
 
 
-def _stacked(name: str, values: Sequence[NDArray[Any] | None], examples: Sequence[str]) -> NDArray[Any] | None:
+def _stack(name: str, values: Sequence[NDArray[Any] | None], examples: Sequence[str]) -> NDArray[Any] | None:
     arrays = [value for value in values if value is not None]
     return stack_rows(name, arrays, examples) if arrays else None
 
 
-def _computed(
+def _compute(
     session: Session, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]], *, is_traced: bool
 ) -> Computed:
     if not is_traced:
@@ -125,4 +125,4 @@ def _computed(
     traced = tf1.RunOptions(output_partition_graphs=True)
     found = session.run(outputs, feeds, options=traced, run_metadata=metadata)
     told = RunMetadata.FromString(metadata.SerializeToString())
-    return found, tuple(executed(Trace(session.model.path, [told], [0], graph=session.part)))
+    return found, tuple(list_executed(Trace(session.model.path, [told], [0], graph=session.part)))

@@ -53,7 +53,7 @@ def infer_shapes(model: Model) -> Inferred:
     """
     tf = tensorflow()
     copy = _Copy(model)
-    refused = _removed(model.graph)
+    refused = _find_removed(model.graph)
     while True:
         try:
             return Inferred(_shapes(tf, copy.graph_def(frozenset(refused))), copy.unknown, refused)
@@ -66,7 +66,7 @@ def infer_shapes(model: Model) -> Inferred:
 
 def importable(model: Model) -> GraphDef:
     """A copy of the graph, without its weights, that TensorFlow can import."""
-    return _Copy(model).graph_def(frozenset(_removed(model.graph)))
+    return _Copy(model).graph_def(frozenset(_find_removed(model.graph)))
 
 
 def shape_lookup(model: Model) -> Callable[[str], Shape]:
@@ -98,7 +98,7 @@ def shape_lookup(model: Model) -> Callable[[str], Shape]:
     return shape_of
 
 
-def _removed(graph: Graph) -> dict[str, str]:
+def _find_removed(graph: Graph) -> dict[str, str]:
     """Nodes whose op TensorFlow keeps for the graphs of older producers only, with the reason that it gives."""
     found = {}
     for op, node in zip(graph.ops, graph.nodes):
@@ -175,13 +175,13 @@ class _Copy:
             if node.name in replaced:
                 self._add_placeholders(result, node)
             else:
-                result.node.append(self._stripped(node, replaced))
+                result.node.append(self._strip(node, replaced))
         for function in self.graph.functions.values():
             if function.name in self.lost_functions:
                 continue
             copy = FunctionDef()
             copy.CopyFrom(function.proto)
-            copy.node_def.extend(self._stripped(node, set()) for node in function.nodes)
+            copy.node_def.extend(self._strip(node, set()) for node in function.nodes)
             result.library.function.append(copy)
         kept = {function.signature.name for function in result.library.function}
         gradients = [g for g in result.library.gradient if {g.function_name, g.gradient_func} <= kept]
@@ -189,13 +189,13 @@ class _Copy:
         result.library.gradient.extend(gradients)
         return result
 
-    def _stripped(self, node: Node, replaced: set[str]) -> NodeDef:
+    def _strip(self, node: Node, replaced: set[str]) -> NodeDef:
         """A copy without device, colocation and weights, that reads ``a_2`` where it read output 2 of a replaced ``a``."""
         proto = NodeDef()
         proto.CopyFrom(node.proto)
         proto.device = ""
         proto.attr.pop("_class", None)
-        inputs = [_redirected(text, replaced) for text in node.inputs]
+        inputs = [_redirect(text, replaced) for text in node.inputs]
         del proto.input[:]
         proto.input.extend(inputs)
         if node.payloads and node.op == "Const":
@@ -218,7 +218,7 @@ class _Copy:
             proto.attr["shape"].shape.unknown_rank = True
 
 
-def _redirected(text: str, replaced: set[str]) -> str:
+def _redirect(text: str, replaced: set[str]) -> str:
     tensor = TensorName.parse(text)
     if tensor.is_control or tensor.node not in replaced:
         return text

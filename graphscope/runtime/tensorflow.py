@@ -42,7 +42,7 @@ def tensorflow(*, native: bool = False) -> Any:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        tf = sys.modules.get("tensorflow") or (_imported() if native else _imported_without_onednn())
+        tf = sys.modules.get("tensorflow") or (_import() if native else _imported_without_onednn())
     except ImportError as error:
         raise MissingDependencyError(
             f"this needs TensorFlow, which cannot be imported: {error}", hint="pip install 'tf-graphscope[tensorflow]'"
@@ -92,7 +92,7 @@ def _imported_without_onednn() -> Any:
     before = os.environ.get(ONEDNN)
     os.environ[ONEDNN] = "0"
     try:
-        return _imported()
+        return _import()
     finally:
         if before is None:
             del os.environ[ONEDNN]
@@ -100,7 +100,7 @@ def _imported_without_onednn() -> Any:
             os.environ[ONEDNN] = before
 
 
-def _imported() -> Any:
+def _import() -> Any:
     with _without_chatter():
         import tensorflow as tf
     return tf

@@ -65,14 +65,14 @@ def verify_rows(
     [examples] = run.batches(1, seed, UNKNOWN)
     expected = run.of_original(rows.parts(examples, rows.old), values)
     found = [
-        _compared(expected, rows.old, run.of_result(rows.parts(examples, size)), size, rows.count, atol, rtol)
+        _compare(expected, rows.old, run.of_result(rows.parts(examples, size)), size, rows.count, atol, rtol)
         for size in rows.sizes
     ]
     differences = [merge_differences(of_output) for of_output in zip(*found)]
     repeated = differences
     if not all(difference.is_within for difference in differences):
         again = run.of_original(rows.parts(examples, rows.old), values)
-        repeated = _compared(expected, rows.old, again, rows.old, rows.count, atol, rtol)
+        repeated = _compare(expected, rows.old, again, rows.old, rows.count, atol, rtol)
     of_outputs = (
         OutputDifference(str(TensorName.parse(name)), difference, not difference.is_within and not other.is_within)
         for name, difference, other in zip(outputs, differences, repeated)
@@ -122,7 +122,7 @@ def _concrete(old: Shape, new: Shape) -> Shape:
     return (before[0], *(was if size is None else size for size, was in zip(new[1:], before[1:])))
 
 
-def _compared(
+def _compare(
     expected: Sequence[Sequence[NDArray[Any]]],
     old: int,
     actual: Sequence[Sequence[NDArray[Any]]],

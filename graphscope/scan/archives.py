@@ -111,7 +111,7 @@ class _Unpacking:
         elif tarfile.is_tarfile(self.path):
             yield from self._tar_members()
         else:
-            yield from _compressed(self.path)
+            yield from _open_compressed(self.path)
 
     def _tar_members(self) -> Iterator[tuple[str, Readable]]:
         with tarfile.open(self.path) as archive:
@@ -169,7 +169,7 @@ def _zip_members(path: Path) -> Iterator[tuple[str, Readable]]:
                 yield member.filename, archive.open(member)
 
 
-def _compressed(path: Path) -> Iterator[tuple[str, Readable]]:
+def _open_compressed(path: Path) -> Iterator[tuple[str, Readable]]:
     """The one file in a compressed file; a tar archive that is no longer one included."""
     with path.open("rb") as file:
         head = file.read(6)

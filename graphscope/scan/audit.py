@@ -11,7 +11,7 @@ from graphscope.analysis.audit.finding import Finding, Severity
 from graphscope.core.shown import Shown
 from graphscope.errors import FileError, GraphscopeError
 from graphscope.formats.io.paths import is_directory, is_file
-from graphscope.scan.files import Audited, audit_directory, audit_file, audit_named
+from graphscope.scan.files import Audited, audit_directory, audit_file, audit_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _at(path: str) -> Sequence[Audited]:
             raise FileError(f"{path}: nothing to audit: no model in this directory", hint="name a model or an archive")
         return found
     found = list(_file(place)) if is_file(place) else []
-    return found or list(audit_named(path))
+    return found or list(audit_path(path))
 
 
 def _file(place: Path) -> Iterable[Audited]:

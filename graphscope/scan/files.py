@@ -40,7 +40,7 @@ class Audited:
     error: str = ""
 
 
-def audit_named(path: str) -> Iterator[Audited]:
+def audit_path(path: str) -> Iterator[Audited]:
     """The model, with every meta graph of it, that a person points at.
 
     Raises:
@@ -128,7 +128,7 @@ def _nothing(_: FileSource, __: int) -> Iterator[Audited]:
 def _model(source: FileSource, _: int) -> Iterator[Audited]:
     """A graph; files that only look like one (assets, event files without a graph) are passed over."""
     try:
-        yield from audit_named(str(source.path))
+        yield from audit_path(str(source.path))
     except (NotTensorFlowError, IncompleteModelError) as error:
         if source.path.suffix in _MODEL_SUFFIXES and not _is_quiet(error):
             raise
@@ -189,10 +189,10 @@ def _archive(source: FileSource, depth: int) -> Iterator[Audited]:
     with unpack(source.path, depth) as (directory, findings):
         yield Audited(path, tuple(findings))
         for item in audit_directory(directory, depth + 1):
-            yield _renamed(item, str(directory), f"{path}!")
+            yield _rename(item, str(directory), f"{path}!")
 
 
-def _renamed(item: Audited, old: str, new: str) -> Audited:
+def _rename(item: Audited, old: str, new: str) -> Audited:
     findings = tuple(replace(finding, path=finding.path.replace(old, new)) for finding in item.findings)
     return Audited(item.path.replace(old, new), findings, item.error.replace(old, new))
 

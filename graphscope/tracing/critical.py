@@ -20,12 +20,12 @@ def median_walls(steps: Sequence[Step], typical: Step) -> dict[int, int]:
     """
     walls = defaultdict(list)
     for step in steps:
-        for key, execution in _numbered(step):
+        for key, execution in _number(step):
             walls[key].append(execution.wall_ns)
-    return {id(execution): round(statistics.median(walls[key])) for key, execution in _numbered(typical)}
+    return {id(execution): round(statistics.median(walls[key])) for key, execution in _number(typical)}
 
 
-def _numbered(step: Step) -> Iterator[tuple[tuple[str, str, str, int], Execution]]:
+def _number(step: Step) -> Iterator[tuple[tuple[str, str, str, int], Execution]]:
     counts: dict[tuple[str, str, str], int] = defaultdict(int)
     for execution in step.executions:
         key = execution.name, execution.device, execution.stream

@@ -22,7 +22,7 @@ _Placed = tuple[str, NodeCost]
 def by_op(nodes: Iterable[NodeCost]) -> list[GroupCost]:
     """One row for each op that ran, the costliest first."""
     groups = group_rows(nodes, lambda node: node.kernel)
-    return _sorted(_group(op, 0, members) for op, members in groups.items())
+    return _sort(_group(op, 0, members) for op, members in groups.items())
 
 
 def by_scope(nodes: Iterable[NodeCost]) -> list[GroupCost]:
@@ -113,5 +113,5 @@ def _group(name: str, depth: int, members: Sequence[NodeCost]) -> GroupCost:
     )
 
 
-def _sorted(rows: Iterable[GroupCost]) -> list[GroupCost]:
+def _sort(rows: Iterable[GroupCost]) -> list[GroupCost]:
     return sorted(rows, key=lambda row: -row.times.wall_us)

@@ -61,10 +61,10 @@ class NodeNames:
         """The node that ``name`` was made of; empty where there is none, as for ``_SOURCE``."""
         found = self._known.get(name)
         if found is None:
-            found = self._known[name] = self._found(name)
+            found = self._known[name] = self._find(name)
         return found
 
-    def _found(self, name: str) -> str:
+    def _find(self, name: str) -> str:
         if len(name) > _LONGEST:
             return name if name in self._names else ""
         return next(filter(None, map(self._by_rules, [name, *_around(name)])), "")

@@ -36,7 +36,7 @@ def report(trace: Trace) -> Profile:
         scopes=by_scope(nodes),
         devices=by_device(nodes, trace),
         placement=trace.placement,
-        executed=executed(trace),
+        executed=list_executed(trace),
         critical=_critical(trace),
     )
 
@@ -46,12 +46,12 @@ def _unfound_stats(trace: Trace, unfound: Sequence[NodeCost]) -> int:
     return sum(e.name in names for step in trace.steps for e in step.executions)
 
 
-def executed(trace: Trace) -> list[Executed]:
+def list_executed(trace: Trace) -> list[Executed]:
     """What ran on each device, by the partition graphs; nodes that a fused kernel stands for are with it."""
     found = []
     for ran in trace.partitions.computing:
         node = trace.names.node(ran.name)
-        found.append(Executed(ran.name, node, ran.op, _requested(trace, node), ran.device))
+        found.append(Executed(ran.name, node, ran.op, _requested_device(trace, node), ran.device))
         found += _executed_within(trace, node, ran)
     return found
 
@@ -59,11 +59,11 @@ def executed(trace: Trace) -> list[Executed]:
 def _executed_within(trace: Trace, node: str, ran: RanNode) -> Iterator[Executed]:
     if trace.graph is not None:
         for name in covered_nodes(trace.graph, node, ran.op, trace.partitions.nodes):
-            op, requested = trace.graph[name].op, _requested(trace, name)
+            op, requested = trace.graph[name].op, _requested_device(trace, name)
             yield Executed(name, name, op, requested, ran.device, ran.name)
 
 
-def _requested(trace: Trace, name: str) -> str:
+def _requested_device(trace: Trace, name: str) -> str:
     node = trace.graph.get(name) if trace.graph is not None else None
     return node.device if node is not None else ""
 

@@ -65,10 +65,10 @@ class Shown:
         """The drawn node under which what ran as ``name`` is shown; empty where there is none."""
         found = self._known.get(name)
         if found is None:
-            found = self._known[name] = self._drawn(self._names.node(name))
+            found = self._known[name] = self._find_drawn(self._names.node(name))
         return found
 
-    def _drawn(self, name: str) -> str:
+    def _find_drawn(self, name: str) -> str:
         """Follows constants to a consumer and summaries to a producer, until a node is drawn by itself."""
         for _ in range(_MAX_STEPS):
             node = self._graph.get(name)
@@ -140,14 +140,14 @@ def merge_executions(step: Step, shown: Shown, partitions: Partitions) -> Mappin
         started = [name for name, ran in groups.items() if _is_started_by(source, ran, partitions)] or list(groups)[:1]
         for name in started:
             groups[name].append(_lasting(source, source.wall_ns // len(started)))
-    return {name: _merged(name, executions) for name, executions in groups.items()}
+    return {name: _merge(name, executions) for name, executions in groups.items()}
 
 
 def _is_started_by(source: Execution, executions: Sequence[Execution], partitions: Partitions) -> bool:
     return any(e.device == source.device and not any(partitions.sources(e.name, e.inputs)) for e in executions)
 
 
-def _merged(name: str, executions: Sequence[Execution]) -> Execution:
+def _merge(name: str, executions: Sequence[Execution]) -> Execution:
     own = [e for e in executions if e.name == name] or executions
     main = max(own, key=lambda e: (bool(e.outputs), e.wall_ns))
     whole = _lasting(main, sum(e.wall_ns for e in executions))

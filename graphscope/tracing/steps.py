@@ -137,7 +137,7 @@ def _kernels(device: DeviceStepStats, owner: str, stream: str) -> Iterator[Execu
 
 
 def _execution(node: NodeExecStats, device: str, stream: str) -> Execution:
-    name, op, inputs = _named(node, stream)
+    name, op, inputs = _parse_label(node, stream)
     start = node.all_start_nanos or node.all_start_micros * NS
     wall = node.all_end_rel_nanos or node.all_end_rel_micros * NS
     return Execution(
@@ -157,7 +157,7 @@ def _execution(node: NodeExecStats, device: str, stream: str) -> Execution:
     )
 
 
-def _named(node: NodeExecStats, stream: str) -> tuple[str, str, tuple[str, ...]]:
+def _parse_label(node: NodeExecStats, stream: str) -> tuple[str, str, tuple[str, ...]]:
     """Name, op and inputs: an op's label is ``name = Op(inputs)``, a kernel's ends in ``@@name:Op#...``, a transfer's is
     ``[40B] [1Mb/s] edge_5_name from DEVICE to DEVICE``."""
     if stream:

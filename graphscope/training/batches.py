@@ -55,7 +55,7 @@ class BatchRunner:
         Raises:
             GraphscopeError: a tensor has no row of numbers for each example, or TensorFlow refuses.
         """
-        fed = inputs.reshape(()) if self.takes_one else self._filled(inputs)
+        fed = inputs.reshape(()) if self.takes_one else self._fill(inputs)
         found = self._run(self.fetches, {self._input: fed})
         return [self._rows(name, value, len(inputs)) for name, value in zip(self.fetches, found)]
 
@@ -80,7 +80,7 @@ class BatchRunner:
                 return name
         return None
 
-    def _filled(self, inputs: NDArray[Any]) -> NDArray[Any]:
+    def _fill(self, inputs: NDArray[Any]) -> NDArray[Any]:
         import numpy as np
 
         lacking = (self._fixed or 0) - len(inputs)

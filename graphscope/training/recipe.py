@@ -97,7 +97,7 @@ def recipe_of(model: Model) -> Recipe:
         )
     try:
         stated: Any = json.loads(values[0]) if isinstance(values[0], bytes) else None
-        return _checked(Recipe(**{**stated, "features": tuple(stated["features"])}), stated["features"])
+        return _check(Recipe(**{**stated, "features": tuple(stated["features"])}), stated["features"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         wanted = ", ".join(f.name for f in fields(Recipe))
         raise GraphscopeError(f"{model.path}: collection {COLLECTION} holds no JSON with {wanted}") from error
@@ -110,7 +110,7 @@ def label_shape(model: Model, recipe: Recipe) -> tuple[int, ...]:
     return sizes if len(shape) > 2 and len(sizes) == len(shape) - 1 else (recipe.classes,)
 
 
-def _checked(recipe: Recipe, features: object) -> Recipe:
+def _check(recipe: Recipe, features: object) -> Recipe:
     """``recipe``, each of whose fields is of its type: JSON of another program may hold anything.
 
     Raises:

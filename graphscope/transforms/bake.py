@@ -32,10 +32,10 @@ def bake(graph: Graph, values: Mapping[str, NDArray[Any]]) -> Graph:
         _check_placeholder(graph, name)
     if not baked:
         return graph
-    return graph.with_nodes(_baked(n, baked) for n in graph.nodes)
+    return graph.with_nodes(_bake(n, baked) for n in graph.nodes)
 
 
-def _baked(original: Node, values: Mapping[str, NDArray[Any]]) -> Node:
+def _bake(original: Node, values: Mapping[str, NDArray[Any]]) -> Node:
     if original.op not in PLACEHOLDER_OPS or original.name not in values:
         return original
     return constant(original.name, fit(values[original.name], placeholder_spec(original)))

@@ -50,7 +50,7 @@ def fold_batch_norms(graph: Graph, *, keep: Collection[str] = ()) -> Graph:
     folder = _Folder(graph, keep)
     for original in graph:
         folder.visit(original)
-    return folder.rebuilt()
+    return folder.rebuild()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _batch_norm(node: Node, x: tuple[Any, Any, Any, Any], epsilon: str) -> _Affi
     return scale, beta - mean * scale
 
 
-def _fused(node: Node, gamma: _Array, beta: _Array, mean: _Array, variance: _Array) -> _Affine | None:
+def _fuse(node: Node, gamma: _Array, beta: _Array, mean: _Array, variance: _Array) -> _Affine | None:
     training = node.attr("is_training")
     if training is None or training.b:  # the default is true
         return None
@@ -148,7 +148,7 @@ class _Rule:
 _ADD = _Rule(_Part.SHIFT, lambda _, c: (1.0, c), commutes=True)
 _DIVIDE = _Rule(_Part.SCALE, lambda _, c: (1.0 / c, 0.0))
 _BIAS = _Rule(_Part.SHIFT, lambda _, c: (1.0, c), per_channel=True)
-_FUSED = _Rule(_Part.BOTH, _fused, 4, per_channel=True)
+_FUSED = _Rule(_Part.BOTH, _fuse, 4, per_channel=True)
 _RULES = {
     "Mul": _Rule(_Part.SCALE, lambda _, c: (c, 0.0), commutes=True),
     "RealDiv": _DIVIDE,
@@ -309,7 +309,7 @@ class _Folder:
         *between, last = chain
         self.replaced.update({n.name: [] for n in between})
         self.replace_weights(layer, scaled)
-        self.replaced[last.name] = self.biased(layer, chain, bias)
+        self.replaced[last.name] = self.add_bias(layer, chain, bias)
 
     def replace_weights(self, layer: _Layer, scaled: Payload) -> None:
         """The constant keeps its name, if nothing else takes it; else the layer gets one of its own."""
@@ -326,7 +326,7 @@ class _Folder:
         first, _, *rest = layer.node.inputs
         self.replaced[layer.node.name] = [new, with_inputs(layer.node, [first, new.name, *rest])]
 
-    def biased(self, layer: _Layer, chain: list[Node], bias: _Array) -> list[Node]:
+    def add_bias(self, layer: _Layer, chain: list[Node], bias: _Array) -> list[Node]:
         """The constant shift, and what adds it to the layer's output under the name of the chain's last node."""
         last = chain[-1]
         attrs = {"T": type_attr(layer.tensor.dtype)}
@@ -349,12 +349,12 @@ class _Folder:
         self.new_names.add(name)
         return name
 
-    def rebuilt(self) -> Graph:
+    def rebuild(self) -> Graph:
         if not self.replaced:
             return self.graph
         gone = {f"loc:@{name}".encode() for name, nodes in self.replaced.items() if not nodes}
         nodes = [n for original in self.graph for n in self.replaced.get(original.name, [original])]
-        return self.graph.with_nodes(_uncolocated(n, gone) for n in nodes)
+        return self.graph.with_nodes(_drop_colocation(n, gone) for n in nodes)
 
 
 def _channels_first(original: Node) -> bool | None:
@@ -387,7 +387,7 @@ def _on_device(new: Node, original: Node) -> Node:
     return new
 
 
-def _uncolocated(original: Node, gone: Set[bytes]) -> Node:
+def _drop_colocation(original: Node, gone: Set[bytes]) -> Node:
     """``original``, without a wish to be placed with nodes that are gone."""
     group = original.attr("_class")
     if group is None or gone.isdisjoint(group.list.s):

@@ -17,10 +17,10 @@ def colocate(graph: Graph) -> Graph:
 
     Colocation groups themselves fail in a part of a graph: they name nodes that are not in it.
     """
-    return graph.with_nodes(_placed(graph, node) for node in graph.nodes)
+    return graph.with_nodes(_place(graph, node) for node in graph.nodes)
 
 
-def _placed(graph: Graph, node: Node) -> Node:
+def _place(graph: Graph, node: Node) -> Node:
     device = "" if node.device else _device(graph, node)
     return without_attrs(node, (), device=device) if device else node
 

@@ -26,7 +26,7 @@ def place(graph: Graph, rules: Sequence[Rule]) -> Graph:
     Nodes of library functions are not placed: a function runs where the node that calls it runs, unless its own nodes say
     otherwise.
     """
-    return graph.with_nodes(_placed(n, rules) for n in graph.nodes) if rules else graph
+    return graph.with_nodes(_place(n, rules) for n in graph.nodes) if rules else graph
 
 
 def place_unplaced(graph: Graph, device: str) -> Graph:
@@ -36,7 +36,7 @@ def place_unplaced(graph: Graph, device: str) -> Graph:
     return graph.with_nodes(n if n.device else without_attrs(n, (), device=device) for n in graph.nodes)
 
 
-def _placed(node: Node, rules: Sequence[Rule]) -> Node:
+def _place(node: Node, rules: Sequence[Rule]) -> Node:
     device = next((device for pattern, device in reversed(rules) if pattern.search(node.name)), node.device)
     return node if device == node.device else without_attrs(node, (), device=device)
 

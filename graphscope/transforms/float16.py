@@ -22,11 +22,11 @@ def store_as_float16(graph: Graph) -> Graph:
 
     Values beyond half precision's range (65,504) keep their constant in float32: they would become infinite.
     """
-    nodes = [result for original in graph for result in _stored(original)]
+    nodes = [result for original in graph for result in _store(original)]
     return graph if len(nodes) == len(graph) else graph.with_nodes(nodes)
 
 
-def _stored(original: Node) -> Iterator[Node]:
+def _store(original: Node) -> Iterator[Node]:
     tensor = original.tensor() if original.op == "Const" else None
     if tensor is None or tensor.dtype is not DataType.FLOAT or tensor.elements < MIN_ELEMENTS or not _fits(tensor):
         yield original

@@ -185,9 +185,9 @@ class _Choice:
     def growth(self, name: str, outputs: Sequence[int]) -> int:
         """Bytes that its constants take beyond those that only it needs."""
         added = sum(self.values.known[name][k].content_bytes for k in outputs)
-        return added - self.freed(name) if added > PAYLOAD_BYTES else 0
+        return added - self.bytes_freed(name) if added > PAYLOAD_BYTES else 0
 
-    def freed(self, name: str) -> int:
+    def bytes_freed(self, name: str) -> int:
         """Bytes of the constants that go with the inputs of ``name``: all their consumers are among those that go."""
         going, pending, freed = {name}, [name], 0
         while pending:
@@ -232,10 +232,10 @@ class _Rebuild:
             if node.name in self.chosen:
                 yield from self.constants(node)
             else:
-                inputs = [self.redirected(text) for text in node.inputs]
+                inputs = [self.redirect(text) for text in node.inputs]
                 yield with_inputs(node, inputs) if inputs != list(node.inputs) else node
 
-    def redirected(self, text: str) -> str:
+    def redirect(self, text: str) -> str:
         tensor = TensorName.parse(text)
         if tensor.is_control or tensor.index == 0:
             return text

@@ -108,7 +108,7 @@ class _Work:
         replace = _OLDER.get(node.op)
         found = replace(node, _Context(body, self)) if replace is not None else None
         if found is None:
-            self.lacking[f"op {node.op} ({history.releases}), {_counted(self.graph, node.op)}"] = None
+            self.lacking[f"op {node.op} ({history.releases}), {_count(self.graph, node.op)}"] = None
             return node
         self.replaced[f"{node.op} -> {found.op}"] += 1
         return self.node(found, body)
@@ -135,7 +135,7 @@ class _Work:
         return self._shapes
 
 
-def _counted(graph: Graph, op: str) -> str:
+def _count(graph: Graph, op: str) -> str:
     """``node a and 3 more``."""
     names = [node.name for _, body in graph.bodies for node in body if node.op == op]
     return f"node {some(names, 1)}"

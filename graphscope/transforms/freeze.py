@@ -128,20 +128,20 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
             is invalid.
     """
     model.refuse_invalid()
-    keep = _kept(model, options)
+    keep = _find_kept(model, options)
     values = StoredValues(model, options.moving_averages)
     tables, initializers = _without_tables(model, needed_part(model, options), options)
     if initializers:
         options = replace(options, outputs=[*options.outputs, *initializers])
         tables, _ = _without_tables(model, needed_part(model, options), options)
-        keep = _kept(model, options)
+        keep = _find_kept(model, options)
     graph = tables.graph
-    carried = _carried(model, graph, options)
+    carried = _find_carried(model, graph, options)
     graph = transform(graph, _steps(options, keep, values)).graph
     _refuse_variables(graph)
     reshaped = reshape_inputs(graph, wanted_shapes(graph, options.shapes, options.batch), options.outputs)
-    converted = _converted(reshaped.graph, options)
-    backported = _backported(converted.graph, options.for_tensorflow)
+    converted = _convert(reshaped.graph, options)
+    backported = _backport(converted.graph, options.for_tensorflow)
     graph = backported.graph
     refuse_mixed_frames(graph)
     changes = tuple(op_changes(model.graph, graph))
@@ -175,22 +175,22 @@ def _without_tables(model: Model, needed: Graph, options: FreezeOptions) -> tupl
     return found, initializers
 
 
-def _converted(graph: Graph, options: FreezeOptions) -> Converted:
+def _convert(graph: Graph, options: FreezeOptions) -> Converted:
     if not options.data_format:
         return Converted(graph)
     return convert_data_format(graph, options.data_format, options.outputs)
 
 
-def _backported(graph: Graph, version: Version | None) -> Backported:
+def _backport(graph: Graph, version: Version | None) -> Backported:
     return Backported(graph) if version is None else backport(graph, version)
 
 
-def _carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, str]:
+def _find_carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, str]:
     if VARIABLE_OPS.isdisjoint(needed.ops):
         return {}
     trainable = {v.name for v in model.variables if v.trainable}
     whole = open_inputs(model, options, bake(model.graph, options.values)).graph
-    found = carried_state(whole, needed, options.outputs, trainable, lambda graph: _decided(graph, options))
+    found = carried_state(whole, needed, options.outputs, trainable, lambda graph: _decide(graph, options))
     decided = whole.descendants(open_switches(needed)) if found else {}
     # What an open switch decides belongs to training: the switch is reported instead.
     return {variable: writer for variable, writer in found.items() if writer not in decided}
@@ -201,12 +201,12 @@ def _steps(options: FreezeOptions, keep: Sequence[str], values: StoredValues) ->
     return [
         lambda graph: freeze_variables(graph, values),
         lambda graph: remove_pass_through(graph, keep),
-        _settled(options, keep, {}),
+        _settle(options, keep, {}),
         *_finishing(options),
     ]
 
 
-def _decided(graph: Graph, options: FreezeOptions) -> Graph:
+def _decide(graph: Graph, options: FreezeOptions) -> Graph:
     """``graph`` with its calls inlined and without branches that are not taken; nothing is cut off."""
     unfolded = replace(options, fold=False)
     return until_settled([inline_calls, lambda graph: prune_branches(graph, _decisions(graph, unfolded))])(graph)
@@ -222,7 +222,7 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
     graph = bake(model.graph, options.values)
     late = dict(reads_after_write(graph))
     graph = cut(open_inputs(model, options, graph).graph, options.outputs)
-    graph = _settled(options, _kept(model, options), late)(graph)
+    graph = _settle(options, _find_kept(model, options), late)(graph)
     refuse_sources(graph, model.path)
     refuse_python(graph, model.path)
     refuse_emptied_stacks(graph, model.path)
@@ -249,11 +249,11 @@ def _declared_inputs(model: Model) -> list[str]:
     return [spec.name for signature in declared for specs in signature.inputs.values() for spec in specs]
 
 
-def _kept(model: Model, options: FreezeOptions) -> list[str]:
+def _find_kept(model: Model, options: FreezeOptions) -> list[str]:
     return [node_of(name) for name in [*options.outputs, *options.inputs, *_declared_inputs(model)]]
 
 
-def _settled(options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) -> Transform:
+def _settle(options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) -> Transform:
     """Inlines, folds, prunes, cuts until nothing changes; ``late`` collects the reads that a cut parts from writes before."""
 
     def noted(graph: Graph) -> Graph:

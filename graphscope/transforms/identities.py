@@ -29,7 +29,7 @@ def remove_pass_through(graph: Graph, keep: Collection[str] = ()) -> Graph:
     passed = {node.name: sources for node in graph for sources in finder.passed_on(node)}
     if not passed:
         return graph
-    rewired = graph.with_nodes(_rewired(node, passed) for node in graph)
+    rewired = graph.with_nodes(_rewire(node, passed) for node in graph)
     return sweep(rewired, graph, keep, finder.effects, passed)
 
 
@@ -84,7 +84,7 @@ class _Finder:
         return False
 
 
-def _rewired(node: Node, passed: Mapping[str, list[str]]) -> Node:
+def _rewire(node: Node, passed: Mapping[str, list[str]]) -> Node:
     if not any(node_of(text) in passed for text in node.inputs):
         return node
     return with_inputs(node, distinct(text for old in node.inputs for text in _read_instead(old, passed)))

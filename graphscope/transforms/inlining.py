@@ -84,10 +84,10 @@ class Inliner:
     def in_place_of(self, found: Node) -> list[Node]:
         """The body that ``found`` calls; ``found`` itself where it is no call, or one that has to stay."""
         function = self.called(found)
-        applied = self.applied(found, function, found.data_inputs()) if function is not None else None
+        applied = self.apply(found, function, found.data_inputs()) if function is not None else None
         return applied or [found]
 
-    def applied(self, call: Node, function: Function, inputs: Sequence[str]) -> list[Node] | None:
+    def apply(self, call: Node, function: Function, inputs: Sequence[str]) -> list[Node] | None:
         """The nodes of ``function`` applied to ``inputs``, then a node with the name and the outputs of ``call``.
 
         ``None`` where that cannot be told: the function is generic, takes lists, or uses an op that nobody knows.

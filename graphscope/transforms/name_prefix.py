@@ -25,11 +25,11 @@ def add_prefix(graph: Graph, prefix: str) -> Graph:
     for gradient in header.library.gradient:
         gradient.function_name = functions.get(gradient.function_name, gradient.function_name)
         gradient.gradient_func = functions.get(gradient.gradient_func, gradient.gradient_func)
-    nodes = [_named(n, prefix) for n in _calling(graph, functions)]
-    return Graph(header, nodes, (_renamed(f, functions) for f in graph.functions.values()))
+    nodes = [_name(n, prefix) for n in _calling(graph, functions)]
+    return Graph(header, nodes, (_rename(f, functions) for f in graph.functions.values()))
 
 
-def _named(copy: Node, prefix: str) -> Node:
+def _name(copy: Node, prefix: str) -> Node:
     proto = copy.proto
     proto.name = f"{prefix}/{proto.name}"
     inputs = [f"^{prefix}/{text[1:]}" if text.startswith("^") else f"{prefix}/{text}" for text in proto.input]
@@ -61,7 +61,7 @@ def _rename_functions(value: AttrValue, functions: Mapping[str, str]) -> None:
         function.name = functions.get(function.name, function.name)
 
 
-def _renamed(function: Function, functions: Mapping[str, str]) -> Function:
+def _rename(function: Function, functions: Mapping[str, str]) -> Function:
     proto = FunctionDef()
     proto.CopyFrom(function.proto)
     proto.signature.name = functions[function.name]

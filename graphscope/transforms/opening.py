@@ -178,10 +178,10 @@ class _Opener:
             if original.name in self.made:
                 yield self.made[original.name]
             elif original.name not in whole:
-                yield self.rewired(original)
+                yield self.rewire(original)
             yield from (self.made[name] for name in late.get(original.name, ()))
 
-    def rewired(self, original: Node) -> Node:
+    def rewire(self, original: Node) -> Node:
         inputs = [self.renamed(text) for text in original.inputs]
         return with_inputs(original, inputs) if inputs != list(original.inputs) else original
 

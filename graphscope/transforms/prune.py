@@ -72,7 +72,7 @@ class _Pruner:
         if self.dead_tensors:
             self.spread()
             self.decide_merges()
-        replaced = list(self.rebuilt())
+        replaced = list(self.rebuild())
         if len(replaced) == len(self.graph) and all(a is b for a, b in zip(replaced, self.graph.nodes)):
             return self.graph
         return self.graph.with_nodes(replaced)
@@ -110,22 +110,22 @@ class _Pruner:
         tensor = TensorName.parse(text)
         return tensor.node in self.dead or str(tensor) in self.dead_tensors
 
-    def rebuilt(self) -> Iterator[Node]:
+    def rebuild(self) -> Iterator[Node]:
         decided = {TensorName.parse(t).node for t in self.dead_tensors}
         for original in self.graph:
             if original.name in self.dead:
                 continue
             if original.name in decided:
                 # Control edges may name the switch itself: an identity of its data takes its place.
-                yield _identity(original.name, self.wired(original.inputs[0]), original)
+                yield _identity(original.name, self.wire(original.inputs[0]), original)
             elif original.op in MERGES and any(self.is_dead(i) for i in original.data_inputs()):
-                yield from self.resolved(original)
+                yield from self.resolve(original)
             elif original.op in IFS:
                 yield from self.taken(original)
             else:
-                yield self.rewired(original)
+                yield self.rewire(original)
 
-    def wired(self, text: str) -> str:
+    def wire(self, text: str) -> str:
         """What ``text`` reads, once decided switches are gone."""
         for _ in range(_MAX_STEPS):
             tensor = TensorName.parse(text)
@@ -137,34 +137,34 @@ class _Pruner:
             return _index_name(tensor.node)
         return text
 
-    def rewired(self, original: Node) -> Node:
-        inputs = [self.wired(i) for i in original.inputs]
+    def rewire(self, original: Node) -> Node:
+        inputs = [self.wire(i) for i in original.inputs]
         return with_inputs(original, inputs) if inputs != list(original.inputs) else original
 
-    def resolved(self, merge: Node) -> Iterator[Node]:
+    def resolve(self, merge: Node) -> Iterator[Node]:
         """A merge of which some inputs are dead: with one left it is an identity, else a smaller merge."""
         if merge.name not in self.merged:
-            smaller = with_inputs(merge, [self.wired(i) for i in merge.data_inputs() if not self.is_dead(i)])
+            smaller = with_inputs(merge, [self.wire(i) for i in merge.data_inputs() if not self.is_dead(i)])
             smaller.proto.attr["N"].i = len(smaller.inputs)
             yield smaller
             return
         import numpy as np
 
         live = self.merged[merge.name]
-        yield _identity(merge.name, self.wired(merge.data_inputs()[live]), merge)
+        yield _identity(merge.name, self.wire(merge.data_inputs()[live]), merge)
         yield constant(_index_name(merge.name), np.array(live, np.int32), [f"^{merge.name}"])
 
     def taken(self, original: Node) -> list[Node]:
         """In place of an ``If`` whose condition is known, the branch that is taken: its nodes, or a call of it."""
         predicate = constant_predicate(self.known, original.inputs[0])
         if predicate is None:
-            return [self.rewired(original)]
+            return [self.rewire(original)]
         branch = original.attrs["then_branch" if predicate else "else_branch"]
-        inputs = [self.wired(i) for i in original.data_inputs()[1:]]
+        inputs = [self.wire(i) for i in original.data_inputs()[1:]]
         function = self.graph.functions.get(branch.func.name)
         # In a loop of Enter and Exit, the body's constants would lie outside the iteration.
         if function is not None and not ENTERS & set(self.graph.ops):
-            nodes = self.inliner.applied(original, function, inputs)
+            nodes = self.inliner.apply(original, function, inputs)
             if nodes is not None:
                 return nodes
         attrs: dict[str, AttrValue] = {name: original.attrs[name] for name in ("Tin", "Tout")}

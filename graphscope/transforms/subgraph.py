@@ -29,7 +29,7 @@ def cut(graph: Graph, outputs: Collection[str]) -> Graph:
     """
     pivots = _Pivots(graph)
     needed = graph.reach((node_of(name) for name in outputs), lambda n: _producers(graph, n, pivots))
-    nodes = [_kept(n, pivots) for n in graph.nodes if n.name in needed]
+    nodes = [_keep(n, pivots) for n in graph.nodes if n.name in needed]
     return graph if len(nodes) == len(graph) and all(map(_is, nodes, graph.nodes)) else graph.with_nodes(nodes)
 
 
@@ -89,7 +89,7 @@ def _producers(graph: Graph, consumer: Node, pivots: _Pivots) -> Iterator[Node]:
         yield graph[node_of(text)]
 
 
-def _kept(original: Node, pivots: _Pivots) -> Node:
+def _keep(original: Node, pivots: _Pivots) -> Node:
     inputs = pivots.inputs(original)
     return with_inputs(original, inputs) if inputs != list(original.inputs) else original
 
@@ -119,15 +119,15 @@ def prune_library(graph: Graph) -> Graph:
 def clear_placement(graph: Graph, *, keep_devices: bool = False) -> Graph:
     """Colocation groups (``_class``) go, and devices unless they are kept, in functions too."""
 
-    def cleared(nodes: Iterable[Node]) -> list[Node]:
-        return [_cleared(n, keep_devices) for n in nodes]
+    def clear(nodes: Iterable[Node]) -> list[Node]:
+        return [_clear(n, keep_devices) for n in nodes]
 
-    nodes = cleared(graph.nodes)
-    functions = [f.with_nodes(cleared(f.nodes)) for f in graph.functions.values()]
+    nodes = clear(graph.nodes)
+    functions = [f.with_nodes(clear(f.nodes)) for f in graph.functions.values()]
     return graph.with_nodes(nodes).with_functions(functions)
 
 
-def _cleared(original: Node, keep_devices: bool) -> Node:
+def _clear(original: Node, keep_devices: bool) -> Node:
     if "_class" not in original.attrs and (keep_devices or not original.device):
         return original
     return without_attrs(original, ("_class",), device=None if keep_devices else "")

@@ -180,9 +180,9 @@ class _Rate:
         """The nodes that give random numbers: scaled and shifted, perhaps."""
         body = self.body
         sources = [node.name for op, node in zip(body.ops, body.nodes) if op in RANDOM_OPS]
-        return body.reach(sources, self._scaled, _MAX_FOLLOWED - 1)
+        return body.reach(sources, self._find_scaled, _MAX_FOLLOWED - 1)
 
-    def _scaled(self, node: Node) -> Iterator[Node]:
+    def _find_scaled(self, node: Node) -> Iterator[Node]:
         for consumer in self.body.consumers(node.name):
             if consumer.op in _SCALES and node.name in map(node_of, consumer.data_inputs()):
                 yield consumer

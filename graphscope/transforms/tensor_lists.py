@@ -131,7 +131,7 @@ def _data(node: Node) -> int:
 
 
 def _nodes(original: Node, arrays: AbstractSet[str], kinds: Mapping[str, DataType]) -> Iterator[Node]:
-    node = with_inputs(original, [_renamed(text, arrays) for text in original.inputs])
+    node = with_inputs(original, [_rename(text, arrays) for text in original.inputs])
     if node.op == ARRAY:
         sizes = shape_of(node.attrs["element_shape"].shape) or ()
         yield constant(
@@ -146,7 +146,7 @@ def _nodes(original: Node, arrays: AbstractSet[str], kinds: Mapping[str, DataTyp
         yield node
 
 
-def _renamed(text: str, arrays: AbstractSet[str]) -> str:
+def _rename(text: str, arrays: AbstractSet[str]) -> str:
     """Of an array, the handle is now the shape of an element, and the flow the list."""
     if text.startswith("^") or node_of(text) not in arrays:
         return text

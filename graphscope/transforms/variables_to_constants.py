@@ -73,7 +73,7 @@ class _Freezer:
         nodes = list(_Body(self, self.graph, handles).converted())
         return self.graph.with_nodes(nodes).with_functions([*self.graph.functions.values(), *self.functions.values()])
 
-    def specialized(self, name: str, handles: Mapping[int, DataType], *, is_loop_body: bool = False) -> str:
+    def specialize(self, name: str, handles: Mapping[int, DataType], *, is_loop_body: bool = False) -> str:
         """A copy of function ``name`` that takes values where it took handles; its name."""
         suffix = "_".join(f"{i}{t.label}" for i, t in sorted(handles.items()))
         copy = f"{name}_frozen_{suffix}"
@@ -187,7 +187,7 @@ class _Body:
         elif found.op in _READERS:
             yield from _READERS[found.op](self.plain(found, found.op), handles[0], self)
         elif found.op in _PASSES_HANDLE:
-            yield self.retyped(found, handles)
+            yield self.retype(found, handles)
         else:
             yield self.call(found, handles)
 
@@ -241,11 +241,11 @@ class _Body:
             return text
         return str(TensorName(tensor.node, tensor.index, "output"))
 
-    def unused(self, name: str) -> str:
+    def unused_name(self, name: str) -> str:
         """``name``, with a number where the body has a node of that name."""
         return next(n for n in chain([name], (f"{name}_{i}" for i in count(1))) if n not in self.body)
 
-    def retyped(self, found: Node, handles: Mapping[int, DataType]) -> Node:
+    def retype(self, found: Node, handles: Mapping[int, DataType]) -> Node:
         copy = NodeDef()
         copy.CopyFrom(self.plain(found, found.op).proto)
         if found.op == "IdentityN":
@@ -265,7 +265,7 @@ class _Body:
             is_body = found.op in _TYPE_LISTS and attribute == "body"
             value = copy.attr[attribute]
             for function in [value.func] if value.HasField("func") else value.list.func:
-                function.name = self.freezer.specialized(function.name, inner, is_loop_body=is_body)
+                function.name = self.freezer.specialize(function.name, inner, is_loop_body=is_body)
         if found.op in _TYPE_LISTS:
             copy.attr.pop("output_shapes", None)
         types = copy.attr[_TYPE_LISTS.get(found.op, "Tin")].list.type
@@ -303,7 +303,7 @@ def _gather(found: Node, dtype: DataType, body: _Body) -> Iterator[Node]:
         # A constant axis, which GatherV2 takes, would lie outside the loop that this node may be in.
         yield make_node(found.name, "Gather", found.inputs, attrs)
         return
-    axis = body.unused(f"{found.name}/axis")
+    axis = body.unused_name(f"{found.name}/axis")
     anchor = [f"^{TensorName.parse(found.inputs[1]).node}"] if body.is_graph else []  # it may lie in a loop
     yield constant(axis, np.array(batch_dims.i, np.int32), anchor)
     attrs |= {"Taxis": type_attr(DataType.INT32), "batch_dims": batch_dims}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from graphscope import load
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.feeds import random_feeds, required_inputs, resolve_tensors
 from graphscope.feeding.missing_feeds import refuse_unfed
@@ -77,7 +77,7 @@ def test_what_is_made_for_an_unknown_rank_runs(name: str, tmp_path: Path) -> Non
     assert given.ndim == rank
     with pytest.raises(GraphscopeError) as error:
         refuse_unfed(model, ["out"], [])
-    assert ("@picture" in worded(error.value.hint)) == (name in PICTURES)
+    assert ("@picture" in to_words(error.value.hint)) == (name in PICTURES)
 
 
 def test_encoded_pictures_are_scalars(tmp_path: Path) -> None:
@@ -110,4 +110,4 @@ def test_the_hint_for_what_is_no_picture_names_none(shape: list[int | None], tmp
     path.write_bytes(graph.as_graph_def().SerializeToString())
     with pytest.raises(GraphscopeError) as error:
         refuse_unfed(load(path), ["out"], [])
-    assert worded(error.value.hint) == "--feed x=random"
+    assert to_words(error.value.hint) == "--feed x=random"

@@ -8,7 +8,7 @@ import pytest
 
 import graphscope
 from graphscope.analysis.listing import Listing, compile_patterns, list_nodes
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, node_of
@@ -96,7 +96,7 @@ def test_what_is_no_regular_expression(text: str) -> None:
     with pytest.raises(GraphscopeError, match="is not a valid regular expression: ") as caught:
         compile_patterns(["fine", text])
     assert repr(text) in caught.value.message
-    assert worded(caught.value.hint) == "escape special characters with \\"
+    assert to_words(caught.value.hint) == "escape special characters with \\"
 
 
 def test_by_scope(net: Model) -> None:

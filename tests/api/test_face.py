@@ -14,7 +14,7 @@ import pytest
 import graphscope
 from graphscope.advice import Advice, Call, Option, join_options
 from graphscope.cli.app import COMMANDS
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.build import constant, make_node
 from graphscope.core.graph import Graph
 from graphscope.errors import ArgumentError, FileError, GraphscopeError, IncompleteModelError, UnknownNameError
@@ -252,7 +252,7 @@ ADVICE = [
 @pytest.mark.parametrize(("advice", "python", "typed"), ADVICE)
 def test_hints_are_worded_for_who_reads_them(advice: Advice, python: str, typed: str) -> None:
     assert str(advice) == python
-    assert worded(advice) == typed
+    assert to_words(advice) == typed
 
 
 def test_no_text_of_the_library_has_options_of_the_command_line() -> None:

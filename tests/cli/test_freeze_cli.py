@@ -17,7 +17,7 @@ import pytest
 
 import graphscope
 from graphscope.api.freeze import Frozen
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.build import constant
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
@@ -325,6 +325,6 @@ def test_more_than_a_message_can_be(out: Path) -> None:
             FreezeOptions(()),
             FrozenGraph(graph, (), {}, {}, Reshaped(graph), Converted(graph), Backported(graph)),
         ).save(out, overwrite=True)
-    assert "saved_model/" in worded(error.value.hint)
+    assert "saved_model/" in to_words(error.value.hint)
     assert [path for path in out.parent.iterdir() if path != out] == []
     assert (out.read_bytes() if out.exists() else None) == before

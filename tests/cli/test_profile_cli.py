@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from graphscope.cli.app import app
 from graphscope.cli.render.profile import write_profile
-from graphscope.cli.render.profile_figures import device, duration, percent, rate, spread
+from graphscope.cli.render.profile_figures import device, duration, percent, quartiles, rate
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.text import elide_start
 from graphscope.tracing.profile import report
@@ -193,8 +193,8 @@ def test_figures() -> None:
     ]
     assert [rate(x) for x in (None, 0, 7, 6.8e9, 999_600, 2.5e13)] == ["", "0", "7", "6.8 G", "1 M", "25 T"]
     assert [percent(x) for x in (0, 0.0012, 0.045, 0.0996, 0.68, 1)] == ["", "0.1 %", "4.5 %", "10 %", "68 %", "100 %"]
-    assert spread(Times(951, 675.2, 1740)) == "675-1740"
-    assert spread(Times(6940, 6810, 8752)) == "6.81-8.75"
+    assert quartiles(Times(951, 675.2, 1740)) == "675-1740"
+    assert quartiles(Times(6940, 6810, 8752)) == "6.81-8.75"
 
 
 def test_devices_by_their_short_names() -> None:

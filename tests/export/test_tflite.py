@@ -90,7 +90,7 @@ def test_what_needs_flex_is_named_with_the_cut(tmp_path: Path) -> None:
 
 
 def test_what_is_refused_before_tensorflow_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "_converted", None)
+    monkeypatch.setattr(target, "_convert", None)
     kind = {"T": type_attr(DataType.FLOAT)}
     unknown = placeholder("x", DataType.FLOAT, is_ranked=False)
     with pytest.raises(NotExportableError, match=r"Placeholder \(x\): its shape is unknown") as error:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.build import make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
@@ -166,7 +166,7 @@ def test_files_that_are_missing_or_something_else(tmp_path: Path) -> None:
         value_of(f"@{tmp_path / 'two.npz:z'}")
     with pytest.raises(GraphscopeError, match=r"two\.npz holds 2 arrays: x, y") as several:
         value_of(f"@{tmp_path / 'two.npz'}")
-    assert worded(several.value.hint) == f"choose one: @{tmp_path / 'two.npz'}:KEY"
+    assert to_words(several.value.hint) == f"choose one: @{tmp_path / 'two.npz'}:KEY"
     with pytest.raises(GraphscopeError, match=r"a value is read from \.npy, \.npz, idx files, a picture"):
         value_of(f"@{tmp_path / 'x.mat'}")
     for name in ("text.npy", "empty.npy", "pickled.npy", "short.npy"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.model import Model, ModelKind
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.feeding.pairing import pair
@@ -90,7 +90,7 @@ def test_what_has_no_counterpart_is_named_with_the_option_that_settles_it() -> N
 
     with pytest.raises(GraphscopeError, match=r"c:0, d:0 of m\.pb has no counterpart") as caught:
         pair(model(two_inputs("a", "b")), model(others), ["y"])
-    assert "--map TENSOR=c:0" in worded(caught.value.hint)
+    assert "--map TENSOR=c:0" in to_words(caught.value.hint)
 
 
 def test_the_same_tensor_twice_and_unknown_ones_are_refused() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
@@ -243,7 +243,7 @@ def test_a_missing_asset(with_tables: Path, tmp_path: Path) -> None:
     (with_tables / "words.txt").unlink()
     with pytest.raises(IncompleteModelError, match=r"words\.txt.*is missing") as error:
         write_saved_model(load(with_tables / "model"), tmp_path / "saved", inputs=[], outputs=[])
-    assert worded(error.value.hint) == f"copy it to {with_tables / 'words.txt'}"
+    assert to_words(error.value.hint) == f"copy it to {with_tables / 'words.txt'}"
     assert not (tmp_path / "saved").exists()
 
 
@@ -308,7 +308,7 @@ def test_more_than_a_message_can_be(tmp_path: Path) -> None:
     model = Model("m", ModelKind.GRAPH, "", (), Graph(GraphDef(), [constant("w", Huge(DataType.FLOAT, (1 << 29,)))]))
     with pytest.raises(UnsupportedError, match=r"2,147,48\d,\d{3} bytes") as error:
         write_saved_model(model, tmp_path / "saved", inputs=[], outputs=[])
-    assert "checkpoint" in worded(error.value.hint)
+    assert "checkpoint" in to_words(error.value.hint)
     assert not list(tmp_path.iterdir())
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import graphscope
 from graphscope.board.writer import EventWriter
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import AbsentPayload
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError
@@ -149,7 +149,7 @@ def test_runs_below_are_named(tmp_path: Path) -> None:
         writer.graph(graph_of(const("a", 1)))
     with pytest.raises(FileError, match="no model here, but 1 below it") as error:
         graphscope.load(tmp_path)
-    assert worded(error.value.hint) == f"graphscope info {tmp_path / 'train'}"
+    assert to_words(error.value.hint) == f"graphscope info {tmp_path / 'train'}"
 
 
 # Run metadata

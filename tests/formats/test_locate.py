@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import graphscope
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.model import ModelKind
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError, NotTensorFlowError, UnknownNameError
 from graphscope.formats.detect.checkpoint_state import read_state
@@ -78,7 +78,7 @@ def test_data_without_an_index(tmp_path: Path) -> None:
     for spelling in (prefix, prefix + ".data-00000-of-00001", str(tmp_path)):
         with pytest.raises(IncompleteModelError, match=r"m\.index is missing") as caught:
             graphscope.load(spelling)
-        assert worded(caught.value.hint) == "copy it from where the checkpoint was written"
+        assert to_words(caught.value.hint) == "copy it from where the checkpoint was written"
 
 
 def test_an_empty_base_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +217,7 @@ def test_a_directory_with_one_graph(tmp_path: Path) -> None:
     shutil.copyfile(SOFTMAX / "graph.pbtxt", tmp_path / "graph.pbtxt")
     with pytest.raises(FileError, match=r"2 graph files, and no checkpoint: frozen\.pb, graph\.pbtxt") as caught:
         graphscope.load(tmp_path)
-    assert worded(caught.value.hint) == "name one of them"
+    assert to_words(caught.value.hint) == "name one of them"
 
 
 def test_numbered_saved_models(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_numbered_saved_models(tmp_path: Path) -> None:
         shutil.copytree(FIXTURES / "lenet5" / "saved_model", tmp_path / number)
     with pytest.raises(FileError, match="no model here, but 3 below it") as caught:
         graphscope.load(tmp_path)
-    assert worded(caught.value.hint) == f"graphscope info {tmp_path / '10'}"
+    assert to_words(caught.value.hint) == f"graphscope info {tmp_path / '10'}"
 
 
 def test_an_empty_directory(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_saved_models(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="gpu,serve") as caught:
         graphscope.load(directory / "renamed.pb", tags=["serve", "gpu"])
     assert caught.value.hint is not None
-    assert worded(caught.value.hint).endswith("has: --tags serve")
+    assert to_words(caught.value.hint).endswith("has: --tags serve")
 
 
 def test_variables_of_a_saved_model_by_themselves() -> None:
@@ -283,7 +283,7 @@ def test_a_frozen_graph_called_saved_model(tmp_path: Path) -> None:
     assert opened(path)[:2] == (str(path), ModelKind.GRAPH)
     with pytest.raises(CorruptFileError, match="a GraphDef, where a SavedModel was expected") as caught:
         graphscope.load(tmp_path)
-    assert worded(caught.value.hint) == f"rename it: mv {path} graph.pb"
+    assert to_words(caught.value.hint) == f"rename it: mv {path} graph.pb"
 
 
 @needs_zoo
@@ -303,13 +303,13 @@ def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no such file, directory or checkpoint prefix") as caught:
         graphscope.load(tmp_path / "model.ckpt-600")
     assert caught.value.hint is not None
-    assert worded(caught.value.hint).startswith("closest: ")
-    assert f"{prefix}.index" in worded(caught.value.hint)
+    assert to_words(caught.value.hint).startswith("closest: ")
+    assert f"{prefix}.index" in to_words(caught.value.hint)
     with pytest.raises(FileError, match=f"there is no directory {tmp_path / 'gone'}"):
         graphscope.load(tmp_path / "gone" / "model")
     with pytest.raises(FileError, match="no such file") as caught:
         graphscope.load(tmp_path / "completely different")
-    assert worded(caught.value.hint) == f"ls {tmp_path}"
+    assert to_words(caught.value.hint) == f"ls {tmp_path}"
 
 
 @pytest.mark.parametrize("path", ["", " ", "\0", "x" * 300, "/dev/null/x", "a\nb"])

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.errors import CorruptFileError, GraphscopeError, NotTensorFlowError
 from graphscope.formats.detect.neighbours import NEIGHBOURS
 from tests.support.fixture_files import FIXTURES
@@ -213,7 +213,7 @@ def test_an_empty_file(tmp_path: Path, name: str) -> None:
     path.touch()
     error = refusal(path)
     assert error.message == f"{path}: the file is empty"
-    assert worded(error.hint) == "copy or download it again"
+    assert to_words(error.hint) == "copy or download it again"
 
 
 @pytest.mark.parametrize("content", [b"\x80", b"\n", b"\x08", b"<", b"PK", b"\0" * 400, b"TFL3", b"{}", b"# text\n"])
@@ -305,8 +305,8 @@ def test_other_messages(tmp_path: Path) -> None:
                 graphscope.load(directory if name == "saved_model.pb" else directory / name)
             assert caught.value.message == f"{directory / name}: {found}, where {expected} was expected"
             assert caught.value.hint is not None
-            renamed = Path(worded(caught.value.hint).rpartition(" ")[2])
-            assert worded(caught.value.hint) == f"rename it: mv {directory / name} {renamed}"
+            renamed = Path(to_words(caught.value.hint).rpartition(" ")[2])
+            assert to_words(caught.value.hint) == f"rename it: mv {directory / name} {renamed}"
             (directory / name).rename(directory / renamed)
             if found != "a checkpoint state":
                 assert graphscope.load(directory / renamed).has_graph
@@ -326,7 +326,7 @@ def test_an_index_where_a_graph_was_expected(tmp_path: Path, name: str) -> None:
         graphscope.load(tmp_path / name)
     expected = "the index of a V2 checkpoint, where a V1 checkpoint was expected"
     assert caught.value.message == f"{tmp_path / name}: {expected}"
-    assert worded(caught.value.hint) == f"rename it: mv {tmp_path / name} model.index"
+    assert to_words(caught.value.hint) == f"rename it: mv {tmp_path / name} model.index"
 
 
 @pytest.mark.parametrize("name", ["model.meta", "saved_model.pb"])
@@ -360,4 +360,4 @@ def test_the_zoos_negatives() -> None:
     assert len(files) == 2
     for path in files:
         assert refusal(path).message == f"{path}: this is a Git LFS pointer: the file itself was not fetched"
-        assert worded(refusal(path).hint) == "git lfs pull   in the repository it came from"
+        assert to_words(refusal(path).hint) == "git lfs pull   in the repository it came from"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
@@ -136,7 +136,7 @@ def test_scaling_that_does_not_fit() -> None:
         scale_picture(COLOURS, DataType.FLOAT, shape, Scaling(mean=(1, 2)))
     with pytest.raises(GraphscopeError, match="pixels become -100 to 155, outside of uint8") as error:
         scale_picture(COLOURS, DataType.UINT8, shape, Scaling(mean=(100,)))
-    assert "--scale and --mean" in worded(error.value.hint)
+    assert "--scale and --mean" in to_words(error.value.hint)
     for dtype in (DataType.BOOL, DataType.STRING, DataType.COMPLEX64, DataType.RESOURCE):
         with pytest.raises(GraphscopeError, match=f"a {dtype.label} tensor takes no pixels"):
             scale_picture(COLOURS, dtype, shape, Scaling())

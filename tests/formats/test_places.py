@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import graphscope
 from graphscope.cli.app import app
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.payload import ArrayPayload
 from graphscope.errors import CorruptFileError, FileError
 from graphscope.formats.checkpoint.writer import write_checkpoint
@@ -231,7 +231,7 @@ def test_where_nothing_can_be_renamed(begun: bool, tmp_path: Path, monkeypatch: 
     if begun:
         with pytest.raises(FileError, match="a write was interrupted here and cannot be finished: Read-only") as caught:
             graphscope.load(tmp_path / "m")
-        assert "copy the directory" in worded(caught.value.hint)
+        assert "copy the directory" in to_words(caught.value.hint)
     else:
         assert graphscope.load(tmp_path / "m").variables
     monkeypatch.undo()

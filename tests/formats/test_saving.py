@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, FileError
 from tests.support.fixture_files import FIXTURES, ROOT
@@ -29,7 +29,7 @@ def test_an_existing_file_stands(tmp_path: Path) -> None:
     target.write_bytes(b"old")
     with pytest.raises(FileError, match=r"x\.pb: the file exists") as caught:
         graphscope.save(model, target)
-    assert worded(caught.value.hint) == "--force replaces it"
+    assert to_words(caught.value.hint) == "--force replaces it"
     with pytest.raises(FileError, match="No such file"):
         graphscope.save(model, tmp_path / "gone" / "x.pb")
     broken = tmp_path / "broken.pb"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.model import ModelKind
 from graphscope.errors import FormatError, GraphscopeError, IncompleteModelError, NotTensorFlowError
 from graphscope.formats.archives.npz import NpzStore
@@ -128,7 +128,7 @@ def test_parts_of_a_saved_model(tmp_path: Path, name: str, content: bytes) -> No
     path.write_bytes(content)
     with pytest.raises(NotTensorFlowError, match="not a model by itself") as caught:
         graphscope.load(path)
-    assert worded(caught.value.hint) == f"name the directory: graphscope info {tmp_path}"
+    assert to_words(caught.value.hint) == f"name the directory: graphscope info {tmp_path}"
 
 
 def test_a_graph_among_the_assets_opens(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_other_messages_in_text_are_named(tmp_path: Path, field: str) -> None:
     path.write_text(f"# a comment\n{field} {{ id: 1 }}\n")
     with pytest.raises(NotTensorFlowError, match=f"this is {TEXTS[field][0].split('(')[0]}") as caught:
         graphscope.load(path)
-    assert worded(caught.value.hint) == worded(TEXTS[field][1])
+    assert to_words(caught.value.hint) == to_words(TEXTS[field][1])
 
 
 # Absent data

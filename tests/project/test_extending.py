@@ -51,7 +51,7 @@ def test_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved = graphscope.convert(FIXTURES / "lenet5" / "frozen.pb", tmp_path / "m.dot")
     assert saved.format == "dot"
     assert '"input" -> "Reshape"' in (tmp_path / "m.dot").read_text()
-    assert registry.format_named("dot") is row
+    assert registry.format_by_name("dot") is row
     assert row.recognizes(b"digraph {", 10)
     with pytest.raises(ArgumentError) as error:
         graphscope.convert(FIXTURES / "lenet5", tmp_path / "m.unknown")

@@ -16,7 +16,7 @@ import pytest
 
 from graphscope.analysis.choose_outputs import choose_outputs
 from graphscope.board.trace import dump_trace, read_trace
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.formats import load
@@ -319,7 +319,7 @@ def test_devices_that_are_not_here() -> None:
     strict = SessionOptions(soft_placement=False)
     with pytest.raises(GraphscopeError, match=r"/device:CPU:1, which is not available; available: CPU:0") as caught:
         report(trace(model, ["prediction"], steps=1, warmup=1, options=strict))
-    assert "--clear-devices" in worded(caught.value.hint)
+    assert "--clear-devices" in to_words(caught.value.hint)
     for options, placing in ((SessionOptions(), Placing()), (strict, Placing(clear_devices=True))):
         found = report(trace(model, ["prediction"], steps=1, warmup=1, options=options, placing=placing))
         assert {row.name for row in found.devices} == {CPU0}
@@ -333,7 +333,7 @@ def test_nothing_can_be_run() -> None:
         trace(model, ["softmax"], {"nowhere": np.zeros(1)})
     with pytest.raises(GraphscopeError, match="outside the valid range") as caught:
         trace(model, ["train/Adam"], batch=50)
-    assert "random inputs may not suit the model" in worded(caught.value.hint)
+    assert "random inputs may not suit the model" in to_words(caught.value.hint)
 
 
 @needs_zoo

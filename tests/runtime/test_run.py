@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.model import Model
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, IncompleteModelError, UnknownNameError
 from graphscope.feeding.feeds import Feed, FeedOptions, example_names, resolve_tensors
@@ -67,7 +67,7 @@ def test_placeholders_that_are_not_fed_are_told_with_type_and_shape() -> None:
     assert error.value.message.endswith(
         "predictions needs 2 placeholders that are not fed:\ninput:0        float32 (?, 784)\nis_training:0  bool ()"
     )
-    assert worded(error.value.hint) == "--feed input=@picture.png --feed is_training=false"
+    assert to_words(error.value.hint) == "--feed input=@picture.png --feed is_training=false"
 
 
 def test_the_example_suits_the_placeholder(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_the_example_suits_the_placeholder(tmp_path: Path) -> None:
     assert "g:0" not in error.value.message
     assert error.value.message.endswith("and 1 more")
     values = {"a": "text", "b": "random", "c": "false", "d": "random", "e": "@picture.png", "f": "random"}
-    assert worded(error.value.hint) == " ".join(f"--feed {k}={v}" for k, v in values.items())
+    assert to_words(error.value.hint) == " ".join(f"--feed {k}={v}" for k, v in values.items())
 
 
 def test_placeholders_with_a_default_keep_it(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_too_much_memory_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(GraphscopeError, match=r"g\.pb: TensorFlow cannot run this: .*OOM when allocating") as error:
         run(saved(build, tmp_path / "g.pb"), ["sum"], {"rows": np.array(1 << 24)})
     assert "\n" not in error.value.message
-    assert worded(error.value.hint) == "a smaller batch needs less memory"
+    assert to_words(error.value.hint) == "a smaller batch needs less memory"
 
 
 # Names
@@ -205,7 +205,7 @@ def test_the_default_signature_names_what_the_graph_does_not(of_objects: Model) 
         names.fetches(["dubled"])
     with pytest.raises(UnknownNameError, match="no signature is named 'ad'; closest: add") as error:
         find_signature(of_objects, "ad")
-    assert worded(error.value.hint) == f"{of_objects.path} has add, serving_default"
+    assert to_words(error.value.hint) == f"{of_objects.path} has add, serving_default"
 
 
 def test_a_chosen_signatures_names_come_before_the_graphs(tmp_path: Path) -> None:

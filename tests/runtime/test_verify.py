@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.build import constant
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
@@ -206,7 +206,7 @@ def test_random_inputs_that_do_not_suit_are_shown(tmp_path: Path) -> None:
     with pytest.raises(GraphscopeError, match="a tensor with 2 values") as error:
         verify(model, model, ["out"])
     assert error.value.hint is not None
-    assert worded(error.value.hint).endswith("Fed: x:0 float32 (2), of unknown rank in the file")
+    assert to_words(error.value.hint).endswith("Fed: x:0 float32 (2), of unknown rank in the file")
     assert verify(model, model, ["out"], feeds={"x": np.zeros(25)}).is_equal
 
 

@@ -69,7 +69,7 @@ class Recorder:
     def began(self, job: Job, run: Any) -> None:
         self.job = job
 
-    def stepped(self, step: StepReport) -> None:
+    def on_step(self, step: StepReport) -> None:
         self.losses[step.step] = step.loss
 
     def closed(self, epoch: EpochReport, evaluation: Any) -> None:

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import (
@@ -290,7 +290,7 @@ def test_functions_that_fail(module: str, name: str, message: str) -> None:
 def test_what_is_no_data(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no such file") as caught:
         opened(tmp_path / "nowhere")
-    assert "TFRecords" in worded(caught.value.hint)
+    assert "TFRecords" in to_words(caught.value.hint)
     (tmp_path / "text").write_text("hello")
     (tmp_path / "empty").mkdir()
     for name in ("text", "empty"):

@@ -63,7 +63,7 @@ def test_a_stream_is_read_no_further_than_that(tmp_path: Path, monkeypatch: pyte
             made.append(1)
             yield idx_bytes(FLAT) if len(made) == 1 else bytes(1 << 10)
 
-    monkeypatch.setattr("graphscope.training.data.inflate.inflated", counted)
+    monkeypatch.setattr("graphscope.training.data.inflate.inflate_file", counted)
     with pytest.raises(CorruptFileError, match="more bytes than"):
         opened(in_directory(tmp_path / "d", gzip.compress(b"")))
     assert len(made) < 5

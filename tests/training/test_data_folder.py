@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import CorruptFileError, GraphscopeError
@@ -50,7 +50,7 @@ def test_pictures_are_brought_to_the_inputs_size(tmp_path: Path) -> None:
     assert everything(opened(tmp_path / "d", any_size, size=(6, 10))).shape == (2, 6, 10, 3)
     with pytest.raises(GraphscopeError, match="takes pictures of any size") as caught:
         everything(opened(tmp_path / "d", any_size))
-    assert "--size" in worded(caught.value.hint)
+    assert "--size" in to_words(caught.value.hint)
     with pytest.raises(GraphscopeError, match="takes no pictures"):
         everything(opened(tmp_path / "d", VECTOR))
 
@@ -112,12 +112,12 @@ def test_no_class_folders(tmp_path: Path) -> None:
     write_pictures(tmp_path / "d", {"a": 2})
     with pytest.raises(GraphscopeError, match="no class folders") as caught:
         opened(tmp_path / "d" / "a", PICTURE)
-    assert "one folder for each class" in worded(caught.value.hint)
+    assert "one folder for each class" in to_words(caught.value.hint)
     (tmp_path / "e").mkdir()
     (tmp_path / "d").rename(tmp_path / "e" / "train")
     with pytest.raises(GraphscopeError, match="without pictures") as caught:
         opened(tmp_path / "e", PICTURE)
-    assert f"is {tmp_path}/e/train the folder of class folders?" in worded(caught.value.hint)
+    assert f"is {tmp_path}/e/train the folder of class folders?" in to_words(caught.value.hint)
 
 
 def test_the_fingerprint_follows_files_and_preprocessing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import CorruptFileError, GraphscopeError
@@ -144,7 +144,7 @@ def test_without_a_schema_the_features_are_listed(tmp_path: Path) -> None:
     path = written(tmp_path / "a.tfrecord")
     with pytest.raises(GraphscopeError, match=r"floats \(float32 192\).*label \(int64\).*png \(bytes\)") as caught:
         opened(path, PICTURE)
-    assert worded(caught.value.hint).startswith("--schema x=floats,y=label ")
+    assert to_words(caught.value.hint).startswith("--schema x=floats,y=label ")
     with pytest.raises(GraphscopeError, match=r"a\.tfrecord record 0: no feature is named 'labels'; there are bytes"):
         opened(path, PICTURE, schema="x=png,y=labels")
     with pytest.raises(GraphscopeError, match="no feature is named 'image'"):

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 import graphscope
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
@@ -268,7 +268,7 @@ def test_a_damaged_shard_is_told_from_a_whole_one(lenet: Setting) -> None:
         CorruptFileError, match=r"000000000032\.rows, byte .* features of example 37 is wrong"
     ) as caught:
         damaged.read(np.array([1, 37]))
-    assert "delete" in worded(caught.value.hint)
+    assert "delete" in to_words(caught.value.hint)
     path.write_bytes(content[:-1])
     mended = lenet.compute()
     assert mended.computed == 18
@@ -301,7 +301,7 @@ def test_a_disk_that_fills(lenet: Setting, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(FileError, match="No space left on device") as caught:
         lenet.compute()
-    assert "--cache" in worded(caught.value.hint)
+    assert "--cache" in to_words(caught.value.hint)
     [place] = lenet.directory.iterdir()
     assert sorted(p.name for p in place.iterdir()) == ["000000000000.rows", "manifest.json"]
     monkeypatch.undo()
@@ -326,7 +326,7 @@ def test_features_that_depend_on_the_batch_are_refused(tmp_path: Path) -> None:
         model = small(tmp_path / "g", build)
         with pytest.raises(GraphscopeError, match="depends on the others in its batch, or on chance") as caught:
             setting(tmp_path, model).compute()
-        assert "--set" in worded(caught.value.hint)
+        assert "--set" in to_words(caught.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 import graphscope
 from graphscope.api.graft import graft
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.errors import GraphscopeError
 from graphscope.training.data import DataOptions
 from graphscope.training.recipe import recipe_of
@@ -215,7 +215,7 @@ def test_a_base_that_cannot_be_fed_is_refused(tmp_path: Path, name: str) -> None
         (tmp_path / "base.pb").write_bytes(graph.as_graph_def().SerializeToString())
     with pytest.raises(GraphscopeError, match=f"takes? (its|their) data from {source} ") as found:
         graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}", classes=CLASSES)
-    assert worded(found.value.hint).startswith(f"--input {source} ")
+    assert to_words(found.value.hint).startswith(f"--input {source} ")
     assert graft(tmp_path / "base.pb", "top", f"dense:{CLASSES}", classes=CLASSES, inputs=[source]).report.inputs
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import graphscope
 from graphscope.analysis.outputs import rank_outputs
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
@@ -508,7 +508,7 @@ def test_unclear_binds_list_the_inputs() -> None:
     base = graphscope.load(LENET)
     with pytest.raises(GraphscopeError, match="inputs that take no tensor of the base yet: input:0 float32") as raised:
         graphscope.graft(base, ["fc2/relu", "fc1/relu"], head_model=graphscope.load(LENET))
-    assert worded(raised.value.hint) == "--bind input=fc2/relu"
+    assert to_words(raised.value.hint) == "--bind input=fc2/relu"
     with pytest.raises(UnknownNameError, match="is named 'inputs'; closest: input"):
         graphscope.graft(base, (), head_model=graphscope.load(LENET), bind={"inputs": "fc2/relu"})
     with pytest.raises(GraphscopeError, match=r"input takes float32, and .* is int64"):
@@ -664,7 +664,7 @@ def test_switches_are_set_for_inference_and_may_be_chosen() -> None:
 def test_what_does_not_fit_is_refused(at: Any, head: str, message: str, hint: str | None) -> None:
     with pytest.raises(GraphscopeError, match=message) as raised:
         graphscope.graft(LENET, at, head, regression=True)
-    assert hint is None or hint in worded(raised.value.hint)
+    assert hint is None or hint in to_words(raised.value.hint)
 
 
 @pytest.mark.parametrize(
@@ -713,7 +713,7 @@ def test_tables_are_refused(tmp_path: Path) -> None:
     path.write_bytes(graph.as_graph_def().SerializeToString())
     with pytest.raises(GraphscopeError, match="the cut needs lookup tables") as raised:
         graphscope.graft(path, "hot", "dense:3", classes=3)
-    assert "--input" in worded(raised.value.hint)
+    assert "--input" in to_words(raised.value.hint)
     lookup = next(n.name for n in graphscope.load(path).graph if n.op == "LookupTableFindV2")
     with pytest.raises(GraphscopeError, match="hot:0 is of unknown rank"):
         graphscope.graft(path, "hot", "dense:3", classes=3, inputs=[lookup])

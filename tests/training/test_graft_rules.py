@@ -478,7 +478,7 @@ def test_features_are_computed_batch_by_batch() -> None:
     sizes: list[int] = []
     told: list[int] = []
     made = computing(lambda x: (sizes.append(len(x)), -x)[1])
-    layout = made.planned()
+    layout = made.plan()
     assert (layout.specs, layout.count, layout.shard_rows) == ((FeatureSpec("out:0", DataType.FLOAT, (2,)),), 5, 1024)
     assert sizes == [2, 2]
     rows = b"".join(made.rows(range(1, 5), layout, told.append))
@@ -487,7 +487,7 @@ def test_features_are_computed_batch_by_batch() -> None:
     b"".join(made.rows(range(5), layout, told.append))
     assert (told[2:], sizes[-1]) == ([2, 2, 1], 1)
     alone = computing(lambda x: x, count=1)
-    assert alone.planned().count == 1
+    assert alone.plan().count == 1
 
 
 def test_a_base_of_a_fixed_batch_gets_the_last_example_repeated() -> None:
@@ -514,11 +514,11 @@ def test_a_base_of_a_fixed_batch_gets_the_last_example_repeated() -> None:
 )
 def test_what_is_no_row_for_each_example_is_refused(run: Any, what: str) -> None:
     with pytest.raises(GraphscopeError, match=what):
-        computing(run).planned()
+        computing(run).plan()
 
 
 def test_rounding_is_no_dependence() -> None:
-    assert computing(lambda x: x + (x[1, 0] != x[0, 0]) * 5e-4).planned().count == 5
+    assert computing(lambda x: x + (x[1, 0] != x[0, 0]) * 5e-4).plan().count == 5
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf])
@@ -526,7 +526,7 @@ def test_rounding_is_no_dependence() -> None:
 def test_features_that_are_no_numbers_are_compared_with_the_others(odd: float, change: float, is_refused: bool) -> None:
     made = computing(lambda x: np.where(x == x[0, 0], odd, 100 + (x[1, 0] != x[0, 0]) * change).astype(np.float32))
     with pytest.raises(GraphscopeError, match="depends on the others") if is_refused else nullcontext():
-        assert made.planned().count == 5
+        assert made.plan().count == 5
 
 
 def test_one_input_is_fed() -> None:

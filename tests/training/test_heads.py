@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.errors import GraphscopeError
 from graphscope.training.heads.chain import build_chain, parse_chain
 from graphscope.training.heads.context import Context, plain_control_flow
@@ -232,7 +232,7 @@ def test_a_layer_that_cannot_take_its_input_prints_the_shape(text: str, x: Array
         run_chain(text, x)
     assert shape in raised.value.message
     assert text.split(",")[-1] in raised.value.message
-    assert hint in worded(raised.value.hint)
+    assert hint in to_words(raised.value.hint)
 
 
 def test_flatten_needs_known_sides() -> None:

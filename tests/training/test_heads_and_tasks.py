@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.training.data import DataOptions
 from graphscope.training.graft.bound_tensor import BoundTensor, parse_bound
@@ -78,8 +78,8 @@ def test_tune_says_what_is_missing(grown: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=np.zeros((4, 16, 16, 3), np.float32), y=np.zeros(4))
     with pytest.raises(GraphscopeError, match="no loss to train") as error:
         graphscope.tune(grown, str(tmp_path / "d.npz"))
-    assert "--classes N" in worded(error.value.hint)
-    assert "--regression" in worded(error.value.hint)
+    assert "--classes N" in to_words(error.value.hint)
+    assert "--regression" in to_words(error.value.hint)
 
 
 def test_a_row_of_numbers_is_no_task_either() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.errors import FileError, GraphscopeError
@@ -162,7 +162,7 @@ def test_the_base_cannot_run_in_each_step(tuned: Path) -> None:
 def test_weights_of_the_base_train_behind_the_decoding_alone(tmp_path: Path) -> None:
     with pytest.raises(GraphscopeError, match="takes one file at a time: weights of the base cannot train") as error:
         graphscope.graft(INCEPTION, at=BOTTLENECK, head="dense:3", classes=3, unfreeze="mixed_1")
-    assert worded(error.value.hint) == (
+    assert to_words(error.value.hint) == (
         "--input TENSOR cuts the graph open behind the decoding, where it takes a batch"
     )
     grafted = graphscope.graft(INCEPTION, at=BOTTLENECK, inputs="Mul", head="dense:3", classes=3, unfreeze="mixed_1")

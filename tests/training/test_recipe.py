@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.errors import GraphscopeError
@@ -54,7 +54,7 @@ def test_a_model_without_one_says_how_to_get_one() -> None:
     with pytest.raises(GraphscopeError, match="no loss to train") as raised:
         recipe_of(model_of(MetaGraphDef()))
     assert raised.value.hint is not None
-    assert worded(raised.value.hint).startswith("graphscope graft five/model.ckpt")
+    assert to_words(raised.value.hint).startswith("graphscope graft five/model.ckpt")
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", json.dumps({"task": "classes"}).encode()])

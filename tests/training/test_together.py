@@ -139,7 +139,7 @@ def refused(prefix: str, data: str, place: str) -> list[str]:
         messages.append(caught.value.message)
     Member.stepping = stepping
     asked = [False]
-    Recorder.stepped = lambda self, step: asked.__setitem__(0, True)
+    Recorder.on_step = lambda self, step: asked.__setitem__(0, True)
     with pytest.raises(Interrupted) as stopped:
         launch_with(prefix, data, place, lambda: asked[0])
     assert Path(f"{stopped.value.prefix}.index").exists()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.variables import Role
 from graphscope.errors import FileError, GraphscopeError, IncompleteModelError
 from graphscope.formats.detect.checkpoint_state import read_state
@@ -332,7 +332,7 @@ def test_a_training_that_runs_away(tmp_path: Path, data: str) -> None:
         train(prefix, data, epochs=3, save_every=1)
     assert "step 1" in stopped.value.message or "step 2" in stopped.value.message
     assert "diverged" in stopped.value.message
-    assert "learning-rate" in worded(stopped.value.hint)
+    assert "learning-rate" in to_words(stopped.value.hint)
     assert all(np.isfinite(value).all() for name in names(tmp_path) for value in values(tmp_path / name).values())
 
 
@@ -369,7 +369,7 @@ def test_a_model_without_a_training_part(data: str) -> None:
 
     with pytest.raises(GraphscopeError) as refused:
         train(FIXTURES / "lenet5", data)
-    assert "graphscope graft" in worded(refused.value.hint)
+    assert "graphscope graft" in to_words(refused.value.hint)
 
 
 # Other tasks
@@ -437,7 +437,7 @@ def test_a_side_too_small_to_judge_by_is_reported(
     model = graphscope.load(prefix)
     request = Request(data, held_out, DataOptions(cache=tmp_path), use_cache=False)
     _, told = prepare(model, recipe_of(model), request, TuneOptions())
-    notes = [worded(note) for note in told]
+    notes = [to_words(note) for note in told]
     assert [note for note in notes if "too few" in note] == [n for n in notes if expected and n.startswith(expected)]
     assert any("too few" in note for note in notes) is (expected is not None)
 

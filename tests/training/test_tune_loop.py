@@ -109,7 +109,7 @@ class Watcher:
     def began(self, job: Job, run: TrainingState) -> None:
         self.began_at.append(run.step)
 
-    def stepped(self, step: Any) -> None:
+    def on_step(self, step: Any) -> None:
         self.steps.append((step.step, step.loss, step.metric, step.learning_rate, step.examples, step.running.examples))
 
     def closed(self, epoch: Any, evaluation: Any) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import graphscope
 from graphscope import GraphscopeError, load
 from graphscope.cli.app import app
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.transforms.drops import lasting_drops
 from tests.support.running import tf
 
@@ -247,4 +247,4 @@ def test_python_is_told_in_its_own_words(tmp_path: Path) -> None:
     with pytest.raises(GraphscopeError) as caught:
         graphscope.freeze(saved(scaled_mask, tmp_path), outputs="dropped", strict=True)
     assert str(caught.value.hint).endswith("name what comes before it with outputs")
-    assert worded(caught.value.hint).endswith("name what comes before it with --output")
+    assert to_words(caught.value.hint).endswith("name what comes before it with --output")

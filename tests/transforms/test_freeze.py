@@ -11,7 +11,7 @@ import pytest
 
 import graphscope
 from graphscope.analysis.choose_outputs import choose_outputs
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.formats.io.atomic import write_file
@@ -115,7 +115,7 @@ def test_tables_are_refused_by_name() -> None:
     model = graphscope.load(ZOO / place)
     with pytest.raises(GraphscopeError, match=r"lookup tables.*hash_table") as caught:
         freeze(model, FreezeOptions(outputs=["head/predictions/probabilities"]))
-    assert "convert" in worded(caught.value.hint)
+    assert "convert" in to_words(caught.value.hint)
 
 
 def test_a_written_variable_is_refused() -> None:
@@ -141,7 +141,7 @@ def test_a_variable_without_a_value_is_named() -> None:
     model = graphscope.load(FIXTURES / "softmax" / "graph.pbtxt")
     with pytest.raises(GraphscopeError, match="no checkpoint, so no value for variable") as caught:
         freeze(model, FreezeOptions(outputs=["inference/prediction"]))
-    assert "--checkpoint" in worded(caught.value.hint)
+    assert "--checkpoint" in to_words(caught.value.hint)
 
 
 def test_graph_text_and_checkpoint_belong_together(tmp_path: Path) -> None:

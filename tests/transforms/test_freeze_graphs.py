@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.transforms.freeze import FreezeOptions, freeze
@@ -670,7 +670,7 @@ def test_a_table_is_refused_by_name(tmp_path: Path) -> None:
     model, _ = save(build, tmp_path, modern=False)
     with pytest.raises(GraphscopeError, match=r"lookup tables.*words") as caught:
         freeze(model, FreezeOptions(outputs=["out"]))
-    assert "convert" in worded(caught.value.hint)
+    assert "convert" in to_words(caught.value.hint)
 
 
 def assigning(resource: bool) -> Callable[[], Saved]:

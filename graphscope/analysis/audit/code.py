@@ -89,12 +89,12 @@ def lambda_layers(chunks: Iterable[bytes]) -> Iterator[Finding]:
     for chunk in chunks:
         rest += chunk
         cut = max(0, len(rest) - _WINDOW)
-        yield from _found(rest, cut)
+        yield from _find(rest, cut)
         rest = rest[cut:]
-    yield from _found(rest, len(rest))
+    yield from _find(rest, len(rest))
 
 
-def _found(text: bytes, end: int) -> Iterator[Finding]:
+def _find(text: bytes, end: int) -> Iterator[Finding]:
     """What begins before ``end``; the rest of ``text`` is there to read on."""
     for pattern, judge in _PATTERNS:
         for match in pattern.compiled.finditer(text):

@@ -69,7 +69,7 @@ def _range(body: Body, node: Node) -> int | None:
     return abs(limit - start) // abs(delta) * _itemsize(node, "Tidx") if delta else None
 
 
-def _stated(_: Body, node: Node) -> int | None:
+def _stated_bytes(_: Body, node: Node) -> int | None:
     """A constant: what it takes in memory, where the file repeats a few values."""
     stated = node.attr("value")
     if stated is None or "value" in node.payloads or stated.tensor.tensor_content:
@@ -91,7 +91,7 @@ _RANDOM = (
     " StatelessRandomNormal StatelessRandomNormalV2 StatelessTruncatedNormal StatelessTruncatedNormalV2 Empty"
 )
 _SIZERS: Mapping[str, Sizer] = {
-    "Const": _stated,
+    "Const": _stated_bytes,
     "Fill": _by_shape(0, "T"),
     "RandomUniformInt": _by_shape(0, "Tout"),
     **dict.fromkeys(_RANDOM.split(), _by_shape(0, "dtype")),

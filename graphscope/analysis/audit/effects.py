@@ -40,7 +40,7 @@ def effect_findings(model: Model, reached: Reached) -> Iterator[Finding]:
     """
     if not any(op in OP_EFFECTS for _, body in model.graph.bodies for op in body.ops):
         return
-    own, stored, functions = _own(model), _stored(model), reached.uncalled
+    own, stored, functions = _own(model), _stored_strings(model), reached.uncalled
     filename = node_of(model.meta.saver_def.filename_tensor_name)
     seen: set[NodeEffect] = set()
     for fed, is_saver in (((), False), ((filename,) if filename else (), True)):
@@ -166,7 +166,7 @@ def _own(model: Model) -> set[str]:
     return {node_of(asset.tensor_info.name) for asset in assets if asset_parts(asset.filename)}
 
 
-def _stored(model: Model) -> set[str]:
+def _stored_strings(model: Model) -> set[str]:
     """Variables of strings that a checkpoint fills: the only ones that can hold a path."""
     texts = [
         node.name

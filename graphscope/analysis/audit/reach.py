@@ -68,25 +68,25 @@ class Reached:
         """When -> the graph's own nodes that run then; the others run on request."""
         meta = self.model.meta
         saved = [meta.saver_def.save_tensor_name, meta.saver_def.restore_op_name]
-        saving = self._needed(saved) or saver_nodes(self.graph)
+        saving = self._find_needed(saved) or saver_nodes(self.graph)
         return {
-            Reach.LOAD: self._needed(self._loaded()),
-            Reach.SIGNATURE: self._needed(self._signed()),
+            Reach.LOAD: self._find_needed(self._list_loaded()),
+            Reach.SIGNATURE: self._find_needed(self._list_signed()),
             Reach.SAVER: saving,
         }
 
-    def _needed(self, names: Iterable[str]) -> frozenset[str]:
+    def _find_needed(self, names: Iterable[str]) -> frozenset[str]:
         known = (name for name in map(node_of, names) if name in self.graph)
         return frozenset(self.graph.ancestors(dict.fromkeys(known)))
 
-    def _loaded(self) -> Iterator[str]:
+    def _list_loaded(self) -> Iterator[str]:
         signature = self.model.signatures.get(INIT_OP)
         yield from (spec.name for specs in (signature.outputs.values() if signature else ()) for spec in specs)
         for name in (MAIN_OP, LEGACY_INIT_OP, TABLE_INITIALIZERS):
             if name in self.model.collections:
                 yield from self.model.collections[name].names
 
-    def _signed(self) -> Iterator[str]:
+    def _list_signed(self) -> Iterator[str]:
         for name, signature in self.model.signatures.items():
             if name != INIT_OP:
                 yield from (spec.name for specs in signature.outputs.values() for spec in specs)

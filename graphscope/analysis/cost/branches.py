@@ -43,7 +43,7 @@ def guards(flow: Flow, dependencies: Dependencies, order: Sequence[int]) -> dict
     for place in order:
         through = {producer: index for producer, index in sources[place] if producer >= 0}
         arriving = [
-            _guarded(flow, result.get(producer, frozenset()), producer, through.get(producer))
+            _guards_of(flow, result.get(producer, frozenset()), producer, through.get(producer))
             for producer in dependencies.inputs[place]
         ]
         if ops[place] in MERGES:
@@ -53,7 +53,7 @@ def guards(flow: Flow, dependencies: Dependencies, order: Sequence[int]) -> dict
     return result
 
 
-def _guarded(flow: Flow, guards: Guards, producer: int, index: int | None) -> Guards:
+def _guards_of(flow: Flow, guards: Guards, producer: int, index: int | None) -> Guards:
     """What must be true for the output ``index`` of a producer that runs under ``guards``; ``None`` for a control edge."""
     return guards if len(guards) >= MAX_DEPTH else guards | _guard(flow, producer, index)
 
@@ -84,7 +84,7 @@ def choose(flow: Flow, guarded: dict[int, Guards], totals: Totals) -> tuple[set[
             members.setdefault(guard, []).append(place)
     for predicate in _inner_first(guarded):
         sides = [[place for place in members.get((predicate, value), ()) if place in alive] for value in (0, 1)]
-        known = _known(flow, predicate)
+        known = _known_value(flow, predicate)
         costs = [totals(side) for side in sides]
         value = known if known is not None else int(costs[1] >= costs[0])
         alive.difference_update(sides[1 - value])
@@ -102,7 +102,7 @@ def _inner_first(guarded: dict[int, Guards]) -> list[Predicate]:
     return sorted(depths, key=lambda predicate: (-depths[predicate], predicate))
 
 
-def _known(flow: Flow, predicate: Predicate) -> int | None:
+def _known_value(flow: Flow, predicate: Predicate) -> int | None:
     value = flow.fact_at(*predicate).value if predicate[0] >= 0 else None
     return int(bool(value[0])) if value is not None and len(value) == 1 and value[0] in (0, 1) else None
 

@@ -26,13 +26,13 @@ def with_open_batch(one: CostReport, samples: Sequence[CostReport]) -> CostRepor
     Args:
         samples: the reports for each batch of :data:`SAMPLES`.
     """
-    keyed = [_keyed(report.rows) for report in samples]
+    keyed = [_by_name(report.rows) for report in samples]
     return replace(
         one,
         inputs={name: _open_shape([r.inputs.get(name) for r in samples]) for name in one.inputs},
         batch=None,
         is_batch_open=True,
-        rows=tuple(_open_row(row, [rows.get(key) for rows in keyed]) for key, row in _keyed(one.rows).items()),
+        rows=tuple(_open_row(row, [rows.get(key) for rows in keyed]) for key, row in _by_name(one.rows).items()),
         total=_open_figures(one.total, [report.total for report in samples]),
         peak_low_by_batch=_peak(one, samples, "peak_low_bytes"),
         peak_high_by_batch=_peak(one, samples, "peak_high_bytes"),
@@ -42,7 +42,7 @@ def with_open_batch(one: CostReport, samples: Sequence[CostReport]) -> CostRepor
 _Key = tuple[str, str, int]
 
 
-def _keyed(rows: Sequence[CostRow]) -> dict[_Key, CostRow]:
+def _by_name(rows: Sequence[CostRow]) -> dict[_Key, CostRow]:
     """Rows by name: those of ops stand in another order for each batch, and a function may have several of one name."""
     seen: Counter[tuple[str, str]] = Counter()
     result = {}

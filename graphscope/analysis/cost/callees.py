@@ -95,7 +95,7 @@ def _while_turns(flow: Flow, call: Call, variables: Facts) -> Turns:
     if condition is None or body is None:
         return UNKNOWN_TURNS
     first, last = len(condition.body), len(body.body)
-    results = _returned(body)
+    results = _result_sources(body)
 
     def counter(source: Source) -> Counter | None:
         place = source[0] - first
@@ -103,11 +103,11 @@ def _while_turns(flow: Flow, call: Call, variables: Facts) -> Turns:
             return None
         return function_counter(body, call.inputs[place], (last + place, 0), results[place])
 
-    found = _returned(condition)
+    found = _result_sources(condition)
     return turns(condition, found[0], counter) if found else UNKNOWN_TURNS
 
 
-def _returned(flow: Flow) -> list[Source]:
+def _result_sources(flow: Flow) -> list[Source]:
     """Where the results of a function come from, in order."""
     function = flow.body
     assert isinstance(function, Function)

@@ -50,10 +50,10 @@ def estimate(
     return CostReport(
         path=model.path,
         outputs=tuple(outputs),
-        inputs=_used(concrete.inputs, found),
+        inputs=_select_used(concrete.inputs, found),
         batch=concrete.batch,
         is_batch_open=False,
-        values=_used(concrete.values, found),
+        values=_select_used(concrete.values, found),
         by=by,
         rows=rows(found, by, depth, sizes, device),
         total=figures(found, sizes, device),
@@ -90,7 +90,7 @@ class _Sizes:
         return parameters_of((self._graph.functions[function] if function else self._graph)[name])
 
 
-def _used(named: Mapping[str, T], found: Iterable[Item]) -> dict[str, T]:
+def _select_used(named: Mapping[str, T], found: Iterable[Item]) -> dict[str, T]:
     """Those of ``named`` whose node runs."""
     names = {item.entry.node.name for item in found if not item.part.function}
     return {name: value for name, value in named.items() if node_of(name) in names}

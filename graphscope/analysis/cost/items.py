@@ -83,7 +83,7 @@ def _callers_first(root: Part) -> list[Part]:
     """All parts, each behind those that call it: no part calls itself."""
     result: list[Part] = []
     done: set[int] = set()
-    stack: list[tuple[Part, Iterator[Part]]] = [(root, _called(root))]
+    stack: list[tuple[Part, Iterator[Part]]] = [(root, _iterate_called(root))]
     done.add(id(root))
     while stack:
         part, called = stack[-1]
@@ -93,9 +93,9 @@ def _callers_first(root: Part) -> list[Part]:
             stack.pop()
         else:
             done.add(id(inner))
-            stack.append((inner, _called(inner)))
+            stack.append((inner, _iterate_called(inner)))
     return result[::-1]
 
 
-def _called(part: Part) -> Iterator[Part]:
+def _iterate_called(part: Part) -> Iterator[Part]:
     return (call.part for entry in part.entries for call in entry.calls)

@@ -82,8 +82,8 @@ def measure(operands: Operands, inputs: Sequence[Typed], outputs: Sequence[Typed
     row, kind = formulas().get(op), access(op)
     flops = flops_of(operands)
     macs = flops // MACS if flops is not None and row is not None and row.is_product else 0 if row is not None else None
-    given = 0 if kind in (Access.VIEW, Access.SOURCE) else _given(op, inputs, outputs)
-    read, written = _moved(operands, kind, inputs, given)
+    given = 0 if kind in (Access.VIEW, Access.SOURCE) else _bytes_given(op, inputs, outputs)
+    read, written = _bytes_moved(operands, kind, inputs, given)
     return Work(flops, None if flops is None else macs, read, written, given, row is not None, kind)
 
 
@@ -99,14 +99,14 @@ _ONE_RESULT = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3
 """Ops whose other outputs are small, and in part of a size that only the kernel knows."""
 
 
-def _given(op: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> int | None:
+def _bytes_given(op: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> int | None:
     """The bytes that a node gives."""
     if op in _INTO_LISTS:
         return _sum([tensor.size_bytes for tensor in inputs[_INTO_LISTS[op] :][:1]])
     return _sum([tensor.size_bytes for tensor in (outputs[:1] if op in _ONE_RESULT else outputs)])
 
 
-def _moved(
+def _bytes_moved(
     operands: Operands, kind: Access, inputs: Sequence[Typed], given: int | None
 ) -> tuple[int | None, int | None]:
     """The bytes that are read, and those that are written."""

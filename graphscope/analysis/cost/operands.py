@@ -39,7 +39,7 @@ class Operands:
             UnsizedError: it is not known, or there is no such input.
         """
         try:
-            return _known(self.call.shape(index))
+            return _require_known(self.call.shape(index))
         except ShapeError as error:
             raise UnsizedError from error
 
@@ -47,7 +47,7 @@ class Operands:
         """The shape of output ``index``; raises as :meth:`input`."""
         if index >= len(self._outputs):
             raise UnsizedError
-        return _known(self._outputs[index].shape)
+        return _require_known(self._outputs[index].shape)
 
     def taken(self, index: int = 0) -> int:
         """The elements of input ``index``; raises as :meth:`input`."""
@@ -72,7 +72,7 @@ class Operands:
         return values
 
 
-def _known(shape: Dims) -> tuple[int, ...]:
+def _require_known(shape: Dims) -> tuple[int, ...]:
     if not all_known(shape):
         raise UnsizedError
     return shape

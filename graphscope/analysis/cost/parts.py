@@ -177,7 +177,7 @@ class _Entries:
         node = flow.body.nodes[place]
         call = flow.call(place)
         outputs = tuple(Typed(flow.fact_at(place, k), dtype) for k, dtype in enumerate(self._dtypes(place)))
-        called = self._called(place)
+        called = self._calls_of(place)
         sources = [source for source in dict.fromkeys(flow.wiring.sources[place]) if source[0] >= 0]
         work = _CALL_WORK
         if called is None:
@@ -196,13 +196,13 @@ class _Entries:
         elif sources and (work.access is Access.VIEW or node.op in _CARRIERS) and sources[0][0] in self._carried:
             self._carried[place] = self._carried[sources[0][0]]
 
-    def _called(self, place: int) -> tuple[Call, ...] | None:
+    def _calls_of(self, place: int) -> tuple[Call, ...] | None:
         """The functions that a node runs, of branches the largest; ``None`` for an op that runs none that is known."""
         found = callees(self._flow, place)
         if found is None:
             return None
         sources = self._flow.wiring.sources[place]
-        made = [(callee, self._parted(callee, sources)) for callee in found.functions]
+        made = [(callee, self._part_of(callee, sources)) for callee in found.functions]
         parts = [Call(part, callee.turns.count) for callee, part in made if part is not None]
         if len(parts) < len(made):
             return None
@@ -216,7 +216,7 @@ class _Entries:
             self.branches.append(Branch(name, best.part.function, best.part.totals[0], other))
         return (best,)
 
-    def _parted(self, callee: Callee, sources: Sequence[tuple[int, int]]) -> Part | None:
+    def _part_of(self, callee: Callee, sources: Sequence[tuple[int, int]]) -> Part | None:
         weights = tuple(self._carried.get(place) for place, _ in sources[callee.first_argument :])
         weights = (None,) * (len(callee.arguments) - len(weights)) + weights
         return self._parts.of_function(self._flow, callee.function, callee.arguments, weights)

@@ -125,12 +125,12 @@ class _Run:
     def _size(self, entry: Entry) -> int:
         """What a node allocates for its results."""
         if entry.node.op in _ARRAY_WRITES:
-            return self._held(entry)
+            return self._bytes_held(entry)
         size = _sum_of_results(entry) if entry.calls else entry.work.result_bytes
         self.unsized += size is None
         return size or 0
 
-    def _held(self, entry: Entry) -> int:
+    def _bytes_held(self, entry: Entry) -> int:
         """What the turns of a loop put into an array; the last one's is in its own buffer."""
         written = self._sources[entry.place][_ARRAY_WRITES[entry.node.op] :][:1]
         sizes = [self._by_place[p].outputs[k].size_bytes or 0 for p, k in written if p in self._by_place]

@@ -162,10 +162,10 @@ class _Values:
     def _evaluate(self, name: str, known: dict[str, _Array | None], depth: int) -> _Array | None:
         if name not in known:
             known[name] = None  # what a loop leads back to has no value
-            known[name] = self._computed(name, known, depth)
+            known[name] = self._compute(name, known, depth)
         return known[name]
 
-    def _computed(self, name: str, known: dict[str, _Array | None], depth: int) -> _Array | None:
+    def _compute(self, name: str, known: dict[str, _Array | None], depth: int) -> _Array | None:
         import numpy as np
 
         node = self.node(name)
@@ -191,20 +191,20 @@ class _Values:
         return result
 
 
-def _fused(node: Node, x: _Array, gamma: _Array, beta: _Array, mean: _Array, variance: _Array) -> _Array | None:
+def _fuse(node: Node, x: _Array, gamma: _Array, beta: _Array, mean: _Array, variance: _Array) -> _Array | None:
     training, epsilon = node.attr("is_training"), node.attr("epsilon")
     if training is None or training.b:
         return None
-    return _normalized(x, gamma, beta, mean, variance, epsilon.f if epsilon is not None else 1e-4)
+    return _normalize(x, gamma, beta, mean, variance, epsilon.f if epsilon is not None else 1e-4)
 
 
 def _global(node: Node, x: _Array, mean: _Array, variance: _Array, beta: _Array, gamma: _Array) -> _Array:
     scaled, epsilon = node.attr("scale_after_normalization"), node.attr("variance_epsilon")
     factor: Any = gamma if scaled is not None and scaled.b else 1.0
-    return _normalized(x, factor, beta, mean, variance, epsilon.f if epsilon is not None else 1e-4)
+    return _normalize(x, factor, beta, mean, variance, epsilon.f if epsilon is not None else 1e-4)
 
 
-def _normalized(x: _Array, gamma: Any, beta: _Array, mean: _Array, variance: _Array, epsilon: float) -> _Array:
+def _normalize(x: _Array, gamma: Any, beta: _Array, mean: _Array, variance: _Array, epsilon: float) -> _Array:
     import numpy as np
 
     result: _Array = (x - mean) * gamma / np.sqrt(variance + epsilon) + beta
@@ -224,7 +224,7 @@ _KERNELS: Mapping[str, Callable[..., Any]] = {
     "Mul": lambda _, a, b: a * b,
     **dict.fromkeys(("RealDiv", "Div"), lambda _, a, b: a / b),
     "Rsqrt": _rsqrt,
-    **dict.fromkeys(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), _fused),
+    **dict.fromkeys(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), _fuse),
     "BatchNormWithGlobalNormalization": _global,
 }
 """What batch norms are made of; sources: ``tensorflow/core/kernels/{batch_norm_op.h,fused_batch_norm_op.cc}``."""

@@ -80,7 +80,7 @@ class _Explainer:
             self.new |= folding.new
         self.lost |= self._above(self.takers)
         if self.frozen or self.unfrozen:
-            self.cut = [name for name in self._unneeded() if name not in self.lost]
+            self.cut = [name for name in self._find_unneeded() if name not in self.lost]
             self.lost.update(self.cut)
 
     def _pair(self, a: Node, b: Node) -> None:
@@ -140,9 +140,9 @@ class _Explainer:
 
     @cached_property
     def _loose(self) -> frozenset[str]:
-        return frozenset(self._unneeded())
+        return frozenset(self._find_unneeded())
 
-    def _unneeded(self) -> list[str]:
+    def _find_unneeded(self) -> list[str]:
         """Removed nodes that no node which is still there needs."""
         needed: set[str] = set()
         pending = [name for a, _ in self.matching.pairs for name in self._inputs(a.name)]

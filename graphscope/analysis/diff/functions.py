@@ -19,7 +19,7 @@ def stem(name: str) -> str:
 def match_functions(a: Mapping[str, Function], b: Mapping[str, Function]) -> dict[str, str]:
     """Function of ``a`` -> function of ``b``."""
     found = {name: name for name in a if name in b}
-    for key in (_numbered, _content):
+    for key in (_number_nodes, _content):
         taken = set(found.values())
         ones = _groups((f for name, f in a.items() if name not in found), key)
         others = _groups((f for name, f in b.items() if name not in taken), key)
@@ -36,7 +36,7 @@ def _groups(functions: Iterable[Function], key: Callable[[Function], object]) ->
     return groups
 
 
-def _numbered(function: Function) -> object:
+def _number_nodes(function: Function) -> object:
     return stem(function.name), _content(function)
 
 

@@ -29,7 +29,7 @@ def _signature(a: Signature, b: Signature, names: Names) -> Iterator[str]:
     for what, ones, others in (("input", a.inputs, b.inputs), ("output", a.outputs, b.outputs)):
         for key in sorted({*ones, *others}):
             before, after = ones.get(key), others.get(key)
-            if before is None or after is None or [_moved(s, names) for s in before] != [_port(s) for s in after]:
+            if before is None or after is None or [_rename(s, names) for s in before] != [_port(s) for s in after]:
                 yield f"{what} {key}: {_specs(before)} -> {_specs(after)}"
 
 
@@ -38,7 +38,7 @@ def _port(spec: TensorSpec) -> tuple[object, ...]:
     return tensor.node, tensor.index, spec.dtype, spec.shape
 
 
-def _moved(spec: TensorSpec, names: Names) -> tuple[object, ...]:
+def _rename(spec: TensorSpec, names: Names) -> tuple[object, ...]:
     node, *rest = _port(spec)
     return (names.get(str(node), node), *rest)
 

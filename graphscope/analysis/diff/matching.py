@@ -87,7 +87,7 @@ def _shared_scopes(names: Sequence[str]) -> list[str]:
 
 def _by_structure(matching: Matching) -> int:
     total = 0
-    for _ in range(_MAX_ROUNDS if all(matching.searched()) else 0):
+    for _ in range(_MAX_ROUNDS if all(matching.find_searched()) else 0):
         found = match_by_structure(matching) + match_neighbours(matching)
         total += found
         if not found:
@@ -105,7 +105,7 @@ def _by_scope(matching: Matching, *, any_op: bool = False) -> int:
     found = 0
     for node in open_a:
         for scope, other_scope in _around(node.name, scopes):
-            other = waiting.get(_moved(node.name, scope, other_scope))
+            other = waiting.get(_move_name(node.name, scope, other_scope))
             if other is not None and (any_op or _is_same_op(node, other)):
                 matching.add(node.name, other.name)
                 del waiting[other.name]
@@ -156,6 +156,6 @@ def _around(name: str, scopes: Mapping[str, str]) -> Iterable[tuple[str, str]]:
             yield scope, scopes[scope]
 
 
-def _moved(name: str, scope: str, other: str) -> str:
+def _move_name(name: str, scope: str, other: str) -> str:
     rest = name[len(scope) :].lstrip("/")
     return f"{other}/{rest}" if other else rest

@@ -49,13 +49,15 @@ class NodeComparison:
         sides = self.matching.a, self.matching.b
         if sides[0].names.get(a.op, a.op) != sides[1].names.get(b.op, b.op):
             if not (is_frozen(a, b) or is_frozen(b, a)):
-                yield self._changed(a, b, Section.NODES, f"{a.op} -> {b.op}")
+                yield self._describe_change(a, b, Section.NODES, f"{a.op} -> {b.op}")
         elif sides[0].key(a) != sides[1].key(b):
             yield from self._attributes(a, b)
         if list(map(self.matching.moved, a.proto.input)) != list(b.proto.input):
             yield from self._wiring(a, b)
         if self.strict and a.device != b.device:
-            yield self._changed(a, b, Section.ATTRIBUTES, f"device: {a.device or 'none'} -> {b.device or 'none'}")
+            yield self._describe_change(
+                a, b, Section.ATTRIBUTES, f"device: {a.device or 'none'} -> {b.device or 'none'}"
+            )
 
     def _attributes(self, a: Node, b: Node) -> Iterator[Difference]:
         ones, others = self.matching.a.attributes.of(a), self.matching.b.attributes.of(b)
@@ -66,7 +68,7 @@ class NodeComparison:
             if one != other:
                 texts = _text(self.matching.a, a, name, ones), _text(self.matching.b, b, name, others)
                 section = Section.INPUTS if a.op in PLACEHOLDER_OPS else Section.ATTRIBUTES
-                yield self._changed(a, b, section, f"{name}: {texts[0]} -> {texts[1]}")
+                yield self._describe_change(a, b, section, f"{name}: {texts[0]} -> {texts[1]}")
 
     def _value(self, side: Side, node: Node, name: str, values: dict[str, AttrValue]) -> object:
         value = values.get(name)
@@ -83,13 +85,13 @@ class NodeComparison:
         texts = [f"input {p}: {_at(ones, p)} -> {_at(others, p)}" for p in different[:_FEW]]
         if len(different) > _FEW:
             texts = [f"{len(different):,} inputs, first {texts[0]}"]
-        yield from (self._changed(a, b, Section.WIRING, text) for text in texts)
+        yield from (self._describe_change(a, b, Section.WIRING, text) for text in texts)
         controls = {self.matching.forward.get(name, f"^{name}"): name for name in a.control_inputs()}
         after = set(b.control_inputs())
         gone = sorted(f"^{name}" for key, name in controls.items() if key not in after)
         new = sorted(f"^{name}" for name in after - controls.keys())
         if gone or new:
-            yield self._changed(a, b, Section.WIRING, f"{WAITS}: {_list(gone)} -> {_list(new)}")
+            yield self._describe_change(a, b, Section.WIRING, f"{WAITS}: {_list(gone)} -> {_list(new)}")
 
     def _results(self) -> Iterator[Difference]:
         """What a library function takes and gives."""
@@ -114,7 +116,7 @@ class NodeComparison:
         section = Section.INPUTS if node.op in PLACEHOLDER_OPS and section is Section.NODES else section
         return Difference(section, change, node.name, detail, function=self.function)
 
-    def _changed(self, a: Node, b: Node, section: Section, detail: str) -> Difference:
+    def _describe_change(self, a: Node, b: Node, section: Section, detail: str) -> Difference:
         return Difference(section, Change.CHANGED, a.name, detail, b.name if b.name != a.name else "", self.function)
 
 

@@ -32,12 +32,12 @@ def rename_differences(
     explanations: list[Explanation] = []
     for (scope, other_scope), renamed in groups.items():
         if len(renamed) < _FEW:
-            differences += [_renamed(name, other, function) for name, other in renamed]
+            differences += [_describe_renamed(name, other, function) for name, other in renamed]
         else:
             text = f"scope {scope}/ -> {other_scope}/, {len(renamed):,} nodes"
             explanations.append(Explanation("scope renamed", text, tuple(n for n, _ in renamed), len(renamed)))
     return differences, explanations
 
 
-def _renamed(name: str, other: str, function: str) -> Difference:
+def _describe_renamed(name: str, other: str, function: str) -> Difference:
     return Difference(Section.NAMES, Change.RENAMED, name, f"{name} -> {other}", other, function)

@@ -124,7 +124,7 @@ class Matching:
             [node for node in self.b.body.nodes if node.proto.name not in self.backward],
         )
 
-    def searched(self) -> tuple[list[Node], list[Node]]:
+    def find_searched(self) -> tuple[list[Node], list[Node]]:
         """As :meth:`open`, without the nodes of savers."""
         open_a, open_b = self.open()
         return (
@@ -136,10 +136,10 @@ class Matching:
     def pairs(self) -> list[tuple[Node, Node]]:
         """The nodes that belong together, in the first body's order; to be asked for once all are found."""
         ones, others = self.a.body.by_name, self.b.body.by_name
-        known = ((ones.get(name), others.get(other)) for name, other in self._ordered())
+        known = ((ones.get(name), others.get(other)) for name, other in self._iterate_ordered())
         return [(a, b) for a, b in known if a is not None and b is not None]
 
-    def _ordered(self) -> Iterator[tuple[str, str]]:
+    def _iterate_ordered(self) -> Iterator[tuple[str, str]]:
         names = (node.proto.name for node in self.a.body.nodes)
         return ((name, self.forward[name]) for name in names if name in self.forward)
 

@@ -24,7 +24,7 @@ def match_by_structure(matching: Matching) -> int:
     A hash goes through open nodes only: where it meets a node that has a partner already, that pair stands for itself. Nodes
     that agree in both hashes are paired in file order; those that agree in one of them if nothing else does.
     """
-    open_a, open_b = matching.searched()
+    open_a, open_b = matching.find_searched()
     if not open_a or not open_b:
         return 0
     above = _above(matching.a, open_a, matching.forward), _above(matching.b, open_b, {})
@@ -75,7 +75,7 @@ def _above(side: Side, nodes: Iterable[Node], partners: Mapping[str, str]) -> _H
         data, control, evidence = [], [], 1
         for text in node.proto.input:
             name, _, port = text.partition(":")
-            source, weight = _known(name.removeprefix("^"), known, partners, open_nodes)
+            source, weight = _hash_of_known(name.removeprefix("^"), known, partners, open_nodes)
             evidence += weight
             if name.startswith("^"):
                 control.append(source)
@@ -94,7 +94,7 @@ def _below(side: Side, nodes: Iterable[Node], partners: Mapping[str, str]) -> _H
         return [taker for taker, _ in side.takers.get(name, ())]
 
     def combine(name: str, known: _Hashes) -> _Hash:
-        found = [(*_known(taker, known, partners, open_nodes), at) for taker, at in side.takers.get(name, ())]
+        found = [(*_hash_of_known(taker, known, partners, open_nodes), at) for taker, at in side.takers.get(name, ())]
         uses = sorted(hash((source, position)) for source, _, position in found)
         evidence = 1 + sum(weight for _, weight, _ in found)
         return hash((side.key(open_nodes[name]), tuple(uses))), min(evidence, _MOST)
@@ -102,7 +102,7 @@ def _below(side: Side, nodes: Iterable[Node], partners: Mapping[str, str]) -> _H
     return _hashes(open_nodes, takers, combine)
 
 
-def _known(name: str, known: _Hashes, partners: Mapping[str, str], nodes: Mapping[str, Node]) -> _Hash:
+def _hash_of_known(name: str, known: _Hashes, partners: Mapping[str, str], nodes: Mapping[str, Node]) -> _Hash:
     """What stands for a neighbour: its hash if it is open (none, where a loop closes), else its name in the second body."""
     if name in nodes:
         return known.get(name, (0, 0))
@@ -136,7 +136,7 @@ def match_neighbours(matching: Matching) -> int:
     """
     before = len(matching.forward)
     pending = [
-        name for node in matching.searched()[0] for name in _around(matching.a, node) if name in matching.forward
+        name for node in matching.find_searched()[0] for name in _around(matching.a, node) if name in matching.forward
     ]
     while pending:
         name = pending.pop()

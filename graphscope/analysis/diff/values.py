@@ -25,11 +25,17 @@ def weight_pairs(a: Model, b: Model, function: str, matching: Matching | None) -
         yield from _constants(a, b, function, matching)
     if not function:
         names = matching.forward if matching is not None else None
-        yield from _variables(_stored(a, is_whole=names is None), _stored(b, is_whole=names is None), a, b, names or {})
+        yield from _variables(
+            _stored_variables(a, is_whole=names is None),
+            _stored_variables(b, is_whole=names is None),
+            a,
+            b,
+            names or {},
+        )
 
 
 def _constants(a: Model, b: Model, function: str, matching: Matching) -> Iterator[Pair]:
-    ones, others = _stored(a), _stored(b)
+    ones, others = _stored_variables(a), _stored_variables(b)
     for node, other in matching.pairs:
         if not _may_differ(node, other):
             continue
@@ -70,7 +76,7 @@ def _variables(
             yield _pair(name, other.name, "", _value(a, variable), _value(b, other))
 
 
-def _stored(model: Model, *, is_whole: bool = False) -> dict[str, Variable]:
+def _stored_variables(model: Model, *, is_whole: bool = False) -> dict[str, Variable]:
     """Variables that have a value, by name.
 
     Args:
@@ -102,7 +108,7 @@ def missing_values(a: Model, b: Model, names: Mapping[str, str] | None) -> Itera
     """
     if a.store is None or b.store is None:
         return
-    ones, others = _stored(a, is_whole=names is None), _stored(b, is_whole=names is None)
+    ones, others = _stored_variables(a, is_whole=names is None), _stored_variables(b, is_whole=names is None)
     names = names or {}
     moved = {names.get(name, name) for name in ones}
     yield from (_lone(Change.REMOVED, v) for name, v in ones.items() if names.get(name, name) not in others)

@@ -75,7 +75,7 @@ def _compare(a: Payload, b: Payload, depth: Depth) -> tuple[str, WeightChange | 
     is_absent = isinstance(a, AbsentPayload) or isinstance(b, AbsentPayload)
     if depth is Depth.NONE or a.dtype in UNREADABLE or is_absent or is_equal(a, b, exact=depth is Depth.EXACT):
         return None
-    return _described(a, b)
+    return _describe(a, b)
 
 
 def is_equal(a: Payload, b: Payload, *, exact: bool = False) -> bool:
@@ -100,7 +100,7 @@ def align(ones: Iterator[bytes], others: Iterator[bytes]) -> Iterator[tuple[byte
         one, other = one[size:] or next(ones, b""), other[size:] or next(others, b"")
 
 
-def _described(a: Payload, b: Payload) -> tuple[str, WeightChange]:
+def _describe(a: Payload, b: Payload) -> tuple[str, WeightChange]:
     change = measure(a, b)
     if a.elements <= _FEW:
         one, other = _values(a), _values(b)

@@ -42,7 +42,7 @@ def show_foreign(model: ForeignModel, name: str) -> Detail:
 def _show(graph: ForeignGraph, name: str, body: str) -> Detail | None:
     node = graph.find(name)
     if node is not None:
-        return Detail(_described(graph, node, body), *_constant(graph, next(iter(node.outputs), ""), body))
+        return Detail(_describe(graph, node, body), *_constant(graph, next(iter(node.outputs), ""), body))
     if name in graph.constants:
         return Detail(_tensor(graph, name, CONSTANT, body), *_constant(graph, name, body))
     if any(tensor.name == name for tensor in graph.inputs):
@@ -57,7 +57,7 @@ def _constant(graph: ForeignGraph, name: str, body: str) -> tuple[WeightRow | No
     return row, preview_values(content()) if content is not None else None
 
 
-def _described(graph: ForeignGraph, node: ForeignNode, body: str) -> NodeDetail:
+def _describe(graph: ForeignGraph, node: ForeignNode, body: str) -> NodeDetail:
     attributes = list(node.describe())
     if node.captures:
         captures = list(node.captures)

@@ -51,7 +51,7 @@ def broadcast(one: Dims, other: Dims) -> Dims:
 _MAX_SIZE = (1 << 63) - 1
 
 
-def _bounded(size: int) -> int:
+def _bound_of(size: int) -> int:
     """``size``, if it is one.
 
     Raises:
@@ -69,7 +69,7 @@ def add(one: Size, other: Size) -> Size:
         ShapeError: it is too large.
     """
     if isinstance(one, int) and isinstance(other, int):
-        return _bounded(one + other)
+        return _bound_of(one + other)
     if is_size(other, 0):
         return one
     return other if is_size(one, 0) else Dim()
@@ -97,7 +97,7 @@ def multiply(one: Size, other: Size) -> Size:
         ShapeError: it is too large.
     """
     if isinstance(one, int) and isinstance(other, int):
-        return _bounded(one * other)
+        return _bound_of(one * other)
     if is_size(one, 0) or is_size(other, 0):
         return 0
     if is_size(other, 1):

@@ -150,12 +150,12 @@ class Call:
         value = self.attr(name)
         if value is None or value.WhichOneof("value") != "shape":
             return None
-        return _stated(value.shape)
+        return _stated_dims(value.shape)
 
     def shape_attrs(self, name: str) -> list[Dims]:
         """A list of shapes; empty where it is absent."""
         value = self.attr(name)
-        return [_stated(shape) for shape in value.list.shape] if value is not None else []
+        return [_stated_dims(shape) for shape in value.list.shape] if value is not None else []
 
     def function(self, name: str) -> str:
         """The name of the library function in an attribute; empty where it is absent."""
@@ -171,7 +171,7 @@ Raises:
 """
 
 
-def _stated(proto: TensorShapeProto) -> Dims:
+def _stated_dims(proto: TensorShapeProto) -> Dims:
     if len(proto.dim) > MAX_RANK:
         raise ShapeError(f"a shape of {len(proto.dim):,} dimensions")
     return private(shape_of(proto))

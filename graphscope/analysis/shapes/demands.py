@@ -34,7 +34,7 @@ def demanded_shape(flow: Flow, place: int, shape: Dims) -> Dims:
         place: the node's number in ``flow``.
     """
     result = shape
-    for consumer, index in islice(_reached(flow, place), _MAX_CONSUMERS):
+    for consumer, index in islice(_reach(flow, place), _MAX_CONSUMERS):
         demanded = _demand(flow, consumer, index, shape)
         try:
             result = merge(result, demanded)
@@ -43,7 +43,7 @@ def demanded_shape(flow: Flow, place: int, shape: Dims) -> Dims:
     return result
 
 
-def _reached(flow: Flow, start: int) -> Iterator[tuple[int, int]]:
+def _reach(flow: Flow, start: int) -> Iterator[tuple[int, int]]:
     """The consumers of a node's output 0, with the input at which they take it, behind those that keep its shape too."""
     waiting, seen = [start], {start}
     while waiting and len(seen) < _MAX_LOOKED_AT:
@@ -94,10 +94,10 @@ class _ProbingCall(Call):
     @property
     def demanded(self) -> Dims:
         """The probe's shape, with the sizes that it was found to be equal to."""
-        return None if self._probes is None else tuple(map(_found, self._probes))
+        return None if self._probes is None else tuple(map(_result_size, self._probes))
 
 
-def _found(size: Size) -> Size:
+def _result_size(size: Size) -> Size:
     if not isinstance(size, Probe):
         return size
     return size.size if size.size is not None else Dim()

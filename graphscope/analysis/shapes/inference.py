@@ -84,7 +84,7 @@ class _Shared:
 
     def note_error(self, function: str, node: str, message: str | None) -> None:
         """See :class:`Surroundings`."""
-        key = _qualified(function, node)
+        key = _qualify(function, node)
         if message is None:
             self.errors.pop(key, None)
         else:
@@ -92,7 +92,7 @@ class _Shared:
 
     def note_lack(self, function: str, node: str, op: str) -> None:
         """See :class:`Surroundings`."""
-        self.lacking[_qualified(function, node)] = op
+        self.lacking[_qualify(function, node)] = op
 
     def run(self, function: str, arguments: Sequence[Fact]) -> Facts | None:
         """See :class:`Surroundings`. A function that calls itself gives what nothing is known of."""
@@ -130,5 +130,5 @@ def _by_argument(function: Function, facts: Facts) -> dict[str, Facts]:
     return {name: facts[place : place + 1] for place, name in enumerate(names)}
 
 
-def _qualified(function: str, node: str) -> str:
+def _qualify(function: str, node: str) -> str:
     return f"{function}/{node}" if function else node

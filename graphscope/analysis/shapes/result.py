@@ -77,9 +77,9 @@ class Shapes:
     @cached_property
     def by_name(self) -> Mapping[str, Shape]:
         """Tensor name -> shape, for every tensor whose rank is known."""
-        return dict(self._named())
+        return dict(self._iterate_named())
 
-    def _named(self) -> Iterator[tuple[str, Shape]]:
+    def _iterate_named(self) -> Iterator[tuple[str, Shape]]:
         for place, node in enumerate(self._graph.nodes):
             name = node.proto.name
             for index, fact in enumerate(self.flow.facts[place] or ()):

@@ -82,15 +82,15 @@ def merge_sizes(one: Size, other: Size) -> Size:
     if one is other:
         return one
     if not isinstance(other, int):
-        return _bound(other, one)
+        return _bind(other, one)
     if not isinstance(one, int):
-        return _bound(one, other)
+        return _bind(one, other)
     if one != other:
         raise ShapeError(f"dimensions must be equal, but are {one} and {other}")
     return one
 
 
-def _bound(unknown: Dim, other: Size) -> Size:
+def _bind(unknown: Dim, other: Size) -> Size:
     """``other``, which an unknown size was found to be equal to."""
     if isinstance(unknown, Probe) and isinstance(other, int):
         if unknown.size is not None:

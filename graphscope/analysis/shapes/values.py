@@ -41,11 +41,11 @@ def fit_element(number: object, dtype: DataType) -> Element:
         low, high = _RANGES.get(dtype, (1, 0))
         return number if low <= number <= high else None
     if isinstance(number, float):
-        return _rounded(number, dtype)
+        return _round(number, dtype)
     return None
 
 
-def _rounded(number: float, dtype: DataType) -> Element:
+def _round(number: float, dtype: DataType) -> Element:
     if dtype is DataType.DOUBLE:
         return number
     if dtype is not DataType.FLOAT:
@@ -65,7 +65,7 @@ def cast_element(element: Element, dtype: DataType) -> Element:
     if dtype is DataType.BOOL:
         return bool(element)
     if dtype in (DataType.FLOAT, DataType.DOUBLE):
-        return _rounded(float(element), dtype)
+        return _round(float(element), dtype)
     return fit_element(int(element), dtype)
 
 
@@ -149,8 +149,8 @@ def binary(op: str, one: Fact, other: Fact, shape: Dims, dtype: DataType) -> Val
     if a is None or b is None:
         return None
     result = DataType.BOOL if op in _COMPARISONS else dtype
-    pairs = _paired(one.shape, a, other.shape, b)
-    return _useful(tuple(_combined(op, function, x, y, result) for x, y in pairs)) if pairs is not None else None
+    pairs = _pair(one.shape, a, other.shape, b)
+    return _useful(tuple(_combine(op, function, x, y, result) for x, y in pairs)) if pairs is not None else None
 
 
 def _useful(value: Value) -> Value | None:
@@ -158,7 +158,7 @@ def _useful(value: Value) -> Value | None:
     return value if not value or any(element is not None for element in value) else None
 
 
-def _paired(one: Dims, a: Value, other: Dims, b: Value) -> list[tuple[Element, Element]] | None:
+def _pair(one: Dims, a: Value, other: Dims, b: Value) -> list[tuple[Element, Element]] | None:
     """Elements that meet, where the shapes are equal or one operand has a single element."""
     if one == other:
         return list(zip(a, b))
@@ -167,7 +167,7 @@ def _paired(one: Dims, a: Value, other: Dims, b: Value) -> list[tuple[Element, E
     return [(a[0], y) for y in b] if len(a) == 1 else None
 
 
-def _combined(op: str, function: Callable[[Any, Any], Any], a: Element, b: Element, dtype: DataType) -> Element:
+def _combine(op: str, function: Callable[[Any, Any], Any], a: Element, b: Element, dtype: DataType) -> Element:
     if a is None or b is None or isinstance(a, bytes) or isinstance(b, bytes):
         return None
     if isinstance(a, Dim) or isinstance(b, Dim):

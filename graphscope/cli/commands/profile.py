@@ -129,11 +129,13 @@ def profile(
                 listener=Speaker(sink),
             )
     _write(sink, found, logdir, trace, force)
-    given = _given({"--feed": feed, "--batch": [batch] if batch > 1 else [], "--devices": [devices], "--place": place})
+    given = _typed_options(
+        {"--feed": feed, "--batch": [batch] if batch > 1 else [], "--devices": [devices], "--place": place}
+    )
     _show(sink, found.report, By.PLACEMENT if placement else by, format, next_steps(found.report, logdir, given))
 
 
-def _given(options: Mapping[str, Iterable[object]]) -> str:
+def _typed_options(options: Mapping[str, Iterable[object]]) -> str:
     """Options as they are typed, those without a value left out."""
     return " ".join(f"{name} {shlex.quote(str(v))}" for name, values in options.items() for v in values if v)
 

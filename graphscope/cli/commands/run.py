@@ -12,7 +12,7 @@ from graphscope.api.run import run as run_model
 from graphscope.cli.options import pictures as picture
 from graphscope.cli.options import session, shared
 from graphscope.cli.options.loading import load
-from graphscope.cli.render.run import say_devices, shown, write_classes, write_outputs
+from graphscope.cli.render.run import say_devices, show_outputs, write_classes, write_outputs
 from graphscope.cli.terminal.interrupts import ended_by_interrupt
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
@@ -121,7 +121,7 @@ def _save(sink: Sink, outputs: Outputs, path: Path, force: bool) -> None:
 def _show(sink: Sink, format: Format, outputs: Outputs, top: int | None) -> None:
     """The outputs as they are, or, if that was asked for, the classes of those that hold scores."""
     if top is None:
-        write_outputs(sink, format, shown(outputs))
+        write_outputs(sink, format, show_outputs(outputs))
         return
     examples = outputs.top(top)
     write_classes(sink, format, examples)

@@ -133,7 +133,7 @@ def tune(
     loaded = load(model)
     recipe = recipe_of(loaded)
     refuse_accuracy(recipe.task, assert_accuracy)
-    with _told(sink) as (progress, stop):
+    with _show_progress(sink) as (progress, stop):
         report = train(
             loaded,
             data,
@@ -167,7 +167,7 @@ def tune(
 
 
 @contextmanager
-def _told(sink: Sink) -> Iterator[tuple[TuneProgress, Callable[[], bool]]]:
+def _show_progress(sink: Sink) -> Iterator[tuple[TuneProgress, Callable[[], bool]]]:
     """Shows how training goes; where Ctrl-C ends it, says how to go on, and exits."""
     with ExitStack() as stack:
         progress = stack.enter_context(TuneProgress(sink))

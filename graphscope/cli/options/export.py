@@ -8,8 +8,8 @@ from typing import Any
 import typer
 
 from graphscope.advice import Advice, Option
-from graphscope.cli.terminal.wording import worded
-from graphscope.formats.registry import example_name, exported
+from graphscope.cli.terminal.wording import to_words
+from graphscope.formats.registry import example_name, export_formats
 
 
 def export_option(name: str, text: str, metavar: str | None = None) -> Any:
@@ -24,6 +24,6 @@ def export_option(name: str, text: str, metavar: str | None = None) -> Any:
 def refuse_export_options(chosen: Iterable[str]) -> None:
     """TensorFlow's own formats take none of these options: wrong usage."""
     for name in chosen:
-        names = ", ".join(map(example_name, exported()))
-        option = worded(Advice(Option(name)))
+        names = ", ".join(map(example_name, export_formats()))
+        option = to_words(Advice(Option(name)))
         raise typer.BadParameter(f"only other runtimes' formats take it: name OUT {names}", param_hint=option)

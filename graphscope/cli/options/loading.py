@@ -24,7 +24,7 @@ def load(
     """As :func:`graphscope.formats.load`; the model's warnings go to stderr."""
     from graphscope import formats
 
-    return _warned(formats.load(path, tags=tags, checkpoint=checkpoint, lazily=lazily))
+    return _warn(formats.load(path, tags=tags, checkpoint=checkpoint, lazily=lazily))
 
 
 def open_any(
@@ -38,7 +38,7 @@ def open_any(
     from graphscope import formats
 
     opened = formats.open_any(path, tags=tags, checkpoint=checkpoint, lazily=lazily)
-    return _warned(opened) if isinstance(opened, Model) else opened
+    return _warn(opened) if isinstance(opened, Model) else opened
 
 
 def refuse_options(model: ForeignModel, options: Mapping[str, object]) -> None:
@@ -56,7 +56,7 @@ def refuse_options(model: ForeignModel, options: Mapping[str, object]) -> None:
         raise ArgumentError(f"{model.path}: {model.kind}: {', '.join(given)} {apply} to TensorFlow graphs only")
 
 
-def _warned(model: Model) -> Model:
+def _warn(model: Model) -> Model:
     for warning in model.warnings:
         Sink.standard().warning(warning)
     return model

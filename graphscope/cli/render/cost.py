@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from graphscope.analysis.cost.report import Amount, ByBatch, CostReport, CostRow, Figures, LoopRow
-from graphscope.cli.render.cost_table import cost_columns, cost_rows, full_name, output_text, signed
+from graphscope.cli.render.cost_table import cost_columns, cost_rows, full_name, output_text, with_sign
 from graphscope.cli.render.profile_figures import duration, rate
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import csv_lines, json_text, plain
@@ -49,7 +49,7 @@ def write_cost(sink: Sink, format: Format, report: CostReport) -> None:
 
 def cost_sections(report: CostReport) -> Iterator[Section]:
     """What stands below the table."""
-    yield "counted", list(_counted(report))
+    yield "counted", list(_count_lines(report))
     if report.total.by_batch is not None:
         yield "any batch", list(_any_batch(report.total.by_batch))
     yield "memory", [[f"weights {size(report.total.parameter_bytes)}"], [_peak(report)]]
@@ -62,7 +62,7 @@ def cost_sections(report: CostReport) -> Iterator[Section]:
             [[f"{duration(report.total.time_us)} at least{batch}, at {peaks} ({device.source or 'as given'})"]],
         )
     yield from filter(
-        lambda section: section[1], [("not counted", list(_not_counted(report))), ("loops", _loops(report))]
+        lambda section: section[1], [("not counted", list(_uncounted_lines(report))), ("loops", _loops(report))]
     )
     if report.branches:
         yield "branches", [_branches(report)]
@@ -92,12 +92,12 @@ def _amount_text(amount: Amount | None, text: Callable[[int], str]) -> str:
     if amount is None:
         return "vary"
     if not amount.per_example:
-        return signed(text, amount.fixed)
+        return with_sign(text, amount.fixed)
     sign, fixed = ("-" if amount.fixed < 0 else "+"), abs(amount.fixed)
-    return f"{signed(text, amount.per_example)} x batch" + (f" {sign} {text(fixed)}" if fixed else "")
+    return f"{with_sign(text, amount.per_example)} x batch" + (f" {sign} {text(fixed)}" if fixed else "")
 
 
-def _counted(report: CostReport) -> Iterator[Line]:
+def _count_lines(report: CostReport) -> Iterator[Line]:
     yield [f"what {', '.join(report.outputs)} needs" if report.outputs else "all nodes"]
     if report.inputs:
         fed = ", ".join(
@@ -110,7 +110,7 @@ def _counted(report: CostReport) -> Iterator[Line]:
         yield ["for inference: " + ", ".join(f"{name} = {value:g}" for name, value in report.values.items())]
 
 
-def _not_counted(report: CostReport) -> Iterator[Line]:
+def _uncounted_lines(report: CostReport) -> Iterator[Line]:
     if report.without_formula:
         named = [f"{op} {number:,}" for op, number in report.without_formula.items()]
         yield [f"operations of {some(named, _NAMED)}: no formula"]

@@ -130,7 +130,7 @@ def _for_any_batch(report: CostReport) -> Iterator[tuple[Column, Cell]]:
         yield Column(f"{kind.title}/example", right=True, drop=kind.drop), partial(_each, kind)
         amounts = [kind.of(row.figures.by_batch) for row in report.rows if row.figures.by_batch is not None]
         if any(amount is not None and amount.fixed for amount in amounts):
-            yield Column(f"fixed {kind.title}", right=True, drop=kind.drop + 2), partial(_fixed, kind)
+            yield Column(f"fixed {kind.title}", right=True, drop=kind.drop + 2), partial(_fixed_text, kind)
 
 
 def _each(kind: _Kind, row: CostRow) -> str:
@@ -138,7 +138,7 @@ def _each(kind: _Kind, row: CostRow) -> str:
     return VARIES if amount is None else _number(kind, row, amount.per_example)
 
 
-def _fixed(kind: _Kind, row: CostRow) -> str:
+def _fixed_text(kind: _Kind, row: CostRow) -> str:
     amount = _amount(kind, row)
     return _number(kind, row, amount.fixed) if amount is not None and amount.fixed else ""
 
@@ -152,9 +152,9 @@ def _number(kind: _Kind, row: CostRow, number: int) -> str:
     lacking = kind.lacks(row.figures) if kind.lacks is not None else 0
     if not number:
         return "?" if lacking else ""
-    return signed(kind.text, number) + ("+" if lacking else "")
+    return with_sign(kind.text, number) + ("+" if lacking else "")
 
 
-def signed(text: Callable[[int], str], number: int) -> str:
+def with_sign(text: Callable[[int], str], number: int) -> str:
     """``number`` as ``text`` writes numbers that are not negative."""
     return f"-{text(-number)}" if number < 0 else text(number)

@@ -78,7 +78,7 @@ def _lines(section: Section, differences: list[Difference], top: int) -> Iterato
         differences, scopes = _by_scope(differences)
         yield from scopes
     if section is Section.WEIGHTS:
-        ordered = sorted(differences, key=_moved, reverse=True)
+        ordered = sorted(differences, key=_distance, reverse=True)
         differences = ordered[:top] if top else ordered
         yield from map(_line, differences)
         if len(ordered) > len(differences):
@@ -87,7 +87,7 @@ def _lines(section: Section, differences: list[Difference], top: int) -> Iterato
         yield from map(_line, differences)
 
 
-def _moved(difference: Difference) -> float:
+def _distance(difference: Difference) -> float:
     """How far a weight moved; those of another type or shape, or that only one model has, come first."""
     if difference.weight is None:
         return float("inf")

@@ -221,7 +221,7 @@ def _problems(summary: Summary) -> Iterator[Line]:
     yield from more_line(summary.problems, PROBLEMS)
 
 
-def _mismatched(summary: Summary) -> Iterator[Line]:
+def _mismatch_lines(summary: Summary) -> Iterator[Line]:
     if summary.mismatched:
         number = count(len(summary.mismatched), "variable")
         yield (f"{number} that the checkpoint does not fit: {some(summary.mismatched, NAMES)}",)
@@ -237,7 +237,7 @@ def _tables(summary: Summary) -> Iterator[Line]:
         yield row.name, row.op
 
 
-def _unregistered(summary: Summary) -> Iterator[Line]:
+def _unregistered_lines(summary: Summary) -> Iterator[Line]:
     if summary.graph is not None and summary.graph.unregistered:
         yield (f"{histogram(summary.graph.unregistered, OPS)} (not in TensorFlow 2.21)",)
 
@@ -269,7 +269,7 @@ _GROUPS: Sequence[Sequence[tuple[str, Rows]]] = (
     (("signatures", _signatures),),
     (
         ("ops", _ops),
-        ("unknown ops", _unregistered),
+        ("unknown ops", _unregistered_lines),
         ("collections", _collections),
         ("devices", _devices),
         ("tables", _tables),
@@ -282,7 +282,7 @@ _GROUPS: Sequence[Sequence[tuple[str, Rows]]] = (
         ("danger", _dangers),
         ("missing", _missing),
         ("extra", _extra),
-        ("mismatch", _mismatched),
+        ("mismatch", _mismatch_lines),
         ("notes", lambda summary: [(note,) for note in summary.notes]),
     ),
 )

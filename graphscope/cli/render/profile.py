@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from graphscope.cli.render.profile_figures import device, duration, number, percent, spread
+from graphscope.cli.render.profile_figures import device, duration, number, percent, quartiles
 from graphscope.cli.render.profile_lists import node_view, op_view, path_view
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import json_text, plain
@@ -72,13 +72,13 @@ def _head(profile: Profile) -> Iterator[Section]:
 def _step_lines(profile: Profile) -> Iterator[Sequence[str]]:
     steps = count(profile.steps, "step")
     if profile.untraced is not None:
-        yield duration(profile.untraced.wall_us), f"without traces, median of {steps} ({spread(profile.untraced)})"
+        yield duration(profile.untraced.wall_us), f"without traces, median of {steps} ({quartiles(profile.untraced)})"
     if profile.examples_per_s is not None:
         yield f"{number(profile.examples_per_s)}/s", f"examples, {profile.examples:,} at a time"
     if profile.traced is not None:
         more = "" if profile.overhead is None else f", {profile.overhead:+.0%}".replace("%", " %")
-        yield duration(profile.traced.wall_us), f"traced{more} ({spread(profile.traced)})"
-    of = "" if profile.traced is not None else f", median of {steps} ({spread(profile.span)})"
+        yield duration(profile.traced.wall_us), f"traced{more} ({quartiles(profile.traced)})"
+    of = "" if profile.traced is not None else f", median of {steps} ({quartiles(profile.span)})"
     yield duration(profile.span.wall_us), f"first op to last{of}"
     yield duration(profile.wall_us), f"in {count(len(profile.nodes), 'node')}: the whole of all shares"
 

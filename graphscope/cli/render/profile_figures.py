@@ -29,7 +29,7 @@ def percent(share: float) -> str:
     return f"{share:.0%}".replace("%", " %") if share >= 0.0995 else f"{share * 100:.1f} %" if share else ""
 
 
-def spread(times: Times) -> str:
+def quartiles(times: Times) -> str:
     """The quartiles in the unit of the median: ``6.81-8.75``."""
     factor = 1e6 if times.wall_us >= 999_500 else 1e3 if times.wall_us >= 999.5 else 1
     return f"{_short(times.low_us / factor)}-{_short(times.high_us / factor)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from graphscope.cli.render.profile_figures import device, duration, percent, rate, spread
+from graphscope.cli.render.profile_figures import device, duration, percent, quartiles, rate
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column
 from graphscope.cli.terminal.text import size, tensor_type
@@ -39,7 +39,7 @@ def node_view(profile: Profile) -> View[NodeCost]:
 
 
 def _costs(times: Times, share: float) -> Sequence[str]:
-    return duration(times.wall_us), spread(times), percent(share)
+    return duration(times.wall_us), quartiles(times), percent(share)
 
 
 def _output(row: NodeCost) -> str:

@@ -56,7 +56,7 @@ class ShownOutput:
         return statistics(ArrayPayload(self.value, self.dtype))
 
 
-def shown(outputs: Outputs) -> list[ShownOutput]:
+def show_outputs(outputs: Outputs) -> list[ShownOutput]:
     """Each output by itself."""
     return [ShownOutput(fetch, value) for fetch, value in zip(outputs.fetches, outputs.result.values)]
 

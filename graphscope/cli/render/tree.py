@@ -31,10 +31,10 @@ def _cells(pair: TreeRow) -> Sequence[str]:
     _, row = pair
     is_leaf = row.nodes == 1 and row.op
     parameters = (f"{row.parameters:,}", size(row.parameter_bytes)) if row.parameters else ("", "")
-    return drawn(row), row.op, "" if is_leaf else f"{row.nodes:,}", *parameters
+    return draw_row(row), row.op, "" if is_leaf else f"{row.nodes:,}", *parameters
 
 
-def drawn(row: ScopeRow) -> str:
+def draw_row(row: ScopeRow) -> str:
     """The branches that lead to a row, and its label."""
     above = "".join(["   " if last else "│  " for last in row.is_last[:-1]])
     return above + ("└─ " if row.is_last[-1] else "├─ ") + row.label

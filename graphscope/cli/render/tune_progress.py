@@ -53,7 +53,7 @@ class TuneProgress:
             self._task = self._bar.add_task("", total=total, completed=run.step - run.start_step, told="")
             self._bar.start()
 
-    def stepped(self, step: StepReport) -> None:
+    def on_step(self, step: StepReport) -> None:
         """Moves the bar."""
         if self._bar is not None:
             epoch = f"epoch {len(self._run.epochs) + 1}/{self._job.options.epochs}"

@@ -78,7 +78,7 @@ def _layers(sink: Sink, found: LayerComparison, top: int) -> Iterator[str]:
         return
     sections: list[tuple[str, Sequence[Line]]] = [
         ("first", [_layer(found.first)]),
-        ("growth", [_layer(layer) for layer in _thinned(found.growth, top)]),
+        ("growth", [_layer(layer) for layer in _thin(found.growth, top)]),
         ("worst", [_layer(layer) for layer in found.worst(top)]),
     ]
     yield from write_sections(sink, sections, _INDENT)
@@ -94,7 +94,7 @@ def _layer(layer: LayerDifference) -> Line:
     return (f"{name} ({layer.op})", text)
 
 
-def _thinned(layers: Sequence[LayerDifference], count: int) -> list[LayerDifference]:
+def _thin(layers: Sequence[LayerDifference], count: int) -> list[LayerDifference]:
     """At most ``count`` of them, the first and the last included, evenly spread."""
     if len(layers) <= count or count < 2:
         return list(layers[:count])

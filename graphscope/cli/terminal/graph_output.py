@@ -33,16 +33,16 @@ def escaped_graph_output(sink: Sink) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            moved = {name: stack.enter_context(_moved(number, name)) for number, name in _STREAMS.items()}
+            moved = {name: stack.enter_context(_move(number, name)) for number, name in _STREAMS.items()}
         except OSError:  # one is closed: nothing can be printed there
             yield
             return
-        with sink.redirected(moved["stdout"], moved["stderr"]), _read(sink):
+        with sink.redirect(moved["stdout"], moved["stderr"]), _read(sink):
             yield
 
 
 @contextlib.contextmanager
-def _moved(number: int, name: str) -> Iterator[TextIO | None]:
+def _move(number: int, name: str) -> Iterator[TextIO | None]:
     """Python's stream on another descriptor of what ``number`` leads to; ``None`` where it is not on that descriptor at all."""
     kept = os.dup(number)
     old: TextIO | None = getattr(sys, name)
@@ -72,7 +72,7 @@ def _descriptor(stream: TextIO) -> int | None:
 def _read(sink: Sink) -> Iterator[None]:
     """Puts a socket in the place of both descriptors, and says every line that comes out of it."""
     reader, writer = socket.socketpair()
-    with _watched(reader):
+    with _watch(reader):
         for number in _STREAMS:
             os.dup2(writer.fileno(), number)
         writer.close()
@@ -88,7 +88,7 @@ def _read(sink: Sink) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _watched(reader: socket.socket) -> Iterator[None]:
+def _watch(reader: socket.socket) -> Iterator[None]:
     """TensorFlow aborts the process where a check of its own fails: another process then says why, which is still unread."""
     try:
         watcher = subprocess.Popen(

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from graphscope.advice import Advice
 from graphscope.cli.terminal.text import escape
-from graphscope.cli.terminal.wording import worded
+from graphscope.cli.terminal.wording import to_words
 from graphscope.errors import FileError, GraphscopeError
 
 BATCH = 512
@@ -58,7 +58,7 @@ class Sink:
         return cls(out, err, width=width, is_terminal=is_terminal, has_color=is_terminal and wants_color())
 
     @contextmanager
-    def redirected(self, out: TextIO | None, err: TextIO | None) -> Iterator[None]:
+    def redirect(self, out: TextIO | None, err: TextIO | None) -> Iterator[None]:
         """Within it, writes to other streams; to its own where one is ``None``."""
         before = self._out, self._err
         self._out, self._err = out or self._out, err or self._err
@@ -108,18 +108,18 @@ class Sink:
 
     def note(self, text: str | Advice) -> None:
         """Says something beside the data."""
-        self._say(f"note: {_lines(worded(text))}")
+        self._say(f"note: {_lines(to_words(text))}")
 
     def warning(self, text: str | Advice) -> None:
         """Says what may be wrong with the result."""
-        self._say(f"warning: {_lines(worded(text))}")
+        self._say(f"warning: {_lines(to_words(text))}")
 
     def error(self, error: GraphscopeError) -> None:
         """Says what went wrong and what to do next."""
         name = paint("error:", "error") if self.err_is_terminal and wants_color() else "error:"
         self._say(f"{name} {_lines(error.message)}")
         if error.hint is not None:
-            self._say(f"hint: {_lines(worded(error.hint))}")
+            self._say(f"hint: {_lines(to_words(error.hint))}")
 
     def _say(self, text: str) -> None:
         self._err.write(text + "\n")

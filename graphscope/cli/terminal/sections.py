@@ -31,7 +31,7 @@ def write_sections(sink: Sink, sections: Sequence[Section], indent: int, *, is_w
     for label, rows in safe:
         for i, row in enumerate(rows):
             head = sink.paint(pad("" if i else label, indent), "dim")
-            first, *rest = _wrapped(row, widths, room)
+            first, *rest = _wrap(row, widths, room)
             yield (head + first).rstrip()
             yield from (" " * indent + line for line in rest)
 
@@ -41,7 +41,7 @@ def _widths(rows: Sequence[Line]) -> list[int]:
     return [max((cells(row[i]) for row in rows if len(row) > i + 1), default=0) for i in range(longest)]
 
 
-def _wrapped(row: Line, widths: Sequence[int], room: int) -> Iterator[str]:
+def _wrap(row: Line, widths: Sequence[int], room: int) -> Iterator[str]:
     """The cells in their columns; a last cell that does not fit beside the others goes below them, indented."""
     before = "".join(pad(cell, widths[i] + 2) for i, cell in enumerate(row[:-1]))
     if cells(before) + cells(row[-1]) <= room:

@@ -22,9 +22,9 @@ _VERBS = {"summarize": "info", "load_foreign": "info"}
 _PLACEHOLDER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_[]|.")
 
 
-def worded(text: str | Advice | None) -> str:
+def to_words(text: str | Advice | None) -> str:
     """``text`` with options as flags and calls as commands; empty where there is none."""
-    return text.worded(_word) if isinstance(text, Advice) else text or ""
+    return text.word_for(_word) if isinstance(text, Advice) else text or ""
 
 
 def _word(part: Option | Call) -> str:
@@ -35,14 +35,14 @@ def _flag(option: Option) -> str:
     flag = FLAGS.get(option.name) or "--" + option.name.replace("_", "-")
     if option.value is False:
         return "--no-" + flag.removeprefix("--")
-    return flag if option.value in (None, True) else f"{flag} {_typed(str(option.value))}"
+    return flag if option.value in (None, True) else f"{flag} {_typed_text(str(option.value))}"
 
 
 def _command(call: Call) -> str:
     verb = _VERBS.get(call.function, call.function)
-    return " ".join(["graphscope", verb, *map(_typed, call.arguments), *map(_flag, call.options)])
+    return " ".join(["graphscope", verb, *map(_typed_text, call.arguments), *map(_flag, call.options)])
 
 
-def _typed(text: str) -> str:
+def _typed_text(text: str) -> str:
     """As a shell takes it; a word in capitals that stands for something stays."""
     return text if _PLACEHOLDER.issuperset(text) or "..." in text else shlex.quote(text).replace("'='", "=")

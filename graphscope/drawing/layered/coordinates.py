@@ -36,10 +36,10 @@ def assign(
         for is_left in (True, False):
             turned = rows if is_down else rows[::-1]
             turned = turned if is_left else [row[::-1] for row in turned]
-            root = _aligned(turned, before if is_down else after, conflicts, len(widths))
-            xs = _compacted(turned, root, distance)
+            root = _align(turned, before if is_down else after, conflicts, len(widths))
+            xs = _compact(turned, root, distance)
             layouts.append(xs if is_left else [-x for x in xs])
-    return _balanced(layouts, widths)
+    return _balance(layouts, widths)
 
 
 def _conflicts(rows: Rows, before: Links, is_bend: Sequence[bool]) -> set[tuple[int, int]]:
@@ -63,7 +63,7 @@ def _conflicts(rows: Rows, before: Links, is_bend: Sequence[bool]) -> set[tuple[
     return result
 
 
-def _aligned(rows: Rows, links: Links, conflicts: set[tuple[int, int]], size: int) -> list[int]:
+def _align(rows: Rows, links: Links, conflicts: set[tuple[int, int]], size: int) -> list[int]:
     """For each place the first of its block: places that get the same position."""
     root = list(range(size))
     next_ = list(range(size))
@@ -89,7 +89,7 @@ def _is_conflict(conflicts: set[tuple[int, int]], one: int, other: int) -> bool:
     return (one, other) in conflicts or (other, one) in conflicts
 
 
-def _compacted(rows: Rows, root: Sequence[int], distance: Distance) -> list[float]:
+def _compact(rows: Rows, root: Sequence[int], distance: Distance) -> list[float]:
     """The position of each place for blocks that are pushed to the left."""
     after: dict[int, dict[int, float]] = {root[place]: {} for row in rows for place in row}
     missing = dict.fromkeys(after, 0)
@@ -113,7 +113,7 @@ def _compacted(rows: Rows, root: Sequence[int], distance: Distance) -> list[floa
     return [xs[root[place]] for place in range(len(root))]
 
 
-def _balanced(layouts: Sequence[list[float]], widths: Sequence[float]) -> list[float]:
+def _balance(layouts: Sequence[list[float]], widths: Sequence[float]) -> list[float]:
     bounds = [
         (min(x - w / 2 for x, w in zip(xs, widths)), max(x + w / 2 for x, w in zip(xs, widths))) for xs in layouts
     ]

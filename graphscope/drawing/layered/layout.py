@@ -67,7 +67,7 @@ def lay_out(
         _Part(boxes, numbers, sizes, edges, first, last, returning)
         for boxes, numbers in _parts(len(sizes), edges, first | last)
     ]
-    for number, (part, (x, y)) in enumerate(zip(parts, _packed(parts, result))):
+    for number, (part, (x, y)) in enumerate(zip(parts, _pack(parts, result))):
         part.write(result, x, y if number == 0 or not first else y + ROW_GAP)
     result.height += ROW_GAP if first and len(parts) > 1 else 0.0
     return result
@@ -99,7 +99,7 @@ def _parts(size: int, edges: Sequence[Edge], together: Set[int]) -> list[tuple[l
     return sorted(boxes.values(), key=lambda part: (find(part[0][0]) != held, -len(part[0]), part[0][0]))
 
 
-def _packed(parts: Sequence[_Part], result: Layout) -> list[Point]:
+def _pack(parts: Sequence[_Part], result: Layout) -> list[Point]:
     """The corner of each part: in lines, no wider than the widest part or what makes the whole a little wider than high."""
     area = sum((part.width + PARTS_GAP) * (part.height + PARTS_GAP) for part in parts)
     limit = max([part.width for part in parts] + [(1.6 * area) ** 0.5])

@@ -54,7 +54,7 @@ def longest_path(size: int, edges: Sequence[Edge], first: Set[int], last: Set[in
         after[source].append(target)
         before[target].append(source)
     ranks = [1 if first and i not in first else 0 for i in range(size)]
-    order = _sorted(before, after)
+    order = _sort(before, after)
     for box in order:
         for target in after[box]:
             ranks[target] = max(ranks[target], ranks[box] + 1)
@@ -67,7 +67,7 @@ def longest_path(size: int, edges: Sequence[Edge], first: Set[int], last: Set[in
     return ranks
 
 
-def _sorted(before: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> list[int]:
+def _sort(before: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> list[int]:
     missing = [len(sources) for sources in before]
     order = [i for i, count in enumerate(missing) if not count]
     for box in order:

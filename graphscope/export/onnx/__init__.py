@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Option
 from graphscope.errors import GraphscopeError
-from graphscope.export.packages import imported
+from graphscope.export.packages import import_package
 
 if TYPE_CHECKING:
     from graphscope.core.graph import Graph
@@ -27,7 +27,7 @@ def require_onnx() -> None:
     Raises:
         MissingDependencyError: it is not installed.
     """
-    imported("onnx", "writing ONNX", "onnx")
+    import_package("onnx", "writing ONNX", "onnx")
 
 
 def onnx_graph(

@@ -116,7 +116,7 @@ class Builder:
         given = [self._widened(value, schema, i, casts) for i, value in enumerate(given)]
         results = self._emit(schema, given, outputs, {k: v for k, v in attrs.items() if v is not None})
         narrowed = {name: pair[0] for name, pair in casts.items()}
-        return [self._narrowed(value, _parameter(schema.outputs, i), narrowed) for i, value in enumerate(results)]
+        return [self._narrow(value, _parameter(schema.outputs, i), narrowed) for i, value in enumerate(results)]
 
     def cast(self, value: Value, dtype: DataType) -> Value:
         """``value`` in another type; at once, if it is a small constant."""
@@ -154,7 +154,7 @@ class Builder:
             parameter = _parameter(schema.inputs, i)
             if value is None or not parameter:
                 continue
-            computed = computing_type(schema.name, parameter, value.dtype, _allowed(schema, parameter))
+            computed = computing_type(schema.name, parameter, value.dtype, _allowed_types(schema, parameter))
             if computed is None:
                 raise NotExpressibleError(f"ONNX has no {schema.name} for {value.dtype.label} that runtimes compute")
             if computed is not value.dtype:
@@ -167,7 +167,7 @@ class Builder:
         pair = casts.get(_parameter(schema.inputs, index))
         return value if value is None or pair is None else self.cast(value, pair[1])
 
-    def _narrowed(self, value: Value, parameter: str, narrowed: Mapping[str, DataType]) -> Value:
+    def _narrow(self, value: Value, parameter: str, narrowed: Mapping[str, DataType]) -> Value:
         return self.cast(value, narrowed[parameter]) if parameter in narrowed else value
 
     def _emit(
@@ -176,14 +176,12 @@ class Builder:
         inputs = ["" if value is None else self.shared.use(value) for value in given]
         names = [self.shared.fresh(f"{self.scope}/{schema.name}") for _ in range(outputs)]
         node = helper.make_node(schema.name, inputs, names, names[0], None, None, None, **attrs)
-        types = self._inferred(schema, node, dict(zip(inputs, given)))
-        results = [_typed(name, types.get(name)) for name in names]
+        types = self._infer(schema, node, dict(zip(inputs, given)))
+        results = [_typed_value(name, types.get(name)) for name in names]
         self.add(node, results)
         return results
 
-    def _inferred(
-        self, schema: defs.OpSchema, node: NodeProto, given: Mapping[str, Value | None]
-    ) -> dict[str, TypeProto]:
+    def _infer(self, schema: defs.OpSchema, node: NodeProto, given: Mapping[str, Value | None]) -> dict[str, TypeProto]:
         types = {name: type_proto(value) for name, value in given.items() if value is not None}
         data = {name: _tensor(value) for name, value in given.items() if value is not None and _decides_shapes(value)}
         opsets = [helper.make_opsetid("", self.opset)]
@@ -208,7 +206,7 @@ def schema_of(op: str, opset: int) -> defs.OpSchema:
 
 
 @cache
-def _allowed(schema: defs.OpSchema, parameter: str) -> frozenset[str]:
+def _allowed_types(schema: defs.OpSchema, parameter: str) -> frozenset[str]:
     found = [c.allowed_type_strs for c in schema.type_constraints if c.type_param_str == parameter]
     return frozenset(name for names in found for name in names)
 
@@ -237,7 +235,7 @@ def type_proto(value: Value) -> TypeProto:
     return helper.make_tensor_type_proto(element_type(value.dtype), dims)
 
 
-def _typed(name: str, proto: TypeProto | None) -> Value:
+def _typed_value(name: str, proto: TypeProto | None) -> Value:
     """The tensor ``name`` of an inferred type."""
     if proto is None or not proto.HasField("tensor_type"):
         return Value(name, DataType.INVALID)

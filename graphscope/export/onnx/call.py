@@ -99,7 +99,7 @@ class Call:
         known = self.known(axes, "axes") if isinstance(axes, Value) else axes
         return self.op(op, value, axes=[int(a) for a in known], keepdims=int(keep)) if len(known) else value
 
-    def transformed(
+    def transform(
         self, value: Value, transform: Callable[[NDArray[Any]], NDArray[Any]], shape: Sequence[int]
     ) -> Value | None:
         """A constant of which every element moves; nothing is read before it is written. ``None`` for other tensors.

@@ -18,7 +18,7 @@ from graphscope.export.onnx.value import Value
 from graphscope.export.refusal import (
     BrokenInputError,
     NotExportableError,
-    ordered,
+    order,
     refuse_clashes,
     refuse_unknown_names,
 )
@@ -61,8 +61,8 @@ def convert(graph: Graph, outputs: Sequence[str], options: OnnxOptions, path: st
     found = _outputs(region, wanted)
     _refuse_unknown_ops(conversion, wanted)
     if conversion.refusals or None in found:
-        raise NotExportableError(path, *ordered(graph, conversion.refusals, wanted), target="ONNX")
-    return _finished(region, wanted, [value for value in found if value is not None], options)
+        raise NotExportableError(path, *order(graph, conversion.refusals, wanted), target="ONNX")
+    return _finish(region, wanted, [value for value in found if value is not None], options)
 
 
 def _outputs(region: Region, wanted: Sequence[str]) -> list[Value | None]:
@@ -84,7 +84,7 @@ def _refuse_unknown_ops(conversion: Conversion, wanted: Sequence[str]) -> None:
             conversion.refuse(node, rules.NO_RULE)
 
 
-def _finished(region: Region, wanted: Sequence[str], found: Sequence[Value], options: OnnxOptions) -> OnnxGraph:
+def _finish(region: Region, wanted: Sequence[str], found: Sequence[Value], options: OnnxOptions) -> OnnxGraph:
     shared = region.builder.shared
     outputs = _named_outputs(region, wanted, found)
     nodes, needed = live(region.builder.nodes, [value.name for value in outputs])

@@ -42,13 +42,13 @@ def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
             yield attribute.g
 
 
-def taken(node: NodeProto) -> Iterator[str]:
+def taken_tensors(node: NodeProto) -> Iterator[str]:
     """Names of the tensors that ``node`` and the graphs in it take."""
     yield from node.input
     for graph in subgraphs(node):
         yield from (output.name for output in graph.output)
         for inner in graph.node:
-            yield from taken(inner)
+            yield from taken_tensors(inner)
 
 
 def live(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> tuple[list[NodeProto], set[str]]:
@@ -57,7 +57,7 @@ def live(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> tuple[list[NodeP
     kept = []
     for node in reversed(nodes):
         if needed.intersection(node.output):
-            needed.update(taken(node))
+            needed.update(taken_tensors(node))
             kept.append(node)
     return kept[::-1], needed
 

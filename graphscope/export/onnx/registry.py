@@ -35,8 +35,8 @@ def rule(*ops: str, deferred: bool = False) -> Callable[[Rule], Rule]:
 def direct(table: dict[str, str]) -> None:
     """Registers ops that ONNX has under another name, with the same inputs and no attributes."""
     for op, target in table.items():
-        RULES[op] = _renamed(target)
+        RULES[op] = _rename(target)
 
 
-def _renamed(target: str) -> Rule:
+def _rename(target: str) -> Rule:
     return lambda call: call.op(target, *call.inputs)

@@ -19,7 +19,7 @@ from graphscope.export.onnx.graph import OnnxGraph
 from graphscope.export.onnx.value import Value
 from graphscope.export.target import Written
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.io.progress import Progress, quiet, told
+from graphscope.formats.io.progress import Progress, quiet, report_chunks
 from graphscope.formats.io.staging import staged_files, together
 from graphscope.formats.lazy.pieces import Piece, Stream, field, flow
 
@@ -59,7 +59,7 @@ def write_onnx(
     if external_data or (external_data is None and not is_one_file(graph)):
         return _write_apart(graph, target, large, overwrite, progress, check)
     pieces = model_pieces(graph)
-    size = write_file(target, told(flow(pieces), progress), overwrite=overwrite, check=check)
+    size = write_file(target, report_chunks(flow(pieces), progress), overwrite=overwrite, check=check)
     return Written((target,), size, len(graph.nodes))
 
 
@@ -95,9 +95,9 @@ def _write_apart(
     paths = (target, data)
     with staged_files(paths, overwrite=overwrite) as files, together(files, paths) as whole:
         file, weights = files
-        for chunk in told([model], progress):
+        for chunk in report_chunks([model], progress):
             file.write(chunk)
-        for chunk in told(_aligned(large, places), progress):
+        for chunk in report_chunks(_align(large, places), progress):
             weights.write(chunk)
         size = file.tell() + weights.tell()
         for each in files:
@@ -115,7 +115,7 @@ def _places(large: Mapping[str, Payload]) -> dict[str, int]:
     return places
 
 
-def _aligned(large: Mapping[str, Payload], places: Mapping[str, int]) -> Iterator[bytes]:
+def _align(large: Mapping[str, Payload], places: Mapping[str, int]) -> Iterator[bytes]:
     end = 0
     for name, value in large.items():
         yield bytes(places[name] - end)

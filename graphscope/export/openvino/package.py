@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from graphscope.export.packages import first_line, imported
+from graphscope.export.packages import first_line, import_package
 
 _TELEMETRY = "openvino_telemetry"
 
@@ -19,7 +19,7 @@ def openvino_package() -> Any:
         MissingDependencyError: it is not installed, or cannot be imported here.
     """
     with _without_telemetry():
-        return imported("openvino", "OpenVINO", "openvino")
+        return import_package("openvino", "OpenVINO", "openvino")
 
 
 @contextmanager

@@ -45,12 +45,12 @@ class Checker:
         for refusal in self._of_body(self.graph, self.shapes):
             found.setdefault(refusal.node, []).append(refusal)
         for node in self.graph:
-            for function in self._called(node):
+            for function in self._iterate_called(node):
                 if inner[function.name]:
                     found.setdefault(node.name, []).extend(inner[function.name])
         return found
 
-    def _called(self, node: Node) -> Iterable[Function]:
+    def _iterate_called(self, node: Node) -> Iterable[Function]:
         """The functions that a node calls, and those that these call."""
         found: dict[str, Function] = {}
         waiting = [node]

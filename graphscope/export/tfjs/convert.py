@@ -12,14 +12,14 @@ from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of, shape_proto
 from graphscope.errors import GraphscopeError
-from graphscope.export.refusal import NotExportableError, Refusal, ordered, refuse_clashes, refuse_unknown_names
+from graphscope.export.refusal import NotExportableError, Refusal, order, refuse_clashes, refuse_unknown_names
 from graphscope.export.tfjs.check import Checker
 from graphscope.export.tfjs.element_types import storage
 from graphscope.export.tfjs.functions import with_plain_functions
 from graphscope.export.tfjs.graph import TfjsGraph
 from graphscope.export.tfjs.list_writes import with_kept_writes
 from graphscope.export.tfjs.ops import op_table
-from graphscope.export.tfjs.rewrites import rewritten
+from graphscope.export.tfjs.rewrites import rewrite
 from graphscope.formats.savedmodel.writer import tensor_info
 from graphscope.protos import SignatureDef, TensorInfo
 from graphscope.transforms.data_format import convert_data_format
@@ -50,7 +50,7 @@ def convert(
     wanted = list(dict.fromkeys(str(TensorName.parse(text)) for text in outputs))
     plain = with_kept_writes(with_plain_functions(_channels_last(graph, wanted)))
     shapes = infer(plain)
-    made, ends = _with_ends(_needed(_rewritten(_with_sizes(plain, shapes), shapes.by_name), wanted), wanted)
+    made, ends = _with_ends(_keep_needed(_rewrite(_with_sizes(plain, shapes), shapes.by_name), wanted), wanted)
     checker = Checker(made, infer(made).by_name)
     _refuse(checker.refusals(), made, list(ends.values()), path)
     inputs = [f"{node.name}:0" for node in made if node.op == "Placeholder"]
@@ -86,7 +86,7 @@ def _channels_last(graph: Graph, wanted: Sequence[str]) -> Graph:
 def _with_sizes(graph: Graph, shapes: Shapes) -> Graph:
     """Placeholders state what is known: old files say nothing where they mean any shape, and TF.js reads a scalar."""
 
-    def stated(node: Node) -> Node:
+    def state(node: Node) -> Node:
         if node.op not in PLACEHOLDER_OPS:
             return node
         copy = with_inputs(node, node.inputs)
@@ -94,15 +94,15 @@ def _with_sizes(graph: Graph, shapes: Shapes) -> Graph:
         copy.proto.attr["shape"].shape.CopyFrom(shape_proto(shape))
         return copy
 
-    return graph.with_nodes(map(stated, graph))
+    return graph.with_nodes(map(state, graph))
 
 
-def _rewritten(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
-    functions = [function.with_nodes(rewritten(function, {})) for function in graph.functions.values()]
-    return graph.with_nodes(rewritten(graph, shapes)).with_functions(functions)
+def _rewrite(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
+    functions = [function.with_nodes(rewrite(function, {})) for function in graph.functions.values()]
+    return graph.with_nodes(rewrite(graph, shapes)).with_functions(functions)
 
 
-def _needed(graph: Graph, wanted: Sequence[str]) -> Graph:
+def _keep_needed(graph: Graph, wanted: Sequence[str]) -> Graph:
     """The nodes whose data ``wanted`` needs. Control inputs say nothing to TF.js."""
 
     def producers(node: Node) -> list[Node]:
@@ -135,7 +135,7 @@ def _refuse(refusals: Mapping[str, Sequence[Refusal]], graph: Graph, ends: Seque
     """Raises all ``refusals``, each once, in file order, and says where the graph can be cut to leave them out."""
     if refusals:
         listed = dict.fromkeys(refusal for name in graph.names for refusal in refusals.get(name, ()))
-        _, cuts = ordered(graph, {name: replace(found[0], node=name) for name, found in refusals.items()}, ends)
+        _, cuts = order(graph, {name: replace(found[0], node=name) for name, found in refusals.items()}, ends)
         raise NotExportableError(path, list(listed), cuts, target="TF.js")
 
 

@@ -21,10 +21,10 @@ from graphscope.transforms.inlining import MAX_DEPTH, Inliner
 def with_plain_functions(graph: Graph) -> Graph:
     """``graph`` with those functions that its nodes need, written for TF.js."""
     plainer = _Plainer(graph)
-    return graph.with_functions([plainer.plain(graph.functions[name]) for name in _needed(graph)])
+    return graph.with_functions([plainer.plain(graph.functions[name]) for name in _find_needed(graph)])
 
 
-def _needed(graph: Graph) -> list[str]:
+def _find_needed(graph: Graph) -> list[str]:
     """Names of the functions that run, from the outside in."""
     found: dict[str, None] = {}
     waiting = list(called_functions(graph))
@@ -42,9 +42,9 @@ class _Plainer:
         self.catalog = graph.catalog()
 
     def plain(self, function: Function) -> Function:
-        nodes = list(self._inlined(self._counted(function)))
+        nodes = list(self._inline(self._count(function)))
         names = {n.name: f"{function.name}/{n.name}" for n in nodes if n.op == "Const"}
-        body = [_renamed(node, names) for node in nodes]
+        body = [_rename(node, names) for node in nodes]
         proto = FunctionDef()
         proto.CopyFrom(function.proto)
         taken: dict[str, int] = {}
@@ -58,7 +58,7 @@ class _Plainer:
             proto.ret[argument.name] = str(TensorName.parse(text))
         return Function(proto, body)
 
-    def _counted(self, function: Function) -> Iterator[Node]:
+    def _count(self, function: Function) -> Iterator[Node]:
         for node in function:
             yield with_inputs(node, [self._text(function, text) for text in node.inputs])
 
@@ -72,7 +72,7 @@ class _Plainer:
         first = next((i for i, t in enumerate(types) if t.argument == tensor.argument), 0)
         return str(TensorName(tensor.node, first + tensor.index)).removesuffix(":0")
 
-    def _inlined(self, nodes: Iterable[Node]) -> list[Node]:
+    def _inline(self, nodes: Iterable[Node]) -> list[Node]:
         found = list(nodes)
         for _ in range(MAX_DEPTH):
             inliner = Inliner(self.graph.with_nodes(found))
@@ -83,7 +83,7 @@ class _Plainer:
         return found
 
 
-def _renamed(node: Node, names: dict[str, str]) -> Node:
+def _rename(node: Node, names: dict[str, str]) -> Node:
     if not names:
         return node
     copy = with_inputs(node, [_renamed_text(text, names) for text in node.inputs])

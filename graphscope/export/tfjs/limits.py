@@ -73,12 +73,12 @@ def _fake_quant(_: Site) -> str:
 
 
 @limits("Mod")
-def _truncated(_: Site) -> str:
+def _refuse_truncation(_: Site) -> str:
     return "TF.js rounds down where TensorFlow rounds to zero"
 
 
 @limits("Div", "RealDiv")
-def _divided(site: Site) -> str:
+def _refuse_division(site: Site) -> str:
     return "" if site.dtype().is_floating else f"it divides {site.dtype().label}, and TF.js rounds down"
 
 
@@ -137,7 +137,7 @@ def _strides_and_dilations(site: Site) -> str:
 
 
 @limits("Conv2DBackpropInput")
-def _dilated(site: Site) -> str:
+def _refuse_dilation(site: Site) -> str:
     return "it has dilations" if set(site.ints("dilations")) - {1} else ""
 
 

@@ -24,17 +24,17 @@ WRITTEN = {"TensorListSetItem": 2, "TensorListPushBack": 1}
 def with_kept_writes(graph: Graph) -> Graph:
     """``graph``, whose functions are written for TF.js, with loops that return what they write."""
     bodies = {n.attrs["body"].func.name for _, body in graph.bodies for n in body if n.op in WHILE_OPS}
-    writes = {name: _unreturned(graph.functions[name]) for name in bodies if name in graph.functions}
+    writes = {name: _find_unreturned(graph.functions[name]) for name in bodies if name in graph.functions}
     writes = {name: texts for name, texts in writes.items() if texts}
     if not writes:
         return graph
     keeper = _Keeper(graph, writes)
-    functions = [keeper.extended(function.with_nodes(keeper.nodes(function))) for function in graph.functions.values()]
+    functions = [keeper.extend(function.with_nodes(keeper.nodes(function))) for function in graph.functions.values()]
     nodes = keeper.nodes(graph)
     return graph.with_nodes(nodes).with_functions([*functions, *keeper.conditions.values()])
 
 
-def _unreturned(body: Function) -> list[str]:
+def _find_unreturned(body: Function) -> list[str]:
     """What a body computes and puts into lists, but does not return."""
     returned = set(body.proto.ret.values())
     texts = (str(TensorName.parse(n.inputs[WRITTEN[n.op]])) for n in body if n.op in WRITTEN)
@@ -51,9 +51,9 @@ class _Keeper:
     def nodes(self, body: Graph | Function) -> list[Node]:
         """The nodes of a body; loops get the further states."""
         scope = f"{body.name}/" if isinstance(body, Function) else ""
-        return [made for node in body for made in self._looped(node, scope)]
+        return [made for node in body for made in self._loop(node, scope)]
 
-    def _looped(self, node: Node, scope: str) -> Iterable[Node]:
+    def _loop(self, node: Node, scope: str) -> Iterable[Node]:
         added = self.writes.get(node.attrs["body"].func.name, ()) if node.op in WHILE_OPS else ()
         if not added:
             return [node]
@@ -71,7 +71,7 @@ class _Keeper:
         self.conditions[name] = Function(proto, condition.nodes)
         return name
 
-    def extended(self, function: Function) -> Function:
+    def extend(self, function: Function) -> Function:
         """A body that takes and returns the further states."""
         added = self.writes.get(function.name, ())
         proto = _with_arguments(function, len(added))

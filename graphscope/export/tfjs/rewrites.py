@@ -93,7 +93,7 @@ def rewrites(*ops: str) -> Callable[[Rewrite], Rewrite]:
     return register
 
 
-def rewritten(body: Body, shapes: Mapping[str, Shape]) -> list[Node]:
+def rewrite(body: Body, shapes: Mapping[str, Shape]) -> list[Node]:
     """The nodes of ``body`` in ops that TF.js has, as far as they can be rewritten."""
     new = NewNodes(body.names)
     conditions, steady = conditions_of(body), steady_inputs(body)
@@ -104,11 +104,11 @@ def rewritten(body: Body, shapes: Mapping[str, Shape]) -> list[Node]:
         elif node.name in steady:
             _renew(rewriter, steady[node.name])
         elif node.op not in REWRITES or not REWRITES[node.op](rewriter):
-            new.nodes.append(_renamed(node))
+            new.nodes.append(_rename(node))
     return new.nodes
 
 
-def _renamed(node: Node) -> Node:
+def _rename(node: Node) -> Node:
     if node.op not in RENAMED:
         return node
     copy = with_inputs(node, node.inputs)
@@ -126,20 +126,20 @@ def _gate(rewriter: Rewriter, conditions: Mapping[str, Conditions]) -> None:
     try:
         predicate, side = decided_by([conditions_at(body, conditions, text) for text in inputs])
     except NotExpressibleError:  # the beginning of a loop, or what no side decides
-        rewriter.new.nodes.append(_renamed(node))
+        rewriter.new.nodes.append(_rename(node))
         return
     gated = []
     for text, taken in zip(inputs, (side, 1 - side)):
         gate = rewriter.op("gate", "Switch", [text, predicate.removesuffix(":0")], T=rewriter.node.attrs["T"])
         gated.append(str(TensorName(gate, taken)))
-    rewriter.new.nodes.append(_renamed(with_inputs(node, gated)))
+    rewriter.new.nodes.append(_rename(with_inputs(node, gated)))
 
 
 def _renew(rewriter: Rewriter, condition: str) -> None:
     """Takes what never changes through a ``Switch`` that every turn of the loop around moves."""
     node = rewriter.node
     turn = rewriter.op("turn", "Switch", [node.inputs[0], condition], T=node.attrs["T"])
-    rewriter.new.nodes.append(_renamed(with_inputs(node, [f"{turn}:1"])))
+    rewriter.new.nodes.append(_rename(with_inputs(node, [f"{turn}:1"])))
 
 
 @rewrites(DEFAULTED)
@@ -353,7 +353,7 @@ def _fake_quant(rewriter: Rewriter) -> bool:
     ends = _ends(rewriter)
     if ends is None or ends[0] >= ends[1]:
         return False
-    low, high, step = _nudged(*ends, rewriter.site)
+    low, high, step = _nudge(*ends, rewriter.site)
     bounds = [rewriter.constant(name, value) for name, value in (("low", low), ("high", high))]
     clipped = rewriter.op("clipped", "ClipByValue", [rewriter.node.data_inputs()[0], *bounds])
     steps = [rewriter.op("from_low", "Sub", [clipped, bounds[0]]), rewriter.constant("steps", np.float32(1) / step)]
@@ -373,7 +373,7 @@ def _ends(rewriter: Rewriter) -> tuple[np.float32, np.float32] | None:
     return None if low is None or high is None else (np.float32(low), np.float32(high))
 
 
-def _nudged(low: np.float32, high: np.float32, site: Site) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _nudge(low: np.float32, high: np.float32, site: Site) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """The range moved so that zero is a step of it, and the step (``Nudge`` of the same source)."""
     first = np.float32(site.value("narrow_range").b)
     last = np.float32((1 << site.value("num_bits").i) - 1)

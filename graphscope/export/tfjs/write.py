@@ -16,7 +16,7 @@ from graphscope.export.tfjs.topology import model_json
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.paths import exists, is_directory, real_path
 from graphscope.formats.io.places import refuse_closed
-from graphscope.formats.io.progress import Progress, quiet, told
+from graphscope.formats.io.progress import Progress, quiet, report_chunks
 from graphscope.formats.io.staging import staged_directory
 
 SHARD_BYTES = 4 << 20
@@ -50,7 +50,9 @@ def write_tfjs(
     shards = _shard_names(sum(weight.nbytes for weight in graph.weights))
     with staged_directory(target.parent, overwrite=overwrite, replaceable=lambda _: _refuse_foreign(target)) as place:
         chunks = (chunk for weight in graph.weights for chunk in weight.chunks() if chunk)
-        size = sum(write_file(place / name, told(part, progress)) for name, part in zip(shards, shares(chunks)))
+        size = sum(
+            write_file(place / name, report_chunks(part, progress)) for name, part in zip(shards, shares(chunks))
+        )
         content = json.dumps(model_json(graph, shards), ensure_ascii=False, separators=(",", ":")).encode()
         size += write_file(place / target.name, [content])
         check(place / target.name)

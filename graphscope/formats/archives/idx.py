@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, UnsupportedError, file_errors
 from graphscope.formats.archives.npy import MAX_DIMENSIONS
-from graphscope.formats.io.compressed import head, inflated, window_of
+from graphscope.formats.io.compressed import head, inflate_file, window_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,7 +82,7 @@ def read_idx(path: Path) -> NDArray[Any]:
 
     window = window_of(path)
     header = read_header(path, path)
-    content = b"".join(announced(inflated(path, window) if window is not None else _pieces(path), path))
+    content = b"".join(check_announced(inflate_file(path, window) if window is not None else _pieces(path), path))
     dtype = np.dtype(header.dtype)
     array = np.frombuffer(content, dtype, offset=header.size).reshape(header.shape)
     return array.astype(dtype.newbyteorder("="), copy=False)
@@ -105,7 +105,7 @@ def _header(start: bytes, path: Path) -> Header:
     return Header(TYPES[start[2]], struct.unpack_from(f">{rank}I", start, 4), 4 + 4 * rank)
 
 
-def announced(content: Iterator[bytes], path: Path) -> Iterator[bytes]:
+def check_announced(content: Iterator[bytes], path: Path) -> Iterator[bytes]:
     """``content``, which is the array that its header announces, no less and no more.
 
     Raises:

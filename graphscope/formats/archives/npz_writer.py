@@ -15,7 +15,7 @@ from graphscope.errors import UnsupportedError
 from graphscope.formats.archives.npy import header_bytes, stored_type
 from graphscope.formats.archives.npz import member_name
 from graphscope.formats.archives.weights import weights_of
-from graphscope.formats.io.progress import Progress, quiet, told
+from graphscope.formats.io.progress import Progress, quiet, report_chunks
 from graphscope.formats.io.staging import staged_files
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def write_npz(
                     raise UnsupportedError(f"two tensors are called {name!r}", path=path)
                 seen.add(name)
                 with archive.open(zipfile.ZipInfo(member_name(name)), "w", force_zip64=True) as member:
-                    for chunk in told(_array(name, payload, path), progress):
+                    for chunk in report_chunks(_array(name, payload, path), progress):
                         member.write(chunk)
         return file.tell()
 

@@ -28,7 +28,7 @@ from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats.archives.npy import MAX_DIMENSIONS
 from graphscope.formats.archives.weights import weights_of
 from graphscope.formats.checkpoint.rules import is_shape
-from graphscope.formats.io.progress import Progress, quiet, told
+from graphscope.formats.io.progress import Progress, quiet, report_chunks
 from graphscope.formats.io.staging import staged_files
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.payloads import RegionPayload
@@ -100,7 +100,7 @@ def write_safetensors(
     with staged_files([Path(path)], overwrite=overwrite) as [file]:
         file.write(header)
         for _, payload in ordered:
-            file.writelines(told(payload.chunks(), progress))
+            file.writelines(report_chunks(payload.chunks(), progress))
         return file.tell()
 
 

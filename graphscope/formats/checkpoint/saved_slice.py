@@ -82,7 +82,7 @@ class SavedSlicePayload(StoredPayload):
 
         try:
             tensor = _only(_only(value, _DATA), _TENSOR)
-            packed = _packed(tensor, _PACKED[self.dtype]) if self.dtype in _PACKED else None
+            packed = _packed_body(tensor, _PACKED[self.dtype]) if self.dtype in _PACKED else None
             if packed is not None:
                 return np.frombuffer(packed, self.dtype.numpy)
             return stored_values(TensorProto.FromString(bytes(tensor)), self.dtype, _WHERE)
@@ -102,7 +102,7 @@ def _only(message: memoryview, number: int) -> memoryview:
     return bodies[0] if bodies else message[:0]
 
 
-def _packed(tensor: memoryview, number: int) -> memoryview | None:
+def _packed_body(tensor: memoryview, number: int) -> memoryview | None:
     """The body of the repeated field ``number``, if it is in one piece."""
     fields = [(wire, start, end) for field, wire, start, end in Cursor(tensor, _WHERE).fields() if field == number]
     if len(fields) != 1 or fields[0][0] != 2:

@@ -39,8 +39,8 @@ class TensorSlice:
 
     def key(self, name: bytes) -> bytes:
         """The table key of this slice of the tensor ``name``."""
-        parts = [_unsigned(0), _string(name), _unsigned(len(self.extents))]
-        parts += [_signed(number) for extent in self.extents for number in extent]
+        parts = [_encode_unsigned(0), _string(name), _encode_unsigned(len(self.extents))]
+        parts += [_encode_signed(number) for extent in self.extents for number in extent]
         return b"".join(parts)
 
     def region(self, shape: tuple[int, ...]) -> tuple[slice, ...] | None:
@@ -57,7 +57,7 @@ class TensorSlice:
         return tuple(region)
 
 
-def _unsigned(number: int) -> bytes:
+def _encode_unsigned(number: int) -> bytes:
     """``WriteNumIncreasing``: how many bytes follow, then the number, the highest byte first, without leading zeros."""
     size = (number.bit_length() + 7) // 8
     return bytes([size]) + number.to_bytes(size, "big")
@@ -68,7 +68,7 @@ def _string(text: bytes) -> bytes:
     return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], text) + b"\x00\x01"
 
 
-def _signed(number: int) -> bytes:
+def _encode_signed(number: int) -> bytes:
     """``WriteSignedNumIncreasing``: in n bytes, n leading bits are one (all inverted for negative numbers), then a zero."""
     bits = (~number if number < 0 else number).bit_length()
     size = bits // 7 + 1

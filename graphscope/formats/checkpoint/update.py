@@ -41,7 +41,7 @@ def update_checkpoint(
     """
     ordered = order_by_key(prefix, changed)
     kept = store.messages(store.entries.keys() - {key.decode() for key, _ in ordered})
-    numbers = _renumbered(entry for _, entry in kept)
+    numbers = _renumber(entry for _, entry in kept)
     shards = [Path(f"{prefix}.data-{i:05d}-of-{len(numbers) + 1:05d}") for i in range(len(numbers) + 1)]
     index, graph = Path(f"{prefix}.index"), Path(f"{prefix}.meta")
     shared = [*((store.shard_paths[old], shards[new]) for old, new in numbers.items()), (meta, graph)]
@@ -53,7 +53,7 @@ def update_checkpoint(
     return [*shards, index, graph]
 
 
-def _renumbered(entries: Iterable[BundleEntryProto]) -> dict[int, int]:
+def _renumber(entries: Iterable[BundleEntryProto]) -> dict[int, int]:
     """Gives the data files that hold ``entries`` numbers from 0 on, writes them into the entries, and returns old -> new."""
     numbers: dict[int, int] = {}
     for entry in entries:

@@ -85,7 +85,7 @@ class TableStore:
         self._tables = [Table(FileSource(member.path)) for member in self._members]
         self._tensors: dict[str, _Tensor] = {}
         for position, table in enumerate(self._tables):
-            for tensor in _listed(table):
+            for tensor in _list_tensors(table):
                 self._add(tensor, position)
         self.entries: Mapping[str, Entry] = {name: self._entry(name, tensor) for name, tensor in self._tensors.items()}
 
@@ -106,7 +106,7 @@ class TableStore:
         if _is_whole(tensor):
             return parts[0][1]
         placed = [Part(region, payload) for region, payload in parts]
-        return PartitionedPayload(placed, tensor.dtype, tensor.shape, lambda text: self._broken(key, text))
+        return PartitionedPayload(placed, tensor.dtype, tensor.shape, lambda text: self._broken_error(key, text))
 
     def _add(self, listed: _SavedSliceMeta, position: int) -> None:
         """Takes one tensor of the list in one of the tables; its other slices may be in others."""
@@ -149,7 +149,7 @@ class TableStore:
         table = self._tables[tensor.slices[place]]
         return region, SavedSlicePayload(table, place.key(name.encode()), tensor.dtype, shape, what)
 
-    def _broken(self, name: str, message: str) -> GraphscopeError:
+    def _broken_error(self, name: str, message: str) -> GraphscopeError:
         missing = ", ".join(str(path) for path, exists in self.files if not exists)
         if missing:
             return IncompleteModelError(f"variable {name}: {message}; missing: {missing}")
@@ -175,7 +175,7 @@ def _members(paths: Sequence[Path]) -> list[_Member]:
     return [_Member(Path(f"{prefix}-{number:05d}-of-{count:05d}"), number) for number in range(count)]
 
 
-def _listed(table: Table) -> Iterable[_SavedSliceMeta]:
+def _list_tensors(table: Table) -> Iterable[_SavedSliceMeta]:
     """The list of tensors in ``table``.
 
     Raises:

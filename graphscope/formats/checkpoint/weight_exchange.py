@@ -106,7 +106,7 @@ class _Exchange:
         names = [v.name for v in variables]
         if names and all(name in self.archive.entries for name in names):
             parts = [self.checked(v.name, v.dtype, self.shape(v)) for v in variables]
-            return parts[0] if variables[0].slice is None else _joined(variables, parts)
+            return parts[0] if variables[0].slice is None else _join(variables, parts)
         if key in self.archive.entries and key not in self.variables:
             dtype = variables[0].dtype if variables else self.own[key].dtype
             return self.checked(key, dtype, self.whole_shape(key, variables))
@@ -165,7 +165,7 @@ class _Exchange:
             raise FormatError("\n  ".join([f"does not fit {self.model.path}", *problems]), path=self.archive.path)
 
 
-def _joined(variables: Sequence[Variable], parts: Sequence[Payload]) -> Payload:
+def _join(variables: Sequence[Variable], parts: Sequence[Payload]) -> Payload:
     """Partitions put together."""
     regions = [tuple(slice(start, start + length) for start, length in v.slice or ()) for v in variables]
     shape = tuple(max(extent.stop for extent in extents) for extents in zip(*regions))

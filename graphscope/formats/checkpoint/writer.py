@@ -19,7 +19,7 @@ from graphscope.errors import UnsupportedError
 from graphscope.formats.checkpoint.rules import CHECKPOINT_VERSION
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.checksum import crc32c, mask
-from graphscope.formats.io.progress import Progress, quiet, told
+from graphscope.formats.io.progress import Progress, quiet, report_chunks
 from graphscope.formats.io.sstable_writer import table_chunks
 from graphscope.formats.io.staging import staged_files
 from graphscope.formats.io.wire import varint
@@ -130,7 +130,7 @@ class Shard:
     def _write(self, chunks: Iterable[bytes], crc: int = 0) -> tuple[int, int]:
         """Number of bytes and CRC-32C, going on from ``crc``."""
         size = 0
-        for chunk in told(chunks, self._progress):
+        for chunk in report_chunks(chunks, self._progress):
             self._file.write(chunk)
             crc = crc32c(chunk, crc)
             size += len(chunk)

@@ -62,7 +62,7 @@ def is_onnx(head: bytes, _: int) -> bool:
     return head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
 
 
-def _named(suffix: str) -> Advice:
+def _name_kind(suffix: str) -> Advice:
     return Advice(f"rename it to *.{suffix}; then ", Call("load_foreign", (f"FILE.{suffix}",)), " shows it")
 
 
@@ -93,8 +93,8 @@ NEIGHBOURS = (
     Neighbour("a JPEG picture", _starts(b"\xff\xd8\xff"), "name a model instead"),
     Neighbour("a Python pickle", _starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "load it with Python"),
     Neighbour("an ELF program or library", _starts(b"\x7fELF"), "name a model instead"),
-    Neighbour("a TensorFlow Lite model", lambda h: is_tflite(h, 0), _named("tflite")),
-    Neighbour("an ONNX model", lambda h: is_onnx(h, 0), _named("onnx")),
+    Neighbour("a TensorFlow Lite model", lambda h: is_tflite(h, 0), _name_kind("tflite")),
+    Neighbour("an ONNX model", lambda h: is_onnx(h, 0), _name_kind("onnx")),
 )
 
 _OPTIONS = "tf.compat.v1.ConfigProto takes it, not graphscope: name a model instead"

@@ -59,7 +59,9 @@ def open_event_file(source: FileSource) -> Model:
         notes.append(f"{len(found[number])} graphs in {source.path}: the last taken")
     graph, meta = _READERS[number](source, found[number][-1])
     files = (model_file(source.path, "graph"),)
-    return Model(str(source.path), ModelKind.EVENT_FILE, "binary", files, _marked(graph), meta, notes=tuple(notes))
+    return Model(
+        str(source.path), ModelKind.EVENT_FILE, "binary", files, _mark_too_large(graph), meta, notes=tuple(notes)
+    )
 
 
 def open_event_files(directory: Path, files: Sequence[Path]) -> Model:
@@ -95,21 +97,21 @@ def _graph(source: FileSource, part: Part) -> tuple[Graph, MetaGraphDef]:
     return graph_from(proto, holder, ()), MetaGraphDef()
 
 
-def _traced(source: FileSource, part: Part) -> tuple[Graph, MetaGraphDef]:
+def _traced_graph(source: FileSource, part: Part) -> tuple[Graph, MetaGraphDef]:
     """The functions that ran, before TensorFlow changed them; as in TensorBoard a scope for each, if there are several."""
     [tagged, *_] = traces(source, part)
     protos = [found.pre_optimization_graph for found in tagged.metadata().function_graphs]
     graphs = [graph_from(proto, BinaryHolder(source, ()), ()) for proto in protos]
     if len(graphs) == 1:
         return graphs[0], MetaGraphDef()
-    nodes = [_scoped(node, f"graph_{i}") for i, graph in enumerate(graphs, 1) for node in graph]
+    nodes = [_scope(node, f"graph_{i}") for i, graph in enumerate(graphs, 1) for node in graph]
     functions: dict[str, Function] = {}
     for graph in graphs:
         functions.update(graph.functions)
     return Graph(graphs[0].header if graphs else GraphDef(), nodes, functions.values()), MetaGraphDef()
 
 
-def _scoped(node: Node, scope: str) -> Node:
+def _scope(node: Node, scope: str) -> Node:
     moved = with_inputs(node, (f"^{scope}/{i[1:]}" if i.startswith("^") else f"{scope}/{i}" for i in node.inputs))
     moved.proto.name = f"{scope}/{node.name}"
     return moved
@@ -118,23 +120,23 @@ def _scoped(node: Node, scope: str) -> Node:
 _READERS: dict[int, Callable[[FileSource, Part], tuple[Graph, MetaGraphDef]]] = {
     META_GRAPH: _meta_graph,
     GRAPH: _graph,
-    SUMMARY: _traced,
+    SUMMARY: _traced_graph,
 }
 """Field of an event -> reader; what says most comes first."""
 
 
-def _marked(graph: Graph) -> Graph:
+def _mark_too_large(graph: Graph) -> Graph:
     """Nodes that say by :data:`TOO_LARGE` what they lack get payloads that say so, not zeros."""
     functions = [f.with_nodes(map(_mark, f.nodes)) for f in graph.functions.values()]
     return graph.with_nodes(map(_mark, graph.nodes)).with_functions(functions)
 
 
 def _mark(node: Node) -> Node:
-    missing = _unlogged(node.proto) if TOO_LARGE in node.attrs else {}
+    missing = _find_unlogged(node.proto) if TOO_LARGE in node.attrs else {}
     return Node(node.proto, {**node.payloads, **missing}) if missing else node
 
 
-def _unlogged(proto: NodeDef) -> dict[str, Payload]:
+def _find_unlogged(proto: NodeDef) -> dict[str, Payload]:
     """A payload for each tensor that ``proto`` names in :data:`TOO_LARGE` and that has no content."""
     found: dict[str, Payload] = {}
     for key in (name.decode(errors="replace") for name in proto.attr[TOO_LARGE].list.s):

@@ -47,11 +47,11 @@ def write_model(model: Model, path: str | os.PathLike[str], options: WriteOption
         GraphscopeError: the graph is invalid.
     """
     from graphscope.formats.io.atomic import write_file
-    from graphscope.formats.io.progress import told
+    from graphscope.formats.io.progress import report_chunks
     from graphscope.formats.lazy.pieces import flow, graph_pieces
 
     model.refuse_invalid()
-    content = told(flow(graph_pieces(model.graph)), options.progress)
+    content = report_chunks(flow(graph_pieces(model.graph)), options.progress)
     return write_file(path, content, overwrite=options.overwrite, check=options.check)
 
 

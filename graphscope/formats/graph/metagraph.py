@@ -48,11 +48,11 @@ def write_model(model: Model, path: str | os.PathLike[str], options: WriteOption
         GraphscopeError: the graph is invalid.
     """
     from graphscope.formats.io.atomic import write_file
-    from graphscope.formats.io.progress import told
+    from graphscope.formats.io.progress import report_chunks
     from graphscope.formats.lazy.pieces import flow, meta_graph_pieces
 
     model.refuse_invalid()
-    content = told(flow(meta_graph_pieces(model.meta, model.graph)), options.progress)
+    content = report_chunks(flow(meta_graph_pieces(model.meta, model.graph)), options.progress)
     return write_file(path, content, overwrite=options.overwrite, check=options.check)
 
 

@@ -26,7 +26,7 @@ def head(path: Path, size: int) -> bytes:
     window = window_of(path)
     content = b""
     try:
-        for chunk in inflated(path, window) if window is not None else [_start(path, size)]:
+        for chunk in inflate_file(path, window) if window is not None else [_start(path, size)]:
             content += chunk
             if len(content) >= size:
                 break
@@ -50,7 +50,7 @@ def window_of(path: Path) -> int | None:
     return _GZIP_WINDOW if start == _GZIP else _ZLIB_WINDOW if start in _ZLIB_STARTS else None
 
 
-def inflated(path: Path, window: int) -> Iterator[bytes]:
+def inflate_file(path: Path, window: int) -> Iterator[bytes]:
     """The content piece by piece; a gzip file may have several members.
 
     Args:

@@ -12,7 +12,7 @@ def quiet(size: int) -> None:
     """A :data:`Progress` that says nothing."""
 
 
-def told(chunks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
+def report_chunks(chunks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
     """``chunks``; ``progress`` is told of each."""
     for chunk in chunks:
         yield chunk

@@ -55,14 +55,14 @@ def records(source: FileSource) -> Iterator[Record]:
     at = 0
     while at < source.size:
         if source.size - at < HEADER_BYTES:
-            raise _truncated(source, at, HEADER_BYTES)
+            raise _truncated_error(source, at, HEADER_BYTES)
         header = source.read(at, HEADER_BYTES)
         size, stated = struct.unpack("<QI", header)
         if masked_crc32c(header[:8]) != stated:
             raise source.corrupt(_NO_RECORD, at)
         whole = HEADER_BYTES + size + FOOTER_BYTES
         if whole > source.size - at:
-            raise _truncated(source, at, whole)
+            raise _truncated_error(source, at, whole)
         yield Record(at + HEADER_BYTES, size)
         at += whole
 
@@ -94,7 +94,7 @@ def unframe(content: Iterable[bytes], path: Path, most: int) -> Iterator[bytes]:
         passed, start, pending = passed + gone, start - gone, pending[gone:]
 
 
-def _truncated(source: FileSource, at: int, size: int) -> TruncatedFileError:
+def _truncated_error(source: FileSource, at: int, size: int) -> TruncatedFileError:
     message = f"a record of {size:,} bytes starts here, and {source.size - at:,} are left"
     return TruncatedFileError(message, path=source.path, offset=at)
 

@@ -74,7 +74,7 @@ class _Block:
 
     def add(self, key: bytes, value: bytes) -> None:
         """Appends an entry."""
-        shared = _shared(self.last_key, key)
+        shared = _shared_length(self.last_key, key)
         if self._since_restart == self._interval:
             self._restarts.append(len(self._entries))
             self._since_restart = shared = 0
@@ -91,7 +91,7 @@ class _Block:
 
 def _between(last: bytes, following: bytes) -> bytes:
     """A short key from ``last`` on and below ``following`` (``FindShortestSeparator``)."""
-    at = _shared(last, following)
+    at = _shared_length(last, following)
     if at < len(last) and at < len(following) and last[at] + 1 < following[at]:
         return last[:at] + bytes([last[at] + 1])
     return last
@@ -103,7 +103,7 @@ def _above(last: bytes) -> bytes:
     return last[: len(last) - len(rest)] + bytes([rest[0] + 1]) if rest else last
 
 
-def _shared(before: bytes, key: bytes) -> int:
+def _shared_length(before: bytes, key: bytes) -> int:
     """How many bytes both begin with."""
     for at, (a, b) in enumerate(zip(before, key)):
         if a != b:

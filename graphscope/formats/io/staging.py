@@ -88,7 +88,7 @@ def together(files: Sequence[BinaryIO], paths: Sequence[Path]) -> Iterator[Path]
     with file_errors(paths[0]):
         folder.mkdir()
         try:
-            with _locked(folder):
+            with _lock(folder):
                 for file, path in zip(files, paths, strict=True):
                     os.link(file.name, folder / path.name)
                 yield folder / paths[0].name
@@ -160,7 +160,7 @@ def staged_directory(
         recover(place.parent)
         _refuse_directory(place, overwrite, replaceable)
         temporary.mkdir()
-        with _locked(temporary):
+        with _lock(temporary):
             yield temporary
             _publish([(temporary, place)])
         remove_left_over([place, place.parent / JOURNAL])
@@ -176,7 +176,7 @@ def staged_directory(
 
 
 @contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def _lock(directory: Path) -> Iterator[None]:
     """Others see by the lock that somebody writes there."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:

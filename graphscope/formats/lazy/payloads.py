@@ -139,7 +139,7 @@ class EncodedPayload(Payload):
         """See :meth:`Payload.numpy`."""
         return self.content.numpy() if self.content is not None else self._inline().numpy()
 
-    def encoded(self) -> Iterator[bytes]:
+    def encode(self) -> Iterator[bytes]:
         """The ``TensorProto`` as it stands in the file, piece by piece."""
         return self.source.chunks(self.offset, self.size, CHUNK_BYTES)
 

@@ -95,6 +95,6 @@ def node_field(number: int, node: Node) -> list[Piece]:
 def _tensor_pieces(node: Node, name: str, payload: Payload) -> list[Piece]:
     """A ``TensorProto``: as it stands in its file, or dtype, shape and the content in field 4."""
     if isinstance(payload, EncodedPayload):
-        return [Stream(payload.size, payload.encoded)]
+        return [Stream(payload.size, payload.encode)]
     head = node.proto.attr[name].tensor.SerializeToString(deterministic=True)
     return [head, *field(4, [Stream(payload.nbytes or 0, payload.chunks)])]

@@ -70,7 +70,7 @@ def save_pictures(name: str, value: NDArray[Any], path: Path, *, overwrite: bool
         FileError: a file exists and ``overwrite`` is not set, or cannot be written.
         GraphscopeError: values are no pictures, or encoded in another format.
     """
-    rule, contents = _encoded(name, value, path) if value.dtype.kind == "O" else _pictures(name, value, path)
+    rule, contents = _encode(name, value, path) if value.dtype.kind == "O" else _pictures(name, value, path)
     paths = [path] if len(contents) == 1 else [path.with_stem(f"{path.stem}-{i}") for i in range(len(contents))]
     for place in paths:
         refuse_existing(place, overwrite)
@@ -78,7 +78,7 @@ def save_pictures(name: str, value: NDArray[Any], path: Path, *, overwrite: bool
     return SavedPictures(tuple(map(str, paths)), size, rule)
 
 
-def _encoded(name: str, value: NDArray[Any], path: Path) -> tuple[str, list[bytes]]:
+def _encode(name: str, value: NDArray[Any], path: Path) -> tuple[str, list[bytes]]:
     contents = [item if isinstance(item, bytes) else str(item).encode() for item in value.reshape(-1).tolist()]
     for content in contents:
         found = next((kind for start, kind in _STARTS.items() if content.startswith(start)), None)

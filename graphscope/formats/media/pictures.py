@@ -212,10 +212,10 @@ def scale_picture(pixels: NDArray[np.uint8], dtype: DataType, shape: PictureShap
     if len(scaling.mean) not in (1, shape.channels):
         raise GraphscopeError(f"{len(scaling.mean)} means for pictures with {shape.channels} channels")
     values = (pixels.astype(np.float64) - np.array(scaling.mean)) * scale
-    return _arranged(_typed(values, dtype), shape)
+    return _arrange(_to_type(values, dtype), shape)
 
 
-def _typed(values: NDArray[np.float64], dtype: DataType) -> NDArray[Any]:
+def _to_type(values: NDArray[np.float64], dtype: DataType) -> NDArray[Any]:
     import numpy as np
 
     if dtype.is_floating:
@@ -234,7 +234,7 @@ def _typed(values: NDArray[np.float64], dtype: DataType) -> NDArray[Any]:
     return np.asarray(rounded.astype(dtype.numpy))
 
 
-def _arranged(values: NDArray[Any], shape: PictureShape) -> NDArray[Any]:
+def _arrange(values: NDArray[Any], shape: PictureShape) -> NDArray[Any]:
     import numpy as np
 
     if shape.flat:

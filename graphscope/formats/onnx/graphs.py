@@ -54,7 +54,7 @@ class GraphReader:
 
     def function(self, message: OnnxFunction, number: int) -> None:
         """Function ``number`` of the model becomes one of :attr:`bodies`; raises as :meth:`graph`."""
-        name = self._body_names(_qualified(message.domain, message.name, message.overload))
+        name = self._body_names(_qualify(message.domain, message.name, message.overload))
         place: Place = (("function", number),)
         types = {info.name: value_of(info) for info in message.value_info}
         self.bodies[name] = ForeignGraph()  # its place in the order, before the bodies within it
@@ -89,7 +89,7 @@ class GraphReader:
         captures = self._inner(node.attribute, place, f"{scope}/{name}" if scope else name)
         return ForeignNode(
             name,
-            _qualified(node.domain, node.op_type, node.overload),
+            _qualify(node.domain, node.op_type, node.overload),
             tuple(node.input),
             tuple(node.output),
             tuple(captures),
@@ -120,6 +120,6 @@ def _free(body: ForeignGraph) -> Iterator[str]:
     return (name for name in wanted if name and name not in own)
 
 
-def _qualified(domain: str, name: str, overload: str) -> str:
+def _qualify(domain: str, name: str, overload: str) -> str:
     full = name if domain in OWN_DOMAINS else f"{domain}.{name}"
     return f"{full}:{overload}" if overload else full

@@ -134,7 +134,7 @@ class DecodedPayload(Payload):
         try:
             return flat.reshape(self.shape)
         except ValueError as error:
-            raise self._unsupported(f"shape {list(self.shape)[:16]}: {error}") from error
+            raise self._unsupported_error(f"shape {list(self.shape)[:16]}: {error}") from error
 
     def _flat(self, tensor: OnnxTensor) -> NDArray[Any]:
         import numpy as np
@@ -142,11 +142,11 @@ class DecodedPayload(Payload):
         if self.dtype is DataType.STRING:
             return np.fromiter(tensor.string_data, np.object_, len(tensor.string_data))
         if self.dtype is DataType.INVALID:
-            raise self._unsupported(f"element type {tensor.data_type} is not known")
+            raise self._unsupported_error(f"element type {tensor.data_type} is not known")
         if tensor.raw_data:
             return self._raw(tensor.raw_data)
         field = _FIELDS[self.dtype]
-        return self._typed(np.array(getattr(tensor, field), dtype=_NUMPY[field]))
+        return self._to_type(np.array(getattr(tensor, field), dtype=_NUMPY[field]))
 
     def _raw(self, content: bytes) -> NDArray[Any]:
         import numpy as np
@@ -158,7 +158,7 @@ class DecodedPayload(Payload):
             return unpack(content, self.dtype, self.elements)
         return np.frombuffer(content, self.dtype.numpy)
 
-    def _typed(self, stored: NDArray[Any]) -> NDArray[Any]:
+    def _to_type(self, stored: NDArray[Any]) -> NDArray[Any]:
         """Numbers as they are; 16-bit and 8-bit floats by their bits; complex numbers as pairs."""
         import numpy as np
 
@@ -176,7 +176,7 @@ class DecodedPayload(Payload):
             stated = f"{self.dtype.label} {list(self.shape)[:16]} takes {expected:,} bytes"
             raise self._source.corrupt(f"{self._what}: {stated}, but {size:,} are stored")
 
-    def _unsupported(self, text: str) -> UnsupportedError:
+    def _unsupported_error(self, text: str) -> UnsupportedError:
         return UnsupportedError(f"{self._what}: {text}", path=self._source.path)
 
 

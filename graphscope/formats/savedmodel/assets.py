@@ -60,7 +60,7 @@ def assets_of(model: Model, *, allow_outside: bool = False) -> list[Asset]:
         CorruptFileError: the declaration is broken, or a file name leads out of the directory of assets.
     """
     declared = declared_assets(model)
-    found = [*declared, *_named(model, {node_of(asset.tensor) for asset in declared}, allow_outside)]
+    found = [*declared, *_find_named(model, {node_of(asset.tensor) for asset in declared}, allow_outside)]
     for asset in found:
         if not allow_outside:
             _refuse_outside(model, asset.tensor, asset.source)
@@ -114,7 +114,7 @@ def declared_assets(model: Model) -> list[Asset]:
     """
     if model.kind is not ModelKind.SAVED_MODEL:
         return []
-    return [_declared(model, stated) for stated in _stated(model)]
+    return [_declared_asset(model, stated) for stated in _stated_files(model)]
 
 
 def asset_place(directory: Path, filename: str) -> Path | None:
@@ -131,7 +131,7 @@ def asset_file(directory: Path, filename: str) -> ModelFile:
     return model_file(place, "asset")
 
 
-def _declared(model: Model, stated: AssetFileDef) -> Asset:
+def _declared_asset(model: Model, stated: AssetFileDef) -> Asset:
     place = asset_place(_directory(model), stated.filename)
     if place is None:
         raise CorruptFileError(f"{stated.filename!r} is not a name for an asset", path=model.path)
@@ -139,14 +139,14 @@ def _declared(model: Model, stated: AssetFileDef) -> Asset:
     return Asset(filename, stated.tensor_info.name, place, True)
 
 
-def _stated(model: Model) -> Sequence[AssetFileDef]:
+def _stated_files(model: Model) -> Sequence[AssetFileDef]:
     try:
         return stated_assets(model.meta)
     except DecodeError as error:
         raise CorruptFileError(f"collection {COLLECTION}: no AssetFileDef: {error}", path=model.path) from error
 
 
-def _named(model: Model, known: set[str], allow_outside: bool) -> Iterator[Asset]:
+def _find_named(model: Model, known: set[str], allow_outside: bool) -> Iterator[Asset]:
     """Constants, not ``known`` yet, that hold the path of a file; of equal names the later get a number."""
     taken: set[str] = set()
     for node in _path_constants(model):
@@ -161,7 +161,7 @@ def _named(model: Model, known: set[str], allow_outside: bool) -> Iterator[Asset
         while (filename := f"{base}_{number}" if number else base) in taken:
             number += 1
         taken.add(filename)
-        yield Asset(filename, f"{node.name}:0", _present(model, path, allow_outside), False)
+        yield Asset(filename, f"{node.name}:0", _find_present(model, path, allow_outside), False)
 
 
 def _path_constants(model: Model) -> Iterable[Node]:
@@ -184,7 +184,7 @@ def _origin(graph: Graph, name: str) -> str:
     return name
 
 
-def _present(model: Model, path: Path, allow_outside: bool) -> Path:
+def _find_present(model: Model, path: Path, allow_outside: bool) -> Path:
     """``path``, or its namesake beside the model: models are moved, and the constants in them stay."""
     directory = _directory(model)
     candidates = (path, directory / path.name, directory / DIRECTORY / path.name)

@@ -24,7 +24,7 @@ from graphscope.formats.checkpoint.saver import with_own_saver, with_restore_v2
 from graphscope.formats.checkpoint.writer import write_checkpoint
 from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.io.progress import Progress, quiet, told
+from graphscope.formats.io.progress import Progress, quiet, report_chunks
 from graphscope.formats.io.staging import staged_directory
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.pieces import Piece, field, flow, meta_graph_pieces, size_of
@@ -91,14 +91,14 @@ def write_saved_model(
     plan = _plan(model, inputs, outputs, tags, allow_outside)
     _refuse_too_large(plan.message, directory)
     with staged_directory(directory, overwrite=overwrite, replaceable=_refuse_foreign) as place:
-        size = write_file(place / "saved_model.pb", told(flow(plan.message), progress))
+        size = write_file(place / "saved_model.pb", report_chunks(flow(plan.message), progress))
         if plan.tensors:
             (place / VARIABLES).parent.mkdir()
             size += write_checkpoint(str(place / VARIABLES), plan.tensors, progress=progress)
         for name, source in plan.files.items():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             file = FileSource(source)
-            size += write_file(place / name, told(file.chunks(0, file.size), progress))
+            size += write_file(place / name, report_chunks(file.chunks(0, file.size), progress))
     return size
 
 

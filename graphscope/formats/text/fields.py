@@ -95,7 +95,7 @@ class Field:
         self.table: Table | None = None
         self.memo: dict[bytes, tuple[bytes, int]] = {}
 
-    def delimited(self, payload: bytes) -> bytes:
+    def delimit(self, payload: bytes) -> bytes:
         """Tag and payload of a string or a message."""
         return self.tag + varint(len(payload)) + payload
 

@@ -61,7 +61,7 @@ class SourceText:
 
     def expected(self, offset: int, what: str) -> CorruptFileError:
         """The error for a token at ``offset`` that is not ``what``."""
-        return self.error(offset, f"expected {what}, found {self._shown(offset)}")
+        return self.error(offset, f"expected {what}, found {self._show(offset)}")
 
     def check(self) -> None:
         """Reads the text once.
@@ -130,7 +130,7 @@ class SourceText:
             stop = len(data) if found < 0 else found
             if data.find(b"\n", at - base, stop) >= 0:
                 break
-            if found >= 0 and not self._escaped(offset + 1, base + found):
+            if found >= 0 and not self._is_escaped(offset + 1, base + found):
                 return base + found + 1
             at = base + stop + (found >= 0)
         raise self.error(offset, "this string is not closed before the end of its line")
@@ -181,11 +181,11 @@ class SourceText:
                 lines, line_start = lines + newlines, start + part.rindex(b"\n") + 1
         return lines, len(self.window[line_start:offset].decode("utf-8", "replace")) + 1
 
-    def _shown(self, offset: int) -> str:
+    def _show(self, offset: int) -> str:
         found = _SHOWN.match(self.window[offset : offset + 160].decode("utf-8", "replace"))
         return repr(found[0]) if found else "the end of the text"
 
-    def _escaped(self, start: int, offset: int) -> bool:
+    def _is_escaped(self, start: int, offset: int) -> bool:
         """Whether an odd number of backslashes stands before ``offset``, none before ``start`` counted."""
         length = 16
         while True:
@@ -201,7 +201,7 @@ class SourceText:
             return stop
         tail = self.window[max(start, stop - _LONGEST_ESCAPE) : stop]
         backslash = stop - len(tail) + tail.rfind(b"\\")
-        return stop if b"\\" not in tail or self._escaped(start, backslash) else backslash
+        return stop if b"\\" not in tail or self._is_escaped(start, backslash) else backslash
 
     def _unescape(self, start: int, stop: int) -> bytes:
         text = self.window[start:stop]

@@ -165,7 +165,7 @@ class _Parser:
                 if group == _SCALAR_GROUP:
                     wire, offset = field.wires[line[_SCALAR_GROUP]], base + line.end()
                 else:
-                    wire, offset = self._nested(
+                    wire, offset = self._parse_nested(
                         frame, field, base + line.end(), data[line.end() : line.end() + _WINDOW]
                     )
                     frame.is_separable = True
@@ -176,7 +176,7 @@ class _Parser:
                 frame.seen |= field.bit
             add(wire)
 
-    def _nested(self, frame: Frame, field: Field, offset: int, ahead: bytes) -> tuple[bytes, int]:
+    def _parse_nested(self, frame: Frame, field: Field, offset: int, ahead: bytes) -> tuple[bytes, int]:
         """A message field whose text follows a ``{`` at ``offset``: its wire bytes, and the offset after its ``}``.
 
         Args:
@@ -205,7 +205,7 @@ class _Parser:
         inner = Frame(field.table, close, frame, field)
         end = self._read(inner, offset)
         inner.settle()
-        return field.delimited(b"".join(inner.parts)), end
+        return field.delimit(b"".join(inner.parts)), end
 
     def _check_depth(self, frame: Frame, offset: int) -> None:
         if frame.depth == MAX_DEPTH:
@@ -292,14 +292,14 @@ class _Parser:
             pending = Pending(field, offset, end)
             self.pending.append(pending)
             frame.hold(field, pending)
-            return field.delimited(b""), end
+            return field.delimit(b""), end
         value = b"".join(self._text.pieces(offset, end))
         if field.is_text:
             try:
                 value.decode()
             except UnicodeDecodeError as error:
                 raise self._text.error(offset, f"{field.full_name} is text, and this is not UTF-8") from error
-        return field.delimited(value), end
+        return field.delimit(value), end
 
     def _expanded_any(self, frame: Frame, offset: int) -> int:
         """``[type.googleapis.com/name.of.Type] { fields of that type }`` as the whole content of an Any."""
@@ -317,7 +317,7 @@ class _Parser:
         content, end = self._any_content(frame, message_class, start)
         for name, value in ((b"type_url", url[1] + b"/" + url[2]), (b"value", content)):
             field = frame.table[name]
-            frame.parts.append(field.delimited(value))
+            frame.parts.append(field.delimit(value))
             frame.seen |= field.bit
         return end
 

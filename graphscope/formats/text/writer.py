@@ -22,7 +22,7 @@ from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.io.progress import Progress, quiet, told
+from graphscope.formats.io.progress import Progress, quiet, report_chunks
 from graphscope.formats.lazy.payloads import EncodedPayload
 from graphscope.protos import DecodeError, FunctionDef, FunctionDefLibrary, GraphDef, Message, NodeDef, TensorProto
 
@@ -55,7 +55,7 @@ def write_pbtxt(
         GraphscopeError: the graph is invalid.
     """
     model.refuse_invalid()
-    return write_file(path, told(graph_text(model.graph), progress), overwrite=overwrite, check=check)
+    return write_file(path, report_chunks(graph_text(model.graph), progress), overwrite=overwrite, check=check)
 
 
 def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
@@ -120,7 +120,7 @@ class _Marks:
             return
         for part in re.split(b"(" + b"|".join(self._contents) + b")", text):
             if part in self._contents:
-                yield from map(_escaped, self._contents[part].chunks())
+                yield from map(_escape, self._contents[part].chunks())
             else:
                 yield part
 
@@ -137,12 +137,12 @@ class _Marks:
 def _read(payload: EncodedPayload) -> TensorProto:
     """A tensor whose values are in a typed field, as they stand in the file."""
     try:
-        return TensorProto.FromString(b"".join(payload.encoded()))
+        return TensorProto.FromString(b"".join(payload.encode()))
     except DecodeError as error:
         raise payload.source.corrupt(f"{payload.what}: no TensorProto: {error}", payload.offset) from error
 
 
-def _escaped(content: bytes) -> bytes:
+def _escape(content: bytes) -> bytes:
     """``content`` as it stands between quotes: printable ASCII as it is, all else as three octal digits."""
     import numpy as np
 

@@ -78,11 +78,11 @@ def _attribute(option: Option, options: Table, slot: int) -> Attribute:
         values = list(options.numbers(slot, option.code))
         more = f", and {len(values) - ITEMS:,} more" if len(values) > ITEMS else ""
         return Attribute(option.name, f"{kind}s", f"[{', '.join(map(_text, values[:ITEMS]))}{more}]", values)
-    value = _named(option.name, options.number(slot, option.code, option.default))
+    value = _name_of(option.name, options.number(slot, option.code, option.default))
     return Attribute(option.name, "enum" if isinstance(value, str) else kind, _text(value), value)
 
 
-def _named(name: str, value: Number) -> Number | str:
+def _name_of(name: str, value: Number) -> Number | str:
     """The name of an enumeration's member, where it is known."""
     members = NAMES.get(name, ())
     if name in TYPE_OPTIONS:

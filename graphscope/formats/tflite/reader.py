@@ -92,7 +92,7 @@ class _Reader:
         node_names = UniqueNames()
         nodes = [self._node(operator, names, node_names) for operator in table.tables(SubGraph.OPERATORS)]
         known = {tensor.name: tensor for tensor in tensors}
-        inputs, outputs = (self._named(table, slot, names) for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS))
+        inputs, outputs = (self._names_at(table, slot, names) for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS))
         return ForeignGraph(
             tuple(nodes), tuple(known[n] for n in inputs if n), tuple(known[n] for n in outputs if n), known, constants
         )
@@ -102,7 +102,9 @@ class _Reader:
         dtype = data_type(table.integer(Tensor.TYPE, "b"))
         shape = table.integers(Tensor.SHAPE)
         is_sparse = table.has(Tensor.SPARSITY)
-        tensor = ForeignTensor(name, dtype, _stated(shape, table), "sparse" if is_sparse else "", _quantization(table))
+        tensor = ForeignTensor(
+            name, dtype, _stated_shape(shape, table), "sparse" if is_sparse else "", _quantization(table)
+        )
         if min(shape, default=0) >= 0:
             self._add_content(tensor, shape, table.integer(Tensor.BUFFER, "I"), constants)
         return tensor
@@ -119,11 +121,11 @@ class _Reader:
         if number >= len(self.kinds):
             raise self.file.corrupt(f"operator code {number:,} of {len(self.kinds):,}", table.at)
         kind = self.kinds[number]
-        inputs, outputs = (self._named(table, slot, names) for slot in (Operator.INPUTS, Operator.OUTPUTS))
+        inputs, outputs = (self._names_at(table, slot, names) for slot in (Operator.INPUTS, Operator.OUTPUTS))
         name = unique(*outputs[:1], kind.name)
         return ForeignNode(name, kind.name, inputs, outputs, describe=functools.partial(describe, table, kind))
 
-    def _named(self, table: Table, slot: int, names: Sequence[str]) -> tuple[str, ...]:
+    def _names_at(self, table: Table, slot: int, names: Sequence[str]) -> tuple[str, ...]:
         """The names of the tensors whose numbers are in the vector at ``slot``; empty for one that is left out."""
         return tuple(self._name(number, names, table) for number in table.integers(slot))
 
@@ -159,7 +161,7 @@ class _Reader:
         }
 
 
-def _stated(shape: tuple[int, ...], table: Table) -> StatedShape:
+def _stated_shape(shape: tuple[int, ...], table: Table) -> StatedShape:
     """The shape with ``None`` for sizes that may change."""
     signature = table.integers(Tensor.SHAPE_SIGNATURE)
     return tuple(size if size >= 0 else None for size in (signature if len(signature) == len(shape) else shape))

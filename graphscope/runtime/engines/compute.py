@@ -60,7 +60,7 @@ class EngineRun:
         return list(self._program(outputs, fed).run(outputs, values))
 
     def _program(self, outputs: Sequence[str], fed: Mapping[TensorSpec, NDArray[Any]]) -> Program:
-        fixed = _fixed(self._model, fed)
+        fixed = _fixed_values(self._model, fed)
         key = (
             *(tuple(outputs), *((spec.name, value.shape) for spec, value in fed.items())),
             *((name, value.tobytes()) for name, value in fixed.items()),
@@ -122,7 +122,7 @@ class _Renamed:
         return self.program.run(outputs, {self.names.get(name, name): value for name, value in feeds.items()})
 
 
-def _fixed(model: Model, fed: Mapping[TensorSpec, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def _fixed_values(model: Model, fed: Mapping[TensorSpec, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Scalars of placeholders: training switches, rates."""
     return {spec.name: value for spec, value in fed.items() if not value.shape and _op(model, spec) in PLACEHOLDER_OPS}
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphscope.errors import GraphscopeError
-from graphscope.export.packages import first_line, imported
+from graphscope.export.packages import first_line, import_package
 from graphscope.runtime.engines.program import FileNames
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class LiteRtProgram:
     """
 
     def __init__(self, path: str | os.PathLike[str], names: Mapping[str, str]) -> None:
-        runtime = imported("ai_edge_litert.interpreter", "LiteRT", "tflite")
+        runtime = import_package("ai_edge_litert.interpreter", "LiteRT", "tflite")
         kernels = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         self.name = FileNames(names)
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.errors import GraphscopeError
-from graphscope.export.packages import first_line, imported
+from graphscope.export.packages import first_line, import_package
 from graphscope.runtime.engines.program import FileNames
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class OnnxSession:
     """
 
     def __init__(self, model: str | os.PathLike[str] | bytes, names: Mapping[str, str]) -> None:
-        onnxruntime = imported("onnxruntime", "ONNX Runtime", "onnx")
+        onnxruntime = import_package("onnxruntime", "ONNX Runtime", "onnx")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
         self.name = FileNames(names)

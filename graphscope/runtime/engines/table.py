@@ -76,7 +76,7 @@ CHOICES = tuple(name for name, engine in ENGINES.items() if engine.runs_models)
 """Those that a person can choose for a model."""
 
 
-def engine_named(name: str) -> Engine:
+def engine_by_name(name: str) -> Engine:
     """The engine called ``name``.
 
     Raises:

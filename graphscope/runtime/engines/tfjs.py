@@ -127,7 +127,7 @@ class TfjsProgram:
             found = self.server.ask({"run": self.path, "feeds": given, "outputs": wanted})["outputs"]
         except GraphscopeError as error:
             raise GraphscopeError(f"TF.js cannot run the model: {error.message}") from error
-        return [_received(tensor, self.dtypes.get(name)) for name, tensor in zip(wanted, found, strict=True)]
+        return [_receive(tensor, self.dtypes.get(name)) for name, tensor in zip(wanted, found, strict=True)]
 
 
 def _sent(value: NDArray[Any]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _sent(value: NDArray[Any]) -> dict[str, Any]:
     return {"dtype": dtype, "shape": shape, "data": base64.b64encode(array.astype(element).tobytes()).decode()}
 
 
-def _received(tensor: Mapping[str, Any], dtype: DataType | None) -> NDArray[Any]:
+def _receive(tensor: Mapping[str, Any], dtype: DataType | None) -> NDArray[Any]:
     import numpy as np
 
     if tensor["dtype"] == "string":

@@ -20,11 +20,11 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
 from graphscope.errors import ArgumentError, GraphscopeError, MissingDependencyError, file_errors
-from graphscope.export.refusal import UNSHAPED, NotExportableError, Refusal, ordered
+from graphscope.export.refusal import UNSHAPED, NotExportableError, Refusal, order
 from graphscope.export.target import Converted, ExportOptions, Written
 from graphscope.feeding.feeds import required_inputs, tensor_spec
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.io.progress import told
+from graphscope.formats.io.progress import report_chunks
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.pieces import graph_pieces, size_of
 from graphscope.formats.savedmodel.writer import (
@@ -84,7 +84,7 @@ def convert(graph: Graph, outputs: Sequence[str], options: ExportOptions, path: 
     size = size_of(graph_pieces(graph))
     refuse_oversize(size)
     model = Model(path, ModelKind.GRAPH, "binary", (), graph)
-    names = _named(model, outputs, options)
+    names = _choose_names(model, outputs, options)
     _refuse_inputs(path, names.inputs.values())
     tensors = {spec.name: name for side in (names.inputs, names.outputs) for name, spec in side.items()}
     return Converted(
@@ -102,7 +102,7 @@ def _memory_note(size: int) -> str:
     return f"TensorFlow's converter takes about {MEMORY_FACTOR} times the model in memory: {MEMORY_FACTOR * size / 1e9:.1f} GB"
 
 
-def _named(model: Model, outputs: Sequence[str], options: ExportOptions) -> _Names:
+def _choose_names(model: Model, outputs: Sequence[str], options: ExportOptions) -> _Names:
     """What the signature calls inputs and outputs: as SavedModels do, or as a person wants.
 
     Raises:
@@ -117,10 +117,10 @@ def _named(model: Model, outputs: Sequence[str], options: ExportOptions) -> _Nam
                 f"{old} cannot be renamed: it is neither an input nor an output",
                 hint=f"inputs and outputs: {', '.join(known[:8])}",
             )
-    return _Names(*(_called(specs, renamed) for specs in sides))
+    return _Names(*(_rename_specs(specs, renamed) for specs in sides))
 
 
-def _called(specs: Sequence[TensorSpec], renamed: Mapping[str, str]) -> dict[str, TensorSpec]:
+def _rename_specs(specs: Sequence[TensorSpec], renamed: Mapping[str, str]) -> dict[str, TensorSpec]:
     found: dict[str, TensorSpec] = {}
     for name, spec in zip(argument_names(specs), specs, strict=True):
         chosen = renamed.get(spec.name, name)
@@ -153,28 +153,28 @@ def _refuse_inputs(path: str, inputs: Iterable[TensorSpec]) -> None:
 def _write(model: Model, names: _Names, options: ExportOptions, path: Path, how: WriteOptions) -> Written:
     with file_errors(path), tempfile.TemporaryDirectory(prefix="graphscope-") as folder:
         directory = Path(folder)
-        nodes = _converted(model, names, options, directory)
+        nodes = _convert(model, names, options, directory)
         content = FileSource(directory / RESULT)
-        chunks = told(content.chunks(0, content.size), how.progress)
+        chunks = report_chunks(content.chunks(0, content.size), how.progress)
         size = write_file(path, chunks, overwrite=how.overwrite, check=how.check)
     return Written((path,), size, nodes)
 
 
-def _converted(model: Model, names: _Names, options: ExportOptions, directory: Path) -> int:
+def _convert(model: Model, names: _Names, options: ExportOptions, directory: Path) -> int:
     """Leaves the file in ``directory``; the number of its operators."""
-    signed = replace(model, meta=_signed(model, names), loaded_graph=with_tensor_lists(model.graph))
+    signed = replace(model, meta=_with_signature(model, names), loaded_graph=with_tensor_lists(model.graph))
     write_saved_model(signed, directory / SAVED_MODEL, inputs=(), outputs=())
     _write_examples(names, options, directory)
     command = [*WORKER, str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=_environment())
     if (directory / REFUSED).exists():
-        raise _refused(model, list(names.outputs.values()), json.loads((directory / REFUSED).read_text("utf-8")))
+        raise _refusal(model, list(names.outputs.values()), json.loads((directory / REFUSED).read_text("utf-8")))
     if done.returncode:
-        raise _failed(model.path, done, size_of(graph_pieces(model.graph)))
+        raise _failure(model.path, done, size_of(graph_pieces(model.graph)))
     return int(done.stdout.split()[-1])
 
 
-def _signed(model: Model, names: _Names) -> MetaGraphDef:
+def _with_signature(model: Model, names: _Names) -> MetaGraphDef:
     """The model's message with the signature from which the file's own is made."""
     signature = SignatureDef(method_name=PREDICT)
     for side, arguments in ((names.inputs, signature.inputs), (names.outputs, signature.outputs)):
@@ -202,7 +202,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
-def _refused(model: Model, outputs: Sequence[TensorSpec], ops: Sequence[tuple[str, str, bool]]) -> NotExportableError:
+def _refusal(model: Model, outputs: Sequence[TensorSpec], ops: Sequence[tuple[str, str, bool]]) -> NotExportableError:
     """Every op that no built-in one stands for, at the nodes that the converter names, or else at all of them."""
     graph = model.graph
     refusals: dict[str, Refusal] = {}
@@ -210,13 +210,13 @@ def _refused(model: Model, outputs: Sequence[TensorSpec], ops: Sequence[tuple[st
         nodes = [node] if node in graph else [n.name for n in graph if n.op == op] or [node or op]
         reason = _BY_FLEX if is_flex else _BY_NOBODY
         refusals.update({name: Refusal(name, op, reason) for name in nodes})
-    return NotExportableError(model.path, *ordered(graph, refusals, [spec.name for spec in outputs]), target=TARGET)
+    return NotExportableError(model.path, *order(graph, refusals, [spec.name for spec in outputs]), target=TARGET)
 
 
 _MISSING = re.compile(r"MissingDependencyError: (.+)")
 
 
-def _failed(path: str, done: subprocess.CompletedProcess[str], size: int) -> GraphscopeError:
+def _failure(path: str, done: subprocess.CompletedProcess[str], size: int) -> GraphscopeError:
     if done.returncode == -signal.SIGKILL:
         return GraphscopeError(f"{path}: TensorFlow's converter was killed. {_memory_note(size)}")
     missing = _MISSING.search(done.stderr)

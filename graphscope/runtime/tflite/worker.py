@@ -35,7 +35,7 @@ def main(directory: Path) -> None:
     try:
         content = converter.convert()
     except Exception as error:
-        refused = _refused(error)
+        refused = _read_refusals(error)
         if not refused:
             raise
         (directory / REFUSED).write_text(json.dumps(refused), "utf-8")
@@ -60,7 +60,7 @@ def _examples(path: Path, argument: str) -> Iterator[dict[str, Any]]:
         yield {argument: example[None]}
 
 
-def _refused(error: Exception) -> list[tuple[str, str, bool]]:
+def _read_refusals(error: Exception) -> list[tuple[str, str, bool]]:
     """Op, node (empty where it is not said), whether Flex would run it. Nothing if the converter failed otherwise."""
     found = [
         (data.operator.name.removeprefix("tf."), _node(data.location.call), data.error_code == _NEEDS_FLEX)

@@ -108,7 +108,7 @@ def open_data(text: str, spec: TensorSpec, options: DataOptions | None = None) -
     place = _place(text.removeprefix("mnist:"))
     kind = next((kind for kind in KINDS if kind.matches(place)), None)
     if kind is None:
-        raise _unknown(place)
+        raise _unknown_error(place)
     stored = choose(kind.open(place, into, options), options)
     if not len(stored.keys):
         raise GraphscopeError(f"{text}: no examples")
@@ -126,7 +126,7 @@ def _place(text: str) -> DataLocation:
     return DataLocation(text, Path(text))
 
 
-def _unknown(place: DataLocation) -> GraphscopeError:
+def _unknown_error(place: DataLocation) -> GraphscopeError:
     hint = "data may be " + ", ".join(kind.name for kind in KINDS)
     if not exists(place.path):
         return FileError(f"{place.text}: no such file or directory", hint=hint)

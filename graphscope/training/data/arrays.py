@@ -12,7 +12,7 @@ from graphscope.errors import CorruptFileError, UnknownNameError, UnsupportedErr
 from graphscope.feeding.inputs import Input
 from graphscope.formats.archives.npy import header_bytes, stored_type
 from graphscope.formats.archives.npz import NpzStore
-from graphscope.training.data.cache import digest, kept, stamp
+from graphscope.training.data.cache import digest, keep, stamp
 from graphscope.training.data.keys import Numbered
 from graphscope.training.data.rows import Rows, header_rows, npy_rows
 from graphscope.training.data.schema import parse_schema
@@ -77,7 +77,7 @@ def _rows(store: NpzStore, name: str, options: DataOptions) -> Rows:
     place = store.place(name)
     if place is not None:
         return header_rows(store.path, *place)
-    path = kept(options.cache, f"inflated-{digest(stamp(store.path), name)}.npy", lambda: _npy(payload, store.path))
+    path = keep(options.cache, f"inflated-{digest(stamp(store.path), name)}.npy", lambda: _npy(payload, store.path))
     return npy_rows(path)
 
 

@@ -47,7 +47,7 @@ def stamp(path: str | os.PathLike[str]) -> list[str | int]:
     return [str(real_path(path)), found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 
-def kept(cache: Path, name: str, make: Callable[[], Iterable[bytes]]) -> Path:
+def keep(cache: Path, name: str, make: Callable[[], Iterable[bytes]]) -> Path:
     """The file ``name`` in ``cache``; written whole by ``make``, if it is not there yet.
 
     Raises:

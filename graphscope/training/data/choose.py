@@ -37,7 +37,7 @@ def choose(stored: Stored, options: DataOptions) -> Stored:
     wanted = _places(numbers, names, options.only_classes) if options.only_classes else np.unique(numbers)
     indices = np.flatnonzero(np.isin(numbers, wanted)).astype(np.int64)
     if options.limit_per_class is not None:
-        indices = _limited(stored.keys, numbers, indices, options.limit_per_class, options.seed)
+        indices = _limit(stored.keys, numbers, indices, options.limit_per_class, options.seed)
     kept = numbers[indices]
     if options.only_classes:
         kept = np.array([{int(w): i for i, w in enumerate(wanted)}[int(n)] for n in kept], np.int64)
@@ -65,7 +65,7 @@ def _places(numbers: NDArray[np.int64], names: Sequence[str], only: Sequence[str
     return np.array([known[name] for name in only], np.int64)
 
 
-def _limited(
+def _limit(
     keys: Sequence[str], numbers: NDArray[Any], indices: NDArray[np.int64], limit: int, seed: int
 ) -> NDArray[np.int64]:
     import numpy as np

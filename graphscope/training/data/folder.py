@@ -15,7 +15,7 @@ from graphscope.feeding.inputs import Input
 from graphscope.formats.io.paths import is_directory, is_file, real_path
 from graphscope.formats.media.label_files import read_labels
 from graphscope.formats.media.pictures import SOUNDS, SUFFIXES, PictureShape, picture_files, read_picture
-from graphscope.training.data.cache import digest, kept, stamp
+from graphscope.training.data.cache import digest, keep, stamp
 from graphscope.training.data.source import DataOptions, Stored
 from graphscope.training.data.threads import in_threads
 
@@ -75,7 +75,7 @@ def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
     import numpy as np
 
     suffixes = _ENCODED if into.spec.dtype is DataType.STRING else SUFFIXES
-    found = _listed(directory, suffixes) if is_file(directory / LABELS) else _in_folders(directory, suffixes)
+    found = _list(directory, suffixes) if is_file(directory / LABELS) else _in_folders(directory, suffixes)
     stamps = [[key, *stamp(directory / key)[1:]] for key in found.keys]
     fingerprint = digest("folder", str(real_path(directory)), stamps)
     unreadable = _unreadable(directory, found.keys, options.cache / f"checked-{fingerprint}.json")
@@ -103,7 +103,7 @@ def _in_folders(directory: Path, suffixes: Sequence[str]) -> Pictures:
     return Pictures(keys, np.repeat(np.arange(len(files)), [len(found) for found in files.values()]), tuple(files))
 
 
-def _listed(directory: Path, suffixes: Sequence[str]) -> Pictures:
+def _list(directory: Path, suffixes: Sequence[str]) -> Pictures:
     """Labels that are whole numbers are the classes' numbers."""
     import numpy as np
 
@@ -152,7 +152,7 @@ def _unreadable(directory: Path, keys: Sequence[str], memory: Path) -> Mapping[s
         return [json.dumps({key: why for key, why in problems.items() if why}).encode()]
 
     try:
-        found: object = json.loads(kept(memory.parent, memory.name, check).read_bytes())
+        found: object = json.loads(keep(memory.parent, memory.name, check).read_bytes())
         if not isinstance(found, dict) or not all(isinstance(why, str) for why in found.values()):
             raise ValueError("not an object of texts")
     except OSError as error:

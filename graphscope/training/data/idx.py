@@ -8,7 +8,7 @@ from pathlib import Path
 
 from graphscope.errors import CorruptFileError, FileError, UnknownNameError
 from graphscope.feeding.inputs import Input
-from graphscope.formats.archives.idx import announced, read_header, refuse_more
+from graphscope.formats.archives.idx import check_announced, read_header, refuse_more
 from graphscope.formats.io.paths import is_directory, is_file
 from graphscope.training.data.cache import digest, stamp
 from graphscope.training.data.inflate import inflate
@@ -102,7 +102,7 @@ def open_file(path: Path, into: Input, options: DataOptions) -> Stored:
 def _rows(path: Path, options: DataOptions) -> Rows:
     import numpy as np
 
-    plain = inflate(path, options.cache, lambda content: announced(content, path))
+    plain = inflate(path, options.cache, lambda content: check_announced(content, path))
     header = read_header(plain, path)
     if plain == path:
         refuse_more(header, path.stat().st_size, path)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from graphscope.formats.io.compressed import inflated, window_of
-from graphscope.training.data.cache import digest, kept, stamp
+from graphscope.formats.io.compressed import inflate_file, window_of
+from graphscope.training.data.cache import digest, keep, stamp
 
 Announced = Callable[[Iterator[bytes]], Iterator[bytes]]
 """Passes on what a file's own header announces of its content; raises CorruptFileError where that is not what follows."""
@@ -25,4 +25,4 @@ def inflate(path: Path, cache: Path, announced: Announced) -> Path:
     window = window_of(path)
     if window is None:
         return path
-    return kept(cache, f"inflated-{digest(stamp(path))}", lambda: announced(inflated(path, window)))
+    return keep(cache, f"inflated-{digest(stamp(path))}", lambda: announced(inflate_file(path, window)))

@@ -28,14 +28,14 @@ def class_numbers(stored: Stored, options: DataOptions) -> Labels:
     """
     import numpy as np
 
-    labels = _squeezed(stored.labels)
+    labels = _squeeze(stored.labels)
     if labels.ndim == 1 and _is_text(labels):
-        return _numbered(stored, _texts(labels), options)
+        return _number(stored, _texts(labels), options)
     if labels.ndim == 2 and labels.dtype.kind in "biuf":
         labels = _one_hot_places(stored, labels)
     if labels.ndim != 1 or labels.dtype.kind not in "biu":
         raise GraphscopeError(
-            f"labels are {_described(labels)}, where each is the number or the name of a class",
+            f"labels are {_describe(labels)}, where each is the number or the name of a class",
             hint=Advice(
                 Option("regression", True),
                 " makes a head for numbers, ",
@@ -48,7 +48,7 @@ def class_numbers(stored: Stored, options: DataOptions) -> Labels:
     _refuse(stored, numbers >= MAX_CLASSES, numbers, f"is not the number of a class: the limit is {MAX_CLASSES:,}")
     if stored.names:
         _refuse(stored, numbers >= len(stored.names), numbers, f"has no name: there are {len(stored.names)}")
-        return _renumbered(stored, numbers, options)
+        return _renumber(stored, numbers, options)
     return numbers, options.names
 
 
@@ -84,7 +84,7 @@ def _regression(stored: Stored, options: DataOptions) -> Labels:
     if labels.dtype.kind == "O":
         labels = _equal_lists(stored, labels)
     if labels.dtype.kind not in "biuf":
-        raise GraphscopeError(f"labels are {_described(labels)}, where a regression takes numbers")
+        raise GraphscopeError(f"labels are {_describe(labels)}, where a regression takes numbers")
     values = labels.reshape(len(labels), -1).astype(np.float32)
     _refuse(stored, (~np.isfinite(values)).any(axis=1), labels, "is not finite")
     _refuse_width(values, options.classes)
@@ -104,7 +104,7 @@ def _multilabel(stored: Stored, options: DataOptions) -> Labels:
         _refuse_width(labels, options.classes)
         return labels.astype(np.float32), stored.names or options.names
     lists = _lists(labels)
-    flat = Stored(stored.take, _joined(lists), stored.keys, "", stored.names)
+    flat = Stored(stored.take, _join(lists), stored.keys, "", stored.names)
     owners = np.repeat(np.arange(len(lists)), [len(found) for found in lists])
     owned = Stored(stored.take, flat.labels, [stored.keys[i] for i in owners.tolist()], "", stored.names)
     numbers, names = class_numbers(owned, options) if len(owners) else (np.zeros(0, np.int64), stored.names)
@@ -116,7 +116,7 @@ def _multilabel(stored: Stored, options: DataOptions) -> Labels:
 
 def _as_stored(stored: Stored, options: DataOptions) -> Labels:
     """Single texts and integers are classes, lists are several classes, all else is numbers."""
-    labels = _squeezed(stored.labels)
+    labels = _squeeze(stored.labels)
     if labels.ndim == 1 and (_is_text(labels) or labels.dtype.kind in "biu"):
         return _classes(stored, options)
     return _multilabel(stored, options) if labels.dtype.kind == "O" else _regression(stored, options)
@@ -131,7 +131,7 @@ decode: Mapping[str, Callable[[Stored, DataOptions], Labels]] = {
 """Task -> what makes labels of stored ones; each raises GraphscopeError where they do not fit, naming the first example."""
 
 
-def _numbered(stored: Stored, texts: list[str], options: DataOptions) -> Labels:
+def _number(stored: Stored, texts: list[str], options: DataOptions) -> Labels:
     import numpy as np
 
     names = options.names or stored.names or tuple(sorted(set(texts)))
@@ -142,7 +142,7 @@ def _numbered(stored: Stored, texts: list[str], options: DataOptions) -> Labels:
     return np.fromiter((places[text] for text in texts), np.int64, len(texts)), names
 
 
-def _renumbered(stored: Stored, numbers: NDArray[Any], options: DataOptions) -> Labels:
+def _renumber(stored: Stored, numbers: NDArray[Any], options: DataOptions) -> Labels:
     """Classes that the data names, numbered as ``options.names`` has them."""
     import numpy as np
 
@@ -183,7 +183,7 @@ def _rows_in_lists(stored: Stored) -> NDArray[Any]:
     return stored.labels
 
 
-def _squeezed(labels: NDArray[Any]) -> NDArray[Any]:
+def _squeeze(labels: NDArray[Any]) -> NDArray[Any]:
     """(n, 1) as (n,); lists of one as what they hold."""
     import numpy as np
 
@@ -210,7 +210,7 @@ def _lists(labels: NDArray[Any]) -> list[list[Any]]:
     return [found if isinstance(found, list) else [found] for found in labels.tolist()]
 
 
-def _joined(lists: list[list[Any]]) -> NDArray[Any]:
+def _join(lists: list[list[Any]]) -> NDArray[Any]:
     import numpy as np
 
     return np.array([label for found in lists for label in found])
@@ -239,6 +239,6 @@ def _refuse_width(values: NDArray[Any], width: int | None) -> None:
         raise GraphscopeError(f"labels have {values.shape[1]:,} numbers for each example, the model gives {width:,}")
 
 
-def _described(labels: NDArray[Any]) -> str:
+def _describe(labels: NDArray[Any]) -> str:
     kind = "lists or mixed values" if labels.dtype.kind == "O" else f"{labels.dtype} {labels.shape}"
     return f"{kind}, such as {labels[0]}" if len(labels) else kind

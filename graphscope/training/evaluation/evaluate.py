@@ -197,7 +197,7 @@ def report_of(judged: Judgements, model: str, output: str, source: Dataset, note
         metric=found.mean.metric,
         top5=judged.top,
         loss=found.mean.loss,
-        classes=_errors(found) if judged.task.task == REGRESSION else _retrieved(found),
+        classes=_errors(found) if judged.task.task == REGRESSION else _class_scores(found),
         confusion=tuple(map(tuple, confusion.matrix.tolist())) if confusion is not None else None,
         misclassified=tuple(
             Misclassified(source.keys[m.index], m.index, found.names[m.label], found.names[m.predicted], m.confidence)
@@ -211,7 +211,7 @@ def _errors(found: Evaluation) -> tuple[ClassScore, ...]:
     return tuple(ClassScore(row.name, row.examples, error=row.metric) for row in found.classes)
 
 
-def _retrieved(found: Evaluation) -> tuple[ClassScore, ...]:
+def _class_scores(found: Evaluation) -> tuple[ClassScore, ...]:
     return tuple(
         ClassScore(row.name, row.examples, predicted, _share(right, predicted), _share(right, row.examples))
         for row, (predicted, right) in zip(found.classes, found.retrieved)

@@ -147,13 +147,13 @@ def _sigmoid(scores: NDArray[Any]) -> NDArray[Any]:
     return result
 
 
-def _unchanged(scores: NDArray[Any]) -> NDArray[Any]:
+def _identity(scores: NDArray[Any]) -> NDArray[Any]:
     return scores
 
 
 _PREDICTIONS: Mapping[Scale, Callable[[NDArray[Any]], NDArray[Any]]] = {
     Scale.SOFTMAX_LOGITS: _softmax,
     Scale.SIGMOID_LOGITS: _sigmoid,
-    Scale.PROBABILITIES: _unchanged,
-    Scale.VALUES: _unchanged,
+    Scale.PROBABILITIES: _identity,
+    Scale.VALUES: _identity,
 }

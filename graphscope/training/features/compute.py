@@ -234,7 +234,7 @@ class _Computing:
         make_directory(self.place)
         remove_left_over(self.place)
         if layout is None:
-            layout = publish_layout(self.place, self.planned())
+            layout = publish_layout(self.place, self.plan())
         missing = missing_shards(self.place, layout)
         refuse_too_large(
             self.place, sum(map(len, missing)) * layout.row_bytes, lambda path: shutil.disk_usage(path).free
@@ -269,7 +269,7 @@ class _Computing:
             key = self.source.keys[indices.start]
             raise GraphscopeError(f"{error.message}, for example {key}", hint=error.hint) from error
 
-    def planned(self) -> Layout:
+    def plan(self) -> Layout:
         """What the first batch shows."""
         indices = range(min(self.batch, len(self.source)))
         inputs = self.inputs(indices)

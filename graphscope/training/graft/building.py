@@ -186,7 +186,7 @@ class _Builder:
             labels = task.labels(tf, [logits.shape[0], *logits.shape[1:-1].as_list(), width])
             made = task.build(tf, logits, labels)
             trained = self.trained(logits)
-            loss = tf.identity(self.regularized(made.loss, trained), name="loss")
+            loss = tf.identity(self.regularize(made.loss, trained), name="loss")
             metric = tf.identity(made.metric, name="metric")
             rate = rate_tensor(tf, self.plan.learning_rate, self.plan.decay, context.global_step)
             train_op = self.train_op(loss, rate, trained, context.global_step)
@@ -230,7 +230,7 @@ class _Builder:
         refuse_blocked(self.tf, logits, variables)
         return variables
 
-    def regularized(self, loss: Any, variables: Sequence[Any]) -> Any:
+    def regularize(self, loss: Any, variables: Sequence[Any]) -> Any:
         """Adds ``l2`` times half the squares of everything that is a matrix or a kernel."""
         kernels = [v for v in variables if self.plan.l2 and len(v.shape) > 1]
         if not kernels:

@@ -24,14 +24,14 @@ def refuse_blocked(tf: Any, logits: Any, variables: Sequence[Any]) -> None:
     Raises:
         GraphscopeError: the error names the first such op.
     """
-    reached = set(_passed(tf, logits))
+    reached = set(_find_passed(tf, logits))
     for variable in variables:
         handle = _handle(variable).op
         if handle not in reached:
-            raise _blocked(tf, variable, handle, logits)
+            raise _blocked_error(tf, variable, handle, logits)
 
 
-def _passed(tf: Any, logits: Any) -> Iterator[Any]:
+def _find_passed(tf: Any, logits: Any) -> Iterator[Any]:
     """Operations that a gradient of ``logits`` reaches."""
     seen = {logits.op}
     pending = [logits.op]
@@ -67,9 +67,9 @@ def _handle(variable: Any) -> Any:
     return variable.handle if hasattr(variable, "handle") else variable._variable
 
 
-def _blocked(tf: Any, variable: Any, handle: Any, logits: Any) -> GraphscopeError:
+def _blocked_error(tf: Any, variable: Any, handle: Any, logits: Any) -> GraphscopeError:
     above = _above(handle)
-    obstacle = next((op for op in _passed(tf, logits) if op in above and _is_in_the_way(tf, op, above)), None)
+    obstacle = next((op for op in _find_passed(tf, logits) if op in above and _is_in_the_way(tf, op, above)), None)
     if obstacle is None:
         return GraphscopeError(f"{variable.op.name} is to train, but the logits do not depend on it", hint=_HINT)
     kind = "a loop that was imported" if obstacle.type in _LOOP_OPS else obstacle.type

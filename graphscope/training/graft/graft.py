@@ -70,7 +70,7 @@ def graft(model: Model, options: GraftOptions) -> Grafted:
     joined = join(
         base,
         top,
-        _bound(bound, binds),
+        _bind(bound, binds),
         options.prefix,
         unfreeze=[pattern(text) for text in options.unfreeze],
         stop_gradient=options.stop_gradient and not (options.train and not options.unfreeze),
@@ -88,10 +88,10 @@ def graft(model: Model, options: GraftOptions) -> Grafted:
         trainable=joined.trainable,
     )
     grown = build(tensorflow(), ready.imported, ready.variables, plan)
-    return Finish(options, base, joined, ready, plan, grown, notes).grafted()
+    return Finish(options, base, joined, ready, plan, grown, notes).to_grafted()
 
 
-def _bound(given: Mapping[str, BoundTensor], tensors: Mapping[str, str]) -> dict[str, BoundTensor]:
+def _bind(given: Mapping[str, BoundTensor], tensors: Mapping[str, str]) -> dict[str, BoundTensor]:
     """Node name of an input -> what it takes, the tensor's name written in full."""
     scaled = {node_of(name): source for name, source in given.items()}
     return {

@@ -159,7 +159,7 @@ def output_type(graph: Graph, text: str) -> DataType:
 
 def _with_top(graph: Graph, top: Base, given: Mapping[str, BoundTensor]) -> Graph:
     """Both graphs in one: the inputs of ``top`` that are ``given`` pass on tensors of ``graph``."""
-    nodes = [made for n in top.graph for made in (_bound(graph, n, given[n.name]) if n.name in given else [n])]
+    nodes = [made for n in top.graph for made in (_bind(graph, n, given[n.name]) if n.name in given else [n])]
     header = GraphDef()
     header.CopyFrom(graph.header)
     header.library.gradient.extend(top.graph.header.library.gradient)
@@ -168,7 +168,7 @@ def _with_top(graph: Graph, top: Base, given: Mapping[str, BoundTensor]) -> Grap
     return Graph(header, [*graph.nodes, *nodes], functions)
 
 
-def _bound(graph: Graph, placeholder: Node, source: BoundTensor) -> list[Node]:
+def _bind(graph: Graph, placeholder: Node, source: BoundTensor) -> list[Node]:
     """The nodes in the place of an input: the last has its name."""
     given, wanted = output_type(graph, source.tensor), DataType.of(placeholder.proto.attr["dtype"].type)
     if given is not wanted:

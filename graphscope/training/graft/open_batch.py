@@ -63,7 +63,7 @@ def open_batch(graph: Graph, path: str, tensors: Sequence[str]) -> Opened:
     _refuse_functions(graph, path, batch)
     opened = _with_batch(graph, batch, None)
     imported = import_graph(skeleton(opened), path)
-    while rewritten := dict(_rewritten(opened, imported, batch)):
+    while rewritten := dict(_find_rewritten(opened, imported, batch)):
         opened = _with_shapes(opened, rewritten)
         imported = import_graph(skeleton(opened), path)
     _check(path, tensors, batch, imported, None)
@@ -79,7 +79,7 @@ def _check(path: str, tensors: Sequence[str], batch: int, imported: Any, expecte
     """Refuses a base in which one of ``tensors`` is not of the ``expected`` number of examples."""
     for name, shape in _shapes(imported, tensors).items():
         if not shape or shape[0] not in (expected, None):
-            raise _fixed(path, name, shape, batch, imported)
+            raise _fixed_error(path, name, shape, batch, imported)
 
 
 def _shapes(imported: Any, tensors: Sequence[str]) -> dict[str, Shape]:
@@ -115,7 +115,7 @@ def _of_batch(original: Node, old: int, new: int | None) -> Node:
     return placeholder(original.name, replace(spec, shape=(new, *spec.shape[1:])))
 
 
-def _rewritten(graph: Graph, imported: Any, batch: int) -> Iterator[tuple[str, list[int]]]:
+def _find_rewritten(graph: Graph, imported: Any, batch: int) -> Iterator[tuple[str, list[int]]]:
     """``Reshape`` node -> its shape for any number of examples."""
     for found in graph.nodes:
         if found.op != "Reshape":
@@ -173,7 +173,7 @@ def _with_shapes(graph: Graph, shapes: dict[str, list[int]]) -> Graph:
     return graph.with_nodes(nodes)
 
 
-def _fixed(path: str, name: str, shape: Shape, batch: int, imported: Any) -> GraphscopeError:
+def _fixed_error(path: str, name: str, shape: Shape, batch: int, imported: Any) -> GraphscopeError:
     """The error for a tensor that still is of a fixed number of examples; it names the node that states the number."""
     operation = imported.get_tensor_by_name(str(TensorName.parse(name))).op
     size = shape[0] if shape else None

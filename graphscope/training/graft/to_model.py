@@ -43,7 +43,7 @@ class Finish:
     grown: Grown
     notes: list[str]
 
-    def grafted(self) -> Grafted:
+    def to_grafted(self) -> Grafted:
         """The model, with signatures and recipe, and what was done."""
         meta = MetaGraphDef()
         meta.CopyFrom(self.grown.meta)
@@ -116,10 +116,10 @@ class Finish:
             nodes_before=self.base.nodes_before,
             nodes_kept=len(self.base.graph),
             nodes_added=len(graph) - len(self.base.graph),
-            cuts=tuple(self._inferred(name) for name in self.base.at),
-            inputs=tuple(self._inferred(spec.name) for spec in self.base.inputs),
+            cuts=tuple(self._infer(name) for name in self.base.at),
+            inputs=tuple(self._infer(spec.name) for spec in self.base.inputs),
             layers=tuple(self.grown.layers),
-            logits=self._inferred(self.grown.tensors["logits"]),
+            logits=self._infer(self.grown.tensors["logits"]),
             fixed=self.base.fixed,
             frozen={**variables, **constant_weights(self.joined.graph)},
             trainable=trainable,
@@ -136,7 +136,7 @@ class Finish:
             return []
         return ["without a task, such as classes, the head gets neither loss nor optimizer"]
 
-    def _inferred(self, name: str) -> TensorSpec:
+    def _infer(self, name: str) -> TensorSpec:
         tensor = self.ready.imported.get_tensor_by_name(str(TensorName.parse(name)))
         shape = tuple(tensor.shape.as_list()) if tensor.shape.rank is not None else None
         return TensorSpec(tensor.name, DataType.of(tensor.dtype.as_datatype_enum), shape)

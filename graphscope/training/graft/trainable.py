@@ -91,7 +91,7 @@ def unfreeze_constants(graph: Graph, names: Collection[str]) -> tuple[Graph, dic
 
 def _unfreeze(found: Node, reads: Mapping[str, str], values: Mapping[str, Payload]) -> Iterator[Node]:
     if found.name not in reads:
-        inputs = [_redirected(text, reads) for text in found.inputs]
+        inputs = [_redirect(text, reads) for text in found.inputs]
         yield with_inputs(found, inputs) if inputs != list(found.inputs) else found
         return
     payload = values[found.name]
@@ -104,6 +104,6 @@ def _unfreeze(found: Node, reads: Mapping[str, str], values: Mapping[str, Payloa
     yield make_node(reads[found.name], "ReadVariableOp", [found.name, *controls], {"dtype": type_attr(payload.dtype)})
 
 
-def _redirected(text: str, reads: Mapping[str, str]) -> str:
+def _redirect(text: str, reads: Mapping[str, str]) -> str:
     tensor = TensorName.parse(text)
     return reads[tensor.node] if not tensor.is_control and tensor.node in reads else text

@@ -66,7 +66,7 @@ def averaged_values(model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -
     fed = {node_of(name) for name in (recipe.labels, *recipe.features, *recipe.inputs.values())}
     depending = _depending(graph, names, fed)
     variables = {variable.name: variable for variable in model.variables}
-    written = [_written(model, n, variables) for n in graph if n.name in names and _writes(graph, n, depending)]
+    written = [_write(model, n, variables) for n in graph if n.name in names and _writes(graph, n, depending)]
     return [*written, Averaged(_full(recipe.loss), ()), Averaged(_full(recipe.metric), ())]
 
 
@@ -88,7 +88,7 @@ def _writes(graph: Graph, node: Node, depending: set[str]) -> bool:
     return first is not None and first.op in VARIABLE_OPS
 
 
-def _written(model: Model, node: Node, variables: Mapping[str, Variable]) -> Averaged:
+def _write(model: Model, node: Node, variables: Mapping[str, Variable]) -> Averaged:
     variable = variables[node_of(node.inputs[0])]
     arguments = (
         [argument.name for argument in registered_ops()[node.op].input_arg] if node.op in registered_ops() else []
@@ -112,7 +112,7 @@ def _full(tensor: str) -> str:
     return f"{name.node}:{name.index}"
 
 
-def rewired(graph: Graph, averages: Mapping[str, Averaged]) -> Graph:
+def rewire(graph: Graph, averages: Mapping[str, Averaged]) -> Graph:
     """``graph``, in which ``averages`` (new tensor -> what it is the average of) are taken in place of the values."""
     moved = {taker: tensor for tensor, value in averages.items() for taker in value.takers}
     nodes = {name for name, _ in moved}

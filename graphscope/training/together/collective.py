@@ -14,7 +14,7 @@ from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.protos import AttrValue
-from graphscope.training.together.averaging import LOSS, METRIC, SCOPE, Averaged, rewired
+from graphscope.training.together.averaging import LOSS, METRIC, SCOPE, Averaged, rewire
 
 WEIGHT = f"{SCOPE}/weight:0"
 """Fed: the share of a step's examples that this process has."""
@@ -47,8 +47,8 @@ def with_collective(graph: Graph, values: Sequence[Averaged], count: int) -> Gra
     *written, loss, metric = values
     averages = {f"{SCOPE}/average_{number}:0": value for number, value in enumerate(written)}
     averages |= {LOSS: loss, METRIC: metric}
-    added = [*_constants(count), *_scaled(values), *_reduced(values), *_parts(averages)]
-    base = rewired(graph, averages)
+    added = [*_constants(count), *_scale(values), *_reduce_nodes(values), *_parts(averages)]
+    base = rewire(graph, averages)
     return base.with_nodes([*base.nodes, *added])
 
 
@@ -64,7 +64,7 @@ def _constants(count: int) -> Iterator[Node]:
         yield make_node(tensor.removesuffix(":0"), "Placeholder", (), {"dtype": dtype})
 
 
-def _scaled(values: Sequence[Averaged]) -> Iterator[Node]:
+def _scale(values: Sequence[Averaged]) -> Iterator[Node]:
     """The vector that is sent."""
     for number, value in enumerate(values):
         yield _reshape(f"flat_{number}", value.tensor, f"{SCOPE}/flat")
@@ -75,7 +75,7 @@ def _scaled(values: Sequence[Averaged]) -> Iterator[Node]:
     yield _concat("sent", [f"{SCOPE}/scaled", f"{SCOPE}/flat_stop"])
 
 
-def _reduced(values: Sequence[Averaged]) -> Iterator[Node]:
+def _reduce_nodes(values: Sequence[Averaged]) -> Iterator[Node]:
     import numpy as np
 
     yield _reduce("received", f"{SCOPE}/sent", "step")

@@ -137,9 +137,9 @@ class _Relay:
             for watcher in self._watchers:
                 watcher.began(self._job, run)
 
-    def stepped(self, step: StepReport) -> None:
+    def on_step(self, step: StepReport) -> None:
         for watcher in self._watchers:
-            watcher.stepped(step)
+            watcher.on_step(step)
 
     def closed(self, epoch: EpochReport, evaluation: Evaluation | None, run: TrainingState) -> None:
         assert self._run is not None
@@ -160,8 +160,8 @@ class _Teller:
         self._run = run
         self.tell(("began", (run,)))
 
-    def stepped(self, step: StepReport) -> None:
-        """See :meth:`Watcher.stepped`."""
+    def on_step(self, step: StepReport) -> None:
+        """See :meth:`Watcher.on_step`."""
         self.tell(("stepped", (step,)))
 
     def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:

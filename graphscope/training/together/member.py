@@ -32,7 +32,7 @@ from graphscope.training.together.collective import (
 from graphscope.training.tune.examples import Examples, Feeder
 from graphscope.training.tune.order import batches
 from graphscope.training.tune.resume import Settings
-from graphscope.training.tune.stepping import Judged, Stepped, judged, switched_on
+from graphscope.training.tune.stepping import Judged, Stepped, judge, switched_on
 from graphscope.training.tune.training_job import Job
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Together:
         import numpy as np
 
         rank = self._share.rank
-        own = judged(self._session, self._job.recipe, examples, turn[rank if rank < len(turn) else 0])
+        own = judge(self._session, self._job.recipe, examples, turn[rank if rank < len(turn) else 0])
         shape = own.predictions.shape[1:]
         rows = max(map(len, turn))
         slots = np.zeros((self._share.count, 3 + rows * int(np.prod(shape))), np.float32)

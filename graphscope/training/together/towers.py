@@ -31,7 +31,7 @@ from graphscope.training.together.averaging import (
     Averaged,
     averaged_values,
     part_of,
-    rewired,
+    rewire,
     weight_of,
 )
 from graphscope.training.tune.examples import Examples, Feeder
@@ -147,7 +147,7 @@ def with_towers(graph: Graph, values: Sequence[Averaged], given: Sequence[Tensor
     names = need(graph, [value.tensor for value in values], given).names
     copied = [node for node in graph if node.name in names and node.op not in VARIABLE_OPS]
     home = _at_home(graph, names)
-    base = rewired(graph, averages)
+    base = rewire(graph, averages)
     towers = [_Tower(tower, {n.name for n in copied}, home) for tower in range(1, count)]
     copies = (tower.copy(node) for tower in towers for node in copied)
     return base.with_nodes([*base.nodes, *copies, *_averages(averages, towers)])

@@ -90,11 +90,11 @@ def _crop(pictures: NDArray[Any], draws: Draws, amount: float, _: NDArray[Any]) 
     for axis in (1, 2):
         length = pictures.shape[axis]
         start = draws.uniform(0, 1) * (1 - side) * length
-        result = _stretched(result, axis, start, side)
+        result = _stretch(result, axis, start, side)
     return _like(result, pictures)
 
 
-def _stretched(pictures: NDArray[Any], axis: int, start: NDArray[Any], side: NDArray[Any]) -> NDArray[Any]:
+def _stretch(pictures: NDArray[Any], axis: int, start: NDArray[Any], side: NDArray[Any]) -> NDArray[Any]:
     """Along one axis, the window that begins at ``start`` (pixels, for each picture) and has ``side`` of the length."""
     import numpy as np
 
@@ -272,7 +272,7 @@ def augmentation(text: str, into: Input) -> Augmentation:
     """
     if into.pictures is None or not into.pictures.batched:
         raise GraphscopeError(f"augment {text}: {into.spec.name} takes no pictures")
-    changes = [_parsed(item) for item in text.split(",")]
+    changes = [_parse(item) for item in text.split(",")]
     if into.pictures.channels != 3 and any(kind.needs_colour for kind, _ in changes):
         raise GraphscopeError(
             f"augment {text}: {into.spec.name} takes pictures of {into.pictures.channels} channels, which have no hue",
@@ -281,7 +281,7 @@ def augmentation(text: str, into: Input) -> Augmentation:
     return Augmentation(changes, into)
 
 
-def _parsed(item: str) -> tuple[AugmentationKind, float]:
+def _parse(item: str) -> tuple[AugmentationKind, float]:
     name, colon, amount = item.strip().partition(":")
     if name not in KINDS:
         raise UnknownNameError("augmentation", name, KINDS, hint=Advice(Option("augment", ",".join(KINDS))))

@@ -77,7 +77,7 @@ class BoardLog:
         self._train.graph(graph.with_nodes(node for node in graph if node.name not in saver), self._model.meta)
         self._train.flush()
 
-    def stepped(self, step: StepReport) -> None:
+    def on_step(self, step: StepReport) -> None:
         """A point of each curve."""
         if step.step % self._every == 0:
             values = [scalar("loss", step.loss), scalar(self._metric, step.metric)]

@@ -125,7 +125,7 @@ class Loop:
             self.state.step, loss, metric, rate, len(indices), self.state.running, self.clock.examples_per_s
         )
         for watcher in self.watchers:
-            watcher.stepped(report)
+            watcher.on_step(report)
 
     def refuse_broken(self, value: float, what: str) -> None:
         """Stops if training diverged.

@@ -78,7 +78,7 @@ def prepare(
     shape = label_shape(model, recipe)
     reading = replace(request.options, task=recipe.task, classes=math.prod(shape))
     source = open_data(request.data, spec, reading)
-    judge, chosen, held_out = _divided(source, request, spec, reading)
+    judge, chosen, held_out = _divide(source, request, spec, reading)
     change = augmentation(request.augment, input_of(spec, reading.scaling, reading.size)) if request.augment else None
     is_cached = bool(recipe.features) and request.use_cache and change is None
 
@@ -112,7 +112,7 @@ def prepare(
     notes: list[str | Advice] = [
         *doubts(job.training, job.validation, source.classes),
         *dict.fromkeys([*source.notes, *judge.notes]),
-        *_uncached(recipe, request),
+        *_reasons_uncached(recipe, request),
     ]
     return job, notes
 
@@ -155,7 +155,7 @@ def _refuse_fixed_batch(model: Model, recipe: Recipe) -> None:
             )
 
 
-def _divided(
+def _divide(
     source: Dataset, request: Request, spec: TensorSpec, reading: DataOptions
 ) -> tuple[Dataset, NDArray[np.int64], NDArray[np.int64]]:
     """What to judge by, the indices to train on, the indices to judge by in the former."""
@@ -186,7 +186,7 @@ def _training_feeder(
     return lambda epoch: AugmentedInputs(source, spec.name, change, seed, epoch)
 
 
-def _uncached(recipe: Recipe, request: Request) -> Sequence[str]:
+def _reasons_uncached(recipe: Recipe, request: Request) -> Sequence[str]:
     """Why the base runs in each step, where it need not."""
     if not recipe.features or not request.use_cache or not request.augment:
         return []

@@ -108,7 +108,7 @@ def refuse_other_settings(path: Path, before: Settings, now: Settings) -> None:
     """
     names = [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
     if names:
-        lines = [f"  {name}: {_shown(before.get(name))} then, {_shown(now.get(name))} now" for name in names]
+        lines = [f"  {name}: {_show(before.get(name))} then, {_show(now.get(name))} now" for name in names]
         raise GraphscopeError(
             f"{path}: this training was started with different settings\n" + "\n".join(lines),
             hint=Advice(
@@ -117,5 +117,5 @@ def refuse_other_settings(path: Path, before: Settings, now: Settings) -> None:
         )
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     return "none" if value is None else str(value)

@@ -122,10 +122,10 @@ class Alone:
     def judge(self, examples: Examples) -> Iterator[Judged]:
         """See :meth:`Stepping.judge`."""
         for indices in batches(examples.indices, self._job.options.batch):
-            yield judged(self._session, self._job.recipe, examples, indices)
+            yield judge(self._session, self._job.recipe, examples, indices)
 
 
-def judged(session: Session, recipe: Recipe, examples: Examples, indices: NDArray[np.int64]) -> Judged:
+def judge(session: Session, recipe: Recipe, examples: Examples, indices: NDArray[np.int64]) -> Judged:
     """One batch, in the session of one process."""
     found: list[Any] = session.run([recipe.loss, recipe.metric, recipe.predictions], examples.feeds(indices))
     return Judged(float(found[0]), float(found[1]), found[2], indices)

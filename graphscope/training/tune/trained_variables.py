@@ -100,7 +100,7 @@ class Averages:
     def __init__(self, session: Session, variables: Sequence[Variable]) -> None:
         """Finds the moving averages among ``variables``, and adds nodes that assign to the session's graph."""
         self._session = session
-        self._pairs = dict(_averaged(variables))
+        self._pairs = dict(_find_averaged(variables))
         self._state = SessionVariables(session, [v for v in variables if v.name in self._pairs])
         self._means = SessionVariables(session, [v for v in variables if v.name in self._pairs.values()])
         with session.graph.as_default():
@@ -129,7 +129,7 @@ class Averages:
             self._session.session.run([self._assigns[name][0] for name in values], feeds)
 
 
-def _averaged(variables: Iterable[Variable]) -> Iterator[tuple[str, str]]:
+def _find_averaged(variables: Iterable[Variable]) -> Iterator[tuple[str, str]]:
     """Trainable variable, its moving average."""
     averages = {v.name for v in variables if v.role is Role.MOVING_AVERAGE}
     for variable in variables:

@@ -66,7 +66,7 @@ class Watcher(Protocol):
     def began(self, job: Job, run: TrainingState) -> None:
         """Before the first step; ``run`` says where it starts."""
 
-    def stepped(self, step: StepReport) -> None:
+    def on_step(self, step: StepReport) -> None:
         """After each step."""
 
     def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:

@@ -250,7 +250,7 @@ def _report(loop: Loop, ended: str) -> TuneReport:
         classes=(),
     )
     if best is None:
-        return _judged(report, loop.evaluate(job.training))
+        return _judge(report, loop.evaluate(job.training))
     return replace(
         report,
         best=loop.checkpoints.best_path(best.checkpoint),
@@ -262,5 +262,5 @@ def _report(loop: Loop, ended: str) -> TuneReport:
     )
 
 
-def _judged(report: TuneReport, found: Evaluation) -> TuneReport:
+def _judge(report: TuneReport, found: Evaluation) -> TuneReport:
     return replace(report, loss=found.mean.loss, metric=found.mean.metric, classes=found.classes)

@@ -195,7 +195,7 @@ class Mover:
         """A tensor of four dimensions in the new format, through a transpose where it is not there yet."""
         tensor = _tensor(text)
         if tensor not in self._new:
-            self._new[tensor] = self._undone(text) or self._constant(text) or self._transposed(text)
+            self._new[tensor] = self._undone(text) or self._constant(text) or self._transpose(text)
         return self._new[tensor]
 
     def old(self, text: str) -> str:
@@ -209,7 +209,7 @@ class Mover:
             self.transpose(name, self._new[tensor], self.layouts.back, self.dtype(text))
         return self._old.get(tensor, text)
 
-    def _transposed(self, text: str) -> str:
+    def _transpose(self, text: str) -> str:
         name = self.made.free(f"{node_of(text)}/{self.layouts.new}")
         self.transpose(name, self.old(text), self.layouts.forth, self.dtype(text))
         return name

@@ -29,14 +29,14 @@ def _copy(node: Node, name: str, inputs: Sequence[str], attrs: Mapping[str, Attr
 
 
 def _elementwise(node: Node, mover: Mover) -> bool:
-    inputs = [_aligned(text, mover) for text in node.data_inputs()]
+    inputs = [_align(text, mover) for text in node.data_inputs()]
     if None in inputs:
         return False
     mover.emit(_copy(node, mover.name(node), [text for text in inputs if text is not None]), node, 1)
     return True
 
 
-def _aligned(text: str, mover: Mover) -> str | None:
+def _align(text: str, mover: Mover) -> str | None:
     """An operand as it meets a tensor in the new format; ``None`` where that is not known."""
     rank = mover.rank(text)
     if mover.is_moved(text) or rank == 4:
@@ -50,7 +50,7 @@ def _aligned(text: str, mover: Mover) -> str | None:
     return mover.array(f"{node_of(text)}/{mover.layouts.new}", whole.transpose(mover.layouts.forth))
 
 
-def _joined(axis_first: bool) -> Follower:
+def _join(axis_first: bool) -> Follower:
     def rule(node: Node, mover: Mover) -> bool:
         data = node.data_inputs()
         axis = mover.integers(data[0] if axis_first else data[-1])
@@ -85,7 +85,7 @@ def _split(axis_at: int, data_at: int) -> Follower:
     return rule
 
 
-def _reduced(node: Node, mover: Mover) -> bool:
+def _reduce(node: Node, mover: Mover) -> bool:
     image, axes_input = node.data_inputs()[:2]
     axes, keep = mover.integers(axes_input), node.attr("keep_dims")
     if axes is None:
@@ -109,18 +109,18 @@ def _keeps_order(dropped: Sequence[int], mover: Mover) -> bool:
     return left == sorted(left, key=mover.layouts.old.index)
 
 
-def _padded(node: Node, mover: Mover) -> bool:
+def _pad(node: Node, mover: Mover) -> bool:
     inputs = node.data_inputs()
     flat = mover.integers(inputs[1])
     if flat is None or len(flat) != 8:
         return False
-    pairs = mover.layouts.reordered(list(zip(flat[::2], flat[1::2])))
+    pairs = mover.layouts.reorder(list(zip(flat[::2], flat[1::2])))
     inputs[0], inputs[1] = mover.new(inputs[0]), mover.made.integers(f"{node.name}/paddings", pairs)
     mover.emit(_copy(node, mover.name(node), inputs, _index(node)), node, 1)
     return True
 
 
-def _squeezed(node: Node, mover: Mover) -> bool:
+def _squeeze(node: Node, mover: Mover) -> bool:
     stated = node.attr("squeeze_dims")
     places = sorted(mover.layouts.axis(axis) for axis in stated.list.i) if stated is not None else []
     if not places or not _keeps_order(places, mover):
@@ -142,7 +142,7 @@ def _shape(node: Node, mover: Mover) -> bool:
     return True
 
 
-def _transposed(node: Node, mover: Mover) -> bool:
+def _transpose(node: Node, mover: Mover) -> bool:
     """One transpose from the new format; none where that is what the graph wants."""
     order = mover.integers(node.inputs[1])
     if order is None:
@@ -157,7 +157,7 @@ def _transposed(node: Node, mover: Mover) -> bool:
     return True
 
 
-def _reshaped(node: Node, mover: Mover) -> bool:
+def _reshape(node: Node, mover: Mover) -> bool:
     """Where height and width are 1, the elements lie in the same order."""
     shape = mover.shape(node.inputs[0])
     if shape is None or [size for axis, size in zip(mover.layouts.old, shape) if axis in "HW"] != [1, 1]:
@@ -174,15 +174,15 @@ _ELEMENTWISE = (
 )
 FOLLOWERS: Mapping[str, Follower] = {
     **dict.fromkeys(_ELEMENTWISE.split(), _elementwise),
-    "ConcatV2": _joined(axis_first=False),
-    "Concat": _joined(axis_first=True),
+    "ConcatV2": _join(axis_first=False),
+    "Concat": _join(axis_first=True),
     "Split": _split(0, 1),
     "SplitV": _split(2, 0),
-    **dict.fromkeys("Mean Sum Max Min Prod".split(), _reduced),
-    **dict.fromkeys("Pad PadV2 MirrorPad".split(), _padded),
-    "Squeeze": _squeezed,
+    **dict.fromkeys("Mean Sum Max Min Prod".split(), _reduce),
+    **dict.fromkeys("Pad PadV2 MirrorPad".split(), _pad),
+    "Squeeze": _squeeze,
     "Shape": _shape,
-    "Transpose": _transposed,
-    "Reshape": _reshaped,
+    "Transpose": _transpose,
+    "Reshape": _reshape,
 }
 """Op -> its rule."""

@@ -62,7 +62,7 @@ class Layouts:
         """Where an axis of the old format, which may count from the end, is in the new one."""
         return self.new.index(self.old[old])
 
-    def reordered(self, by_axis: Sequence[_T]) -> list[_T]:
+    def reorder(self, by_axis: Sequence[_T]) -> list[_T]:
         """What belongs to the axes of the old format, in the order of the new one."""
         return [by_axis[place] for place in self.forth]
 
@@ -77,11 +77,11 @@ class Layouts:
         attrs.pop("_output_shapes", None)
         for key in _BY_AXIS:
             if key in attrs:
-                attrs[key] = _integers(self.reordered(attrs[key].list.i))
+                attrs[key] = _integers(self.reorder(attrs[key].list.i))
         padding = attrs.get("explicit_paddings")
         if padding is not None and padding.list.i:
             pairs = list(zip(padding.list.i[::2], padding.list.i[1::2]))
-            attrs["explicit_paddings"] = _integers([size for pair in self.reordered(pairs) for size in pair])
+            attrs["explicit_paddings"] = _integers([size for pair in self.reorder(pairs) for size in pair])
         return make_node(name, node.op, inputs, attrs)
 
 

@@ -23,8 +23,8 @@ from graphscope.errors import GraphscopeError, UnknownNameError, some
 from graphscope.protos import AttrValue
 from graphscope.transforms.input_shapes.batch import Batch, checked_batch
 from graphscope.transforms.input_shapes.probe import Batches, prime_apart
-from graphscope.transforms.input_shapes.rewrite import BatchSource, rewritten
-from graphscope.transforms.input_shapes.rules import MAKERS, RULES, Change, made, same_rows, squeezed_axes
+from graphscope.transforms.input_shapes.rewrite import BatchSource, rewrite
+from graphscope.transforms.input_shapes.rules import MAKERS, RULES, Change, make_change, same_rows, squeezed_axes
 from graphscope.transforms.opening import placeholder
 
 _STATED = "_output_shapes"
@@ -183,7 +183,7 @@ class _Reshaping:
             seen = self._look()
         self._refuse_misfits(seen)
         self._refuse_lost_examples(seen)
-        graph = self._written()
+        graph = self._write()
         found = infer(graph, None)
         self._refuse_misfits(found)
         texts = {name: _change_text(change, self.batches) for name, change in self.changes.items()}
@@ -196,7 +196,7 @@ class _Reshaping:
         """Shapes with the probe for the batch; collects what has to change."""
         self.changes.clear()
         self.squeezes.clear()
-        graph = self._with_placeholders(self._seen)
+        graph = self._with_placeholders(self._seen_shape)
         nodes = (self._row_input(n) if n.op == "Const" and n.name in self.forced else n for n in graph.nodes)
         return infer(graph.with_nodes(nodes), revise=self._revise)
 
@@ -207,7 +207,7 @@ class _Reshaping:
         dtype = tensor.dtype if tensor is not None else DataType.INVALID
         return placeholder(node.name, TensorSpec(node.name, dtype, (self.batches.probe, *shape[1:])))
 
-    def _seen(self, name: str) -> Shape:
+    def _seen_shape(self, name: str) -> Shape:
         """The shape of a placeholder as it is looked at."""
         shape = self.asked.get(name, self.old[name])
         if not shape:
@@ -229,7 +229,7 @@ class _Reshaping:
 
     def _change(self, node: Node, inputs: Sequence[Fact]) -> Change | None:
         if node.name in self.forced:
-            return made(node, inputs, self.batches)
+            return make_change(node, inputs, self.batches)
         rule = RULES.get(node.op)
         return rule(node, inputs, self.batches) if rule is not None and inputs else None
 
@@ -264,9 +264,9 @@ class _Reshaping:
             node = self.graph.get(name)
             op = f" ({node.op})" if node is not None else ""
             reason = seen.errors[name].replace(str(self.batches.probe), "the batch")
-            raise self._refused(f"node {name}{op} does not allow it: {reason}", name)
+            raise self._refusal(f"node {name}{op} does not allow it: {reason}", name)
 
-    def _refused(self, reason: str, node: str) -> GraphscopeError:
+    def _refusal(self, reason: str, node: str) -> GraphscopeError:
         wanted = ", ".join(f"{name} of {shape_text(shape)}" for name, shape in self.asked.items())
         hint = Advice(Option("outputs", "NAME"), f" of a node before {node} leaves it out")
         return GraphscopeError(f"cannot take {wanted}: {reason}", hint=hint)
@@ -279,7 +279,7 @@ class _Reshaping:
             found = self._loss(output, before, now, seen)
             if found is not None:
                 reason, culprit = found
-                raise self._refused(f"output {output} {reason} node {culprit.name} ({culprit.op})", culprit.name)
+                raise self._refusal(f"output {output} {reason} node {culprit.name} ({culprit.op})", culprit.name)
 
     def _loss(
         self, output: str, before: tuple[int | None, ...], now: tuple[int | None, ...], seen: Shapes
@@ -332,12 +332,12 @@ class _Reshaping:
         nodes = (_with_shape(n, shape(n.name), self.old[n.name]) if n.name in self.old else n for n in self.graph.nodes)
         return self.graph.with_nodes(nodes)
 
-    def _written(self) -> Graph:
+    def _write(self) -> Graph:
         graph = self._with_placeholders(lambda name: self.asked.get(name, self.old[name]))
         nodes = (_squeezing(n, self.squeezes.get(n.name)) for n in graph.nodes)
         rows = {name for name in self.forced if self.graph[name].op == "Const"}
         source = BatchSource(next(iter(self.asked)))
-        return rewritten(graph.with_nodes(nodes), self.changes, rows, self.batches, source)
+        return rewrite(graph.with_nodes(nodes), self.changes, rows, self.batches, source)
 
 
 def _first(seen: Shapes, name: str) -> int | None:

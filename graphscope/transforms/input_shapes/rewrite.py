@@ -30,7 +30,7 @@ class BatchSource:
     placeholder: str
 
 
-def rewritten(
+def rewrite(
     graph: Graph, changes: Mapping[str, Change], rows: Collection[str], batches: Batches, source: BatchSource
 ) -> Graph:
     """``graph`` in which the nodes ``changes`` take what they need, each from nodes of its own.

@@ -119,7 +119,7 @@ def _slice(_: Node, inputs: Sequence[Fact], batches: Batches) -> Change | None:
     return Change(2, tuple(value), tuple(size)) if value != size else None
 
 
-def made(node: Node, inputs: Sequence[Fact], batches: Batches) -> Change | None:
+def make_change(node: Node, inputs: Sequence[Fact], batches: Batches) -> Change | None:
     """What a node makes of a stated size alone, for as many examples as there are."""
     argument = MAKERS.get(node.op)
     value = _integers(inputs[argument]) if argument is not None and len(inputs) > argument else None

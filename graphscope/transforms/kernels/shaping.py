@@ -49,7 +49,7 @@ def _rank(call: Call) -> Sequence[Array]:
     return [np.array(len(call.payloads[0].shape), np.int32)]
 
 
-def _filled(value: int) -> Kernel:
+def _fill_with(value: int) -> Kernel:
     def run(call: Call) -> Sequence[Array]:
         call.check_room(call.payloads[0].shape)
         return [np.full(call.payloads[0].shape, value, call.dtype)]
@@ -215,8 +215,8 @@ TABLE: dict[str, Kernel] = {
     **dict.fromkeys(("Shape", "ShapeN"), Kernel(_shape, ANY)),
     "Size": Kernel(_size, ANY),
     "Rank": Kernel(_rank, ANY),
-    "ZerosLike": _filled(0),
-    "OnesLike": _filled(1),
+    "ZerosLike": _fill_with(0),
+    "OnesLike": _fill_with(1),
     "Reshape": Kernel(_reshape, ANY),
     "ExpandDims": Kernel(_expand_dims, ANY),
     "Squeeze": Kernel(_squeeze, ANY),

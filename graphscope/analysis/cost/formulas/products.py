@@ -98,7 +98,7 @@ def einsum(o: Operands) -> int:
         raise UnsizedError
     sizes: dict[str, int] = {}
     for term, place in zip(labels, range(o.inputs)):
-        for label, size in _labelled(term, o.input(place)).items():
+        for label, size in _label_sizes(term, o.input(place)).items():
             sizes[label] = max(size, sizes.get(label, 0))
     products = math.prod(sizes.values())
     has_sum = any(label not in result for label in sizes if len(label) == 1)
@@ -107,7 +107,7 @@ def einsum(o: Operands) -> int:
     return 2 * products if has_sum else products
 
 
-def _labelled(term: str, shape: tuple[int, ...]) -> Mapping[str, int]:
+def _label_sizes(term: str, shape: tuple[int, ...]) -> Mapping[str, int]:
     """Label -> size; the axes that an ellipsis stands for are ``.0``, ``.1`` ... from the last on."""
     front, dots, back = term.partition("...")
     hidden = len(shape) - len(front) - len(back)

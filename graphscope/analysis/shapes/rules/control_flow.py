@@ -50,10 +50,10 @@ def identity_n(call: Call) -> Facts:
 def function_call(call: Call) -> Facts:
     """What the function returns for these arguments; where it cannot be told, what the graph states."""
     inputs = call.inputs[1:] if call.node.op == "RemoteCall" else call.inputs
-    return call.setting.run(call.function("f"), inputs) or _stated(call)
+    return call.setting.run(call.function("f"), inputs) or _stated_facts(call)
 
 
-def _stated(call: Call) -> Facts:
+def _stated_facts(call: Call) -> Facts:
     return outputs(*call.shape_attrs("_output_shapes"))
 
 

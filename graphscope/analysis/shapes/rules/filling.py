@@ -47,15 +47,15 @@ def broadcast_to(call: Call) -> Facts:
         if len(target) < len(source.shape):
             raise ShapeError(f"{text(source.shape)} cannot be broadcast to {text(target)}")
         cut = len(target) - len(source.shape)
-        target = target[:cut] + tuple(map(_spread, source.shape, target[cut:]))
-    return (Fact(target, _repeated(source.value, target) if source.has_value else None),)
+        target = target[:cut] + tuple(map(_spread_size, source.shape, target[cut:]))
+    return (Fact(target, _repeat(source.value, target) if source.has_value else None),)
 
 
-def _spread(source: Size, target: Size) -> Size:
+def _spread_size(source: Size, target: Size) -> Size:
     return target if not isinstance(source, int) or source == 1 else merge_sizes(target, source)
 
 
-def _repeated(value: Value | None, shape: Dims) -> Value | None:
+def _repeat(value: Value | None, shape: Dims) -> Value | None:
     """The elements of a tensor that has one element everywhere, if they are few."""
     size = count(shape)
     if value is None or len(value) != 1 or value[0] is None or size is None or size > MAX_ELEMENTS:
@@ -68,7 +68,7 @@ def fill(call: Call) -> Facts:
     """The stated sizes, of one element again and again."""
     call.ranked(1, 0)
     shape = call.sizes(0)
-    return (Fact(shape, _repeated(call.value(1), shape)),)
+    return (Fact(shape, _repeat(call.value(1), shape)),)
 
 
 @rule("Pad PadV2 MirrorPad")
@@ -89,10 +89,10 @@ def pad_sizes(call: Call, index: int) -> Dims:
     source = call.ranked(0, rank)
     if value is None:
         return unknown(rank)
-    return tuple(_padded(size, value[2 * k], value[2 * k + 1]) for k, size in enumerate(source))
+    return tuple(_pad(size, value[2 * k], value[2 * k + 1]) for k, size in enumerate(source))
 
 
-def _padded(size: Size, before: object, behind: object) -> Size:
+def _pad(size: Size, before: object, behind: object) -> Size:
     if not (isinstance(before, int) and isinstance(behind, int)):
         return Dim()
     if before < 0 or behind < 0:

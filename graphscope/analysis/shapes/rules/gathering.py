@@ -38,10 +38,10 @@ def gather(call: Call) -> Facts:
         raise ShapeError(f"batch_dims {batch} does not fit {len(indices.shape)} dimensions of indices and axis {axis}")
     front = tuple(map(merge_sizes, shape[:batch], indices.shape[:batch]))
     result = (*front, *shape[batch:axis], *indices.shape[batch:], *shape[axis + 1 :])
-    return (Fact(result, _gathered(params, indices) if len(shape) == 1 else None),)
+    return (Fact(result, _gather(params, indices) if len(shape) == 1 else None),)
 
 
-def _gathered(params: Fact, indices: Fact) -> Value | None:
+def _gather(params: Fact, indices: Fact) -> Value | None:
     if not (params.has_value and indices.has_value) or params.value is None or indices.value is None:
         return None
     count = len(params.value)
@@ -134,10 +134,10 @@ def dynamic_stitch(call: Call) -> Facts:
     if rest is None:
         return (UNKNOWN,)
     size: Size = top + 1 if top > -2 else Dim()
-    return (Fact((size, *rest), _stitched(call, count, size) if not rest else None),)
+    return (Fact((size, *rest), _stitch(call, count, size) if not rest else None),)
 
 
-def _stitched(call: Call, count: int, size: Size) -> Value | None:
+def _stitch(call: Call, count: int, size: Size) -> Value | None:
     if not isinstance(size, int):
         return None
     result: list[Element] = [None] * size

@@ -28,10 +28,10 @@ def pack(call: Call) -> Facts:
         return (UNKNOWN,)
     axis = axis_of(call.number("axis"), len(shape) + 1)
     packed = (*shape[:axis], len(facts), *shape[axis:])
-    return (Fact(packed, _concatenated(list(facts)) if axis == 0 else None),)
+    return (Fact(packed, _concatenate(list(facts)) if axis == 0 else None),)
 
 
-def _concatenated(facts: list[Fact]) -> Value | None:
+def _concatenate(facts: list[Fact]) -> Value | None:
     """The elements of ``facts`` one after the other; unknown ones where nothing is known of a tensor but its size."""
     if not any(fact.has_value for fact in facts):
         return None
@@ -91,7 +91,7 @@ def _concat(facts: list[Fact], axis: int | None) -> Facts:
     if axis is None:
         return outputs(unknown(rank))
     shape = concatenate([fact.shape for fact in facts], axis_of(axis, rank))
-    return (Fact(shape, _concatenated(facts) if rank == 1 else None),)
+    return (Fact(shape, _concatenate(facts) if rank == 1 else None),)
 
 
 def concatenate(shapes: list[Dims], axis: int) -> Dims:
@@ -130,10 +130,10 @@ def split_v(call: Call) -> Facts:
         return _parts_unknown(tensor.shape, axis, count)
     shape = tensor.shape
     whole = shape[axis_of(axis, len(shape))] if shape is not None and axis is not None else Dim()
-    return _split(tensor, axis, _filled(sizes, whole))
+    return _split(tensor, axis, _fill(sizes, whole))
 
 
-def _filled(sizes: Value, whole: Size) -> list[Size | None]:
+def _fill(sizes: Value, whole: Size) -> list[Size | None]:
     known = [size for size in sizes if isinstance(size, int) and size >= 0]
     rest = len(sizes) - len(known)
     missing: Size = whole - sum(known) if rest == 1 and isinstance(whole, int) else Dim()

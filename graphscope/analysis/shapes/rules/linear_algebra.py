@@ -11,15 +11,15 @@ from graphscope.analysis.shapes.sizes import Dim, Dims, ShapeError, Size, Sizes,
 from graphscope.analysis.shapes.table import rule
 
 
-def _turned(shape: Sizes, is_turned: bool) -> Sizes:
+def _turn(shape: Sizes, is_turned: bool) -> Sizes:
     return (*shape[:-2], shape[-1], shape[-2]) if is_turned else shape
 
 
 @rule("MatMul SparseMatMul")
 def matmul(call: Call) -> Facts:
     """Two matrices, each perhaps transposed."""
-    one = _turned(call.ranked(0, 2), call.flag("transpose_a"))
-    other = _turned(call.ranked(1, 2), call.flag("transpose_b"))
+    one = _turn(call.ranked(0, 2), call.flag("transpose_a"))
+    other = _turn(call.ranked(1, 2), call.flag("transpose_b"))
     merge_sizes(one[1], other[0])
     return outputs((one[0], other[1]))
 
@@ -100,12 +100,12 @@ def sparse_dense_matmul(call: Call) -> Facts:
     call.ranked(0, 2)
     call.ranked(1, 1)
     stated = call.sizes(2)
-    other = _turned(call.ranked(3, 2), call.flag("adjoint_b"))
+    other = _turn(call.ranked(3, 2), call.flag("adjoint_b"))
     if stated is None:
         return outputs((Dim(), other[1]))
     if len(stated) != 2:
         raise ShapeError(f"a matrix has 2 dimensions, not {len(stated)}")
-    one = _turned(stated, call.flag("adjoint_a"))
+    one = _turn(stated, call.flag("adjoint_a"))
     merge_sizes(one[1], other[0])
     return outputs((one[0], other[1]))
 

@@ -86,10 +86,10 @@ def unknown_element(_: Call) -> Facts:
 @rule("EmptyTensorList TensorListReserve")
 def empty_list(call: Call) -> Facts:
     """A list of elements of the stated shape."""
-    return (Fact((), None, (_stated(call, 0),)),)
+    return (Fact((), None, (_stated_element(call, 0),)),)
 
 
-def _stated(call: Call, index: int) -> Dims:
+def _stated_element(call: Call, index: int) -> Dims:
     """An element shape that an input states: -1 alone stands for an unknown rank."""
     shape = call.shape(index)
     return call.sizes(index) if shape is not None and len(shape) == 1 else None
@@ -107,7 +107,7 @@ def push_back(call: Call) -> Facts:
 def pop_back(call: Call) -> Facts:
     """The list and its last element."""
     own = call.input(0)
-    shape = merge(element_shape(own.handle), _stated(call, 1))
+    shape = merge(element_shape(own.handle), _stated_element(call, 1))
     return Fact((), None, own.handle), Fact(shape)
 
 
@@ -147,13 +147,13 @@ def list_element_shape(call: Call) -> Facts:
 @rule("TensorListGetItem")
 def get_item(call: Call) -> Facts:
     """An element."""
-    return outputs(merge(element_shape(call.input(0).handle), _stated(call, 2)))
+    return outputs(merge(element_shape(call.input(0).handle), _stated_element(call, 2)))
 
 
 @rule("TensorListStack")
 def list_stack(call: Call) -> Facts:
     """All elements in one tensor."""
-    shape = merge(element_shape(call.input(0).handle), _stated(call, 1))
+    shape = merge(element_shape(call.input(0).handle), _stated_element(call, 1))
     number = call.number("num_elements")
     count: Size = number if number >= 0 else Dim()
     return outputs(None if shape is None else (count, *shape))
@@ -162,7 +162,7 @@ def list_stack(call: Call) -> Facts:
 @rule("TensorListGather")
 def list_gather(call: Call) -> Facts:
     """As many elements as there are indices."""
-    shape, indices = merge(element_shape(call.input(0).handle), _stated(call, 2)), call.shape(1)
+    shape, indices = merge(element_shape(call.input(0).handle), _stated_element(call, 2)), call.shape(1)
     return outputs(None if shape is None or indices is None else indices + shape)
 
 
@@ -171,8 +171,8 @@ def list_from_tensor(call: Call) -> Facts:
     """A list of the tensor's rows."""
     tensor = call.shape(0)
     if call.node.op != "TensorListFromTensor":
-        return (Fact((), None, (_stated(call, 2),)),)
-    stated = _stated(call, 1)
+        return (Fact((), None, (_stated_element(call, 2),)),)
+    stated = _stated_element(call, 1)
     return (Fact((), None, (merge(tensor[1:], stated) if tensor else stated,)),)
 
 
@@ -180,7 +180,7 @@ def list_from_tensor(call: Call) -> Facts:
 def list_concat(call: Call) -> Facts:
     """Elements one behind the other, and the length of each."""
     shape = element_shape(call.input(0).handle)
-    stated = call.shape_attr("element_shape") if call.node.op == "TensorListConcat" else _stated(call, 1)
+    stated = call.shape_attr("element_shape") if call.node.op == "TensorListConcat" else _stated_element(call, 1)
     shape = merge(shape, stated) if stated is not None else shape
     return outputs(None if not shape else (Dim(), *shape[1:]), (Dim(),))
 
@@ -188,7 +188,7 @@ def list_concat(call: Call) -> Facts:
 @rule("TensorListSplit")
 def list_split(call: Call) -> Facts:
     """A list of parts along the first dimension."""
-    return (Fact((), None, (_stated(call, 1),)),)
+    return (Fact((), None, (_stated_element(call, 1),)),)
 
 
 @rule("OptionalFromValue")

@@ -26,10 +26,10 @@ def pool(call: Call) -> Facts:
     layout = Layout(call.text("data_format"), rank)
     if layout.is_blocked:
         return outputs(None)
-    return outputs(_pooled(call, layout, call.numbers("ksize"), call.numbers("strides")))
+    return outputs(_pool(call, layout, call.numbers("ksize"), call.numbers("strides")))
 
 
-def _pooled(call: Call, layout: Layout, ksize: Sequence[int], strides: Sequence[int]) -> Sizes:
+def _pool(call: Call, layout: Layout, ksize: Sequence[int], strides: Sequence[int]) -> Sizes:
     shape = call.ranked(0, layout.rank)
     result = [
         window(shape[axis], extent, stride, call.text("padding"), 1, extra)
@@ -51,13 +51,13 @@ def pool_v2(call: Call) -> Facts:
     if ksize is None or strides is None:
         call.ranked(0, 4)
         return outputs(unknown(4))
-    return outputs(_pooled(call, layout, ksize, strides))
+    return outputs(_pool(call, layout, ksize, strides))
 
 
 @rule("MaxPoolWithArgmax")
 def pool_with_argmax(call: Call) -> Facts:
     """The maxima and their places."""
-    shape = _pooled(call, Layout("NHWC", 4), call.numbers("ksize"), call.numbers("strides"))
+    shape = _pool(call, Layout("NHWC", 4), call.numbers("ksize"), call.numbers("strides"))
     return outputs(shape, shape)
 
 

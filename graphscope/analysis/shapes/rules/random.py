@@ -49,10 +49,10 @@ def stateful(call: Call) -> Facts:
 @rule("RandomGamma RandomPoisson RandomPoissonV2")
 def with_rates(call: Call) -> Facts:
     """The stated shape in front of that of the parameters."""
-    return outputs(_joined(call.sizes(0), call.shape(1)))
+    return outputs(_join(call.sizes(0), call.shape(1)))
 
 
-def _joined(front: Dims, back: Dims) -> Dims:
+def _join(front: Dims, back: Dims) -> Dims:
     return None if front is None or back is None else front + back
 
 

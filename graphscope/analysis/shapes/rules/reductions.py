@@ -51,7 +51,7 @@ def reduction(call: Call) -> Facts:
     shape = without_axes(tensor.shape, axes, call.flag("keep_dims"))
     if axes is None or not tensor.has_value:
         return (Fact(shape),)
-    return (Fact(shape, _reduced(call, tensor, axes)),)
+    return (Fact(shape, _reduce(call, tensor, axes)),)
 
 
 def without_axes(shape: Dims, axes: list[int] | None, keep: bool) -> Dims:
@@ -70,7 +70,7 @@ def without_axes(shape: Dims, axes: list[int] | None, keep: bool) -> Dims:
     return tuple(size for k, size in enumerate(shape) if k not in gone)
 
 
-def _reduced(call: Call, tensor: Fact, axes: list[int]) -> Value | None:
+def _reduce(call: Call, tensor: Fact, axes: list[int]) -> Value | None:
     function = _COMPUTED.get(call.node.op)
     if function is None or tensor.value is None or not all_known(tensor.shape):
         return None

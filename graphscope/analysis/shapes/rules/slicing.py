@@ -34,7 +34,7 @@ def slice_op(call: Call) -> Facts:
     if size is None:
         return outputs(unknown(rank))
     starts: Value = begin if begin is not None else (None,) * rank
-    result = tuple(map(_sliced, source, starts, size))
+    result = tuple(map(_slice_size, source, starts, size))
     return (Fact(result, _part(tensor, starts[0], result[0]) if rank == 1 else None),)
 
 
@@ -46,7 +46,7 @@ def _part(vector: Fact, start: Element, size: Size) -> Value | None:
     return part if len(part) == size else None
 
 
-def _sliced(whole: Size, begin: Element, size: Element) -> Size:
+def _slice_size(whole: Size, begin: Element, size: Element) -> Size:
     if isinstance(size, Dim):
         return size
     if not isinstance(size, int):

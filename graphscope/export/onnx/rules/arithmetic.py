@@ -91,7 +91,7 @@ def _select(call: Call) -> Value:
 
 
 @rule("Round")
-def _rounded(call: Call) -> Value:
+def _round(call: Call) -> Value:
     return call.op("Round", call[0]) if call[0].dtype.is_floating else call[0]
 
 
@@ -311,7 +311,7 @@ def _relu_gradient(call: Call) -> Value:
 
 
 @rule("FakeQuantWithMinMaxArgs", "FakeQuantWithMinMaxVars")
-def _fake_quantized(call: Call) -> Value:
+def _fake_quantize(call: Call) -> Value:
     """Nudges the range so that 0 is a step of it, then rounds to steps (``fake_quant_ops_functor.h``)."""
     low, high = _quantized_range(call)
     least = 1.0 if call.attr("narrow_range").b else 0.0

@@ -75,20 +75,20 @@ def _number(call: Call, text: str) -> int | None:
 
 @rule("TensorArrayReadV3", "TensorArrayGatherV3")
 def _read(call: Call) -> Value:
-    return _taken(call, call[2], call[1])
+    return _take(call, call[2], call[1])
 
 
-def _taken(call: Call, array: Value, places: Value) -> Value:
+def _take(call: Call, array: Value, places: Value) -> Value:
     """The elements at ``places``, one or several."""
     return call.op("Gather", _elements(array), call.cast(places, DataType.INT64), axis=0)
 
 
 @rule("TensorArrayWriteV3")
 def _write(call: Call) -> Value:
-    return _written(_array(call[3]), call[1], call[2])
+    return _write_element(_array(call[3]), call[1], call[2])
 
 
-def _written(array: Array, place: Value | None, element: Value) -> Array:
+def _write_element(array: Array, place: Value | None, element: Value) -> Array:
     if array.written is not None or array.elements is not None:
         raise NotExpressibleError("it writes several elements of an array at a time")
     return replace(array, written=(place, element))
@@ -135,17 +135,17 @@ def _from_tensor(call: Call) -> Value:
 
 @rule("TensorListGetItem")
 def _get_item(call: Call) -> Value:
-    return _taken(call, call[0], call[1])
+    return _take(call, call[0], call[1])
 
 
 @rule("TensorListSetItem")
 def _set_item(call: Call) -> Value:
-    return _written(_array(call[0]), call[1], call[2])
+    return _write_element(_array(call[0]), call[1], call[2])
 
 
 @rule("TensorListPushBack")
 def _push_back(call: Call) -> Value:
-    return _written(_array(call[0]), None, call[1])
+    return _write_element(_array(call[0]), None, call[1])
 
 
 @rule("TensorListLength")

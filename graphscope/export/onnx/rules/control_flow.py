@@ -28,7 +28,7 @@ def _function(call: Call, name: str) -> Function:
     return found
 
 
-def _applied(region: Region, builder: Builder, function: Function, arguments: Sequence[Value]) -> list[Value]:
+def _apply(region: Region, builder: Builder, function: Function, arguments: Sequence[Value]) -> list[Value]:
     """What ``function`` gives for ``arguments``."""
     bound = {(a.name, 0): value for a, value in zip(function.signature.input_arg, arguments, strict=True)}
     inner = Region(region.conversion, function, builder, bound)
@@ -38,7 +38,7 @@ def _applied(region: Region, builder: Builder, function: Function, arguments: Se
 @rule("PartitionedCall", "StatefulPartitionedCall")
 def _call(call: Call) -> Sequence[Value]:
     name = call.attr("f").func.name if "PartitionedCall" in call.node.op else call.node.op
-    return _applied(call.region, call.builder, _function(call, name), call.inputs)
+    return _apply(call.region, call.builder, _function(call, name), call.inputs)
 
 
 @rule("If", "StatelessIf")
@@ -57,7 +57,7 @@ def _truth(call: Call, value: Value) -> Value:
 
 def _side(call: Call, name: str, arguments: Sequence[Value]) -> tuple[Builder, list[Value]]:
     builder = call.builder.subgraph()
-    return builder, _applied(call.region, builder, _function(call, call.attr(name).func.name), arguments)
+    return builder, _apply(call.region, builder, _function(call, call.attr(name).func.name), arguments)
 
 
 @rule("Case", "StatelessCase")
@@ -70,13 +70,13 @@ def _case(call: Call) -> Sequence[Value]:
 def _chosen(call: Call, builder: Builder, names: Sequence[str], number: int) -> list[Value]:
     function = _function(call, names[number])
     if number == len(names) - 1:
-        return _applied(call.region, builder, function, call.inputs[1:])
+        return _apply(call.region, builder, function, call.inputs[1:])
     yes, no = builder.subgraph(), builder.subgraph()
     condition = builder.op("Equal", call[0], np.int32(number))
     return add_if(
         builder,
         condition,
-        [(yes, _applied(call.region, yes, function, call.inputs[1:])), (no, _chosen(call, no, names, number + 1))],
+        [(yes, _apply(call.region, yes, function, call.inputs[1:])), (no, _chosen(call, no, names, number + 1))],
     )
 
 
@@ -93,10 +93,10 @@ class _FunctionLoop(LoopBody):
         self.body = body
 
     def condition(self, builder: Builder, state: Sequence[Value]) -> Value:
-        return builder.cast(_applied(self.region, builder, self.cond, state)[0], DataType.BOOL)
+        return builder.cast(_apply(self.region, builder, self.cond, state)[0], DataType.BOOL)
 
     def step(self, builder: Builder, state: Sequence[Value]) -> list[Value]:
-        return _applied(self.region, builder, self.body, state)
+        return _apply(self.region, builder, self.body, state)
 
     def is_kept(self, index: int) -> bool:
         signature = self.body.signature

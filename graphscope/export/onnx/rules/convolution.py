@@ -62,7 +62,7 @@ def filter_sizes(weight: Value, count: int) -> list[int]:
     return [s for s in sizes if s is not None]
 
 
-def _dilated(windows: Sequence[int], dilations: Sequence[int]) -> list[int]:
+def _dilate(windows: Sequence[int], dilations: Sequence[int]) -> list[int]:
     return [(w - 1) * d + 1 for w, d in zip(windows, dilations)]
 
 
@@ -73,7 +73,7 @@ def _convolution(call: Call) -> Value:
     space = len(layout.space)
     windows = filter_sizes(weight, space)
     group = _groups(layout, data, weight)
-    return _convolved(call, layout, _filter_first(call, weight, space), windows, group)
+    return _convolve(call, layout, _filter_first(call, weight, space), windows, group)
 
 
 def _groups(layout: Layout, data: Value, weight: Value) -> int:
@@ -91,16 +91,16 @@ def _filter_first(call: Call, weight: Value, space: int) -> Value:
     perm = [space + 1, space, *range(space)]
     if weight.payload is not None:
         shape = weight.payload.shape
-        moved = call.transformed(weight, lambda a: a.transpose(perm), [shape[p] for p in perm])
+        moved = call.transform(weight, lambda a: a.transpose(perm), [shape[p] for p in perm])
         assert moved is not None
         return moved
     return call.transpose(weight, perm)
 
 
-def _convolved(call: Call, layout: Layout, weight: Value, windows: Sequence[int], group: int) -> Value:
+def _convolve(call: Call, layout: Layout, weight: Value, windows: Sequence[int], group: int) -> Value:
     strides = layout.spatial(call.integers("strides"), "strides")
     dilations = layout.spatial(call.integers("dilations"), "dilations")
-    pads = padding(call, layout, call[0], _dilated(windows, dilations), strides)
+    pads = padding(call, layout, call[0], _dilate(windows, dilations), strides)
     return channels_first(
         call,
         layout,
@@ -117,9 +117,9 @@ def _depthwise(call: Call) -> Value:
     layout = layout_of(call)
     height, width, channels, multiplier = filter_sizes(call[1], 4)
     shape = [channels * multiplier, 1, height, width]
-    moved = call.transformed(call[1], lambda a: a.transpose(2, 3, 0, 1), shape)
+    moved = call.transform(call[1], lambda a: a.transpose(2, 3, 0, 1), shape)
     weight = moved or call.op("Reshape", call.transpose(call[1], [2, 3, 0, 1]), vector(shape))
-    return _convolved(call, layout, weight, [height, width], channels)
+    return _convolve(call, layout, weight, [height, width], channels)
 
 
 @rule("ExtractImagePatches")
@@ -132,7 +132,7 @@ def _patches(call: Call) -> Value:
         raise NotExpressibleError("the number of its channels is unknown")
     count = math.prod(windows) * channels
     copies = np.eye(count, dtype=call[0].dtype.numpy).reshape(count, *windows, channels).transpose(0, 3, 1, 2)
-    pads = padding(call, layout, call[0], _dilated(windows, rates), strides)
+    pads = padding(call, layout, call[0], _dilate(windows, rates), strides)
     weight = np.ascontiguousarray(copies)
     return channels_first(
         call, layout, call[0], lambda x: call.op("Conv", x, weight, strides=strides, dilations=rates, **pads)
@@ -169,7 +169,7 @@ def _backward_convolution(call: Call) -> Value:
     ends = [None] * space if known is None else list(known if len(known) == space else [known[i] for i in layout.space])
     axes = [
         _Backward(size, data.size(i), window, stride)
-        for size, i, window, stride in zip(ends, layout.space, _dilated(windows, dilations), strides)
+        for size, i, window, stride in zip(ends, layout.space, _dilate(windows, dilations), strides)
     ]
     first = _filter_first(call, weight, space)
     common: dict[str, Attribute] = {"kernel_shape": windows, "strides": strides, "dilations": dilations}

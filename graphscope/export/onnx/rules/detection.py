@@ -26,13 +26,13 @@ def _crop_and_resize(call: Call) -> Value:
     rows = _grid(call, image, boxes, 0, height)
     columns = _grid(call, image, boxes, 1, width)
     batch = call.op("Reshape", call.cast(which, DataType.INT64), vector([-1, 1, 1]))
-    sample = _mixed if call.text("method") == "bilinear" else _nearest
+    sample = _mix if call.text("method") == "bilinear" else _nearest
     inside = call.op("And", call.unsqueeze(rows.inside, 2), call.unsqueeze(columns.inside, 1))
     outside = np.array(call.attr("extrapolation_value").f, F32)
     return call.where(call.unsqueeze(inside, 3), sample(call, image, batch, rows, columns), outside)
 
 
-def _mixed(call: Call, image: Value, batch: Value, rows: _Points, columns: _Points) -> Value:
+def _mix(call: Call, image: Value, batch: Value, rows: _Points, columns: _Points) -> Value:
     """The four neighbours of each point, weighted by their distance."""
     upper, lower = (call.unsqueeze(r, 2) for r in (rows.first, rows.second))
     left, right = (call.unsqueeze(c, 1) for c in (columns.first, columns.second))

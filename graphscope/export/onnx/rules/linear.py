@@ -32,11 +32,11 @@ def _matmul(call: Call) -> Value:
 
 @rule("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
 def _batch_matmul(call: Call) -> Value:
-    a, b = (_turned(call, value, call.attr(name).b) for value, name in zip(call.inputs, ("adj_x", "adj_y")))
+    a, b = (_turn(call, value, call.attr(name).b) for value, name in zip(call.inputs, ("adj_x", "adj_y")))
     return call.cast(call.op("MatMul", a, b), call.types[0])
 
 
-def _turned(call: Call, value: Value, turn: bool) -> Value:
+def _turn(call: Call, value: Value, turn: bool) -> Value:
     if not turn:
         return value
     rank = call.rank(value)

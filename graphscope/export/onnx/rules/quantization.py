@@ -32,7 +32,7 @@ def _dequantize(call: Call) -> Value:
     number = call.cast(call[0], DataType.FLOAT)
     mode = call.text("mode")
     if mode == "SCALED":
-        return call.cast(call.op("Mul", number, _scaled(call, low, high)), call.types[0])
+        return call.cast(call.op("Mul", number, _scale(call, low, high)), call.types[0])
     step = call.op("Div", call.op("Sub", high, low), np.array(float(most) - float(least), np.float32))
     if mode == "MIN_FIRST":
         base = call.op("Mul", call.op("Round", call.op("Div", low, step)), step)
@@ -49,7 +49,7 @@ def _limits(dtype: DataType) -> tuple[int, int]:
     return _LIMITS[dtype]
 
 
-def _scaled(call: Call, low: Value, high: Value) -> Value:
+def _scale(call: Call, low: Value, high: Value) -> Value:
     """The step of mode SCALED, in which 0 stands for 0."""
     least, most = _limits(call.dtype("T"))
     if least and call.attr("narrow_range").b:

@@ -21,7 +21,7 @@ _REDUCTIONS = {
 }
 
 
-def _reduced(call: Call, op: str, value: Value) -> Value:
+def _reduce(call: Call, op: str, value: Value) -> Value:
     known = call[1].numpy()
     axes = call.vector(call[1]) if known is None else [int(n) for n in known.reshape(-1)]
     return call.reduced(op, value, axes, call.attr("keep_dims").b)
@@ -33,19 +33,19 @@ def _reduction(call: Call) -> Value:
         raise NotExpressibleError("ONNX has no mean of integers that rounds as TensorFlow's")
     if call.node.op == "Prod" and (call[0].dtype.itemsize or 0) < 4 and not call[0].dtype.is_floating:
         raise NotExpressibleError(f"runtimes do not multiply {call[0].dtype.label} with its overflows")
-    return _reduced(call, _REDUCTIONS[call.node.op], call[0])
+    return _reduce(call, _REDUCTIONS[call.node.op], call[0])
 
 
 @rule("Any")
 def _any_(call: Call) -> Value:
-    count = _reduced(call, "ReduceSum", call.cast(call[0], DataType.INT32))
+    count = _reduce(call, "ReduceSum", call.cast(call[0], DataType.INT32))
     return call.op("Greater", count, np.int32(0))
 
 
 @rule("All")
 def _all_(call: Call) -> Value:
     """No element is false."""
-    count = _reduced(call, "ReduceSum", call.cast(call.op("Not", call[0]), DataType.INT32))
+    count = _reduce(call, "ReduceSum", call.cast(call.op("Not", call[0]), DataType.INT32))
     return call.op("Equal", count, np.int32(0))
 
 

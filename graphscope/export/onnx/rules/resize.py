@@ -63,10 +63,10 @@ def _corners(call: Call) -> _Corners:
 def _bilinear(call: Call) -> Value:
     mode = _corners(call).mode
     data = call.cast(call[0], DataType.FLOAT)
-    return _resized(call, data, coordinate_transformation_mode=mode, mode="linear")
+    return _resize(call, data, coordinate_transformation_mode=mode, mode="linear")
 
 
-def _resized(call: Call, data: Value, **attrs: str) -> Value:
+def _resize(call: Call, data: Value, **attrs: str) -> Value:
     def step(x: Value) -> Value:
         sizes = join(call, [size_of(call, x, 0), size_of(call, x, 1)])
         wanted = call.op("Concat", sizes, call.vector(call[1]), axis=0) if call[1].payload is None else None
@@ -85,16 +85,16 @@ def _nearest(call: Call) -> Value:
     corners = _corners(call)
     sizes, wanted = [call[0].size(1), call[0].size(2)], call[1].items
     if wanted is None or None in sizes or None in wanted:
-        return _picked(call, [_computed_places(call, corners, axis) for axis in (0, 1)])
+        return _pick(call, [_computed_places(call, corners, axis) for axis in (0, 1)])
     places = [_places(corners, size or 0, n or 0) for size, n in zip(sizes, wanted)]
     if all(np.array_equal(p, _onnx_places(corners, s or 0, n or 0)) for p, s, n in zip(places, sizes, wanted)):
         rounding = "floor" if corners.mode == "asymmetric" else "round_prefer_ceil"
         attrs = {"coordinate_transformation_mode": corners.mode, "mode": "nearest", "nearest_mode": rounding}
-        return _resized(call, call[0], **attrs)
-    return _picked(call, [call.builder.constant(vector(p.tolist())) for p in places])
+        return _resize(call, call[0], **attrs)
+    return _pick(call, [call.builder.constant(vector(p.tolist())) for p in places])
 
 
-def _picked(call: Call, places: list[Value]) -> Value:
+def _pick(call: Call, places: list[Value]) -> Value:
     return call.op("Gather", call.op("Gather", call[0], places[0], axis=1), places[1], axis=2)
 
 
@@ -107,10 +107,10 @@ def _places(corners: _Corners, size: int, wanted: int) -> NDArray[np.int64]:
         nearest = np.floor(exact + F32(0.5))
     else:
         nearest = np.floor((places + F32(0.5)) * scale if corners.half else places * scale)
-    return _clipped(nearest, size)
+    return _clip(nearest, size)
 
 
-def _clipped(places: NDArray[np.float32], size: int) -> NDArray[np.int64]:
+def _clip(places: NDArray[np.float32], size: int) -> NDArray[np.int64]:
     return np.asarray(np.clip(places, 0, size - 1), np.int64)
 
 
@@ -122,7 +122,7 @@ def _onnx_places(corners: _Corners, size: int, wanted: int) -> NDArray[np.int64]
     else:
         exact = (places + F32(0.5)) / scale - F32(0.5) if corners.half else places / scale
     nearest = np.floor(exact) if corners.mode == "asymmetric" else np.floor(exact + F32(0.5))
-    return _clipped(nearest, size)
+    return _clip(nearest, size)
 
 
 def _computed_places(call: Call, corners: _Corners, axis: int) -> Value:

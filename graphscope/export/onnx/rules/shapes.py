@@ -109,18 +109,18 @@ def _transpose(call: Call) -> Value:
     perm = call.numbers(call[1], "permutation")
     if sorted(perm) != list(range(len(perm))) or call[0].rank not in (None, len(perm)):
         raise NotExpressibleError(f"{perm} is not a permutation of its axes")
-    moved = call.transformed(call[0], lambda a: a.transpose(perm), [call[0].dims[p] for p in perm])  # type: ignore[index, misc]
+    moved = call.transform(call[0], lambda a: a.transpose(perm), [call[0].dims[p] for p in perm])  # type: ignore[index, misc]
     return moved or call.transpose(call[0], perm)
 
 
 @rule("ConcatV2")
 def _concat(call: Call) -> Value:
-    return _concatenated(call, call.inputs[:-1], call[-1])
+    return _concatenate(call, call.inputs[:-1], call[-1])
 
 
 @rule("Concat")
 def _concat_axis_first(call: Call) -> Value:
-    return _concatenated(call, call.inputs[1:], call[0])
+    return _concatenate(call, call.inputs[1:], call[0])
 
 
 @rule("ParallelConcat")
@@ -128,16 +128,16 @@ def _parallel_concat(call: Call) -> Value:
     return call.inputs[0] if len(call.inputs) == 1 else call.op("Concat", *call.inputs, axis=0)
 
 
-def _concatenated(call: Call, parts: Sequence[Value], axis: Value) -> Value:
+def _concatenate(call: Call, parts: Sequence[Value], axis: Value) -> Value:
     [number] = call.numbers(axis, "axis")
     if len(parts) == 1:
         return parts[0]
     result = call.op("Concat", *parts, axis=number)
-    items = _joined(part.items for part in parts if part.rank == 1) if all(p.rank == 1 for p in parts) else None
+    items = _join(part.items for part in parts if part.rank == 1) if all(p.rank == 1 for p in parts) else None
     return replace(result, items=items)
 
 
-def _joined(parts: object) -> tuple[int | None, ...] | None:
+def _join(parts: object) -> tuple[int | None, ...] | None:
     found: list[int | None] = []
     for items in parts:  # type: ignore[attr-defined]
         if items is None or len(found) + len(items) > _MAX_TRACKED:
@@ -152,7 +152,7 @@ def _pack(call: Call) -> Value:
     parts = [call.unsqueeze(value, axis) for value in call.inputs]
     result = parts[0] if len(parts) == 1 else call.op("Concat", *parts, axis=axis)
     known = all(value.rank == 0 and value.items is not None for value in call.inputs)
-    return replace(result, items=_joined(value.items for value in call.inputs) if known else None)
+    return replace(result, items=_join(value.items for value in call.inputs) if known else None)
 
 
 @rule("Unpack")
@@ -287,11 +287,11 @@ def _roll(call: Call) -> Value:
     shifts, axes = call.numbers(call[1], "shift"), call.numbers(call[2], "axis")
     value = call[0]
     for shift, axis in zip(shifts, axes):
-        value = _rolled(call, value, shift, axis)
+        value = _roll_by(call, value, shift, axis)
     return value
 
 
-def _rolled(call: Call, value: Value, shift: int, axis: int) -> Value:
+def _roll_by(call: Call, value: Value, shift: int, axis: int) -> Value:
     size = value.size(axis)
     axes, end = vector([axis]), vector([_MOST])
     if size is not None:

@@ -58,7 +58,7 @@ def _strided_slice(call: Call) -> Value:
         raise NotExpressibleError("the number of its axes is unknown")
     parts, new = _parts(masks, count)
     strides = call.numbers(call[3], "strides")
-    value = _sliced(call, [p for p in parts if not p.shrinks], strides, masks)
+    value = _slice(call, [p for p in parts if not p.shrinks], strides, masks)
     picked = [p for p in parts if p.shrinks]
     for part in [*(p for p in reversed(picked) if p.axis >= 0), *(p for p in picked if p.axis < 0)]:
         value = call.op("Gather", value, _scalar(call, call[1], part.place), axis=part.axis)
@@ -88,7 +88,7 @@ def _parts(masks: dict[str, int], count: int) -> tuple[list[_Part], list[int]]:
     return sorted(parts, key=lambda p: (p.axis < 0, p.axis)), new
 
 
-def _sliced(call: Call, parts: Sequence[_Part], strides: Sequence[int], masks: dict[str, int]) -> Value:
+def _slice(call: Call, parts: Sequence[_Part], strides: Sequence[int], masks: dict[str, int]) -> Value:
     kept = [p for p in parts if not _is_whole(p, strides, masks)]
     if not kept:
         return call[0]
