@@ -21,7 +21,7 @@ from tests.support.running import Array
 try:
     SERVER = TfjsServer()
 except MissingDependencyError as error:
-    pytest.skip(f"TF.js runs what is exported for it: {error}", allow_module_level=True)
+    pytest.skip(f"optional: TF.js runs what is exported for it: {error}", allow_module_level=True)
 
 
 def computed(graph: Graph, outputs: Sequence[str], feeds: Mapping[str, Any], directory: Path) -> list[Array]:
