@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from graphscope.cli.app import app
@@ -73,6 +75,18 @@ def test_what_could_not_be_read_is_no_success(danger: Path, tmp_path: Path) -> N
     assert result.exit_code == 1
     assert "warning: not audited: " in result.stderr
     assert invoke(tmp_path / "absent").exit_code == 1
+
+
+def test_the_hook_for_pre_commit(danger: Path) -> None:
+    """As pre-commit calls it: with the changed files that its pattern finds."""
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    program, command, *words = hook["entry"].split()
+    assert (program, command) == ("graphscope", "audit")
+    harmless = FIXTURES / "softmax" / "frozen.pb"
+    assert all(re.search(hook["files"], str(path)) for path in (danger, harmless))
+    assert re.search(hook["files"], "README.md") is None
+    assert invoke(*words, harmless).exit_code == 0
+    assert invoke(*words, harmless, danger).exit_code == 1
 
 
 def test_json_and_sarif(danger: Path) -> None:
