@@ -99,7 +99,7 @@ def test_statistics_of_what_has_content(trained: Model) -> None:
     assert rows["seen"] is None
     whole = trained.value(trained.variable("w")).numpy()
     assert rows["w"] is not None
-    assert rows["w"].mean == pytest.approx(float(whole.mean()))
+    assert rows["w"].mean == pytest.approx(float(whole.mean(dtype=np.float64)))
 
 
 @pytest.mark.parametrize(

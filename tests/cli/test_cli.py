@@ -374,14 +374,14 @@ def test_interruptions(model: Path, monkeypatch: pytest.MonkeyPatch, error: Base
     def load(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("graphscope.formats.load", load)
+    monkeypatch.setattr("graphscope.formats.open_any", load)
     result = run("info", model)
     assert (result.exit_code, result.stdout) == (code, "")
     assert result.stderr == ("error: not enough memory\n" if code == 1 else "")
 
 
 def test_a_bug_shows_its_traceback(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphscope.formats.load", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("graphscope.formats.open_any", lambda *_, **__: 1 / 0)
     assert isinstance(run("info", model).exception, ZeroDivisionError)
 
 

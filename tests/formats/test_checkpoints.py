@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import FileError, IncompleteModelError, UnsupportedError
 from graphscope.formats.checkpoint.v1 import TableStore
 from graphscope.formats.checkpoint.v2 import BundleStore
+from graphscope.formats.lazy.payloads import READ_BYTES
 from tests.support.saving import (
     Array,
     assert_as_tensorflow,
@@ -377,7 +377,7 @@ def test_big_tensors_are_streamed(tmp_path: Path) -> None:
     assert_equal(payload.numpy(), big, "big")
     pieces = list(payload.chunks())
     assert b"".join(pieces) == big.tobytes()
-    assert max(map(len, pieces)) == CHUNK_BYTES
+    assert max(map(len, pieces)) == READ_BYTES
     assert all(len(piece) % 4 == 0 for piece in pieces)
     integers = RNG.integers(-(2**31), 2**31, 300_000, np.int64)
     save_v1(path, ["big", "integers"], [tf.constant(big), tf.constant(integers)])

@@ -62,9 +62,9 @@ def test_jpeg_is_close(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "name", "message"),
     [
-        (np.zeros((2, 3, 4, 5, 6), np.uint8), "x.png", "no picture"),
-        (np.zeros((4, 5, 6, 2), np.uint8), "x.png", "no picture"),
-        (np.zeros((0, 4, 4, 3), np.uint8), "x.png", "no picture"),
+        (np.zeros((2, 3, 4, 5, 6), np.uint8), "x.png", "not a picture"),
+        (np.zeros((4, 5, 6, 2), np.uint8), "x.png", "not a picture"),
+        (np.zeros((0, 4, 4, 3), np.uint8), "x.png", "not a picture"),
         (np.full((4, 4), 7.0), "x.png", "from 7 to 7; pictures are uint8, or numbers from 0 to 1"),
         (np.full((4, 4), np.nan), "x.png", "from nan to nan"),
         (np.zeros((4, 4), np.int64), "x.png", "int64 from 0 to 0"),

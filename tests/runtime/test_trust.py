@@ -367,7 +367,7 @@ def test_a_python_user_gets_the_nodes(tmp_path: Path) -> None:
 def test_a_grafted_model_is_asked_about_again_when_it_trains(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("12345")
     model = written(tmp_path / "m.pb", reading(tmp_path / "secret"))
-    graft(model, at="y", head="dense:2", trust=True, out=tmp_path / "g" / "model")
+    graft(model, at="y", head="dense:2", classes=2, trust=True, out=tmp_path / "g" / "model")
     np.savez(tmp_path / "d.npz", x=np.zeros([20, 4], np.float32), y=np.arange(20) % 2)
     words = ["tune", tmp_path / "g" / "model", "--data", tmp_path / "d.npz", "--epochs", 1, "--cache", tmp_path / "c"]
     for extra in ([], ["--no-cache"]):

@@ -477,14 +477,15 @@ def computing(run: Any, shape: Any = (None, 2), count: int = 5, batch: int = 2) 
 def test_features_are_computed_batch_by_batch() -> None:
     sizes: list[int] = []
     told: list[int] = []
+    meter: Any = SimpleNamespace(compute=told.append)
     made = computing(lambda x: (sizes.append(len(x)), -x)[1])
     layout = made.plan()
     assert (layout.specs, layout.count, layout.shard_rows) == ((FeatureSpec("out:0", DataType.FLOAT, (2,)),), 5, 1024)
     assert sizes == [2, 2]
-    rows = b"".join(made.rows(range(1, 5), layout, told.append))
+    rows = b"".join(made.rows(range(1, 5), layout, meter))
     assert rows == rows_of([-np.arange(2, 10, dtype=np.float32).reshape(4, 2)])
     assert told == [2, 2]
-    b"".join(made.rows(range(5), layout, told.append))
+    b"".join(made.rows(range(5), layout, meter))
     assert (told[2:], sizes[-1]) == ([2, 2, 1], 1)
     alone = computing(lambda x: x, count=1)
     assert alone.plan().count == 1

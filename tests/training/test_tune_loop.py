@@ -243,7 +243,7 @@ def test_time_and_speed_are_of_the_epoch(tmp_path: Path, monkeypatch: pytest.Mon
     made = Setting(tmp_path, validations=[0.5] * 4)
     monkeypatch.setattr("graphscope.training.tune.loop.time.monotonic", lambda: made.session.now)
     speeds: list[float] = []
-    monkeypatch.setattr(made.watcher, "stepped", lambda step: speeds.append(step.examples_per_s))
+    monkeypatch.setattr(made.watcher, "on_step", lambda step: speeds.append(step.examples_per_s))
     made.loop.run()
     assert [(epoch.seconds, epoch.examples_per_s) for epoch in made.state.epochs] == [(10, 5 / 6)] * 2
     assert speeds == [2 / 2, 4 / 4, 5 / 6] * 2

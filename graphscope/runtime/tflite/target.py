@@ -24,6 +24,7 @@ from graphscope.export.refusal import UNSHAPED, NotExportableError, Refusal, ord
 from graphscope.export.target import Converted, ExportOptions, Written
 from graphscope.feeding.feeds import required_inputs, tensor_spec
 from graphscope.formats.io.atomic import write_file
+from graphscope.formats.io.paths import exists
 from graphscope.formats.io.progress import report_chunks
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.pieces import graph_pieces, size_of
@@ -167,7 +168,7 @@ def _convert(model: Model, names: _Names, options: ExportOptions, directory: Pat
     _write_examples(names, options, directory)
     command = [*WORKER, str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=_environment())
-    if (directory / REFUSED).exists():
+    if exists(directory / REFUSED):
         raise _refusal(model, list(names.outputs.values()), json.loads((directory / REFUSED).read_text("utf-8")))
     if done.returncode:
         raise _failure(model.path, done, size_of(graph_pieces(model.graph)))

@@ -56,7 +56,7 @@ def _quantize(tf: Any, converter: Any, job: dict[str, str], directory: Path) -> 
 def _examples(path: Path, argument: str) -> Iterator[dict[str, Any]]:
     import numpy as np
 
-    for example in np.load(path, mmap_mode="r"):
+    for example in np.load(path):
         yield {argument: example[None]}
 
 

@@ -162,7 +162,7 @@ class _Teller:
 
     def on_step(self, step: StepReport) -> None:
         """See :meth:`Watcher.on_step`."""
-        self.tell(("stepped", (step,)))
+        self.tell(("on_step", (step,)))
 
     def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
         """See :meth:`Watcher.closed`."""
