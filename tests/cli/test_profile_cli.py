@@ -57,7 +57,7 @@ def test_the_page() -> None:
         "computed  inference/prediction:0",
         "fed       input:0  float32 (8, 784)  random",
         "without traces, median of 2 steps",
-        "nodes: the whole of all shares",
+        "nodes in total (100 %)",
         "devices   CPU:0  ",
         "unmatched 2 stats,",
         "nodes     costliest of ",

@@ -63,6 +63,12 @@ def alone(data: str, place: Path) -> dict[str, bytes]:
     return content(place)
 
 
+def by_itself(data: str, place: str) -> None:
+    """As :func:`alone`, in a process of its own: with the kernels that the workers have."""
+    store.SHARD_ROWS = 2 * BATCH
+    alone(data, Path(place))
+
+
 def two_workers(data: str, place: str, killed: bool) -> dict[str, Any]:
     """In a process of its own. Worker 1 is killed in its first shard if so wished."""
     store.SHARD_ROWS = 2 * BATCH
@@ -121,7 +127,8 @@ def test_two_workers_write_the_same_bytes_as_one_process(data: str, tmp_path: Pa
     (place / "killed").unlink(missing_ok=True)
     for left in (place / "features").rglob(".*"):
         left.unlink()
-    assert content(place) == alone(data, tmp_path / "alone")
+    fresh.value(by_itself, data, tmp_path / "alone")
+    assert content(place) == content(tmp_path / "alone")
     assert value["computed"] == COUNT
     assert value["can fork"], "the launcher opened a session"
     assert value["told"] == COUNT

@@ -80,7 +80,7 @@ def _step_lines(profile: Profile) -> Iterator[Sequence[str]]:
         yield duration(profile.traced.wall_us), f"traced{more} ({quartiles(profile.traced)})"
     of = "" if profile.traced is not None else f", median of {steps} ({quartiles(profile.span)})"
     yield duration(profile.span.wall_us), f"first op to last{of}"
-    yield duration(profile.wall_us), f"in {count(len(profile.nodes), 'node')}: the whole of all shares"
+    yield duration(profile.wall_us), f"{count(len(profile.nodes), 'node')} in total (100 %)"
 
 
 def _device_line(row: DeviceCost) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _unfound_text(profile: Profile) -> str:
 def _path_text(profile: Profile) -> str:
     path = profile.critical
     runs = count(path.executions, "op")
-    return f"{duration(path.wall_us)} of {duration(profile.span.wall_us)}: {runs}, each waits for the one before"
+    return f"{duration(path.wall_us)} of {duration(profile.span.wall_us)}: the critical path, {runs}"
 
 
 def write_json(sink: Sink, profile: Profile) -> None:
