@@ -121,6 +121,8 @@ class _Rate:
         Args:
             is_complement: whether what is followed is 1 minus the input.
         """
+        if not self.drawn and not self.graph.functions:  # every dropout draws
+            return None
         pending = [(self.name, is_complement)]
         seen = set(pending)
         while pending and len(seen) < _MAX_FOLLOWED:
