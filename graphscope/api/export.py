@@ -83,9 +83,8 @@ def export_model(
 ) -> Exported:
     """Writes a model for another runtime, as the name of ``path`` says: variables become constants, names stay.
 
-    ONNX, TF.js and OpenVINO's IR are written without TensorFlow; the weights of the first two go from file to
-    file. TensorFlow Lite's files
-    are made by TensorFlow's converter in a process of its own, of built-in ops alone.
+    ONNX, TF.js and OpenVINO's IR are written without TensorFlow; the weights of the first two go from file to file. TensorFlow
+    Lite's files are made by TensorFlow's converter in a process of its own, of built-in ops alone.
 
     Args:
         to: the name of a format, where the name of ``path`` does not say which.

@@ -7,10 +7,11 @@ depends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from graphscope.core.graph import Body, Node
 from graphscope.core.op_sets import MERGES, NEXT_ITERATIONS, SWITCHES
+from graphscope.core.order import needed_first
 from graphscope.core.tensors import TensorName
 from graphscope.export.refusal import NotExpressibleError
 
@@ -25,7 +26,8 @@ def conditions_of(body: Body) -> Mapping[str, Conditions]:
     if SWITCHES.isdisjoint(body.ops):
         return {}
     found: dict[str, Conditions] = {}
-    for node in _order(body):
+    for name in needed_first(body.names, lambda name: _awaited(body, body[name])):
+        node = body[name]
         given = [conditions_at(body, found, text) for text in node.inputs if _counts(body, text)]
         if node.op in MERGES and given:
             found[node.name] = frozenset.intersection(*given)
@@ -66,21 +68,9 @@ def _counts(body: Body, text: str) -> bool:
     return node is not None and node.op not in NEXT_ITERATIONS
 
 
-def _order(body: Body) -> Sequence[Node]:
-    """Each node behind what it takes or waits for."""
-    order: list[Node] = []
-    done: set[str] = set()
-    for root in body.nodes:
-        waiting = [(root.name, False)]
-        while waiting:
-            name, is_ready = waiting.pop()
-            if is_ready:
-                order.append(body[name])
-            elif name not in done and name in body:
-                done.add(name)
-                waiting.append((name, True))
-                waiting += [(TensorName.parse(t).node, False) for t in body[name].inputs if _counts(body, t)]
-    return order
+def _awaited(body: Body, node: Node) -> Iterator[str]:
+    """Names of the nodes that decide when ``node`` runs."""
+    return (TensorName.parse(text).node for text in node.inputs if _counts(body, text))
 
 
 def decided_by(sides: Sequence[Conditions]) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from functools import cached_property
+from weakref import WeakKeyDictionary
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node, called_functions
@@ -113,6 +113,7 @@ class _Rate:
         self.graph = graph
         self.name = name
         self.body = graph if body is None else body
+        self.drawn = drawn_numbers(self.body)
         self.seen: set[str] = set() if seen is None else seen
 
     def value(self, is_complement: bool = False) -> str | None:
@@ -177,17 +178,24 @@ class _Rate:
         tensor = one.tensor() if one is not None and one.op == "Const" else None
         return tensor is not None and tensor.elements == 1 and float(tensor.numpy().reshape(-1)[0]) == 1
 
-    @cached_property
-    def drawn(self) -> Collection[str]:
-        """The nodes that give random numbers: scaled and shifted, perhaps."""
-        body = self.body
-        sources = [node.name for op, node in zip(body.ops, body.nodes) if op in RANDOM_OPS]
-        return body.reach(sources, self._find_scaled, _MAX_FOLLOWED - 1)
 
-    def _find_scaled(self, node: Node) -> Iterator[Node]:
-        for consumer in self.body.consumers(node.name):
-            if consumer.op in _SCALES and node.name in map(node_of, consumer.data_inputs()):
-                yield consumer
+_drawn: WeakKeyDictionary[Body, Collection[str]] = WeakKeyDictionary()
+"""Every input of a graph asks, and a graph does not change."""
+
+
+def drawn_numbers(body: Body) -> Collection[str]:
+    """The nodes that give random numbers: scaled and shifted, perhaps."""
+    result = _drawn.get(body)
+    if result is None:
+        sources = [node.name for op, node in zip(body.ops, body.nodes) if op in RANDOM_OPS]
+        result = _drawn[body] = body.reach(sources, lambda node: _find_scaled(body, node), _MAX_FOLLOWED - 1)
+    return result
+
+
+def _find_scaled(body: Body, node: Node) -> Iterator[Node]:
+    for consumer in body.consumers(node.name):
+        if consumer.op in _SCALES and node.name in map(node_of, consumer.data_inputs()):
+            yield consumer
 
 
 _SCALES = frozenset({"Mul", "Add", "AddV2", "Identity", "Sub", "Cast"})

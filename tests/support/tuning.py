@@ -66,13 +66,13 @@ class Recorder:
         self.misclassified: list[int] = []
         self.stop_after = stop_after
 
-    def began(self, job: Job, run: Any) -> None:
+    def on_begin(self, job: Job, run: Any) -> None:
         self.job = job
 
     def on_step(self, step: StepReport) -> None:
         self.losses[step.step] = step.loss
 
-    def closed(self, epoch: EpochReport, evaluation: Any) -> None:
+    def on_epoch(self, epoch: EpochReport, evaluation: Any) -> None:
         self.epochs.append(epoch)
 
     def is_enough(self) -> bool:

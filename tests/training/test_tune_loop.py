@@ -106,13 +106,13 @@ class Watcher:
         self.epochs: list[Any] = []
         self.began_at: list[int] = []
 
-    def began(self, job: Job, run: TrainingState) -> None:
+    def on_begin(self, job: Job, run: TrainingState) -> None:
         self.began_at.append(run.step)
 
     def on_step(self, step: Any) -> None:
         self.steps.append((step.step, step.loss, step.metric, step.learning_rate, step.examples, step.running.examples))
 
-    def closed(self, epoch: Any, evaluation: Any) -> None:
+    def on_epoch(self, epoch: Any, evaluation: Any) -> None:
         self.epochs.append((epoch, evaluation))
 
 

@@ -42,7 +42,7 @@ class TuneProgress:
         else:
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def began(self, job: Job, run: TrainingState) -> None:
+    def on_begin(self, job: Job, run: TrainingState) -> None:
         """Says what is trained on, and shows the bar."""
         self._job, self._run = job, run
         for line in began_lines(job, run):
@@ -64,7 +64,7 @@ class TuneProgress:
                 told=f"{epoch}  loss {step.running.loss:.4g}  {metric}  {step.examples_per_s:,.0f}/s",
             )
 
-    def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
+    def on_epoch(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
         """A line for the epoch."""
         is_best = evaluation is not None and self._run.best is not None and self._run.best.epoch == epoch.epoch
         self.say(epoch_line(epoch, self._job.options.epochs, self._job.recipe, is_best))

@@ -9,6 +9,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.ops import OpCatalog
+from graphscope.core.order import needed_first
 from graphscope.core.tensors import Shape, TensorName
 from graphscope.export.conditions import Conditions, conditions_of
 from graphscope.export.onnx.builder import Builder
@@ -118,18 +119,10 @@ class Region:
 
     def order(self, start: str) -> list[Node]:
         """What has to be converted for node ``start``, itself last, each behind what it takes."""
-        order: list[Node] = []
-        seen: set[str] = set()
-        waiting = [(start, False)]
-        while waiting:
-            name, is_ready = waiting.pop()
-            if is_ready:
-                order.append(self.body[name])
-            elif name not in seen and self.is_pending(name):
-                seen.add(name)
-                waiting.append((name, True))
-                waiting += [(producer, False) for producer in self.needed(self.body[name])]
-        return order
+        names = needed_first(
+            filter(self.is_pending, [start]), lambda name: filter(self.is_pending, self.needed(self.body[name]))
+        )
+        return [self.body[name] for name in names]
 
     def is_pending(self, name: str) -> bool:
         """Whether the node is to be converted here, and has not been."""

@@ -130,22 +130,22 @@ class _Relay:
             kind, content = message
             getattr(self, kind)(*content)
 
-    def began(self, run: TrainingState) -> None:
+    def on_begin(self, run: TrainingState) -> None:
         """Once: what later generations begin with is the same training."""
         if self._run is None:
             self._run = run
             for watcher in self._watchers:
-                watcher.began(self._job, run)
+                watcher.on_begin(self._job, run)
 
     def on_step(self, step: StepReport) -> None:
         for watcher in self._watchers:
             watcher.on_step(step)
 
-    def closed(self, epoch: EpochReport, evaluation: Evaluation | None, run: TrainingState) -> None:
+    def on_epoch(self, epoch: EpochReport, evaluation: Evaluation | None, run: TrainingState) -> None:
         assert self._run is not None
         self._run.__dict__.update(run.__dict__)
         for watcher in self._watchers:
-            watcher.closed(epoch, evaluation)
+            watcher.on_epoch(epoch, evaluation)
 
 
 @dataclass
@@ -155,18 +155,18 @@ class _Teller:
     tell: Callable[[object], None]
     _run: TrainingState | None = field(default=None)
 
-    def began(self, job: Job, run: TrainingState) -> None:  # noqa: ARG002
-        """See :meth:`Watcher.began`; the job is known to the launcher."""
+    def on_begin(self, job: Job, run: TrainingState) -> None:  # noqa: ARG002
+        """See :meth:`Watcher.on_begin`; the job is known to the launcher."""
         self._run = run
-        self.tell(("began", (run,)))
+        self.tell(("on_begin", (run,)))
 
     def on_step(self, step: StepReport) -> None:
         """See :meth:`Watcher.on_step`."""
         self.tell(("on_step", (step,)))
 
-    def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
-        """See :meth:`Watcher.closed`."""
-        self.tell(("closed", (epoch, evaluation, self._run)))
+    def on_epoch(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
+        """See :meth:`Watcher.on_epoch`."""
+        self.tell(("on_epoch", (epoch, evaluation, self._run)))
 
 
 class _Generation:

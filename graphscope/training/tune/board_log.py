@@ -65,7 +65,7 @@ class BoardLog:
     ) -> None:
         self._stack.close()
 
-    def began(self, job: Job, run: TrainingState) -> None:
+    def on_begin(self, job: Job, run: TrainingState) -> None:
         """Logs the graph; a resumed training takes back what was logged after its checkpoint."""
         self._job = job
         self._metric = METRIC_NAMES[job.recipe.task].replace(" ", "_")
@@ -83,7 +83,7 @@ class BoardLog:
             values = [scalar("loss", step.loss), scalar(self._metric, step.metric)]
             self._train.summary([*values, scalar("learning_rate", step.learning_rate)], step.step)
 
-    def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
+    def on_epoch(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
         """The means over the epoch, and all that its validation found."""
         self._train.summary(_means(OF_EPOCH, self._metric, epoch.loss, epoch.metric), epoch.step)
         self._train.flush()

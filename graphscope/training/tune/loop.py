@@ -79,7 +79,7 @@ class Loop:
             FileError: data cannot be read, or a checkpoint cannot be written; the one before stands.
         """
         for watcher in self.watchers:
-            watcher.began(self.job, self.state)
+            watcher.on_begin(self.job, self.state)
         try:
             while (ended := self.ended()) is None:
                 self.clock = _Clock()
@@ -161,7 +161,7 @@ class Loop:
         outdone = self.keep_best(report, evaluation, name) if evaluation is not None else []
         self.commit(name, outdone)
         for watcher in self.watchers:
-            watcher.closed(report, evaluation)
+            watcher.on_epoch(report, evaluation)
 
     def epoch_report(self, speed: float, evaluation: Evaluation | None) -> EpochReport:
         """Of the epoch that is over; ``speed`` in examples per second."""

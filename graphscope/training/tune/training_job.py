@@ -63,13 +63,13 @@ class StepReport:
 class Watcher(Protocol):
     """Is told how training goes."""
 
-    def began(self, job: Job, run: TrainingState) -> None:
+    def on_begin(self, job: Job, run: TrainingState) -> None:
         """Before the first step; ``run`` says where it starts."""
 
     def on_step(self, step: StepReport) -> None:
         """After each step."""
 
-    def closed(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
+    def on_epoch(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
         """After each epoch, its validation and its checkpoint."""
 
 

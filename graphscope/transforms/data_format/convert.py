@@ -15,6 +15,7 @@ from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import Shapes, infer
 from graphscope.core.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.graph import Graph, Node
+from graphscope.core.order import needed_first
 from graphscope.core.tensors import Shape, TensorName, node_of
 from graphscope.errors import GraphscopeError, some
 from graphscope.protos import AttrValue
@@ -117,28 +118,16 @@ class Mover:
 
     def result(self) -> Converted:
         """The whole graph."""
-        for name in self._order():
+        for name in needed_first(self.graph.names, self._producers):
             self._take(self.graph[name])
         for place in self._staying:
             node = self.made.nodes[place]
             self.made.nodes[place] = with_inputs(node, [self.old(text) for text in node.inputs])
         return Converted(self.graph.with_nodes(self.made.nodes), self._count, self._transposes)
 
-    def _order(self) -> list[str]:
-        """The nodes, each behind what it takes; loops are entered anywhere."""
-        done: dict[str, None] = {}
-        entered: set[str] = set()
-        for start in self.graph.names:
-            stack = [(start, False)]
-            while stack:
-                name, is_ready = stack.pop()
-                if is_ready:
-                    done[name] = None
-                elif name not in entered:
-                    entered.add(name)
-                    stack.append((name, True))
-                    stack += [(p.name, False) for p in reversed(self.graph.producers(self.graph[name]))]
-        return list(done)
+    def _producers(self, name: str) -> list[str]:
+        """What a node takes, the last one first."""
+        return [producer.name for producer in reversed(self.graph.producers(self.graph[name]))]
 
     def _take(self, node: Node) -> None:
         if node.op in IMAGE_INPUTS and self.layouts.is_old(node) and self.rank(node.inputs[IMAGE_INPUTS[node.op]]) == 4:
