@@ -230,9 +230,7 @@ def _by_workers(request: _Request, opened: _Opened, count: int, listener: Listen
             hint="pass the path of the model",
         )
     with listener.running(), listener.computing("features of the base", kept.count) as told:
-        told(kept.count - kept.lacking)
-        compute_by_workers(count, work, kept.lacking, anew=anew, progress=told, warn=listener.warning)
-    return kept_features(opened.base, opened.source, opened.directory).store(kept.lacking)
+        return compute_by_workers(kept, count, work, anew=anew, progress=told, warn=listener.warning)
 
 
 @dataclass(frozen=True)

@@ -309,6 +309,25 @@ def called_functions(nodes: Iterable[Node]) -> Iterator[str]:
             yield from named_functions(value)
 
 
+def reached_functions(
+    graph: Graph, nodes: Iterable[Node], gradients: Mapping[str, str] | None = None
+) -> Iterator[Function]:
+    """The library functions that ``nodes`` call, directly or through one another, in the order of their discovery.
+
+    Args:
+        gradients: function -> function that may be called wherever it is.
+    """
+    seen: set[str] = set()
+    pending = [nodes] if graph.functions else []
+    while pending:
+        for called in called_functions(pending.pop()):
+            for name in (called, gradients.get(called, "") if gradients else ""):
+                if name in graph.functions and name not in seen:
+                    seen.add(name)
+                    pending.append(graph.functions[name].nodes)
+                    yield graph.functions[name]
+
+
 def named_functions(value: AttrValue) -> Iterator[str]:
     """The library functions that an attribute names."""
     kind = value.WhichOneof("value")

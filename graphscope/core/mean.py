@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from graphscope.core.align import align
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import Payload
 
@@ -31,7 +32,7 @@ class MeanPayload(Payload):
 
         dtype = self.dtype.numpy
         wide = np.dtype(np.complex128 if self.dtype in _COMPLEX else np.float64)
-        for pieces in align(self._parts):
+        for pieces in align(*(part.chunks() for part in self._parts)):
             with np.errstate(all="ignore"):
                 wide_pieces = [np.frombuffer(piece, dtype).astype(wide) for piece in pieces]
                 mean = np.mean(wide_pieces, axis=0).astype(dtype)
@@ -48,17 +49,4 @@ def are_equal(payloads: Sequence[Payload]) -> bool:
     if payloads[0].dtype is DataType.STRING:
         first, *others = [payload.listed() for payload in payloads]
         return all(other == first for other in others)
-    return all(piece == pieces[0] for pieces in align(payloads) for piece in pieces)
-
-
-def align(payloads: Iterable[Payload]) -> Iterator[list[bytes]]:
-    """The contents of tensors of one type and shape side by side, in pieces that are of one size at each step."""
-    streams = [payload.chunks() for payload in payloads]
-    heads = [b"" for _ in streams]
-    while True:
-        heads = [head or next(stream, b"") for head, stream in zip(heads, streams, strict=True)]
-        size = min(map(len, heads))
-        if not size:
-            return
-        yield [head[:size] for head in heads]
-        heads = [head[size:] for head in heads]
+    return all(piece == pieces[0] for pieces in align(*(payload.chunks() for payload in payloads)) for piece in pieces)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from graphscope.core.graph import Graph, Node, called_functions
+from graphscope.core.graph import Graph, Node, reached_functions
 from graphscope.core.ops import registered_ops
 from graphscope.core.tensors import node_of
 
@@ -33,14 +33,4 @@ def is_random(op: str) -> bool:
 
 def _drawn_in(graph: Graph, caller: Iterable[Node]) -> str:
     """The random op in the functions that ``caller`` calls; empty where there is none."""
-    seen: set[str] = set()
-    pending: list[Iterable[Node]] = [caller]
-    while pending:
-        for name in called_functions(pending.pop()):
-            if name in graph.functions and name not in seen:
-                seen.add(name)
-                pending.append(graph.functions[name])
-                found = next(filter(is_random, graph.functions[name].ops), "")
-                if found:
-                    return found
-    return ""
+    return next((op for function in reached_functions(graph, caller) for op in filter(is_random, function.ops)), "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from graphscope.core.build import with_inputs, without_attrs
-from graphscope.core.graph import Body, Graph, Node, called_functions
+from graphscope.core.graph import Graph, Node, reached_functions
 from graphscope.core.op_sets import SWITCHES
 from graphscope.core.tensors import node_of
 from graphscope.protos import GraphDef
@@ -100,13 +100,7 @@ def prune_library(graph: Graph) -> Graph:
     TensorFlow refuses a library that states gradients of functions that it lacks.
     """
     gradients = {g.function_name: g.gradient_func for g in graph.header.library.gradient}
-    needed: set[str] = set()
-    pending: list[Body] = [graph]
-    while pending:
-        called = list(called_functions(pending.pop()))
-        new = {n for n in [*called, *(gradients.get(n, "") for n in called)] if n in graph.functions} - needed
-        needed |= new
-        pending += [graph.functions[n] for n in new]
+    needed = {function.name for function in reached_functions(graph, graph, gradients)}
     if len(needed) == len(graph.functions) and gradients.keys() <= needed:
         return graph
     header = GraphDef()

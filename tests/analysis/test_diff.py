@@ -13,7 +13,8 @@ import pytest
 import graphscope
 from graphscope.analysis.diff.compare import DiffOptions, diff
 from graphscope.analysis.diff.report import DiffReport, Method, Section
-from graphscope.analysis.diff.weights import Depth, align, measure
+from graphscope.analysis.diff.weights import Depth, measure
+from graphscope.core.align import align
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import ArrayPayload

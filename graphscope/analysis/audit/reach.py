@@ -10,7 +10,7 @@ from functools import cached_property
 
 from graphscope.analysis.audit.finding import Reach
 from graphscope.analysis.savers import saver_nodes
-from graphscope.core.graph import Graph, Node, called_functions
+from graphscope.core.graph import Node, reached_functions
 from graphscope.core.model import Model
 from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
 from graphscope.core.tensors import node_of
@@ -35,7 +35,7 @@ class Reached:
     @property
     def uncalled(self) -> list[str]:
         """Library functions that no node of the graph calls, directly or through others."""
-        called = _called_by(self.graph, self.graph.nodes, {})
+        called = {function.name for function in reached_functions(self.graph, self.graph.nodes)}
         return [name for name in self.graph.functions if name not in called]
 
     @cached_property
@@ -43,8 +43,8 @@ class Reached:
         """Library function -> when it runs; functions that nothing calls are left out."""
         found: dict[str, Reach] = {}
         for reach in Reach:
-            called = _called_by(self.graph, self._callers(reach), self._gradients)
-            for name in (*called, *self._outside.get(reach, ())):
+            called = reached_functions(self.graph, self._callers(reach), self._gradients)
+            for name in (*(function.name for function in called), *self._outside.get(reach, ())):
                 found.setdefault(name, reach)
         return found
 
@@ -112,20 +112,3 @@ def _bare(method: object) -> list[str]:
     bare = getattr(method, "bare_concrete_function", None)
     name = bare.concrete_function_name if bare is not None else ""
     return [name] if name else []
-
-
-def _called_by(graph: Graph, nodes: Iterable[Node], gradients: Mapping[str, str]) -> dict[str, None]:
-    """The library functions that ``nodes`` call, directly or through one another, in the order of their discovery.
-
-    Args:
-        gradients: function -> function that may be called wherever it is.
-    """
-    found: dict[str, None] = {}
-    pending = [nodes] if graph.functions else []
-    while pending:
-        for called in called_functions(pending.pop()):
-            for name in (called, gradients.get(called, "")):
-                if name in graph.functions and name not in found:
-                    found[name] = None
-                    pending.append(graph.functions[name].nodes)
-    return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.contents import UNREADABLE, content, content_crc
 from graphscope.analysis.diff.report import Change, Difference, Section, WeightChange
+from graphscope.core.align import align
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import AbsentPayload, Payload
 from graphscope.core.tensors import shape_text
@@ -91,15 +92,6 @@ def is_equal(a: Payload, b: Payload, *, exact: bool = False) -> bool:
     return all(one == other for one, other in align(content(a), content(b)))
 
 
-def align(ones: Iterator[bytes], others: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Two streams cut at the same places; what one has more than the other comes with nothing beside it."""
-    one, other = next(ones, b""), next(others, b"")
-    while one or other:
-        size = min(len(one), len(other)) or max(len(one), len(other))
-        yield one[:size], other[:size]
-        one, other = one[size:] or next(ones, b""), other[size:] or next(others, b"")
-
-
 def _describe(a: Payload, b: Payload) -> tuple[str, WeightChange]:
     change = measure(a, b)
     if a.elements <= _FEW:
@@ -136,7 +128,7 @@ def measure(a: Payload, b: Payload) -> WeightChange:
     return moments.result(a.elements, has_distance=a.dtype.is_real and a.dtype is not DataType.BOOL)
 
 
-def _whole_elements(pieces: Iterator[tuple[bytes, bytes]], itemsize: int) -> Iterator[tuple[bytes, bytes]]:
+def _whole_elements(pieces: Iterator[tuple[bytes, ...]], itemsize: int) -> Iterator[tuple[bytes, bytes]]:
     """Pieces that no element is cut by: payloads give whole elements, so that every cut is between two of them."""
     for one, other in pieces:
         if len(one) % itemsize or len(one) != len(other):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Body, Function, Graph, Node, called_functions
+from graphscope.core.graph import Body, Graph, Node, reached_functions
 from graphscope.core.tensors import Shape, TensorName
 from graphscope.export.refusal import NotExpressibleError, Refusal
 from graphscope.export.tfjs.element_types import HANDLES, storage
@@ -45,21 +45,10 @@ class Checker:
         for refusal in self._of_body(self.graph, self.shapes):
             found.setdefault(refusal.node, []).append(refusal)
         for node in self.graph:
-            for function in self._iterate_called(node):
+            for function in reached_functions(self.graph, [node]):
                 if inner[function.name]:
                     found.setdefault(node.name, []).extend(inner[function.name])
         return found
-
-    def _iterate_called(self, node: Node) -> Iterable[Function]:
-        """The functions that a node calls, and those that these call."""
-        found: dict[str, Function] = {}
-        waiting = [node]
-        while waiting:
-            names = called_functions([waiting.pop()])
-            new = {n: self.graph.functions[n] for n in names if n in self.graph.functions and n not in found}
-            found |= new
-            waiting += [inner for function in new.values() for inner in function]
-        return found.values()
 
     def _of_body(self, body: Body, shapes: Mapping[str, Shape]) -> Iterator[Refusal]:
         taken: dict[str, int] = {}

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from graphscope.core.build import make_node, type_attr, with_inputs
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Function, Graph, Node, called_functions
+from graphscope.core.graph import Function, Graph, Node, reached_functions
 from graphscope.core.tensors import TensorName
 from graphscope.protos import FunctionDef
 from graphscope.transforms.inlining import MAX_DEPTH, Inliner
@@ -21,19 +21,7 @@ from graphscope.transforms.inlining import MAX_DEPTH, Inliner
 def with_plain_functions(graph: Graph) -> Graph:
     """``graph`` with those functions that its nodes need, written for TF.js."""
     plainer = _Plainer(graph)
-    return graph.with_functions([plainer.plain(graph.functions[name]) for name in _find_needed(graph)])
-
-
-def _find_needed(graph: Graph) -> list[str]:
-    """Names of the functions that run, from the outside in."""
-    found: dict[str, None] = {}
-    waiting = list(called_functions(graph))
-    while waiting:
-        name = waiting.pop()
-        if name in graph.functions and name not in found:
-            found[name] = None
-            waiting += called_functions(graph.functions[name])
-    return list(found)
+    return graph.with_functions(map(plainer.plain, reached_functions(graph, graph)))
 
 
 class _Plainer:

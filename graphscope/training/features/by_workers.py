@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from graphscope.cluster.processes import Ending, Launcher, Processes, Work
@@ -13,7 +12,7 @@ from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.config import SessionOptions
 from graphscope.training.data.source import Dataset
-from graphscope.training.features.compute import Told, cached_features, kept_features
+from graphscope.training.features.compute import Kept, Told, cached_features, kept_features
 from graphscope.training.features.store import FeatureStore
 from graphscope.training.graft.base import Base
 
@@ -59,28 +58,32 @@ def features_by_workers(
         )
 
     kept = kept_features(base, source, directory)
-    told(kept.count - kept.lacking)
-    if kept.missing:
-        compute_by_workers(len(shares), work, kept.lacking, anew=False, progress=told, warn=lambda _: None)
-        kept = replace(kept_features(base, source, directory), missing=kept.missing)
-    return kept.store(kept.lacking)
+    return compute_by_workers(kept, len(shares), work, anew=False, progress=told, warn=lambda _: None)
 
 
 def compute_by_workers(
-    count: int, work: Work, lacking: int, *, anew: bool, progress: Told, warn: Callable[[str], None]
-) -> None:
-    """Lets ``count`` processes do ``work``, which tells how many examples it computed; returns when all of it is done.
+    kept: Kept, count: int, work: Work, *, anew: bool, progress: Told, warn: Callable[[str], None]
+) -> FeatureStore:
+    """All features: ``count`` processes do ``work``, which tells how many examples it computed, unless nothing is missing.
 
     Where one is killed, the others do its part.
 
     Args:
-        lacking: how many examples have no features yet.
+        kept: what is there already.
         anew: start new interpreters and do not fork.
         warn: is told of a process that was killed.
 
     Raises:
         GraphscopeError: a process failed, or none is left.
     """
+    progress(kept.count - kept.lacking)
+    if kept.missing:
+        _compute(kept.lacking, count, work, anew, progress, warn)
+    return kept.again().store(kept.lacking)
+
+
+def _compute(lacking: int, count: int, work: Work, anew: bool, progress: Told, warn: Callable[[str], None]) -> None:
+    """Lets the processes work until each has ended; raises as :func:`compute_by_workers`."""
     lost: list[Ending] = []
     left = lacking
 

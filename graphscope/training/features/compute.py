@@ -116,6 +116,10 @@ class Kept:
         """How many examples have no features."""
         return sum(map(len, self.missing))
 
+    def again(self) -> Kept:
+        """What is there now. Reads no weights."""
+        return _kept(self.place, self.count)
+
     def store(self, computed: int) -> FeatureStore:
         """All features, none of which may be missing; ``computed`` of them are new."""
         assert self.layout is not None
@@ -130,10 +134,13 @@ def kept_features(base: Base, source: Dataset, directory: Path) -> Kept:
         CorruptFileError: a weight or a manifest is damaged.
     """
     _refuse_random(base)
-    place = directory / feature_key(base, source)
+    return _kept(directory / feature_key(base, source), len(source))
+
+
+def _kept(place: Path, count: int) -> Kept:
     layout = read_layout(place)
-    missing = [range(len(source))] if layout is None else missing_shards(place, layout)
-    return Kept(place, layout, len(source), missing)
+    missing = [range(count)] if layout is None else missing_shards(place, layout)
+    return Kept(place, layout, count, missing)
 
 
 def cached_features(
