@@ -5,8 +5,9 @@ Source: <https://docs.openvino.ai/2025/documentation/openvino-ir-format.html>.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from graphscope.core.graph import Graph
     from graphscope.export.onnx.graph import OnnxGraph
     from graphscope.formats.registry import WriteOptions
+
+_BODIES: Mapping[str, Callable[[Any], Sequence[Any]]] = {
+    "If": lambda op: [op.get_then_body(), op.get_else_body()],
+    "Loop": lambda op: [op.get_function()],
+}
+"""The models within an op of OpenVINO."""
 
 
 def require() -> None:
@@ -51,6 +58,7 @@ def _write(made: OnnxGraph, path: Path, options: WriteOptions) -> Written:
     paths = (path, path.with_suffix(".bin"))
     with staged_files(paths, overwrite=options.overwrite) as files, together(files, paths) as model:
         read = _read_onnx(made, model, options.progress)
+        _name_added(read)
         _serialize(read, model, files)
         nodes = len(read.get_ops())
         del read
@@ -74,6 +82,23 @@ def _read_onnx(made: OnnxGraph, model: Path, progress: Progress) -> Any:
         return openvino_package().Core().read_model(str(path))
     except Exception as error:  # it raises RuntimeError and its own
         raise GraphscopeError(f"OpenVINO cannot read the model: {complaint(error)}") from error
+
+
+def _name_added(read: Any) -> None:
+    """OpenVINO numbers the nodes that it adds over the whole process; numbered per model, equal models are equal bytes."""
+    ops = list(_all_ops(read))
+    taken = {op.get_friendly_name() for op in ops} - {op.get_name() for op in ops}
+    numbered = (name for number in count(1) for name in [f"added_{number}"] if name not in taken)
+    for op in ops:
+        if op.get_friendly_name() == op.get_name():
+            op.set_friendly_name(next(numbered))
+
+
+def _all_ops(model: Any) -> Iterator[Any]:
+    for op in model.get_ordered_ops():
+        yield op
+        for body in _BODIES.get(op.get_type_name(), lambda _: ())(op):
+            yield from _all_ops(body)
 
 
 def _serialize(read: Any, model: Path, files: Sequence[BinaryIO]) -> None:
