@@ -17,6 +17,7 @@ from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.tensors import Shape, TensorName
 from graphscope.errors import IncompleteModelError
+from graphscope.formats.io.places import refuse_closed
 
 
 def dump(
@@ -55,6 +56,7 @@ def dump(
         GraphscopeError: an embedding cannot be shown, or ``run`` leads out of ``logdir``.
         CorruptFileError: a weight cannot be read.
     """
+    refuse_closed(Path(logdir))
     source = as_model(model, tags=tags, checkpoint=checkpoint)
     options = DumpOptions(
         shapes=inferred_shapes(source, listener, shape=shape, batch=batch, asks=shapes),

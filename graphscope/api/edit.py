@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from graphscope.analysis.diff.report import DiffReport
 from graphscope.api.opening import ModelLike, Names, as_model, as_names
@@ -73,6 +72,7 @@ class Edited:
         Raises:
             GraphscopeError: the models differ, or nothing can be said of outputs that are random.
         """
+        format_for(path, to).refuse_unwritable(path, overwrite)
         found = None
         if verify:
             found = self.verify(atol=atol, rtol=rtol, trust=trust, listener=listener)
@@ -160,9 +160,4 @@ def _apply(edited: EditedModel, step: Step | tuple[str, str]) -> EditedModel:
         raise
 
 
-def edited_format(path: str | os.PathLike[str], to: str = "") -> None:
-    """Refuses a name that says no format; raises as :func:`graphscope.save`."""
-    format_for(Path(path), to)
-
-
-__all__ = ["Edited", "SavedEdited", "Step", "edit", "edited_format"]
+__all__ = ["Edited", "SavedEdited", "Step", "edit"]

@@ -20,7 +20,7 @@ from graphscope.core.variables import Role
 from graphscope.errors import GraphscopeError, some
 from graphscope.feeding.feeds import tensor_spec
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.io.places import refuse_unwritable
+from graphscope.formats.io.places import refuse_closed, refuse_unwritable
 from graphscope.formats.media.label_files import read_labels
 from graphscope.runtime.config import AS_STATED, DEFAULT
 from graphscope.runtime.engines.table import TENSORFLOW, Engine, engine_by_name
@@ -114,7 +114,9 @@ def evaluate(
     if engine != TENSORFLOW:
         refuse_session_options(chosen, AS_STATED, DEFAULT, trust)
     if confusion is not None:
-        refuse_unwritable(Path(confusion), overwrite)
+        refuse_unwritable(confusion, overwrite)
+    if logdir is not None:
+        refuse_closed(Path(logdir))
     source = as_model(model, tags=tags, checkpoint=checkpoint)
     recipe = recipe_of(source) if COLLECTION in source.collections else None
     wanted = _outputs(source, as_names(outputs), recipe, listener)

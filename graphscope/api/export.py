@@ -18,7 +18,6 @@ from graphscope.core.listener import SILENT, Listener
 from graphscope.core.tensors import Shape, TensorName
 from graphscope.errors import ArgumentError
 from graphscope.export.target import Converted, Examples, ExportOptions, target_of
-from graphscope.formats.io.places import refuse_unwritable
 from graphscope.formats.registry import Export, FileFormat, WriteOptions, example_name, export_formats, format_for
 from graphscope.formats.savedmodel.writer import DEFAULT_SIGNATURE
 from graphscope.runtime.engines.table import ENGINE_TOLERANCE, ENGINES
@@ -119,8 +118,7 @@ def export_model(
     _refuse_data(quantize, data)
     target = target_of(export)
     target.require()
-    if not export.has_own_directory:
-        refuse_unwritable(Path(path), overwrite)
+    row.refuse_unwritable(path, overwrite)
     frozen = freeze(
         model, outputs=outputs, inputs=inputs, set=set, ema=ema, shape=shape, batch=batch, listener=listener
     )

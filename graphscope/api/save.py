@@ -18,7 +18,7 @@ from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.signatures import BOOKKEEPING
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.errors import ArgumentError
-from graphscope.formats.registry import WriteOptions, format_by_name, format_for
+from graphscope.formats.registry import FileFormat, WriteOptions, format_by_name, format_for
 from graphscope.transforms.drops import lasting_drops
 from graphscope.transforms.input_shapes import Batch
 
@@ -85,13 +85,12 @@ def save(
         CorruptFileError, UnsupportedError: a weight cannot be read, or has no place in the format.
         FormatError: the values of ``weights`` do not fit the graph, or one another.
     """
+    row = format_to_write(path, to, weights, overwrite)
     whole = model if isinstance(model, Model) else graph_model(model)
     if shape or batch is not None:
         whole = with_input_shapes(whole, shape or {}, batch, as_names(outputs), listener)
     if for_tensorflow:
         whole = for_older_tensorflow(whole, for_tensorflow, listener)
-    row = format_by_name("checkpoint") if weights and not to else format_for(path, to)
-    format_for(path, row.name)
     given = _open_weights(weights, rename, row.name, listener)
     if row.export is not None:
         from graphscope.api.export import export_model
@@ -145,6 +144,7 @@ def convert(
 
     The other arguments and what is raised are those of :func:`save`.
     """
+    format_to_write(path, to, weights, overwrite)
     source = as_model(model, tags=tags, checkpoint=checkpoint)
     return save(
         source,
@@ -161,6 +161,18 @@ def convert(
         overwrite=overwrite,
         listener=listener,
     )
+
+
+def format_to_write(path: str | os.PathLike[str], to: str, weights: Weights | None, overwrite: bool) -> FileFormat:
+    """The format in which ``path`` can be written; refused before the work if it cannot.
+
+    Raises:
+        GraphscopeError: the name says no format that is written.
+        FileError: the place is taken and ``overwrite`` is not set, or cannot be written.
+    """
+    row = format_by_name("checkpoint") if weights and not to else format_for(path, to)
+    format_for(path, row.name).refuse_unwritable(path, overwrite)
+    return row
 
 
 def _open_weights(weights: Weights | None, rename: Renames, format: str, listener: Listener) -> Archive | None:

@@ -15,6 +15,7 @@ from graphscope.cluster.private_network import PrivateNetwork, private_network
 from graphscope.cluster.share import Share
 from graphscope.core.listener import SILENT, Listener
 from graphscope.errors import ArgumentError, GraphscopeError
+from graphscope.formats.io.places import refuse_closed
 from graphscope.runtime.tensorflow import can_fork, promise_equal_bits
 from graphscope.training.data import DataOptions
 from graphscope.training.data.function import PREFIX
@@ -112,7 +113,10 @@ def tune(
     recipe = recipe_of(source)
     place = OutputLocation(out, resume, overwrite)
     request = Request(data, str(validation), reading or DataOptions(), augment, use_cache, shares=shares)
-    run = found_run(output_prefix(source.path, out), place)  # before features are computed, which may take long
+    prefix = output_prefix(source.path, out)  # refused before features are computed, which may take long
+    for directory in (prefix.parent, *([] if logdir is None else [Path(logdir)])):
+        refuse_closed(directory)
+    run = found_run(prefix, place)
     if run is not None:
         request = replace(request, split=run.split)
     options = TuneOptions(epochs, batch * count, seed, patience, keep, save_every, trust)

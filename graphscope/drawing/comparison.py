@@ -17,6 +17,7 @@ from graphscope.drawing.html import ChangeRow, Changes, Pane, page
 from graphscope.drawing.opening import COMFORTABLE
 from graphscope.errors import ArgumentError
 from graphscope.formats.io.atomic import write_file
+from graphscope.formats.io.places import refuse_unwritable
 
 ADDED, REMOVED, CHANGED, RENAMED = (change.value for change in Change)
 EXPLAINED = "explained"
@@ -70,6 +71,7 @@ class DiffDrawing:
             FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
         """
         refuse_other_ending(path)
+        refuse_unwritable(path, overwrite)
         size = write_file(path, [self.html().encode()], overwrite=overwrite)
         nodes = len(self.first.nodes) + len(self.second.nodes)
         return SavedDrawing(os.fspath(path), "html", size, sum(map(_count_shown, self._panes)), nodes)

@@ -21,6 +21,7 @@ from graphscope.drawing.png import png
 from graphscope.drawing.svg import svg
 from graphscope.errors import ArgumentError
 from graphscope.formats.io.atomic import write_file
+from graphscope.formats.io.places import refuse_unwritable
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class Drawing(Shown):
             MissingDependencyError: the format needs a package that is not installed.
         """
         format = drawing_format(path)
+        refuse_unwritable(path, overwrite)
         size = write_file(path, [WRITERS[format](self)], overwrite=overwrite)
         return SavedDrawing(os.fspath(path), format, size, len(self.picture.boxes) - 1, len(self.diagram.nodes))
 

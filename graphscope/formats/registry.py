@@ -57,13 +57,11 @@ class Export:
         module: converts for it; see :class:`graphscope.export.target.Target`.
         engine: the row of :data:`graphscope.runtime.engines.table.ENGINES` that runs its files, to verify them.
         options: those of :class:`graphscope.export.target.ExportOptions` that concern it.
-        has_own_directory: whether its files take a directory of their own, which is made.
     """
 
     module: str
     engine: str = ""
     options: frozenset[str] = frozenset()
-    has_own_directory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +102,7 @@ class FileFormat:
         location: what :func:`graphscope.formats.detect.locate.locate` finds; :class:`GraphFile` for all single files.
         reader: ``module:function`` of ``(location, tags) -> Model``; empty where nothing reads it.
         writer: ``module:function`` of ``(model, path, WriteOptions) -> size in bytes``; empty where nothing writes it.
+        refuser: ``module:function`` of ``(path, overwrite)`` that raises an error if ``path`` cannot be written.
         export: how it is written, where it is another runtime's; such a row has no ``writer``.
         foreign: of a format of another runtime, how it is looked at.
         has_graph, has_values: what it can hold; values are those of variables.
@@ -118,6 +117,7 @@ class FileFormat:
     location: type[Location] = GraphFile
     reader: str = ""
     writer: str = ""
+    refuser: str = "graphscope.formats.io.places:refuse_unwritable"
     export: Export | None = None
     foreign: Foreign | None = None
     has_graph: bool = True
@@ -136,6 +136,14 @@ class FileFormat:
         """The model at ``location``; raises what its reader raises."""
         model: Model = _function(self.reader)(location, tags)
         return model
+
+    def refuse_unwritable(self, path: str | os.PathLike[str], overwrite: bool) -> None:
+        """Raises an error if nothing can be written at ``path``: so that it comes before the work.
+
+        Raises:
+            FileError: a file is there and ``overwrite`` is not set; the directory is missing or not writable.
+        """
+        _function(self.refuser)(path, overwrite)
 
     def write(self, model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
         """Writes ``model`` and returns the size in bytes; raises what its writer raises."""
@@ -182,6 +190,7 @@ FORMATS = (
         location=CheckpointPrefix,
         reader="graphscope.formats.checkpoint.prefix:read_model",
         writer="graphscope.formats.checkpoint.write_model:write_model",
+        refuser="graphscope.formats.checkpoint.writer:refuse_place",
         has_values=True,
     ),
     FileFormat(
@@ -193,6 +202,7 @@ FORMATS = (
         location=SavedModelDirectory,
         reader="graphscope.formats.savedmodel.reader:read_model",
         writer="graphscope.formats.savedmodel.writer:write_model",
+        refuser="graphscope.formats.savedmodel.writer:refuse_place",
         has_values=True,
     ),
     FileFormat(
@@ -250,7 +260,8 @@ FORMATS = (
         "TF.js graph model",
         (".json",),
         "not read",
-        export=Export("graphscope.export.tfjs.target", "tfjs", frozenset({"rename"}), has_own_directory=True),
+        export=Export("graphscope.export.tfjs.target", "tfjs", frozenset({"rename"})),
+        refuser="graphscope.export.tfjs.write:refuse_place",
         has_values=True,
     ),
     FileFormat(

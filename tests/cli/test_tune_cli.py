@@ -49,6 +49,15 @@ def command(*given: str, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "graphscope", *given], **kept)  # type: ignore[call-overload]
 
 
+@pytest.mark.parametrize("where", ["-o", "--logdir"])
+def test_a_place_that_cannot_be_written_is_refused_before_the_data_is_read(
+    where: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    done = CliRunner().invoke(app, ["tune", "model.ckpt", "--data", "missing", where, "train.npz/x"])
+    assert "error: train.npz: not a directory" in done.output
+
+
 def test_what_it_says(place: Path, tmp_path: Path) -> None:
     """Epochs to stderr, the report to stdout; the command that it ends with works."""
     done = command(*words(place, tmp_path), "--validation", "0.2", "--epochs", "1", "--assert-accuracy", "0.99")

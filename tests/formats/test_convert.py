@@ -288,7 +288,7 @@ def test_a_broken_shard(tmp_path: Path) -> None:
 
 
 def test_no_directory(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="No such file or directory"):
+    with pytest.raises(FileError, match="no such directory"):
         write_checkpoint(str(tmp_path / "missing" / "model"), SMALL.items())
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from graphscope.api.export import export_model
-from graphscope.api.save import save
+from graphscope.api.save import format_to_write, save
 from graphscope.cli.options import data as data_shared
 from graphscope.cli.options import shared
 from graphscope.cli.options.export import export_option, refuse_export_options
@@ -19,7 +19,6 @@ from graphscope.cli.terminal import text
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format, write_report
-from graphscope.formats.registry import format_for
 
 
 def convert(
@@ -108,8 +107,8 @@ def convert(
     if not data and (schema or scale or mean or size):
         raise typer.BadParameter("these say how data is read", param_hint="--schema, --scale, --mean, --size")
     chosen = {name: value for name, value in given.items() if value is not None}
-    row = None if weights else format_for(out, to)
-    if row is not None and row.export is not None:
+    row = format_to_write(out, to, weights, force)
+    if row.export is not None:
         loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
         if for_tensorflow:
             raise typer.BadParameter(f"TensorFlow does not load {row.title}", param_hint="--for-tensorflow")

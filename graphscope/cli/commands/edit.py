@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from graphscope.api.edit import Edited, edited_format
+from graphscope.api.edit import Edited
 from graphscope.api.edit import edit as edit_model
 from graphscope.cli.options import shared
 from graphscope.cli.options.loading import load
@@ -16,7 +16,7 @@ from graphscope.cli.render.edit import edited_report, summary_lines
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format, write_report
-from graphscope.formats.io.places import refuse_unwritable
+from graphscope.formats.registry import format_for
 
 COMMAND = StepsCommand
 
@@ -63,8 +63,7 @@ def edit(
     if not steps and recipe is None:
         raise typer.BadParameter("name a step, for example --cleanup or --rename REGEX=NEW", param_hint="STEP")
     if target:
-        edited_format(target, to)
-        refuse_unwritable(Path(target.rstrip("/")), force)
+        format_for(target, to).refuse_unwritable(target, force)
     loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
     edited = edit_model(loaded, steps, recipe=recipe, outputs=output, listener=speaker)
     if dry_run:

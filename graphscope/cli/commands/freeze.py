@@ -18,7 +18,6 @@ from graphscope.cli.render.freeze import changed_lines, frozen_report, open_swit
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format, write_report
-from graphscope.formats.io.places import refuse_unwritable
 
 
 class DataFormat(str, enum.Enum):
@@ -79,8 +78,7 @@ def freeze(
     sink = Sink.standard()
     speaker = Speaker(sink)
     target = Path(shared.chosen_out(out_, out, "frozen.pb"))
-    graph_format(target)
-    refuse_unwritable(target, force)
+    graph_format(target).refuse_unwritable(target, force)
     frozen = freeze_model(
         load(model, tags=shared.split_tags(tags), checkpoint=checkpoint),
         outputs=output,

@@ -7,17 +7,15 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from graphscope.advice import Advice, Option
 from graphscope.core.patterns import Pattern
 from graphscope.errors import FileError
 from graphscope.export.target import Written
 from graphscope.export.tfjs.graph import TfjsGraph
 from graphscope.export.tfjs.topology import model_json
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.io.paths import exists, is_directory, real_path
-from graphscope.formats.io.places import refuse_closed
+from graphscope.formats.io.paths import exists
 from graphscope.formats.io.progress import Progress, quiet, report_chunks
-from graphscope.formats.io.staging import staged_directory
+from graphscope.formats.io.staging import refuse_directory, staged_directory
 
 SHARD_BYTES = 4 << 20
 """The size of weight files but the last: browsers keep files of up to this size in their caches."""
@@ -59,21 +57,18 @@ def write_tfjs(
     return Written((target, *(target.with_name(name) for name in shards)), size, len(graph.graph))
 
 
-def refuse_place(path: Path, overwrite: bool) -> None:
+def refuse_place(path: str | os.PathLike[str], overwrite: bool) -> None:
     """Raises an error, if the directory of ``path`` cannot be made or replaced, before anybody waits for what is written.
 
     Raises:
         FileError: as :func:`write_tfjs`.
     """
-    directory = path.parent
+    target = Path(path)
+    directory = target.parent
     if exists(directory) and os.path.samefile(directory, "."):
-        hint = f"name a directory to be made: {Path('tfjs') / path.name}"
-        raise FileError(f"{path}: a TF.js model takes a directory of its own", hint=hint)
-    if is_directory(directory):
-        _refuse_foreign(path)
-        if any(directory.iterdir()) and not overwrite:
-            raise FileError(f"{path}: the file exists", hint=Advice(Option("overwrite", True), " replaces it"))
-    refuse_closed(real_path(directory).parent, is_made=False)
+        hint = f"name a directory to be made: {Path('tfjs') / target.name}"
+        raise FileError(f"{target}: a TF.js model takes a directory of its own", hint=hint)
+    refuse_directory(directory, overwrite, lambda _: _refuse_foreign(target))
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -6,6 +6,7 @@ See :mod:`graphscope.formats.checkpoint.v2` and :mod:`graphscope.formats.checkpo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +20,7 @@ from graphscope.errors import UnsupportedError
 from graphscope.formats.checkpoint.rules import CHECKPOINT_VERSION
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.checksum import crc32c, mask
+from graphscope.formats.io.places import refuse_unwritable
 from graphscope.formats.io.progress import Progress, quiet, report_chunks
 from graphscope.formats.io.sstable_writer import table_chunks
 from graphscope.formats.io.staging import staged_files
@@ -26,6 +28,16 @@ from graphscope.formats.io.wire import varint
 from graphscope.protos import BundleEntryProto, BundleHeaderProto
 
 _UINT32_MAX = 0xFFFFFFFF
+
+
+SUFFIXES = (".data-00000-of-00001", ".index", ".meta")
+"""What the names of its files add to the prefix."""
+
+
+def refuse_place(prefix: str | os.PathLike[str], overwrite: bool, *, makes_directory: bool = False) -> None:
+    """Raises an error if no checkpoint can be written at ``prefix``, as :func:`refuse_unwritable` for each of its files."""
+    for suffix in SUFFIXES:
+        refuse_unwritable(os.fspath(prefix) + suffix, overwrite, makes_directory=makes_directory)
 
 
 def write_checkpoint(
@@ -54,9 +66,7 @@ def write_checkpoint(
         CorruptFileError, IncompleteModelError: a tensor cannot be read.
     """
     ordered = order_by_key(prefix, tensors)
-    paths = [Path(f"{prefix}.data-00000-of-00001"), Path(f"{prefix}.index")]
-    if meta is not None:
-        paths.append(Path(f"{prefix}.meta"))
+    paths = [Path(prefix + suffix) for suffix in SUFFIXES if meta is not None or suffix != ".meta"]
     with staged_files(paths, overwrite=overwrite) as files:
         shard = Shard(files[0], progress)
         entries = [(key, shard.add(payload)) for key, payload in ordered]

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from graphscope.errors import file_errors
-from graphscope.formats.io.places import beside, create, real_place, refuse_existing, remove_left_over
-
-__all__ = ["refuse_existing", "write_file"]
+from graphscope.formats.io.places import beside, create, real_place, refuse_unwritable, remove_left_over
 
 
 def write_file(
@@ -31,7 +29,7 @@ def write_file(
             system refuses (no space, no permission).
     """
     target = Path(path)
-    refuse_existing(target, overwrite)
+    refuse_unwritable(target, overwrite)
     place = real_place(target)
     temporary = beside(place)
     with file_errors(target):

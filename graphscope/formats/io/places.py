@@ -6,6 +6,7 @@ part in a rename would be gone. Other hard links to a file that is replaced keep
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -55,43 +56,48 @@ def real_place(path: Path) -> Path:
     return real_path(path)
 
 
-def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raises an error, if ``path`` exists and must not be replaced.
+def refuse_unwritable(path: str | os.PathLike[str], overwrite: bool, *, makes_directory: bool = False) -> None:
+    """Raises an error if the file ``path`` cannot be written. Called before the work, and again by what writes.
+
+    Args:
+        makes_directory: whether the writer creates a missing directory.
 
     Raises:
-        FileError: it does, or it is not a regular file.
+        FileError: the file exists and ``overwrite`` is not set, it is not a regular file, or as :func:`refuse_closed`.
     """
-    if exists(real_place(path)) and not overwrite:
-        raise FileError(f"{path}: the file exists", hint=Advice(Option("overwrite", True), " replaces it"))
+    file = Path(path)
+    if exists(real_place(file)) and not overwrite:
+        raise FileError(f"{file}: the file exists", hint=Advice(Option("overwrite", True), " replaces it"))
+    refuse_closed(directory_of(file), is_made=makes_directory)
 
 
-def refuse_unwritable(path: Path, overwrite: bool) -> None:
-    """Raises an error, if ``path`` cannot be written, before anybody waits for what would be written to it.
-
-    Raises:
-        FileError: as :func:`refuse_existing` and :func:`refuse_closed`.
-    """
-    refuse_existing(path, overwrite)
-    refuse_closed(real_place(path).parent, is_made=False)
+def directory_of(path: Path) -> Path:
+    """The directory that ``path`` is written to: as it was given, unless ``path`` is a link that leads elsewhere."""
+    real = real_path(path).parent
+    return path.parent if real_path(path.parent) == real else real
 
 
 def refuse_closed(directory: Path, *, is_made: bool = True) -> None:
-    """Raises an error, if nothing can be written to ``directory``.
+    """Raises an error if nothing can be written to ``directory``.
 
     Args:
-        is_made: whether it will be made where it does not exist, with those around it.
+        is_made: whether the directory is created if it is missing, with its parents.
 
     Raises:
-        FileError: it, or the first of the directories around it that exists, is none or may not be written to.
+        FileError: the directory, or its first existing parent, is not a directory or not writable.
     """
-    around = directory.absolute().parents if is_made else ()
+    around = directory.parents if is_made else ()
     place = next((path for path in (directory, *around) if exists(path)), None)
     if place is None:
         raise FileError(f"{directory}: no such directory", hint=f"mkdir -p {shlex.quote(str(directory))}")
     if not is_directory(place):
         raise FileError(f"{place}: not a directory")
     if not os.access(place, os.W_OK | os.X_OK):
-        raise FileError(f"{place}: Permission denied")
+        raise FileError(f"{place}: {os.strerror(errno.EROFS if _is_read_only(place) else errno.EACCES)}")
+
+
+def _is_read_only(place: Path) -> bool:
+    return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
 
 
 def beside(place: Path) -> Path:

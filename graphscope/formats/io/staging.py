@@ -24,9 +24,11 @@ from graphscope.formats.io.paths import JOURNAL, exists, is_directory, real_path
 from graphscope.formats.io.places import (
     beside,
     create,
+    directory_of,
     keep_attributes,
     real_place,
-    refuse_existing,
+    refuse_closed,
+    refuse_unwritable,
     remove,
     remove_left_over,
 )
@@ -50,7 +52,7 @@ def staged_files(
     try:
         for path in named:
             recover(path.parent)
-            refuse_existing(path, overwrite)
+            refuse_unwritable(path, overwrite)
         places = [real_place(path) for path in named]
         _refuse_scattered(named, places)
         with contextlib.ExitStack() as stack:
@@ -158,7 +160,7 @@ def staged_directory(
     temporary = beside(place)
     try:
         recover(place.parent)
-        _refuse_directory(place, overwrite, replaceable)
+        refuse_directory(path, overwrite, replaceable)
         temporary.mkdir()
         with _lock(temporary):
             yield temporary
@@ -186,15 +188,24 @@ def _lock(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _refuse_directory(path: Path, overwrite: bool, replaceable: Callable[[Path], None]) -> None:
+def refuse_directory(path: Path, overwrite: bool, replaceable: Callable[[Path], None] = lambda _: None) -> None:
+    """Raises an error if the directory ``path`` cannot be written or replaced. Called before the work, and when writing.
+
+    Args:
+        replaceable: see :func:`staged_directory`.
+
+    Raises:
+        FileError: it is not empty and ``overwrite`` is not set, it is a file, or its parent is missing or not writable.
+    """
+    refuse_closed(directory_of(path), is_made=False)
     if not exists(path):
         return
     if not is_directory(path):
         raise FileError(f"{path}: a file, where a directory is to be written")
     if any(path.iterdir()):
+        replaceable(path)
         if not overwrite:
             raise FileError(f"{path}: the file exists", hint=Advice(Option("overwrite", True), " replaces it"))
-        replaceable(path)
 
 
 def _share(source: Path, place: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.core.tensors import shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.io.places import refuse_existing
+from graphscope.formats.io.places import refuse_unwritable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +73,7 @@ def save_pictures(name: str, value: NDArray[Any], path: Path, *, overwrite: bool
     rule, contents = _encode(name, value, path) if value.dtype.kind == "O" else _pictures(name, value, path)
     paths = [path] if len(contents) == 1 else [path.with_stem(f"{path.stem}-{i}") for i in range(len(contents))]
     for place in paths:
-        refuse_existing(place, overwrite)
+        refuse_unwritable(place, overwrite)
     size = sum(write_file(place, [content], overwrite=overwrite) for place, content in zip(paths, contents))
     return SavedPictures(tuple(map(str, paths)), size, rule)
 

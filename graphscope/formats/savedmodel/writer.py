@@ -25,7 +25,7 @@ from graphscope.formats.checkpoint.writer import write_checkpoint
 from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.progress import Progress, quiet, report_chunks
-from graphscope.formats.io.staging import staged_directory
+from graphscope.formats.io.staging import refuse_directory, staged_directory
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.pieces import Piece, field, flow, meta_graph_pieces, size_of
 from graphscope.formats.savedmodel.assets import DIRECTORY, EXTRA_DIRECTORY, Asset, assets_of, extra_files
@@ -100,6 +100,11 @@ def write_saved_model(
             file = FileSource(source)
             size += write_file(place / name, report_chunks(file.chunks(0, file.size), progress))
     return size
+
+
+def refuse_place(directory: str | os.PathLike[str], overwrite: bool) -> None:
+    """Raises an error if no SavedModel can be written to ``directory``, as :func:`write_saved_model` would."""
+    refuse_directory(Path(directory), overwrite, _refuse_foreign)
 
 
 def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.errors import GraphscopeError
 from graphscope.formats.checkpoint.saver import free_scope
-from graphscope.formats.io.atomic import refuse_existing
+from graphscope.formats.checkpoint.writer import refuse_place
 from graphscope.formats.registry import format_for
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.runtime.trust import refuse_effects
@@ -38,8 +37,7 @@ def refuse_output(prefix: str, overwrite: bool) -> None:
         GraphscopeError: the name has the suffix of another format, or of one of the checkpoint's own files.
     """
     format_for(prefix, "checkpoint")
-    for suffix in (".meta", ".index", ".data-00000-of-00001"):
-        refuse_existing(Path(prefix + suffix), overwrite)
+    refuse_place(prefix, overwrite, makes_directory=True)
 
 
 def graft(model: Model, options: GraftOptions) -> Grafted:
