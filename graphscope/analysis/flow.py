@@ -178,13 +178,16 @@ def _mark_outside(flow: Flow, names: list[str], savers: frozenset[str]) -> None:
 
 def _updates(flow: Flow) -> frozenset[int]:
     """What is only made to be written: values for a scatter, and an assignment whose result nobody takes but an unused read."""
-    found = set()
+    found: set[int] = set()
+    scatters = {op for op in set(flow.ops) if _SCATTERS.fullmatch(op)}
+    if WRITES.isdisjoint(flow.ops) and not scatters:
+        return frozenset()
     for i in reversed(flow.order):
         consumers = flow.consumers[i]
         if flow.ops[i] in WRITES:
             is_update = all(flow.ops[c] == "ReadVariableOp" and not flow.consumers[c] for c in consumers)
         else:
-            is_update = bool(consumers) and all(c in found or _SCATTERS.fullmatch(flow.ops[c]) for c in consumers)
+            is_update = bool(consumers) and all(c in found or flow.ops[c] in scatters for c in consumers)
         if is_update and flow.inputs[i]:
             found.add(i)
     return frozenset(found)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, VARIES, WRITES, Flow, union
 from graphscope.analysis.losses import is_free, is_left_over
@@ -190,9 +191,14 @@ class Ranking:
 
     def is_end(self, i: int) -> bool:
         """Whether the forward computation stops here: what looks at it only observes or post-processes."""
-        forward, ops = self.forward, self.flow.ops
-        consumers = self.flow.consumers[i]
-        return not any(forward[c] and ops[c] not in _OBSERVERS and not self.is_own_reshape(c) for c in consumers)
+        return i not in self.continued
+
+    @cached_property
+    def continued(self) -> frozenset[int]:
+        """What a part of the forward computation takes that neither observes nor post-processes."""
+        ops, inputs = self.flow.ops, self.flow.inputs
+        takers = (c for c, f in enumerate(self.forward) if f and ops[c] not in _OBSERVERS and not self.is_own_reshape(c))
+        return frozenset(chain.from_iterable(map(inputs.__getitem__, takers)))
 
     def is_detection(self, i: int) -> bool:
         """Whether nothing consumes what is left of boxes after overlapping ones were suppressed."""
@@ -289,6 +295,8 @@ class Ranking:
     def summands(self) -> dict[int, set[int]]:
         """Sums of several of :attr:`activated` -> these, and what packs them."""
         found: dict[int, set[int]] = {}
+        if not self.activated:
+            return found
         for i, op in enumerate(self.flow.ops):
             if op in _SUMS and self.forward[i]:
                 packs = {p for p in self.flow.inputs[i] if self.op(p) == "Pack"}

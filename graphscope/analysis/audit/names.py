@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from graphscope.analysis.audit.finding import Finding, Severity
 from graphscope.analysis.audit.reach import Reached
@@ -30,21 +30,25 @@ def duplicate_names(model: Model, _: Reached) -> Iterator[Finding]:
 
 def hidden_characters(model: Model, _: Reached) -> Iterator[Finding]:
     """Names of nodes, ops, functions and signatures with control characters or overrides of direction."""
-    for kind, function, name in _names(model):
-        if not (name.isascii() and name.isprintable()) and HOSTILE.search(name):
+    for kind, function, names in _names(model):
+        everything = "".join(names)
+        if everything.isascii() and everything.isprintable():
+            continue
+        for name in filter(HOSTILE.search, names):
             text = f"the name of this {kind} holds hidden characters"
             yield Finding(
                 "hidden-characters", Severity.HIGH, text, "no program writes such names", name, kind, function
             )
 
 
-def _names(model: Model) -> Iterator[tuple[str, str, str]]:
+def _names(model: Model) -> Iterator[tuple[str, str, Collection[str]]]:
+    """What is named, in which function, and its names."""
     for function, body in model.graph.bodies:
-        yield from (("op", function, op) for op in dict.fromkeys(body.ops))
-        yield from (("node", function, node.proto.name) for node in body.nodes)
-    yield from (("function", "", name) for name in model.graph.functions)
-    yield from (("signature", "", name) for name in model.meta.signature_def)
-    yield from (("collection", "", name) for name in model.meta.collection_def)
+        yield "op", function, dict.fromkeys(body.ops)
+        yield "node", function, body.names
+    yield "function", "", model.graph.functions
+    yield "signature", "", model.meta.signature_def
+    yield "collection", "", model.meta.collection_def
 
 
 def shadowed_ops(model: Model, _: Reached) -> Iterator[Finding]:

@@ -214,11 +214,11 @@ class Flow(Setting):
 
     def inputs(self, place: int) -> list[Fact]:
         """What is known of the data inputs of a node."""
-        result = []
-        for producer, index in self.wiring.sources[place]:
-            given = self.facts[producer] if producer >= 0 else None
-            result.append(given[index] if given is not None and index < len(given) else UNKNOWN)
-        return result
+        facts = self.facts
+        return [
+            given[index] if producer >= 0 and (given := facts[producer]) is not None and index < len(given) else UNKNOWN
+            for producer, index in self.wiring.sources[place]
+        ]
 
     def fact_at(self, place: int, index: int) -> Fact:
         """What is known of an output of the node with a number."""

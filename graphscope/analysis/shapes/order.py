@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from graphscope.core.graph import Body, Node
 from graphscope.core.op_sets import MERGES, NEXT_ITERATIONS
@@ -31,7 +32,15 @@ class Wiring:
         names = [*[node.proto.name for node in body.nodes], *arguments]
         self.size = len(names)
         self.places: Mapping[str, int] = dict(zip(names, range(len(names))))
-        self.sources = [self._inputs(node) for node in body.nodes]
+        self.sources = [self._inputs(node) for node in body.nodes] if arguments else self._plain_sources()
+
+    def _plain_sources(self) -> list[list[Source]]:
+        """The inputs of all nodes; most are the first output of another one."""
+        firsts = [(i, 0) for i in range(self.size)]
+        return [
+            self._inputs(node) if None in wired else list(map(firsts.__getitem__, cast("list[int]", wired)))
+            for node, wired in zip(self._nodes, self._body.wires)
+        ]
 
     def _inputs(self, node: Node) -> list[Source]:
         return [self.source(text) for text in node.proto.input if text[:1] != "^"]
@@ -70,12 +79,15 @@ class Wiring:
 
     def order(self) -> list[int]:
         """The nodes so that producers stand before consumers, but for the edges that close a cycle."""
+        count = len(self.sources)
+        if all(p < node or p >= count for node, sources in enumerate(self.sources) for p, _ in sources):
+            return list(range(count))
         loops = self._beginnings()
         result: list[int] = []
         state = bytearray(self.size)
-        for argument in range(len(self.sources), len(state)):
+        for argument in range(count, len(state)):
             state[argument] = _DONE
-        for root in range(len(self.sources)):
+        for root in range(count):
             stack = [root] if not state[root] else []
             while stack:
                 node = stack[-1]
