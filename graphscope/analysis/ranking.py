@@ -197,7 +197,9 @@ class Ranking:
     def continued(self) -> frozenset[int]:
         """What a part of the forward computation takes that neither observes nor post-processes."""
         ops, inputs = self.flow.ops, self.flow.inputs
-        takers = (c for c, f in enumerate(self.forward) if f and ops[c] not in _OBSERVERS and not self.is_own_reshape(c))
+        takers = (
+            c for c, f in enumerate(self.forward) if f and ops[c] not in _OBSERVERS and not self.is_own_reshape(c)
+        )
         return frozenset(chain.from_iterable(map(inputs.__getitem__, takers)))
 
     def is_detection(self, i: int) -> bool:
