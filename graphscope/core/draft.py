@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import count
 
 from graphscope.core.build import with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node
+from graphscope.core.names import free_name
 from graphscope.core.ops import OpCatalog, OutputType
 from graphscope.core.refill import refill
 from graphscope.core.tensors import TensorName, node_of
@@ -165,9 +165,8 @@ class Draft:
         self.delete(name)
 
     def free_name(self, wanted: str) -> str:
-        """``wanted``, with a number where a node or an argument has that name."""
-        names = (wanted + (f"_{i}" if i else "") for i in count())
-        return next(name for name in names if name not in self._nodes and name not in self._arguments)
+        """``wanted``, with a number if a node or an argument has that name."""
+        return free_name(wanted, self._nodes, self._arguments)
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Gives nodes other names.

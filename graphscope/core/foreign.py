@@ -240,24 +240,3 @@ class ForeignModel:
         """The graph that runs, under an empty name, then the others."""
         yield "", self.graph
         yield from self.bodies.items()
-
-
-class UniqueNames:
-    """Gives each thing of a file a name that no other has."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-        self._number = 0
-
-    def __call__(self, *wishes: str) -> str:
-        """The first of ``wishes`` that is not empty and not taken; otherwise the first with a number behind it."""
-        free = (name for name in wishes if name and name not in self._taken)
-        name = next(free, "") or self._with_number(next(filter(None, wishes), "unnamed"))
-        self._taken.add(name)
-        return name
-
-    def _with_number(self, name: str) -> str:
-        self._number += 1
-        while f"{name}#{self._number}" in self._taken:
-            self._number += 1
-        return f"{name}#{self._number}"

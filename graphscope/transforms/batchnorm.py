@@ -10,7 +10,6 @@ Sources: ``tensorflow/core/ops/nn_ops.cc`` and ``math_ops.cc`` for inputs, attri
 from __future__ import annotations
 
 import enum
-import itertools
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from graphscope.core.build import constant, make_node, type_attr, with_inputs, without_attrs
 from graphscope.core.graph import Graph, Node
+from graphscope.core.names import free_name
 from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.tensors import TensorName
 from graphscope.protos import AttrValue
@@ -344,8 +344,7 @@ class _Folder:
         return [_on_device(shift, last), _on_device(result, last)]
 
     def new_name(self, wanted: str) -> str:
-        names = itertools.chain([wanted], (f"{wanted}_{i}" for i in itertools.count(1)))
-        name = next(n for n in names if n not in self.graph and n not in self.new_names)
+        name = free_name(wanted, self.graph, self.new_names)
         self.new_names.add(name)
         return name
 

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from graphscope.core.build import constant, with_inputs
 from graphscope.core.graph import Graph, Node
+from graphscope.core.names import free_name
 from graphscope.core.op_sets import DEFAULTED
 from graphscope.core.ops import OutputType, input_types
 from graphscope.core.payload import PAYLOAD_BYTES, ArrayPayload, Payload
@@ -219,10 +220,7 @@ class _Rebuild:
         """The name of the constant for output ``k``."""
         if k == 0:
             return name
-        free = f"{name}/folded_{k}"
-        while free in self.values.graph:
-            free += "_"
-        return free
+        return free_name(f"{name}/folded_{k}", self.values.graph)
 
     def nodes(self) -> Iterator[Node]:
         """Every node: as it was, reading the new constants, or as a constant."""

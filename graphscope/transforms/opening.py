@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count
 
 from graphscope.core.build import make_node, type_attr, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
+from graphscope.core.names import free_name
 from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.ops import OpCatalog, input_types
 from graphscope.core.stated_shapes import stated_shape
@@ -142,8 +142,7 @@ class _Opener:
         consumers = [c for c in self.graph.consumers(original) if c.name in needed and _takes(c, original, index)]
         if len(consumers) == 1 and consumers[0].op == "Identity" and consumers[0].name not in self.made:
             return consumers[0].name, consumers[0]
-        names = (f"{original}_{index}" + (f"_{i}" if i else "") for i in count())
-        return next(n for n in names if n not in self.graph and n not in self.made), None
+        return free_name(f"{original}_{index}", self.graph, self.made), None
 
     def spec(self, original: Node, index: int) -> TensorSpec:
         types = self.catalog.outputs(original.op, original.attrs)

@@ -10,6 +10,7 @@ import numpy as np
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
+from graphscope.core.names import FreeNames
 from graphscope.core.op_sets import TABLE_FILLING_OPS, TABLES
 from graphscope.core.payload import Payload
 from graphscope.core.restore import reads_checkpoint
@@ -106,7 +107,7 @@ class _Maker:
         self.graph = graph
         self.contents = contents
         self.used: dict[str, None] = {}
-        self._taken = set(graph.names)
+        self.free = FreeNames(graph.names)
 
     def nodes(self, node: Node) -> Iterator[Node]:
         """``node``, or what takes its place, which ends in a node of its name."""
@@ -150,14 +151,6 @@ class _Maker:
         yield make_node(n["found"], "Gather", [n["all"], n["place"]], found)
         yield make_node(n["sizes"], "Shape", [asked], {"T": key, "out_type": index})
         yield make_node(node.name, "Reshape", [n["found"], n["sizes"]], {"T": value, "Tshape": index})
-
-    def free(self, wanted: str) -> str:
-        """A name that no node has."""
-        name, number = wanted, 1
-        while name in self._taken:
-            name, number = f"{wanted}_{number}", number + 1
-        self._taken.add(name)
-        return name
 
 
 _PARTS = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, count
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from graphscope.advice import SAVED_MODEL, Advice, Option
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node
+from graphscope.core.names import free_name
 from graphscope.core.op_sets import ASSIGN_OPS, COUNT_OPS, VARIABLE_OPS
 from graphscope.core.ops import takes_reference
 from graphscope.core.payload import Payload
@@ -241,10 +241,6 @@ class _Body:
             return text
         return str(TensorName(tensor.node, tensor.index, "output"))
 
-    def unused_name(self, name: str) -> str:
-        """``name``, with a number where the body has a node of that name."""
-        return next(n for n in chain([name], (f"{name}_{i}" for i in count(1))) if n not in self.body)
-
     def retype(self, found: Node, handles: Mapping[int, DataType]) -> Node:
         copy = NodeDef()
         copy.CopyFrom(self.plain(found, found.op).proto)
@@ -303,7 +299,7 @@ def _gather(found: Node, dtype: DataType, body: _Body) -> Iterator[Node]:
         # A constant axis, which GatherV2 takes, would lie outside the loop that this node may be in.
         yield make_node(found.name, "Gather", found.inputs, attrs)
         return
-    axis = body.unused_name(f"{found.name}/axis")
+    axis = free_name(f"{found.name}/axis", body.body)
     anchor = [f"^{TensorName.parse(found.inputs[1]).node}"] if body.is_graph else []  # it may lie in a loop
     yield constant(axis, np.array(batch_dims.i, np.int32), anchor)
     attrs |= {"Taxis": type_attr(DataType.INT32), "batch_dims": batch_dims}

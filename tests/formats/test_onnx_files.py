@@ -255,8 +255,8 @@ def test_names_that_several_have(tmp_path: Path) -> None:
     nodes = [helper.make_node("Relu", ["x"], [f"y{i}"], name="same") for i in range(3)]
     nodes += [helper.make_node("Sink", ["y0"], []), helper.make_node("Sink", ["y1"], [])]
     model = saved(tmp_path / "m.onnx", nodes=nodes, inputs=[value("x", [1])])
-    assert [node.name for node in model.graph] == ["same", "y1", "y2", "Sink", "Sink#1"]
-    assert set(model.graph.by_name) == {"same", "y1", "y2", "Sink", "Sink#1"}
+    assert [node.name for node in model.graph] == ["same", "y1", "y2", "Sink", "Sink_1"]
+    assert set(model.graph.by_name) == {"same", "y1", "y2", "Sink", "Sink_1"}
 
 
 # External data

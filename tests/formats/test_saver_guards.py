@@ -10,11 +10,12 @@ import pytest
 from graphscope.core.build import make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
+from graphscope.core.names import free_name
 from graphscope.core.payload import ArrayPayload
 from graphscope.core.restore import RestoreSource, restore_sources
 from graphscope.core.variables import Entry, Role, Variable
 from graphscope.errors import FileError, UnsupportedError
-from graphscope.formats.checkpoint.saver import free_name, free_scope, with_restore_v2, with_saver
+from graphscope.formats.checkpoint.saver import free_scope, with_restore_v2, with_saver
 from graphscope.formats.checkpoint.update import update_checkpoint
 from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.protos import AttrValue
@@ -66,7 +67,7 @@ def test_new_names_are_free_and_other_graphs_stay() -> None:
     assert "r/tensor_names_2" in with_restore_v2(graph, "m")
     plain = graph_of(*TEXTS)
     assert with_restore_v2(plain, "m") is plain
-    assert (free_name(plain, "x"), free_name(plain, "key")) == ("x", "key_1")
+    assert (free_name("x", plain), free_name("key", plain)) == ("x", "key_1")
     scopes = graph_of(placeholder("save/a"), placeholder("save_1"), placeholder("other/save_2"))
     assert (free_scope(scopes, "save"), free_scope(scopes, "a")) == ("save_2", "a")
 

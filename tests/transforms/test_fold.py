@@ -252,7 +252,7 @@ def test_every_output_that_is_used_becomes_a_constant() -> None:
 
 def test_a_first_output_that_nobody_uses_goes() -> None:
     graph = graph_of(AXIS, const("c", [1, 2, 3, 4]), split(), *user("s:1"), placeholder("s/folded_1"))
-    assert names(fold(graph)) == ["s/folded_1_", "x", "y_s_1", "s/folded_1"]
+    assert names(fold(graph)) == ["s/folded_1_1", "x", "y_s_1", "s/folded_1"]
     waiting = graph_of(AXIS, const("c", [1, 2, 3, 4]), split(), *user("s:1"), op("w", "Neg", "x", "^s"))
     assert names(fold(waiting)) == ["s", "s/folded_1", "x", "y_s_1", "w"]
 

@@ -13,6 +13,7 @@ from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
+from graphscope.core.names import free_name
 from graphscope.core.variables import Variable
 from graphscope.errors import UnsupportedError
 from graphscope.protos import AttrValue, MetaGraphDef, SaverDef
@@ -48,7 +49,7 @@ def with_restore_v2(graph: Graph, where: str) -> Graph:
 def _restore_v2(graph: Graph, original: Node, where: str) -> Iterator[Node]:
     """``Restore(file_pattern, tensor_name)``, ``RestoreSlice(file_pattern, tensor_name, shape_and_slice)``: scalars."""
     file, *strings = original.data_inputs()
-    names = [free_name(graph, f"{original.name}/{name}") for name in ("tensor_names", "shape_and_slices")]
+    names = [free_name(f"{original.name}/{name}", graph) for name in ("tensor_names", "shape_and_slices")]
     texts = [_text_constant(graph, name, where) for name in strings]
     for name, text in zip(names, [*texts, _texts([""])]):
         yield constant(name, text)
@@ -161,20 +162,8 @@ def _assigns(scope: str, graph: Graph, variables: Sequence[Variable]) -> list[No
 
 
 def free_scope(graph: Graph, name: str) -> str:
-    """``name``, ``name_1``, ...: the first scope that no node of the graph lies in."""
-    taken = {node.partition("/")[0] for node in graph.by_name}
-    number = 0
-    while (scope := f"{name}_{number}" if number else name) in taken:
-        number += 1
-    return scope
-
-
-def free_name(graph: Graph, name: str) -> str:
-    """``name``, ``name_1``, ...: the first that no node of the graph has."""
-    number = 0
-    while (free := f"{name}_{number}" if number else name) in graph:
-        number += 1
-    return free
+    """``name``, ``name_1``, ...: the first scope that no node of the graph is in."""
+    return free_name(name, {node.partition("/")[0] for node in graph.by_name})
 
 
 def _texts(values: Sequence[str]) -> NDArray[Any]:

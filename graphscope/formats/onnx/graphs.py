@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 
-from graphscope.core.foreign import ForeignGraph, ForeignNode, ForeignTensor, UniqueNames
+from graphscope.core.foreign import ForeignGraph, ForeignNode, ForeignTensor
+from graphscope.core.names import FreeNames
 from graphscope.core.payload import Payload
 from graphscope.formats.lazy.split_weights import Place
 from graphscope.formats.onnx.attributes import describe
@@ -30,7 +31,7 @@ class GraphReader:
     def __init__(self, tensors: OnnxTensors) -> None:
         self.tensors = tensors
         self.bodies: dict[str, ForeignGraph] = {}
-        self._body_names = UniqueNames()
+        self._body_names = FreeNames()
 
     def graph(self, message: OnnxGraph, place: Place = (), scope: str = "") -> ForeignGraph:
         """The graph at ``place``, called ``scope``; the graphs in it become :attr:`bodies`.
@@ -81,10 +82,10 @@ class GraphReader:
                     yield node.output[0], self.tensors.payload(attribute.t, where, f"constant {node.output[0]}")
 
     def _nodes(self, nodes: Sequence[OnnxNode], place: Place, scope: str) -> list[ForeignNode]:
-        unique = UniqueNames()
+        unique = FreeNames()
         return [self._node(node, (*place, ("node", i)), scope, unique) for i, node in enumerate(nodes)]
 
-    def _node(self, node: OnnxNode, place: Place, scope: str, unique: UniqueNames) -> ForeignNode:
+    def _node(self, node: OnnxNode, place: Place, scope: str, unique: FreeNames) -> ForeignNode:
         name = unique(node.name, *node.output[:1], node.op_type)
         captures = self._inner(node.attribute, place, f"{scope}/{name}" if scope else name)
         return ForeignNode(

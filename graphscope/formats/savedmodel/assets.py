@@ -15,6 +15,7 @@ from graphscope.core.assets import COLLECTION, asset_parts, stated_assets
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model, ModelFile, ModelKind
+from graphscope.core.names import free_name
 from graphscope.core.tensors import node_of
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError
 from graphscope.formats.io.files import model_file
@@ -155,11 +156,10 @@ def _find_named(model: Model, known: set[str], allow_outside: bool) -> Iterator[
             continue
         text = tensor.numpy().reshape(-1).tolist()[0].decode(errors="surrogateescape")
         path = Path(text)
-        base, number = path.name, 0
+        base = path.name
         if base in ("", "..") or "\0" in text:
             raise CorruptFileError(f"{node.name}: {text!r} is not the name of a file", path=model.path)
-        while (filename := f"{base}_{number}" if number else base) in taken:
-            number += 1
+        filename = free_name(base, taken)
         taken.add(filename)
         yield Asset(filename, f"{node.name}:0", _find_present(model, path, allow_outside), False)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from graphscope.core.build import make_node
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
+from graphscope.core.names import free_name
 from graphscope.core.op_sets import TABLE_FILLING_OPS
 from graphscope.core.restore import reads_checkpoint
 from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
 from graphscope.core.tensors import node_of
-from graphscope.formats.checkpoint.saver import free_name
 from graphscope.protos import MetaGraphDef
 
 
@@ -30,6 +30,6 @@ def with_main_op(model: Model, graph: Graph, meta: MetaGraphDef) -> Graph:
     names = names or [n.name for n in fills if not reads_checkpoint(graph, n)]
     if not names:
         return graph
-    group = free_name(graph, "init_all_tables")
+    group = free_name("init_all_tables", graph)
     meta.collection_def[MAIN_OP].node_list.value.append(group)
     return graph.with_nodes([*graph.nodes, make_node(group, "NoOp", [f"^{name}" for name in names])])

@@ -15,8 +15,8 @@ from graphscope.core.foreign import (
     ForeignSignature,
     ForeignTensor,
     Quantization,
-    UniqueNames,
 )
+from graphscope.core.names import FreeNames
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import StatedShape
 from graphscope.errors import UnsupportedError
@@ -79,17 +79,17 @@ class _Reader:
         )
 
     def _graphs(self) -> Iterator[tuple[str, ForeignGraph]]:
-        unique = UniqueNames()
+        unique = FreeNames()
         for number, table in enumerate(self.root.tables(Model.SUBGRAPHS)):
             yield unique(table.text(SubGraph.NAME), f"subgraph_{number}"), self._graph(table)
 
     def _graph(self, table: Table) -> ForeignGraph:
-        unique = UniqueNames()
+        unique = FreeNames()
         constants: dict[str, Payload] = {}
         tensors = [self._tensor(entry, i, unique, constants) for i, entry in enumerate(table.tables(SubGraph.TENSORS))]
         names = [tensor.name for tensor in tensors]
         self.names.append(names)
-        node_names = UniqueNames()
+        node_names = FreeNames()
         nodes = [self._node(operator, names, node_names) for operator in table.tables(SubGraph.OPERATORS)]
         known = {tensor.name: tensor for tensor in tensors}
         inputs, outputs = (self._names_at(table, slot, names) for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS))
@@ -97,7 +97,7 @@ class _Reader:
             tuple(nodes), tuple(known[n] for n in inputs if n), tuple(known[n] for n in outputs if n), known, constants
         )
 
-    def _tensor(self, table: Table, number: int, unique: UniqueNames, constants: dict[str, Payload]) -> ForeignTensor:
+    def _tensor(self, table: Table, number: int, unique: FreeNames, constants: dict[str, Payload]) -> ForeignTensor:
         name = unique(table.text(Tensor.NAME), f"tensor_{number}")
         dtype = data_type(table.integer(Tensor.TYPE, "b"))
         shape = table.integers(Tensor.SHAPE)
@@ -116,7 +116,7 @@ class _Reader:
         if payload is not None:
             constants[tensor.name] = payload
 
-    def _node(self, table: Table, names: Sequence[str], unique: UniqueNames) -> ForeignNode:
+    def _node(self, table: Table, names: Sequence[str], unique: FreeNames) -> ForeignNode:
         number = table.integer(Operator.OPCODE_INDEX, "I")
         if number >= len(self.kinds):
             raise self.file.corrupt(f"operator code {number:,} of {len(self.kinds):,}", table.at)

@@ -95,11 +95,11 @@ def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], 
 def _with_ends(model: Model, outputs: Sequence[str]) -> tuple[Model, dict[str, str]]:
     """``model`` with a node behind each output that nothing consumes: OpenVINO forgets other names. And output -> its end."""
     from graphscope.core.build import make_node, type_attr
+    from graphscope.core.names import free_name
     from graphscope.feeding.feeds import tensor_spec
-    from graphscope.formats.checkpoint.saver import free_name
 
     specs = [tensor_spec(model, text) for text in outputs]
-    names = [free_name(model.graph, f"{node_of(spec.name)}/end_{i}") for i, spec in enumerate(specs)]
+    names = [free_name(f"{node_of(spec.name)}/end_{i}", model.graph) for i, spec in enumerate(specs)]
     ends = [make_node(n, "Identity", [spec.name], {"T": type_attr(spec.dtype)}) for n, spec in zip(names, specs)]
     ended = replace(model, loaded_graph=model.graph.with_nodes([*model.graph, *ends]))
     return ended, {spec.name: f"{name}:0" for spec, name in zip(specs, names)}

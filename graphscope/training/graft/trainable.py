@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from graphscope.core.build import make_node, type_attr, with_inputs
 from graphscope.core.graph import Graph, Node
+from graphscope.core.names import free_name
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.errors import UnknownNameError
-from graphscope.formats.checkpoint.saver import free_name
 from graphscope.protos import AttrValue
 from graphscope.training.graft.base import Base
 
@@ -83,7 +83,7 @@ def matching(names: Sequence[str], patterns: Iterable[re.Pattern[str]], known: I
 
 def unfreeze_constants(graph: Graph, names: Collection[str]) -> tuple[Graph, dict[str, Payload]]:
     """``graph`` with a resource variable in the place of each constant called one of ``names``, and their values."""
-    reads = {name: free_name(graph, f"{name}/ReadVariableOp") for name in names}
+    reads = {name: free_name(f"{name}/ReadVariableOp", graph) for name in names}
     values = {name: tensor for name in names if (tensor := graph[name].tensor()) is not None}
     nodes = [made for found in graph for made in _unfreeze(found, reads, values)]
     return graph.with_nodes(nodes), values

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
+from graphscope.core.names import free_name
 from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.tensors import node_of
-from graphscope.formats.checkpoint.saver import free_name
 from graphscope.protos import VariableDef
 
 _RESOURCE = "VarHandleOp"
@@ -28,11 +28,11 @@ def declare_variables(graph: Graph, values: Mapping[str, Payload]) -> tuple[Grap
     messages = {}
     for name, payload in values.items():
         found = graph[name]
-        zeros, assign = (free_name(graph, f"{name}/{part}") for part in ("Initializer/zeros", "Assign"))
+        zeros, assign = (free_name(f"{name}/{part}", graph) for part in ("Initializer/zeros", "Assign"))
         read = _read_of(graph, found)
         nodes += _initializer(found, payload, zeros, assign)
         if read is None:
-            read = free_name(graph, f"{name}/read")
+            read = free_name(f"{name}/read", graph)
             op, key = _READ[found.op == _RESOURCE]
             nodes.append(make_node(read, op, [name], {key: type_attr(payload.dtype)}))
         messages[name] = VariableDef(

@@ -9,6 +9,7 @@ import numpy as np
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
+from graphscope.core.names import FreeNames
 from graphscope.protos import AttrValue
 
 
@@ -17,19 +18,12 @@ class NewNodes:
 
     Attributes:
         nodes: so far.
+        free: gives out names that no node has.
     """
 
     def __init__(self, taken: Iterable[str]) -> None:
         self.nodes: list[Node] = []
-        self._taken = set(taken)
-
-    def free(self, wanted: str) -> str:
-        """A name that no node has."""
-        name, number = wanted, 1
-        while name in self._taken:
-            name, number = f"{wanted}_{number}", number + 1
-        self._taken.add(name)
-        return name
+        self.free = FreeNames(taken)
 
     def integers(self, name: str, numbers: object) -> str:
         """A constant of integers; returns its name."""

@@ -10,6 +10,7 @@ import numpy as np
 from graphscope.core.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
+from graphscope.core.names import FreeNames
 from graphscope.core.tensors import node_of
 from graphscope.protos import AttrValue
 from graphscope.transforms.input_shapes.probe import Batches
@@ -52,7 +53,7 @@ class _Writer:
         self.graph = graph
         self.batches = batches
         self.source = source
-        self.taken = set(graph.names)
+        self.free = FreeNames(graph.names)
 
     def nodes(self, node: Node, change: Change | None) -> Iterator[Node]:
         """``node`` as it shall be, after what it takes."""
@@ -158,11 +159,3 @@ class _Writer:
         product = self.free(f"{node.name}/size")
         yield make_node(product, "Mul", [batch, name], {"T": type_attr(dtype)})
         return product
-
-    def free(self, wanted: str) -> str:
-        """A name that no node has."""
-        name, number = wanted, 1
-        while name in self.taken:
-            name, number = f"{wanted}_{number}", number + 1
-        self.taken.add(name)
-        return name
