@@ -120,9 +120,9 @@ def test_a_folded_node_reads_other_outputs_itself() -> None:
 
 
 def test_every_name_that_is_taken_is_passed_over() -> None:
-    taken = [placeholder("s/folded_1"), placeholder("s/folded_1_")]
+    taken = [placeholder("s/folded_1"), placeholder("s/folded_1_1")]
     folded = fold(graph_of(AXIS, const("c", [1, 2]), split("s", "c", 2), *taken, *reading("s:1")))
-    assert names(folded) == ["s/folded_1__", "s/folded_1", "s/folded_1_", "x", "y_s_1"]
+    assert names(folded) == ["s/folded_1_2", "s/folded_1", "s/folded_1_1", "x", "y_s_1"]
 
 
 def test_a_node_of_several_outputs_that_nobody_takes_stays_and_so_do_its_inputs() -> None:
