@@ -63,7 +63,7 @@ feeds, wanted = dict(np.load(folder / "feeds.npz")), np.load(folder / "wanted.np
 names = {}
 if engine == "litert":
     names = target.convert(graphscope.load(folder / "frozen.pb").graph, outputs, ExportOptions(), path).tensors
-found = ENGINES[engine].of_file(path, names).run(outputs, feeds)
+found = ENGINES[engine].of_export(path, names).run(outputs, feeds)
 apart = 0.0
 for name, value in zip(outputs, found):
     right = wanted[name]

@@ -10,20 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import infer
-from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, fixed_values
+from graphscope.api.opening import (
+    Names,
+    as_names,
+    chosen_outputs,
+    fixed_values,
+)
 from graphscope.api.run import refuse_session_options
+from graphscope.api.runnable import Opened, Runnable, as_runnable, open_runnable
 from graphscope.board.summaries import png, scalar
 from graphscope.board.writer import EventWriter
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.variables import Role
-from graphscope.errors import GraphscopeError, some
+from graphscope.errors import ArgumentError, GraphscopeError, some
 from graphscope.feeding.feeds import tensor_spec
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.places import refuse_closed, refuse_unwritable
 from graphscope.formats.media.label_files import read_labels
 from graphscope.runtime.config import AS_STATED, DEFAULT
-from graphscope.runtime.engines.table import TENSORFLOW, Engine, engine_by_name
+from graphscope.runtime.engines.table import ENGINES, TENSORFLOW
 from graphscope.training.data import DataOptions, Dataset, open_data
 from graphscope.training.data.source import AS_STORED
 from graphscope.training.evaluation.evaluate import EvaluationOptions, Judgements, report_of, row_width
@@ -48,7 +54,7 @@ _MAX_NAMES = 4
 
 
 def evaluate(
-    model: ModelLike,
+    model: Runnable,
     data: str,
     *,
     outputs: Names = (),
@@ -66,7 +72,7 @@ def evaluate(
     checkpoint: str | os.PathLike[str] | None = None,
     tags: str | Collection[str] = (),
     trust: bool = False,
-    engine: str = TENSORFLOW,
+    engine: str = "",
     overwrite: bool = False,
     listener: Listener = SILENT,
 ) -> EvaluationReport:
@@ -79,10 +85,10 @@ def evaluate(
     Training switches that ``set`` does not fix are set for inference, as in :func:`graphscope.freeze`.
 
     Args:
-        model: a model, or what :func:`graphscope.load` opens.
+        model: a model, or what :func:`graphscope.load` opens, or a file of another runtime: see :func:`graphscope.run`.
         data: as for :func:`graphscope.features`.
         outputs: the one tensor to judge; without it, the likely output, or the predictions of a grafted model.
-        inputs: where the graph is cut open.
+        inputs: where the graph is cut open; a file of another runtime cannot be.
         set: placeholder -> value to fix it to.
         regression: labels are numbers to meet; otherwise the labels and the output say what they are.
         multilabel: an example may carry any number of labels.
@@ -100,7 +106,7 @@ def evaluate(
         overwrite: replace an existing picture.
 
     Raises:
-        ArgumentError: there is no such engine, or it knows no ``trust``.
+        ArgumentError: there is no such engine, or it knows no ``trust``; a file of another runtime is to be cut open.
         UnknownNameError: a tensor, a placeholder or a class is not there.
         GraphscopeError: no output is clear, or it has no row of scores for each example; data does not fit the model; no
             variable has a moving average, with ``ema``; only classes have a confusion matrix.
@@ -110,14 +116,15 @@ def evaluate(
         CorruptFileError: a weight or an example is damaged.
         MissingDependencyError: the engine is not installed.
     """
-    chosen = engine_by_name(engine)
-    if engine != TENSORFLOW:
-        refuse_session_options(chosen, AS_STATED, DEFAULT, trust)
     if confusion is not None:
         refuse_unwritable(confusion, overwrite)
     if logdir is not None:
         refuse_closed(Path(logdir))
-    source = as_model(model, tags=tags, checkpoint=checkpoint)
+    opened = open_runnable(as_runnable(model, tags=tags, checkpoint=checkpoint), engine)
+    if opened.engine != TENSORFLOW:
+        refuse_session_options(opened, AS_STATED, DEFAULT, trust)
+    _refuse_cut(opened, as_names(inputs))
+    source = opened.model
     recipe = recipe_of(source) if COLLECTION in source.collections else None
     wanted = _outputs(source, as_names(outputs), recipe, listener)
     base = open_base(source, wanted, inputs=as_names(inputs), values=fixed_values(source, set), moving_averages=ema)
@@ -136,7 +143,7 @@ def evaluate(
     how = EvaluationOptions(options.task, batch, remembered, trust)
     values = {**fixed_values(source, set), **fixed_values(source, base.fixed)}
     with listener.running(), listener.computing("examples", len(examples)) as told:
-        program = None if engine == TENSORFLOW else _program(source, base, scores, values, ema, chosen)
+        program = None if opened.engine == TENSORFLOW else _program(opened, base, scores, values, ema)
         judged = judge(source, base, scores, examples, how, told, program)
     if judged.is_dependent:
         notes = (*notes, _DEPENDENT)
@@ -148,15 +155,20 @@ def evaluate(
     return replace(report, misclassified=report.misclassified[:wrong])
 
 
-def _program(
-    model: Model, base: Base, scores: Scores, values: Mapping[str, NDArray[Any]], ema: bool, engine: Engine
-) -> Program:
+def _refuse_cut(opened: Opened, inputs: tuple[str, ...]) -> None:
+    if opened.file is not None and inputs:
+        raise ArgumentError(f"{opened.model.path}: only a TensorFlow graph can be cut open at {', '.join(inputs)}")
+
+
+def _program(opened: Opened, base: Base, scores: Scores, values: Mapping[str, NDArray[Any]], ema: bool) -> Program:
     """What computes the scores in place of TensorFlow."""
+    if opened.file is not None:
+        return opened.file.with_values(values)
     from graphscope.runtime.engines.compute import frozen_program
 
     spec = input_spec(base)
     options = FreezeOptions([scores.tensor], [spec.name], values, moving_averages=ema)
-    return frozen_program(model, engine, options, {spec.name: spec.shape})
+    return frozen_program(opened.model, ENGINES[opened.engine], options, {spec.name: spec.shape})
 
 
 _DEPENDENT = "the scores of an example depend on the others in its batch, or on chance"

@@ -138,7 +138,7 @@ def export_model(
                 atol=ENGINE_TOLERANCE if atol is None else atol,
                 rtol=ENGINE_TOLERANCE if rtol is None else rtol,
                 trust=trust,
-                engine=ENGINES[export.engine].of_file(file, made.tensors).run,
+                engine=ENGINES[export.engine].of_export(file, made.tensors).run,
                 reference=reference.run,
                 listener=listener,
             )

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.classes import Example, Naming, are_scores, top_classes
-from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs
+from graphscope.api.opening import (
+    Names,
+    as_names,
+    chosen_outputs,
+)
+from graphscope.api.runnable import Opened, Runnable, as_runnable, open_runnable
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.payload import ArrayPayload
@@ -25,7 +30,7 @@ from graphscope.feeding.series import part_series
 from graphscope.formats.media.picture_files import SavedPictures, save_pictures
 from graphscope.formats.media.pictures import Scaling
 from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
-from graphscope.runtime.engines.table import TENSORFLOW, Engine, engine_by_name
+from graphscope.runtime.engines.table import ENGINES, TENSORFLOW
 from graphscope.runtime.run_result import RunResult
 
 if TYPE_CHECKING:
@@ -120,7 +125,7 @@ class Outputs(Mapping[str, Any], Shown):
 
 
 def run(
-    model: ModelLike,
+    model: Runnable,
     feeds: Given = (),
     *,
     outputs: Names = (),
@@ -134,7 +139,7 @@ def run(
     placing: Placing = AS_STATED,
     session: SessionOptions = DEFAULT,
     trust: bool = False,
-    engine: str = TENSORFLOW,
+    engine: str = "",
     listener: Listener = SILENT,
 ) -> Outputs:
     """Runs a model. Nothing of the model's files changes.
@@ -144,7 +149,9 @@ def run(
         graphscope.run("lenet5.pb", {"input": pictures})["softmax"]
 
     Args:
-        model: a model, or what :func:`graphscope.load` opens.
+        model: a model, or what :func:`graphscope.load` opens. Also a file of another runtime (``.onnx``, ``.tflite``,
+            OpenVINO's ``.xml``, the ``model.json`` of TF.js), which its own engine runs, by the names that it has for its
+            inputs and outputs.
         feeds: node or tensor name, or argument of the signature -> value: an array, what NumPy makes one of, or a text as on
             the command line: ``"random"``, ``"@digit.png"``. Placeholders with a default may be left out. An input that
             takes the bytes of one file (``DecodeJpeg/contents``) may be fed a directory: the model then runs once for each
@@ -160,12 +167,14 @@ def run(
         placing: where nodes run.
         session: devices, threads and memory.
         trust: run nodes that touch files, the network or processes too.
-        engine: what computes: ``tensorflow``, ``onnxruntime``, ``openvino`` or ``tfjs``. The others need no TensorFlow
-            and start in a fraction of its time; the model is frozen in memory for them. They choose devices and threads
-            themselves.
+        engine: what computes: ``tensorflow``, ``onnxruntime``, ``openvino`` or ``tfjs``; by default TensorFlow, and for a
+            file of another runtime its own. The others need no TensorFlow and start in a fraction of its time; a graph is
+            frozen in memory for them. They choose devices and threads themselves. OpenVINO also runs ``.onnx`` and
+            ``.tflite`` files.
 
     Raises:
-        ArgumentError: there is no such engine; devices, threads or trust are asked of one that does not know them.
+        ArgumentError: there is no such engine, or it does not run such a file; devices, threads or trust are asked of one
+            that does not know them.
         UnknownNameError: the model has no such tensor, argument or signature.
         IncompleteModelError: a variable has no value.
         UnsupportedError: an op is needed that TensorFlow does not have.
@@ -173,35 +182,39 @@ def run(
         MissingDependencyError: the engine is not installed.
         GraphscopeError: a placeholder is not fed, a value does not fit, no output is clear, or the engine cannot run this.
     """
-    chosen = engine_by_name(engine)
-    if engine != TENSORFLOW:
-        refuse_session_options(chosen, placing, session, trust)
-    source = as_model(model, tags=tags, checkpoint=checkpoint)
-    names = _names(source, signature)
+    opened = open_runnable(as_runnable(model, tags=tags, checkpoint=checkpoint), engine, signature)
+    if opened.engine != TENSORFLOW:
+        refuse_session_options(opened, placing, session, trust)
+    source = opened.model
+    names = _names(opened, signature)
     given = names.feeds(feeds)
     naming = _naming(labels, given)
     fetches = _fetches(names, as_names(outputs), listener)
+    if opened.file is not None and opened.file.left_out and not outputs:
+        listener.note(f"left out, for they are not tensors: {', '.join(opened.file.left_out)}")
     _refuse_other_count(source, fetches, naming)
     series, others = part_series(source, given)
     values = resolve_tensors(source, others, FeedOptions(seed, batch, scaling))
-    if series is not None and engine != TENSORFLOW:
+    if series is not None and opened.engine != TENSORFLOW:
         raise GraphscopeError(f"{series.spec.name} takes one file at a time: only TensorFlow runs a directory of them")
     with listener.running(), listener.computing("runs", len(series.files) if series else 1) as told:
         targets = [fetch.target for fetch in fetches]
-        if engine == TENSORFLOW:
+        if opened.engine == TENSORFLOW:
             from graphscope.runtime.run import run as run_once
 
             result = run_once(
                 source, targets, values, options=session, placing=placing, trust=trust, series=series, progress=told
             )
+        elif opened.file is not None:
+            result = RunResult(tuple(opened.file(targets, values)), (), {})
         else:
             from graphscope.runtime.engines.compute import compute
 
-            result = compute(source, chosen, targets, values)
+            result = compute(source, ENGINES[opened.engine], targets, values)
     return Outputs(tuple(fetches), result, naming)
 
 
-def refuse_session_options(engine: Engine, placing: Placing, session: SessionOptions, trust: bool) -> None:
+def refuse_session_options(opened: Opened, placing: Placing, session: SessionOptions, trust: bool) -> None:
     """What only a session of TensorFlow understands is not silently left out.
 
     Raises:
@@ -209,15 +222,17 @@ def refuse_session_options(engine: Engine, placing: Placing, session: SessionOpt
     """
     if replace(placing, place=tuple(placing.place)) != AS_STATED or session != DEFAULT or trust:
         text = "devices, placement, threads, GPU memory and trust are options of TensorFlow's sessions"
-        raise ArgumentError(f"{text}, not of {engine.title}", hint=Advice(Option("engine", TENSORFLOW), " takes them"))
+        hint = Advice(Option("engine", TENSORFLOW), " takes them") if opened.file is None else None
+        raise ArgumentError(f"{text}, not of {ENGINES[opened.engine].title}", hint=hint)
 
 
-def _names(model: Model, signature: str) -> TensorNames:
+def _names(opened: Opened, signature: str) -> TensorNames:
+    """A file's own names are those of its signature."""
     from graphscope.analysis.choose_outputs import default_signature
 
     if signature:
-        return TensorNames(model, find_signature(model, signature), is_chosen=True)
-    return TensorNames(model, default_signature(model))
+        return TensorNames(opened.model, find_signature(opened.model, signature), is_chosen=True)
+    return TensorNames(opened.model, default_signature(opened.model), is_chosen=opened.file is not None)
 
 
 def _fetches(names: TensorNames, wanted: Sequence[str], listener: Listener) -> list[Fetch]:

@@ -16,9 +16,10 @@ from graphscope.api.opening import (
     note_outputs,
     without_calls,
 )
+from graphscope.api.runnable import Opened, Runnable, as_runnable, open_runnable
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
-from graphscope.runtime.engines.table import ENGINE_TOLERANCE, TENSORFLOW, engine_by_name
+from graphscope.runtime.engines.table import ENGINE_TOLERANCE, ENGINES, TENSORFLOW
 from graphscope.runtime.layers import LayerComparison, LayerDifference
 from graphscope.runtime.nonfinite import NonfiniteReport, ValueRange
 from graphscope.runtime.verify import ATOL, RTOL, Verification
@@ -27,12 +28,12 @@ from graphscope.runtime.verify import verify as compare
 if TYPE_CHECKING:
     from graphscope.feeding.feeds import Given
     from graphscope.feeding.pairing import Pairing
-    from graphscope.runtime.engines.compute import EngineRun
+    from graphscope.runtime.comparison import Engine
 
 
 def verify(
-    model: ModelLike,
-    other: ModelLike,
+    model: Runnable,
+    other: Runnable,
     *,
     outputs: Names = (),
     map: Mapping[str, str] | None = None,
@@ -44,10 +45,12 @@ def verify(
     atol: float | None = None,
     rtol: float | None = None,
     trust: bool = False,
-    engine: str | tuple[str, str] = TENSORFLOW,
+    engine: str | tuple[str, str] = "",
     listener: Listener = SILENT,
 ) -> Verification:
     """Runs two models on the same inputs and compares their outputs. Starts TensorFlow, unless other engines run both.
+
+    Either may be a file of another runtime, which its own engine runs: see :func:`graphscope.run`.
 
     Outputs and inputs are paired by name, else by what their nodes do, else by signature. A number is within tolerance where
     ``|model - other| <= atol + rtol * |model|``; integers, booleans and strings must be equal, NaN equals NaN.
@@ -62,10 +65,11 @@ def verify(
         seed: of the random inputs.
         atol, rtol: 1e-6 and 1e-5 by default, 1e-4 both where an engine beside TensorFlow runs a model.
         trust: run nodes that touch files, the network or processes too; a matter of TensorFlow alone.
-        engine: what runs ``other``, or what runs each of the two: ``tensorflow``, ``onnxruntime`` or ``openvino``.
+        engine: what runs ``other``, or what runs each of the two: ``tensorflow``, ``onnxruntime`` or ``openvino``; by
+            default TensorFlow, and for a file of another runtime its own.
 
     Raises:
-        ArgumentError: there is no such engine.
+        ArgumentError: there is no such engine, or it does not run such a file.
         UnknownNameError: a model has no such tensor.
         IncompleteModelError: a variable has no value.
         UnsupportedError: an op is needed that TensorFlow does not have.
@@ -75,10 +79,12 @@ def verify(
     """
     from graphscope.feeding.feeds import resolve_tensors
 
-    engines = (TENSORFLOW, engine) if isinstance(engine, str) else engine
+    wanted = ("", engine) if isinstance(engine, str) else engine
+    sides = [open_runnable(as_runnable(m), name) for m, name in zip((model, other), wanted, strict=True)]
+    one, two = (side.model for side in sides)
+    engines = (sides[0].engine, sides[1].engine)
     is_exact = engines == (TENSORFLOW, TENSORFLOW)
-    one, two = as_model(model), as_model(other)
-    runs = [_engine_run(model, name) for model, name in zip((one, two), engines)]
+    runs = [_engine_of(side) for side in sides]
     pairing = _pair(one, two, outputs, map, listener)
     with listener.running():
         found = compare(
@@ -100,14 +106,13 @@ def verify(
     return replace(found, engines=engines)
 
 
-def _engine_run(model: Model, name: str) -> EngineRun | None:
-    """``model`` in the engine called ``name``; ``None`` for TensorFlow, which is always at hand."""
-    engine = engine_by_name(name)
-    if name == TENSORFLOW:
-        return None
+def _engine_of(side: Opened) -> Engine | None:
+    """What computes tensors of a model in its engine; ``None`` for TensorFlow, which is always at hand."""
+    if side.file is not None or side.engine == TENSORFLOW:
+        return side.file
     from graphscope.runtime.engines.compute import EngineRun
 
-    return EngineRun(model, engine)
+    return EngineRun(side.model, ENGINES[side.engine])
 
 
 def compare_layers(

@@ -14,7 +14,7 @@ from graphscope.core.model import Model
 from graphscope.errors import ArgumentError, FileError, NotTensorFlowError, UnsupportedError
 from graphscope.formats.detect.locate import CheckpointPrefix, GraphFile, Location, SavedModelDirectory, locate
 from graphscope.formats.detect.sniff import Content
-from graphscope.formats.registry import FileFormat, format_at
+from graphscope.formats.registry import FileFormat, Foreign, ForeignFile, format_at
 
 if TYPE_CHECKING:
     from graphscope.core.foreign import ForeignModel
@@ -65,12 +65,40 @@ def open_any(
     row = _format(location)
     if row.foreign is None:
         return _read(location, row, tags, checkpoint, lazily)
-    if tags or checkpoint is not None:
-        raise ArgumentError(
-            f"{os.fspath(path)}: {row.foreign.what} has no meta graphs and no checkpoints to choose from"
-        )
+    _refuse_choices(path, row.foreign, tags, checkpoint)
     assert isinstance(location, GraphFile)
+    if not row.foreign.reader:
+        raise row.foreign.refusal(location.source.path)
     return row.foreign.read(location)
+
+
+def load_runnable(
+    path: str | os.PathLike[str],
+    *,
+    tags: str | Collection[str] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Model | ForeignFile:
+    """As :func:`load`, for those that run: files of other runtimes too, which are not opened here.
+
+    Raises:
+        ArgumentError: tags or a checkpoint for a file of another runtime, which has neither.
+    """
+    location = locate(path)
+    row = _format(location)
+    if row.foreign is None:
+        return _read(location, row, tags, checkpoint, False)
+    _refuse_choices(path, row.foreign, tags, checkpoint)
+    return ForeignFile(os.fspath(path), row)
+
+
+def _refuse_choices(
+    path: str | os.PathLike[str],
+    foreign: Foreign,
+    tags: str | Collection[str],
+    checkpoint: str | os.PathLike[str] | None,
+) -> None:
+    if tags or checkpoint is not None:
+        raise ArgumentError(f"{os.fspath(path)}: {foreign.what} has no meta graphs and no checkpoints to choose from")
 
 
 def load_foreign(path: str | os.PathLike[str]) -> ForeignModel:

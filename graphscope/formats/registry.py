@@ -66,15 +66,15 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A format of another runtime: looked at, and never taken for a TensorFlow graph.
+    """A format of another runtime: looked at or run, and never taken for a TensorFlow graph.
 
     Attributes:
         what: what a file of it is, with an article.
-        reader: ``module:function`` of ``(location) -> ForeignModel``.
+        reader: ``module:function`` of ``(location) -> ForeignModel``; empty where files are run and not looked into.
     """
 
     what: str
-    reader: str
+    reader: str = ""
 
     def read(self, location: GraphFile) -> ForeignModel:
         """The model at ``location``; raises what its reader raises."""
@@ -83,7 +83,11 @@ class Foreign:
 
     def refusal(self, path: Path) -> NotTensorFlowError:
         """The error for who wants a TensorFlow graph of the file ``path``, and what can be done with it instead."""
-        hint = Advice(Call("load_foreign", (str(path),)), "   shows what is in it")
+        hint = (
+            Advice(Call("load_foreign", (str(path),)), "   shows what is in it")
+            if self.reader
+            else Advice(Call("run", (str(path),)), "   runs it")
+        )
         return NotTensorFlowError(f"this is {self.what}, not a TensorFlow graph", path=path, hint=hint)
 
 
@@ -104,7 +108,7 @@ class FileFormat:
         writer: ``module:function`` of ``(model, path, WriteOptions) -> size in bytes``; empty where nothing writes it.
         refuser: ``module:function`` of ``(path, overwrite)`` that raises an error if ``path`` cannot be written.
         export: how it is written, where it is another runtime's; such a row has no ``writer``.
-        foreign: of a format of another runtime, how it is looked at.
+        foreign: of a format of another runtime, what its files are and how they are looked at.
         has_graph, has_values: what it can hold; values are those of variables.
     """
 
@@ -122,6 +126,11 @@ class FileFormat:
     foreign: Foreign | None = None
     has_graph: bool = True
     has_values: bool = False
+
+    @property
+    def has_own_suffix(self) -> bool:
+        """Whether a file of another runtime is known by its name alone: ``.xml`` and ``.json`` may be anything."""
+        return self.foreign is not None and bool(self.foreign.reader)
 
     @property
     def is_written(self) -> bool:
@@ -149,6 +158,31 @@ class FileFormat:
         """Writes ``model`` and returns the size in bytes; raises what its writer raises."""
         size: int = _function(self.writer)(model, path, options)
         return size
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignFile:
+    """A file of another runtime that is to be run: only its engine opens it.
+
+    Attributes:
+        path: as a person named it.
+        format: the row of its format.
+    """
+
+    path: str
+    format: FileFormat
+
+    @property
+    def what(self) -> str:
+        """What it is, with an article."""
+        assert self.format.foreign is not None
+        return self.format.foreign.what
+
+    @property
+    def engine(self) -> str:
+        """The row of :data:`graphscope.runtime.engines.table.ENGINES` that runs it by default."""
+        assert self.format.export is not None
+        return self.format.export.engine
 
 
 _GRAPH = "graphscope.formats.graph.graphdef"
@@ -251,17 +285,21 @@ FORMATS = (
         "openvino",
         "OpenVINO IR",
         (".xml",),
-        "not read",
+        "XML whose first element is `net`",
+        recognizer="graphscope.formats.detect.neighbours:is_openvino",
         export=Export("graphscope.export.openvino.target", "openvino", frozenset({"rename"})),
+        foreign=Foreign("an OpenVINO model"),
         has_values=True,
     ),
     FileFormat(
         "tfjs",
         "TF.js graph model",
         (".json",),
-        "not read",
+        "JSON whose `format` is `graph-model`",
+        recognizer="graphscope.formats.detect.neighbours:is_tfjs",
         export=Export("graphscope.export.tfjs.target", "tfjs", frozenset({"rename"})),
         refuser="graphscope.export.tfjs.write:refuse_place",
+        foreign=Foreign("a TF.js graph model"),
         has_values=True,
     ),
     FileFormat(
@@ -294,7 +332,7 @@ def format_at(location: Location) -> FileFormat | None:
     """The format of what was located; ``None`` where nothing reads it.
 
     Other formats are looked for first where the first bytes may be theirs as well as those of TensorFlow's messages. A broken
-    file of another runtime is known by its suffix.
+    file of another runtime is known by its suffix, if nothing else has that.
 
     Raises:
         NotTensorFlowError: the file is empty, or of a neighbouring format.
@@ -309,7 +347,7 @@ def format_at(location: Location) -> FileFormat | None:
             return other
         refuse_neighbours(source)
         suffix = source.path.suffix.lower()
-        named = next((row for row in FORMATS if row.foreign and suffix in row.suffixes), None)
+        named = next((row for row in FORMATS if row.has_own_suffix and suffix in row.suffixes), None)
         if named is not None:
             return named
     return next((row for row in FORMATS if row.reader and content in row.contents), None)

@@ -32,7 +32,7 @@ def test_two_files_with_names_as_they_were(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.bin", "m.xml"]
     assert found.size_bytes == sum(p.stat().st_size for p in tmp_path.iterdir())
     assert found.nodes == (tmp_path / "m.xml").read_text().count("<layer id=")
-    [actual] = ENGINES["openvino"].of_file(found.path, {"input:0": "image"}).run(["softmax"], {"input": DIGITS})
+    [actual] = ENGINES["openvino"].of_export(found.path, {"input:0": "image"}).run(["softmax"], {"input": DIGITS})
     expected = graphscope.run(LENET, {"input": DIGITS}, outputs="softmax", engine="onnxruntime")["softmax"]
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
 

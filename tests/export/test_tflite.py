@@ -60,7 +60,7 @@ def test_quantized_by_examples_renamed_and_verified(tmp_path: Path) -> None:
     assert found.size_bytes == (tmp_path / "m.tflite").stat().st_size < 100_000
     assert found.verification is not None
     assert 0 < found.verification.max_abs < 0.1
-    engine = ENGINES["litert"].of_file(found.path, {"input:0": "image", "softmax:0": "softmax"})
+    engine = ENGINES["litert"].of_export(found.path, {"input:0": "image", "softmax:0": "softmax"})
     [actual] = engine.run(["softmax"], {"input": DIGITS})
     expected = graphscope.run(LENET, {"input": DIGITS}, outputs="softmax")["softmax"]
     np.testing.assert_allclose(actual, expected, atol=0.1)

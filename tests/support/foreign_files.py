@@ -154,6 +154,28 @@ def tflite_bytes() -> bytes:
     return packed(tflite_model())
 
 
+def doubling_tflite(signatures: dict[str, tuple[str, str]]) -> bytes:
+    """A model that LiteRT runs, ``y = x + x`` for any number of pairs.
+
+    Args:
+        signatures: name -> what it calls ``x`` and ``y``.
+    """
+    from ai_edge_litert import schema_py_generated as s
+
+    model = s.ModelT()
+    model.version, model.buffers, model.operatorCodes = 3, [s.BufferT()], [_code(s, s.BuiltinOperator.ADD, None, 1)]
+    add = _operator(s, 0, [0, 0], [1], s.AddOptionsT(), s.BuiltinOptions.AddOptions)
+    ends = [_tensor(s, name, [1, 2], s.TensorType.FLOAT32, signature=[-1, 2]) for name in ("x", "y")]
+    model.subgraphs = [_subgraph(s, "main", ends, [0], [1], [add])]
+    model.signatureDefs = []
+    for name, (x, y) in signatures.items():
+        signature = s.SignatureDefT()
+        signature.signatureKey, signature.subgraphIndex = name, 0
+        signature.inputs, signature.outputs = [_argument(s, x, 0)], [_argument(s, y, 1)]
+        model.signatureDefs.append(signature)
+    return packed(model)
+
+
 def packed(model: Any) -> bytes:
     import flatbuffers
 

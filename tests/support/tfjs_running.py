@@ -15,6 +15,7 @@ from graphscope.core.graph import Graph
 from graphscope.errors import MissingDependencyError
 from graphscope.export.tfjs.convert import convert
 from graphscope.export.tfjs.write import write_tfjs
+from graphscope.runtime.engines.program import NamedProgram
 from graphscope.runtime.engines.tfjs import TfjsProgram, TfjsServer
 from tests.support.running import Array
 
@@ -30,7 +31,7 @@ def computed(graph: Graph, outputs: Sequence[str], feeds: Mapping[str, Any], dir
     file = directory / "model" / "model.json"
     write_tfjs(made, file, overwrite=True)
     fed = {name: value for name, value in feeds.items() if name.partition(":")[0] in made.graph}
-    return TfjsProgram(file, made.tensors, SERVER).run(outputs, fed)
+    return NamedProgram(TfjsProgram(file, SERVER), made.tensors).run(outputs, fed)
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from graphscope.api.evaluate import evaluate as judge
 from graphscope.cli.options import data as data_shared
 from graphscope.cli.options import session, shared
 from graphscope.cli.options.accuracy import AssertAccuracy, check_accuracy, refuse_accuracy
-from graphscope.cli.options.loading import load
+from graphscope.cli.options.loading import load_runnable
 from graphscope.cli.render.evaluate import write_evaluation
 from graphscope.cli.terminal.interrupts import ended_by_interrupt
 from graphscope.cli.terminal.output import Sink
@@ -65,7 +65,7 @@ def evaluate(
     checkpoint: shared.Checkpoint = None,
     tags: shared.Tags,
     trust: shared.Trust = False,
-    engine: session.Engine = session.EngineChoice.TENSORFLOW,
+    engine: session.Engine = None,
     force: shared.Force = False,
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
@@ -86,7 +86,7 @@ def evaluate(
         cache=cache,
         seed=seed,
     )
-    loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
+    loaded = load_runnable(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
     with ended_by_interrupt(lambda: sink.note("interrupted")):
         report = judge(
             loaded,
@@ -104,7 +104,7 @@ def evaluate(
             confusion=confusion,
             logdir=logdir,
             trust=trust,
-            engine=engine.value,
+            engine=engine.value if engine is not None else "",
             overwrite=force,
             listener=Speaker(sink),
         )

@@ -11,7 +11,7 @@ from graphscope.api.run import Outputs
 from graphscope.api.run import run as run_model
 from graphscope.cli.options import pictures as picture
 from graphscope.cli.options import session, shared
-from graphscope.cli.options.loading import load
+from graphscope.cli.options.loading import load_runnable
 from graphscope.cli.render.run import say_devices, show_outputs, write_classes, write_outputs
 from graphscope.cli.terminal.interrupts import ended_by_interrupt
 from graphscope.cli.terminal.output import Sink
@@ -75,9 +75,9 @@ def run(
     log_placement: session.LogPlacement = False,
     log_executed: session.LogExecuted = False,
     trust: shared.Trust = False,
-    engine: session.Engine = session.EngineChoice.TENSORFLOW,
+    engine: session.Engine = None,
 ) -> None:
-    """Run a graph once and show its outputs."""
+    """Run a model once and show its outputs."""
     sink = Sink.standard()
     settings = session.session_options(
         devices, soft_placement, allow_growth, gpu_memory_fraction, threads, log_placement, log_executed
@@ -86,7 +86,7 @@ def run(
     scaling = picture.scaling(scale, mean)
     if save is not None:
         refuse_unwritable(save, force)
-    loaded = load(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
+    loaded = load_runnable(model, tags=shared.split_tags(tags), checkpoint=checkpoint)
     with ended_by_interrupt(lambda: sink.note("interrupted")):
         outputs = run_model(
             loaded,
@@ -100,7 +100,7 @@ def run(
             placing=placing,
             session=settings,
             trust=trust,
-            engine=engine.value,
+            engine=engine.value if engine is not None else "",
             listener=Speaker(sink),
         )
     say_devices(sink, outputs.result)
@@ -137,4 +137,5 @@ EXAMPLES = """
   graphscope run saved_model --signature predict --feed image=@cat.jpg --labels labels.txt
   graphscope run frozen.pb --feed input=@x.npy --output prob --save prob.npz
   graphscope run frozen.pb --feed input=@x.npy --engine onnxruntime
+  graphscope run model.onnx --feed input=random --output prob
 """

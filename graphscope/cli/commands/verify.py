@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graphscope.cli.options import shared
-from graphscope.cli.options.loading import load
+from graphscope.cli.options.loading import load, load_runnable
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.views import Format
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.engines.table import TENSORFLOW
+
+if TYPE_CHECKING:
+    from graphscope.formats.registry import ForeignFile
 
 DIFFERENT, TROUBLE = 1, 2
 """Exit codes, as those of ``diff`` and ``cmp``: 0 is for models that compute the same."""
@@ -22,7 +25,7 @@ TOP = 10
 
 
 def verify(
-    first: Annotated[str, typer.Argument(metavar="A", show_default=False, help="A model of any kind.")],
+    first: Annotated[str, typer.Argument(metavar="A", show_default=False, help="A model or a runtime's file.")],
     second: Annotated[
         str | None,
         typer.Argument(metavar="[B]", show_default=False, help="The model to compare with it; not needed with --nan."),
@@ -50,11 +53,11 @@ def verify(
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed for random values.")] = 0,
     atol: Annotated[
         float | None,
-        typer.Option(metavar="X", show_default=False, help="Absolute tolerance; default: 1e-6, with --engine 1e-4."),
+        typer.Option(metavar="X", show_default=False, help="Absolute tolerance; default: 1e-6, in other engines 1e-4."),
     ] = None,
     rtol: Annotated[
         float | None,
-        typer.Option(metavar="X", show_default=False, help="Relative tolerance; default: 1e-5, with --engine 1e-4."),
+        typer.Option(metavar="X", show_default=False, help="Relative tolerance; default: 1e-5, in other engines 1e-4."),
     ] = None,
     top: Annotated[int, typer.Option(metavar="N", min=1, help="Show the N largest differences of --layers.")] = TOP,
     tags: shared.Tags,
@@ -63,9 +66,10 @@ def verify(
         str,
         typer.Option(
             metavar="B|A,B",
+            show_default=False,
             help="Run B in this engine, or A and B in two: tensorflow, onnxruntime, openvino.",
         ),
-    ] = TENSORFLOW,
+    ] = "",
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
     """Run two models on the same inputs and compare what they compute."""
@@ -73,7 +77,7 @@ def verify(
     _refuse_contradiction(second, layers, nan, engine)
     engines = _engines(engine)
     try:
-        a, *others = (load(path, tags=shared.split_tags(tags)) for path in (first, second) if path is not None)
+        paths = [path for path in (first, second) if path is not None]
         running: dict[str, Any] = {
             "outputs": output,
             "feeds": feed,
@@ -88,12 +92,14 @@ def verify(
             **{name: value for name, value in (("atol", atol), ("rtol", rtol)) if value is not None},
             **running,
         }
-        if nan:
-            is_good = _search(sink, format, [a, *others], running)
-        elif layers:
-            is_good = _compare_layers(sink, format, a, others[0], top, pairing)
+        if nan or layers:
+            models = [load(path, tags=shared.split_tags(tags)) for path in paths]
+            is_good = (
+                _search(sink, format, models, running) if nan else _compare_layers(sink, format, models, top, pairing)
+            )
         else:
-            is_good = _compare(sink, format, a, others[0], {"batches": batches, "engine": engines, **pairing})
+            a, b = (load_runnable(path, tags=shared.split_tags(tags)) for path in paths)
+            is_good = _compare(sink, format, a, b, {"batches": batches, "engine": engines, **pairing})
         sink.flush()
     except GraphscopeError as error:
         sink.error(error)
@@ -105,21 +111,23 @@ def verify(
 def _refuse_contradiction(second: str | None, layers: bool, nan: bool, engine: str) -> None:
     if layers and nan:
         raise typer.BadParameter("--layers and --nan look for different things", param_hint="--nan")
-    if (layers or nan) and engine != TENSORFLOW:
+    if (layers or nan) and engine not in ("", TENSORFLOW):
         raise typer.BadParameter("--layers and --nan look at tensors in TensorFlow", param_hint="--engine")
     if second is None and not nan:
         raise typer.BadParameter("name the model to compare with", param_hint="B")
 
 
 def _engines(text: str) -> tuple[str, str]:
-    """``B`` or ``A,B``; TensorFlow runs A unless it is named."""
+    """``B`` or ``A,B``; what is not named runs in TensorFlow, and a file of another runtime in its own."""
     names = [name.strip() for name in text.split(",")]
     if len(names) > 2:
         raise typer.BadParameter(f"{text} names more than two engines", param_hint="--engine")
-    return (names[0], names[1]) if len(names) == 2 else (TENSORFLOW, names[0])
+    return (names[0], names[1]) if len(names) == 2 else ("", names[0])
 
 
-def _compare(sink: Sink, format: Format, a: Model, b: Model, options: dict[str, Any]) -> bool:
+def _compare(
+    sink: Sink, format: Format, a: Model | ForeignFile, b: Model | ForeignFile, options: dict[str, Any]
+) -> bool:
     from graphscope.api.verify import verify as compare
     from graphscope.cli.render.verify import write_verification
 
@@ -128,11 +136,11 @@ def _compare(sink: Sink, format: Format, a: Model, b: Model, options: dict[str, 
     return found.is_within and found.is_proven
 
 
-def _compare_layers(sink: Sink, format: Format, a: Model, b: Model, top: int, options: dict[str, Any]) -> bool:
+def _compare_layers(sink: Sink, format: Format, models: list[Model], top: int, options: dict[str, Any]) -> bool:
     from graphscope.api.verify import compare_layers
     from graphscope.cli.render.verify import write_layers
 
-    found = compare_layers(a, b, **options)
+    found = compare_layers(*models, **options)
     write_layers(sink, format, found, top)
     return found.is_within
 
@@ -150,6 +158,7 @@ EXAMPLES = """
   graphscope verify model.ckpt-5000 frozen.pb
   graphscope verify old.pb new.pb --layers
   graphscope verify model.ckpt-5000 frozen.pb --engine onnxruntime
+  graphscope verify frozen.pb model.onnx
   graphscope verify a.pb b.pb --map images:0=input:0 --map probs:0=softmax:0
   graphscope verify model.ckpt-5000 --nan --feed input=@batch.npy
 """

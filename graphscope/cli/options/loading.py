@@ -12,6 +12,7 @@ from graphscope.errors import ArgumentError
 
 if TYPE_CHECKING:
     from graphscope.core.foreign import ForeignModel
+    from graphscope.formats.registry import ForeignFile
 
 
 def load(
@@ -39,6 +40,19 @@ def open_any(
 
     opened = formats.open_any(path, tags=tags, checkpoint=checkpoint, lazily=lazily)
     return _warn(opened) if isinstance(opened, Model) else opened
+
+
+def load_runnable(
+    path: str | os.PathLike[str],
+    *,
+    tags: Collection[str] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Model | ForeignFile:
+    """As :func:`graphscope.formats.load_runnable`; the model's warnings go to stderr."""
+    from graphscope import formats
+
+    loaded = formats.load_runnable(path, tags=tags, checkpoint=checkpoint)
+    return _warn(loaded) if isinstance(loaded, Model) else loaded
 
 
 def refuse_options(model: ForeignModel, options: Mapping[str, object]) -> None:

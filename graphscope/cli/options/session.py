@@ -65,7 +65,12 @@ class EngineChoice(str, enum.Enum):
 
 
 Engine = Annotated[
-    EngineChoice, typer.Option("--engine", help="Compute with this runtime; others than TensorFlow start faster.")
+    EngineChoice | None,
+    typer.Option(
+        "--engine",
+        show_default=False,
+        help="Compute with this runtime; default: tensorflow, for files of other runtimes their own.",
+    ),
 ]
 
 

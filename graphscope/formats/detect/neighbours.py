@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from graphscope.advice import Advice, Call
+from graphscope.core.patterns import Pattern
 from graphscope.errors import NotTensorFlowError
 from graphscope.formats.detect.sniff import first_text_field
 from graphscope.formats.io.records import is_event_file, starts_record
 from graphscope.formats.io.wire import FileSource
 
 HEAD_BYTES = 1024
+
+_NET = Pattern(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<net[\s>]", re.DOTALL)
+_GRAPH_MODEL = Pattern(rb'\s*\{.*?"format"\s*:\s*"graph-model"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,22 @@ def is_onnx(head: bytes, _: int) -> bool:
     if len(head) < 4 or head[0] != 0x08 or not 3 <= head[1] <= 99:
         return False
     return head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
+
+
+def is_openvino(head: bytes, _: int) -> bool:
+    """Whether a file that begins with ``head`` is XML whose first element is ``net``.
+
+    Source: <https://docs.openvino.ai/2025/documentation/openvino-ir-format.html>.
+    """
+    return _NET.match(head) is not None
+
+
+def is_tfjs(head: bytes, _: int) -> bool:
+    """Whether a file that begins with ``head`` is the ``model.json`` of a graph model.
+
+    Source: ``ModelJSON`` in ``tfjs-core/src/io/types.ts``; what is written for layers says ``layers-model``.
+    """
+    return _GRAPH_MODEL.match(head) is not None
 
 
 def _name_kind(suffix: str) -> Advice:

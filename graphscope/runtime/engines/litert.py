@@ -4,51 +4,115 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from graphscope.errors import GraphscopeError
+from graphscope.core.dtypes import DataType
+from graphscope.core.tensors import TensorSpec
+from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.export.packages import first_line, import_package
-from graphscope.runtime.engines.program import FileNames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_DEFAULT = "serving_default"
+
 
 class LiteRtProgram:
-    """A file that is ready to run on the processor, by its only signature.
+    """A file that is ready to run on the processor, by one of its signatures.
 
     Args:
         path: a ``.tflite`` file.
-        names: tensor of the TensorFlow graph -> its name in the signature; others have the same name.
+        signature: which one; empty for ``serving_default`` or the first. A file without any runs by the names of its tensors.
 
     Raises:
         MissingDependencyError: LiteRT is not installed.
-        GraphscopeError: it cannot load the file.
+        UnknownNameError: the file has no such signature.
+        GraphscopeError: LiteRT cannot load the file.
     """
 
-    def __init__(self, path: str | os.PathLike[str], names: Mapping[str, str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], signature: str) -> None:
         runtime = import_package("ai_edge_litert.interpreter", "LiteRT", "tflite")
         kernels = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        self.name = FileNames(names)
         try:
             self.interpreter = runtime.Interpreter(os.fspath(path), experimental_op_resolver_type=kernels)
-            self.runner = self.interpreter.get_signature_runner()
+            self.signature = _choose(list(self.interpreter.get_signature_list()), signature)
+            self.runner = self._runner()
         except (ValueError, RuntimeError) as error:
             raise GraphscopeError(f"LiteRT cannot load the file: {first_line(error)}") from error
-        self.inputs = self.runner.get_input_details()
+        self.inputs = _specs(self.runner.get_input_details())
+        self.outputs = _specs(self.runner.get_output_details())
+
+    def _runner(self) -> _Runner:
+        if not self.signature:
+            return _Subgraph(self.interpreter)
+        runner: _Runner = self.interpreter.get_signature_runner(self.signature)
+        return runner
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """See :class:`graphscope.runtime.engines.program.Program`."""
         import numpy as np
 
-        given = {self.name(text): np.asarray(value) for text, value in feeds.items() if self.name(text) in self.inputs}
+        given = {spec.name: np.asarray(feeds[spec.name]) for spec in self.inputs if spec.name in feeds}
         try:
             values = self.runner(**given)
         except (ValueError, RuntimeError) as error:
             raise GraphscopeError(f"LiteRT cannot run the file: {first_line(error)}") from error
-        return [np.asarray(values[self.name(text)]) for text in outputs]
+        return [np.asarray(values[name]) for name in outputs]
 
 
-def of_file(path: str | os.PathLike[str], names: Mapping[str, str]) -> LiteRtProgram:
+class _Runner(Protocol):
+    """What the interpreter gives for a signature."""
+
+    def get_input_details(self) -> Mapping[str, Any]: ...
+
+    def get_output_details(self) -> Mapping[str, Any]: ...
+
+    def __call__(self, **feeds: NDArray[Any]) -> Mapping[str, NDArray[Any]]: ...
+
+
+class _Subgraph:
+    """The first subgraph of a file without signatures, as the runner of one."""
+
+    def __init__(self, interpreter: Any) -> None:
+        self.interpreter = interpreter
+
+    def get_input_details(self) -> Mapping[str, Any]:
+        return {detail["name"]: detail for detail in self.interpreter.get_input_details()}
+
+    def get_output_details(self) -> Mapping[str, Any]:
+        return {detail["name"]: detail for detail in self.interpreter.get_output_details()}
+
+    def __call__(self, **feeds: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
+        numbers = {name: detail["index"] for name, detail in self.get_input_details().items()}
+        for name, value in feeds.items():
+            self.interpreter.resize_tensor_input(numbers[name], value.shape)
+        self.interpreter.allocate_tensors()
+        for name, value in feeds.items():
+            self.interpreter.set_tensor(numbers[name], value)
+        self.interpreter.invoke()
+        return {name: self.interpreter.get_tensor(d["index"]) for name, d in self.get_output_details().items()}
+
+
+def _choose(names: Sequence[str], wanted: str) -> str:
+    if wanted and wanted not in names:
+        raise UnknownNameError("signature", wanted, names)
+    return wanted or (_DEFAULT if _DEFAULT in names else next(iter(names), ""))
+
+
+def _specs(details: Mapping[str, Any]) -> list[TensorSpec]:
+    return [TensorSpec(name, _dtype(detail), _shape(detail)) for name, detail in details.items()]
+
+
+def _dtype(detail: Mapping[str, Any]) -> DataType:
+    import numpy as np
+
+    return DataType.from_numpy(np.dtype(detail["dtype"]))
+
+
+def _shape(detail: Mapping[str, Any]) -> tuple[int | None, ...]:
+    return tuple(None if size < 0 else int(size) for size in detail["shape_signature"])
+
+
+def of_file(path: str | os.PathLike[str], signature: str) -> LiteRtProgram:
     """A TensorFlow Lite file; see :class:`LiteRtProgram`."""
-    return LiteRtProgram(path, names)
+    return LiteRtProgram(path, signature)

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphscope.core.dtypes import DataType
+from graphscope.core.tensors import TensorSpec
 from graphscope.errors import GraphscopeError
 from graphscope.export.packages import first_line, import_package
-from graphscope.runtime.engines.program import FileNames
+from graphscope.runtime.engines.program import NamedProgram
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,49 +23,62 @@ if TYPE_CHECKING:
 
 _ERRORS_ONLY = 3
 
+_TYPES = {
+    "float": DataType.FLOAT,
+    "double": DataType.DOUBLE,
+    "float16": DataType.HALF,
+    **{dtype.label: dtype for dtype in DataType if dtype not in (DataType.FLOAT, DataType.DOUBLE, DataType.HALF)},
+}
+"""What ONNX Runtime calls an element type -> the type. Source: ``onnxruntime/core/framework/data_types.cc``."""
+
 
 class OnnxSession:
     """An ONNX model that is ready to run on the processor.
 
     Args:
         model: a file, or its content.
-        names: tensor of the TensorFlow graph -> its name in the file; others have the same name.
 
     Raises:
         MissingDependencyError: ONNX Runtime is not installed.
         GraphscopeError: it cannot load the file.
     """
 
-    def __init__(self, model: str | os.PathLike[str] | bytes, names: Mapping[str, str]) -> None:
+    signature = ""
+
+    def __init__(self, model: str | os.PathLike[str] | bytes) -> None:
         onnxruntime = import_package("onnxruntime", "ONNX Runtime", "onnx")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
-        self.name = FileNames(names)
         content = model if isinstance(model, bytes) else os.fspath(model)
         try:
             self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions have no common root but this
             raise GraphscopeError(f"ONNX Runtime cannot load the file: {first_line(error)}") from error
-        self.inputs = {argument.name for argument in self.session.get_inputs()}
-        self.inputs.update(argument.name for argument in self.session.get_overridable_initializers())
+        self.inputs = [_spec(argument) for argument in self.session.get_inputs()]
+        self.outputs = [_spec(argument) for argument in self.session.get_outputs()]
+        defaults = self.session.get_overridable_initializers()
+        self.taken = {argument.name for argument in (*self.session.get_inputs(), *defaults)}
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """The values of ``outputs``, by their names in the TensorFlow graph; feeds that the file does not take are left out.
-
-        Raises:
-            GraphscopeError: ONNX Runtime cannot compute them.
-        """
+        """See :class:`graphscope.runtime.engines.program.Program`."""
         import numpy as np
 
-        given = {self.name(text): np.asarray(value) for text, value in feeds.items() if self.name(text) in self.inputs}
+        given = {name: np.asarray(value) for name, value in feeds.items() if name in self.taken}
         try:
-            values = self.session.run([self.name(text) for text in outputs], given)
+            values = self.session.run(list(outputs), given)
         except Exception as error:
             raise GraphscopeError(f"ONNX Runtime cannot run the file: {first_line(error)}") from error
         return [np.asarray(value) for value in values]
 
 
-def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], path: str) -> OnnxSession:
+def _spec(argument: Any) -> TensorSpec:
+    """What a ``NodeArg`` says of itself: ``tensor(float)``; sequences, maps and optional values are not tensors."""
+    kind, _, element = argument.type.removesuffix(")").partition("(")
+    dtype = _TYPES.get(element, DataType.INVALID) if kind == "tensor" else DataType.INVALID
+    return TensorSpec(argument.name, dtype, tuple(size if isinstance(size, int) else None for size in argument.shape))
+
+
+def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], path: str) -> NamedProgram:
     """A graph without variables as ONNX in memory; one that a single message cannot hold goes through a temporary directory.
 
     Raises:
@@ -76,7 +91,7 @@ def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], 
     from graphscope.export.onnx.write import is_one_file, model_bytes
 
     made = onnx_graph(graph, outputs, OnnxOptions(shapes=shapes), path)
-    return OnnxSession(model_bytes(made), made.tensors) if is_one_file(made) else _of_files(made)
+    return NamedProgram(OnnxSession(model_bytes(made)) if is_one_file(made) else _of_files(made), made.tensors)
 
 
 def _of_files(made: OnnxGraph) -> OnnxSession:
@@ -85,17 +100,9 @@ def _of_files(made: OnnxGraph) -> OnnxSession:
     with tempfile.TemporaryDirectory(prefix="graphscope-") as directory:
         path = Path(directory) / "model.onnx"
         write_onnx(made, path)
-        return OnnxSession(path, made.tensors)
+        return OnnxSession(path)
 
 
-def of_file(path: str | os.PathLike[str], names: Mapping[str, str]) -> OnnxSession:
-    """An ONNX file.
-
-    Args:
-        names: what its tensors are called outside -> their names in the file.
-
-    Raises:
-        MissingDependencyError: ONNX Runtime is not installed.
-        GraphscopeError: it cannot load the file.
-    """
-    return OnnxSession(path, names)
+def of_file(path: str | os.PathLike[str], signature: str) -> OnnxSession:  # noqa: ARG001
+    """An ONNX file; see :class:`OnnxSession`."""
+    return OnnxSession(path)

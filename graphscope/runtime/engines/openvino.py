@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.tensors import node_of
+from graphscope.core.tensors import TensorSpec, node_of
 from graphscope.errors import GraphscopeError
 from graphscope.export.openvino.package import complaint, openvino_package
-from graphscope.runtime.engines.program import FileNames
+from graphscope.runtime.engines.program import NamedProgram
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +31,6 @@ class OpenvinoProgram:
 
     Args:
         path: a frozen ``.pb``, ``.onnx``, ``.tflite`` or ``.xml``.
-        names: tensor of the TensorFlow graph -> its name in the file; others have the same name.
         shapes: input -> its shape, where that is known better than from the file.
 
     Raises:
@@ -38,32 +38,42 @@ class OpenvinoProgram:
         GraphscopeError: it cannot load or compile the file.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        names: Mapping[str, str],
-        shapes: Mapping[str, Shape] | None = None,
-    ) -> None:
+    signature = ""
+
+    def __init__(self, path: str | os.PathLike[str], shapes: Mapping[str, Shape] | None = None) -> None:
         openvino = openvino_package()
-        self.name = FileNames(names)
         try:
             model = openvino.Core().read_model(os.fspath(path))
-            _reshape(openvino, model, {self.name(name): shape for name, shape in (shapes or {}).items()})
+            _reshape(openvino, model, shapes or {})
             self.compiled = openvino.compile_model(model, "CPU", _SAME_NUMBERS)
         except Exception as error:  # it raises RuntimeError and its own
             raise GraphscopeError(f"OpenVINO cannot load the file: {complaint(error)}") from error
-        self.inputs = {name for argument in self.compiled.inputs for name in argument.names}
+        self.inputs = [_spec(port) for port in self.compiled.inputs]
+        self.outputs = [_spec(port) for port in self.compiled.outputs]
+        self.ports = {name: port for port in self.compiled.outputs for name in (*port.names, _name(port))}
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """See :class:`graphscope.runtime.engines.program.Program`."""
         import numpy as np
 
-        given = {self.name(text): np.asarray(value) for text, value in feeds.items() if self.name(text) in self.inputs}
+        named = {name: port for port in self.compiled.inputs for name in (*port.names, _name(port))}
+        given = {named[name]: np.asarray(value) for name, value in feeds.items() if name in named}
         try:
             values = self.compiled(given)
-            return [np.asarray(values[self.compiled.output(self.name(text))]) for text in outputs]
+            return [np.asarray(values[self.ports[name]]) for name in outputs]
         except Exception as error:
             raise GraphscopeError(f"OpenVINO cannot run the file: {complaint(error)}") from error
+
+
+def _name(port: Any) -> str:
+    """The first name of an input or output in order; its node's, where the file gives it none."""
+    return str(min(port.names, default=port.node.friendly_name))
+
+
+def _spec(port: Any) -> TensorSpec:
+    shape = port.partial_shape
+    sizes = None if shape.rank.is_dynamic else tuple(None if d.is_dynamic else d.get_length() for d in shape)
+    return TensorSpec(_name(port), DataType.from_numpy(port.element_type.to_dtype()), sizes)
 
 
 def _reshape(openvino: Any, model: Any, shapes: Mapping[str, Shape]) -> None:
@@ -74,7 +84,7 @@ def _reshape(openvino: Any, model: Any, shapes: Mapping[str, Shape]) -> None:
         model.reshape({n: openvino.PartialShape([-1 if d is None else d for d in shape]) for n, shape in known.items()})
 
 
-def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], path: str) -> OpenvinoProgram:
+def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], path: str) -> NamedProgram:
     """A graph without variables, which OpenVINO reads as a frozen graph from a temporary file.
 
     Raises:
@@ -89,7 +99,7 @@ def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], 
     with tempfile.TemporaryDirectory(prefix="graphscope-") as directory:
         file = Path(directory) / "frozen.pb"
         write_model(model, file, WriteOptions())
-        return OpenvinoProgram(file, names, shapes)
+        return NamedProgram(OpenvinoProgram(file, shapes), names)
 
 
 def _with_ends(model: Model, outputs: Sequence[str]) -> tuple[Model, dict[str, str]]:
@@ -105,6 +115,6 @@ def _with_ends(model: Model, outputs: Sequence[str]) -> tuple[Model, dict[str, s
     return ended, {spec.name: f"{name}:0" for spec, name in zip(specs, names)}
 
 
-def of_file(path: str | os.PathLike[str], names: Mapping[str, str]) -> OpenvinoProgram:
+def of_file(path: str | os.PathLike[str], signature: str) -> OpenvinoProgram:  # noqa: ARG001
     """A file that OpenVINO reads; see :class:`OpenvinoProgram`."""
-    return OpenvinoProgram(path, names)
+    return OpenvinoProgram(path)

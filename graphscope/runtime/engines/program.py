@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from graphscope.core.tensors import TensorName
+from graphscope.core.tensors import TensorName, TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,18 +27,44 @@ class Program(Protocol):
         ...
 
 
-class FileNames:
-    """What tensors of a TensorFlow graph are called in a file.
+class FileProgram(Program, Protocol):
+    """A file that an engine has loaded. Tensors have the names that they have there."""
+
+    @property
+    def inputs(self) -> Sequence[TensorSpec]:
+        """What has to be fed; ``INVALID`` is the type of what is not a tensor."""
+        ...
+
+    @property
+    def outputs(self) -> Sequence[TensorSpec]:
+        """What can be computed, as :attr:`inputs`."""
+        ...
+
+    @property
+    def signature(self) -> str:
+        """The signature that runs; empty where the file has none."""
+        ...
+
+
+class NamedProgram:
+    """A file's program that is run by the names that tensors have in a TensorFlow graph.
 
     Args:
-        names: tensor -> its name in the file; others have the same name.
+        program: runs by the names in the file.
+        names: tensor of the graph -> its name in the file; others have the same name.
     """
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    def __init__(self, program: FileProgram, names: Mapping[str, str]) -> None:
+        self.program = program
         self.names = names
 
-    def __call__(self, text: str) -> str:
-        """The name of the node or tensor ``text`` in the file."""
+    def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """See :class:`Program`."""
+        fed = {self._name(text): value for text, value in feeds.items()}
+        return self.program.run([self._name(text) for text in outputs], fed)
+
+    def _name(self, text: str) -> str:
+        """What the node or tensor ``text`` is called in the file."""
         if text in self.names:
             return self.names[text]
         tensor = str(TensorName.parse(text))

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.model import ModelKind
 from graphscope.errors import ArgumentError, closest_names
+from graphscope.runtime.engines.program import NamedProgram
 
 if TYPE_CHECKING:
     from graphscope.core.graph import Graph
     from graphscope.core.tensors import Shape
-    from graphscope.runtime.engines.program import Program
+    from graphscope.runtime.engines.program import FileProgram, Program
 
 TENSORFLOW = "tensorflow"
 ENGINE_TOLERANCE = 1e-4
@@ -28,13 +28,13 @@ class Engine:
     Attributes:
         title: what people call it.
         module: where its ``of_graph`` and ``of_file`` are; empty for TensorFlow, which runs models with their variables.
-        reads: the kinds of files that it runs as they are, besides what is converted for it.
-        runs_models: whether it runs any model; otherwise, only finished files of its own format.
+        formats: the names of the formats whose files it runs as they are.
+        runs_models: whether it runs any model; otherwise, only finished files.
     """
 
     title: str
     module: str = ""
-    reads: frozenset[ModelKind] = frozenset()
+    formats: frozenset[str] = frozenset()
     runs_models: bool = True
 
     def of_graph(self, graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], path: str) -> Program:
@@ -51,14 +51,25 @@ class Engine:
         program: Program = self._function("of_graph")(graph, outputs, shapes, path)
         return program
 
-    def of_file(self, path: str | os.PathLike[str], names: Mapping[str, str]) -> Program:
-        """A file of one of the kinds :attr:`reads`, ready to run; raises as :meth:`of_graph`.
+    def of_file(self, path: str | os.PathLike[str], signature: str = "") -> FileProgram:
+        """A file of one of :attr:`formats`, ready to run; raises as :meth:`of_graph`.
 
         Args:
-            names: what tensors are called outside -> their names in the file.
+            signature: which one runs, where the file has several; empty for the usual one.
+
+        Raises:
+            UnknownNameError: the file has signatures, but no such.
         """
-        program: Program = self._function("of_file")(path, names)
+        program: FileProgram = self._function("of_file")(path, signature)
         return program
+
+    def of_export(self, path: str | os.PathLike[str], names: Mapping[str, str]) -> Program:
+        """As :meth:`of_file`, of a file that was made of a graph, run by the names of the graph's tensors.
+
+        Args:
+            names: tensor of the graph -> its name in the file; others have the same name.
+        """
+        return NamedProgram(self.of_file(path), names)
 
     def _function(self, name: str) -> Any:
         return getattr(importlib.import_module(f"graphscope.runtime.engines.{self.module}"), name)
@@ -66,10 +77,10 @@ class Engine:
 
 ENGINES: Mapping[str, Engine] = {
     TENSORFLOW: Engine("TensorFlow"),
-    "onnxruntime": Engine("ONNX Runtime", "onnx_runtime"),
-    "openvino": Engine("OpenVINO", "openvino"),
-    "litert": Engine("LiteRT", "litert", runs_models=False),
-    "tfjs": Engine("TF.js", "tfjs"),
+    "onnxruntime": Engine("ONNX Runtime", "onnx_runtime", frozenset({"onnx"})),
+    "openvino": Engine("OpenVINO", "openvino", frozenset({"onnx", "tflite", "openvino"})),
+    "litert": Engine("LiteRT", "litert", frozenset({"tflite"}), runs_models=False),
+    "tfjs": Engine("TF.js", "tfjs", frozenset({"tfjs"})),
 }
 
 CHOICES = tuple(name for name, engine in ENGINES.items() if engine.runs_models)

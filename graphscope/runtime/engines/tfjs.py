@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
+from graphscope.core.tensors import TensorSpec
 from graphscope.errors import GraphscopeError, MissingDependencyError
-from graphscope.runtime.engines.program import FileNames
+from graphscope.runtime.engines.program import NamedProgram
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,7 +96,6 @@ class TfjsProgram:
 
     Args:
         path: its ``model.json``.
-        names: tensor of the TensorFlow graph -> its name in the signature; others have the same name.
         server: where it runs; by default in a process of its own.
 
     Raises:
@@ -103,31 +103,53 @@ class TfjsProgram:
         GraphscopeError: TF.js cannot load the model.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], names: Mapping[str, str], server: TfjsServer | None = None
-    ) -> None:
+    signature = ""
+
+    def __init__(self, path: str | os.PathLike[str], server: TfjsServer | None = None) -> None:
         self.server = server or TfjsServer()
-        self.name = FileNames(names)
         self.path = os.fspath(Path(path).absolute())
         try:
-            signature = self.server.ask({"load": self.path}).get("signature") or {}
+            loaded = self.server.ask({"load": self.path})
         except MissingDependencyError:
             raise
         except GraphscopeError as error:
             raise GraphscopeError(f"TF.js cannot load the model: {error.message}") from error
-        self.inputs = set(signature.get("inputs", ()))
-        stated = signature.get("outputs", {})
-        self.dtypes = {name: DataType[info["dtype"].removeprefix("DT_")] for name, info in stated.items()}
+        self.inputs = _specs(loaded, "inputs")
+        self.outputs = _specs(loaded, "outputs")
+        self.dtypes = {spec.name: spec.dtype for spec in self.outputs}
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """See :class:`graphscope.runtime.engines.program.Program`. Values have the types that the signature states."""
-        wanted = [self.name(text) for text in outputs]
-        given = {self.name(text): _sent(value) for text, value in feeds.items()}
+        given = {name: _sent(value) for name, value in feeds.items()}
         try:
-            found = self.server.ask({"run": self.path, "feeds": given, "outputs": wanted})["outputs"]
+            found = self.server.ask({"run": self.path, "feeds": given, "outputs": list(outputs)})["outputs"]
         except GraphscopeError as error:
             raise GraphscopeError(f"TF.js cannot run the model: {error.message}") from error
-        return [_receive(tensor, self.dtypes.get(name)) for name, tensor in zip(wanted, found, strict=True)]
+        return [_receive(tensor, self.dtypes.get(name)) for name, tensor in zip(outputs, found, strict=True)]
+
+
+def _specs(loaded: Mapping[str, Any], side: str) -> list[TensorSpec]:
+    """What the signature states; in its absence, what TF.js finds in the graph."""
+    stated = (loaded.get("signature") or {}).get(side)
+    if stated:
+        return [
+            TensorSpec(name, DataType[info["dtype"].removeprefix("DT_")], _sizes(info)) for name, info in stated.items()
+        ]
+    return [TensorSpec(info["name"], _stated_type(info), _shape(info.get("shape"))) for info in loaded[side]]
+
+
+def _sizes(info: Mapping[str, Any]) -> Shape:
+    shape = info.get("tensorShape", {})
+    return None if shape.get("unknownRank") else _shape([int(d.get("size", 0)) for d in shape.get("dim", ())])
+
+
+def _shape(sizes: Sequence[int | None] | None) -> Shape:
+    return None if sizes is None else tuple(None if size is None or size < 0 else size for size in sizes)
+
+
+def _stated_type(info: Mapping[str, Any]) -> DataType:
+    known = {dtype.label: dtype for dtype in DataType}
+    return known.get(info.get("dtype") or "", DataType.INVALID)
 
 
 def _sent(value: NDArray[Any]) -> dict[str, Any]:
@@ -155,7 +177,7 @@ def _receive(tensor: Mapping[str, Any], dtype: DataType | None) -> NDArray[Any]:
     return found if dtype is None else found.astype(dtype.numpy)
 
 
-def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], path: str) -> TfjsProgram:  # noqa: ARG001
+def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], path: str) -> NamedProgram:  # noqa: ARG001
     """A graph without variables as a graph model in a temporary directory. ``shapes`` are those of what is fed.
 
     Raises:
@@ -170,9 +192,9 @@ def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], 
     with tempfile.TemporaryDirectory(prefix="graphscope-") as directory:
         file = Path(directory) / "model" / "model.json"
         write_tfjs(made, file)
-        return TfjsProgram(file, made.tensors)
+        return NamedProgram(TfjsProgram(file), made.tensors)
 
 
-def of_file(path: str | os.PathLike[str], names: Mapping[str, str]) -> TfjsProgram:
+def of_file(path: str | os.PathLike[str], signature: str) -> TfjsProgram:  # noqa: ARG001
     """A graph model; see :class:`TfjsProgram`."""
-    return TfjsProgram(path, names)
+    return TfjsProgram(path)

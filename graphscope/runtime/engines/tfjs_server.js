@@ -1,5 +1,5 @@
 // Runs TF.js graph models: a request in JSON on each line of standard input, the answer on a line of standard output.
-//   {"load": "path/of/model.json"}                               -> {"signature": {...}}
+//   {"load": "path/of/model.json"}          -> {"signature": {...}, "inputs": [{name, shape, dtype}], "outputs": [...]}
 //   {"run": "path/of/model.json", "feeds": {name: tensor}, "outputs": [name]} -> {"outputs": [tensor]}
 // A tensor is {"dtype", "shape", "data"}: little-endian bytes in base64, or for strings a list of them.
 // Whatever fails answers {"error": "..."}.
@@ -34,7 +34,8 @@ function files(file) {
 async function load(file) {
   const model = await converter.loadGraphModel({ load: async () => files(file) });
   models.set(file, model);
-  return { signature: model.modelSignature };
+  const ends = (infos) => (infos || []).map(({ name, shape, dtype }) => ({ name, shape, dtype }));
+  return { signature: model.modelSignature, inputs: ends(model.inputs), outputs: ends(model.outputs) };
 }
 
 function tensor({ dtype, shape, data }) {

@@ -81,7 +81,8 @@ def _table_of_formats() -> str:
                     what
                     for what, is_there in (
                         ("read", row.reader),
-                        ("shown", row.foreign),
+                        ("shown", row.foreign and row.foreign.reader),
+                        ("run", row.foreign),
                         ("written", row.is_written),
                     )
                     if is_there
