@@ -52,8 +52,8 @@ def find_foldings(a: Model, b: Model, matching: Matching) -> Iterator[Folding]:
         CorruptFileError, IncompleteModelError: a value cannot be read.
     """
     ones, others = _Values(a), _Values(b)
-    for node, other in matching.pairs:
-        if other.op in _BIASES and node.proto != other.proto:
+    for node, other in matching.changed:
+        if other.op in _BIASES:
             found = _folding(node, other, matching, ones, others)
             if found is not None:
                 yield found

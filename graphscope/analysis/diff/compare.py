@@ -21,7 +21,7 @@ from graphscope.analysis.diff.weights import Depth, compare_weights
 from graphscope.core.graph import Body
 from graphscope.core.model import Model, ModelKind
 
-_ORDER = list(Section)
+_ORDER = {section: place for place, section in enumerate(Section)}
 _BARE = frozenset({ModelKind.GRAPH, ModelKind.EVENT_FILE})
 """Kinds of files that hold a graph and nothing besides."""
 
@@ -72,7 +72,7 @@ class _Diff:
         explanations: list[Explanation] = []
         for function, matching in bodies:
             differences += NodeComparison(matching, function, strict=self.options.strict).differences()
-            renamed, scopes = rename_differences(((a.name, b.name) for a, b in matching.pairs), function)
+            renamed, scopes = rename_differences(((a.proto.name, b.proto.name) for a, b in matching.pairs), function)
             differences += renamed
             explanations += scopes
         differences += self._functions()
@@ -112,7 +112,7 @@ class _Diff:
         notes: tuple[str, ...] = (),
         partners: Mapping[str, str] = MappingProxyType({}),
     ) -> DiffReport:
-        ordered = sorted(differences, key=lambda difference: _ORDER.index(difference.section))
+        ordered = sorted(differences, key=lambda difference: _ORDER[difference.section])
         sizes = [sum(len(body) for _, body in m.graph.bodies) if m.has_graph else 0 for m in (self.a, self.b)]
         nodes = sizes[0], sizes[1]
         return DiffReport(

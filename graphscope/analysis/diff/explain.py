@@ -70,9 +70,8 @@ class _Explainer:
 
     def find(self, foldings: Iterable[Folding]) -> None:
         """Looks for every transformation; each removed node is explained once."""
-        for a, b in self.matching.pairs:
-            if a.proto is not b.proto and a.proto != b.proto:
-                self._pair(a, b)
+        for a, b in self.matching.changed:
+            self._pair(a, b)
         for folding in foldings:
             self.foldings.append(folding)
             self.takers |= {folding.node, folding.layer}
@@ -158,7 +157,7 @@ class _Explainer:
         return map(node_of, node.data_inputs() if node is not None else ())
 
     def _takers(self, name: str) -> Iterator[str]:
-        return (taker for taker, position in self.matching.a.takers.get(name, ()) if position >= 0)
+        return (taker for taker, position in self.matching.a.takers(name) if position >= 0)
 
     def covers(self, difference: Difference) -> bool:
         """Whether an explanation says as much as ``difference``."""

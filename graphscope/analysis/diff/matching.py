@@ -72,9 +72,9 @@ def _by_common_scope(matching: Matching) -> int:
 
 def _relative(nodes: Sequence[Node]) -> dict[tuple[str, str], str]:
     """Name within the scope that all nodes share, and op -> name."""
-    names = [node.name for node in nodes]
+    names = [node.proto.name for node in nodes]
     start = sum(len(part) + 1 for part in _shared_scopes(names))
-    return {(name[start:], node.op): name for name, node in zip(names, nodes)}
+    return {(name[start:], node.proto.op): name for name, node in zip(names, nodes)}
 
 
 def _shared_scopes(names: Sequence[str]) -> list[str]:

@@ -39,20 +39,28 @@ class NodeComparison:
         removed, added = self.matching.open()
         yield from (self._difference(node, Section.NODES, Change.REMOVED, node.op) for node in removed)
         yield from (self._difference(node, Section.NODES, Change.ADDED, node.op) for node in added)
-        for a, b in self.matching.pairs:
-            if a.proto != b.proto:
-                yield from self.pair(a, b)
+        for one, other in enumerate(self.matching.partners):
+            if other is not None and not self._is_same(one, other):
+                yield from self.pair(one, other)
         yield from self._results()
 
-    def pair(self, a: Node, b: Node) -> Iterator[Difference]:
-        """What differs between two nodes."""
+    def _is_same(self, one: int, other: int) -> bool:
+        """Whether two nodes, given by their numbers, differ in nothing but names; most do."""
         sides = self.matching.a, self.matching.b
+        if not self.strict and sides[0].key(one) == sides[1].key(other) and not self.matching.is_rewired(one, other):
+            return True
+        return sides[0].body.nodes[one].proto == sides[1].body.nodes[other].proto
+
+    def pair(self, one: int, other: int) -> Iterator[Difference]:
+        """What differs between two nodes, given by their numbers."""
+        sides = self.matching.a, self.matching.b
+        a, b = sides[0].body.nodes[one], sides[1].body.nodes[other]
         if sides[0].names.get(a.op, a.op) != sides[1].names.get(b.op, b.op):
             if not (is_frozen(a, b) or is_frozen(b, a)):
                 yield self._describe_change(a, b, Section.NODES, f"{a.op} -> {b.op}")
-        elif sides[0].key(a) != sides[1].key(b):
+        elif sides[0].key(one) != sides[1].key(other):
             yield from self._attributes(a, b)
-        if list(map(self.matching.moved, a.proto.input)) != list(b.proto.input):
+        if self.matching.is_rewired(one, other):
             yield from self._wiring(a, b)
         if self.strict and a.device != b.device:
             yield self._describe_change(

@@ -13,6 +13,8 @@ _FEW = 2
 
 def split_common_end(name: str, other: str) -> tuple[str, str]:
     """What is left of two names without the parts that they end in alike: ``("a", "b")`` of ``a/x/y`` and ``b/x/y``."""
+    if name.rpartition("/")[2] != other.rpartition("/")[2]:
+        return name, other
     parts, other_parts = name.split("/"), other.split("/")
     while parts and other_parts and parts[-1] == other_parts[-1]:
         parts.pop()

@@ -36,7 +36,8 @@ class Side:
         self.attributes = attributes
         self.names = names
         self._keys: dict[bytes, int] = {}
-        self._known: dict[str, int] = {}
+        self._known: list[int | None] = [None] * len(body)
+        self._bare = NodeDef()
 
     @cached_property
     def arguments(self) -> list[str]:
@@ -48,30 +49,26 @@ class Side:
         """Nodes of savers: programs write them anew, so that they are found again by name alone."""
         return saver_nodes(self.body) if isinstance(self.body, Graph) else frozenset()
 
-    @cached_property
-    def takers(self) -> Mapping[str, list[tuple[str, int]]]:
-        """Node -> each node that takes it, and as which input; -1 for a control input."""
-        found: dict[str, list[tuple[str, int]]] = {}
-        for node in self.body.nodes:
-            name = node.proto.name
-            for position, text in enumerate(node.proto.input):
-                is_control = text.startswith("^")
-                found.setdefault(node_of(text), []).append((name, -1 if is_control else position))
-        return found
+    def takers(self, name: str) -> Iterator[tuple[str, int]]:
+        """Each node that takes the node ``name``, and as which input; -1 for a control input."""
+        for taker in self.body.consumer_names.get(name, ()):
+            for position, text in enumerate(self.body.by_name[taker].proto.input):
+                if node_of(text) == name:
+                    yield taker, -1 if text.startswith("^") else position
 
-    def key(self, node: Node) -> int:
-        """Hash of what ``node`` does, whatever it and its inputs are called: op, attributes, content of small constants."""
-        name = node.proto.name
-        known = self._known.get(name)
+    def key(self, number: int) -> int:
+        """Hash of what a node does, whatever it and its inputs are called: op, attributes, content of small constants."""
+        known = self._known[number]
         if known is None:
-            known = self._known[name] = self._key(node)
+            known = self._known[number] = self._key(self.body.nodes[number])
         return known
 
     def _key(self, node: Node) -> int:
-        bare = NodeDef()
+        bare = self._bare
         bare.CopyFrom(node.proto)
-        for field in ("name", "input", "device"):
-            bare.ClearField(field)
+        bare.ClearField("name")
+        bare.ClearField("input")
+        bare.ClearField("device")
         if "shared_name" in bare.attr:  # mostly the node's own name
             bare.attr["shared_name"].s = b"its own" if node.attrs["shared_name"].s == node.name.encode() else b"another"
         stated = bare.SerializeToString(deterministic=True)
@@ -111,6 +108,8 @@ class Matching:
         same_arguments = len(a.arguments) == len(b.arguments)
         self.forward: dict[str, str] = dict(zip(a.arguments, b.arguments)) if same_arguments else {}
         self.backward: dict[str, str] = {b: a for a, b in self.forward.items()}
+        self._open: tuple[int, list[Node], list[Node]] = (-1, [], [])
+        self._searched: tuple[int, list[Node], list[Node]] = (-1, [], [])
 
     def add(self, name: str, other: str) -> None:
         """``name`` of the first body is ``other`` of the second."""
@@ -119,29 +118,54 @@ class Matching:
 
     def open(self) -> tuple[list[Node], list[Node]]:
         """The nodes of each body that have no partner yet, in file order."""
-        return (
-            [node for node in self.a.body.nodes if node.proto.name not in self.forward],
-            [node for node in self.b.body.nodes if node.proto.name not in self.backward],
-        )
+        count = len(self.forward)
+        if self._open[0] != count:
+            a, b = self.a.body, self.b.body
+            ones = [node for name, node in zip(a.names, a.nodes) if name not in self.forward]
+            others = [node for name, node in zip(b.names, b.nodes) if name not in self.backward]
+            self._open = (count, ones, others)
+        return self._open[1:]
 
     def find_searched(self) -> tuple[list[Node], list[Node]]:
         """As :meth:`open`, without the nodes of savers."""
-        open_a, open_b = self.open()
-        return (
-            [node for node in open_a if node.proto.name not in self.a.bookkeeping],
-            [node for node in open_b if node.proto.name not in self.b.bookkeeping],
-        )
+        count = len(self.forward)
+        if self._searched[0] != count:
+            open_a, open_b = self.open()
+            ones = [node for node in open_a if node.proto.name not in self.a.bookkeeping]
+            others = [node for node in open_b if node.proto.name not in self.b.bookkeeping]
+            self._searched = (count, ones, others)
+        return self._searched[1:]
+
+    @cached_property
+    def partners(self) -> list[int | None]:
+        """For each node of the first body the number of its partner; to be asked for once all are found."""
+        find = self.b.body.numbers.get
+        return [None if other is None else find(other) for other in map(self.forward.get, self.a.body.names)]
 
     @cached_property
     def pairs(self) -> list[tuple[Node, Node]]:
         """The nodes that belong together, in the first body's order; to be asked for once all are found."""
-        ones, others = self.a.body.by_name, self.b.body.by_name
-        known = ((ones.get(name), others.get(other)) for name, other in self._iterate_ordered())
-        return [(a, b) for a, b in known if a is not None and b is not None]
+        others = self.b.body.nodes
+        return [(a, others[b]) for a, b in zip(self.a.body.nodes, self.partners) if b is not None]
 
-    def _iterate_ordered(self) -> Iterator[tuple[str, str]]:
-        names = (node.proto.name for node in self.a.body.nodes)
-        return ((name, self.forward[name]) for name in names if name in self.forward)
+    @cached_property
+    def changed(self) -> list[tuple[Node, Node]]:
+        """Those :attr:`pairs` whose op or inputs differ."""
+        a, b = self.a.body, self.b.body
+        numbered = ((one, other) for one, other in enumerate(self.partners) if other is not None)
+        return [
+            (a.nodes[one], b.nodes[other])
+            for one, other in numbered
+            if a.ops[one] != b.ops[other] or self.is_rewired(one, other)
+        ]
+
+    def is_rewired(self, one: int, other: int) -> bool:
+        """Whether the inputs of two partners, given by their numbers, are not partners in the same order."""
+        a, b = self.a.body, self.b.body
+        wired, partners = a.wires[one], self.partners
+        if None not in wired and None not in b.wires[other]:
+            return [partners[source] for source in wired if source is not None] != b.wires[other]
+        return list(map(self.moved, a.nodes[one].proto.input)) != b.nodes[other].proto.input[:]
 
     def moved(self, text: str) -> str:
         """An input of the first body as the second calls it; one without a partner stands out by a leading blank."""

@@ -51,7 +51,7 @@ def _may_differ(a: Node, b: Node) -> bool:
     """Whether two nodes hold tensors that are not equal already as messages."""
     if a.payloads or b.payloads:
         return True
-    return a.proto.op in ("Const",) or b.proto.op in ("Const",) if a.proto != b.proto else False
+    return "Const" in (a.proto.op, b.proto.op) and a.proto != b.proto
 
 
 def _tensors(a: Node, b: Node, function: str) -> Iterator[Pair]:
