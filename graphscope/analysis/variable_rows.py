@@ -16,7 +16,7 @@ from graphscope.core.variables import Role, Variable
 from graphscope.errors import UnknownNameError
 
 
-@dataclass(slots=True)  # not frozen: tens of thousands are made at once, and that would cost a tenth of the time
+@dataclass(slots=True)  # not frozen: as variables
 class WeightRow:
     """A variable, or a constant of a frozen graph.
 

@@ -118,6 +118,7 @@ def parse_size(text: str) -> int | None:
     return None if text == "?" else int(text)
 
 
+@functools.lru_cache(_SHAPES)
 def shape_text(shape: StatedShape) -> str:
     """``(?, 784)``, ``(batch, 784)``, ``()`` for a scalar, ``unknown rank`` for none."""
     if shape is None:
