@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
+import math
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphscope.analysis.demands import FeedSpec, apply_demands
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.fit import fit
@@ -16,6 +16,8 @@ from graphscope.core.model import Model
 from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName, TensorSpec
 from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.feeding.demands.demands import FeedSpec, apply_demands
+from graphscope.feeding.demands.sparse import SparseIndices, SparseSizes, lacks_sizes
 from graphscope.feeding.dependencies import need
 from graphscope.feeding.feed_values import AS_USUAL, from_file, literal, media_paths
 from graphscope.formats.media.pictures import Scaling
@@ -187,7 +189,7 @@ def placeholders(model: Model) -> list[TensorSpec]:
 def required_inputs(
     model: Model, fetches: Iterable[str], given: Iterable[TensorSpec] = (), *, with_defaults: bool = False
 ) -> list[TensorSpec]:
-    """The placeholders without a default that ``fetches`` need while ``given`` are fed, in file order.
+    """The placeholders without a usable default that ``fetches`` need while ``given`` are fed, in file order.
 
     One of unknown rank has the shape that its consumers demand.
 
@@ -202,10 +204,13 @@ def required_inputs(
     names = need(graph, fetches, given).names
     lister = TensorLister(model.catalog, graph.producer)
     fed = {spec.name for spec in given}
-    ops = PLACEHOLDER_OPS if with_defaults else PLACEHOLDER_OPS - {DEFAULTED}
-    placeholders = ((n.op, lister.outputs(n, graph)[0]) for n in graph if n.op in ops and n.name in names)
-    wanted = (spec for op, spec in placeholders if spec.name not in fed and (op != DEFAULTED or _takes_data(spec)))
-    return [apply_demands(graph, spec) for spec in wanted]
+    placeholders = ((n, lister.outputs(n, graph)[0]) for n in graph if n.op in PLACEHOLDER_OPS and n.name in names)
+    return [
+        apply_demands(graph, spec)
+        for node, spec in placeholders
+        if spec.name not in fed
+        and (node.op != DEFAULTED or lacks_sizes(graph, node) or (with_defaults and _takes_data(spec)))
+    ]
 
 
 def _takes_data(spec: TensorSpec) -> bool:
@@ -236,7 +241,8 @@ def random_feeds(
     """Tensor name -> value for each placeholder: what ``overrides`` says, else random in a range that suits its type.
 
     Floating and complex numbers are uniform in [-1, 1), uint8 in 0..255, other integers in 0..9 (they are often indices),
-    strings are :data:`STRINGS`. A placeholder's values depend on ``seed`` and its name alone.
+    strings are :data:`STRINGS`; indices and shape of a sparse tensor fit together. A placeholder's values depend on ``seed``
+    and its name alone.
 
     Args:
         unknown: the size of unknown dimensions; a tensor of unknown rank is a vector of that size.
@@ -262,7 +268,28 @@ def random_value(spec: TensorSpec, *, seed: int, unknown: int = UNKNOWN) -> NDAr
     if isinstance(spec, FeedSpec):
         make = _integer(min(spec.below, _INDICES))
     rng = np.random.default_rng([seed, zlib.crc32(spec.name.encode())])
-    return np.asarray(make(rng, spec.dtype, concrete(spec, unknown)))
+    shape = concrete(spec, unknown)
+    if isinstance(spec, (SparseIndices, SparseSizes)):
+        sizes = [unknown if size is None else size for size in spec.sizes]
+        return np.array(sizes if isinstance(spec, SparseSizes) else _places(rng, sizes, shape), np.int64)
+    return np.asarray(make(rng, spec.dtype, shape))
+
+
+def _places(rng: np.random.Generator, sizes: Sequence[int], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Indices of shape ``shape`` within ``sizes``, ascending, none twice if there are enough places."""
+    import numpy as np
+
+    columns = sizes[: shape[-1]] if len(shape) > 1 else sizes[:1]
+    sizes = [min(size, int(_PLACES ** (1 / len(columns)))) for size in columns]
+    count, total = shape[0] if shape else 1, math.prod(sizes)
+    if not total:
+        return np.zeros(shape, np.int64)
+    chosen = np.sort(rng.choice(total, count, replace=count > total))
+    return np.stack(np.unravel_index(chosen, sizes), axis=-1).reshape(shape)
+
+
+_PLACES = 2**40
+"""Indices are drawn from so many places at most."""
 
 
 def concrete(spec: TensorSpec, unknown: int = UNKNOWN) -> tuple[int, ...]:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from graphscope.analysis.demands import apply_demands
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError
+from graphscope.feeding.demands.demands import apply_demands
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import wave
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from graphscope.core.fit import fit
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.signatures import BOOKKEEPING
-from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError, IncompleteModelError
 from graphscope.feeding.default_feeds import switches_off
 from graphscope.feeding.feeds import random_feeds, required_inputs
@@ -204,17 +204,7 @@ def fed(path: Path, model: Model, fetches: list[str]) -> Feeds:
         for spec in inputs
         if place in str(path) and node_of(spec.name).endswith(name) and spec.dtype is dtype
     }
-    return random_feeds(inputs, seed=1) | switches_off(model, inputs) | dict(sparse(model, inputs)) | special
-
-
-def sparse(model: Model, inputs: list[TensorSpec]) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Placeholders ``a``, ``a_1`` and ``a_2`` for indices, values and shape of a matrix of two rows and one column."""
-    names = {spec.name for spec in inputs}
-    for spec in inputs:
-        head = node_of(spec.name)
-        if spec.shape == (None, 2) and {f"{head}_1:0", f"{head}_2:0"} <= names:
-            yield spec.name, np.array([[0, 0], [1, 0]])
-            yield f"{head}_2:0", np.array([2, 1])
+    return random_feeds(inputs, seed=1) | switches_off(model, inputs) | special
 
 
 @needs_zoo

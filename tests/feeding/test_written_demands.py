@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from graphscope.analysis.demands import FeedSpec, apply_demands
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape, TensorSpec
+from graphscope.feeding.demands.demands import FeedSpec, apply_demands
 from tests.support.written import graph_of
 
 

@@ -80,6 +80,49 @@ def test_what_is_made_for_an_unknown_rank_runs(name: str, tmp_path: Path) -> Non
     assert ("@picture" in to_words(error.value.hint)) == (name in PICTURES)
 
 
+def lookup(x: Any) -> Any:
+    ids = tf.SparseTensor(x.indices, tf.cast(tf.abs(x.values) * 3, tf.int64), x.dense_shape)
+    return tf.nn.embedding_lookup_sparse(weight(4, 2), ids, None, combiner="sum")
+
+
+SPARSE: dict[str, tuple[list[int | None] | None, Callable[[Any], Any]]] = {
+    "matmul": ([None, 3], lambda x: v1.sparse.sparse_dense_matmul(x, weight(3, 2))),
+    "matmul of any shape": (None, lambda x: v1.sparse.sparse_dense_matmul(x, weight(5, 2))),
+    "adjoint": ([None, None], lambda x: v1.sparse.sparse_dense_matmul(x, weight(5, 2), adjoint_a=True)),
+    "adjoint b": ([None, None], lambda x: v1.sparse.sparse_dense_matmul(x, weight(2, 5), adjoint_b=True)),
+    "dense": ([None, 4, 5], lambda x: v1.sparse.to_dense(x)),
+    "dense of any shape": (None, lambda x: v1.sparse.to_dense(x)),
+    "sum": ([7, None], lambda x: v1.sparse.reduce_sum(x, 1)),
+    "softmax": ([None, 3], lambda x: v1.sparse.softmax(x).values),
+    "filled": ([None, 3], lambda x: v1.sparse.fill_empty_rows(x, 0.0)[0].values),
+    "joined": ([None, 3], lambda x: v1.sparse.to_dense(v1.sparse.concat(1, [x, x]))),
+    "lookup": ([None, None], lookup),
+    "huge": ([2**40, 2**20, None], lambda x: v1.sparse.reduce_sum(x)),
+}
+"""The shape of a sparse placeholder, and what takes it."""
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_what_is_made_for_a_sparse_tensor_runs(name: str, tmp_path: Path) -> None:
+    """TensorFlow ends the process where a sparse tensor has the shape -1, which is the default of such a placeholder."""
+    shape, take = SPARSE[name]
+    with tf.Graph().as_default() as graph:
+        x = v1.sparse_placeholder(tf.float32, shape, name="x")
+        tf.identity(take(x), "out")
+    path = tmp_path / "g.pb"
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    model = load(path)
+    for seed in range(3):
+        feeds = random_feeds(required_inputs(model, ["out"]), seed=seed, unknown=4)
+        indices = feeds["x/indices:0"]
+        sizes = feeds.get("x/shape:0", [4, 4])
+        assert len(indices) == 4
+        assert ((indices >= 0) & (indices < sizes)).all()
+        assert sorted(indices.tolist()) == indices.tolist()
+        assert all(size in (None, stated) for size, stated in zip(shape or sizes, sizes, strict=True))
+        run_graph(path.read_bytes(), ["out:0"], feeds)
+
+
 def test_encoded_pictures_are_scalars(tmp_path: Path) -> None:
     with tf.Graph().as_default() as graph:
         tf.identity(tf.io.decode_jpeg(v1.placeholder(tf.string, None, "x")), "out")

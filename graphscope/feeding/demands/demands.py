@@ -9,7 +9,9 @@ from graphscope.analysis.inputs import DECODING_OPS
 from graphscope.analysis.shapes import infer
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
-from graphscope.core.tensors import Shape, TensorSpec, node_of, shape_of
+from graphscope.core.tensors import Shape, TensorSpec, node_of
+from graphscope.feeding.demands.sparse import sparse_part
+from graphscope.feeding.demands.weights import small_integers, weight_shape
 
 _SAME = frozenset(
     "Identity Cast Neg Abs Sqrt Square Exp Log Relu Tanh Sigmoid StopGradient CheckNumerics Enter Switch Floor Round Sign"
@@ -24,7 +26,6 @@ _KEEPS_VALUES = frozenset(
     "Identity Cast Reshape ExpandDims Squeeze Enter Switch StopGradient Unique Transpose Tile".split()
 )
 """Ops that give the numbers that they take."""
-_READS = frozenset("Identity ReadVariableOp Cast Enter RefEnter StopGradient FakeQuantWithMinMaxVars".split())
 _STEPS = 32
 
 
@@ -48,6 +49,9 @@ def apply_demands(graph: Graph, spec: TensorSpec) -> TensorSpec:
     node = graph.get(node_of(spec.name))
     if node is None:
         return spec
+    part = sparse_part(graph, spec)
+    if part is not None:
+        return part
     if spec.shape is None:
         likely = next(_shapes(graph, node), None)
         spec = replace(spec, shape=infer(graph).shape(spec.name) if likely is None else likely)
@@ -71,12 +75,12 @@ def _bounds(graph: Graph, start: Node) -> Iterator[int]:
     """The sizes of what is indexed with the numbers of ``start``."""
     for node, place in _reach(graph, start, lambda _, n, k: k == 0 and n.op in _KEEPS_VALUES):
         if node.op in _GATHERS and place == 1:
-            shape = _weight_shape(graph, node.inputs[0])
-            axis = _constant(graph, node.inputs[2]) if node.op == "GatherV2" else [0]
+            shape = weight_shape(graph, node.inputs[0])
+            axis = small_integers(graph, node.inputs[2]) if node.op == "GatherV2" else [0]
             if shape and axis and -len(shape) <= axis[0] < len(shape) and shape[axis[0]]:
                 yield shape[axis[0]] or 0
         elif node.op == "OneHot" and place == 0:
-            yield (_constant(graph, node.inputs[1]) or [0])[0]
+            yield (small_integers(graph, node.inputs[1]) or [0])[0]
 
 
 _GATHERS = frozenset("Gather GatherV2 ResourceGather SparseSegmentSum SparseSegmentMean SparseSegmentSqrtN".split())
@@ -103,47 +107,13 @@ def _reach(graph: Graph, start: Node, passes: Callable[[Graph, Node, int], bool]
 
 def _keeps_shape(graph: Graph, node: Node, place: int) -> bool:
     if node.op in _ELEMENTWISE:
-        other = _weight_shape(graph, node.inputs[1 - place])
+        other = weight_shape(graph, node.inputs[1 - place])
         return other == ()
     return place == 0 and node.op in _SAME
 
 
-def _constant(graph: Graph, text: str) -> list[int] | None:
-    """The numbers of a small constant of integers."""
-    node = graph.get(node_of(text))
-    tensor = node.tensor() if node is not None and node.op == "Const" else None
-    if tensor is None or tensor.elements > _STEPS or tensor.dtype not in (DataType.INT32, DataType.INT64):
-        return None
-    return [int(value) for value in tensor.listed()]
-
-
-def _weight_shape(graph: Graph, text: str) -> Shape:
-    """The shape of a constant or a variable, behind what reads it; ``None`` where it is not known."""
-    node = graph.get(node_of(text))
-    for _ in range(_STEPS):
-        if node is None:
-            return None
-        tensor = node.tensor() if node.op == "Const" else None
-        if tensor is not None:
-            return tensor.shape
-        shape = node.attr("shape")
-        if shape is not None and node.op in ("Variable", "VariableV2", "VarHandleOp"):
-            return shape_of(shape.shape)
-        if node.op == "ExpandDims":
-            return _with_axis(_weight_shape(graph, node.inputs[0]), _constant(graph, node.inputs[1]))
-        node = graph.get(node_of(node.inputs[0])) if node.op in _READS and node.inputs else None
-    return None
-
-
-def _with_axis(shape: Shape, axis: list[int] | None) -> Shape:
-    if shape is None or not axis:
-        return None
-    at = axis[0] if axis[0] >= 0 else len(shape) + 1 + axis[0]
-    return (*shape[:at], 1, *shape[at:])
-
-
 def _matmul(graph: Graph, node: Node, place: int) -> Shape:
-    weight = _weight_shape(graph, node.inputs[1 - place]) if place < 2 else None
+    weight = weight_shape(graph, node.inputs[1 - place]) if place < 2 else None
     flags = ("transpose_a", "transpose_b") if node.op == "MatMul" else ("adj_x", "adj_y")
     mine, other = flags if place == 0 else flags[::-1]
     if weight is None or len(weight) != 2:
@@ -160,7 +130,7 @@ def _flag(node: Node, name: str) -> int:
 
 def _convolution(graph: Graph, node: Node, place: int) -> Shape:
     """(batch, sizes at least those of the filter, channels), by the data format."""
-    weight = _weight_shape(graph, node.inputs[1]) if place == 0 and len(node.inputs) > 1 else None
+    weight = weight_shape(graph, node.inputs[1]) if place == 0 and len(node.inputs) > 1 else None
     if weight is None or len(weight) not in (4, 5):
         return None
     sizes, channels = list(weight[:-2]), weight[-2]
@@ -175,24 +145,24 @@ def _of_rank(rank: int) -> Callable[[Graph, Node, int], Shape]:
 
 
 def _bias(graph: Graph, node: Node, place: int) -> Shape:
-    weight = _weight_shape(graph, node.inputs[1]) if place == 0 else None
+    weight = weight_shape(graph, node.inputs[1]) if place == 0 else None
     return (None, *weight) if weight is not None and len(weight) == 1 else None
 
 
 def _elementwise(graph: Graph, node: Node, place: int) -> Shape:
     """A weight of some rank on the other side: at least that, with a batch before it."""
-    weight = _weight_shape(graph, node.inputs[1 - place]) if place < 2 and len(node.inputs) == 2 else None
+    weight = weight_shape(graph, node.inputs[1 - place]) if place < 2 and len(node.inputs) == 2 else None
     return ((None, *weight) if len(weight) == 1 else weight) if weight else None
 
 
 def _reshape(graph: Graph, node: Node, place: int) -> Shape:
-    sizes = _constant(graph, node.inputs[1]) if place == 0 else None
+    sizes = small_integers(graph, node.inputs[1]) if place == 0 else None
     return tuple(size if size >= 0 else None for size in sizes) if sizes else None
 
 
 def _demand_of_expanded(graph: Graph, node: Node, place: int) -> Shape:
     """What follows demands a shape; without the axis that is added."""
-    axis = _constant(graph, node.inputs[1]) if place == 0 else None
+    axis = small_integers(graph, node.inputs[1]) if place == 0 else None
     shape = next(_shapes(graph, node), None)
     if not axis or shape is None:
         return None
@@ -201,7 +171,7 @@ def _demand_of_expanded(graph: Graph, node: Node, place: int) -> Shape:
 
 
 def _demand_of_transposed(graph: Graph, node: Node, place: int) -> Shape:
-    order = _constant(graph, node.inputs[1]) if place == 0 else None
+    order = small_integers(graph, node.inputs[1]) if place == 0 else None
     if not order:
         return None
     shape = next(_shapes(graph, node), None)

@@ -1,0 +1,1 @@
+"""What the consumers of a placeholder demand of what is fed to it."""

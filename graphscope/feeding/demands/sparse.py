@@ -1,0 +1,178 @@
+"""Placeholders for the parts of a sparse tensor: indices have to lie within the shape, and neither may be just any number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from graphscope.analysis.shapes import infer
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph, Node
+from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
+from graphscope.core.ops import registered_ops
+from graphscope.core.tensors import Shape, TensorSpec, node_of
+from graphscope.feeding.demands.weights import small_integers
+
+_STEPS = 16
+_PASSED = frozenset({"Identity", "Cast", "StopGradient"})
+_PARTS = _PASSED | {"StridedSlice", "Pack"}
+"""Columns of indices ascend as the indices do; sizes are taken out of one shape and put into another."""
+_SIZES = ("shape", "dense_shape", "shapes")
+"""What an argument ``a_indices`` has beside it is called ``a_shape``, or one of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class SparseIndices(TensorSpec):
+    """Indices of a sparse tensor.
+
+    Attributes:
+        sizes: of the dense tensor that it stands for; unknown ones are ``None``.
+    """
+
+    sizes: tuple[int | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SparseSizes(TensorSpec):
+    """The shape of a sparse tensor, as a vector; see :class:`SparseIndices`."""
+
+    sizes: tuple[int | None, ...] = ()
+
+
+def sparse_part(graph: Graph, spec: TensorSpec) -> SparseIndices | SparseSizes | None:
+    """``spec`` as the part of a sparse tensor that the placeholder is; ``None`` where it is none."""
+    node = graph.get(node_of(spec.name))
+    if node is None or spec.dtype is not DataType.INT64:
+        return None
+    for consumer, place in _takers(graph, node):
+        for indices, shape in _sparse_arguments(consumer):
+            if place in (indices, shape):
+                sizes = _sizes(graph, consumer, indices, shape)
+                return _indices(spec, sizes) if place == indices else _as_sizes(spec, sizes)
+        if place == _segments(consumer):
+            return _indices(spec, (None,) * (_columns(graph, spec.name) or 2))
+    return None
+
+
+def _indices(spec: TensorSpec, sizes: tuple[int | None, ...]) -> SparseIndices:
+    """``spec`` with a column for each size, unless it is one index or has the columns that the file states."""
+    shape = spec.shape
+    if shape is None or (len(shape) == 2 and shape[1] is None):
+        shape = (None if shape is None else shape[0], len(sizes))
+    return SparseIndices(spec.name, spec.dtype, shape, spec.is_ref, sizes)
+
+
+def _as_sizes(spec: TensorSpec, sizes: tuple[int | None, ...]) -> SparseSizes | None:
+    """``spec`` as the vector of ``sizes``; ``None`` where it is no such vector."""
+    if spec.shape is not None and spec.shape not in ((None,), (len(sizes),)):
+        return None
+    return SparseSizes(spec.name, spec.dtype, (len(sizes),), spec.is_ref, sizes)
+
+
+def lacks_sizes(graph: Graph, placeholder: Node) -> bool:
+    """Whether its default leaves sizes open, as ``tf.sparse_placeholder`` does with -1: no sparse tensor has that shape."""
+    return placeholder.op == DEFAULTED and any(size < 0 for size in _default(graph, placeholder) or ())
+
+
+def _takers(graph: Graph, start: Node) -> Iterator[tuple[Node, int]]:
+    """What takes the value of ``start``, with the place at which it does."""
+    waiting = [start.name]
+    for name in waiting:
+        for node in graph.consumers(name):
+            places = [i for i, text in enumerate(node.data_inputs()) if text in (name, f"{name}:0")]
+            yield from ((node, place) for place in places)
+            if node.op in _PARTS and places and len(waiting) < _STEPS:
+                waiting.append(node.name)
+
+
+def _sparse_arguments(node: Node) -> list[tuple[int, int]]:
+    """The places of indices, each with that of the shape that they belong to."""
+    count = node.attr("N")
+    return _sparse_places(node.op, max(count.i, 1) if count is not None else 1)
+
+
+def _segments(node: Node) -> int | None:
+    """The place of the segments that rows belong to, which have to ascend."""
+    definition = registered_ops().get(node.op)
+    if definition is None or node.op.startswith("Unsorted"):
+        return None
+    return next((i for i, argument in enumerate(definition.input_arg) if argument.name == "segment_ids"), None)
+
+
+@lru_cache(1024)
+def _sparse_places(op: str, count: int) -> list[tuple[int, int]]:
+    definition = registered_ops().get(op)
+    places: dict[str, range] = {}
+    at = 0
+    for argument in definition.input_arg if definition is not None else ():
+        size = count if argument.number_attr == "N" else 1
+        places[argument.name] = range(at, at + size)
+        at += size
+    found = []
+    for name, indices in places.items():
+        prefix = name.removesuffix("indices")
+        shape = next((places[key] for key in (*(prefix + s for s in _SIZES), "output_shape") if key in places), None)
+        if prefix != name and shape is not None:
+            found += list(zip(indices, shape))
+    return found
+
+
+def _sizes(graph: Graph, taker: Node, indices: int, shape: int) -> tuple[int | None, ...]:
+    """What is known of the dense tensor's sizes."""
+    inputs = taker.data_inputs()
+    stated = _stated(graph, inputs[shape]) or (None,) * (_columns(graph, inputs[indices]) or 2)
+    sizes = [None if size is None or size < 0 else size for size in stated]
+    if taker.op == "SparseTensorDenseMatMul" and len(sizes) == 2:
+        inner = 0 if _flag(taker, "adjoint_a") else 1
+        dense = infer(graph).shape(inputs[3])
+        if sizes[inner] is None and dense is not None and len(dense) == 2:
+            sizes[inner] = dense[1 if _flag(taker, "adjoint_b") else 0]
+    return tuple(sizes)
+
+
+def _stated(graph: Graph, text: str) -> Shape:
+    """The sizes that a vector holds, as far as that follows from the graph; ``None`` where nothing does."""
+    node = _source(graph, text)
+    if node is not None and node.op in PLACEHOLDER_OPS:
+        return _default(graph, node) or _unknown_sizes(node)
+    value = infer(graph).flow.fact(text).value
+    return None if value is None else tuple(size if isinstance(size, int) else None for size in value)
+
+
+def _unknown_sizes(vector: Node) -> Shape:
+    stated = vector.attr("shape")
+    if stated is None or len(stated.shape.dim) != 1 or stated.shape.dim[0].size < 0:
+        return None
+    return (None,) * min(stated.shape.dim[0].size, _STEPS)
+
+
+def _default(graph: Graph, placeholder: Node) -> tuple[int, ...] | None:
+    numbers = (
+        small_integers(graph, placeholder.inputs[0]) if placeholder.op == DEFAULTED and placeholder.inputs else None
+    )
+    return None if numbers is None else tuple(numbers)
+
+
+def _columns(graph: Graph, indices: str) -> int | None:
+    """How many numbers an index has, where the placeholder of ``indices`` says so."""
+    node = _source(graph, indices)
+    stated = node.attr("shape") if node is not None and node.op in PLACEHOLDER_OPS else None
+    if stated is None or len(stated.shape.dim) != 2 or stated.shape.dim[1].size < 1:
+        return None
+    return min(stated.shape.dim[1].size, _STEPS)
+
+
+def _source(graph: Graph, text: str) -> Node | None:
+    """The node that gives a value, behind what only passes it on."""
+    node = graph.get(node_of(text))
+    for _ in range(_STEPS):
+        if node is None or node.op not in _PASSED or not node.inputs:
+            return node
+        node = graph.get(node_of(node.inputs[0]))
+    return None
+
+
+def _flag(node: Node, name: str) -> bool:
+    value = node.attr(name)
+    return value is not None and value.b
