@@ -15,7 +15,7 @@ from graphscope.formats.io.wire import FileSource
 
 HEAD_BYTES = 1024
 
-_NET = Pattern(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<net[\s>]", re.DOTALL)
+_NET = Pattern(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<net[\s>]", re.DOTALL)
 _GRAPH_MODEL = Pattern(rb'\s*\{.*?"format"\s*:\s*"graph-model"', re.DOTALL)
 
 
