@@ -378,7 +378,7 @@ def test_parts_are_written_over_and_say_where_else_they_may_lie(tmp_path: Path) 
     write_part(tmp_path / "a", [b"two"])
     assert (tmp_path / "a").read_bytes() == b"two"
     with pytest.raises(FileError) as error:
-        write_part(tmp_path / "none" / "a", [b"one"])
+        write_part(tmp_path / "a" / "b", [b"one"])
     assert "cache" in str(error.value.hint)
     assert FeatureStore(tmp_path, Layout(SPECS, 5, 2)).computed == 0
 
