@@ -97,7 +97,7 @@ class Body(Shown):
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name in self.numbers
 
     def __getitem__(self, name: str) -> Node:
