@@ -181,7 +181,7 @@ def set_op(name: str, op: str) -> Edit:
 
 def removed(name: str) -> Edit:
     def edit(graph: GraphDef) -> None:
-        graph.node.remove(node_of(graph, name))
+        graph.node.remove(node_of(graph, name))  # type: ignore[attr-defined]
 
     return edit
 

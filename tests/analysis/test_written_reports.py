@@ -154,7 +154,7 @@ def test_attributes_as_text() -> None:
         shape=[{"dim": [{"size": 2}]}],
         func=[{"name": "f"}],
     )
-    several.tensor.add(dtype=3).tensor_shape.dim.add(size=4)
+    several.tensor.add(dtype=3).tensor_shape.dim.add(size=4)  # type: ignore[attr-defined]
     unknown = AttrValue()
     unknown.shape.unknown_rank = True
     rows = {

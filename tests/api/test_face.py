@@ -13,7 +13,7 @@ import pytest
 
 import graphscope
 from graphscope.advice import Advice, Call, Option, join_options
-from graphscope.cli.app import COMMANDS
+from graphscope.cli.app import COMMANDS  # type: ignore[attr-defined]
 from graphscope.cli.terminal.wording import to_words
 from graphscope.core.build import constant, make_node
 from graphscope.core.graph import Graph

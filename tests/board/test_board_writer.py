@@ -118,7 +118,7 @@ def test_histograms_are_tensorboards(name: str) -> None:
     mine, other = (np.frombuffer(s.tensor.tensor_content).reshape(-1, 3) for s in (ours, theirs))
     np.testing.assert_allclose(mine[:, :2], other[:, :2], rtol=1e-12, atol=1e-12)
     assert np.abs(mine[:, 2] - other[:, 2]).max() <= 1  # a value on the line between two buckets
-    assert mine[:, 2].sum() == values.size
+    assert mine[:, 2].sum() == values.size  # type: ignore[attr-defined]
     assert ours.metadata.plugin_data.plugin_name == theirs.metadata.plugin_data.plugin_name
     assert ours.metadata.data_class == summary_pb2.DATA_CLASS_TENSOR
     assert ours.tensor.tensor_shape == theirs.tensor.tensor_shape
@@ -143,7 +143,7 @@ def test_a_histogram_of_extremes(values: list[float]) -> None:
 def test_progress_of_a_histogram_counts_both_readings() -> None:
     told: list[int] = []
     summaries.payload_histogram("w", ArrayPayload(HISTOGRAMS["long"]), told.append)
-    assert sum(told) == 2 * HISTOGRAMS["long"].nbytes
+    assert sum(told) == 2 * HISTOGRAMS["long"].nbytes  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("dtype", [DataType.STRING, DataType.COMPLEX64])

@@ -29,7 +29,7 @@ from graphscope.runtime.tensorflow import tensorflow
 from tests.support.terminal import command_line, environment, on_terminal
 from tests.support.zoo_files import ZOO, needs_zoo
 
-COMMANDS = list(app_module.COMMANDS)
+COMMANDS = list(app_module.COMMANDS)  # type: ignore[attr-defined]
 WEIGHTS = 4 * 3
 HOSTILE = "evil\x1b[2J\u202e[red]🐈"
 

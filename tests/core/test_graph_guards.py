@@ -51,7 +51,7 @@ def test_attributes_decide_inputs_and_outputs() -> None:
         ("Merge", {"N": AttrValue(i=4)}, 4),
         ("Merge", {}, None),
         ("ConcatV2", {"N": AttrValue(i=3)}, 4),
-        ("PartitionedCall", {"Tin": AttrValue(list=AttrValue.ListValue(type=[1, 1, 3]))}, 3),
+        ("PartitionedCall", {"Tin": AttrValue(list=AttrValue.ListValue(type=[1, 1, 3]))}, 3),  # type: ignore[attr-defined]
         ("PartitionedCall", {}, None),
     ],
 )

@@ -92,13 +92,13 @@ class _Broken:
         return getattr(self.package, name)
 
     def serialize(self, model: object, xml: str, weights: str) -> None:
-        self.package.serialize(model, xml, weights)
+        self.package.serialize(model, xml, weights)  # type: ignore[attr-defined]
         with open(weights, "r+b") as file:
             file.truncate(1000)
 
 
 def test_what_openvino_does_not_read_again_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = _Broken(target.openvino_package())
+    broken = _Broken(target.openvino_package())  # type: ignore[attr-defined]
     monkeypatch.setattr(target, "openvino_package", lambda: broken)
     with pytest.raises(GraphscopeError, match="does not read what it has written: Incorrect weights in bin file"):
         graphscope.export_model(LENET, tmp_path / "m.xml", outputs="softmax")

@@ -58,7 +58,7 @@ def test_what_cannot_be_told_is_an_error(error: OSError, monkeypatch: pytest.Mon
     def refuse(_: object) -> os.stat_result:
         raise error
 
-    monkeypatch.setattr(paths.os, "stat", refuse)
+    monkeypatch.setattr(paths.os, "stat", refuse)  # type: ignore[attr-defined]
     for asks in (exists, is_file, is_directory):
         with pytest.raises(FileError, match=f"^below/x: {error.strerror}"):
             asks("below/x")

@@ -141,7 +141,7 @@ def test_what_was_left_over_goes(tmp_path: Path) -> None:
     for file in (dead, alive, foreign, beside(tmp_path / "y.pb")):
         file.write_bytes(b"")
     with open(alive, "rb") as file:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)  # type: ignore[attr-defined]
         write_file(path, [b"x"])
     names = {p.name for p in tmp_path.iterdir()}
     assert dead.name not in names

@@ -14,7 +14,7 @@ import pytest
 
 import graphscope
 from graphscope.cli import app as app_module
-from graphscope.cli.app import CommandRow
+from graphscope.cli.app import CommandRow  # type: ignore[attr-defined]
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
@@ -97,7 +97,7 @@ def test_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     found = plugin("count", tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "graphscope.cli.commands.count", found)
     row = CommandRow("Look", "Count the nodes of a graph.", "count", "count")
-    monkeypatch.setattr(app_module, "COMMANDS", {**app_module.COMMANDS, "count": row})
+    monkeypatch.setattr(app_module, "COMMANDS", {**app_module.COMMANDS, "count": row})  # type: ignore[attr-defined]
     assert code_of("count", FIXTURES / "lenet5") == 0
     assert capsys.readouterr().out == "388\n"
     assert code_of("count", "--help") == 0

@@ -67,7 +67,7 @@ def compared(a: Any, b: Any, **options: Any) -> LayerComparison:
     return graphscope.compare_layers(a, b, outputs="softmax", **{**LOOSE, **options})
 
 
-STRIDES = AttrValue(list=AttrValue.ListValue(i=[1, 2, 2, 1]))
+STRIDES = AttrValue(list=AttrValue.ListValue(i=[1, 2, 2, 1]))  # type: ignore[attr-defined]
 PLANTED = {
     "a weight": ("conv2/weights", moved(1e-3), "conv2/weights:0"),
     "a bias": ("fc2/biases", moved(1.0), "fc2/biases:0"),

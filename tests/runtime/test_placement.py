@@ -105,7 +105,7 @@ def test_constants_go_without_their_values(monkeypatch: pytest.MonkeyPatch) -> N
     sizes = []
     from graphscope.runtime import placer
 
-    imported = placer.import_graph
+    imported = placer.import_graph  # type: ignore[attr-defined]
 
     def counted(graph: graphscope.Graph, path: str) -> object:
         sizes.append(sum(node.proto.ByteSize() for node in graph))

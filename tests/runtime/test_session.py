@@ -532,7 +532,7 @@ def test_a_table_that_is_not_needed_may_lack_its_asset(tmp_path: Path) -> None:
         run(model, ["lost"], feeds)
 
 
-class Scaled(tf.Module):  # type: ignore[misc]
+class Scaled(tf.Module):  # type: ignore[misc, name-defined]
     """Two variables of one name, a table whose content is an asset."""
 
     def __init__(self, path: str) -> None:

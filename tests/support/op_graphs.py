@@ -164,7 +164,7 @@ class OpGraphs:
                 result[attr.name] = self._attribute(attr)
         return result
 
-    def _attribute(self, attr: OpDef.AttrDef) -> AttrValue:
+    def _attribute(self, attr: OpDef.AttrDef) -> AttrValue:  # type: ignore[name-defined]
         value, allowed = AttrValue(), attr.allowed_values.list
         random = self.random
         if attr.type == "type":
@@ -188,13 +188,13 @@ class OpGraphs:
             self._fill_list(attr, value)
         return value
 
-    def _type(self, attr: OpDef.AttrDef) -> int:
+    def _type(self, attr: OpDef.AttrDef) -> int:  # type: ignore[name-defined]
         allowed = list(attr.allowed_values.list.type)
         wanted = (3, 9) if attr.name in _INDEX_ATTRIBUTES else (1, 3, 9, 10, 7)
         choices = [number for number in wanted if not allowed or number in allowed] or allowed
         return self.random.choice(choices)
 
-    def _fill_list(self, attr: OpDef.AttrDef, value: AttrValue) -> None:
+    def _fill_list(self, attr: OpDef.AttrDef, value: AttrValue) -> None:  # type: ignore[name-defined]
         random, allowed = self.random, attr.allowed_values.list
         value.list.SetInParent()
         count = max(attr.minimum, random.choice([1, 1, 2]))
@@ -214,7 +214,7 @@ class OpGraphs:
         elif attr.type == "list(string)":
             value.list.s.extend([allowed.s[0] if allowed.s else b"x"] * count)
 
-    def _integers(self, attr: OpDef.AttrDef) -> list[int]:
+    def _integers(self, attr: OpDef.AttrDef) -> list[int]:  # type: ignore[name-defined]
         random = self.random
         if attr.name in ("squeeze_dims", "axis"):
             return [random.choice([0, -1, 1]) for _ in range(random.choice([0, 1, 2]))]

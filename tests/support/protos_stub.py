@@ -45,7 +45,7 @@ class Stub:
     def __init__(self) -> None:
         self.names = {
             getattr(protos, name).DESCRIPTOR.full_name: name
-            for name in protos.__all__
+            for name in protos.__all__  # type: ignore[attr-defined]
             if name not in ("Message", "DecodeError")
         }
         self.pending: list[Descriptor] = []
@@ -87,7 +87,7 @@ class Stub:
         yield HEAD.rstrip()
         self.name(protos.OpDef.DESCRIPTOR.nested_types_by_name["ArgDef"])
         self.name(protos.Summary.DESCRIPTOR.nested_types_by_name["Value"])
-        for name in sorted(n for n in protos.__all__ if n not in ("Message", "DecodeError")):
+        for name in sorted(n for n in protos.__all__ if n not in ("Message", "DecodeError")):  # type: ignore[attr-defined]
             yield from self.message(name, getattr(protos, name).DESCRIPTOR)
         while self.pending:
             descriptor = self.pending.pop(0)

@@ -84,7 +84,7 @@ def attr_value(definition: OpDef, name: str, value: Any) -> AttrValue:
     """``value`` as the attribute ``name`` of an op."""
     [kind] = [a.type for a in definition.attr if a.name == name]
     if kind.startswith("list("):
-        return AttrValue(list=AttrValue.ListValue(**{_FIELDS[kind[5:-1]]: value}))
+        return AttrValue(list=AttrValue.ListValue(**{_FIELDS[kind[5:-1]]: value}))  # type: ignore[attr-defined]
     if kind == "shape":
         result = AttrValue()
         for size in value:

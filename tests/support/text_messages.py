@@ -92,7 +92,7 @@ def extremes(message_class: type[Message]) -> Any:
             getattr(message, field.name).extend(
                 [low, low + 1, low // 2, -1 if low else 1, 0, 1, high // 2, high - 1, high]
             )
-    for field in (message.many_float, message.many_double):
+    for field in (message.many_float, message.many_double):  # type: ignore[attr-defined]
         field.extend([float("inf"), float("-inf"), 2.0**-149, -0.0, 1.5, 2.0**127])
     return message
 
@@ -102,7 +102,7 @@ def messages(draw: st.DrawFn, message_class: type[Message], depth: int = 4) -> M
     """A message of this class with some of its fields set, nested at most ``depth`` deep."""
     message = message_class()
     if message_class.DESCRIPTOR.full_name == "google.protobuf.Any":
-        message.Pack(AssetFileDef(filename=draw(st.text(max_size=5))))
+        message.Pack(AssetFileDef(filename=draw(st.text(max_size=5))))  # type: ignore[attr-defined]
         return message
     fields = [f for f in message_class.DESCRIPTOR.fields if depth or f.message_type is None]
     for field in draw(st.lists(st.sampled_from(fields), unique=True, max_size=5)) if fields else ():

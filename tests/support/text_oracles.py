@@ -13,7 +13,7 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from graphscope.errors import CorruptFileError
-from graphscope.formats.text.lexer import Buffer
+from graphscope.formats.text.lexer import Buffer  # type: ignore[attr-defined]
 from graphscope.formats.text.parser import parse
 from graphscope.protos import GraphDef
 

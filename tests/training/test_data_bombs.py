@@ -143,7 +143,7 @@ def test_a_full_disk_leaves_nothing_in_the_cache(tmp_path: Path, cache: Path, mo
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic.os, "fsync", full)
+    monkeypatch.setattr(atomic.os, "fsync", full)  # type: ignore[attr-defined]
     with pytest.raises(FileError, match="No space left on device"):
         opened(tmp_path / "d")
     assert not [path for path in cache.rglob("*") if path.is_file()]

@@ -72,7 +72,7 @@ def by_itself(data: str, place: str) -> None:
 def two_workers(data: str, place: str, killed: bool) -> dict[str, Any]:
     """In a process of its own. Worker 1 is killed in its first shard if so wished."""
     store.SHARD_ROWS = 2 * BATCH
-    write = compute.write_part
+    write = compute.write_part  # type: ignore[attr-defined]
     assert can_fork()
 
     def writing(path: Path, chunks: Any) -> None:
@@ -85,7 +85,7 @@ def two_workers(data: str, place: str, killed: bool) -> dict[str, Any]:
 
         write(path, watched())
 
-    compute.write_part = writing
+    compute.write_part = writing  # type: ignore[attr-defined]
     by_workers.usable_processors = lambda: 2
     told: list[int] = []
 
@@ -145,7 +145,7 @@ def failing(data: str, place: str) -> str:
         os.kill(os.getpid(), signal.SIGKILL)
 
     errors = []
-    for compute.write_part in (refuse, die):
+    for compute.write_part in (refuse, die):  # type: ignore[attr-defined]
         with pytest.raises(GraphscopeError) as caught:
             graphscope.features(LENET, data, at=AT, workers=2, reading=DataOptions(cache=Path(place)))
         errors.append(f"{caught.value.message}; {caught.value.hint}")
@@ -181,7 +181,7 @@ def test_each_task_of_a_cluster_does_its_part(data: str, tmp_path: Path, monkeyp
     expected = alone(data, tmp_path / "alone")
     opened = _opened(request(data, place))
     order: list[int] = []
-    write = compute.write_part
+    write = compute.write_part  # type: ignore[attr-defined]
 
     def writing(path: Path, chunks: Any) -> None:
         write(path, chunks)

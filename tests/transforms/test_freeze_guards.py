@@ -237,8 +237,8 @@ def test_a_read_behind_a_write_is_refused_where_it_is_needed() -> None:
 
 
 def test_sources_of_data_are_refused_and_opened() -> None:
-    nodes = [make_node("q", "FIFOQueueV2", (), {"component_types": AttrValue(list=AttrValue.ListValue(type=[1]))}),
-             make_node("d", "QueueDequeueV2", ["q"], {"component_types": AttrValue(list=AttrValue.ListValue(type=[1]))}),
+    nodes = [make_node("q", "FIFOQueueV2", (), {"component_types": AttrValue(list=AttrValue.ListValue(type=[1]))}),  # type: ignore[attr-defined]
+             make_node("d", "QueueDequeueV2", ["q"], {"component_types": AttrValue(list=AttrValue.ListValue(type=[1]))}),  # type: ignore[attr-defined]
              op("out", "Neg", "d")]  # fmt: skip
     with pytest.raises(GraphscopeError, match=r"m: the outputs take their data from d \(QueueDequeueV2, a queue\)"):
         needed_part(model(*nodes), FreezeOptions(["out"]))

@@ -276,4 +276,4 @@ def test_a_vector_is_no_matrix_and_no_boxes() -> None:
 def attr(value: bool | list[int]) -> AttrValue:
     if isinstance(value, bool):
         return AttrValue(b=value)
-    return AttrValue(list=AttrValue.ListValue(i=value))
+    return AttrValue(list=AttrValue.ListValue(i=value))  # type: ignore[attr-defined]

@@ -182,7 +182,7 @@ def test_every_name_gets_the_prefix() -> None:
     unnamed = make_node("w", "VarHandleOp", [], {"shared_name": AttrValue(s=b"")})
     several = calling("c", f="f", g="nowhere")
     several.proto.attr["branches"].list.func.add(name="f")
-    direct = make_node("d", "f", ["x:1"], {"_class": AttrValue(list=AttrValue.ListValue(s=[b"loc:@v", b"other"]))})
+    direct = make_node("d", "f", ["x:1"], {"_class": AttrValue(list=AttrValue.ListValue(s=[b"loc:@v", b"other"]))})  # type: ignore[attr-defined]
     header = GraphDef()
     header.versions.producer = 9
     header.library.gradient.add(function_name="f", gradient_func="g")

@@ -79,7 +79,7 @@ class Reader:
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         with contextlib.redirect_stdout(output):
             exec(compile(tree, "page", "exec"), self._names)
-            value = eval(compile(ast.Expression(last.value), "page", "eval"), self._names) if last is not None else None
+            value = eval(compile(ast.Expression(last.value), "page", "eval"), self._names) if last is not None else None  # type: ignore[attr-defined]
         self.html = value._repr_html_() if hasattr(value, "_repr_html_") else None
         return output.getvalue()
 
