@@ -21,10 +21,11 @@ from graphscope.core.units import count
 from graphscope.feeding.naming import Fetch
 from graphscope.runtime.devices import short_device
 from graphscope.runtime.run_result import RunResult
-from graphscope.tracing.report import Executed, Placement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from graphscope.tracing.report import Executed, Placement
 
 INDENT = 2
 LABEL_WIDTH = 8
@@ -199,7 +200,7 @@ def say_devices(sink: Sink, found: RunResult) -> None:
         _say_nodes(sink, f"ran on {short_device(device)}", rows)
 
 
-Placed = TypeVar("Placed", Placement, Executed)
+Placed = TypeVar("Placed", "Placement", "Executed")
 
 
 def _by_device(nodes: Iterable[Placed]) -> dict[str, list[Placed]]:

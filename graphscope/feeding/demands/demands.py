@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from graphscope.analysis.inputs import DECODING_OPS
-from graphscope.analysis.shapes import infer
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.tensors import Shape, TensorSpec, node_of
@@ -54,12 +53,18 @@ def apply_demands(graph: Graph, spec: TensorSpec) -> TensorSpec:
         return part
     if spec.shape is None:
         likely = next(_shapes(graph, node), None)
-        spec = replace(spec, shape=infer(graph).shape(spec.name) if likely is None else likely)
+        spec = replace(spec, shape=_inferred(graph, spec.name) if likely is None else likely)
     if spec.dtype in (DataType.INT32, DataType.INT64, DataType.UINT8):
         sizes = [size for size in _bounds(graph, node) if size]
         if sizes:
             return FeedSpec(spec.name, spec.dtype, spec.shape, spec.is_ref, min(sizes))
     return spec
+
+
+def _inferred(graph: Graph, name: str) -> Shape:
+    from graphscope.analysis.shapes import infer
+
+    return infer(graph).shape(name)
 
 
 def _shapes(graph: Graph, start: Node) -> Iterator[Shape]:

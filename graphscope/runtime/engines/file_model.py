@@ -23,8 +23,7 @@ from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_proto
 from graphscope.errors import ArgumentError, GraphscopeError, UnsupportedError, some
 from graphscope.feeding.default_feeds import fit_feeds
 from graphscope.feeding.missing_feeds import refuse_unfed
-from graphscope.formats.savedmodel.writer import tensor_info
-from graphscope.protos import AttrValue, GraphDef, MetaGraphDef, OpDef
+from graphscope.protos import AttrValue, GraphDef, MetaGraphDef, OpDef, TensorInfo
 from graphscope.runtime.engines.table import ENGINES, Engine
 from graphscope.transforms.opening import placeholder
 
@@ -189,7 +188,8 @@ def _model(path: str, signature: str, inputs: _Tensors, outputs: _Tensors) -> Mo
         (outputs, meta.signature_def[signature].outputs),
     ):
         for tensor, spec in side.items():
-            arguments[spec.name].CopyFrom(tensor_info(graph, TensorSpec(tensor, spec.dtype, spec.shape)))
+            info = TensorInfo(name=tensor, dtype=int(spec.dtype), tensor_shape=shape_proto(spec.shape))
+            arguments[spec.name].CopyFrom(info)
     return Model(path, ModelKind.GRAPH, "binary", (), graph, meta)
 
 
