@@ -56,7 +56,7 @@ def verify(
     ``|model - other| <= atol + rtol * |model|``; integers, booleans and strings must be equal, NaN equals NaN.
 
     Args:
-        outputs: tensors of ``other``; without any, its likely outputs.
+        outputs: tensors of ``other``; without any, its likely outputs, or all that a file of another runtime gives.
         map: tensor of ``model`` -> the tensor of ``other``, an input or an output, that it is compared with.
         feeds: node or tensor name of ``other`` -> value; every other input is random, training switches are set for inference.
         set: what was fixed in ``other``: fed to ``model`` alone.
@@ -85,7 +85,8 @@ def verify(
     engines = (sides[0].engine, sides[1].engine)
     is_exact = engines == (TENSORFLOW, TENSORFLOW)
     runs = [_engine_of(side) for side in sides]
-    pairing = _pair(one, two, outputs, map, listener)
+    given = sides[1].file.outputs if sides[1].file is not None and not (outputs or map) else outputs
+    pairing = _pair(one, two, given, map, listener)
     with listener.running():
         found = compare(
             one,

@@ -119,7 +119,9 @@ def _array(value: Any, name: str) -> NDArray[Any]:
     import numpy as np
 
     try:
-        return np.asarray(value)
+        array: NDArray[Any] = np.asarray(value)
+        is_cut = array.dtype.kind == "S" and not isinstance(value, np.ndarray)  # NULs at the end of bytes are lost
+        return np.asarray(value, object) if is_cut else array
     except ValueError as error:
         raise GraphscopeError(f"{name}: the value is not an array: {error}") from error
 

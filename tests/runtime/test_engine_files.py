@@ -227,3 +227,43 @@ def test_tensorflow_is_not_started(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script, *map(str, words)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["shape"] == [1, 10]
+
+
+STRINGS = np.array([b"a\0", "dög".encode(), b""], object)
+
+
+def identity_onnx(path: Path, shape: list[str]) -> None:
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.STRING, shape) for name in ("x", "y")]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+    made.ir_version = 9
+    onnx.save(made, path)
+
+
+def test_strings_are_bytes_in_every_engine(tmp_path: Path) -> None:
+    """One string in an array of objects is what LiteRT reads wrong, and bytes are what ONNX Runtime does."""
+    from tests.support.foreign_files import reshaping_tflite
+
+    need_engine("onnxruntime")
+    identity_onnx(tmp_path / "m.onnx", ["n"])
+    assert graphscope.run(tmp_path / "m.onnx", {"x": STRINGS})["y"].tolist() == STRINGS.tolist()
+    with pytest.raises(GraphscopeError, match="x: ONNX Runtime takes strings in UTF-8 alone"):
+        graphscope.run(tmp_path / "m.onnx", {"x": [b"\xff"]})
+    need_engine("litert")
+    (tmp_path / "m.tflite").write_bytes(reshaping_tflite([-1], [-1, 1]))
+    assert graphscope.run(tmp_path / "m.tflite", {"x": STRINGS})["y"].tolist() == STRINGS[:, None].tolist()
+    (tmp_path / "m.tflite").write_bytes(reshaping_tflite([], [1]))
+    for text in STRINGS:
+        assert graphscope.run(tmp_path / "m.tflite", {"x": text})["y"].tolist() == [text]
+
+
+@pytest.mark.parametrize("name", ["m.onnx", "m.tflite"])
+def test_openvino_is_given_no_strings(name: str, tmp_path: Path) -> None:
+    from tests.support.foreign_files import reshaping_tflite
+
+    need_engine("openvino")
+    need_engine("litert")
+    identity_onnx(tmp_path / "m.onnx", ["n"])
+    (tmp_path / "m.tflite").write_bytes(reshaping_tflite([-1], [-1, 1]))
+    with pytest.raises(GraphscopeError, match=r"cannot be given or asked for strings .*: x"):
+        graphscope.run(tmp_path / name, {"x": STRINGS}, engine="openvino")

@@ -176,6 +176,24 @@ def doubling_tflite(signatures: dict[str, tuple[str, str]]) -> bytes:
     return packed(model)
 
 
+def reshaping_tflite(before: list[int], after: list[int]) -> bytes:
+    """A model that LiteRT runs: strings ``x`` of one shape as ``y`` of another; -1 is an unknown size."""
+    from ai_edge_litert import schema_py_generated as s
+
+    model = s.ModelT()
+    sizes = s.BufferT()
+    sizes.data = np.frombuffer(np.array(after, "<i4").tobytes(), np.uint8)
+    model.version, model.buffers, model.operatorCodes = 3, [s.BufferT(), sizes], [_code(s, 22, None, 1)]
+    kinds = ((before, "x"), (after, "y"))
+    ends = [_tensor(s, n, [max(d, 1) for d in shape], s.TensorType.STRING, signature=shape) for shape, n in kinds]
+    wanted = _tensor(s, "sizes", [len(after)], s.TensorType.INT32, 1)
+    options = s.ReshapeOptionsT()
+    options.newShape = after
+    reshape = _operator(s, 0, [0, 2], [1], options, s.BuiltinOptions.ReshapeOptions)
+    model.subgraphs = [_subgraph(s, "main", [*ends, wanted], [0], [1], [reshape])]
+    return packed(model)
+
+
 def packed(model: Any) -> bytes:
     import flatbuffers
 

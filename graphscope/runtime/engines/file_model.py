@@ -82,6 +82,11 @@ class FileModel:
         if len(self.left_out) == len(self.program.outputs):
             raise UnsupportedError("it gives no tensor", path=path)
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Tensors of :attr:`model` that the file gives."""
+        return tuple(self._outputs)
+
     def __call__(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """As :meth:`run`, once the values fit.
 

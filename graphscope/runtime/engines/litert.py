@@ -52,12 +52,23 @@ class LiteRtProgram:
         """See :class:`graphscope.runtime.engines.program.Program`."""
         import numpy as np
 
-        given = {spec.name: np.asarray(feeds[spec.name]) for spec in self.inputs if spec.name in feeds}
+        given = {spec.name: _given(feeds[spec.name]) for spec in self.inputs if spec.name in feeds}
         try:
             values = self.runner(**given)
         except (ValueError, RuntimeError) as error:
             raise GraphscopeError(f"LiteRT cannot run the file: {first_line(error)}") from error
         return [np.asarray(values[name]) for name in outputs]
+
+
+def _given(value: Any) -> NDArray[Any]:
+    """A value as LiteRT takes it: of a single string in an array of objects it would read the object's address."""
+    import numpy as np
+
+    array: NDArray[Any] = np.asarray(value)
+    if array.shape or array.dtype.kind != "O":
+        return array
+    text: bytes = array.item()
+    return np.frombuffer(text, f"S{len(text)}").reshape(()) if text else np.ndarray((), "S0")
 
 
 class _Runner(Protocol):

@@ -12,7 +12,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import GraphscopeError
 from graphscope.export.packages import first_line, import_package
-from graphscope.runtime.engines.program import NamedProgram
+from graphscope.runtime.engines.program import NamedProgram, object_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,14 +61,40 @@ class OnnxSession:
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """See :class:`graphscope.runtime.engines.program.Program`."""
-        import numpy as np
-
-        given = {name: np.asarray(value) for name, value in feeds.items() if name in self.taken}
+        given = {name: _given(name, value) for name, value in feeds.items() if name in self.taken}
         try:
             values = self.session.run(list(outputs), given)
         except Exception as error:
             raise GraphscopeError(f"ONNX Runtime cannot run the file: {first_line(error)}") from error
-        return [np.asarray(value) for value in values]
+        return [_received(value) for value in values]
+
+
+def _given(name: str, value: Any) -> NDArray[Any]:
+    """A value as ONNX Runtime takes it. Its strings are text: bytes would become what Python prints of them.
+
+    Raises:
+        GraphscopeError: bytes are not text in UTF-8.
+    """
+    import numpy as np
+
+    array: NDArray[Any] = np.asarray(value)
+    if array.dtype.kind not in "OS":
+        return array
+    try:
+        texts = [text.decode() if isinstance(text, bytes) else text for text in array.reshape(-1).tolist()]
+    except UnicodeDecodeError as error:
+        raise GraphscopeError(f"{name}: ONNX Runtime takes strings in UTF-8 alone: {error}") from error
+    return object_array(texts, array.shape)
+
+
+def _received(value: Any) -> NDArray[Any]:
+    """What ONNX Runtime gives, strings as bytes."""
+    import numpy as np
+
+    array: NDArray[Any] = np.asarray(value)
+    if array.dtype.kind not in "OU":
+        return array
+    return object_array([text.encode() for text in array.reshape(-1).tolist()], array.shape)
 
 
 def _spec(argument: Any) -> TensorSpec:

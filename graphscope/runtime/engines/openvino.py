@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.tensors import TensorSpec, node_of
-from graphscope.errors import GraphscopeError
+from graphscope.errors import GraphscopeError, some
 from graphscope.export.openvino.package import complaint, openvino_package
 from graphscope.runtime.engines.program import NamedProgram
 
@@ -22,8 +22,20 @@ if TYPE_CHECKING:
     from graphscope.core.graph import Graph
     from graphscope.core.tensors import Shape
 
+_TYPES = {
+    "boolean": DataType.BOOL,
+    "f16": DataType.HALF,
+    "f32": DataType.FLOAT,
+    "f64": DataType.DOUBLE,
+    **{f"i{bits}": DataType[f"INT{bits}"] for bits in (8, 16, 32, 64)},
+    **{f"u{bits}": DataType[f"UINT{bits}"] for bits in (8, 16, 32, 64)},
+}
+"""The element types that its Python package passes on as they are. It takes bfloat16 for float16, and crashes on strings."""
+
 _SAME_NUMBERS = {"INFERENCE_PRECISION_HINT": "f32"}
 """Otherwise processors with bfloat16 compute in it."""
+
+_MOST_NAMES = 4
 
 
 class OpenvinoProgram:
@@ -35,7 +47,7 @@ class OpenvinoProgram:
 
     Raises:
         MissingDependencyError: OpenVINO is not installed.
-        GraphscopeError: it cannot load or compile the file.
+        GraphscopeError: it cannot load or compile the file, or an input or output has none of :data:`_TYPES`.
     """
 
     signature = ""
@@ -48,6 +60,7 @@ class OpenvinoProgram:
             self.compiled = openvino.compile_model(model, "CPU", _SAME_NUMBERS)
         except Exception as error:  # it raises RuntimeError and its own
             raise GraphscopeError(f"OpenVINO cannot load the file: {complaint(error)}") from error
+        _refuse_types([*self.compiled.inputs, *self.compiled.outputs])
         self.inputs = [_spec(port) for port in self.compiled.inputs]
         self.outputs = [_spec(port) for port in self.compiled.outputs]
         self.ports = {name: port for port in self.compiled.outputs for name in (*port.names, _name(port))}
@@ -73,7 +86,17 @@ def _name(port: Any) -> str:
 def _spec(port: Any) -> TensorSpec:
     shape = port.partial_shape
     sizes = None if shape.rank.is_dynamic else tuple(None if d.is_dynamic else d.get_length() for d in shape)
-    return TensorSpec(_name(port), DataType.from_numpy(port.element_type.to_dtype()), sizes)
+    return TensorSpec(_name(port), _TYPES[port.element_type.get_type_name()], sizes)
+
+
+def _refuse_types(ports: Sequence[Any]) -> None:
+    """Raises an error, if an input or output cannot be passed on. Strings of a TensorFlow Lite file have a ``dynamic`` type."""
+    others = [port for port in ports if port.element_type.get_type_name() not in _TYPES]
+    if others:
+        named = some((f"{_name(port)} ({port.element_type.get_type_name()})" for port in others), _MOST_NAMES)
+        raise GraphscopeError(
+            f"OpenVINO cannot be given or asked for strings and other types that NumPy lacks: {named}"
+        )
 
 
 def _reshape(openvino: Any, model: Any, shapes: Mapping[str, Shape]) -> None:

@@ -46,6 +46,15 @@ class FileProgram(Program, Protocol):
         ...
 
 
+def object_array(items: Sequence[object], shape: tuple[int, ...]) -> NDArray[Any]:
+    """``items`` as an array of ``shape``, each as it is."""
+    import numpy as np
+
+    found = np.empty(len(items), object)
+    found[:] = items
+    return found.reshape(shape)
+
+
 class NamedProgram:
     """A file's program that is run by the names that tensors have in a TensorFlow graph.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import GraphscopeError, MissingDependencyError
-from graphscope.runtime.engines.program import NamedProgram
+from graphscope.runtime.engines.program import NamedProgram, object_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -169,8 +169,7 @@ def _receive(tensor: Mapping[str, Any], dtype: DataType | None) -> NDArray[Any]:
 
     if tensor["dtype"] == "string":
         texts = [base64.b64decode(text) for text in tensor["data"]]
-        strings: NDArray[Any] = np.array([*texts, None], object)[:-1].reshape(tensor["shape"])
-        return strings
+        return object_array(texts, tuple(tensor["shape"]))
     found: NDArray[Any] = np.frombuffer(base64.b64decode(tensor["data"]), _ELEMENTS[tensor["dtype"]]).reshape(
         tensor["shape"]
     )
