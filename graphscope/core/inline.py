@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_LISTED = {DataType.STRING: ("string_val", ""), DataType.INT32: ("int_val", "i"), DataType.INT64: ("int64_val", "q")}
+_LISTED = {
+    DataType.STRING: ("string_val", ""),
+    DataType.BOOL: ("bool_val", "?"),
+    DataType.INT32: ("int_val", "i"),
+    DataType.INT64: ("int64_val", "q"),
+    DataType.FLOAT: ("float_val", "f"),
+    DataType.DOUBLE: ("double_val", "d"),
+}
 """Types whose elements are often asked for one by one -> the field that holds them, and their code in ``tensor_content``."""
 
 

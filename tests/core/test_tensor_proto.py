@@ -193,6 +193,7 @@ def test_only_the_right_errors(number: int, dims: list[int], content: bytes, int
         np.zeros([0], np.int32),
         np.array([b"a", b"\xff"], object),
         np.array([1.5, 2.5], np.float32),
+        np.array([1.5, 2.5, -np.inf], np.float64),
         np.array([True, False]),
     ],
     ids=str,
