@@ -10,8 +10,14 @@ import numpy as np
 import pytest
 
 import graphscope
+from graphscope.api.save import graph_model
+from graphscope.core.build import constant, make_node, type_attr
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph, Node
 from graphscope.errors import ArgumentError, FileError, GraphscopeError, MissingDependencyError
 from graphscope.export.openvino import target
+from graphscope.export.refusal import NotExportableError
+from graphscope.protos import GraphDef
 from graphscope.runtime.engines.table import ENGINES
 from tests.support.engines import need_engine
 from tests.support.fixture_files import FIXTURES
@@ -103,3 +109,43 @@ def test_what_openvino_does_not_read_again_is_not_kept(tmp_path: Path, monkeypat
     with pytest.raises(GraphscopeError, match="does not read what it has written: Incorrect weights in bin file"):
         graphscope.export_model(LENET, tmp_path / "m.xml", outputs="softmax")
     assert list(tmp_path.iterdir()) == []
+
+
+def _graph(*nodes: Node) -> Graph:
+    return Graph(GraphDef(), nodes)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3)])
+def test_constants_without_elements_stay_so(shape: tuple[int, ...], tmp_path: Path) -> None:
+    """OpenVINO reads those of an ONNX file as a single 0."""
+    kind = {"T": type_attr(DataType.FLOAT)}
+    nodes = [constant("c", np.zeros(shape, np.float32)), make_node("y", "Identity", ["c"], kind)]
+    graphscope.save(_graph(*nodes), tmp_path / "m.xml", outputs="y")
+    found = graphscope.run(tmp_path / "m.xml")["y"]
+    assert (found.shape, found.dtype) == (shape, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.array([1, 2**33]), "int64 as int32, where 8589934592 does not fit"),
+        (np.array([3_000_000_000], np.uint32), "uint32 as int32, where 3000000000 does not fit"),
+        (np.array([np.nan, -1e300]), r"float64 as float32, where -1e\+300 does not fit"),
+    ],
+)
+def test_numbers_beyond_what_it_computes_with(values: np.ndarray[Any, Any], said: str, tmp_path: Path) -> None:
+    """Its plug-in for processors computes in 32 bits without a word."""
+    dtype = DataType.from_numpy(values.dtype)
+    kind = {"T": type_attr(dtype)}
+    nodes = [constant("c", values), make_node("x", "Placeholder", (), {"dtype": type_attr(dtype)})]
+    nodes[1].proto.attr["shape"].shape.dim.add(size=len(values))
+    nodes.append(make_node("y", "AddV2", ["x", "c"], kind))
+    with pytest.raises(NotExportableError, match=rf"Const \(c\): OpenVINO computes {said}"):
+        graphscope.save(_graph(*nodes), tmp_path / "m.xml", outputs="y")
+    with pytest.raises(GraphscopeError, match=f"c: OpenVINO computes {said}"):
+        graphscope.run(graph_model(_graph(*nodes)), {"x": values * 0}, outputs="y", engine="openvino")
+    nodes[2] = make_node("y", "AddV2", ["x", "x"], kind)
+    graphscope.save(_graph(*nodes[1:]), tmp_path / "m.xml", outputs="y")
+    with pytest.raises(GraphscopeError, match=f"OpenVINO computes {said}"):
+        graphscope.run(tmp_path / "m.xml", {"x": values})
+    np.testing.assert_allclose(graphscope.run(tmp_path / "m.xml", {"x": values * 0 + 1})["y"], values * 0 + 2)

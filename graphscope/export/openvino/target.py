@@ -6,14 +6,20 @@ Source: <https://docs.openvino.ai/2025/documentation/openvino-ir-format.html>.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from graphscope.core.names import free_name
+from graphscope.core.payload import ArrayPayload
+from graphscope.core.tensors import node_of
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.export.onnx import onnx_graph, require_onnx
+from graphscope.export.openvino.numbers import is_narrowed, reason_of_misfit
 from graphscope.export.openvino.package import complaint, openvino_package
+from graphscope.export.refusal import NotExportableError, Refusal, order
 from graphscope.export.target import Converted, ExportOptions, Written
 from graphscope.formats.io.progress import Progress
 from graphscope.formats.io.staging import staged_files, together
@@ -41,6 +47,7 @@ def convert(graph: Graph, outputs: Sequence[str], options: ExportOptions, path: 
     from graphscope.export.onnx.convert import OnnxOptions
 
     made = onnx_graph(graph, outputs, OnnxOptions(names=options.rename), path)
+    _refuse_constants(made, graph, outputs, path)
     return Converted(
         inputs=tuple(value.name for value in made.inputs),
         outputs=tuple(value.name for value in made.outputs),
@@ -49,6 +56,25 @@ def convert(graph: Graph, outputs: Sequence[str], options: ExportOptions, path: 
         random=tuple(made.random),
         tensors=made.tensors,
     )
+
+
+def _refuse_constants(made: OnnxGraph, graph: Graph, outputs: Sequence[str], path: str) -> None:
+    """Raises an error, if a constant is beyond what OpenVINO computes with. Behind the last element, any number is the end.
+
+    Raises:
+        NotExportableError: one is.
+    """
+    from graphscope.export.onnx.graph import taken_tensors
+
+    narrowed = {name: value for name, value in made.constants.items() if is_narrowed(value.dtype)}
+    counted = {name for node in made.nodes if node.op_type != "Slice" for name in taken_tensors(node)}
+    refusals = {}
+    for name in narrowed.keys() & counted:
+        reason = reason_of_misfit(narrowed[name].numpy())
+        if reason:
+            refusals[node_of(name)] = Refusal(node_of(name), "Const", reason)
+    if refusals:
+        raise NotExportableError(path, *order(graph, refusals, outputs), target="OpenVINO")
 
 
 def _write(made: OnnxGraph, path: Path, options: WriteOptions) -> Written:
@@ -77,11 +103,29 @@ def _read_onnx(made: OnnxGraph, model: Path, progress: Progress) -> Any:
     from graphscope.export.onnx.write import write_onnx
 
     path = model.with_name(f"{model.name}.onnx")
-    write_onnx(made, path, external_data=True, progress=progress)
+    write_onnx(_with_empty_constants(made), path, external_data=True, progress=progress)
     try:
         return openvino_package().Core().read_model(str(path))
     except Exception as error:  # it raises RuntimeError and its own
         raise GraphscopeError(f"OpenVINO cannot read the model: {complaint(error)}") from error
+
+
+def _with_empty_constants(made: OnnxGraph) -> OnnxGraph:
+    """``made`` with nodes that make its constants without elements: OpenVINO reads those as a single 0."""
+    import numpy as np
+    from onnx import helper
+
+    from graphscope.export.onnx.element_types import element_type
+
+    empty = {name: value for name, value in made.constants.items() if not value.elements}
+    sizes = {name: free_name(f"{name}/sizes", made.constants) for name in empty}
+    nodes = []
+    constants = {name: value for name, value in made.constants.items() if name not in empty}
+    for name, value in empty.items():
+        zero = helper.make_tensor("", element_type(value.dtype), [1], bytes(value.dtype.itemsize or 0), raw=True)
+        nodes.append(helper.make_node("ConstantOfShape", [sizes[name]], [name], name=name, value=zero))
+        constants[sizes[name]] = ArrayPayload(np.array(value.shape, np.int64))
+    return replace(made, nodes=[*nodes, *made.nodes], constants=constants)
 
 
 def _name_added(read: Any) -> None:

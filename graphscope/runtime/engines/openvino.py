@@ -13,6 +13,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.tensors import TensorSpec, node_of
 from graphscope.errors import GraphscopeError, some
+from graphscope.export.openvino.numbers import is_narrowed, reason_of_misfit
 from graphscope.export.openvino.package import complaint, openvino_package
 from graphscope.runtime.engines.program import NamedProgram
 
@@ -71,6 +72,9 @@ class OpenvinoProgram:
 
         named = {name: port for port in self.compiled.inputs for name in (*port.names, _name(port))}
         given = {named[name]: np.asarray(value) for name, value in feeds.items() if name in named}
+        for name, value in feeds.items():
+            if reason := reason_of_misfit(np.asarray(value)):
+                raise GraphscopeError(f"{name}: {reason}")
         try:
             values = self.compiled(given)
             return [np.asarray(values[self.ports[name]]) for name in outputs]
@@ -118,11 +122,26 @@ def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], 
     from graphscope.formats.registry import WriteOptions
 
     openvino_package()
+    _refuse_constants(graph)
     model, names = _with_ends(Model(path, ModelKind.GRAPH, "binary", (), graph), outputs)
     with tempfile.TemporaryDirectory(prefix="graphscope-") as directory:
         file = Path(directory) / "frozen.pb"
         write_model(model, file, WriteOptions())
         return NamedProgram(OpenvinoProgram(file, shapes), names)
+
+
+_CLIPS = frozenset({"Slice", "StridedSlice"})
+"""For these, any number behind the last element is the end."""
+
+
+def _refuse_constants(graph: Graph) -> None:
+    """Raises an error, if a constant is beyond what OpenVINO computes with."""
+    for node in graph:
+        value = node.tensor() if node.op == "Const" else None
+        if value is not None and is_narrowed(value.dtype):
+            reason = reason_of_misfit(value.numpy())
+            if reason and not _CLIPS.issuperset(taker.op for taker in graph.consumers(node.name)):
+                raise GraphscopeError(f"{node.name}: {reason}")
 
 
 def _with_ends(model: Model, outputs: Sequence[str]) -> tuple[Model, dict[str, str]]:
