@@ -306,6 +306,50 @@ def test_tensors_that_no_machine_holds(nodes: list[NodeDef], severity: Severity 
     assert [f.severity for f in findings if f.rule == "huge-tensor"] == ([severity] if severity else [])
 
 
+SIZED = [("Fill", 0), ("RandomUniform", 0), ("BroadcastTo", 1), ("SparseToDense", 1), ("ScatterNd", 2)]
+COUNTED = [
+    *(("Tile", 1), ("OneHot", 1), ("LinSpace", 2), ("Bincount", 1), ("TensorListReserve", 1), ("TensorArrayV3", 0)),
+    *(("ResizeBilinear", 1), ("ResizeNearestNeighbor", 1)),
+]
+
+
+def sized(op: str, position: int, numbers: list[int], *, through: str = "Identity") -> list[NodeDef]:
+    """A node that gets ``numbers`` at one of its inputs, passed on."""
+    inputs = ["other"] * position + ["passed", "other"]
+    return [integers("n", *numbers), node("other", "Placeholder"), node("passed", through, "n"), node("x", op, *inputs)]
+
+
+@pytest.mark.parametrize(("op", "position"), [*SIZED, *COUNTED])
+def test_ops_that_allocate_what_an_input_says(op: str, position: int, tmp_path: Path) -> None:
+    """4 GiB and more, of elements of 4 bytes; only where a constant says so that nothing computes with."""
+    for numbers, count in (([1 << 15, 1 << 15], 1), ([1 << 15, (1 << 15) - 1], 0), ([-(1 << 20), 1 << 40], 0)):
+        assert len(huge(sized(op, position, numbers), tmp_path)) == count, numbers
+    assert len(huge(sized(op, position, [1 << 40], through="Cast"), tmp_path)) == 1
+    assert huge(sized(op, position, [1 << 40], through="Neg"), tmp_path) == []
+    assert huge([node("x", op)], tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("numbers", "severity"),
+    [
+        ((0, 1 << 30, 1), Severity.MEDIUM),
+        ((0, (1 << 30) - 1, 1), None),
+        ((0, 1 << 30, 2), None),
+        ((1 << 30, 0, -1), Severity.MEDIUM),
+        ((-(1 << 41), 0, 1), Severity.HIGH),
+        ((1, 1 << 60, 0), None),
+    ],
+)
+def test_ranges_that_no_machine_holds(numbers: tuple[int, int, int], severity: Severity | None, tmp_path: Path) -> None:
+    limits = [integers(name, number) for name, number in zip("abc", numbers)]
+    found = huge([*limits, node("x", "Range", "a", "b", "c", Tidx=int(DataType.INT32))], tmp_path)
+    assert [f.severity for f in found] == ([severity] if severity else [])
+
+
+def huge(nodes: list[NodeDef], directory: Path) -> list[Finding]:
+    return [f for f in audited(GraphDef(node=nodes), directory) if f.rule == "huge-tensor"]
+
+
 def chain(levels: int, last: str) -> GraphDef:
     """Functions that each call the next one twice."""
     graph = GraphDef(node=[node("start", "f0")])

@@ -348,6 +348,17 @@ def test_equal_trifles_are_no_renamed_nodes(tmp_path: Path) -> None:
     ]
 
 
+def test_control_inputs_follow_renamed_nodes(tmp_path: Path) -> None:
+    """Of a node that was renamed, what waits for it still waits for the same; what waits for another does not."""
+    ones = [NodeDef(name=name, op="Placeholder") for name in ("x", "z")]
+    one = [*ones, NodeDef(name="first", op="Relu", input=["x"]), NodeDef(name="y", op="Tanh", input=["z", "^first"])]
+    for waited, is_same in (("^renamed", True), ("^x", False)):
+        renamed = NodeDef(name="renamed", op="Relu", input=["x"])
+        other = [*ones, renamed, NodeDef(name="y", op="Tanh", input=["z", waited])]
+        report = diff(saved(graph_of(*one), tmp_path / "a.pb"), saved(graph_of(*other), tmp_path / "b.pb"), PLAIN)
+        assert [d.name for d in report.differences if d.section is Section.WIRING] == ([] if is_same else ["y"])
+
+
 def test_nodes_are_told_apart_by_the_output_that_they_take(tmp_path: Path) -> None:
     split = NodeDef(name="split", op="Split", input=["axis", "x"])
     sources = [NodeDef(name=name, op="Placeholder") for name in ("axis", "x")]

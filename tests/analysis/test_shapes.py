@@ -219,6 +219,57 @@ def test_functions_are_followed_for_each_call() -> None:
     assert (found.shape("a"), found.shape("b")) == ((None, 12), (7, 20))
 
 
+def test_a_for_loop_gives_its_body_the_counter_first() -> None:
+    def build() -> None:
+        @tf.function
+        def body(i: Any, total: Any, row: Any) -> Any:
+            return total + tf.reduce_sum(row), tf.expand_dims(row[0], 0)
+
+        concrete = body.get_concrete_function(*(tf.TensorSpec(None, d) for d in (tf.int32, tf.float32, tf.float32)))
+        start = [v1.placeholder(tf.float32, []), v1.placeholder(tf.float32, [2, 3])]
+        results = tf.raw_ops.For(start=0, limit=5, delta=1, input=start, body=concrete)
+        tf.identity(results[0], name="total")
+        tf.identity(results[1], name="row")
+
+    found = built(build)
+    assert (found.shape("total"), found.shape("row")) == ((), (None, 3))
+
+
+def test_what_runs_in_one_of_several_branches() -> None:
+    def build() -> None:
+        x, choice = v1.placeholder(tf.float32, [5, 4], name="x"), v1.placeholder(tf.int32, [], name="choice")
+        branches = [lambda: x, lambda: x[:2], lambda: tf.zeros([3, 4])]
+        with _ControlFlow(True):
+            tf.identity(tf.switch_case(choice, branches), name="case")
+
+    found = built(build)
+    assert found.shape("case") == (None, 4)
+
+
+def test_outputs_that_are_not_there() -> None:
+    found = built(lambda: v1.placeholder(tf.float32, [2], name="x"))
+    assert (found.dtype("x"), found.dtype("x:1")) == (DataType.FLOAT, DataType.INVALID)
+    assert (found.shape("x:0"), found.shape("x:1")) == ((2,), None)
+
+
+def test_outputs_within_functions_have_names() -> None:
+    """Also those of which there are several under one name, in a function of a file."""
+
+    def build() -> None:
+        @tf.function
+        def second(value: Any) -> Any:
+            parts = tf.split(value, [1, 2, 3])
+            top = tf.math.top_k(value, 2)
+            return parts[0], parts[1], parts[2], top.values, top.indices
+
+        concrete = second.get_concrete_function(tf.TensorSpec([6], tf.float32))
+        for k, part in enumerate(concrete(v1.placeholder(tf.float32, [6]))):
+            tf.identity(part, name=f"part{k}")
+
+    found = built(build)
+    assert [found.shape(f"part{k}") for k in range(5)] == [(1,), (2,), (3,), (2,), (2,)]
+
+
 def test_functions_that_call_each_other_without_end() -> None:
     message = GraphDef()
     names = [f"f{k}" for k in range(40)]

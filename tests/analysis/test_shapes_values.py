@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 
 from graphscope.analysis.shapes import infer
+from graphscope.analysis.shapes.facts import Element, Fact
+from graphscope.analysis.shapes.sizes import Dim
+from graphscope.analysis.shapes.values import FOLLOWED, binary, cast_element, fit_element
+from graphscope.core.dtypes import DataType
 from tests.analysis.test_shapes import graph_of
 from tests.support.saving import tf
 from tests.support.shape_oracle import contradicts
@@ -72,8 +76,9 @@ CASES: dict[str, Callable[[Random], Any]] = {
     "RealDiv": lambda r: raw.RealDiv(x=vector(r, tf.float32, 3), y=vector(r, tf.float32, 3)),
     "Pow": lambda r: raw.Pow(x=vector(r, tf.int32, 3), y=tf.constant([0, 1, 3])),
     "Neg": lambda r: raw.Neg(x=vector(r, tf.int32, 3)),
+    "Square": lambda r: raw.Square(x=vector(r, tf.int32, 3)),
     "Abs": lambda r: raw.Abs(x=vector(r, tf.float32, 3)),
-    "Sign": lambda r: raw.Sign(x=vector(r, tf.float32, 3)),
+    "Sign": lambda r: raw.Sign(x=tf.constant(r.sample([0.0, -0.5, 2.0, 3.0], 3))),
     "Floor": lambda r: raw.Floor(x=vector(r, tf.float32, 3)),
     "Ceil": lambda r: raw.Ceil(x=vector(r, tf.float32, 3)),
     "Round": lambda r: raw.Round(x=vector(r, tf.float32, 3)),
@@ -102,6 +107,8 @@ CASES: dict[str, Callable[[Random], Any]] = {
     "Size": lambda r: raw.Size(input=tf.zeros([r.randrange(3), 4])),
     "Rank": lambda r: raw.Rank(input=tf.zeros([1] * r.randrange(5))),
     "splat": lambda r: tf.constant(number(r, tf.int32), tf.int32, [4]),
+    "signs": lambda r: raw.TruncateMod(x=[-7, 7, r.choice([-6, 6])], y=[r.choice([-3, 3]), -3, 4]),
+    "squares": lambda r: raw.Pow(x=tf.constant([2, -2]), y=tf.constant([30, r.choice([0, 1, 2])])),
     "half": lambda r: raw.Cast(x=vector(r, tf.float16, 2), DstT=tf.int32),
     "StridedSlice": sliced,
     "taken": taken,
@@ -126,3 +133,73 @@ def test_elements(case: str) -> None:
     theirs = [tuple(operation.outputs[0].shape.as_list()) for operation in results]
     assert not any(map(contradicts, ours, theirs)), (ours, theirs)
     assert case in UNFOLLOWED or ours == theirs
+
+
+WHOLE = [dtype for dtype in DataType if dtype.label.startswith(("int", "uint")) and (dtype.itemsize or 0) >= 1]
+
+
+@pytest.mark.parametrize("dtype", [dtype for dtype in WHOLE if dtype in FOLLOWED], ids=lambda dtype: dtype.label)
+def test_numbers_that_a_type_cannot_hold_are_unknown(dtype: DataType) -> None:
+    limits = np.iinfo(dtype.numpy)
+    for number in (limits.min, limits.max):
+        assert fit_element(int(number), dtype) == number
+    assert fit_element(int(limits.min) - 1, dtype) is None
+    assert fit_element(int(limits.max) + 1, dtype) is None
+    assert cast_element(float(limits.max) * 2 + 2, dtype) is None
+    assert fit_element(True, dtype) is None
+    assert cast_element(True, dtype) == 1
+
+
+PYTHON: dict[str, Callable[[int, int], Any]] = {
+    "AddV2": lambda a, b: a + b,
+    "Sub": lambda a, b: a - b,
+    "Mul": lambda a, b: a * b,
+    "FloorDiv": lambda a, b: a // b if b else None,
+    "TruncateDiv": lambda a, b: int(a / b) if b else None,
+    "Maximum": max,
+    "Minimum": min,
+    "Equal": lambda a, b: a == b,
+    "NotEqual": lambda a, b: a != b,
+    "LessEqual": lambda a, b: a <= b,
+    "GreaterEqual": lambda a, b: a >= b,
+}
+SIZES = range(7)
+UNTOLD = frozenset(
+    {("FloorDiv", 0), ("TruncateDiv", 0)}  # divisions by 0
+    | {("Minimum", -1), ("Minimum", 0), ("Equal", -1), ("NotEqual", -1), ("LessEqual", -1)}
+)
+"""Results that are the same for each size, but are not followed."""
+
+
+def of_size(op: str, size: Element, number: Element, *, swapped: bool) -> Element:
+    """The one element that an op gives of the size of a dimension and a number."""
+    one, other = (Fact((1,), (element,)) for element in ((number, size) if swapped else (size, number)))
+    value = binary(op, one, other, (1,), DataType.INT32)
+    return value[0] if value is not None else None
+
+
+@pytest.mark.parametrize("op", sorted(PYTHON))
+def test_what_is_said_of_an_unknown_size_is_true_of_every_size(op: str) -> None:
+    """And what is the same for every size, or the size itself, is said."""
+    for number in (-1, 0, 1, 2):
+        dim = Dim()
+        found = of_size(op, dim, number, swapped=False)
+        results = [PYTHON[op](size, number) for size in SIZES]
+        if results == list(SIZES):
+            assert found is dim, number
+        elif len(set(results)) == 1 and (op, number) not in UNTOLD:
+            assert found == results[0], number
+        else:
+            assert found is None, number
+    dim = Dim()
+    same = {PYTHON[op](size, size) for size in SIZES}
+    expected = dim if same == set(SIZES) else same.pop() if len(same) == 1 else None
+    assert of_size(op, dim, dim, swapped=False) == expected
+    assert of_size(op, dim, Dim(), swapped=False) is None
+
+
+@pytest.mark.parametrize("op", ["AddV2", "Mul", "Maximum"])
+def test_the_order_of_operands_says_nothing(op: str) -> None:
+    for number in (-1, 0, 1, 2):
+        dim = Dim()
+        assert of_size(op, dim, number, swapped=True) == of_size(op, dim, number, swapped=False)

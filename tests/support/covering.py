@@ -36,7 +36,7 @@ class Covering:
         """Note what the tests of some files run; files that have not changed since are read from the cache."""
         CACHE.mkdir(parents=True, exist_ok=True)
         for number, name in enumerate(files, 1):
-            kept = CACHE / f"{Path(name).stem}.json"
+            kept = CACHE / f"{name.removesuffix('.py').replace('/', '.')}.json"
             digest = _digest(tree.root / name)
             if not kept.exists() or json.loads(kept.read_text())["digest"] != digest:
                 print(f"following {name} ({number} of {len(files)})", file=sys.stderr, flush=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-OFTEN = 30
-"""How many calls of one function by one test are followed line by line."""
+OFTEN = 60
+"""After how many calls of one function by one test that ran no new line it is followed no longer."""
 
 
 class Tracer:
@@ -60,8 +60,9 @@ class Tracer:
             lines.add(frame.f_lineno)
 
         def follow(frame: FrameType, event: str, argument: object) -> Any:
-            if event == "line" and code.co_name != "<module>":
+            if event == "line" and frame.f_lineno not in lines and code.co_name != "<module>":
                 lines.add(frame.f_lineno)
+                self._calls[code] = 0
             return follow
 
         return follow

@@ -74,12 +74,12 @@ def _compare(a: Payload, b: Payload, depth: Depth) -> tuple[str, WeightChange | 
         one, other = (f"{p.dtype.label} {shape_text(p.shape)}" for p in (a, b))
         return f"{one} -> {other}", None
     is_absent = isinstance(a, AbsentPayload) or isinstance(b, AbsentPayload)
-    if depth is Depth.NONE or a.dtype in UNREADABLE or is_absent or is_equal(a, b, exact=depth is Depth.EXACT):
+    if depth is Depth.NONE or a.dtype in UNREADABLE or is_absent or _is_equal(a, b, exact=depth is Depth.EXACT):
         return None
     return _describe(a, b)
 
 
-def is_equal(a: Payload, b: Payload, *, exact: bool = False) -> bool:
+def _is_equal(a: Payload, b: Payload, *, exact: bool) -> bool:
     """Whether two tensors of one type and shape hold the same bytes.
 
     Args:
