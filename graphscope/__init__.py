@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from graphscope.api.run import Outputs, run
     from graphscope.api.save import Saved, convert, save
     from graphscope.api.scalars import Curve, scalars
+    from graphscope.api.serve import Serving, serve
     from graphscope.api.summarize import summarize
     from graphscope.api.text import text
     from graphscope.api.tune import Interrupted, TuneReport, tune
@@ -101,6 +102,7 @@ _MODULES = {
     "api.graft": "GraftReport Grafted graft",
     "api.profile": "Profiled profile read_profile",
     "api.run": "Outputs run",
+    "api.serve": "Serving serve",
     "api.save": "Saved convert save",
     "api.scalars": "Curve scalars",
     "api.summarize": "summarize",
@@ -178,6 +180,7 @@ __all__ = [
     "SavedDrawing",
     "SavedEdited",
     "Scaling",
+    "Serving",
     "SessionOptions",
     "Summary",
     "TruncatedFileError",
@@ -211,6 +214,7 @@ __all__ = [
     "run",
     "save",
     "scalars",
+    "serve",
     "summarize",
     "text",
     "tune",

@@ -16,7 +16,7 @@ _LISTS = frozenset({"at", "inputs", "outputs", "tags", "unfreeze"})
 _MAPPINGS = frozenset({"bind", "feeds", "set"})
 """Arguments that take a mapping; as text, ``NAME=VALUE``."""
 
-_NUMBERS = frozenset({"classes", "learning_rate", "multilabel", "port"})
+_NUMBERS = frozenset({"classes", "learning_rate", "multilabel", "port", "task", "timeout"})
 
 
 @dataclass(frozen=True, slots=True)

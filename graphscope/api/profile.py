@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from graphscope.advice import Advice, Call, Option
 from graphscope.api.opening import ModelLike, Names, as_model, chosen_outputs
 from graphscope.board.run_directory import LogRun
 from graphscope.board.trace import dump_trace, read_trace
+from graphscope.cluster.hosts import read_hosts
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.shown import Shown
 from graphscope.core.units import count
+from graphscope.errors import ArgumentError
 from graphscope.feeding.feeds import FeedOptions, Given, resolve_tensors
 from graphscope.formats.io.atomic import write_file
-from graphscope.runtime.config import AS_STATED, Placing, SessionOptions
+from graphscope.runtime.config import AS_STATED, DEFAULT, OPERATION_S, Placing, SessionOptions
 from graphscope.tracing.chrome import chrome_trace
 from graphscope.tracing.profile import report
 from graphscope.tracing.report import Profile
@@ -78,6 +81,8 @@ def profile(
     seed: int = 0,
     placing: Placing = AS_STATED,
     session: SessionOptions = HARD,
+    cluster: str | os.PathLike[str] | None = None,
+    timeout: float = OPERATION_S,
     trust: bool = False,
     listener: Listener = SILENT,
 ) -> Profiled:
@@ -95,19 +100,25 @@ def profile(
         warmup: how many runs come before.
         seed: of random inputs.
         placing: where nodes run.
-        session: devices, threads and memory.
+        session: devices, threads and memory; those of a cluster's tasks are chosen where they are served.
+        cluster: a file that lists the hosts of all tasks, or ``TF_CONFIG``, each served by :func:`graphscope.serve`: the model
+            runs on all of them, as its devices say, by the master of worker 0.
+        timeout: seconds that the tasks of a cluster, or a master, may take to answer and to run a step.
         trust: run nodes that touch files, the network or processes too.
 
     Raises:
+        ArgumentError: the file is not a cluster, a master is named as well, or devices, threads or memory of a cluster are.
         UnknownNameError: the model has no such output or tensor.
         IncompleteModelError: a variable has no value.
         UnsupportedError: an op is needed that TensorFlow does not have.
         UntrustedError: the graph does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
-        GraphscopeError: a value does not fit, a device or the master is not available, or TensorFlow cannot run this.
+        GraphscopeError: a value does not fit, a device, the master or a task is not available, or TensorFlow cannot run this.
     """
     from graphscope.runtime.profile import trace
 
+    where = _with_cluster(placing, cluster, timeout)
+    _refuse_settings_of_tasks(where, session)
     source = as_model(model, tags=tags, checkpoint=checkpoint)
     chosen = chosen_outputs(source, outputs, listener)
     given = resolve_tensors(source, feeds, FeedOptions(unknown=batch))
@@ -121,10 +132,29 @@ def profile(
             batch=batch,
             seed=seed,
             options=session,
-            placing=placing,
+            placing=where,
             trust=trust,
         )
     return Profiled(source, found)
+
+
+def _with_cluster(placing: Placing, cluster: str | os.PathLike[str] | None, timeout_s: float) -> Placing:
+    if cluster is None:
+        return replace(placing, timeout_s=timeout_s)
+    if placing.master:
+        raise ArgumentError("a cluster has the master of its worker 0: a master and a cluster cannot both be named")
+    hosts = read_hosts(cluster)
+    return replace(placing, master=f"grpc://{hosts.workers[0]}", cluster=hosts, timeout_s=timeout_s)
+
+
+def _refuse_settings_of_tasks(placing: Placing, session: SessionOptions) -> None:
+    """What only the process that serves a task can choose."""
+    plain = replace(session, soft_placement=True, log_placement=False, log_executed=False)
+    if placing.master and plain != DEFAULT:
+        raise ArgumentError(
+            "devices, threads and memory of a cluster are chosen where its tasks are served",
+            hint=Advice(Call("serve", ("cluster.yml",), (Option("task", "0"), Option("devices", "cpu:2")))),
+        )
 
 
 def read_profile(path: str | os.PathLike[str]) -> Profiled:

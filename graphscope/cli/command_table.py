@@ -37,6 +37,7 @@ COMMANDS = {
     "run": CommandRow("Run", "Run a graph once and show its outputs.", "run", "run"),
     "eval": CommandRow("Run", "Judge a model by labelled examples.", "eval", "evaluate"),
     "profile": CommandRow("Run", "Measure time, memory, devices and the critical path.", "profile", "profile"),
+    "serve": CommandRow("Run", "Serve one task of a cluster, for others to run graphs on.", "serve", "serve"),
     "graft": CommandRow("Train", "Put a new head on a trained model.", "graft", "graft"),
     "features": CommandRow("Train", "Compute a tensor for every example and keep it as data.", "features", "features"),
     "tune": CommandRow("Train", "Train the head that graft added.", "tune", "tune"),

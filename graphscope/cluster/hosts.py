@@ -109,6 +109,22 @@ def read_cluster(source: str | os.PathLike[str], job: str = "", task: int | None
         ArgumentError: it is not a cluster, two tasks have one address, nothing says which task this is, or the cluster does
             not have the task.
     """
+    cluster, stated, chiefs = _read_cluster(source)
+    return cluster, _own_task(cluster, job, task, stated.get("task"), chiefs)
+
+
+def read_hosts(source: str | os.PathLike[str]) -> Cluster:
+    """The cluster alone, for a process that is none of its tasks; see :func:`read_cluster`.
+
+    Raises:
+        FileError: it cannot be read.
+        ArgumentError: it is not a cluster, or two tasks have one address.
+    """
+    return _read_cluster(source)[0]
+
+
+def _read_cluster(source: str | os.PathLike[str]) -> tuple[Cluster, Mapping[str, Any], int]:
+    """The cluster, all that is stated beside it, and how many of its workers are called chiefs."""
     path, stated = _read(source)
     jobs = stated.get("cluster", stated)
     if not isinstance(jobs, dict) or not jobs:
@@ -122,7 +138,7 @@ def read_cluster(source: str | os.PathLike[str], job: str = "", task: int | None
         raise _not_a_cluster(path, "it names no worker")
     cluster = Cluster(path, tuple(workers), tuple(_addresses(path, PS, jobs.get(PS))))
     _refuse_shared_addresses(cluster)
-    return cluster, _own_task(cluster, job, task, stated.get("task"), len(chiefs))
+    return cluster, stated, len(chiefs)
 
 
 def _read(source: str | os.PathLike[str]) -> tuple[str, Mapping[str, Any]]:

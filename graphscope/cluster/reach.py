@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from graphscope.advice import Advice, Option
+from graphscope.advice import Advice, Option, Part
 from graphscope.cluster.hosts import Address, Cluster, Task
 from graphscope.errors import GraphscopeError
 
@@ -59,7 +59,13 @@ def _refusal(port: int) -> OSError | None:
     return None
 
 
-def wait_for_tasks(cluster: Cluster, others: Iterable[Task], timeout_s: float) -> None:
+Starting = Callable[[Task], tuple[Part, ...]]
+"""A task -> how to start it, for a hint."""
+
+
+def wait_for_tasks(
+    cluster: Cluster, others: Iterable[Task], timeout_s: float, starting: Starting = lambda _: ("start it",)
+) -> None:
     """Returns as soon as every one of ``others`` accepts a connection.
 
     Raises:
@@ -70,11 +76,16 @@ def wait_for_tasks(cluster: Cluster, others: Iterable[Task], timeout_s: float) -
         address = cluster.addresses[task]
         while (reason := _unreachable(address, min(max(end - time.monotonic(), _POLL_S), _CONNECT_S))) is not None:
             if time.monotonic() >= end:
-                raise GraphscopeError(
-                    f"{cluster.path}: {task} at {address} does not answer within {timeout_s:g} s: {reason}",
-                    hint=Advice("start it, or wait longer: ", Option("timeout", f"{2 * timeout_s:g}")),
-                )
+                raise silence(cluster, task, timeout_s, reason, starting)
             time.sleep(_POLL_S)
+
+
+def silence(cluster: Cluster, task: Task, timeout_s: float, reason: str, starting: Starting) -> GraphscopeError:
+    """The error that names a task which does not answer, and why."""
+    return GraphscopeError(
+        f"{cluster.path}: {task} at {cluster.addresses[task]} does not answer within {timeout_s:g} s: {reason}",
+        hint=Advice(*starting(task), ", or wait longer: ", Option("timeout", f"{2 * timeout_s:g}")),
+    )
 
 
 def _unreachable(address: Address, timeout_s: float) -> str | None:

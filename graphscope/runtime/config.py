@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphscope.cluster.hosts import Cluster
 from graphscope.core.graph import Graph
 from graphscope.feeding.dependencies import Need, part
 from graphscope.runtime.tensorflow import tensorflow
@@ -42,6 +43,9 @@ class SessionOptions:
 
 DEFAULT = SessionOptions()
 
+OPERATION_S = 60.0
+"""How long a master may take for one operation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placing:
@@ -53,12 +57,16 @@ class Placing:
         place: after that, rules on the names of nodes, see :func:`graphscope.transforms.device_placement.place`.
         device: where nodes run that name no device even so.
         master: the master that runs them, ``grpc://host:port``; empty for this process.
+        cluster: whose master that is, where it is known: each of its tasks is asked whether it is there.
+        timeout_s: how long the master may take for one operation: to hear from all its tasks, to run a step.
     """
 
     clear_devices: bool = False
     place: Sequence[Rule] = ()
     device: str = ""
     master: str = ""
+    cluster: Cluster | None = None
+    timeout_s: float = OPERATION_S
 
     def graph(self, graph: Graph) -> Graph:
         """``graph`` with the devices on which its nodes are to run."""

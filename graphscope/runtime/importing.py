@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from graphscope.advice import Advice, Option
 from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError, UnsupportedError, some
 from graphscope.formats.lazy.pieces import flow, graph_pieces, size_of
@@ -16,6 +17,10 @@ MAX_GRAPH_BYTES = (1 << 31) - 1
 """TensorFlow parses no larger message."""
 
 _MAX_LISTED = 3
+_HINTS: Mapping[str, str | Advice] = {
+    "ResourceExhaustedError": "a smaller batch needs less memory",
+    "DeadlineExceededError": Advice(Option("timeout", "SECONDS"), " allows more time"),
+}
 _NODE_IN_ERROR = re.compile(r"\{\{node ([^{}]+)\}\}")
 
 
@@ -55,7 +60,7 @@ def tensorflow_errors(what: str) -> Iterator[None]:
         text = str(getattr(cause, "message", cause)).strip()
         node = _node_in(error, text)
         place = f"node {node}: " if node and node not in text.partition("\n")[0] else ""
-        hint = "a smaller batch needs less memory" if isinstance(error, tf.errors.ResourceExhaustedError) else None
+        hint = next((hint for kind, hint in _HINTS.items() if isinstance(error, getattr(tf.errors, kind))), None)
         raise GraphscopeError(f"{what}: {place}{text.partition(chr(10))[0]}", hint=hint) from error
 
 

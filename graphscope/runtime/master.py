@@ -9,13 +9,11 @@ from typing import Any
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.config import Placing, SessionOptions, session_config
 from graphscope.runtime.importing import tensorflow_errors
+from graphscope.runtime.tasks import refuse_silent
 from graphscope.runtime.tensorflow import tensorflow
 
 CONNECT_S = 5.0
 """How long a master may take to accept a connection."""
-
-OPERATION_S = 60.0
-"""How long a master may take for one operation: to hear from all its workers, to run a step."""
 
 _TARGET = re.compile(r"grpc://(?P<host>\[[^\]]+\]|[^:/\[\]]+):(?P<port>\d{1,5})")
 
@@ -29,24 +27,28 @@ def placed_config(options: SessionOptions, placing: Placing) -> Any:
     """
     config = session_config(options, native=True)
     if placing.master:
-        configure(config, placing.master)
+        configure(config, placing)
     return config
 
 
-def configure(config: Any, target: str) -> None:
+def configure(config: Any, placing: Placing) -> None:
     """Makes ``config`` (a ``tf.compat.v1.ConfigProto``) one for a master: with a time limit, and with variables of its own.
 
     The variables of a training that runs on the same cluster have the same names: they must not be written to.
 
     Raises:
-        GraphscopeError: nobody answers at ``target``, or some of its workers do not.
+        GraphscopeError: nobody answers at the master, or some of its tasks do not; where the cluster is known, it names them.
     """
-    config.operation_timeout_in_ms = int(OPERATION_S * 1000)
+    target, limit = placing.master, placing.timeout_s
+    config.operation_timeout_in_ms = int(limit * 1000)
     config.isolate_session_state = True
-    _connect(target)
+    if placing.cluster is None:
+        _connect(target)
+    else:
+        refuse_silent(placing.cluster, limit)
     tf = tensorflow()
     with (
-        tensorflow_errors(f"{target}: the master does not answer within {OPERATION_S:.0f} s; do all its tasks run?"),
+        tensorflow_errors(f"{target}: the master does not answer within {limit:g} s; do all its tasks run?"),
         tf.compat.v1.Session(target, graph=tf.Graph(), config=config) as session,
     ):
         session.list_devices()

@@ -19,6 +19,7 @@ from graphscope.protos import RunMetadata
 from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
 from graphscope.runtime.master import placed_config
 from graphscope.runtime.session import Session, open_session, unsuitable
+from graphscope.runtime.tasks import name_silent
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.fused import done_by
 from graphscope.tracing.partitions import without_weights
@@ -74,22 +75,26 @@ def trace(
     given = fit_feeds(model, feeds or {})
     switches, random = fill_feeds(model, outputs, list(given), seed=seed, unknown=batch)
     fed = _Fed({spec.name: value for spec, value in given.items()}, switches, random)
-    with open_session(
-        model,
-        outputs,
-        given=list(given),
-        values=values,
-        placing=placing,
-        config=lambda: placed_config(options, placing),
-        trust=trust,
-    ) as session:
+    with (
+        name_silent(placing),
+        open_session(
+            model,
+            outputs,
+            given=list(given),
+            values=values,
+            placing=placing,
+            config=lambda: placed_config(options, placing),
+            trust=trust,
+        ) as session,
+    ):
         runs = _Runs(session, outputs, fed.values)
         try:
             runs.warm_up(warmup)
             runs.run(steps)
         except GraphscopeError as error:
-            raise _with_hint(error, random) from error
-        return replace(_trace(model, outputs, placing, fed, runs), placement=session.placement)
+            raise _with_hint(error, random) from error.__cause__
+        found = _trace(model, outputs, placing, fed, runs)
+        return replace(found, placement=session.placement, present=session.devices if placing.master else ())
 
 
 @dataclass(frozen=True, slots=True)

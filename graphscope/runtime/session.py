@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from graphscope.core.tensors import TensorName, TensorSpec, node_of
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.feeding.dependencies import need
 from graphscope.formats.io.paths import is_directory, real_path
+from graphscope.runtime.cluster_placer import cluster_placement
 from graphscope.runtime.config import UNPLACED, Placing, session_config
 from graphscope.runtime.devices import absent_devices, present_devices, refuse_absent
 from graphscope.runtime.importing import import_graph, tensorflow_errors
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
 _BATCH_BYTES = 64 << 20
 """How much is assigned to variables in one run."""
+
+_CLOSE_S = 1.0
+"""How long a session may take to close."""
 
 
 class Session:
@@ -90,11 +95,14 @@ class Session:
 
     @property
     def placement(self) -> Sequence[Placement]:
-        """Where TensorFlow puts the nodes of :attr:`part`, before it rewrites anything; see :func:`placer.placement`.
+        """Where TensorFlow puts the nodes of :attr:`part`, before it rewrites anything.
 
-        Empty for a session on a master, which tells it there.
+        See :func:`placer.placement` and, for a session on a master, :func:`cluster_placer.cluster_placement`.
         """
-        return () if self.session.sess_str else placement(self.part, self.config, self.model.path)
+        master = self.session.sess_str.decode() if self.session.sess_str else ""
+        if master:
+            return cluster_placement(self.part, self.config, self.model.path, master)
+        return placement(self.part, self.config, self.model.path)
 
     def _is_imported(self, name: str) -> bool:
         node = node_of(name)
@@ -168,12 +176,32 @@ def open_session(
     settings = config()
     tf = tensorflow()
     imported = import_graph(graph, model.path)
-    with tf.compat.v1.Session(placing.master, graph=imported, config=settings) as session:
+    with _close_in_time(tf.compat.v1.Session(placing.master, graph=imported, config=settings)) as session:
         opened = Session(model, imported, session, graph, settings)
         if not settings.allow_soft_placement:
             refuse_absent(model.path, opened.absent, opened.devices)
         _Starting(tf, session, start, model).run()
         yield opened
+
+
+@contextlib.contextmanager
+def _close_in_time(session: Any) -> Iterator[Any]:
+    """``session`` as the default one, closed at the end. A master that does not answer is not waited for long.
+
+    TensorFlow's own context manager waits for 30 seconds, then prints a traceback.
+    """
+
+    def close() -> None:
+        with contextlib.suppress(tensorflow().errors.OpError):
+            session.close()
+
+    try:
+        with session.graph.as_default(), session.as_default():
+            yield session
+    finally:
+        closing = threading.Thread(target=close, daemon=True)
+        closing.start()
+        closing.join(_CLOSE_S)
 
 
 def _named_by_person(model: Model, start: Start, fetches: Sequence[str], given: Sequence[TensorSpec]) -> set[str]:

@@ -65,12 +65,11 @@ def _scope(name: str, prefix: str) -> str:
 
 
 def by_device(nodes: Iterable[NodeCost], trace: Trace) -> list[DeviceCost]:
-    """One row for each device, the costliest first."""
+    """One row for each device, the costliest first; those on which nothing ran last."""
     placed = group_rows(trace.partitions.computing, lambda node: node.device)
-    rows = [
-        _device(name, members, trace, len(placed.get(name, ())))
-        for name, members in group_rows(nodes, lambda node: node.device).items()
-    ]
+    ran = group_rows(nodes, lambda node: node.device)
+    names = dict.fromkeys([*ran, *trace.present])
+    rows = [_device(name, ran.get(name, []), trace, len(placed.get(name, ()))) for name in names]
     return sorted(rows, key=lambda row: -row.times.wall_us)
 
 

@@ -29,6 +29,7 @@ class Trace:
         untraced_us: wall time of runs that were not traced, in microseconds, as the caller saw it.
         traced_us: wall time of the traced ones.
         placement: where TensorFlow puts the graph's own nodes; empty where that is not known.
+        present: full names of all devices of a cluster, idle ones too; empty for other traces.
         flops: node -> floating-point operations of one execution, where they are known.
     """
 
@@ -41,6 +42,7 @@ class Trace:
     untraced_us: Sequence[float] = ()
     traced_us: Sequence[float] = ()
     placement: Sequence[Placement] = ()
+    present: Sequence[str] = ()
     flops: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property

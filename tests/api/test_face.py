@@ -57,13 +57,16 @@ FUNCTIONS = {
     ),
     "load": "path tags checkpoint lazily",
     "load_foreign": "path",
-    "profile": ("model feeds outputs checkpoint tags batch steps warmup seed placing session trust listener"),
+    "profile": (
+        "model feeds outputs checkpoint tags batch steps warmup seed placing session cluster timeout trust listener"
+    ),
     "read_profile": "path",
     "run": (
         "model feeds outputs signature checkpoint tags batch seed scaling labels placing session trust engine listener"
     ),
     "save": "model path to outputs inputs shape batch for_tensorflow weights rename allow_outside overwrite listener",
     "scalars": "logdir tags runs listener",
+    "serve": "cluster job task session listener",
     "summarize": "model checkpoint tags",
     "text": "model values checkpoint tags",
     "tune": (

@@ -8,16 +8,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import graphscope
 from graphscope.errors import GraphscopeError
-from graphscope.runtime.config import SessionOptions
+from graphscope.runtime.cluster_placer import cluster_placement
+from graphscope.runtime.config import SessionOptions, session_config
+from graphscope.runtime.placer import placement
 from graphscope.runtime.run import run
 from tests.support.fixture_files import FIXTURES
-from tests.support.running import tf  # noqa: F401 - skips these tests where there is no TensorFlow
+from tests.support.running import built, tf
 
 TOWERS = FIXTURES / "towers"
 FEEDS = {"input": np.zeros((2, 784)), "keep_prob": np.array(1)}
@@ -39,12 +42,16 @@ options = SessionOptions({"CPU": 2}, log_placement=True, log_executed=True)
 feeds = {"input": np.zeros((2, 784)), "keep_prob": 1.0}
 found = graphscope.run(sys.argv[2], feeds, outputs="prediction", session=options).result
 rows = [[p.name, p.op, p.requested, p.device] for p in found.placement]
-json.dump([rows, [e.op for e in found.executed]], open(sys.argv[3], "w"))
+from graphscope.runtime import session
+session.placement = lambda graph, config, path: session.cluster_placement(graph, config, path, "")
+told = graphscope.run(sys.argv[2], feeds, outputs="prediction", session=options).result.placement
+same = [[p.name, p.op, p.requested, p.device] for p in told] == rows
+json.dump([rows, [e.op for e in found.executed], same], open(sys.argv[3], "w"))
 """
 """TensorFlow's own log on stdout; what graphscope says in the same process."""
 
 
-Told = tuple[dict[str, tuple[str, str]], list[tuple[str, ...]], set[str]]
+Told = tuple[dict[str, tuple[str, str]], list[tuple[str, ...]], set[str], bool]
 
 
 @pytest.fixture(scope="module")
@@ -60,17 +67,40 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     )
     assert done.returncode == 0, done.stderr
     log = re.findall(r"^(\S+): \((\S+)\): (/job:\S+)$", done.stdout, re.MULTILINE)
-    rows, ran = json.loads(file.read_text())
-    return {name: (op, device) for name, op, device in log}, [tuple(row) for row in rows], set(ran)
+    rows, ran, same = json.loads(file.read_text())
+    return {name: (op, device) for name, op, device in log}, [tuple(row) for row in rows], set(ran), same
 
 
 def test_the_placement_is_what_tensorflow_logs(told: Told) -> None:
-    log, rows, _ = told
+    log, rows, *_ = told
     assert len(rows) > 80
     assert {name: (op, device) for name, op, _, device in rows} == {name: log[name] for name, *_ in rows}
     graph = graphscope.load(TOWERS).graph
     assert all(requested == graph[name].device for name, _, requested, _ in rows)
     assert {device[-5:] for *_, device in rows} == {"CPU:0", "CPU:1"}
+
+
+def test_a_master_tells_the_same(told: Told) -> None:
+    """With oneDNN, which would fuse nodes; and of loops and branches, where nothing runs either."""
+    assert told[3]
+
+    def body(n: Any, a: Any) -> Any:
+        with tf.device("/device:CPU:1"):
+            return n + 1, a * x * two
+
+    def build() -> None:
+        nonlocal x, two
+        x, two = tf.compat.v1.placeholder(tf.float32, [], "x"), tf.constant(2.0)
+        _, loop = tf.while_loop(lambda n, a: n < 3, body, [0, x])
+        tf.cond(loop > 0, lambda: loop * two, lambda: tf.compat.v1.Print(x, ["ran"]))
+
+    x = two = None
+    graph, config = built(build), session_config(OPTIONS)
+    expected = placement(graph, config, "x.pb")
+    found = cluster_placement(graph, config, "x.pb", "")
+    assert len(found) == len(expected) == len(graph.nodes)
+    moved = {old.op for old, new in zip(expected, found) if old != new}
+    assert moved <= {"Switch", "Enter", "Exit", "NextIteration"}
 
 
 def test_it_is_the_same_with_onednn_and_without(told: Told) -> None:

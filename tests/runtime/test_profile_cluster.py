@@ -17,7 +17,6 @@ from graphscope.core.model import Model
 from graphscope.core.payload import ArrayPayload
 from graphscope.errors import GraphscopeError
 from graphscope.formats import load
-from graphscope.runtime import master
 from graphscope.runtime.config import Placing
 from graphscope.runtime.profile import trace
 from graphscope.runtime.tensorflow import tensorflow
@@ -120,7 +119,9 @@ def test_a_cluster_is_profiled(target: str, split: Model) -> None:
     assert ("s/r", "Relu") in path[len(before) + 1 :]
     assert {node.device for node in told.critical.nodes} == set(TASKS)
     assert {row.node: row.requested for row in told.executed}["s/y"] == "/job:worker/task:1"
-    assert told.placement == ()
+    put = {row.name: row.device for row in told.placement}
+    assert {"x", "v", "v/read", "s/h", "s/y", "s/r"} <= put.keys()
+    assert all(device == TASKS[name in ("s/y", "s/r")] for name, device in put.items())
     for _, step in board_steps(found):
         shown = {s.node_name: d.device for d in step.step_stats.dev_stats for s in d.node_stats}
         assert (shown["s/h"], shown["s/y"]) == tuple(TASKS)
@@ -135,10 +136,9 @@ def test_the_variables_of_a_training_there_stay(target: str, split: Model) -> No
         assert (training.run("v:0") == 1).all()
 
 
-def test_a_task_that_is_not_there(masters: tuple[str, str], split: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(master, "OPERATION_S", 1.0)
+def test_a_task_that_is_not_there(masters: tuple[str, str], split: Model) -> None:
     with pytest.raises(GraphscopeError, match=f"{masters[1]}: the master does not answer within 1 s"):
-        trace(split, ["s/r"], values=VALUES, placing=Placing(master=masters[1]))
+        trace(split, ["s/r"], values=VALUES, placing=Placing(master=masters[1], timeout_s=1.0))
 
 
 def test_no_master(split: Model) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graphscope.cli.terminal.interrupts import ended_in_order
 from graphscope.cli.terminal.output import Sink
 from graphscope.formats.io.paths import is_directory
 
@@ -38,7 +38,7 @@ def board(
     from graphscope.board.server import free_port, serve
 
     sink = Sink.standard()
-    with _stoppable(), _logs(sink, Path(target)) as (logdir, page):
+    with ended_in_order(), _logs(sink, Path(target)) as (logdir, page):
         chosen = free_port(host, port)
         if port not in (0, chosen):
             sink.note(f"port {port} is in use: {chosen} taken")
@@ -49,21 +49,6 @@ def board(
         if open_:
             _open(sink, url)
         threading.Event().wait()
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Ctrl-C and SIGTERM are how this command ends, in good order."""
-
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    old = signal.signal(signal.SIGTERM, stop)
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, old)
 
 
 @contextlib.contextmanager

@@ -95,8 +95,21 @@ def profile(
     gpu_memory_fraction: session.GpuMemoryFraction = None,
     threads: session.Threads = "",
     master: Annotated[
-        str, typer.Option("--master", metavar="grpc://HOST:PORT", show_default=False, help="Run on this cluster.")
+        str,
+        typer.Option("--master", metavar="grpc://HOST:PORT", show_default=False, help="Run on this master's cluster."),
     ] = "",
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="FILE",
+            show_default=False,
+            help="Run on all tasks of the cluster that this YAML or JSON file lists, or TF_CONFIG.",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, metavar="S", help="Seconds that a master or a task may take.")
+    ] = 60.0,
     trust: shared.Trust = False,
     checkpoint: shared.Checkpoint = None,
     tags: shared.Tags,
@@ -125,12 +138,21 @@ def profile(
                 warmup=warmup,
                 placing=placing,
                 session=settings,
+                cluster=cluster,
+                timeout=timeout,
                 trust=trust,
                 listener=Speaker(sink),
             )
     _write(sink, found, logdir, trace, force)
     given = _typed_options(
-        {"--feed": feed, "--batch": [batch] if batch > 1 else [], "--devices": [devices], "--place": place}
+        {
+            "--feed": feed,
+            "--batch": [batch] if batch > 1 else [],
+            "--devices": [devices],
+            "--place": place,
+            "--master": [master],
+            "--cluster": [cluster or ""],
+        }
     )
     _show(sink, found.report, By.PLACEMENT if placement else by, format, next_steps(found.report, logdir, given))
 
@@ -169,7 +191,7 @@ def _show(sink: Sink, profile: Profile, by: By | None, format: Format, following
         write_rows(sink, format, view, rows, _NOTHING.get(by or By.NODE, "no partition graph tells where nodes ran"))
 
 
-_NOTHING = {By.PLACEMENT: "only a run in this process tells the placement; --by executed lists what ran"}
+_NOTHING = {By.PLACEMENT: "only a run tells the placement; --by executed lists what ran"}
 """What is said of a list without rows."""
 
 EXAMPLES = """
@@ -177,5 +199,6 @@ EXAMPLES = """
   graphscope profile model.ckpt-5000 --output train/Adam --batch 64 --logdir logs
   graphscope profile towers --devices cpu:2 --by device
   graphscope profile frozen.pb --place 'conv.*=/cpu:1' --devices cpu:2 --trace timeline.json
+  graphscope profile model.ckpt-5000 --cluster cluster.yml --by device
   graphscope profile --from logs/train --by op
 """

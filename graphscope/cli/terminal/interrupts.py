@@ -20,6 +20,21 @@ GRACE_S = 2.0
 
 
 @contextlib.contextmanager
+def ended_in_order() -> Iterator[None]:
+    """For a command that serves until Ctrl-C or SIGTERM: that is how it ends, and no failure."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGTERM, stop)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+@contextlib.contextmanager
 def ended_by_interrupt(say: Callable[[], None]) -> Iterator[None]:
     """Within it, Ctrl-C ends the process at once, with ``say`` as its last words. Nothing may be half-written there."""
 

@@ -1,0 +1,74 @@
+"""Whether the tasks of a cluster answer, one by one: a session on all of them only says that it waits.
+
+A process that is stopped still accepts connections, because the kernel does: so TensorFlow itself is asked, by a session of
+each task that sees no other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from graphscope.advice import Call, Option, Part
+from graphscope.cluster.hosts import Cluster, Task
+from graphscope.cluster.reach import silence, wait_for_tasks
+from graphscope.errors import GraphscopeError
+from graphscope.runtime.config import Placing
+from graphscope.runtime.tensorflow import tensorflow
+
+_NOBODY = "/job:nobody"
+"""A filter that lets a server see no task but itself."""
+
+_AGAIN_S = 5.0
+"""How long a task may take to answer once something has failed, at most."""
+
+
+def refuse_silent(cluster: Cluster, timeout_s: float) -> None:
+    """Returns once every task has answered. Starts TensorFlow.
+
+    Raises:
+        GraphscopeError: one does not within ``timeout_s`` seconds, or another task answers in its place; it is named.
+    """
+
+    def starting(task: Task) -> tuple[Part, ...]:
+        return "start it: ", Call("serve", (cluster.path,), (Option("job", task.job), Option("task", str(task.index))))
+
+    wait_for_tasks(cluster, cluster.addresses, timeout_s, starting)
+    errors = tensorflow().errors
+    for task, address in cluster.addresses.items():
+        try:
+            names = _devices(cluster, task, timeout_s)
+        except (errors.DeadlineExceededError, errors.UnavailableError):
+            raise silence(cluster, task, timeout_s, "TensorFlow does not answer there", starting) from None
+        if not any(name.startswith(f"/job:{task.job}/replica:0/task:{task.index}/") for name in names):
+            raise GraphscopeError(
+                f"{cluster.path}: another task than {task} answers at {address}: {', '.join(names)}",
+                hint="all tasks take the same cluster file",
+            )
+
+
+def _devices(cluster: Cluster, task: Task, timeout_s: float) -> list[str]:
+    """The devices of whatever serves where ``task`` should."""
+    tf1 = tensorflow().compat.v1
+    config = tf1.ConfigProto(device_filters=[_NOBODY], operation_timeout_in_ms=int(1000 * timeout_s))
+    with tf1.Graph().as_default() as nothing, tf1.Session(_target(cluster, task), nothing, config) as session:
+        return [device.name for device in session.list_devices()]
+
+
+def _target(cluster: Cluster, task: Task) -> str:
+    return f"grpc://{cluster.addresses[task]}"
+
+
+@contextlib.contextmanager
+def name_silent(placing: Placing) -> Iterator[None]:
+    """Where TensorFlow fails on a cluster within it, the error names the task that does not answer any more.
+
+    Raises:
+        GraphscopeError: as raised within, or as :func:`refuse_silent`.
+    """
+    try:
+        yield
+    except GraphscopeError as error:
+        if placing.cluster is not None and isinstance(error.__cause__, tensorflow().errors.OpError):
+            refuse_silent(placing.cluster, min(placing.timeout_s, _AGAIN_S))
+        raise
