@@ -10,7 +10,7 @@ from pathlib import Path
 
 from graphscope.advice import Advice, Option
 from graphscope.api.opening import ModelLike, as_model
-from graphscope.cluster.hosts import WORKER, Cluster, read_cluster
+from graphscope.cluster.hosts import PS, WORKER, Cluster, Task, read_cluster
 from graphscope.cluster.private_network import PrivateNetwork, private_network
 from graphscope.cluster.share import Share
 from graphscope.core.listener import SILENT, Listener
@@ -22,6 +22,7 @@ from graphscope.training.data.function import PREFIX
 from graphscope.training.features.by_workers import worker_session
 from graphscope.training.recipe import recipe_of
 from graphscope.training.together.launch import TIMEOUT_S, Training, train_by_workers
+from graphscope.training.together.launch_async import serve, train_asynchronously
 from graphscope.training.together.towers import Towers, parse_towers
 from graphscope.training.tune.board_log import BoardLog
 from graphscope.training.tune.checkpoints import output_prefix
@@ -54,6 +55,8 @@ def tune(
     cluster: str | os.PathLike[str] | None = None,
     job: str = "",
     task: int | None = None,
+    asynchronous: bool = False,
+    ps: int | None = None,
     timeout: float = TIMEOUT_S,
     towers: str = "",
     trust: bool = False,
@@ -69,7 +72,7 @@ def tune(
         data: as for :func:`graphscope.features`.
         validation: other data to judge by, or the part of ``data`` that is held out; 0 for none.
         epochs: passes over the examples, those before a resumption included.
-        batch: examples in a step; of each worker.
+        batch: examples in a step; of each worker, where all make the step together.
         seed: of the order of the examples and of augmentation.
         patience: stop after so many epochs without a better validation; ``None``: never.
         augment: how pictures are changed in training: ``flip,crop:0.1,brightness:0.2``.
@@ -86,6 +89,9 @@ def tune(
         cluster: a file that lists the hosts of all workers, which share model, data and ``out`` at the same paths, or
             ``TF_CONFIG``; this process is one of them.
         job, task: which of them; for ``TF_CONFIG``, what that says.
+        asynchronous: workers do not wait for each other. Each makes steps of its own, on variables that parameter servers
+            have: another process for each, or the hosts that the cluster lists as ``ps``.
+        ps: the number of parameter servers on this machine; ``None`` for 1, or for what the cluster lists.
         timeout: seconds that a step of the workers may take before one of them counts as lost.
         trust: run nodes that touch files, the network or processes too.
         overwrite: begin anew where a training is already.
@@ -93,7 +99,8 @@ def tune(
         interrupted: is asked after each step whether to stop.
 
     Raises:
-        ArgumentError: a tower is not a device, or both workers and towers are named.
+        ArgumentError: a tower is not a device, both workers and towers are named, or parameter servers are missing or in
+            vain.
         Interrupted: it was asked to stop; a checkpoint has been saved.
         FileError: a training is there already, or there is none to resume; data cannot be read, a file cannot be written.
         IncompleteModelError: the model has no recipe, or nothing can be trained.
@@ -104,10 +111,17 @@ def tune(
     """
     if sum([bool(towers), workers > 1, cluster is not None]) > 1:
         raise ArgumentError("workers, a cluster and towers each divide the steps: not two of them")
-    members, rank = _members(cluster, job, task)
+    members, own = _members(cluster, job, task)
+    servers = _servers(members, asynchronous, ps)
+    if towers and servers:
+        raise ArgumentError("towers share the variables of one process: not with parameter servers")
+    if members is not None and own.job == PS:
+        return _serve(model, members, own, out, timeout, interrupted, listener)
+    rank = own.index
     count = len(members.workers) if members is not None else workers
     ranks = range(workers) if members is None else [rank]
-    shares = tuple(Share(number, count, is_launched=True) for number in ranks) if count > 1 else ()
+    is_alone = count == 1 and not servers
+    shares = () if is_alone else tuple(Share(number, count, is_launched=True) for number in ranks)
     team = Towers(parse_towers(towers)) if towers else None
     source = as_model(model)
     recipe = recipe_of(source)
@@ -119,8 +133,8 @@ def tune(
     run = found_run(prefix, place)
     if run is not None:
         request = replace(request, split=run.split)
-    options = TuneOptions(epochs, batch * count, seed, patience, keep, save_every, trust)
-    if count > 1:
+    options = TuneOptions(epochs, batch if servers else batch * count, seed, patience, keep, save_every, trust)
+    if not is_alone:
         _refuse_running()
     with listener.running():
         prepared, notes = prepare(source, recipe, request, options, lambda total: listener.computing("features", total))
@@ -131,26 +145,61 @@ def tune(
         heard = list(watchers)
         if logdir is not None and rank == 0:
             heard.append(stack.enter_context(BoardLog(Path(logdir), source, fed_input(source, recipe))))
-        if count == 1:
+        if is_alone:
             return train(
                 source, prepared, place, augmentation=augment, watchers=heard, interrupted=interrupted, team=team
             )
         network = _network(data, members, listener)
         threads = worker_session(count if members is None else 1)
-        training = Training(source, prepared, place, augment, count, threads, timeout, members, rank, network)
-        return train_by_workers(training, watchers=heard, interrupted=interrupted, warn=listener.warning)
+        training = Training(source, prepared, place, augment, count, threads, timeout, members, servers, rank, network)
+        launch = train_asynchronously if servers else train_by_workers
+        return launch(training, watchers=heard, interrupted=interrupted, warn=listener.warning)
 
 
-def _members(cluster: str | os.PathLike[str] | None, job: str, task: int | None) -> tuple[Cluster | None, int]:
-    """The cluster and the number of this worker; no cluster where none is named."""
+def _members(cluster: str | os.PathLike[str] | None, job: str, task: int | None) -> tuple[Cluster | None, Task]:
+    """The cluster and which of its tasks this process is; no cluster where none is named."""
     if cluster is None:
         if job or task is not None:
             raise ArgumentError("job and task are those of a cluster", hint=Advice(Option("cluster", "cluster.yml")))
-        return None, 0
-    members, own = read_cluster(cluster, job, task)
-    if own.job != WORKER:
-        raise ArgumentError(f"{members.path}: {own} trains nothing", hint="only workers do")
-    return members, own.index
+        return None, Task(WORKER, 0)
+    return read_cluster(cluster, job, task)
+
+
+def _servers(members: Cluster | None, asynchronous: bool, ps: int | None) -> int:
+    """How many parameter servers there are; 0 where the workers make each step together.
+
+    Raises:
+        ArgumentError: some are named in vain, or there are none.
+    """
+    hint = Advice(Option("asynchronous", True), "   for workers that do not wait for each other")
+    if members is None:
+        if ps is not None and not asynchronous:
+            raise ArgumentError("parameter servers are for asynchronous training", hint=hint)
+        return (ps or 1) if asynchronous else 0
+    if ps is not None:
+        raise ArgumentError(f"{members.path} lists the parameter servers: not their number as well")
+    if asynchronous and not members.ps:
+        raise ArgumentError(f"{members.path} lists no ps", hint="for example:  ps: [host2:2222]")
+    if members.ps and not asynchronous:
+        raise ArgumentError(f"{members.path} lists ps, which are for asynchronous training", hint=hint)
+    return len(members.ps)
+
+
+def _serve(
+    model: ModelLike,
+    members: Cluster,
+    own: Task,
+    out: str | None,
+    timeout: float,
+    interrupted: Callable[[], bool],
+    listener: Listener,
+) -> TuneReport:
+    """Is a parameter server until the training has ended."""
+    _refuse_running()
+    prefix = output_prefix(as_model(model).path, out)
+    _network("", members, listener)
+    with listener.running():
+        return serve(members, own, prefix, timeout, interrupted=interrupted, warn=listener.warning)
 
 
 def _refuse_running() -> None:

@@ -109,6 +109,10 @@ class Processes:
     ) -> None:
         self._end()
 
+    def start_again(self, number: int) -> None:
+        """Starts the process of this number anew, which has ended."""
+        self._children[number] = self._start(number, self._work, list(self._children.values()))
+
     @property
     def pids(self) -> dict[int, int]:
         """Number of a process that has not ended yet -> its process number in the operating system."""

@@ -13,6 +13,14 @@ PLACEHOLDER_OPS = frozenset({"Placeholder", "PlaceholderV2", DEFAULTED})
 VARIABLE_OPS = frozenset({"Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable"})
 """Ops that are variables: the first two and the last give references, ``VarHandleOp`` a resource."""
 
+HANDLE_READ_OPS = frozenset(
+    {"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"}
+)
+"""Ops that take a variable's handle and only read."""
+
+HANDLE_PASSING_OPS = frozenset("Identity Switch RefSwitch Enter RefEnter Merge RefMerge".split())
+"""Ops that pass a variable's handle on."""
+
 ASSIGN_OPS = frozenset({"Assign", "AssignVariableOp"})
 """Ops that give a variable a whole value."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +142,7 @@ def open_session(
     initialize: bool = False,
     placing: Placing = UNPLACED,
     config: Callable[[], Any] = session_config,
+    keep: Callable[[Session], Collection[str]] = lambda _: (),
     trust: bool = False,
 ) -> Iterator[Session]:
     """A session that can run ``fetches``: variables restored, tables filled. Starts TensorFlow, reads what is needed.
@@ -154,6 +155,7 @@ def open_session(
             local variables, steps and optimizer slots do.
         placing: where nodes run; by default, where TensorFlow puts them.
         config: makes the ``tf.compat.v1.ConfigProto``, once nothing stands against the run; TensorFlow starts there.
+        keep: tells which variables stay as they are, because another session has given them their values.
         trust: runs nodes that touch files, the network or processes too; without it, only those of the model's own saver and
             assets, and those whose file names are ``given``.
 
@@ -180,7 +182,7 @@ def open_session(
         opened = Session(model, imported, session, graph, settings)
         if not settings.allow_soft_placement:
             refuse_absent(model.path, opened.absent, opened.devices)
-        _Starting(tf, session, start, model).run()
+        _Starting(tf, session, start, model, keep(opened)).run()
         yield opened
 
 
@@ -247,10 +249,13 @@ def _with_assets(graph: Graph, start: Start) -> Graph:
 class _Starting:
     """Gives variables and tables their first content."""
 
-    def __init__(self, tf: Any, session: Any, start: Start, model: Model) -> None:
+    def __init__(self, tf: Any, session: Any, start: Start, model: Model, kept: Collection[str]) -> None:
         self.tf = tf
         self.session = session
         self.start = start
+        self.values = {name: payload for name, payload in start.values.items() if name not in kept}
+        targets = {name: node_of([*model.graph[name].inputs, ""][0]) for name in start.initializers}
+        self.initializers = [name for name, target in targets.items() if target not in kept]
         self.path = model.path
         self.names = {operation.name for operation in session.graph.get_operations()}
         filename = model.meta.saver_def.filename_tensor_name
@@ -259,7 +264,7 @@ class _Starting:
     def run(self) -> None:
         self.operations(self.start.restore)
         self.assign()
-        for name in self.start.initializers:
+        for name in self.initializers:
             self.operations([name])
         self.operations(self.start.setup)
 
@@ -274,8 +279,8 @@ class _Starting:
     def assign(self) -> None:
         """All assign ops are made before the first of them runs: a session takes over a graph that has grown at a cost."""
         with self.session.graph.as_default():
-            assigns = {name: self.assign_op(name, payload) for name, payload in self.start.values.items()}
-        for batch in _batches(self.start.values):
+            assigns = {name: self.assign_op(name, payload) for name, payload in self.values.items()}
+        for batch in _batches(self.values):
             feeds = {assigns[name][1]: payload.numpy() for name, payload in batch.items()}
             self.run_checked([assigns[name][0] for name in batch], feeds)
 

@@ -132,7 +132,7 @@ def refused(prefix: str, data: str, place: str) -> list[str]:
     def hopeless(self: Member, *_: Any) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    launch._TRIES = 1
+    launch.TRIES = 1
     for Member.stepping in (other, hopeless):
         with pytest.raises(GraphscopeError) as caught:
             together(prefix, data, place)

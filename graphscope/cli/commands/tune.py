@@ -100,6 +100,14 @@ def tune(
     cluster: cluster_shared.ClusterFile = None,
     job: cluster_shared.Job = "",
     task: cluster_shared.TaskIndex = None,
+    asynchronous: Annotated[
+        bool,
+        typer.Option("--async", help="Let workers make steps of their own, on variables that parameter servers hold."),
+    ] = False,
+    ps: Annotated[
+        int | None,
+        typer.Option("--ps", min=1, metavar="N", show_default=False, help="Parameter servers for --async; default: 1."),
+    ] = None,
     timeout: Annotated[
         float,
         typer.Option("--timeout", min=1, metavar="S", help="Seconds for a step before a worker counts as lost."),
@@ -154,6 +162,8 @@ def tune(
             cluster=cluster,
             job=job,
             task=task,
+            asynchronous=asynchronous,
+            ps=ps,
             timeout=timeout,
             towers=towers,
             trust=trust,

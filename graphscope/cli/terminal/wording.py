@@ -7,6 +7,7 @@ import shlex
 from graphscope.advice import Advice, Call, Option
 
 FLAGS = {
+    "asynchronous": "--async",
     "feeds": "--feed",
     "inputs": "--input",
     "out": "-o",

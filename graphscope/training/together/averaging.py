@@ -63,15 +63,15 @@ def averaged_values(model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -
     """
     graph = model.graph
     names = need(graph, [recipe.train_op], given).names
-    fed = {node_of(name) for name in (recipe.labels, *recipe.features, *recipe.inputs.values())}
-    depending = _depending(graph, names, fed)
+    depending = depending_on_examples(graph, names, recipe)
     variables = {variable.name: variable for variable in model.variables}
     written = [_write(model, n, variables) for n in graph if n.name in names and _writes(graph, n, depending)]
     return [*written, Averaged(_full(recipe.loss), ()), Averaged(_full(recipe.metric), ())]
 
 
-def _depending(graph: Graph, names: frozenset[str], fed: set[str]) -> set[str]:
+def depending_on_examples(graph: Graph, names: frozenset[str], recipe: Recipe) -> set[str]:
     """The nodes of ``names`` whose tensors depend on examples, or on chance."""
+    fed = {node_of(name) for name in (recipe.labels, *recipe.features, *recipe.inputs.values())}
 
     def takers(node: Node) -> Iterator[Node]:
         return (n for n in graph.consumers(node.name) if n.name in names and node.name in map(node_of, n.data_inputs()))

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from graphscope.cluster.hosts import Address, Cluster
 from graphscope.cluster.private_network import PrivateNetwork
@@ -23,24 +22,24 @@ from graphscope.formats.io.paths import exists
 from graphscope.runtime.config import SessionOptions
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.together.member import Member
+from graphscope.training.together.relay import Done, Relay, Teller
 from graphscope.training.tune.checkpoints import output_prefix
 from graphscope.training.tune.loop import Interrupted
-from graphscope.training.tune.metrics import Evaluation
-from graphscope.training.tune.report import EpochReport, TuneReport
-from graphscope.training.tune.resume import TrainingState, read_run, run_file
-from graphscope.training.tune.training_job import Job, StepReport, Watcher
+from graphscope.training.tune.report import TuneReport
+from graphscope.training.tune.resume import read_run, run_file
+from graphscope.training.tune.training_job import Job, Watcher
 from graphscope.training.tune.tune import OutputLocation, found_run, tune
 
 TIMEOUT_S = 60.0
 """How long a step may take before a member counts as lost."""
 
-_TRIES = 3
+TRIES = 3
 """How often training goes on without a checkpoint in between."""
 
-_GRACE_S = 3.0
+GRACE_S = 3.0
 """How long the others are waited for once one has ended: whoever knows why says so."""
 
-_LOST = ("UnavailableError", "DeadlineExceededError", "AbortedError", "InternalError", "CancelledError")
+LOST = ("UnavailableError", "DeadlineExceededError", "AbortedError", "InternalError", "CancelledError")
 """What TensorFlow raises where another member is gone; and the following, which name the collective."""
 
 
@@ -55,6 +54,7 @@ class Training:
         threads: of each.
         timeout_s: see :data:`TIMEOUT_S`.
         cluster: where all of them are; ``None``: on this machine, which starts them.
+        servers: parameter servers, for workers that do not wait for each other; 0 for steps that all make together.
         rank: which of the cluster this machine starts.
         network: that of processes which are all on this machine; ``None``: the machine's own.
     """
@@ -67,6 +67,7 @@ class Training:
     threads: SessionOptions
     timeout_s: float = TIMEOUT_S
     cluster: Cluster | None = None
+    servers: int = 0
     rank: int = 0
     network: PrivateNetwork | None = None
 
@@ -95,7 +96,7 @@ def train_by_workers(
     """
     prefix = output_prefix(training.model.path, training.place.out)
     found_run(prefix, training.place)
-    relay = _Relay(watchers, training.job)
+    relay = Relay(watchers, training.job)
     place = training.place if training.place.resume else replace(training.place, overwrite=True)
     failures, saved = 0, 0
     while True:
@@ -107,66 +108,9 @@ def train_by_workers(
             place = OutputLocation(training.place.out, resume=True)
             failures, saved = (0, run.step) if run.step > saved else (failures, saved)
         failures += 1
-        if failures > _TRIES:
+        if failures > TRIES:
             raise GraphscopeError(f"{generation.reason}; {failures} times in a row without another checkpoint")
         warn(f"{generation.reason}; all workers go on from the last checkpoint")
-
-
-class _Relay:
-    """Tells the watchers here what worker 0 tells in its process."""
-
-    def __init__(self, watchers: Sequence[Watcher], job: Job) -> None:
-        self._watchers = watchers
-        self._job = job
-        self._run: TrainingState | None = None
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether what lies at the place of the checkpoints is of this training."""
-        return self._run is not None
-
-    def hear(self, number: int, message: tuple[str, Any]) -> None:
-        if number == 0:
-            kind, content = message
-            getattr(self, kind)(*content)
-
-    def on_begin(self, run: TrainingState) -> None:
-        """Once: what later generations begin with is the same training."""
-        if self._run is None:
-            self._run = run
-            for watcher in self._watchers:
-                watcher.on_begin(self._job, run)
-
-    def on_step(self, step: StepReport) -> None:
-        for watcher in self._watchers:
-            watcher.on_step(step)
-
-    def on_epoch(self, epoch: EpochReport, evaluation: Evaluation | None, run: TrainingState) -> None:
-        assert self._run is not None
-        self._run.__dict__.update(run.__dict__)
-        for watcher in self._watchers:
-            watcher.on_epoch(epoch, evaluation)
-
-
-@dataclass
-class _Teller:
-    """A :class:`Watcher` in worker 0, whose launcher hears of everything."""
-
-    tell: Callable[[object], None]
-    _run: TrainingState | None = field(default=None)
-
-    def on_begin(self, job: Job, run: TrainingState) -> None:  # noqa: ARG002
-        """See :meth:`Watcher.on_begin`; the job is known to the launcher."""
-        self._run = run
-        self.tell(("on_begin", (run,)))
-
-    def on_step(self, step: StepReport) -> None:
-        """See :meth:`Watcher.on_step`."""
-        self.tell(("on_step", (step,)))
-
-    def on_epoch(self, epoch: EpochReport, evaluation: Evaluation | None) -> None:
-        """See :meth:`Watcher.on_epoch`."""
-        self.tell(("on_epoch", (epoch, evaluation, self._run)))
 
 
 class _Generation:
@@ -176,14 +120,14 @@ class _Generation:
         reason: why it came to nothing.
     """
 
-    def __init__(self, training: Training, relay: _Relay, interrupted: Callable[[], bool]) -> None:
+    def __init__(self, training: Training, relay: Relay, interrupted: Callable[[], bool]) -> None:
         self.reason = ""
         self._training = training
         self._relay = relay
         self._interrupted = interrupted
         self._is_asked = False
         self._deadline = math.inf
-        self._cluster = training.cluster or _here(training.count)
+        self._cluster = training.cluster or this_machine(training.count)
 
     def run(self) -> TuneReport | None:
         """The report; ``None`` where a process was lost.
@@ -198,16 +142,14 @@ class _Generation:
                 if ending.error is not None:
                     raise ending.error
                 endings[ending.number] = ending
-                if not isinstance(ending.result, _Done):
-                    self._deadline = min(self._deadline, time.monotonic() + _GRACE_S)
+                if not isinstance(ending.result, Done):
+                    self._deadline = min(self._deadline, time.monotonic() + GRACE_S)
             silent = list(processes.pids)
-        done = [ending.result for _, ending in sorted(endings.items()) if isinstance(ending.result, _Done)]
+        done = [ending.result for _, ending in sorted(endings.items()) if isinstance(ending.result, Done)]
         if len(done) < len(ranks):
             self.reason = _reason(list(endings.values()), silent, ranks)
             return None
-        if done[0].report is None:
-            raise Interrupted(done[0].step, done[0].prefix)
-        return done[0].report
+        return done[0].result()
 
     def _goes_on(self, processes: Processes) -> bool:
         """Passes on that somebody asks to stop; ends the wait for processes that may hang."""
@@ -216,7 +158,7 @@ class _Generation:
             processes.ask_to_stop()
         return time.monotonic() < self._deadline
 
-    def _work(self, number: int, launcher: Launcher) -> _Done | str:
+    def _work(self, number: int, launcher: Launcher) -> Done | str:
         """In each process; what it returns otherwise is how another member was lost."""
         training = self._training
         share = Share(training.ranks[number], training.count)
@@ -227,40 +169,32 @@ class _Generation:
                 training.job,
                 training.place,
                 augmentation=training.augmentation,
-                watchers=[_Teller(launcher.tell)] if number == 0 else [],
+                watchers=[Teller(launcher.tell)] if number == 0 else [],
                 interrupted=launcher.is_asked_to_stop,
                 team=member,
             )
         except Interrupted as stopped:
-            return _Done(None, stopped.step, stopped.prefix)
+            return Done(None, stopped.step, stopped.prefix)
         except GraphscopeError as error:
-            if not _is_of_group(error):
+            if not is_of_group(error):
                 raise
             return error.message
-        return _Done(report)
+        return Done(report)
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """A training that ended: with a report, or because it was asked to, at this step and with this checkpoint."""
-
-    report: TuneReport | None
-    step: int = 0
-    prefix: str = ""
-
-
-def _is_of_group(error: GraphscopeError) -> bool:
+def is_of_group(error: GraphscopeError) -> bool:
     """Whether TensorFlow says that another member is gone."""
     errors = tensorflow().errors
     cause = error.__cause__
-    return isinstance(cause, tuple(getattr(errors, name) for name in _LOST)) or (
+    return isinstance(cause, tuple(getattr(errors, name) for name in LOST)) or (
         isinstance(cause, errors.OpError) and "ollective" in cause.message
     )
 
 
-def _here(count: int) -> Cluster:
+def this_machine(workers: int, servers: int = 0) -> Cluster:
     """A cluster of this machine alone."""
-    return Cluster("this machine", tuple(Address("127.0.0.1", port) for port in free_ports(count)))
+    addresses = tuple(Address("127.0.0.1", port) for port in free_ports(workers + servers))
+    return Cluster("this machine", addresses[:workers], addresses[workers:])
 
 
 def _reason(endings: Sequence[Ending], silent: Sequence[int], ranks: Sequence[int]) -> str:

@@ -32,7 +32,7 @@ from graphscope.training.together.collective import (
 from graphscope.training.tune.examples import Examples, Feeder
 from graphscope.training.tune.order import batches
 from graphscope.training.tune.resume import Settings
-from graphscope.training.tune.stepping import Judged, Stepped, judge, switched_on
+from graphscope.training.tune.stepping import InOrder, Judged, Stepped, Team, judge, switched_on
 from graphscope.training.tune.training_job import Job
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _DIGEST = 3
 """Numbers of 16 bits, which float32 holds, that stand for a setting."""
 
 
-class Member:
+class Member(Team):
     """A :class:`graphscope.training.tune.stepping.Team`: a process among those of a cluster."""
 
     def __init__(self, cluster: Cluster, share: Share, threads: SessionOptions, timeout_s: float) -> None:
@@ -62,10 +62,6 @@ class Member:
         self._server: Any = None
 
     fetches = (LOSS, METRIC, STOPS, HEARD)
-
-    def given(self, given: Sequence[TensorSpec]) -> Sequence[TensorSpec]:
-        """As it is."""
-        return given
 
     def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:
         """The model whose steps write averages."""
@@ -115,32 +111,33 @@ class Member:
         return together
 
 
-class Together:
+class Together(InOrder):
     """A :class:`graphscope.training.tune.stepping.Stepping` of several processes."""
 
     def __init__(self, session: Session, job: Job, share: Share, interrupted: Callable[[], bool]) -> None:
+        super().__init__(job)
         self._session = session
-        self._job = job
         self._share = share
         self._interrupted = interrupted
         self._stops = False
 
     def step(self, indices: NDArray[np.int64], feeder: Feeder) -> Stepped:
-        """See :meth:`Stepping.step`: this process computes its part of the examples."""
+        """See :meth:`InOrder.step`: this process computes its part of the examples."""
         import numpy as np
 
-        recipe, share = self._job.recipe, self._share
+        recipe, share = self.job.recipe, self._share
         own = indices[part_of(len(indices), share.rank, share.count)]
-        feeds = self._job.training.feeds(own, feeder) | switched_on(recipe)
+        feeds = self.job.training.feeds(own, feeder) | switched_on(recipe)
         feeds[WEIGHT] = np.array(weight_of(len(indices), share.rank, share.count), np.float32)
         feeds[STOP] = np.array(self._interrupted(), np.float32)
         found: list[Any] = self._session.run([LOSS, METRIC, recipe.learning_rate, STOPS, recipe.train_op], feeds)
         self._stops = float(found[3]) > 0
-        return Stepped(*map(float, found[:3]))
+        loss, metric, rate = map(float, found[:3])
+        return Stepped(loss, metric, rate, len(indices))
 
     def judge(self, examples: Examples) -> Iterator[Judged]:
         """See :meth:`Stepping.judge`: batches go round, and every process hears of all of them."""
-        every = list(batches(examples.indices, self._job.options.batch))
+        every = list(batches(examples.indices, self.job.options.batch))
         for first in range(0, len(every), self._share.count):
             turn = every[first : first + self._share.count]
             yield from self._judge(examples, turn)
@@ -150,7 +147,7 @@ class Together:
         import numpy as np
 
         rank = self._share.rank
-        own = judge(self._session, self._job.recipe, examples, turn[rank if rank < len(turn) else 0])
+        own = judge(self._session, self.job.recipe, examples, turn[rank if rank < len(turn) else 0])
         shape = own.predictions.shape[1:]
         rows = max(map(len, turn))
         slots = np.zeros((self._share.count, 3 + rows * int(np.prod(shape))), np.float32)

@@ -15,7 +15,7 @@ from graphscope.core.build import make_node, type_attr, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.op_sets import HANDLE_PASSING_OPS, VARIABLE_OPS
 from graphscope.core.tensors import TensorSpec, node_of
 from graphscope.errors import ArgumentError
 from graphscope.feeding.dependencies import need
@@ -36,16 +36,13 @@ from graphscope.training.together.averaging import (
 )
 from graphscope.training.tune.examples import Examples, Feeder
 from graphscope.training.tune.resume import Settings
-from graphscope.training.tune.stepping import Alone, Judged, Stepped, switched_on
+from graphscope.training.tune.stepping import Alone, InOrder, Judged, Stepped, Team, switched_on
 from graphscope.training.tune.training_job import Job
 from graphscope.transforms.device_placement import parse_device
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-_PASSING = frozenset("Identity Switch RefSwitch Enter RefEnter Merge RefMerge".split())
-"""Ops that pass a variable's handle on."""
 
 _CPU = "/device:CPU:"
 
@@ -67,7 +64,7 @@ def parse_towers(text: str) -> tuple[str, ...]:
     return devices
 
 
-class Towers:
+class Towers(Team):
     """A :class:`graphscope.training.tune.stepping.Team` of several devices.
 
     Attributes:
@@ -75,7 +72,6 @@ class Towers:
     """
 
     fetches = (LOSS, METRIC)
-    is_writer = True
 
     def __init__(self, devices: Sequence[str]) -> None:
         self.devices = tuple(devices)
@@ -110,29 +106,30 @@ class Towers:
         return InTowers(session, job, len(self.devices), interrupted)
 
 
-class InTowers:
+class InTowers(InOrder):
     """A :class:`graphscope.training.tune.stepping.Stepping` of several devices."""
 
     def __init__(self, session: Session, job: Job, count: int, interrupted: Callable[[], bool]) -> None:
+        super().__init__(job)
         self._session = session
-        self._job = job
         self._count = count
         self._alone = Alone(session, job, interrupted)
         self.is_asked_to_stop = interrupted
 
     def step(self, indices: NDArray[np.int64], feeder: Feeder) -> Stepped:
-        """See :meth:`Stepping.step`: each tower computes its part of the examples."""
+        """See :meth:`InOrder.step`: each tower computes its part of the examples."""
         import numpy as np
 
-        recipe = self._job.recipe
+        recipe = self.job.recipe
         feeds: dict[str, Any] = {}
         for tower in range(self._count):
             own = indices[part_of(len(indices), tower, self._count)]
-            named = self._job.training.feeds(own, feeder) | switched_on(recipe)
+            named = self.job.training.feeds(own, feeder) | switched_on(recipe)
             feeds |= {f"{_scope(tower)}{name}": value for name, value in named.items()}
             feeds[f"{_weight(tower)}:0"] = np.array(weight_of(len(indices), tower, self._count), np.float32)
         found: list[Any] = self._session.run([LOSS, METRIC, recipe.learning_rate, recipe.train_op], feeds)
-        return Stepped(*map(float, found[:3]))
+        loss, metric, rate = map(float, found[:3])
+        return Stepped(loss, metric, rate, len(indices))
 
     def judge(self, examples: Examples) -> Iterator[Judged]:
         """See :meth:`Stepping.judge`: the first tower does."""
@@ -158,7 +155,9 @@ def _at_home(graph: Graph, names: frozenset[str]) -> set[str]:
     handles = {n.name for n in graph if n.name in names and n.op == "VarHandleOp"}
 
     def passing(node: Node) -> Iterator[Node]:
-        return (n for n in graph.consumers(node.name) if n.name in names and n.op in _PASSING and _takes(n, node))
+        return (
+            n for n in graph.consumers(node.name) if n.name in names and n.op in HANDLE_PASSING_OPS and _takes(n, node)
+        )
 
     passed = set(graph.reach(handles, passing))
     return passed | {n.name for name in passed for n in graph.consumers(name) if _takes(n, graph[name])}

@@ -5,24 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.session import Session
 from graphscope.training.tune.checkpoints import Checkpoints
-from graphscope.training.tune.examples import Examples, Feeder
+from graphscope.training.tune.examples import Examples
 from graphscope.training.tune.metrics import Evaluation, Mean
 from graphscope.training.tune.report import ALL_EPOCHS, PATIENCE, Best, EpochReport
 from graphscope.training.tune.resume import TrainingState
-from graphscope.training.tune.stepping import Stepping
+from graphscope.training.tune.stepping import Stepped, Stepping
 from graphscope.training.tune.stopping import is_better, is_hopeless
 from graphscope.training.tune.trained_variables import Averages, SessionVariables
 from graphscope.training.tune.training_job import Job, StepReport, Watcher
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 class Interrupted(Exception):
@@ -98,14 +94,17 @@ class Loop:
         return PATIENCE if is_hopeless(done, self.state.best, options.patience) else None
 
     def train_epoch(self) -> None:
-        """The steps of the epoch that are not done yet."""
+        """The steps of the epoch that are not done yet, with a checkpoint wherever one is due."""
         epoch, steps = len(self.state.epochs), self.order.steps_per_epoch
-        done = self.steps_done - epoch * steps
-        feeder = self.job.feeder(epoch)
-        for indices in self.order.batches(epoch, done):
-            self.step(indices, feeder)
+        end = (epoch + 1) * steps
+        while self.steps_done < end:
+            every = self.job.options.save_every or end
+            until = min(end, (self.steps_done // every + 1) * every)
+            for stepped in self.stepping.steps(epoch, range(self.steps_done - epoch * steps, until - epoch * steps)):
+                self.count(stepped)
+                self.stop_if_asked()
             self.stop_if_asked()
-            if self.steps_done % (self.job.options.save_every or steps) == 0 and self.steps_done % steps:
+            if until < end:
                 self.save()
 
     @property
@@ -113,16 +112,16 @@ class Loop:
         """Since training began, before a resumption included."""
         return self.state.step - self.state.start_step
 
-    def step(self, indices: NDArray[np.int64], feeder: Feeder) -> None:
-        """One step on the examples with these indices."""
-        loss, metric, rate = self.stepping.step(indices, feeder)
+    def count(self, stepped: Stepped) -> None:
+        """Counts a step, and tells of it."""
+        loss, metric, rate, examples = stepped
         self.refuse_broken(loss, f"the loss of step {self.state.step + 1:,} is {loss}")
         self.state.step += 1
-        self.state.running.add(loss, metric, len(indices))
+        self.state.running.add(loss, metric, examples)
         self.learning_rate = rate
-        self.clock.examples += len(indices)
+        self.clock.examples += examples
         report = StepReport(
-            self.state.step, loss, metric, rate, len(indices), self.state.running, self.clock.examples_per_s
+            self.state.step, loss, metric, rate, examples, self.state.running, self.clock.examples_per_s
         )
         for watcher in self.watchers:
             watcher.on_step(report)
@@ -189,7 +188,7 @@ class Loop:
     def evaluate(self, examples: Examples) -> Evaluation:
         """Runs the model over ``examples``, dropout off, moving averages in place of the variables where there are any."""
         found = Evaluation(self.job.recipe, self.job.names)
-        with self.averages.in_place():
+        with self.stepping.judging(), self.averages.in_place():
             for loss, metric, predictions, indices in self.stepping.judge(examples):
                 found.add(loss, metric, predictions, examples.labels(indices), indices)
                 self.stop_if_asked()

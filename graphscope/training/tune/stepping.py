@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from graphscope.core.model import Model
+from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorSpec
 from graphscope.runtime.config import UNPLACED, Placing, session_config
 from graphscope.runtime.session import Session
@@ -21,11 +26,12 @@ if TYPE_CHECKING:
 
 
 class Stepped(NamedTuple):
-    """What a step says: means over its examples, and the learning rate that it took."""
+    """What a step says: means over its examples, the learning rate that it took, the number of its examples."""
 
     loss: float
     metric: float
     rate: float
+    examples: int
 
 
 class Judged(NamedTuple):
@@ -40,8 +46,11 @@ class Judged(NamedTuple):
 class Stepping(Protocol):
     """Trains and judges in an open session."""
 
-    def step(self, indices: NDArray[np.int64], feeder: Feeder) -> Stepped:
-        """One step on the examples with these indices."""
+    def steps(self, epoch: int, numbers: range) -> Iterator[Stepped]:
+        """The steps with these numbers of an epoch, both from 0; fewer, where somebody asks to stop."""
+
+    def judging(self) -> AbstractContextManager[object]:
+        """What surrounds a validation."""
 
     def judge(self, examples: Examples) -> Iterator[Judged]:
         """Every batch of ``examples``, in order."""
@@ -50,79 +59,91 @@ class Stepping(Protocol):
         """Whether training is to end after this step, or in the middle of a validation."""
 
 
-class Team(Protocol):
-    """Who makes the steps of a training together."""
+class Team:
+    """Who makes the steps of a training together; here, one process on one device.
 
-    @property
-    def fetches(self) -> Sequence[str]:
-        """What steps fetch besides the tensors of the recipe."""
+    Attributes:
+        fetches: what steps fetch besides the tensors of the recipe.
+        is_writer: whether this process writes checkpoints.
+        is_rejoining: whether the variables hold what others have trained since the last checkpoint.
+        values: variable that only the team's steps have -> its value.
+    """
 
-    @property
-    def is_writer(self) -> bool:
-        """Whether this process writes checkpoints."""
+    fetches: Sequence[str] = ()
+    is_writer = True
+    is_rejoining = False
+    values: Mapping[str, Payload] = MappingProxyType({})
 
     def given(self, given: Sequence[TensorSpec]) -> Sequence[TensorSpec]:
         """What every run is fed, where one process alone is fed ``given``."""
-
-    def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:
-        """What the session runs of ``model``, where one process alone is fed ``given`` in every run."""
-
-    def placing(self) -> Placing:
-        """Where it runs."""
-
-    def config(self) -> Any:
-        """The session's ``tf.compat.v1.ConfigProto``."""
-
-    def stepping(self, session: Session, job: Job, settings: Settings, interrupted: Callable[[], bool]) -> Stepping:
-        """How steps are made. ``settings`` are those that all must share; ``interrupted`` tells whether to stop."""
-
-
-class Single:
-    """A :class:`Team` of one process on one device."""
-
-    fetches = ()
-    is_writer = True
-
-    def given(self, given: Sequence[TensorSpec]) -> Sequence[TensorSpec]:
-        """See :meth:`Team.given`."""
         return given
 
     def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:  # noqa: ARG002
-        """See :meth:`Team.model`: as it is."""
+        """What the session runs of ``model``, where one process alone is fed ``given`` in every run."""
         return model
 
     def placing(self) -> Placing:
-        """See :meth:`Team.placing`: wherever TensorFlow puts it."""
+        """Where it runs; here, wherever TensorFlow puts it."""
         return UNPLACED
 
     def config(self) -> Any:
-        """See :meth:`Team.config`."""
+        """The session's ``tf.compat.v1.ConfigProto``."""
         return session_config()
 
+    def keep(self, session: Session) -> Collection[str]:  # noqa: ARG002
+        """The variables to which others give their values."""
+        return ()
+
     def stepping(self, session: Session, job: Job, settings: Settings, interrupted: Callable[[], bool]) -> Stepping:  # noqa: ARG002
-        """See :meth:`Team.stepping`."""
+        """How steps are made. ``settings`` are those that all must share; ``interrupted`` tells whether to stop."""
         return Alone(session, job, interrupted)
 
 
-class Alone:
+class InOrder(ABC):
+    """What makes one step after the other.
+
+    Attributes:
+        job: on what.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    @abstractmethod
+    def step(self, indices: NDArray[np.int64], feeder: Feeder) -> Stepped:
+        """One step on the examples with these indices."""
+
+    def steps(self, epoch: int, numbers: range) -> Iterator[Stepped]:
+        """See :meth:`Stepping.steps`."""
+        feeder = self.job.feeder(epoch)
+        for indices in islice(self.job.order.batches(epoch, numbers.start), len(numbers)):
+            yield self.step(indices, feeder)
+
+    def judging(self) -> AbstractContextManager[object]:
+        """See :meth:`Stepping.judging`: nothing."""
+        return nullcontext()
+
+
+class Alone(InOrder):
     """A :class:`Stepping` of one process on one device."""
 
     def __init__(self, session: Session, job: Job, interrupted: Callable[[], bool]) -> None:
+        super().__init__(job)
         self._session = session
-        self._job = job
         self.is_asked_to_stop = interrupted
 
     def step(self, indices: NDArray[np.int64], feeder: Feeder) -> Stepped:
-        """See :meth:`Stepping.step`."""
-        recipe = self._job.recipe
-        feeds = self._job.training.feeds(indices, feeder) | switched_on(recipe)
+        """See :meth:`InOrder.step`."""
+        recipe = self.job.recipe
+        feeds = self.job.training.feeds(indices, feeder) | switched_on(recipe)
         found: list[Any] = self._session.run([recipe.loss, recipe.metric, recipe.learning_rate, recipe.train_op], feeds)
-        return Stepped(*map(float, found[:3]))
+        loss, metric, rate = map(float, found[:3])
+        return Stepped(loss, metric, rate, len(indices))
 
     def judge(self, examples: Examples) -> Iterator[Judged]:
         """See :meth:`Stepping.judge`."""
-        for indices in batches(examples.indices, self._job.options.batch):
-            yield judge(self._session, self._job.recipe, examples, indices)
+        for indices in batches(examples.indices, self.job.options.batch):
+            yield judge(self._session, self.job.recipe, examples, indices)
 
 
 def judge(session: Session, recipe: Recipe, examples: Examples, indices: NDArray[np.int64]) -> Judged:

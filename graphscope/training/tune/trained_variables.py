@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.advice import Advice, Call, Option
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.op_sets import HANDLE_READ_OPS, VARIABLE_OPS
 from graphscope.core.ops import takes_reference
 from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.roles import MOVING_AVERAGE
@@ -23,8 +23,6 @@ from graphscope.runtime.tensorflow import tensorflow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
 
 
 def written_variables(model: Model, targets: Sequence[str], given: Sequence[TensorSpec] = ()) -> list[Variable]:
@@ -46,7 +44,9 @@ def _is_written(graph: Graph, name: str, names: frozenset[str]) -> bool:
     is_resource = graph[name].op == "VarHandleOp"
     consumers = (node for node in graph.consumers(name) if node.name in names)
     takers = (node for node in consumers if name in map(node_of, node.data_inputs()))
-    return any(node.op not in _READS if is_resource else takes_reference(node.op) is not False for node in takers)
+    return any(
+        node.op not in HANDLE_READ_OPS if is_resource else takes_reference(node.op) is not False for node in takers
+    )
 
 
 class SessionVariables:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.core.model import Model
@@ -31,7 +31,7 @@ from graphscope.training.tune.resume import (
     refuse_other_settings,
     run_file,
 )
-from graphscope.training.tune.stepping import Single, Team
+from graphscope.training.tune.stepping import Team
 from graphscope.training.tune.trained_variables import (
     Averages,
     SessionVariables,
@@ -90,6 +90,45 @@ def tune(
         GraphscopeError: labels do not fit, the training that is there was started with different settings, training
             diverged.
     """
+    team = team or Team()
+    with opened_training(model, job, place, team, augmentation) as opened:
+        session, run, checkpoints = opened.session, opened.run, opened.checkpoints
+        stepping = team.stepping(session, job, {**run.settings, "step": run.step}, interrupted)
+        if not team.is_rejoining:
+            _start(run, opened.variables.step(job.recipe.global_step), checkpoints)
+        loop = Loop(
+            session, job, run, checkpoints, opened.variables, opened.averages, stepping=stepping, watchers=watchers
+        )
+        ended = loop.run()
+        return _report(loop, ended)
+
+
+class OpenedTraining(NamedTuple):
+    """A training that can make steps.
+
+    Attributes:
+        session: which trains.
+        variables: what it changes.
+        averages: the moving averages among that.
+        run: where the training is.
+        checkpoints: where it goes.
+    """
+
+    session: Session
+    variables: SessionVariables
+    averages: Averages
+    run: TrainingState
+    checkpoints: Checkpoints
+
+
+@contextmanager
+def opened_training(
+    model: Model, job: Job, place: OutputLocation, team: Team, augmentation: str = ""
+) -> Iterator[OpenedTraining]:
+    """Opens a training at the last checkpoint of ``place``, or at ``model`` if there is nothing to resume.
+
+    Raises as :func:`tune`.
+    """
     refuse_labels(job)
     promise_equal_bits()
     prefix = output_prefix(model.path, place.out)
@@ -100,14 +139,9 @@ def tune(
         run = TrainingState(settings, os.path.relpath(model.path, prefix.parent), 0, 0, split=job.split)
     refuse_other_settings(run_file(prefix), run.settings, settings)
     current = load(str(prefix.parent / run.kept[-1])) if run.kept else model
-    team = team or Single()
     checkpoints = Checkpoints(prefix, model) if team.is_writer else Unwritten(prefix, model)
     with _training(current, job, team) as (session, variables, averages):
-        stepping = team.stepping(session, job, {**settings, "step": run.step}, interrupted)
-        _start(run, variables.step(job.recipe.global_step), checkpoints)
-        loop = Loop(session, job, run, checkpoints, variables, averages, stepping=stepping, watchers=watchers)
-        ended = loop.run()
-        return _report(loop, ended)
+        yield OpenedTraining(session, variables, averages, run, checkpoints)
 
 
 @contextmanager
@@ -122,8 +156,10 @@ def _training(model: Model, job: Job, team: Team) -> Iterator[tuple[Session, Ses
         team.model(model, recipe, given),
         fetches,
         given=team.given(given),
+        values=team.values,
         placing=team.placing(),
         config=team.config,
+        keep=team.keep,
         trust=job.options.trust,
     ) as session:
         yield session, SessionVariables(session, written), Averages(session, written)

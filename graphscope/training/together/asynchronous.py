@@ -1,0 +1,402 @@
+"""One of several workers that train at their own pace, each from the newest variables that parameter servers have."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from graphscope.cluster.hosts import PS, WORKER, Cluster, Task
+from graphscope.cluster.reach import wait_for_port, wait_for_tasks
+from graphscope.core.model import Model
+from graphscope.core.payload import ArrayPayload
+from graphscope.core.tensors import TensorName, TensorSpec
+from graphscope.core.variables import Role
+from graphscope.errors import CorruptFileError, GraphscopeError
+from graphscope.runtime.config import Placing, SessionOptions, session_config
+from graphscope.runtime.importing import tensorflow_errors
+from graphscope.runtime.session import Session
+from graphscope.runtime.tensorflow import tensorflow
+from graphscope.training.recipe import Recipe
+from graphscope.training.together.ledger import NONE, Ledger, Row
+from graphscope.training.together.servers import COUNT, FENCE, HELD, ROW, TICKET, TICKET_THERE, divide, server_devices
+from graphscope.training.tune.examples import Examples, Feeder
+from graphscope.training.tune.resume import Settings
+from graphscope.training.tune.stepping import Alone, Judged, Stepped, Team, switched_on
+from graphscope.training.tune.trained_variables import written_variables
+from graphscope.training.tune.training_job import Job
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_POLL_S = 0.01
+"""How often a worker without a ticket asks for one."""
+
+_DIGITS = 12
+"""Of the digest of a setting."""
+
+
+class Apart(Team):
+    """A :class:`Team` of workers that do not wait for each other.
+
+    Attributes:
+        is_rejoining: whether the servers have the variables of this training already.
+    """
+
+    fetches = (ROW, TICKET_THERE)
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        rank: int,
+        threads: SessionOptions,
+        timeout_s: float,
+        *,
+        rejoins: bool,
+        awaited: Collection[Task],
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Says where the others are.
+
+        Args:
+            rank: which of the workers this process is.
+            threads: of this process.
+            timeout_s: how long an answer may take.
+            rejoins: go on with what the servers have; otherwise, worker 0 begins at the checkpoint.
+            awaited: who must answer before anything begins.
+            warn: is told of a worker whose step another has to do.
+        """
+        import numpy as np
+
+        self.is_writer = rank == 0
+        self.is_rejoining = False
+        self.values = {HELD: ArrayPayload(np.full(len(cluster.workers), NONE, np.int64))}
+        self.rank = rank
+        self.cluster = cluster
+        self.timeout_s = timeout_s
+        self.warn = warn
+        self.counting: Sequence[str] = ()
+        self.has_averages = False
+        self._devices: dict[str, str] = {}
+        self._threads = threads
+        self._rejoins = rejoins
+        self._awaited = awaited
+        self._server = Server(cluster, Task(WORKER, rank), self.config)
+        self._ledger: Ledger | None = None
+
+    def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:
+        """The model with what a step changes on the servers."""
+        written = written_variables(model, [recipe.train_op], given)
+        self.has_averages = any(variable.role is Role.MOVING_AVERAGE for variable in written)
+        self._devices = server_devices(model.graph, written, len(self.cluster.ps))
+        division = divide(model, recipe, given, self._devices, self.rank)
+        self.counting = division.counting
+        return replace(model, loaded_graph=division.graph)
+
+    def placing(self) -> Placing:
+        """What is on no server runs in this process. Its own server starts; the others are waited for.
+
+        Raises:
+            GraphscopeError: the port is taken, or another process does not answer in time.
+        """
+        target = self._server.start()
+        wait_for_tasks(self.cluster, self._awaited, self.timeout_s)
+        return Placing(device=f"/job:{WORKER}/replica:0/task:{self.rank}", master=target)
+
+    def config(self) -> Any:
+        """Time limits that hold, and no other worker in sight."""
+        config = session_config(self._threads)
+        config.device_filters.extend([f"/job:{PS}", f"/job:{WORKER}/task:{self.rank}"])
+        config.operation_timeout_in_ms = int(1000 * self.timeout_s)
+        config.rpc_options.use_rpc_for_inprocess_master = True
+        return config
+
+    def keep(self, session: Session) -> Collection[str]:
+        """The variables on servers: none where worker 0 gives them their values here, all otherwise.
+
+        Raises:
+            GraphscopeError: worker 0 does not give them their values in time.
+        """
+        path = self.cluster.path
+        self._ledger = Ledger(session.graph, session.session.run, path)
+        uninitialized = _Uninitialized(session, self._devices)
+        is_ready = self._ledger.is_ready() and not uninitialized.names()
+        self.is_rejoining = self.is_writer and is_ready and self._rejoins
+        if self.is_writer and not self.is_rejoining:
+            self._ledger.withdraw()
+            return ()
+        end = time.monotonic() + self.timeout_s
+        while not (self._ledger.is_ready() and not uninitialized.names()):
+            if time.monotonic() > end:
+                raise GraphscopeError(f"{path}: worker 0 does not begin within {self.timeout_s:g} s")
+            time.sleep(10 * _POLL_S)
+        return {*self._devices, HELD}
+
+    def stepping(self, session: Session, job: Job, settings: Settings, interrupted: Callable[[], bool]) -> Leading:
+        """Steps of all workers, as worker 0 sees them.
+
+        Raises:
+            GraphscopeError: the servers have another training.
+        """
+        assert self._ledger is not None
+        shared = _digests(settings)
+        if self.is_rejoining:
+            _refuse_other_settings(self._ledger, shared, self.rank)
+        else:
+            self._ledger.reset(len(self.cluster.workers), len(self.cluster.addresses))
+            self._ledger.publish(shared)
+        return Leading(self, Worker(self, session, job, self._ledger), shared, interrupted)
+
+    def assisting(self, session: Session, job: Job, settings: Settings) -> Worker:
+        """Steps of a worker other than 0.
+
+        Raises:
+            GraphscopeError: worker 0 trains with other settings.
+        """
+        assert self._ledger is not None
+        _refuse_other_settings(self._ledger, _digests(settings), self.rank)
+        return Worker(self, session, job, self._ledger)
+
+    def end(self, how: Mapping[str, Any]) -> None:
+        """Lets the others know how the training ended, if it has begun."""
+        if self._ledger is not None:
+            with open_ledger(self._server.start(), self.config(), self.cluster) as ledger:
+                ledger.end(how)
+                ledger.leave(self.rank)
+
+    def silent_server(self, timeout_s: float) -> Task | None:
+        """The first parameter server that does not answer within ``timeout_s`` seconds."""
+        tf = tensorflow()
+        for task in (task for task in self.cluster.addresses if task.job == PS):
+            config = server_config(timeout_s)
+            config.device_filters.extend([f"/job:{PS}/task:{task.index}", f"/job:{WORKER}/task:{self.rank}"])
+            with tf.Graph().as_default() as graph, tf.device(f"/job:{PS}/task:{task.index}"):
+                one = tf.constant(1)
+            try:
+                with tf.compat.v1.Session(self._server.start(), graph=graph, config=config) as session:
+                    session.run(one)
+            except tf.errors.OpError:
+                return task
+        return None
+
+
+def server_config(timeout_s: float) -> Any:
+    """The ``tf.compat.v1.ConfigProto`` of a session that only asks servers; ``timeout_s`` is how long an answer may take."""
+    config = session_config()
+    config.operation_timeout_in_ms = int(1000 * timeout_s)
+    config.rpc_options.use_rpc_for_inprocess_master = True
+    return config
+
+
+class Server:
+    """TensorFlow's server of one task, started once."""
+
+    def __init__(self, cluster: Cluster, task: Task, config: Callable[[], Any]) -> None:
+        self._cluster = cluster
+        self._task = task
+        self._config = config
+        self._server: Any = None
+
+    def start(self) -> str:
+        """Its address as a master.
+
+        Raises:
+            GraphscopeError: the port is taken.
+        """
+        tf = tensorflow()
+        if self._server is None:
+            wait_for_port(self._cluster.addresses[self._task].port)
+            spec = tf.train.ClusterSpec(self._cluster.spec())
+            self._server = tf.compat.v1.train.Server(
+                spec, job_name=self._task.job, task_index=self._task.index, config=self._config()
+            )
+        target: str = self._server.target
+        return target
+
+
+@contextmanager
+def open_ledger(target: str, config: Any, cluster: Cluster) -> Iterator[Ledger]:
+    """The ledger of ``cluster``, by a session of the master ``target``."""
+    tf = tensorflow()
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session(target, graph=graph, config=config) as session:
+        yield Ledger(graph, session.run, cluster.path)
+
+
+class _Uninitialized:
+    """Variables on servers that have no value, as ``report_uninitialized_variables`` tells them."""
+
+    def __init__(self, session: Session, names: Collection[str]) -> None:
+        tf = tensorflow()
+        self._session = session
+        with session.graph.as_default():
+            self._are = {
+                name: tf.raw_ops.VarIsInitializedOp(resource=session.graph.get_tensor_by_name(f"{name}:0"))
+                for name in names
+            }
+
+    def names(self) -> list[str]:
+        with tensorflow_errors(f"{self._session.model.path}: the parameter servers do not answer"):
+            are = self._session.session.run(self._are)
+        return [name for name, is_initialized in are.items() if not is_initialized]
+
+
+class Worker:
+    """Does the steps whose tickets it takes."""
+
+    def __init__(self, team: Apart, session: Session, job: Job, ledger: Ledger) -> None:
+        self.job = job
+        self.ledger = ledger
+        self.session = session
+        self._rank = team.rank
+        record = ledger.record(team.counting, team.rank)
+        self._wanted = [record, session.graph.get_operation_by_name(TensorName.parse(job.recipe.train_op).node)]
+        self._in_hand: int | None = None
+        self._batches = lru_cache(2)(lambda epoch: list(job.order.batches(epoch)))
+        self._feeder = lru_cache(2)(job.feeder)
+
+    def inherit(self) -> None:
+        """Takes what the process before this one had in hand when it ended."""
+        ticket = int(self.ledger.held()[self._rank])
+        self._in_hand = None if ticket == NONE else ticket
+
+    def take(self) -> bool:
+        """Whether there is a step to do now."""
+        if self._in_hand is None:
+            self._in_hand = self.ledger.take(self._rank)
+        return self._in_hand is not None
+
+    def step(self) -> None:
+        """Does the step in hand, unless another worker has been given it meanwhile."""
+        assert self._in_hand is not None
+        ticket, self._in_hand = self._in_hand, None
+        epoch, number = divmod(ticket, self.job.order.steps_per_epoch)
+        try:
+            self._run(ticket, self._batches(epoch)[number], self._feeder(epoch))
+        except GraphscopeError as error:
+            if FENCE not in error.message:
+                raise
+
+    def take_over(self, ticket: int) -> None:
+        """Takes a ticket that another has had in hand for too long."""
+        self.ledger.hand(ticket, self._rank)
+        self._in_hand = ticket
+
+    def assist(self, interrupted: Callable[[], bool]) -> dict[str, Any]:
+        """Works until the training has ended, and says how; empty where it was asked to stop before."""
+        self.inherit()
+        while not interrupted():
+            if self.take():
+                self.step()
+            elif ended := self.ledger.ended():
+                return ended
+            else:
+                time.sleep(_POLL_S)
+        return {}
+
+    def _run(self, ticket: int, indices: NDArray[np.int64], feeder: Feeder) -> None:
+        import numpy as np
+
+        feeds = {**self.job.training.feeds(indices, feeder), **switched_on(self.job.recipe)}
+        feeds |= {TICKET: np.array(ticket), COUNT: np.array(len(indices), np.float32)}
+        named = {str(TensorName.parse(name)): value for name, value in feeds.items()}
+        with tensorflow_errors(f"{self.session.model.path}: TensorFlow cannot run this"):
+            self.session.session.run(self._wanted, named)
+
+
+class Leading:
+    """A :class:`graphscope.training.tune.stepping.Stepping` of worker 0, which hears of the steps of all."""
+
+    def __init__(self, team: Apart, worker: Worker, settings: dict[str, str], interrupted: Callable[[], bool]) -> None:
+        self._team = team
+        self._worker = worker
+        self._ledger = worker.ledger
+        self._settings = settings
+        self._interrupted = interrupted
+        self._alone = Alone(worker.session, worker.job, interrupted)
+        self._open = 0
+        worker.inherit()
+
+    def steps(self, epoch: int, numbers: range) -> Iterator[Stepped]:
+        """See :meth:`Stepping.steps`: those of all workers, in the order of their tickets."""
+        start = epoch * self._worker.job.order.steps_per_epoch
+        self._begin(start + numbers.start, start + numbers.stop)
+        done, self._open = 0, len(numbers)
+        since = time.monotonic()
+        is_closed = False
+        while self._open:
+            self._work(start + numbers.start + done, since)
+            for row in self._done(done):
+                done, since = done + 1, time.monotonic()
+                self._open -= 1
+                yield Stepped(row.loss, row.metric, row.rate, row.examples)
+            if self._open and not is_closed and self._interrupted():
+                is_closed, self._open = True, self._ledger.close() - done
+
+    def _begin(self, first: int, last: int) -> None:
+        """Opens the segment, unless one before this process has."""
+        opened = self._ledger.segment()
+        if opened == (first, last):
+            self._ledger.reopen()
+        elif opened[1] in (first, NONE):
+            self._ledger.open(first, last)
+        else:
+            raise CorruptFileError(
+                f"the parameter servers are at steps {opened[0]:,} to {opened[1]:,}, the last checkpoint at {first:,}",
+                path=self._worker.session.model.path,
+            )
+
+    def _work(self, oldest: int, since: float) -> None:
+        """Does a step; where there is none to do, waits for the others, though not for ever."""
+        if self._worker.take():
+            self._worker.step()
+        elif time.monotonic() - since > self._team.timeout_s:
+            holder = next(iter((self._ledger.held() == oldest).nonzero()[0]), 0)
+            self._team.warn(f"worker {holder} does not answer; worker 0 does its step")
+            self._worker.take_over(oldest)
+        else:
+            time.sleep(_POLL_S)
+
+    def _done(self, begin: int) -> Iterator[Row]:
+        for row in self._ledger.rows(begin):
+            if not row.examples:
+                return
+            yield row
+
+    @contextmanager
+    def judging(self) -> Iterator[None]:
+        """See :meth:`Stepping.judging`: nobody may go on with variables in whose place moving averages are."""
+        if self._team.has_averages:
+            self._ledger.withdraw()
+        yield
+        if self._team.has_averages:
+            self._ledger.publish(self._settings)
+
+    def judge(self, examples: Examples) -> Iterator[Judged]:
+        """See :meth:`Stepping.judge`: worker 0 does."""
+        return self._alone.judge(examples)
+
+    def is_asked_to_stop(self) -> bool:
+        """See :meth:`Stepping.is_asked_to_stop`: once all steps that were taken are done."""
+        return not self._open and self._interrupted()
+
+
+def _refuse_other_settings(ledger: Ledger, own: dict[str, str], rank: int) -> None:
+    shared = ledger.settings()
+    others = [name for name in own if own[name] != shared.get(name)]
+    if others:
+        raise GraphscopeError(
+            f"worker {rank} trains with different settings than worker 0: {', '.join(others)}",
+            hint="all workers take the same model, data and options",
+        )
+
+
+def _digests(settings: Settings) -> dict[str, str]:
+    """Setting -> what is compared of it; the step at which each process began may differ."""
+    digests = {name: hashlib.sha256(json.dumps(value).encode()).hexdigest() for name, value in settings.items()}
+    return {name: digest[:_DIGITS] for name, digest in digests.items() if name != "step"}
