@@ -124,6 +124,7 @@ class Apart(Team):
             GraphscopeError: worker 0 does not give them their values in time.
         """
         path = self.cluster.path
+        self._greet(session)
         self._ledger = Ledger(session.graph, session.session.run, path)
         uninitialized = _Uninitialized(session, self._devices)
         is_ready = self._ledger.is_ready() and not uninitialized.names()
@@ -137,6 +138,24 @@ class Apart(Team):
                 raise GraphscopeError(f"{path}: worker 0 does not begin within {self.timeout_s:g} s")
             time.sleep(10 * _POLL_S)
         return {*self._devices, HELD}
+
+    def _greet(self, session: Session) -> None:
+        """Sends something to every server, until it arrives.
+
+        A server that knew the process before this one has a broken connection, which it only notices when it is used.
+        """
+        tf = tensorflow()
+        with session.graph.as_default():
+            with tf.device(f"/job:{WORKER}/replica:0/task:{self.rank}/device:CPU:0"):
+                greeting = tf.compat.v1.placeholder(tf.float32, [])
+            heard = []
+            for task in range(len(self.cluster.ps)):
+                with tf.device(f"/job:{PS}/replica:0/task:{task}/device:CPU:0"):
+                    heard.append(tf.identity(greeting))
+        end = time.monotonic() + self.timeout_s
+        with tensorflow_errors(f"{self.cluster.path}: the parameter servers do not answer"):
+            while not _has_run(session, heard, {greeting: 0.0}, is_last=time.monotonic() > end):
+                time.sleep(_POLL_S)
 
     def stepping(self, session: Session, job: Job, settings: Settings, interrupted: Callable[[], bool]) -> Leading:
         """Steps of all workers, as worker 0 sees them.
@@ -160,7 +179,11 @@ class Apart(Team):
             GraphscopeError: worker 0 trains with other settings.
         """
         assert self._ledger is not None
-        _refuse_other_settings(self._ledger, _digests(settings), self.rank)
+        try:
+            _refuse_other_settings(self._ledger, _digests(settings), self.rank)
+        except GraphscopeError:
+            self._ledger.leave(self.rank)
+            raise
         return Worker(self, session, job, self._ledger)
 
     def end(self, how: Mapping[str, Any]) -> None:
@@ -174,8 +197,7 @@ class Apart(Team):
         """The first parameter server that does not answer within ``timeout_s`` seconds."""
         tf = tensorflow()
         for task in (task for task in self.cluster.addresses if task.job == PS):
-            config = server_config(timeout_s)
-            config.device_filters.extend([f"/job:{PS}/task:{task.index}", f"/job:{WORKER}/task:{self.rank}"])
+            config = server_config(timeout_s, [f"/job:{PS}/task:{task.index}", f"/job:{WORKER}/task:{self.rank}"])
             with tf.Graph().as_default() as graph, tf.device(f"/job:{PS}/task:{task.index}"):
                 one = tf.constant(1)
             try:
@@ -186,9 +208,27 @@ class Apart(Team):
         return None
 
 
-def server_config(timeout_s: float) -> Any:
-    """The ``tf.compat.v1.ConfigProto`` of a session that only asks servers; ``timeout_s`` is how long an answer may take."""
+def _has_run(session: Session, wanted: Any, feeds: Mapping[Any, Any], *, is_last: bool) -> bool:
+    """Whether a run succeeds; the last attempt must."""
+    errors = tensorflow().errors
+    try:
+        session.session.run(wanted, feeds)
+    except (errors.UnavailableError, errors.AbortedError, errors.CancelledError):
+        if is_last:
+            raise
+        return False
+    return True
+
+
+def server_config(timeout_s: float, jobs: Sequence[str]) -> Any:
+    """The ``tf.compat.v1.ConfigProto`` of a session that only asks servers.
+
+    Args:
+        timeout_s: how long an answer may take.
+        jobs: who takes part, as TensorFlow's device filters; a session waits for all of them.
+    """
     config = session_config()
+    config.device_filters.extend(jobs)
     config.operation_timeout_in_ms = int(1000 * timeout_s)
     config.rpc_options.use_rpc_for_inprocess_master = True
     return config

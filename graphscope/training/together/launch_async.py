@@ -270,7 +270,7 @@ def _last_checkpoint(prefix: Path) -> Done:
 
 def _serve(cluster: Cluster, task: Task, timeout_s: float, awaited: Sequence[Task]) -> Done:
     """In the process of a server."""
-    config = server_config(timeout_s)
+    config = server_config(timeout_s, [f"/job:{PS}"])
     target = Server(cluster, task, lambda: config).start()
     wait_for_tasks(cluster, awaited, timeout_s)
     while True:

@@ -1,0 +1,267 @@
+"""Workers that do not wait for each other: every batch once, whoever is lost; refusals before the first step."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import graphscope
+from graphscope.cluster.processes import Launcher, Processes
+from graphscope.cluster.reach import free_ports
+from graphscope.core.listener import Listener
+from graphscope.errors import ArgumentError, GraphscopeError
+from graphscope.runtime.tensorflow import can_fork
+from graphscope.training.data import DataOptions
+from graphscope.training.together import launch_async
+from graphscope.training.together.asynchronous import Worker
+from tests.support.fresh import Fresh, fresh
+from tests.support.tuning import CLASSES, Recorder, grafted, pictures, saved, tf, train, values
+
+__all__ = ["fresh", "tf"]
+
+EPOCHS, BATCH, EXAMPLES = 4, 8, 90
+STEPS = 10
+"""In an epoch, of the examples that are not held out."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return saved(tmp_path_factory.mktemp("data") / "train.npz", *pictures(EXAMPLES))
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    head = f"flatten,dense:8:relu,dense:{CLASSES}"
+    place = tmp_path_factory.mktemp("grafted")
+    return grafted(place / "m.ckpt", head, optimizer="adam", l2=1e-3, ema=0.5, learning_rate=0.02, seed=1)
+
+
+class Heard(Listener):
+    """Remembers warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warning(self, text: Any) -> None:
+        self.warnings.append(str(text))
+
+
+def options(prefix: str, **others: Any) -> dict[str, Any]:
+    reading = DataOptions(cache=Path(prefix).parent / "cache")
+    usual = {"validation": 0.2, "epochs": EPOCHS, "batch": BATCH, "asynchronous": True, "timeout": 120}
+    return {**usual, "reading": reading, **others}
+
+
+def asynchronously(
+    prefix: str, data: str, out: str, before: Callable[[Worker, int], None] = lambda *_: None, **others: Any
+) -> dict[str, Any]:
+    """A training by two workers and their servers.
+
+    Args:
+        before: in each worker, what happens before a step; it is given the number of the step within this process, from 1.
+
+    Returns:
+        What was heard, and the tickets of the steps that each worker has done.
+    """
+    place = Path(out)
+    place.mkdir(parents=True)
+    run = Worker._run
+
+    def write_down(self: Worker, ticket: int, *rest: Any) -> None:
+        self.steps = getattr(self, "steps", 0) + 1  # type: ignore[attr-defined]
+        before(self, self.steps)  # type: ignore[attr-defined]
+        run(self, ticket, *rest)
+        with (place / f"{self._rank}").open("a") as file:
+            file.write(f"{ticket}\n")
+
+    recorder, listener = Recorder(), Heard()
+    Worker._run = write_down  # type: ignore[method-assign]
+    try:
+        report = graphscope.tune(
+            prefix,
+            data,
+            out=f"{out}/",
+            watchers=[recorder],
+            listener=listener,
+            **options(prefix, **{"workers": 2, **others}),
+        )
+    finally:
+        Worker._run = run  # type: ignore[method-assign]
+    assert can_fork(), "the launcher opened a session"
+    return {
+        "warnings": listener.warnings,
+        "tickets": [[int(n) for n in path.read_text().split()] for path in (place / "0", place / "1") if path.exists()],
+        "steps": list(recorder.losses),
+        "epochs": [epoch.step for epoch in report.epochs],
+        "last": report.last,
+        "metric": report.metric,
+    }
+
+
+def once(place: Path, action: Callable[[], None]) -> None:
+    """Does something in the first process that comes here."""
+    try:
+        place.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    action()
+
+
+def end_own(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+
+
+def losses(prefix: str, data: str, place: str) -> dict[str, Any]:
+    """Nobody is lost; a worker; worker 0; a server."""
+    marker, server = Path(place) / "marker", Path(place) / "pid"
+
+    def kill_worker(rank: int) -> Callable[[Worker, int], None]:
+        def before(worker: Worker, number: int) -> None:
+            if worker._rank == rank and number == 3:
+                once(marker.with_suffix(f".{rank}"), lambda: end_own(signal.SIGKILL))
+
+        return before
+
+    serve = launch_async._serve
+
+    def told(*arguments: Any) -> Any:
+        server.write_text(str(os.getpid()))
+        return serve(*arguments)
+
+    def kill_server(worker: Worker, _: int) -> None:
+        if worker.ledger.segment()[0] == STEPS + 4:
+            once(marker.with_suffix(".ps"), lambda: os.kill(int(server.read_text()), signal.SIGKILL))
+
+    launch_async._serve = told
+    return {
+        "nobody": asynchronously(prefix, data, f"{place}/nobody", ps=2),
+        "worker 1": asynchronously(prefix, data, f"{place}/one", kill_worker(1)),
+        "worker 0": asynchronously(prefix, data, f"{place}/zero", kill_worker(0), save_every=4),
+        "ps 0": asynchronously(prefix, data, f"{place}/server", kill_server, save_every=STEPS + 4, epochs=3),
+    }
+
+
+def test_every_batch_is_trained_on_once(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
+    found = fresh.value(losses, prefix, data, tmp_path)
+    alone = train(prefix, data, "0.2", out=tmp_path / "alone", epochs=EPOCHS, batch=BATCH)
+    for name in ("nobody", "worker 1", "worker 0"):
+        result = found[name]
+        assert sorted(chain(*result["tickets"])) == list(range(EPOCHS * STEPS)), name
+        assert result["steps"] == list(range(1, EPOCHS * STEPS + 1)), name
+        assert result["epochs"] == [STEPS * epoch for epoch in range(1, EPOCHS + 1)]
+        assert int(values(result["last"])["global_step"]) == EPOCHS * STEPS
+        assert result["metric"] >= alone.metric - 0.12, name
+    assert found["nobody"]["warnings"] == []
+    assert min(map(len, found["nobody"]["tickets"])) > 0, "both workers train"
+    for name in ("worker 1", "worker 0"):
+        assert found[name]["warnings"] == [f"{name} was killed by SIGKILL; it starts again, the others go on"]
+    lost = found["ps 0"]
+    assert lost["warnings"] == ["ps 0 was killed by SIGKILL; all go on from the last checkpoint"]
+    assert lost["steps"] == list(range(1, 3 * STEPS + 1)), "the step never goes back"
+    tickets = sorted(chain(*lost["tickets"]))
+    assert set(tickets) == set(range(3 * STEPS))
+    assert all(tickets.count(ticket) == 1 for ticket in range(STEPS + 4)), "none before the last checkpoint again"
+    assert int(values(lost["last"])["global_step"]) == 3 * STEPS
+
+
+def silent(prefix: str, data: str, place: str) -> list[Any]:
+    """Worker 1 stops, with a step in hand, until worker 0 has done it; then it goes on."""
+    pid = Path(place) / "pid"
+
+    def before(worker: Worker, number: int) -> None:
+        if worker._rank == 1 and number == 2:
+            pid.write_text(str(os.getpid()))
+            end_own(signal.SIGSTOP)
+        if worker._rank == 0 and worker.ledger.segment()[0] >= STEPS and pid.exists():
+            once(pid.with_suffix(".on"), lambda: os.kill(int(pid.read_text()), signal.SIGCONT))
+
+    found = asynchronously(prefix, data, f"{place}/out", before, epochs=3, timeout=4)
+    asked = [False]
+    recorder = Recorder()
+    recorder.on_step = lambda step: asked.__setitem__(0, True)  # type: ignore[method-assign]
+    with pytest.raises(graphscope.Interrupted) as stopped:
+        graphscope.tune(
+            prefix,
+            data,
+            out=f"{place}/stopped/",
+            workers=2,
+            watchers=[recorder],
+            interrupted=lambda: asked[0],
+            **options(prefix, epochs=100_000),
+        )
+    return [found, stopped.value.step, stopped.value.prefix]
+
+
+def test_a_worker_that_does_not_answer(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
+    found, step, stopped = fresh.value(silent, prefix, data, tmp_path)
+    assert "worker 1 does not answer; worker 0 does its step" in found["warnings"]
+    assert sorted(set(chain(*found["tickets"]))) == list(range(3 * STEPS))
+    assert found["steps"] == list(range(1, 3 * STEPS + 1))
+    assert int(values(found["last"])["global_step"]) == 3 * STEPS, "what is late does not count"
+    assert int(values(stopped)["global_step"]) == step > 0
+
+
+def as_a_cluster(prefix: str, data: str, place: str) -> list[Any]:
+    """A server and two workers, each with a launcher of its own; one with another seed; one alone; another order of tasks."""
+    ports = free_ports(3)
+    file = Path(place) / "cluster.yml"
+    hosts = [f"127.0.0.1:{port}" for port in ports]
+    file.write_text(f"worker: [{hosts[0]}, {hosts[1]}]\nps: [{hosts[2]}]\n")
+    tasks = [("worker", 0), ("worker", 1), ("ps", 0)]
+
+    def task(out: str, others: dict[int, Any], number: int, launcher: Launcher) -> Any:
+        job, index = tasks[number]
+        recorder = Recorder()
+        report = graphscope.tune(
+            prefix,
+            data,
+            out=f"{place}/{out}/",
+            cluster=file,
+            job=job,
+            task=index,
+            watchers=[recorder],
+            **options(prefix, **others.get(number, {})),
+        )
+        return [report.epochs[-1].step, report.metric, len(recorder.losses)]
+
+    ended = []
+    for out, others in (("same", {}), ("other", {1: {"seed": 7}})):
+        with Processes(3, partial(task, out, others)) as processes:
+            endings = sorted(processes.endings(lambda *_: None), key=lambda ending: ending.number)
+        ended.append([ending.result or ending.error.message for ending in endings if ending.result or ending.error])
+    with pytest.raises(GraphscopeError) as lonely:
+        graphscope.tune(prefix, data, out=f"{place}/lonely/", cluster=file, task=1, **options(prefix, timeout=1))
+    return [*ended, lonely.value.message, ports[0]]
+
+
+def test_tasks_of_a_cluster(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
+    same, other, lonely, port = fresh.value(as_a_cluster, prefix, data, tmp_path)
+    assert [task[:2] for task in same] == [same[0][:2]] * 3, "all report the same"
+    assert same[0][0] == same[0][2] == EPOCHS * STEPS
+    assert other[1] == "worker 1 trains with different settings than worker 0: seed"
+    assert other[0][0] == EPOCHS * STEPS, "the others go on"
+    assert f"cluster.yml: worker 0 at 127.0.0.1:{port} does not answer within 1 s: Connection refused" in lonely
+
+
+def test_servers_in_vain(prefix: Path, data: str, tmp_path: Path) -> None:
+    with_ps, without = tmp_path / "with.yml", tmp_path / "without.yml"
+    with_ps.write_text("worker: ['a:1', 'b:1']\nps: ['c:1']")
+    without.write_text("worker: ['a:1', 'b:1']")
+    kinds = [
+        ({"asynchronous": False, "ps": 1}, "parameter servers are for asynchronous training"),
+        ({"cluster": with_ps, "task": 0, "asynchronous": False}, "lists ps, which are for asynchronous training"),
+        ({"cluster": without, "task": 0}, "lists no ps"),
+        ({"cluster": with_ps, "task": 0, "ps": 1}, "not their number as well"),
+        ({"cluster": with_ps, "job": "ps", "task": 1}, "no task 1 of job ps, which has task 0 only"),
+        ({"towers": "cpu:0,cpu:1"}, "not with parameter servers"),
+    ]
+    for others, message in kinds:
+        with pytest.raises(ArgumentError, match=message):
+            graphscope.tune(str(prefix), data, **options(str(prefix), **others))
