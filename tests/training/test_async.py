@@ -16,11 +16,17 @@ import graphscope
 from graphscope.cluster.processes import Launcher, Processes
 from graphscope.cluster.reach import free_ports
 from graphscope.core.listener import Listener
-from graphscope.errors import ArgumentError, GraphscopeError
+from graphscope.core.tensors import node_of
+from graphscope.errors import ArgumentError, GraphscopeError, UnsupportedError
+from graphscope.feeding.dependencies import need
+from graphscope.feeding.feeds import tensor_spec
 from graphscope.runtime.tensorflow import can_fork
 from graphscope.training.data import DataOptions
+from graphscope.training.recipe import recipe_of
 from graphscope.training.together import launch_async
 from graphscope.training.together.asynchronous import Worker
+from graphscope.training.together.servers import FIRST, SCOPE, divide, server_devices
+from graphscope.training.tune.trained_variables import written_variables
 from tests.support.fresh import Fresh, fresh
 from tests.support.tuning import CLASSES, Recorder, grafted, pictures, saved, tf, train, values
 
@@ -265,3 +271,43 @@ def test_servers_in_vain(prefix: Path, data: str, tmp_path: Path) -> None:
     for others, message in kinds:
         with pytest.raises(ArgumentError, match=message):
             graphscope.tune(str(prefix), data, **options(str(prefix), **others))
+
+
+# What is on servers
+
+
+def test_what_a_step_changes_is_on_servers(prefix: Path) -> None:
+    """With its slots and averages, two servers sharing the bytes; what depends on examples is on the worker."""
+    model = graphscope.load(prefix)
+    recipe = recipe_of(model)
+    given = [tensor_spec(model, name) for name in recipe.features]
+    written = written_variables(model, [recipe.train_op], given)
+    devices = server_devices(model.graph, written, 2)
+    kernel, bias = (f"head/dense/{name}" for name in ("kernel", "bias"))
+    assert devices.keys() == {variable.name for variable in written}
+    assert devices[kernel] != devices[bias]
+    for slot in ("Adam", "Adam_1", "ExponentialMovingAverage"):
+        assert devices[f"{kernel}/{slot}"] == devices[kernel]
+    assert {devices[name] for name in ("global_step", "train/beta1_power")} == {FIRST}
+    graph = divide(model, recipe, given, devices, 0).graph
+    names = need(graph, [recipe.train_op], given).names
+    apply = next(node for node in graph if node.op == "ResourceApplyAdam" and node.inputs[0] == kernel)
+    assert apply.device == devices[kernel]
+    assert apply.attrs["use_locking"].b
+    writers = [n for n in graph if n.name in names and n.op.startswith(("ResourceApply", "Assign"))]
+    assert all(f"^{SCOPE}/arrived" in writer.inputs for writer in writers)
+    gradients = {node_of(writer.inputs[-2]) for writer in writers if writer.op == "ResourceApplyAdam"}
+    assert all(name.startswith(f"{SCOPE}/received_") for name in gradients), "received before anything writes"
+    arrived = graph[f"{SCOPE}/arrived"]
+    assert gradients <= {text.removeprefix("^") for text in arrived.inputs}
+    averages = [n for n in graph if n.name in names and n.name.startswith("train/ExponentialMovingAverage")]
+    assert averages
+    assert all("/job:ps/" in node.device for node in averages), "no parameter goes to a worker for an average"
+    assert not graph["head/dense/MatMul"].device
+
+
+def test_reference_variables_are_refused(tmp_path: Path) -> None:
+    model = graphscope.load(grafted(tmp_path / "m.ckpt", f"flatten,dense:{CLASSES}", unfreeze=["conv2"]))
+    recipe = recipe_of(model)
+    with pytest.raises(UnsupportedError, match="variable conv2/biases is a reference"):
+        divide(model, recipe, [], {"head/dense/kernel": FIRST, "conv2/biases": FIRST}, 0)

@@ -239,17 +239,16 @@ def serve(
             killed again and again.
     """
     others = [other for other in cluster.addresses if other != task]
-    for failures in range(1, TRIES + 2):
+    for _ in range(TRIES + 1):
         ending = _serve_once(partial(_serve, cluster, task, timeout_s, others), interrupted)
         if ending is None:
             done = _last_checkpoint(prefix)
             raise Interrupted(done.step, done.prefix)
         if isinstance(ending.result, Done):
             return ending.result.result()
-        if failures <= TRIES:
-            warn(f"{task} {ending.death}; all go on from the last checkpoint")
+        warn(f"{task} {ending.death}; all go on from the last checkpoint")
         others = []
-    raise GraphscopeError(f"{task} {ending.death}; {failures} times in a row")
+    raise GraphscopeError(f"{task} was lost {TRIES + 1} times")
 
 
 def _serve_once(work: Callable[[], Done], interrupted: Callable[[], bool]) -> Ending | None:
