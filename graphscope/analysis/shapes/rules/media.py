@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphscope.analysis.shapes.call import Call
-from graphscope.analysis.shapes.facts import Facts, outputs
+from graphscope.analysis.shapes.facts import Element, Facts, outputs
 from graphscope.analysis.shapes.sizes import Dim, ShapeError, Size, merge, merge_sizes, unknown, with_size
 from graphscope.analysis.shapes.table import rule
 
@@ -68,8 +68,14 @@ def _two(call: Call, index: int) -> tuple[Size, Size]:
     """Height and width, stated in an input."""
     merge(call.ranked(index, 1), (2,))
     value = call.value(index) or (None, None)
-    height, width = (v if isinstance(v, (int, Dim)) else Dim() for v in value[:2])
+    height, width = map(_stated, value[:2])
     return height, width
+
+
+def _stated(element: Element) -> Size:
+    if isinstance(element, int) and element < -1:
+        raise ShapeError(f"a size must not be negative but is {element}")
+    return element if isinstance(element, Dim) or (isinstance(element, int) and element >= 0) else Dim()
 
 
 @rule("CropAndResize")

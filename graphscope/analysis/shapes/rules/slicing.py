@@ -55,7 +55,7 @@ def _slice_size(whole: Size, begin: Element, size: Element) -> Size:
         return size
     if size < -1:
         raise ShapeError(f"the size of a slice must be -1 or more but is {size}")
-    return subtract(whole, begin) if isinstance(begin, int) else Dim()
+    return subtract(whole, begin) if isinstance(begin, int) and begin >= 0 else Dim()
 
 
 @dataclass(frozen=True, slots=True)
