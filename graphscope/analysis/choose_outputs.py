@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphscope.advice import Advice, Option
-from graphscope.analysis.outputs import OutputCandidate, best_candidates, is_bad_argument, rank_outputs
+from graphscope.analysis.outputs import OutputCandidate, best_candidates, detector_ends, is_bad_argument, rank_outputs
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.model import Model
 from graphscope.core.signatures import BOOKKEEPING, Signature
@@ -69,9 +69,9 @@ def _clear_outputs(model: Model) -> tuple[Chosen | None, list[OutputCandidate]]:
     if not ranked:
         hint = Advice(Option("outputs", "NAME"), " says which tensor to keep")
         raise GraphscopeError(f"{model.path}: the graph has no likely output", hint=hint)
-    detection = [c.tensor for c in ranked if c.is_detection]
-    if len(detection) > 1 and ranked[0].is_detection:
-        return Chosen(tuple(detection), "boxes, scores and the like of one detector"), ranked
+    ends = detector_ends(ranked)
+    if ends:
+        return Chosen(tuple(c.tensor for c in ends), "boxes, scores and the like of one detector"), ranked
     if len(ranked) > 1 and ranked[0].score < ranked[1].score + CLEAR_LEAD:
         return None, ranked
     return Chosen((ranked[0].tensor,), ", ".join(ranked[0].reasons[:2]) or "the only candidate"), ranked

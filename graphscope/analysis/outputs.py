@@ -6,7 +6,7 @@ compares with the labels: in a training graph the prediction is usually no leaf,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from graphscope.analysis.losses import trace
@@ -65,9 +65,16 @@ OUTPUT_MARGIN = 60.0
 
 
 def best_candidates(ranked: list[OutputCandidate]) -> list[OutputCandidate]:
-    """The best few that have something to be said for them."""
+    """The best few that have something to be said for them; of a detector all ends, however many."""
     likely = [c for c in ranked if c.reasons and c.score >= ranked[0].score - OUTPUT_MARGIN]
-    return (likely or ranked)[:MAX_OUTPUTS]
+    best = {c.tensor for c in [*(likely or ranked)[:MAX_OUTPUTS], *detector_ends(ranked)]}
+    return [c for c in ranked if c.tensor in best]
+
+
+def detector_ends(ranked: Sequence[OutputCandidate]) -> list[OutputCandidate]:
+    """The candidates that are the output together, as boxes, scores and classes are; none if the best is not one of them."""
+    ends = [c for c in ranked if c.is_detection]
+    return ends if len(ends) > 1 and ranked[0].is_detection else []
 
 
 Scored = tuple[str, float, tuple[str, ...]]

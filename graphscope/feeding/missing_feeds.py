@@ -55,8 +55,10 @@ _SCALARS = {DataType.BOOL: "false", DataType.STRING: "text"}
 
 _CHANNELS = frozenset({1, 3, 4})
 _SIDE = 8
-_FLAT = 784
-"""A picture of fewer pixels along a side, or in a row, is hardly one."""
+"""A picture of fewer pixels along a side is hardly one."""
+_GREY_SIDE = 28
+"""Where no size is that of channels, a square of fewer is rather a matrix: the smallest usual pictures are MNIST's."""
+_FLAT = _GREY_SIDE**2
 
 
 def _takes_pictures(spec: TensorSpec) -> bool:
@@ -74,9 +76,13 @@ def _is_like_pictures(shape: tuple[int | None, ...]) -> bool:
         case (_, a, _, c):
             return c in _CHANNELS or a in _CHANNELS
         case (int(a), int(b), int(c)):
-            return (c in _CHANNELS and min(a, b) >= _SIDE) or (a in _CHANNELS and min(b, c) >= _SIDE) or b == c >= _SIDE
+            return (
+                (c in _CHANNELS and min(a, b) >= _SIDE)
+                or (a in _CHANNELS and min(b, c) >= _SIDE)
+                or b == c >= _GREY_SIDE
+            )
         case (None, int(a), int(b)) | (int(a), int(b)) if a == b:
-            return a >= _SIDE
+            return a >= _GREY_SIDE
         case (_, int(a)) | (int(a),):
             return a >= _FLAT
     return False

@@ -7,6 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from rich.cells import cell_len
 from graphscope.analysis.detail import Attribute, Detail, NodeDetail
 from graphscope.analysis.inputs import InputRow
 from graphscope.analysis.listing import NodeRow
-from graphscope.analysis.outputs import OutputCandidate
+from graphscope.analysis.outputs import OutputCandidate, best_candidates
 from graphscope.analysis.scopes import ScopeRow
 from graphscope.analysis.statistics import Statistics
 from graphscope.analysis.summary import Amount, CollectionRow, GraphSummary, Summary, TableRow
@@ -493,6 +494,22 @@ def test_next_commands_survive_a_shell() -> None:
     assert [shlex.split(c)[2:5] for c in commands] == [["a b/it's, and that/model", "--tags", "serve,gpu"]] * 3
     write_info(sink := Terminal(width=20), Format.TABLE, summary(path="a b, and c/" + "x" * 90))
     assert f"graphscope nodes 'a b, and c/{'x' * 90}' --tree" in sink.text
+
+
+def test_the_next_command_names_all_ends_of_a_detector() -> None:
+    ends = [
+        OutputCandidate(f"{name}:0", F32, None, 9.0, ("detection",), is_detection=True) for name in ("boxes", "a b")
+    ]
+    other = OutputCandidate("features:0", F32, None, 8.0, ("leaf",))
+    graph = summary().graph
+    assert graph is not None
+    saved = summary(path="m", graph=replace(graph, tables=(), outputs=(*ends, other)))
+    assert list(next_commands(saved))[-1].endswith("-o frozen.pb --output boxes:0 --output 'a b:0' --verify")
+    frozen = list(next_commands(replace(saved, checkpoint_version="")))
+    assert frozen[-2:] == ["graphscope show m boxes:0", "graphscope show m 'a b:0'"]
+    alone = list(next_commands(summary(path="m", graph=replace(graph, outputs=(other, *ends)))))
+    assert alone[-1] == "graphscope show m features:0"
+    assert best_candidates([*ends, *[other] * 4, replace(ends[0], tensor="scores:0")])[-1].tensor == "scores:0"
 
 
 def test_info_as_json_csv_and_names() -> None:

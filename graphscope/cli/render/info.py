@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from graphscope.analysis.outputs import detector_ends
 from graphscope.analysis.summary import Amount, GraphSummary, Summary, SwitchRow
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import plain
@@ -297,9 +298,11 @@ def next_commands(summary: Summary, user_tags: Sequence[str] = ()) -> Iterator[s
     if summary.parameters.tensors:
         yield f"graphscope vars {path}{tags} --stats"
     if summary.graph is not None and summary.graph.outputs:
-        output = shlex.quote(summary.graph.outputs[0].tensor)
+        ends = detector_ends(summary.graph.outputs) or summary.graph.outputs[:1]
+        outputs = [shlex.quote(end.tensor) for end in ends]
         if summary.checkpoint_version and not summary.graph.tables:
             fixed = "".join(f" --set {shlex.quote(f'{s.node}={s.value}')}" for s in summary.graph.switches[:SWITCHES])
-            yield f"graphscope freeze {path}{tags} -o frozen.pb --output {output}{fixed} --verify"
+            kept = "".join(f" --output {output}" for output in outputs)
+            yield f"graphscope freeze {path}{tags} -o frozen.pb{kept}{fixed} --verify"
         else:
-            yield f"graphscope show {path}{tags} {output}"
+            yield from (f"graphscope show {path}{tags} {output}" for output in outputs)
