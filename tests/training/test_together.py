@@ -45,6 +45,8 @@ from tests.support.tuning import (
 __all__ = ["fresh", "tf"]
 
 EPOCHS, BATCH = 2, 8
+ALL = 60
+"""A batch that holds every example."""
 SHARES = tuple(Share(number, 2, is_launched=True) for number in range(2))
 
 
@@ -193,6 +195,23 @@ def test_tasks_of_a_cluster(prefixes: dict[str, Path], data: str, tmp_path: Path
 # What is averaged
 
 
+def one_step(prefix: str, data: str, place: str) -> dict[str, Any]:
+    return together(prefix, data, place, epochs=1, batch=ALL)
+
+
+def test_statistics_of_a_batch_norm_are_those_of_all_examples(data: str, tmp_path: Path, fresh: Fresh) -> None:
+    """The mean of means is the mean; the mean of variances lacks what lies between the parts."""
+    prefix = grafted(tmp_path / "m.ckpt", f"flatten,dense:8,batchnorm,relu,dense:{CLASSES}", seed=1)
+    found = values(fresh.value(one_step, prefix, data, tmp_path)["last"])
+    alone = values(train(prefix, data, "0.2", out=tmp_path / "alone", epochs=1, batch=ALL).last)
+    mean, variance = (f"head/batchnorm/moving_{name}" for name in ("mean", "variance"))
+    np.testing.assert_allclose(found[mean], alone[mean], atol=1e-5)
+    assert (np.abs(alone[mean]) > 1e-3).any()
+    between = alone[variance] - found[variance]
+    assert (between > -1e-6).all()
+    assert (between < 0.2 * np.abs(alone[variance] - values(prefix)[variance]) + 1e-6).all()
+
+
 def test_what_depends_on_examples_is_averaged(tmp_path: Path) -> None:
     """Gradients and the statistics of a batch norm; not Adam's powers, moving averages of weights, or the step."""
     prefix = grafted(
@@ -200,7 +219,8 @@ def test_what_depends_on_examples_is_averaged(tmp_path: Path) -> None:
     )
     model = graphscope.load(prefix)
     recipe = recipe_of(model)
-    found = averaged_values(model, recipe, [])
+    graph, found = averaged_values(model, recipe, [])
+    assert graph.by_name.keys() == model.graph.by_name.keys()
     assert [value.tensor for value in found[-2:]] == [recipe.loss, recipe.metric]
     takers = {model.graph[name] for value in found for name, _ in value.takers}
     written = {node.inputs[0] for node in takers}
@@ -210,7 +230,7 @@ def test_what_depends_on_examples_is_averaged(tmp_path: Path) -> None:
     assert all(shapes[model.graph[v.takers[0][0]].inputs[0]] == v.shape for v in found[:-2])
 
 
-def test_rows_of_a_variable_have_no_average(tmp_path: Path, data: str) -> None:
+def test_what_puts_rows_in_place_has_no_average(tmp_path: Path, data: str) -> None:
     prefix = grafted(tmp_path / "m.ckpt", f"flatten,dense:{CLASSES}", optimizer="sgd")
     model = graphscope.load(prefix)
     nodes = []
@@ -218,14 +238,14 @@ def test_rows_of_a_variable_have_no_average(tmp_path: Path, data: str) -> None:
         if node.op == "ResourceApplyGradientDescent":
             proto = type(node.proto)()
             proto.CopyFrom(node.proto)
-            proto.op = "ResourceScatterSub"
+            proto.op = "ResourceScatterUpdate"
             node = Node(proto)
         nodes.append(node)
     changed = model.graph.with_nodes(nodes)
     request = Request(data, "0", DataOptions(cache=tmp_path / "cache"))
     job, _ = prepare(model, recipe_of(model), request, TuneOptions())
     with pytest.raises(
-        UnsupportedError, match=r"ResourceScatterSub\) writes to head/dense/\w+ what cannot be averaged"
+        UnsupportedError, match=r"ResourceScatterUpdate\) writes to head/dense/\w+ what cannot be averaged"
     ):
         averaged_values(replace(model, loaded_graph=changed), job.recipe, fed_features(model, job))
 

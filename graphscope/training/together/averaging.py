@@ -8,7 +8,6 @@ of Adam, the step) follows from them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphscope.core.build import with_inputs
 from graphscope.core.dtypes import DataType
@@ -16,14 +15,14 @@ from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.ops import registered_ops
-from graphscope.core.tensors import TensorName, TensorSpec, node_of
+from graphscope.core.tensors import TensorSpec, node_of
 from graphscope.core.variables import Variable
 from graphscope.errors import UnsupportedError
 from graphscope.feeding.dependencies import need
 from graphscope.training.recipe import Recipe
-
-SCOPE = "graphscope_average"
-"""Of the nodes that are added."""
+from graphscope.training.together.averaged import SCOPE, Averaged, full_name
+from graphscope.training.together.row_gradients import with_dense_gradients
+from graphscope.training.tune.trained_variables import may_write
 
 LOSS, METRIC = f"{SCOPE}/loss:0", f"{SCOPE}/metric:0"
 """Means over all examples of the step."""
@@ -32,41 +31,33 @@ _WRITTEN = ("grad", "delta", "value")
 """What the argument with the new content is called in ops that write a whole variable."""
 
 _WHOLE = ("Apply", "ResourceApply", "Assign")
-"""What the names of these ops begin with; others write some rows only."""
+"""What the names of these ops begin with."""
 
 _RANDOM = ("Random", "Stateless", "Multinomial", "TruncatedNormal", "ParameterizedTruncatedNormal")
 
 
-@dataclass(frozen=True, slots=True)
-class Averaged:
-    """A value of a step that is to be averaged.
-
-    Attributes:
-        tensor: ``node:0``.
-        shape: known in full; float32.
-        takers: which input of which nodes takes the average in its place; empty for what is only looked at.
-    """
-
-    tensor: str
-    shape: tuple[int, ...]
-    takers: tuple[tuple[str, int], ...] = ()
-
-
-def averaged_values(model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> list[Averaged]:
-    """What to average, the loss and the metric of the step last.
+def averaged_values(model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> tuple[Graph, list[Averaged]]:
+    """The graph, in which gradients of rows are dense, and what to average in it, the loss and the metric of the step last.
 
     Args:
         given: features that every run is fed; empty where the base runs in each step.
 
     Raises:
-        UnsupportedError: a step writes something that has no average: rows of a variable, or another type than float32.
+        UnsupportedError: a step writes something that has no average, such as another type than float32.
     """
-    graph = model.graph
-    names = need(graph, [recipe.train_op], given).names
-    depending = depending_on_examples(graph, names, recipe)
     variables = {variable.name: variable for variable in model.variables}
-    written = [_write(model, n, variables) for n in graph if n.name in names and _writes(graph, n, depending)]
-    return [*written, Averaged(_full(recipe.loss), ()), Averaged(_full(recipe.metric), ())]
+    graph, rows = with_dense_gradients(model.graph, _writes(model.graph, recipe, given), variables)
+    written = [_write(model, node, variables) for node in _writes(graph, recipe, given, rows)]
+    values = [*rows, *written, Averaged(full_name(recipe.loss), ()), Averaged(full_name(recipe.metric), ())]
+    return graph, values
+
+
+def _writes(graph: Graph, recipe: Recipe, given: Sequence[TensorSpec], averaged: Sequence[Averaged] = ()) -> list[Node]:
+    """The nodes that write what depends on examples to a variable, other than what is ``averaged`` already."""
+    names = need(graph, [recipe.train_op], given).names
+    equal = {name for value in averaged for name, _ in value.takers}
+    depending = depending_on_examples(graph, names - equal, recipe)
+    return [node for node in graph if node.name in depending and _is_write(graph, node)]
 
 
 def depending_on_examples(graph: Graph, names: frozenset[str], recipe: Recipe) -> set[str]:
@@ -80,12 +71,10 @@ def depending_on_examples(graph: Graph, names: frozenset[str], recipe: Recipe) -
     return set(graph.reach((fed | chance) & names, takers))
 
 
-def _writes(graph: Graph, node: Node, depending: set[str]) -> bool:
-    """Whether ``node`` writes what depends on examples to a variable."""
-    if not node.inputs or node.name not in depending:
-        return False
-    first = graph.get(node_of(node.inputs[0]))
-    return first is not None and first.op in VARIABLE_OPS
+def _is_write(graph: Graph, node: Node) -> bool:
+    """Whether ``node`` writes what it is given to a variable."""
+    first = graph.get(node_of(node.inputs[0])) if node.inputs else None
+    return first is not None and first.op in VARIABLE_OPS and may_write(node.op, first.op)
 
 
 def _write(model: Model, node: Node, variables: Mapping[str, Variable]) -> Averaged:
@@ -104,12 +93,7 @@ def _write(model: Model, node: Node, variables: Mapping[str, Variable]) -> Avera
         )
     assert variable.shape is not None
     shape = tuple(size for size in variable.shape if size is not None)
-    return Averaged(_full(node.inputs[position]), shape, ((node.name, position),))
-
-
-def _full(tensor: str) -> str:
-    name = TensorName.parse(tensor)
-    return f"{name.node}:{name.index}"
+    return Averaged(full_name(node.inputs[position]), shape, ((node.name, position),))
 
 
 def rewire(graph: Graph, averages: Mapping[str, Averaged]) -> Graph:

@@ -14,7 +14,8 @@ from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.protos import AttrValue
-from graphscope.training.together.averaging import LOSS, METRIC, SCOPE, Averaged, rewire
+from graphscope.training.together.averaged import SCOPE, Averaged
+from graphscope.training.together.averaging import LOSS, METRIC, rewire
 
 WEIGHT = f"{SCOPE}/weight:0"
 """Fed: the share of a step's examples that this process has."""

@@ -18,7 +18,8 @@ from graphscope.runtime.config import Placing, SessionOptions, session_config
 from graphscope.runtime.session import Session
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.recipe import Recipe
-from graphscope.training.together.averaging import LOSS, METRIC, SCOPE, averaged_values, part_of, weight_of
+from graphscope.training.together.averaged import SCOPE
+from graphscope.training.together.averaging import LOSS, METRIC, averaged_values, part_of, weight_of
 from graphscope.training.together.collective import (
     HEARD,
     STOP,
@@ -65,8 +66,8 @@ class Member(Team):
 
     def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:
         """The model whose steps write averages."""
-        values = averaged_values(model, recipe, given)
-        return replace(model, loaded_graph=with_collective(model.graph, values, self._share.count))
+        graph, values = averaged_values(model, recipe, given)
+        return replace(model, loaded_graph=with_collective(graph, values, self._share.count))
 
     def placing(self) -> Placing:
         """Everything runs in this process, the reduction on its processor. Its server starts; the others are waited for.

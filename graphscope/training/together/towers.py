@@ -24,11 +24,10 @@ from graphscope.runtime.config import Placing, SessionOptions, session_config
 from graphscope.runtime.devices import refuse_absent
 from graphscope.runtime.session import Session
 from graphscope.training.recipe import Recipe
+from graphscope.training.together.averaged import SCOPE, Averaged
 from graphscope.training.together.averaging import (
     LOSS,
     METRIC,
-    SCOPE,
-    Averaged,
     averaged_values,
     part_of,
     rewire,
@@ -83,8 +82,8 @@ class Towers(Team):
 
     def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:
         """The model with its towers."""
-        values = averaged_values(model, recipe, given)
-        return replace(model, loaded_graph=with_towers(model.graph, values, given, len(self.devices)))
+        graph, values = averaged_values(model, recipe, given)
+        return replace(model, loaded_graph=with_towers(graph, values, given, len(self.devices)))
 
     def placing(self) -> Placing:
         """Every tower on its device."""

@@ -41,12 +41,14 @@ def written_variables(model: Model, targets: Sequence[str], given: Sequence[Tens
 
 
 def _is_written(graph: Graph, name: str, names: frozenset[str]) -> bool:
-    is_resource = graph[name].op == "VarHandleOp"
     consumers = (node for node in graph.consumers(name) if node.name in names)
     takers = (node for node in consumers if name in map(node_of, node.data_inputs()))
-    return any(
-        node.op not in HANDLE_READ_OPS if is_resource else takes_reference(node.op) is not False for node in takers
-    )
+    return any(may_write(node.op, graph[name].op) for node in takers)
+
+
+def may_write(op: str, variable: str) -> bool:
+    """Whether a node of ``op`` that takes a variable, whose own op is ``variable``, may write to it."""
+    return op not in HANDLE_READ_OPS if variable == "VarHandleOp" else takes_reference(op) is not False
 
 
 class SessionVariables:
