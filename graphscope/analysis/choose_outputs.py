@@ -67,7 +67,7 @@ def _clear_outputs(model: Model) -> tuple[Chosen | None, list[OutputCandidate]]:
             return Chosen(tuple(dict.fromkeys(outputs)), f"outputs of signature {signature.name}"), []
     ranked = rank_outputs(model)
     if not ranked:
-        hint = Advice(Option("outputs", "NAME"), " says which tensor to keep")
+        hint = Advice(Option("outputs", "NAME"), " selects the tensor to keep")
         raise GraphscopeError(f"{model.path}: the graph has no likely output", hint=hint)
     ends = detector_ends(ranked)
     if ends:

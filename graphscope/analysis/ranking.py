@@ -386,7 +386,7 @@ def _postprocessing(ranking: Ranking, i: int) -> float:
 RULES: tuple[_Rule, ...] = (
     _Rule("feeds the loss", _feeds_loss),
     _Rule("end of the computation, with what is fed behind the last layer", _comes_late),
-    _Rule("handed to another network", lambda r, i: 50.0 if i in r.handed_on else 0.0),
+    _Rule("passed to another network", lambda r, i: 50.0 if i in r.handed_on else 0.0),
     _Rule("last layer of a network", lambda r, i: 20.0 if i in r.last_layers - r.logits - r.activated else 0.0),
     _Rule("", lambda r, i: -15.0 if i in r.feeders and r.op(i) in _ARITHMETIC else 0.0),
     _Rule("", lambda r, i: -60.0 if r.is_loss(i) else 0.0),

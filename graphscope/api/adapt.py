@@ -56,4 +56,4 @@ def backport_lines(found: Backported) -> Iterator[str]:
     if changes:
         yield f"changed for the older release: {some(changes, _MAX_CHANGES)}"
     if found.unknown:
-        yield f"no release of TensorFlow has {', '.join(found.unknown)}: a library must bring them"
+        yield f"no release of TensorFlow has {', '.join(found.unknown)}: a library must provide them"

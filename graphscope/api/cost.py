@@ -62,7 +62,9 @@ def cost(
         IncompleteModelError: the model is a checkpoint without a graph.
     """
     if all and outputs:
-        raise ArgumentError("all nodes are counted, or what the outputs need", hint=Advice("leave one of them out"))
+        raise ArgumentError(
+            "either all nodes are counted, or only what the outputs need", hint=Advice("leave one of them out")
+        )
     source = as_model(model, tags=tags, checkpoint=checkpoint)
     found = _device(device, peak)
     values = _switches(source) if not all else {}
@@ -78,7 +80,7 @@ def cost(
 
 def _device(name: str, peak: str) -> Device | None:
     if name and peak:
-        raise ArgumentError("a device and its peak are two ways to say the same", hint=Advice("leave one of them out"))
+        raise ArgumentError("a device and a peak cannot be combined", hint=Advice("leave one of them out"))
     return device_named(name) if name else parse_peak(peak) if peak else None
 
 
@@ -105,7 +107,9 @@ def _outputs(model: Model, wanted: tuple[str, ...], listener: Listener) -> tuple
 def _with_open_batch(one: CostReport, samples: Sequence[CostReport], listener: Listener) -> CostReport:
     report = with_open_batch(one, samples)
     if report.total.by_batch is not None and None in astuple(report.total.by_batch):
-        listener.note(Advice("some amounts are not in proportion to the batch; ", Option("batch", "32"), " counts one"))
+        listener.note(
+            Advice("some amounts are not proportional to the batch size; ", Option("batch", "32"), " counts one")
+        )
     return report
 
 

@@ -53,7 +53,7 @@ def frozen_doubts(graph: Graph, carried: Mapping[str, str]) -> list[Doubt]:
 def _state(carried: Mapping[str, str]) -> Iterator[Doubt]:
     if carried:
         named = some((f"{variable} (written by {writer})" for variable, writer in carried.items()), _MAX_NAMES)
-        text = f"state that carries over from run to run is frozen to its stored value: {named}"
+        text = f"state that persists between runs is frozen to its stored value: {named}"
         yield Doubt(text, Advice(Call("convert", ("MODEL", "saved_model/")), "   keeps variables"))
 
 
@@ -73,7 +73,7 @@ def _sources(graph: Graph) -> Iterator[Doubt]:
     sources = [source.node for source in data_sources(graph)]
     if sources:
         cut = join_options(" ", [Option("inputs", name) for name in sources])
-        text = f"{', '.join(sources)} gives the data that the graph was built with, whatever is fed"
+        text = f"{', '.join(sources)} returns the data that the graph was built with, regardless of what is fed"
         yield Doubt(text, Advice(*cut, " makes an input of it"))
 
 

@@ -63,11 +63,11 @@ def draw(
     if color not in COLORINGS:
         raise ArgumentError(f"unknown color {color!r}", hint=f"known: {', '.join(COLORINGS)}")
     if profile is not None and color != "time":
-        raise ArgumentError("traced runs are for the colors of times", hint=Advice(Option("color", "time")))
+        raise ArgumentError("traced runs are only used to color by time", hint=Advice(Option("color", "time")))
     if color == "time" and profile is None:
         raise ArgumentError(
-            "times come from traced runs, and none are given",
-            hint=Advice(Option("color", "time"), " ", Option("profile", "logs"), "   takes them from a log directory"),
+            "coloring by time needs traced runs",
+            hint=Advice(Option("color", "time"), " ", Option("profile", "logs"), "   reads them from a log directory"),
         )
     bodies = with_bodies(opened)
     name = node_of(focus) if focus and focus not in bodies.model.graph else focus
@@ -122,7 +122,7 @@ def _by_time(source: _Source) -> Coloring:
     if not any(found):
         raise GraphscopeError(
             f"{os.fspath(source.profile)}: none of the nodes that ran is in {source.diagram.title}",
-            hint="take the traces of this model",
+            hint="use traces of this model",
         )
     return by_amount(source.diagram, "time", "Time of one step", found, duration)
 

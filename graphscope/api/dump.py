@@ -101,7 +101,7 @@ def _embedding(model: Model, name: str, labels: Path | None) -> Embedding:
 
     row, content = find_weight(model, name)
     if content is None:
-        raise IncompleteModelError(f"{model.path}: there are no values of {name}")
+        raise IncompleteModelError(f"{model.path}: {name} has no value")
     return Embedding(row.name, content(), labels)
 
 

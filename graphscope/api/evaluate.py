@@ -192,7 +192,7 @@ def _choose_judged(base: Base) -> tuple[str, Scores]:
     found = {name: find_scores(base.graph, name) for name in base.at}
     if len({scores.tensor for scores in found.values()}) != 1:
         raise GraphscopeError(
-            f"{base.path}: one output is evaluated at a time, here are {len(found)}: {', '.join(found)}",
+            f"{base.path}: only one output can be evaluated at a time, but there are {len(found)}: {', '.join(found)}",
             hint=Advice(Option("outputs", next(iter(found))), " chooses one"),
         )
     return max(found.items(), key=lambda item: item[1].scale is not Scale.UNKNOWN)
@@ -223,7 +223,7 @@ def _notes(model: Model, base: Base, source: Dataset, width: int | None, ema: bo
     if not has_names and width is not None and 1 < len(source.classes) < width:
         notes.append(
             f"the data names {len(source.classes):,} classes, numbered in sorted order; the output has {width:,}: the"
-            " numbers may mean others there"
+            " numbers may mean other classes there"
         )
     return tuple(notes)
 

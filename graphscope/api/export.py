@@ -114,7 +114,7 @@ def export_model(
     options = ExportOptions(rename=rename or {}, opset=opset, external_data=external_data, quantize=quantize)
     export = _export_of(row, options)
     if verify and not export.engine:
-        raise ArgumentError(f"nothing runs a file of the format {row.name}, so it cannot be verified")
+        raise ArgumentError(f"nothing runs a file of the format {row.name}, so the result cannot be verified")
     _refuse_data(quantize, data)
     target = target_of(export)
     target.require()
@@ -164,13 +164,14 @@ def _export_of(row: FileFormat, options: ExportOptions) -> Export:
     """How ``row`` is exported; refused where it is no other runtime's, or does not take an option that was given."""
     if row.export is None:
         raise ArgumentError(
-            f"{row.title} is not a format of another runtime", hint=f"names that say one: {_names(export_formats())}"
+            f"{row.title} is not a format of another runtime", hint=f"names of such formats: {_names(export_formats())}"
         )
     for name in options.given():
         if name not in row.export.options:
             taking = [other for other in export_formats() if other.export and name in other.export.options]
             raise ArgumentError(
-                f"{row.title} does not take one of the options", hint=Advice(Option(name), f" is for {_names(taking)}")
+                f"{row.title} does not support one of the options",
+                hint=Advice(Option(name), f" is for {_names(taking)}"),
             )
     return row.export
 
@@ -181,9 +182,9 @@ def _names(rows: Iterable[FileFormat]) -> str:
 
 def _refuse_data(quantize: str | None, data: str) -> None:
     if quantize == "int8" and not data:
-        raise ArgumentError("int8 takes its ranges from examples", hint=Advice(Option("data", "DATA"), " names them"))
+        raise ArgumentError("int8 quantization needs examples", hint=Advice(Option("data", "DATA"), " names them"))
     if data and quantize != "int8":
-        raise ArgumentError("examples are for int8 alone", hint=Advice(Option("quantize", "int8"), " takes them"))
+        raise ArgumentError("examples are only used for int8", hint=Advice(Option("quantize", "int8"), " takes them"))
 
 
 def _examples(frozen: Frozen, data: str, reading: DataOptions | None, listener: Listener) -> Examples:
@@ -197,7 +198,7 @@ def _examples(frozen: Frozen, data: str, reading: DataOptions | None, listener: 
     spec = input_spec(open_base(frozen.model, frozen.outputs))
     source = open_data(data, spec, reading)
     count = min(EXAMPLES, len(source))
-    listener.note(f"the ranges of int8 are taken from {count:,} of {len(source):,} examples")
+    listener.note(f"int8 is calibrated with {count:,} of {len(source):,} examples")
     return Examples(spec.name, source.read(np.linspace(0, len(source) - 1, count).astype(np.int64)))
 
 

@@ -184,10 +184,10 @@ def _share(workers: int, cluster: str | os.PathLike[str] | None, job: str, task:
     """The part of this process where it is one of a cluster; otherwise everything."""
     if cluster is None:
         if job or task is not None:
-            raise ArgumentError("job and task are those of a cluster", hint=Advice(Option("cluster", "cluster.yml")))
+            raise ArgumentError("job and task need a cluster file", hint=Advice(Option("cluster", "cluster.yml")))
         return WHOLE
     if workers > 1:
-        raise ArgumentError("workers are processes of this machine, a cluster has those of its file: not both")
+        raise ArgumentError("workers are processes on this machine, and cannot be combined with a cluster file")
     members, own = read_cluster(cluster, job, task)
     if own.job != WORKER:
         raise ArgumentError(f"{members.path}: {own} computes no features", hint="only workers do")
@@ -226,7 +226,7 @@ def _by_workers(request: _Request, opened: _Opened, count: int, listener: Listen
     work = _Worker(request, count, opened)
     if anew and isinstance(request.model, Model):
         raise GraphscopeError(
-            f"{request.model.path}: TensorFlow runs in this process already, so workers must open the model themselves",
+            f"{request.model.path}: TensorFlow is already running in this process, so workers must open the model themselves",
             hint="pass the path of the model",
         )
     with listener.running(), listener.computing("features of the base", kept.count) as told:

@@ -66,7 +66,7 @@ def refuse_unproven(
 def _disagreement(found: Verification, what: str, hint: Advice) -> GraphscopeError:
     lines = [f"  {o.tensor} {o.difference}" for o in found.outputs if not o.difference.is_within]
     tolerance = f"atol {found.atol:g}, rtol {found.rtol:g}"
-    text = f"{what} computes something else ({tolerance}); nothing was written"
+    text = f"{what} computes different values ({tolerance}); nothing was written"
     return GraphscopeError("\n".join([text, *lines]), hint=hint)
 
 

@@ -88,7 +88,7 @@ class Outputs(Mapping[str, Any], Shown):
         scores = [(f.name, v) for f, v in zip(self.fetches, self.result.values) if v is not None and are_scores(v)]
         if not scores:
             named = ", ".join(fetch.name for fetch in self.fetches)
-            raise GraphscopeError(f"no output has scores of classes, a row for each example: {named}")
+            raise GraphscopeError(f"no output has one row of class scores per example: {named}")
         return [row for name, value in scores for row in top_classes(name, value, count, self.naming)]
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> int:
@@ -117,7 +117,7 @@ class Outputs(Mapping[str, Any], Shown):
         if len(found) != 1:
             named = ", ".join(name for name, _ in found)
             raise GraphscopeError(
-                f"pictures are saved of one output, here are {len(found)}: {named}",
+                f"pictures can be saved of one output only, but there are {len(found)}: {named}",
                 hint=Advice(Option("outputs", "NAME"), " chooses one"),
             )
         [(name, value)] = found

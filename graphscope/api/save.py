@@ -183,7 +183,7 @@ def _open_weights(weights: Weights | None, rename: Renames, format: str, listene
         return None
     if format != "checkpoint":
         raise ArgumentError(
-            f"only a checkpoint takes other values, not {format}", hint="name it *.ckpt, then convert that"
+            f"only a checkpoint can be given other values, not {format}", hint="write a *.ckpt, then convert it"
         )
     from graphscope.api.weights import given_weights
 
@@ -197,8 +197,8 @@ def graph_model(graph: Graph, path: str = "graph") -> Model:
 
 def _note_variables(model: Model, listener: Listener) -> None:
     if not VARIABLE_OPS.isdisjoint(model.graph.ops):
-        text = "the graph has variables, and a graph file holds no values of them: "
-        listener.note(Advice(text, Call("freeze", ("MODEL",)), " makes constants of them"))
+        text = "the graph has variables, but a graph file cannot hold their values: "
+        listener.note(Advice(text, Call("freeze", ("MODEL",)), " replaces them with constants"))
 
 
 def _signature(

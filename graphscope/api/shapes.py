@@ -67,9 +67,7 @@ def _tell(found: Shapes, listener: Listener) -> None:
         listener.note(f"no shapes below {nodes} that TensorFlow would refuse: {name} ({reason})")
     assumed = [f"{name} {shape_text(found.shape(name))}" for name in found.assumed_placeholders]
     if assumed:
-        listener.note(
-            f"shapes that the file does not state were taken from what consumers demand: {some(assumed, _MAX_NAMED)}"
-        )
+        listener.note(f"shapes missing in the file were inferred from their consumers: {some(assumed, _MAX_NAMED)}")
 
 
 def _by_tensorflow(model: Model, listener: Listener) -> ShapesByName:
@@ -79,5 +77,5 @@ def _by_tensorflow(model: Model, listener: Listener) -> ShapesByName:
     try:
         return infer_shapes(model).shapes
     except GraphscopeError as error:
-        listener.note(f"no shapes below some ops, which only TensorFlow could tell: {error}")
+        listener.note(f"some shapes are unknown, because only TensorFlow can infer them: {error}")
         return {}

@@ -110,7 +110,7 @@ def tune(
             training diverged.
     """
     if sum([bool(towers), workers > 1, cluster is not None]) > 1:
-        raise ArgumentError("workers, a cluster and towers each divide the steps: not two of them")
+        raise ArgumentError("workers, a cluster and towers cannot be combined")
     members, own = _members(cluster, job, task)
     servers = _servers(members, asynchronous, ps)
     if towers and servers:
@@ -160,7 +160,7 @@ def _members(cluster: str | os.PathLike[str] | None, job: str, task: int | None)
     """The cluster and which of its tasks this process is; no cluster where none is named."""
     if cluster is None:
         if job or task is not None:
-            raise ArgumentError("job and task are those of a cluster", hint=Advice(Option("cluster", "cluster.yml")))
+            raise ArgumentError("job and task need a cluster file", hint=Advice(Option("cluster", "cluster.yml")))
         return None, Task(WORKER, 0)
     return read_cluster(cluster, job, task)
 
@@ -207,8 +207,8 @@ def _refuse_running() -> None:
     promise_equal_bits()
     if not can_fork():
         raise GraphscopeError(
-            "TensorFlow runs in this process already, so no workers can be forked from it",
-            hint="train in a process that has run nothing yet, or on the command line",
+            "TensorFlow is already running in this process, so workers cannot be forked from it",
+            hint="train in a process that has not started TensorFlow, or on the command line",
         )
 
 
@@ -218,7 +218,7 @@ def _network(data: str, members: Cluster | None, listener: Listener) -> PrivateN
     if network is None:
         listener.note(
             "while it trains, the workers listen on every network interface of this machine, without a password:"
-            " docs/scaling.md tells how to shield them"
+            " see docs/scaling.md for how to protect them"
         )
     return network
 

@@ -65,7 +65,7 @@ def given_weights(paths: Weights, rename: Renames = (), listener: Listener = SIL
 def _opened(path: Path) -> GivenWeights:
     values = dict(weights_of(load(path)))
     if not values:
-        raise IncompleteModelError(f"{path}: there are no values in it", hint=Advice(Call("vars", (str(path),))))
+        raise IncompleteModelError(f"{path}: the file holds no values", hint=Advice(Call("vars", (str(path),))))
     return GivenWeights(path, values)
 
 

@@ -48,7 +48,7 @@ def check(embedding: Embedding) -> None:
     payload = embedding.payload
     if len(payload.shape) != 2 or not payload.elements or not payload.dtype.is_real:
         stated = f"{payload.dtype.label} {list(payload.shape)}"
-        raise GraphscopeError(f"{embedding.name}: an embedding is a matrix of numbers, and this is {stated}")
+        raise GraphscopeError(f"{embedding.name}: an embedding is a matrix of numbers, but this is {stated}")
     if embedding.labels is not None:
         labels = _label_count(embedding.labels)
         if labels != payload.shape[0]:

@@ -96,7 +96,7 @@ def write_run(directory: Path, files: Sequence[RunFile]) -> LogRun:
 
 
 def earlier_files(directory: Path) -> list[Path]:
-    """The files in ``directory`` that an earlier dump wrote."""
+    """The files in ``directory`` of an earlier dump."""
     if not is_directory(directory):
         return []
     return [path for path in sorted(directory.iterdir()) if is_file(path) and _is_own(path)]
@@ -113,6 +113,6 @@ def _refuse_foreign(directory: Path, files: Sequence[RunFile]) -> None:
     config = directory / PROJECTOR_CONFIG
     if any(file.name == PROJECTOR_CONFIG for file in files) and exists(config) and not _is_own(config):
         raise FileError(
-            f"{config}: the projector configuration is not a dump's",
+            f"{config}: the projector configuration was not written by dump",
             hint=Advice(Option("run", "NAME"), "   writes another run"),
         )

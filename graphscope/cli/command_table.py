@@ -35,7 +35,7 @@ COMMANDS = {
     "convert": CommandRow("Convert", "Write a model in another format.", "convert", "convert"),
     "edit": CommandRow("Convert", "Change a model step by step.", "edit", "edit"),
     "run": CommandRow("Run", "Run a graph once and show its outputs.", "run", "run"),
-    "eval": CommandRow("Run", "Judge a model by labelled examples.", "eval", "evaluate"),
+    "eval": CommandRow("Run", "Evaluate a model on labelled examples.", "eval", "evaluate"),
     "profile": CommandRow("Run", "Measure time, memory, devices and the critical path.", "profile", "profile"),
     "serve": CommandRow("Run", "Serve one task of a cluster, for others to run graphs on.", "serve", "serve"),
     "graft": CommandRow("Train", "Put a new head on a trained model.", "graft", "graft"),
@@ -43,7 +43,7 @@ COMMANDS = {
     "tune": CommandRow("Train", "Train the head that graft added.", "tune", "tune"),
     "draw": CommandRow("See", "Draw a graph as a picture or as a page to explore.", "draw", "draw"),
     "dump": CommandRow("See", "Log a model's graph and weights for TensorBoard.", "dump", "dump"),
-    "scalars": CommandRow("See", "Show the curves that a training logged.", "scalars", "scalars"),
+    "scalars": CommandRow("See", "Show the curves in training logs.", "scalars", "scalars"),
     "board": CommandRow("See", "Start TensorBoard on logs or on a model.", "board", "board"),
 }
 PANELS = ("Look", "Judge", "Convert", "Run", "Train", "See")

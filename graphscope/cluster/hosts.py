@@ -197,7 +197,7 @@ def _own_task(cluster: Cluster, job: str, index: int | None, stated: Any, chiefs
         index = said.get("index")
     if not isinstance(index, int):
         raise ArgumentError(
-            f"{cluster.path}: nothing says which task this process is",
+            f"{cluster.path}: the task of this process is not stated",
             hint=Advice(Option("job", job), " ", Option("task", "0")),
         )
     if job not in (*JOBS, *_CHIEFS):

@@ -41,8 +41,8 @@ def wait_for_port(port: int, timeout_s: float = PORT_S) -> None:
     while (reason := _refusal(port)) is not None:
         if reason.errno != errno.EADDRINUSE or time.monotonic() >= end:
             raise GraphscopeError(
-                f"port {port} cannot be listened at: {reason.strerror}",
-                hint="another process has it: end that, or give this task another port in the cluster file",
+                f"port {port} is not available: {reason.strerror}",
+                hint="another process uses it: stop it, or give this task another port in the cluster file",
             ) from reason
         time.sleep(_POLL_S)
 

@@ -32,7 +32,7 @@ def bind(
     store: VariableStore | None,
     objects: TrackableObjectGraph | None,
 ) -> list[Variable]:
-    """The graph's variables in file order, each with its value's key; then the values that no variable takes.
+    """The graph's variables in file order, each with its value's key; then the values that no variable uses.
 
     The key is what the graph's restore ops say, else the variable's own name; where a checkpoint of objects lacks that key, the
     one that its object graph gives that name. Variables of a TensorFlow 2 SavedModel are found by paths through objects.

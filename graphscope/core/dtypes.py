@@ -90,7 +90,7 @@ class DataType(enum.IntEnum):
 
         name = _ROWS[self][2]
         if name is None:
-            raise TypeError(f"{self.label} has no array form")
+            raise TypeError(f"{self.label} has no NumPy equivalent")
         if not name.startswith("ml_dtypes."):
             return np.dtype(name)
         import ml_dtypes

@@ -159,7 +159,9 @@ class GraphEditor:
         draft, inner = self._find(name)
         node = draft[inner]
         if draft.used_outputs(inner) - {0}:
-            raise GraphscopeError(f"node {name} ({node.op}) gives several tensors that are used: no constant does that")
+            raise GraphscopeError(
+                f"node {name} ({node.op}) gives several tensors that are used: a constant cannot replace them"
+            )
         draft.replace_output(inner, 0, f"{inner}:output:0" if draft.is_function else inner)
         draft.put(constant(inner, value, [t for t in node.inputs if t.startswith("^")]))
 
@@ -258,7 +260,7 @@ class GraphEditor:
             return tensor if draft.is_function else tensor.removesuffix(":0")
         found, inner = self._find(node_of(tensor))
         if found is not draft:
-            raise GraphscopeError(f"{tensor} is in another graph or function: a node takes tensors of its own")
+            raise GraphscopeError(f"{tensor} is in another graph or function: a node can only take tensors of its own")
         return inner + tensor[len(node_of(tensor)) :]
 
     def _by_draft(self, names: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -45,7 +45,9 @@ def _numbers(value: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     import numpy as np
 
     if spec.dtype in (DataType.RESOURCE, DataType.VARIANT, DataType.INVALID):
-        raise GraphscopeError(f"{spec.name} takes a {spec.dtype.label}, which has no array form and cannot be fed")
+        raise GraphscopeError(
+            f"{spec.name} takes a {spec.dtype.label}, which has no NumPy equivalent and cannot be fed"
+        )
     given = _rank(_data_type(value, spec))
     wanted = _rank(spec.dtype)
     if given > max(wanted, _INTEGER):  # 0 and 1 may stand for false and true

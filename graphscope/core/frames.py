@@ -44,7 +44,7 @@ def frames_of(body: Body) -> dict[str, Frame]:
                 raise GraphscopeError(
                     f"node {consumer.name} ({consumer.op}) would take inputs from {_text(frame)} and from"
                     f" {_text(frames[consumer.name])}: TensorFlow does not run such a graph",
-                    hint="a graph can be cut open before a loop or behind it, not inside",
+                    hint="a graph can be cut open before or after a loop, not inside it",
                 )
     return frames
 

@@ -124,7 +124,7 @@ class Model(Shown):
                 else f"a checkpoint without a graph: there is no {self.path}.meta beside it"
             )
             raise IncompleteModelError(
-                f"{self.path}: {what}", hint=Advice(Call("vars", (self.path,)), "   lists what it holds")
+                f"{self.path}: {what}", hint=Advice(Call("vars", (self.path,)), "   lists its contents")
             )
         return self.loaded_graph
 
@@ -145,7 +145,7 @@ class Model(Shown):
 
     @cached_property
     def variables(self) -> tuple[Variable, ...]:
-        """The graph's variables joined with the checkpoint's values, then the values that no variable takes."""
+        """The graph's variables joined with the checkpoint's values, then the values that no variable uses."""
         return tuple(bind(self.loaded_graph, self.meta, self.collections, self.store, self.objects))
 
     @cached_property

@@ -192,7 +192,7 @@ class AbsentPayload(Payload):
         """
         raise IncompleteModelError(
             f"{self.what}: its values were left out when the graph was logged",
-            hint="name the model itself in place of its log",
+            hint="name the model instead of its log",
         )
 
 

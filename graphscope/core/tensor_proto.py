@@ -86,7 +86,7 @@ class Stated:
         dtype = DataType.of(proto.dtype)
         if dtype not in FIELDS:
             label = dtype.label if dtype is not DataType.INVALID else f"type {proto.dtype}"
-            raise UnsupportedError(f"{label} has no array form", path=where)
+            raise UnsupportedError(f"{label} has no NumPy equivalent", path=where)
         shape = _shape(proto, where)
         count = math.prod(shape)
         if proto.tensor_content:

@@ -231,7 +231,7 @@ class _Checker:
             elif port not in known.ports:
                 self.output(f"node {node.name}", text)
         if data != position and any(not text.startswith("^") for text in node.inputs[data:]):
-            self.report("input", node.name, f"node {node.name}: a data input stands after a control input")
+            self.report("input", node.name, f"node {node.name}: a data input follows a control input")
         return data
 
     def later(self, i: int, node: Node, source: str, text: str) -> None:

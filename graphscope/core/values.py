@@ -51,4 +51,4 @@ def missing_value(path: str, checkpoint: str, keys: Iterable[str], name: str, wh
     closest = closest_names(name, keys)
     lines = [f"{path}: the checkpoint holds {what}", f"checkpoint: {checkpoint}"]
     lines += [f"closest keys: {', '.join(closest)}"] if closest else []
-    return IncompleteModelError("\n".join(lines), hint=Advice(Call("vars", (checkpoint,)), "   lists what it holds"))
+    return IncompleteModelError("\n".join(lines), hint=Advice(Call("vars", (checkpoint,)), "   lists its contents"))

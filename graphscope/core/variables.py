@@ -45,7 +45,7 @@ class VariableStore(Protocol):
 
         Raises:
             KeyError: there is no such key.
-            UnsupportedError: a resource or variant, which has no array form.
+            UnsupportedError: a resource or variant, which has no NumPy equivalent.
         """
 
 
@@ -68,7 +68,7 @@ class Variable:
         dtype: element type.
         shape: ``None`` for a variable of unknown rank that has no value; unknown dimensions are ``None``.
         key: the checkpoint key that holds its value; ``None`` where it has none.
-        in_graph: whether the graph declares it; False for values that no variable takes.
+        in_graph: whether the graph declares it; False for values that no variable uses.
         trainable: as the graph's collections or object graph say; ``None`` where nothing says so.
         role: see :class:`Role`.
         entry: the checkpoint's entry behind ``key``.

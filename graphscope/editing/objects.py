@@ -9,7 +9,7 @@ from graphscope.editing.edited import Edited, with_parts
 from graphscope.editing.values import NamedValues, values_by_name
 from graphscope.protos import MetaGraphDef
 
-_NOTE = "the Python objects of the TensorFlow 2 SavedModel are left out: tf.saved_model.load gives its signatures alone"
+_NOTE = "the Python objects of the TensorFlow 2 SavedModel are dropped: tf.saved_model.load returns only the signatures"
 
 
 def without_objects(edited: Edited) -> Edited:

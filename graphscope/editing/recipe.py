@@ -28,7 +28,7 @@ def read_recipe(path: str | os.PathLike[str]) -> list[Step]:
     with file_errors(path), Path(path).open("rb") as file:
         content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
-        raise ArgumentError(f"{os.fspath(path)}: a recipe takes no more than {_MAX_BYTES:,} bytes")
+        raise ArgumentError(f"{os.fspath(path)}: a recipe is limited to {_MAX_BYTES:,} bytes")
     try:
         steps = yaml.safe_load(content)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:

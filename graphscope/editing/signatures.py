@@ -100,6 +100,6 @@ def refuse_dangling(edited: Edited) -> None:
             for spec in specs:
                 if spec.name and TensorName.parse(spec.name).node not in graph:
                     raise GraphscopeError(
-                        f"the argument {argument} of signature {name} is {spec.name}, which is gone",
+                        f"the argument {argument} of signature {name} is {spec.name}, which was removed",
                         hint=Advice(Option("drop_signature", name), " takes it away"),
                     )

@@ -63,7 +63,7 @@ class Rename:
         try:
             return {name: matcher.sub(self.replacement, name) for name in names if matcher.search(name)}
         except (re.error, IndexError) as error:
-            raise GraphscopeError(f"{self.replacement!r} cannot stand for a match: {error}") from error
+            raise GraphscopeError(f"{self.replacement!r} is not a valid replacement: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,22 +160,22 @@ def _cleanup(_: str) -> Step:
 
 
 STEPS: Mapping[str, StepRow] = {
-    "rename": StepRow("REGEX=NEW", "Replace every match in the names of nodes; values follow.", parse_rename),
-    "prefix": StepRow("SCOPE", "Put all nodes into a name scope.", Prefix),
-    "remove": StepRow("NODE", "Take a node out; what took it takes its input.", Remove),
-    "rewire": StepRow("CONSUMER:0=TENSOR", "Let an input of a node take another tensor.", _rewire),
-    "insert": StepRow("OP@TENSOR[,attr=value]", "Put a node behind a tensor.", _insert),
-    "replace": StepRow("NODE=VALUE", "Make a node a constant: 0.5, [1, 2], @x.npy.", _replace),
-    "bind": StepRow("INPUT=TENSOR", "Let a placeholder pass on a tensor of the graph.", _bind),
-    "shape": StepRow("INPUT=?,224,224,3", "Give an input this shape, ? for an unknown size.", _shape),
-    "batch": StepRow("N|?", "Give every input this batch, ? for any number of examples.", _batch),
-    "dtype": StepRow("INPUT=TYPE", "Let an input take another type; a Cast gives the old one.", _dtype),
+    "rename": StepRow("REGEX=NEW", "Replace every match in node names; values follow.", parse_rename),
+    "prefix": StepRow("SCOPE", "Move all nodes into a name scope.", Prefix),
+    "remove": StepRow("NODE", "Remove a node; its consumers take its input instead.", Remove),
+    "rewire": StepRow("CONSUMER:0=TENSOR", "Connect an input of a node to another tensor.", _rewire),
+    "insert": StepRow("OP@TENSOR[,attr=value]", "Insert a node after a tensor.", _insert),
+    "replace": StepRow("NODE=VALUE", "Replace a node with a constant: 0.5, [1, 2], @x.npy.", _replace),
+    "bind": StepRow("INPUT=TENSOR", "Replace a placeholder with a tensor of the graph.", _bind),
+    "shape": StepRow("INPUT=?,224,224,3", "Give an input this shape (?: any size).", _shape),
+    "batch": StepRow("N|?", "Give every input this batch size; ?: any number of examples.", _batch),
+    "dtype": StepRow("INPUT=TYPE", "Change the type of an input; a Cast restores the old one.", _dtype),
     "extract": StepRow("INPUT,...->OUTPUT,...", "Keep the part between these tensors.", _extract),
-    "merge": StepRow("[SCOPE=]MODEL", "Put another model beside this one.", _merge),
+    "merge": StepRow("[SCOPE=]MODEL", "Add another model to the graph.", _merge),
     "signature": StepRow("NAME: ARG=TENSOR -> ARG=TENSOR", "Declare a signature.", _signature),
-    "drop-signature": StepRow("NAME", "Take a signature away.", DropSignature),
-    "device": StepRow("REGEX=DEVICE", "Name the device of nodes; nothing behind = clears it.", _device),
-    "cleanup": StepRow("", "Take out dead nodes, equal nodes and weights, identities.", _cleanup),
+    "drop-signature": StepRow("NAME", "Remove a signature.", DropSignature),
+    "device": StepRow("REGEX=DEVICE", "Set the device of nodes; an empty value clears it.", _device),
+    "cleanup": StepRow("", "Remove dead nodes, duplicate nodes and weights, and identities.", _cleanup),
 }
 """Name -> how it is written. A step is applied to the result of the one before."""
 

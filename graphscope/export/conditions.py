@@ -83,4 +83,4 @@ def decided_by(sides: Sequence[Conditions]) -> tuple[str, int]:
         for text, side in sorted(sides[0]):
             if (text, 1 - side) in sides[1]:
                 return text, side
-    raise NotExpressibleError("what it merges are not the two sides of one condition")
+    raise NotExpressibleError("its inputs are not the two branches of one condition")

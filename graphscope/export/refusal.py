@@ -107,7 +107,7 @@ def _hint(refusals: Sequence[Refusal], cuts: Sequence[str]) -> Advice | None:
     if not cuts or len(cuts) > _MAX_LISTED:
         return None
     options = [Option("inputs", name) for name in cuts]
-    return Advice(*join_options(" ", options), "   starts the graph behind what cannot be expressed")
+    return Advice(*join_options(" ", options), "   starts the graph after what cannot be expressed")
 
 
 def refuse_unknown_names(asked: Iterable[str], known: Collection[str]) -> None:

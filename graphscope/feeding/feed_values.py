@@ -203,7 +203,7 @@ def _read_numpy(path: str, key: str) -> NDArray[Any]:
     except OSError as error:
         raise FileError.from_os_error(error, path) from error
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise CorruptFileError(f"no array that NumPy reads: {error}", path=path) from error
+        raise CorruptFileError(f"not an array that NumPy can read: {error}", path=path) from error
 
 
 def _refuse_lies(path: str, file: IO[bytes]) -> None:

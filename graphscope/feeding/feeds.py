@@ -311,7 +311,7 @@ def _zeros(spec: TensorSpec, *, unknown: int) -> NDArray[Any]:
 
 
 def _unfeedable(spec: TensorSpec) -> GraphscopeError:
-    return GraphscopeError(f"{spec.name} takes a {spec.dtype.label}, which has no array form and cannot be fed")
+    return GraphscopeError(f"{spec.name} takes a {spec.dtype.label}, which has no NumPy equivalent and cannot be fed")
 
 
 def _float(rng: np.random.Generator, dtype: DataType, shape: tuple[int, ...]) -> Any:

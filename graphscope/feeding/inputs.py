@@ -43,9 +43,7 @@ class Input:
             any_size = "pictures of any size" if shape.batched else "one picture at a time"
             raise GraphscopeError(
                 f"{self.spec.name} {shape_text(self.spec.shape)} takes {any_size}",
-                hint=Advice(Option("size", "224x224"), " brings all to one height and width")
-                if shape.batched
-                else None,
+                hint=Advice(Option("size", "224x224"), " resizes all of them to one size") if shape.batched else None,
             )
         return shape
 
@@ -68,7 +66,7 @@ class Input:
 
         Raises:
             FileError, CorruptFileError: it cannot be read.
-            GraphscopeError: the tensor takes no pictures.
+            GraphscopeError: the tensor cannot take pictures.
         """
         if self.spec.dtype is DataType.STRING:
             return _one_string(_file_bytes(path) if content is None else content)
@@ -121,7 +119,7 @@ class Input:
         given = shape_text(rows.shape[1:])
         return GraphscopeError(
             f"an example is {given}, where {self.spec.name} {shape_text(self.spec.shape)} takes {wanted}",
-            hint="files of pictures are brought to that size, arrays are not" if self.pictures else None,
+            hint="picture files are resized to that size, arrays are not" if self.pictures else None,
         )
 
 

@@ -152,7 +152,7 @@ class _Pairing:
             if one.dtype is not two.dtype and self._is_input(name):
                 raise GraphscopeError(
                     f"the input {name} is {two.dtype.label} in {self.b.path}, but {other} is {one.dtype.label} in"
-                    f" {self.a.path}: both cannot be fed the same"
+                    f" {self.a.path}: they cannot take the same value"
                 )
 
     def _is_input(self, name: str) -> bool:

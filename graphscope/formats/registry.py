@@ -390,7 +390,7 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
         chosen = format_by_name(to, allowed)
         if _contradicts(text, said, chosen):
             raise ArgumentError(
-                f"{text}: the name says {said.name if said else Path(text).suffix}, but {chosen.name} is to be written",
+                f"{text}: the name implies {said.name if said else Path(text).suffix}, but {chosen.name} was requested",
                 hint=f"name it {example_name(chosen)}",
             )
         return chosen
@@ -424,9 +424,9 @@ def _said_by(text: str, rows: Iterable[FileFormat]) -> FileFormat | None:
 
 def _unnamed_error(text: str, rows: Sequence[FileFormat]) -> ArgumentError:
     suffix = Path(text).suffix
-    what = f"nothing is written as {suffix}" if suffix else "the name does not say in which format to write"
+    what = f"no format with the suffix {suffix} can be written" if suffix else "the name does not determine the format"
     names = ", ".join(f"{example_name(row)} ({row.title})" for row in rows)
-    return ArgumentError(f"{text}: {what}", hint=Advice(f"names that do: {names}; or ", Option("to", "FORMAT")))
+    return ArgumentError(f"{text}: {what}", hint=Advice(f"supported names: {names}; or ", Option("to", "FORMAT")))
 
 
 def example_name(row: FileFormat) -> str:

@@ -50,7 +50,7 @@ def cluster_placement(graph: Graph, config: Any, path: str, master: str) -> list
     idle = import_graph(_idle(blank_weights(graph)), path)
     operations = [idle.get_operation_by_name(node.name) for node in graph]
     with (
-        tensorflow_errors(f"{path}: TensorFlow cannot place this"),
+        tensorflow_errors(f"{path}: TensorFlow cannot place the graph"),
         tf1.Session(master, graph=idle, config=_without_rewriting(config)) as session,
     ):
         session.run(operations, options=asked, run_metadata=ran)

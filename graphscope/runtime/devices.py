@@ -72,8 +72,8 @@ def refuse_absent(path: str, absent: Mapping[str, Sequence[str]], present: Seque
             Option("soft_placement", True),
             " falls back to an available device, ",
             Option("clear_devices", True),
-            " forgets devices, ",
+            " ignores device assignments, ",
             Option("devices", "cpu:4"),
-            " makes virtual CPUs",
+            " creates virtual CPUs",
         ),
     )

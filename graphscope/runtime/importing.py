@@ -37,7 +37,9 @@ def import_graph(graph: Graph, path: str) -> Any:
     pieces = graph_pieces(graph)
     size = size_of(pieces)
     if size > MAX_GRAPH_BYTES:
-        raise UnsupportedError(f"a graph of {size:,} bytes; TensorFlow takes none above {MAX_GRAPH_BYTES:,}", path=path)
+        raise UnsupportedError(
+            f"a graph of {size:,} bytes; TensorFlow accepts none above {MAX_GRAPH_BYTES:,}", path=path
+        )
     graph_def = tf.compat.v1.GraphDef.FromString(b"".join(flow(pieces)))
     with tf.Graph().as_default() as imported, tensorflow_errors(f"{path}: TensorFlow refuses the graph"):
         tf.compat.v1.import_graph_def(graph_def, name="")
@@ -81,4 +83,4 @@ def _refuse_unknown_ops(graph: Graph, path: str) -> None:
     if unknown:
         listed = some(unknown.values(), _MAX_LISTED)
         version = tensorflow().__version__
-        raise UnsupportedError(f"TensorFlow {version} does not have what is to run: {listed}", path=path)
+        raise UnsupportedError(f"TensorFlow {version} lacks ops that would run: {listed}", path=path)

@@ -48,7 +48,7 @@ def configure(config: Any, placing: Placing) -> None:
         refuse_silent(placing.cluster, limit)
     tf = tensorflow()
     with (
-        tensorflow_errors(f"{target}: the master does not answer within {limit:g} s; do all its tasks run?"),
+        tensorflow_errors(f"{target}: the master does not answer within {limit:g} s; are all of its tasks running?"),
         tf.compat.v1.Session(target, graph=tf.Graph(), config=config) as session,
     ):
         session.list_devices()

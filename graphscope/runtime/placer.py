@@ -50,7 +50,7 @@ def _log(graph: Graph, config: Any, path: str) -> str:
     try:
         with (
             held_back(1) as written,
-            tensorflow_errors(f"{path}: TensorFlow cannot place this"),
+            tensorflow_errors(f"{path}: TensorFlow cannot place the graph"),
             tf.compat.v1.Session(graph=placed, config=telling) as session,
         ):
             session.run(nothing)

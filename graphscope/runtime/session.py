@@ -79,7 +79,7 @@ class Session:
         given = {str(TensorName.parse(k)): v for k, v in (feeds or {}).items() if self._is_imported(k)}
         if not wanted:
             return []
-        with tensorflow_errors(f"{self.model.path}: TensorFlow cannot run this"):
+        with tensorflow_errors(f"{self.model.path}: TensorFlow cannot run the graph"):
             found = self.session.run(wanted, given, **options)
         return [_array(value) for value in found]
 
@@ -119,7 +119,7 @@ class Session:
             raise UnknownNameError("tensor", str(tensor), (output.name for output in operation.outputs))
         found = operation.outputs[tensor.index]
         if DataType.of(found.dtype.as_datatype_enum) in (DataType.RESOURCE, DataType.VARIANT):
-            raise GraphscopeError(f"{self.model.path}: {tensor} is a {found.dtype.name}, which has no array form")
+            raise GraphscopeError(f"{self.model.path}: {tensor} is a {found.dtype.name}, which has no NumPy equivalent")
         return found
 
 
@@ -231,8 +231,8 @@ def _refuse_waiting(model: Model, graph: Graph) -> None:
     waiting = next((node for node in graph if _WAITING.fullmatch(node.op)), None)
     if waiting is not None and not any(_FILLING.fullmatch(op) for op in graph.ops):
         raise GraphscopeError(
-            f"{model.path}: node {waiting.name} ({waiting.op}) waits for a queue, which nothing fills here",
-            hint=Advice("feed what it gives: ", Option("feeds", f"{waiting.name}=...")),
+            f"{model.path}: node {waiting.name} ({waiting.op}) waits for a queue, which nothing fills in this process",
+            hint=Advice("feed its output: ", Option("feeds", f"{waiting.name}=...")),
         )
 
 
@@ -273,7 +273,7 @@ class _Starting:
             self.run_checked([self.session.graph.get_operation_by_name(name) for name in names], self.feeds)
 
     def run_checked(self, wanted: Sequence[Any], feeds: Mapping[Any, Any]) -> None:
-        with tensorflow_errors(f"{self.path}: TensorFlow cannot start this"):
+        with tensorflow_errors(f"{self.path}: TensorFlow cannot start the graph"):
             self.session.run(wanted, feeds)
 
     def assign(self) -> None:
@@ -311,4 +311,4 @@ def _batches(values: Mapping[str, Payload]) -> Iterator[dict[str, Payload]]:
 def unsuitable(fed: str) -> Advice:
     """The hint where random inputs may be why a model cannot run; ``fed`` says what they were."""
     feed = Option("feeds", "NAME=VALUE")
-    return Advice("random inputs may not suit the model; ", feed, f" gives real ones. Fed: {fed}")
+    return Advice("random inputs may not suit the model; ", feed, f" provides real ones. Fed: {fed}")

@@ -178,5 +178,5 @@ def _open_compressed(path: Path) -> Iterator[tuple[str, Readable]]:
         raise ValueError(f"{other} is not supported; unpack it and name the directory")
     opener = next((opener for magic, opener in _COMPRESSED.items() if head.startswith(magic)), None)
     if opener is None:
-        raise ValueError("it begins as an archive and goes on as none")
+        raise ValueError("it starts like an archive but is not one")
     yield path.stem, opener(path)

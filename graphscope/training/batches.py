@@ -93,7 +93,7 @@ class BatchRunner:
         if value is None or value.ndim == 0 or len(value) != rows or not _is_numbers(value.dtype):
             what = "nothing" if value is None else f"{value.dtype} {shape_text(value.shape)}"
             raise GraphscopeError(
-                f"{self._path}: {name} is {what} for {rows:,} examples, where a row of numbers for each is needed"
+                f"{self._path}: {name} is {what} for {rows:,} examples, but one row of numbers per example is needed"
             )
         return value[:count]
 

@@ -39,7 +39,7 @@ class Backported:
         graph: the result.
         stripped: ``op.attribute`` -> number of nodes that no longer state it; it had its default, or is only a hint.
         replaced: ``op -> older op`` -> number of nodes.
-        unknown: ops that no release of TensorFlow has: a library must bring them.
+        unknown: ops that no release of TensorFlow has: a library must provide them.
     """
 
     graph: Graph

@@ -63,7 +63,7 @@ def _refuse_growth(graph: Graph) -> None:
             break
         sizes = grown
     if added > MAX_NODES:
-        raise GraphscopeError(f"putting functions in place of their calls would add more than {MAX_NODES:,} nodes")
+        raise GraphscopeError(f"inlining functions would add more than {MAX_NODES:,} nodes")
 
 
 class Inliner:

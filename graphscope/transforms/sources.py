@@ -59,7 +59,7 @@ def refuse_sources(graph: Graph, path: str) -> None:
             f"{path}: the outputs take their data from {listed}, which only the program that built the graph can run",
             hint=Advice(
                 *join_options(" ", [Option("inputs", name) for name in _nearest(graph, found)]),
-                "   makes inputs of what is taken from there",
+                "   turns what they produce into inputs",
             ),
         )
 

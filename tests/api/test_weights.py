@@ -123,7 +123,7 @@ REFUSED: dict[str, tuple[list[str], list[str], type[GraphscopeError], str]] = {
     "a value without a name": (["other-100"], ["^other/w$="], GraphscopeError, "other/w would have no name"),
     "no expression": (["other-100"], ["(=x"], ArgumentError, "not a regular expression"),
     "not of the form": (["other-100"], ["other"], ArgumentError, "REGEX=NEW"),
-    "no such group": (["other-100"], ["^other/=\\1"], GraphscopeError, "cannot stand for a match"),
+    "no such group": (["other-100"], ["^other/=\\1"], GraphscopeError, "is not a valid replacement"),
     "names that stay unknown": (["other-100"], [], FormatError, "not in the graph: other/half; closest: net/half"),
     "other shapes": (
         ["other-100", "reshaped"],

@@ -101,7 +101,7 @@ def test_a_log_directory_and_a_port_in_use(tmp_path: Path) -> None:
             assert set(served.graphs()) == {"a", "b/c"}
             code, err = served.stop(signal.SIGTERM)
     assert code == 0
-    found = re.match(rf"note: port {port} is in use: (\d+) taken\n", err)
+    found = re.match(rf"note: port {port} is in use; using (\d+)\n", err)
     assert found is not None
     assert served.url == f"http://127.0.0.1:{found[1]}/"
 
@@ -137,7 +137,8 @@ def test_nothing_to_serve(tmp_path: Path) -> None:
     code, out, err = run("board", str(tmp_path))
     assert (code, out) == (1, "")
     assert err == (
-        f"error: {tmp_path}: no event file in or below it, and no model\nhint: graphscope dump MODEL {tmp_path}\n"
+        f"error: {tmp_path}: no model, and no event file in this directory or below it\n"
+        f"hint: graphscope dump MODEL {tmp_path}\n"
     )
     code, _, err = run("board", str(tmp_path / "no"))
     assert code == 1
@@ -155,7 +156,7 @@ def test_dump_says_what_it_wrote(tmp_path: Path) -> None:
     assert lines[0].startswith(f"{file}  ")
     assert lines[1:] == ["  graph and meta graph, 10 histograms, 1 image", f"next  graphscope board {tmp_path}"]
     code, out, _ = run("dump", str(LENET), str(tmp_path))
-    assert out.splitlines()[2] == "in place of an earlier dump"
+    assert out.splitlines()[2] == "replaces an earlier dump"
     assert not file.exists()
 
 
@@ -171,7 +172,7 @@ def test_dump_of_what_is_not_there(tmp_path: Path) -> None:
     )
     code, _, err = run("dump", str(target), str(tmp_path / "logs"), "--embedding", "fc3/weights")
     assert code == 1
-    assert "there are no values of fc3/weights" in err
+    assert "fc3/weights has no value" in err
 
 
 @pytest.mark.parametrize("name", ["inference/weights", "inference/weights:0"])

@@ -200,7 +200,7 @@ def test_somebody_elses_projector_configuration(tmp_path: Path) -> None:
     config = old.directory / "projector_config.pbtxt"
     config.write_text('embeddings { tensor_name: "w" }\n')
     before = files_in(old.directory)
-    with pytest.raises(FileError, match="the projector configuration is not a dump's"):
+    with pytest.raises(FileError, match="the projector configuration was not written by dump"):
         dump(model, tmp_path, "run", DumpOptions(embeddings=(Embedding("fc3/weights", value(model, "fc3/weights")),)))
     assert files_in(old.directory) == before
     dump(model, tmp_path, "run")
@@ -283,7 +283,7 @@ def test_rows_across_pieces(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("array", [np.ones(3), np.ones((2, 2, 2)), np.ones((0, 3)), np.ones((2, 2), np.complex64)])
 def test_what_is_no_embedding(tmp_path: Path, array: np.ndarray) -> None:
-    with pytest.raises(GraphscopeError, match="an embedding is a matrix of numbers, and this is"):
+    with pytest.raises(GraphscopeError, match="an embedding is a matrix of numbers, but this is"):
         dump(fixture("softmax"), tmp_path, "run", DumpOptions(embeddings=(Embedding("w", ArrayPayload(array)),)))
     assert list(tmp_path.iterdir()) == []
 

@@ -250,7 +250,7 @@ def test_shapes(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (result.stdout.splitlines()[1].split("  ")[2], result.stderr) == ("float32 (7, 3)", "")
         assert "dense/Softmax:0  float32 (7, 3)" in run("show", model, "dense/Softmax", *sizes).stdout
     assert "cannot be fed (7, 5)" in run("nodes", model, "--shape", "x=7,5").stderr
-    assert "takes none of" in run("nodes", model, "--tree", "--batch", "7").stderr
+    assert "cannot be combined with" in run("nodes", model, "--tree", "--batch", "7").stderr
     closed = run("nodes", model, "--shape", "x=7,4", "--batch", "2")
     assert "note: no input has an open batch dimension" in closed.stderr
 
@@ -276,7 +276,7 @@ def lacking(directory: Path) -> Path:
 NOTES = (
     "note: no shapes below ops that TensorFlow does not know: NobodyKnowsThis 1",
     "note: no shapes below 1 node that TensorFlow would refuse: wrong (dimensions must be equal, but are 16 and 2)",
-    "note: shapes that the file does not state were taken from what consumers demand: any (?, 2)",
+    "note: shapes missing in the file were inferred from their consumers: any (?, 2)",
 )
 
 
@@ -285,7 +285,7 @@ def test_what_shapes_cannot_be_told_is_said(tmp_path: Path, monkeypatch: pytest.
     assert result.exit_code == 0
     lines = " ".join(result.stderr.split())
     assert all(note in lines for note in NOTES)
-    assert "note: no shapes below some ops, which only TensorFlow could tell: this needs TensorFlow" in lines
+    assert "note: some shapes are unknown, because only TensorFlow can infer them: this needs TensorFlow" in lines
     by_rules = run("nodes", lacking(tmp_path), "--tensors")
     assert "no shapes below ops without a rule: BandedTriangularSolve 1; --shapes asks TensorFlow" in " ".join(
         by_rules.stderr.split()

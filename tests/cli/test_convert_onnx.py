@@ -51,7 +51,7 @@ def test_what_cannot_be_expressed_is_listed_with_the_cut(tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["x.pb", "--opset", "18"], "only other runtimes' formats take it"),
+        (["x.pb", "--opset", "18"], "only valid for other runtimes' formats"),
         (["x.onnx", "--rename", "input"], "input is not of the form NAME=VALUE"),
         (["x.onnx", "--shape", "input=a,2"], "a is not a size"),
     ],

@@ -60,7 +60,7 @@ def test_what_tfjs_does_not_know_is_listed_with_the_cut(tmp_path: Path, capsys: 
 
 def test_options_of_onnx_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("convert", LENET, tmp_path / "web" / "model.json", "--opset", "18") == 2
-    assert "TF.js graph model does not take" in " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert "TF.js graph model does not support" in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
 def test_an_engine_of_its_own() -> None:

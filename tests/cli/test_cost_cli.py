@@ -63,7 +63,7 @@ def test_an_open_batch_is_exact_in_json_and_csv() -> None:
 
 def test_amounts_that_vary_with_the_batch() -> None:
     result = invoke(FIXTURES / "towers", "--output", "prediction", "--device", "t4")
-    assert "note: some amounts are not in proportion to the batch; --batch 32 counts one" in result.stderr
+    assert "note: some amounts are not proportional to the batch size; --batch 32 counts one" in result.stderr
     assert "MACs vary, FLOPs vary" in result.stdout
     [row] = [line for line in result.stdout.splitlines() if line.startswith("tower_0/fc1")]
     assert row.split()[3:6] == ["50,240", "varies", "varies"]
@@ -98,7 +98,7 @@ def test_what_is_missing_stands_below_the_table() -> None:
     assert "operations of RandomUniform 1: no formula" in result.stdout
     [dropout] = [line for line in result.stdout.splitlines() if line.startswith("dropout")]
     assert dropout.split()[3:5] == ["192+", "2+"]
-    assert "rnn/while/while_context: 28 turns" in invoke(FIXTURES / "rnn").stdout
+    assert "rnn/while/while_context: 28 iterations" in invoke(FIXTURES / "rnn").stdout
 
 
 def test_open_shapes_are_told(tmp_path: Path) -> None:

@@ -318,10 +318,12 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
         "labels have 1 numbers for each example, the model gives 10"
         in evaluated(LENET, "--data", data, "--regression", code=1).stderr
     )
-    with pytest.raises(GraphscopeError, match="one output is evaluated at a time, here are 2: softmax:0, pool1:0"):
+    with pytest.raises(
+        GraphscopeError, match="only one output can be evaluated at a time, but there are 2: softmax:0, pool1:0"
+    ):
         graphscope.evaluate(LENET, data, outputs=["softmax", "pool1"])
     done = evaluated(LENET, "--data", data, "--output", "pool1", code=1)
-    assert "where a row of scores or values is needed" in done.stderr
+    assert "but a row of scores or values is needed" in done.stderr
     assert evaluated(LENET, "--data", data, "--regression", "--multilabel", code=2).stdout == ""
     broken, x = scored(tmp_path, lambda z: tf.nn.softmax(tf.math.log(z), name="out"), 4)
     with pytest.raises(GraphscopeError, match=r"Log:0 is NaN for example \d+"):

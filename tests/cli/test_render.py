@@ -451,7 +451,7 @@ files        model.ckpt-4690.meta   100 kB
              model.ckpt-4690.index  missing
 
 missing      4 variables without a value: a, b, c and 1 more
-extra        1 value that no variable takes: e
+extra        1 value that no variable uses: e
 notes        the latest of 3
 
 next         graphscope nodes lenet5/model.ckpt-4690 --tree

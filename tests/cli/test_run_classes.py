@@ -84,7 +84,7 @@ def test_files_of_labels(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="No such file"):
         read_labels(tmp_path / "none")
     path.write_bytes(b"caf\xe9\n")
-    with pytest.raises(CorruptFileError, match=r"labels\.txt, byte 3: no UTF-8 text"):
+    with pytest.raises(CorruptFileError, match=r"labels\.txt, byte 3: not UTF-8 text"):
         read_labels(path)
 
 

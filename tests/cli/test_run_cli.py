@@ -109,7 +109,7 @@ def test_a_signature_names_its_arguments() -> None:
     assert done(path, *words).splitlines()[:2] == ["classes  int64 (1)", "  [4]"]
     result = invoke(path, *words, "--top", 1)
     assert result.stdout.splitlines()[1].split() == ["4b.png", "4", "1"]
-    assert result.stderr == "note: without scores of classes, not shown: classes\n"
+    assert result.stderr == "note: not shown, because they have no class scores: classes\n"
     assert "no signature is named 'serving'; closest: serving_default" in fails(path, "--signature", "serving")
     assert "has no signatures" in fails(LENET, "--signature", "serve")
 
@@ -164,7 +164,7 @@ WRONG: list[tuple[Sequence[object], str]] = [
         (),
         "softmax:0 needs a placeholder that is not fed:\n  input:0  float32 (?, 784)\nhint: --feed input=@picture.png",
     ),
-    (("--feed", "input=zeros", "--output", "global_step", "--top", "3"), "no output has scores of classes"),
+    (("--feed", "input=zeros", "--output", "global_step", "--top", "3"), "no output has one row of class scores"),
 ]
 
 
@@ -175,11 +175,11 @@ def test_wrong_input_is_one_message(words: Sequence[object], message: str) -> No
 
 USAGE = {
     "--devices=cpu": "'cpu' is not of the form TYPE:N, for example cpu:4",
-    "--devices=cpu:0": "TensorFlow needs one CPU at least",
+    "--devices=cpu:0": "TensorFlow needs at least one CPU",
     "--device=here": "'here' names no device",
     "--place=conv": "'conv' is not of the form REGEX=DEVICE",
     "--threads=many": "'many' is not of the form INTRA,INTER",
-    "--gpu-memory-fraction=0": "0 leaves no memory",
+    "--gpu-memory-fraction=0": "must be greater than 0",
     "--gpu-memory-fraction=2": "not in the range",
     "--scale=1/0": "is not a number",
     "--mean=a,b": "'a' is not a number",

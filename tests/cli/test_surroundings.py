@@ -93,4 +93,4 @@ def test_no_place_for_a_model_on_the_board(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("tempfile.mkdtemp", refused)
     result = CliRunner().invoke(app, ["board", str(SOFTMAX)])
     assert result.exit_code == 1
-    assert "no place for a temporary log" in result.output
+    assert "cannot create a temporary log directory" in result.output

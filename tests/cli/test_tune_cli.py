@@ -64,7 +64,7 @@ def test_what_it_says(place: Path, tmp_path: Path) -> None:
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
     assert [line.split()[:2] for line in done.stderr.splitlines() if line.startswith("epoch")] == [["epoch", "1/1"]]
     assert "the base is computed once for each" in done.stderr
-    assert "below the 99.00% asked for" in done.stderr
+    assert "below the required 99.00%" in done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["class", "examples", "accuracy"]
     assert [line.split()[0] for line in lines[1:4]] == ["0", "1", "2"]
@@ -154,8 +154,8 @@ def test_interrupted(place: Path, tmp_path: Path) -> None:
     assert code == 130, told
     assert "Traceback" not in told
     assert f"stopped after step 9, saved as {out}/model.ckpt-9" in told
-    [line] = [line for line in told.splitlines() if "to go on:" in line]
-    following = shlex.split(line.partition("to go on:")[2])
+    [line] = [line for line in told.splitlines() if "to resume:" in line]
+    following = shlex.split(line.partition("to resume:")[2])
     assert following[-1] == "--resume"
     done = CliRunner().invoke(app, following[1:])
     assert done.exit_code == 0, done.output

@@ -52,7 +52,7 @@ def test_exit_codes_are_those_of_diff(changed: Path, tmp_path: Path) -> None:
     assert invoke("verify", SOFTMAX, SOFTMAX, "--nan", "--layers").exit_code == 2
     assert invoke("verify", SOFTMAX, SOFTMAX, "--map", "a").exit_code == 2
     assert invoke("verify", SOFTMAX, SOFTMAX, "--engine", "a,b,c").exit_code == 2
-    assert "look at tensors in TensorFlow" in invoke("verify", SOFTMAX, "--nan", "--engine", "openvino").stderr
+    assert "require TensorFlow" in invoke("verify", SOFTMAX, "--nan", "--engine", "openvino").stderr
 
 
 def test_layers_begin_with_the_changed_weight(changed: Path) -> None:

@@ -65,7 +65,7 @@ TWO = "worker: [a:1, b:1]"
         (TWO + "\nps: [c:1]", "ps", 1, "no task 1 of job ps, which has task 0 only"),
         (TWO, "chief", 0, "no task 0 of job chief, which has no task"),
         (TWO, "workers", 0, "no job is named 'workers'; closest: worker"),
-        (TWO, "", None, "nothing says which task this process is"),
+        (TWO, "", None, "the task of this process is not stated"),
         ("worker: [a:1, b:1, a:1]", "", 0, "worker 0 and worker 2 have the same address, a:1"),
         ("worker: [a:1]\nps: [a:1]", "", 0, "worker 0 and ps 0 have the same address, a:1"),
         ("worker: [a]", "", 0, "worker 0 is 'a', not of the form HOST:PORT"),

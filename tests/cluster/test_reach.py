@@ -23,7 +23,7 @@ def test_free_ports_can_be_listened_at() -> None:
 def test_a_port_that_is_taken_is_waited_for_and_then_named() -> None:
     with socket.create_server(("", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(GraphscopeError, match=f"port {port} cannot be listened at: Address already in use"):
+        with pytest.raises(GraphscopeError, match=f"port {port} is not available: Address already in use"):
             wait_for_port(port, 0.3)
         threading.Timer(0.3, other.close).start()
         wait_for_port(port, 60)

@@ -140,8 +140,8 @@ REFUSED = {
     "dimensions past 2**64": (proto(DataType.FLOAT, [1 << 40, 1 << 40, 1 << 40]), UnsupportedError, "stand for"),
     "none, but in huge rows": (proto(DataType.FLOAT, [0, 1 << 62, 8]), UnsupportedError, "shape"),
     "a hundred dimensions": (proto(DataType.FLOAT, [1] * 100, float_val=[1]), UnsupportedError, "shape"),
-    "a resource": (proto(DataType.RESOURCE, []), UnsupportedError, "resource has no array form"),
-    "an unknown type": (proto(DataType.INVALID, []), UnsupportedError, "type 0 has no array form"),
+    "a resource": (proto(DataType.RESOURCE, []), UnsupportedError, "resource has no NumPy equivalent"),
+    "an unknown type": (proto(DataType.INVALID, []), UnsupportedError, "type 0 has no NumPy equivalent"),
 }
 
 

@@ -103,7 +103,7 @@ def test_a_recipe_is_a_list_of_steps(tmp_path: Path) -> None:
         "- nonsense": "step 1: ",
         "- cleanup\n- nonsense: v=u": "step 2: ",
         "- {": "not a recipe: ",
-        "#" * ((1 << 20) + 1): "a recipe takes no more than 1,048,576 bytes",
+        "#" * ((1 << 20) + 1): "a recipe is limited to 1,048,576 bytes",
     }
     for text, message in wrong.items():
         with pytest.raises(ArgumentError, match=message):

@@ -73,9 +73,9 @@ def test_neither_file_is_replaced_unless_asked_for(tmp_path: Path) -> None:
 
 def test_the_weights_are_beside_a_file_called_xml(tmp_path: Path) -> None:
     for name in ("m", "m.bin"):
-        with pytest.raises(ArgumentError, match=r"a model that is called \*\.xml"):
+        with pytest.raises(ArgumentError, match=r"a model named \*\.xml"):
             graphscope.export_model(LENET, tmp_path / name, to="openvino", outputs="softmax")
-    with pytest.raises(ArgumentError, match="OpenVINO IR does not take one of the options"):
+    with pytest.raises(ArgumentError, match="OpenVINO IR does not support one of the options"):
         graphscope.export_model(LENET, tmp_path / "m.xml", outputs="softmax", opset=18)
     assert list(tmp_path.iterdir()) == []
 
@@ -106,7 +106,7 @@ class _Broken:
 def test_what_openvino_does_not_read_again_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = _Broken(target.openvino_package())  # type: ignore[attr-defined]
     monkeypatch.setattr(target, "openvino_package", lambda: broken)
-    with pytest.raises(GraphscopeError, match="does not read what it has written: Incorrect weights in bin file"):
+    with pytest.raises(GraphscopeError, match="cannot read the file that it wrote: Incorrect weights in bin file"):
         graphscope.export_model(LENET, tmp_path / "m.xml", outputs="softmax")
     assert list(tmp_path.iterdir()) == []
 

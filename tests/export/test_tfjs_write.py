@@ -219,6 +219,6 @@ def test_the_directory_is_whole_or_not_there(tmp_path: Path) -> None:
 
 def test_a_model_does_not_take_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileError, match="takes a directory of its own"):
+    with pytest.raises(FileError, match="needs a directory of its own"):
         exported(Path("model.json"))
     assert list(tmp_path.iterdir()) == []

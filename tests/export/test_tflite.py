@@ -55,7 +55,7 @@ def test_quantized_by_examples_renamed_and_verified(tmp_path: Path) -> None:
         verify=True,
         listener=_Notes(heard),
     )
-    assert "the ranges of int8 are taken from 3 of 3 examples" in heard
+    assert "int8 is calibrated with 3 of 3 examples" in heard
     assert (found.inputs, found.outputs) == (("image",), ("softmax",))
     assert found.size_bytes == (tmp_path / "m.tflite").stat().st_size < 100_000
     assert found.verification is not None
@@ -83,7 +83,7 @@ def test_what_needs_flex_is_named_with_the_cut(tmp_path: Path) -> None:
     nodes += [make_node("y", "Relu", ["b"], kind)]
     with pytest.raises(NotExportableError, match=r"2 nodes cannot be expressed in TensorFlow Lite's built-in") as error:
         graphscope.save(Graph(GraphDef(), nodes), tmp_path / "m.tflite", outputs="y")
-    assert "Tan (s/tan): only Flex runs it, which the interpreters that pip installs lack" in error.value.message
+    assert "Tan (s/tan): it needs Flex, which the interpreters from pip lack" in error.value.message
     assert "Betainc (b): TensorFlow Lite has no such op" in error.value.message
     assert str(error.value.hint).startswith('inputs=["b"]   starts the graph')
     assert list(tmp_path.iterdir()) == []
@@ -101,8 +101,8 @@ def test_what_is_refused_before_tensorflow_starts(tmp_path: Path, monkeypatch: p
     with pytest.raises(GraphscopeError, match=r"TensorFlow Lite feeds no resource|v "):
         graphscope.save(Graph(GraphDef(), [handle, read]), tmp_path / "m.tflite", outputs="y")
     for options, said in (
-        ({"quantize": "int8"}, "int8 takes its ranges from examples"),
-        ({"data": "x.npz"}, "examples are for int8 alone"),
+        ({"quantize": "int8"}, "int8 quantization needs examples"),
+        ({"data": "x.npz"}, "examples are only used for int8"),
         ({"quantize": "int4"}, "int4 is not a way to quantize"),
     ):
         with pytest.raises(ArgumentError, match=said):
@@ -128,6 +128,6 @@ def test_without_tensorflow_or_its_memory(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(GraphscopeError, match=r"converter was killed\. TensorFlow's converter takes about 16 times"):
         graphscope.export_model(LENET, tmp_path / "m.tflite", outputs="softmax")
     monkeypatch.setattr(target, "WORKER", (sys.executable, "-c", "raise ValueError('no such thing')"))
-    with pytest.raises(GraphscopeError, match="TensorFlow's converter fails: ValueError: no such thing"):
+    with pytest.raises(GraphscopeError, match="TensorFlow's converter failed: ValueError: no such thing"):
         graphscope.export_model(LENET, tmp_path / "m.tflite", outputs="softmax")
     assert list(tmp_path.iterdir()) == []

@@ -92,9 +92,9 @@ WRONG: list[tuple[str, DataType, Shape, str]] = [
     ("[1, 2]", STRING, None, "a:0 takes string, not int64"),
     ("[[1, 2]]", FLOAT, (None, 3), "a:0 has shape (?, 3), the value (1, 2)"),
     ("1", FLOAT, (None,), "a:0 has shape (?), the value ()"),
-    ("1", DataType.RESOURCE, None, "a:0 takes a resource, which has no array form and cannot be fed"),
-    ("zeros", DataType.VARIANT, None, "a:0 takes a variant, which has no array form and cannot be fed"),
-    ("random", DataType.RESOURCE, None, "a:0 takes a resource, which has no array form and cannot be fed"),
+    ("1", DataType.RESOURCE, None, "a:0 takes a resource, which has no NumPy equivalent and cannot be fed"),
+    ("zeros", DataType.VARIANT, None, "a:0 takes a variant, which has no NumPy equivalent and cannot be fed"),
+    ("random", DataType.RESOURCE, None, "a:0 takes a resource, which has no NumPy equivalent and cannot be fed"),
     ("[" * 100_000, FLOAT, None, "neither a number nor a list"),
 ]
 
@@ -170,7 +170,7 @@ def test_files_that_are_missing_or_something_else(tmp_path: Path) -> None:
     with pytest.raises(GraphscopeError, match=r"a value is read from \.npy, \.npz, idx files, a picture"):
         value_of(f"@{tmp_path / 'x.mat'}")
     for name in ("text.npy", "empty.npy", "pickled.npy", "short.npy"):
-        with pytest.raises(CorruptFileError, match=f"{name}: no array that NumPy reads"):
+        with pytest.raises(CorruptFileError, match=f"{name}: not an array that NumPy can read"):
             value_of(f"@{tmp_path / name}")
 
 
@@ -179,7 +179,7 @@ def test_damaged_archives_are_errors(tmp_path: Path) -> None:
     good = (tmp_path / "good.npz").read_bytes()
     for length in range(0, len(good) - 1, 37):
         (tmp_path / "bad.npz").write_bytes(good[:length])
-        with pytest.raises(CorruptFileError, match="no array that NumPy reads"):
+        with pytest.raises(CorruptFileError, match="not an array that NumPy can read"):
             value_of(f"@{tmp_path / 'bad.npz:x'}")
     flipped = bytearray(good)
     flipped[len(good) // 3] ^= 0xFF
@@ -309,8 +309,8 @@ def test_idx_files_and_joined_shapes(tmp_path: Path) -> None:
     with pytest.raises(GraphscopeError, match=r"an example is \(28, 28\)"):
         from_file(str(place), TensorSpec("x:0", DataType.FLOAT, (None, 10)))
     place.write_bytes(place.read_bytes()[:-30])
-    with pytest.raises(CorruptFileError, match="breaks off"):
+    with pytest.raises(CorruptFileError, match="ends early"):
         from_file(str(place), flat)
     place.write_bytes(b"nothing")
-    with pytest.raises(UnsupportedError, match="no idx file"):
+    with pytest.raises(UnsupportedError, match="not an idx file"):
         from_file(str(place), flat)

@@ -100,13 +100,13 @@ def test_v1_lists_that_cannot_be(tmp_path: Path, name: str) -> None:
 def test_v1_of_other_kinds(tmp_path: Path) -> None:
     path = tmp_path / "model"
     write_table(path, {b"x": b"y"})
-    with pytest.raises(CorruptFileError, match="does not begin with a list of tensors"):
+    with pytest.raises(CorruptFileError, match="does not start with a list of tensors"):
         TableStore([path])
     write_table(path, {b"": b"\xff"})
     with pytest.raises(CorruptFileError, match="is not a SavedTensorSlices"):
         TableStore([path])
     store = v1_store(path, listed(int(DataType.VARIANT), []), {})
-    with pytest.raises(UnsupportedError, match="variable w: variant has no array form"):
+    with pytest.raises(UnsupportedError, match="variable w: variant has no NumPy equivalent"):
         store.payload("w")
 
 

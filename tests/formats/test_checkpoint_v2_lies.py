@@ -134,17 +134,25 @@ AT_READING: dict[str, tuple[dict[bytes, Callable[[Any], object]], type[Graphscop
     ),
     "a wrong checksum": ({W: given_to("crc32c", 1)}, CorruptFileError, "variable a/weights: .*checksum is wrong"),
     "a wrong checksum of strings": ({b"names": given_to("crc32c", 1)}, CorruptFileError, "names: .*checksum is wrong"),
-    "strings without end": ({b"names": shape(1 << 50)}, CorruptFileError, "strings cannot be in 15 bytes"),
+    "strings without end": ({b"names": shape(1 << 50)}, CorruptFileError, "strings do not fit in 15 bytes"),
     "more strings": ({b"names": shape(4)}, CorruptFileError, "variable names: the checksum of the strings' lengths"),
     "strings for numbers": ({W: given_to("dtype", 7)}, CorruptFileError, "variable a/weights: "),
-    "an unknown type": ({W: given_to("dtype", 99)}, UnsupportedError, "variable a/weights: type 99 has no array form"),
-    "a resource": ({W: given_to("dtype", 20)}, UnsupportedError, "variable a/weights: resource has no array form"),
+    "an unknown type": (
+        {W: given_to("dtype", 99)},
+        UnsupportedError,
+        "variable a/weights: type 99 has no NumPy equivalent",
+    ),
+    "a resource": (
+        {W: given_to("dtype", 20)},
+        UnsupportedError,
+        "variable a/weights: resource has no NumPy equivalent",
+    ),
     "too many dimensions for NumPy": ({W: shape(2, 3, *[1] * 90)}, UnsupportedError, "variable a/weights: "),
     "a slice that is not there": ({b"split": slices((0, 2), (2, 2))}, CorruptFileError, "slice 0,2:- is not in the"),
     "a slice too few": ({b"split": slices((0, 1))}, CorruptFileError, "its 1 slices hold 2 of 8 elements"),
     "a slice twice": ({b"split": slices((0, 1), (0, 1), (1, 3))}, CorruptFileError, "hold 10 of 8 elements"),
     "a slice outside": ({b"split": shape(3, 2)}, CorruptFileError, "slice 1,3:- of shape .* does not fit"),
-    "slices of another type": ({b"split": given_to("dtype", 3)}, CorruptFileError, "is of another type"),
+    "slices of another type": ({b"split": given_to("dtype", 3)}, CorruptFileError, "has another type"),
 }
 
 
@@ -230,11 +238,11 @@ def test_slices_of_a_terabyte(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("items", "message"),
     [
-        ({b"w": b""}, "does not begin with a header"),
-        ({}, "does not begin with a header"),
+        ({b"w": b""}, "does not start with a header"),
+        ({}, "does not start with a header"),
         ({b"": b"\xff"}, "the header: no BundleHeaderProto"),
         ({b"": b"\x08\x01", b"w": b"\xff"}, "variable w: no BundleEntryProto"),
-        ({b"": b"\x08\x01", b"\xff": b"", b"\\xff": b""}, "cannot be told apart"),
+        ({b"": b"\x08\x01", b"\xff": b"", b"\\xff": b""}, "cannot be distinguished"),
     ],
 )
 def test_tables_that_are_no_index(tmp_path: Path, items: dict[bytes, bytes], message: str) -> None:

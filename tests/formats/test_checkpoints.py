@@ -136,7 +136,7 @@ def test_variants_are_listed_and_refused(tmp_path: Path) -> None:
     store = BundleStore(prefix)
     assert store.entries["list"].dtype is DataType.VARIANT
     assert store.payload("w").numpy().tolist() == [1.0]
-    with pytest.raises(UnsupportedError, match="variable list: variant has no array form"):
+    with pytest.raises(UnsupportedError, match="variable list: variant has no NumPy equivalent"):
         store.payload("list")
     with pytest.raises(KeyError):
         store.payload("nothing")

@@ -350,7 +350,7 @@ def test_what_is_replaced(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="holds no SavedModel"):
         write()
     assert contents(target).keys() == {"notes.txt", *before} - {"saved_model.pb"}
-    with pytest.raises(FileError, match="a file, where a directory"):
+    with pytest.raises(FileError, match="a file, but a directory"):
         written(model, target / "notes.txt", [], [], overwrite=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["saved"]
 

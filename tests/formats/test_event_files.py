@@ -116,7 +116,7 @@ def test_the_last_of_several_graphs(tmp_path: Path) -> None:
             writer.graph(graph_of(const(name, 1)))
     model = graphscope.load(tmp_path)
     assert [node.name for node in model.graph] == ["second"]
-    assert model.notes == (f"2 graphs in {event_file(tmp_path)}: the last taken",)
+    assert model.notes == (f"2 graphs in {event_file(tmp_path)}: using the last",)
 
 
 def write_events(path: Path, *events: Event) -> None:
@@ -134,7 +134,7 @@ def test_the_latest_file_with_a_graph(tmp_path: Path) -> None:
     model = graphscope.load(tmp_path)
     assert model.path == str(files[1])
     assert [node.name for node in model.graph] == ["n1"]
-    assert model.notes == (f"3 event files in {tmp_path}: {files[1].name}, the latest with a graph, taken",)
+    assert model.notes == (f"3 event files in {tmp_path}: {files[1].name}, the latest with a graph, is used",)
 
 
 def test_a_checkpoint_comes_first(tmp_path: Path, logged: Path) -> None:
@@ -228,7 +228,7 @@ def test_every_cut(tmp_path: Path) -> None:
     for length in range(ends[0], len(content)):
         path.write_bytes(content[:length])
         if length < ends[1]:
-            with pytest.raises(IncompleteModelError, match="no graph among its events"):
+            with pytest.raises(IncompleteModelError, match="no event holds a graph"):
                 graphscope.load(path)
         else:
             model = graphscope.load(path)
@@ -265,7 +265,7 @@ def test_events_without_a_graph(tmp_path: Path) -> None:
     with EventWriter(tmp_path) as writer:
         writer.add(Event(step=1))
     for place in (tmp_path, event_file(tmp_path)):
-        with pytest.raises(IncompleteModelError, match="no graph among its events") as error:
+        with pytest.raises(IncompleteModelError, match="no event holds a graph") as error:
             graphscope.load(place)
         assert error.value.hint
 
@@ -280,7 +280,7 @@ WITHOUT_A_GRAPH = ("end_to_end.tfevents", "1515280094")
 @pytest.mark.parametrize("file", FILES, ids=zoo_id)
 def test_the_zoos_graphs_are_those_that_tensorboard_reads(file: Path, tmp_path: Path) -> None:
     if any(part in file.name for part in WITHOUT_A_GRAPH):
-        with pytest.raises(IncompleteModelError, match="no graph among its events"):
+        with pytest.raises(IncompleteModelError, match="no event holds a graph"):
             graphscope.load(file)
         return
     (tmp_path / file.name).symlink_to(file)

@@ -90,7 +90,7 @@ def test_a_slice_has_no_slices_of_its_own(tmp_path: Path) -> None:
         part.slices.extend(whole.slices)
         items[key] = part.SerializeToString()
     write_table(good / "model.index", items)
-    with pytest.raises(CorruptFileError, match=r"its slice .* is of another type"):
+    with pytest.raises(CorruptFileError, match=r"its slice .* has another type"):
         BundleStore(f"{good}/model").payload("split").numpy()
 
 

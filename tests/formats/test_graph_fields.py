@@ -73,7 +73,7 @@ def test_what_protobuf_would_merge(tmp_path: Path, graph: bytes) -> None:
     """No writer writes a value twice; of two, protobuf takes the later or joins them, which cannot be done to a payload."""
     GraphDef.FromString(graph)
     (tmp_path / "x.pb").write_bytes(graph)
-    with pytest.raises(CorruptFileError, match=r"x\.pb, byte [0-9,]+: .*(twice|another value stands after the tensor)"):
+    with pytest.raises(CorruptFileError, match=r"x\.pb, byte [0-9,]+: .*(twice|another value follows the tensor)"):
         graphscope.load(tmp_path / "x.pb")
 
 
@@ -119,5 +119,5 @@ def test_types_without_content(tmp_path: Path, dtype: int) -> None:
     if dtype == 101:  # a reference is stored as its type
         assert tensor.numpy().shape == (3000,)
     else:
-        with pytest.raises(UnsupportedError, match="has no array form"):
+        with pytest.raises(UnsupportedError, match="has no NumPy equivalent"):
             tensor.numpy()

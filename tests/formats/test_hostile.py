@@ -167,7 +167,7 @@ MANIFESTS = [
 @pytest.mark.parametrize("number", range(len(MANIFESTS)))
 def test_manifests_of_features(tmp_path: Path, number: int) -> None:
     (tmp_path / MANIFEST).write_bytes(MANIFESTS[number].encode("utf-8", "surrogateescape"))
-    with pytest.raises(CorruptFileError, match="no manifest of features"):
+    with pytest.raises(CorruptFileError, match="not a manifest of features"):
         read_layout(tmp_path)
 
 

@@ -180,7 +180,7 @@ def test_several_checkpoints_and_no_state_file(tmp_path: Path) -> None:
     model = graphscope.load(tmp_path)
     latest = str(tmp_path / "model.ckpt-12000")
     assert model.path == latest
-    assert model.notes == (f"3 checkpoints in {tmp_path}: the latest, {latest}, taken",)
+    assert model.notes == (f"3 checkpoints in {tmp_path}: using the latest, {latest}",)
 
 
 def test_without_step_numbers_the_time_of_change_counts(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_directory_with_one_graph(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("notes")
     assert opened(tmp_path)[:2] == (str(tmp_path / "frozen.pb"), ModelKind.GRAPH)
     shutil.copyfile(SOFTMAX / "graph.pbtxt", tmp_path / "graph.pbtxt")
-    with pytest.raises(FileError, match=r"2 graph files, and no checkpoint: frozen\.pb, graph\.pbtxt") as caught:
+    with pytest.raises(FileError, match=r"2 graph files, but no checkpoint: frozen\.pb, graph\.pbtxt") as caught:
         graphscope.load(tmp_path)
     assert to_words(caught.value.hint) == "name one of them"
 

@@ -41,7 +41,7 @@ def test_reads_end_with_the_file(tmp_path: Path) -> None:
         b"34",
     )
     for offset, size, at in ((0, 11, 0), (9, 2, 9), (11, 0, 11), (-1, 1, 0), (3, -1, 3)):
-        with pytest.raises(CorruptFileError, match="wanted, but the file ends at byte 10") as error:
+        with pytest.raises(CorruptFileError, match="needed, but the file ends at byte 10") as error:
             file.read(offset, size)
         assert error.value.offset == at
     assert list(file.chunks(1, 9, 4)) == [b"1234", b"5678", b"9"]

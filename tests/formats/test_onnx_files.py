@@ -298,14 +298,14 @@ def test_external_data_is_read_beside_the_model_alone(tmp_path: Path) -> None:
 def test_external_data_that_is_not_all_there(tmp_path: Path) -> None:
     (tmp_path / "w.data").write_bytes(bytes(12))
     model = saved(tmp_path / "m.onnx", external("w.data", length=16))
-    assert model.notes == ("w.data has 12 bytes, but weights are said to reach to 16",)
+    assert model.notes == ("w.data has 12 bytes, but weights are declared up to byte 16",)
     with pytest.raises(CorruptFileError, match=r"w\.data.*the file ends at byte 12"):
         model.graph.constants["w"].numpy()
     model = saved(tmp_path / "m.onnx", external("w.data", length=8))
     with pytest.raises(CorruptFileError, match="takes 16 bytes, but 8 are stored"):
         model.graph.constants["w"].numpy()
     for keys in ({"offset": "-1"}, {"length": "9" * 30}, {"offset": "one"}):
-        with pytest.raises(CorruptFileError, match="is not a place in a file of external data"):
+        with pytest.raises(CorruptFileError, match="is not a place in a file"):
             saved(tmp_path / "m.onnx", external("w.data", **keys))
     with pytest.raises(CorruptFileError, match="no file is named"):
         saved(tmp_path / "m.onnx", external(""))
@@ -369,7 +369,7 @@ def test_graphs_within_graphs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\x08\x08\x12\x03abc", "there is no graph in it"),
+        (b"\x08\x08\x12\x03abc", "it has no graph"),
         (b"\x08\x08\x3a\x7f\x00", "runs 126 bytes past the end"),
         (b"not a model at all", "m.onnx"),
         (b"\x08\x08\x3a\x03\x12\x01\xff", "not a valid ONNX model"),

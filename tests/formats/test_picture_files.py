@@ -68,7 +68,7 @@ def test_jpeg_is_close(tmp_path: Path) -> None:
         (np.full((4, 4), 7.0), "x.png", "from 7 to 7; pictures are uint8, or numbers from 0 to 1"),
         (np.full((4, 4), np.nan), "x.png", "from nan to nan"),
         (np.zeros((4, 4), np.int64), "x.png", "int64 from 0 to 0"),
-        (np.zeros((4, 4, 4), np.uint8), "x.jpg", "JPEG knows no opacity"),
+        (np.zeros((4, 4, 4), np.uint8), "x.jpg", "JPEG has no alpha channel"),
         (np.array(b"text", object), "x.jpg", "no picture: it begins with b'text'"),
     ],
 )

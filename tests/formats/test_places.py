@@ -58,7 +58,7 @@ def test_only_regular_files_are_replaced(kind: str, tmp_path: Path) -> None:
     KINDS[kind](path)
     before = os.lstat(path)
     for overwrite in (False, True):
-        with pytest.raises(FileError, match=rf"x\.pb: {kind}, and only regular files are written"):
+        with pytest.raises(FileError, match=rf"x\.pb: {kind}, but only regular files can be written"):
             write_file(path, [b"new"], overwrite=overwrite)
         with pytest.raises(FileError, match="only regular files"), staged_files([tmp_path / "y", path], overwrite=True):
             raise AssertionError("nothing is to be written")

@@ -49,8 +49,8 @@ def test_a_stale_state_file(tmp_path: Path, directory: str) -> None:
     model = graphscope.load(tmp_path)
     assert model.path == str(tmp_path / "model.ckpt-5700")
     [note] = model.notes
-    assert note.startswith("the latest of ")
-    assert note.endswith(f"that is here: {tmp_path / 'model.ckpt-5700'}")
+    assert note.startswith("using the latest of ")
+    assert note.endswith(f"that exists: {tmp_path / 'model.ckpt-5700'}")
     assert note.count("model.ckpt-6000") == 1
 
 
@@ -60,14 +60,14 @@ def test_a_state_file_that_names_others(tmp_path: Path) -> None:
     model = graphscope.load(path)
     assert model.path == str(tmp_path / "other-5")
     assert model.notes == (
-        f"{path} names /gone/model.ckpt-6000, not here; the latest beside it, {tmp_path / 'other-5'}, taken",
+        f"{path} names /gone/model.ckpt-6000, which is missing; using the latest in the directory, {tmp_path / 'other-5'}",
     )
 
 
 @pytest.mark.parametrize("named", [["/gone/model.ckpt-6000"], []])
 def test_a_state_file_alone(tmp_path: Path, named: list[str]) -> None:
     state(tmp_path, *named)
-    with pytest.raises(FileError, match=f"none of the checkpoints that it names is here: {(named or ['none'])[0]}"):
+    with pytest.raises(FileError, match=f"none of the checkpoints that it names exists: {(named or ['none'])[0]}"):
         graphscope.load(tmp_path)
 
 
@@ -83,7 +83,7 @@ def test_a_state_file_under_another_name(tmp_path: Path) -> None:
 def test_a_broken_state_file(tmp_path: Path, content: bytes) -> None:
     checkpoint(tmp_path / "model.ckpt-6000")
     (tmp_path / "checkpoint").write_bytes(content)
-    with pytest.raises(CorruptFileError, match=r"checkpoint: no checkpoint state file"):
+    with pytest.raises(CorruptFileError, match=r"checkpoint: not a checkpoint state file"):
         graphscope.load(tmp_path)
 
 

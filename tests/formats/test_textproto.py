@@ -234,7 +234,7 @@ REFUSED = {
     "version:\u00a01".encode(): "expected a value for tensorboard.GraphDef.version, found '\\xa0'",
     b"\xef\xbb\xbfversion: 1": "expected a field of tensorboard.GraphDef, found '\\ufeff'",
     b'node { name: "\xff" }': "the text is not UTF-8 (invalid start byte)",
-    b'node { name: "\0" }': "a NUL byte, which no text has",
+    b'node { name: "\0" }': "a NUL byte, which is not valid in text",
 }
 
 

@@ -201,5 +201,5 @@ def test_types_that_tensorflow_does_not_have() -> None:
     for name in ("M8[s]", "V3", "f16"):
         with pytest.raises(TypeError, match="TensorFlow has no data type for NumPy's"):
             DataType.from_numpy(np.dtype(name))
-    with pytest.raises(TypeError, match=re.escape("resource has no array form")):
+    with pytest.raises(TypeError, match=re.escape("resource has no NumPy equivalent")):
         _ = DataType.RESOURCE.numpy

@@ -154,7 +154,9 @@ def test_too_much_memory_is_one_sentence(tmp_path: Path) -> None:
         rows = tf1.placeholder(tf.int32, [], name="rows")
         tf.reduce_sum(tf.fill([rows, 1 << 20], 1.0), name="sum")
 
-    with pytest.raises(GraphscopeError, match=r"g\.pb: TensorFlow cannot run this: .*OOM when allocating") as error:
+    with pytest.raises(
+        GraphscopeError, match=r"g\.pb: TensorFlow cannot run the graph: .*OOM when allocating"
+    ) as error:
         run(saved(build, tmp_path / "g.pb"), ["sum"], {"rows": np.array(1 << 24)})
     assert "\n" not in error.value.message
     assert to_words(error.value.hint) == "a smaller batch needs less memory"
@@ -275,14 +277,14 @@ def test_pictures_are_fed_in_name_order(tmp_path: Path) -> None:
     for text, message in {
         f"one=@{DIGITS}": r"one:0: 20 pictures, where shape \(1, 28, 28, 1\) takes 1",
         f"any=@{DIGITS}": r"any:0: 20 pictures, where shape \(\?, \?, 3\) takes 1",
-        f"none=@{DIGITS}": r"none:0: a tensor of shape \(\?, 10\) takes no pictures",
+        f"none=@{DIGITS}": r"none:0: a tensor of shape \(\?, 10\) cannot take pictures",
     }.items():
         with pytest.raises(GraphscopeError, match=message):
             resolve_tensors(model, [text])
     with pytest.raises(FileError, match=r"none\.png: No such file"):
         resolve_tensors(model, [f"flat=@{tmp_path / 'none.png'}"])
     (tmp_path / "text.png").write_text("text")
-    with pytest.raises(CorruptFileError, match=r"text\.png: no picture that Pillow reads"):
+    with pytest.raises(CorruptFileError, match=r"text\.png: not a picture that Pillow can read"):
         resolve_tensors(model, [f"flat=@{tmp_path / 'text.png'}"])
 
 

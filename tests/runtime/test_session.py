@@ -345,7 +345,7 @@ def with_unknown_op(tmp_path: Path) -> Model:
 
 
 def test_an_unregistered_op_that_is_needed_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedError, match=r"TensorFlow [\d.]+ does not have .*: SomebodysOwnOp \(node odd\)"):
+    with pytest.raises(UnsupportedError, match=r"TensorFlow [\d.]+ lacks ops .*: SomebodysOwnOp \(node odd\)"):
         run(with_unknown_op(tmp_path), ["after"])
 
 
@@ -462,7 +462,7 @@ def test_errors_name_the_node(tmp_path: Path) -> None:
             session.run(["sqare"])
         with pytest.raises(UnknownNameError, match="no node is named 'y'"):
             session.run(["square"], {"y": np.zeros(3)})
-    place = f"{tmp_path / 'g.pb'}: TensorFlow cannot run this: node square: "
+    place = f"{tmp_path / 'g.pb'}: TensorFlow cannot run the graph: node square: "
     assert str(run_error.value) == f"{place}Input to reshape is a tensor with 3 values, but the requested shape has 4"
     with pytest.raises(UnknownNameError, match="no node is named 'sqare'"), open_session(model, ["sqare"]):
         pass
@@ -582,7 +582,7 @@ def test_a_missing_asset_is_an_error_that_names_it(tmp_path: Path) -> None:
     tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.__call__.get_concrete_function())
     (tmp_path / "m" / "assets" / "words.txt").unlink()
     model = load(tmp_path / "m")
-    with pytest.raises(GraphscopeError, match=r"TensorFlow cannot start this: .*m/assets/words.txt; No such file"):
+    with pytest.raises(GraphscopeError, match=r"TensorFlow cannot start the graph: .*m/assets/words.txt; No such file"):
         run(model, [spec.name for (spec,) in model.signatures["serving_default"].outputs.values()])
 
 

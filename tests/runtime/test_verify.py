@@ -289,7 +289,7 @@ def test_a_handle_cannot_be_compared(tmp_path: Path) -> None:
     model = saved(
         lambda: tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, name="t"), tmp_path / "g.pb"
     )
-    with pytest.raises(GraphscopeError, match="t:0 is a resource, which has no array form"):
+    with pytest.raises(GraphscopeError, match="t:0 is a resource, which has no NumPy equivalent"):
         verify(model, model, ["t"])
 
 

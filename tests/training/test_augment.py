@@ -186,7 +186,7 @@ def test_other_shapes(shape: tuple[int | None, ...]) -> None:
 
 
 def test_what_cannot_be_augmented() -> None:
-    with pytest.raises(GraphscopeError, match="takes no pictures"):
+    with pytest.raises(GraphscopeError, match="cannot take pictures"):
         made("flip", (None, 7))
     with pytest.raises(UnknownNameError, match="closest: brightness"):
         made("brightnes")

@@ -114,7 +114,7 @@ BROKEN = {
     "lengths": ({"x": random(3, 6), "y": [0, 1]}, CorruptFileError, "x has 3 rows, y 2"),
     "keys": ({"x": random(3, 6), "y": [0, 1, 2], "keys": np.array(["a"])}, CorruptFileError, "3 examples have 1 keys"),
     "no rows": ({"x": random(0, 6), "y": []}, UnsupportedError, r"shape \(0, 6\)"),
-    "scalar": ({"x": np.float32(1), "y": 1}, UnsupportedError, "where examples are wanted"),
+    "scalar": ({"x": np.float32(1), "y": 1}, UnsupportedError, "but examples are needed"),
     "fortran": ({"x": np.asfortranarray(random(3, 6)), "y": [0, 1, 2]}, UnsupportedError, "Fortran order"),
     "objects": ({"x": np.array([{}, {}]), "y": [0, 1]}, UnsupportedError, "pickled|objects"),
 }
@@ -147,7 +147,7 @@ def test_an_archive_that_is_cut_short(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(whole[:300])
     with pytest.raises(CorruptFileError, match=r"a\.npz"):
         everything(source)
-    with pytest.raises(GraphscopeError, match="no data that graphscope reads"):
+    with pytest.raises(GraphscopeError, match="not data that graphscope can read"):
         opened(tmp_path / "a.npz")
 
 
@@ -294,5 +294,5 @@ def test_what_is_no_data(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     (tmp_path / "empty").mkdir()
     for name in ("text", "empty"):
-        with pytest.raises(GraphscopeError, match="no data that graphscope reads"):
+        with pytest.raises(GraphscopeError, match="not data that graphscope can read"):
             opened(tmp_path / name, VECTOR)

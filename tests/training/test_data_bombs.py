@@ -103,7 +103,7 @@ def test_what_follows_records_and_is_none(tmp_path: Path, cache: Path) -> None:
 def test_a_record_longer_than_the_file_can_become(tmp_path: Path) -> None:
     length = struct.pack("<Q", 1 << 50)
     (tmp_path / "a.tfrecord").write_bytes(bomb(length + struct.pack("<I", masked_crc32c(length))))
-    with pytest.raises(CorruptFileError, match="a record of 1,125,899,906,842,624 bytes starts here, where"):
+    with pytest.raises(CorruptFileError, match="a record of 1,125,899,906,842,624 bytes starts here, but"):
         opened(tmp_path / "a.tfrecord", schema="x=x,y=y")
 
 
@@ -112,7 +112,7 @@ def test_records_in_pieces_of_any_size(size: int, tmp_path: Path) -> None:
     content = b"".join(record(bytes(n)) for n in (0, 1, 5, 300, 0, 0, 90))
     pieces = [content[at : at + size] for at in range(0, len(content), size)]
     assert b"".join(unframe(pieces, tmp_path, 300)) == content
-    with pytest.raises(CorruptFileError, match="300 bytes starts here, where 299"):
+    with pytest.raises(CorruptFileError, match="300 bytes starts here, but at most 299"):
         list(unframe(pieces, tmp_path, 299))
     broken = bytearray(content)
     broken[16 + 17] ^= 1  # the second record ends where the third's length is

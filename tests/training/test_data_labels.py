@@ -52,8 +52,8 @@ MISFITS = [
     ("classes", [0, -1], "example 1: label -1 is negative"),
     ("classes", [0.5, 1.0], "float64"),
     ("classes", ["a", "b", "c", "d"], r"4 classes \(a, b, c, d\), the model 3"),
-    ("classes", [[1, 1, 0], [0, 0, 1]], r"example 0: label \[1 1 0\] is not a class"),
-    ("classes", np.zeros((2, 2, 2)), "where each is the number or the name of a class"),
+    ("classes", [[1, 1, 0], [0, 0, 1]], r"example 0: label \[1 1 0\] is not one-hot"),
+    ("classes", np.zeros((2, 2, 2)), "but each must be the number or the name of a class"),
     ("multilabel", [[0, 2, 1]], "is not made of 0 and 1"),
     ("multilabel", [[0, 1]], "labels have 2 numbers for each example, the model gives 3"),
     ("multilabel", [0, 5], "example 1: label 5 is outside"),
@@ -86,7 +86,7 @@ def test_lists_of_unequal_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert labels_of(opened(f"python:{module}:hot", task="multilabel", classes=3)) == [[0, 1, 0], [1, 1, 0], [0, 0, 0]]
     with pytest.raises(GraphscopeError, match=r"example 0: label \[0, 0\] names a class twice"):
         opened(f"python:{module}:twice", task="multilabel", classes=3)
-    with pytest.raises(GraphscopeError, match="where the first example has 1"):
+    with pytest.raises(GraphscopeError, match="which has 1"):
         opened(f"python:{module}:numbers", task="regression")
 
 

@@ -78,10 +78,10 @@ def test_features_have_a_kind_and_values() -> None:
     assert example.values(made, "b", "here") == ("int64", [3])
     assert example.values(made, "c", "here") == ("float32", [0.5, 1.5])
     for name in ("d", "empty"):
-        with pytest.raises(GraphscopeError, match=f"no feature is named '{name}'; there are a ") as error:
+        with pytest.raises(GraphscopeError, match=f"no feature is named '{name}'; features: a ") as error:
             example.values(made, name, "here")
         assert "x=c,y=a" in str(error.value.hint)
-    with pytest.raises(GraphscopeError, match="there are none"):
+    with pytest.raises(GraphscopeError, match="features: none"):
         example.values({}, "a", "here")
     with pytest.raises(CorruptFileError, match=r"tf\.train\.Example"):
         example.parse(b"\xff", "here")
@@ -188,7 +188,7 @@ def test_lists_of_zeros_and_ones_are_rows_where_they_repeat_themselves() -> None
 
 def test_numbers_of_a_regression() -> None:
     assert labels("regression", lists([1, 2], [3, 4])) == ([[1, 2], [3, 4]], ())
-    with pytest.raises(GraphscopeError, match=r"example k1: label 3 numbers are there.*first example has 2"):
+    with pytest.raises(GraphscopeError, match=r"example k1: label of 3 numbers .*first example, which has 2"):
         labels("regression", lists([1, 2], [3, 4, 5]))
     with pytest.raises(GraphscopeError, match="example k1: label nan is not finite"):
         labels("regression", [1.0, np.nan])
@@ -274,7 +274,7 @@ def test_compressed_files(pack: Any, tmp_path: Path, cache: Path) -> None:
     assert [head(tmp_path / "a", size) for size in (0, 5)] == [b"", data[:5]]
     assert head(tmp_path / "a", len(data) + 1) == data
     (tmp_path / "cut").write_bytes(pack(data)[:-9])
-    with pytest.raises(CorruptFileError, match=r"breaks off|damaged"):
+    with pytest.raises(CorruptFileError, match=r"ends early|damaged"):
         inflate(tmp_path / "cut", cache, iter)
     assert head(tmp_path / "cut", 3) == data[:3]
     (tmp_path / "plain").write_bytes(data)
@@ -399,8 +399,8 @@ def test_pictures_need_a_size() -> None:
     ("body", "message"),
     [
         ("return 1", "returned int"),
-        ("return set()", "returned set, where"),
-        ("return type('Some', (), {'__getitem__': None})()", "returned Some, where"),
+        ("return set()", "returned set, but"),
+        ("return type('Some', (), {'__getitem__': None})()", "returned Some, but"),
         ("return [1], [2], [3]", "returned tuple|raised"),
         ("return [1, 2], [3]", r"x is \(2,\), y \(1,\)"),
         ("return 1, [3]", r"x is \(\), y \(1,\)"),

@@ -284,7 +284,7 @@ def test_a_damaged_manifest(lenet: Setting) -> None:
     store = lenet.compute()
     for content in ("", "{}", '{"tensors": [{}], "count": 1, "shard_rows": 1}', "[]"):
         (store.directory / "manifest.json").write_text(content)
-        with pytest.raises(CorruptFileError, match=r"manifest\.json: no manifest of features"):
+        with pytest.raises(CorruptFileError, match=r"manifest\.json: not a manifest of features"):
             lenet.compute()
 
 
@@ -334,7 +334,7 @@ def test_features_that_depend_on_the_batch_are_refused(tmp_path: Path) -> None:
     [
         (tf.reduce_sum, r"out:0 is float32 \(\) for 10 examples"),
         (lambda y: tf.reshape(y, (-1,)), r"out:0 is float32 \(40\) for 10 examples"),
-        (tf.as_string, "where a row of numbers for each is needed"),
+        (tf.as_string, "one row of numbers per example is needed"),
     ],
 )
 def test_what_is_no_row_for_each_example(tmp_path: Path, build: Any, message: str) -> None:
@@ -368,14 +368,14 @@ def test_several_inputs(tmp_path: Path) -> None:
     with tf.Graph().as_default() as graph:
         tf.add(v1.placeholder(tf.float32, (None, 6), name="a"), v1.placeholder(tf.float32, (6,), name="b"), name="out")
     base = open_base(opened_graph(graph, tmp_path), ["out:0"])
-    with pytest.raises(GraphscopeError, match=r"needs 2 inputs, where data has one: a:0 \(\?, 6\), b:0 \(6\)"):
+    with pytest.raises(GraphscopeError, match=r"needs 2 inputs, but data has one: a:0 \(\?, 6\), b:0 \(6\)"):
         input_spec(base)
 
 
 def test_a_base_that_changes_has_no_features(lenet: Setting) -> None:
     options = GraftOptions(at=["fc1/relu"], head="dense:10", task="classes", width=10, stop_gradient=False)
     grafted = graft_model(lenet.model, options).model
-    with pytest.raises(GraphscopeError, match="changes with each step"):
+    with pytest.raises(GraphscopeError, match="change with each step"):
         base_of(grafted, recipe_of(grafted))
 
 

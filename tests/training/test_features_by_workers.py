@@ -132,7 +132,7 @@ def test_two_workers_write_the_same_bytes_as_one_process(data: str, tmp_path: Pa
     assert value["computed"] == COUNT
     assert value["can fork"], "the launcher opened a session"
     assert value["told"] == COUNT
-    assert value["warnings"] == ["worker 1 was killed by SIGKILL; the others do its part"] * killed
+    assert value["warnings"] == ["worker 1 was killed by SIGKILL; the others take over its part"] * killed
 
 
 def failing(data: str, place: str) -> str:
@@ -250,8 +250,8 @@ def test_what_makes_no_sense(data: str, tmp_path: Path) -> None:
     (tmp_path / "c.yml").write_text("worker: [a:1]\nps: [b:1]")
     file = tmp_path / "c.yml"
     for options, message in (
-        ({"workers": 2, "cluster": file, "task": 0}, "not both"),
-        ({"task": 0}, "job and task are those of a cluster"),
+        ({"workers": 2, "cluster": file, "task": 0}, "cannot be combined"),
+        ({"task": 0}, "job and task need a cluster file"),
         ({"cluster": file, "job": "ps", "task": 0}, "ps 0 computes no features"),
     ):
         with pytest.raises(ArgumentError, match=message):

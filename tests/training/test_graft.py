@@ -506,7 +506,7 @@ def test_a_model_on_top_trains_and_may_have_a_head_of_its_own(tmp_path: Path) ->
 
 def test_unclear_binds_list_the_inputs() -> None:
     base = graphscope.load(LENET)
-    with pytest.raises(GraphscopeError, match="inputs that take no tensor of the base yet: input:0 float32") as raised:
+    with pytest.raises(GraphscopeError, match="inputs that are not connected to the base: input:0 float32") as raised:
         graphscope.graft(base, ["fc2/relu", "fc1/relu"], head_model=graphscope.load(LENET))
     assert to_words(raised.value.hint) == "--bind input=fc2/relu"
     with pytest.raises(UnknownNameError, match="is named 'inputs'; closest: input"):
@@ -570,7 +570,7 @@ def test_a_python_head_gets_tensors_and_the_switch(heads: str, tmp_path: Path) -
     ("function", "message"),
     [
         ("broken", r"python:\w+:broken, line 14, raised NameError: name 'undefined' is not defined"),
-        ("nothing", "returned NoneType, where a tensor"),
+        ("nothing", "returned NoneType, but a tensor"),
         ("number", "no function of heads_.* is named 'number'"),
         ("wider", "is named 'wider'; closest: wide"),
     ],
@@ -651,12 +651,12 @@ def test_switches_are_set_for_inference_and_may_be_chosen() -> None:
     [
         ("fc2/rel", "dense:3", "no node is named 'fc2/rel'; closest: fc2/relu", None),
         ("fc2/relu:1", "dense:3", "there is no fc2/relu:1", None),
-        ("pool2", "dense:3", r"dense:3 takes \(batch, features\), and its input is \(\?, 5, 5, 16\)", "flatten"),
+        ("pool2", "dense:3", r"dense:3 takes \(batch, features\), but its input is \(\?, 5, 5, 16\)", "flatten"),
         ("fc2/relu", "gap", r"its input is \(\?, 84\)", "picture"),
         ("fc2/relu", "relu", "no variable is left to train", "--unfreeze"),
-        ("fc2/relu", "", "nothing says what to build", "--head"),
+        ("fc2/relu", "", "no head was named", "--head"),
         ("", "dense:3", "no node is named ''", None),
-        ((), "dense:3", "nothing says where the head goes", "--at"),
+        ((), "dense:3", "no tensor was named for the head", "--at"),
         ("fc2/relu", "dens:3", "did you mean 'dense'", "layers"),
         ("save/Const", "dense:3", "save/Const:0 is a string tensor", None),
     ],
@@ -715,7 +715,7 @@ def test_tables_are_refused(tmp_path: Path) -> None:
         graphscope.graft(path, "hot", "dense:3", classes=3)
     assert "--input" in to_words(raised.value.hint)
     lookup = next(n.name for n in graphscope.load(path).graph if n.op == "LookupTableFindV2")
-    with pytest.raises(GraphscopeError, match="hot:0 is of unknown rank"):
+    with pytest.raises(GraphscopeError, match="hot:0 has unknown rank"):
         graphscope.graft(path, "hot", "dense:3", classes=3, inputs=[lookup])
 
 

@@ -150,7 +150,7 @@ def test_a_model_of_objects_is_taken_as_constants(tmp_path: Path) -> None:
     with pytest.raises(GraphscopeError, match=r"its input is \(\?\)"):
         graphscope.graft(base, "StatefulPartitionedCall_5", "dense:3", classes=3)
     grafted = graphscope.graft(base, "StatefulPartitionedCall_1", "dense:3", classes=3, out=tmp_path / "model.ckpt")
-    assert "SavedModel are taken as constants" in grafted.report.notes[0]
+    assert "SavedModel become constants" in grafted.report.notes[0]
     assert not [v.name for v in grafted.model.variables if not v.name.startswith(("head", "train", "global_step"))]
 
 

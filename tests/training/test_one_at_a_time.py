@@ -67,7 +67,7 @@ def test_the_constant_is_named_as_the_input(capsys: pytest.CaptureFixture[str]) 
 
 def test_it_is_said_that_a_constant_was_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code_of("features", INCEPTION, "--at", BOTTLENECK, "--data", FLOWERS, "-o", tmp_path / "f.npz")
-    assert f"{INPUT} taken as the input: a constant that the graph decodes" in capsys.readouterr().err
+    assert f"{INPUT} used as the input: a constant that the graph decodes" in capsys.readouterr().err
 
 
 def test_features_without_a_dimension_for_examples_are_stacked(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_file_that_tensorflow_cannot_decode_is_named(tmp_path: Path) -> None:
     from PIL import Image
 
     Image.new("RGB", (4, 4)).save(tmp_path / "data" / "b" / "2.webp")
-    with pytest.raises(GraphscopeError, match=r"TensorFlow cannot run this: .*, for example b/2\.webp"):
+    with pytest.raises(GraphscopeError, match=r"TensorFlow cannot run the graph: .*, for example b/2\.webp"):
         graphscope.features(INCEPTION, str(tmp_path / "data"), at=BOTTLENECK)
 
 
@@ -170,7 +170,7 @@ def test_weights_of_the_base_train_behind_the_decoding_alone(tmp_path: Path) -> 
 
 
 def test_a_cut_without_a_dimension_for_examples_takes_no_head() -> None:
-    with pytest.raises(GraphscopeError, match=r"ResizeBilinear/flat:0 is \(6912\): no dimension counts examples"):
+    with pytest.raises(GraphscopeError, match=r"ResizeBilinear/flat:0 is \(6912\): it has no batch dimension"):
         graphscope.graft(flattened(), at="ResizeBilinear/flat", head="dense:3", classes=3)
 
 

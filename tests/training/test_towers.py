@@ -69,7 +69,7 @@ def test_what_is_no_tower(tmp_path: Path, data: str) -> None:
         ({"towers": "cpu:0,cpu:0"}, ArgumentError, "names /device:CPU:0 twice"),
         ({"towers": "cpu"}, GraphscopeError, "'cpu' names no device"),
         ({"towers": "/job:worker/task:1/cpu:0"}, ArgumentError, "is not a device of this process"),
-        ({"towers": "cpu:0,cpu:1", "workers": 2}, ArgumentError, "not two of them"),
+        ({"towers": "cpu:0,cpu:1", "workers": 2}, ArgumentError, "cannot be combined"),
         ({"towers": "cpu:0,gpu:7"}, GraphscopeError, "is to run on /device:GPU:7, which is not available"),
     ]
     for options, kind, message in kinds:

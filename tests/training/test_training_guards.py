@@ -59,16 +59,16 @@ def test_names_need_places_among_the_logits(tmp_path: Path, width: int) -> None:
 @pytest.mark.parametrize(
     ("task", "y", "message"),
     [
-        ("classes", np.zeros((2, 3, 1)), "where each is the number or the name of a class"),
-        ("classes", np.zeros((2, 1, 1), np.int64), "where each is the number or the name of a class"),
+        ("classes", np.zeros((2, 3, 1)), "each must be the number or the name of a class"),
+        ("classes", np.zeros((2, 1, 1), np.int64), "each must be the number or the name of a class"),
         ("regression", np.zeros((2, 2, 2)), "4"),
-        ("regression", np.array([["a"], ["b"]]), "where a regression takes numbers"),
+        ("regression", np.array([["a"], ["b"]]), "but a regression takes numbers"),
         ("multilabel", np.zeros((2, 3, 1)), "."),
-        ("classes", [[0.0, 0.0, 0.0], [0, 1, 0]], r"example 0: label \[0\. 0\. 0\.\] is not a class"),
-        ("classes", [[0, 1, 1], [0, 1, 0]], "example 0: label .* is not a class"),
-        ("classes", [[0, 1, 0], [0, 2, 0]], r"example 1: label \[0 2 0\] is not a class"),
-        ("classes", [[0, 0.5, 0], [0, 1, 0]], "example 0: label .* is not a class"),
-        ("classes", [[0, -1, 0], [0, 1, 0]], "example 0: label .* is not a class"),
+        ("classes", [[0.0, 0.0, 0.0], [0, 1, 0]], r"example 0: label \[0\. 0\. 0\.\] is not one-hot"),
+        ("classes", [[0, 1, 1], [0, 1, 0]], "example 0: label .* is not one-hot"),
+        ("classes", [[0, 1, 0], [0, 2, 0]], r"example 1: label \[0 2 0\] is not one-hot"),
+        ("classes", [[0, 0.5, 0], [0, 1, 0]], "example 0: label .* is not one-hot"),
+        ("classes", [[0, -1, 0], [0, 1, 0]], "example 0: label .* is not one-hot"),
         ("multilabel", [[0, 1, 0], [0, -1, 1]], "example 1: label .* is not made of 0 and 1"),
         ("multilabel", [[0, 0.5, 0], [0, 1, 1]], "example 0: label .* is not made of 0 and 1"),
     ],
@@ -104,7 +104,7 @@ def test_later_features_of_another_shape_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=x, y=np.arange(10) % 2)
     source = opened(tmp_path / "d.npz", input_spec(open_base(model, ["out:0"])))
     made = Setting(model, ("out:0",), source, tmp_path / "features")
-    with pytest.raises(GraphscopeError, match=r"features of examples range\(5, 10\) have another shape than others"):
+    with pytest.raises(GraphscopeError, match=r"features of examples range\(5, 10\) differ in shape from the others"):
         made.compute(batch=5)
 
 
@@ -119,6 +119,6 @@ def test_a_state_of_another_version_is_not_read(tmp_path: Path, version: Any) ->
     assert read_run(path) == run
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": version}))
     with pytest.raises(
-        CorruptFileError, match=f"no state of a training, version {VERSION}: it is of version {version}"
+        CorruptFileError, match=f"not a training state of version {VERSION}: it is of version {version}"
     ):
         read_run(path)

@@ -240,7 +240,11 @@ def test_a_training_is_not_overwritten(prefix: Path, data: str, out: Path) -> No
 def test_a_damaged_state_is_refused(prefix: Path, data: str, out: Path) -> None:
     train(prefix, data, out=out, epochs=1)
     [state] = out.glob("*.tune.json")
-    for content, expected in (("{", "no state of a training"), ('{"version": 2}', "version"), ("[]", "no state")):
+    for content, expected in (
+        ("{", "not a training state"),
+        ('{"version": 2}', "version"),
+        ("[]", "not a training state"),
+    ):
         state.write_text(content)
         with pytest.raises(GraphscopeError, match=expected):
             train(prefix, data, out=out, epochs=2, resume=True)

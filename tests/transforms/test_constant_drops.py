@@ -212,7 +212,9 @@ def test_graft_warns_and_features_refuses(tmp_path: Path) -> None:
         invoke("tune", tmp_path / "g.ckpt", "--data", data, "-o", tmp_path / "t", "--epochs", "1", *kept),
     ):
         assert result.exit_code == 1
-        assert "dropout with a constant rate makes dropped:0 random: dropped; no features can be kept" in result.stderr
+        assert (
+            "dropout with a constant rate makes dropped:0 random: dropped; features cannot be cached" in result.stderr
+        )
         assert "hint: --at TENSOR" in result.stderr
 
 

@@ -195,7 +195,7 @@ def test_an_iterator_that_fills_itself_is_reported(tmp_path: Path) -> None:
     path, source = saved(build, tmp_path)
     done = invoke("freeze", path, "-o", tmp_path / "f.pb", "--output", "logits")
     assert done.exit_code == 0, done.stderr
-    assert f"warning: {source} gives the data that the graph was built with" in done.stderr
+    assert f"warning: {source} returns the data that the graph was built with" in done.stderr
     assert f"--input {source}" in done.stderr
 
 

@@ -117,10 +117,7 @@ def test_a_warning_by_default_an_error_when_strict(tmp_path: Path, capsys: pytes
     assert "state" in capsys.readouterr().err
     assert not out.exists()
     assert code_of(*command) == 0
-    assert (
-        "warning: state that carries over from run to run is frozen to its stored value: state"
-        in capsys.readouterr().err
-    )
+    assert "warning: state that persists between runs is frozen to its stored value: state" in capsys.readouterr().err
 
 
 def test_state_in_a_saved_model_of_functions(tmp_path: Path) -> None:

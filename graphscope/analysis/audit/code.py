@@ -40,7 +40,7 @@ def unknown_ops(model: Model, reached: Reached) -> Iterator[Finding]:
             "unknown-op",
             Severity.LOW if is_dead else Severity.MEDIUM,
             f"uses the op {op}, which TensorFlow does not have{times}",
-            "nothing calls the function that it lies in"
+            "nothing calls the function that contains it"
             if is_dead
             else "it runs the code of a library that must be loaded",
             name,
@@ -51,7 +51,7 @@ def unknown_ops(model: Model, reached: Reached) -> Iterator[Finding]:
 
 
 _PROGRAMS: Mapping[str, tuple[Severity, str, str]] = {
-    "DatasetFromGraph": (Severity.HIGH, "runs a graph that lies in a string", "no check looks into it"),
+    "DatasetFromGraph": (Severity.HIGH, "runs a graph stored in a string", "no check looks into it"),
     **dict.fromkeys(
         ("XlaCallModule", "XlaCallModuleV2"),
         (Severity.LOW, "runs a compiled StableHLO module", "models exported from JAX do; it was not looked into"),
@@ -68,7 +68,7 @@ def hidden_graphs(model: Model, reached: Reached) -> Iterator[Finding]:
                 severity, text, reason = _PROGRAMS[op]
                 reach = reached.of(node.name, function)
                 if reach is Reach.DEAD:
-                    severity, reason = Severity.LOW, "nothing calls the function that it lies in"
+                    severity, reason = Severity.LOW, "nothing calls the function that contains it"
                 yield Finding("hidden-graph", severity, text, reason, node.name, op, function, reach)
 
 

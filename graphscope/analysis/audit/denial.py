@@ -42,7 +42,7 @@ def _huge(node: Node, function: str, size: int, reach: Reach) -> Finding:
     severity = Severity.HIGH if size >= HUGE_BYTES else Severity.MEDIUM
     reason = "no machine has so much memory" if size >= HUGE_BYTES else "a graph states shapes freely, memory is spent"
     if reach is Reach.DEAD:
-        severity, reason = Severity.LOW, "nothing calls the function that it lies in"
+        severity, reason = Severity.LOW, "nothing calls the function that contains it"
     text = f"makes a tensor of {_bytes_text(size)}"
     return Finding("huge-tensor", severity, text, reason, node.name, node.op, function, reach)
 

@@ -113,7 +113,7 @@ def _all(*tests: Callable[[NodeEffect, Reach], bool]) -> Callable[[NodeEffect, R
 
 _TABLE = (
     _Row(_from(PathSource.OWN), Severity.INFO, "the file is one of the model's own assets"),
-    _Row(lambda _, reach: reach is Reach.DEAD, Severity.LOW, "nothing calls the function that it lies in"),
+    _Row(lambda _, reach: reach is Reach.DEAD, Severity.LOW, "nothing calls the function that contains it"),
     _Row(
         lambda effect, _: effect.op in PYTHON_OPS,
         Severity.MEDIUM,

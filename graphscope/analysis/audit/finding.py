@@ -114,15 +114,13 @@ RULES: dict[str, Rule] = {
     "unknown-op": Rule(
         Category.CODE, "An op is not registered by TensorFlow: a library of native code must provide it."
     ),
-    "hidden-graph": Rule(
-        Category.CODE, "An op runs a program that lies in a string, where no node shows what it does."
-    ),
+    "hidden-graph": Rule(Category.CODE, "An op runs a program stored in a string, where no node shows what it does."),
     "keras-lambda": Rule(
         Category.CODE, "Keras runs the Python code of a Lambda layer when it loads or calls the model."
     ),
     "keras-import": Rule(Category.CODE, "A Keras configuration names a function that touches files or runs code."),
     "pickle": Rule(Category.CODE, "Loading a Python pickle runs whatever it names."),
-    "native-library": Rule(Category.CODE, "A native library lies beside the model."),
+    "native-library": Rule(Category.CODE, "A native library is stored beside the model."),
     "ends-process": Rule(Category.PROCESS, "The graph ends the process that runs it."),
     "huge-tensor": Rule(
         Category.DENIAL, "A tensor's stated size exhausts the memory of the machine that runs the graph."

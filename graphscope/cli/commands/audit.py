@@ -43,7 +43,7 @@ def audit(
         typer.Argument(
             metavar="MODEL...",
             show_default=False,
-            help="Models, directories and archives; what is inside is audited too.",
+            help="Models, or directories and archives that contain models.",
         ),
     ],
     *,
@@ -57,7 +57,7 @@ def audit(
         str | None,
         typer.Option(metavar="FILE", show_default=False, help="Read allowed ops and severities from this JSON file."),
     ] = None,
-    format: Annotated[AuditFormat, typer.Option("--format", help="How to write the findings.")] = AuditFormat.TABLE,
+    format: Annotated[AuditFormat, typer.Option("--format", help="Output format.")] = AuditFormat.TABLE,
 ) -> None:
     """Report what models can do to the machine that opens or runs them, without running them."""
     from graphscope.cli.render.audit import say_total, write_report

@@ -27,7 +27,9 @@ def board(
     *,
     port: Annotated[
         int,
-        typer.Option("--port", metavar="PORT", min=0, max=65535, help="Listen here, or on the next free port; 0: any."),
+        typer.Option(
+            "--port", metavar="PORT", min=0, max=65535, help="Listen on this port, or on the next free one; 0: any."
+        ),
     ] = 6006,
     host: Annotated[
         str, typer.Option("--host", metavar="HOST", help="The address to listen on; 0.0.0.0 for all.")
@@ -41,7 +43,7 @@ def board(
     with ended_in_order(), _logs(sink, Path(target)) as (logdir, page):
         chosen = free_port(host, port)
         if port not in (0, chosen):
-            sink.note(f"port {port} is in use: {chosen} taken")
+            sink.note(f"port {port} is in use; using {chosen}")
         url = serve(logdir, host, chosen).rstrip("/") + "/" + page
         sink.lines([url])
         sink.flush()
@@ -68,7 +70,9 @@ def _logs(sink: Sink, target: Path) -> Iterator[tuple[Path, str]]:
         try:
             directory = stack.enter_context(TemporaryDirectory(prefix="graphscope-"))
         except OSError as error:
-            raise FileError(f"no place for a temporary log: {error}", hint="set TMPDIR to a directory") from error
+            raise FileError(
+                f"cannot create a temporary log directory: {error}", hint="set TMPDIR to a directory"
+            ) from error
         dump(model, directory, listener=Speaker(sink))
         yield Path(directory), "#graphs"
 
@@ -88,7 +92,7 @@ def _model(target: Path) -> Model:
     except FileError as error:
         if not is_directory(target):
             raise
-        message = f"{target}: no event file in or below it, and no model"
+        message = f"{target}: no model, and no event file in this directory or below it"
         raise FileError(message, hint=f"graphscope dump MODEL {target}") from error
 
 

@@ -36,7 +36,7 @@ def convert(
     weights: Annotated[
         list[Path],
         shared.repeatable(
-            "--weights", "FILE", "Take the values from an npz, safetensors or checkpoint; repeatable: their mean."
+            "--weights", "FILE", "Take values from an npz, safetensors or checkpoint file; repeat to average several."
         ),
     ],
     checkpoint: shared.Checkpoint = None,
@@ -52,21 +52,19 @@ def convert(
             "--rename", "OLD=NEW", "Export: rename an input or an output. --weights: replace a REGEX. Repeatable."
         ),
     ],
-    opset: Annotated[int | None, export_option("--opset", "ONNX: the version of its operators; default: 20.", "N")] = (
-        None
-    ),
+    opset: Annotated[int | None, export_option("--opset", "ONNX: opset version; default: 20.", "N")] = (None),
     shape: InputShapes,
     batch: BatchOption = "",
     for_tensorflow: shared.ForTensorFlow = "",
     external_data: Annotated[
-        bool | None, typer.Option("--external-data/--no-external-data", help="ONNX: keep weights in a file beside it.")
+        bool | None, typer.Option("--external-data/--no-external-data", help="ONNX: store weights in a separate file.")
     ] = None,
     quantize: Annotated[
         str | None,
         export_option("--quantize", "TensorFlow Lite: float16, dynamic, or int8 with --data.", "HOW"),
     ] = None,
     data: Annotated[
-        str, export_option("--data", "Take the ranges of int8 from 100 of these examples: as in tune.", "DATA")
+        str, export_option("--data", "Calibrate int8 with 100 of these examples (as in tune).", "DATA")
     ] = "",
     schema: data_shared.Schema = "",
     scale: data_shared.Scale = "",
@@ -105,7 +103,7 @@ def convert(
         "trust": trust or None,
     }
     if not data and (schema or scale or mean or size):
-        raise typer.BadParameter("these say how data is read", param_hint="--schema, --scale, --mean, --size")
+        raise typer.BadParameter("only valid with --data", param_hint="--schema, --scale, --mean, --size")
     chosen = {name: value for name, value in given.items() if value is not None}
     row = format_to_write(out, to, weights, force)
     if row.export is not None:

@@ -26,9 +26,7 @@ class Grouping(str, enum.Enum):
 def cost(
     model: ModelPath,
     *,
-    by: Annotated[Grouping, typer.Option("--by", help="What a row is: a layer's name scope, an op or a node.")] = (
-        Grouping.SCOPE
-    ),
+    by: Annotated[Grouping, typer.Option("--by", help="Group by layer scope, op or node.")] = (Grouping.SCOPE),
     depth: Annotated[
         int | None,
         typer.Option(
@@ -36,13 +34,14 @@ def cost(
             min=1,
             metavar="N",
             show_default=False,
-            help="Parts of scope names that make a row; default: one row for each layer.",
+            help="Group by this many levels of scopes; default: one row per layer.",
         ),
     ] = None,
     output: Annotated[
-        list[str], repeatable("--output", "NAME", "Count what this node or tensor needs; repeatable.", complete_node)
+        list[str],
+        repeatable("--output", "NAME", "Count only what this node or tensor needs; repeatable.", complete_node),
     ],
-    all: Annotated[bool, typer.Option("--all", help="Count all nodes, training and initialization too.")] = False,
+    all: Annotated[bool, typer.Option("--all", help="Count all nodes, including training and initialization.")] = False,
     shape: LookedAtShapes,
     batch: Annotated[
         int | None,
@@ -51,7 +50,7 @@ def cost(
             metavar="N",
             min=1,
             show_default=False,
-            help="Size of open batch dimensions; default: figures for each example.",
+            help="Size of unknown batch dimensions; default: figures per example.",
         ),
     ] = None,
     device: Annotated[

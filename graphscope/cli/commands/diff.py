@@ -53,23 +53,23 @@ def diff(
     *,
     weights: Annotated[
         Values,
-        typer.Option(help="Compare types and shapes only, checksums where files state them, or every byte."),
+        typer.Option(help="Compare types and shapes only, stored checksums where possible, or every byte."),
     ] = Values.STAT,
     strict: Annotated[
         bool, typer.Option("--strict", help="Compare devices, colocation, inferred shapes and versions too.")
     ] = False,
-    explain: Annotated[bool, typer.Option(help="Summarize the differences that freezing and folding make.")] = True,
+    explain: Annotated[bool, typer.Option(help="Summarize differences caused by freezing and folding.")] = True,
     top: Annotated[
         int, typer.Option(min=0, metavar="N", help="Show the N weights that moved most; 0 shows all.")
     ] = TOP,
     tags: Tags,
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", metavar="FILE", show_default=False, help="The page that --format html writes."),
+        typer.Option("--out", "-o", metavar="FILE", show_default=False, help="Write the page of --format html here."),
     ] = None,
     force: Force = False,
     format: Annotated[
-        DiffFormat, typer.Option("--format", help="How to write the differences; html draws both graphs on a page.")
+        DiffFormat, typer.Option("--format", help="Output format; html draws both graphs on a page.")
     ] = DiffFormat.TABLE,
 ) -> None:
     """Compare two models: signatures, nodes, wiring, attributes, weights, functions, collections."""

@@ -33,7 +33,7 @@ def draw(
     model: shared.ModelPath,
     out_: Annotated[
         str | None,
-        typer.Argument(metavar="[OUT]", show_default=False, help="The file to write; its ending says the format."),
+        typer.Argument(metavar="[OUT]", show_default=False, help="The file to write; its suffix selects the format."),
     ] = None,
     *,
     out: Annotated[
@@ -69,7 +69,7 @@ def draw(
             autocompletion=complete_node,
         ),
     ] = "",
-    radius: Annotated[int, typer.Option("--radius", metavar="N", min=0, help="How near: steps from --focus.")] = 2,
+    radius: Annotated[int, typer.Option("--radius", metavar="N", min=0, help="Distance from --focus, in edges.")] = 2,
     color: Annotated[Color, typer.Option("--color", help="What the colors show.")] = Color.OP,
     profile: Annotated[
         str | None,
@@ -77,7 +77,7 @@ def draw(
             "--profile",
             metavar="LOGDIR|FILE",
             show_default=False,
-            help="Traced runs, for --color time: what profile --logdir or --trace wrote.",
+            help="Traced runs for --color time, from profile --logdir or --trace.",
         ),
     ] = None,
     checkpoint: shared.Checkpoint = None,

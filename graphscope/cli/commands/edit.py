@@ -36,11 +36,13 @@ def edit(
     ] = None,
     recipe: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.yaml", show_default=False, help="Make the steps that this file lists first."),
+        typer.Option(metavar="FILE.yaml", show_default=False, help="Apply the steps in this file first."),
     ] = None,
     output: Annotated[
         list[str],
-        shared.repeatable("--output", "NAME", "What --cleanup keeps and --verify compares; repeatable."),
+        shared.repeatable(
+            "--output", "NAME", "Keep (--cleanup) and compare (--verify) this node or tensor; repeatable."
+        ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
     verify: Annotated[

@@ -27,14 +27,14 @@ def evaluate(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", metavar="NAME", show_default=False, help="Judge this tensor; default: the likely output."
+            "--output", metavar="NAME", show_default=False, help="Evaluate this tensor; default: the likely output."
         ),
     ] = None,
     input: shared.InputNames,
     set_: shared.SetValues,
-    regression: Annotated[bool, typer.Option("--regression", help="Labels are numbers that outputs should meet.")] = (
-        False
-    ),
+    regression: Annotated[
+        bool, typer.Option("--regression", help="Labels are numbers, the targets of a regression.")
+    ] = (False),
     multilabel: Annotated[bool, typer.Option("--multilabel", help="An example may have any number of labels.")] = False,
     labels: Annotated[
         Path | None,
@@ -69,7 +69,7 @@ def evaluate(
     force: shared.Force = False,
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
-    """Judge a model by labelled examples: accuracy, loss, a row for each class."""
+    """Evaluate a model on labelled examples: accuracy, loss, a row for each class."""
     sink = Sink.standard()
     if regression and multilabel:
         raise typer.BadParameter("--regression and --multilabel exclude each other", param_hint="--multilabel")

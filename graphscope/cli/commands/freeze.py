@@ -47,11 +47,11 @@ def freeze(
     shape: InputShapes,
     batch: BatchOption = "",
     tables: Annotated[
-        bool, _switch("--tables", "Bake small lookup tables into the graph; keep what fills others.")
+        bool, _switch("--tables", "Bake small lookup tables into the graph; keep the initializers of others.")
     ] = False,
     data_format: Annotated[
         DataFormat | None,
-        typer.Option("--data-format", show_default=False, help="Compute images with channels last, or first."),
+        typer.Option("--data-format", show_default=False, help="Convert image ops to channels last or channels first."),
     ] = None,
     for_tensorflow: shared.ForTensorFlow = "",
     checkpoint: shared.Checkpoint = None,
@@ -60,7 +60,7 @@ def freeze(
     batch_norms: Annotated[
         bool, _switch("--fold-batch-norms", "Fold batch norms into the layers before them.")
     ] = False,
-    keep_devices: Annotated[bool, _switch("--keep-devices", "Keep the devices that the graph names.")] = False,
+    keep_devices: Annotated[bool, _switch("--keep-devices", "Keep the device assignments of the graph.")] = False,
     float16: Annotated[bool, _switch("--float16", "Store float32 weights in half precision.")] = False,
     verify: Annotated[bool, _switch("--verify", "Run both in TensorFlow; keep the file only if they agree.")] = False,
     feed: shared.Feeds,

@@ -34,7 +34,8 @@ def graft(
     ] = None,
     at: Annotated[list[str], shared.repeatable("--at", "TENSOR", "Cut the base here; repeatable.")],
     head: Annotated[
-        str, _option("--head", "SPEC", "flatten,dense:256:relu,dropout:0.5,dense:10, or python:module:function.")
+        str,
+        _option("--head", "SPEC", "Layers: flatten,dense:256:relu,dropout:0.5,dense:10; or python:module:function."),
     ] = "",
     classes: Annotated[
         int | None, typer.Option("--classes", metavar="N", min=1, help="Classify into N classes; labels are integers.")
@@ -64,7 +65,7 @@ def graft(
     head_output: Annotated[str, _option("--head-output", "NAME", "Use this tensor of OTHER.")] = "",
     prefix: Annotated[str, typer.Option("--prefix", metavar="SCOPE", help="Name scope for the added nodes.")] = "head",
     optimizer: Annotated[
-        str, typer.Option("--optimizer", metavar="NAME", help="sgd, momentum, adam or rmsprop.")
+        str, typer.Option("--optimizer", metavar="NAME", help="Optimizer: sgd, momentum, adam or rmsprop.")
     ] = "adam",
     learning_rate: Annotated[
         float | None,
@@ -72,7 +73,7 @@ def graft(
             "--learning-rate",
             metavar="X",
             show_default=False,
-            help="default: 0.001 for adam and rmsprop, 0.01 for the others.",
+            help="Learning rate; default: 0.001 for adam and rmsprop, 0.01 for others.",
         ),
     ] = None,
     decay: Annotated[

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from graphscope.analysis.listing import Listing, NodeFilter, NodeRow
     from graphscope.core.graph import Body
 
-Op = Annotated[list[str], repeatable("--op", "OP", "Only nodes with this op; repeatable.", complete_op)]
+Op = Annotated[list[str], repeatable("--op", "OP", "List only nodes with this op; repeatable.", complete_op)]
 Scope = Annotated[
     str,
     typer.Option(
         "--scope",
         metavar="SCOPE",
         show_default=False,
-        help="Only nodes in this name scope.",
+        help="List only nodes in this name scope.",
         autocompletion=complete_scope,
     ),
 ]
@@ -46,7 +46,7 @@ InputsOf = Annotated[
         "--inputs-of",
         metavar="NODE",
         show_default=False,
-        help="Only nodes that NODE needs.",
+        help="List only nodes that NODE needs.",
         autocompletion=complete_node,
     ),
 ]
@@ -56,7 +56,7 @@ ConsumersOf = Annotated[
         "--consumers-of",
         metavar="NODE",
         show_default=False,
-        help="Only nodes that need NODE.",
+        help="List only nodes that need NODE.",
         autocompletion=complete_node,
     ),
 ]
@@ -99,7 +99,7 @@ def nodes(
     from graphscope.cli.options.loading import open_any, refuse_options
 
     if tree and (tensors or shapes or shape or batch):
-        raise typer.BadParameter("takes none of --tensors, --shapes, --shape and --batch", param_hint="--tree")
+        raise typer.BadParameter("cannot be combined with --tensors, --shapes, --shape or --batch", param_hint="--tree")
     steps = 1 if depth is None else depth or None
     chosen = NodeFilter(op, compile_patterns(name), scope, inputs_of, consumers_of, steps)
     sink = Sink.standard()

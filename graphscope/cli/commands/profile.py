@@ -61,10 +61,10 @@ def profile(
     output: Outputs,
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Size of unknown dimensions.")] = 1,
     steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Number of traced runs.")] = 10,
-    warmup: Annotated[int, typer.Option("--warmup", metavar="N", min=1, help="Number of runs before those.")] = 3,
+    warmup: Annotated[int, typer.Option("--warmup", metavar="N", min=1, help="Number of untraced warm-up runs.")] = 3,
     from_: Annotated[
         Path | None,
-        typer.Option("--from", metavar="LOGDIR", show_default=False, help="Report traces that a training logged."),
+        typer.Option("--from", metavar="LOGDIR", show_default=False, help="Report traces from a training log."),
     ] = None,
     by: Annotated[
         By | None,
@@ -119,7 +119,7 @@ def profile(
     if bool(model) == (from_ is not None):
         raise typer.BadParameter("name a model to run, or --from LOGDIR, not both", param_hint="MODEL")
     if from_ is not None and logdir is not None:
-        raise typer.BadParameter("what --from reads is in a log directory already", param_hint="--logdir")
+        raise typer.BadParameter("cannot be used with --from", param_hint="--logdir")
     sink = Sink.standard()
     settings = session.session_options(devices, soft_placement, allow_growth, gpu_memory_fraction, threads)
     placing = Placing(clear_devices, session.placement_rules(place), session.default_device(device), master)
@@ -188,7 +188,13 @@ def _show(sink: Sink, profile: Profile, by: By | None, format: Format, following
         write_json(sink, profile)
     else:
         view, rows = rows_by(profile, (by or By.NODE).value)
-        write_rows(sink, format, view, rows, _NOTHING.get(by or By.NODE, "no partition graph tells where nodes ran"))
+        write_rows(
+            sink,
+            format,
+            view,
+            rows,
+            _NOTHING.get(by or By.NODE, "the traces have no partition graphs, which show where nodes ran"),
+        )
 
 
 _NOTHING = {By.PLACEMENT: "only a run tells the placement; --by executed lists what ran"}

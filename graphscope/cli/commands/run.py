@@ -128,7 +128,7 @@ def _show(sink: Sink, format: Format, outputs: Outputs, top: int | None) -> None
     scored = {example.output for example in examples}
     others = [fetch.name for fetch in outputs.fetches if fetch.name not in scored]
     if others:
-        sink.note(f"without scores of classes, not shown: {', '.join(others)}")
+        sink.note(f"not shown, because they have no class scores: {', '.join(others)}")
 
 
 EXAMPLES = """

@@ -14,15 +14,15 @@ from graphscope.cli.terminal.views import Format
 
 def scalars(
     logdir: Annotated[
-        str, typer.Argument(metavar="LOGDIR", show_default=False, help="An event file, or a directory with some.")
+        str, typer.Argument(metavar="LOGDIR", show_default=False, help="An event file, or a directory of event files.")
     ],
     *,
-    tag: Annotated[list[str], repeatable("--tag", "REGEX", "Only tags that match anywhere; repeatable.")],
-    run: Annotated[list[str], repeatable("--run", "REGEX", "Only runs that match anywhere; repeatable.")],
-    chart: Annotated[bool, typer.Option("--chart", help="Draw each tag large, its runs in one chart.")] = False,
+    tag: Annotated[list[str], repeatable("--tag", "REGEX", "Show only tags that contain a match; repeatable.")],
+    run: Annotated[list[str], repeatable("--run", "REGEX", "Show only runs that contain a match; repeatable.")],
+    chart: Annotated[bool, typer.Option("--chart", help="Draw one large chart per tag, with all runs.")] = False,
     format: FormatOption = Format.TABLE,
 ) -> None:
-    """Show the curves that a training logged: loss and accuracy over steps, run beside run."""
+    """Show the curves that a training run logged: loss and accuracy over steps, for each run."""
     from graphscope.api.scalars import scalars as read
     from graphscope.cli.render.scalars import write_scalars
 

@@ -31,7 +31,7 @@ def show(
     *,
     collection: Annotated[
         str | None,
-        typer.Option("--collection", metavar="NAME", show_default=False, help="Show what this collection lists."),
+        typer.Option("--collection", metavar="NAME", show_default=False, help="Show the entries of this collection."),
     ] = None,
     shape: LookedAtShapes,
     batch: LookedAtBatch = None,

@@ -14,7 +14,7 @@ def text(
     model: ModelPath,
     *,
     values: Annotated[
-        bool, typer.Option(help="Read constants to write their checksums; without it, type and shape only.")
+        bool, typer.Option(help="Read constants and write their checksums; default: type and shape only.")
     ] = True,
     checkpoint: Checkpoint = None,
     tags: Tags,

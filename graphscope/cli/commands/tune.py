@@ -69,7 +69,9 @@ def tune(
     limit_per_class: data_shared.LimitPerClass = None,
     strict: data_shared.Strict = False,
     cache: data_shared.Cache = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run the base in every step; keep no features.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Run the base in every step instead of caching features.")
+    ] = False,
     logdir: Annotated[
         Path | None, typer.Option("--logdir", metavar="DIR", show_default=False, help="Write TensorBoard logs here.")
     ] = None,
@@ -94,7 +96,7 @@ def tune(
     workers: Annotated[
         int,
         typer.Option(
-            "--workers", min=1, metavar="N", help="Train with N processes on this machine; --batch is that of each."
+            "--workers", min=1, metavar="N", help="Train with N processes on this machine; --batch applies to each."
         ),
     ] = 1,
     cluster: cluster_shared.ClusterFile = None,
@@ -110,7 +112,9 @@ def tune(
     ] = None,
     timeout: Annotated[
         float,
-        typer.Option("--timeout", min=1, metavar="S", help="Seconds for a step before a worker counts as lost."),
+        typer.Option(
+            "--timeout", min=1, metavar="S", help="Seconds after which a worker without a step counts as lost."
+        ),
     ] = 60.0,
     towers: Annotated[
         str,
@@ -121,7 +125,7 @@ def tune(
     assert_accuracy: AssertAccuracy = None,
     trust: shared.Trust = False,
     format: shared.FormatOption = Format.TABLE,
-    force: Annotated[bool, typer.Option("--force", help="Start over, replacing an earlier training.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Start over and replace an earlier training run.")] = False,
 ) -> None:
     """Train the head that graft added; what lies below a stopped gradient is computed once."""
     if resume and force:
@@ -178,7 +182,7 @@ def tune(
 
 @contextmanager
 def _show_progress(sink: Sink) -> Iterator[tuple[TuneProgress, Callable[[], bool]]]:
-    """Shows how training goes; where Ctrl-C ends it, says how to go on, and exits."""
+    """Shows how training goes; where Ctrl-C ends it, says how to resume, and exits."""
     with ExitStack() as stack:
         progress = stack.enter_context(TuneProgress(sink))
         stop = stack.enter_context(asked_to_stop(lambda: progress.say(STOPPING), progress.close))
@@ -187,7 +191,7 @@ def _show_progress(sink: Sink) -> Iterator[tuple[TuneProgress, Callable[[], bool
         except Interrupted as stopped:
             stack.close()
             sink.note(f"stopped after step {stopped.step:,}, saved as {stopped.prefix}")
-            sink.note(f"to go on:  {resume_command(sys.argv[1:])}")
+            sink.note(f"to resume:  {resume_command(sys.argv[1:])}")
             raise typer.Exit(INTERRUPTED) from None
 
 

@@ -40,7 +40,7 @@ class RoleChoice(str, enum.Enum):
 
 Roles = Annotated[
     list[RoleChoice],
-    repeatable("--role", "ROLE", "Only model, slot, moving-average, step or local variables; repeat for more."),
+    repeatable("--role", "ROLE", "List only model, slot, moving-average, step or local variables; repeatable."),
 ]
 
 

@@ -25,10 +25,12 @@ TOP = 10
 
 
 def verify(
-    first: Annotated[str, typer.Argument(metavar="A", show_default=False, help="A model or a runtime's file.")],
+    first: Annotated[
+        str, typer.Argument(metavar="A", show_default=False, help="A model, or a file of another runtime.")
+    ],
     second: Annotated[
         str | None,
-        typer.Argument(metavar="[B]", show_default=False, help="The model to compare with it; not needed with --nan."),
+        typer.Argument(metavar="[B]", show_default=False, help="The model to compare with A; not needed with --nan."),
     ] = None,
     *,
     output: Annotated[
@@ -36,17 +38,17 @@ def verify(
     ],
     map_: Annotated[
         list[str],
-        shared.repeatable("--map", "A:0=B:0", "Compare or feed these two tensors as one; repeatable."),
+        shared.repeatable("--map", "A:0=B:0", "Treat these tensors of A and B as the same; repeatable."),
     ],
     feed: shared.Feeds,
     set_: Annotated[
-        list[str], shared.repeatable("--set", "NAME=VALUE", "Feed A alone: what was fixed in B; repeatable.")
+        list[str], shared.repeatable("--set", "NAME=VALUE", "Feed only A, for an input that is fixed in B; repeatable.")
     ],
     layers: Annotated[
-        bool, typer.Option("--layers", help="Compare all tensors, and show where the models begin to differ.")
+        bool, typer.Option("--layers", help="Compare all tensors and show where the models start to differ.")
     ] = False,
     nan: Annotated[
-        bool, typer.Option("--nan", help="Find the first node that makes a NaN or an infinity, in A or else in B.")
+        bool, typer.Option("--nan", help="Find the first node that produces a NaN or infinity, in A, then in B.")
     ] = False,
     batches: Annotated[int, typer.Option(metavar="N", min=1, help="Number of random inputs.")] = 3,
     batch: Annotated[int, typer.Option(metavar="N", min=1, help="Size of unknown dimensions.")] = 2,
@@ -110,9 +112,9 @@ def verify(
 
 def _refuse_contradiction(second: str | None, layers: bool, nan: bool, engine: str) -> None:
     if layers and nan:
-        raise typer.BadParameter("--layers and --nan look for different things", param_hint="--nan")
+        raise typer.BadParameter("--layers and --nan cannot be combined", param_hint="--nan")
     if (layers or nan) and engine not in ("", TENSORFLOW):
-        raise typer.BadParameter("--layers and --nan look at tensors in TensorFlow", param_hint="--engine")
+        raise typer.BadParameter("--layers and --nan require TensorFlow as the engine", param_hint="--engine")
     if second is None and not nan:
         raise typer.BadParameter("name the model to compare with", param_hint="B")
 

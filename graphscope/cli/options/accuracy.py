@@ -35,4 +35,4 @@ def check_accuracy(accuracy: float, wanted: float | None) -> None:
         GraphscopeError: so.
     """
     if wanted is not None and not accuracy >= wanted:
-        raise GraphscopeError(f"the accuracy is {accuracy:.2%}, below the {wanted:.2%} asked for")
+        raise GraphscopeError(f"the accuracy is {accuracy:.2%}, below the required {wanted:.2%}")

@@ -12,7 +12,7 @@ ClusterFile = Annotated[
         "--cluster",
         metavar="FILE",
         show_default=False,
-        help="Work as one task of the cluster that this YAML or JSON file lists, or TF_CONFIG.",
+        help="Run as one task of the cluster in this YAML or JSON file, or in TF_CONFIG.",
     ),
 ]
 Job = Annotated[

@@ -30,9 +30,7 @@ Schema = Annotated[
         help="Name the features or arrays that hold inputs and labels.",
     ),
 ]
-Strict = Annotated[
-    bool, typer.Option("--strict", help="Stop at a picture that cannot be read; otherwise it is skipped.")
-]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at unreadable pictures instead of skipping them.")]
 Size = Annotated[
     str,
     typer.Option("--size", metavar="HxW", show_default=False, help="Image size, if the model accepts any: 224x224."),
@@ -55,7 +53,7 @@ Cache = Annotated[
         "--cache",
         metavar="DIR",
         show_default=False,
-        help="Where features are kept; default: $GRAPHSCOPE_CACHE or ~/.cache/graphscope.",
+        help="Cache directory; default: $GRAPHSCOPE_CACHE or ~/.cache/graphscope.",
     ),
 ]
 Scale = picture.Scale

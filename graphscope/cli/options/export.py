@@ -26,4 +26,4 @@ def refuse_export_options(chosen: Iterable[str]) -> None:
     for name in chosen:
         names = ", ".join(map(example_name, export_formats()))
         option = to_words(Advice(Option(name)))
-        raise typer.BadParameter(f"only other runtimes' formats take it: name OUT {names}", param_hint=option)
+        raise typer.BadParameter(f"only valid for other runtimes' formats: name OUT {names}", param_hint=option)

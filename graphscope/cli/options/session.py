@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 DefaultDevice = Annotated[
     str,
-    typer.Option("--device", metavar="DEVICE", show_default=False, help="Run nodes that name no device here: gpu:0."),
+    typer.Option(
+        "--device", metavar="DEVICE", show_default=False, help="Run nodes without a device on this one: gpu:0."
+    ),
 ]
 Devices = Annotated[
     str, typer.Option("--devices", metavar="TYPE:N", show_default=False, help="Create virtual devices: cpu:4.")
@@ -47,9 +49,9 @@ LogPlacement = Annotated[
     bool, typer.Option("--log-placement", help="Report the device of each node, as TensorFlow places the graph.")
 ]
 LogExecuted = Annotated[
-    bool, typer.Option("--log-executed", help="Report what ran on which device, after TensorFlow's rewriting.")
+    bool, typer.Option("--log-executed", help="Report what ran on which device, after TensorFlow's optimizations.")
 ]
-ClearDevices = Annotated[bool, typer.Option("--clear-devices", help="Ignore the devices that the graph names.")]
+ClearDevices = Annotated[bool, typer.Option("--clear-devices", help="Ignore the device assignments of the graph.")]
 Place = Annotated[
     list[str], repeatable("--place", "REGEX=DEVICE", "Run nodes with matching names on a device; repeatable.")
 ]
@@ -87,7 +89,7 @@ def session_options(
     from graphscope.runtime.config import SessionOptions
 
     if gpu_memory_fraction == 0:
-        _wrong("--gpu-memory-fraction", "0 leaves no memory")
+        _wrong("--gpu-memory-fraction", "must be greater than 0")
     intra, inter = _threads(threads)
     return SessionOptions(
         devices=_counts(devices),
@@ -132,7 +134,7 @@ def _counts(text: str) -> dict[str, int]:
             _wrong("--devices", f"{part!r} is not of the form TYPE:N, for example cpu:4")
         found[match[1].upper()] = int(match[2])
     if found.get("CPU") == 0:
-        _wrong("--devices", "TensorFlow needs one CPU at least")
+        _wrong("--devices", "TensorFlow needs at least one CPU")
     return found
 
 

@@ -20,14 +20,17 @@ InputShapes = Annotated[
     repeatable(
         "--shape",
         "NAME=?,224,224,3",
-        "Give an input this shape, ? for an unknown size, and what depends on it; repeatable.",
+        "Give an input this shape (?: any size) and adapt what depends on it; repeatable.",
         complete_placeholder,
     ),
 ]
 BatchOption = Annotated[
     str,
     typer.Option(
-        "--batch", metavar="N|?", show_default=False, help="Give every input this batch, ? for any number of examples."
+        "--batch",
+        metavar="N|?",
+        show_default=False,
+        help="Give every input this batch size; ?: any number of examples.",
     ),
 ]
 
@@ -36,13 +39,13 @@ LookedAtShapes = Annotated[
     repeatable(
         "--shape",
         "NAME=1,224,224,3",
-        "Take an input for one of this shape, ? for an unknown size; repeatable.",
+        "Assume this shape for an input (?: unknown size); repeatable.",
         complete_placeholder,
     ),
 ]
 LookedAtBatch = Annotated[
     int | None,
-    typer.Option("--batch", metavar="N", min=1, show_default=False, help="Take open batch dimensions for N."),
+    typer.Option("--batch", metavar="N", min=1, show_default=False, help="Assume N for unknown batch dimensions."),
 ]
 
 

@@ -32,7 +32,7 @@ Tags = Annotated[
     list[str],
     repeatable("--tags", "TAGS", "Use the meta graph of a SavedModel that has exactly these tags: serve,gpu."),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to write the result.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="Output format.")]
 
 
 def split_tags(given: list[str]) -> list[str]:
@@ -42,7 +42,7 @@ def split_tags(given: list[str]) -> list[str]:
 
 Patterns = Annotated[
     list[str],
-    repeatable("--name", "REGEX", "Only names that match this regular expression anywhere; repeatable."),
+    repeatable("--name", "REGEX", "List only names that contain a match of this regular expression; repeatable."),
 ]
 
 
@@ -109,7 +109,9 @@ def chosen_out(given: str | None, option: str | None, example: str) -> str:
     return given or option or ""
 
 
-Shapes = Annotated[bool, typer.Option("--shapes", help="Ask TensorFlow for shapes below ops that have no rule.")]
+Shapes = Annotated[
+    bool, typer.Option("--shapes", help="Ask TensorFlow for shapes that depend on ops without a shape rule.")
+]
 To = Annotated[
     str,
     typer.Option(
@@ -138,7 +140,7 @@ ForTensorFlow = Annotated[
         "--for-tensorflow",
         metavar="VERSION",
         show_default=False,
-        help="Drop default attributes that this release (1.0 to 2.21) does not know; name ops that it lacks.",
+        help="Write for this release (1.0 to 2.21): drop newer default attributes, refuse missing ops.",
     ),
 ]
 Trust = Annotated[

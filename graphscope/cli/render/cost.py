@@ -124,13 +124,13 @@ def _loops(report: CostReport) -> list[Line]:
 
 def _turns(loop: LoopRow) -> str:
     if not loop.is_known:
-        return "one turn is counted; how many there are is not known"
-    return f"{count(loop.turns, 'turn')}{' at most' if loop.is_limit else ''}"
+        return "one iteration is counted; the number of iterations is unknown"
+    return f"{count(loop.turns, 'iteration')}{' at most' if loop.is_limit else ''}"
 
 
 def _branches(report: CostReport) -> Line:
     taken = some([f"{branch.name} {branch.taken}" for branch in report.branches], _NAMED)
-    return [f"the larger one is counted: {taken}"]
+    return [f"the larger branch is counted: {taken}"]
 
 
 def _record(report: CostReport) -> Any:

@@ -16,9 +16,5 @@ def run_lines(run: LogRun, logdir: Path) -> Iterator[str]:
         yield f"{escape(str(file.path))}  {size(file.size_bytes)}"
         yield f"  {escape(', '.join(file.holds))}"
     if run.replaced:
-        yield (
-            f"in place of the {run.replaced} that an earlier dump wrote"
-            if run.replaced > 1
-            else "in place of an earlier dump"
-        )
+        yield (f"replaces {run.replaced} files of an earlier dump" if run.replaced > 1 else "replaces an earlier dump")
     yield f"next  graphscope board {escape(shlex.quote(str(logdir)))}"

@@ -100,7 +100,7 @@ def _files(files: Sequence[ModelFile]) -> Iterator[Line]:
 
 def _file(file: ModelFile) -> Line:
     if file.role == "outside":
-        return file.path, "outside the directory of the model: not opened"
+        return file.path, "not opened: outside the model's directory"
     return file.path.rpartition("/")[2], "missing" if file.size_bytes is None else size(file.size_bytes)
 
 

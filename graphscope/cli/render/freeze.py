@@ -36,7 +36,7 @@ def changed_lines(frozen: Frozen) -> Iterator[str]:
         names = list(frozen.result.averaged)
         yield f"moving averages taken for {some(names, MAX_NAMES)}" if names else "no variable has a moving average"
     if frozen.options.batch_norms:
-        yield "batch norms folded: expect differences of about 1e-6, relative"
+        yield "batch norms folded: expect relative differences of about 1e-6"
 
 
 def open_switch_lines(frozen: Frozen) -> Iterator[str]:

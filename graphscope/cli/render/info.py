@@ -207,7 +207,7 @@ def _missing(summary: Summary) -> Iterator[Line]:
 
 def _extra(summary: Summary) -> Iterator[Line]:
     if summary.extra:
-        yield (f"{count(len(summary.extra), 'value')} that no variable takes: {some(summary.extra, NAMES)}",)
+        yield (f"{count(len(summary.extra), 'value')} that no variable uses: {some(summary.extra, NAMES)}",)
 
 
 def _dangers(summary: Summary) -> Iterator[Line]:

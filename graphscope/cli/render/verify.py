@@ -57,7 +57,7 @@ def _verdict(found: Verification) -> str:
         closer = "; --layers shows where they begin to differ" if is_plain else ""
         return f"the models compute different values ({fed}; {tolerance}){closer}"
     if not found.is_proven:
-        return f"nothing can be said of the random outputs ({fed}; {tolerance})"
+        return f"the random outputs cannot be compared ({fed}; {tolerance})"
     return f"the models compute the same ({fed}; {tolerance})"
 
 

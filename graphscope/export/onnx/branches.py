@@ -28,7 +28,7 @@ def add_if(builder: Builder, condition: Value, sides: Sequence[tuple[Builder, Se
     results = []
     for yes, no in zip(then_values, else_values, strict=True):
         if yes.dtype is not no.dtype:
-            raise NotExpressibleError(f"its branches give {yes.dtype.label} and {no.dtype.label}")
+            raise NotExpressibleError(f"its branches return {yes.dtype.label} and {no.dtype.label}")
         name = builder.shared.fresh(f"{builder.scope}/If")
         results.append(Value(name, yes.dtype, common(yes.dims, no.dims)))
     graphs = {

@@ -80,7 +80,7 @@ def _refuse_constants(made: OnnxGraph, graph: Graph, outputs: Sequence[str], pat
 def _write(made: OnnxGraph, path: Path, options: WriteOptions) -> Written:
     """Writes the model, and its weights beside it as ``.bin``. Both take their places together, or neither does."""
     if path.suffix.lower() != ".xml":
-        raise ArgumentError(f"{path}: OpenVINO finds the weights of a model that is called *.xml", hint="name it *.xml")
+        raise ArgumentError(f"{path}: OpenVINO only finds the weights of a model named *.xml", hint="name it *.xml")
     paths = (path, path.with_suffix(".bin"))
     with staged_files(paths, overwrite=options.overwrite) as files, together(files, paths) as model:
         read = _read_onnx(made, model, options.progress)
@@ -170,4 +170,4 @@ def _refuse_incomplete(model: Path) -> None:
     try:
         openvino_package().Core().read_model(str(model))
     except Exception as error:
-        raise GraphscopeError(f"OpenVINO does not read what it has written: {complaint(error)}") from error
+        raise GraphscopeError(f"OpenVINO cannot read the file that it wrote: {complaint(error)}") from error

@@ -48,12 +48,12 @@ def reasons(site: Site) -> Iterator[str]:
     *"FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 Conv3D MaxPool3D AvgPool3D _FusedConv2D".split(),
 )
 def _channels_first(site: Site) -> str:
-    return "it computes with channels first" if site.text("data_format").startswith("NC") else ""
+    return "it uses channels first" if site.text("data_format").startswith("NC") else ""
 
 
 @limits("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 def _training(site: Site) -> str:
-    return "it normalizes by the moments of the batch, as in training" if site.value("is_training").b else ""
+    return "it normalizes with batch statistics, as in training" if site.value("is_training").b else ""
 
 
 @limits("MaxPool", "AvgPool")
@@ -127,7 +127,7 @@ def _classes(site: Site) -> str:
 @limits("SplitV")
 def _open_sizes(site: Site) -> str:
     sizes = site.constant(1)
-    return "one of its sizes is open" if sizes is not None and (sizes < 0).any() else ""
+    return "one of its sizes is unknown" if sizes is not None and (sizes < 0).any() else ""
 
 
 @limits("Conv2D", "DepthwiseConv2dNative")
@@ -146,4 +146,4 @@ def _groups(site: Site) -> str:
     images, filters = site.shape(0), site.shape(1)
     if images is None or filters is None or None in (images[-1], filters[-2]):
         return ""
-    return "" if images[-1] == filters[-2] else "it computes groups of channels apart"
+    return "" if images[-1] == filters[-2] else "it is a grouped convolution"

@@ -66,8 +66,8 @@ def refuse_place(path: str | os.PathLike[str], overwrite: bool) -> None:
     target = Path(path)
     directory = target.parent
     if exists(directory) and os.path.samefile(directory, "."):
-        hint = f"name a directory to be made: {Path('tfjs') / target.name}"
-        raise FileError(f"{target}: a TF.js model takes a directory of its own", hint=hint)
+        hint = f"name a new directory: {Path('tfjs') / target.name}"
+        raise FileError(f"{target}: a TF.js model needs a directory of its own", hint=hint)
     refuse_directory(directory, overwrite, lambda _: _refuse_foreign(target))
 
 
@@ -76,9 +76,9 @@ def _refuse_foreign(path: Path) -> None:
     names = sorted(entry.name for entry in path.parent.iterdir())
     foreign = [name for name in names if name != path.name and not _SHARD.fullmatch(name)]
     if foreign:
-        hint = f"name a directory to be made: {path.parent / 'tfjs' / path.name}"
+        hint = f"name a new directory: {path.parent / 'tfjs' / path.name}"
         raise FileError(
-            f"{path.parent}: not replaced, for it holds {foreign[0]}, which is not part of a TF.js model", hint=hint
+            f"{path.parent}: not replaced, because it holds {foreign[0]}, which is not part of a TF.js model", hint=hint
         )
 
 

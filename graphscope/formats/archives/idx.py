@@ -96,7 +96,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
 def _header(start: bytes, path: Path) -> Header:
     """The header that ``start`` begins with."""
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not start[3]:
-        raise UnsupportedError(f"no idx file: it begins with {start[:4].hex(' ')}", path=path)
+        raise UnsupportedError(f"not an idx file: it starts with {start[:4].hex(' ')}", path=path)
     rank = start[3]
     if rank > MAX_DIMENSIONS:
         raise UnsupportedError(f"an array of {rank} dimensions; the limit is {MAX_DIMENSIONS}", path=path)
@@ -123,7 +123,7 @@ def check_announced(content: Iterator[bytes], path: Path) -> Iterator[bytes]:
         refuse_more(header, at, path)
         yield piece
     if at < header.end:
-        raise CorruptFileError(f"an array that ends at byte {header.end:,}; the file has {at:,}", path=path)
+        raise CorruptFileError(f"the array ends at byte {header.end:,}; the file has {at:,}", path=path)
 
 
 def refuse_more(header: Header, size: int, path: Path) -> None:

@@ -72,7 +72,7 @@ def read_header(file: IO[bytes]) -> Header:
     start = file.read(len(MAGIC) + 2)
     version = start[-2] if len(start) == len(MAGIC) + 2 and start.startswith(MAGIC) else 0
     if version not in _LENGTHS:
-        raise ValueError(f"no .npy file: it starts with {start.hex(' ')}")
+        raise ValueError(f"not a .npy file: it starts with {start.hex(' ')}")
     length = file.read(struct.calcsize(_LENGTHS[version]))
     try:
         [size] = struct.unpack(_LENGTHS[version], length)
@@ -101,12 +101,12 @@ def _parse(text: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
         MemoryError,
         RecursionError,
     ) as error:
-        raise ValueError(f"no header of an array: {text[:80]!r}") from error
+        raise ValueError(f"not a valid array header: {text[:80]!r}") from error
     is_tuple = isinstance(shape, tuple) and all(type(d) is int for d in shape)
     if not is_tuple or not is_shape(shape) or len(shape) > MAX_DIMENSIONS:
         raise ValueError(f"{shape!r} is not the shape of an array")
     if dtype.itemsize == 0 and math.prod(shape) > MAX_HEADER_BYTES:
-        raise ValueError(f"{math.prod(shape):,} elements that take no bytes: no file bounds how many there are")
+        raise ValueError(f"{math.prod(shape):,} elements of zero bytes: nothing in the file limits their number")
     return dtype, shape, bool(is_fortran)
 
 

@@ -91,7 +91,7 @@ class NpzStore:
         except OSError as error:
             raise FileError.from_os_error(error, path) from error
         except _BROKEN as error:
-            raise CorruptFileError(f"no zip file, which an .npz file is: {error}", path=path) from error
+            raise CorruptFileError(f"not a zip file, so not an .npz file: {error}", path=path) from error
         self._refuse_lists(members)
         self._members: dict[str, tuple[zipfile.ZipInfo, Header]] = {}
         for member in members:
@@ -115,7 +115,7 @@ class NpzStore:
         member, header = self._members[key]
         if dtype is DataType.INVALID:
             what = "pickled Python objects" if header.dtype.hasobject else f"an array of {header.dtype}"
-            raise UnsupportedError(f"{key}: {what} is nothing that TensorFlow has a type for", path=self.path)
+            raise UnsupportedError(f"{key}: {what} has no TensorFlow type", path=self.path)
         return NpyPayload(self._archive, member, header, dtype)
 
     def place(self, key: str) -> tuple[int, Header] | None:
@@ -137,7 +137,7 @@ class NpzStore:
         """Members that take no more than the file bound what reading them all can take; ``zipfile`` overlooks missing ones."""
         source = FileSource(self.path)
         if sum(member.compress_size for member in members) > source.size:
-            raise source.corrupt("its members are said to be larger than the file")
+            raise source.corrupt("its members claim to be larger than the file")
         size = min(source.size, _END_BYTES + _MAX_COMMENT_BYTES)
         tail = source.read(source.size - size, size)
         count = int.from_bytes(tail[(at := tail.rfind(_END)) + 10 : at + 12], "little")

@@ -77,7 +77,7 @@ def _array(name: str, payload: Payload, path: str | os.PathLike[str]) -> Iterato
         yield header_bytes(texts.dtype, payload.shape)
         yield texts.tobytes()
     else:
-        raise UnsupportedError(f"{name}: {payload.dtype.label} has no array form", path=path)
+        raise UnsupportedError(f"{name}: {payload.dtype.label} has no NumPy equivalent", path=path)
 
 
 def _texts(name: str, payload: Payload, path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -89,5 +89,5 @@ def _texts(name: str, payload: Payload, path: str | os.PathLike[str]) -> NDArray
     if width * len(strings) > MAX_TEXT_BYTES:
         raise UnsupportedError(f"{name}: {len(strings):,} strings of up to {width:,} bytes", path=path)
     if any(string.endswith(b"\0") for string in strings):
-        raise UnsupportedError(f"{name}: a string of it ends in NUL, which NumPy's arrays of strings drop", path=path)
+        raise UnsupportedError(f"{name}: a string ends in NUL, which NumPy's string arrays drop", path=path)
     return np.array(strings, f"S{width}")

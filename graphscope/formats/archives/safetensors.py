@@ -125,7 +125,7 @@ def _header(tensors: Iterable[tuple[str, Payload]], path: str | os.PathLike[str]
     text = json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
     if len(text) > MAX_HEADER_BYTES:
-        raise UnsupportedError(f"the list of tensors takes {len(text):,} bytes, more than readers take", path=path)
+        raise UnsupportedError(f"the list of tensors takes {len(text):,} bytes, more than readers accept", path=path)
     return struct.pack("<Q", len(text)) + text
 
 
@@ -171,7 +171,7 @@ class SafetensorsStore:
     def _header_size(self) -> int:
         size = struct.unpack("<Q", self._source.read(0, _SIZE_BYTES))[0]
         if size > min(MAX_HEADER_BYTES, self._source.size - _SIZE_BYTES):
-            raise self._source.corrupt(f"no safetensors file: its header is said to take {size:,} bytes", 0)
+            raise self._source.corrupt(f"not a safetensors file: its header claims {size:,} bytes", 0)
         return int(size)
 
     def _parse(self, text: bytes) -> dict[str, Any]:
@@ -188,11 +188,11 @@ class SafetensorsStore:
         fields = stated if isinstance(stated, dict) else {}
         label, shape, offsets = fields.get("dtype"), _sizes(fields.get("shape")), _sizes(fields.get("data_offsets"))
         if not isinstance(label, str) or shape is None or offsets is None or len(offsets) != 2:
-            raise self._corrupt(name, f"{str(stated)[:80]} describes no tensor")
+            raise self._corrupt(name, f"{str(stated)[:80]} does not describe a tensor")
         start, end = offsets
         dtype = _TYPES.get(label, DataType.INVALID)
         if not is_shape(shape) or len(shape) > MAX_DIMENSIONS or not start <= end <= self._source.size - self._start:
-            raise self._corrupt(name, f"shape {list(shape)}, bytes {start:,} to {end:,}: these cannot be")
+            raise self._corrupt(name, f"shape {list(shape)}, bytes {start:,} to {end:,}: these do not fit together")
         if dtype.itemsize is not None and end - start != math.prod(shape) * dtype.itemsize:
             raise self._corrupt(name, f"{label} {list(shape)} does not take {end - start:,} bytes")
         self._offsets[name], self._labels[name] = start, label

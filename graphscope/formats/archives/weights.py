@@ -23,7 +23,7 @@ def weights_of(model: Model) -> list[tuple[str, Payload]]:
     """The weights of ``model`` by name. No I/O until they are read.
 
     A variable's value has the variable's name; one that is stored in partitions is whole and has the name of its key; a value
-    that no variable takes has that of its key. A graph with neither variables nor checkpoint gives its numeric constants,
+    that no variable uses has that of its key. A graph with neither variables nor checkpoint gives its numeric constants,
     those of library functions as ``function/name``.
 
     Raises:

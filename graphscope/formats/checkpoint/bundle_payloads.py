@@ -157,7 +157,7 @@ class BundleString(StoredPayload):
         source = self._shards.open(self._place.shard, self._what)
         _check_end(source, self._place, self._what)
         if self.elements > self._place.size:
-            message = f"{self._what}: {self.elements:,} strings cannot be in {self._place.size:,} bytes"
+            message = f"{self._what}: {self.elements:,} strings do not fit in {self._place.size:,} bytes"
             raise source.corrupt(message, self._place.offset)
 
     def chunks(self) -> Iterator[bytes]:

@@ -100,7 +100,7 @@ class TableStore:
         tensor = self._tensors[key]
         if tensor.dtype not in FIELDS:
             label = tensor.dtype.label if tensor.dtype is not DataType.INVALID else f"type {tensor.type_number}"
-            raise UnsupportedError(f"variable {key}: {label} has no array form", path=self._tables[0].source.path)
+            raise UnsupportedError(f"variable {key}: {label} has no NumPy equivalent", path=self._tables[0].source.path)
         parts = [self._part(key, tensor, place) for place in tensor.slices]
         self._refuse_oversize(key, tensor, [payload for _, payload in parts])
         if _is_whole(tensor):
@@ -169,7 +169,7 @@ def _members(paths: Sequence[Path]) -> list[_Member]:
     if len(chosen) != 1:
         raise FileError(
             f"shards of {len(sets)} checkpoints: " + ", ".join(f"{prefix}-*-of-{count:05d}" for prefix, count in sets),
-            hint="leave the files of one of them in the directory",
+            hint="keep only the files of one of them in the directory",
         )
     [(prefix, count)] = chosen
     return [_Member(Path(f"{prefix}-{number:05d}-of-{count:05d}"), number) for number in range(count)]
@@ -184,7 +184,7 @@ def _list_tensors(table: Table) -> Iterable[_SavedSliceMeta]:
     """
     value = table.get(b"")
     if value is None:
-        raise table.source.corrupt("the table does not begin with a list of tensors: no checkpoint")
+        raise table.source.corrupt("not a checkpoint: the table does not start with a list of tensors")
     try:
         slices = SavedTensorSlices.FromString(bytes(value))
     except DecodeError as error:

@@ -93,7 +93,7 @@ class BundleStore:
         keys = [key for key in self._stored if key not in slices]
         self._keys = {_text(key): key for key in keys}
         if len(self._keys) != len(keys):
-            raise self._source.corrupt("names that are not UTF-8 cannot be told apart")
+            raise self._source.corrupt("names that are not UTF-8 cannot be distinguished")
         self.entries = {name: _entry(name, self._stored[key]) for name, key in self._keys.items()}
         return self.entries
 
@@ -140,7 +140,7 @@ class BundleStore:
         stored = self._stored[raw_key]
         if entry.dtype.itemsize is None and entry.dtype is not DataType.STRING:
             label = entry.dtype.label if entry.dtype is not DataType.INVALID else f"type {stored.type_number}"
-            raise UnsupportedError(f"variable {key}: {label} has no array form", path=self._source.path)
+            raise UnsupportedError(f"variable {key}: {label} has no NumPy equivalent", path=self._source.path)
         if not stored.slices:
             return self._payload(stored, entry.dtype, f"variable {key}")
         parts = [self._part(raw_key, entry, place) for place in stored.slices]
@@ -160,7 +160,7 @@ class BundleStore:
         """Takes the first item, checks what the header says, and returns the number of data files."""
         key, value = next(items, (None, memoryview(b"")))
         if key != b"":
-            raise self._source.corrupt("the table does not begin with a header: no index of a checkpoint")
+            raise self._source.corrupt("not a checkpoint index: the table does not start with a header")
         header = self._parse(BundleHeaderProto, key, value)
         if header.endianness != _LITTLE_ENDIAN:
             raise UnsupportedError("its tensors are stored big-endian", path=self._source.path)
@@ -212,7 +212,7 @@ class BundleStore:
         if region is None or stored.shape != tuple(extent.stop - extent.start for extent in region):
             raise self._corrupt(raw_key, f"its slice {place} of shape {list(stored.shape)} does not fit in")
         if stored.type_number != self._stored[raw_key].type_number or stored.slices:
-            raise self._corrupt(raw_key, f"its slice {place} is of another type")
+            raise self._corrupt(raw_key, f"its slice {place} has another type")
         return Part(region, self._payload(stored, entry.dtype, f"variable {entry.key}, slice {place}"))
 
     def _payload(self, stored: _Stored, dtype: DataType, what: str) -> StoredPayload:

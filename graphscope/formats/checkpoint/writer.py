@@ -100,7 +100,7 @@ def order_by_key(prefix: str, tensors: Iterable[tuple[str, Payload]]) -> list[tu
         if not key or key.encode() in found:
             raise UnsupportedError(f"two tensors are called {key!r}" if key else "a tensor has no name", path=prefix)
         if payload.dtype.itemsize is None and payload.dtype is not DataType.STRING:
-            raise UnsupportedError(f"{key}: a checkpoint holds no {payload.dtype.label} tensors", path=prefix)
+            raise UnsupportedError(f"{key}: a checkpoint cannot hold {payload.dtype.label} tensors", path=prefix)
         found[key.encode()] = payload
     return sorted(found.items(), key=lambda item: item[0])
 

@@ -77,7 +77,7 @@ def read_state(path: Path) -> CheckpointState:
         text_format.Parse(source.read(0, source.size).decode("utf-8-sig"), state, allow_unknown_field=True)
     except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         refuse_neighbours(source)
-        raise CorruptFileError(f"no checkpoint state file: {error}", path=path) from error
+        raise CorruptFileError(f"not a checkpoint state file: {error}", path=path) from error
     latest = [state.model_checkpoint_path] if state.model_checkpoint_path else []
     named = map(without_pattern, [*latest, *reversed(state.all_model_checkpoint_paths)])
     return CheckpointState(path.parent, tuple(dict.fromkeys(named)))

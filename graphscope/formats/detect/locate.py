@@ -152,7 +152,7 @@ def _in_directory(directory: Path) -> Location:
     prefixes = _prefixes(directory)
     if prefixes:
         notes = (
-            (f"{len(prefixes)} checkpoints in {directory}: the latest, {prefixes[-1]}, taken",) if prefixes[1:] else ()
+            (f"{len(prefixes)} checkpoints in {directory}: using the latest, {prefixes[-1]}",) if prefixes[1:] else ()
         )
         return CheckpointPrefix(prefixes[-1], notes)
     names = [p for p in _listing(directory) if is_file(p) and p.name != PROJECTOR_CONFIG]
@@ -172,14 +172,14 @@ def _from_state(state: CheckpointState) -> CheckpointPrefix:
         prefix = CheckpointPrefix(candidate)
         if prefix.exists:
             stale = state.prefixes[0].replace("\\", "/").rsplit("/", 1)[-1] != candidate.rsplit("/", 1)[-1]
-            notes = (f"the latest of {named} that is here: {candidate}",) if stale else ()
+            notes = (f"using the latest of {named} that exists: {candidate}",) if stale else ()
             return CheckpointPrefix(candidate, notes, tuple(_outside(state, prefix)))
     beside = _prefixes(state.directory)
     if beside:
-        note = f"{state.directory / 'checkpoint'} names {named}, not here; the latest beside it, {beside[-1]}, taken"
-        return CheckpointPrefix(beside[-1], (note,))
+        missing = f"{state.directory / 'checkpoint'} names {named}, which is missing"
+        return CheckpointPrefix(beside[-1], (f"{missing}; using the latest in the directory, {beside[-1]}",))
     raise FileError(
-        f"{state.directory / 'checkpoint'}: none of the checkpoints that it names is here: {named}",
+        f"{state.directory / 'checkpoint'}: none of the checkpoints that it names exists: {named}",
         hint=f"copy the .index, .data-* and .meta files into {state.directory}",
     )
 
@@ -245,7 +245,7 @@ def _is_model_directory(path: Path) -> bool:
 def _no_model_in(directory: Path, graphs: list[Path]) -> FileError:
     if graphs:
         names = ", ".join(p.name for p in graphs[:8])
-        return FileError(f"{directory}: {len(graphs)} graph files, and no checkpoint: {names}", hint="name one of them")
+        return FileError(f"{directory}: {len(graphs)} graph files, but no checkpoint: {names}", hint="name one of them")
     below = [p for p in _listing(directory) if _is_model_directory(p)]
     if below:
         latest = max(below, key=lambda p: (p.name.isdecimal(), int(p.name) if p.name.isdecimal() else 0, p.name))

@@ -69,7 +69,7 @@ class Tagged:
         try:
             return RunMetadata.FromString(self.data)
         except DecodeError as error:
-            raise CorruptFileError(f"{self.tag}: no valid RunMetadata: {error}", path=self.path) from error
+            raise CorruptFileError(f"{self.tag}: not a valid RunMetadata: {error}", path=self.path) from error
 
 
 def run_metadata(path: str | os.PathLike[str]) -> Iterator[Tagged]:
@@ -103,7 +103,7 @@ def event_files(path: str | os.PathLike[str]) -> list[Path]:
     place = Path(path)
     files = [place] if is_file(place) else event_files_below(place)
     if not files:
-        raise FileError(f"{place}: no event file here", hint="an event file's name holds tfevents")
+        raise FileError(f"{place}: no event file here", hint="names of event files contain tfevents")
     return files
 
 
@@ -131,7 +131,7 @@ def parts(source: FileSource, notes: list[str]) -> Iterator[Part]:
                 if wire_type == 2:
                     yield Part(number, start, end, record)
     except TruncatedFileError as error:
-        notes.append(f"{error.message}: the file is read up to there; a training may still be writing it")
+        notes.append(f"{error.message}: the file was read up to this point; a training run may still be writing it")
 
 
 def event_of(source: FileSource, record: Record) -> Event:
@@ -143,7 +143,7 @@ def event_of(source: FileSource, record: Record) -> Event:
     try:
         return Event.FromString(source.read(record.start, record.size))
     except DecodeError as error:
-        raise source.corrupt(f"no valid Event: {error}", record.start) from error
+        raise source.corrupt(f"not a valid Event: {error}", record.start) from error
 
 
 def holds_traces(source: FileSource, part: Part) -> bool:

@@ -56,7 +56,7 @@ def open_event_file(source: FileSource) -> Model:
     if number is None:
         raise no_graph_in(str(source.path))
     if len(found[number]) > 1:
-        notes.append(f"{len(found[number])} graphs in {source.path}: the last taken")
+        notes.append(f"{len(found[number])} graphs in {source.path}: using the last")
     graph, meta = _READERS[number](source, found[number][-1])
     files = (model_file(source.path, "graph"),)
     return Model(
@@ -73,7 +73,7 @@ def open_event_files(directory: Path, files: Sequence[Path]) -> Model:
             continue
         if len(files) > 1:
             model.notes = (
-                f"{len(files)} event files in {directory}: {file.name}, the latest with a graph, taken",
+                f"{len(files)} event files in {directory}: {file.name}, the latest with a graph, is used",
                 *model.notes,
             )
         return model
@@ -83,7 +83,7 @@ def open_event_files(directory: Path, files: Sequence[Path]) -> Model:
 def no_graph_in(place: str) -> IncompleteModelError:
     """The error for event files that hold summaries only, say."""
     return IncompleteModelError(
-        f"{place}: no graph among its events", hint=Advice(Call("board", ("DIR",)), "   shows what else is logged")
+        f"{place}: no event holds a graph", hint=Advice(Call("board", ("DIR",)), "   shows what else is logged")
     )
 
 

@@ -29,7 +29,7 @@ def read_region(source: FileSource, level: Level, kind: type[M], start: int, end
     try:
         message = kind.FromString(skeleton.message)
     except DecodeError as error:
-        raise source.corrupt(f"no valid {kind.DESCRIPTOR.name}: {error}", start or None) from error
+        raise source.corrupt(f"not a valid {kind.DESCRIPTOR.name}: {error}", start or None) from error
     return message, BinaryHolder(source, skeleton.tensors)
 
 

@@ -75,4 +75,4 @@ def inflate_file(path: Path, window: int) -> Iterator[bytes]:
     except zlib.error as error:
         raise CorruptFileError(f"its compression is damaged: {error}", path=path) from error
     if not stream.eof:
-        raise CorruptFileError("its compression breaks off", path=path)
+        raise CorruptFileError("its compressed data ends early", path=path)

@@ -43,7 +43,7 @@ def real_place(path: Path) -> Path:
         FileError: something is there that is not a regular file, the links lead in a circle, or ``-`` asks for stdout.
     """
     if str(path) == "-":
-        raise FileError("-: output is written to a file, not to stdout", hint="name a file to be made")
+        raise FileError("-: output is written to a file, not to stdout", hint="name a file to create")
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -52,7 +52,7 @@ def real_place(path: Path) -> Path:
         raise FileError.from_os_error(error, path) from error
     kind = next((name for is_kind, name in _KINDS if is_kind(found.st_mode)), None)
     if kind is not None:
-        raise FileError(f"{path}: {kind}, and only regular files are written", hint="name a file to be made")
+        raise FileError(f"{path}: {kind}, but only regular files can be written", hint="name a file to create")
     return real_path(path)
 
 

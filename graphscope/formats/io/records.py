@@ -87,7 +87,7 @@ def unframe(content: Iterable[bytes], path: Path, most: int) -> Iterator[bytes]:
             if masked_crc32c(pending[start : start + 8]) != stated:
                 raise CorruptFileError(_NO_RECORD, path=path, offset=passed + start)
             if size > most:
-                message = f"a record of {size:,} bytes starts here, where {most:,} at most can follow"
+                message = f"a record of {size:,} bytes starts here, but at most {most:,} can follow"
                 raise CorruptFileError(message, path=path, offset=passed + start)
             start += HEADER_BYTES + size + FOOTER_BYTES
         gone = min(start, len(pending))

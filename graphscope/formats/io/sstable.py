@@ -101,7 +101,9 @@ class Table:
 
     def _index_handle(self) -> Handle:
         if not is_table(self.source):
-            raise self.source.corrupt("no table: it does not end with a leveldb footer", max(self.source.size - 8, 0))
+            raise self.source.corrupt(
+                "not a table: it does not end with a LevelDB footer", max(self.source.size - 8, 0)
+            )
         start = self.source.size - FOOTER_BYTES
         cursor = Cursor(self.source.read(start, FOOTER_BYTES - 8), self.source.path, base=start)
         self._handle(cursor)  # the metaindex, always empty in TensorFlow's tables
@@ -110,7 +112,7 @@ class Table:
     def _handle(self, cursor: Cursor) -> Handle:
         handle = Handle(cursor.uvarint(), cursor.uvarint())
         if handle.end > self.source.size - FOOTER_BYTES:
-            raise cursor.corrupt(f"a block of {handle.size:,} bytes is said to be at byte {handle.offset:,}")
+            raise cursor.corrupt(f"a block of {handle.size:,} bytes is declared at byte {handle.offset:,}")
         return handle
 
     def _add_block(self, last_key: bytes, value: memoryview, index_offset: int) -> None:
@@ -128,7 +130,7 @@ class Table:
         for key, value in self._entries(handle, self._last_keys[number - 1] if number else None):
             yield key, value
         if key is not None and key > last:
-            raise self.source.corrupt("a block's keys are not where the index says", handle.offset)
+            raise self.source.corrupt("the keys of a block do not match the index", handle.offset)
 
     def _entries(self, handle: Handle, after: bytes | None = None) -> Iterator[tuple[bytes, memoryview]]:
         """The entries of the block at ``handle``; keys ascend, from above ``after``."""
@@ -182,7 +184,7 @@ class Table:
 
         stated = Cursor(data, self.source.path, base=handle.offset).uvarint()
         if stated > len(data) * 64 // 3:
-            message = f"{stated:,} bytes are said to come out of {len(data):,} compressed ones"
+            message = f"{stated:,} bytes are declared for {len(data):,} compressed bytes"
             raise self.source.corrupt(message, handle.offset)
         try:
             return memoryview(cramjam.snappy.decompress_raw(data))

@@ -201,7 +201,7 @@ def refuse_directory(path: Path, overwrite: bool, replaceable: Callable[[Path], 
     if not exists(path):
         return
     if not is_directory(path):
-        raise FileError(f"{path}: a file, where a directory is to be written")
+        raise FileError(f"{path}: a file, but a directory would be written")
     if any(path.iterdir()):
         replaceable(path)
         if not overwrite:

@@ -70,7 +70,7 @@ class FileSource:
             FileError: the operating system refuses.
         """
         if offset < 0 or size < 0 or offset + size > self.size:
-            raise self.corrupt(f"{size:,} bytes wanted, but the file ends at byte {self.size:,}", max(offset, 0))
+            raise self.corrupt(f"{size:,} bytes needed, but the file ends at byte {self.size:,}", max(offset, 0))
         data = self._read(offset, size)
         if len(data) != size:
             raise self.corrupt("the file became shorter while it was read", offset + len(data))

@@ -40,7 +40,7 @@ class BinaryHolder:
     def _payload(self, tensor: CutTensor, node: NodeDef) -> EncodedPayload:
         what = f"node {node.name}, attribute {tensor.key}"
         if node.attr[tensor.key].WhichOneof("value") != "tensor":
-            raise self._source.corrupt(f"{what}: another value stands after the tensor", tensor.start)
+            raise self._source.corrupt(f"{what}: another value follows the tensor", tensor.start)
         dtype, shape = stated_tensor(node.attr[tensor.key].tensor, self._source, tensor.start, what)
         content = None
         if tensor.content is not None and dtype.itemsize is not None:

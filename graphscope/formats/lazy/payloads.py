@@ -147,5 +147,5 @@ class EncodedPayload(Payload):
         try:
             proto = TensorProto.FromString(self.source.read(self.offset, self.size))
         except DecodeError as error:
-            raise self.source.corrupt(f"{self.what}: no TensorProto: {error}", self.offset) from error
+            raise self.source.corrupt(f"{self.what}: not a valid TensorProto: {error}", self.offset) from error
         return InlinePayload(proto, f"{self.source.path}, {self.what}")

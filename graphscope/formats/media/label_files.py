@@ -49,11 +49,9 @@ def _lines(path: Path) -> list[str]:
     refuse_special(path)
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise UnsupportedError(
-                f"{path.stat().st_size:,} bytes; a file of labels has {MAX_BYTES:,} at most", path=path
-            )
+            raise UnsupportedError(f"{path.stat().st_size:,} bytes; a label file has at most {MAX_BYTES:,}", path=path)
         return path.read_text("utf-8-sig").rstrip().splitlines()
     except OSError as error:
         raise FileError.from_os_error(error, path) from error
     except UnicodeDecodeError as error:
-        raise CorruptFileError("no UTF-8 text", path=path, offset=error.start) from error
+        raise CorruptFileError("not UTF-8 text", path=path, offset=error.start) from error

@@ -140,7 +140,7 @@ def _file(name: str, pixels: NDArray[np.uint8], path: Path) -> bytes:
     kind = FORMATS[path.suffix.lower()]
     if kind == "JPEG" and pixels.ndim == 3 and pixels.shape[2] == 4:
         raise GraphscopeError(
-            f"{name} has four channels, and JPEG knows no opacity", hint=f"save it as {path.stem}.png"
+            f"{name} has four channels, but JPEG has no alpha channel", hint=f"save it as {path.stem}.png"
         )
     file = io.BytesIO()
     flat = pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels

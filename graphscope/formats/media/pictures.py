@@ -109,7 +109,7 @@ def picture_shape(shape: Shape) -> PictureShape:
     found: PictureShape | None = _BY_RANK.get(len(dimensions), _none)(*dimensions)
     if found is None:
         raise GraphscopeError(
-            f"a tensor of shape {shape_text(shape)} takes no pictures",
+            f"a tensor of shape {shape_text(shape)} cannot take pictures",
             hint="pictures fit (?, 224, 224, 3), (?, 28, 28, 1), (?, 28, 28), (?, 784); @x.npy feeds anything",
         )
     return found
@@ -180,7 +180,7 @@ def read_picture(path: Path | str, shape: PictureShape, content: bytes | None = 
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise FileError.from_os_error(error, path) from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise CorruptFileError(f"no picture that Pillow reads: {error}", path=path) from error
+        raise CorruptFileError(f"not a picture that Pillow can read: {error}", path=path) from error
     size = (shape.width or upright.width, shape.height or upright.height)
     sized = upright if upright.size == size else upright.resize(size, Image.Resampling.BILINEAR)
     pixels: NDArray[np.uint8] = np.asarray(sized, np.uint8)
@@ -221,15 +221,13 @@ def _to_type(values: NDArray[np.float64], dtype: DataType) -> NDArray[Any]:
     if dtype.is_floating:
         return np.asarray(values.astype(dtype.numpy))
     if dtype.itemsize is None or dtype.numpy.kind not in "iu":
-        raise GraphscopeError(f"a {dtype.label} tensor takes no pixels")
+        raise GraphscopeError(f"a {dtype.label} tensor cannot hold pixels")
     limits = np.iinfo(dtype.numpy)
     rounded: NDArray[np.float64] = values.round()
     if rounded.size and (rounded.min() < limits.min or rounded.max() > limits.max):
         raise GraphscopeError(
             f"pixels become {rounded.min():g} to {rounded.max():g}, outside of {dtype.label}",
-            hint=Advice(
-                Option("scale"), " and ", Option("mean"), " say what becomes of a pixel: (pixel - mean) * scale"
-            ),
+            hint=Advice(Option("scale"), " and ", Option("mean"), " set how pixels are scaled: (pixel - mean) * scale"),
         )
     return np.asarray(rounded.astype(dtype.numpy))
 

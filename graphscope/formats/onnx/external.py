@@ -51,7 +51,7 @@ class ExternalFiles:
         """Files that are there and do not hold all that the model says."""
         for location, file in self._files.items():
             if file.size_bytes is not None and file.size_bytes < self._ends[location]:
-                yield f"{location} has {file.size_bytes:,} bytes, but weights are said to reach to {self._ends[location]:,}"
+                yield f"{location} has {file.size_bytes:,} bytes, but weights are declared up to byte {self._ends[location]:,}"
 
     def payload(self, tensor: OnnxTensor, dtype: DataType, shape: tuple[int, ...], what: str) -> Payload:
         """The content of ``tensor``, which is read when somebody asks for it.
@@ -98,7 +98,7 @@ class ExternalFiles:
     def _number(self, text: str, what: str) -> int:
         if text.isascii() and text.isdigit() and len(text) < 20:
             return int(text)
-        raise self._source.corrupt(f"{what}: {text[:40]!r} is not a place in a file of external data")
+        raise self._source.corrupt(f"{what}: {text[:40]!r} is not a place in a file")
 
 
 class ExternalPayload(Payload):

@@ -50,7 +50,7 @@ def _message(source: FileSource) -> tuple[OnnxModel, list[CutTensor]]:
     except DecodeError as error:
         raise source.corrupt(f"not a valid ONNX model: {error}") from error
     if not message.HasField("graph"):
-        raise source.corrupt("not a valid ONNX model: there is no graph in it")
+        raise source.corrupt("not a valid ONNX model: it has no graph")
     return message, skeleton.tensors
 
 

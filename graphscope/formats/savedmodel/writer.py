@@ -245,7 +245,7 @@ def _refuse_foreign(directory: Path) -> None:
     """Refuses to replace a directory that is more than a SavedModel."""
     names = {path.name for path in directory.iterdir()}
     if names.isdisjoint(SAVED_MODEL_FILES):
-        raise FileError(f"{directory}: not replaced, for it holds no SavedModel")
+        raise FileError(f"{directory}: not replaced, because it holds no SavedModel")
     if names - _MEMBERS:
         foreign = min(names - _MEMBERS)
-        raise FileError(f"{directory}: not replaced, for it holds {foreign}, which is not part of a SavedModel")
+        raise FileError(f"{directory}: not replaced, because it holds {foreign}, which is not part of a SavedModel")

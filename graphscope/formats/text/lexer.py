@@ -77,7 +77,7 @@ class SourceText:
                 part = self.window[start : start + CHUNK]
                 decoder.decode(part, final=start + CHUNK >= self.size)
                 if b"\0" in part:
-                    raise self.error(start + part.index(0), "a NUL byte, which no text has")
+                    raise self.error(start + part.index(0), "a NUL byte, which is not valid in text")
         except UnicodeDecodeError as error:
             raise self.error(start - pending + error.start, f"the text is not UTF-8 ({error.reason})") from error
 

@@ -139,7 +139,7 @@ def _read(payload: EncodedPayload) -> TensorProto:
     try:
         return TensorProto.FromString(b"".join(payload.encode()))
     except DecodeError as error:
-        raise payload.source.corrupt(f"{payload.what}: no TensorProto: {error}", payload.offset) from error
+        raise payload.source.corrupt(f"{payload.what}: not a valid TensorProto: {error}", payload.offset) from error
 
 
 def _escape(content: bytes) -> bytes:

@@ -58,10 +58,10 @@ class FlatBuffer:
             CorruptFileError: the file ends before that, or has been read several times over.
         """
         if at < 0 or at + size > self.source.size:
-            raise self.corrupt(f"{size:,} bytes wanted, but the file ends at byte {self.source.size:,}", at)
+            raise self.corrupt(f"{size:,} bytes needed, but the file ends at byte {self.source.size:,}", at)
         self._left -= size
         if self._left < 0:
-            raise self.corrupt("its parts share more bytes than any writer lets them", at)
+            raise self.corrupt("its parts share more bytes than any writer would produce", at)
         return bytes(self._view[at : at + size])
 
     def number(self, at: int, code: str) -> int:

@@ -60,7 +60,7 @@ class _Reader:
     def model(self) -> ForeignModel:
         graphs = dict(self._graphs())
         if not graphs:
-            raise self.file.corrupt("not a TensorFlow Lite model: there is no graph in it", self.root.at)
+            raise self.file.corrupt("not a TensorFlow Lite model: it has no graph", self.root.at)
         main, *others = graphs.items()
         metadata = dict(self._metadata())
         versions: dict[str, int | str] = {"schema": self.version}

@@ -59,7 +59,7 @@ WORKER = (sys.executable, "-m", "graphscope.runtime.tflite.worker")
 _LARGE_BYTES = 50_000_000
 """Of models with more, it is said beforehand."""
 
-_BY_FLEX = "only Flex runs it, which the interpreters that pip installs lack"
+_BY_FLEX = "it needs Flex, which the interpreters from pip lack"
 _BY_NOBODY = "TensorFlow Lite has no such op"
 _NOT_FED = frozenset({DataType.RESOURCE, DataType.VARIANT})
 
@@ -224,4 +224,4 @@ def _failure(path: str, done: subprocess.CompletedProcess[str], size: int) -> Gr
     if missing is not None:
         return MissingDependencyError(missing[1], hint=INSTALL)
     said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return GraphscopeError(f"{path}: TensorFlow's converter fails: {said[-1] if said else done.returncode}")
+    return GraphscopeError(f"{path}: TensorFlow's converter failed: {said[-1] if said else done.returncode}")

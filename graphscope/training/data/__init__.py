@@ -130,4 +130,4 @@ def _unknown_error(place: DataLocation) -> GraphscopeError:
     hint = "data may be " + ", ".join(kind.name for kind in KINDS)
     if not exists(place.path):
         return FileError(f"{place.text}: no such file or directory", hint=hint)
-    return GraphscopeError(f"{place.text}: no data that graphscope reads", hint=hint)
+    return GraphscopeError(f"{place.text}: not data that graphscope can read", hint=hint)

@@ -60,7 +60,7 @@ def _refuse_counts(store: NpzStore, names: Mapping[str, str]) -> None:
     """Inputs and labels of different numbers are not read."""
     x, y = (store.entries[names[part]].shape for part in ("x", "y"))
     if x and not y:
-        raise CorruptFileError(f"{names['y']} is a scalar, where a label for each example is expected", path=store.path)
+        raise CorruptFileError(f"{names['y']} is a scalar, but one label per example is expected", path=store.path)
     if x and x[0] != y[0]:
         raise CorruptFileError(f"{names['x']} has {x[0]:,} rows, {names['y']} {y[0]:,}", path=store.path)
 
@@ -85,7 +85,7 @@ def _npy(payload: Payload, path: Path) -> Iterable[bytes]:
     """A ``.npy`` file."""
     dtype = stored_type(payload.dtype)
     if dtype is None:
-        raise UnsupportedError(f"an array of {payload.dtype.label}, of which rows cannot be read", path=path)
+        raise UnsupportedError(f"an array of {payload.dtype.label}, whose rows cannot be read one by one", path=path)
     yield header_bytes(dtype, payload.shape)
     yield from payload.chunks()
 

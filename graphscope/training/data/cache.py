@@ -28,7 +28,9 @@ def default_cache() -> Path:
         return Path.home() / ".cache" / "graphscope"
     except RuntimeError as error:
         hint = Advice(Option("cache", "DIR"), ", or set GRAPHSCOPE_CACHE to a directory")
-        raise FileError("there is no home directory to keep features and inflated data in", hint=hint) from error
+        raise FileError(
+            "there is no home directory for the cache of features and decompressed data", hint=hint
+        ) from error
 
 
 def digest(*parts: object) -> str:

@@ -32,7 +32,7 @@ def choose(stored: Stored, options: DataOptions) -> Stored:
     if not options.only_classes and options.limit_per_class is None:
         return stored
     if options.task not in ("classes", AS_STORED):
-        raise GraphscopeError("examples are chosen by class where each has one class")
+        raise GraphscopeError("examples can only be chosen by class if each has one class")
     numbers, names = class_numbers(stored, replace(options, names=()))
     wanted = _places(numbers, names, options.only_classes) if options.only_classes else np.unique(numbers)
     indices = np.flatnonzero(np.isin(numbers, wanted)).astype(np.int64)

@@ -33,7 +33,7 @@ def parse(data: bytes, place: str) -> Mapping[str, Feature]:
     try:
         entries = Example.FromString(data).features.feature
     except DecodeError as error:
-        raise CorruptFileError(f"no tf.train.Example: {error}", path=place) from error
+        raise CorruptFileError(f"not a valid tf.train.Example: {error}", path=place) from error
     return {entry.key: entry.value for entry in entries}
 
 
@@ -48,7 +48,7 @@ def values(features: Mapping[str, Feature], name: str, place: str) -> tuple[str,
     if feature is None or kind is None:
         known = ", ".join(f"{n} ({describe(f)})" for n, f in sorted(features.items()))
         raise GraphscopeError(
-            f"{place}: no feature is named {name!r}; there are {known or 'none'}", hint=hint(features)
+            f"{place}: no feature is named {name!r}; features: {known or 'none'}", hint=hint(features)
         )
     return KINDS[kind], list(getattr(feature, kind).value)
 
@@ -101,7 +101,7 @@ def input_value(features: Mapping[str, Feature], name: str, place: str, into: In
     if kind != "bytes":
         return _only(into.values(np.array([found], kind)))
     if len(found) != 1:
-        raise GraphscopeError(f"{place}: {name} holds {len(found)} byte strings, where an input is one")
+        raise GraphscopeError(f"{place}: {name} holds {len(found)} byte strings, but an input is a single one")
     if into.spec.dtype is DataType.STRING or found[0].startswith(_PICTURES):
         return into.from_picture(place, found[0])
     return _only(into.values(_raw(found[0], into)[None]))

@@ -121,7 +121,7 @@ def _class_folders(directory: Path) -> list[Path]:
         folders = sorted(p for p in directory.iterdir() if is_directory(p) and not p.name.startswith("."))
     if not folders:
         hint = _LAYOUT.format(directory)
-        raise GraphscopeError(f"{directory}: pictures, but no class folders to tell what they show", hint=hint)
+        raise GraphscopeError(f"{directory}: pictures, but no class folders that label them", hint=hint)
     return folders
 
 
@@ -158,7 +158,9 @@ def _unreadable(directory: Path, keys: Sequence[str], memory: Path) -> Mapping[s
     except OSError as error:
         raise FileError.from_os_error(error, memory) from error
     except (ValueError, RecursionError) as error:
-        raise CorruptFileError(f"no list of pictures: {error}", path=memory, hint=f"delete {memory}") from error
+        raise CorruptFileError(
+            f"not a valid list of pictures: {error}", path=memory, hint=f"delete {memory}"
+        ) from error
     return found
 
 
@@ -170,7 +172,7 @@ def _check(path: Path) -> None:
     with file_errors(path), open(path, "rb") as file:
         head = file.read(12)
     if (head[_RIFF], head[_WAVE]) != (b"RIFF", b"WAVE"):
-        raise CorruptFileError("no WAV file: it does not begin with RIFF and WAVE", path=path)
+        raise CorruptFileError("not a WAV file: it does not start with RIFF and WAVE", path=path)
 
 
 def _refuse_empty(directory: Path, names: Sequence[str], labels: NDArray[np.int64]) -> None:

@@ -43,7 +43,7 @@ def open_function(text: str, into: Input) -> Stored:
     except Exception as error:  # what a person's function raises can be anything
         raise GraphscopeError(f"{text} raised {type(error).__name__}: {error}") from error
     raise GraphscopeError(
-        f"{text} returned {type(found).__name__}, where (x, y) or an object with __len__ and __getitem__ was expected"
+        f"{text} returned {type(found).__name__}, but (x, y) or an object with __len__ and __getitem__ was expected"
     )
 
 
@@ -52,9 +52,7 @@ def _arrays(x: Any, y: Any, into: Input) -> Stored:
 
     inputs, labels = np.asarray(x), _labels(y)
     if not inputs.ndim or len(inputs) != len(labels):
-        raise GraphscopeError(
-            f"x is {inputs.shape}, y {labels.shape}: one row and one label for each example are wanted"
-        )
+        raise GraphscopeError(f"x is {inputs.shape}, y {labels.shape}: one row and one label per example are needed")
     content = hashlib.sha256(np.ascontiguousarray(inputs).data.cast("B") if inputs.size else b"").hexdigest()
     return Stored(
         lambda indices: into.values(inputs[indices]),

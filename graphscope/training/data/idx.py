@@ -82,7 +82,7 @@ def open_pair(pair: Pair, into: Input, options: DataOptions) -> Stored:
 
     images, labels = (_rows(path, options) for path in (pair.images, pair.labels))
     if images.shape[0] != labels.shape[0] or len(labels.shape) != 1:
-        raise CorruptFileError(f"labels {labels.shape} do not belong to images {images.shape}", path=pair.labels)
+        raise CorruptFileError(f"labels {labels.shape} do not match images {images.shape}", path=pair.labels)
     return Stored(
         lambda indices: into.values(images.take(indices)),
         labels.take(np.arange(labels.shape[0])),

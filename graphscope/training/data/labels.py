@@ -35,7 +35,7 @@ def class_numbers(stored: Stored, options: DataOptions) -> Labels:
         labels = _one_hot_places(stored, labels)
     if labels.ndim != 1 or labels.dtype.kind not in "biu":
         raise GraphscopeError(
-            f"labels are {_describe(labels)}, where each is the number or the name of a class",
+            f"labels are {_describe(labels)}, but each must be the number or the name of a class",
             hint=Advice(
                 Option("regression", True),
                 " makes a head for numbers, ",
@@ -84,7 +84,7 @@ def _regression(stored: Stored, options: DataOptions) -> Labels:
     if labels.dtype.kind == "O":
         labels = _equal_lists(stored, labels)
     if labels.dtype.kind not in "biuf":
-        raise GraphscopeError(f"labels are {_describe(labels)}, where a regression takes numbers")
+        raise GraphscopeError(f"labels are {_describe(labels)}, but a regression takes numbers")
     values = labels.reshape(len(labels), -1).astype(np.float32)
     _refuse(stored, (~np.isfinite(values)).any(axis=1), labels, "is not finite")
     _refuse_width(values, options.classes)
@@ -160,7 +160,7 @@ def _one_hot_places(stored: Stored, labels: NDArray[Any]) -> NDArray[Any]:
     import numpy as np
 
     wrong = (np.count_nonzero(labels, axis=1) != 1) | (labels.max(axis=1, initial=0) != 1)
-    _refuse(stored, wrong, labels, "is not a class: a row has one 1, and 0 otherwise")
+    _refuse(stored, wrong, labels, "is not one-hot: a row has a single 1 and is 0 otherwise")
     places: NDArray[Any] = labels.argmax(axis=1)
     return places
 
@@ -221,7 +221,8 @@ def _equal_lists(stored: Stored, labels: NDArray[Any]) -> NDArray[Any]:
 
     lists = _lists(labels)
     lengths = np.array([len(found) for found in lists])
-    _refuse(stored, lengths != lengths[0], lengths, f"numbers are there, where the first example has {lengths[0]}")
+    shown = np.array([f"of {length} numbers" for length in lengths])
+    _refuse(stored, lengths != lengths[0], shown, f"does not match the first example, which has {lengths[0]}")
     return np.array(lists)
 
 

@@ -39,10 +39,10 @@ class Rows:
         self._dtype = dtype
         self._row_bytes = dtype.itemsize * math.prod(shape[1:])
         if not shape or not shape[0] or not self._row_bytes:
-            raise UnsupportedError(f"an array of shape {shape}, where examples are wanted", path=path)
+            raise UnsupportedError(f"an array of shape {shape}, but examples are needed", path=path)
         end = offset + shape[0] * self._row_bytes
         if end > self._file.size:
-            raise self._file.corrupt(f"an array that ends at byte {end:,}; the file has {self._file.size:,}", offset)
+            raise self._file.corrupt(f"the array ends at byte {end:,}; the file has {self._file.size:,}", offset)
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         """The rows of ``indices`` in this order, in the machine's byte order. Neighbours are read at once.
@@ -73,7 +73,9 @@ def header_rows(path: Path, offset: int, header: Header) -> Rows:
     """The rows of an array whose content starts at ``offset``; raises as :class:`Rows`."""
     if header.is_fortran and len(header.shape) > 1:
         raise UnsupportedError(
-            "an array in Fortran order, of which rows cannot be read", path=path, hint="save numpy.ascontiguousarray(x)"
+            "an array in Fortran order, whose rows cannot be read one by one",
+            path=path,
+            hint="save numpy.ascontiguousarray(x)",
         )
     dtype = data_type(header.dtype).numpy if header.dtype.kind == "V" else header.dtype
     return Rows(path, offset, dtype, header.shape)

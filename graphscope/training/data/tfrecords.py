@@ -128,7 +128,7 @@ def _no_schema(path: Path, options: DataOptions) -> GraphscopeError:
     features = example.parse(data, f"{path}")
     listed = ", ".join(f"{name} ({example.describe(f)})" for name, f in sorted(features.items()))
     return GraphscopeError(
-        f"{path}: which feature holds what? The first example has {listed}", hint=example.hint(features)
+        f"{path}: which features hold inputs and labels? The first example has {listed}", hint=example.hint(features)
     )
 
 

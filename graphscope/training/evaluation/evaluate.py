@@ -133,7 +133,7 @@ def row_width(tensor: str, shape: Shape) -> int | None:
         return None
     if any(size not in (None, 1) for size in shape[1:-1]):
         raise GraphscopeError(
-            f"{tensor} is {shape_text(shape[1:])} for each example, where a row of scores or values is needed",
+            f"{tensor} is {shape_text(shape[1:])} for each example, but a row of scores or values is needed",
             hint=Advice(Option("outputs", "NAME"), " chooses another output"),
         )
     return shape[-1] if len(shape) > 1 else 1

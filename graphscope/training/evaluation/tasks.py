@@ -53,7 +53,7 @@ def settle_task(source: Dataset, wanted: str, width: int, scale: Scale) -> tuple
     rows = labels.reshape(len(labels), -1).astype("float32")
     if rows.shape[1] != width:
         raise GraphscopeError(
-            f"labels are {shape_text(rows.shape[1:])} for each example, where the output has {width:,}",
+            f"labels are {shape_text(rows.shape[1:])} for each example, but the output has {width:,}",
             hint=Advice(Option("outputs", "NAME"), " chooses another output"),
         )
     return Task(task, width), rows

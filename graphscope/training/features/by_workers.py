@@ -98,7 +98,7 @@ def _compute(lacking: int, count: int, work: Work, anew: bool, progress: Told, w
                 raise ending.error
             if ending.death:
                 lost.append(ending)
-                warn(f"worker {ending.number} {ending.death}; the others do its part")
+                warn(f"worker {ending.number} {ending.death}; the others take over its part")
     if len(lost) == count:
         last = lost[-1]
         raise GraphscopeError(

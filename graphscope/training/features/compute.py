@@ -67,14 +67,14 @@ def base_of(model: Model, recipe: Recipe) -> Base:
     """
     if not recipe.features:
         raise GraphscopeError(
-            f"{model.path}: gradients pass into the base: what it computes changes with each step",
+            f"{model.path}: gradients reach the base, so its outputs change with each step",
             hint=Advice(
                 Call("graft", ("BASE",)),
                 " without ",
                 Option("unfreeze"),
                 " and ",
                 Option("stop_gradient", False),
-                " keeps the base as it is",
+                " keeps the base unchanged",
             ),
         )
     return open_base(model, [below_stop(model.graph, tensor) for tensor in recipe.features])
@@ -89,7 +89,7 @@ def input_spec(base: Base) -> TensorSpec:
     if len(base.inputs) != 1:
         names = ", ".join(f"{spec.name} {shape_text(spec.shape)}" for spec in base.inputs)
         raise GraphscopeError(
-            f"{base.path}: {', '.join(base.at)} needs {len(base.inputs)} inputs, where data has one: {names or 'none'}",
+            f"{base.path}: {', '.join(base.at)} needs {len(base.inputs)} inputs, but data has one: {names or 'none'}",
             hint=Advice(Option("set", "NAME=VALUE"), "   fixes the others") if base.inputs else None,
         )
     return base.inputs[0]
@@ -222,7 +222,7 @@ def _refuse_random(base: Base) -> None:
     if drops:
         named = some(drops, _MAX_NAMES)
         raise GraphscopeError(
-            f"{base.path}: dropout with a constant rate makes {', '.join(base.at)} random: {named}; no features can be kept",
+            f"{base.path}: dropout with a constant rate makes {', '.join(base.at)} random: {named}; features cannot be cached",
             hint=Advice(Option("at", "TENSOR"), "   names what comes before it, here or where the base is cut"),
         )
 
@@ -260,7 +260,7 @@ class _Computing:
                 tensors = self.features(self.inputs(indices))
             if self.specs(tensors) != layout.specs:
                 raise GraphscopeError(
-                    f"{self.base.path}: features of examples {indices} have another shape than others"
+                    f"{self.base.path}: features of examples {indices} differ in shape from the others"
                 )
             yield rows_of(tensors)
             meter.compute(len(indices))

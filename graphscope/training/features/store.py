@@ -44,9 +44,7 @@ SUFFIX = ".rows"
 _OPEN_SHARDS = 128
 _LEFT_OVER_S = 3600
 _CHECKSUM_BYTES = 4
-_NO_SPACE = Advice(
-    Option("cache", "DIR"), "   keeps features and inflated data elsewhere; what is in the old place may be deleted"
-)
+_NO_SPACE = Advice(Option("cache", "DIR"), "   moves the cache elsewhere; the old cache may be deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +178,7 @@ class FeatureStore:
         row = file.read(offset, self.layout.row_bytes)
         if masked_crc32c(row[:-_CHECKSUM_BYTES]) != int.from_bytes(row[-_CHECKSUM_BYTES:], "little"):
             message = f"the checksum of the features of example {index:,} is wrong"
-            raise file.corrupt(message, offset, hint="delete the file: it is computed anew")
+            raise file.corrupt(message, offset, hint="delete the file: it will be computed again")
         return row
 
     @staticmethod
@@ -218,7 +216,7 @@ def read_layout(directory: Path) -> Layout | None:
     except OSError as error:
         raise FileError.from_os_error(error, path) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CorruptFileError(f"no manifest of features: {error}", path=path, hint=f"delete {directory}") from error
+        raise CorruptFileError(f"not a manifest of features: {error}", path=path, hint=f"delete {directory}") from error
 
 
 def missing_shards(directory: Path, layout: Layout, shards: Iterable[range] | None = None) -> list[range]:

@@ -115,7 +115,7 @@ def open_base(
     if encoded:
         options = replace(options, inputs=encoded)
         graph = needed_part(model, options)
-        notes.append(f"{', '.join(encoded)} taken as the input: a constant that the graph decodes")
+        notes.append(f"{', '.join(encoded)} used as the input: a constant that the graph decodes")
     fixed = dict(_switches(graph, new_inputs(model, graph)))
     if fixed:
         options = replace(options, values={**options.values, **_literals(graph, fixed)})
@@ -124,7 +124,7 @@ def open_base(
     if model.meta.HasField("object_graph_def") and not VARIABLE_OPS.isdisjoint(graph.ops):
         graph = freeze(model, options).graph
         notes.append(
-            "variables of a TensorFlow 2 SavedModel are taken as constants: its functions are called with them"
+            "variables of a TensorFlow 2 SavedModel become constants, because its functions are called with them"
         )
     opened = [*new_inputs(model, graph), *_data_defaults(graph)]
     graph = prune_library(clear_placement(_with_plain_inputs(graph, opened, at, lookup)))
@@ -186,7 +186,7 @@ def _refuse_tables(graph: Graph) -> None:
     if tables:
         raise GraphscopeError(
             f"the cut needs lookup tables: {', '.join(tables[:3])}",
-            hint=Advice("cut the graph open behind them: ", Option("inputs", "NAME")),
+            hint=Advice("cut the graph open after them: ", Option("inputs", "NAME")),
         )
 
 
@@ -194,7 +194,7 @@ _STATED = "_output_shapes"
 
 _FRAMES = {
     "a loop": (ENTERS, EXITS),
-    "a branch that need not be taken": (SWITCHES, MERGES | {"Exit"}),
+    "a branch that may not be taken": (SWITCHES, MERGES | {"Exit"}),
 }
 """What a tensor may lie in -> the ops that it begins and ends with."""
 
@@ -208,7 +208,7 @@ def _refuse_inside(graph: Graph, name: str) -> None:
         if inside:
             raise GraphscopeError(
                 f"{name} lies in {frame}: it depends on node {inside[0]} ({graph[inside[0]].op})",
-                hint="cut behind the loop or the branch, or before it",
+                hint="cut before or after the loop or branch",
             )
 
 

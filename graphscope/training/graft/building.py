@@ -173,7 +173,7 @@ class _Builder:
         x = merge_tensors(self.tf, [_as_float(self.tf, top) for top in tops])
         if x.shape.rank is None:
             raise GraphscopeError(
-                f"{self.plan.cuts[0]} is of unknown rank: no head can be built on it",
+                f"{self.plan.cuts[0]} has unknown rank, so no head can be built on it",
                 hint="cut where the shape is known",
             )
         return build_chain(self.plan.layers, x, context)
@@ -206,7 +206,7 @@ class _Builder:
         is_map = shape is not None and len(shape) > 2 and None not in shape[1:] and self.plan.task == REGRESSION
         if shape is None or not (is_row or is_map) or self.plan.width not in (None, shape[-1]):
             raise GraphscopeError(
-                f"{self.what()} gives {shape_text(shape)}, where (?, {wanted}) was expected",
+                f"{self.what()} gives {shape_text(shape)}, but (?, {wanted}) was expected",
                 hint="end with a dense layer, after flatten or gap where there are more dimensions",
             )
         return int(shape[-1] or 0)
@@ -241,7 +241,7 @@ class _Builder:
         """One step: gradients applied, statistics of batch norm and moving averages updated, the step counted."""
         v1 = self.tf.compat.v1
         optimizer = OPTIMIZERS[self.plan.optimizer][1](v1.train, rate)
-        with tensorflow_errors("TensorFlow cannot make the gradients"):
+        with tensorflow_errors("TensorFlow cannot compute the gradients"):
             gradients = optimizer.compute_gradients(loss, var_list=variables)
             parts = [optimizer.apply_gradients(gradients, global_step=step), *v1.get_collection(STATISTICS_UPDATES)]
         if self.plan.ema is not None:
@@ -257,7 +257,7 @@ class _Builder:
         config = self.tf.compat.v1.ConfigProto(device_count={"GPU": 0})
         with (
             self.tf.compat.v1.Session(graph=self.graph, config=config) as session,
-            tensorflow_errors("TensorFlow cannot start this head"),
+            tensorflow_errors("TensorFlow cannot initialize this head"),
         ):
             session.run([variable.initializer for variable in rest.values()])
             return {**filled, **{name: ArrayPayload(value) for name, value in session.run(rest).items()}}
@@ -288,7 +288,7 @@ def merge_tensors(tf: Any, tensors: Sequence[Any]) -> Any:
         return tf.concat(tensors, axis=-1)
     if any(shape is None or None in shape[1:] for shape in shapes):
         texts = " and ".join(map(shape_text, shapes))
-        raise GraphscopeError(f"tensors of {texts} cannot be put side by side: dimensions are not known")
+        raise GraphscopeError(f"tensors of {texts} cannot be concatenated: their dimensions are unknown")
     return tf.concat([tf.reshape(t, [-1, t.shape[1:].num_elements()]) for t in tensors], axis=-1)
 
 

@@ -60,7 +60,7 @@ def graft(model: Model, options: GraftOptions) -> Grafted:
         at = [own_logits(model, plan.task)]
     if not at:
         raise GraphscopeError(
-            f"{model.path}: nothing says where the head goes",
+            f"{model.path}: no tensor was named for the head",
             hint=Advice(Option("at", "TENSOR"), " does: ", Call("nodes", (model.path,), (Option("tensors", True),))),
         )
     base = open_base(model, at, inputs=options.inputs, values=options.values)

@@ -49,7 +49,7 @@ def open_top(
         listed = ", ".join(f"{s.name} {s.dtype.label} {shape_text(s.shape)}" for s in open_inputs)
         first = node_of(open_inputs[0].name)
         raise GraphscopeError(
-            f"{model.path} has inputs that take no tensor of the base yet: {listed}",
+            f"{model.path} has inputs that are not connected to the base: {listed}",
             hint=Advice(Option("bind", f"{first}={at[0] if at else 'TENSOR'}")),
         )
     return top, wanted

@@ -38,5 +38,5 @@ def import_joined(joined: Joined, base: Base, notes: list[str]) -> Ready:
     graph, variables = declare_variables(joined.graph, joined.values)
     opened = open_batch(graph, base.path, list(dict.fromkeys([*base.at, *joined.tops])))
     if opened.is_changed:
-        notes.append(f"{', '.join(s.name for s in base.inputs)} takes any number of examples now")
+        notes.append(f"{', '.join(s.name for s in base.inputs)} now takes any number of examples")
     return Ready(opened.graph, variables, opened.imported)

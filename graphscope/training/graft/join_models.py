@@ -126,7 +126,7 @@ def _gates(base: Base, scope: str, number: int) -> list[Node]:
     shape = infer(base.graph).shape(text)
     if shape == () or (shape is not None and shape[0] not in (1, None)):
         raise GraphscopeError(
-            f"{base.path}: {text} is {shape_text(shape)}: no dimension counts examples, and a head needs one",
+            f"{base.path}: {text} is {shape_text(shape)}: it has no batch dimension, which a head needs",
             hint=Advice("cut where the first dimension is 1: ", Option("at", "TENSOR")),
         )
     return [stop, _features(f"{scope}/features{suffix}", stop, dtype, shape)]

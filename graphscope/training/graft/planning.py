@@ -130,7 +130,7 @@ def _refuse_nonsense(options: GraftOptions) -> None:
         )
     if not (options.head or options.train) and options.head_model is None and options.width is None:
         raise GraphscopeError(
-            "nothing says what to build on the cut",
+            "no head was named",
             hint=Advice("for example: ", Option("head", "flatten,dense:10"), ", or ", Option("classes", "10")),
         )
     if not _SCOPE.fullmatch(options.prefix):

@@ -72,7 +72,7 @@ def _layer(part: str) -> Layer:
     if kind in ACTIVATIONS and not arguments:
         return Layer(part, kind, activation=kind)
     if kind in OF_LOSS:
-        raise Wrong("the loss takes logits and does that itself", f"leave {kind} out: the predictions have it")
+        raise Wrong("the loss takes logits and applies it itself", f"leave {kind} out: the predictions include it")
     row = LAYERS.get(kind)
     if row is None:
         names = [*LAYERS, *ACTIVATIONS]

@@ -26,7 +26,7 @@ def _needs(layer: Layer, x: Any, rank: int, hint: str) -> list[int]:
     shape = shape_of_tensor(x)
     if len(shape) != rank or None in shape[-1:]:
         wanted = {2: "(batch, features)", 4: "(batch, height, width, channels)"}[rank]
-        raise GraphscopeError(f"{layer.text} takes {wanted}, and its input is {shape_text(shape)}", hint=hint)
+        raise GraphscopeError(f"{layer.text} takes {wanted}, but its input is {shape_text(shape)}", hint=hint)
     return [size or 0 for size in shape[1:]]
 
 
@@ -39,7 +39,7 @@ def build_flatten(layer: Layer, x: Any, context: Context) -> Any:
     shape = shape_of_tensor(x)
     if None in shape[1:]:
         raise GraphscopeError(
-            f"{layer.text} needs every dimension but the first, and its input is {shape_text(shape)}",
+            f"{layer.text} needs every dimension but the first, but its input is {shape_text(shape)}",
             hint="gap or gmp take pictures of any size",
         )
     return context.tf.reshape(x, [-1, math.prod(size or 0 for size in shape[1:])])
@@ -132,7 +132,7 @@ def _last(layer: Layer, x: Any) -> list[int]:
     *_, last = shape_of_tensor(x) or (None,)
     if len(shape_of_tensor(x)) < 2 or last is None:
         raise GraphscopeError(
-            f"{layer.text} needs the last dimension, and its input is {shape_text(shape_of_tensor(x))}"
+            f"{layer.text} needs the last dimension, but its input is {shape_text(shape_of_tensor(x))}"
         )
     return [last]
 

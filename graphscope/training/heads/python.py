@@ -65,7 +65,7 @@ def call_function(text: str, function: Function, tensors: Sequence[Any], context
         place = _place(error)
         raise GraphscopeError(f"{text}{place} raised {type(error).__name__}: {error}") from error
     if not isinstance(logits, context.tf.Tensor):
-        raise GraphscopeError(f"{text} returned {type(logits).__name__}, where a tensor of logits was expected")
+        raise GraphscopeError(f"{text} returned {type(logits).__name__}, but a tensor of logits was expected")
     before = tuple(tensors[0].shape.as_list())
     context.layers.append(Built(text, before, tuple(logits.shape.as_list()) if logits.shape.rank is not None else ()))
     return logits

@@ -58,7 +58,7 @@ class Wrong(Exception):
 def parse_bare(layer: Layer, arguments: list[str]) -> Layer:
     """A layer without arguments; raises :class:`Wrong`."""
     if arguments:
-        raise Wrong(f"{layer.kind} takes no {arguments[0]!r}")
+        raise Wrong(f"{layer.kind} does not take {arguments[0]!r}")
     return layer
 
 
@@ -97,7 +97,7 @@ def parse_dropout(layer: Layer, arguments: list[str]) -> Layer:
     except ValueError:
         rate = -1.0
     if not 0 <= rate < 1:
-        raise Wrong(f"{text!r} is not a rate from 0 to below 1", "the part that is dropped: dropout:0.5")
+        raise Wrong(f"{text!r} is not a rate from 0 to below 1", "the fraction to drop: dropout:0.5")
     return replace(layer, rate=rate)
 
 
@@ -123,7 +123,7 @@ def _options(layer: Layer, arguments: list[str], *, has_window: bool) -> Layer:
 
 def _layer_of_loss(argument: str) -> None:
     if argument in OF_LOSS:
-        raise Wrong("the loss takes logits and does that itself", f"leave {argument} out: the predictions have it")
+        raise Wrong("the loss takes logits and applies it itself", f"leave {argument} out: the predictions include it")
 
 
 def _positive(text: str, what: str) -> int:

@@ -345,7 +345,7 @@ class Worker:
         feeds = {**self.job.training.feeds(indices, feeder), **switched_on(self.job.recipe)}
         feeds |= {TICKET: np.array(ticket), COUNT: np.array(len(indices), np.float32)}
         named = {str(TensorName.parse(name)): value for name, value in feeds.items()}
-        with tensorflow_errors(f"{self.session.model.path}: TensorFlow cannot run this"):
+        with tensorflow_errors(f"{self.session.model.path}: TensorFlow cannot run the graph"):
             self.session.session.run(self._wanted, named)
 
 
@@ -432,7 +432,7 @@ def _refuse_other_settings(ledger: Ledger, own: dict[str, str], rank: int) -> No
     if others:
         raise GraphscopeError(
             f"worker {rank} trains with different settings than worker 0: {', '.join(others)}",
-            hint="all workers take the same model, data and options",
+            hint="all workers must use the same model, data and options",
         )
 
 

@@ -86,7 +86,7 @@ def _write(model: Model, node: Node, variables: Mapping[str, Variable]) -> Avera
     is_known = variable.shape is not None and None not in variable.shape and variable.dtype is DataType.FLOAT
     if position is None or not node.op.startswith(_WHOLE) or not is_known:
         raise UnsupportedError(
-            f"node {node.name} ({node.op}) writes to {variable.name} what cannot be averaged: only whole variables of"
+            f"node {node.name} ({node.op}) writes to {variable.name} a value that cannot be averaged: only whole variables of"
             " float32 and a known shape can",
             path=model.path,
             hint="train it in one process on one device",

@@ -186,7 +186,7 @@ def _refuse_other_settings(together: Together, share: Share, settings: Settings)
         if others:
             raise GraphscopeError(
                 f"worker {rank} trains with different settings than worker 0: {', '.join(others)}",
-                hint="all workers take the same model, data and options",
+                hint="all workers must use the same model, data and options",
             )
 
 

@@ -268,10 +268,10 @@ def augmentation(text: str, into: Input) -> Augmentation:
 
     Raises:
         UnknownNameError: there is no such change.
-        GraphscopeError: an amount is none, or the input takes no pictures.
+        GraphscopeError: an amount is none, or the input cannot take pictures.
     """
     if into.pictures is None or not into.pictures.batched:
-        raise GraphscopeError(f"augment {text}: {into.spec.name} takes no pictures")
+        raise GraphscopeError(f"augment {text}: {into.spec.name} cannot take pictures")
     changes = [_parse(item) for item in text.split(",")]
     if into.pictures.channels != 3 and any(kind.needs_colour for kind, _ in changes):
         raise GraphscopeError(

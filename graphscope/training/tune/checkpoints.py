@@ -59,7 +59,7 @@ class Checkpoints:
         """
         if not isinstance(model.store, BundleStore):
             raise UnsupportedError(
-                "no V2 checkpoint, which training starts from",
+                "not a V2 checkpoint, which training needs",
                 path=model.path,
                 hint=Advice(Call("convert", (model.path, "model.ckpt"))),
             )

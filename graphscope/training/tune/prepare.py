@@ -126,7 +126,7 @@ def fed_input(model: Model, recipe: Recipe) -> TensorSpec:
     if len(recipe.inputs) != 1:
         names = ", ".join(recipe.inputs.values()) or "none"
         raise GraphscopeError(
-            f"{model.path}: the base needs {len(recipe.inputs)} inputs, where data has one: {names}",
+            f"{model.path}: the base needs {len(recipe.inputs)} inputs, but data has one: {names}",
             hint=Advice(Call("graft", ("BASE",), (Option("set", "NAME=VALUE"),)), "   fixes the others"),
         )
     return demanded_string(model.graph, tensor_spec(model, next(iter(recipe.inputs.values()))))

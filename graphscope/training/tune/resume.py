@@ -81,11 +81,11 @@ def read_run(path: Path) -> TrainingState:
     except OSError as error:
         raise FileError.from_os_error(error, path) from error
     except UnicodeDecodeError as error:
-        raise CorruptFileError(f"no state of a training: {error}", path=path) from error
+        raise CorruptFileError(f"not a valid training state: {error}", path=path) from error
     try:
         return _run(**json.loads(content))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CorruptFileError(f"no state of a training, version {VERSION}: {error}", path=path) from error
+        raise CorruptFileError(f"not a training state of version {VERSION}: {error}", path=path) from error
 
 
 def _run(version: int, settings: Any, running: Any, epochs: Any, best: Any, **rest: Any) -> TrainingState:

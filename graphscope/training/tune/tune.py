@@ -177,7 +177,7 @@ def _start(run: TrainingState, step: int, checkpoints: Checkpoints) -> None:
         checkpoints.record(run)
     if run.step != step:
         raise CorruptFileError(
-            f"it speaks of step {run.step:,}, its checkpoint of step {step:,}", path=run_file(checkpoints.prefix)
+            f"it states step {run.step:,}, but its checkpoint states step {step:,}", path=run_file(checkpoints.prefix)
         )
 
 
@@ -192,7 +192,9 @@ def found_run(prefix: Path, place: OutputLocation) -> TrainingState | None:
         CorruptFileError: its state is damaged.
     """
     path = run_file(prefix)
-    resumable = Advice("without ", Option("resume", True), " one is started; ", Option("out"), " says where one is")
+    resumable = Advice(
+        "without ", Option("resume", True), " a new one is started; ", Option("out"), " says where one is"
+    )
     if place.resume and not exists(path):
         raise FileError(f"{path}: no training to resume", hint=resumable)
     found = read_run(path) if exists(path) and not place.overwrite else None

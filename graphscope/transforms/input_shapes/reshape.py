@@ -164,7 +164,7 @@ class _Reshaping:
         }
         if len(changed) > 1:
             pairs = ", ".join(f"{shape_text(self.old[n])} -> {shape_text(s)}" for n, s in self.asked.items())
-            raise GraphscopeError(f"the inputs would be of different batches: {pairs}")
+            raise GraphscopeError(f"the inputs would have different batch sizes: {pairs}")
         prime = prime_apart(size for shape in self.before.by_name.values() for size in shape or () if size)
         [(before, after)] = changed or {(None, None)}
         return Batches(before, prime, after)

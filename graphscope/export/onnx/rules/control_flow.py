@@ -127,7 +127,7 @@ def _enter(call: Call) -> Value:
 @rule(*NEXT_ITERATIONS, "LoopCond", deferred=True)
 def _inside_loop(_: Call) -> Value:
     """What leaves the loop converts it as a whole."""
-    raise NotExpressibleError("it lies within a loop")
+    raise NotExpressibleError("it is inside a loop")
 
 
 @rule(*MERGES, deferred=True)
@@ -136,7 +136,7 @@ def _merge(call: Call) -> Value:
     region, body = call.region, call.region.body
     texts = call.node.data_inputs()
     if any(_node(region, text).op in NEXT_ITERATIONS for text in texts):
-        raise NotExpressibleError("it lies within a loop")
+        raise NotExpressibleError("it is inside a loop")
     decider, _ = _decider(region, call.node)
     merges = [call.node]
     for other in body.nodes:
@@ -223,7 +223,7 @@ class _FrameLoop(LoopBody):
         self.switches = [c for c in body.consumers(decider) if c.op in SWITCHES]
         self.merges = [_node(region, s.data_inputs()[0]) for s in self.switches]
         if self.loop_cond.op != "LoopCond" or any(m.op not in MERGES for m in self.merges):
-            raise NotExpressibleError("it leaves no loop")
+            raise NotExpressibleError("it does not exit a loop")
         enters = [self.source(merge, ENTERS) for merge in self.merges]
         self.initial = [enter.data_inputs()[0] for enter in enters]
         self.next = [self.source(merge, NEXT_ITERATIONS).data_inputs()[0] for merge in self.merges]

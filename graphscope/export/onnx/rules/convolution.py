@@ -46,7 +46,7 @@ def padding(
         return {"pads": [before for before, _ in same] + [behind for _, behind in same]}
     is_dilated = max([*call.integers("dilations"), *call.integers("rates")], default=1) > 1
     if is_dilated or any(window < stride for window, stride in zip(windows, strides)):
-        raise NotExpressibleError("how much it pads depends on the size of its input, which is unknown")
+        raise NotExpressibleError("its padding depends on the size of its input, which is unknown")
     return {"auto_pad": "SAME_UPPER"}
 
 

@@ -61,7 +61,7 @@ class Layout:
         if not numbers:
             return [1] * len(self.space)
         if len(numbers) != self.rank or numbers[0] != 1 or numbers[self.channels] != 1:
-            raise NotExpressibleError(f"{what} {list(numbers)} go over batch or channels")
+            raise NotExpressibleError(f"{what} {list(numbers)} apply to batch or channels")
         return [numbers[i] for i in self.space]
 
 

@@ -24,7 +24,7 @@ def _pool(call: Call) -> Value:
     windows = layout.spatial(_sizes(call, "ksize", 1), "windows")
     strides = layout.spatial(_sizes(call, "strides", 2), "strides")
     if layout.rank == 5 and call.text("padding") == "SAME" and any(w < s for w, s in zip(windows, strides)):
-        raise NotExpressibleError("TensorFlow cuts where it should pad, as windows are narrower than strides")
+        raise NotExpressibleError("TensorFlow crops instead of padding, because the window is narrower than the stride")
     pads = padding(call, layout, call[0], windows, strides)
     op = "MaxPool" if call.node.op.startswith("Max") else "AveragePool"
     return channels_first(

@@ -32,7 +32,7 @@ def _reduction(call: Call) -> Value:
     if call.node.op in ("Mean", "EuclideanNorm") and not call[0].dtype.is_floating:
         raise NotExpressibleError("ONNX has no mean of integers that rounds as TensorFlow's")
     if call.node.op == "Prod" and (call[0].dtype.itemsize or 0) < 4 and not call[0].dtype.is_floating:
-        raise NotExpressibleError(f"runtimes do not multiply {call[0].dtype.label} with its overflows")
+        raise NotExpressibleError(f"runtimes do not reproduce the overflows of {call[0].dtype.label} products")
     return _reduce(call, _REDUCTIONS[call.node.op], call[0])
 
 

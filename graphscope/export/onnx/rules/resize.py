@@ -55,7 +55,7 @@ class _Corners:
 def _corners(call: Call) -> _Corners:
     corners = _Corners(call.attr("align_corners").b, call.attr("half_pixel_centers").b)
     if corners.aligned and corners.half:
-        raise NotExpressibleError("corners are aligned and centers halved")
+        raise NotExpressibleError("align_corners and half_pixel_centers are both set")
     return corners
 
 

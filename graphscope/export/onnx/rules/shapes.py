@@ -58,7 +58,7 @@ def _reshape(call: Call) -> Value:
     sizes = wanted.numpy()
     zero = 1 if sizes is not None and 0 in sizes else None
     if zero and sizes is not None and -1 in sizes:
-        raise NotExpressibleError("ONNX cannot infer a size beside one of 0")
+        raise NotExpressibleError("ONNX cannot infer a size next to one of 0")
     result = call.op("Reshape", data, call.vector(wanted), allowzero=zero)
     return call.builder.reshaped(result, _dims_of(wanted))
 

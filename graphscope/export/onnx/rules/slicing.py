@@ -280,6 +280,6 @@ def _unique(call: Call) -> Sequence[Value]:
 @rule("DynamicPartition")
 def _dynamic_partition(call: Call) -> Sequence[Value]:
     if call.rank(call[1]) != 1:
-        raise NotExpressibleError("its partitions are no vector")
+        raise NotExpressibleError("its partitions are not a vector")
     numbers = (np.array(i, np.int32) for i in range(call.attr("num_partitions").i))
     return [call.op("Compress", call[0], call.op("Equal", call[1], number), axis=0) for number in numbers]
