@@ -4,7 +4,7 @@ The graph is run once without any rewriting, and the graphs that ran tell their 
 no input waits for a tensor that is dead, and so does all that follows. So it goes without weights, feeds and variables.
 
 Sources: ``tensorflow/core/common_runtime/executor.cc``: a node with a dead input passes that on and does not run;
-``tensorflow/core/graph/graph_partition.cc``: ``Switch``, ``Enter``, ``Exit``, ``NextIteration`` end beside what they pass on.
+``tensorflow/core/graph/graph_partition.cc``: ``Switch``, ``Enter``, ``Exit``, ``NextIteration`` end next to their inputs.
 """
 
 from __future__ import annotations
