@@ -1,7 +1,7 @@
 """Processes that each do a part of one piece of work, and that never outlive it.
 
 They are forked, so that what was imported and opened before is there at once; where that is not safe, they are started anew and
-get their work as a pickle. Ctrl-C reaches the launcher alone, which then ends them.
+get their work as a pickle. Ctrl-C reaches the launcher alone, which then ends them. GPUs are given out in turn.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from graphscope.advice import Advice
+from graphscope.cluster.gpus import gpu_environment
 from graphscope.cluster.lifeline import Lifeline
 from graphscope.cluster.private_network import PrivateNetwork
 from graphscope.errors import GraphscopeError
@@ -91,7 +92,7 @@ class Processes:
             network: what forked processes have in place of this one's.
         """
         self._count = count
-        self._work = work
+        self._work = partial(_work_on_gpu, count, work)
         self._start = _spawn if anew else partial(_fork, network)
         self._children: dict[int, _Child] = {}
 
@@ -186,6 +187,12 @@ def _error_of(kind: type[GraphscopeError], message: str, hint: str | Advice | No
     error = kind.__new__(kind)
     GraphscopeError.__init__(error, message, hint=hint)
     return error
+
+
+def _work_on_gpu(count: int, work: Work, number: int, launcher: Launcher) -> Any:
+    """Before anything has used a GPU there."""
+    os.environ.update(gpu_environment(number, count))
+    return work(number, launcher)
 
 
 def _fork(network: PrivateNetwork | None, number: int, work: Work, others: Sequence[_Child]) -> _Child:
