@@ -20,7 +20,7 @@ from graphscope.cluster.share import Share
 from graphscope.runtime.config import SessionOptions
 from graphscope.runtime.tensorflow import can_fork, promise_equal_bits
 from graphscope.training.data import open_data
-from graphscope.training.features.compute import cached_features, input_spec
+from graphscope.training.features.compute import cached_features, input_spec, kept_features
 from graphscope.training.graft.base import open_base
 
 BASE = "fixtures/lenet5"
@@ -59,10 +59,12 @@ def computed(opened: Any, count: int, place: Path) -> list[Part]:
     """What each of ``count`` processes did."""
     model, base, source = opened
 
+    kept = kept_features(base, source, place)
+
     def work(number: int, _: Launcher) -> Part:
         clock = Clock()
         share = Share(number, count, is_launched=True)
-        cached_features(model, base, source, place, progress=clock.tell, share=share, session=ONE_THREAD)
+        cached_features(model, base, source, kept, progress=clock.tell, share=share, session=ONE_THREAD)
         return clock.part()
 
     with Processes(count, work) as processes:

@@ -27,6 +27,7 @@ from graphscope.training.features.by_workers import compute_by_workers, worker_s
 from graphscope.training.features.compute import (
     BATCH,
     FEATURES,
+    Kept,
     Told,
     base_of,
     cached_features,
@@ -197,17 +198,18 @@ def _share(workers: int, cluster: str | os.PathLike[str] | None, job: str, task:
 def _by_one(request: _Request, opened: _Opened, share: Share, listener: Listener) -> FeatureStore:
     """Computed by this process."""
     with listener.running(), listener.computing("features of the base", len(opened.source)) as told:
-        return _compute(request, opened, share, told)
+        kept = kept_features(opened.base, opened.source, opened.directory)
+        return _compute(request, opened, kept, share, told)
 
 
 def _compute(
-    request: _Request, opened: _Opened, share: Share, told: Told, session: SessionOptions = DEFAULT
+    request: _Request, opened: _Opened, kept: Kept, share: Share, told: Told, session: SessionOptions = DEFAULT
 ) -> FeatureStore:
     return cached_features(
         opened.model,
         opened.base,
         opened.source,
-        opened.directory,
+        kept,
         batch=request.batch,
         progress=told,
         trust=request.trust,
@@ -223,7 +225,7 @@ def _by_workers(request: _Request, opened: _Opened, count: int, listener: Listen
         return kept.store(0)
     promise_equal_bits()
     anew = not can_fork()
-    work = _Worker(request, count, opened)
+    work = _Worker(request, count, kept, opened)
     if anew and isinstance(request.model, Model):
         raise GraphscopeError(
             f"{request.model.path}: TensorFlow is already running in this process, so workers must open the model themselves",
@@ -235,19 +237,20 @@ def _by_workers(request: _Request, opened: _Opened, count: int, listener: Listen
 
 @dataclass(frozen=True)
 class _Worker:
-    """What each process does. As a pickle it is the request alone, and opens model and data anew."""
+    """What each process does. As a pickle it opens model and data anew; what the cache holds of them is known."""
 
     request: _Request
     count: int
+    kept: Kept
     opened: _Opened | None
 
-    def __reduce__(self) -> tuple[type[_Worker], tuple[_Request, int, None]]:
-        return _Worker, (self.request, self.count, None)
+    def __reduce__(self) -> tuple[type[_Worker], tuple[_Request, int, Kept, None]]:
+        return _Worker, (self.request, self.count, self.kept, None)
 
     def __call__(self, number: int, launcher: Launcher) -> None:
         opened = self.opened or _opened(self.request)
         share = Share(number, self.count, is_launched=True)
-        _compute(self.request, opened, share, launcher.tell, worker_session(self.count))
+        _compute(self.request, opened, self.kept.again(), share, launcher.tell, worker_session(self.count))
 
 
 def _base(

@@ -59,12 +59,12 @@ import graphscope
 from graphscope.training.graft.base import open_base
 from graphscope.training.data import DataOptions, open_data
 from graphscope.training.features.export import feature_arrays
-from graphscope.training.features.compute import cached_features, input_spec
+from graphscope.training.features.compute import cached_features, input_spec, kept_features
 from graphscope.formats.archives.npz_writer import write_npz
 model = graphscope.load(sys.argv[1])
 base = open_base(model, ["out"])
 source = open_data(sys.argv[2], input_spec(base), DataOptions())
-store = cached_features(model, base, source, Path(sys.argv[2] + ".features"))
+store = cached_features(model, base, source, kept_features(base, source, Path(sys.argv[2] + ".features")))
 write_npz(sys.argv[2] + ".out.npz", feature_arrays(store, source))
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(store.computed, peak.split()[1])

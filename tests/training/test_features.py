@@ -27,7 +27,7 @@ from graphscope.formats.media.pictures import Scaling
 from graphscope.training.data import Dataset
 from graphscope.training.features import compute as features
 from graphscope.training.features import store as feature_store
-from graphscope.training.features.compute import base_of, cached_features, input_spec
+from graphscope.training.features.compute import base_of, cached_features, input_spec, kept_features
 from graphscope.training.features.store import FeatureStore, Layout, read_layout, rows_of
 from graphscope.training.graft.base import open_base
 from graphscope.training.graft.graft import graft as graft_model
@@ -56,7 +56,8 @@ class Setting(NamedTuple):
 
     def compute(self, **options: Any) -> FeatureStore:
         base = open_base(self.model, self.at)
-        return cached_features(self.model, base, self.source, self.directory, **{"batch": BATCH, **options})
+        kept = kept_features(base, self.source, self.directory)
+        return cached_features(self.model, base, self.source, kept, **{"batch": BATCH, **options})
 
 
 @pytest.fixture
@@ -127,7 +128,8 @@ def test_a_second_run_computes_nothing(lenet: Setting, monkeypatch: pytest.Monke
 def test_another_head_reads_the_same_features(lenet: Setting) -> None:
     def store(head: str, at: str = "fc1/relu", **options: Any) -> FeatureStore:
         grafted = graft_model(lenet.model, GraftOptions(at=[at], head=head, task="classes", width=10, **options)).model
-        return cached_features(grafted, base_of(grafted, recipe_of(grafted)), lenet.source, lenet.directory)
+        base = base_of(grafted, recipe_of(grafted))
+        return cached_features(grafted, base, lenet.source, kept_features(base, lenet.source, lenet.directory))
 
     first = store("dense:10")
     assert first.computed == COUNT
@@ -180,7 +182,7 @@ def test_other_preprocessing_and_other_files_have_other_features(tmp_path: Path)
 
     def computed(**options: Any) -> int:
         source = opened(tmp_path / "d", input_spec(base), **options)
-        store = cached_features(model, base, source, tmp_path / "features")
+        store = cached_features(model, base, source, kept_features(base, source, tmp_path / "features"))
         expected = source.read(np.arange(len(source))).mean((1, 2))
         np.testing.assert_allclose(store.read(np.arange(len(source)))[0], expected, rtol=1e-5)
         return store.computed
@@ -209,7 +211,7 @@ import graphscope
 from graphscope.training.features import store
 from graphscope.training.graft.base import open_base
 from graphscope.training.data import DataOptions, open_data
-from graphscope.training.features.compute import cached_features, input_spec
+from graphscope.training.features.compute import cached_features, input_spec, kept_features
 store.SHARD_ROWS = 32
 model = graphscope.load(sys.argv[1])
 base = open_base(model, sys.argv[4:])
@@ -221,7 +223,7 @@ def told(count):
     if done == 48:
         print("in the second shard", flush=True)
         sys.stdin.read()
-cached_features(model, base, source, Path(sys.argv[3]), batch=16, progress=told)
+cached_features(model, base, source, kept_features(base, source, Path(sys.argv[3])), batch=16, progress=told)
 """
 
 

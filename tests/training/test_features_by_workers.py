@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.api.features import _opened, _Request, _Worker
+from graphscope.api.features import _Opened, _opened, _Request, _Worker
 from graphscope.cluster.share import Share
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.formats.io.places import beside, create
@@ -21,6 +22,7 @@ from graphscope.runtime.tensorflow import can_fork
 from graphscope.training.data import DataOptions
 from graphscope.training.features import by_workers, compute, store, turns
 from graphscope.training.features.by_workers import worker_session
+from graphscope.training.features.compute import Kept
 from graphscope.training.features.store import Layout, publish_layout
 from tests.support.data_files import cache, random
 from tests.support.fixture_files import FIXTURES
@@ -51,6 +53,10 @@ def request(data: str, place: Path) -> _Request:
     return _Request(LENET, data, tuple(AT), (), {}, BATCH, DataOptions(cache=place), None, (), False)
 
 
+def kept(opened: _Opened) -> Kept:
+    return compute.kept_features(opened.base, opened.source, opened.directory)
+
+
 def content(place: Path) -> dict[str, bytes]:
     """Every file of a cache."""
     return {str(p.relative_to(place)): p.read_bytes() for p in sorted(place.rglob("*")) if p.is_file()}
@@ -59,7 +65,7 @@ def content(place: Path) -> dict[str, bytes]:
 def alone(data: str, place: Path) -> dict[str, bytes]:
     """What one process writes with one thread."""
     opened = _opened(request(data, place))
-    compute.cached_features(opened.model, opened.base, opened.source, opened.directory, batch=BATCH, session=ONE_THREAD)
+    compute.cached_features(opened.model, opened.base, opened.source, kept(opened), batch=BATCH, session=ONE_THREAD)
     return content(place)
 
 
@@ -69,10 +75,16 @@ def by_itself(data: str, place: str) -> None:
     alone(data, Path(place))
 
 
-def two_workers(data: str, place: str, killed: bool) -> dict[str, Any]:
-    """In a process of its own. Worker 1 is killed in its first shard if so wished."""
+def by_processes(data: str, place: str, count: int, killed: bool) -> dict[str, Any]:
+    """In a process of its own. Whoever has the second shard, worker 1 unless that is late, is killed in it if so wished."""
     store.SHARD_ROWS = 2 * BATCH
-    write = compute.write_part  # type: ignore[attr-defined]
+    write, key = compute.write_part, compute.feature_key  # type: ignore[attr-defined]
+
+    def counted(*about: Any) -> str:
+        with (Path(place) / "keys").open("a") as file:
+            file.write("k")
+        return str(key(*about))
+
     assert can_fork()
 
     def writing(path: Path, chunks: Any) -> None:
@@ -85,8 +97,8 @@ def two_workers(data: str, place: str, killed: bool) -> dict[str, Any]:
 
         write(path, watched())
 
-    compute.write_part = writing  # type: ignore[attr-defined]
-    by_workers.usable_processors = lambda: 2
+    compute.write_part, compute.feature_key = writing, counted  # type: ignore[attr-defined]
+    by_workers.usable_processors = lambda: count
     told: list[int] = []
 
     class Listener(graphscope.Listener):
@@ -99,7 +111,7 @@ def two_workers(data: str, place: str, killed: bool) -> dict[str, Any]:
             return _Adding(told)
 
     found = graphscope.features(
-        LENET, data, at=AT, batch=BATCH, workers=2, reading=DataOptions(cache=Path(place)), listener=Listener()
+        LENET, data, at=AT, batch=BATCH, workers=count, reading=DataOptions(cache=Path(place)), listener=Listener()
     )
     return {
         "computed": found.store.computed,
@@ -119,11 +131,16 @@ class _Adding:
     def __exit__(self, *_: object) -> None: ...
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["both", "one is killed"])
-def test_two_workers_write_the_same_bytes_as_one_process(data: str, tmp_path: Path, fresh: Fresh, killed: bool) -> None:
+@pytest.mark.parametrize(("count", "killed"), [(3, False), (2, True)], ids=["three", "one of two is killed"])
+def test_workers_write_the_same_bytes_as_one_process(
+    data: str, tmp_path: Path, fresh: Fresh, count: int, killed: bool
+) -> None:
     place = tmp_path / "together"
     place.mkdir()
-    value = fresh.value(two_workers, data, place, killed)
+    value = fresh.value(by_processes, data, place, count, killed)
+    keys = place / "keys"
+    assert keys.read_text() == "k", "a worker computed the key again"
+    keys.unlink()
     (place / "killed").unlink(missing_ok=True)
     for left in (place / "features").rglob(".*"):
         left.unlink()
@@ -132,7 +149,8 @@ def test_two_workers_write_the_same_bytes_as_one_process(data: str, tmp_path: Pa
     assert value["computed"] == COUNT
     assert value["can fork"], "the launcher opened a session"
     assert value["told"] == COUNT
-    assert value["warnings"] == ["worker 1 was killed by SIGKILL; the others take over its part"] * killed
+    warnings = [re.sub(r"^worker [01] ", "", text) for text in value["warnings"]]
+    assert warnings == ["was killed by SIGKILL; the others take over its part"] * killed
 
 
 def failing(data: str, place: str) -> str:
@@ -190,11 +208,11 @@ def test_each_task_of_a_cluster_does_its_part(data: str, tmp_path: Path, monkeyp
     monkeypatch.setattr(compute, "write_part", writing)
     monkeypatch.setattr(turns, "time", Clock())
     options: dict[str, Any] = {"batch": BATCH, "session": ONE_THREAD, "share": Share(1, 3)}
-    kept = compute.kept_features(opened.base, opened.source, opened.directory)
-    kept.place.mkdir(parents=True)
-    dead = create(beside(kept.place / "000000000064.rows"), kept.place / "none")  # its host is gone, its lock is not
+    shards = kept(opened).place
+    shards.mkdir(parents=True)
+    dead = create(beside(shards / "000000000064.rows"), shards / "none")  # its host is gone, its lock is not
     told: list[int] = []
-    compute.cached_features(opened.model, opened.base, opened.source, opened.directory, progress=told.append, **options)
+    compute.cached_features(opened.model, opened.base, opened.source, kept(opened), progress=told.append, **options)
     dead.close()
     assert order == [1, 4, 3, 5, 6, 0, 2], "its own, those of others from another place on, what another seems to write"
     assert sum(told) == COUNT
@@ -224,14 +242,15 @@ def test_a_part_that_others_write_is_not_computed(data: str, tmp_path: Path) -> 
     other = Layout(there.specs, there.count, 16)
     assert publish_layout(place, other) == there
     assert sorted(p.name for p in place.iterdir() if p.name.startswith(".")) == []
-    found = compute.cached_features(opened.model, opened.base, opened.source, opened.directory, share=Share(2, 3))
+    found = compute.cached_features(opened.model, opened.base, opened.source, kept(opened), share=Share(2, 3))
     assert found.computed == 0
 
 
 def test_a_worker_can_be_started_anew(data: str, tmp_path: Path) -> None:
     """As a pickle it is the request alone."""
     place = tmp_path / "c"
-    worker = _Worker(request(data, place), 1, _opened(request(data, place)))
+    opened = _opened(request(data, place))
+    worker = _Worker(request(data, place), 1, kept(opened), opened)
     again = pickle.loads(pickle.dumps(worker))
     assert again.opened is None
     told: list[int] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from graphscope.cluster.processes import Ending, Launcher, Processes, Work
 from graphscope.cluster.share import Share
@@ -12,7 +11,7 @@ from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.config import SessionOptions
 from graphscope.training.data.source import Dataset
-from graphscope.training.features.compute import Kept, Told, cached_features, kept_features
+from graphscope.training.features.compute import Kept, Told, cached_features
 from graphscope.training.features.store import FeatureStore
 from graphscope.training.graft.base import Base
 
@@ -35,7 +34,7 @@ def features_by_workers(
     model: Model,
     base: Base,
     source: Dataset,
-    directory: Path,
+    kept: Kept,
     *,
     batch: int,
     trust: bool,
@@ -49,7 +48,7 @@ def features_by_workers(
             model,
             base,
             source,
-            directory,
+            kept.again(),
             batch=batch,
             progress=launcher.tell,
             trust=trust,
@@ -57,7 +56,6 @@ def features_by_workers(
             session=threads,
         )
 
-    kept = kept_features(base, source, directory)
     return compute_by_workers(kept, len(shares), work, anew=False, progress=told, warn=lambda _: None)
 
 

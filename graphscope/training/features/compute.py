@@ -129,6 +129,9 @@ class Kept:
 def kept_features(base: Base, source: Dataset, directory: Path) -> Kept:
     """What ``directory`` holds of the features of ``source``. Reads the base's weights once.
 
+    Args:
+        directory: holds the features of any number of bases and data, each in a directory of its own.
+
     Raises:
         GraphscopeError: the features are random: none can be kept.
         CorruptFileError: a weight or a manifest is damaged.
@@ -147,7 +150,7 @@ def cached_features(
     model: Model,
     base: Base,
     source: Dataset,
-    directory: Path,
+    kept: Kept,
     *,
     batch: int = BATCH,
     progress: Told = lambda _: None,
@@ -155,13 +158,13 @@ def cached_features(
     share: Share = WHOLE,
     session: SessionOptions = DEFAULT,
 ) -> FeatureStore:
-    """The features of all examples of ``source``; computes those that ``directory`` does not hold yet.
+    """The features of all examples of ``source``; computes those that the cache does not hold yet.
 
     Memory is bounded by ``batch``. TensorFlow starts only where something is to be computed.
 
     Args:
         model: that ``base`` was opened from.
-        directory: holds the features of any number of bases and data, each in a directory of its own.
+        kept: what :func:`kept_features` finds of this base and these data; it has read the base's weights once.
         batch: examples that are computed at once; a base that takes another number only gets that, and one that takes the
             content of one file gets one file at a time.
         trust: runs nodes that touch files, the network or processes too.
@@ -175,7 +178,6 @@ def cached_features(
         FileError: the disk is full, or a file cannot be written. What is there is whole.
         CorruptFileError: a weight, an example or a manifest is damaged.
     """
-    kept = kept_features(base, source, directory)
     meter = _Meter(progress, share)
     meter.reach(kept.count - kept.lacking)
     if kept.missing:

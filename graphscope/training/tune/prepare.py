@@ -18,7 +18,7 @@ from graphscope.feeding.inputs import input_of
 from graphscope.feeding.one_at_a_time import demanded_string, takes_one
 from graphscope.training.data import DataOptions, Dataset, open_data
 from graphscope.training.features.by_workers import features_by_workers
-from graphscope.training.features.compute import FEATURES, Told, base_of, cached_features
+from graphscope.training.features.compute import FEATURES, Told, base_of, cached_features, kept_features
 from graphscope.training.recipe import Recipe, label_shape
 from graphscope.training.tune.augment import Augmentation, augmentation
 from graphscope.training.tune.examples import AugmentedInputs, CachedFeatures, Examples, Feeder, WholeInputs
@@ -88,11 +88,12 @@ def prepare(
         with caching(len(examples)) as told:
             place = reading.cache / FEATURES
             base = base_of(model, recipe)
+            kept = kept_features(base, examples, place)
             batch, trust = options.batch, options.trust
             store = (
-                features_by_workers(request.shares, model, base, examples, place, batch=batch, trust=trust, told=told)
+                features_by_workers(request.shares, model, base, examples, kept, batch=batch, trust=trust, told=told)
                 if request.shares
-                else cached_features(model, base, examples, place, batch=batch, progress=told, trust=trust)
+                else cached_features(model, base, examples, kept, batch=batch, progress=told, trust=trust)
             )
         return CachedFeatures(store, recipe.features)
 
