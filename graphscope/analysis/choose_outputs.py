@@ -32,7 +32,7 @@ def choose_outputs(model: Model, wanted: Sequence[str] = ()) -> Chosen:
 
     Raises:
         UnknownNameError: a name is not in the graph.
-        GraphscopeError: none was named and none is clear; the error lists the ranked candidates.
+        GraphscopeError: no output was named and none is clear; the error lists the ranked candidates.
     """
     if wanted:
         return Chosen(tuple(checked_output(model, name) for name in wanted))

@@ -1,5 +1,6 @@
-"""What ``import graphscope`` gives: one function for each command, and what it returns.
+"""What ``import graphscope`` provides: one function for each command, and the types that they return.
 
-A function takes a model, or the path of one. Names are node or tensor names; where a list of names is wanted, a ``str`` is one
-name. Nothing is printed: a :class:`graphscope.core.listener.Listener` hears of the work, reports keep what it was told.
+A function takes a model or its path. Names are node or tensor names; in place of a list of names, a ``str`` is one name.
+Nothing is printed: a :class:`graphscope.core.listener.Listener` receives notes, warnings and progress, and reports keep the
+notes.
 """

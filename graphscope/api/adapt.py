@@ -20,12 +20,12 @@ _MAX_CHANGES = 8
 def with_input_shapes(
     model: Model, shapes: Mapping[str, Shape], batch: Batch, outputs: Sequence[str], listener: Listener
 ) -> Model:
-    """``model`` whose placeholders take other shapes; its signatures say so too. Reads no weights.
+    """Returns ``model`` with other shapes for its placeholders and signatures. Reads no weights.
 
     Args:
         shapes, batch: see :func:`graphscope.freeze`.
-        outputs: what must keep a part for each example; without any, the outputs of the signatures, or the likely ones.
-        listener: hears of what was rewritten.
+        outputs: tensors that must keep their batch dimension; by default the outputs of the signatures, or the likely outputs.
+        listener: receives a note for each constant that was rewritten.
 
     Raises:
         UnknownNameError: there is no such placeholder.
@@ -38,10 +38,11 @@ def with_input_shapes(
 
 
 def for_older_tensorflow(model: Model, version: str, listener: Listener) -> Model:
-    """``model`` as TensorFlow ``version`` loads it; ``listener`` hears of what was changed. Reads no weights.
+    """Returns ``model`` rewritten for TensorFlow ``version``; ``listener`` receives notes on the changes. Reads no weights.
 
     Raises:
-        GraphscopeError: it is no version; the release lacks an op, or an attribute that has another value than its default.
+        GraphscopeError: ``version`` is not a version; the release lacks an op, or an attribute that does not have its default
+            value.
     """
     found = backport(model.graph, parse_version(version))
     for line in backport_lines(found):
@@ -50,7 +51,7 @@ def for_older_tensorflow(model: Model, version: str, listener: Listener) -> Mode
 
 
 def backport_lines(found: Backported) -> Iterator[str]:
-    """What was changed for an older release, in words."""
+    """Describes the changes for an older release."""
     changes = [f"{op} {count:,}" for op, count in found.replaced.items()]
     changes += [f"{attribute} -{count:,}" for attribute, count in found.stripped.items()]
     if changes:

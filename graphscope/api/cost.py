@@ -1,4 +1,4 @@
-"""``graphscope.cost``: what a model costs, by its structure."""
+"""``graphscope.cost``: the cost of a model, from its structure."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ def cost(
     tags: str | Collection[str] = (),
     listener: Listener = SILENT,
 ) -> CostReport:
-    """Counts what one run of a model takes: operations, bytes, parameters, memory. Needs no TensorFlow, reads no weights.
+    """Counts the cost of one run of a model: operations, bytes, parameters, memory. Needs no TensorFlow and reads no weights.
 
     Training switches are set for inference, as by :func:`graphscope.run`.
 
     Args:
         model: a model, or what :func:`graphscope.load` opens.
-        outputs: what to compute; without any, the likely outputs.
-        all: count all nodes of the graph instead, training and initialization too.
-        by: what a row is: a layer, an op or a node.
-        depth: with ``by="scope"``: how many parts of scope names make a row; ``None`` finds the layers.
-        shape: input -> its shape, where the graph leaves sizes open; ``None`` for a size that stays open.
-        batch: the size of an input's first dimension, where that is open and ``shape`` does not say. Without it, figures are
-            for one example, and ``by_batch`` of each row and of the total has them for any batch.
+        outputs: tensors to compute; by default the likely outputs.
+        all: count all nodes of the graph instead, including training and initialization.
+        by: what each row stands for: a layer, an op or a node.
+        depth: with ``by="scope"``: number of leading parts of the scope name that identify a row; ``None`` finds the layers.
+        shape: input -> its shape, if the graph does not state it; ``None`` for an unknown size.
+        batch: the size of an input's first dimension, if that is unknown and not in ``shape``. Without it, figures are for one
+            example, and ``by_batch`` of each row and of the total holds them for any batch size.
         device: a device of :data:`graphscope.analysis.cost.devices.DEVICES`, to estimate times.
-        peak: the same for another device: ``10TFLOPS,50GB/s``.
-        checkpoint: the values of a graph that lies elsewhere; for a path only.
-        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
+        peak: the peak of any other device: ``10TFLOPS,50GB/s``.
+        checkpoint: prefix of a checkpoint with the values of the graph; only for a path.
+        tags: selects the meta graph of a SavedModel with exactly these tags; only for a path.
 
     Raises:
         UnknownNameError: the model has no such output or input, or there is no such device.
@@ -96,7 +96,7 @@ def _switches(model: Model) -> dict[str, float]:
 
 
 def _outputs(model: Model, wanted: tuple[str, ...], listener: Listener) -> tuple[str, ...]:
-    """Those that were named, or the likely ones: where several are likely, all of them."""
+    """The named outputs, or all likely ones."""
     chosen = choose_outputs(model, wanted) if wanted else likely_outputs(model)
     if chosen.reason:
         counted = f"what {', '.join(chosen.outputs)} needs is counted ({chosen.reason}); "
@@ -114,7 +114,7 @@ def _with_open_batch(one: CostReport, samples: Sequence[CostReport], listener: L
 
 
 def _note_open_shapes(report: CostReport, listener: Listener) -> None:
-    """Says which inputs are of unknown size: what depends on them cannot be counted."""
+    """Notes inputs of unknown size: the cost of nodes that depend on them cannot be counted."""
     for name, sizes in report.inputs.items():
         if sizes is None or None in sizes:
             example = Option("shape", f"{node_of(name)}=1,224,224,3")

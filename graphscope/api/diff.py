@@ -1,4 +1,4 @@
-"""``graphscope.diff``: what differs between two models, as a report or as a page with both graphs."""
+"""``graphscope.diff``: the differences between two models, as a report or as a page with both graphs."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def diff(
     tags: str | Collection[str] = (),
     listener: Listener = SILENT,
 ) -> DiffReport:
-    """What differs between two models: signatures, nodes, wiring, attributes, weights, functions, collections.
+    """Compares two models: signatures, nodes, wiring, attributes, weights, functions, collections.
 
     Needs no TensorFlow.
 
     Args:
         a, b: models, or what :func:`graphscope.load` opens.
-        weights: how far values are compared: ``none``, ``stat`` (checksums that files state count) or ``exact`` (every byte).
-        strict: devices, colocation, inferred shapes and versions count too.
-        explain: whether freezing and folding are told as such, in place of the differences that they make.
-        tags: see :func:`graphscope.load`; for paths only.
-        listener: is told of the bytes that are compared.
+        weights: how values are compared: ``none``, ``stat`` (stored checksums suffice) or ``exact`` (every byte).
+        strict: also compare devices, colocation, inferred shapes and versions.
+        explain: whether to report freezing and folding as such, instead of the single differences that they cause.
+        tags: see :func:`graphscope.load`; only for paths.
+        listener: receives the progress of the comparison.
 
     Raises:
         UnknownNameError: ``weights`` is none of the three.
@@ -63,9 +63,9 @@ def draw_diff(
     tags: str | Collection[str] = (),
     listener: Listener = SILENT,
 ) -> DiffDrawing:
-    """What differs between two models as a page: both graphs side by side, the differences coloured and listed.
+    """Compares two models and draws a page: both graphs side by side, the differences colored and listed.
 
-    Functions are drawn, and compared, in place of their calls; where they would be too many nodes, the calls stay.
+    Functions are drawn, and compared, in place of their calls, unless that would make too many nodes.
 
     Args:
         a, b, weights, strict, explain, tags, listener: see :func:`diff`.
@@ -89,7 +89,7 @@ def draw_diff(
 
 
 def _drawable(one: Model, other: Model) -> tuple[Model, Model]:
-    """Both with the bodies of functions in place of their calls; as they are where one of them would have too many nodes."""
+    """Both models with function calls inlined, or unchanged if one of them would have too many nodes."""
     try:
         return without_calls(one), without_calls(other)
     except GraphscopeError:

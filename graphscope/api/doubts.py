@@ -1,4 +1,4 @@
-"""What may be wrong with a model that is handed on: state that is frozen, dropout that stays, data that nobody can feed."""
+"""Possible problems of a written model: frozen state, remaining dropout, data that cannot be fed."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _MAX_NAMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One reason why a result may not be what is wanted, and what helps."""
+    """One reason why a result may not be as intended, and the remedy."""
 
     text: str
     help: Advice
 
 
 def report(found: Iterable[Doubt], listener: Listener, *, strict: bool = False) -> None:
-    """Tells ``listener`` of each.
+    """Passes each doubt to ``listener`` as a warning.
 
     Raises:
-        GraphscopeError: ``strict`` is set and there is one.
+        GraphscopeError: ``strict`` is set and there is a doubt.
     """
     doubts = list(found)
     if strict and doubts:
@@ -42,10 +42,10 @@ def report(found: Iterable[Doubt], listener: Listener, *, strict: bool = False) 
 
 
 def frozen_doubts(graph: Graph, carried: Mapping[str, str]) -> list[Doubt]:
-    """What a frozen graph holds at one value, draws at random, or takes from elsewhere than its inputs.
+    """Doubts about a frozen graph: frozen state, random numbers, and data that does not come from its inputs.
 
     Args:
-        carried: variables whose state a run of the model would carry over -> the node that writes them.
+        carried: variables whose state persists between runs of the model -> the node that writes them.
     """
     return [*_state(carried), *dropout_doubts(lasting_drops(graph)), *_sources(graph)]
 
@@ -58,10 +58,10 @@ def _state(carried: Mapping[str, str]) -> Iterator[Doubt]:
 
 
 def dropout_doubts(drops: Sequence[str], option: str = "outputs") -> Iterator[Doubt]:
-    """What :func:`graphscope.transforms.drops.lasting_drops` found.
+    """Doubts about the nodes that :func:`graphscope.transforms.drops.lasting_drops` returned.
 
     Args:
-        option: the argument that names the tensors which are computed.
+        option: the argument that names the computed tensors.
     """
     if drops:
         text = f"dropout with a constant rate makes the result random: {some(drops, _MAX_NAMES)}"
@@ -78,7 +78,7 @@ def _sources(graph: Graph) -> Iterator[Doubt]:
 
 
 def default_doubts(graph: Graph) -> Iterator[Doubt]:
-    """Training switches that stay at a default for training, where the inputs of a signature leave them out."""
+    """Doubts about training switches that are not inputs of a signature and have a default for training."""
     for name, value in open_switches(graph).items():
         node = graph[name]
         default = graph.get(node_of(node.inputs[0])) if node.op == DEFAULTED else None

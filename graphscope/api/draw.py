@@ -41,22 +41,22 @@ def draw(
 
     Args:
         model: a model, or what :func:`graphscope.load` opens.
-        depth: levels of scopes that are open at first, 1 for the outermost alone; without it, as many as there is room for.
-        scope: draw this name scope only, with what leads into it and out of it.
+        depth: levels of scopes that are open at first, 1 for only the outermost; by default as many as fit.
+        scope: draw only this name scope, with its inputs and outputs.
         focus: draw only what is near this node or tensor.
-        radius: how near: steps from node to node, with the flow of data or against it.
-        color: ``op`` (kinds of ops), ``device`` (as the graph asks for), ``bytes`` (of outputs, unknown dimensions taken as 1)
-            ``flops`` (of all nodes, as :func:`graphscope.cost` counts them for one example) or ``time`` (of traced runs). A
-            page can show the first three in any case.
+        radius: distance from ``focus`` in edges, in either direction.
+        color: ``op`` (kinds of ops), ``device`` (as requested by the graph), ``bytes`` (of outputs, unknown dimensions count as
+            1) ``flops`` (of all nodes, as :func:`graphscope.cost` counts them for one example) or ``time`` (of traced runs). A
+            page can always show the first three.
         profile: the traced runs, for ``time``: a log directory or an event file (see :func:`graphscope.read_profile`), or a
             timeline (see :meth:`graphscope.Profiled.save_timeline`).
-        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+        checkpoint, tags: see :func:`graphscope.load`; only for a path.
 
     Raises:
         GraphscopeError: as :func:`graphscope.load`.
         IncompleteModelError: the model is a checkpoint without a graph.
         UnknownNameError: there is no such scope or node.
-        ArgumentError: ``color`` is none of these, or one of ``time`` and ``profile`` is there without the other.
+        ArgumentError: ``color`` is not one of these, or only one of ``time`` and ``profile`` is given.
         FileError, CorruptFileError: ``profile`` cannot be read.
     """
     opened = as_model(model, tags=tags, checkpoint=checkpoint)
@@ -89,7 +89,7 @@ def _scope(diagram: Diagram, name: str) -> Box:
 
 
 TIMELINE = ".json"
-"""What the name of a timeline ends with."""
+"""The suffix of a timeline."""
 
 
 @dataclass(frozen=True)

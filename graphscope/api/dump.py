@@ -1,4 +1,4 @@
-"""``graphscope.dump``: what TensorBoard shows of a model."""
+"""``graphscope.dump``: logs a model for TensorBoard."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ def dump(
     tags: str | Collection[str] = (),
     listener: Listener = SILENT,
 ) -> LogRun:
-    """Writes a run of ``logdir``: the graph without its weights, and what is asked for. An earlier dump is replaced.
+    """Writes a run of ``logdir``: the graph without its weights, and what the options select. An earlier dump is replaced.
 
     Args:
         model: a model, or what :func:`graphscope.load` opens.
-        run: its name; without one, the model's.
-        shapes: start TensorFlow for shapes below ops that have no rule; all others are inferred anyway, for the edges.
-        shape: input -> its shape, where the graph leaves sizes open; ``None`` for a size that stays open.
-        batch: the size of each other input's first dimension, where that is open.
+        run: the name of the run; by default the model's.
+        shapes: start TensorFlow for shapes that depend on ops without a shape rule; all others are inferred without it.
+        shape: input -> its shape, if the graph does not state it; ``None`` for an unknown size.
+        batch: the size of the first dimension of all other inputs, if that is unknown.
         histograms: of the model's own weights.
         filters: of the first convolutions, as images.
         embeddings: matrices for the projector: variable -> file with a line for each row, or ``VAR`` and ``VAR:FILE`` texts.
-        checkpoint: the values of a graph that lies elsewhere; for a path only.
-        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
+        checkpoint: prefix of a checkpoint with the values of the graph; only for a path.
+        tags: selects the meta graph of a SavedModel with exactly these tags; only for a path.
 
     Raises:
         IncompleteModelError: there is no graph, or no value of an embedding.
         UnknownNameError: an embedding is not in the model.
-        FileError: a file cannot be written; an old run stands.
+        FileError: a file cannot be written; an existing run is kept.
         GraphscopeError: an embedding cannot be shown, or ``run`` leads out of ``logdir``.
         CorruptFileError: a weight cannot be read.
     """
@@ -71,7 +71,7 @@ def dump(
 
 
 def _missing(model: Model, options: DumpOptions) -> Iterator[str]:
-    """What was asked for and is not there."""
+    """Notes on requested data that the model does not have."""
     if options.histograms and not any(weights_to_chart(model)):
         yield "no histograms: no weight has a value"
     if options.filters and not any(first_filters(model)):

@@ -1,4 +1,4 @@
-"""``graphscope.edit``: a model after some steps."""
+"""``graphscope.edit``: changes a model step by step."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from graphscope.runtime.verify import ATOL, RTOL, Verification
 
 @dataclass(frozen=True, slots=True)
 class SavedEdited(Saved):
-    """An edited model as it was written.
+    """A written edited model.
 
     Attributes:
-        verification: what the comparison with the model before found; ``None`` where none was asked for.
+        verification: the comparison with the original model; ``None`` if it was not requested.
     """
 
     verification: Verification | None = None
@@ -37,13 +37,13 @@ class SavedEdited(Saved):
 
 @dataclass(frozen=True)
 class Edited:
-    """A model after some steps.
+    """An edited model.
 
     Attributes:
-        source: the model before.
-        model: the model after.
-        names: tensor of ``source`` -> what it is called in ``model``, where that is another name.
-        outputs: the tensors that were named as outputs, by their present names.
+        source: the original model.
+        model: the edited model.
+        names: tensor of ``source`` -> its name in ``model``, for renamed tensors.
+        outputs: the tensors that were named as outputs, with their new names.
     """
 
     source: Model
@@ -63,14 +63,14 @@ class Edited:
         trust: bool = False,
         listener: Listener = SILENT,
     ) -> SavedEdited:
-        """Writes the model in the format that the name of ``path`` says; more arguments and errors as :func:`graphscope.save`.
+        """Writes the model in the format given by the name of ``path``; other arguments and errors as :func:`graphscope.save`.
 
         Args:
             verify: run both models in TensorFlow first; nothing is written unless they agree.
             atol, rtol, trust: of the verification.
 
         Raises:
-            GraphscopeError: the models differ, or nothing can be said of outputs that are random.
+            GraphscopeError: the models differ, or their outputs are random and cannot be compared.
         """
         format_for(path, to).refuse_unwritable(path, overwrite)
         found = None
@@ -81,7 +81,7 @@ class Edited:
         return SavedEdited(saved.path, saved.format, saved.size_bytes, found)
 
     def diff(self) -> DiffReport:
-        """What differs from the model before; see :func:`graphscope.diff`."""
+        """The differences from the original model; see :func:`graphscope.diff`."""
         from graphscope.api.diff import diff
 
         return diff(self.source, self.model)
@@ -94,7 +94,7 @@ class Edited:
         trust: bool = False,
         listener: Listener = SILENT,
     ) -> Verification:
-        """Runs both models on the same inputs; what was renamed is paired. See :func:`graphscope.verify`."""
+        """Runs both models on the same inputs, with renamed tensors paired. See :func:`graphscope.verify`."""
         from graphscope.api.verify import verify
 
         return verify(
@@ -109,7 +109,7 @@ class Edited:
         )
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
-        """Inputs and named outputs that have other names now."""
+        """Renamed inputs and outputs."""
         for old, new in self.names.items():
             node = self.model.graph.get(node_of(new))
             is_asked = node is not None and (node.op in PLACEHOLDER_OPS or new in self.outputs)
@@ -130,15 +130,15 @@ def edit(
     """Changes a model step by step: names, wiring, shapes, parts, signatures. Values follow; no TensorFlow.
 
     Args:
-        steps: each a step, or its kind and text as on the command line: ``("rename", "^tower_0/=")``.
-        recipe: a YAML file of steps that come before these.
-        outputs: tensors that must stay, for ``cleanup`` and the verification; by default those of signatures or likely ones.
-        checkpoint, tags: see :func:`graphscope.load`; for paths only.
+        steps: steps, or pairs of kind and text as on the command line: ``("rename", "^tower_0/=")``.
+        recipe: a YAML file of steps to apply before ``steps``.
+        outputs: tensors to keep in ``cleanup`` and to verify; by default the outputs of the signatures or the likely outputs.
+        checkpoint, tags: see :func:`graphscope.load`; only for paths.
 
     Raises:
-        UnknownNameError: a step names what is not there.
-        ArgumentError: the text of a step is of another form.
-        GraphscopeError: a step cannot be made, or its result is not valid; the error begins with the step.
+        UnknownNameError: a step names something that does not exist.
+        ArgumentError: the text of a step does not have the expected form.
+        GraphscopeError: a step cannot be applied, or its result is not valid; the error starts with the step.
     """
     source = as_model(model, tags=tags, checkpoint=checkpoint)
     source.refuse_invalid()

@@ -1,4 +1,4 @@
-"""``graphscope.evaluate``: how well a model does on labelled examples."""
+"""``graphscope.evaluate``: evaluates a model on labelled examples."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def evaluate(
     overwrite: bool = False,
     listener: Listener = SILENT,
 ) -> EvaluationReport:
-    """Runs a model over labelled examples and says how well it does. Starts TensorFlow, unless another engine computes.
+    """Evaluates a model on labelled examples. Starts TensorFlow, unless another engine is used.
 
     ::
 
@@ -87,29 +87,29 @@ def evaluate(
     Args:
         model: a model, or what :func:`graphscope.load` opens, or a file of another runtime: see :func:`graphscope.run`.
         data: as for :func:`graphscope.features`.
-        outputs: the one tensor to judge; without it, the likely output, or the predictions of a grafted model.
-        inputs: where the graph is cut open; a file of another runtime cannot be.
+        outputs: the tensor to evaluate; by default the likely output, or the predictions of a grafted model.
+        inputs: tensors to cut the graph open at; not for a file of another runtime.
         set: placeholder -> value to fix it to.
-        regression: labels are numbers to meet; otherwise the labels and the output say what they are.
+        regression: labels are target numbers; by default the labels and the output determine the task.
         multilabel: an example may carry any number of labels.
         labels: a file with the names of the classes, in the order of the scores.
-        ema: take each variable's moving average where there is one.
-        batch: examples that are computed at once, where the model takes any number.
+        ema: use each variable's moving average, if it has one.
+        batch: batch size, if the model accepts any.
         reading: how data is read, and where the cache is.
-        wrong: how many misclassified examples to report, those with the highest confidence.
-        confusion: the PNG file to draw the confusion matrix in.
-        logdir: log for TensorBoard there.
-        checkpoint: the values of a graph that lies elsewhere; for a path only.
-        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
+        wrong: number of misclassified examples to report, those with the highest confidence.
+        confusion: a PNG file to write the confusion matrix to.
+        logdir: directory for TensorBoard logs.
+        checkpoint: prefix of a checkpoint with the values of the graph; only for a path.
+        tags: selects the meta graph of a SavedModel with exactly these tags; only for a path.
         trust: run nodes that touch files, the network or processes too.
-        engine: what computes, see :func:`graphscope.run`.
+        engine: the engine that runs the model, see :func:`graphscope.run`.
         overwrite: replace an existing picture.
 
     Raises:
-        ArgumentError: there is no such engine, or it knows no ``trust``; a file of another runtime is to be cut open.
-        UnknownNameError: a tensor, a placeholder or a class is not there.
-        GraphscopeError: no output is clear, or it has no row of scores for each example; data does not fit the model; no
-            variable has a moving average, with ``ema``; only classes have a confusion matrix.
+        ArgumentError: there is no such engine, or it does not support ``trust``; a file of another runtime cannot be cut open.
+        UnknownNameError: a tensor, a placeholder or a class does not exist.
+        GraphscopeError: no output is clear, or it does not have one row of scores per example; data does not fit the model;
+            ``ema`` is set but no variable has a moving average; ``confusion`` is set but the task is not classification.
         IncompleteModelError: a variable has no value.
         UntrustedError: the model does more than compute, and ``trust`` is not set.
         FileError: the picture exists, or data cannot be read.
@@ -161,7 +161,7 @@ def _refuse_cut(opened: Opened, inputs: tuple[str, ...]) -> None:
 
 
 def _program(opened: Opened, base: Base, scores: Scores, values: Mapping[str, NDArray[Any]], ema: bool) -> Program:
-    """What computes the scores in place of TensorFlow."""
+    """The program that computes the scores instead of TensorFlow."""
     if opened.file is not None:
         return opened.file.with_values(values)
     from graphscope.runtime.engines.compute import frozen_program
@@ -175,7 +175,7 @@ _DEPENDENT = "the scores of an example depend on the others in its batch, or on 
 
 
 def _outputs(model: Model, wanted: tuple[str, ...], recipe: Recipe | None, listener: Listener) -> tuple[str, ...]:
-    """What was named; of several likely outputs those that may hold scores: beside them, a signature has indices and names."""
+    """The named outputs, or the likely outputs that can hold scores: a signature may also have indices and names."""
     if recipe is not None and not wanted:
         return (recipe.predictions,)
     chosen = chosen_outputs(model, wanted, listener)
@@ -184,7 +184,7 @@ def _outputs(model: Model, wanted: tuple[str, ...], recipe: Recipe | None, liste
 
 
 def _choose_judged(base: Base) -> tuple[str, Scores]:
-    """The output to judge, and where its scores are. Probabilities and their logits are one.
+    """The output to evaluate and its scores. Probabilities and their logits count as one output.
 
     Raises:
         GraphscopeError: there are several.
@@ -214,7 +214,7 @@ def _class_names(labels: str | os.PathLike[str] | None, width: int | None) -> tu
 
 
 def _notes(model: Model, base: Base, source: Dataset, width: int | None, ema: bool, has_names: bool) -> tuple[str, ...]:
-    """What may be wrong with the figures."""
+    """Notes on possible problems with the results."""
     notes = [*base.notes, *source.notes]
     if ema and not base.averaged:
         raise GraphscopeError(f"{model.path}: no variable has a moving average")
@@ -246,7 +246,7 @@ def _draw(judged: Judgements, path: str | os.PathLike[str] | None, overwrite: bo
 
 
 def _log(judged: Judgements, logdir: Path, model: Model, base: Base, source: Dataset) -> None:
-    """At the step of training that the model has reached, where it counts them."""
+    """Logs at the model's training step, if it has one."""
     step = _stored_step(model)
     with EventWriter(logdir) as writer:
         log_evaluation(writer, judged.task.task, step, judged.found, source, input_spec(base))

@@ -29,22 +29,22 @@ if TYPE_CHECKING:
     from graphscope.training.data.source import DataOptions
 
 EXAMPLES = 100
-"""So many examples say which numbers 8 bits have to stand for."""
+"""The number of examples for calibrating 8-bit ranges."""
 
 VERIFIED_EXAMPLES = 16
-"""So many of them are fed to verify the file."""
+"""The number of them that are fed to verify the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported(Saved):
-    """A model as it was written for another runtime.
+    """A model written for another runtime.
 
     Attributes:
         files: all files that were written.
         inputs, outputs: names in the file.
         nodes: how many nodes it has.
         random: nodes of the model that draw random numbers.
-        verification: what the comparison with the model found; ``None`` where none was asked for.
+        verification: the comparison with the model; ``None`` if it was not requested.
     """
 
     files: tuple[str, ...] = ()
@@ -80,35 +80,35 @@ def export_model(
     overwrite: bool = False,
     listener: Listener = SILENT,
 ) -> Exported:
-    """Writes a model for another runtime, as the name of ``path`` says: variables become constants, names stay.
+    """Writes a model for the runtime given by the name of ``path``: variables become constants, names are kept.
 
-    ONNX, TF.js and OpenVINO's IR are written without TensorFlow; the weights of the first two go from file to file. TensorFlow
-    Lite's files are made by TensorFlow's converter in a process of its own, of built-in ops alone.
+    ONNX, TF.js and OpenVINO's IR are written without TensorFlow; the weights of the first two are copied from file to file.
+    TensorFlow Lite files are written by TensorFlow's converter in a separate process, with built-in ops only.
 
     Args:
-        to: the name of a format, where the name of ``path`` does not say which.
+        to: the name of a format, if the name of ``path`` does not determine it.
         outputs, inputs, set, ema: see :func:`graphscope.freeze`.
         rename: tensor of an input or an output -> its name in the file.
         shape, batch: see :func:`graphscope.freeze`.
-        opset: ONNX: the version of its operators, from 17 on; by default 20.
-        external_data: ONNX: whether weights go beside the model; by default where they take more than 1.9 GB.
+        opset: ONNX: opset version, from 17 on; by default 20.
+        external_data: ONNX: whether to store weights in a separate file; by default if they take more than 1.9 GB.
         quantize: TensorFlow Lite: ``float16`` stores weights in half precision, ``dynamic`` in 8 bits, ``int8`` also computes
-            in 8 bits where it can, by the ranges that :data:`EXAMPLES` examples of ``data`` show.
+            in 8 bits if possible, with ranges from :data:`EXAMPLES` examples of ``data``.
         data: examples, as for :func:`graphscope.features`.
         reading: how data is read.
-        verify: run the model in TensorFlow and the finished file in its own runtime; the file is kept only if they agree.
-            Where TensorFlow is not installed, OpenVINO's own reader of frozen graphs takes its place.
+        verify: run the model in TensorFlow and the finished file in its own runtime; the file is kept only if they agree. Where
+            TensorFlow is not installed, OpenVINO's own reader of frozen graphs is used instead.
         feeds, trust: see :func:`graphscope.verify`; with ``data``, some of it is fed by default.
         atol, rtol: the tolerance of ``verify``, by default 1e-4. If neither is given, the difference of a quantized file is
-            reported, whatever it is.
+            only reported.
         overwrite: replace existing files.
 
     Raises:
-        ArgumentError: the name says no format of another runtime; an option does not concern the one that it says.
-        GraphscopeError: as :func:`graphscope.freeze`; the runtime cannot express the model, then all reasons are listed; the
+        ArgumentError: the name does not determine a format of another runtime; an option does not apply to that format.
+        GraphscopeError: as :func:`graphscope.freeze`; the runtime cannot express the model (all reasons are listed); the
             verification failed. No file is written.
         FileError: a file exists and ``overwrite`` is not set, or cannot be written.
-        MissingDependencyError: what the conversion or ``verify`` needs is not installed.
+        MissingDependencyError: a package that the conversion or ``verify`` needs is not installed.
     """
     row = format_for(path, to)
     options = ExportOptions(rename=rename or {}, opset=opset, external_data=external_data, quantize=quantize)
@@ -161,7 +161,7 @@ def export_model(
 
 
 def _export_of(row: FileFormat, options: ExportOptions) -> Export:
-    """How ``row`` is exported; refused where it is no other runtime's, or does not take an option that was given."""
+    """The export of ``row``; refused if it is not a format of another runtime, or does not support a given option."""
     if row.export is None:
         raise ArgumentError(
             f"{row.title} is not a format of another runtime", hint=f"names of such formats: {_names(export_formats())}"
@@ -188,7 +188,7 @@ def _refuse_data(quantize: str | None, data: str) -> None:
 
 
 def _examples(frozen: Frozen, data: str, reading: DataOptions | None, listener: Listener) -> Examples:
-    """Examples from all over the data, for classes may come one after the other."""
+    """Evenly spaced examples, because data may be sorted by class."""
     import numpy as np
 
     from graphscope.training.data import open_data
@@ -203,12 +203,12 @@ def _examples(frozen: Frozen, data: str, reading: DataOptions | None, listener: 
 
 
 def _choose_feeds(examples: Examples | None) -> Mapping[str, Any]:
-    """What a file is verified with whose numbers are only right within what it was shown: some of that."""
+    """Some of the calibration examples, to verify the file with: it is accurate only within their ranges."""
     return {} if examples is None else {examples.tensor: examples.values[:VERIFIED_EXAMPLES]}
 
 
 def _arguments(frozen: Frozen) -> dict[str, str]:
-    """What the author's signature calls inputs and outputs: the first that has all that was kept."""
+    """The names of inputs and outputs in the author's signature: the first signature that has all kept outputs."""
     originals = {str(TensorName.parse(new)): str(TensorName.parse(old)) for new, old in frozen.result.originals.items()}
     wanted = {originals.get(name, name) for name in map(str, map(TensorName.parse, frozen.outputs))}
     signatures = sorted(frozen.source.signatures.values(), key=lambda signature: signature.name != DEFAULT_SIGNATURE)

@@ -1,4 +1,4 @@
-"""``graphscope.features``: what a model computes of each example, kept as data."""
+"""``graphscope.features``: computes a tensor for every example and keeps it as data."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Features:
         """Writes :meth:`arrays` to a NumPy archive, in bounded memory. Returns the size in bytes.
 
         Raises:
-            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
+            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an existing file is kept.
             CorruptFileError: a shard of the cache is damaged.
         """
         with listener.reading("writing", self.store.layout.size_bytes) as progress:
@@ -107,25 +107,25 @@ def features(
     Args:
         base: a model, or what :func:`graphscope.load` opens.
         data: an ``.npz`` with x and y, a folder of class folders, TFRecords, MNIST's idx files, ``python:module:function``.
-        out: the ``.npz`` to write; ``None`` writes nothing beside the cache. In a cluster, worker 0 alone writes it.
-        at: the tensors; without any, those below the stopped gradient of a grafted model.
-        inputs: where the model is cut open.
+        out: the ``.npz`` to write; ``None`` writes only the cache. In a cluster, only worker 0 writes it.
+        at: the tensors; by default those before the stopped gradient of a grafted model.
+        inputs: tensors to cut the graph open at.
         set: placeholder -> value to fix it to.
-        batch: examples that are computed at once.
+        batch: batch size.
         reading: how data is read, and where the cache is.
         workers: processes on this machine that compute; its processors are divided among them.
         cluster: a file that lists the hosts of all workers, which share one cache directory, or ``TF_CONFIG``; this process
-            computes the part of one of them, helps the others, and returns when all is there.
-        job, task: which of them this process is; for ``TF_CONFIG``, what that says.
-        checkpoint: the values of a graph that lies elsewhere; for a path only.
-        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
+            computes the part of one of them, helps the others, and returns when all features exist.
+        job, task: the task of this process; by default as in ``TF_CONFIG``.
+        checkpoint: prefix of a checkpoint with the values of the graph; only for a path.
+        tags: selects the meta graph of a SavedModel with exactly these tags; only for a path.
         trust: run nodes that touch files, the network or processes too.
         overwrite: replace an existing file.
 
     Raises:
-        ArgumentError: the cluster does not have this task, or is none.
-        UnknownNameError: a tensor or a placeholder is not there.
-        GraphscopeError: nothing says which tensor; features are not a row for each example, or depend on the others in the
+        ArgumentError: the cluster file is not valid, or does not have this task.
+        UnknownNameError: a tensor or a placeholder does not exist.
+        GraphscopeError: no tensor was named; features are not one row per example, or depend on the other examples of the
             batch; they do not fit on the disk; data does not fit the model; no worker is left.
         UntrustedError: the model does more than compute, and ``trust`` is not set.
         FileError: ``out`` exists, data cannot be read, the disk is full.
@@ -151,7 +151,7 @@ def features(
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What is to be computed, as a person said it; see :func:`features`."""
+    """The arguments of :func:`features`."""
 
     model: ModelLike
     data: str
@@ -182,7 +182,7 @@ def _opened(request: _Request) -> _Opened:
 
 
 def _share(workers: int, cluster: str | os.PathLike[str] | None, job: str, task: int | None) -> Share:
-    """The part of this process where it is one of a cluster; otherwise everything."""
+    """The share of this process in a cluster; without a cluster, everything."""
     if cluster is None:
         if job or task is not None:
             raise ArgumentError("job and task need a cluster file", hint=Advice(Option("cluster", "cluster.yml")))
@@ -196,7 +196,7 @@ def _share(workers: int, cluster: str | os.PathLike[str] | None, job: str, task:
 
 
 def _by_one(request: _Request, opened: _Opened, share: Share, listener: Listener) -> FeatureStore:
-    """Computed by this process."""
+    """Computes the features in this process."""
     with listener.running(), listener.computing("features of the base", len(opened.source)) as told:
         kept = kept_features(opened.base, opened.source, opened.directory)
         return _compute(request, opened, kept, share, told)
@@ -219,7 +219,7 @@ def _compute(
 
 
 def _by_workers(request: _Request, opened: _Opened, count: int, listener: Listener) -> FeatureStore:
-    """Computed by processes of their own, which are forked with TensorFlow in them, but before any session."""
+    """Computes the features in workers, which are forked after TensorFlow is imported but before any session exists."""
     kept = kept_features(opened.base, opened.source, opened.directory)
     if not kept.missing:
         return kept.store(0)
@@ -256,7 +256,7 @@ class _Worker:
 def _base(
     model: Model, at: tuple[str, ...], inputs: tuple[str, ...], values: Given, options: DataOptions
 ) -> tuple[Base, DataOptions]:
-    """What is below ``at``, or below the stopped gradient of a grafted model, whose task the labels then fit."""
+    """The base up to ``at``, or up to the stopped gradient of a grafted model, whose task then determines the labels."""
     if at:
         below = open_base(model, at, inputs=inputs, values=fixed_values(model, values))
         return below, replace(options, task=AS_STORED)
@@ -270,7 +270,7 @@ def _base(
 
 
 def _note(base: Base, source: Dataset, listener: Listener) -> None:
-    """What a person did not ask for, or should know."""
+    """Notes on automatic choices."""
     for note in base.notes:
         listener.note(note)
     for name, value in base.fixed.items():

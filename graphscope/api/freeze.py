@@ -1,4 +1,4 @@
-"""``graphscope.freeze``: from a model with variables to one graph of constants that computes the same."""
+"""``graphscope.freeze``: replaces variables with constants."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SavedFrozen(Saved):
-    """A frozen graph as it was written.
+    """A written frozen graph.
 
     Attributes:
-        verification: what the comparison with the model found; ``None`` where none was asked for.
+        verification: the comparison with the model; ``None`` if it was not requested.
     """
 
     verification: Verification | None = None
@@ -45,12 +45,12 @@ class SavedFrozen(Saved):
 
 @dataclass(frozen=True, repr=False)
 class Frozen(Shown):
-    """A frozen model, and what was done to get it.
+    """A frozen model, and how it was frozen.
 
     Attributes:
         source: the model with variables.
         options: how it was frozen.
-        result: the graph with all that is known of it.
+        result: the frozen graph and its properties.
     """
 
     source: Model
@@ -83,7 +83,7 @@ class Frozen(Shown):
 
     @property
     def carried(self) -> Mapping[str, str]:
-        """Variables whose state a run would carry over, now frozen -> the node that writes them."""
+        """Variables whose state would persist between runs, now frozen -> the node that writes them."""
         return self.result.carried
 
     def save(
@@ -109,8 +109,8 @@ class Frozen(Shown):
             trust: run nodes that touch files, the network or processes too.
 
         Raises:
-            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
-            GraphscopeError: the name says another format, the graph takes 2 GiB or more, or the verification failed.
+            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an existing file is kept.
+            GraphscopeError: the name implies another format, the graph takes 2 GiB or more, or the verification failed.
             CorruptFileError: a weight cannot be read.
         """
         found: list[Verification] = []
@@ -141,14 +141,14 @@ class Frozen(Shown):
     ) -> Verification:
         """Compares the source with the frozen graph, or with ``other``: the file that it was written to.
 
-        What was fixed, which moving averages were taken and which shapes the inputs take is known: with another batch, the
-        outputs are compared row by row. Starts TensorFlow.
+        Fixed inputs, moving averages and new input shapes are taken into account: with another batch size, the outputs are
+        compared row by row. Starts TensorFlow.
 
         Args:
-            engine: runs the frozen graph in place of TensorFlow.
-            reference: runs the frozen graph in place of the source, where TensorFlow is not installed.
+            engine: runs the frozen graph instead of TensorFlow.
+            reference: runs the frozen graph instead of the source, if TensorFlow is not installed.
 
-        The other arguments and what is raised are those of :func:`graphscope.verify`.
+        For the other arguments and errors, see :func:`graphscope.verify`.
         """
         from graphscope.feeding.feeds import resolve_tensors
         from graphscope.runtime.verify import ATOL, RTOL, verify
@@ -192,10 +192,10 @@ def _in_channels_last(model: Model) -> Model:
 
 
 def graph_format(path: str | os.PathLike[str]) -> FileFormat:
-    """The format of a graph alone that the name of ``path`` says; binary without a suffix.
+    """The graph format given by the name of ``path``; binary without a suffix.
 
     Raises:
-        GraphscopeError: it says another.
+        GraphscopeError: the name implies another format.
     """
     return format_for(path, "" if Path(path).suffix else "pb", GRAPHS)
 
@@ -219,33 +219,33 @@ def freeze(
     strict: bool = False,
     listener: Listener = SILENT,
 ) -> Frozen:
-    """Replaces a model's variables with constants and drops what the outputs do not need. No TensorFlow for most models.
+    """Replaces variables with constants and removes nodes that the outputs do not need. Most models need no TensorFlow.
 
     Args:
-        outputs: what to keep; without any, the likely outputs.
-        inputs: where to cut the graph open; placeholders need not be named.
+        outputs: tensors to keep; by default the likely outputs.
+        inputs: tensors to cut the graph open at; placeholders need not be named.
         set: placeholder -> value to fix it to, as ``{"is_training": False}``.
-        ema: take each variable's moving average where there is one.
+        ema: use each variable's moving average, if it has one.
         fold: fold constants.
         fold_batch_norms: fold batch norms into the layers before them.
-        keep_devices: keep the devices that the graph names.
+        keep_devices: keep the device assignments of the graph.
         float16: store float32 weights in half precision.
-        shape: input -> the shape that it shall take, ``None`` for an unknown size, as ``{"x": (None, 224, 224, 3)}``. Constants
-            that provably state the batch are rewritten.
-        batch: how many examples every input shall take, ``"?"`` for any number.
-        tables: bake lookup tables of up to 4,096 constant keys into the graph; what fills the others is kept.
-        data_format: ``"NHWC"`` or ``"NCHW"``: convolutions and all that follows them compute in it; inputs and outputs keep
-            their shapes, weights stay as they are.
-        for_tensorflow: the release that shall load the result, as ``"1.4"``: attributes that it does not know go where they
-            have their defaults, and a few newer ops become older ones. Only ops and attributes are compared, not the types
-            that kernels take.
-        strict: refuse what is warned of otherwise: state that is lost, dropout that stays, data that cannot be fed.
+        shape: input -> its new shape, ``None`` for an unknown size, as ``{"x": (None, 224, 224, 3)}``. Constants that provably
+            state the batch are rewritten.
+        batch: the batch size of every input, ``"?"`` for any number of examples.
+        tables: bake lookup tables of up to 4,096 constant keys into the graph; the initializers of the others are kept.
+        data_format: ``"NHWC"`` or ``"NCHW"``: the layout of convolutions and the ops that follow them; inputs and outputs keep
+            their shapes, weights are unchanged.
+        for_tensorflow: the release to write the graph for, such as ``"1.4"``: unknown attributes are dropped if they have their
+            default values, and a few newer ops are replaced with older ones. Only ops and attributes are checked, not the types
+            that kernels support.
+        strict: turn these warnings into errors: lost state, remaining dropout, data that cannot be fed.
 
     Raises:
         UnknownNameError: an output, an input or a placeholder is not in the graph.
         IncompleteModelError: a variable that is needed has no value.
         GraphscopeError: no output is clear; a value does not fit; a node does not allow a shape; the release lacks an op; a
-            lookup table is needed; the graph is invalid; with ``strict``, there is something to warn of.
+            lookup table is needed; the graph is invalid; with ``strict``, there is a warning.
     """
     from graphscope.runtime.evaluate import TensorFlowKernels
     from graphscope.runtime.shapes import shape_lookup

@@ -65,38 +65,38 @@ def graft(
         at: the tensors of the cut, where the head goes.
         head: a chain of layers (``flatten,dense:256:relu,dropout:0.5,dense:10``), or ``python:module:function``.
         out: prefix of the checkpoint to write; ``None`` writes nothing.
-        classes: the head tells one of so many classes; labels are integers. A head that does not end in a dense layer of that
-            width gets one; without a ``head``, it is the head. With neither this nor another task, the head gets no loss.
-        multilabel: the head tells so many labels, each yes or no.
-        regression: the head gives values: a row for each example, or a picture of them.
-        inputs: where the base is cut open.
+        classes: number of classes for a classification; labels are integers. A dense layer of that width is added if the head
+            does not end in one; without ``head``, it is the head. Without a task, the head gets no loss.
+        multilabel: number of independent labels, each yes or no.
+        regression: the head predicts values: a row or a picture for each example.
+        inputs: tensors to cut the base open at.
         set: placeholder -> value to fix it to; names of ``head_model`` start with ``prefix/``.
-        unfreeze: regular expressions; weights of the base in whose names one is found train too.
-        stop_gradient: ``False`` lets all weights of the base train.
+        unfreeze: regular expressions; weights of the base whose names match one of them are trained too.
+        stop_gradient: ``False`` trains all weights of the base.
         head_model: another trained model to put on top of the cut.
-        bind: input of ``head_model`` -> tensor of the base that it takes, or ``INPUT=TENSOR`` texts; ``TENSOR*0.107+1`` scales
-            and shifts it.
-        head_output: the tensor of ``head_model`` to take; empty for its likely output.
-        prefix: name scope of what is added.
+        bind: input of ``head_model`` -> tensor of the base to connect to it, or ``INPUT=TENSOR`` texts; ``TENSOR*0.107+1``
+            scales and shifts the tensor.
+        head_output: the tensor of ``head_model`` to use; empty for its likely output.
+        prefix: name scope of the added nodes.
         optimizer: ``sgd``, ``momentum``, ``adam`` or ``rmsprop``.
-        learning_rate: ``None`` for the optimizer's own.
+        learning_rate: ``None`` for the optimizer's default.
         decay: of the learning rate: ``step:STEPS:FACTOR`` or ``exponential:STEPS:FACTOR``.
-        l2: factor of half the squares of all kernels that train.
-        ema: decay of moving averages of what trains; ``None`` for none.
-        seed: of the head's weights and of dropout.
-        train: no head: the weights of the model itself become variables that train, by a loss on its own output.
-        checkpoint: the values of a graph that lies elsewhere; for a path only.
-        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
+        l2: factor of half the sum of squares of all trainable kernels.
+        ema: decay of moving averages of the trainable weights; ``None`` for none.
+        seed: seed for the head's weights and for dropout.
+        train: add no head: the model's own weights become trainable variables, with a loss on its own output.
+        checkpoint: prefix of a checkpoint with the values of the graph; only for a path.
+        tags: selects the meta graph of a SavedModel with exactly these tags; only for a path.
         trust: build on a base whose nodes touch files, the network or processes.
         overwrite: replace existing files.
 
     Raises:
-        UnknownNameError: a tensor, a weight to unfreeze or an optimizer is not there; the error lists the closest names.
+        UnknownNameError: a tensor, a weight to unfreeze or an optimizer does not exist; the error lists the closest names.
         IncompleteModelError: a weight has no value.
         UntrustedError: the base does more than compute, and ``trust`` is not set.
         FileError: ``out`` exists.
         MissingDependencyError: TensorFlow is not installed.
-        GraphscopeError: the head does not fit the cut, a gradient cannot pass, nothing is left to train.
+        GraphscopeError: the head does not fit the cut, a gradient cannot be computed, or nothing is left to train.
     """
     task, width = _task(classes, multilabel, regression)
     if out is not None:
@@ -134,10 +134,10 @@ def graft(
 
 
 def _task(classes: int | None, multilabel: int | None, regression: bool) -> tuple[str, int | None]:
-    """The task, and the width that was asked for.
+    """The task and its width.
 
     Raises:
-        ArgumentError: more than one task was asked for.
+        ArgumentError: more than one task was given.
     """
     asked = {CLASSES: classes is not None, MULTILABEL: multilabel is not None, REGRESSION: regression}
     tasks = [task for task, is_asked in asked.items() if is_asked]
@@ -159,7 +159,7 @@ def _parse_bind(bind: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
 
 
 def _split_given(given: Given, prefix: str | None) -> tuple[Given, Given]:
-    """What is set of the base, and of the model on top, whose names start with ``prefix/``."""
+    """Values for the base, and for the model on top, whose names start with ``prefix/``."""
     from graphscope.feeding.feeds import Feed, feeds_of
 
     start = f"{prefix}/"
@@ -169,7 +169,7 @@ def _split_given(given: Given, prefix: str | None) -> tuple[Given, Given]:
 
 
 def _note(grafted: GraftReport, listener: Listener) -> None:
-    """What a person did not ask for, or should know."""
+    """Notes on automatic choices."""
     for name, value in grafted.fixed.items():
         text = f"{name} fixed to {value}: it looks like a training switch; "
         listener.note(Advice(text, Option("set", f"{name}=VALUE"), " chooses another value"))

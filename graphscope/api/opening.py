@@ -1,4 +1,4 @@
-"""What the functions of the public face share: models by path, lists of names, chosen outputs."""
+"""Shared by the public functions: models by path, lists of names, chosen outputs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def as_model(
 
 
 def without_calls(model: Model) -> Model:
-    """``model`` with the bodies of functions in place of their calls.
+    """Returns ``model`` with all function calls inlined.
 
     Raises:
         GraphscopeError: they would be too many nodes.
@@ -50,11 +50,11 @@ def as_names(names: Names) -> tuple[str, ...]:
 
 
 def chosen_outputs(model: Model, wanted: Names, listener: Listener) -> tuple[str, ...]:
-    """The outputs that were named, or the likely ones, of which ``listener`` is told.
+    """The named outputs, or the likely ones, with a note to ``listener``.
 
     Raises:
         UnknownNameError: a name is not in the graph.
-        GraphscopeError: none was named and none is clear; the error lists the ranked candidates.
+        GraphscopeError: no output was named and none is clear; the error lists the ranked candidates.
     """
     from graphscope.analysis.choose_outputs import choose_outputs
 
@@ -64,7 +64,7 @@ def chosen_outputs(model: Model, wanted: Names, listener: Listener) -> tuple[str
 
 
 def note_outputs(outputs: Sequence[str], reason: str, listener: Listener) -> None:
-    """Says which outputs were taken and why; nothing where a person named them and there is no ``reason``."""
+    """Notes which outputs were chosen and why, unless they were named by the caller."""
     if reason:
         taken = f"{', '.join(outputs)} taken as the output ({reason}); "
         listener.note(Advice(taken, Option("outputs"), " chooses another"))
@@ -83,7 +83,7 @@ def fixed_values(model: Model, values: Given) -> dict[str, NDArray[Any]]:
 
 
 def warn_of_files(model: Model, listener: Listener) -> None:
-    """Says which files of the author's machine the graph names: whoever gets the result can read their names."""
+    """Warns of file names from the author's machine in the graph, which everyone who gets the result can read."""
     if listener is SILENT:
         return
     from graphscope.analysis.effects import named_files

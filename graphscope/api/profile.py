@@ -1,4 +1,4 @@
-"""``graphscope.profile``: what a run costs."""
+"""``graphscope.profile``: measures the cost of a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from graphscope.tracing.report import Profile
 from graphscope.tracing.trace import Trace
 
 HARD = SessionOptions(soft_placement=False)
-"""A node whose device is missing is an error: a profile is of what was asked for."""
+"""A node whose device is missing is an error, because the profile would not be of the requested placement."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,7 +35,7 @@ class Profiled(Shown):
     """Traced runs of a model.
 
     Attributes:
-        model: that was run; ``None`` for traces that somebody's training logged.
+        model: the model that was run; ``None`` for traces from a log.
         trace: what TensorFlow measured.
     """
 
@@ -54,7 +54,7 @@ class Profiled(Shown):
         """Writes a timeline in the Trace Event Format, for Perfetto. Returns the size in bytes.
 
         Raises:
-            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
+            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an existing file is kept.
         """
         return write_file(path, chrome_trace(self.trace), overwrite=overwrite)
 
@@ -62,7 +62,7 @@ class Profiled(Shown):
         """Writes the graph and each traced step as a run that TensorBoard shows; an earlier profile is replaced.
 
         Raises:
-            FileError: it cannot be written; an old run stands.
+            FileError: it cannot be written; an existing run is kept.
         """
         assert self.model is not None, "traces that were read are in a log directory already"
         return dump_trace(self.model, self.trace, Path(logdir))
@@ -86,19 +86,19 @@ def profile(
     trust: bool = False,
     listener: Listener = SILENT,
 ) -> Profiled:
-    """Runs a model with full traces and without, in turn. Starts TensorFlow; nothing of the model's files changes.
+    """Runs a model alternately with full traces and without. Starts TensorFlow; the model's files do not change.
 
     Args:
         model: a model, or what :func:`graphscope.load` opens.
         feeds: node or tensor name -> value, as for :func:`graphscope.run`; every other input that is needed is random, and
             training switches are set for inference.
-        outputs: what to compute, train ops too; without any, the likely outputs.
-        checkpoint: the values of a graph that lies elsewhere; for a path only.
-        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
+        outputs: tensors or train ops to compute; by default the likely outputs.
+        checkpoint: prefix of a checkpoint with the values of the graph; only for a path.
+        tags: selects the meta graph of a SavedModel with exactly these tags; only for a path.
         batch: the size of unknown dimensions.
-        steps: how many runs are traced, and how many are not.
-        warmup: how many runs come before.
-        seed: of random inputs.
+        steps: number of traced runs, and of untraced runs.
+        warmup: number of untraced runs before.
+        seed: seed for random inputs.
         placing: where nodes run.
         session: devices, threads and memory; those of a cluster's tasks are chosen where they are served.
         cluster: a file that lists the hosts of all tasks, or ``TF_CONFIG``, each served by :func:`graphscope.serve`: the model
@@ -110,7 +110,7 @@ def profile(
         ArgumentError: the file is not a cluster, a master is named as well, or devices, threads or memory of a cluster are.
         UnknownNameError: the model has no such output or tensor.
         IncompleteModelError: a variable has no value.
-        UnsupportedError: an op is needed that TensorFlow does not have.
+        UnsupportedError: the run needs an op that TensorFlow does not have.
         UntrustedError: the graph does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: a value does not fit, a device, the master or a task is not available, or TensorFlow cannot run this.
@@ -158,12 +158,12 @@ def _refuse_settings_of_tasks(placing: Placing, session: SessionOptions) -> None
 
 
 def read_profile(path: str | os.PathLike[str]) -> Profiled:
-    """The traces in a log directory or an event file, whoever wrote them. Needs no TensorFlow.
+    """Reads the traces in a log directory or an event file, also those of a training program. Needs no TensorFlow.
 
     Raises:
         FileError: there is no event file.
         CorruptFileError: an event file is damaged.
-        GraphscopeError: nothing there tells times, or several runs do.
+        GraphscopeError: no run has traces, or several runs do.
     """
     return Profiled(None, read_trace(Path(path)))
 

@@ -1,4 +1,4 @@
-"""What ends a command whose result does not compute what the model does, or of which nobody can tell."""
+"""Refuses a result that does not compute the same as the model, or that cannot be verified."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNVERIFIED: tuple[Part, ...] = ("without ", Option("verify", True), " the file 
 WIDEN = Advice(*_TOLERANCE)
 
 Remedy = Callable[[Sequence[str]], Advice]
-"""What to do about random ops, by their names."""
+"""The remedy for random ops, which it names."""
 
 
 def refuse_unproven_freeze(
@@ -51,11 +51,11 @@ def refuse_unproven(
     Args:
         what: what the result is called.
         graph: of the result.
-        differs, is_random: what to do about it.
-        is_reported: differences are to be expected, and a person is told of them.
+        differs, is_random: the hints for these cases.
+        is_reported: differences are expected and only reported.
 
     Raises:
-        GraphscopeError: it does; the message lists the outputs, the hint a likely remedy.
+        GraphscopeError: the result differs or cannot be compared; the message lists the outputs, the hint a likely remedy.
     """
     if not found.is_within and not is_reported:
         raise _disagreement(found, what, differs)

@@ -1,4 +1,4 @@
-"""What an export is compared with: the model in TensorFlow, or its frozen graph in OpenVINO where there is no TensorFlow."""
+"""The reference for an export: the model in TensorFlow, or its frozen graph in OpenVINO if TensorFlow is not installed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from graphscope.runtime.engines.program import Program
 
 STAND_IN = "openvino"
-"""It reads frozen graphs by itself: what it computes owes nothing to our converters."""
+"""It has its own reader of frozen graphs, so its results do not depend on our converters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What computes what is right.
+    """The reference of a verification.
 
     Attributes:
         engine: the row of :data:`graphscope.runtime.engines.table.ENGINES`.
@@ -35,7 +35,7 @@ class Reference:
 
 
 def reference_of(frozen: Frozen) -> Reference:
-    """TensorFlow, or what stands in for it.
+    """TensorFlow, or its substitute.
 
     Raises:
         MissingDependencyError: neither is installed.

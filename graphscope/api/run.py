@@ -1,4 +1,4 @@
-"""``graphscope.run``: what a model computes of some inputs."""
+"""``graphscope.run``: runs a model on inputs."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ _NAMED = 4
 
 @dataclass(frozen=True, repr=False)
 class Outputs(Mapping[str, Any], Shown):
-    """What a run computed, by name: as it was asked for, as the graph's tensor, or as its node.
+    """The results of a run by name: the requested name, the tensor's or the node's.
 
     Attributes:
         fetches: what was computed, in order.
         result: the values in the same order, and the devices.
-        naming: what examples and classes are called, as far as pictures or labels tell.
+        naming: names of examples and classes, if pictures or labels provide them.
     """
 
     fetches: tuple[Fetch, ...]
@@ -58,10 +58,10 @@ class Outputs(Mapping[str, Any], Shown):
         return f"<Outputs of {some([repr(fetch.target) for fetch in self.fetches], _NAMED)}>"
 
     def __getitem__(self, name: str) -> NDArray[Any] | None:
-        """The value; ``None`` for a node without outputs, which ran.
+        """The value; ``None`` for a node without outputs, which was run.
 
         Raises:
-            UnknownNameError: it was not computed.
+            UnknownNameError: there is no such result.
         """
         for fetch, value in zip(self.fetches, self.result.values):
             if name in (fetch.name, fetch.target) or str(TensorName.parse(name)) == fetch.target:
@@ -95,8 +95,8 @@ class Outputs(Mapping[str, Any], Shown):
         """Writes the values to a NumPy archive, by name. Returns the size in bytes.
 
         Raises:
-            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
-            UnsupportedError: a value has no form as an array.
+            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an existing file is kept.
+            UnsupportedError: a value cannot be stored as an array.
         """
         from graphscope.formats.archives.npz_writer import write_npz
 
@@ -105,13 +105,13 @@ class Outputs(Mapping[str, Any], Shown):
         return write_npz(path, [(name, ArrayPayload(v)) for (name, _), v in named.items()], overwrite=overwrite)
 
     def save_pictures(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> SavedPictures:
-        """Writes the one output, which holds pictures, as PNG or JPEG files, as the suffix says.
+        """Writes the single output as PNG or JPEG picture files, depending on the suffix.
 
-        See :func:`graphscope.formats.media.picture_files.save_pictures` for what values may be.
+        See :func:`graphscope.formats.media.picture_files.save_pictures` for the allowed values.
 
         Raises:
             FileError: a file exists and ``overwrite`` is not set, or cannot be written.
-            GraphscopeError: there are several outputs, or the values are no pictures.
+            GraphscopeError: there are several outputs, or the values are not pictures.
         """
         found = [(f.name, v) for f, v in zip(self.fetches, self.result.values) if v is not None]
         if len(found) != 1:
@@ -142,7 +142,7 @@ def run(
     engine: str = "",
     listener: Listener = SILENT,
 ) -> Outputs:
-    """Runs a model. Nothing of the model's files changes.
+    """Runs a model. The model's files do not change.
 
     ::
 
@@ -152,18 +152,18 @@ def run(
         model: a model, or what :func:`graphscope.load` opens. Also a file of another runtime (``.onnx``, ``.tflite``,
             OpenVINO's ``.xml``, the ``model.json`` of TF.js), which its own engine runs, by the names that it has for its
             inputs and outputs.
-        feeds: node or tensor name, or argument of the signature -> value: an array, what NumPy makes one of, or a text as on
-            the command line: ``"random"``, ``"@digit.png"``. Placeholders with a default may be left out. An input that
-            takes the bytes of one file (``DecodeJpeg/contents``) may be fed a directory: the model then runs once for each
-            file, and what it computes is stacked.
-        outputs: what to compute; without any, the signature's outputs or the likely ones.
-        signature: whose arguments and outputs may be named; without one, ``serving_default`` or the only one.
-        checkpoint: the values of a graph that lies elsewhere; for a path only.
-        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
+        feeds: node or tensor name, or argument of the signature -> value: an array, anything that NumPy can convert to one, or
+            a string as on the command line: ``"random"``, ``"@digit.png"``. Placeholders with a default may be left out. An
+            input that takes the bytes of one file (``DecodeJpeg/contents``) may be fed a directory: the model then runs once
+            for each file, and what it computes is stacked.
+        outputs: tensors to compute; by default the signature's outputs or the likely ones.
+        signature: the signature whose arguments and outputs may be named; by default ``serving_default`` or the only one.
+        checkpoint: prefix of a checkpoint with the values of the graph; only for a path.
+        tags: selects the meta graph of a SavedModel with exactly these tags; only for a path.
         batch: the size of unknown dimensions of random values and zeros.
-        seed: of random values.
+        seed: seed for random values.
         scaling: of pictures.
-        labels: a file with the names of the classes, or with what the examples show; for :meth:`Outputs.top`.
+        labels: a file with the names of the classes, or with the labels of the examples; for :meth:`Outputs.top`.
         placing: where nodes run.
         session: devices, threads and memory.
         trust: run nodes that touch files, the network or processes too.
@@ -173,11 +173,11 @@ def run(
             ``.tflite`` files.
 
     Raises:
-        ArgumentError: there is no such engine, or it does not run such a file; devices, threads or trust are asked of one
-            that does not know them.
+        ArgumentError: there is no such engine, or it does not run such a file; devices, threads or trust are given for an
+            engine that does not support them.
         UnknownNameError: the model has no such tensor, argument or signature.
         IncompleteModelError: a variable has no value.
-        UnsupportedError: an op is needed that TensorFlow does not have.
+        UnsupportedError: the run needs an op that TensorFlow does not have.
         UntrustedError: the graph does more than compute, and ``trust`` is not set.
         MissingDependencyError: the engine is not installed.
         GraphscopeError: a placeholder is not fed, a value does not fit, no output is clear, or the engine cannot run this.
@@ -215,10 +215,10 @@ def run(
 
 
 def refuse_session_options(opened: Opened, placing: Placing, session: SessionOptions, trust: bool) -> None:
-    """What only a session of TensorFlow understands is not silently left out.
+    """Refuses options that only a TensorFlow session supports.
 
     Raises:
-        ArgumentError: there is such.
+        ArgumentError: there is such an option.
     """
     if replace(placing, place=tuple(placing.place)) != AS_STATED or session != DEFAULT or trust:
         text = "devices, placement, threads, GPU memory and trust are options of TensorFlow's sessions"
@@ -236,7 +236,7 @@ def _names(opened: Opened, signature: str) -> TensorNames:
 
 
 def _fetches(names: TensorNames, wanted: Sequence[str], listener: Listener) -> list[Fetch]:
-    """The outputs: those that were named, those of the signature that was, or the likely ones."""
+    """The named outputs, those of the named signature, or the likely ones."""
     if wanted:
         return names.fetches(wanted)
     if names.is_chosen:
@@ -246,7 +246,7 @@ def _fetches(names: TensorNames, wanted: Sequence[str], listener: Listener) -> l
 
 
 def _naming(labels: str | os.PathLike[str] | None, given: Sequence[Feed]) -> Naming:
-    """What the examples that are fed and the classes are called."""
+    """The names of the fed examples and of the classes."""
     from graphscope.formats.media.label_files import Labels, read_labels
 
     examples = example_names(given)
@@ -255,7 +255,7 @@ def _naming(labels: str | os.PathLike[str] | None, given: Sequence[Feed]) -> Nam
 
 
 def _refuse_other_count(model: Model, fetches: Sequence[Fetch], naming: Naming) -> None:
-    """Labels that no output has classes for are refused before TensorFlow starts, as far as the file states shapes."""
+    """Refuses labels that do not fit the classes of any output before TensorFlow starts, if the file states shapes."""
     widths = [_stated_width(model, fetch.target) for fetch in fetches]
     if naming.classes and widths and None not in widths and len(naming.classes) not in widths:
         named = ", ".join(f"{fetch.name} has {width:,}" for fetch, width in zip(fetches, widths))

@@ -1,4 +1,4 @@
-"""``graphscope.save`` and ``graphscope.convert``: a model in any format that is written."""
+"""``graphscope.save`` and ``graphscope.convert``: write a model in any writable format."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Saved:
 
     Attributes:
         path: a file, a checkpoint prefix or a directory.
-        format: its name in the table of formats.
+        format: the name of the format.
         size_bytes: of all its files.
     """
 
@@ -58,31 +58,32 @@ def save(
     overwrite: bool = False,
     listener: Listener = SILENT,
 ) -> Saved:
-    """Writes a model, or a graph, in the format that the name of ``path`` says. Weights are copied from file to file.
+    """Writes a model or a graph in the format given by the name of ``path``. Weights are copied from file to file.
 
     ``.pb``, ``.pbtxt`` and ``.meta`` hold a graph, ``.npz`` and ``.safetensors`` weights by name, a name with ``.ckpt`` is a
     checkpoint's prefix, one that ends in a slash a SavedModel's directory; ``docs/formats.md`` lists them all.
 
     Args:
-        to: the name of a format, where the name of ``path`` does not say which.
-        outputs: of the signature ``serving_default`` of a SavedModel; without outputs and inputs, the author's signatures stay,
-            or the likely outputs are taken. Of what another runtime reads, see :func:`graphscope.export_model`.
-        inputs: of that signature; without any, the placeholders that the outputs need.
+        to: the name of a format, if the name of ``path`` does not determine it.
+        outputs: outputs of the signature ``serving_default`` of a SavedModel; without outputs and inputs, the author's
+            signatures are kept, or the likely outputs are used. For other runtimes, see :func:`graphscope.export_model`.
+        inputs: inputs of that signature; by default the placeholders that the outputs need.
         shape, batch: other shapes for placeholders, see :func:`graphscope.freeze`.
-        for_tensorflow: the release that shall load the graph, see :func:`graphscope.freeze`.
-        weights: for a checkpoint: the file that its values come from, an archive or another checkpoint. Of several files of the
-            same values, the means are written: of floating and complex values, in float64; others are the last file's.
-        rename: new names for the values of ``weights``: regular expression -> what takes the place of each match.
+        for_tensorflow: the release to write for, see :func:`graphscope.freeze`.
+        weights: for a checkpoint: the file that provides its values, an archive or another checkpoint. Several files with the
+            same values are averaged: floating-point and complex values in float64; all others come from the last file.
+        rename: new names for the values of ``weights``: regular expression -> replacement of each match.
         allow_outside: copy files that the graph names from outside the model's directory too.
         overwrite: replace what is there.
-        listener: hears of the work.
+        listener: receives notes, warnings and progress.
 
     Raises:
-        FileError: the place is taken and ``overwrite`` is not set, or cannot be written; what was there stands.
-        GraphscopeError: the name says no format that is written; the graph is invalid, a dangling input included.
+        FileError: the destination exists and ``overwrite`` is not set, or cannot be written; existing files are kept.
+        GraphscopeError: the name does not determine a writable format; the graph is invalid, for example because of a dangling
+            input.
         IncompleteModelError: the model lacks what the format holds; a value does not fit its variable.
-        UnknownNameError: an output, an input or a format is not known.
-        CorruptFileError, UnsupportedError: a weight cannot be read, or has no place in the format.
+        UnknownNameError: an output, an input or a format does not exist.
+        CorruptFileError, UnsupportedError: a weight cannot be read, or cannot be stored in the format.
         FormatError: the values of ``weights`` do not fit the graph, or one another.
     """
     row = format_to_write(path, to, weights, overwrite)
@@ -139,10 +140,10 @@ def convert(
 
     Args:
         model: a model, or what :func:`graphscope.load` opens.
-        checkpoint: the values of a graph that lies elsewhere; for a path only.
-        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
+        checkpoint: prefix of a checkpoint with the values of the graph; only for a path.
+        tags: selects the meta graph of a SavedModel with exactly these tags; only for a path.
 
-    The other arguments and what is raised are those of :func:`save`.
+    For the other arguments and errors, see :func:`save`.
     """
     format_to_write(path, to, weights, overwrite)
     source = as_model(model, tags=tags, checkpoint=checkpoint)
@@ -167,8 +168,8 @@ def format_to_write(path: str | os.PathLike[str], to: str, weights: Weights | No
     """The format in which ``path`` can be written; refused before the work if it cannot.
 
     Raises:
-        GraphscopeError: the name says no format that is written.
-        FileError: the place is taken and ``overwrite`` is not set, or cannot be written.
+        GraphscopeError: the name does not determine a writable format.
+        FileError: the destination exists and ``overwrite`` is not set, or cannot be written.
     """
     row = format_by_name("checkpoint") if weights and not to else format_for(path, to)
     format_for(path, row.name).refuse_unwritable(path, overwrite)
@@ -176,7 +177,7 @@ def format_to_write(path: str | os.PathLike[str], to: str, weights: Weights | No
 
 
 def _open_weights(weights: Weights | None, rename: Renames, format: str, listener: Listener) -> Archive | None:
-    """The values that the variables get; ``None`` for their own."""
+    """The values for the variables; ``None`` for their own."""
     if not weights:
         if rename:
             raise ArgumentError("there are no values to rename", hint=Advice(Option("weights", "FILE"), " names them"))
@@ -204,7 +205,7 @@ def _note_variables(model: Model, listener: Listener) -> None:
 def _signature(
     model: Model, outputs: Sequence[str], inputs: Sequence[str], listener: Listener
 ) -> tuple[Sequence[TensorSpec], Sequence[TensorSpec]]:
-    """Inputs and outputs of ``serving_default``; none where the author's own signatures are not to be touched."""
+    """Inputs and outputs of ``serving_default``; none if the author's own signatures are kept."""
     from graphscope.feeding.feeds import tensor_spec
 
     if not (inputs or outputs) and not BOOKKEEPING.issuperset(model.signatures):
@@ -220,11 +221,11 @@ def _none(*_: object) -> tuple[Sequence[TensorSpec], Sequence[TensorSpec]]:
 
 
 _SPECS = {"saved-model": _signature}
-"""Format -> the inputs and outputs that a file of it has."""
+"""Format -> function that returns the inputs and outputs of its files."""
 
 
 def _refuse_sources(model: Model, outputs: Sequence[str], inputs: Sequence[str]) -> None:
-    """A signature whose outputs need an iterator, a queue or Python could never be called."""
+    """Refuses a signature whose outputs need an iterator, a queue or Python, because it could never be called."""
     from graphscope.transforms.sources import refuse_python, refuse_sources
     from graphscope.transforms.subgraph import prune_library
 
@@ -234,7 +235,7 @@ def _refuse_sources(model: Model, outputs: Sequence[str], inputs: Sequence[str])
 
 
 def _keep_needed(graph: Graph, outputs: Iterable[str], inputs: Iterable[str]) -> Graph:
-    """The nodes that ``outputs`` need, as far as ``inputs``."""
+    """The nodes that ``outputs`` need, down to ``inputs``."""
     stops = set(map(node_of, inputs))
     needed = graph.reach(map(node_of, outputs), lambda n: () if n.name in stops else graph.producers(n))
     return graph.with_nodes(n for n in graph.nodes if n.name in needed)
@@ -248,7 +249,7 @@ def _without(graph: Graph, names: Iterable[str]) -> Graph:
 def _report_signature(
     model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], listener: Listener
 ) -> None:
-    """Warns of training switches that whoever calls the signature cannot set, and of dropout that nothing switches off."""
+    """Warns of training switches that callers of the signature cannot set, and of dropout that cannot be switched off."""
     if listener is SILENT:
         return
     taken = [spec.name for spec in inputs]

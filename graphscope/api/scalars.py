@@ -1,4 +1,4 @@
-"""``graphscope.scalars``: the curves that a training logged."""
+"""``graphscope.scalars``: the curves of a training log."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Curve:
     """The values of one tag in one run, in the order in which they were logged.
 
     Attributes:
-        run: the directory below the one that was opened; ``.`` for that itself.
-        tag: as the training calls it.
+        run: its directory relative to the opened one; ``.`` for the opened one itself.
+        tag: the tag of the summary.
         steps: of the training.
         wall_times: seconds since 1970.
         values: the numbers; NaN and infinities as they were logged.
@@ -40,14 +40,14 @@ def scalars(
 ) -> tuple[Curve, ...]:
     """The curves in an event file, or in the event files in and below a directory, by tag, then by run. No TensorFlow.
 
-    A last event that is not all there, of a training that still runs, ends its file; ``listener`` is told.
+    An incomplete last event, of a training run in progress, ends its file; ``listener`` receives a note.
 
     Args:
-        tags: regular expressions of which one must match a tag somewhere; by default all tags.
+        tags: regular expressions; tags that contain a match of one of them are returned; by default all.
         runs: the same for runs.
 
     Raises:
-        ArgumentError: one of them is no regular expression.
+        ArgumentError: one of them is not a regular expression.
         FileError: there is no event file.
         UnknownNameError: no tag matches, or no run.
         CorruptFileError: an event file is damaged.

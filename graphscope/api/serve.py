@@ -51,7 +51,7 @@ def serve(
 
     Args:
         cluster: a file that lists the hosts of all tasks, or ``TF_CONFIG``.
-        job, task: which of them this process is; for ``TF_CONFIG``, what that says.
+        job, task: the task of this process; by default as in ``TF_CONFIG``.
         session: devices, threads and memory of the task.
 
     Raises:

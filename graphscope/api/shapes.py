@@ -1,4 +1,4 @@
-"""Shapes of a whole graph, with notes on where they could not be told."""
+"""Shapes of a whole graph, with notes on unknown shapes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def inferred_shapes(
     batch: int | None = None,
     asks: bool = False,
 ) -> ShapesByName:
-    """Tensor name -> shape, for every tensor of known rank; ``listener`` is told where shapes could not be told, and why.
+    """Tensor name -> shape, for every tensor of known rank; ``listener`` receives notes on unknown shapes and their reasons.
 
     Args:
         shape, batch: as :func:`graphscope.analysis.shapes.concrete.infer_concrete`.
-        asks: start TensorFlow for a graph with ops that it knows and the table of rules lacks.
+        asks: start TensorFlow if the graph has ops without a shape rule that TensorFlow knows.
 
     Raises:
         UnknownNameError: ``shape`` names no node.
@@ -71,7 +71,7 @@ def _tell(found: Shapes, listener: Listener) -> None:
 
 
 def _by_tensorflow(model: Model, listener: Listener) -> ShapesByName:
-    """What TensorFlow says; nothing, and a note, where it cannot be asked."""
+    """The shapes from TensorFlow; nothing, with a note, if it cannot run."""
     from graphscope.runtime.shapes import infer_shapes
 
     try:

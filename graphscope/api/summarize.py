@@ -34,12 +34,12 @@ def summarize(
     checkpoint: str | os.PathLike[str] | None = None,
     tags: str | Collection[str] = (),
 ) -> Summary | ForeignSummary:
-    """What is in a model: versions, parameters, inputs, likely outputs, and what is missing. Needs no TensorFlow.
+    """Summarizes a model: versions, parameters, inputs, likely outputs, missing parts. Needs no TensorFlow.
 
     Args:
-        model: a model, or what :func:`graphscope.load` opens; or a model of another runtime, which gives its own summary.
-        checkpoint: the values of a graph that lies elsewhere; for a path only.
-        tags: the meta graph of a SavedModel with exactly these tags; for a path only.
+        model: a model, or what :func:`graphscope.load` opens; or a model of another runtime, which has its own type of summary.
+        checkpoint: prefix of a checkpoint with the values of the graph; only for a path.
+        tags: selects the meta graph of a SavedModel with exactly these tags; only for a path.
 
     Raises:
         GraphscopeError: as :func:`graphscope.load`.

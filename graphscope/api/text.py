@@ -16,12 +16,12 @@ def text(
     checkpoint: str | os.PathLike[str] | None = None,
     tags: str | Collection[str] = (),
 ) -> list[str]:
-    """The lines of a text that stays the same as long as the model does: one for each node. Needs no TensorFlow.
+    """The lines of a stable text of the model, one for each node. Needs no TensorFlow.
 
     Args:
         model: a model, or what :func:`graphscope.load` opens.
-        values: whether constants are read for their checksums; without it, lines tell only their type and shape.
-        checkpoint, tags: see :func:`graphscope.load`; for a path only.
+        values: whether to read constants and include their checksums; otherwise lines contain only their type and shape.
+        checkpoint, tags: see :func:`graphscope.load`; only for a path.
 
     Raises:
         GraphscopeError: as :func:`graphscope.load`; or a value cannot be read.

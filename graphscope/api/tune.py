@@ -65,49 +65,49 @@ def tune(
     interrupted: Callable[[], bool] = lambda: False,
     listener: Listener = SILENT,
 ) -> TuneReport:
-    """Trains the head of a grafted model: a checkpoint after each epoch, and the best one apart. Starts TensorFlow.
+    """Trains the head of a grafted model, with a checkpoint after each epoch and the best one apart. Starts TensorFlow.
 
     Args:
         model: a checkpoint that :func:`graphscope.graft` wrote.
         data: as for :func:`graphscope.features`.
-        validation: other data to judge by, or the part of ``data`` that is held out; 0 for none.
-        epochs: passes over the examples, those before a resumption included.
+        validation: other data to validate on, or the held-out fraction of ``data``; 0 for none.
+        epochs: passes over the examples, including those before a resumption.
         batch: examples in a step; of each worker, where all make the step together.
-        seed: of the order of the examples and of augmentation.
-        patience: stop after so many epochs without a better validation; ``None``: never.
-        augment: how pictures are changed in training: ``flip,crop:0.1,brightness:0.2``.
+        seed: seed for shuffling and augmentation.
+        patience: stop after this many epochs without improvement; ``None``: never.
+        augment: augmentation of pictures: ``flip,crop:0.1,brightness:0.2``.
         reading: how data is read, and where the cache is.
-        use_cache: compute what lies below the stopped gradient once; ``False`` runs the base in each step.
-        logdir: log for TensorBoard there.
+        use_cache: compute everything before the stopped gradient once; ``False`` runs the base in each step.
+        logdir: directory for TensorBoard logs.
         out: another prefix than the model's own, or a directory.
-        keep: how many checkpoints to keep besides the best.
+        keep: number of checkpoints to keep in addition to the best.
         save_every: steps between checkpoints within an epoch; ``None``: only at its end.
-        resume: go on with the training that is there.
-        workers: processes of this machine that train together, each on its part of a batch ``workers`` times as large. If
-            one is lost, all go on from the last checkpoint. They have a network of their own where the kernel allows it.
+        resume: continue the existing training run.
+        workers: processes of this machine that train together, each on its part of a batch ``workers`` times as large. If one
+            is lost, all continue from the last checkpoint. They have a private network if the kernel allows it.
         towers: devices of this process that divide each step among them: ``gpu:0,gpu:1``. The variables are on the first.
         cluster: a file that lists the hosts of all workers, which share model, data and ``out`` at the same paths, or
             ``TF_CONFIG``; this process is one of them.
-        job, task: which of them; for ``TF_CONFIG``, what that says.
+        job, task: the task of this process; by default as in ``TF_CONFIG``.
         asynchronous: workers do not wait for each other. Each makes steps of its own, on variables that parameter servers
             have: another process for each, or the hosts that the cluster lists as ``ps``.
         ps: the number of parameter servers on this machine; ``None`` for 1, or for what the cluster lists.
         timeout: seconds that a step of the workers may take before one of them counts as lost.
         trust: run nodes that touch files, the network or processes too.
-        overwrite: begin anew where a training is already.
-        watchers: hear of each step and epoch.
-        interrupted: is asked after each step whether to stop.
+        overwrite: start over and replace an existing training run.
+        watchers: are called for each step and epoch.
+        interrupted: called after each step; returns whether to stop.
 
     Raises:
-        ArgumentError: a tower is not a device, both workers and towers are named, or parameter servers are missing or in
-            vain.
-        Interrupted: it was asked to stop; a checkpoint has been saved.
-        FileError: a training is there already, or there is none to resume; data cannot be read, a file cannot be written.
+        ArgumentError: a tower is not a device, both workers and towers are named, or parameter servers are missing or not
+            needed.
+        Interrupted: ``interrupted`` returned true; a checkpoint has been saved.
+        FileError: a training run already exists, or there is none to resume; data cannot be read, a file cannot be written.
         IncompleteModelError: the model has no recipe, or nothing can be trained.
         UntrustedError: the model does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
-        GraphscopeError: data does not fit the model, the training that is there was started with different settings, or
-            training diverged.
+        GraphscopeError: data does not fit the model, the existing training run was started with different settings, or training
+            diverged.
     """
     if sum([bool(towers), workers > 1, cluster is not None]) > 1:
         raise ArgumentError("workers, a cluster and towers cannot be combined")
@@ -194,7 +194,7 @@ def _serve(
     interrupted: Callable[[], bool],
     listener: Listener,
 ) -> TuneReport:
-    """Is a parameter server until the training has ended."""
+    """Runs a parameter server until the training run ends."""
     _refuse_running()
     prefix = output_prefix(as_model(model).path, out)
     _network("", members, listener)
@@ -203,7 +203,7 @@ def _serve(
 
 
 def _refuse_running() -> None:
-    """Workers are forked with TensorFlow in them, but before any session."""
+    """Workers are forked after TensorFlow is imported but before any session exists."""
     promise_equal_bits()
     if not can_fork():
         raise GraphscopeError(
@@ -213,7 +213,7 @@ def _refuse_running() -> None:
 
 
 def _network(data: str, members: Cluster | None, listener: Listener) -> PrivateNetwork | None:
-    """One for the workers alone, unless they are elsewhere or a Python function reads their data from who knows where."""
+    """A private network, unless workers are on other machines or a Python function (which may need the network) reads data."""
     network = private_network() if members is None and not data.startswith(PREFIX) else None
     if network is None:
         listener.note(

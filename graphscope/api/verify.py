@@ -1,4 +1,4 @@
-"""``graphscope.verify`` and what looks closer: tensor by tensor, and for the first number that is not finite."""
+"""``graphscope.verify``, and closer comparisons: tensor by tensor, and the first non-finite number."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def verify(
 
     Either may be a file of another runtime, which its own engine runs: see :func:`graphscope.run`.
 
-    Outputs and inputs are paired by name, else by what their nodes do, else by signature. A number is within tolerance where
-    ``|model - other| <= atol + rtol * |model|``; integers, booleans and strings must be equal, NaN equals NaN.
+    Outputs and inputs are paired by name, then by the structure around their nodes, then by signature. A number is within
+    tolerance if ``|model - other| <= atol + rtol * |model|``; integers, booleans and strings must be equal, NaN equals NaN.
 
     Args:
-        outputs: tensors of ``other``; without any, its likely outputs, or all that a file of another runtime gives.
+        outputs: tensors of ``other``; by default its likely outputs, or all outputs of a file of another runtime.
         map: tensor of ``model`` -> the tensor of ``other``, an input or an output, that it is compared with.
         feeds: node or tensor name of ``other`` -> value; every other input is random, training switches are set for inference.
-        set: what was fixed in ``other``: fed to ``model`` alone.
-        batches: how many random inputs; one is run where nothing is random.
+        set: values of inputs that are fixed in ``other``, fed only to ``model``.
+        batches: number of random inputs; one run if nothing is random.
         batch: the size of unknown dimensions.
-        seed: of the random inputs.
-        atol, rtol: 1e-6 and 1e-5 by default, 1e-4 both where an engine beside TensorFlow runs a model.
-        trust: run nodes that touch files, the network or processes too; a matter of TensorFlow alone.
+        seed: seed for the random inputs.
+        atol, rtol: by default 1e-6 and 1e-5, or 1e-4 for both if an engine other than TensorFlow runs a model.
+        trust: run nodes that touch files, the network or processes too; only for TensorFlow.
         engine: what runs ``other``, or what runs each of the two: ``tensorflow``, ``onnxruntime`` or ``openvino``; by
             default TensorFlow, and for a file of another runtime its own.
 
@@ -72,7 +72,7 @@ def verify(
         ArgumentError: there is no such engine, or it does not run such a file.
         UnknownNameError: a model has no such tensor.
         IncompleteModelError: a variable has no value.
-        UnsupportedError: an op is needed that TensorFlow does not have.
+        UnsupportedError: the run needs an op that TensorFlow does not have.
         UntrustedError: a model does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow, or another engine, is not installed.
         GraphscopeError: an output or an input has no counterpart; a value does not fit; an engine cannot run a model.
@@ -108,7 +108,7 @@ def verify(
 
 
 def _engine_of(side: Opened) -> Engine | None:
-    """What computes tensors of a model in its engine; ``None`` for TensorFlow, which is always at hand."""
+    """The function that computes tensors of a model in its engine; ``None`` for TensorFlow."""
     if side.file is not None or side.engine == TENSORFLOW:
         return side.file
     from graphscope.runtime.engines.compute import EngineRun
@@ -131,7 +131,7 @@ def compare_layers(
     trust: bool = False,
     listener: Listener = SILENT,
 ) -> LayerComparison:
-    """Compares every tensor that both models compute: where they begin to differ, and how the difference grows.
+    """Compares every tensor that both models compute, to show where they start to differ and how the difference grows.
 
     Starts TensorFlow. Library functions are expanded, so that their layers count too; tensors within loops and branches cannot
     be fetched. One batch is run.
@@ -173,10 +173,10 @@ def find_nonfinite(
     trust: bool = False,
     listener: Listener = SILENT,
 ) -> NonfiniteReport:
-    """The first node that makes a NaN or an infinity of inputs that have none. Starts TensorFlow.
+    """Finds the first node that produces a NaN or an infinity from finite inputs. Starts TensorFlow.
 
     Args:
-        outputs: what is computed; without any, the likely outputs.
+        outputs: tensors to compute; by default the likely outputs.
         feeds, batch, seed, trust: see :func:`verify`.
 
     Raises:

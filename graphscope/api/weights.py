@@ -40,18 +40,19 @@ class GivenWeights(NamedValues):
 
 
 def given_weights(paths: Weights, rename: Renames = (), listener: Listener = SILENT) -> GivenWeights:
-    """The values in a file by the names that ``convert FILE x.npz`` gives them, or the means of those in several.
+    """The values in a file, with the names that ``convert FILE x.npz`` would use, or the means over several files.
 
-    Floating and complex values are averaged; of any others, the last file's count, and ``listener`` is told which differ.
+    Floating and complex values are averaged; all others come from the last file, and ``listener`` receives a note on those that
+    differ.
 
     Args:
         rename: new names for the values of each file; an expression must match in one of them.
 
     Raises:
-        UnknownNameError: an expression matches no name.
-        ArgumentError: a text is not of the form ``REGEX=NEW``, or has no regular expression.
+        UnknownNameError: an expression does not match any name.
+        ArgumentError: a text is not of the form ``REGEX=NEW``, or its regular expression is not valid.
         GraphscopeError: two values would have one name.
-        FormatError: of several files, one has other names, types or shapes.
+        FormatError: the files differ in names, types or shapes.
         IncompleteModelError: a file holds no values.
         FileError, CorruptFileError, NotTensorFlowError, UnsupportedError: as :func:`graphscope.load`.
     """

@@ -59,7 +59,7 @@ def dump(
 
     Raises:
         IncompleteModelError: there is no graph, or no value of an embedding.
-        FileError: a file cannot be written; an old run stands.
+        FileError: a file cannot be written; an existing run is kept.
         GraphscopeError: an embedding cannot be shown, or the name is none for a run.
         CorruptFileError: a weight cannot be read.
     """

@@ -27,7 +27,7 @@ def dump_trace(model: Model, trace: Trace, logdir: Path) -> LogRun:
     The run is named by the model: ``lenet5-profile``. An earlier profile is replaced, and only that.
 
     Raises:
-        FileError: it cannot be written; an old run stands.
+        FileError: it cannot be written; an existing run is kept.
     """
     directory = run_directory(logdir, f"{run_name(model)}-profile")
     return write_run(directory, [RunFile(event_file_name(MARK), _Events(model.meta, trace).write)])
@@ -71,7 +71,7 @@ def read_trace(path: Path) -> Trace:
     Raises:
         FileError: there is no event file.
         CorruptFileError: an event file is damaged.
-        GraphscopeError: nothing there tells times, or several runs do.
+        GraphscopeError: no run has traces, or several runs do.
     """
     found: dict[Path, list[tuple[Tagged, RunMetadata]]] = {}
     for tagged in run_metadata(path):

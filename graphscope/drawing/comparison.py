@@ -68,7 +68,7 @@ class DiffDrawing:
 
         Raises:
             ArgumentError: the name does not end in ``.html``.
-            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
+            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an existing file is kept.
         """
         refuse_other_ending(path)
         refuse_unwritable(path, overwrite)

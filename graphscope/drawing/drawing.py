@@ -90,7 +90,7 @@ class Drawing(Shown):
 
         Raises:
             ArgumentError: the name says no format.
-            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
+            FileError: the file exists and ``overwrite`` is not set, or cannot be written; an existing file is kept.
             MissingDependencyError: the format needs a package that is not installed.
         """
         format = drawing_format(path)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A model after some steps.
+    """An edited model.
 
     Attributes:
         model: as it is now.

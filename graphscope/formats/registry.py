@@ -37,7 +37,7 @@ class WriteOptions:
         weights: what gives a checkpoint its values by name; ``None`` for the model's own.
         allow_outside: copy files that the graph names from outside the model's directory too.
         check: looks at the finished file before it takes its place; what it raises leaves no file behind.
-        progress: is told of the bytes.
+        progress: receives the number of bytes as they are processed.
     """
 
     overwrite: bool = False

@@ -56,7 +56,7 @@ def trace(
         feeds: node or tensor name -> value; of every other input that is needed, training switches are set for inference
             and the rest is random.
         steps: how many runs are traced, and how many are not; 1 or more.
-        warmup: how many runs come before.
+        warmup: number of untraced runs before.
         batch: the size of unknown dimensions.
         seed: of what is random.
         values: variable op -> content that replaces the checkpoint's.
@@ -67,7 +67,7 @@ def trace(
     Raises:
         UnknownNameError: the model has no such output or tensor.
         IncompleteModelError: a variable has no value.
-        UnsupportedError: an op is needed that TensorFlow does not have.
+        UnsupportedError: the run needs an op that TensorFlow does not have.
         UntrustedError: the graph does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: a value does not fit, a device or the master is not there, or TensorFlow cannot run this.

@@ -57,7 +57,7 @@ def run(
     Raises:
         UnknownNameError: the model has no such output or tensor.
         IncompleteModelError: a variable has no value.
-        UnsupportedError: an op is needed that TensorFlow does not have.
+        UnsupportedError: the run needs an op that TensorFlow does not have.
         UntrustedError: the graph does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
         FileError: a file of the series cannot be read.

@@ -119,7 +119,7 @@ def verify(
         fixed: what was baked into the result: fed to the original in every batch, never to a constant of the result.
         values: variable op -> content that the original takes in place of the checkpoint's (moving averages).
         batches: how many random inputs.
-        seed: of the random inputs.
+        seed: seed for the random inputs.
         unknown: the size of unknown dimensions.
         trust: runs nodes that touch files, the network or processes too.
         names: tensor of the result, an input or an output -> what it is called in the original, where that has another name.
@@ -129,7 +129,7 @@ def verify(
     Raises:
         UnknownNameError: a model has no such output.
         IncompleteModelError: the original lacks a variable's value.
-        UnsupportedError: an op is needed that TensorFlow does not have.
+        UnsupportedError: the run needs an op that TensorFlow does not have.
         UntrustedError: a model does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
         GraphscopeError: TensorFlow cannot run one of the models.

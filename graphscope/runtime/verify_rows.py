@@ -46,7 +46,7 @@ def verify_rows(
     Args:
         inputs: placeholder -> its shape in the original and in the result.
 
-    The other arguments and what is raised are those of :func:`graphscope.runtime.verify.verify`.
+    For the other arguments and errors, see :func:`graphscope.runtime.verify.verify`.
     """
     promise_equal_bits()
     rows = _Rows(inputs)

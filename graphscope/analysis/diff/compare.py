@@ -32,8 +32,8 @@ class DiffOptions:
 
     Attributes:
         depth: how far values are compared.
-        strict: devices, colocation, inferred shapes and versions count too.
-        explains: whether freezing and folding are told as such, in place of the differences that they make.
+        strict: also compare devices, colocation, inferred shapes and versions.
+        explains: whether to report freezing and folding as such, instead of the single differences that they cause.
     """
 
     depth: Depth = Depth.STAT

@@ -37,10 +37,10 @@ def write_npz(
     """Writes ``tensors`` by name, uncompressed, as ``numpy.savez`` does. Returns the size in bytes.
 
     Args:
-        progress: is told of the tensors' bytes.
+        progress: receives the number of bytes of tensors as they are written.
 
     Raises:
-        FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
+        FileError: the file exists and ``overwrite`` is not set, or cannot be written; an existing file is kept.
         UnsupportedError: two tensors have the same name, or one has no form as an array: it is a resource, or a string of it
             ends in NUL.
         CorruptFileError, IncompleteModelError: a tensor cannot be read.

@@ -85,13 +85,13 @@ def write_safetensors(
     """Writes ``tensors`` by name, those of wider types first, so that each begins at a multiple of its item size.
 
     Args:
-        progress: is told of the tensors' bytes.
+        progress: receives the number of bytes of tensors as they are written.
 
     Returns:
         The size in bytes.
 
     Raises:
-        FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
+        FileError: the file exists and ``overwrite`` is not set, or cannot be written; an existing file is kept.
         UnsupportedError: a tensor is of a type that safetensors has no name for, or two have the same name.
         CorruptFileError, IncompleteModelError: a tensor cannot be read.
     """

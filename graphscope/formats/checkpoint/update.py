@@ -35,7 +35,7 @@ def update_checkpoint(
         The files: data, the index, the meta graph.
 
     Raises:
-        FileError: a file exists and ``overwrite`` is not set, or cannot be written; old files stand.
+        FileError: a file exists and ``overwrite`` is not set, or cannot be written; existing files are kept.
         UnsupportedError: as :func:`~graphscope.formats.checkpoint.writer.write_checkpoint`.
         CorruptFileError, IncompleteModelError: a tensor cannot be read.
     """

@@ -55,13 +55,13 @@ def write_checkpoint(
     Args:
         tensors: key and content, in any order.
         meta: the content of the ``.meta`` file.
-        progress: is told of the tensors' bytes.
+        progress: receives the number of bytes of tensors as they are written.
 
     Returns:
         The size of the files in bytes.
 
     Raises:
-        FileError: a file exists and ``overwrite`` is not set, or cannot be written; old files stand.
+        FileError: a file exists and ``overwrite`` is not set, or cannot be written; existing files are kept.
         UnsupportedError: a key is empty or occurs twice, or a tensor is of a type that no checkpoint holds.
         CorruptFileError, IncompleteModelError: a tensor cannot be read.
     """

@@ -76,8 +76,8 @@ def run_metadata(path: str | os.PathLike[str]) -> Iterator[Tagged]:
     """Every ``RunMetadata`` in an event file, or in the event files in and below a directory.
 
     Files come sorted by directory and by the time in their names, events in the file's order; both the events that
-    ``FileWriter.add_run_metadata`` writes and the summaries of TensorFlow 2's ``trace_export``. One is in memory at a time.
-    A last event that is not all there (a training that still runs) ends a file.
+    ``FileWriter.add_run_metadata`` writes and the summaries of TensorFlow 2's ``trace_export``. One is in memory at a time. An
+    incomplete last event (of a training run in progress) ends a file.
 
     Raises:
         FileError: there is no event file.
@@ -117,7 +117,7 @@ def parts(source: FileSource, notes: list[str]) -> Iterator[Part]:
     """The fields of all whole events in order, of those that have a length. Compares every checksum; parses tags only.
 
     Args:
-        notes: is told of a last event that is not all there.
+        notes: receives a note if the last event is incomplete.
 
     Raises:
         CorruptFileError: a checksum is wrong, or a record is no message.

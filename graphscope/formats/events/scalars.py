@@ -30,7 +30,7 @@ def scalars_in(path: Path, notes: list[str]) -> Iterator[Scalar]:
     """The scalars of one event file, in the file's order.
 
     Args:
-        notes: is told of a last event that is not all there.
+        notes: receives a note if the last event is incomplete.
 
     Raises:
         CorruptFileError: a checksum is wrong, an event is none, or a tensor's content does not fit it.

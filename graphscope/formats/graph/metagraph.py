@@ -42,7 +42,7 @@ def write_model(model: Model, path: str | os.PathLike[str], options: WriteOption
     """Writes the meta graph of ``model``, without values of variables. Returns the size in bytes.
 
     Raises:
-        FileError: the file exists and must not be replaced, or cannot be written; an old file stands.
+        FileError: the file exists and must not be replaced, or cannot be written; an existing file is kept.
         IncompleteModelError: the model has no graph.
         CorruptFileError: a weight cannot be read.
         GraphscopeError: the graph is invalid.

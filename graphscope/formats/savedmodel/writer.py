@@ -73,7 +73,7 @@ def write_saved_model(
         tags: of the meta graph.
         overwrite: replace a SavedModel that is there.
         allow_outside: copy files that the graph names from outside the model's directory too.
-        progress: is told of the bytes.
+        progress: receives the number of bytes as they are processed.
 
     Returns:
         The size of the files in bytes.

@@ -49,7 +49,7 @@ def write_pbtxt(
         check: looks at the finished file before it takes its place; what it raises leaves no file behind.
 
     Raises:
-        FileError: the file exists and ``overwrite`` is not set, or cannot be written; an old file stands.
+        FileError: the file exists and ``overwrite`` is not set, or cannot be written; an existing file is kept.
         IncompleteModelError: the model has no graph.
         CorruptFileError: a weight cannot be read.
         GraphscopeError: the graph is invalid.

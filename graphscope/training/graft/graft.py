@@ -44,9 +44,9 @@ def graft(model: Model, options: GraftOptions) -> Grafted:
     """Puts a new head on ``model``. Starts TensorFlow; weights of the base are read when they are written.
 
     Raises:
-        UnknownNameError: a tensor, a weight to unfreeze or an optimizer is not there; the error lists the closest names.
+        UnknownNameError: a tensor, a weight to unfreeze or an optimizer does not exist; the error lists the closest names.
         UntrustedError: the base does more than compute, and ``trust`` is not set.
-        GraphscopeError: the head does not fit the cut, a gradient cannot pass, nothing is left to train.
+        GraphscopeError: the head does not fit the cut, a gradient cannot be computed, or nothing is left to train.
         Others as :func:`graphscope.training.graft.base.open_base`.
     """
     notes: list[str] = []

@@ -40,14 +40,14 @@ class GraftOptions:
         stop_gradient: False lets all weights train.
         head_model: a model to put on top of the cut.
         binds: input of ``head_model`` -> tensor of the base.
-        head_output: the tensor of ``head_model`` to take; empty for its likely output.
+        head_output: the tensor of ``head_model`` to use; empty for its likely output.
         head_values: placeholder of ``head_model`` -> value to fix it to.
-        prefix: name scope of what is added.
+        prefix: name scope of the added nodes.
         optimizer: see :data:`graphscope.training.graft.optimizers.OPTIMIZERS`.
-        learning_rate: ``None`` for the optimizer's own.
+        learning_rate: ``None`` for the optimizer's default.
         decay: ``step:STEPS:FACTOR`` or ``exponential:STEPS:FACTOR``; empty for none.
-        l2: factor of half the squares of all kernels that train.
-        ema: decay of moving averages of what trains; ``None`` for none.
+        l2: factor of half the sum of squares of all trainable kernels.
+        ema: decay of moving averages of the trainable weights; ``None`` for none.
         seed: of everything random.
         train: no head: the weights of the model itself train, by a loss on its own output.
         trust: whether a base may be built on whose nodes touch files, the network or processes.

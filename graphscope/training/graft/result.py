@@ -92,7 +92,7 @@ class Grafted(Shown):
         The directory is made. A state file that names another checkpoint stays, unless ``overwrite`` is set.
 
         Raises:
-            FileError: a file exists and ``overwrite`` is not set, or cannot be written; old files stand.
+            FileError: a file exists and ``overwrite`` is not set, or cannot be written; existing files are kept.
             CorruptFileError, IncompleteModelError: a weight of the base cannot be read.
         """
         directory, store = Path(prefix).parent, self.model.store

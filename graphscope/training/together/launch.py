@@ -91,7 +91,7 @@ def train_by_workers(
         warn: is told of a process that was lost.
 
     Raises:
-        Interrupted: it was asked to stop; a checkpoint has been saved.
+        Interrupted: ``interrupted`` returned true; a checkpoint has been saved.
         GraphscopeError: a process failed, or generations end without a step.
     """
     prefix = output_prefix(training.model.path, training.place.out)

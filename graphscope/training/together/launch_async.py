@@ -69,7 +69,7 @@ def train_asynchronously(
         warn: is told of a process that was lost.
 
     Raises:
-        Interrupted: it was asked to stop; a checkpoint has been saved.
+        Interrupted: ``interrupted`` returned true; a checkpoint has been saved.
         GraphscopeError: a process failed, or is lost again and again without a further checkpoint.
     """
     found_run(output_prefix(training.model.path, training.place.out), training.place)

@@ -88,7 +88,7 @@ class Checkpoints:
             tensors: key and content of what training changes.
 
         Raises:
-            FileError: it cannot be written (no space); what was there before stands.
+            FileError: it cannot be written (no space); existing files are kept.
         """
         update_checkpoint(self._store, self.path(self.name(step)), tensors, meta=self._meta, overwrite=True)
 

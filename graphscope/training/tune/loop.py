@@ -70,7 +70,7 @@ class Loop:
         """Trains until all epochs are done or patience runs out, and says which.
 
         Raises:
-            Interrupted: it was asked to stop; a checkpoint has been saved.
+            Interrupted: ``interrupted`` returned true; a checkpoint has been saved.
             GraphscopeError: the loss is no number any more, or a step fails; the last checkpoint stands.
             FileError: data cannot be read, or a checkpoint cannot be written; the one before stands.
         """

@@ -63,7 +63,7 @@ def write_run(path: Path, run: TrainingState) -> None:
     """Writes the file, whole or not at all.
 
     Raises:
-        FileError: it cannot be written (no space); the old one stands.
+        FileError: it cannot be written (no space); the existing file is kept.
     """
     text = json.dumps({"version": VERSION, **asdict(run)}, indent=1, allow_nan=False)
     write_file(path, [text.encode(), b"\n"], overwrite=True)

@@ -20,11 +20,11 @@ class TuneOptions:
     """How to train.
 
     Attributes:
-        epochs: passes over the examples, those before a resumption included.
+        epochs: passes over the examples, including those before a resumption.
         batch: examples in a step.
-        seed: of the order of the examples and of augmentation.
+        seed: seed for shuffling and augmentation.
         patience: epochs without a better validation after which training ends; ``None``: never.
-        keep: how many checkpoints to keep besides the best.
+        keep: number of checkpoints to keep in addition to the best.
         save_every: steps between checkpoints within an epoch; ``None``: only at its end.
         trust: whether nodes that touch files, the network or processes may run.
     """

@@ -72,7 +72,7 @@ def tune(
     interrupted: Callable[[], bool] = lambda: False,
     team: Team | None = None,
 ) -> TuneReport:
-    """Trains ``model``: a checkpoint after each epoch, and the best one apart.
+    """Trains ``model``: writes a checkpoint after each epoch and keeps the best one separately.
 
     Args:
         model: a checkpoint with a recipe.
@@ -80,15 +80,14 @@ def tune(
         place: where checkpoints go.
         augmentation: what happens to the inputs, in words, which a resumed training must share.
         watchers: are told how it goes.
-        interrupted: is asked after each step whether to stop.
+        interrupted: called after each step; returns whether to stop.
         team: who makes the steps; ``None``: this process on one device.
 
     Raises:
-        Interrupted: it was asked to stop; a checkpoint has been saved.
-        FileError: a training is there already, or there is none to resume; a file cannot be written (no space).
+        Interrupted: ``interrupted`` returned true; a checkpoint has been saved.
+        FileError: a training run already exists, or there is none to resume; a file cannot be written (no space).
         IncompleteModelError: nothing can be trained.
-        GraphscopeError: labels do not fit, the training that is there was started with different settings, training
-            diverged.
+        GraphscopeError: labels do not fit, the existing training run was started with different settings, training diverged.
     """
     team = team or Team()
     with opened_training(model, job, place, team, augmentation) as opened:
