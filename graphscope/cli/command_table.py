@@ -34,7 +34,7 @@ COMMANDS = {
     "freeze": CommandRow("Convert", "Replace variables with constants: one graph file.", "freeze", "freeze"),
     "convert": CommandRow("Convert", "Write a model in another format.", "convert", "convert"),
     "edit": CommandRow("Convert", "Change a model step by step.", "edit", "edit"),
-    "run": CommandRow("Run", "Run a graph once and show its outputs.", "run", "run"),
+    "run": CommandRow("Run", "Run a model once and show its outputs.", "run", "run"),
     "eval": CommandRow("Run", "Evaluate a model on labelled examples.", "eval", "evaluate"),
     "profile": CommandRow("Run", "Measure time, memory, devices and the critical path.", "profile", "profile"),
     "serve": CommandRow("Run", "Serve one task of a cluster, for others to run graphs on.", "serve", "serve"),

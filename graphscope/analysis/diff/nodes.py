@@ -39,17 +39,15 @@ class NodeComparison:
         removed, added = self.matching.open()
         yield from (self._difference(node, Section.NODES, Change.REMOVED, node.op) for node in removed)
         yield from (self._difference(node, Section.NODES, Change.ADDED, node.op) for node in added)
-        for one, other in enumerate(self.matching.partners):
-            if other is not None and not self._is_same(one, other):
+        for one, other in self.matching.unequal:
+            if not self._is_same(one, other):
                 yield from self.pair(one, other)
         yield from self._results()
 
     def _is_same(self, one: int, other: int) -> bool:
         """Whether two nodes, given by their numbers, differ in nothing but names; most do."""
-        sides = self.matching.a, self.matching.b
-        if not self.strict and sides[0].key(one) == sides[1].key(other) and not self.matching.is_rewired(one, other):
-            return True
-        return sides[0].body.nodes[one].proto == sides[1].body.nodes[other].proto
+        is_alike = self.matching.a.key(one) == self.matching.b.key(other)
+        return not self.strict and is_alike and not self.matching.is_rewired(one, other)
 
     def pair(self, one: int, other: int) -> Iterator[Difference]:
         """What differs between two nodes, given by their numbers."""

@@ -51,10 +51,16 @@ class Side:
 
     def takers(self, name: str) -> Iterator[tuple[str, int]]:
         """Each node that takes the node ``name``, and as which input; -1 for a control input."""
-        for taker in self.body.consumer_names.get(name, ()):
-            for position, text in enumerate(self.body.by_name[taker].proto.input):
+        for taker in self._consumers(name):
+            for position, text in enumerate(taker.proto.input):
                 if node_of(text) == name:
-                    yield taker, -1 if text.startswith("^") else position
+                    yield taker.proto.name, -1 if text.startswith("^") else position
+
+    def _consumers(self, name: str) -> Iterator[Node]:
+        body, number = self.body, self.body.numbers.get(name)
+        if number is None:  # an argument of a function
+            return map(body.by_name.__getitem__, body.consumer_names.get(name, ()))
+        return map(body.nodes.__getitem__, body.consumer_numbers[number])
 
     def key(self, number: int) -> int:
         """Hash of what a node does, whatever it and its inputs are called: op, attributes, content of small constants."""
@@ -151,13 +157,23 @@ class Matching:
     @cached_property
     def changed(self) -> list[tuple[Node, Node]]:
         """Those :attr:`pairs` whose op or inputs differ."""
+        a, b = self.a.body.nodes, self.b.body.nodes
+        return [(a[one], b[other]) for one, other in self.unequal if self._has_changed(one, other)]
+
+    @cached_property
+    def unequal(self) -> list[tuple[int, int]]:
+        """The numbers of partners that are not equal as messages, in the first body's order."""
         a, b = self.a.body, self.b.body
-        numbered = ((one, other) for one, other in enumerate(self.partners) if other is not None)
+        named = zip(a.names, a.nodes, self.partners)
         return [
-            (a.nodes[one], b.nodes[other])
-            for one, other in numbered
-            if a.ops[one] != b.ops[other] or self.is_rewired(one, other)
+            (one, other)
+            for one, (name, node, other) in enumerate(named)
+            if other is not None and (name != b.names[other] or node.proto != b.nodes[other].proto)
         ]
+
+    def _has_changed(self, one: int, other: int) -> bool:
+        a, b = self.a.body.nodes[one].proto, self.b.body.nodes[other].proto
+        return a.op != b.op or self.is_rewired(one, other)
 
     def is_rewired(self, one: int, other: int) -> bool:
         """Whether the inputs of two partners, given by their numbers, are not partners in the same order."""
