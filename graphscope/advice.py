@@ -1,8 +1,8 @@
-"""What to do next, in words that Python and the command line share.
+"""Hints that Python and the command line word differently.
 
-The library knows options by the names of its own arguments. A hint or a note that mentions one holds it as an
-:class:`Option`, a call of a function as a :class:`Call`. ``str()`` words them for Python; the command line words them as they
-are typed (:mod:`graphscope.cli.terminal.wording`).
+The library names options after its own arguments. A hint or a note that mentions one holds it as an :class:`Option`, and a call
+of a function as a :class:`Call`. ``str()`` formats them for Python; the command line formats them as they are typed
+(:mod:`graphscope.cli.terminal.wording`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Option:
 
     Attributes:
         name: the argument.
-        value: an example of what it takes; ``True`` and ``False`` switch it on and off, ``None`` only names it.
+        value: an example value; ``True`` and ``False`` switch it on and off, ``None`` only names the option.
     """
 
     name: str
@@ -50,12 +50,12 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A public function with what it is given.
+    """A call of a public function.
 
     Attributes:
-        function: its name, which is the command's too.
+        function: its name, which is also that of the command.
         arguments: paths and names in order.
-        options: what follows.
+        options: further options.
     """
 
     function: str
@@ -76,16 +76,16 @@ _WITHOUT_FUNCTION = {
     "show": "graphscope.load({})[NAME]",
     "vars": "graphscope.load({}).variables",
 }
-"""What stands in Python for commands that show what a :class:`graphscope.Model` holds."""
+"""The Python equivalents of commands that show the content of a :class:`graphscope.Model`."""
 
 SAVED_MODEL = Call("convert", ("MODEL", "saved_model/"))
-"""Where what a frozen graph cannot hold is kept: variables, tables, assets."""
+"""The conversion that keeps variables, tables and assets, which a frozen graph cannot hold."""
 
 Part = str | Option | Call
 
 
 class Advice:
-    """Text with options and calls in it; equal to its wording for Python."""
+    """Text with options and calls; equal to its Python form."""
 
     __slots__ = ("parts",)
 
@@ -93,7 +93,7 @@ class Advice:
         self.parts = parts
 
     def word_for(self, word: Callable[[Option | Call], str]) -> str:
-        """The text, in which ``word`` says what options and calls look like."""
+        """The text, with options and calls formatted by ``word``."""
         return "".join(part if isinstance(part, str) else word(part) for part in self.parts)
 
     def __str__(self) -> str:

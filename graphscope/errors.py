@@ -3,14 +3,14 @@
 ::
 
     GraphscopeError                 one root: the command line catches this and nothing else
-    |-- ArgumentError               arguments that make no sense, whatever the model: wrong usage
-    |-- FileError                   the file system said no, or the path points at nothing
-    |-- FormatError                 the bytes are not what their place or name promises
+    |-- ArgumentError               invalid arguments, regardless of the model: wrong usage
+    |-- FileError                   the file system refuses, or the path does not exist
+    |-- FormatError                 the content is not of the expected format
     |   |-- NotTensorFlowError      a neighbour: HTML page, ONNX, Git-LFS pointer, archive, ...
-    |   |-- CorruptFileError        the right format, broken: says the file and the offset
-    |   |   `-- TruncatedFileError  it ends too early: a writer may still be at work
+    |   |-- CorruptFileError        the right format, but damaged: names the file and the offset
+    |   |   `-- TruncatedFileError  it ends too early: it may still be being written
     |   `-- UnsupportedError        well-formed, but outside what graphscope reads
-    |-- IncompleteModelError        the part that was asked for is not among the model's files
+    |-- IncompleteModelError        the requested part is not among the model's files
     |-- UntrustedError              running the graph would touch files, the network or processes
     |-- UnknownNameError            no node, tensor, variable, tag or signature of that name
     `-- MissingDependencyError      an optional package is needed and not installed
@@ -44,11 +44,11 @@ class GraphscopeError(Exception):
 
 
 class ArgumentError(GraphscopeError):
-    """Arguments that make no sense, whatever the model."""
+    """Invalid arguments, regardless of the model."""
 
 
 class FileError(GraphscopeError):
-    """A path that does not exist, is of the wrong kind, or may not be read or written."""
+    """A path that does not exist, is of the wrong kind, or cannot be read or written."""
 
     @classmethod
     def from_os_error(cls, error: OSError | ValueError, path: str | os.PathLike[str]) -> FileError:
@@ -58,7 +58,7 @@ class FileError(GraphscopeError):
 
 @contextlib.contextmanager
 def file_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """What the operating system refuses in the block is a :class:`FileError` that names ``path``."""
+    """Converts an ``OSError`` in the block to a :class:`FileError` that names ``path``."""
     try:
         yield
     except OSError as error:
@@ -66,11 +66,11 @@ def file_errors(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 class FormatError(GraphscopeError):
-    """Bytes that are not what their place or name promises.
+    """Content that is not of the expected format.
 
     Attributes:
         path: the file.
-        offset: where in it, in bytes from its start; ``None`` where the whole file is meant.
+        offset: byte offset in the file; ``None`` for the whole file.
     """
 
     def __init__(
@@ -83,15 +83,15 @@ class FormatError(GraphscopeError):
 
 
 class NotTensorFlowError(FormatError):
-    """A recognized neighbour of TensorFlow's formats, or nothing that is known."""
+    """A recognized neighbor of TensorFlow's formats, or an unknown format."""
 
 
 class CorruptFileError(FormatError):
-    """The right format, but truncated, flipped or inconsistent."""
+    """The right format, but truncated, damaged or inconsistent."""
 
 
 class TruncatedFileError(CorruptFileError):
-    """The right format, and whole as far as it goes: the last part is not all there."""
+    """The right format, but the last part is incomplete."""
 
 
 class UnsupportedError(FormatError):
@@ -99,15 +99,15 @@ class UnsupportedError(FormatError):
 
 
 class IncompleteModelError(GraphscopeError):
-    """A graph, a shard or a value was asked for that the model's files do not hold."""
+    """A requested graph, shard or value is not among the model's files."""
 
 
 class UnknownNameError(GraphscopeError):
     """A name that the model does not have; the message lists the closest ones.
 
     Attributes:
-        name: what was asked for.
-        closest: up to five names of the model that resemble it, best first.
+        name: the requested name.
+        closest: up to five similar names of the model, best first.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str | Advice | None = None) -> None:
@@ -120,10 +120,10 @@ class UnknownNameError(GraphscopeError):
 
 
 class UntrustedError(GraphscopeError):
-    """Running the graph would do more than compute, and nobody said that it is trusted.
+    """Running the graph would do more than compute, and it is not trusted.
 
     Attributes:
-        effects: the nodes and what they would do, as :class:`graphscope.analysis.effects.NodeEffect`.
+        effects: the nodes and their effects, as :class:`graphscope.analysis.effects.NodeEffect`.
     """
 
     def __init__(self, message: str, *, effects: Sequence[object] = (), hint: str | Advice | None = None) -> None:
@@ -136,13 +136,13 @@ class MissingDependencyError(GraphscopeError):
 
 
 class InexactKernelsWarning(UserWarning):
-    """Equal bits are wanted, and TensorFlow was imported with kernels that do not promise them."""
+    """Bit-exact results were requested, but TensorFlow was imported with kernels that do not guarantee them."""
 
 
 def closest_names(name: str, known: Iterable[str], limit: int = 5) -> list[str]:
-    """Up to ``limit`` of ``known`` that resemble ``name``: those that contain it first, then by edit distance.
+    """Up to ``limit`` names of ``known`` that are similar to ``name``: those that contain it first, then by edit distance.
 
-    Linear in the number of names for the containment test; the edit distance is taken over at most 5,000 names.
+    The containment test is linear in the number of names; the edit distance is computed for at most 5,000 names.
     """
     names = list(dict.fromkeys(known))
     folded = name.casefold()

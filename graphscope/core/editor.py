@@ -1,7 +1,7 @@
-"""Changes to a graph that count together: all of them, or none.
+"""Changes to a graph that are applied together, or not at all.
 
-A tensor is spelled as in the body that it belongs to: ``node:1`` in a graph, ``node:argument:0`` in a library function. A node
-of a library function is called ``function/node``.
+A tensor is written as in its body: ``node:1`` in a graph, ``node:argument:0`` in a library function. A node of a library
+function is written ``function/node``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LISTED = 8
 
 
 class GraphEditor:
-    """Edits a graph; made by :meth:`graphscope.Graph.edit`.
+    """Edits a graph; created by :meth:`graphscope.Graph.edit`.
 
     ::
 
@@ -39,11 +39,11 @@ class GraphEditor:
             e.bypass("dropout/mul")
         frozen = e.graph
 
-    What is wrong is found when the block ends; :attr:`graph` is the old graph until then, and stays it if the block fails.
+    Errors are raised when the block ends; until then, and if the block fails, :attr:`graph` is the original graph.
 
     Args:
-        graph: what is edited; it does not change.
-        catalog: the ops that it may use; by default TensorFlow's and those of its library.
+        graph: the graph to edit; it is not modified.
+        catalog: the ops that the graph may use; by default TensorFlow's and those of its library.
 
     Attributes:
         graph: the result.
@@ -65,24 +65,24 @@ class GraphEditor:
             self.graph = self.checked()
 
     def rename(self, names: Mapping[str, str]) -> None:
-        """Gives nodes other names; inputs, colocation and shared names that are a node's own follow.
+        """Renames nodes, and updates inputs, colocation, and shared names that equal a node's name.
 
         Args:
-            names: node -> new name. Several may change places.
+            names: node -> new name. Nodes may swap names.
 
         Raises:
             UnknownNameError: there is no such node.
-            GraphscopeError: two nodes would have one name.
+            GraphscopeError: two nodes would have the same name.
         """
         for function, inner in self._by_draft(names).items():
             self._drafts[function].rename(inner)
 
     def bypass(self, name: str) -> None:
-        """Takes a node out: what takes its output takes its first input of the same type; what waits for it waits for that.
+        """Removes a node: its consumers take its first input of the same type, and control inputs move to that node.
 
         Raises:
             UnknownNameError: there is no such node.
-            GraphscopeError: no input can stand for an output that is used.
+            GraphscopeError: no input can replace an output that is used.
         """
         draft, inner = self._find(name)
         node = draft[inner]
@@ -97,11 +97,11 @@ class GraphEditor:
         draft.splice(inner, source)
 
     def rewire(self, consumer: str, index: int, tensor: str) -> None:
-        """Lets the ``index``-th data input of ``consumer`` take ``tensor``.
+        """Connects data input ``index`` of ``consumer`` to ``tensor``.
 
         Raises:
             UnknownNameError: there is no such node.
-            GraphscopeError: it has fewer inputs.
+            GraphscopeError: the node has fewer inputs.
         """
         draft, inner = self._find(consumer)
         node = draft[inner]
@@ -112,12 +112,12 @@ class GraphEditor:
         draft.put(with_inputs(node, [*data, *(t for t in node.inputs if t.startswith("^"))]))
 
     def insert_after(self, tensor: str, op: str, *, name: str = "", **attrs: Any) -> str:
-        """Puts a node of ``op`` behind ``tensor``: everything that took the tensor takes its first output.
+        """Inserts a node of ``op`` after ``tensor``: all consumers of the tensor take its first output instead.
 
         Args:
-            op: takes a single tensor.
-            name: of the new node; by default the op's behind that of the tensor's node.
-            attrs: attributes, as messages or as text; the types of the tensor are filled in.
+            op: an op with a single input.
+            name: of the new node; by default ``NODE/OP``, where ``NODE`` is the tensor's node.
+            attrs: attributes, as messages or as text; type attributes are derived from the tensor.
 
         Returns:
             The name of the new node.
@@ -149,11 +149,11 @@ class GraphEditor:
         return new
 
     def replace(self, name: str, value: Payload | NDArray[Any]) -> None:
-        """Makes a node a constant; its inputs fall away, but for what it waits for.
+        """Replaces a node with a constant, which keeps only its control inputs.
 
         Raises:
             UnknownNameError: there is no such node.
-            GraphscopeError: its further outputs are used, or it gives no array.
+            GraphscopeError: further outputs of the node are used, or its output is not an array.
             TypeError: TensorFlow has no type for the array's.
         """
         draft, inner = self._find(name)
@@ -166,11 +166,11 @@ class GraphEditor:
         draft.put(constant(inner, value, [t for t in node.inputs if t.startswith("^")]))
 
     def put(self, node: Node) -> None:
-        """Adds a node to the graph, or replaces the one of its name."""
+        """Adds a node to the graph, or replaces the node with the same name."""
         self._main.put(node)
 
     def remove(self, name: str) -> None:
-        """Takes a node out; what still takes it is an error when the block ends.
+        """Deletes a node; remaining consumers are an error when the block ends.
 
         Raises:
             UnknownNameError: there is no such node.
@@ -179,7 +179,7 @@ class GraphEditor:
         draft.delete(inner)
 
     def map_nodes(self, change: Callable[[Node], Node]) -> None:
-        """Replaces each node, library functions included, by what ``change`` makes of it; names must stay."""
+        """Replaces each node, also in library functions, with the result of ``change``, which must keep its name."""
         for function in self.graph.functions:
             self._draft(function)
         for draft in self._drafts.values():
@@ -189,7 +189,7 @@ class GraphEditor:
                     draft.put(changed)
 
     def names(self) -> list[str]:
-        """The names of all nodes as they are now, those of library functions as ``function/node``."""
+        """The current names of all nodes, those of library functions as ``function/node``."""
         inner = (f"{name}/{node.name}" for name in self.graph.functions for node in self._draft(name).nodes)
         return [*(node.name for node in self._main.nodes), *inner]
 
@@ -197,7 +197,7 @@ class GraphEditor:
         """The edited graph.
 
         Raises:
-            GraphscopeError: it is invalid where the graph was valid, types do not fit, or a node is in two loops at once.
+            GraphscopeError: it is invalid although the original graph was valid, types do not match, or a node is in two loops.
         """
         functions = [self._build(function) for function in self.graph.functions.values()]
         graph = self._main.built(self.graph.with_functions(functions))
@@ -218,7 +218,7 @@ class GraphEditor:
         return built
 
     def _misfits(self, draft: Draft) -> Iterator[str]:
-        """Inputs of touched nodes that are of another type than their op takes."""
+        """Inputs of changed nodes whose type differs from that of their op."""
         for name in draft.touched:
             node = draft.get(name)
             definition = self._catalog.get(node.op) if node is not None else None
@@ -230,7 +230,7 @@ class GraphEditor:
                     yield f"node {name} ({node.op}) takes {wanted.label}, and {text} is {given.label}"
 
     def _types(self, node: Node) -> tuple[list[DataType], DataType] | None:
-        """The types of the data inputs and of the first output; ``None`` where nobody knows the op."""
+        """The types of the data inputs and of the first output; ``None`` if the op is unknown."""
         definition = self._catalog.get(node.op)
         outputs = self._catalog.outputs(node.op, node.attrs)
         return (input_types(definition, node.attrs), outputs[0].dtype) if definition is not None and outputs else None
@@ -241,7 +241,7 @@ class GraphEditor:
         return self._drafts[function]
 
     def _find(self, name: str) -> tuple[Draft, str]:
-        """The body of a node, and its name there."""
+        """The body that contains a node, and the node's name in it."""
         if name in self._main:
             return self._main, name
         for function in self.graph.functions:
@@ -251,7 +251,7 @@ class GraphEditor:
         raise UnknownNameError("node", name, (node.name for node in self._main.nodes))
 
     def _spell(self, draft: Draft, tensor: str) -> str:
-        """``tensor`` as nodes of ``draft`` take it.
+        """``tensor`` as written in the inputs of nodes of ``draft``.
 
         Raises:
             UnknownNameError: it has no such node.
@@ -264,7 +264,7 @@ class GraphEditor:
         return inner + tensor[len(node_of(tensor)) :]
 
     def _by_draft(self, names: Mapping[str, str]) -> dict[str, dict[str, str]]:
-        """Function -> old name -> new name, both without the function's."""
+        """Function -> old name -> new name, both without the function's name."""
         found: dict[str, dict[str, str]] = {}
         functions = {id(draft): function for function, draft in self._drafts.items()}
         for name, new in names.items():

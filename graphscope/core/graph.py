@@ -1,4 +1,4 @@
-"""Nodes, graphs and library functions: values that look like TensorFlow's messages and keep weights outside them."""
+"""Nodes, graphs and library functions: thin wrappers of TensorFlow's messages that keep weights outside them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _NO_PAYLOADS: Mapping[str, Payload] = MappingProxyType({})
 
 
 class Node(Shown):
-    """A ``NodeDef`` whose large tensors are payloads. Never change ``proto`` of a node that somebody else may hold.
+    """A ``NodeDef`` whose large tensors are payloads. Never modify ``proto`` of a node that may be shared.
 
     Attributes:
-        proto: the message; a tensor that is a payload has only its dtype and shape there.
-        payloads: attribute name -> content that stayed outside; empty for most nodes.
+        proto: the message; of a tensor that is a payload, it has only dtype and shape.
+        payloads: attribute name -> content outside the message; empty for most nodes.
     """
 
     __slots__ = ("payloads", "proto")
@@ -52,7 +52,7 @@ class Node(Shown):
 
     @property
     def device(self) -> str:
-        """The device that the graph asks for; empty where it asks for none."""
+        """The requested device; empty if there is none."""
         return self.proto.device
 
     @property
@@ -61,11 +61,11 @@ class Node(Shown):
         return self.proto.attr
 
     def attr(self, name: str) -> AttrValue | None:
-        """The attribute, or ``None`` where the node does not state it."""
+        """The attribute, or ``None`` if the node does not have it."""
         return self.proto.attr.get(name)
 
     def tensor(self, name: str = "value") -> Payload | None:
-        """The tensor in attribute ``name``; ``None`` where there is no such tensor. No I/O."""
+        """The tensor in attribute ``name``; ``None`` if there is no such tensor. No I/O."""
         if name in self.payloads:
             return self.payloads[name]
         value = self.attr(name)
@@ -78,7 +78,7 @@ class Node(Shown):
         return [i for i in self.proto.input if not i.startswith("^")]
 
     def control_inputs(self) -> list[str]:
-        """Names of the nodes that must have run before, without ``^``."""
+        """Names of the nodes of the control inputs, without ``^``."""
         return [i[1:] for i in self.proto.input if i.startswith("^")]
 
     def __repr__(self) -> str:
@@ -86,7 +86,7 @@ class Node(Shown):
 
 
 class Body(Shown):
-    """Nodes in file order with look-up by name; what a graph and a function's body have in common."""
+    """Nodes in file order with lookup by name; shared by graphs and function bodies."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self.nodes: list[Node] = list(nodes)
@@ -104,7 +104,7 @@ class Body(Shown):
         """The node called ``name``.
 
         Raises:
-            UnknownNameError: there is none; the error lists the closest names.
+            UnknownNameError: there is no such node; the error lists the closest names.
         """
         number = self.numbers.get(name)
         if number is None:
@@ -138,18 +138,18 @@ class Body(Shown):
 
     @cached_property
     def wires(self) -> list[list[int | None]]:
-        """For each node and each of its inputs the number of the node whose first output that is.
+        """For each node and each of its inputs, the number of the node whose first output it is.
 
-        ``None`` for what is spelled otherwise: another output, a control input, a name that is not here.
+        ``None`` for all other inputs: another output, a control input, a name that does not exist.
         """
         find = self.numbers.get
         return [list(map(find, node.proto.input[:])) for node in self.nodes]
 
     @cached_property
     def consumer_names(self) -> Mapping[str, list[str]]:
-        """Node name -> names of the nodes that take an output of it or wait for it, in file order, each once.
+        """Node name -> names of the nodes that take one of its outputs or wait for it, in file order, each once.
 
-        Names of producers that are not here count too.
+        Includes names of producers that do not exist.
         """
         names, numbers = self.names, self.numbers
         taken = enumerate(self.consumer_numbers)
@@ -162,7 +162,7 @@ class Body(Shown):
 
     @cached_property
     def consumer_numbers(self) -> list[list[int]]:
-        """For each node the numbers of those that take an output of it or wait for it, ascending, each once."""
+        """For each node, the numbers of the nodes that take one of its outputs or wait for it, ascending, each once."""
         result: list[list[int]] = [[] for _ in self.nodes]
         find = self.numbers.get
         for i, wired in enumerate(self.wires):
@@ -179,14 +179,14 @@ class Body(Shown):
         return [self.by_name[c] for c in self.consumer_names.get(name, ())]
 
     def producers(self, node: Node) -> list[Node]:
-        """The nodes whose outputs ``node`` takes or for which it waits, each once; dangling names are left out."""
+        """The nodes whose outputs ``node`` takes or for which it waits, each once; dangling names are skipped."""
         found = (self.by_name.get(n) for n in dict.fromkeys(map(node_of, node.inputs)))
         return [n for n in found if n is not None]
 
     def reach(
         self, start: Iterable[str], step: Callable[[Node], Iterable[Node]], depth: int | None = None
     ) -> dict[str, int]:
-        """Names that ``step`` leads to from ``start``, with the number of steps to each; ``start`` itself counts 0.
+        """Names reachable from ``start`` by ``step``, with the number of steps to each; 0 for ``start`` itself.
 
         Raises:
             UnknownNameError: a start is not in the graph.
@@ -202,16 +202,16 @@ class Body(Shown):
         return distance
 
     def ancestors(self, names: Iterable[str], depth: int | None = None) -> dict[str, int]:
-        """What ``names`` need, themselves included: name -> distance, up to ``depth`` steps; raises as :meth:`reach`."""
+        """The nodes that ``names`` need, and themselves: name -> distance, up to ``depth`` steps; raises as :meth:`reach`."""
         return self.reach(names, self.producers, depth)
 
     def descendants(self, names: Iterable[str], depth: int | None = None) -> dict[str, int]:
-        """What needs ``names``, themselves included: name -> distance, up to ``depth`` steps; raises as :meth:`reach`."""
+        """The nodes that need ``names``, and themselves: name -> distance, up to ``depth`` steps; raises as :meth:`reach`."""
         return self.reach(names, lambda node: self.consumers(node.name), depth)
 
 
 class Function(Body):
-    """A library function: its signature, what it returns and its body.
+    """A library function: signature, results and body.
 
     Attributes:
         proto: the ``FunctionDef`` without its nodes.
@@ -226,12 +226,12 @@ class Function(Body):
 
     @property
     def name(self) -> str:
-        """As nodes call it."""
+        """The name by which nodes call it."""
         return self.proto.signature.name
 
     @property
     def signature(self) -> OpDef:
-        """The function seen as an op."""
+        """The function as an op definition."""
         return self.proto.signature
 
     def with_nodes(self, nodes: Iterable[Node]) -> Function:
@@ -245,7 +245,7 @@ class Graph(Body):
     Attributes:
         header: the message without its nodes and functions: versions, gradients of the library, unknown fields.
         functions: name -> library function, in file order.
-        clashing_functions: names of which the file has more than one function, and they differ; the first is taken.
+        clashing_functions: names for which the file has several different functions; the first one is used.
     """
 
     def __init__(self, header: GraphDef, nodes: Iterable[Node], functions: Iterable[Function] = ()) -> None:
@@ -277,7 +277,7 @@ class Graph(Body):
 
     @property
     def producer(self) -> int:
-        """The producer version that the file states, 0 where it states none."""
+        """The producer version of the file, 0 if there is none."""
         return self.header.versions.producer or self.header.version
 
     def catalog(self, extra: Iterable[OpDef] = ()) -> ops.OpCatalog:
@@ -285,14 +285,14 @@ class Graph(Body):
         return ops.OpCatalog([*extra, *(f.signature for f in self.functions.values())])
 
     def edit(self, catalog: ops.OpCatalog | None = None) -> GraphEditor:
-        """An editor whose changes count together; see :class:`graphscope.core.editor.GraphEditor`."""
+        """An editor whose changes are applied together; see :class:`graphscope.core.editor.GraphEditor`."""
         from graphscope.core.editor import GraphEditor
 
         return GraphEditor(self, catalog)
 
     @property
     def bodies(self) -> Iterator[tuple[str, Body]]:
-        """The graph itself under the name ``""``, then each library function under its own."""
+        """The graph itself with the name ``""``, then each library function with its own."""
         yield "", self
         yield from self.functions.items()
 
@@ -302,7 +302,7 @@ def _is_same(one: Function, other: Function) -> bool:
 
 
 def called_functions(nodes: Iterable[Node]) -> Iterator[str]:
-    """Names that ``nodes`` may call: their ops, and the functions in their attributes."""
+    """Names of functions that ``nodes`` may call: their ops, and the functions in their attributes."""
     for node in nodes:
         yield node.op
         for value in node.attrs.values():
@@ -312,10 +312,10 @@ def called_functions(nodes: Iterable[Node]) -> Iterator[str]:
 def reached_functions(
     graph: Graph, nodes: Iterable[Node], gradients: Mapping[str, str] | None = None
 ) -> Iterator[Function]:
-    """The library functions that ``nodes`` call, directly or through one another, in the order of their discovery.
+    """The library functions that ``nodes`` call, directly or indirectly, in the order of discovery.
 
     Args:
-        gradients: function -> function that may be called wherever it is.
+        gradients: function -> its gradient function, which may be called wherever the function is.
     """
     seen: set[str] = set()
     pending = [nodes] if graph.functions else []
@@ -329,7 +329,7 @@ def reached_functions(
 
 
 def named_functions(value: AttrValue) -> Iterator[str]:
-    """The library functions that an attribute names."""
+    """The library functions named in an attribute."""
     kind = value.WhichOneof("value")
     functions = [value.func] if kind == "func" else value.list.func if kind == "list" else ()
     for function in functions:

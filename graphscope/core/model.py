@@ -1,4 +1,4 @@
-"""A model: what a file, or a set of files that belong together, turned out to hold."""
+"""A model: the content of a file, or of a set of files that belong together."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class ModelFile:
     """One file of a model.
 
     Attributes:
-        path: where it is, or where it should be.
+        path: where the file is, or should be.
         role: ``graph``, ``index``, ``data`` or ``asset``.
-        size_bytes: ``None`` where it is missing.
+        size_bytes: ``None`` if the file is missing.
     """
 
     path: str
@@ -54,19 +54,19 @@ class ModelFile:
 
 @dataclass(repr=False)
 class Model(Shown):
-    """Graph, variables, signatures and collections of one model, and where they came from.
+    """Graph, variables, signatures and collections of a model, and their files.
 
     Attributes:
-        path: what a person would type to open it again: a file, a checkpoint prefix or a directory.
+        path: the path to open it again: a file, a checkpoint prefix or a directory.
         kind: see :class:`ModelKind`.
         encoding: ``binary`` or ``text``, of the graph's file; empty without one.
-        files: every file that belongs to it, missing ones included.
+        files: all files of the model, including missing ones.
         meta: the meta graph without its graph; an empty message for a plain graph.
         store: the checkpoint, if there is one.
         store_version: ``V1`` or ``V2`` of the checkpoint, ``""`` without one.
         tag_sets: the tags of every meta graph of a SavedModel, in file order.
-        notes: what a person should know of how the files were found.
-        warnings: files that were opened outside the place that was named, since another file names them.
+        notes: information about how the files were found.
+        warnings: files outside the given location that were opened because another file names them.
     """
 
     path: str
@@ -92,7 +92,7 @@ class Model(Shown):
         ``np.asarray(model["conv1/weights"])`` is its array.
 
         Raises:
-            UnknownNameError: nothing of that name has a content.
+            UnknownNameError: there is no variable, value or constant of that name.
             IncompleteModelError: no checkpoint holds the variable's value.
         """
         node = self.loaded_graph.get(node_of(name)) if self.loaded_graph is not None else None
@@ -135,7 +135,7 @@ class Model(Shown):
 
     @cached_property
     def signatures(self) -> Mapping[str, Signature]:
-        """By name, sorted, those of TensorFlow's own bookkeeping included."""
+        """By name, sorted, including those of TensorFlow's own bookkeeping."""
         return signatures_of(self.meta)
 
     @cached_property
@@ -150,14 +150,14 @@ class Model(Shown):
 
     @cached_property
     def objects(self) -> TrackableObjectGraph | None:
-        """The checkpoint's object graph (TF2); ``None`` where there is none. Reads one string of the checkpoint.
+        """The checkpoint's object graph (TF2); ``None`` if there is none. Reads one string of the checkpoint.
 
-        Where the data file that holds it is absent, the structure can still be shown: ``files`` says what is missing, and
-        whoever reads a value is told.
+        If its data file is missing, the structure can still be shown: ``files`` lists the missing file, and reading a value
+        raises an error.
 
         Raises:
             CorruptFileError: as :meth:`Payload.numpy`.
-            IncompleteModelError: it is no object graph.
+            IncompleteModelError: the string is not an object graph.
         """
         if self.store is None or OBJECT_GRAPH_KEY not in self.store.entries:
             return None
@@ -190,17 +190,17 @@ class Model(Shown):
         return found["index"].removesuffix(".index") if "index" in found else found.get("data", "")
 
     def fitting_value(self, variable: Variable) -> Payload:
-        """As :meth:`value`, of a variable that is going to be used.
+        """As :meth:`value`, and checks that the value fits the variable.
 
         Raises:
-            IncompleteModelError: no checkpoint holds its value, or the one that it holds is of another type or shape.
+            IncompleteModelError: no checkpoint holds its value, or the value has another type or shape.
         """
         refuse_mismatch(self.path, self.checkpoint, [variable])
         return self.value(variable)
 
     @property
     def problems(self) -> list[Problem]:
-        """What makes the graph invalid; see :func:`find_problems`."""
+        """The problems that make the graph invalid; see :func:`find_problems`."""
         return find_problems(self.graph, self.catalog)
 
     def refuse_invalid(self) -> None:
@@ -222,7 +222,7 @@ class Model(Shown):
             refuse_mismatch(self.path, self.checkpoint, self.variables)
 
     def missing_value(self, name: str, what: str) -> IncompleteModelError:
-        """The error for variable ``name``, of which the checkpoint holds no value; see :func:`missing_value`."""
+        """The error for variable ``name``, for which the checkpoint holds no value; see :func:`missing_value`."""
         keys = self.store.entries if self.store is not None else ()
         return missing_value(self.path, self.checkpoint, keys, name, what)
 

@@ -1,4 +1,4 @@
-"""Weights that stay where they are until somebody asks for them."""
+"""Weights that stay in their files until they are needed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK_BYTES = 1 << 20
-"""How much a payload holds in memory at a time when it is streamed."""
+"""The amount of memory that a streamed payload uses at a time."""
 
 STRING_BYTES = 16
-"""What a string takes beside its bytes, about: lengths, references."""
+"""The approximate overhead of a string: lengths, references."""
 
 PAYLOAD_BYTES = 1024
 """A tensor message above this size stays in its file as a payload."""
@@ -47,18 +47,18 @@ class Payload(abc.ABC):
 
     @property
     def nbytes(self) -> int | None:
-        """Size in memory, in bytes; ``None`` for strings, whose size only their content tells. No I/O."""
+        """Size in memory, in bytes; ``None`` for strings, whose size is known only from their content. No I/O."""
         itemsize = self.dtype.itemsize
         return None if itemsize is None else itemsize * self.elements
 
     @property
     def content_bytes(self) -> int:
-        """Size of the content, in bytes, of strings too: about, where only reading them would tell. No I/O."""
+        """Size of the content in bytes; for strings an estimate, unless it is known without reading them. No I/O."""
         return self.elements * STRING_BYTES if self.nbytes is None else self.nbytes
 
     @property
     def stored_crc(self) -> int | None:
-        """CRC-32C of what :meth:`chunks` gives, where the file states it; ``None`` elsewhere. No I/O."""
+        """CRC-32C of the bytes of :meth:`chunks`, if the file states it; otherwise ``None``. No I/O."""
         return None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -72,10 +72,10 @@ class Payload(abc.ABC):
         return f"<{type(self).__name__} {self.dtype.label} {shape_text(self.shape)}>"
 
     def check_size(self, *, scan: bool = False) -> None:  # noqa: B027 - most have none to compare
-        """Checks that the content has the size that type and shape say, as far as that is known without reading it.
+        """Checks that the content has the size given by type and shape, as far as possible without reading it.
 
         Args:
-            scan: reads the content where nothing else tells its size.
+            scan: read the content if its size is not known otherwise.
 
         Raises:
             CorruptFileError: it has another size.
@@ -85,13 +85,13 @@ class Payload(abc.ABC):
     def chunks(self) -> Iterator[bytes]:
         """The content as little-endian bytes in row-major order, piece by piece. Reads the file.
 
-        Pieces are whole elements, :data:`CHUNK_BYTES` at most (or one slice). A checksum, where the format has one, is
-        compared when the last piece has been taken.
+        Pieces are whole elements, :data:`CHUNK_BYTES` at most (or one slice). A checksum, if the format has one, is verified
+        after the last piece.
 
         Raises:
-            CorruptFileError: the content has another size than the shape says, or its checksum is wrong.
+            CorruptFileError: the content does not have the size given by the shape, or its checksum is wrong.
             IncompleteModelError: the file that holds it is missing.
-            TypeError: for strings, which have no such form.
+            TypeError: for strings, whose elements have no fixed size.
         """
 
     def listed(self) -> list[Any]:
@@ -128,7 +128,7 @@ def repeat(element: bytes, count: int) -> Iterator[bytes]:
 
 
 class ArrayPayload(Payload):
-    """A tensor that is in memory already."""
+    """A tensor in memory."""
 
     __slots__ = ("array",)
 
@@ -154,7 +154,7 @@ class ArrayPayload(Payload):
 
 
 class ConvertedPayload(Payload):
-    """Another payload in the type and shape that a graph casts and reshapes it to. Reading it reads the whole."""
+    """Another payload, cast and reshaped as in the graph. Reading it reads the whole payload."""
 
     __slots__ = ("stored",)
 
@@ -172,10 +172,10 @@ class ConvertedPayload(Payload):
 
 
 class AbsentPayload(Payload):
-    """A tensor of which only type and shape are known: its values were left out when the graph was written.
+    """A tensor with type and shape but no values: they were omitted when the graph was written.
 
     Attributes:
-        what: how errors call it: the node's name.
+        what: its name in errors: the node's name.
     """
 
     __slots__ = ("what",)

@@ -16,7 +16,7 @@ Shape = tuple[int | None, ...] | None
 """Dimensions, outermost first; ``None`` for an unknown dimension; ``None`` as a whole for an unknown rank."""
 
 StatedShape = tuple[int | str | None, ...] | None
-"""As :data:`Shape`; text is a symbol that stands for an unknown dimension."""
+"""As :data:`Shape`; text is a symbol for an unknown dimension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class TensorName:
 
     @classmethod
     def parse(cls, text: str) -> TensorName:
-        """Any spelling of an input or a fetch; a suffix that is no number belongs to the node's name."""
+        """Parses any form of an input or a fetch; a suffix that is not a number is part of the node's name."""
         if text.startswith("^"):
             return cls(text[1:], -1, None, True)
         node, colon, suffix = text.rpartition(":")
@@ -53,18 +53,18 @@ class TensorName:
 
 
 def node_of(text: str) -> str:
-    """The node's name in an input, a fetch or a control input: what stands before the first colon, without ``^``."""
+    """The node's name in an input, a fetch or a control input: the part before the first colon, without ``^``."""
     name = text[1:] if text.startswith("^") else text
     return name.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """What is known of a tensor without running anything.
+    """The properties of a tensor that are known without running the graph.
 
     Attributes:
         name: tensor name, ``node:index``.
-        dtype: its element type; ``INVALID`` where the op is not known.
+        dtype: its element type; ``INVALID`` if the op is unknown.
         shape: see :data:`Shape`.
         is_ref: whether it is a reference to a variable's buffer.
     """
@@ -81,18 +81,18 @@ class TensorSpec:
 
 
 _SHAPES = 1024
-"""Shapes that are remembered: most models have few, of many tensors each."""
+"""The number of cached shapes: most models have few, each shared by many tensors."""
 
 
 def shape_of(proto: TensorShapeProto) -> Shape:
-    """The shape that a message states; any negative size is an unknown dimension."""
+    """The shape in a message; any negative size is an unknown dimension."""
     if proto.unknown_rank:
         return None
     return tuple(d.size if d.size >= 0 else None for d in proto.dim)
 
 
 def shape_proto(shape: Shape) -> TensorShapeProto:
-    """The message that states ``shape``; unknown dimensions are -1."""
+    """The message for ``shape``; unknown dimensions are -1."""
     from graphscope.protos import TensorShapeProto
 
     proto = TensorShapeProto(unknown_rank=shape is None)
@@ -103,10 +103,10 @@ def shape_proto(shape: Shape) -> TensorShapeProto:
 
 @functools.lru_cache(_SHAPES)
 def parse_sizes(text: str) -> tuple[int | None, ...]:
-    """The shape that ``?,224,224,3`` writes; nothing at all is a scalar.
+    """Parses a shape such as ``?,224,224,3``; an empty text is a scalar.
 
     Raises:
-        ValueError: a part is no size; the error's text is that part.
+        ValueError: a part is not a size; the error's text is that part.
     """
     return tuple(parse_size(part.strip()) for part in text.split(",") if part.strip())
 
@@ -127,13 +127,13 @@ def shape_text(shape: StatedShape) -> str:
 
 
 def is_known(shape: Shape) -> TypeGuard[tuple[int, ...]]:
-    """Whether rank and all dimensions are known."""
+    """Whether the rank and all dimensions are known."""
     return shape is not None and None not in shape
 
 
 @functools.lru_cache(_SHAPES)
 def elements(shape: Shape) -> int | None:
-    """Product of the dimensions; ``None`` where one is unknown."""
+    """Product of the dimensions; ``None`` if one is unknown."""
     if shape is None or None in shape:
         return None
     return math.prod(cast("tuple[int, ...]", shape))

@@ -1,7 +1,7 @@
-"""Finds what makes a graph invalid: what TensorFlow refuses when it imports a graph, in one pass over the nodes.
+"""Finds everything for which TensorFlow refuses to import a graph, in one pass over the nodes.
 
-Ops that nobody knows are no problem, and neither is a library function that no node calls: TensorFlow does not look at it.
-Source: ``tensorflow/core/common_runtime/graph_constructor.cc`` and ``tensorflow/core/framework/function.cc`` (2.21).
+Unknown ops are not a problem, and neither is a library function that no node calls: TensorFlow does not check it. Source:
+``tensorflow/core/common_runtime/graph_constructor.cc`` and ``tensorflow/core/framework/function.cc`` (2.21).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _LISTED = 8
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that makes a graph invalid.
+    """One problem that makes a graph invalid.
 
     Attributes:
         kind: ``name``, ``input``, ``output``, ``inputs``, ``cycle``, ``recursion``, ``function`` or ``constant``.
         node: the node, or the library function; ``function/node`` in the body of one.
-        text: what is wrong, a sentence without its full stop that names the node.
+        text: a description that names the node, without a final full stop.
     """
 
     kind: str
@@ -37,11 +37,11 @@ class Problem:
 
 
 def find_problems(graph: Graph, catalog: OpCatalog, *, scan: bool = False) -> list[Problem]:
-    """What makes ``graph`` invalid, in file order; empty for a graph that TensorFlow imports.
+    """The problems of ``graph``, in file order; empty for a graph that TensorFlow imports.
 
     Args:
         catalog: the ops that the graph may use.
-        scan: also reads constants whose size only their content tells (typed values above 1 KB, text).
+        scan: also read constants whose size is known only from their content (typed values above 1 KB, text).
     """
     reached = _reach(graph, catalog)
     found = [
@@ -56,13 +56,13 @@ def find_problems(graph: Graph, catalog: OpCatalog, *, scan: bool = False) -> li
 
 
 def refuse_invalid(graph: Graph, catalog: OpCatalog, path: str) -> None:
-    """Refuses to go on with a graph that TensorFlow would refuse.
+    """Raises an error for a graph that TensorFlow would refuse.
 
     Args:
-        path: the file that it is from.
+        path: the file of the graph, for messages.
 
     Raises:
-        GraphscopeError: the graph is invalid; the error says where.
+        GraphscopeError: the graph is invalid; the error names the nodes.
     """
     problems = find_problems(graph, catalog, scan=True)
     if not problems:
@@ -75,7 +75,7 @@ def refuse_invalid(graph: Graph, catalog: OpCatalog, path: str) -> None:
 
 
 def _reach(graph: Graph, catalog: OpCatalog) -> dict[str, list[str]]:
-    """The library functions that nodes may call, directly or through one another -> the functions that each calls."""
+    """Library functions that nodes may call, directly or indirectly -> the functions that each of them calls."""
     calls: dict[str, list[str]] = {}
     pending: list[Body] = [graph] if graph.functions else []
     callers: dict[str, bool] = {}
@@ -89,7 +89,7 @@ def _reach(graph: Graph, catalog: OpCatalog) -> dict[str, list[str]]:
 
 
 def _find_called(graph: Graph, body: Body, catalog: OpCatalog, callers: dict[str, bool]) -> list[str]:
-    """The functions of the library that ``body`` calls; ``callers`` remembers which ops may call."""
+    """The library functions that ``body`` calls; ``callers`` caches which ops may call functions."""
     for op in body.ops:
         if op not in callers:
             definition = catalog.get(op)
@@ -99,14 +99,14 @@ def _find_called(graph: Graph, body: Body, catalog: OpCatalog, callers: dict[str
 
 
 def _recursions(calls: Mapping[str, list[str]]) -> Iterator[Problem]:
-    """Functions that end up calling themselves: TensorFlow 2.21 overflows its stack, whatever would end the recursion."""
+    """Recursive functions: TensorFlow 2.21 overflows its stack on them, even if the recursion would end."""
     for ring in find_rings(calls, calls.__getitem__):
         text = " calls ".join([*ring, ring[0]])
         yield Problem("recursion", ring[0], f"library function {text}: calls must not recurse")
 
 
 def find_rings(names: Iterable[str], step: Callable[[str], Iterable[str]]) -> Iterator[list[str]]:
-    """Rings of names that lead back to themselves by ``step``; one for each place where a walk runs into itself."""
+    """Cycles of names under ``step``; one for each place where a walk meets itself."""
     done: set[str] = set()
     for start in names:
         if start in done:
@@ -126,7 +126,7 @@ def find_rings(names: Iterable[str], step: Callable[[str], Iterable[str]]) -> It
 
 
 class _Ops(dict[str, "_Op"]):
-    """Op name -> what it says of all its nodes; looked up once for all bodies."""
+    """Op name -> the facts about all nodes of that op; looked up once for all bodies."""
 
     def __init__(self, catalog: OpCatalog) -> None:
         super().__init__()
@@ -139,13 +139,13 @@ class _Ops(dict[str, "_Op"]):
 
 @dataclass(frozen=True, slots=True)
 class _Op:
-    """What an op says of all its nodes.
+    """Facts about all nodes of an op.
 
     Attributes:
-        definition: ``None`` where nobody knows the op.
-        inputs: how many data inputs it takes; ``None`` where the nodes say that.
-        ports: what stands after a node's name, where its first output is taken or the first of an argument: what needs no look.
-        gives: whether the name alone is enough.
+        definition: ``None`` if the op is unknown.
+        inputs: number of data inputs; ``None`` if it depends on the node.
+        ports: suffixes of a node's name that always denote an existing output, so that they need no further check.
+        gives: whether the name without a suffix is an output.
     """
 
     definition: OpDef | None
@@ -164,11 +164,11 @@ class _Op:
 
 
 _ARGUMENT = _Op(None, None, frozenset({"", "0"}), True)
-"""What is known of an argument of a library function."""
+"""Facts about an argument of a library function."""
 
 
 class _Checker:
-    """Looks at the nodes of one body."""
+    """Checks the nodes of one body."""
 
     def __init__(self, body: Body, ops: _Ops, function: str, scan: bool) -> None:
         self.body = body
@@ -215,7 +215,7 @@ class _Checker:
         self.found.append(Problem(kind, f"{self.function}/{name}" if self.function else name, where + text))
 
     def inputs(self, i: int, node: Node) -> int:
-        """Checks the inputs of ``node``, the ``i``-th of the body; the number of those that carry data."""
+        """Checks the inputs of ``node``, number ``i`` in the body, and returns the number of data inputs."""
         data = position = 0
         seen = self.seen
         for position, text in enumerate(node.proto.input, 1):  # noqa: B007 - how many there are
@@ -235,7 +235,7 @@ class _Checker:
         return data
 
     def later(self, i: int, node: Node, source: str, text: str) -> None:
-        """Reports an input that is no node at all; remembers one that is a later node, unless it is the way back in a loop."""
+        """Reports an input without a node, and records one from a later node, unless it is the back edge of a loop."""
         producer = self.body.get(source)
         if producer is None:
             self.report("input", node.name, f"node {node.name}: there is no node {source} for its input {text}")
@@ -244,7 +244,7 @@ class _Checker:
             self.takers.append(node.name)
 
     def output(self, who: str, text: str) -> None:
-        """Reports an input that names an output which its node does not have."""
+        """Reports an input that refers to a nonexistent output of its node."""
         if text in self.known_outputs:
             return
         self.known_outputs.add(text)
@@ -262,13 +262,13 @@ class _Checker:
             self.report("output", source, f"{who} takes {text}: {source} ({producer.op}) has no such output")
 
     def count(self, node: Node, op: _Op, data: int) -> None:
-        """Reports a node with more or fewer inputs than its op takes."""
+        """Reports a node with the wrong number of inputs."""
         wanted = input_count(op.definition, node.attrs) if op.definition is not None else None
         if wanted is not None and wanted != data:
             self.report("inputs", node.name, f"node {node.name}: {node.op} takes {wanted} inputs, {data} are given")
 
     def constant(self, node: Node) -> None:
-        """Reports a constant whose content does not fit its type and shape."""
+        """Reports a constant whose content does not match its type and shape."""
         value = node.proto.attr.get("value")
         try:
             if "value" in node.payloads:
@@ -279,7 +279,7 @@ class _Checker:
             self.report("constant", node.name, f"constant {node.name}: {error.message.removeprefix(': ')}")
 
     def results(self) -> None:
-        """Reports results of a function that nothing gives."""
+        """Reports results of a function without a producer."""
         if not isinstance(self.body, Function):
             return
         for name, text in self.body.proto.ret.items():
@@ -293,9 +293,9 @@ class _Checker:
                 self.report("input", name, f"there is no node {source} for its control result {name}")
 
     def cycles(self) -> None:
-        """Reports nodes that wait for themselves other than through the ``NextIteration`` of a loop.
+        """Reports cycles of nodes, except those through the ``NextIteration`` of a loop.
 
-        A node of each cycle takes a later one, and none stands before the first that does.
+        Each cycle contains a node that takes a later one, and no node before the first such node is in a cycle.
         """
         first = self.first_later
         places = {node.name: i for i, node in enumerate(self.body.nodes)}

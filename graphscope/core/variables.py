@@ -18,11 +18,11 @@ class Entry:
 
     Attributes:
         key: the name under which the checkpoint holds it.
-        dtype: element type; resource and variant occur and have no content that can be read.
+        dtype: element type; may be resource or variant, whose content cannot be read.
         shape: the full shape, also of a partitioned variable.
-        shard: number of the data file; ``None`` where slices lie in several, or the format has no shards.
+        shard: number of the data file; ``None`` if slices are in several files, or the format has no shards.
         slices: number of slices of a partitioned variable; 0 for one that is stored whole.
-        stored_bytes: size in the file, where the index states it (compressed or encoded size does not count).
+        stored_bytes: size in the file, if the index states it (compressed and encoded sizes are not given).
     """
 
     key: str
@@ -50,7 +50,7 @@ class VariableStore(Protocol):
 
 
 class Role(enum.Enum):
-    """What a variable is for."""
+    """The role of a variable."""
 
     MODEL = "model"
     SLOT = "slot"
@@ -61,20 +61,20 @@ class Role(enum.Enum):
 
 @dataclass(slots=True)  # not frozen: tens of thousands are made at once, and that would cost a tenth of the time
 class Variable:
-    """A variable of the graph, or a value of the checkpoint that no variable of the graph takes, or both joined.
+    """A variable of the graph with its value in the checkpoint, or one of the two without the other.
 
     Attributes:
-        name: the op's name in the graph; the key where there is no graph.
+        name: the op's name in the graph; the key if there is no graph.
         dtype: element type.
         shape: ``None`` for a variable of unknown rank that has no value; unknown dimensions are ``None``.
-        key: the checkpoint key that holds its value; ``None`` where it has none.
+        key: the checkpoint key of its value; ``None`` if it has none.
         in_graph: whether the graph declares it; False for values that no variable uses.
-        trainable: as the graph's collections or object graph say; ``None`` where nothing says so.
+        trainable: according to the graph's collections or object graph; ``None`` if neither states it.
         role: see :class:`Role`.
         entry: the checkpoint's entry behind ``key``.
-        slice: start and length in each dimension, for one partition of what ``key`` holds; ``None`` for a whole value.
-        demanded: the shape that the graph demands of what ``key`` holds, the whole of a partitioned variable; ``None`` where
-            any will do.
+        slice: start and length in each dimension, for one partition of the value of ``key``; ``None`` for a whole value.
+        demanded: the shape that the graph requires for the value of ``key`` (the whole value of a partitioned variable);
+            ``None`` for any.
         converts: whether the graph casts or reshapes the stored value to fit.
     """
 
@@ -92,7 +92,7 @@ class Variable:
 
     @property
     def mismatch(self) -> str:
-        """Type and shape of the stored value, where TensorFlow would not restore it into this variable; empty where it fits."""
+        """Type and shape of the stored value, if TensorFlow would not restore it into this variable; otherwise empty."""
         entry = self.entry
         if entry is None or not self.in_graph:
             return ""
@@ -105,23 +105,23 @@ class Variable:
 
     @property
     def declared(self) -> str:
-        """Type and shape that the graph demands of the stored value."""
+        """Type and shape that the graph requires for the stored value."""
         shape = self.shape if self.demanded is None else self.demanded
         return f"{self.dtype.label} {shape_text(shape)}"
 
     @property
     def is_missing(self) -> bool:
-        """Whether the graph declares it, a checkpoint ought to hold its value, and none does."""
+        """Whether the graph declares it and a checkpoint should hold its value, but none does."""
         return self.in_graph and self.entry is None and self.role is not Role.LOCAL
 
     @property
     def elements(self) -> int | None:
-        """Number of elements; ``None`` where the shape is not known."""
+        """Number of elements; ``None`` if the shape is unknown."""
         return elements(self.shape)
 
     @property
     def size_bytes(self) -> int | None:
-        """Size in memory, in bytes; what is stored, for strings; ``None`` where it is not known."""
+        """Size in memory, in bytes; the stored size for strings; ``None`` if it is unknown."""
         itemsize = self.dtype.itemsize
         if itemsize is None:
             return self.entry.stored_bytes if self.entry is not None else None

@@ -1,8 +1,8 @@
-"""NumPy archives: a zip file with one ``.npy`` file for each tensor, called by the tensor's name.
+"""NumPy archives: a zip file with one ``.npy`` file for each tensor, named after the tensor.
 
-See :mod:`graphscope.formats.archives.npy` for what is in them. Strings are stored as ``S``, which cannot end in NUL.
+See :mod:`graphscope.formats.archives.npy` for the format of the members. Strings are stored as ``S``, which cannot end in NUL.
 
-A name that an unpacked file cannot safely have is escaped: ``%2E%2E/a`` for ``../a``. See :func:`member_name`.
+A name that would be unsafe for an unpacked file is escaped: ``%2E%2E/a`` for ``../a``. See :func:`member_name`.
 
 Sources: ``numpy/lib/_npyio_impl.py`` (NumPy 2.4); PKWARE's APPNOTE 6.3.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".npy"
 MAX_DEFLATION = 1032
-"""A byte becomes at most so many (zlib's technical details, "Maximum Compression Factor")."""
+"""The maximum compression factor (zlib's technical details, "Maximum Compression Factor")."""
 
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ENCRYPTED = 0x1
@@ -39,20 +39,20 @@ _END = b"PK\5\6"
 _END_BYTES = 22
 _MAX_COMMENT_BYTES = 0xFFFF
 _MANY = 0xFFFF
-"""The number of members, where it is too large for its field."""
+"""The value of the field for the number of members if the number does not fit."""
 
 _LOCAL = struct.Struct("<26xHH")
-"""What stands before a member's name (APPNOTE 4.3.7): its last two fields are the lengths of the name and of what follows."""
+"""The header before a member's name (APPNOTE 4.3.7); its last two fields are the lengths of the name and of the extra field."""
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, OverflowError)
-"""What ``zipfile`` raises over broken archives."""
+"""Exceptions that ``zipfile`` raises for broken archives."""
 
 _ODD = re.compile(r"[\x00-\x1f\x7f%\\:]|\A/|(?<=/)/|(?:(?<=/)|\A)\.{1,2}(?=/)")
 _ESCAPED = re.compile(r"%([0-9A-F]{2})")
 
 
 def member_name(name: str) -> str:
-    """What the member for tensor ``name`` is called; ``/`` stays.
+    """The name of the member for tensor ``name``; ``/`` is kept.
 
     Control characters, ``%``, backslashes and colons, a slash at the start or after another, and the dots of ``.`` and ``..``
     become ``%`` and two hexadecimal digits.
@@ -61,7 +61,7 @@ def member_name(name: str) -> str:
 
 
 def tensor_name(member: str) -> str:
-    """The reverse of :func:`member_name`; a name that it does not give is taken as it is."""
+    """The inverse of :func:`member_name`; other names are returned unchanged."""
     stem = member.removesuffix(SUFFIX)
     name = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), stem)
     return name if member_name(name) == member else stem
@@ -76,12 +76,12 @@ class NpzStore:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Reads the list of members, and each one's header.
+        """Reads the list of members and their headers.
 
         Raises:
             FileError: the file cannot be read.
-            CorruptFileError: it is no zip file, or is broken.
-            UnsupportedError: a member is encrypted or compressed in a way that NumPy's are not, or is no array.
+            CorruptFileError: the file is not a zip file, or is broken.
+            UnsupportedError: a member is encrypted, compressed in a way that NumPy does not use, or not an array.
         """
         self.path = Path(path)
         refuse_special(self.path)
@@ -109,7 +109,7 @@ class NpzStore:
 
         Raises:
             KeyError: there is no such tensor.
-            UnsupportedError: it is of a type that TensorFlow has not: Python objects, dates.
+            UnsupportedError: its type has no TensorFlow equivalent: Python objects, dates.
         """
         dtype = self.entries[key].dtype
         member, header = self._members[key]
@@ -119,11 +119,11 @@ class NpzStore:
         return NpyPayload(self._archive, member, header, dtype)
 
     def place(self, key: str) -> tuple[int, Header] | None:
-        """Where in the file the content of an array starts, in bytes, and its header; ``None`` where it is compressed.
+        """The byte offset of an array's content in the file, and its header; ``None`` if it is compressed.
 
         Raises:
             KeyError: there is no such tensor.
-            CorruptFileError: the member is not where the list says.
+            CorruptFileError: the member is not at the listed offset.
         """
         member, header = self._members[key]
         if member.compress_type != zipfile.ZIP_STORED:
@@ -134,7 +134,7 @@ class NpzStore:
         return member.header_offset + _LOCAL.size + name_bytes + extra_bytes + header.size, header
 
     def _refuse_lists(self, members: list[zipfile.ZipInfo]) -> None:
-        """Members that take no more than the file bound what reading them all can take; ``zipfile`` overlooks missing ones."""
+        """Checks that the members fit in the file, which bounds the work, and that none is missing (``zipfile`` does not)."""
         source = FileSource(self.path)
         if sum(member.compress_size for member in members) > source.size:
             raise source.corrupt("its members claim to be larger than the file")
@@ -173,7 +173,7 @@ class NpzStore:
 
 
 class NpyPayload(Payload):
-    """An array in an archive. Streamed, unless its bytes have to change places."""
+    """An array in an archive. Streamed, unless its elements have to be reordered."""
 
     __slots__ = ("_archive", "_header", "_member")
 
@@ -203,11 +203,11 @@ class NpyPayload(Payload):
 
     @property
     def _is_plain(self) -> bool:
-        """Whether the member holds what :meth:`chunks` gives."""
+        """Whether the member's bytes are exactly those of :meth:`chunks`."""
         return self.dtype is not DataType.STRING and not self._header.is_fortran and self._header.dtype.str[0] != ">"
 
     def _content(self) -> Iterator[bytes]:
-        """What follows the header; the checksum is compared when the last piece has been taken."""
+        """The bytes after the header; the checksum is verified after the last piece."""
         left = self._member.file_size
         try:
             with self._archive.open(self._member) as file:

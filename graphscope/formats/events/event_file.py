@@ -1,6 +1,6 @@
-"""Event files: TFRecords of ``Event`` messages, which a training writes for TensorBoard.
+"""Event files: TFRecords of ``Event`` messages, which training programs write for TensorBoard.
 
-Source: ``tensorflow/core/util/event.proto``; for what TensorFlow 2 logs, ``summary_ops_v2.py`` (``trace_export``).
+Source: ``tensorflow/core/util/event.proto``; for TensorFlow 2, ``summary_ops_v2.py`` (``trace_export``).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TRACED_WORD = PROFILED.encode()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A field of an event: its number, and where its content is in the file.
+    """A field of an event: its number, and the location of its content in the file.
 
     Attributes:
         record: the event.
@@ -46,12 +46,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """What a traced run told, as somebody logged it.
+    """The logged trace of a run.
 
     Attributes:
         path: the event file.
-        tag: as TensorBoard lists it.
-        step: of the training.
+        tag: the tag in TensorBoard.
+        step: the training step.
         data: a serialized ``RunMetadata``.
     """
 
@@ -64,7 +64,7 @@ class Tagged:
         """The message.
 
         Raises:
-            CorruptFileError: it is none.
+            CorruptFileError: the bytes are not such a message.
         """
         try:
             return RunMetadata.FromString(self.data)
@@ -75,13 +75,13 @@ class Tagged:
 def run_metadata(path: str | os.PathLike[str]) -> Iterator[Tagged]:
     """Every ``RunMetadata`` in an event file, or in the event files in and below a directory.
 
-    Files come sorted by directory and by the time in their names, events in the file's order; both the events that
-    ``FileWriter.add_run_metadata`` writes and the summaries of TensorFlow 2's ``trace_export``. One is in memory at a time. An
-    incomplete last event (of a training run in progress) ends a file.
+    Files are sorted by directory and by the time in their names, and events keep their order in the file. Covers the events of
+    ``FileWriter.add_run_metadata`` and the summaries of TensorFlow 2's ``trace_export``. Only one message is in memory at a
+    time. An incomplete last event (of a training run in progress) ends a file.
 
     Raises:
         FileError: there is no event file.
-        CorruptFileError: a checksum is wrong, or an event is none.
+        CorruptFileError: a checksum is wrong, or a record is not an event.
     """
     for file in event_files(path):
         source = FileSource(file)
@@ -95,7 +95,7 @@ def run_metadata(path: str | os.PathLike[str]) -> Iterator[Tagged]:
 
 
 def event_files(path: str | os.PathLike[str]) -> list[Path]:
-    """The event file ``path``, or those in and below that directory, as :func:`event_files_below` sorts them.
+    """The event file ``path``, or the event files in and below that directory, sorted as by :func:`event_files_below`.
 
     Raises:
         FileError: there is none.
@@ -114,13 +114,13 @@ def event_files_below(directory: Path) -> list[Path]:
 
 
 def parts(source: FileSource, notes: list[str]) -> Iterator[Part]:
-    """The fields of all whole events in order, of those that have a length. Compares every checksum; parses tags only.
+    """The length-delimited fields of all complete events, in order. Verifies every checksum; parses only tags.
 
     Args:
         notes: receives a note if the last event is incomplete.
 
     Raises:
-        CorruptFileError: a checksum is wrong, or a record is no message.
+        CorruptFileError: a checksum is wrong, or a record is not a message.
     """
     view = source.view()
     try:
@@ -135,10 +135,10 @@ def parts(source: FileSource, notes: list[str]) -> Iterator[Part]:
 
 
 def event_of(source: FileSource, record: Record) -> Event:
-    """The event in ``record``, which :func:`parts` gave.
+    """Parses the event in ``record``, as returned by :func:`parts`.
 
     Raises:
-        CorruptFileError: it is no event.
+        CorruptFileError: the record is not an event.
     """
     try:
         return Event.FromString(source.read(record.start, record.size))
@@ -147,7 +147,7 @@ def event_of(source: FileSource, record: Record) -> Event:
 
 
 def holds_traces(source: FileSource, part: Part) -> bool:
-    """Whether a summary may hold what a plugin of :data:`TRACED` shows."""
+    """Whether a summary may hold data of a plugin in :data:`TRACED`."""
     return part.number == SUMMARY and any(
         _TRACED_WORD in source.read(start, min(CHUNK_BYTES + len(_TRACED_WORD), part.end - start))
         for start in range(part.start, part.end, CHUNK_BYTES)
@@ -155,7 +155,7 @@ def holds_traces(source: FileSource, part: Part) -> bool:
 
 
 def traces(source: FileSource, part: Part, plugins: Collection[str] = TRACED) -> Iterator[Tagged]:
-    """What TensorFlow 2 traced for one of ``plugins``, out of a summary; raises as :func:`event_of`."""
+    """The trace of TensorFlow 2 for one of ``plugins`` in a summary; raises as :func:`event_of`."""
     event = event_of(source, part.record)
     for value in event.summary.value:
         if value.metadata.plugin_data.plugin_name in plugins:

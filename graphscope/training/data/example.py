@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KINDS = {"bytes_list": "bytes", "float_list": "float32", "int64_list": "int64"}
-"""Field -> what its values are."""
+"""Field -> the kind of its values."""
 
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
-"""How files of pictures begin: JPEG, PNG, GIF, BMP, WebP, TIFF."""
+"""The first bytes of picture files: JPEG, PNG, GIF, BMP, WebP, TIFF."""
 
 
 def parse(data: bytes, place: str) -> Mapping[str, Feature]:
     """The features of one example by name.
 
     Raises:
-        CorruptFileError: it is no such message.
+        CorruptFileError: the record is not such a message.
     """
     try:
         entries = Example.FromString(data).features.feature
@@ -41,7 +41,7 @@ def values(features: Mapping[str, Feature], name: str, place: str) -> tuple[str,
     """The kind of one feature, and its values.
 
     Raises:
-        GraphscopeError: the example lacks it; the message lists what it has, the hint is a schema.
+        GraphscopeError: the example does not have the feature; the message lists its features, and the hint suggests a schema.
     """
     feature = features.get(name)
     kind = _field(feature) if feature is not None else None
@@ -58,10 +58,10 @@ def _field(feature: Feature) -> str | None:
 
 
 def key(features: Mapping[str, Feature], name: str, place: str) -> bytes:
-    """What an example calls itself: one byte string or number.
+    """The name of an example: a single byte string or number.
 
     Raises:
-        GraphscopeError: there is no such feature, or it holds something else.
+        GraphscopeError: there is no such feature, or it does not hold a single name.
     """
     _, found = values(features, name, place)
     if len(found) != 1 or isinstance(found[0], float):
@@ -79,7 +79,7 @@ def describe(feature: Feature) -> str:
 
 
 def hint(features: Mapping[str, Feature]) -> Advice:
-    """The schema that suits an example best: its largest feature is the input, one called a label or class its label."""
+    """The best schema for an example: its largest feature as input, and one with label or class in its name as label."""
     sizes = {name: feature.ByteSize() for name, feature in sorted(features.items())}
     x = max(sizes, key=lambda name: sizes[name], default="image/encoded")
     others = [name for name in sizes if name != x]
@@ -89,7 +89,7 @@ def hint(features: Mapping[str, Feature]) -> Advice:
 
 
 def input_value(features: Mapping[str, Feature], name: str, place: str, into: Input) -> NDArray[Any]:
-    """One example's input: an encoded picture, raw bytes in the input's type or of pixels, or numbers.
+    """The input of one example: an encoded picture, raw bytes (elements of the input's type, or pixels), or numbers.
 
     Raises:
         CorruptFileError: a picture cannot be read.
@@ -113,7 +113,7 @@ def _only(rows: NDArray[Any]) -> NDArray[Any]:
 
 
 def _raw(data: bytes, into: Input) -> NDArray[Any]:
-    """Numbers of the input's type where the size says so, else bytes; as ``tf.io.decode_raw`` reads them."""
+    """Elements of the input's type if the size fits, otherwise bytes; decoded as by ``tf.io.decode_raw``."""
     import numpy as np
 
     wanted = into.elements()
