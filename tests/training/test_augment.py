@@ -51,6 +51,24 @@ def test_seeds() -> None:
     np.testing.assert_array_equal(example_seeds(4, 2, indices), example_seeds(4, 2, np.arange(8))[indices])
 
 
+def splitmix64(state: int) -> int:
+    """The output function, in whole numbers of Python."""
+    mask = 2**64 - 1
+    state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & mask
+    state = (state ^ state >> 27) * 0x94D049BB133111EB & mask
+    return state ^ state >> 31
+
+
+@pytest.mark.parametrize(("seed", "epoch"), [(0, 0), (3, 7), (-2, 1), (2**40, 2**33)])
+def test_seeds_are_the_same_in_every_release(seed: int, epoch: int) -> None:
+    """A training that goes on must see the examples that it would have seen."""
+    mask, golden = 2**64 - 1, 0x9E3779B97F4A7C15
+    state = splitmix64(splitmix64((seed + 1) * golden & mask) + (epoch + 1) * golden & mask)
+    indices = np.array([0, 1, 5_000_000_000])
+    expected = [splitmix64(state + index * golden & mask) for index in indices.tolist()]
+    assert example_seeds(seed, epoch, indices).view(np.uint64).tolist() == expected
+
+
 def test_draws_are_splitmix64() -> None:
     """The first numbers of SplitMix64 from the state 1234567, as its author's code gives them."""
     draws = Draws(np.array([1234567], np.int64))
