@@ -108,13 +108,13 @@ def parse_sizes(text: str) -> tuple[int | None, ...]:
     Raises:
         ValueError: a part is not a size; the error's text is that part.
     """
-    return tuple(parse_size(part.strip()) for part in text.split(",") if part.strip())
+    return tuple(_parse_size(part.strip()) for part in text.split(",") if part.strip())
 
 
-def parse_size(text: str) -> int | None:
+def _parse_size(text: str) -> int | None:
     """``224``, or ``?`` for an unknown size; raises as :func:`parse_sizes`."""
     if text != "?" and not (text.isascii() and text.isdigit()):
-        raise ValueError(text or "nothing")
+        raise ValueError(text)
     return None if text == "?" else int(text)
 
 

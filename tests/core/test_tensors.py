@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 import graphscope
 from graphscope.analysis.listing import NodeRow
 from graphscope.core.dtypes import DataType
-from graphscope.core.tensors import Shape, TensorName, TensorSpec, elements, node_of, shape_text
+from graphscope.core.tensors import Shape, TensorName, TensorSpec, elements, node_of, parse_sizes, shape_text
 from tests.support.fixture_files import FIXTURES
 from tests.support.listed import opened, rows
 from tests.support.saving import tf
@@ -228,3 +229,16 @@ def test_tensor_names(text: str, expected: TensorName) -> None:
 def test_texts_of_shapes() -> None:
     assert [shape_text(s) for s in ((), (3,), (None, 4), None)] == ["()", "(3)", "(?, 4)", "unknown rank"]
     assert [elements(s) for s in ((), (3, 4), (0, 4), (None, 4), None)] == [1, 12, 0, None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"), [("", ()), (" ", ()), ("3", (3,)), ("?,224, 3", (None, 224, 3)), ("?", (None,)), ("0,", (0,))]
+)
+def test_sizes_as_a_person_writes_them(text: str, sizes: Shape) -> None:
+    assert parse_sizes(text) == sizes
+
+
+@pytest.mark.parametrize(("text", "part"), [("3,x", "x"), ("-1", "-1"), ("2, 3.0", "3.0"), ("\u0663", "\u0663")])
+def test_what_is_no_size_is_named(text: str, part: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(part)}$"):
+        parse_sizes(text)

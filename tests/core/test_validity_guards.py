@@ -59,6 +59,8 @@ X = placeholder("x")
         ([X, op("y", "Neg", "x", "x", "^x")], [("inputs", "y")]),
         ([X, merge("m", "x", "x")], []),
         ([X, merge("m", "x", "x", count=3)], [("inputs", "m")]),
+        ([X, merge("m", "x", count=3)], [("inputs", "m")]),
+        ([X, merge("m", "x", count=1)], []),
         ([X, make_node("m", "Merge", ["x", "x"], FLOAT)], []),
         ([X, make_node("y", "SomebodysOp", ["x", "x"]), op("z", "Neg", "y")], []),
         ([X, make_node("y", "SomebodysOp"), op("z", "Neg", "y:7")], []),
