@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Option, join_options
+from graphscope.analysis.tensors import TensorLister
+from graphscope.core.dtypes import DataType
+from graphscope.core.frames import frames_of
 from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from graphscope.core.graph import Graph
 
 _MAX_LISTED = 12
+_HANDLES = frozenset({DataType.RESOURCE, DataType.VARIANT})
 
 UNSHAPED = "its shape is unknown"
 """Why an input cannot be expressed whose rank nothing tells."""
@@ -69,7 +73,7 @@ class NotExportableError(GraphscopeError):
 
 
 def order(graph: Graph, refusals: Mapping[str, Refusal], outputs: Sequence[str]) -> tuple[list[Refusal], list[str]]:
-    """The refusals in order of computation, and the nodes at which the graph can be cut to leave them all out.
+    """The refusals in order of computation, and the nodes at which the graph can be cut to leave them all out, if it can.
 
     Args:
         refusals: by node.
@@ -79,7 +83,15 @@ def order(graph: Graph, refusals: Mapping[str, Refusal], outputs: Sequence[str])
     order = {name: place for place, name in enumerate(node.name for node in graph)}
     listed = sorted(refusals.values(), key=lambda refusal: order.get(refusal.node, len(order)))
     cuts = [refusal.node for refusal in listed if refusal.node in reached]
-    return listed, [] if set(map(node_of, outputs)).intersection(cuts) else cuts
+    is_useless = set(map(node_of, outputs)).intersection(cuts) or not _can_be_cut(graph, cuts)
+    return listed, [] if is_useless else cuts
+
+
+def _can_be_cut(graph: Graph, names: Collection[str]) -> bool:
+    """Whether all nodes are outside of loops and give what can be fed."""
+    frames, lister = frames_of(graph), TensorLister(graph.catalog(), graph.producer)
+    outputs = (spec for name in names if name in graph for spec in lister.outputs(graph[name], graph))
+    return not any(map(frames.get, names)) and _HANDLES.isdisjoint(spec.dtype for spec in outputs)
 
 
 def _count(refusals: Sequence[Refusal]) -> str:

@@ -7,18 +7,19 @@ that both reach a loop where the array's did. Source: ``tensorflow/core/ops/{dat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphscope.analysis.shapes import infer
 from graphscope.core.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import ENTERS, EXITS, MERGES, SWITCHES
-from graphscope.core.tensors import TensorName, node_of, shape_of
+from graphscope.core.tensors import Shape, TensorName, node_of, shape_of
 from graphscope.protos import AttrValue
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ _RULES = {
     "TensorArraySizeV3": _Rule("TensorListLength", (1,)),
 }
 
+_MAX_STEPS = 64
+"""From a write to the array, through the loops and branches around it."""
+
 _INDEXED = {"TensorArrayScatterV3": 1, "TensorArrayGatherV3": 1}
 """Their input that says which elements, which has to be all of them in order."""
 
@@ -64,22 +68,49 @@ _INDEXED = {"TensorArrayScatterV3": 1, "TensorArrayGatherV3": 1}
 def with_tensor_lists(graph: Graph) -> Graph:
     """``graph`` with a list for each array; the same graph if it has no array, or one that is more than a list.
 
-    Such are arrays that grow, that are split or concatenated, that have elements of unknown rank, and those of which chosen
-    elements are scattered or gathered.
+    Such are arrays that grow, that are split or concatenated, those of which chosen elements are scattered or gathered, and
+    those with elements of unknown rank: none is stated, nor does what is written have one.
     """
     arrays = [
         node for node in graph if node.op.startswith("TensorArray") and not node.op.startswith("TensorArrayDataset")
     ]
     if not arrays or any(node.op not in _RULES or not _is_list(graph, node) for node in arrays):
         return graph
+    shapes = _element_shapes(graph, arrays)
+    if None in shapes.values():
+        return graph
     kinds = _kinds(graph)
-    names = {node.name for node in arrays if node.op == ARRAY}
-    return graph.with_nodes(node for original in graph for node in _nodes(original, names, kinds))
+    return graph.with_nodes(node for original in graph for node in _nodes(original, shapes, kinds))
+
+
+def _element_shapes(graph: Graph, arrays: Iterable[Node]) -> dict[str, Shape]:
+    """Array -> the shape of its elements, as it states it or as what is written says; ``None`` where neither does."""
+    found = {node.name: shape_of(node.attrs["element_shape"].shape) for node in arrays if node.op == ARRAY}
+    if None not in found.values():
+        return found
+    inferred = infer(graph)
+    for node in arrays:
+        array = _array(graph, node) if node.op in _FLOWS else None
+        if array is not None and found[array] is None:
+            shape = inferred.shape(str(TensorName.parse(node.inputs[2])))
+            found[array] = shape[1:] if shape is not None and node.op == "TensorArrayScatterV3" else shape
+    return found
+
+
+def _array(graph: Graph, node: Node) -> str | None:
+    """The array whose handle ``node`` takes; ``None`` if it comes through more than loops and branches."""
+    for _ in range(_MAX_STEPS):
+        node = graph[node_of(node.inputs[0])]
+        if node.op == ARRAY:
+            return node.name
+        if node.op not in _PASSES:
+            break
+    return None
 
 
 def _is_list(graph: Graph, node: Node) -> bool:
     if node.op == ARRAY:
-        return not node.attrs["dynamic_size"].b and shape_of(node.attrs["element_shape"].shape) is not None
+        return not node.attrs["dynamic_size"].b
     if node.op == "TensorArrayScatterV3" and graph[node_of(node.inputs[3])].op != ARRAY:
         return False
     place = _INDEXED.get(node.op)
@@ -130,10 +161,10 @@ def _data(node: Node) -> int:
     return 1 if node.op in SWITCHES else len(node.inputs)
 
 
-def _nodes(original: Node, arrays: AbstractSet[str], kinds: Mapping[str, DataType]) -> Iterator[Node]:
-    node = with_inputs(original, [_rename(text, arrays) for text in original.inputs])
+def _nodes(original: Node, shapes: Mapping[str, Shape], kinds: Mapping[str, DataType]) -> Iterator[Node]:
+    node = with_inputs(original, [_rename(text, shapes.keys()) for text in original.inputs])
     if node.op == ARRAY:
-        sizes = shape_of(node.attrs["element_shape"].shape) or ()
+        sizes = shapes[node.name] or ()
         yield constant(
             f"{node.name}{_ELEMENT_SHAPE}", np.array([-1 if size is None else size for size in sizes], np.int32)
         )

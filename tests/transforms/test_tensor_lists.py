@@ -34,7 +34,7 @@ def loops() -> None:
 def more_than_lists() -> None:
     """An array that grows, one of which two elements are taken, one that is written twice, and one of unknown elements."""
     x = tf.constant(X)
-    tf.TensorArray(tf.float32, 5, name="unknown").write(3, x)
+    tf.TensorArray(tf.float32, 5, name="unknown").write(3, tf.compat.v1.placeholder(tf.float32, None))
     tf.TensorArray(tf.float32, 0, dynamic_size=True, name="grows", element_shape=X.shape).write(3, x)
     tf.TensorArray(tf.float32, 5, name="taken").unstack(x).gather([3, 1])
     tf.TensorArray(tf.float32, 5, name="twice").unstack(x).scatter([4, 1], x[:2])
@@ -45,6 +45,19 @@ def test_a_loop_that_reads_and_writes() -> None:
     lists = with_tensor_lists(graph)
     assert sum(node.op.startswith("TensorArray") for node in graph) > 6
     assert not any(node.op.startswith("TensorArray") for node in lists)
+    for expected, found in zip(*(run_graph(g, ["y:0", "n:0"], {"x:0": X}) for g in (graph, lists))):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_what_is_written_says_the_shape_that_an_array_does_not() -> None:
+    """As in graphs that TensorFlow 1.4 wrote."""
+    graph = built(loops)
+    arrays = [node for node in graph if node.op == "TensorArrayV3"]
+    for node in arrays:
+        node.proto.attr["element_shape"].shape.Clear()
+        node.proto.attr["element_shape"].shape.unknown_rank = True
+    lists = with_tensor_lists(graph)
+    assert [lists[f"{node.name}/element_shape"].tensor().numpy().tolist() for node in arrays] == [[2, 3]] * 2  # type: ignore[union-attr]
     for expected, found in zip(*(run_graph(g, ["y:0", "n:0"], {"x:0": X}) for g in (graph, lists))):
         np.testing.assert_array_equal(found, expected)
 
