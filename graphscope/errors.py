@@ -34,7 +34,7 @@ class GraphscopeError(Exception):
 
     Attributes:
         message: what was found and where, one or more lines, without a final full stop needed.
-        hint: the next thing to do, worded for Python by ``str()``; ``None`` where there is none.
+        hint: the next thing to do, worded for Python by ``str()``; ``None`` if there is none.
     """
 
     def __init__(self, message: str, *, hint: str | Advice | None = None) -> None:

@@ -21,7 +21,7 @@ SERVING_DEFAULT = "serving_default"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Tensor names, and why they were taken; the reason is empty where a person named them."""
+    """Tensor names, and why they were taken; the reason is empty if a person named them."""
 
     outputs: tuple[str, ...]
     reason: str = ""
@@ -43,7 +43,7 @@ def choose_outputs(model: Model, wanted: Sequence[str] = ()) -> Chosen:
 
 
 def likely_outputs(model: Model) -> Chosen:
-    """The outputs as :func:`choose_outputs` takes them; where none is clear, all that are likely.
+    """The outputs as :func:`choose_outputs` takes them; if none is clear, all that are likely.
 
     Raises:
         GraphscopeError: none is likely.
@@ -78,7 +78,7 @@ def _clear_outputs(model: Model) -> tuple[Chosen | None, list[OutputCandidate]]:
 
 
 def default_signature(model: Model) -> Signature | None:
-    """The signature that is meant where none is named: ``serving_default``, or the only one."""
+    """The signature that is meant if none is named: ``serving_default``, or the only one."""
     usable = {name: s for name, s in model.signatures.items() if name not in BOOKKEEPING and s.outputs}
     if SERVING_DEFAULT in usable:
         return usable[SERVING_DEFAULT]

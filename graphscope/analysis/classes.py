@@ -1,4 +1,4 @@
-"""Scores of classes as a person reads them: for each example the classes that score highest."""
+"""Scores of classes as people read them: for each example the classes that score highest."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Example:
         output: what the scores are called.
         name: of the example: a picture's file, or its running number.
         guesses: highest score first; of equal scores the lower index first; NaN last.
-        truth: what it shows; empty where nobody knows.
+        truth: what it shows; empty if nobody knows.
     """
 
     output: str
@@ -45,7 +45,7 @@ class Example:
 
     @property
     def is_right(self) -> bool | None:
-        """Whether the first guess is the truth; ``None`` where nobody knows."""
+        """Whether the first guess is the truth; ``None`` if nobody knows."""
         return self.guesses[0].label == self.truth if self.truth else None
 
 
@@ -97,7 +97,7 @@ def _guess(index: int, row: NDArray[Any], naming: Naming) -> Guess:
 
 
 def _examples(values: NDArray[Any]) -> int | None:
-    """How many examples: the first dimension; ``None`` where further ones make it a map of scores."""
+    """How many examples: the first dimension; ``None`` if further ones make it a map of scores."""
     if values.ndim < 2:
         return 1
     return int(values.shape[0]) if all(size == 1 for size in values.shape[1:-1]) else None

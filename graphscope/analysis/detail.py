@@ -34,7 +34,7 @@ class NodeDetail:
         name, op, device: as in the graph.
         is_registered: whether TensorFlow 2.21 or the graph's own library knows the op.
         attributes: sorted by name.
-        inputs: each input as stored, with the op that gives it (empty where the name dangles).
+        inputs: each input as stored, with the op that gives it (empty if the name dangles).
         outputs: its tensors.
         consumers: names and ops of the nodes that use it.
     """
@@ -157,7 +157,7 @@ def _op_of(body: Body, name: str) -> str:
 
 
 def attr_text(node: Node, name: str) -> str:
-    """An attribute's value as a person would write it; tensors by type, shape and size."""
+    """An attribute's value as people would write it; tensors by type, shape and size."""
     if name in node.payloads:
         payload = node.payloads[name]
         size = f", {payload.nbytes:,} bytes" if payload.nbytes is not None else ""

@@ -52,7 +52,7 @@ class NodeEffect:
 
     Attributes:
         node, op: its name and op.
-        function: the library function that it lies in; empty for the graph itself.
+        function: the library function that it is in; empty for the graph itself.
         does: class and reason.
         target: what it touches.
     """
@@ -221,13 +221,13 @@ class _Paths:
         return worst
 
     def _passed_strings(self, node: Node) -> list[str] | None:
-        """The tensors whose strings ``node`` gives on; ``None`` where it makes its own."""
+        """The tensors whose strings ``node`` gives on; ``None`` if it makes its own."""
         if node.op == "ReadVariableOp" and self.is_graph:
             return self._find_assigned(node_of(node.inputs[0]))
         return _passed_strings(node)
 
     def _find_assigned(self, variable: str) -> list[str] | None:
-        """What is assigned to a variable (TensorFlow 2 keeps asset paths in some); ``None`` where that cannot be told."""
+        """What is assigned to a variable (TensorFlow 2 keeps asset paths in some); ``None`` if that cannot be told."""
         users = [n for name in self.search.users.get(variable, ()) if (n := self.body.get(name)) is not None]
         if variable in self.search.stored or not {user.op for user in users} <= _VARIABLE_USERS:
             return None
@@ -261,7 +261,7 @@ class _Paths:
         return _constant(texts)
 
     def _is_made_of_constants(self, name: str) -> bool:
-        """Whether all that the strings of ``name`` are computed from lies in constants."""
+        """Whether all that the strings of ``name`` are computed from is in constants."""
         pending, seen = [name], set[str]()
         while pending:
             node = self.body.get(pending.pop())

@@ -135,7 +135,7 @@ def _look_up(graph: Graph, i: int) -> Iterator[int]:
 
 
 def _find_framed(flow: Flow) -> set[int]:
-    """What lies between ``Enter`` and ``Exit``."""
+    """What is between ``Enter`` and ``Exit``."""
     found = {i for i, op in enumerate(flow.ops) if op in ENTERS}
     if found:
         for i in flow.order:

@@ -39,7 +39,7 @@ class InputRow:
     Attributes:
         tensor: its tensor name.
         dtype, shape: as stated.
-        default: the value that it takes when it is not fed, as text; ``None`` where it must be fed.
+        default: the value that it takes when it is not fed, as text; ``None`` if it must be fed.
         argument: the name that a signature gives it; empty without one.
     """
 
@@ -134,7 +134,7 @@ def _ends(graph: Graph, name: str) -> set[str]:
 
 
 def _default(graph: Graph, node: Node) -> str:
-    """The default of a ``PlaceholderWithDefault``, where it is a small constant; else the tensor it comes from."""
+    """The default of a ``PlaceholderWithDefault``, where it is a small constant; otherwise the tensor it comes from."""
     source = graph.get(node_of(node.inputs[0])) if node.inputs else None
     tensor = source.tensor() if source is not None and source.op == "Const" else None
     if tensor is None or tensor.elements > _DEFAULT_ELEMENTS:

@@ -63,7 +63,7 @@ class NodeRow:
         name, op, device: as in the graph.
         inputs: as in the graph, control inputs included.
         outputs: its tensors, in order.
-        distance: steps from the node that was asked about; ``None`` where none was.
+        distance: steps from the node that was asked about; ``None`` if none was.
     """
 
     function: str
@@ -183,7 +183,7 @@ def select(body: Iterable[N], chosen: NodeFilter, near: Mapping[str, int] | None
     """The nodes that ``chosen`` takes, each with its distance from the node that was asked about.
 
     Args:
-        near: the nodes around that one, by name; ``None`` where none was asked about.
+        near: the nodes around that one, by name; ``None`` if none was asked about.
     """
     scope = chosen.scope.rstrip("/")
     ops = frozenset(chosen.ops)
@@ -204,7 +204,7 @@ def select(body: Iterable[N], chosen: NodeFilter, near: Mapping[str, int] | None
 
 
 def _neighbourhood(body: Body, chosen: NodeFilter, function: str) -> dict[str, int] | None:
-    """Name -> distance of the nodes around those that were asked about; ``None`` where none was."""
+    """Name -> distance of the nodes around those that were asked about; ``None`` if none was."""
     if not (chosen.inputs_of or chosen.consumers_of):
         return None
     if function:

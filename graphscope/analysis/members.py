@@ -21,7 +21,7 @@ class Member:
     """One entry of a collection.
 
     Attributes:
-        name: the node, tensor, variable or queue that it names; empty where it names none.
+        name: the node, tensor, variable or queue that it names; empty if it names none.
         dtype, shape: of that tensor, where the graph has it.
         op: of its node.
         content: the entry itself: a name, a number, the fields of a message, or bytes as text.

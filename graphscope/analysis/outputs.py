@@ -81,7 +81,7 @@ Scored = tuple[str, float, tuple[str, ...]]
 
 
 def _spec(model: Model, lister: TensorLister, tensor: str) -> TensorSpec | None:
-    """Type and shape of ``tensor``: a signature's statement, else the graph's; ``None`` where there is no such tensor."""
+    """Type and shape of ``tensor``: a signature's statement, otherwise the graph's; ``None`` if there is no such tensor."""
     parsed = TensorName.parse(tensor)
     node = model.graph.get(parsed.node)
     if node is None:

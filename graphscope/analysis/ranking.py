@@ -252,7 +252,7 @@ class Ranking:
 
     @cached_property
     def scope(self) -> str:
-        """The outermost name scope of the model: that of the last weights; empty where they are in none."""
+        """The outermost name scope of the model: that of the last weights; empty if they are in none."""
         last = [i for i, f in enumerate(self.forward) if f and self.flow.depth[i] == self.deepest]
         scopes = Counter(self.name(i).partition("/")[0] for i in last if "/" in self.name(i) and self.has_weight(i))
         return scopes.most_common(1)[0][0] + "/" if scopes else ""

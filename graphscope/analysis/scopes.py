@@ -16,13 +16,13 @@ from graphscope.core.variables import Role
 
 @dataclass(frozen=True, slots=True)
 class ScopeRow:
-    """A name scope, or a node that is no scope.
+    """A name scope, or a node that is not a scope.
 
     Attributes:
         depth: 0 for the outermost.
         label: the last part of the name.
         name: the whole name.
-        op: the op of the node of this name; empty where there is only a scope.
+        op: the op of the node of this name; empty if there is only a scope.
         nodes: nodes in it, the one of its own name included; 1 for a leaf.
         parameters: elements of the variables and constants in it.
         parameter_bytes: their size in memory; strings do not count.
@@ -40,7 +40,7 @@ class ScopeRow:
 
 
 class _Scope:
-    """A name, what lies directly under it, and sums: its own at first, then with all that lies below."""
+    """A name, what lies directly under it, and sums: its own at first, then with all that is below."""
 
     __slots__ = ("children", "label", "name", "nodes", "op", "parameter_bytes", "parameters", "parent")
 
@@ -76,7 +76,7 @@ def _is_weight(node: Node) -> bool:
 def scope_tree(
     body: Body, depth: int | None = None, is_counted: Callable[[Node], bool] = lambda _: True
 ) -> Iterator[ScopeRow]:
-    """The scopes of ``body`` in the order of first appearance, each before what lies in it, ``depth`` levels at most.
+    """The scopes of ``body`` in the order of first appearance, each before what is in it, ``depth`` levels at most.
 
     Args:
         is_counted: whether what a variable or constant holds counts as parameters.
@@ -100,7 +100,7 @@ def scope_tree(
 
 
 def _scope(scopes: dict[str, _Scope], name: str) -> _Scope:
-    """The scope called ``name``, made with those around it if need be. No recursion: a hostile name has many slashes."""
+    """The scope called ``name``, made with those around it if necessary. No recursion: a hostile name has many slashes."""
     missing = []
     outer = name
     if name.count("/") >= MAX_LEVELS:  # the rest is one label

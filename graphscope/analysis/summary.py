@@ -57,7 +57,7 @@ class SwitchRow:
 
     Attributes:
         node: its name.
-        value: for inference, as a person types it.
+        value: for inference, as people type it.
         reason: what it does, or what it is called.
     """
 
@@ -105,7 +105,7 @@ class Summary(Shown):
         checkpoint_version: ``V1``, ``V2`` or empty.
         shards: number of data files that the checkpoint has.
         files: every file, missing ones included.
-        tensorflow_version: that wrote the meta graph; empty where nothing says so.
+        tensorflow_version: that wrote the meta graph; empty if nothing says so.
         tags: of the chosen meta graph; ``tag_sets`` of all.
         graph: ``None`` for a checkpoint without one.
         parameters: the model's own variables, or a frozen graph's floating and quantized constants of rank 1 and up.
@@ -190,7 +190,7 @@ def _missing(model: Model) -> tuple[str, ...]:
 
 
 def kind_text(model: Model) -> str:
-    """``frozen graph`` for a graph without variables, else the kind's own name."""
+    """``frozen graph`` for a graph without variables, otherwise the kind's own name."""
     if model.kind is not ModelKind.GRAPH:
         return str(model.kind.value)
     has_variables = any(not VARIABLE_OPS.isdisjoint(body.ops) for _, body in model.graph.bodies)

@@ -24,16 +24,16 @@ class WeightRow:
         name: the variable's or the constant's name; for a constant in a library function ``function/name``.
         kind: ``variable`` or ``constant``.
         dtype, shape: as declared; see :data:`Shape`.
-        elements: ``None`` where the shape is not known.
-        size_bytes: in memory; for strings what is stored; ``None`` where it is not known.
+        elements: ``None`` if the shape is not known.
+        size_bytes: in memory; for strings what is stored; ``None`` if it is not known.
         shard: number of the data file.
         key: the checkpoint key, where it differs from the name.
         part: start and length in each dimension, for a partition of what the key holds.
-        trainable: ``None`` where nothing says so.
+        trainable: ``None`` if nothing says so.
         role: see :class:`Role`; constants are ``MODEL``.
         is_missing: a variable whose value no checkpoint holds.
         is_extra: a value that no variable of the graph takes.
-        stored: type and shape of the value, where TensorFlow would not restore it into the variable; empty where it fits.
+        stored: type and shape of the value, where TensorFlow would not restore it into the variable; empty if it fits.
         statistics: where they were asked for and there is a value.
     """
 
@@ -55,7 +55,7 @@ class WeightRow:
 
 
 Weight = tuple[WeightRow, Callable[[], Payload] | None]
-"""A row, and how to get its content; ``None`` where there is none."""
+"""A row, and how to get its content; ``None`` if there is none."""
 
 
 def list_weights(model: Model) -> list[WeightRow]:

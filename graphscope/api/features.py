@@ -52,7 +52,7 @@ class Features:
     Attributes:
         store: rows by position, read when they are asked for.
         source: the examples, with keys, labels and names of classes.
-        path: the file that they were written to; ``None`` where there is none, or another worker writes it.
+        path: the file that they were written to; ``None`` if there is none, or another worker writes it.
     """
 
     store: FeatureStore

@@ -27,7 +27,7 @@ class Reference:
 
     Attributes:
         engine: the row of :data:`graphscope.runtime.engines.table.ENGINES`.
-        run: computes tensors of the frozen graph; ``None`` where the model itself runs in TensorFlow.
+        run: computes tensors of the frozen graph; ``None`` if the model itself runs in TensorFlow.
     """
 
     engine: str

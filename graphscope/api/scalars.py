@@ -23,7 +23,7 @@ class Curve:
     Attributes:
         run: its directory relative to the opened one; ``.`` for the opened one itself.
         tag: the tag of the summary.
-        steps: of the training.
+        steps: of the training run.
         wall_times: seconds since 1970.
         values: the numbers; NaN and infinities as they were logged.
     """

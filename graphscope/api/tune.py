@@ -157,7 +157,7 @@ def tune(
 
 
 def _members(cluster: str | os.PathLike[str] | None, job: str, task: int | None) -> tuple[Cluster | None, Task]:
-    """The cluster and which of its tasks this process is; no cluster where none is named."""
+    """The cluster and which of its tasks this process is; no cluster if none is named."""
     if cluster is None:
         if job or task is not None:
             raise ArgumentError("job and task need a cluster file", hint=Advice(Option("cluster", "cluster.yml")))
@@ -166,7 +166,7 @@ def _members(cluster: str | os.PathLike[str] | None, job: str, task: int | None)
 
 
 def _servers(members: Cluster | None, asynchronous: bool, ps: int | None) -> int:
-    """How many parameter servers there are; 0 where the workers make each step together.
+    """How many parameter servers there are; 0 if the workers make each step together.
 
     Raises:
         ArgumentError: some are named in vain, or there are none.

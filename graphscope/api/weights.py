@@ -112,7 +112,7 @@ def _average(files: Sequence[GivenWeights], listener: Listener) -> GivenWeights:
 
 
 def _refuse_unlike(first: GivenWeights, other: GivenWeights) -> None:
-    """Raises an error, if ``other`` has other names, types or shapes; it names them."""
+    """Raises an error if ``other`` has other names, types or shapes; it names them."""
     missing = [name for name in first.payloads if name not in other.payloads]
     extra = [name for name in other.payloads if name not in first.payloads]
     pairs = [(name, _form(p), _form(first.payloads[name])) for name, p in other.payloads.items() if name not in extra]

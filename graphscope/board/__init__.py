@@ -1,1 +1,1 @@
-"""What TensorBoard reads: event files with graphs, run metadata, summaries. Needs no TensorFlow."""
+"""The data that TensorBoard reads: event files with graphs, run metadata, summaries. Needs no TensorFlow."""

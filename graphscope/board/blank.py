@@ -9,9 +9,9 @@ from graphscope.protos import NodeDef, TensorProto
 
 
 def blank_weights(graph: Graph) -> Graph:
-    """``graph`` with type and shape alone left of each tensor above :data:`PAYLOAD_BYTES`. Reads no weights.
+    """Returns ``graph`` with only type and shape of each tensor above :data:`PAYLOAD_BYTES`. Reads no weights.
 
-    A node that lost something names the attributes in :data:`TOO_LARGE`: a tensor without content would stand for zeros.
+    A node with omitted values lists the attributes in :data:`TOO_LARGE`, because a tensor without content would mean zeros.
     """
     functions = [f.with_nodes(map(_blank, f.nodes)) for f in graph.functions.values()]
     return graph.with_nodes(map(_blank, graph.nodes)).with_functions(functions)
@@ -32,5 +32,5 @@ def _blank(node: Node) -> Node:
 
 
 def _is_large(tensor: TensorProto) -> bool:
-    """Whether a tensor that is in the message, as of a graph that was made in memory, is a weight."""
+    """Whether a tensor in the message, as in a graph created in memory, is a weight."""
     return tensor.ByteSize() > PAYLOAD_BYTES

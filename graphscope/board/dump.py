@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a model, as a run of a log directory."""
+"""Writes a model as a run of a log directory, for TensorBoard."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _ENDINGS = re.compile(r"(?:\.(?:pb|pbtxt|meta)|-\d+)*(?:\.ckpt.*)?\Z", re.DOTALL
 
 _SAYING_NOTHING = ("", "model", "ckpt", "checkpoint", "variables", "saved_model")
 _SAYING_LITTLE = ("frozen", "frozen_graph", "frozen_model", "graph")
-"""Names of files that many models have."""
+"""File names that many models share."""
 
 
 @dataclass(frozen=True, slots=True)
 class DumpOptions:
-    """What to write besides the graph.
+    """Data to write in addition to the graph.
 
     Attributes:
         shapes: tensor name -> shape, as inferred: shown on the edges.
@@ -51,16 +51,16 @@ class DumpOptions:
 def dump(
     model: Model, logdir: Path, run: str, options: DumpOptions = DumpOptions(), progress: Progress = quiet
 ) -> LogRun:
-    """Writes the run ``run`` of ``logdir``: the graph without its weights, and what ``options`` say.
+    """Writes the run ``run`` of ``logdir``: the graph without its weights, and the data selected by ``options``.
 
     Args:
         run: see :func:`run_directory`.
-        progress: is told of the bytes of weights that are read, :func:`read_bytes` in all.
+        progress: receives the number of bytes of weights as they are read, :func:`read_bytes` in total.
 
     Raises:
         IncompleteModelError: there is no graph, or no value of an embedding.
         FileError: a file cannot be written; an existing run is kept.
-        GraphscopeError: an embedding cannot be shown, or the name is none for a run.
+        GraphscopeError: an embedding cannot be shown, or the name is not valid for a run.
         CorruptFileError: a weight cannot be read.
     """
     directory = run_directory(logdir, run)
@@ -69,13 +69,13 @@ def dump(
 
 
 def read_bytes(model: Model, options: DumpOptions) -> int:
-    """How many bytes of weights :func:`dump` reads for histograms (twice) and embeddings."""
+    """The number of bytes of weights that :func:`dump` reads for histograms (twice) and embeddings."""
     histograms = sum(2 * (payload.nbytes or 0) for _, payload in weights_to_chart(model)) if options.histograms else 0
     return histograms + sum(embedding.payload.nbytes or 0 for embedding in options.embeddings)
 
 
 def weights_to_chart(model: Model) -> Iterator[tuple[str, Payload]]:
-    """The weights that have a histogram: the model's own, of real numbers, more than one. No I/O."""
+    """The weights with a histogram: the model's own, with more than one real number. No I/O."""
     for row, content in weights(model):
         is_weight = row.dtype.is_real if row.kind == "variable" else is_weight_type(row.dtype)
         if content is not None and row.role is Role.MODEL and is_weight and (row.elements or 0) > 1:
@@ -83,7 +83,7 @@ def weights_to_chart(model: Model) -> Iterator[tuple[str, Payload]]:
 
 
 def model_step(model: Model) -> int:
-    """The value of the model's step counter, 0 where it has none. Reads it."""
+    """The value of the model's step counter, 0 if it has none. Reads it."""
     for variable in model.variables:
         if variable.role is Role.STEP and variable.entry is not None and variable.elements == 1:
             return int(model.value(variable).numpy().reshape(-1)[0])
@@ -91,7 +91,7 @@ def model_step(model: Model) -> int:
 
 
 def run_name(model: Model) -> str:
-    """What the files call the model.
+    """The name of the model, from its files.
 
     ``lenet5`` for ``lenet5/model.ckpt-4690``, ``lenet5/saved_model`` and ``lenet5.pb``; ``lenet5-frozen`` for
     ``lenet5/frozen.pb``.
@@ -114,7 +114,7 @@ class _Events:
         self.step = model_step(model) if options.histograms or options.filters else 0
 
     def write(self, file: BinaryIO) -> tuple[str, ...]:
-        """Writes all events and says what they are."""
+        """Writes all events and returns their descriptions."""
         stream = EventStream(file)
         graph = self.write_graph(stream)
         histograms = self.write_histograms(stream) if self.options.histograms else 0
@@ -135,7 +135,7 @@ class _Events:
     def write_filters(self, stream: EventStream) -> int:
         items = list(first_filters(self.model))
         for name, payload in items:
-            # A tag belongs to one page; with parentheses it is no variable's name, which a histogram has.
+            # A tag belongs to one page; with parentheses it is not a variable's name, which a histogram has.
             stream.summary([summaries.image(f"{name} (filters)", grid(payload.numpy()))], self.step)
         return len(items)
 

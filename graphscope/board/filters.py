@@ -27,9 +27,9 @@ _HOPS = frozenset({"Identity", "ReadVariableOp", "Enter", "RefEnter", "Switch", 
 
 
 def first_filters(model: Model) -> Iterator[tuple[str, Payload]]:
-    """Name and content of the weights of the convolutions that no other convolution comes before, each once.
+    """Name and content of the weights of the convolutions without a preceding convolution, each once.
 
-    Empty where there is no such convolution, or no value of its filter. No I/O.
+    Empty if there is no such convolution, or no value of its filter. No I/O.
     """
     seen = set()
     for convolution in first_convolutions(model.graph):
@@ -41,14 +41,14 @@ def first_filters(model: Model) -> Iterator[tuple[str, Payload]]:
 
 
 def first_convolutions(graph: Graph) -> list[Node]:
-    """The convolutions in no other's way, in file order; in a loop around all of them, the first."""
+    """The convolutions without a preceding convolution, in file order; the first one if all are in a cycle."""
     found = [node for op, node in zip(graph.ops, graph.nodes) if op in CONVOLUTIONS]
     after = graph.descendants(dict.fromkeys(c.name for node in found for c in graph.consumers(node.name)))
     return [node for node in found if node.name not in after] or found[:1]
 
 
 def _weight_of(graph: Graph, convolution: Node) -> str:
-    """The node that gives the filter, behind what only passes it on."""
+    """The node that produces the filter, looked for through ops that only pass it on."""
     node: Node | None = convolution
     name = convolution.name
     position = 1
@@ -62,7 +62,7 @@ def _weight_of(graph: Graph, convolution: Node) -> str:
 
 
 def _content(model: Model, name: str) -> Payload | None:
-    """The value of the variable or constant called ``name``; ``None`` where there is none."""
+    """The value of the variable or constant called ``name``; ``None`` if there is none."""
     node = model.graph.get(name)
     if node is not None and node.op == "Const":
         return node.tensor()
@@ -71,7 +71,7 @@ def _content(model: Model, name: str) -> Payload | None:
 
 
 def _is_filter(payload: Payload) -> bool:
-    """Whether it can be drawn: four dimensions, none empty, the first two those of a small picture."""
+    """Whether a filter can be drawn: four nonempty dimensions, the first two of a small picture."""
     height, width = (*payload.shape, 0, 0)[:2]
     return (
         payload.dtype.is_real and len(payload.shape) == 4 and payload.elements > 0 and max(height, width) <= MAX_KERNEL
@@ -81,8 +81,8 @@ def _is_filter(payload: Payload) -> bool:
 def grid(filters: NDArray[Any]) -> NDArray[np.uint8]:
     """A picture (height, width, 1 or 3) with a tile for each filter, enlarged to about :data:`TILE_PIXELS`.
 
-    Filters on three channels are shown as colours; those on more or fewer, each channel by itself in grey. Each tile's
-    values go from black to white by themselves; what is not finite, or all one value, is grey.
+    Filters on three channels are shown in color, others as one gray tile for each channel. Each tile is scaled separately from
+    black to white; non-finite and constant values are gray.
 
     Args:
         filters: (height, width, channels in, channels out). At most :data:`MAX_TILES` tiles are drawn.
@@ -113,7 +113,7 @@ def _enlarge(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _arrange(tiles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """The tiles row by row on white, about as wide as high."""
+    """The tiles in rows on white, in an approximate square."""
     import numpy as np
 
     height, width, channels = tiles[0].shape

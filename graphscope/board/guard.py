@@ -1,7 +1,7 @@
-"""Answers only what is addressed to the host that is served.
+"""Answers only requests that are addressed to the served host.
 
-Somebody else's page may have its name resolve to this machine (DNS rebinding): the browser then takes what is served here for
-that page's own. Such a request names the other host. An address is no name that somebody could point elsewhere.
+A foreign page may let its host name resolve to this machine (DNS rebinding): the browser then treats the content served here as
+that page's own. Such a request names the other host. A numeric address cannot be redirected in this way.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ class Guard:
     """A WSGI application in front of another one.
 
     Args:
-        app: what answers.
-        host: that the server listens on: a name or an address, ``0.0.0.0`` and ``::`` for all of this machine.
+        app: the application that answers.
+        host: the host that the server listens on: a name or an address, ``0.0.0.0`` and ``::`` for all addresses of this
+            machine.
     """
 
     def __init__(self, app: App, host: str) -> None:
@@ -41,7 +42,7 @@ class Guard:
         return [_REFUSAL]
 
     def is_ours(self, netloc: str) -> bool:
-        """Whether ``host`` or ``host:port`` is this server: by its name, or by any address."""
+        """Whether ``host`` or ``host:port`` is this server's name, or any address."""
         try:
             name = (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
         except ValueError:

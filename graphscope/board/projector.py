@@ -1,7 +1,7 @@
-"""What TensorBoard's projector shows of a weight: a table of points, their labels, and a file that names both.
+"""Files for TensorBoard's projector: a table of points, their labels, and a configuration that names both.
 
-Source: ``tensorboard/plugins/projector/projector_plugin.py`` and ``projector_config.proto``. Tables of text are what it reads
-in any version, with and without TensorFlow; of raw bytes it only guesses that they are such.
+Source: ``tensorboard/plugins/projector/projector_plugin.py`` and ``projector_config.proto``. All versions read text tables,
+with and without TensorFlow; raw bytes are only guessed.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ class Embedding:
 
 
 def check(embedding: Embedding) -> None:
-    """Raises an error, if the projector could not show it. Reads the labels.
+    """Raises an error if the projector cannot show the embedding. Reads the labels.
 
     Raises:
-        GraphscopeError: it has no two dimensions, or no numbers, or another number of labels than points.
+        GraphscopeError: it does not have two dimensions, does not hold numbers, or its number of labels differs from its number
+            of points.
         FileError: the labels cannot be read.
     """
     payload = embedding.payload
@@ -59,7 +60,7 @@ def check(embedding: Embedding) -> None:
 
 
 def _label_count(path: Path) -> int:
-    """The lines, without the heading that several columns have."""
+    """The lines, without the heading that multiple columns need."""
     try:
         lines = path.read_bytes().decode().splitlines()
     except OSError as error:
@@ -89,7 +90,7 @@ def points(payload: Payload, progress: Progress = quiet) -> Iterator[bytes]:
 
 
 def projector_files(embeddings: Iterable[Embedding], progress: Progress = quiet) -> Iterator[RunFile]:
-    """Table and labels of each embedding, then the configuration that names them; nothing for no embedding.
+    """Table and labels of each embedding, then the configuration that names them; nothing without embeddings.
 
     Raises:
         GraphscopeError, FileError: as :func:`check`.

@@ -1,8 +1,8 @@
 """A run of a log directory: files that are written together and replaced together.
 
-A run is a directory below the log directory. All its files are written beside their places and renamed when all are there;
-what an earlier dump left goes then. Files of others stay: names with :data:`MARK` are a dump's, and so is a projector's
-configuration whose first line says so.
+A run is a directory below the log directory. All its files are written to temporary names and renamed when all are complete;
+then files of an earlier dump are removed. Other files are kept: a dump's files have :data:`MARK` in their names, and its
+projector configuration is marked in the first line.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from graphscope.formats.io.paths import exists, is_directory, is_file
 from graphscope.formats.io.staging import made_directory, staged_files
 
 MARK = ".graphscope-dump"
-"""In the names of all files that a dump writes, but for the projector's configuration, which has a fixed one."""
+"""Part of the names of all files of a dump, except for the projector's configuration, whose name is fixed."""
 
 CONFIG_HEAD = b"# Written by graphscope dump.\n"
 """The first line of a projector's configuration that a dump may replace."""
@@ -32,7 +32,7 @@ class RunFile:
 
     Attributes:
         name: within the run.
-        write: writes it, and says in words what is in it.
+        write: writes the file, and returns descriptions of its content.
     """
 
     name: str
@@ -41,7 +41,7 @@ class RunFile:
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A file of a run: where, how large, and what is in it in words."""
+    """A written file of a run: path, size, and descriptions of its content."""
 
     path: Path
     size_bytes: int
@@ -50,12 +50,12 @@ class WrittenFile:
 
 @dataclass(frozen=True, slots=True)
 class LogRun:
-    """A run as it was written.
+    """A written run.
 
     Attributes:
-        directory: where it lies.
-        files: what was written.
-        replaced: how many files of an earlier dump there were.
+        directory: the directory of the run.
+        files: the written files.
+        replaced: number of replaced files of an earlier dump.
     """
 
     directory: Path
@@ -64,7 +64,7 @@ class LogRun:
 
 
 def run_directory(logdir: Path, name: str) -> Path:
-    """Where the run ``name`` lies: slashes make directories in directories, ``.`` is the log directory itself.
+    """The directory of the run ``name``: slashes separate nested directories, ``.`` is the log directory itself.
 
     Raises:
         GraphscopeError: ``name`` leads out of the log directory.
@@ -77,10 +77,10 @@ def run_directory(logdir: Path, name: str) -> Path:
 
 
 def write_run(directory: Path, files: Sequence[RunFile]) -> LogRun:
-    """Writes ``files`` in place of what an earlier dump wrote to ``directory``, which is made if need be.
+    """Writes ``files`` in place of an earlier dump to ``directory``, which is created if necessary.
 
     Raises:
-        FileError: a file cannot be written, or the projector's configuration there is somebody else's; the old run stands.
+        FileError: a file cannot be written, or the projector's configuration there is not a dump's; the old run is kept.
     """
     with file_errors(directory):
         _refuse_foreign(directory, files)

@@ -18,13 +18,13 @@ from graphscope.board.guard import Guard, is_any
 from graphscope.errors import GraphscopeError
 
 PORT = 6006
-"""Where TensorBoard listens unless told otherwise."""
+"""TensorBoard's default port."""
 
 _PORTS = 100
 
 
 def free_port(host: str, wanted: int) -> int:
-    """``wanted``, or the first port after it that nobody listens on; any free one for 0.
+    """``wanted``, or the next free port; any free port for 0.
 
     Raises:
         GraphscopeError: ``host`` is not this machine, the port may not be used, or the next 100 are all in use.
@@ -69,7 +69,7 @@ def serve(logdir: Path, host: str, port: int) -> str:
 
 
 def address(host: str) -> str:
-    """What a browser is given for ``host``: of all addresses of this machine, the one that others reach it by."""
+    """The host in the page's address; for all addresses of this machine, its name for others."""
     if not is_any(host):
         return host
     family, elsewhere = (socket.AF_INET6, "2001:db8::1") if ":" in host else (socket.AF_INET, "192.0.2.1")
@@ -82,13 +82,13 @@ def address(host: str) -> str:
 
 
 def _last_line(record: logging.LogRecord) -> bool:
-    """Leaves of a request that failed in TensorBoard the error alone, without the traceback in the message."""
+    """Reduces the log of a request that failed in TensorBoard to the error, without its traceback."""
     record.msg, record.args = "TensorBoard: " + record.getMessage().rstrip().rpartition("\n")[2], ()
     return True
 
 
 def _load_fast() -> str:
-    """``true`` where TensorBoard's own reader of logs is installed; its default says so with a note of ten lines."""
+    """``true`` if TensorBoard's own log reader is installed; its default would print a note of ten lines."""
     from tensorboard.data import server_ingester
 
     try:

@@ -15,7 +15,7 @@ OUTPUT_SHAPES = "_output_shapes"
 
 
 def with_shapes(model: Model, shapes: Shapes) -> Graph:
-    """The graph of ``model``, each node with the shapes of its outputs: those inferred, else those stated."""
+    """The graph of ``model``, with the shapes of each node's outputs: inferred, or otherwise as stated in the file."""
     lister = TensorLister(model.catalog, model.graph.producer, shapes)
     return model.graph.with_nodes(_with_shapes(node, lister, model.graph) for node in model.graph)
 

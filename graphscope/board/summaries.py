@@ -1,4 +1,4 @@
-"""Values for TensorBoard's pages, in the form that its current plugins take: a tensor and the plugin's name.
+"""Values for TensorBoard's pages, in the form of its current plugins: a tensor and the plugin's name.
 
 Source: ``tensorboard/plugins/{scalar,image,histogram,text}/{metadata.py,summary_v2.py}``.
 """
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BUCKETS = 30
-"""Buckets of a histogram, as many as TensorFlow 2 makes."""
+"""Number of buckets of a histogram, as in TensorFlow 2."""
 
 _SCALAR, _TENSOR, _BLOBS = 1, 2, 3
-"""``tensorboard.DataClass``: how a plugin's values are kept."""
+"""``tensorboard.DataClass``: how a plugin's values are stored."""
 
 
 def scalar(tag: str, value: float) -> Summary.Value:
@@ -57,10 +57,10 @@ def histogram(tag: str, values: NDArray[Any]) -> Summary.Value:
 
 
 def payload_histogram(tag: str, payload: Payload, progress: Progress = quiet) -> Summary.Value:
-    """As :func:`histogram`, of a weight that stays in its file: reads it twice, in bounded memory.
+    """As :func:`histogram`, for a weight in a file: reads it twice, in bounded memory.
 
     Args:
-        progress: is told the number of bytes after each piece, of both times.
+        progress: receives the number of bytes of each piece, both times.
 
     Raises:
         CorruptFileError, IncompleteModelError, UnsupportedError: as :meth:`Payload.chunks`.
@@ -80,7 +80,7 @@ def payload_histogram(tag: str, payload: Payload, progress: Progress = quiet) ->
 
 
 def _edges(low: float, high: float) -> NDArray[np.float64]:
-    """Left and right ends of the buckets; of equal values all ends are equal, as TensorFlow has it."""
+    """Left and right edges of the buckets; all edges are equal if all values are, as in TensorFlow."""
     import numpy as np
 
     edges = low * (1 - _fractions()) + high * _fractions()  # high - low may be more than a float holds
@@ -94,10 +94,10 @@ def _fractions() -> NDArray[np.float64]:
 
 
 def _counts(payload: Payload, low: float, high: float, has_others: bool, progress: Progress) -> NDArray[np.float64]:
-    """How many values lie in each bucket: those on the line between two in the right one, equal ones all in the last.
+    """How many values are in each bucket: those on the line between two in the right one, equal ones all in the last.
 
     Args:
-        has_others: whether some are not finite.
+        has_others: whether some values are not finite.
     """
     import numpy as np
 

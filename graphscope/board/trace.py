@@ -1,4 +1,4 @@
-"""Traced runs in TensorBoard's log directories: written for its Graphs page, and read as anybody wrote them."""
+"""Traced runs in TensorBoard's log directories: written for its Graphs page, and read from any writer."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from graphscope.tracing.trace import Trace
 
 
 def dump_trace(model: Model, trace: Trace, logdir: Path) -> LogRun:
-    """Writes a run of ``logdir``: the graph, each traced run, and one in which each node takes the median of its times.
+    """Writes a run of ``logdir``: the graph, each traced run, and one with the median times of each node.
 
-    The run is named by the model: ``lenet5-profile``. An earlier profile is replaced, and only that.
+    The run is named after the model: ``lenet5-profile``. Only an earlier profile is replaced.
 
     Raises:
         FileError: it cannot be written; an existing run is kept.
@@ -53,10 +53,10 @@ class _Events:
 
 
 def with_devices_in_full(graph: Graph, devices: Collection[str]) -> Graph:
-    """``graph`` whose nodes name their devices as the trace does: ``/job:localhost/replica:0/task:0/device:CPU:1``.
+    """Returns ``graph`` with device names as in the trace: ``/job:localhost/replica:0/task:0/device:CPU:1``.
 
-    The page colours by the name as it stands, so that the nodes of one device would have two colours: those that ran that of
-    the trace, the others that of the graph. A name that may mean several of ``devices``, or none, stays.
+    The page colors by the literal name, so nodes of the same device would have two colors: nodes that ran have the name in the
+    trace, the others that in the graph. A name that matches several of ``devices``, or none, is kept.
     """
     full: dict[str, list[str]] = {}
     for device in devices:
@@ -66,7 +66,7 @@ def with_devices_in_full(graph: Graph, devices: Collection[str]) -> Graph:
 
 
 def read_trace(path: Path) -> Trace:
-    """What somebody's training, or :func:`dump_trace`, logged: an event file, or a log directory with one run. No TensorFlow.
+    """Reads the traces in an event file, or in a log directory with one run. Needs no TensorFlow.
 
     Raises:
         FileError: there is no event file.
@@ -107,7 +107,7 @@ def _not_one(path: Path, runs: Sequence[Path]) -> GraphscopeError:
 
 
 def _graph(place: Path) -> Graph | None:
-    """The graph that was logged beside the traces, if there is one that can be read."""
+    """The graph that was logged with the traces, if there is one that can be read."""
     try:
         return load(place).graph
     except GraphscopeError:

@@ -22,16 +22,16 @@ from graphscope.formats.lazy.pieces import flow, graph_pieces, meta_graph_pieces
 from graphscope.protos import Event, MetaGraphDef, RunMetadata, Summary, TaggedRunMetadata
 
 SUFFIX = ".graphscope"
-"""The end of the names of the event files that graphscope writes, by which it knows its own."""
+"""The suffix of event files that graphscope writes, by which it recognizes them."""
 
 _VERSION = "brain.Event:2"
 _numbers = itertools.count()
 
 
 def event_file_name(suffix: str = SUFFIX) -> str:
-    """A name that no other event file has, as TensorFlow makes them: time, host, process, running number, suffix.
+    """A unique name for an event file, in TensorFlow's form: time, host, process, running number, suffix.
 
-    Files of one second are read in the order of their names, so the number has leading zeros.
+    Files of the same second are read in the order of their names, so the number has leading zeros.
     """
     number = next(_numbers)
     return f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{number:06d}{suffix}"
@@ -45,15 +45,15 @@ class EventStream:
         self.add(Event(file_version=_VERSION))
 
     def add(self, event: Event) -> None:
-        """Writes ``event``; one that states no time happened now."""
+        """Writes ``event``, with the current time if it has none."""
         if not event.wall_time:
             event.wall_time = time.time()
         self._file.write(record(event.SerializeToString()))
 
     def graph(self, graph: Graph, meta: MetaGraphDef | None = None) -> None:
-        """Writes the graph without its weights, and once more in its meta graph, where there is one.
+        """Writes the graph without its weights, and again in its meta graph, if there is one.
 
-        TensorBoard shows the former; TensorFlow's own writer logs both as well. Reads no weights.
+        TensorBoard shows the former; TensorFlow's own writer also logs both. Reads no weights.
         """
         without = blank_weights(graph)
         self.add(Event(graph_def=b"".join(flow(graph_pieces(without)))))
@@ -61,7 +61,7 @@ class EventStream:
             self.add(Event(meta_graph_def=b"".join(flow(meta_graph_pieces(meta, without)))))
 
     def run_metadata(self, tag: str, metadata: RunMetadata, step: int) -> None:
-        """Writes what a traced run told, which TensorBoard lists under ``tag``; each tag once in a run's files."""
+        """Writes the metadata of a traced run, which TensorBoard lists under ``tag``; a tag must be unique in a run."""
         tagged = TaggedRunMetadata(tag=tag, run_metadata=metadata.SerializeToString())
         self.add(Event(step=step, tagged_run_metadata=tagged))
 
@@ -71,7 +71,7 @@ class EventStream:
 
 
 class EventWriter(EventStream):
-    """A new event file in ``directory``, which is made if need be; grows while a training runs. A context manager.
+    """A new event file in ``directory``, which is made if necessary; grows while a training runs. A context manager.
 
     Attributes:
         path: the file.
@@ -99,7 +99,7 @@ class EventWriter(EventStream):
             super().add(event)
 
     def flush(self) -> None:
-        """Makes what was written visible to readers.
+        """Makes written events visible to readers.
 
         Raises:
             FileError: the operating system refuses (no space).

@@ -30,7 +30,7 @@ class Commands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Click's signature
-        """The command called so; ``None`` if there is none."""
+        """The command of that name; ``None`` if there is none."""
         row = COMMANDS.get(cmd_name)
         return None if row is None else _command(cmd_name, row)
 
@@ -52,12 +52,12 @@ class Commands(TyperGroup):
         return main_help()
 
     def make_context(self, *args: Any, **options: Any) -> Any:
-        """As Click's; wrong usage of the options before the command is an error like all others."""
+        """As Click's; wrong usage of the options before the command is reported like all other errors."""
         make = super().make_context
         return _in_our_words(lambda: make(*args, **options))
 
     def invoke(self, ctx: Any) -> None:
-        """Runs the command and writes out what it left buffered."""
+        """Runs the command and flushes its output."""
         run = super().invoke
         code = _in_our_words(lambda: finish(lambda: run(ctx), Sink.standard()))
         if code:
@@ -65,7 +65,7 @@ class Commands(TyperGroup):
 
 
 def _in_our_words(work: Callable[[], T]) -> T:
-    """What ``work`` returns; wrong usage is written in the form of all errors and ends the process with 2."""
+    """Returns the result of ``work``; wrong usage is reported like all errors and ends the process with exit code 2."""
     try:
         return work()
     except UsageError as error:
@@ -76,14 +76,14 @@ def _in_our_words(work: Callable[[], T]) -> T:
 
 
 def _wrong_usage(error: Any) -> GraphscopeError:
-    """What Click says of wrong usage; the hint is the page of help."""
+    """The error for wrong usage that Click found; the hint is the help page."""
     said = error.format_message().rstrip(".")
     path = error.ctx.command_path if error.ctx is not None else "graphscope"
     return ArgumentError(said[:1].lower() + said[1:], hint=f"{path} --help")
 
 
 def _command(name: str, row: CommandRow) -> Any:
-    """The command of ``row``, made by Typer from its function."""
+    """The command of ``row``, built by Typer from its function."""
     module = importlib.import_module(f"graphscope.cli.commands.{row.module}")
     single = typer.Typer(rich_markup_mode=None, add_completion=False, context_settings=_SETTINGS)
     kind = getattr(module, "COMMAND", None)
@@ -104,7 +104,7 @@ def _show_version(wanted: bool) -> None:
 
 
 def _examples(lines: str) -> str:
-    """An epilog that keeps its lines: a paragraph after a backspace is not wrapped."""
+    """An epilog with line breaks kept: Click does not wrap a paragraph after a backspace."""
     return "\b\nExamples:\n" + lines.strip("\n")
 
 
@@ -125,4 +125,4 @@ def main(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help=VERSION_HELP)
     ] = False,
 ) -> None:
-    """What :func:`main_help` tells."""
+    """The text of :func:`main_help`."""

@@ -10,9 +10,9 @@ class CommandRow:
     """One command.
 
     Attributes:
-        panel: the heading of the help under which it stands.
+        panel: its heading in the help.
         help: one line, imperative.
-        module, function: where it is, within ``graphscope.cli.commands``; it is imported when it is called.
+        module, function: its location in ``graphscope.cli.commands``; it is imported when it is called.
     """
 
     panel: str

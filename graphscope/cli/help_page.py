@@ -1,4 +1,4 @@
-"""The page of ``graphscope --help``, made from the table of commands: it starts neither Typer nor a command."""
+"""The page of ``graphscope --help``, made from the table of commands without importing Typer or a command."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def main_help() -> str:
 
 
 def _rows(rows: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
-    """Names and what they mean in two columns, the second wrapped."""
+    """Names and descriptions in two columns, the second wrapped."""
     import textwrap
 
     indent = " " * (max(len(name) for name, _ in rows) + 4)
@@ -57,7 +57,7 @@ def _rows(rows: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
 
 
 def write_help() -> None:
-    """Writes the page to stdout; exits with 141 where nobody reads it."""
+    """Writes the page to stdout; exits with 141 if the pipe is closed."""
     try:
         print(main_help(), flush=True)
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""What a command comes to: its errors become messages, its end an exit code."""
+"""Turns the errors of a command into messages, and its result into an exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PIPE_CLOSED = 141
 
 
 def finish(work: Callable[[], object], sink: Sink) -> int:
-    """Does ``work``, writes out what it left buffered, and returns the exit code.
+    """Does ``work``, flushes its output, and returns the exit code.
 
     Catches what graphscope raises on purpose; anything else is a bug and shows its traceback.
     """
@@ -32,7 +32,7 @@ def finish(work: Callable[[], object], sink: Sink) -> int:
 
 
 def _attempt(work: Callable[[], object]) -> GraphscopeError | None:
-    """The error that ``work`` raised on purpose; ``None`` if it succeeded."""
+    """The intended error that ``work`` raised; ``None`` if it succeeded."""
     try:
         work()
     except GraphscopeError as error:

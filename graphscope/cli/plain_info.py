@@ -1,4 +1,4 @@
-"""``graphscope MODEL`` and ``graphscope info MODEL``: they need no parser, and Typer would take a fifth of their time."""
+"""``graphscope MODEL`` and ``graphscope info MODEL`` without a parser, because Typer would take a fifth of their time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphscope.cli.command_table import COMMANDS
 
 
 def is_path(word: str) -> bool:
-    """Whether a word that is no command is meant as a model."""
+    """Whether a word that is not a command is meant as a model."""
     return os.path.lexists(word) or any(character in word for character in "/\\.")
 
 

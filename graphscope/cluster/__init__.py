@@ -1,1 +1,1 @@
-"""Several processes for one piece of work: which task is where, and processes that never outlive their launcher."""
+"""Several processes for one job: the locations of tasks, and processes that never outlive their launcher."""

@@ -21,7 +21,7 @@ GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, as :data:`VISIBLE` names them; none where there is no driver of NVIDIA."""
+    """The GPUs that this process may use, as :data:`VISIBLE` names them; none if there is no driver of NVIDIA."""
     stated = os.environ.get(VISIBLE)
     if stated is None:
         return [str(number) for number in range(_count())]
@@ -43,7 +43,7 @@ def _count() -> int:
 def gpu_environment(number: int, count: int) -> Mapping[str, str]:
     """What the environment of process ``number`` of ``count`` says of GPUs: the next one in turn, and whether it is shared.
 
-    Empty for a process that is alone, which has all of them, and where there are none.
+    Empty for a process that is alone, which has all of them, and if there are none.
     """
     gpus = visible_gpus()
     if count < 2 or not gpus:

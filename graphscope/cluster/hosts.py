@@ -1,4 +1,4 @@
-"""The cluster file: which hosts do which job. A YAML or JSON mapping, or what ``TF_CONFIG`` holds.
+"""The cluster file: the hosts of each job. A YAML or JSON mapping, or the content of ``TF_CONFIG``.
 
 ::
 
@@ -76,7 +76,7 @@ class Cluster:
     """All processes that work together.
 
     Attributes:
-        path: where that is said, for messages.
+        path: if that is said, for messages.
         workers, ps: the address of each task.
     """
 
@@ -165,7 +165,7 @@ def _read(source: str | os.PathLike[str]) -> tuple[str, Mapping[str, Any]]:
 
 
 def _addresses(path: str, job: str, stated: Any) -> list[Address]:
-    """The addresses of one job; none where it is not named."""
+    """The addresses of one job; none if it is not named."""
     if stated is None:
         return []
     if not isinstance(stated, list):

@@ -1,4 +1,4 @@
-"""A process that ends when its launcher does, however that ends."""
+"""A process that ends with its launcher, no matter how the launcher ends."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Lifeline:
-    """What a process knows of its launcher.
+    """The link of a process to its launcher.
 
     Attributes:
-        is_asked: whether the launcher asked it to come to an end.
+        is_asked: whether the launcher asked it to end.
     """
 
     def __init__(self, launcher: int, pipe: int) -> None:

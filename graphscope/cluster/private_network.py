@@ -1,4 +1,4 @@
-"""A network that only some processes of this machine are in: a namespace with a loopback and nothing else. Linux only.
+"""A private network for some processes of this machine: a namespace with only a loopback interface. Linux only.
 
 Source: network_namespaces(7), user_namespaces(7), setns(2).
 """
@@ -46,7 +46,7 @@ class PrivateNetwork:
 
 
 def private_network() -> PrivateNetwork | None:
-    """A new one; ``None`` where the kernel allows none, or there are no namespaces."""
+    """Creates a network; ``None`` if the kernel allows none, or there are no namespaces."""
     if sys.platform != "linux":
         return None
     reader, writer = os.pipe()
@@ -70,7 +70,7 @@ def private_network() -> PrivateNetwork | None:
 
 
 def _made() -> bytes:
-    """In a process of its own: leaves the network, and tells in which way; ``-`` where none is allowed."""
+    """In a process of its own: leaves the network, and tells in which way; ``-`` if none is allowed."""
     user, group = os.getuid(), os.getgid()
     for key, names, flags in _WAYS:
         with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
-"""Processes that each do a part of one piece of work, and that never outlive it.
+"""Processes that each do a part of a job, and never outlive it.
 
-They are forked, so that what was imported and opened before is there at once; where that is not safe, they are started anew and
+They are forked, so that what was imported and opened before is there at once; if that is not safe, they are started anew and
 get their work as a pickle. Ctrl-C reaches the launcher alone, which then ends them. GPUs are given out in turn.
 """
 
@@ -27,20 +27,20 @@ from graphscope.cluster.private_network import PrivateNetwork
 from graphscope.errors import GraphscopeError
 
 Work = Callable[[int, "Launcher"], Any]
-"""The number of the process, from 0, and what it may tell -> the result, which can be pickled."""
+"""Takes the number of the process, from 0, and its launcher; returns the result, which can be pickled."""
 
 _POLL_S = 0.2
 
 
 class Launcher:
-    """What a process sees of the one that started it."""
+    """The launcher, as seen by a process that it started."""
 
     def __init__(self, channel: Connection, lifeline: Lifeline) -> None:
         self._channel = channel
         self._lifeline = lifeline
 
     def tell(self, message: object) -> None:
-        """Sends what can be pickled; it arrives in order."""
+        """Sends a picklable message; messages arrive in order."""
         self._channel.send(("told", message))
 
     def is_asked_to_stop(self) -> bool:
@@ -50,13 +50,13 @@ class Launcher:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How one process ended.
+    """The end of a process.
 
     Attributes:
         number: of the process.
-        result: what its work returned.
-        error: what its work raised on purpose.
-        death: how it ended without a word: ``was killed by SIGKILL``; empty where it did not.
+        result: the result of its work.
+        error: the intended error of its work.
+        death: how it ended without a result or an error: ``was killed by SIGKILL``; otherwise empty.
     """
 
     number: int
@@ -83,7 +83,7 @@ class Processes:
     """Running processes. A context manager: none of them outlives the block."""
 
     def __init__(self, count: int, work: Work, *, anew: bool = False, network: PrivateNetwork | None = None) -> None:
-        """Nothing runs before the block begins.
+        """Processes start when the block begins.
 
         Args:
             count: how many.
@@ -111,7 +111,7 @@ class Processes:
         self._end()
 
     def start_again(self, number: int) -> None:
-        """Starts the process of this number anew, which has ended."""
+        """Restarts the process with this number, which has ended."""
         self._children[number] = self._start(number, self._work, list(self._children.values()))
 
     @property
@@ -120,7 +120,7 @@ class Processes:
         return {number: child.pid for number, child in self._children.items()}
 
     def ask_to_stop(self) -> None:
-        """Lets every process know that it is to come to an end."""
+        """Asks every process to end."""
         for child in self._children.values():
             with contextlib.suppress(OSError):
                 os.write(child.lifeline, b"s")
@@ -178,7 +178,7 @@ def _status(pid: int) -> int:
     """The exit code of a process that ends; below 0, the number of a signal."""
     try:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    except ChildProcessError:  # somebody else has asked for it
+    except ChildProcessError:  # someone else has asked for it
         return 1
 
 

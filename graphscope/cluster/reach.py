@@ -32,10 +32,10 @@ def free_ports(count: int) -> list[int]:
 
 
 def wait_for_port(port: int, timeout_s: float = PORT_S) -> None:
-    """Returns as soon as ``port`` can be listened at on this machine.
+    """Returns as soon as a server can listen on ``port`` of this machine.
 
     Raises:
-        GraphscopeError: it is taken until the time is up, or may not be listened at.
+        GraphscopeError: the port stays in use until the time is up, or is not permitted.
     """
     end = time.monotonic() + timeout_s
     while (reason := _refusal(port)) is not None:
@@ -48,7 +48,7 @@ def wait_for_port(port: int, timeout_s: float = PORT_S) -> None:
 
 
 def _refusal(port: int) -> OSError | None:
-    """Why TensorFlow's server, which listens on every interface, could not listen there; ``None`` where it could."""
+    """Why TensorFlow's server, which listens on every interface, could not listen there; ``None`` if it could."""
     family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
     try:
         socket.create_server(

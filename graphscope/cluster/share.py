@@ -1,4 +1,4 @@
-"""Which part of the work is whose."""
+"""The division of work among workers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Share:
     Attributes:
         rank: its number, from 0.
         count: of all workers.
-        is_launched: whether a launcher adds up what all of them tell.
+        is_launched: whether a launcher collects the progress of all workers.
     """
 
     rank: int = 0
@@ -20,9 +20,9 @@ class Share:
     is_launched: bool = False
 
     def has(self, number: int) -> bool:
-        """Whether the piece of this number is this worker's."""
+        """Whether the piece with this number belongs to this worker."""
         return number % self.count == self.rank
 
 
 WHOLE = Share()
-"""All of it, by one process."""
+"""The whole work, for a single process."""

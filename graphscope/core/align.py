@@ -1,4 +1,4 @@
-"""Streams of bytes side by side."""
+"""Byte streams cut at the same places."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def align(*streams: Iterator[bytes]) -> Iterator[tuple[bytes, ...]]:
-    """Streams cut at the same places; what one has more than others comes with nothing beside it."""
+    """Cuts streams at the same places; shorter streams are padded with empty pieces."""
     heads = [next(stream, b"") for stream in streams]
     while any(heads):
         size = min(len(head) for head in heads if head)

@@ -13,7 +13,7 @@ class Attribute:
     Attributes:
         name: as in the graph.
         kind: of its value: ``type``, ``shape``, ``list``, ...
-        text: the value as a person would write it.
+        text: the value as people would write it.
         value: the same as numbers, text, truth, lists and mappings; types by their label, shapes as lists with ``None`` for
             what is unknown, tensors by type and shape.
     """

@@ -34,8 +34,9 @@ def bind(
 ) -> list[Variable]:
     """The graph's variables in file order, each with its value's key; then the values that no variable uses.
 
-    The key is what the graph's restore ops say, else the variable's own name; where a checkpoint of objects lacks that key, the
-    one that its object graph gives that name. Variables of a TensorFlow 2 SavedModel are found by paths through objects.
+    The key is what the graph's restore ops say, otherwise the variable's own name; where a checkpoint of objects lacks that
+    key, the one that its object graph gives that name. Variables of a TensorFlow 2 SavedModel are found by paths through
+    objects.
     """
     entries = dict(store.entries) if store is not None else {}
     entries.pop(OBJECT_GRAPH_KEY, None)
@@ -85,7 +86,7 @@ class _StoredNames(Container[str]):
 def _iterate_unclaimed(
     entries: Mapping[str, Entry], tracked: Mapping[str, TrackedName], owners: Container[str]
 ) -> Iterator[Variable]:
-    """Values that no variable of the graph takes; all values, where there is no graph."""
+    """Values that no variable of the graph takes; all values, if there is no graph."""
     for key, entry in entries.items():
         found = tracked.get(key)
         name = found.name if found is not None else key

@@ -36,7 +36,7 @@ class Collection:
     Attributes:
         name: its key.
         kind: what it holds: ``node``, ``bytes``, ``int64``, ``float``, ``any``, or the name of a message type.
-        values: node and tensor names, numbers, decoded messages, or raw bytes where nothing says what they are.
+        values: node and tensor names, numbers, decoded messages, or raw bytes if nothing says what they are.
     """
 
     name: str
@@ -68,7 +68,7 @@ def _decode(name: str, proto: CollectionDef) -> Collection:
 
 
 def _messages(message: str, values: tuple[bytes, ...]) -> tuple[Message, ...] | None:
-    """All values as messages; ``None`` where one is something else: users may call a collection what they like."""
+    """All values as messages; ``None`` if one is something else: users may call a collection what they like."""
     kind: type[Message] = getattr(protos, message)
     try:
         return tuple(kind.FromString(v) for v in values)

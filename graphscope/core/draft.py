@@ -124,7 +124,7 @@ class Draft:
         return tensor.index
 
     def dtype(self, text: str) -> DataType:
-        """The element type of a tensor; ``INVALID`` where nobody knows."""
+        """The element type of a tensor; ``INVALID`` if it is unknown."""
         if node_of(text) in self._arguments and node_of(text) not in self._nodes:
             return self._arguments[node_of(text)]
         outputs = self._outputs(node_of(text))

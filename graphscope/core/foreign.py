@@ -39,10 +39,10 @@ class ForeignTensor:
 
     Attributes:
         name: as in the file.
-        dtype: its element type; ``INVALID`` where nothing says it.
+        dtype: its element type; ``INVALID`` if nothing says it.
         shape: ``None`` for an unknown rank; text is a symbol for an unknown dimension.
         container: ``sequence``, ``optional``, ``map`` or ``sparse`` for what is not one dense tensor; empty otherwise.
-        quantization: ``None`` where the elements are what they say.
+        quantization: ``None`` if the elements are what they say.
     """
 
     name: str
@@ -67,7 +67,7 @@ class ForeignNode:
 
     Attributes:
         name: unique in its graph: as stated, or the name of its first output.
-        op: with its domain where that is not the runtime's own: ``com.microsoft.FusedConv``.
+        op: with its domain if that is not the runtime's own: ``com.microsoft.FusedConv``.
         inputs: names of tensors; empty for an optional one that is left out.
         outputs: names of tensors; empty for one that nobody wants.
         captures: tensors of the graph that bodies within the node read.
@@ -210,7 +210,7 @@ class ForeignModel:
         path: the file.
         kind: ``ONNX model``, ``TensorFlow Lite model``.
         files: the file, and those that hold its weights, missing ones included.
-        producer: the program that wrote it; empty where nothing says so.
+        producer: the program that wrote it; empty if nothing says so.
         versions: what it states: of the format, of sets of operators, of a runtime.
         graph: the graph that runs.
         bodies: name -> other graphs: functions, bodies of nodes, further subgraphs.

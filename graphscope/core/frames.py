@@ -1,4 +1,4 @@
-"""Whether every node of a graph lies in one loop's frame, as TensorFlow's executor demands.
+"""Whether every node of a graph is in one loop's frame, as TensorFlow's executor demands.
 
 Source: ``BuildControlFlowInfo`` in ``tensorflow/core/graph/control_flow.cc``: ``Enter`` leads into a frame, ``Exit`` out of it,
 and all inputs of any other node, control inputs too, must come from the same frame. A node without inputs is outside all loops.
@@ -25,7 +25,7 @@ def refuse_mixed_frames(body: Body) -> None:
 
 
 def frames_of(body: Body) -> dict[str, Frame]:
-    """Node -> the loops that it lies in; what only a cycle without an entrance leads to is left out.
+    """Node -> the loops that it is in; what only a cycle without an entrance leads to is left out.
 
     Raises:
         GraphscopeError: a node takes inputs of two frames.

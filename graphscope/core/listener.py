@@ -1,4 +1,4 @@
-"""Who hears of the work while it is done: the command line, or nobody."""
+"""Receives messages about the work in progress: the command line, or nothing."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from contextlib import AbstractContextManager, contextmanager
 from graphscope.advice import Advice
 
 Advance = Callable[[int], None]
-"""Is told how much more is done: bytes, or examples."""
+"""Takes the number of further bytes or examples."""
 
 
 class Listener:
-    """Hears of the work. This one keeps silent; the reports hold every note as well."""
+    """Receives messages about the work. This base class ignores them; reports also contain every note."""
 
     def note(self, text: str | Advice) -> None:
-        """Something worth knowing beside the result."""
+        """Receives additional information about the result."""
 
     def warning(self, text: str | Advice) -> None:
-        """Something that may be wrong with the result."""
+        """Receives a possible problem with the result."""
 
     def running(self) -> AbstractContextManager[None]:
-        """Around everything in which TensorFlow executes a graph, which may print something itself."""
+        """Wraps every execution of a graph by TensorFlow, because the graph may print."""
         return _nothing()
 
     def reading(self, what: str, total_bytes: int) -> AbstractContextManager[Advance]:  # noqa: ARG002
-        """Around work on ``total_bytes`` bytes; gives what to tell of each piece."""
+        """Wraps work on ``total_bytes`` bytes; yields a function to call for each piece."""
         return _unheard(total_bytes)
 
     def computing(self, what: str, total: int) -> AbstractContextManager[Advance]:  # noqa: ARG002
-        """Around work on ``total`` examples; gives what to tell of each batch."""
+        """Wraps work on ``total`` examples; yields a function to call for each batch."""
         return _unheard(total)
 
 

@@ -30,7 +30,7 @@ class TrackedName:
 
 @dataclass(frozen=True, slots=True)
 class SavedVariable:
-    """A variable of a TF2 SavedModel; ``key`` is ``None`` where the checkpoint's object graph does not lead to it."""
+    """A variable of a TF2 SavedModel; ``key`` is ``None`` if the checkpoint's object graph does not lead to it."""
 
     name: str
     dtype: DataType

@@ -33,8 +33,8 @@ class OpEffect:
     Attributes:
         effect: the class.
         reason: what it does, as a verb phrase that its target completes: "reads the file".
-        argument: the input argument that names the target, as in the op's definition; empty where an attribute does.
-        attribute: the attribute that names it; empty where an input does, or nothing.
+        argument: the input argument that names the target, as in the op's definition; empty if an attribute does.
+        attribute: the attribute that names it; empty if an input does, or nothing.
         empty_is_harmless: whether an empty name means that nothing is touched.
     """
 
@@ -143,5 +143,5 @@ _PRINTS = ("stdout", "stderr", "log(info)", "log(warning)", "log(error)")
 
 
 def is_harmless(op: str, target: str) -> bool:
-    """Whether a node of ``op``, one of :data:`OP_EFFECTS`, touches nothing where its target is ``target``."""
+    """Whether a node of ``op``, one of :data:`OP_EFFECTS`, touches nothing if its target is ``target``."""
     return target in _PRINTS if op == "PrintV2" else OP_EFFECTS[op].empty_is_harmless and not target

@@ -56,7 +56,7 @@ class Span:
 
     Attributes:
         first: the first of them.
-        last: the last of them; ``None`` where the newest one has it.
+        last: the last of them; ``None`` if the newest one has it.
     """
 
     first: Version

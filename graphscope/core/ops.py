@@ -41,11 +41,11 @@ class OpCatalog:
         self._outputs: dict[tuple[object, ...], tuple[OutputType, ...]] = {}
 
     def get(self, op: str) -> OpDef | None:
-        """The definition of ``op``; ``None`` where nobody knows it."""
+        """The definition of ``op``; ``None`` if nobody knows it."""
         return self._own.get(op) or registered_ops().get(op)
 
     def outputs(self, op: str, attrs: Mapping[str, AttrValue]) -> tuple[OutputType, ...] | None:
-        """The outputs of a node of ``op``, in order; ``None`` where nobody knows the op. See :func:`output_types`.
+        """The outputs of a node of ``op``, in order; ``None`` if nobody knows the op. See :func:`output_types`.
 
         Nodes of one op with equal types share the answer: most graphs have few such combinations and many nodes.
         """
@@ -103,7 +103,7 @@ def input_types(op: OpDef, attrs: Mapping[str, AttrValue]) -> list[DataType]:
 
 
 def input_count(op: OpDef, attrs: Mapping[str, AttrValue]) -> int | None:
-    """How many data inputs a node of ``op`` takes; ``None`` where an attribute that decides that is not stated."""
+    """How many data inputs a node of ``op`` takes; ``None`` if an attribute that decides that is not stated."""
     count = 0
     for arg in op.input_arg:
         deciding = arg.type_list_attr or arg.number_attr

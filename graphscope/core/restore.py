@@ -91,7 +91,7 @@ class _Restores:
         return [graph[name] for name in groups if graph[name].op in ASSIGN_OPS]
 
     def source(self, assign: Node) -> RestoreSource | None:
-        """The key that ``assign`` takes its value from; ``None`` where that is no restore op."""
+        """The key that ``assign`` takes its value from; ``None`` if that is not a restore op."""
         if len(assign.data_inputs()) < 2:
             return None
         tensor = TensorName.parse(assign.inputs[1])
@@ -120,7 +120,7 @@ class _Restores:
         return RestoreSource(keys[index], slices[index] if index < len(slices) else "")
 
     def strings(self, node: Node, position: int) -> list[str]:
-        """The strings of the constant at data input ``position`` of ``node``; empty where there is none."""
+        """The strings of the constant at data input ``position`` of ``node``; empty if there is none."""
         inputs = node.data_inputs()
         if position >= len(inputs):
             return []
@@ -141,7 +141,7 @@ def _validates(assign: Node) -> bool:
 
 
 def _values(tensor: Payload) -> list[bytes]:
-    """The strings in ``tensor``; none where a log left them out of the graph."""
+    """The strings in ``tensor``; none if a log left them out of the graph."""
     try:
         return tensor.listed()
     except IncompleteModelError:

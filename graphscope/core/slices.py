@@ -19,7 +19,7 @@ Slice = tuple[tuple[int, int], ...]
 
 
 def parse_slice(text: str) -> Slice | None:
-    """``784 10 0,196:-`` is rows 0 to 195 of a 784 x 10 tensor, all columns; ``None`` where ``text`` is no such thing."""
+    """``784 10 0,196:-`` is rows 0 to 195 of a 784 x 10 tensor, all columns; ``None`` if ``text`` is no such thing."""
     *dimensions, spec = text.split(" ")
     parts = spec.split(":")
     if len(parts) != len(dimensions) or not all(map(_is_number, dimensions)):

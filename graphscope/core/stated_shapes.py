@@ -35,11 +35,11 @@ _MAX_STEPS = 16
 
 
 def stated_shape(node: Node, index: int, producer: int, body: Body) -> Shape:
-    """The shape that the file states for output ``index``; ``None`` where it states none.
+    """The shape that the file states for output ``index``; ``None`` if it states none.
 
     Args:
         producer: the graph's producer version.
-        body: what ``node`` lies in: a queue states the shapes of what is taken out of it.
+        body: what ``node`` is in: a queue states the shapes of what is taken out of it.
     """
     for name in _COMPONENTS.get(node.op, _NOTED):
         stated = node.attr(name)
@@ -78,7 +78,7 @@ def _scalar(_: Node, __: int) -> Shape:
 
 
 def _taken_out(node: Node, index: int, body: Body) -> Shape:
-    """What the queue states of component ``index``, with the size of a batch in front where that is a constant."""
+    """What the queue states of component ``index``, with the size of a batch in front if that is a constant."""
     queue = _origin(body, node.inputs[0]) if node.inputs else None
     shapes = queue.attr("shapes") if queue is not None else None
     if shapes is None or index >= len(shapes.list.shape):

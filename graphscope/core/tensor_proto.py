@@ -1,7 +1,7 @@
 """``TensorProto`` -> NumPy array.
 
-A tensor's elements are in ``tensor_content``, as they lie in memory, or in the repeated field of its type; of the latter
-there may be fewer than elements, and the last one then stands for all that follow, or zero, if there are none.
+A tensor's elements are in ``tensor_content``, as they are in memory, or in the repeated field of its type; of the latter there
+may be fewer than elements, and the last one then stands for all that follow, or zero, if there are none.
 
 Sources: ``tensorflow/core/framework/{tensor.proto,tensor.cc}``, ``DecodeStringList`` in ``tsl/platform/tstring_coding``
 (2.21); ``tf.make_ndarray`` is what the tests compare with.
@@ -198,7 +198,7 @@ def _refuse_fill(values: NDArray[Any], count: int, where: str) -> None:
 
 
 def _fill(values: NDArray[Any]) -> NDArray[Any]:
-    """The last of ``values``; where there is none, zero or an empty string."""
+    """The last of ``values``; if there is none, zero or an empty string."""
     import numpy as np
 
     if len(values):

@@ -1,4 +1,4 @@
-"""Amounts as a person reads them: three digits and a decimal unit, and how many of what."""
+"""Readable amounts: three digits and a decimal unit, and counts with nouns."""
 
 from __future__ import annotations
 

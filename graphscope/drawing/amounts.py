@@ -10,7 +10,7 @@ from graphscope.drawing.diagram import Diagram
 
 
 def by_name(diagram: Diagram, amounts: Iterable[tuple[str, float]]) -> list[float]:
-    """Place of a node -> the sum of the ``amounts`` that have its name; 0 where there are none."""
+    """Place of a node -> the sum of the ``amounts`` that have its name; 0 if there are none."""
     found: dict[str, float] = {}
     for name, amount in amounts:
         found[name] = found.get(name, 0.0) + amount

@@ -164,7 +164,7 @@ class _Drawing:
     def _inside(
         self, flow: Flow, name: str, run: _Run, inputs: Sequence[str], calling: tuple[str, ...]
     ) -> _Inside | None:
-        """The body of a function for one call; ``None`` where it stays closed."""
+        """The body of a function for one call; ``None`` if it stays closed."""
         function = self._functions.get(run.function)
         if function is None or run.function in calling or len(calling) >= MAX_DEPTH:
             return None

@@ -34,7 +34,7 @@ class Coloring:
         title: above the legend.
         colors: for each box, in the diagram's order, the class of its colour.
         legend: the colours that occur.
-        amounts: for each box of a node the amount with its unit, where there is one; empty for what is no amount.
+        amounts: for each box of a node the amount with its unit, if there is one; empty for what is no amount.
     """
 
     name: str

@@ -63,7 +63,7 @@ class Pane:
         colorings: those that can be chosen, the first one at first; as many in each pane of a page.
         is_open: the scopes that are open at first.
         root: the scope that is shown.
-        partners: place of a node -> that of the node in the other pane that it is compared with, -1 where there is none.
+        partners: place of a node -> that of the node in the other pane that it is compared with, -1 if there is none.
     """
 
     diagram: Diagram
@@ -81,7 +81,7 @@ class ChangeRow:
         section: the heading that it stands below.
         change: the class of its colour.
         name, detail: its texts; either may be empty.
-        places: the node that it is about, in each pane; -1 where there is none.
+        places: the node that it is about, in each pane; -1 if there is none.
     """
 
     section: str

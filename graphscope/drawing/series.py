@@ -84,7 +84,7 @@ class Grouping:
         return len(fed) >= len(members) - 1
 
     def _like(self, box: Box) -> int:
-        """A number that boxes share if the same lies in them, in the same order."""
+        """A number that boxes share if the same is in them, in the same order."""
         known = self._likeness.get(id(box))
         if known is None:
             what: Hashable = (

@@ -1,4 +1,4 @@
-"""The step that takes out what a model does not need."""
+"""The step that removes unneeded nodes."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.subgraph import prune_library
 
 _IGNORED = ("_class", "_output_shapes")
-"""Attributes that say nothing of what a node computes."""
+"""Attributes that do not affect what a node computes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cleanup:
-    """Takes out nodes that nothing needs, nodes that do what another one does, equal constants, and identities.
+    """Removes unneeded nodes, duplicate nodes and constants, and identities.
 
-    What counts as needed: the outputs that were named, or those of signatures, or the likely ones; and what collections and the
-    saver name. Identities go from graphs without variables alone: in others, gradients may still be taken.
+    Needed are the named outputs, or those of signatures, or the likely ones, and nodes named in collections or by the saver.
+    Identities are removed only from graphs without variables: in others, gradients may still be computed.
     """
 
     def apply(self, edited: Edited) -> Edited:
@@ -75,7 +75,7 @@ def _find_needed(edited: Edited) -> list[str]:
 
 
 def _likely_outputs(model: Model) -> Sequence[str]:
-    """The likely outputs; every end of a graph that is still trained, where none is clear."""
+    """The likely outputs; every end of a graph that is still trained, if none is clear."""
     try:
         return choose_outputs(model).outputs
     except GraphscopeError:
@@ -96,7 +96,7 @@ def _names(values: Iterable[object]) -> Iterator[str]:
 
 
 def merge_equal_nodes(graph: Graph, keep: frozenset[str] = frozenset()) -> Graph:
-    """``graph`` in which of nodes that compute the same only the first is left.
+    """Returns ``graph`` with only the first of nodes that compute the same.
 
     Nodes with a state, references, control flow and placeholders stay, and so do those in ``keep``.
 

@@ -23,7 +23,7 @@ class Edited:
     Attributes:
         model: as it is now.
         outputs: tensors that must stay, where a person named them.
-        names: tensor of the first model -> what it is called now, where that is another name.
+        names: tensor of the first model -> what it is called now, if that is another name.
         notes: what a person should know of the steps.
     """
 

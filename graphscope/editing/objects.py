@@ -15,7 +15,7 @@ _NOTE = "the Python objects of the TensorFlow 2 SavedModel are dropped: tf.saved
 def without_objects(edited: Edited) -> Edited:
     """``edited`` as a SavedModel that loaders take from its graph; with a note, if they took it from its objects.
 
-    ``tf.saved_model.load`` calls the functions of the objects where there are any, whatever the graph computes.
+    ``tf.saved_model.load`` calls the functions of the objects if there are any, whatever the graph computes.
     """
     model = plain_model(edited.model)
     return edited if model is edited.model else replace(edited, model=model).noted(_NOTE)

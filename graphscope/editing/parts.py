@@ -106,7 +106,7 @@ def _is_kept(value: object, graph: Graph) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Puts another model beside this one.
+    """Adds another model to the graph.
 
     Attributes:
         model: the other one.
@@ -173,7 +173,7 @@ def _joined_meta(own: Model, other: MetaGraphDef, scope: str) -> MetaGraphDef:
 
 
 def _extend(meta: MetaGraphDef, name: str, other: MetaGraphDef) -> bool:
-    """Appends a collection of ``other`` to the one of the same name and kind; False where there is none."""
+    """Appends a collection of ``other`` to the one of the same name and kind; False if there is none."""
     if name not in meta.collection_def:
         return False
     mine, theirs = meta.collection_def[name], other.collection_def[name]

@@ -21,7 +21,7 @@ def read_recipe(path: str | os.PathLike[str]) -> list[Step]:
 
     Raises:
         FileError: it cannot be read.
-        ArgumentError: it is no recipe; the error names the step.
+        ArgumentError: it is not a recipe; the error names the step.
     """
     import yaml
 

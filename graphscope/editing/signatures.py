@@ -48,7 +48,7 @@ class AddSignature:
 
 @dataclass(frozen=True, slots=True)
 class DropSignature:
-    """Takes a signature away."""
+    """Removes a signature."""
 
     name: str
 

@@ -68,7 +68,7 @@ class Rename:
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """Puts all nodes into a name scope."""
+    """Moves all nodes into a name scope."""
 
     scope: str
 
@@ -80,7 +80,7 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Takes a node out; what took it takes its input."""
+    """Removes a node; its consumers take its input instead."""
 
     node: str
 
@@ -91,7 +91,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Rewire:
-    """Lets an input of a node take another tensor."""
+    """Connects an input of a node to another tensor."""
 
     consumer: str
     index: int
@@ -104,7 +104,7 @@ class Rewire:
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Puts a node behind a tensor.
+    """Inserts a node after a tensor.
 
     Attributes:
         op: takes one tensor.

@@ -26,7 +26,7 @@ class RenamedStore:
         }
 
     def payload(self, key: str) -> Payload:
-        """The content behind ``key``; raises ``KeyError`` where there is none."""
+        """The content behind ``key``; raises ``KeyError`` if there is none."""
         return self._store.payload(self._old[key])
 
 
@@ -44,7 +44,7 @@ class NamedValues:
         }
 
     def payload(self, key: str) -> Payload:
-        """The content behind ``key``; raises ``KeyError`` where there is none."""
+        """The content behind ``key``; raises ``KeyError`` if there is none."""
         return self._payloads[key]
 
 

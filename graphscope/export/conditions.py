@@ -37,7 +37,7 @@ def conditions_of(body: Body) -> Mapping[str, Conditions]:
 
 
 def conditions_at(body: Body, found: Mapping[str, Conditions], text: str) -> Conditions:
-    """The conditions of a tensor: those of its node, and its own side where that is a ``Switch``."""
+    """The conditions of a tensor: those of its node, and its own side if that is a ``Switch``."""
     name = TensorName.parse(text)
     node = body.get(name.node)
     conditions = found.get(name.node, frozenset())

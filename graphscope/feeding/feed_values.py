@@ -207,7 +207,7 @@ def _read_numpy(path: str, key: str) -> NDArray[Any]:
 
 
 def _refuse_lies(path: str, file: IO[bytes]) -> None:
-    """Raises an error, if a header of an array promises what is not there: NumPy would take memory for it first.
+    """Raises an error if a header of an array promises what is not there: NumPy would take memory for it first.
 
     Raises:
         ValueError, CorruptFileError, UnsupportedError: so.

@@ -137,7 +137,7 @@ def _loader(value: str, options: FeedOptions) -> Loader:
 
 
 def example_names(given: Given) -> tuple[str, ...]:
-    """Names of the files that the first feed with pictures or sounds reads, in order; none where there are none.
+    """Names of the files that the first feed with pictures or sounds reads, in order; none if there are none.
 
     Raises:
         FileError, GraphscopeError: as :meth:`Feed.parse` and :func:`graphscope.formats.media.pictures.picture_files`.
@@ -221,7 +221,7 @@ def _takes_data(spec: TensorSpec) -> bool:
 
 
 def tensor_spec(model: Model, name: str) -> TensorSpec:
-    """Type and shape that the file states for the tensor ``name``; its type is ``INVALID`` where nobody knows the op.
+    """Type and shape that the file states for the tensor ``name``; its type is ``INVALID`` if the op is unknown.
 
     Raises:
         UnknownNameError: the model has no such tensor.

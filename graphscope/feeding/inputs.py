@@ -25,7 +25,7 @@ class Input:
     Attributes:
         spec: the tensor that is fed; its first dimension counts examples, unless it takes the content of one file.
         scaling: what is done to pixels.
-        pictures: how the tensor holds pictures; ``None`` where it takes none.
+        pictures: how the tensor holds pictures; ``None`` if it takes none.
     """
 
     spec: TensorSpec
@@ -48,7 +48,7 @@ class Input:
         return shape
 
     def elements(self) -> int | None:
-        """Numbers in one example; ``None`` where that is not known."""
+        """Numbers in one example; ``None`` if that is not known."""
         return elements(self.spec.shape[1:]) if self.spec.shape else None
 
     def scale(self, pixels: NDArray[Any]) -> NDArray[Any]:

@@ -17,7 +17,7 @@ _MAX_LISTED = 6
 
 
 def refuse_unfed(model: Model, outputs: Sequence[str], given: Sequence[TensorSpec]) -> None:
-    """Raises an error, if ``outputs`` need a placeholder that is not ``given``.
+    """Raises an error if ``outputs`` need a placeholder that is not ``given``.
 
     Raises:
         UnknownNameError: an output is not in the graph.

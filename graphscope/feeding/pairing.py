@@ -36,11 +36,12 @@ class Pairing:
 def pair(a: Model, b: Model, outputs: Sequence[str] = (), given: Mapping[str, str] | None = None) -> Pairing:
     """Finds the outputs and the inputs of ``b`` again in ``a``.
 
-    A tensor is what was given for it, else the one of the same name, else the one of the node that does the same at the same
-    place of the graph, else the one behind the same argument of the same signature; a single one on both sides is a pair.
+    A tensor is what was given for it, otherwise the one of the same name, otherwise the one of the node that does the same at
+    the same place of the graph, otherwise the one behind the same argument of the same signature; a single one on both sides is
+    a pair.
 
     Args:
-        outputs: tensors of ``b``; without any, those in ``given`` that are no placeholders, else the likely ones.
+        outputs: tensors of ``b``; without any, those in ``given`` that are no placeholders, otherwise the likely ones.
         given: tensor of ``a`` -> tensor of ``b``.
 
     Raises:
@@ -110,7 +111,7 @@ class _Pairing:
         return required_inputs(model, outputs, with_defaults=True)
 
     def _counterpart(self, name: str) -> str | None:
-        """What ``a`` calls the tensor ``name`` of ``b``; ``None`` where nothing says it."""
+        """What ``a`` calls the tensor ``name`` of ``b``; ``None`` if nothing says it."""
         if name in self.given:
             return self.given[name]
         tensor = TensorName.parse(name)

@@ -34,7 +34,7 @@ def load(
             file, a directory that holds one of them, a ``.pb`` or ``.pbtxt``, a SavedModel directory, an event file or a
             directory of them, a ``.npz`` or ``.safetensors``.
         tags: which meta graph of a SavedModel: its exact tags.
-        checkpoint: the checkpoint that holds the values, for a graph that lies elsewhere (``graph.pbtxt``).
+        checkpoint: the checkpoint that holds the values, for a graph that is elsewhere (``graph.pbtxt``).
         lazily: leaves the index of a checkpoint unread until it is asked for; what is broken in it is found then.
 
     Raises:

@@ -70,7 +70,7 @@ class Foreign:
 
     Attributes:
         what: what a file of it is, with an article.
-        reader: ``module:function`` of ``(location) -> ForeignModel``; empty where files are run and not looked into.
+        reader: ``module:function`` of ``(location) -> ForeignModel``; empty if files are run and not looked into.
     """
 
     what: str
@@ -104,8 +104,8 @@ class FileFormat:
         recognizer: for other files ``module:function`` of ``(head, size) -> bool``: whether a file of ``size`` bytes that
             begins with the bytes ``head`` (:data:`HEAD_BYTES` of them) is of this format.
         location: what :func:`graphscope.formats.detect.locate.locate` finds; :class:`GraphFile` for all single files.
-        reader: ``module:function`` of ``(location, tags) -> Model``; empty where nothing reads it.
-        writer: ``module:function`` of ``(model, path, WriteOptions) -> size in bytes``; empty where nothing writes it.
+        reader: ``module:function`` of ``(location, tags) -> Model``; empty if nothing reads it.
+        writer: ``module:function`` of ``(model, path, WriteOptions) -> size in bytes``; empty if nothing writes it.
         refuser: ``module:function`` of ``(path, overwrite)`` that raises an error if ``path`` cannot be written.
         export: how it is written, where it is another runtime's; such a row has no ``writer``.
         foreign: of a format of another runtime, what its files are and how they are looked at.
@@ -329,7 +329,7 @@ def export_formats() -> tuple[FileFormat, ...]:
 
 
 def format_at(location: Location) -> FileFormat | None:
-    """The format of what was located; ``None`` where nothing reads it.
+    """The format of what was located; ``None`` if nothing reads it.
 
     Other formats are looked for first where the first bytes may be theirs as well as those of TensorFlow's messages. A broken
     file of another runtime is known by its suffix, if nothing else has that.
@@ -376,7 +376,7 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
     A name that ends in a slash, or is that of a directory, is a SavedModel's; ``.ckpt`` anywhere in it, a checkpoint's.
 
     Args:
-        to: the name of a format; empty where the name of the file decides.
+        to: the name of a format; empty if the name of the file decides.
         allowed: the formats that make sense here; all that can be written if empty.
 
     Raises:

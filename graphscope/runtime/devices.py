@@ -55,7 +55,7 @@ def short_device(name: str) -> str:
 
 
 def refuse_absent(path: str, absent: Mapping[str, Sequence[str]], present: Sequence[str]) -> None:
-    """Raises an error, if there are ``absent`` devices.
+    """Raises an error if there are ``absent`` devices.
 
     Raises:
         GraphscopeError: there are; it names them, a node on the first, and the devices that are there.

@@ -44,7 +44,7 @@ class TensorFlowKernels:
         self.max_bytes = max_bytes
 
     def __call__(self, node: Node, inputs: list[NDArray[Any]]) -> list[NDArray[Any]] | None:
-        """The outputs of ``node``; ``None`` where TensorFlow does not know its op, refuses it, or fails.
+        """The outputs of ``node``; ``None`` if TensorFlow does not know its op, refuses it, or fails.
 
         Raises:
             MissingDependencyError: TensorFlow is not installed.

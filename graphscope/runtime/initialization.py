@@ -35,7 +35,7 @@ class Start:
     Attributes:
         needed: the nodes to import, those that only the start needs included.
         values: variable op -> the content that it is assigned.
-        restore: the graph's own restore node, run first; empty where ``values`` has all that is needed.
+        restore: the graph's own restore node, run first; empty if ``values`` has all that is needed.
         prefix: the checkpoint that the graph's own restore ops read; empty without one.
         initializers: nodes that give variables without a stored value their first one, in an order that works.
         setup: nodes to run after that, together: tables are filled, what a SavedModel's author wants run is run.
@@ -165,7 +165,7 @@ class _Starter:
                 yield node
 
     def payload(self, name: str) -> Payload | None:
-        """The value of a variable; ``None`` where none is stored."""
+        """The value of a variable; ``None`` if none is stored."""
         if name in self.values:
             return self.values[name]
         variable = self.variables.get(name)

@@ -40,7 +40,7 @@ class LayerDifference:
         original: its name in the first.
         op: of the node in the second.
         difference: the largest differences of elements; ``None`` if the second model cannot compute it.
-        relative: Euclidean norm of the difference over that of the first model's tensor; ``None`` where that is no number.
+        relative: Euclidean norm of the difference over that of the first model's tensor; ``None`` if that is not a number.
         failure: why the second model cannot compute it.
     """
 
@@ -53,7 +53,7 @@ class LayerDifference:
 
     @property
     def size(self) -> float:
-        """To sort by: the relative difference; infinite where there is none."""
+        """To sort by: the relative difference; infinite if there is none."""
         return float("inf") if self.relative is None else self.relative
 
 

@@ -34,7 +34,7 @@ def placed_config(options: SessionOptions, placing: Placing) -> Any:
 def configure(config: Any, placing: Placing) -> None:
     """Makes ``config`` (a ``tf.compat.v1.ConfigProto``) one for a master: with a time limit, and with variables of its own.
 
-    The variables of a training that runs on the same cluster have the same names: they must not be written to.
+    The variables of a training run that runs on the same cluster have the same names: they must not be written to.
 
     Raises:
         GraphscopeError: nobody answers at the master, or some of its tasks do not; where the cluster is known, it names them.

@@ -32,7 +32,7 @@ class ValueRange:
 
     Attributes:
         tensor, shape: its name and the shape that it had.
-        low, high: the smallest and the largest finite number; ``None`` where there is none.
+        low, high: the smallest and the largest finite number; ``None`` if there is none.
         nans, infinities: how many elements are not finite.
     """
 
@@ -51,7 +51,7 @@ class NonfiniteReport(Shown):
     Attributes:
         path: of the model.
         checked: how many tensors were looked at, up to the one that was found.
-        node, op: the node that makes a NaN or an infinity; empty where none does.
+        node, op: the node that makes a NaN or an infinity; empty if none does.
         output: its tensor.
         inputs: what the node took.
     """

@@ -216,7 +216,7 @@ def _named_by_person(model: Model, start: Start, fetches: Sequence[str], given: 
 
 
 def _own_files(model: Model, start: Start) -> set[str]:
-    """Constants that name files which lie beside the model."""
+    """Constants that name files which are beside the model."""
     place = real_path(model.path)
     directory = place if is_directory(place) else place.parent
     return {name for name, path in start.assets.items() if real_path(path).is_relative_to(directory)}

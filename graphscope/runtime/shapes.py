@@ -70,9 +70,9 @@ def importable(model: Model) -> GraphDef:
 
 
 def shape_lookup(model: Model) -> Callable[[str], Shape]:
-    """Gives the shape of a tensor by its name, as far as it follows from the file; ``None`` where it is not known.
+    """Gives the shape of a tensor by its name, as far as it follows from the file; ``None`` if it is not known.
 
-    What lies below an op that has no rule in :mod:`graphscope.analysis.shapes`, TensorFlow is asked for: once, with the first
+    What is below an op that has no rule in :mod:`graphscope.analysis.shapes`, TensorFlow is asked for: once, with the first
     tensor of these, and if it is installed and takes the graph.
     """
 

@@ -15,7 +15,7 @@ _MAX_LISTED = 8
 def refuse_effects(
     path: str, graph: Graph, *, fed: Collection[str] = (), own: Collection[str] = (), stored: Collection[str] = ()
 ) -> None:
-    """Raises an error, if running ``graph`` would do more than compute. Does not start TensorFlow.
+    """Raises an error if running ``graph`` would do more than compute. Does not start TensorFlow.
 
     Args:
         path: of the model.

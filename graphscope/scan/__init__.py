@@ -1,4 +1,4 @@
-"""Files to findings: opens whatever lies in a directory or archive and hands it to :mod:`graphscope.analysis.audit`.
+"""Files to findings: opens whatever is in a directory or archive and hands it to :mod:`graphscope.analysis.audit`.
 
 Nothing that is found is executed or unpickled.
 """

@@ -67,7 +67,7 @@ def unpack(path: Path, depth: int) -> Iterator[tuple[Path, list[Finding]]]:
     Members are written below that directory only, whatever their names; links are not made.
 
     Args:
-        depth: how many archives ``path`` itself lies in; one that lies too deep is not unpacked, which is a finding.
+        depth: how many archives ``path`` itself is in; one that lies too deep is not unpacked, which is a finding.
 
     Raises:
         CorruptFileError: the archive is broken or encrypted.

@@ -1,4 +1,4 @@
-"""What lies in a directory, and who judges each kind of file: told by content before its name."""
+"""What is in a directory, and who judges each kind of file: told by content before its name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Audited:
     Attributes:
         path: where it is; ``archive!/member`` inside an archive.
         findings: what it can do.
-        error: why it could not be read; empty where it could.
+        error: why it could not be read; empty if it could.
     """
 
     path: str
@@ -58,7 +58,7 @@ def audit_directory(root: Path, depth: int = 0) -> Iterator[Audited]:
     """Everything in ``root`` and below that can do something, sorted by path. Links are not followed.
 
     Args:
-        depth: how many archives it lies in.
+        depth: how many archives it is in.
     """
     for directory, folders, files in os.walk(root):
         folders.sort()
@@ -140,7 +140,7 @@ def _model(source: FileSource, _: int) -> Iterator[Audited]:
 
 
 def _is_quiet(error: GraphscopeError) -> bool:
-    """Whether a file is no model by itself, or has none: there is nothing to judge, and nothing wrong."""
+    """Whether a file is not a model by itself, or has none: there is nothing to judge, and nothing wrong."""
     return "by itself" in error.message or isinstance(error, IncompleteModelError)
 
 
@@ -163,7 +163,7 @@ def _state(source: FileSource, _: int) -> Iterator[Audited]:
 
 
 def _foreign(directory: Path, prefix: str) -> tuple[Severity, str]:
-    """How bad it is that a state file in ``directory`` names ``prefix``, which lies elsewhere."""
+    """How bad it is that a state file in ``directory`` names ``prefix``, which is elsewhere."""
     if any(exists(str(directory / prefix) + suffix) for suffix in ("", ".index")):
         return Severity.MEDIUM, "it exists, and TensorFlow opens it"
     climbs = ".." in re.split(r"[/\\]", prefix)

@@ -51,7 +51,7 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
 
     Raises:
         FileError: the file cannot be read.
-        GraphscopeError: it is no policy.
+        GraphscopeError: it is not a policy.
         UnknownNameError: it names a rule or a severity that does not exist.
     """
     try:

@@ -13,7 +13,7 @@ from graphscope.tracing.steps import Execution
 from graphscope.tracing.trace import Trace
 
 Key = tuple[str, str]
-"""Node (or, where none was found, the trace's name) and device."""
+"""Node (or, if none was found, the trace's name) and device."""
 
 
 def node_costs(trace: Trace) -> list[NodeCost]:

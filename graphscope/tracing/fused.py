@@ -39,7 +39,7 @@ def covered_nodes(graph: Graph, name: str, kernel: str, ran: Collection[str]) ->
 
 
 def done_by(graph: Graph, name: str, kernel: str, ran: Collection[str]) -> tuple[str, ...]:
-    """The nodes whose operations ``kernel`` did: none where it gives what was computed beforehand.
+    """The nodes whose operations ``kernel`` did: none if it gives what was computed beforehand.
 
     A ``Conv2D`` in place of a ``Mul`` by a constant has the constant in its weights: it does the convolution's work alone.
     """

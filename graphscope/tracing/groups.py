@@ -50,7 +50,7 @@ def _around(name: str) -> Iterator[str]:
 def _scopes(nodes: Sequence[_Placed], prefix: str, depth: int) -> Iterator[GroupCost]:
     groups = group_rows(nodes, lambda placed: _scope(placed[0], prefix))
     if depth:
-        groups.pop("", None)  # what lies in a scope itself is in that scope's row
+        groups.pop("", None)  # what is in a scope itself is in that scope's row
     rows = [(_group(scope, depth, [node for _, node in members]), members) for scope, members in groups.items()]
     for row, members in sorted(rows, key=lambda pair: -pair[0].times.wall_us):
         yield row
@@ -59,7 +59,7 @@ def _scopes(nodes: Sequence[_Placed], prefix: str, depth: int) -> Iterator[Group
 
 
 def _scope(name: str, prefix: str) -> str:
-    """The scope of ``name`` one level below ``prefix``; empty where it lies directly there."""
+    """The scope of ``name`` one level below ``prefix``; empty if it lies directly there."""
     head, slash, _ = name[len(prefix) :].partition("/")
     return prefix + head if slash else ""
 

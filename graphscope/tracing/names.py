@@ -58,7 +58,7 @@ class NodeNames:
         self._known: dict[str, str] = {}
 
     def node(self, name: str) -> str:
-        """The node that ``name`` was made of; empty where there is none, as for ``_SOURCE``."""
+        """The node that ``name`` was made of; empty if there is none, as for ``_SOURCE``."""
         found = self._known.get(name)
         if found is None:
             found = self._known[name] = self._find(name)

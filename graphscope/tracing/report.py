@@ -16,7 +16,7 @@ class Times:
 
     Attributes:
         wall_us: the median, in microseconds.
-        low_us, high_us: the quartiles: half of the steps lie between them.
+        low_us, high_us: the quartiles: half of the steps are between them.
     """
 
     wall_us: float
@@ -56,7 +56,7 @@ class NodeCost:
         outputs: what it gave, each with its shape.
         output_bytes: the size of that.
         allocated_bytes: what was allocated for it in one step, scratch included.
-        flops: floating-point operations in one step; ``None`` where they are not known.
+        flops: floating-point operations in one step; ``None`` if they are not known.
         flops_per_s: at the median time.
     """
 
@@ -86,7 +86,7 @@ class GroupCost:
         nodes: how many.
         executions: of all of them in one step.
         times, share, output_bytes: as for :class:`NodeCost`, summed.
-        flops: of those nodes for which they are known; ``None`` where there are none.
+        flops: of those nodes for which they are known; ``None`` if there are none.
         flops_per_s: of these nodes, at their median times.
     """
 
@@ -130,7 +130,7 @@ class Placement:
     Attributes:
         name: the node.
         op: its op.
-        requested: the device that the graph asks for; empty where it asks for none.
+        requested: the device that the graph asks for; empty if it asks for none.
         device: the device that it gets.
     """
 
@@ -145,9 +145,9 @@ class Executed:
     """What ran on a device.
 
     Attributes:
-        name: the node that ran; ``node`` the graph's node that it was made of, empty where there is none.
+        name: the node that ran; ``node`` the graph's node that it was made of, empty if there is none.
         op: that ran; of a node within a fused kernel, its own.
-        requested: the device that the graph asks for; empty where it asks for none.
+        requested: the device that the graph asks for; empty if it asks for none.
         device: the device that it ran on.
         within: the node whose fused kernel did its work; empty for a node that ran itself.
     """
@@ -201,7 +201,7 @@ class Profile(Shown):
         outputs: what was computed.
         feeds: what was fed.
         steps: how many runs were traced.
-        untraced: wall time without tracing, as the caller saw it; ``None`` where that was not measured.
+        untraced: wall time without tracing, as the caller saw it; ``None`` if that was not measured.
         traced: wall time with tracing.
         span: from the first op's start to the last one's end.
         wall_us: the time of all nodes: more than the span where they ran side by side.
@@ -210,7 +210,7 @@ class Profile(Shown):
         unfound_share: their share of the time.
         nodes, ops, scopes, devices: costliest first; a scope before those in it.
         placement: where TensorFlow puts the graph's own nodes; empty for traces that were read, and for those of a master.
-        executed: what ran, by device, in the order of the partition graphs; empty where the trace has none.
+        executed: what ran, by device, in the order of the partition graphs; empty if the trace has none.
         critical: the critical path.
     """
 
@@ -238,13 +238,13 @@ class Profile(Shown):
 
     @property
     def examples(self) -> int | None:
-        """How many examples a run took: the first size that all fed tensors but scalars share; ``None`` where they do not."""
+        """How many examples a run took: the first size that all fed tensors but scalars share; ``None`` if they do not."""
         sizes = {feed.shape[0] for feed in self.feeds if feed.shape}
         return sizes.pop() if len(sizes) == 1 else None
 
     @property
     def examples_per_s(self) -> float | None:
-        """How many examples a second of untraced runs takes; ``None`` where either is not known."""
+        """How many examples a second of untraced runs takes; ``None`` if either is not known."""
         if self.untraced is None or not self.untraced.wall_us or self.examples is None:
             return None
         return self.examples * 1e6 / self.untraced.wall_us

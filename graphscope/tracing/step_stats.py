@@ -28,7 +28,7 @@ SOURCE = "_SOURCE"
 """What starts, on each device, all nodes that wait for nothing; no node of any graph."""
 
 MEDIAN_STEP = re.compile(r"median of \d+ steps")
-"""The tag of an aggregated step, which is no run."""
+"""The tag of an aggregated step, which is not a run."""
 
 _INSIDE_CONSUMER = re.compile(r".*Const.*", re.DOTALL)
 _INSIDE_PRODUCER = re.compile(r"[a-zA-Z]+Summary")
@@ -62,7 +62,7 @@ class Shown:
         self._known: dict[str, str] = {}
 
     def node(self, name: str) -> str:
-        """The drawn node under which what ran as ``name`` is shown; empty where there is none."""
+        """The drawn node under which what ran as ``name`` is shown; empty if there is none."""
         found = self._known.get(name)
         if found is None:
             found = self._known[name] = self._find_drawn(self._names.node(name))

@@ -52,7 +52,7 @@ class Execution:
 
     Attributes:
         name: the node's name in the graph that TensorFlow made of the model's.
-        op: the op that ran, which rewriting may have changed; empty where the trace does not say.
+        op: the op that ran, which rewriting may have changed; empty if the trace does not say.
         device: full name, without the stream of a GPU.
         stream: which of a GPU's streams ran a kernel of the node; empty for the op itself.
         thread: as the trace has it; most traces have 0 everywhere.

@@ -23,12 +23,12 @@ class Trace:
         path: the model, or the log directory that the traces are from.
         metadata: what each run told; one of them has the partition graphs, if any were asked for.
         numbers: the number of each run, as its tag in TensorBoard states it.
-        graph: the graph that was run, with the devices that it asks for; ``None`` where it is not known.
+        graph: the graph that was run, with the devices that it asks for; ``None`` if it is not known.
         outputs: what was computed.
         feeds: what was fed.
         untraced_us: wall time of runs that were not traced, in microseconds, as the caller saw it.
         traced_us: wall time of the traced ones.
-        placement: where TensorFlow puts the graph's own nodes; empty where that is not known.
+        placement: where TensorFlow puts the graph's own nodes; empty if that is not known.
         present: full names of all devices of a cluster, idle ones too; empty for other traces.
         flops: node -> floating-point operations of one execution, where they are known.
     """
@@ -57,7 +57,7 @@ class Trace:
 
     @cached_property
     def partitions(self) -> Partitions:
-        """The graphs that ran; empty where no run tells them."""
+        """The graphs that ran; empty if no run tells them."""
         return Partitions(next((m.partition_graphs for m in self.metadata if m.partition_graphs), ()))
 
     @cached_property

@@ -60,7 +60,7 @@ class BatchRunner:
         return [self._rows(name, value, len(inputs)) for name, value in zip(self.fetches, found)]
 
     def dependent(self, inputs: NDArray[Any], rows: Sequence[NDArray[Any]]) -> str | None:
-        """A tensor of which the first example's row is another one in other company; ``None`` where there is none.
+        """A tensor of which the first example's row is another one in other company; ``None`` if there is none.
 
         Batch norm and dropout that train are why.
 

@@ -1,6 +1,6 @@
 """What ``graft`` leaves in a meta graph for ``tune``: which tensors to feed, to run and to watch.
 
-It lies in the collection :data:`COLLECTION` as JSON, so that any tool that keeps collections keeps it.
+It is in the collection :data:`COLLECTION` as JSON, so that any tool that keeps collections keeps it.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Recipe:
         task: :data:`CLASSES`, :data:`REGRESSION` or :data:`MULTILABEL`.
         classes: width of the logits, the size of their last dimension.
         inputs: argument name -> placeholder that must be fed to run the base.
-        features: what lies below the stopped gradient, in order: the outputs of the ``StopGradient`` nodes, or, where the
-            base takes one example at a time, of the ``PlaceholderWithDefault`` nodes behind them; empty where gradients
-            pass into the base. A run that is fed them runs nothing of the base.
+        features: what is below the stopped gradient, in order: the outputs of the ``StopGradient`` nodes, or, where the base
+            takes one example at a time, of the ``PlaceholderWithDefault`` nodes behind them; empty if gradients pass into the
+            base. A run that is fed them runs nothing of the base.
         labels: placeholder, int64 (?) for classes, float32 of the logits' shape otherwise.
-        training: bool ``PlaceholderWithDefault`` (False) for dropout and batch norm; empty where the head has neither.
+        training: bool ``PlaceholderWithDefault`` (False) for dropout and batch norm; empty if the head has neither.
         logits: float32 (?, width); of a regression also (?, height, width, channels) and the like.
         predictions: probabilities, or the values of a regression; as the logits.
         loss: scalar, the mean over the batch with what ``--l2`` adds.

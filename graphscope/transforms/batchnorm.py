@@ -87,7 +87,7 @@ class _Axis:
         return _Axis(1, 0, self.size) if channels_first is not None and applied == self.axis else None
 
     def vector(self, tensor: Payload) -> _Array | None:
-        """A number for each channel; ``None`` where ``tensor`` does not broadcast along this axis alone. Reads it."""
+        """A number for each channel; ``None`` if ``tensor`` does not broadcast along this axis alone. Reads it."""
         missing = self.rank - len(tensor.shape)
         if missing < 0 or tensor.elements not in (1, self.size) or not tensor.dtype.is_floating:
             return None
@@ -132,7 +132,7 @@ class _Rule:
     """How an op scales and shifts its data input by constants.
 
     Attributes:
-        affine: the node and its constants as vectors -> scale and shift; ``None`` where it does something else.
+        affine: the node and its constants as vectors -> scale and shift; ``None`` if it does something else.
         constants: how many it takes.
         commutes: whether the data may be the second input.
         per_channel: whether constants are vectors of channels, wherever those lie; else they broadcast.
@@ -286,7 +286,7 @@ class _Folder:
         return any(t.node == candidate.name and t.index > 0 for t in [*taken, *self.kept_tensors])
 
     def value(self, text: str, axis: _Axis, depth: int = _MAX_DEPTH) -> _Array | None:
-        """What ``text`` names, for each channel; ``None`` where it is not constant or has no such form.
+        """What ``text`` names, for each channel; ``None`` if it is not constant or has no such form.
 
         Each constant is spread over the channels before it is computed with, which gives the same as afterwards.
         """
@@ -312,7 +312,7 @@ class _Folder:
         self.replaced[last.name] = self.add_bias(layer, chain, bias)
 
     def replace_weights(self, layer: _Layer, scaled: Payload) -> None:
-        """The constant keeps its name, if nothing else takes it; else the layer gets one of its own."""
+        """The constant keeps its name, if nothing else takes it; otherwise the layer gets one of its own."""
         readers = [layer.node, *layer.path]
         is_own = all(
             len(self.graph.consumers(n.name)) == 1 and n.name not in self.kept and _count(reader, n.name) == 1

@@ -109,7 +109,7 @@ class Evaluate(Protocol):
     """Computes one node with kernels that the table lacks: TensorFlow's own, lent by :mod:`graphscope.runtime.evaluate`."""
 
     def __call__(self, node: Node, inputs: list[NDArray[Any]]) -> list[NDArray[Any]] | None:
-        """The outputs of ``node`` for its data inputs ``inputs``; ``None`` where it cannot be computed."""
+        """The outputs of ``node`` for its data inputs ``inputs``; ``None`` if it cannot be computed."""
 
 
 def may_be_lent(node: Node, tensors: Sequence[Payload | OutputType]) -> bool:

@@ -26,7 +26,7 @@ def _place(graph: Graph, node: Node) -> Node:
 
 
 def _device(graph: Graph, node: Node | None) -> str:
-    """The device at the end of a chain of nodes that each shall run beside the next; empty where none names one."""
+    """The device at the end of a chain of nodes that each shall run beside the next; empty if none names one."""
     for _ in range(_MAX_STEPS):
         if node is None or node.device:
             break

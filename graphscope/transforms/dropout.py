@@ -43,7 +43,7 @@ class Neutral:
         self.effects = effects
 
     def source(self, node: Node) -> str | None:
-        """The input that ``node`` passes on; ``None`` where it does more.
+        """The input that ``node`` passes on; ``None`` if it does more.
 
         Raises:
             CorruptFileError, IncompleteModelError: a scalar constant cannot be read.
@@ -103,7 +103,7 @@ class Neutral:
         return shape is not None and shape.op == "Shape" and self.behind(shape.inputs[0]) is scaled is not None
 
     def random_shape(self, text: str, depth: int = 0) -> str:
-        """The shape that the random numbers behind a mask are asked for; empty where there are none."""
+        """The shape that the random numbers behind a mask are asked for; empty if there are none."""
         node = self.behind(text)
         if node is None or depth > _MAX_DEPTH:
             return ""

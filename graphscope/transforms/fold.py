@@ -4,8 +4,8 @@ Loops and branches are safe: a node that ``Enter``, ``Switch`` or ``Merge`` feed
 the control edges that say in which branch or iteration it lives.
 
 A folded graph computes the same bits. NumPy computes what it rounds as TensorFlow does
-(:mod:`graphscope.transforms.kernels.table`); the rest TensorFlow's own kernels, where they are lent and where that is worth
-its start, or it stays in the graph.
+(:mod:`graphscope.transforms.kernels.table`); the rest TensorFlow's own kernels, where they are lent and if that is worth its
+start, or it stays in the graph.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class _Values:
 
 
 class _Choice:
-    """Which of the known nodes become constants: those that somebody else takes, as far as their size allows."""
+    """Which of the known nodes become constants: those that someone else takes, as far as their size allows."""
 
     def __init__(self, values: _Values, keep: Collection[str]) -> None:
         self.values = values

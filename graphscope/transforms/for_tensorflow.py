@@ -243,4 +243,4 @@ _OLDER: Mapping[str, Callable[[Node, _Context], Node | None]] = {
     "BatchMatMulV3": _typed_product,
     "SelectV2": _select,
 }
-"""Op -> gives the node of an older op that computes the same; ``None`` where there is none."""
+"""Op -> gives the node of an older op that computes the same; ``None`` if there is none."""

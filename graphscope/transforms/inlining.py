@@ -29,7 +29,7 @@ def inline_calls(graph: Graph) -> Graph:
     """``graph`` with the bodies of functions in place of their calls, and of the calls in those bodies.
 
     What is called in functions that stay, the bodies of loops for instance, stays called. So does everything in a graph of
-    ``Switch`` and ``Enter``: what takes no input in a body would lie outside the branch or the iteration of its call.
+    ``Switch`` and ``Enter``: what takes no input in a body would are outside the branch or the iteration of its call.
 
     Raises:
         GraphscopeError: the bodies would add more than :data:`MAX_NODES` nodes.
@@ -82,7 +82,7 @@ class Inliner:
         return self.graph.functions.get(found.attrs["f"].func.name if found.op in CALL_OPS else found.op)
 
     def in_place_of(self, found: Node) -> list[Node]:
-        """The body that ``found`` calls; ``found`` itself where it is no call, or one that has to stay."""
+        """The body that ``found`` calls; ``found`` itself where it is not a call, or one that has to stay."""
         function = self.called(found)
         applied = self.apply(found, function, found.data_inputs()) if function is not None else None
         return applied or [found]
@@ -90,7 +90,7 @@ class Inliner:
     def apply(self, call: Node, function: Function, inputs: Sequence[str]) -> list[Node] | None:
         """The nodes of ``function`` applied to ``inputs``, then a node with the name and the outputs of ``call``.
 
-        ``None`` where that cannot be told: the function is generic, takes lists, or uses an op that nobody knows.
+        ``None`` if that cannot be told: the function is generic, takes lists, or uses an op that nobody knows.
         """
         signature = function.signature
         arguments = [*signature.input_arg, *signature.output_arg]

@@ -20,7 +20,7 @@ from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue
 
 ShapeOf = Callable[[str], Shape]
-"""Gives the shape of a tensor of which the file states none, by its name; ``None`` where it is not known."""
+"""Gives the shape of a tensor of which the file states none, by its name; ``None`` if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class _Opener:
         self.originals: dict[str, str] = {}
 
     def tensors(self, inputs: Iterable[str]) -> dict[str, set[int]]:
-        """Node -> the numbers of the tensors that are inputs; none where all are."""
+        """Node -> the numbers of the tensors that are inputs; none if all are."""
         named: dict[str, set[int]] = {}
         for text in inputs:
             tensor = TensorName.parse(text)

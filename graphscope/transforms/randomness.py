@@ -32,5 +32,5 @@ def is_random(op: str) -> bool:
 
 
 def _drawn_in(graph: Graph, caller: Iterable[Node]) -> str:
-    """The random op in the functions that ``caller`` calls; empty where there is none."""
+    """The random op in the functions that ``caller`` calls; empty if there is none."""
     return next((op for function in reached_functions(graph, caller) for op in filter(is_random, function.ops)), "")

@@ -47,7 +47,7 @@ def data_sources(graph: Graph) -> list[DataSource]:
 
 
 def refuse_sources(graph: Graph, path: str) -> None:
-    """Raises an error, if ``graph`` takes data from what a graph alone cannot run.
+    """Raises an error if ``graph`` takes data from what a graph alone cannot run.
 
     Raises:
         GraphscopeError: it does; the hint says where to open it.
@@ -65,7 +65,7 @@ def refuse_sources(graph: Graph, path: str) -> None:
 
 
 def refuse_python(graph: Graph, path: str) -> None:
-    """Raises an error, if ``graph``, or a library function of it, calls Python functions.
+    """Raises an error if ``graph``, or a library function of it, calls Python functions.
 
     Raises:
         GraphscopeError: it does; the hint says where to open it.
@@ -82,7 +82,7 @@ def refuse_python(graph: Graph, path: str) -> None:
 
 
 def refuse_emptied_stacks(graph: Graph, path: str) -> None:
-    """Raises an error, if ``graph`` takes values off a stack that nothing is left to put on it.
+    """Raises an error if ``graph`` takes values off a stack that nothing is left to put on it.
 
     The gradient of a ``tf.while_loop`` (control flow v1) takes the values of each turn off stacks; what puts them there
     hangs on control edges only.

@@ -35,7 +35,7 @@ _UPDATES = re.compile(r"Assign\w*|Resource\w*Apply\w+|Apply[A-Z]\w+|Scatter\w+")
 
 
 def open_switches(graph: Graph, opened: Collection[str] = ()) -> dict[str, str]:
-    """Placeholders that say whether ``graph`` trains -> the value for prediction, as a person types it.
+    """Placeholders that say whether ``graph`` trains -> the value for prediction, as people type it.
 
     Args:
         opened: names of nodes that are no switches, because a person has cut the graph open there.
@@ -117,7 +117,7 @@ class _Rate:
         self.seen: set[str] = set() if seen is None else seen
 
     def value(self, is_complement: bool = False) -> str | None:
-        """1 where it is what a dropout keeps, 0 where it is what it drops; ``None`` where it is neither.
+        """1 where it is what a dropout keeps, 0 if it is what it drops; ``None`` if it is neither.
 
         Args:
             is_complement: whether what is followed is 1 minus the input.
@@ -213,7 +213,7 @@ class _Predicate:
         self.name = name
 
     def value(self) -> bool | None:
-        """The value that takes the branches that do not train; ``None`` where no branch does, or both sides do."""
+        """The value that takes the branches that do not train; ``None`` if no branch does, or both sides do."""
         true = false = 0
         for node, is_inverted in self.deciders():
             sides = [self.trains(node, side) for side in (False, True)]
@@ -290,7 +290,7 @@ _DECIDED_ON = frozenset({"LogicalNot", "LogicalAnd", "LogicalOr", "Equal", "NotE
 
 
 def _takes(consumer: Node, name: str, index: int) -> bool:
-    """Whether ``consumer`` takes output ``index`` of ``name``, any output where that is negative, or waits for it."""
+    """Whether ``consumer`` takes output ``index`` of ``name``, any output if that is negative, or waits for it."""
     tensors = (TensorName.parse(text) for text in consumer.inputs)
     return any(t.node == name and (index < 0 or (t.index == index and not t.is_control)) for t in tensors)
 

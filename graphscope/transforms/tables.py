@@ -58,7 +58,7 @@ def bake_tables(graph: Graph, whole: Graph, outputs: list[str]) -> BakedTables:
 
 
 def initializers_of(graph: Graph, tables: tuple[str, ...]) -> list[str]:
-    """The nodes of ``graph`` that fill ``tables``; empty where one of these is filled by none, or from a checkpoint."""
+    """The nodes of ``graph`` that fill ``tables``; empty if one of these is filled by none, or from a checkpoint."""
     fills = [node for node in graph if node.op in TABLE_FILLING_OPS and not reads_checkpoint(graph, node)]
     found = {_table(graph, node): node.name for node in fills}
     return [found[table] for table in tables] if set(tables) <= found.keys() else []

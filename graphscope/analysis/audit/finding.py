@@ -57,9 +57,9 @@ class Finding:
         text: what it does: ``reads the file /etc/hosts``.
         reason: why the severity is what it is.
         node, op: where; empty where it is not about one node. ``node`` may name a function, a signature or an asset.
-        function: the library function that the node lies in; empty for the graph itself.
-        reach: when it runs; ``None`` where that is no question.
-        source: where the name of its target comes from; ``None`` where it has none.
+        function: the library function that the node is in; empty for the graph itself.
+        reach: when it runs; ``None`` if that is no question.
+        source: where the name of its target comes from; ``None`` if it has none.
         target: that name, where the file states it.
         path: the file or directory that it was found in.
     """

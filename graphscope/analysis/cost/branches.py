@@ -17,7 +17,7 @@ Guard = tuple[Predicate, int]
 Guards = frozenset[Guard]
 
 MAX_DEPTH = 64
-"""Conds that lie within more others are not told apart: both of their branches count."""
+"""Conds that are within more others are not told apart: both of their branches count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def _open_figures(one: Figures, samples: Sequence[Figures]) -> Figures:
 
 
 def _figure(name: str, one: Figures, samples: Sequence[Figures]) -> Amount | None:
-    """The amount; ``None`` where another batch leaves more or less of the graph unknown, as one that it cannot take does."""
+    """The amount; ``None`` if another batch leaves more or less of the graph unknown, as one that it cannot take does."""
     lack = "without_flops" if name in _OPERATIONS else "without_bytes"
     is_alike = all(getattr(sample, lack) == getattr(one, lack) for sample in samples)
     return _amount([getattr(sample, name) for sample in samples]) if is_alike else None

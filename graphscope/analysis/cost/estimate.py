@@ -29,7 +29,7 @@ def estimate(
     depth: int | None = None,
     device: Device | None = None,
 ) -> CostReport:
-    """What one run of ``outputs`` costs; all nodes where there are none. Reads no weights.
+    """What one run of ``outputs`` costs; all nodes if there are none. Reads no weights.
 
     Args:
         concrete: the shapes of the model.

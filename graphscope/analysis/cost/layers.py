@@ -18,8 +18,8 @@ def by_depth(depth: int) -> Namer:
 def by_layer(items: Iterable[Item]) -> Namer:
     """The outermost scope that has no layers within it.
 
-    A scope has layers within it if two scopes in it compute products with weights (convolutions, matrix products,
-    look-ups), or if the only such scope has. What lies beside layers is a row of its own.
+    A scope has layers within it if two scopes in it compute products with weights (convolutions, matrix products, look-ups), or
+    if the only such scope has. What is beside layers is a row of its own.
     """
     inner: dict[str, set[str]] = {}
     for item in items:

@@ -27,13 +27,13 @@ class Typed:
 
     @property
     def size_bytes(self) -> int | None:
-        """Its size; 0 for strings and handles, whose content is elsewhere; ``None`` where the shape is not known."""
+        """Its size; 0 for strings and handles, whose content is elsewhere; ``None`` if the shape is not known."""
         if self.dtype.itemsize is None:
             return 0
         return math.prod(self.fact.shape) * self.dtype.itemsize if all_known(self.fact.shape) else None
 
     def variable_bytes(self, dtype: DataType) -> int | None:
-        """The size of the variable that a handle leads to; ``None`` where it is not known."""
+        """The size of the variable that a handle leads to; ``None`` if it is not known."""
         shape = self.fact.handle[0] if self.fact.handle else None
         return math.prod(shape) * dtype.itemsize if all_known(shape) and dtype.itemsize is not None else None
 
@@ -61,7 +61,7 @@ class Work:
 
 
 def flops_of(operands: Operands) -> int | None:
-    """Floating-point operations; ``None`` where there is no formula, or a size that it needs is not known."""
+    """Floating-point operations; ``None`` if there is no formula, or a size that it needs is not known."""
     row = formulas().get(operands.call.node.op)
     if row is None:
         return None

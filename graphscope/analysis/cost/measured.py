@@ -29,7 +29,7 @@ class MeasuredFlops:
         self._measured = measured
 
     def of(self, nodes: Iterable[str], inside: Mapping[str, Shape]) -> int | None:
-        """The operations of several nodes, those that only move data left out; ``None`` where nobody knows any.
+        """The operations of several nodes, those that only move data left out; ``None`` if nobody knows any.
 
         Args:
             inside: tensor name -> its shape, of what passes between these nodes.

@@ -113,7 +113,7 @@ class Parts:
         return self._make("", flow, range(len(flow.body)) if ends is None else ends, ())
 
     def of_function(self, flow: Flow, function: str, arguments: Sequence[Fact], weights: Weights) -> Part | None:
-        """A function as far as its results need it; ``None`` where it is not in the file, or calls itself."""
+        """A function as far as its results need it; ``None`` if it is not in the file, or calls itself."""
         if function in self._calling or len(self._calling) >= MAX_DEPTH:
             return None
         key = (function, weights, *((fact.shape, fact.value, fact.handle) for fact in arguments))

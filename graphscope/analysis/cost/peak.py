@@ -20,7 +20,7 @@ class Peak:
     Attributes:
         low_bytes: where a kernel may write over its input, it does: TensorFlow's executor, which fuses such ops besides.
         high_bytes: every result has memory of its own.
-        node: the node at which most is taken; empty where nothing is.
+        node: the node at which most is taken; empty if nothing is.
         unsized: how many results have no known size, and are left out.
     """
 

@@ -47,7 +47,7 @@ class Figures:
         without_flops: nodes whose ``flops`` are not known and not in the sum: ops without a formula, and unknown sizes.
         without_bytes: nodes whose bytes are not known and not in the sums.
         time_us: at the peak of a device, each node limited by its operations or by its bytes; ``None`` without a device.
-        by_batch: the same for any batch; ``None`` where the batch is known, or nothing depends on one.
+        by_batch: the same for any batch; ``None`` if the batch is known, or nothing depends on one.
     """
 
     parameters: int
@@ -64,7 +64,7 @@ class Figures:
 
     @property
     def intensity(self) -> float | None:
-        """Arithmetic intensity: operations for each byte that is read or written; ``None`` where no bytes are known."""
+        """Arithmetic intensity: operations for each byte that is read or written; ``None`` if no bytes are known."""
         moved = self.read_bytes + self.written_bytes
         return self.flops / moved if moved else None
 
@@ -99,7 +99,7 @@ class LoopRow:
 
     Attributes:
         name: of its frame or node.
-        turns: how often it goes round; 1 where that is not known: figures are per turn then.
+        turns: how often it goes round; 1 if that is not known: figures are per turn then.
         is_known: whether constants say so.
         is_limit: whether ``turns`` is the most that it may be.
     """
@@ -132,9 +132,9 @@ class CostReport(Shown):
 
     Attributes:
         path: of the model.
-        outputs: what is computed; empty where all nodes are counted.
+        outputs: what is computed; empty if all nodes are counted.
         inputs: tensor name -> its shape, of what is fed.
-        batch: the size that open batch dimensions were given; ``None`` where there was none, and where it stays open.
+        batch: the size that open batch dimensions were given; ``None`` if there was none, and where it stays open.
         is_batch_open: whether nobody says how large the batch is. Shapes have ``None`` for it then, figures are for one
             example, and ``by_batch`` has them for any batch.
         values: tensor name -> value, of training switches that were set for inference.

@@ -123,7 +123,7 @@ def merge_counter(flow: Flow, merge: Source) -> Counter | None:
 
 
 def added(flow: Flow, result: Source, variable: Source) -> int | float | None:
-    """The constant that is added to ``variable`` to give ``result``; ``None`` where it is computed otherwise."""
+    """The constant that is added to ``variable`` to give ``result``; ``None`` if it is computed otherwise."""
     place, _ = origin(flow, result)
     if not 0 <= place < len(flow.body) or len(flow.wiring.sources[place]) != 2:
         return None
@@ -152,6 +152,6 @@ def _number(flow: Flow, source: Source) -> int | float | None:
 
 
 def single(fact: Fact) -> int | float | None:
-    """The one number in a tensor; ``None`` where it is not known, or there are more."""
+    """The one number in a tensor; ``None`` if it is not known, or there are more."""
     value = fact.value[0] if fact.value is not None and len(fact.value) == 1 else None
     return value if isinstance(value, (int, float)) else None

@@ -1,4 +1,4 @@
-"""``diff``: what differs between two models."""
+"""``diff``: the differences between two models."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _by_name(matching: Matching, *, any_op: bool = False) -> int:
 
 
 def _by_common_scope(matching: Matching) -> int:
-    """All open nodes, where they lie in one scope that has another name in the second body, and nearly all agree in op and
+    """All open nodes, where they are in one scope that has another name in the second body, and nearly all agree in op and
     in their names in there: structure could say no more, at a higher cost.
     """
     open_a, open_b = matching.open()
@@ -78,7 +78,7 @@ def _relative(nodes: Sequence[Node]) -> dict[tuple[str, str], str]:
 
 
 def _shared_scopes(names: Sequence[str]) -> list[str]:
-    """The scopes that all names lie in, from the outermost on: what the first and the last of them in order share."""
+    """The scopes that all names are in, from the outermost on: what the first and the last of them in order share."""
     if not names:
         return []
     first, last = min(names).split("/")[:-1], max(names).split("/")[:-1]
@@ -115,7 +115,7 @@ def _by_scope(matching: Matching, *, any_op: bool = False) -> int:
 
 
 def _renamed_scopes(matching: Matching) -> dict[str, str]:
-    """Scope -> what most of its nodes' scopes are called in the second body, where that is another name."""
+    """Scope -> what most of its nodes' scopes are called in the second body, if that is another name."""
     votes: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for name, other in matching.forward.items():
         if name != other:
@@ -148,7 +148,7 @@ def _contents(nodes: Iterable[Node]) -> dict[frozenset[tuple[str, str]], list[st
 
 
 def _around(name: str, scopes: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    """The renamed scopes that ``name`` lies in, the innermost first."""
+    """The renamed scopes that ``name`` is in, the innermost first."""
     scope = name
     while scope:
         scope = scope.rpartition("/")[0]

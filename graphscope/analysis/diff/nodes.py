@@ -25,7 +25,7 @@ class NodeComparison:
 
     Args:
         matching: which node is which.
-        function: the library function that they lie in.
+        function: the library function that they are in.
         strict: whether devices count.
     """
 

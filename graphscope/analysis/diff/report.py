@@ -44,7 +44,7 @@ class Method(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class WeightChange:
-    """How far the values of one tensor moved; ``None`` where that was not measured or has no meaning.
+    """How far the values of one tensor moved; ``None`` if that was not measured or has no meaning.
 
     Attributes:
         elements: number of elements.
@@ -69,8 +69,8 @@ class Difference:
         section, change: what it is about, and what happened.
         name: of the node, variable, function, signature or collection; in the second model where the first has none.
         detail: what differs: ``strides: [1, 1, 1, 1] -> [1, 2, 2, 1]``; of a node that was added or removed, its op.
-        other: its name in the second model, where that is another one.
-        function: the library function that it lies in, as the first model calls it.
+        other: its name in the second model, if that is another one.
+        function: the library function that it is in, as the first model calls it.
         weight: for values.
     """
 

@@ -19,7 +19,7 @@ def weight_pairs(a: Model, b: Model, function: str, matching: Matching | None) -
     """The tensors to compare: those of a pair of bodies, and with the graph itself all variables.
 
     Args:
-        matching: which node is which; ``None`` where one of the models has no graph.
+        matching: which node is which; ``None`` if one of the models has no graph.
     """
     if matching is not None:
         yield from _constants(a, b, function, matching)
@@ -104,7 +104,7 @@ def missing_values(a: Model, b: Model, names: Mapping[str, str] | None) -> Itera
     """Values of checkpoints that only one of two models has; where one has no checkpoint at all, nothing is told.
 
     Args:
-        names: node -> node; ``None`` where one of the models has no graph.
+        names: node -> node; ``None`` if one of the models has no graph.
     """
     if a.store is None or b.store is None:
         return

@@ -37,8 +37,8 @@ class Pair:
     """Two tensors that belong together.
 
     Attributes:
-        name, other: what they are called; ``other`` is empty where that is the same.
-        function: the library function that they lie in.
+        name, other: what they are called; ``other`` is empty if that is the same.
+        function: the library function that they are in.
         a, b: how to get them.
     """
 

@@ -131,5 +131,5 @@ def product(sizes: Sequence[Size]) -> Size:
 
 
 def count(shape: Dims) -> int | None:
-    """The number of elements; ``None`` where it is unknown."""
+    """The number of elements; ``None`` if it is unknown."""
     return math.prod(shape) if all_known(shape) else None

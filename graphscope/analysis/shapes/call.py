@@ -23,7 +23,7 @@ class Setting(Protocol):
         """The graph's producer version."""
 
     def run(self, function: str, arguments: Sequence[Fact]) -> Facts | None:
-        """What a library function returns for ``arguments``; ``None`` where that cannot be told."""
+        """What a library function returns for ``arguments``; ``None`` if that cannot be told."""
 
 
 class Call:
@@ -71,17 +71,17 @@ class Call:
         return self.input(index).value
 
     def element(self, index: int) -> Element:
-        """The one element of input ``index``; ``None`` where it is unknown or there are more; raises as :meth:`input`."""
+        """The one element of input ``index``; ``None`` if it is unknown or there are more; raises as :meth:`input`."""
         value = self.value(index)
         return value[0] if value is not None and len(value) == 1 else None
 
     def integer(self, index: int) -> int | None:
-        """The number in input ``index``; ``None`` where it is unknown; raises as :meth:`input`."""
+        """The number in input ``index``; ``None`` if it is unknown; raises as :meth:`input`."""
         element = self.element(index)
         return element if isinstance(element, int) else None
 
     def integers(self, index: int) -> list[int] | None:
-        """The numbers in input ``index``; ``None`` where one is unknown; raises as :meth:`input`."""
+        """The numbers in input ``index``; ``None`` if one is unknown; raises as :meth:`input`."""
         value = self.value(index)
         if value is None:
             return None
@@ -89,7 +89,7 @@ class Call:
         return numbers if len(numbers) == len(value) else None
 
     def sizes(self, index: int) -> Dims:
-        """Input ``index`` read as a shape: -1 is an unknown size. ``None`` where not even its length is known.
+        """Input ``index`` read as a shape: -1 is an unknown size. ``None`` if not even its length is known.
 
         Raises:
             ShapeError: it is not a vector, or there is no such input.
@@ -111,7 +111,7 @@ class Call:
         return element if isinstance(element, (int, Dim)) else Dim()
 
     def attr(self, name: str) -> AttrValue | None:
-        """An attribute, or its default; ``None`` where there is neither."""
+        """An attribute, or its default; ``None`` if there is neither."""
         value = self.node.proto.attr.get(name)
         return value if value is not None else _default(self.node.op, name)
 
@@ -121,7 +121,7 @@ class Call:
         return value is not None and value.b
 
     def number(self, name: str) -> int:
-        """An integer attribute; 0 where it is absent."""
+        """An integer attribute; 0 if it is absent."""
         value = self.attr(name)
         return value.i if value is not None else 0
 
@@ -146,7 +146,7 @@ class Call:
         return [DataType.of(number) for number in value.list.type] if value is not None else []
 
     def shape_attr(self, name: str) -> Dims:
-        """A shape attribute; ``None`` where it is absent or of unknown rank."""
+        """A shape attribute; ``None`` if it is absent or of unknown rank."""
         value = self.attr(name)
         if value is None or value.WhichOneof("value") != "shape":
             return None

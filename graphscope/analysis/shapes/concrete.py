@@ -19,7 +19,7 @@ class Concrete:
     Attributes:
         shapes: of all tensors.
         inputs: tensor name -> its shape, of what is fed.
-        batch: the size that open batch dimensions were given; ``None`` where there was none.
+        batch: the size that open batch dimensions were given; ``None`` if there was none.
         values: tensor name -> number that is fed.
     """
 
@@ -39,7 +39,7 @@ def infer_concrete(
 
     Args:
         shape: node or tensor name -> its shape; ``None`` for a size that stays open.
-        batch: the size of each other input's first dimension, where that is open; ``None`` leaves it open.
+        batch: the size of each other input's first dimension, if that is open; ``None`` leaves it open.
         values: tensor name -> number that a scalar is fed.
 
     Raises:

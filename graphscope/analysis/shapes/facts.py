@@ -38,7 +38,7 @@ class Fact:
 
     @property
     def value(self) -> Value | None:
-        """The elements, ``None`` where nothing is known of them. Those of a constant are read at the first look."""
+        """The elements, ``None`` if nothing is known of them. Those of a constant are read at the first look."""
         if callable(self._value):
             self._value = self._value()
         return self._value

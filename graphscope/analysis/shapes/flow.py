@@ -36,7 +36,7 @@ class Surroundings(Protocol):
         """See :meth:`Setting.run`."""
 
     def enter(self, function: str, arguments: Sequence[Fact]) -> Flow | None:
-        """The body of a library function for ``arguments``; ``None`` where there is none, or too much was looked at."""
+        """The body of a library function for ``arguments``; ``None`` if there is none, or too much was looked at."""
 
     @property
     def errors(self) -> Mapping[str, str]:
@@ -205,7 +205,7 @@ class Flow(Setting):
         return given
 
     def _without_rule(self, call: Call) -> Facts:
-        """A call of a library function by its name; where there is none, what the graph states."""
+        """A call of a library function by its name; if there is none, what the graph states."""
         given = self.run(call.node.op, call.inputs)
         if given is not None:
             return given

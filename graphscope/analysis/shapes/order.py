@@ -10,7 +10,7 @@ from graphscope.core.op_sets import MERGES, NEXT_ITERATIONS
 from graphscope.core.ops import OpCatalog
 
 Source = tuple[int, int]
-"""Index of the producer among the nodes and arguments, and of its output; ``(-1, 0)`` where there is no such producer."""
+"""Index of the producer among the nodes and arguments, and of its output; ``(-1, 0)`` if there is no such producer."""
 
 NOWHERE: Source = (-1, 0)
 

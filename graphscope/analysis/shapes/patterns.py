@@ -22,7 +22,7 @@ class _Form:
     """The form of one input or output.
 
     Attributes:
-        whole: the name of the leading dimensions, or of the whole shape; empty where there is none, ``_`` for anything.
+        whole: the name of the leading dimensions, or of the whole shape; empty if there is none, ``_`` for anything.
         sizes: numbers and names of the sizes behind it.
     """
 

@@ -20,7 +20,7 @@ class Shapes:
     """The shapes of all tensors of a graph, and what could not be told.
 
     Attributes:
-        flow: the facts behind the shapes, and what lies in functions.
+        flow: the facts behind the shapes, and what is in functions.
         errors: name of a node -> why it does not fit its op; ``function/node`` within a library function.
         without_rule: op -> number of nodes of which nothing is known, since there is no rule for it; most frequent first.
     """

@@ -34,7 +34,7 @@ def few(shape: Dims) -> bool:
 
 
 def fit_element(number: object, dtype: DataType) -> Element:
-    """``number`` as an element of type ``dtype``; ``None`` where that is not what TensorFlow would have computed."""
+    """``number`` as an element of type ``dtype``; ``None`` if that is not what TensorFlow would have computed."""
     if isinstance(number, bool):
         return number if dtype is DataType.BOOL else None
     if isinstance(number, int):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphscope.scan.policy import Policy
 
 FINDINGS = 1
-"""The exit code where something is as bad as ``--fail-on``, or could not be read."""
+"""The exit code for findings as severe as ``--fail-on``, or unreadable files."""
 
 
 class Level(str, enum.Enum):
@@ -30,7 +30,7 @@ class Level(str, enum.Enum):
 
 
 class AuditFormat(str, enum.Enum):
-    """How findings are written."""
+    """Output formats."""
 
     TABLE = "table"
     JSON = "json"

@@ -55,7 +55,7 @@ def board(
 
 @contextlib.contextmanager
 def _logs(sink: Sink, target: Path) -> Iterator[tuple[Path, str]]:
-    """The log directory to serve, and the page to land on; of a model a temporary one."""
+    """The log directory to serve, and the page to open; for a model, a temporary directory."""
     from tempfile import TemporaryDirectory
 
     from graphscope.api.dump import dump

@@ -69,7 +69,7 @@ def cost(
     tags: Tags,
     format: FormatOption = Format.TABLE,
 ) -> None:
-    """Count what a model takes, by layer: parameters, operations, bytes and memory."""
+    """Count what a model costs, by layer: parameters, operations, bytes and memory."""
     from graphscope.api.cost import cost as cost_of
     from graphscope.cli.options.loading import load
     from graphscope.cli.render.cost import write_cost

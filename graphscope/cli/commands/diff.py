@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from graphscope.core.model import Model
 
 DIFFERENT, TROUBLE = 1, 2
-"""Exit codes, as those of ``diff`` and ``cmp``: 0 is for models that are equal."""
+"""Exit codes, as for ``diff`` and ``cmp``: 0 means that the models are equal."""
 
 TOP = 20
 
 
 class DiffFormat(str, enum.Enum):
-    """How differences are written: as all data is, or as a page."""
+    """Output formats: those of all commands, and a page."""
 
     TABLE = "table"
     JSON = "json"

@@ -42,7 +42,7 @@ def dump(
     tags: shared.Tags,
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
-    """Log a model's graph, and weights if asked for, for TensorBoard."""
+    """Log a model's graph, and optionally its weights, for TensorBoard."""
     sink = Sink.standard()
     written = dump_model(
         load(model, tags=shared.split_tags(tags), checkpoint=checkpoint),

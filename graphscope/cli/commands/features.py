@@ -54,7 +54,7 @@ def features(
     force: shared.Force = False,
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
-    """Compute a tensor for every example and keep it with the labels: data for a head alone."""
+    """Compute a tensor for every example and store it with the labels, as training data for a head."""
     sink = Sink.standard()
     start = time.monotonic()
     target = Path(shared.chosen_out(out_, out, "features.npz"))

@@ -8,7 +8,7 @@ from graphscope.cli.terminal.views import Format
 
 
 def info(model: ModelPath, *, checkpoint: Checkpoint = None, tags: Tags, format: FormatOption = Format.TABLE) -> None:
-    """Summarize a model: versions, parameters, inputs, likely outputs, what is missing."""
+    """Summarize a model: versions, parameters, inputs, likely outputs, missing parts."""
     from graphscope.api.summarize import summarize
     from graphscope.cli.options.loading import open_any
     from graphscope.cli.render.info import write_info

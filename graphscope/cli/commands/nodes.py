@@ -163,7 +163,7 @@ def _write_tree(sink: Sink, format: Format, model: Model, listing: Listing, dept
 
 
 def _bodies(model: Model, listing: Listing) -> Iterator[tuple[str, Body]]:
-    """The bodies that are listed, each with the chosen nodes alone."""
+    """The bodies to list, each with only the selected nodes."""
     from graphscope.analysis.listing import list_nodes
     from graphscope.core.graph import Body
 

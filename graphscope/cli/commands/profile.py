@@ -158,12 +158,12 @@ def profile(
 
 
 def _typed_options(options: Mapping[str, Iterable[object]]) -> str:
-    """Options as they are typed, those without a value left out."""
+    """Options as typed, without those that have no value."""
     return " ".join(f"{name} {shlex.quote(str(v))}" for name, values in options.items() for v in values if v)
 
 
 def _refuse_unwritable(logdir: Path | None, timeline: Path | None, force: bool) -> None:
-    """What cannot be written is said before anybody waits for it."""
+    """Raises an error before the work if an output cannot be written."""
     if timeline is not None:
         refuse_unwritable(timeline, force)
     if logdir is not None:
@@ -171,7 +171,7 @@ def _refuse_unwritable(logdir: Path | None, timeline: Path | None, force: bool) 
 
 
 def _write(sink: Sink, found: Profiled, logdir: Path | None, timeline: Path | None, force: bool) -> None:
-    """Writes what was asked for besides the report, and says where."""
+    """Writes the requested files in addition to the report, and notes their paths."""
     if logdir is not None:
         run = found.log(logdir)
         sink.note(f"{run.directory}: {', '.join(run.files[0].holds)}")
@@ -198,7 +198,7 @@ def _show(sink: Sink, profile: Profile, by: By | None, format: Format, following
 
 
 _NOTHING = {By.PLACEMENT: "only a run tells the placement; --by executed lists what ran"}
-"""What is said of a list without rows."""
+"""The note for a list without rows."""
 
 EXAMPLES = """
   graphscope profile model.ckpt-5000 --batch 32

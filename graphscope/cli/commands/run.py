@@ -24,7 +24,7 @@ from graphscope.formats.media.picture_files import FORMATS as PICTURES
 from graphscope.runtime.config import Placing
 
 TOP = 5
-"""Classes that are shown where ``--labels`` is given alone."""
+"""Number of classes shown with ``--labels`` but no ``--top``."""
 
 Feeds = Annotated[
     list[str],
@@ -110,7 +110,7 @@ def run(
 
 
 def _save(sink: Sink, outputs: Outputs, path: Path, force: bool) -> None:
-    """Pictures or an archive, as the suffix says."""
+    """Pictures or an archive, depending on the suffix."""
     if path.suffix.lower() not in PICTURES:
         sink.note(f"{escape(str(path))} written, {size(outputs.save(path, overwrite=force))}")
         return
@@ -119,7 +119,7 @@ def _save(sink: Sink, outputs: Outputs, path: Path, force: bool) -> None:
 
 
 def _show(sink: Sink, format: Format, outputs: Outputs, top: int | None) -> None:
-    """The outputs as they are, or, if that was asked for, the classes of those that hold scores."""
+    """Shows the outputs, or, if requested, the classes of those that hold scores."""
     if top is None:
         write_outputs(sink, format, show_outputs(outputs))
         return

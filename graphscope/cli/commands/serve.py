@@ -29,7 +29,7 @@ def serve(
     gpu_memory_fraction: session.GpuMemoryFraction = None,
     threads: session.Threads = "",
 ) -> None:
-    """Serve one task of a cluster, for others to run graphs on, until Ctrl-C."""
+    """Serve one task of a cluster, for other processes to run graphs on, until Ctrl-C."""
     sink = Sink.standard()
     settings = session.session_options(
         devices, allow_growth=allow_growth, gpu_memory_fraction=gpu_memory_fraction, threads=threads

@@ -127,7 +127,7 @@ def tune(
     format: shared.FormatOption = Format.TABLE,
     force: Annotated[bool, typer.Option("--force", help="Start over and replace an earlier training run.")] = False,
 ) -> None:
-    """Train the head that graft added; what lies below a stopped gradient is computed once."""
+    """Train the head that graft added; what is below a stopped gradient is computed once."""
     if resume and force:
         raise typer.BadParameter("--resume continues a training, --force starts over", param_hint="--force")
     sink = Sink.standard()
@@ -182,7 +182,7 @@ def tune(
 
 @contextmanager
 def _show_progress(sink: Sink) -> Iterator[tuple[TuneProgress, Callable[[], bool]]]:
-    """Shows how training goes; where Ctrl-C ends it, says how to resume, and exits."""
+    """Shows the progress of training; after Ctrl-C, shows how to resume and exits."""
     with ExitStack() as stack:
         progress = stack.enter_context(TuneProgress(sink))
         stop = stack.enter_context(asked_to_stop(lambda: progress.say(STOPPING), progress.close))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphscope.formats.registry import ForeignFile
 
 DIFFERENT, TROUBLE = 1, 2
-"""Exit codes, as those of ``diff`` and ``cmp``: 0 is for models that compute the same."""
+"""Exit codes, as for ``diff`` and ``cmp``: 0 means that the models agree."""
 
 TOP = 10
 
@@ -120,7 +120,7 @@ def _refuse_contradiction(second: str | None, layers: bool, nan: bool, engine: s
 
 
 def _engines(text: str) -> tuple[str, str]:
-    """``B`` or ``A,B``; what is not named runs in TensorFlow, and a file of another runtime in its own."""
+    """``B`` or ``A,B``; by default TensorFlow, or a file's own runtime."""
     names = [name.strip() for name in text.split(",")]
     if len(names) > 2:
         raise typer.BadParameter(f"{text} names more than two engines", param_hint="--engine")

@@ -1,4 +1,4 @@
-"""``--assert-accuracy``: a script stops where a model is not good enough."""
+"""``--assert-accuracy``: lets a script stop if a model is not good enough."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ AssertAccuracy = Annotated[
 
 
 def refuse_accuracy(task: str, wanted: float | None) -> None:
-    """A regression has none: that is wrong usage."""
+    """Refuses the option for a regression, which has no accuracy."""
     if wanted is not None and task == REGRESSION:
         raise typer.BadParameter("a regression has no accuracy", param_hint="--assert-accuracy")
 
 
 def check_accuracy(accuracy: float, wanted: float | None) -> None:
-    """Raises an error below the accuracy that was asked for.
+    """Raises an error if the accuracy is below the required one.
 
     Raises:
-        GraphscopeError: so.
+        GraphscopeError: the accuracy is too low.
     """
     if wanted is not None and not accuracy >= wanted:
         raise GraphscopeError(f"the accuracy is {accuracy:.2%}, below the required {wanted:.2%}")

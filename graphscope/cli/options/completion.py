@@ -1,4 +1,4 @@
-"""Names out of the model on the command line, for the shell to complete."""
+"""Shell completion of names in the model on the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.errors import GraphscopeError
 
 LIMIT = 500
-"""More names than this help nobody."""
+"""The maximum number of completions."""
 
 
 def _completer(names: Callable[[Model], Iterable[str]]) -> Callable[[typer.Context, str], list[str]]:
@@ -29,7 +29,7 @@ def _completer(names: Callable[[Model], Iterable[str]]) -> Callable[[typer.Conte
 
 
 def _model_path(context: typer.Context) -> str:
-    """MODEL; among the arguments that are left where an option still waits for the value to complete."""
+    """The MODEL argument; during completion of an option's value, it is among the remaining arguments."""
     return context.params.get("model") or (context.args[0] if context.args else "")
 
 
@@ -59,7 +59,7 @@ def complete_format(incomplete: str) -> list[str]:
 
 
 def _placeholders(model: Model) -> Iterator[str]:
-    """As ``NAME=``, for the value to follow."""
+    """As ``NAME=``, to be followed by a value."""
     return (f"{node.name}=" for node in model.graph if node.op in PLACEHOLDER_OPS)
 
 

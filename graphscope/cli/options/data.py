@@ -1,4 +1,4 @@
-"""Options that say how data is read, and an argument for the data itself."""
+"""Options for reading data, and the option for the data itself."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def data_options(
     cache: Path | None = None,
     seed: int = 0,
 ) -> DataOptions:
-    """The options as given; what cannot be read is wrong usage. Task and classes are still to be set."""
+    """The given options; an invalid one is wrong usage. Task and classes are set later."""
     from graphscope.training.data.cache import default_cache
     from graphscope.training.data.source import DataOptions
 

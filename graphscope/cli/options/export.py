@@ -13,16 +13,16 @@ from graphscope.formats.registry import example_name, export_formats
 
 
 def export_option(name: str, text: str, metavar: str | None = None) -> Any:
-    """An option that formats of other runtimes take.
+    """An option for formats of other runtimes.
 
     Args:
-        text: help that begins with the format, or with ``export`` where all take it.
+        text: help that starts with the format, or with ``Export`` if all formats support it.
     """
     return typer.Option(name, metavar=metavar, show_default=False, help=text)
 
 
 def refuse_export_options(chosen: Iterable[str]) -> None:
-    """TensorFlow's own formats take none of these options: wrong usage."""
+    """Refuses these options for TensorFlow's own formats as wrong usage."""
     for name in chosen:
         names = ", ".join(map(example_name, export_formats()))
         option = to_words(Advice(Option(name)))

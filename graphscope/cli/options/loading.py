@@ -1,4 +1,4 @@
-"""Opens the model that a command is about, and passes on what the person should be warned of."""
+"""Opens the model of a command, and prints its warnings."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def load_runnable(
 
 
 def refuse_options(model: ForeignModel, options: Mapping[str, object]) -> None:
-    """Refuses options that a model of another runtime does not know.
+    """Refuses options that do not apply to a model of another runtime.
 
     Args:
-        options: flag -> what was given; empty for nothing.
+        options: flag -> its value; empty if it was not given.
 
     Raises:
         ArgumentError: one was given.

@@ -1,4 +1,4 @@
-"""Options that say what becomes of pixels."""
+"""Options for scaling pixels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Mean = Annotated[
 
 
 def scaling(scale: str, mean: str) -> Scaling:
-    """``--scale`` and ``--mean``; what is no number is wrong usage."""
+    """``--scale`` and ``--mean``; anything but numbers is wrong usage."""
     from graphscope.formats.media.pictures import Scaling
 
     means = tuple(_number(text, "--mean") for text in mean.split(",")) if mean else (0.0,)

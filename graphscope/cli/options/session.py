@@ -1,4 +1,4 @@
-"""Options of the commands that run a graph: which devices, how many threads, how much memory; where nodes go."""
+"""Options of the commands that run a graph: devices, threads, memory, and placement of nodes."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def session_options(
     log_placement: bool = False,
     log_executed: bool = False,
 ) -> SessionOptions:
-    """The options as given; what cannot be read is wrong usage."""
+    """The given options; an invalid one is wrong usage."""
     from graphscope.runtime.config import SessionOptions
 
     if gpu_memory_fraction == 0:
@@ -104,7 +104,7 @@ def session_options(
 
 
 def placement_rules(texts: list[str]) -> list[Rule]:
-    """``--place``; what is no rule is wrong usage."""
+    """``--place``; an invalid rule is wrong usage."""
     from graphscope.transforms.device_placement import parse_rule
 
     try:
@@ -114,7 +114,7 @@ def placement_rules(texts: list[str]) -> list[Rule]:
 
 
 def default_device(text: str) -> str:
-    """``--device``; what names no device is wrong usage."""
+    """``--device``; anything but a device is wrong usage."""
     from graphscope.transforms.device_placement import parse_device
 
     try:

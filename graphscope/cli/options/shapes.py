@@ -64,7 +64,7 @@ def named_shapes(texts: Iterable[str]) -> dict[str, Shape]:
 
 
 def given_batch(text: str) -> Batch:
-    """``7`` or ``?``; ``None`` where nothing was given."""
+    """``7`` or ``?``; ``None`` if nothing was given."""
     from graphscope.transforms.input_shapes import parse_batch
 
     try:

@@ -47,7 +47,7 @@ Patterns = Annotated[
 
 
 def compile_patterns(texts: list[str]) -> list[re.Pattern[str]]:
-    """``--name``; one that is no regular expression is wrong usage."""
+    """``--name``; an invalid regular expression is wrong usage."""
     if not texts:
         return []
     from graphscope.analysis.listing import compile_patterns as compiled
@@ -80,10 +80,10 @@ Feeds = Annotated[
 
 
 def named_texts(texts: Iterable[str], option: str, form: str = "NAME=VALUE") -> dict[str, str]:
-    """``NAME=VALUE`` texts as a mapping; one without both is wrong usage.
+    """``NAME=VALUE`` texts as a mapping; a text without both parts is wrong usage.
 
     Args:
-        option: how it is called, and ``form`` what its texts look like, for the error.
+        option, form: the option's name and the form of its texts, for the error.
     """
     pairs = {}
     for text in texts:
@@ -95,10 +95,10 @@ def named_texts(texts: Iterable[str], option: str, form: str = "NAME=VALUE") -> 
 
 
 def chosen_out(given: str | None, option: str | None, example: str) -> str:
-    """What to write: the argument OUT, or ``-o``; neither or both is wrong usage.
+    """The output: the argument OUT, or ``-o``; neither or both is wrong usage.
 
     Args:
-        example: how a person would name it.
+        example: an example of a name.
     """
     if given and option and given != option:
         raise typer.BadParameter(f"{given} and -o {option} both name what to write", param_hint="OUT")

@@ -14,7 +14,7 @@ _STEPS = "graphscope.steps"
 
 
 class StepsCommand(TyperCommand):
-    """A command that takes steps, besides what its function takes: they come behind its arguments and ``--out``."""
+    """A command that takes steps in addition to its function's options; they follow its arguments and ``--out``."""
 
     def __init__(self, *args: Any, params: Sequence[Any], **kwargs: Any) -> None:
         first = [param for param in params if param.param_type_name == "argument" or param.name == "out"]
@@ -30,7 +30,7 @@ class StepsCommand(TyperCommand):
 
 
 def given_steps(ctx: typer.Context) -> list[tuple[str, str]]:
-    """Kind and text of each step in the order of the command line."""
+    """Kind and text of each step, in the order of the command line."""
     steps: list[tuple[str, str]] = ctx.meta[_STEPS]
     return steps
 
@@ -43,10 +43,10 @@ def _option(name: str, row: StepRow) -> TyperOption:
 
 
 def _in_order(given: Mapping[str, Any], order: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """A flag counts once, where it is given first.
+    """A flag counts once, at its first position.
 
     Args:
-        given: parameter -> its texts, or what stands for a flag.
+        given: parameter -> its texts, or a flag's value.
         order: the parameters as they were given.
     """
     kinds = {name.replace("-", "_"): name for name in STEPS}

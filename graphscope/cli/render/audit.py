@@ -17,7 +17,7 @@ from graphscope.scan.audit import AuditReport
 from graphscope.scan.sarif import sarif
 
 Group = tuple[Finding, int]
-"""A finding, and how many are like it but for the node."""
+"""A finding, and the number of findings that differ from it only in the node."""
 
 
 def write_report(sink: Sink, format: str, report: AuditReport, least: Severity | None) -> None:
@@ -25,7 +25,7 @@ def write_report(sink: Sink, format: str, report: AuditReport, least: Severity |
 
     Args:
         format: ``table``, ``json`` or ``sarif``.
-        least: the severity from which on findings are listed; ``None`` lists none.
+        least: the lowest severity to list; ``None`` lists nothing.
     """
     shown = replace(report, findings=report.at_least(least) if least is not None else ())
     if format == "table":
@@ -36,7 +36,7 @@ def write_report(sink: Sink, format: str, report: AuditReport, least: Severity |
 
 
 def say_total(sink: Sink, report: AuditReport) -> None:
-    """Says what could not be read, how much was looked at, and how many findings there are of each severity."""
+    """Prints unreadable files, the number of audited files, and the number of findings of each severity."""
     for item in report.unread:
         sink.warning(f"not audited: {item.message}")
     counts = Counter(finding.severity for finding in report.findings)
@@ -46,7 +46,7 @@ def say_total(sink: Sink, report: AuditReport) -> None:
 
 
 def group(findings: Iterable[Finding]) -> list[Group]:
-    """Findings that differ in their node alone, the first of them and their number."""
+    """Groups findings that differ only in their node: the first of each group and its size."""
     first: dict[Finding, Finding] = {}
     counts: Counter[Finding] = Counter()
     for finding in findings:

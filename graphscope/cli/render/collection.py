@@ -1,4 +1,4 @@
-"""``show --collection``: what a collection lists."""
+"""``show --collection``: the entries of a collection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST = 60
 
 
 def write_collection(sink: Sink, format: Format, found: CollectionMembers) -> None:
-    """Writes the members: names with type, shape and op; what names nothing as it is."""
+    """Writes the members: names with type, shape and op; other values unchanged."""
     write_rows(sink, format, _VIEW, found.members, f"the collection {found.name} is empty")
 
 

@@ -1,4 +1,4 @@
-"""``cost``: layers, ops or nodes with what they take, and the totals."""
+"""``cost``: layers, ops or nodes with their costs, and the totals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HEADER = (
 
 
 def write_cost(sink: Sink, format: Format, report: CostReport) -> None:
-    """Writes the report: the rows, and below the table what they add up to."""
+    """Writes the report: the rows, and below the table the totals."""
     if format is Format.TABLE:
         columns, cells = zip(*cost_columns(report), strict=True)
         write_table(sink, columns, ([cell(row) for cell in cells] for row in cost_rows(report)))
@@ -48,7 +48,7 @@ def write_cost(sink: Sink, format: Format, report: CostReport) -> None:
 
 
 def cost_sections(report: CostReport) -> Iterator[Section]:
-    """What stands below the table."""
+    """The lines below the table."""
     yield "counted", list(_count_lines(report))
     if report.total.by_batch is not None:
         yield "any batch", list(_any_batch(report.total.by_batch))
@@ -153,7 +153,7 @@ def _fields(row: CostRow) -> Sequence[object]:
 
 
 def _parts(found: ByBatch | None) -> Iterator[int | None]:
-    """The columns of amounts for any batch; ``None`` where there are none, or an amount varies otherwise."""
+    """The columns of amounts for any batch; ``None`` if there are none, or an amount varies otherwise."""
     for name in _BY_BATCH:
         amount = getattr(found, name, None)
         yield from (amount.fixed, amount.per_example) if amount is not None else (None, None)

@@ -1,4 +1,4 @@
-"""The table of ``cost``: which columns have anything to say, and what stands in them."""
+"""The table of ``cost``: the columns that are not empty, and their cells."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import shape_text
 
 SHORTEST_US = 0.01
-"""What takes less is of no interest."""
+"""Shorter times are not shown."""
 
 Cell = Callable[[CostRow], str]
 
 
 def cost_rows(report: CostReport) -> list[CostRow]:
-    """The rows, and what they add up to."""
+    """The rows and the total."""
     nodes, executions = sum(row.nodes for row in report.rows), sum(row.executions for row in report.rows)
     return [*report.rows, CostRow("total", "", "", nodes, executions, DataType.INVALID, None, report.total)]
 
 
 def cost_columns(report: CostReport) -> list[tuple[Column, Cell]]:
-    """The columns that have anything to say, and what stands in them."""
+    """The columns that are not empty, and their cells."""
     return list(_columns(report))
 
 
@@ -49,7 +49,7 @@ def _columns(report: CostReport) -> Iterator[tuple[Column, Cell]]:
 
 
 def full_name(row: CostRow) -> str:
-    """The name, behind that of the function that a node is in."""
+    """The name, after that of the function that contains the node."""
     return f"{row.function}/{row.name}" if row.function else row.name
 
 
@@ -63,7 +63,7 @@ def _macs(row: CostRow) -> str:
 
 
 def _flops(row: CostRow) -> str:
-    """``2.1 M``; a plus for nodes of which nobody knows the operations, ``?`` where that is all of them."""
+    """``2.1 M``; with a plus if the operations of some nodes are unknown, ``?`` if those of all are."""
     figures = row.figures
     if figures.without_flops and not figures.flops:
         return "?"
@@ -96,13 +96,13 @@ _FOR_ONE_BATCH: tuple[tuple[Column, Cell], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """An amount that is given for any batch.
+    """An amount for any batch size.
 
     Attributes:
         title: of its columns.
         of: the amount of a row's figures.
         text: a number of it.
-        lacks: how many nodes are not in it; ``None`` where that is told beside another amount.
+        lacks: number of nodes that it does not cover; ``None`` if another amount states that.
         drop: of its columns, see :class:`Column`.
     """
 
@@ -121,11 +121,11 @@ _KINDS = (
     _Kind("activations", lambda found: found.activation_bytes, size, lambda sums: sums.without_bytes, 6),
 )
 VARIES = "varies"
-"""Stands for an amount that does not grow in proportion to the batch."""
+"""Marks an amount that is not proportional to the batch size."""
 
 
 def _for_any_batch(report: CostReport) -> Iterator[tuple[Column, Cell]]:
-    """What each example takes, and what a run takes whatever the batch is, where that is anything."""
+    """What each example takes, and what a run takes whatever the batch is, if that is anything."""
     for kind in _KINDS:
         yield Column(f"{kind.title}/example", right=True, drop=kind.drop), partial(_each, kind)
         amounts = [kind.of(row.figures.by_batch) for row in report.rows if row.figures.by_batch is not None]
@@ -156,5 +156,5 @@ def _number(kind: _Kind, row: CostRow, number: int) -> str:
 
 
 def with_sign(text: Callable[[int], str], number: int) -> str:
-    """``number`` as ``text`` writes numbers that are not negative."""
+    """``number`` with its sign, formatted by ``text``, which takes nonnegative numbers."""
     return f"-{text(-number)}" if number < 0 else text(number)

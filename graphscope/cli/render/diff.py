@@ -1,4 +1,4 @@
-"""``diff``: what differs between two models."""
+"""``diff``: the differences between two models."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 MARKS = {Change.ADDED: "+", Change.REMOVED: "-", Change.CHANGED: "~", Change.RENAMED: ">"}
 MANY = 20
-"""From so many nodes on that were added or removed, those of one scope share a line."""
+"""The number of added or removed nodes from which those of a scope share a line."""
 
 FEW = 4
-"""So many at least."""
+"""The minimum number of nodes in such a line."""
 
 _INDENT = 13
 _LONGEST = 160
-"""Longer details lose their middle; JSON and CSV have them whole."""
+"""Longer details are shortened in the middle; JSON and CSV have the full text."""
 
 _HEADER = (
     *("section", "change", "name", "other", "function", "detail"),
@@ -36,10 +36,10 @@ _HEADER = (
 
 
 def write_report(sink: Sink, format: Format, report: DiffReport, top: int) -> None:
-    """Writes what differs; to a person also how much was found again.
+    """Writes the differences; on a terminal also how much was matched.
 
     Args:
-        top: how many weights the table shows, those that moved most first; 0 for all.
+        top: number of weights in the table, those that changed most first; 0 for all.
     """
     if format is Format.CSV:
         sink.lines(csv_lines(_HEADER, map(_fields, report.differences)))
@@ -53,7 +53,7 @@ def write_report(sink: Sink, format: Format, report: DiffReport, top: int) -> No
 
 
 def write_drawing(sink: Sink, report: DiffReport, saved: SavedDrawing) -> None:
-    """Writes what was drawn of two models that were compared."""
+    """Writes the page of two compared models."""
     from graphscope.cli.render.draw import saved_line
 
     sink.lines([saved_line(saved)])
@@ -88,14 +88,14 @@ def _lines(section: Section, differences: list[Difference], top: int) -> Iterato
 
 
 def _distance(difference: Difference) -> float:
-    """How far a weight moved; those of another type or shape, or that only one model has, come first."""
+    """How much a weight changed; weights of another type or shape, or in only one model, come first."""
     if difference.weight is None:
         return float("inf")
     return difference.weight.relative or difference.weight.max_abs or 0.0
 
 
 def _by_scope(differences: list[Difference]) -> tuple[list[Difference], list[Line]]:
-    """Added and removed nodes of large scopes in one line each, where there are many; the others as they are."""
+    """Added and removed nodes with one line for each large scope, if there are many; all others unchanged."""
     counts = Counter(_scope(d) for d in differences if d.change is not Change.CHANGED)
     if sum(counts.values()) < MANY:
         return differences, []

@@ -1,4 +1,4 @@
-"""What ``draw`` says of its work."""
+"""The output of ``draw``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from graphscope.drawing.drawing import SavedDrawing
 
 
 def saved_line(saved: SavedDrawing) -> str:
-    """The file, its size, and how much of the graph it shows at first."""
+    """The file, its size, and how much of the graph it initially shows."""
     shown = f"{count(saved.boxes, 'box')} of {count(saved.nodes, 'node')}"
     return f"{escape(saved.path)}  {saved.format}, {shown}, {size(saved.size_bytes)}"

@@ -1,4 +1,4 @@
-"""What ``dump`` says of its work."""
+"""The output of ``dump``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphscope.cli.terminal.text import escape, size
 
 
 def run_lines(run: LogRun, logdir: Path) -> Iterator[str]:
-    """Each file with its size and what it holds, and what to type next."""
+    """Each file with its size and content, and the next command."""
     for file in run.files:
         yield f"{escape(str(file.path))}  {size(file.size_bytes)}"
         yield f"  {escape(', '.join(file.holds))}"

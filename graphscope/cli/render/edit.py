@@ -1,4 +1,4 @@
-"""What ``edit`` says of its work."""
+"""The output of ``edit``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphscope.cli.terminal.text import escape, size
 
 
 def summary_lines(edited: Edited, saved: SavedEdited) -> Iterator[str]:
-    """How many nodes there were and are, what the verification found, and the file."""
+    """The number of nodes before and after, the result of the verification, and the file."""
     before, after = len(edited.source.graph), len(edited.model.graph)
     yield f"{before:,} nodes -> {after:,}"
     if saved.verification is not None:

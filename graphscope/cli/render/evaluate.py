@@ -1,4 +1,4 @@
-"""What ``eval`` says: a row for each class, the examples that were misclassified, the result."""
+"""The output of ``eval``: a row for each class, the misclassified examples, the result."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _lines(report: EvaluationReport) -> Iterator[str]:
 
 
 def _origin(report: EvaluationReport) -> str:
-    """Where the scores come from, and what their numbers were taken for."""
+    """The source of the scores, and how their numbers were interpreted."""
     if report.scores == report.output:
         return f"taken for {report.scale}"
     return f"computed from {escape(report.scores)}, {report.scale}"

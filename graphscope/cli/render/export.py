@@ -1,4 +1,4 @@
-"""What ``convert`` says of a model that it wrote for another runtime."""
+"""The output of ``convert`` for another runtime."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def exported_lines(exported: Exported) -> Iterator[str]:
 
 
 def _compared_lines(found: Verification) -> Iterator[str]:
-    """The differences of each output, and where both were run. What is beyond tolerance is compared, not verified."""
+    """The differences of each output, and the engines. Outputs beyond tolerance count as compared, not verified."""
     original, result = (ENGINES[name].title for name in found.engines)
     word = "verified" if found.is_within else "compared"
     for output in found.outputs:

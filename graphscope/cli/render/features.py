@@ -1,4 +1,4 @@
-"""What ``features`` says of its work."""
+"""The output of ``features``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphscope.cli.terminal.text import escape, size, tensor_type
 
 
 def feature_lines(found: Features, seconds: float) -> Iterator[str]:
-    """What was computed, and what was written, if this process writes it."""
+    """The computed features, and the file, if this process writes it."""
     store, source = found.store, found.source
     known = len(store) - store.computed
     kept = ", from the cache" if not store.computed else f", {known:,} of them from the cache" if known else ""

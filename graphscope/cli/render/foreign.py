@@ -19,7 +19,7 @@ from graphscope.core.units import count, size
 
 BODIES = 8
 METADATA = 8
-"""How many of each are shown; JSON has all."""
+"""Maximum number of entries shown; JSON has all."""
 
 TEXT = 200
 """Characters of a description that are shown."""
@@ -92,7 +92,7 @@ def _bodies(summary: ForeignSummary) -> Iterator[Line]:
 
 
 def _files(files: Sequence[ModelFile]) -> Iterator[Line]:
-    """The files beside the model; those outside its directory are named alone."""
+    """The files beside the model; those outside its directory are only named."""
     if len(files) > 1:
         yield from map(_file, files[:FILES])
         yield from more_line(files, FILES)

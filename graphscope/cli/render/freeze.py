@@ -1,4 +1,4 @@
-"""What ``freeze`` says of its work."""
+"""The output of ``freeze``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_NAMES = 4
 
 
 def changed_lines(frozen: Frozen) -> Iterator[str]:
-    """How many nodes there were and are, and by op what changed most."""
+    """The number of nodes before and after, and the largest changes by op."""
     before, after = len(frozen.source.graph), len(frozen.model.graph)
     yield f"{before:,} nodes -> {after:,}     {_changes(frozen.changes)}"
     yield from map(escape, frozen.result.reshaped.lines())
@@ -40,7 +40,7 @@ def changed_lines(frozen: Frozen) -> Iterator[str]:
 
 
 def open_switch_lines(frozen: Frozen) -> Iterator[str]:
-    """The inputs that look like training switches, with what would fix each."""
+    """The inputs that look like training switches, with the option that fixes each."""
     for name, value in frozen.open_switches.items():
         yield f"{name} is still open and looks like a training switch: add --set {name}={value}"
 
@@ -54,7 +54,7 @@ def _changes(changes: Iterable[OpChange]) -> str:
 
 
 def verified_lines(found: Verification, *, float16: bool) -> Iterator[str]:
-    """The differences of each output, and what half precision cost."""
+    """The differences of each output, and the effect of half precision."""
     batches = batches_text(found)
     for output in found.outputs:
         yield f"verified on {batches}: {escape(output.tensor)} {output.difference}"
@@ -63,7 +63,7 @@ def verified_lines(found: Verification, *, float16: bool) -> Iterator[str]:
 
 
 def batches_text(found: Verification) -> str:
-    """What was fed: ``3 random batches``."""
+    """The fed data: ``3 random batches``."""
     if found.row_batches:
         return f"batches of {' and '.join(map(str, found.row_batches))}, row by row"
     return count(found.batches, "random batch") if found.batches > 1 else "one batch"

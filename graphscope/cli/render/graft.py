@@ -1,4 +1,4 @@
-"""What ``graft`` says of its work."""
+"""The output of ``graft``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WHAT = {CLASSES: "classes", MULTILABEL: "labels"}
 
 
 def page(sink: Sink, grafted: Grafted, out: str, seconds: float) -> Iterator[str]:
-    """The cut, the head, what trains, the file, and what to type next."""
+    """The cut, the head, the trainable weights, the file, and the next command."""
     report = grafted.report
     yield from write_sections(sink, graft_sections(report, loss_lines(grafted)), _INDENT)
     yield f"{escape(out)}  {size(grafted.size_bytes)} in {seconds:.1f} s"
@@ -29,7 +29,7 @@ def page(sink: Sink, grafted: Grafted, out: str, seconds: float) -> Iterator[str
 
 
 def graft_sections(report: GraftReport, losses: Sequence[Line]) -> list[Section]:
-    """The cut, the head and what trains; ``losses`` are the lines about the loss."""
+    """The cut, the head and the trainable weights; ``losses`` are the lines about the loss."""
     sections: list[Section] = [
         ("base", [(report.base,), (_nodes(report),)]),
         ("inputs", [_tensor(spec) for spec in report.inputs]),
@@ -70,7 +70,7 @@ def _amounts(report: GraftReport) -> str:
 
 
 def loss_lines(grafted: Grafted) -> list[Line]:
-    """The loss and how it is minimized; nothing where nothing trains."""
+    """The loss and how it is minimized; nothing if nothing is trained."""
     if grafted.recipe is not None:
         return [(_loss(grafted.report, grafted.recipe.settings),)]
     return [("none",)] if grafted.report.trainable else []

@@ -1,4 +1,4 @@
-"""``info``: a model at a glance, and what to type next."""
+"""``info``: the summary of a model, and the next commands."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ INPUTS = 8
 OUTPUTS = 5
 REASONS = 2
 PROBLEMS = 8
-"""How many of each are shown; JSON has all."""
+"""Maximum number of entries shown; JSON has all."""
 
 HALF = 38
-"""A longer left half of the heading has a line of its own."""
+"""A longer left half of the heading gets its own line."""
 
 SWITCHES = 3
 """Training switches that the command to freeze fixes; ``freeze`` names the others."""
@@ -45,7 +45,7 @@ def write_info(sink: Sink, format: Format, summary: Summary | ForeignSummary, us
     """Writes the summary of a model, or of one of another runtime.
 
     Args:
-        user_tags: the ``--tags`` that were given, for the commands that come next.
+        user_tags: the given ``--tags``, for the next commands.
     """
     if not isinstance(summary, Summary):
         from graphscope.cli.render.foreign import write_foreign
@@ -75,18 +75,18 @@ def _page(sink: Sink, summary: Summary, user_tags: Sequence[str]) -> Iterator[st
 
 
 def info_head(summary: Summary) -> list[tuple[str, str]]:
-    """What a model is, in two columns."""
+    """The heading of a model, in two columns."""
     return [(summary.path, _kind(summary)), (_writer(summary), _counts(summary.graph)), _amounts(summary)]
 
 
 def info_sections(summary: Summary) -> list[list[Section]]:
-    """What is in a model, in groups of labelled lines; what there is nothing of is left out."""
+    """The content of a model, in groups of labelled lines; empty groups are omitted."""
     groups = [[(label, list(rows(summary))) for label, rows in group] for group in _GROUPS]
     return [[(label, rows) for label, rows in group if rows] for group in groups]
 
 
 def write_head(sink: Sink, head: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """The first lines of a page in two columns, of which the second is wrapped."""
+    """The first lines of a page in two columns, the second one wrapped."""
     safe = [(escape(left), escape(right)) for left, right in head]
     width = max((cells(left) for left, _ in safe if cells(left) <= HALF), default=0)
     for i, (left, right) in enumerate(safe):
@@ -167,7 +167,7 @@ def _outputs(summary: Summary) -> Iterator[Line]:
 
 
 def more_line(found: Sequence[object], limit: int) -> Iterator[Line]:
-    """``and 5 more``, if there are more than are shown."""
+    """``and 5 more``, if not all are shown."""
     if len(found) > limit:
         yield (f"and {len(found) - limit:,} more",)
 
@@ -178,7 +178,7 @@ def _ops(summary: Summary) -> Iterator[Line]:
 
 
 def histogram(counts: Mapping[str, int], limit: int) -> str:
-    """``MatMul 3, Add 2``, and how many more there are."""
+    """``MatMul 3, Add 2``, and the number of further ones."""
     return some((f"{name} {number:,}" for name, number in counts.items()), limit)
 
 
@@ -211,7 +211,7 @@ def _extra(summary: Summary) -> Iterator[Line]:
 
 
 def _dangers(summary: Summary) -> Iterator[Line]:
-    """One line: what is worst, and the command that lists everything."""
+    """One line: the worst finding, and the command that lists all."""
     if summary.dangers:
         more = f" and {len(summary.dangers) - 1:,} more" if summary.dangers[1:] else ""
         yield (f"{summary.dangers[0]}{more}: graphscope audit {shlex.quote(summary.path)}",)
@@ -290,7 +290,7 @@ _GROUPS: Sequence[Sequence[tuple[str, Rows]]] = (
 
 
 def next_commands(summary: Summary, user_tags: Sequence[str] = ()) -> Iterator[str]:
-    """What a person may want to type now, the path quoted for a shell."""
+    """The next commands, with the path quoted for a shell."""
     path = shlex.quote(summary.path)
     tags = f" --tags {shlex.quote(','.join(user_tags))}" if user_tags else ""
     if summary.graph is not None:

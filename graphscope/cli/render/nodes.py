@@ -25,8 +25,8 @@ def node_view(*, has_devices: bool, has_steps: bool) -> View[NodeRow]:
     """One row for each node.
 
     Args:
-        has_devices: whether any node asks for a device.
-        has_steps: whether the distance from the node that was asked about is of interest.
+        has_devices: whether any node requests a device.
+        has_steps: whether to show the distance from the given node.
     """
     columns = [
         Column("name", minimum=30),

@@ -22,14 +22,14 @@ from graphscope.tracing.report import DeviceCost, GroupCost, NodeCost, Profile
 TOP = 10
 FEW = 6
 LITTLE = 0.001
-"""The page leaves out what has a smaller share."""
+"""Entries with a smaller share are omitted on the page."""
 
 INDENT = 10
 _Cost = TypeVar("_Cost", NodeCost, GroupCost)
 
 
 def write_profile(sink: Sink, profile: Profile, next_lines: Sequence[str]) -> None:
-    """The page: what was run, how long it took, where the time went, what to type next."""
+    """The page: what was run, how long it took, where the time was spent, the next commands."""
     for section in _head(profile):
         sink.lines(write_sections(sink, [section], INDENT))
     _write_list(sink, f"nodes     costliest of {len(profile.nodes):,}", node_view(profile), _costly(profile.nodes, TOP))
@@ -48,12 +48,12 @@ def _write_list(sink: Sink, title: str, view: View[Any], rows: Sequence[Any]) ->
 
 
 def _costly(rows: Sequence[_Cost], limit: int) -> list[_Cost]:
-    """The first, without those that cost next to nothing."""
+    """The first entries, without those with negligible cost."""
     return [row for row in rows[:limit] if row.share >= LITTLE]
 
 
 def _outer(scopes: Sequence[GroupCost]) -> list[GroupCost]:
-    """Two levels, without what costs next to nothing."""
+    """Two levels, without entries with negligible cost."""
     return [scope for scope in scopes if scope.depth < 2 and scope.share >= 0.01][:TOP]
 
 
@@ -115,7 +115,7 @@ def write_json(sink: Sink, profile: Profile) -> None:
 
 
 def next_steps(profile: Profile, logdir: Path | None, given: str) -> list[str]:
-    """What to type next; ``given`` are the options that decide what is run, as they were typed."""
+    """The next commands; ``given`` are the options that select what is run, as typed."""
     path = shlex.quote(profile.path)
     if not profile.traced:
         return [f"graphscope profile --from {path} --by node"]

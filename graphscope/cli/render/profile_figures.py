@@ -1,4 +1,4 @@
-"""Times, rates, shares and devices of a profile, as a person reads them."""
+"""Times, rates, shares and devices of a profile, as people read them."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from graphscope.tracing.report import DeviceCost, Executed, GroupCost, NodeCost,
 
 
 def node_view(profile: Profile) -> View[NodeCost]:
-    """One row for each node on each device; columns that say the same everywhere are left out."""
+    """One row for each node on each device; columns with equal cells are omitted."""
     has_devices, has_loops = len(profile.devices) > 1, any(node.executions > 1 for node in profile.nodes)
     columns = [
         Column("node", minimum=16, keeps_end=True),

@@ -1,4 +1,4 @@
-"""What ``run`` shows: a summary of each output, or the classes that score highest."""
+"""The output of ``run``: a summary of each output, or the highest-scoring classes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 INDENT = 2
 LABEL_WIDTH = 8
-"""What is left of ``golden retriever`` on a narrow terminal: ``gol…ever``."""
+"""The width of ``golden retriever`` on a narrow terminal: ``gol…ever``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class ShownOutput:
     """One output.
 
     Attributes:
-        fetch: what was asked for.
-        value: what came; ``None`` for a node without outputs.
+        fetch: the requested tensor or node.
+        value: the result; ``None`` for a node without outputs.
     """
 
     fetch: Fetch
@@ -120,7 +120,7 @@ _OUTPUTS: View[ShownOutput] = View(
 
 
 def write_classes(sink: Sink, format: Format, examples: Sequence[Example]) -> None:
-    """Writes a row for each example: its name and the classes that score highest, with their scores."""
+    """Writes a row for each example: its name and the highest-scoring classes, with their scores."""
     if format is Format.CSV:
         rows = [(example, rank) for example in examples for rank in range(len(example.guesses))]
         write_rows(sink, format, _GUESSES, rows, "no examples")
@@ -132,7 +132,7 @@ def write_classes(sink: Sink, format: Format, examples: Sequence[Example]) -> No
 
 
 def _examples_view(examples: Sequence[Example]) -> View[Example]:
-    """Columns that are the same in every row are left out: the output, where there is one."""
+    """Columns that are the same in every row are omitted, such as a single output."""
     ranks = max((len(example.guesses) for example in examples), default=0)
     has_outputs = len({example.output for example in examples}) > 1
     has_truth = any(example.truth for example in examples)
@@ -152,7 +152,7 @@ def _examples_view(examples: Sequence[Example]) -> View[Example]:
 
 
 def _rank_columns(rank: int) -> list[Column]:
-    """The class and its score: a narrow terminal loses the score first, and never the first rank."""
+    """The class and its score: a narrow terminal omits scores first, and always shows the first rank."""
     return [
         Column(_ordinal(rank), style="op", minimum=LABEL_WIDTH, drop=max(2 * rank - 1, 0)),
         Column("score", right=True, drop=2 * rank),
@@ -189,7 +189,7 @@ _GUESSES: View[tuple[Example, int]] = View(
 
 
 def say_devices(sink: Sink, found: RunResult) -> None:
-    """Says which devices the graph names that are not here, and, if that was asked for, where nodes are and what ran where."""
+    """Notes unavailable devices that the graph requests, and, if requested, the placement and the executed nodes."""
     for device, nodes in found.absent.items():
         there = ", ".join(map(short_device, found.devices))
         sink.note(f"{device} was requested for {count(len(nodes), 'node')} but is not available; available: {there}")

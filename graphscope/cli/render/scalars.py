@@ -21,14 +21,14 @@ WIDTH = 24
 
 ROWS, COLUMNS = 12, 60
 MARKS = "*o+x#@%&"
-"""A run of a chart each; runs beyond these share the last."""
+"""The marks of the runs in a chart; further runs share the last one."""
 
 
 def write_scalars(sink: Sink, format: Format, curves: Sequence[Curve], *, chart: bool) -> None:
-    """Writes one line for each curve, all on the scale of their tag; or a chart for each tag; or every point.
+    """Writes one line for each curve, on the scale of its tag; or a chart for each tag; or every point.
 
     Args:
-        chart: whether tags are drawn large, all runs of a tag in one chart.
+        chart: whether to draw one large chart for each tag, with all runs.
     """
     if format is Format.TABLE and chart:
         sink.lines(line for _, group in groupby(curves, key=lambda c: c.tag) for line in _chart(list(group)))
@@ -69,7 +69,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _spark(values: Sequence[float], low: float, high: float, bars: str) -> str:
-    """The curve in :data:`WIDTH` characters at most, each the mean of some points; ``?`` where none is finite."""
+    """The curve in :data:`WIDTH` characters at most, each the mean of some points; ``?`` if none is finite."""
     return "".join(_bar(_finite(part), low, high, bars) for part in _parts(values, WIDTH))
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CONSUMERS = 20
-"""Consumers that the page names; JSON has all."""
+"""Number of consumers on the page; JSON has all."""
 
 VALUE_LINES = 6
 VALUE_ELEMENTS = 1000
@@ -34,7 +34,7 @@ INDENT = 12
 
 
 def write_detail(sink: Sink, format: Format, detail: Detail) -> None:
-    """Writes everything that is known of one name; its names are those of its tensors."""
+    """Writes all information about one name; ``names`` lists its tensors."""
     write_page(sink, format, Page(lambda: _page(sink, detail), lambda: _record(detail), lambda: _names(detail)))
 
 
@@ -133,7 +133,7 @@ def statistics_line(found: Statistics) -> str:
 
 
 def preview(values: NDArray[Any], width: int) -> list[str]:
-    """A few lines of an array; of one with more than two dimensions its first matrix."""
+    """A few lines of an array; for more than two dimensions, its first matrix."""
     import numpy as np
 
     matrix = values

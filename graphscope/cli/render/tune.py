@@ -1,4 +1,4 @@
-"""What ``tune`` says of its work."""
+"""The output of ``tune``."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from graphscope.training.tune.resume import TrainingState
 from graphscope.training.tune.training_job import Job
 
 MAX_CLASSES = 40
-"""Rows of the table of classes on a terminal; the worst ones, where there are more."""
+"""Rows of the table of classes on a terminal; the worst ones, if there are more."""
 
 
 def began_lines(job: Job, run: TrainingState) -> Iterator[str]:
-    """What is trained on, and where training starts."""
+    """The training data, and the step at which training starts."""
     examples = count(len(job.training), "example")
     judged = f", {len(job.validation):,} held out" if job.validation else ", none held out"
     base = "the base is computed once for each" if job.cached else "the base runs in each step"
@@ -89,7 +89,7 @@ def _lines(report: TuneReport, recipe: Recipe) -> Iterator[str]:
 
 
 def result_lines(report: TuneReport) -> Iterator[str]:
-    """The result, and where it is."""
+    """The result and its location."""
     metric = f"{report.metric_name} {metric_text(report.task, report.metric).strip().removeprefix('error ')}"
     on = (
         f"{report.validation_examples:,} held-out"
@@ -107,7 +107,7 @@ def _record(report: TuneReport, recipe: Recipe) -> Any:
 
 
 def freeze_command(report: TuneReport, recipe: Recipe) -> str:
-    """What makes one graph of constants of the best checkpoint."""
+    """The command that freezes the best checkpoint."""
     name = Path(report.best).name.partition(".ckpt")[0] or "model"
     words = ["graphscope", "freeze", report.best, "-o", f"{name}.pb", "--output", recipe.predictions.removesuffix(":0")]
     words += ["--set", f"{recipe.training.removesuffix(':0')}=false"] if recipe.training else []
@@ -116,6 +116,6 @@ def freeze_command(report: TuneReport, recipe: Recipe) -> str:
 
 
 def resume_command(arguments: Iterable[str]) -> str:
-    """The command that goes on with the training that ``arguments`` began."""
+    """The command that resumes the training run that was started with ``arguments``."""
     given = [word for word in arguments if word != "--force"]
     return shlex.join(["graphscope", *given, *([] if "--resume" in given else ["--resume"])])

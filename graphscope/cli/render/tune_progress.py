@@ -1,4 +1,4 @@
-"""How ``tune`` shows on stderr where it is: a bar for who looks, a line for each epoch for all."""
+"""The progress of ``tune`` on stderr: a bar on a terminal, and a line for each epoch."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class TuneProgress:
         self.close()
 
     def close(self) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
         if self._bar is not None:
             self._bar.stop()
 
     def say(self, line: str) -> None:
-        """A line of talk; above the bar, if there is one."""
+        """Prints a line, above the bar if there is one."""
         if self._bar is None:
             self._sink.talk(line)
         else:
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def on_begin(self, job: Job, run: TrainingState) -> None:
-        """Says what is trained on, and shows the bar."""
+        """Prints the training data, and shows the bar."""
         self._job, self._run = job, run
         for line in began_lines(job, run):
             self._sink.talk(line)

@@ -24,7 +24,7 @@ _STATISTICS = (
     ("NaN", "nans", False, 0),
     ("Inf", "infinities", False, 0),
 )
-"""Headings, fields, whether a column is shown even if it is all nought, and which goes first on a narrow terminal."""
+"""Headings, fields, whether a column is shown even if it is all zero, and which is dropped first on a narrow terminal."""
 
 _HEADER = (
     *("name", "kind", "dtype", "shape", "elements", "size_bytes", "shard"),
@@ -33,7 +33,7 @@ _HEADER = (
 
 
 def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[WeightRow]:
-    """One row for each variable or constant; ``rows`` tell which columns have anything to say."""
+    """One row for each variable or constant; ``rows`` determine which columns are not empty."""
     columns, getters = zip(*_chosen(rows, has_statistics), strict=True)
     header = [*_HEADER, *(field for _, field, *_ in _STATISTICS if has_statistics)]
     return View(
@@ -47,7 +47,7 @@ def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[Weig
 
 
 def _chosen(rows: Sequence[WeightRow], has_statistics: bool) -> Iterable[tuple[Column, Callable[[WeightRow], str]]]:
-    """The columns that have anything to say; with statistics, the others go first where the terminal is narrow."""
+    """The columns that are not empty; with statistics, a narrow terminal drops the others first."""
     last = 10 if has_statistics else 0
     yield Column("name", minimum=24), lambda row: row.name
     yield Column("dtype", style="shape"), lambda row: type_name(row.dtype)
@@ -81,7 +81,7 @@ def _statistic(field: str) -> Callable[[WeightRow], str]:
 
 
 def marks(row: WeightRow) -> list[str]:
-    """What sets a variable apart: trainable, its role, whether its value is missing, taken by nobody, or does not fit."""
+    """The marks of a variable: trainable, its role, and whether its value is missing, unused, or does not fit."""
     found = ["trainable"] if row.trainable else []
     found += [row.role.value] if row.role is not Role.MODEL else []
     found += ["missing"] if row.is_missing else []
@@ -125,7 +125,7 @@ def _fields(row: WeightRow, has_statistics: bool) -> Sequence[object]:
 
 
 def total(rows: Sequence[WeightRow]) -> str:
-    """How many there are, and how large together."""
+    """The number of rows and their total size."""
     noun = rows[0].kind if rows else "variable"
     elements = sum(row.elements or 0 for row in rows)
     return f"{count(len(rows), noun)}, {count(elements, 'element')}, {size(sum(row.size_bytes or 0 for row in rows))}"

@@ -1,4 +1,4 @@
-"""``verify``: whether two models compute the same, and where they do not."""
+"""``verify``: whether two models compute the same, and where they differ."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INDENT = 9
 
 
 def write_verification(sink: Sink, format: Format, found: Verification) -> None:
-    """Writes the difference of each output; to a person also what was fed, and the verdict."""
+    """Writes the difference of each output; on a terminal also the inputs and the verdict."""
     write_page(
         sink,
         format,
@@ -62,7 +62,7 @@ def _verdict(found: Verification) -> str:
 
 
 def write_layers(sink: Sink, format: Format, found: LayerComparison, top: int) -> None:
-    """Writes where the models begin to differ, the ``top`` largest differences and how they grow towards the outputs."""
+    """Writes where the models start to differ, the ``top`` largest differences, and how they grow towards the outputs."""
     page = Page(
         lambda: _layers(sink, found, top),
         lambda: {"is_within": found.is_within, "first": plain(found.first), **plain(found)},
@@ -95,7 +95,7 @@ def _layer(layer: LayerDifference) -> Line:
 
 
 def _thin(layers: Sequence[LayerDifference], count: int) -> list[LayerDifference]:
-    """At most ``count`` of them, the first and the last included, evenly spread."""
+    """At most ``count`` of them, evenly spaced, including the first and the last."""
     if len(layers) <= count or count < 2:
         return list(layers[:count])
     last = len(layers) - 1
@@ -115,7 +115,7 @@ def _layers_verdict(found: LayerComparison) -> str:
 
 
 def write_nonfinite(sink: Sink, format: Format, reports: Sequence[NonfiniteReport]) -> None:
-    """Writes for each model the node that makes the first NaN or infinity, with what it took."""
+    """Writes for each model the node that produces the first NaN or infinity, with its inputs."""
     page = Page(
         lambda: (line for report in reports for line in _nonfinite(sink, report)),
         lambda: plain(tuple(reports)),

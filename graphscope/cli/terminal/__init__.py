@@ -1,1 +1,1 @@
-"""The way out: streams, escaping, tables, progress."""
+"""Output: streams, escaping, tables, progress."""

@@ -1,4 +1,4 @@
-"""What a graph prints itself while it runs (``Print``, ``PrintV2``): to stderr, escaped like everything that is in a file."""
+"""Output of a graph itself while it runs (``Print``, ``PrintV2``): goes to stderr, escaped like all text from files."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from graphscope.cli.terminal.output import Sink
 
 _STREAMS = {1: "stdout", 2: "stderr"}
 _LONGEST = 1 << 16
-"""A longer line is broken: a graph may print without end."""
+"""Longer lines are broken, because a graph may print without end."""
 
 _REST = ("/bin/sh", "-c", "read _; exec cat -v <&2")
 """Waits until its stdin ends, as it does when this process does, and writes what is left to read in its stderr."""
 
 _LAST_WORDS_S = 5.0
-"""How long to wait for what was printed last, where another process still holds the socket."""
+"""How long to wait for the last output if another process still holds the socket."""
 
 
 @contextlib.contextmanager
 def escaped_graph_output(sink: Sink) -> Iterator[None]:
-    """Within it, what TensorFlow's kernels write to the process's own stdout and stderr becomes talk of ``sink``.
+    """In the block, output of TensorFlow's kernels to stdout and stderr becomes messages of ``sink``.
 
-    Python's streams go on to where they went before, so that data, notes and progress bars are as they were.
+    Python's streams keep their targets, so data, notes and progress bars are not affected.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -43,7 +43,7 @@ def escaped_graph_output(sink: Sink) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _move(number: int, name: str) -> Iterator[TextIO | None]:
-    """Python's stream on another descriptor of what ``number`` leads to; ``None`` where it is not on that descriptor at all."""
+    """Python's stream on another descriptor of what ``number`` leads to; ``None`` if it is not on that descriptor at all."""
     kept = os.dup(number)
     old: TextIO | None = getattr(sys, name)
     new = None
@@ -70,7 +70,7 @@ def _descriptor(stream: TextIO) -> int | None:
 
 @contextlib.contextmanager
 def _read(sink: Sink) -> Iterator[None]:
-    """Puts a socket in the place of both descriptors, and says every line that comes out of it."""
+    """Replaces both descriptors with a socket, and prints every line from it."""
     reader, writer = socket.socketpair()
     with _watch(reader):
         for number in _STREAMS:

@@ -1,4 +1,4 @@
-"""Ctrl-C while TensorFlow computes: Python itself would hear of it only when the computation is over."""
+"""Ctrl-C while TensorFlow computes: Python itself would react only after the computation."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ INTERRUPTED = 130
 
 
 GRACE_S = 2.0
-"""How long the interpreter is waited for before the process is ended from outside of it."""
+"""How long to wait for the interpreter before ending the process from another thread."""
 
 
 @contextlib.contextmanager
 def ended_in_order() -> Iterator[None]:
-    """For a command that serves until Ctrl-C or SIGTERM: that is how it ends, and no failure."""
+    """For a command that serves until Ctrl-C or SIGTERM, which end it without a failure."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -36,7 +36,7 @@ def ended_in_order() -> Iterator[None]:
 
 @contextlib.contextmanager
 def ended_by_interrupt(say: Callable[[], None]) -> Iterator[None]:
-    """Within it, Ctrl-C ends the process at once, with ``say`` as its last words. Nothing may be half-written there."""
+    """In the block, Ctrl-C calls ``say`` and ends the process at once. Nothing may be half-written in it."""
 
     def end() -> None:
         say()
@@ -48,7 +48,7 @@ def ended_by_interrupt(say: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def asked_to_stop(say: Callable[[], None], give_up: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Gives a function that tells whether Ctrl-C was pressed; a second one interrupts, whatever is going on.
+    """Yields a function that returns whether Ctrl-C was pressed; a second Ctrl-C interrupts immediately.
 
     Args:
         say: is called at once when it is pressed, in another thread.
@@ -80,7 +80,7 @@ class _Presses:
         return max(self.count, self._taken) > 0
 
     def hear(self) -> None:
-        """In the thread that hears of it at once."""
+        """Runs at once in the listening thread."""
         self.count += 1
         if self.count == 1:
             self._say()
@@ -99,7 +99,7 @@ class _Presses:
 
 @contextlib.contextmanager
 def _heard(hear: Callable[[], None]) -> Iterator[None]:
-    """Within it, ``hear`` is called in another thread whenever Ctrl-C is pressed.
+    """In the block, ``hear`` is called in another thread whenever Ctrl-C is pressed.
 
     Source: https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd: a byte, the signal's number, is written by the
     C handler at once, and another thread may read it.

@@ -1,4 +1,4 @@
-"""The one way out: data to stdout, talk (notes, hints, errors, progress) to stderr."""
+"""The only output channel: data to stdout; notes, hints, errors and progress to stderr."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from graphscope.cli.terminal.wording import to_words
 from graphscope.errors import FileError, GraphscopeError
 
 BATCH = 512
-"""Lines that are written at a time."""
+"""Number of lines written at a time."""
 
 DEFAULT_WIDTH = 80
 
 
 class Sink:
-    """Where a command's output goes.
+    """The output of a command.
 
     Attributes:
-        width: columns of the terminal; 80 where there is none.
-        is_terminal: whether a person looks at the data: tables fit the width then. A pipe gets everything, whole.
-        has_color: whether data may be coloured.
+        width: columns of the terminal; 80 if there is none.
+        is_terminal: whether data goes to a terminal: then tables fit its width. A pipe gets complete data.
+        has_color: whether data may be colored.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Sink:
 
     @contextmanager
     def redirect(self, out: TextIO | None, err: TextIO | None) -> Iterator[None]:
-        """Within it, writes to other streams; to its own where one is ``None``."""
+        """Within it, writes to other streams; to its own if one is ``None``."""
         before = self._out, self._err
         self._out, self._err = out or self._out, err or self._err
         try:
@@ -74,14 +74,14 @@ class Sink:
 
     @property
     def err_is_terminal(self) -> bool:
-        """Whether a person looks at the talk."""
+        """Whether stderr is a terminal."""
         return self._err.isatty()
 
     def write(self, text: str) -> None:
         """Writes data.
 
         Raises:
-            BrokenPipeError: the reader has gone.
+            BrokenPipeError: the reader has closed the pipe.
             FileError: the output cannot be written (a full disk).
         """
         with _writing():
@@ -94,28 +94,28 @@ class Sink:
             self.write("\n".join(batch) + "\n")
 
     def flush(self) -> None:
-        """Hands over what is buffered; raises as :meth:`write`."""
+        """Flushes buffered data; raises as :meth:`write`."""
         with _writing():
             self._out.flush()
 
     def paint(self, text: str, style: str) -> str:
-        """``text`` in a style of :data:`STYLES`, where colour is wanted."""
+        """``text`` in a style of :data:`STYLES`, if color is enabled."""
         return paint(text, style) if self.has_color else text
 
     def talk(self, text: str) -> None:
-        """Says how far the work is."""
+        """Prints progress."""
         self._say(_lines(text))
 
     def note(self, text: str | Advice) -> None:
-        """Says something beside the data."""
+        """Prints a note."""
         self._say(f"note: {_lines(to_words(text))}")
 
     def warning(self, text: str | Advice) -> None:
-        """Says what may be wrong with the result."""
+        """Prints a warning."""
         self._say(f"warning: {_lines(to_words(text))}")
 
     def error(self, error: GraphscopeError) -> None:
-        """Says what went wrong and what to do next."""
+        """Prints an error and its hint."""
         name = paint("error:", "error") if self.err_is_terminal and wants_color() else "error:"
         self._say(f"{name} {_lines(error.message)}")
         if error.hint is not None:
@@ -141,7 +141,7 @@ def wants_color() -> bool:
 
 @contextmanager
 def _writing() -> Iterator[None]:
-    """Tells a reader that has gone from an output that cannot be written; after either, stdout leads nowhere."""
+    """Distinguishes a closed pipe from an unwritable output; in both cases, stdout is redirected to nothing."""
     try:
         yield
     except BrokenPipeError:
@@ -153,14 +153,14 @@ def _writing() -> Iterator[None]:
 
 
 def _abandon_stdout() -> None:
-    """Sends what is still buffered nowhere, so that Python does not fail once more when it ends."""
+    """Discards buffered data, so that Python does not fail again on exit."""
     if sys.stdout is sys.__stdout__ and sys.stdout is not None:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _lines(text: str) -> str:
-    """Names in ``text`` made harmless; a further line is indented, so that none can pass for talk of its own."""
+    """Escapes names in ``text`` and indents further lines, so that none can pass for a separate message."""
     return "\n  ".join(_escaped_lines(text))
 
 

@@ -16,7 +16,7 @@ from graphscope.core.hostile import HOSTILE
 
 
 def plain(value: object) -> Any:
-    """``value`` in what JSON has: data types by their label, other enums by their value, NaN and infinities as text."""
+    """``value`` as JSON types: data types by their label, other enums by their value, NaN and infinities as text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, enum.Enum):
@@ -47,7 +47,7 @@ def _json_escape(match: re.Match[str]) -> str:
 
 
 def json_array(values: Iterable[object], is_unicode: bool = True) -> Iterator[str]:
-    """The lines of an array, one element a line, made one by one."""
+    """The lines of an array, one element per line, generated one by one."""
     import json
 
     encode = json.JSONEncoder(ensure_ascii=not is_unicode, allow_nan=False).encode
@@ -64,14 +64,14 @@ def json_array(values: Iterable[object], is_unicode: bool = True) -> Iterator[st
 
 
 class _Line:
-    """What ``csv.writer`` writes to: hands the line back."""
+    """A target for ``csv.writer`` that returns the line."""
 
     def write(self, text: str) -> str:
         return text
 
 
 def csv_lines(header: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """A heading and the rows as CSV (RFC 4180, lines end in a newline alone); ``None`` is empty, truth is in words."""
+    """A heading and the rows as CSV (RFC 4180, but lines end in a newline only); ``None`` is empty, booleans are words."""
     import csv
 
     to_line: Callable[[Iterable[object]], str] = csv.writer(_Line(), lineterminator="").writerow

@@ -1,4 +1,4 @@
-"""A progress bar on stderr, for work that takes long enough to want one."""
+"""A progress bar on stderr, for long work."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from graphscope.cli.terminal.output import Sink
 
 LONG_BYTES = 64 << 20
-"""Reading less than this is over before a bar could be read."""
+"""Smaller reads finish before a bar could be read."""
 
 
 @contextmanager
 def bytes_progress(sink: Sink, what: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
-    """Gives a function to tell how many more bytes are done; shows nothing where nobody looks or the work is short."""
+    """Gives a function to tell how many more bytes are done; shows nothing if nobody looks or the work is short."""
     if not sink.err_is_terminal or total_bytes < LONG_BYTES:
         yield lambda _: None
         return
@@ -34,7 +34,7 @@ def bytes_progress(sink: Sink, what: str, total_bytes: int) -> Iterator[Callable
 
 @contextmanager
 def examples_progress(sink: Sink, what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Gives a function to tell how many more of ``total`` examples are done; shows nothing where nobody looks."""
+    """Gives a function to tell how many more of ``total`` examples are done; shows nothing if nobody looks."""
     if not sink.err_is_terminal:
         yield lambda _: None
         return

@@ -1,4 +1,4 @@
-"""A page of labelled sections: short lines, cells aligned, long text wrapped where that does no harm."""
+"""A page of labelled sections: short lines, aligned cells, and long text wrapped where possible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphscope.cli.terminal.text import cells, escape, pad
 from graphscope.core.patterns import Pattern
 
 Line = Sequence[str]
-"""Cells of one line; those of a group of sections are aligned, a single cell stands for itself."""
+"""The cells of a line; they are aligned within a group of sections, except for single cells."""
 
 Section = tuple[str, Sequence[Line]]
 """A label and its lines."""
@@ -23,7 +23,7 @@ def write_sections(sink: Sink, sections: Sequence[Section], indent: int, *, is_w
     """The lines of a group of sections, each label before its first line.
 
     Args:
-        is_wrapped: whether long text may be broken; not what a person will paste.
+        is_wrapped: whether long text may be broken; commands to paste must not be.
     """
     safe = [(label, [[escape(cell) for cell in row] for row in rows]) for label, rows in sections]
     widths = _widths([row for _, rows in safe for row in rows])
@@ -42,7 +42,7 @@ def _widths(rows: Sequence[Line]) -> list[int]:
 
 
 def _wrap(row: Line, widths: Sequence[int], room: int) -> Iterator[str]:
-    """The cells in their columns; a last cell that does not fit beside the others goes below them, indented."""
+    """The cells in their columns; a last cell that does not fit goes to the next line, indented."""
     before = "".join(pad(cell, widths[i] + 2) for i, cell in enumerate(row[:-1]))
     if cells(before) + cells(row[-1]) <= room:
         yield before + row[-1]

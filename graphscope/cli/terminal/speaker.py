@@ -1,4 +1,4 @@
-"""What the library says while it works, on stderr; and progress bars, where a person looks."""
+"""Messages of the library on stderr while it works, and progress bars on a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphscope.core.listener import Advance, Listener
 
 
 class Speaker(Listener):
-    """Passes on to a sink what it hears."""
+    """Passes everything on to a sink."""
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink

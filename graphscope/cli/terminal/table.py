@@ -1,4 +1,4 @@
-"""Columns that stream: widths come from the first rows, then every row is written as it arrives."""
+"""Streaming tables: widths are taken from the first rows, then every row is written as it arrives."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SAMPLE = 1000
 GAP = "  "
 
 LONGEST = 120
-"""No column of a pipe is padded further: one huge name must not swell every line."""
+"""The maximum padding of a column in a pipe, so that one huge name does not widen every line."""
 
 SHORT = 28
 """A column whose cells are no longer than this is cut last of all."""
 
 ENOUGH = 40
-"""Other columns go before a name is cut below this: both ends of it still tell it from its neighbours."""
+"""Other columns are dropped before a name is cut below this width, at which its ends still identify it."""
 
 Row = Sequence[str]
 
@@ -35,8 +35,8 @@ class Column:
         right: aligned to the right, as numbers are.
         style: of :data:`graphscope.cli.terminal.output.STYLES`.
         minimum: width that a narrow terminal may shrink it to; 0 if its cells must stay whole.
-        drop: whether a narrow terminal may do without it: the highest goes first; 0 never.
-        keeps_end: whether a cell that is cut loses its beginning, not its middle: of names in deep scopes.
+        drop: order in which a narrow terminal drops columns, the highest first; 0 for never.
+        keeps_end: whether a cell is cut at its beginning, not in its middle, as for names in deep scopes.
     """
 
     title: str
@@ -54,7 +54,7 @@ class Column:
 def write_table(sink: Sink, columns: Sequence[Column], rows: Iterable[Row]) -> None:
     """Writes a heading and the rows; nothing, if there are none.
 
-    Cells are escaped here: give them as they are in the file.
+    Cells are escaped here: pass them as they are in the file.
     """
     source = iter(rows)
     sample = list(islice(source, SAMPLE))

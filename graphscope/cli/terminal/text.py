@@ -1,4 +1,4 @@
-"""Text for a screen: names from files made harmless, widths in cells, sizes and counts as a person reads them."""
+"""Text for a screen: names from files made harmless, widths in cells, sizes and counts as people read them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def is_simple(text: str) -> bool:
 
 
 def cells(text: str) -> int:
-    """How many columns of a terminal ``text`` takes."""
+    """Number of terminal columns that ``text`` takes."""
     if is_simple(text):
         return len(text)
     from rich.cells import cell_len
@@ -33,7 +33,7 @@ def pad(text: str, width: int, right: bool = False) -> str:
 
 
 def elide(text: str, width: int) -> str:
-    """``text`` in at most ``width`` cells, the middle given up for an ellipsis: both ends of a name tell most."""
+    """``text`` in at most ``width`` cells, with an ellipsis in the middle, because both ends of a name matter most."""
     tail = (width - 1) // 2
     head = width - 1 - tail
     if is_simple(text):
@@ -44,7 +44,7 @@ def elide(text: str, width: int) -> str:
 
 
 def elide_start(text: str, width: int) -> str:
-    """``text`` in at most ``width`` cells, the beginning given up for an ellipsis."""
+    """``text`` in at most ``width`` cells, with an ellipsis at the beginning."""
     return text if cells(text) <= width else "…" + _fitting(text[::-1], width - 1)[::-1]
 
 
@@ -62,7 +62,7 @@ def number(value: float | None) -> str:
 
 
 def type_name(dtype: DataType, is_ref: bool = False) -> str:
-    """``float32``, ``float32_ref``; ``?`` for the type of an op that nobody knows."""
+    """``float32``, ``float32_ref``; ``?`` for the type of an unknown op."""
     return "?" if dtype is DataType.INVALID else dtype.label + ("_ref" if is_ref else "")
 
 

@@ -1,4 +1,4 @@
-"""``--format``: one listing, seen as a table, JSON, CSV or plain names."""
+"""``--format``: a listing as a table, JSON, CSV or plain names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Format(str, enum.Enum):
-    """How data is written."""
+    """Output formats."""
 
     TABLE = "table"
     JSON = "json"
@@ -27,7 +27,7 @@ class Format(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class View(Generic[T]):
-    """How rows of one kind are written in each format.
+    """The output of one kind of rows in each format.
 
     Attributes:
         columns, cells: of the table.
@@ -46,7 +46,7 @@ class View(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """How one thing that makes no list is written: lines for reading, a JSON value, names. Only what is wanted is made."""
+    """The output of a single report: lines, a JSON value, names. Only the requested form is created."""
 
     lines: Callable[[], Iterable[str]]
     record: Callable[[], Any]
@@ -66,12 +66,12 @@ def write_page(sink: Sink, format: Format, page: Page) -> None:
 
 
 def write_report(sink: Sink, format: Format, report: object, lines: Iterable[str], names: Iterable[str] = ()) -> None:
-    """Writes what was done: ``lines`` for reading, the dataclass or mapping ``report`` as JSON or CSV, ``names``."""
+    """Writes a result: ``lines`` as text, the dataclass or mapping ``report`` as JSON or CSV, or ``names``."""
     write_page(sink, format, Page(lambda: lines, lambda: plain(report), lambda: names))
 
 
 def write_rows(sink: Sink, format: Format, view: View[T], rows: Iterable[T], nothing: str) -> None:
-    """Writes the rows one by one as they come; says ``nothing`` where none does."""
+    """Writes the rows one by one as they arrive; prints the note ``nothing`` if there are none."""
     source = iter(rows)
     first = list(islice(source, 1))
     _write(sink, format, view, chain(first, source))

@@ -1,4 +1,4 @@
-"""Hints and notes of the library as they are typed on the command line."""
+"""Hints and notes of the library, worded for the command line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLACEHOLDER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_[]|.")
 
 
 def to_words(text: str | Advice | None) -> str:
-    """``text`` with options as flags and calls as commands; empty where there is none."""
+    """``text`` with options as flags and calls as commands; empty if there is none."""
     return text.word_for(_word) if isinstance(text, Advice) else text or ""
 
 
@@ -45,5 +45,5 @@ def _command(call: Call) -> str:
 
 
 def _typed_text(text: str) -> str:
-    """As a shell takes it; a word in capitals that stands for something stays."""
+    """Quoted for a shell, except for a placeholder in capitals."""
     return text if _PLACEHOLDER.issuperset(text) or "..." in text else shlex.quote(text).replace("'='", "=")

@@ -19,7 +19,7 @@ from graphscope.export.onnx.value import Dims, Value
 from graphscope.export.refusal import NotExpressibleError
 
 Operand = Value | NDArray[Any] | None
-"""What a node takes: a tensor, an array that becomes a constant, or nothing where an input is optional."""
+"""What a node takes: a tensor, an array that becomes a constant, or nothing if an input is optional."""
 
 Attribute = int | float | str | bytes | Sequence[int] | Sequence[float] | GraphProto | None
 
@@ -212,7 +212,7 @@ def _allowed_types(schema: defs.OpSchema, parameter: str) -> frozenset[str]:
 
 
 def _parameter(arguments: Sequence[Any], index: int) -> str:
-    """The type parameter of an op's input or output; empty where its type is fixed."""
+    """The type parameter of an op's input or output; empty if its type is fixed."""
     if not arguments:
         return ""
     argument = arguments[min(index, len(arguments) - 1)]

@@ -30,7 +30,7 @@ class Call:
         inputs: its data inputs.
         types: the element types of its outputs.
         builder: where new nodes go.
-        region: the part of the graph that the node lies in.
+        region: the part of the graph that the node is in.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Call:
         return self.op("Where", condition, yes, no)
 
     def reduced(self, op: str, value: Value, axes: Value | Sequence[int], keep: bool = False) -> Value:
-        """A reduction over ``axes``; over none, where there are none."""
+        """A reduction over ``axes``; over none, if there are none."""
         moved_at = 13 if op == "ReduceSum" else 18
         if self.builder.opset >= moved_at:
             given: Operand = axes if isinstance(axes, Value) else vector(axes)
@@ -148,7 +148,7 @@ class Call:
         return number % rank if rank else 0
 
     def attr(self, name: str) -> AttrValue:
-        """An attribute of the node, or the op's default; empty where there is neither."""
+        """An attribute of the node, or the op's default; empty if there is neither."""
         stated = self.node.attr(name)
         if stated is not None:
             return stated

@@ -25,7 +25,7 @@ class Array(Value):
 
     Attributes:
         elements: all elements as one tensor, the first axis counts them; ``None`` while there are none.
-        length: how many elements it was made for; ``None`` where it grows.
+        length: how many elements it was made for; ``None`` if it grows.
         written: what was written since the iteration began: place and element; the place is ``None`` at the end.
     """
 

@@ -57,7 +57,7 @@ class Region:
     Args:
         bound: tensors that are known from outside: the arguments of a function, the state of a loop.
         parent: the region around this one.
-        owns: whether a node lies in this region; the parent gives what does not. All do by default.
+        owns: whether a node is in this region; the parent gives what does not. All do by default.
         active: the conditions that hold in this region.
     """
 
@@ -82,7 +82,7 @@ class Region:
         self.converted: set[str] = set()
 
     def value(self, text: str) -> Value:
-        """The tensor that ``text`` names in the body, converted if need be.
+        """The tensor that ``text`` names in the body, converted if necessary.
 
         Raises:
             BrokenInputError: it needs a node that cannot be expressed; the reason is noted.
@@ -133,7 +133,7 @@ class Region:
         return () if node.op in DEFERRED else [TensorName.parse(text).node for text in node.data_inputs()]
 
     def convert(self, node: Node) -> None:
-        """Converts ``node``, whose inputs are converted; notes the reason where that is not possible."""
+        """Converts ``node``, whose inputs are converted; notes the reason if that is not possible."""
         if node.name in self.converted:
             return
         self.converted.add(node.name)

@@ -16,7 +16,7 @@ Rule = Callable[[Call], Results]
 RULES: dict[str, Rule] = {}
 
 DEFERRED: set[str] = set()
-"""Ops whose rules ask for their inputs themselves, as they lie in another part of the graph: branches and loops."""
+"""Ops whose rules ask for their inputs themselves, as they are in another part of the graph: branches and loops."""
 
 
 def rule(*ops: str, deferred: bool = False) -> Callable[[Rule], Rule]:

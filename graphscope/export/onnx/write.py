@@ -47,7 +47,7 @@ def write_onnx(
     Only a weight whose elements have to be moved is in memory as a whole, one at a time.
 
     Args:
-        external_data: whether the weights go beside the model; by default where there are more than :data:`ONE_FILE_BYTES`.
+        external_data: whether the weights go beside the model; by default if there are more than :data:`ONE_FILE_BYTES`.
         check: looks at the finished files before they take their places; what it raises leaves none behind.
 
     Raises:

@@ -59,7 +59,7 @@ def convert(graph: Graph, outputs: Sequence[str], options: ExportOptions, path: 
 
 
 def _refuse_constants(made: OnnxGraph, graph: Graph, outputs: Sequence[str], path: str) -> None:
-    """Raises an error, if a constant is beyond what OpenVINO computes with. Behind the last element, any number is the end.
+    """Raises an error if a constant is beyond what OpenVINO computes with. Behind the last element, any number is the end.
 
     Raises:
         NotExportableError: one is.

@@ -84,7 +84,7 @@ def _channels_last(graph: Graph, wanted: Sequence[str]) -> Graph:
 
 
 def _with_sizes(graph: Graph, shapes: Shapes) -> Graph:
-    """Placeholders state what is known: old files say nothing where they mean any shape, and TF.js reads a scalar."""
+    """Placeholders state what is known: old files say nothing if they mean any shape, and TF.js reads a scalar."""
 
     def state(node: Node) -> Node:
         if node.op not in PLACEHOLDER_OPS:

@@ -53,7 +53,7 @@ HANDLES = frozenset({DataType.VARIANT, DataType.RESOURCE})
 
 
 def storage(dtype: DataType) -> Storage | None:
-    """How TF.js holds ``dtype``; ``None`` where it cannot."""
+    """How TF.js holds ``dtype``; ``None`` if it cannot."""
     return _STORAGE.get(dtype)
 
 

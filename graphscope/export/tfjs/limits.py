@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from graphscope.export.tfjs.site import Site
 
 Limit = Callable[[Site], str]
-"""Why a node cannot be left to TF.js; empty where it can."""
+"""Why a node cannot be left to TF.js; empty if it can."""
 
 LIMITS: dict[str, list[Limit]] = {}
 

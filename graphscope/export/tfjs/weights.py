@@ -38,7 +38,7 @@ class Weight:
         payload: its content in TensorFlow's type.
         stored: how TF.js holds that type.
         nbytes: how much it takes in a weight file.
-        quantization: how TF.js makes numbers of what the file holds, where that is something else.
+        quantization: how TF.js makes numbers of what the file holds, if that is something else.
     """
 
     name: str

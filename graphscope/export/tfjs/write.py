@@ -58,7 +58,7 @@ def write_tfjs(
 
 
 def refuse_place(path: str | os.PathLike[str], overwrite: bool) -> None:
-    """Raises an error, if the directory of ``path`` cannot be made or replaced, before anybody waits for what is written.
+    """Raises an error if the directory of ``path`` cannot be made or replaced, before anybody waits for what is written.
 
     Raises:
         FileError: as :func:`write_tfjs`.

@@ -20,7 +20,7 @@ _SAME = frozenset(
 _ELEMENTWISE = frozenset(
     "Add AddV2 Sub Mul RealDiv Div DivNoNan Maximum Minimum Pow SquaredDifference FloorMod".split()
 )
-"""Ops of two inputs; where one is a scalar the other has the shape of the result."""
+"""Ops of two inputs; if one is a scalar the other has the shape of the result."""
 _KEEPS_VALUES = frozenset(
     "Identity Cast Reshape ExpandDims Squeeze Enter Switch StopGradient Unique Transpose Tile".split()
 )
@@ -200,4 +200,4 @@ _DEMANDS: Mapping[str, _Demand] = {
     "ExpandDims": _demand_of_expanded,
     "Transpose": _demand_of_transposed,
 }
-"""Op -> the shape that it demands of the input at a place; ``None`` where it demands none."""
+"""Op -> the shape that it demands of the input at a place; ``None`` if it demands none."""

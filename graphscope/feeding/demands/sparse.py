@@ -1,4 +1,4 @@
-"""Placeholders for the parts of a sparse tensor: indices have to lie within the shape, and neither may be just any number."""
+"""Placeholders for the parts of a sparse tensor: indices have to are within the shape, and neither may be just any number."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SparseSizes(TensorSpec):
 
 
 def sparse_part(graph: Graph, spec: TensorSpec) -> SparseIndices | SparseSizes | None:
-    """``spec`` as the part of a sparse tensor that the placeholder is; ``None`` where it is none."""
+    """``spec`` as the part of a sparse tensor that the placeholder is; ``None`` if it is none."""
     node = graph.get(node_of(spec.name))
     if node is None or spec.dtype is not DataType.INT64:
         return None
@@ -64,7 +64,7 @@ def _indices(spec: TensorSpec, sizes: tuple[int | None, ...]) -> SparseIndices:
 
 
 def _as_sizes(spec: TensorSpec, sizes: tuple[int | None, ...]) -> SparseSizes | None:
-    """``spec`` as the vector of ``sizes``; ``None`` where it is no such vector."""
+    """``spec`` as the vector of ``sizes``; ``None`` if it is no such vector."""
     if spec.shape is not None and spec.shape not in ((None,), (len(sizes),)):
         return None
     return SparseSizes(spec.name, spec.dtype, (len(sizes),), spec.is_ref, sizes)
@@ -132,7 +132,7 @@ def _sizes(graph: Graph, taker: Node, indices: int, shape: int) -> tuple[int | N
 
 
 def _stated(graph: Graph, text: str) -> Shape:
-    """The sizes that a vector holds, as far as that follows from the graph; ``None`` where nothing does."""
+    """The sizes that a vector holds, as far as that follows from the graph; ``None`` if nothing does."""
     node = _source(graph, text)
     if node is not None and node.op in PLACEHOLDER_OPS:
         return _default(graph, node) or _unknown_sizes(node)

@@ -20,7 +20,7 @@ def small_integers(graph: Graph, text: str) -> list[int] | None:
 
 
 def weight_shape(graph: Graph, text: str) -> Shape:
-    """The shape of a constant or a variable, behind what reads it; ``None`` where it is not known."""
+    """The shape of a constant or a variable, behind what reads it; ``None`` if it is not known."""
     node = graph.get(node_of(text))
     for _ in range(_STEPS):
         if node is None:

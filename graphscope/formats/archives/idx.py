@@ -65,7 +65,7 @@ def read_header(place: Path, path: Path) -> Header:
     Raises:
         FileError: it cannot be read.
         CorruptFileError: it ends within its header.
-        UnsupportedError: it is no idx file.
+        UnsupportedError: it is not an idx file.
     """
     return _header(head(place, _MAX_HEADER_BYTES), path)
 
@@ -76,7 +76,7 @@ def read_idx(path: Path) -> NDArray[Any]:
     Raises:
         FileError: it cannot be read.
         CorruptFileError: it holds more or less than its header announces.
-        UnsupportedError: it is no idx file.
+        UnsupportedError: it is not an idx file.
     """
     import numpy as np
 
@@ -110,7 +110,7 @@ def check_announced(content: Iterator[bytes], path: Path) -> Iterator[bytes]:
 
     Raises:
         CorruptFileError: it is not.
-        UnsupportedError: it is no idx file.
+        UnsupportedError: it is not an idx file.
     """
     start = b""
     for piece in content:
@@ -127,7 +127,7 @@ def check_announced(content: Iterator[bytes], path: Path) -> Iterator[bytes]:
 
 
 def refuse_more(header: Header, size: int, path: Path) -> None:
-    """Raises an error, if a file of ``size`` bytes has more than ``header`` announces.
+    """Raises an error if a file of ``size`` bytes has more than ``header`` announces.
 
     Raises:
         CorruptFileError: so.

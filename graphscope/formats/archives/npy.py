@@ -129,7 +129,7 @@ _FIELDS = {
     DataType.INT4: "i1",
     DataType.INT2: "i1",
 }
-"""What stores a type that NumPy lacks, where it is no unsigned integer."""
+"""What stores a type that NumPy lacks, where it is not an unsigned integer."""
 
 
 def data_type(dtype: np.dtype[Any]) -> DataType:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class StoredPayload(Payload):
-    """A tensor, or a slice of one, that lies in one place of a checkpoint."""
+    """A tensor, or a slice of one, that is in one place of a checkpoint."""
 
     __slots__ = ()
 

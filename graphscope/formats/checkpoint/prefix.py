@@ -123,7 +123,7 @@ def _expect_table(path: Path, expected: str) -> None:
 
 
 def refuse_other(source: FileSource, expected: str) -> None:
-    """Raises an error that names what ``source`` holds instead of ``expected``; returns where nobody knows it.
+    """Raises an error that names what ``source`` holds instead of ``expected``; returns if it is unknown.
 
     Raises:
         NotTensorFlowError: it is empty, or of a neighbouring format.

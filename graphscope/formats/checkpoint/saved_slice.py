@@ -94,7 +94,7 @@ class SavedSlicePayload(StoredPayload):
 
 
 def _only(message: memoryview, number: int) -> memoryview:
-    """The body of the one submessage in field ``number``; an empty one where there is none."""
+    """The body of the one submessage in field ``number``; an empty one if there is none."""
     cursor = Cursor(message, _WHERE)
     bodies = [message[start:end] for field, wire, start, end in cursor.fields() if (field, wire) == (number, 2)]
     if len(bodies) > 1:

@@ -1,4 +1,4 @@
-"""The nodes that save and restore variables: those of old graphs brought up to V2 checkpoints, new ones where there are none.
+"""The nodes that save and restore variables: those of old graphs brought up to V2 checkpoints, new ones if there are none.
 
 Source: ``tensorflow/python/training/saver.py`` (``BulkSaverBuilder``, ``BaseSaverBuilder``), ``tensorflow/core/ops/io_ops.cc``
 and ``tensorflow/core/kernels/save_restore_v2_ops.cc`` (2.21).

@@ -44,7 +44,7 @@ class TensorSlice:
         return b"".join(parts)
 
     def region(self, shape: tuple[int, ...]) -> tuple[slice, ...] | None:
-        """What it takes of a tensor of ``shape``; ``None`` where that is impossible."""
+        """What it takes of a tensor of ``shape``; ``None`` if that is impossible."""
         if len(self.extents) != len(shape):
             return None
         region = []

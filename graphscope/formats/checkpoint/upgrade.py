@@ -38,7 +38,7 @@ def upgrade_checkpoint(model: Model, prefix: str, *, overwrite: bool = False, pr
 
 
 def meta_chunks(model: Model) -> Iterator[bytes] | None:
-    """The bytes of a ``.meta`` file that restores V2 checkpoints of ``model``; ``None`` where it has no meta graph.
+    """The bytes of a ``.meta`` file that restores V2 checkpoints of ``model``; ``None`` if it has no meta graph.
 
     They are those of the model's own file, unless its graph is in none (it was changed), or restores by ops that read V1 only:
     these are replaced (see :func:`with_restore_v2`). ``SaverDef.version``, which says how to save, stays. Without a saver, one

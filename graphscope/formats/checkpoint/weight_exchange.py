@@ -102,7 +102,7 @@ class _Exchange:
         return found
 
     def value(self, key: str, variables: Sequence[Variable]) -> Payload | None:
-        """What the archive has for ``key``; ``None`` where that stays as it is, or something is wrong."""
+        """What the archive has for ``key``; ``None`` if that stays as it is, or something is wrong."""
         names = [v.name for v in variables]
         if names and all(name in self.archive.entries for name in names):
             parts = [self.checked(v.name, v.dtype, self.shape(v)) for v in variables]
@@ -152,7 +152,7 @@ class _Exchange:
         return variable.role is not Role.LOCAL and (variable.name in self.sources or not self.sources)
 
     def refuse(self) -> None:
-        """Raises an error, if something is wrong; it says all that is."""
+        """Raises an error if something is wrong; it says all that is."""
         known = {*self.variables, *self.holders, *self.own}
         others = [name for name in self.archive.entries if name not in known]
         extra = [name for name in others if role_by_name(name, None, self.archive.entries) is Role.MODEL]

@@ -3,7 +3,7 @@
 Source: ``tensorflow/python/training/checkpoint_state.proto``; text format. The paths in it are relative to its directory,
 or absolute on the machine that trained, Windows included: only their last part can be trusted elsewhere.
 
-TensorFlow opens an absolute path wherever it still exists. Here what lies below the state file's own directory comes first:
+TensorFlow opens an absolute path wherever it still exists. Here what is below the state file's own directory comes first:
 whoever copied a directory means the copy.
 """
 
@@ -27,7 +27,7 @@ _SHARD_PATTERN = re.compile(r"-\?{5}-of-\d{5}\Z")
 
 @dataclass(frozen=True, slots=True)
 class CheckpointState:
-    """The prefixes that the file names, latest first, and the directory it lies in."""
+    """The prefixes that the file names, latest first, and the directory it is in."""
 
     directory: Path
     prefixes: tuple[str, ...]
@@ -44,7 +44,7 @@ class CheckpointState:
 
 
 def is_below(path: str, directory: Path) -> bool:
-    """Whether ``path``, with every link followed, lies in ``directory`` or below it."""
+    """Whether ``path``, with every link followed, is in ``directory`` or below it."""
     if "\0" in path:
         return False
     root = real_path(directory)

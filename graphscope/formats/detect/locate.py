@@ -166,7 +166,7 @@ def _in_directory(directory: Path) -> Location:
 
 
 def _from_state(state: CheckpointState) -> CheckpointPrefix:
-    """The first checkpoint that the state file names and that is there; else the latest beside it, with a note."""
+    """The first checkpoint that the state file names and that is there; otherwise the latest beside it, with a note."""
     named = ", ".join(state.prefixes[:3]) or "none"
     for candidate in state.candidates():
         prefix = CheckpointPrefix(candidate)
@@ -185,7 +185,7 @@ def _from_state(state: CheckpointState) -> CheckpointPrefix:
 
 
 def _outside(state: CheckpointState, prefix: CheckpointPrefix) -> Iterator[str]:
-    """A warning, if files of ``prefix`` lie elsewhere than below the state file's directory."""
+    """A warning, if files of ``prefix`` are elsewhere than below the state file's directory."""
     outside = [path for path in prefix.members if not is_below(str(path), state.directory)]
     if outside:
         real = real_path(outside[0])
@@ -221,7 +221,7 @@ def is_table_file(path: Path) -> bool:
 
 
 def _listing(directory: Path) -> list[Path]:
-    """The entries of ``directory``; none, if it is no directory."""
+    """The entries of ``directory``; none, if it is not a directory."""
     if not is_directory(directory):
         return []
     with file_errors(directory):

@@ -186,7 +186,7 @@ def refuse_neighbours(source: FileSource) -> None:
 
 
 def refuse_pointer(source: FileSource) -> None:
-    """Raises an error, if a Git LFS pointer is in the place of the file whose bytes are of any kind.
+    """Raises an error if a Git LFS pointer is in the place of the file whose bytes are of any kind.
 
     Raises:
         NotTensorFlowError: it is.

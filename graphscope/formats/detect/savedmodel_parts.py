@@ -20,7 +20,7 @@ _ASSET_DIRECTORIES = {"assets": "an asset", "assets.extra": "an extra asset"}
 
 
 def saved_model_around(path: Path) -> Path | None:
-    """The SavedModel directory that the file ``path`` lies in, at any depth that one has."""
+    """The SavedModel directory that the file ``path`` is in, at any depth that one has."""
     for directory in (path.parent, path.parent.parent):
         if any(is_file(directory / name) for name in SAVED_MODEL_FILES):
             return directory
@@ -31,7 +31,7 @@ def saved_model_around(path: Path) -> Path | None:
 
 
 def refuse_part(path: Path) -> None:
-    """Raises an error, if ``path`` is a part of a SavedModel by its name and place.
+    """Raises an error if ``path`` is a part of a SavedModel by its name and place.
 
     Raises:
         NotTensorFlowError: it is.

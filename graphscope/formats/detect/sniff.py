@@ -98,7 +98,7 @@ def _text_start(source: FileSource) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Region:
-    """A message, or a part of one, that lies in a file from byte ``start`` to ``end``: nothing is read before it is needed.
+    """A message, or a part of one, that is in a file from byte ``start`` to ``end``: nothing is read before it is needed.
 
     Attributes:
         head: the first bytes of the file, read already.

@@ -39,7 +39,7 @@ def read_model(location: EventFiles | GraphFile, _: Collection[str] = ()) -> Mod
 
 
 def open_event_file(source: FileSource) -> Model:
-    """The graph in an event file: the last meta graph; where there is none, the last graph, or what TensorFlow 2 traced.
+    """The graph in an event file: the last meta graph; if there is none, the last graph, or what TensorFlow 2 traced.
 
     Weights stay where they are in the file. Every event is compared with its checksum.
 

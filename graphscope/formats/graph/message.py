@@ -24,7 +24,7 @@ def read_message(source: FileSource, level: Level, kind: type[M], is_text: bool)
 
 
 def read_region(source: FileSource, level: Level, kind: type[M], start: int, end: int) -> tuple[M, Holder]:
-    """The binary message that lies in ``source`` from byte ``start`` to ``end``, as :func:`read_message`."""
+    """The binary message that is in ``source`` from byte ``start`` to ``end``, as :func:`read_message`."""
     skeleton = cut(source.view(), source.path, level, start, end)
     try:
         message = kind.FromString(skeleton.message)

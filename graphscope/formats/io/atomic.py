@@ -17,7 +17,7 @@ def write_file(
     overwrite: bool = False,
     check: Callable[[Path], None] = lambda _: None,
 ) -> int:
-    """Writes ``chunks`` to ``path`` and returns the number of bytes; whatever goes wrong, an old file stands.
+    """Writes ``chunks`` to ``path`` and returns the number of bytes; whatever goes wrong, an existing file is kept.
 
     A symbolic link is written through; an old file's permissions stay.
 

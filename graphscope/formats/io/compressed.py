@@ -41,7 +41,7 @@ def _start(path: Path, size: int) -> bytes:
 
 
 def window_of(path: Path) -> int | None:
-    """What zlib calls the format that a file is compressed in; ``None`` where it is not.
+    """What zlib calls the format that a file is compressed in; ``None`` if it is not.
 
     Raises:
         FileError: it cannot be read.

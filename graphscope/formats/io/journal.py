@@ -1,11 +1,11 @@
 """Files or directories that take their places together, also when the process is killed in between.
 
-All content is complete and on the disk before a journal is written, a small file in the same directory that says which
-name becomes which. The journal appears in one step, and with it the change is decided: before, the old files stand; from
+All content is complete and on the disk before a journal is written, a small file in the same directory that says which name
+becomes which. The journal appears in one step, and with it the change is decided: before, the existing files are kept; from
 then on whoever opens something in that directory first finishes the renames (:func:`recover`). The journal goes last.
 
 A journal may come from anywhere, so it names only files of its own directory: plain names, and only such as
-:func:`~graphscope.formats.io.places.beside` makes are moved or removed. One that somebody else owns is not carried out.
+:func:`~graphscope.formats.io.places.beside` makes are moved or removed. One that someone else owns is not carried out.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Move:
 
 
 def commit(directory: Path, moves: Sequence[Move]) -> None:
-    """Carries out ``moves``: all, or none where the system refuses one; a kill in between is made good by :func:`recover`."""
+    """Carries out ``moves``: all, or none if the system refuses one; a kill in between is made good by :func:`recover`."""
     recover(directory)
     sync_directory(directory)
     try:

@@ -52,7 +52,7 @@ def real_path(path: str | os.PathLike[str]) -> Path:
 
 
 def _mode(path: str | os.PathLike[str]) -> int:
-    """Kind and permissions; 0 where nothing is."""
+    """Kind and permissions; 0 if nothing is."""
     try:
         return os.stat(path).st_mode
     except ValueError:  # NUL in the name

@@ -130,7 +130,7 @@ def create(temporary: Path, place: Path) -> BinaryIO:
 
 
 def keep_attributes(new: Path, old: Path) -> None:
-    """Gives ``new`` the permissions of ``old``, and its owner where that is another and we may."""
+    """Gives ``new`` the permissions of ``old``, and its owner if that is another and we may."""
     have, want = os.stat(new), os.stat(old)
     if (have.st_uid, have.st_gid) != (want.st_uid, want.st_gid) and os.geteuid() == 0:
         os.chown(new, want.st_uid, want.st_gid)

@@ -83,7 +83,7 @@ class _Block:
         self.last_key = key
 
     def stored(self) -> bytes:
-        """The block as it lies in the file: contents, type, checksum."""
+        """The block as it is in the file: contents, type, checksum."""
         restarts = [*self._restarts, len(self._restarts)]
         body = bytes(self._entries) + struct.pack(f"<{len(restarts)}I", *restarts) + _PLAIN
         return body + struct.pack("<I", masked_crc32c(body))

@@ -1,8 +1,8 @@
 """Writes files that belong together, or a directory, whole or not at all.
 
-Everything is written beside its place and flushed to the disk; when all is there, it is renamed. Whatever goes wrong before
-or while renaming, the old files stand. A directory changes places with the old one in one step, where the system can; else,
-and where several files are renamed, a journal makes one step of it (:mod:`graphscope.formats.io.journal`). What a killed
+Everything is written beside its place and flushed to the disk; when all is there, it is renamed. Whatever goes wrong before or
+while renaming, the existing files are kept. A directory changes places with the old one in one step, where the system can;
+else, and where several files are renamed, a journal makes one step of it (:mod:`graphscope.formats.io.journal`). What a killed
 process leaves is called ``.<name>.<random>.graphscope``, and the next that writes there removes it.
 """
 
@@ -154,7 +154,7 @@ def staged_directory(
         replaceable: raises an error, if the directory that is there must not be replaced even so.
 
     Raises:
-        FileError: something is there and ``overwrite`` is not set, it is no directory, or the operating system refuses.
+        FileError: something is there and ``overwrite`` is not set, it is not a directory, or the operating system refuses.
     """
     place = real_path(path)
     temporary = beside(place)
@@ -179,7 +179,7 @@ def staged_directory(
 
 @contextlib.contextmanager
 def _lock(directory: Path) -> Iterator[None]:
-    """Others see by the lock that somebody writes there."""
+    """Others see by the lock that someone writes there."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -42,10 +42,10 @@ class Window:
     def __getitem__(self, key: slice) -> bytes: ...
 
     def __getitem__(self, key: int | slice) -> int | bytes:
-        """One byte, to which the window moves; or a part, which is read where it does not lie in the window.
+        """One byte, to which the window moves; or a part, which is read where it does not are in the window.
 
         Raises:
-            IndexError: the byte lies outside. As for what is read, whatever ``fetch`` raises.
+            IndexError: the byte is outside. As for what is read, whatever ``fetch`` raises.
         """
         if isinstance(key, slice):
             start, stop, _ = key.indices(self._size)

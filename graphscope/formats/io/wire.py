@@ -107,7 +107,7 @@ _SPECIAL = {
 
 
 def refuse_special(path: Path) -> None:
-    """Raises an error, if ``path`` is something that never ends or waits for a writer: a pipe, a socket, a device.
+    """Raises an error if ``path`` is something that never ends or waits for a writer: a pipe, a socket, a device.
 
     Raises:
         FileError: it is one, or cannot be found.

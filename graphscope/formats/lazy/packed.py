@@ -44,7 +44,7 @@ def unpack(content: bytes, dtype: DataType, elements: int) -> NDArray[Any]:
 
 
 class PackedPayload(RegionPayload):
-    """Packed elements that lie in a file: ``size`` bytes of ``source`` from ``offset``."""
+    """Packed elements that are in a file: ``size`` bytes of ``source`` from ``offset``."""
 
     __slots__ = ()
 

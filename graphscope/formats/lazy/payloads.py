@@ -1,4 +1,4 @@
-"""Payloads whose bytes lie in a file."""
+"""Payloads whose bytes are in a file."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RegionPayload(StoredContent):
 
     Attributes:
         offset, size: the region.
-        masked_crc: what its masked CRC-32C must be; ``None`` where the format stores none.
+        masked_crc: what its masked CRC-32C must be; ``None`` if the format stores none.
     """
 
     __slots__ = ("masked_crc", "offset", "size")
@@ -93,7 +93,7 @@ class RegionPayload(StoredContent):
 
 
 class EncodedPayload(Payload):
-    """A ``TensorProto`` that lies in a file: ``size`` bytes of ``source`` from ``offset``.
+    """A ``TensorProto`` that is in a file: ``size`` bytes of ``source`` from ``offset``.
 
     Attributes:
         content: where its ``tensor_content`` is, if that holds all its values; ``None`` for typed fields.

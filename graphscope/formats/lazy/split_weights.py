@@ -19,7 +19,7 @@ from graphscope.formats.io.wire import Buffer, Cursor, varint
 
 @dataclass(frozen=True)
 class Level:
-    """What lies below one message of the path from a graph to its tensors.
+    """What is below one message of the path from a graph to its tensors.
 
     Attributes:
         name: what :attr:`CutTensor.place` calls a message of this kind; ``None`` for those that are not counted.
@@ -62,7 +62,7 @@ class CutTensor:
         place: where it belongs.
         key: the attribute's name, of a TensorFlow graph.
         start, end: its message, in bytes from the start of the file.
-        content: start and end of the field with its elements, where that is all there is besides what the skeleton keeps.
+        content: start and end of the field with its elements, if that is all there is besides what the skeleton keeps.
     """
 
     place: Place

@@ -57,7 +57,7 @@ class PictureShape:
     """How a tensor holds pictures.
 
     Attributes:
-        height, width: ``None`` where the tensor takes any.
+        height, width: ``None`` if the tensor takes any.
         channels: 1, 3 or 4.
         flat: the pixels are one vector, row by row.
         batched: the tensor's first dimension counts pictures; without it, the tensor is one picture.

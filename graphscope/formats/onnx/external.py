@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from graphscope.protos import OnnxTensor
 
 EXTERNAL = 1
-"""``TensorProto.data_location`` of a tensor whose content lies elsewhere."""
+"""``TensorProto.data_location`` of a tensor whose content is elsewhere."""
 
 OUTSIDE = "outside"
 """The role of a file that is named and not opened."""
@@ -54,7 +54,7 @@ class ExternalFiles:
                 yield f"{location} has {file.size_bytes:,} bytes, but weights are declared up to byte {self._ends[location]:,}"
 
     def payload(self, tensor: OnnxTensor, dtype: DataType, shape: tuple[int, ...], what: str) -> Payload:
-        """The content of ``tensor``, which is read when somebody asks for it.
+        """The content of ``tensor``, which is read when someone asks for it.
 
         Raises:
             CorruptFileError: it does not say where it lies.
@@ -75,7 +75,7 @@ class ExternalFiles:
         """The file called ``location``.
 
         Raises:
-            FileError: it lies outside the model's directory, or cannot be read.
+            FileError: it is outside the model's directory, or cannot be read.
             IncompleteModelError: it is not there.
         """
         file = self._files[location]

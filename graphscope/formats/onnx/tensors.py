@@ -1,4 +1,4 @@
-"""The tensors of an ONNX file: type and shape now, the content when somebody asks for it.
+"""The tensors of an ONNX file: type and shape now, the content when someone asks for it.
 
 Source: ``onnx/onnx.proto`` (1.23), ``TensorProto``.
 """

@@ -47,7 +47,7 @@ class Asset:
 
 
 def assets_of(model: Model, *, allow_outside: bool = False) -> list[Asset]:
-    """The assets of ``model``: those that a SavedModel declares; else the files that constants of the graph name.
+    """The assets of ``model``: those that a SavedModel declares; otherwise the files that constants of the graph name.
 
     What a graph names is a stranger's choice: only files in the model's own directory are taken, wherever links lead. Of
     others nothing is told, not even whether they exist.
@@ -57,7 +57,7 @@ def assets_of(model: Model, *, allow_outside: bool = False) -> list[Asset]:
 
     Raises:
         IncompleteModelError: an asset is missing.
-        FileError: an asset lies outside the model's directory, and ``allow_outside`` is not set.
+        FileError: an asset is outside the model's directory, and ``allow_outside`` is not set.
         CorruptFileError: the declaration is broken, or a file name leads out of the directory of assets.
     """
     declared = declared_assets(model)

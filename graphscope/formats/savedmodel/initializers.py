@@ -17,7 +17,7 @@ from graphscope.protos import MetaGraphDef
 
 
 def with_main_op(model: Model, graph: Graph, meta: MetaGraphDef) -> Graph:
-    """``graph`` with an op that fills its tables, declared in ``meta`` as what runs on opening; as it is, where none is needed.
+    """``graph`` with an op that fills its tables, declared in ``meta`` as what runs on opening; as it is, if none is needed.
 
     The tables' initializers are those in the collection ``table_initializer``; without one, all that the graph has. What a
     saver fills is no table's initializer.

@@ -39,7 +39,8 @@ def open_saved_model(location: SavedModelDirectory, tags: Collection[str] = ()) 
     """One meta graph of a SavedModel, with its variables.
 
     Args:
-        tags: the meta graph's exact tags; none takes the only one, else the one tagged ``serve``, else the one without tags.
+        tags: the meta graph's exact tags; none takes the only one, otherwise the one tagged ``serve``, otherwise the one
+            without tags.
 
     Raises:
         UnknownNameError: no meta graph has these tags, or several could be meant.

@@ -80,7 +80,7 @@ def write_saved_model(
 
     Raises:
         FileError: ``directory`` is not empty and ``overwrite`` is not set, or it holds something else than a SavedModel; an
-            asset lies outside the model's directory, and ``allow_outside`` is not set; or the operating system refuses.
+            asset is outside the model's directory, and ``allow_outside`` is not set; or the operating system refuses.
         IncompleteModelError: the model has no graph; a variable that is needed has no value, or one has a value of another
             type or shape; an asset is missing.
         UnknownNameError: an input or output is not in the graph.

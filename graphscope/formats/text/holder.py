@@ -62,7 +62,7 @@ class TextHolder:
 
 
 def _address(region: TextRegion) -> tuple[Place, str] | None:
-    """The node and the attribute whose tensor it is; ``None`` where it is another."""
+    """The node and the attribute whose tensor it is; ``None`` if it is another."""
     *outer, (attr, key) = region.path[:-3] or (("", None),)
     if region.path[-3:] != _TO_TENSOR or attr != "attr" or not isinstance(key, str):
         return None

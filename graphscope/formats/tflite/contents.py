@@ -1,4 +1,4 @@
-"""The contents of a TensorFlow Lite file's tensors, which lie in its buffers."""
+"""The contents of a TensorFlow Lite file's tensors, which are in its buffers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Buffers:
         self._regions = [self._region(file, table) for table in tables]
 
     def region(self, number: int) -> tuple[int, int]:
-        """Where the content of buffer ``number`` lies, in bytes, and how many; none where there is no such buffer."""
+        """Where the content of buffer ``number`` lies, in bytes, and how many; none if there is no such buffer."""
         return self._regions[number] if number < len(self._regions) else (0, 0)
 
     def text(self, number: int) -> str:
@@ -37,7 +37,7 @@ class Buffers:
         return self._source.read(*self.region(number)).decode("utf-8", "replace").partition("\0")[0]
 
     def payload(self, number: int, dtype: DataType, shape: tuple[int, ...], what: str) -> Payload | None:
-        """The content of a tensor in buffer ``number``; ``None`` where it is computed."""
+        """The content of a tensor in buffer ``number``; ``None`` if it is computed."""
         at, size = self.region(number)
         if not size or dtype in (DataType.RESOURCE, DataType.VARIANT):
             return None

@@ -47,7 +47,7 @@ class FlatBuffer:
         """The outermost table.
 
         Raises:
-            CorruptFileError: its place lies outside the file; so do all other ways in.
+            CorruptFileError: its place is outside the file; so do all other ways in.
         """
         return Table(self, self.number(0, "I"))
 
@@ -127,16 +127,16 @@ class Table:
         return tuple(map(int, self.numbers(slot, code)))
 
     def region(self, slot: int) -> tuple[int, int]:
-        """Where the bytes of a vector lie, and how many; none where the file states none. Nothing of them is read."""
+        """Where the bytes of a vector lie, and how many; none if the file states none. Nothing of them is read."""
         return self._buffer.vector(self._target(slot), 1) if self.has(slot) else (0, 0)
 
     def text(self, slot: int) -> str:
-        """A string; empty where the file states none; raises as :meth:`FlatBuffer.read`."""
+        """A string; empty if the file states none; raises as :meth:`FlatBuffer.read`."""
         at, size = self.region(slot)
         return self._buffer.read(at, size).decode("utf-8", "replace")
 
     def table(self, slot: int) -> Table | None:
-        """A table; ``None`` where the file states none; raises as :meth:`FlatBuffer.read`."""
+        """A table; ``None`` if the file states none; raises as :meth:`FlatBuffer.read`."""
         return Table(self._buffer, self._target(slot)) if self.has(slot) else None
 
     def tables(self, slot: int) -> Iterator[Table]:

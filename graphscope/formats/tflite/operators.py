@@ -55,7 +55,7 @@ def describe(operator: Table, kind: OperatorKind) -> list[Attribute]:
     """The options of a node, in the order of the schema, and its version.
 
     Raises:
-        CorruptFileError: they lie outside the file.
+        CorruptFileError: they are outside the file.
     """
     found = [option for union in _UNIONS for option in _options(operator, *union)]
     _, size = operator.region(Operator.CUSTOM_OPTIONS)

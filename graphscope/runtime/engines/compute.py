@@ -110,7 +110,7 @@ class _Renamed:
     """A program of a frozen graph, fed by the names that the model has for its tensors.
 
     Args:
-        names: tensor of the model -> its name in the frozen graph, where that is another.
+        names: tensor of the model -> its name in the frozen graph, if that is another.
     """
 
     def __init__(self, program: Program, names: Mapping[str, str]) -> None:

@@ -44,7 +44,7 @@ class OpenvinoProgram:
 
     Args:
         path: a frozen ``.pb``, ``.onnx``, ``.tflite`` or ``.xml``.
-        shapes: input -> its shape, where that is known better than from the file.
+        shapes: input -> its shape, if that is known better than from the file.
 
     Raises:
         MissingDependencyError: OpenVINO is not installed.
@@ -94,7 +94,7 @@ def _spec(port: Any) -> TensorSpec:
 
 
 def _refuse_types(ports: Sequence[Any]) -> None:
-    """Raises an error, if an input or output cannot be passed on. Strings of a TensorFlow Lite file have a ``dynamic`` type."""
+    """Raises an error if an input or output cannot be passed on. Strings of a TensorFlow Lite file have a ``dynamic`` type."""
     others = [port for port in ports if port.element_type.get_type_name() not in _TYPES]
     if others:
         named = some((f"{_name(port)} ({port.element_type.get_type_name()})" for port in others), _MOST_NAMES)
@@ -135,7 +135,7 @@ _CLIPS = frozenset({"Slice", "StridedSlice"})
 
 
 def _refuse_constants(graph: Graph) -> None:
-    """Raises an error, if a constant is beyond what OpenVINO computes with."""
+    """Raises an error if a constant is beyond what OpenVINO computes with."""
     for node in graph:
         value = node.tensor() if node.op == "Const" else None
         if value is not None and is_narrowed(value.dtype):

@@ -42,7 +42,7 @@ class FileProgram(Program, Protocol):
 
     @property
     def signature(self) -> str:
-        """The signature that runs; empty where the file has none."""
+        """The signature that runs; empty if the file has none."""
         ...
 
 

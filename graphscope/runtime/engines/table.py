@@ -41,7 +41,7 @@ class Engine:
         """A graph without variables, ready to run.
 
         Args:
-            shapes: input -> its shape, where that is known better than from the graph.
+            shapes: input -> its shape, if that is known better than from the graph.
             path: what errors call the model.
 
         Raises:

@@ -96,7 +96,7 @@ class TfjsProgram:
 
     Args:
         path: its ``model.json``.
-        server: where it runs; by default in a process of its own.
+        server: where it runs; by default in a separate process.
 
     Raises:
         MissingDependencyError: Node.js or TF.js is not installed.

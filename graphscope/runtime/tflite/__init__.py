@@ -1,1 +1,1 @@
-"""Models in TensorFlow Lite's format, by TensorFlow's own converter in a process of its own."""
+"""Models in TensorFlow Lite's format, by TensorFlow's own converter in a separate process."""

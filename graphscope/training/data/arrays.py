@@ -66,7 +66,7 @@ def _refuse_counts(store: NpzStore, names: Mapping[str, str]) -> None:
 
 
 def _texts(store: NpzStore, name: str) -> Iterator[str]:
-    """The strings in array ``name``; none where there is no such array."""
+    """The strings in array ``name``; none if there is no such array."""
     if name in store.entries:
         for text in store.payload(name).numpy().reshape(-1).tolist():
             yield text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else str(text)

@@ -62,7 +62,7 @@ class Pictures:
 def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
     """The pictures in the folders of ``directory``; each folder is a class, in the order of their names.
 
-    Pictures that lie in ``directory`` itself are labelled by its ``labels.txt``. A string tensor takes the content of pictures
+    Pictures that are in ``directory`` itself are labelled by its ``labels.txt``. A string tensor takes the content of pictures
     as it is, and that of WAV files.
 
     All pictures are decoded once, to find those that cannot be; which they are is remembered in the cache.
@@ -165,7 +165,7 @@ def _unreadable(directory: Path, keys: Sequence[str], memory: Path) -> Mapping[s
 
 
 def _check(path: Path) -> None:
-    """Raises an error, if a file is neither a picture that Pillow decodes nor, by its name and first bytes, a sound."""
+    """Raises an error if a file is neither a picture that Pillow decodes nor, by its name and first bytes, a sound."""
     if path.suffix.lower() not in SOUNDS:
         read_picture(path, _ANY)
         return

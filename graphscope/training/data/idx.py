@@ -53,7 +53,7 @@ def is_idx(path: Path) -> bool:
 
 
 def open_idx(directory: Path, part: str, into: Input, options: DataOptions) -> Stored:
-    """One part of a directory of idx files: ``train`` unless named; the only one where there is one.
+    """One part of a directory of idx files: ``train`` unless named; the only one if there is one.
 
     Raises:
         UnknownNameError: there is no such part.

@@ -9,7 +9,7 @@ from graphscope.formats.io.compressed import inflate_file, window_of
 from graphscope.training.data.cache import digest, keep, stamp
 
 Announced = Callable[[Iterator[bytes]], Iterator[bytes]]
-"""Passes on what a file's own header announces of its content; raises CorruptFileError where that is not what follows."""
+"""Passes on what a file's own header announces of its content; raises CorruptFileError if that is not what follows."""
 
 
 def inflate(path: Path, cache: Path, announced: Announced) -> Path:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Labels = tuple["NDArray[Any]", tuple[str, ...]]
-"""Values, and the names of the classes; empty where they are numbers only."""
+"""Values, and the names of the classes; empty if they are numbers only."""
 
 _MAX_LISTED = 8
 MAX_CLASSES = 1 << 24
@@ -53,7 +53,7 @@ def class_numbers(stored: Stored, options: DataOptions) -> Labels:
 
 
 def refuse_outside(stored: Stored, numbers: NDArray[Any], names: Sequence[str], width: int | None) -> None:
-    """Raises an error, if a class has no place among ``width`` logits.
+    """Raises an error if a class has no place among ``width`` logits.
 
     Raises:
         GraphscopeError: so; the first example is named.

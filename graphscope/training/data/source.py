@@ -25,7 +25,7 @@ class DataOptions:
 
     Attributes:
         task: one of :data:`TASKS`.
-        classes: width of the logits, which labels must fit; ``None`` where nothing is known of it.
+        classes: width of the logits, which labels must fit; ``None`` if nothing is known of it.
         names: the class names in the order of their numbers, as another source found them; empty: the data's own, sorted.
         scaling: what is done to pixels.
         size: height and width that pictures are brought to, in pixels, where the input takes any.
@@ -66,7 +66,7 @@ class Dataset(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names by number; empty where labels are numbers only."""
+        """Class names by number; empty if labels are numbers only."""
 
     @property
     def fingerprint(self) -> str:

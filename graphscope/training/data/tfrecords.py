@@ -66,8 +66,8 @@ class Index:
         starts, sizes: int64 (n,), where the data of each record is, in bytes.
         counts: int64 (n,), how many labels each example has.
         labels: int64 or float32 (sum of counts,); of text, places in ``names``.
-        names: the different texts; empty where labels are numbers.
-        keys: what each example calls itself; empty where nobody asks.
+        names: the different texts; empty if labels are numbers.
+        keys: what each example calls itself; empty if nobody asks.
     """
 
     starts: NDArray[np.int64]

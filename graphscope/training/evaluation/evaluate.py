@@ -58,7 +58,7 @@ class Judgements:
         task: what was judged.
         scores: the tensor that was computed, with the scale that its numbers have.
         found: losses, counts and misclassified examples.
-        top: the share of labels among the classes that score highest; ``None`` where that says nothing.
+        top: the share of labels among the classes that score highest; ``None`` if that says nothing.
         is_dependent: whether the scores of an example depend on the others in its batch, or on chance.
     """
 
@@ -124,7 +124,7 @@ def _running(
 
 
 def row_width(tensor: str, shape: Shape) -> int | None:
-    """How many scores or values a tensor has for each example; ``None`` where the shape does not tell.
+    """How many scores or values a tensor has for each example; ``None`` if the shape does not tell.
 
     Raises:
         GraphscopeError: they are more than a row.

@@ -16,8 +16,8 @@ class ClassScore:
         name: of the class, or its number.
         examples: how many carry it as their label; of a regression, how many there are.
         predicted: for how many examples it is predicted; ``None`` of a regression, as the next two.
-        precision: the share of the examples for which it is predicted that carry it; ``None`` where there are none.
-        recall: the share of the examples that carry it for which it is predicted; ``None`` where there are none.
+        precision: the share of the examples for which it is predicted that carry it; ``None`` if there are none.
+        recall: the share of the examples that carry it for which it is predicted; ``None`` if there are none.
         error: mean absolute error; of a regression only.
     """
 

@@ -1,4 +1,4 @@
-"""Computes what lies below the stopped gradient once for each example, and keeps it on disk.
+"""Computes what is below the stopped gradient once for each example, and keeps it on disk.
 
 A run that is killed goes on from the shards that are whole. Features have a directory of their own for each base, cut, set of
 weights, preprocessing and data: see :mod:`graphscope.training.features.key`.
@@ -60,7 +60,7 @@ Told = Callable[[int], None]
 
 
 def base_of(model: Model, recipe: Recipe) -> Base:
-    """What lies below the stopped gradient of a grafted model.
+    """What is below the stopped gradient of a grafted model.
 
     Raises:
         GraphscopeError: gradients pass into the base, so that its features change with each step.
@@ -101,7 +101,7 @@ class Kept:
 
     Attributes:
         place: the directory.
-        layout: how rows lie there; ``None`` where nothing is there yet.
+        layout: how rows are there; ``None`` if nothing is there yet.
         count: of all examples.
         missing: the examples of which there are no features.
     """
@@ -269,7 +269,7 @@ class _Computing:
 
     @contextmanager
     def naming(self, indices: range) -> Iterator[None]:
-        """Names the example that TensorFlow cannot compute, where one is computed at a time: a file that it cannot decode."""
+        """Names the example that TensorFlow cannot compute, if one is computed at a time: a file that it cannot decode."""
         try:
             yield
         except GraphscopeError as error:

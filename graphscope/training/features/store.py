@@ -68,7 +68,7 @@ class FeatureSpec:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the rows of one store lie in its shards.
+    """How the rows of one store are in its shards.
 
     Attributes:
         specs: the tensors.
@@ -112,7 +112,7 @@ class Layout:
         """The reverse.
 
         Raises:
-            ValueError, KeyError, TypeError: it is no manifest.
+            ValueError, KeyError, TypeError: it is not a manifest.
         """
         stated = json.loads(text)
         types = {dtype.label: dtype for dtype in DataType}
@@ -203,7 +203,7 @@ def rows_of(tensors: Sequence[NDArray[Any]]) -> bytes:
 
 
 def read_layout(directory: Path) -> Layout | None:
-    """What the manifest says; ``None`` where there is none yet.
+    """What the manifest says; ``None`` if there is none yet.
 
     Raises:
         CorruptFileError: it is damaged.
@@ -284,7 +284,7 @@ def refuse_too_large(directory: Path, size_bytes: int, free_bytes: Callable[[Pat
     """Raises an error before the work begins, if its results will not fit on the disk.
 
     Raises:
-        GraphscopeError: so.
+        GraphscopeError: the accuracy is too low.
     """
     free = free_bytes(directory)
     if size_bytes > free:

@@ -1,4 +1,4 @@
-"""The part of a trained model that lies below a cut: what a new head stands on."""
+"""The part of a trained model that is below a cut: what a new head stands on."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ _FRAMES = {
     "a loop": (ENTERS, EXITS),
     "a branch that may not be taken": (SWITCHES, MERGES | {"Exit"}),
 }
-"""What a tensor may lie in -> the ops that it begins and ends with."""
+"""What a tensor may are in -> the ops that it begins and ends with."""
 
 
 def _refuse_inside(graph: Graph, name: str) -> None:

@@ -77,7 +77,7 @@ class Grown:
         meta: the meta graph with its graph.
         tensors: role in a :class:`Recipe` -> the tensor or operation.
         layers: of the head.
-        width: of the logits, 0 where there is no loss.
+        width: of the logits, 0 if there is no loss.
         trainable: variable -> number of elements, all that train.
         new: value of each variable that was added, by its name.
     """

@@ -1,4 +1,4 @@
-"""A base with its cut made ready, and another trained model on top of it where one is wanted: one graph."""
+"""A base with its cut made ready, and another trained model on top of it if one is wanted: one graph."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Joined:
         graph: the base, the nodes that stop gradients, and the model on top.
         values: variable op -> its content.
         scope: name scope of all that is added.
-        features: outputs of the ``StopGradient`` nodes, or of the places behind them where features are fed; empty where
-            gradients pass.
+        features: outputs of the ``StopGradient`` nodes, or of the places behind them where features are fed; empty if gradients
+            pass.
         tops: tensors that the head takes.
         trainable: variable ops that train, those of the model on top included.
     """
@@ -150,7 +150,7 @@ def _one_at_a_time(base: Base) -> GraphscopeError:
 
 
 def output_type(graph: Graph, text: str) -> DataType:
-    """The element type of a tensor of ``graph``; ``INVALID`` where nobody knows the op."""
+    """The element type of a tensor of ``graph``; ``INVALID`` if the op is unknown."""
     tensor = TensorName.parse(text)
     found = graph[tensor.node]
     types = graph.catalog().outputs(found.op, found.attrs) or ()

@@ -29,7 +29,7 @@ class TaskRow:
 
     Attributes:
         text: what a person reads of its loss.
-        labels: the placeholder for logits of a shape; its first dimension is ``None`` where it takes any number of rows.
+        labels: the placeholder for logits of a shape; its first dimension is ``None`` if it takes any number of rows.
         build: what logits and labels give.
     """
 

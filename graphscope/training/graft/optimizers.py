@@ -18,7 +18,7 @@ OPTIMIZERS: Mapping[str, tuple[float, Callable[[Any, Any], Any]]] = {
     "adam": (0.001, lambda train, rate: train.AdamOptimizer(rate)),
     "rmsprop": (0.001, lambda train, rate: train.RMSPropOptimizer(rate)),
 }
-"""Name -> the learning rate where none is given, and what makes the optimizer."""
+"""Name -> the learning rate if none is given, and what makes the optimizer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _no_decay(text: str) -> GraphscopeError:
 
 
 def default_rate(optimizer: str) -> float:
-    """The learning rate of ``optimizer`` where none is given.
+    """The learning rate of ``optimizer`` if none is given.
 
     Raises:
         UnknownNameError: there is no such optimizer.

@@ -14,7 +14,7 @@ _PASSED = ("Identity", "Reshape", "Squeeze")
 
 
 def own_logits(model: Model, task: str) -> str:
-    """The tensor that goes into the softmax (sigmoid) at the model's output, or the output itself where there is none.
+    """The tensor that goes into the softmax (sigmoid) at the model's output, or the output itself if there is none.
 
     Raises:
         GraphscopeError: no output is clear; the error lists the candidates.

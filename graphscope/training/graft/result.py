@@ -39,7 +39,7 @@ class GraftReport(Shown):
         logits: what the head gives.
         fixed: training switch of the base that nobody set -> the value for inference that it was given.
         frozen, trainable: variable -> number of elements; frozen are constants of a frozen base as well.
-        task, width: see :class:`Recipe`; empty and 0 where there is no loss.
+        task, width: see :class:`Recipe`; empty and 0 if there is no loss.
         is_stopped: whether gradients stop at the cut.
         drops: nodes of the base that drop at a constant rate: no switch keeps them from making the features random.
         notes: what a person should know besides.
@@ -73,7 +73,7 @@ class Grafted(Shown):
 
     Attributes:
         model: graph, collections, signatures and values; weights of the base are where they were until they are read.
-        recipe: how to train it; ``None`` where there is no loss.
+        recipe: how to train it; ``None`` if there is no loss.
         report: what was done.
         size_bytes: of the checkpoint that was written; ``None`` if none was.
     """

@@ -34,7 +34,7 @@ def refuse_unfeedable(base: Base) -> None:
 
 
 def _sources(graph: Graph) -> Iterator[str]:
-    """Nodes that bring data in; where there is none, what is random."""
+    """Nodes that bring data in; if there is none, what is random."""
     data = [n.name for n in graph.nodes if brings_data(n.op)]
     yield from data
     if not data:

@@ -45,7 +45,7 @@ def parse_chain(text: str) -> tuple[Layer, ...]:
     """The layers that ``text`` writes.
 
     Raises:
-        GraphscopeError: a part is no layer; the error points at it.
+        GraphscopeError: a part is not a layer; the error points at it.
     """
     parts = text.split(",")
     layers = []

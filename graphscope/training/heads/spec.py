@@ -31,7 +31,7 @@ class Layer:
         kind: ``dense``; an activation that stands alone is called by its name.
         units: width of a dense layer, channels of a convolution.
         window: height and width of a kernel or a pool.
-        stride: 0 where none was written.
+        stride: 0 if none was written.
         padding: ``SAME`` or ``VALID``.
         rate: of dropout.
         activation: empty for none.
@@ -48,7 +48,7 @@ class Layer:
 
 
 class Wrong(Exception):
-    """Why a part is no layer, and what could stand there."""
+    """Why a part is not a layer, and what could stand there."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)

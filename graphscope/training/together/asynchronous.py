@@ -46,7 +46,7 @@ class Apart(Team):
     """A :class:`Team` of workers that do not wait for each other.
 
     Attributes:
-        is_rejoining: whether the servers have the variables of this training already.
+        is_rejoining: whether the servers have the variables of this training run already.
     """
 
     fetches = (ROW, TICKET_THERE)
@@ -118,7 +118,7 @@ class Apart(Team):
         return config
 
     def keep(self, session: Session) -> Collection[str]:
-        """The variables on servers: none where worker 0 gives them their values here, all otherwise.
+        """The variables on servers: none if worker 0 gives them their values here, all otherwise.
 
         Raises:
             GraphscopeError: worker 0 does not give them their values in time.
@@ -161,7 +161,7 @@ class Apart(Team):
         """Steps of all workers, as worker 0 sees them.
 
         Raises:
-            GraphscopeError: the servers have another training.
+            GraphscopeError: the servers have another training run.
         """
         assert self._ledger is not None
         shared = _digests(settings)
@@ -187,7 +187,7 @@ class Apart(Team):
         return Worker(self, session, job, self._ledger)
 
     def end(self, how: Mapping[str, Any]) -> None:
-        """Lets the others know how the training ended, if it has begun."""
+        """Lets the others know how the training run ended, if it has begun."""
         if self._ledger is not None:
             with open_ledger(self._server.start(), self.config(), self.cluster) as ledger:
                 ledger.end(how)
@@ -328,7 +328,7 @@ class Worker:
         self._in_hand = ticket
 
     def assist(self, interrupted: Callable[[], bool]) -> dict[str, Any]:
-        """Works until the training has ended, and says how; empty where it was asked to stop before."""
+        """Works until the training run has ended, and says how; empty if it was asked to stop before."""
         self.inherit()
         while not interrupted():
             if self.take():
@@ -392,7 +392,7 @@ class Leading:
             )
 
     def _work(self, oldest: int, since: float) -> None:
-        """Does a step; where there is none to do, waits for the others, though not for ever."""
+        """Does a step; if there is none to do, waits for the others, though not for ever."""
         if self._worker.take():
             self._worker.step()
         elif time.monotonic() - since > self._team.timeout_s:

@@ -40,7 +40,7 @@ def averaged_values(model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -
     """The graph, in which gradients of rows are dense, and what to average in it, the loss and the metric of the step last.
 
     Args:
-        given: features that every run is fed; empty where the base runs in each step.
+        given: features that every run is fed; empty if the base runs in each step.
 
     Raises:
         UnsupportedError: a step writes something that has no average, such as another type than float32.
@@ -110,7 +110,7 @@ def rewire(graph: Graph, averages: Mapping[str, Averaged]) -> Graph:
 
 
 def part_of(count: int, rank: int, parts: int) -> slice:
-    """Which of ``count`` examples belong to part ``rank``: every ``parts``-th; the first, where there is none for it."""
+    """Which of ``count`` examples belong to part ``rank``: every ``parts``-th; the first, if there is none for it."""
     return slice(rank, None, parts) if rank < count else slice(0, 1)
 
 

@@ -1,6 +1,6 @@
 """The average over several processes: one flat ``CollectiveReduceV2`` by ring in each step.
 
-All values that a step writes, the loss, the metric and a request to stop lie in one vector, each scaled by the share of the
+All values that a step writes, the loss, the metric and a request to stop are in one vector, each scaled by the share of the
 examples that this process has. Another reduction of a vector that is fed carries whatever else the processes tell each other.
 
 Source: ``tensorflow/core/ops/collective_ops.cc``, ``tensorflow/core/common_runtime/ring_reducer.cc``.
@@ -21,10 +21,10 @@ WEIGHT = f"{SCOPE}/weight:0"
 """Fed: the share of a step's examples that this process has."""
 
 STOP = f"{SCOPE}/stop:0"
-"""Fed: above 0 where this process asks to stop."""
+"""Fed: above 0 if this process asks to stop."""
 
 STOPS = f"{SCOPE}/stops:0"
-"""Above 0 where any process asks."""
+"""Above 0 if any process asks."""
 
 TOLD, HEARD = f"{SCOPE}/told:0", f"{SCOPE}/heard:0"
 """A float32 vector that is fed, and the sum of those of all processes."""

@@ -130,7 +130,7 @@ class _Generation:
         self._cluster = training.cluster or this_machine(training.count)
 
     def run(self) -> TuneReport | None:
-        """The report; ``None`` where a process was lost.
+        """The report; ``None`` if a process was lost.
 
         Raises:
             Interrupted, GraphscopeError: as :func:`train_by_workers`.
@@ -152,7 +152,7 @@ class _Generation:
         return done[0].result()
 
     def _goes_on(self, processes: Processes) -> bool:
-        """Passes on that somebody asks to stop; ends the wait for processes that may hang."""
+        """Passes on that someone asks to stop; ends the wait for processes that may hang."""
         if not self._is_asked and self._interrupted():
             self._is_asked = True
             processes.ask_to_stop()

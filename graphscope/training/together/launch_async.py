@@ -36,7 +36,7 @@ _EMPTY = ("FailedPreconditionError", "NotFoundError")
 """What TensorFlow raises where a server that was started again has no variables yet."""
 
 _POLL_S = 0.5
-"""How often a server asks whether the training has ended."""
+"""How often a server asks whether the training run has ended."""
 
 _PROBE_S = 2.0
 """How long a server may take to answer a process that has lost something."""
@@ -47,7 +47,7 @@ class _Lost:
     """What a process lost.
 
     Attributes:
-        server: the parameter server that does not answer; ``None`` where all do.
+        server: the parameter server that does not answer; ``None`` if all do.
         message: what TensorFlow says.
     """
 
@@ -101,7 +101,7 @@ class _Crew:
         return done.result()
 
     def _generation(self) -> Done | None:
-        """Until the end; ``None`` where a server was lost."""
+        """Until the end; ``None`` if a server was lost."""
         with Processes(len(self._tasks), self._work, network=self._training.network) as processes:
             self._has_started = True
             for ending in processes.endings(self._relay.hear, lambda: self._goes_on(processes)):
@@ -143,7 +143,7 @@ class _Crew:
         self._relay.warn(f"{self._reason}; {consequence}")
 
     def _goes_on(self, processes: Processes) -> bool:
-        """Passes on that somebody asks to stop; ends the wait for a server that has ended or hangs."""
+        """Passes on that someone asks to stop; ends the wait for a server that has ended or hangs."""
         if not self._is_asked and self._interrupted():
             self._is_asked = True
             processes.ask_to_stop()
@@ -178,7 +178,7 @@ class _Crew:
         return [other for other in self._cluster.addresses if other != task and (is_first or other.job == PS)]
 
     def _lead(self, team: Apart, place: OutputLocation, launcher: Launcher) -> Done:
-        """What worker 0 does: it tells the others how the training ends."""
+        """What worker 0 does: it tells the others how the training run ends."""
         training = self._training
         try:
             report = tune(
@@ -211,7 +211,7 @@ class _Crew:
         return _done(how) if how else _last_checkpoint(self._prefix)
 
     def _place(self, task: Task) -> OutputLocation:
-        """What a process of ``task`` goes on with: a training that was begun here is not begun anew."""
+        """What a process of ``task`` goes on with: a training run that was begun here is not begun anew."""
         place = self._training.place
         has_begun = self._relay.has_begun and exists(run_file(self._prefix))
         if place.resume or (task.index == 0 and has_begun):
@@ -228,7 +228,7 @@ def serve(
     interrupted: Callable[[], bool] = lambda: False,
     warn: Callable[[str], None] = lambda _: None,
 ) -> TuneReport:
-    """Is one parameter server of ``cluster`` until the training ends, and returns worker 0's report.
+    """Is one parameter server of ``cluster`` until the training run ends, and returns worker 0's report.
 
     Args:
         prefix: of the training's checkpoints.
@@ -252,7 +252,7 @@ def serve(
 
 
 def _serve_once(work: Callable[[], Done], interrupted: Callable[[], bool]) -> Ending | None:
-    """How the process of a server ended; ``None`` where somebody asked to stop."""
+    """How the process of a server ended; ``None`` if someone asked to stop."""
     with Processes(1, lambda *_: work()) as processes:
         for ending in processes.endings(lambda *_: None, lambda: not interrupted()):
             if ending.error is not None:
@@ -288,7 +288,7 @@ def _wait_for_end(ledger: Ledger) -> dict[str, Any]:
 
 
 def _leave(ledger: Ledger, cluster: Cluster, task: Task, timeout_s: float) -> None:
-    """The first server stays until all others know that the training has ended, though not for ever."""
+    """The first server stays until all others know that the training run has ended, though not for ever."""
     numbers = {other: number for number, other in enumerate(cluster.addresses)}
     if task.index:
         ledger.leave(numbers[task])
@@ -300,7 +300,7 @@ def _leave(ledger: Ledger, cluster: Cluster, task: Task, timeout_s: float) -> No
 
 
 def _done(how: Mapping[str, Any]) -> Done:
-    """What a process returns that has read how the training ended.
+    """What a process returns that has read how the training run ended.
 
     Raises:
         GraphscopeError: worker 0 has failed.

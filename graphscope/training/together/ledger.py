@@ -1,6 +1,6 @@
 """What the workers of an asynchronous training share on the first parameter server: who does which step, and what came of it.
 
-Batches have numbers, *tickets*, counted from the beginning of the training. Worker 0 opens a segment of them, as far as the
+Batches have numbers, *tickets*, counted from the beginning of the training run. Worker 0 opens a segment of them, as far as the
 next checkpoint. Every worker takes the next ticket, and the server notes who has it in hand; with the step itself, the server
 writes a row into the log of the segment. So every batch of a segment is trained on once, whoever ends in the middle of it: a
 ticket without a row is done by the worker's successor, or by worker 0 if there is none.
@@ -31,12 +31,12 @@ _CLOSED = 1 << 40
 
 _VARIABLES = {
     "settings": "string",  # what all workers must share, as JSON; empty until everything else is there
-    "ended": "string",  # how the training ended, as JSON; empty before
+    "ended": "string",  # how the training run ended, as JSON; empty before
     "segment": "int64",  # its first ticket, and the one after its last
     "remaining": "int64",  # minus the tickets that nobody has taken yet
     "held": "int64",  # by worker
     "log": "float32",  # a row for each ticket of the segment
-    "left": "int64",  # by process: 1 once it knows that the training has ended
+    "left": "int64",  # by process: 1 once it knows that the training run has ended
 }
 
 
@@ -116,7 +116,7 @@ class Ledger:
         return last - first + min(remaining - _CLOSED, 0)
 
     def reopen(self) -> None:
-        """Takes :meth:`close` back, if somebody ended after it."""
+        """Takes :meth:`close` back, if someone ended after it."""
         if int(self._run(self._nodes.reads["remaining"])) >= _CLOSED // 2:
             self._run(self._nodes.reopen)
 
@@ -126,7 +126,7 @@ class Ledger:
         return found
 
     def take(self, worker: int) -> int | None:
-        """A ticket that ``worker`` now has in hand; ``None`` where none is left."""
+        """A ticket that ``worker`` now has in hand; ``None`` if none is left."""
         if int(self._run(self._nodes.reads["remaining"])) >= 0:
             return None
         try:
@@ -157,16 +157,16 @@ class Ledger:
                 return self._nodes.record(row, ticket, worker)
 
     def end(self, how: Mapping[str, Any]) -> None:
-        """Lets everybody know that the training has ended."""
+        """Lets everybody know that the training run has ended."""
         self._write(ended=json.dumps(how).encode())
 
     def ended(self) -> dict[str, Any]:
-        """How the training ended; empty before."""
+        """How the training run ended; empty before."""
         content = self._run(self._nodes.reads["ended"])
         return json.loads(content) if content else {}
 
     def leave(self, process: int) -> None:
-        """Notes that a process knows that the training has ended."""
+        """Notes that a process knows that the training run has ended."""
         self._run(self._nodes.leave, {self._nodes.worker: process})
 
     def have_left(self, processes: Sequence[int]) -> bool:

@@ -1,4 +1,4 @@
-"""What the processes of a training tell the one that started them, and it the watchers."""
+"""What the processes of a training run tell the one that started them, and it the watchers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Relay:
 
     @property
     def has_begun(self) -> bool:
-        """Whether what lies at the place of the checkpoints is of this training."""
+        """Whether what lies at the place of the checkpoints is of this training run."""
         return self._run is not None
 
     def hear(self, number: int, message: tuple[str, Any]) -> None:
@@ -72,7 +72,7 @@ class Relay:
                 watcher.on_step(step)
 
     def on_epoch(self, epoch: EpochReport, evaluation: Evaluation | None, run: TrainingState) -> None:
-        """After each; ``run`` says how far the training has come."""
+        """After each; ``run`` says how far the training run has come."""
         assert self._run is not None
         self._run.__dict__.update(run.__dict__)
         for watcher in self._watchers:

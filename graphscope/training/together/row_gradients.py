@@ -70,7 +70,7 @@ def with_dense_gradients(
 
 
 def _row_gradient(graph: Graph, node: Node, variable: Variable) -> _RowGradient | None:
-    """The slices that ``node`` writes to ``variable``; ``None`` where it writes something else, or they have no average."""
+    """The slices that ``node`` writes to ``variable``; ``None`` if it writes something else, or they have no average."""
     arguments = [argument.name for argument in registered_ops()[node.op].input_arg]
     values = next((arguments.index(name) for name in _SLICES if name in arguments), None)
     shape = variable.shape

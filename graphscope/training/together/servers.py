@@ -52,7 +52,7 @@ FIRST = f"/job:{PS}/replica:0/task:0/device:CPU:0"
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """What of a training is on servers.
+    """What of a training run is on servers.
 
     Attributes:
         graph: with devices for all nodes that are on a server, and for no others.

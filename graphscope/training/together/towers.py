@@ -1,7 +1,7 @@
 """One process on several devices: a tower for each, which computes a part of the examples; variables are shared.
 
-Towers are copies of what lies between the examples and the values that a step writes. The variables, and what reads them, are
-on the first device; so are the averages and what they are applied by. ``fixtures/towers`` is a graph that was built so by hand.
+Towers are copies of what is between the examples and the values that a step writes. The variables, and what reads them, are on
+the first device; so are the averages and what they are applied by. ``fixtures/towers`` is a graph that was built so by hand.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a training: curves, the graph, confused classes, misclassified pictures.
+"""What TensorBoard shows of a training run: curves, the graph, confused classes, misclassified pictures.
 
 The runs are ``train`` and ``validation`` below the log directory.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_POINTS = 1000
-"""About as many points has a curve of a whole training."""
+"""About as many points has a curve of a whole training run."""
 
 OF_EPOCH = "epoch_"
 """What the names of the means over an epoch begin with, in both runs: TensorBoard draws curves of one name in one picture."""
@@ -66,7 +66,7 @@ class BoardLog:
         self._stack.close()
 
     def on_begin(self, job: Job, run: TrainingState) -> None:
-        """Logs the graph; a resumed training takes back what was logged after its checkpoint."""
+        """Logs the graph; a resumed training run takes back what was logged after its checkpoint."""
         self._job = job
         self._metric = METRIC_NAMES[job.recipe.task].replace(" ", "_")
         self._every = max(job.order.steps_per_epoch * job.options.epochs // MAX_POINTS, 1)

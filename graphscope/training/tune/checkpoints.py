@@ -1,4 +1,4 @@
-"""The checkpoints of one training: ``PREFIX-STEP`` as ``tf.compat.v1.train.Saver`` names them, and the best one apart.
+"""The checkpoints of one training run: ``PREFIX-STEP`` as ``tf.compat.v1.train.Saver`` names them, and the best one apart.
 
 Each is an ordinary checkpoint with its ``.meta``. What training does not change is not written again: data files and the
 meta graph are shared with the checkpoint that training started from.
@@ -41,7 +41,7 @@ def output_prefix(prefix: str, out: str | None) -> Path:
 
 
 class Checkpoints:
-    """Writes and removes the checkpoints of a training.
+    """Writes and removes the checkpoints of a training run.
 
     Attributes:
         prefix: what their names begin with.
@@ -119,7 +119,7 @@ class Checkpoints:
 
 
 class Unwritten(Checkpoints):
-    """The checkpoints of a training that another process writes."""
+    """The checkpoints of a training run that another process writes."""
 
     def write(self, step: int, tensors: Iterable[tuple[str, Payload]]) -> None:
         """Leaves it to the other."""

@@ -112,7 +112,7 @@ def _number_cells(
 
 
 def example_picture(value: NDArray[Any], spec: TensorSpec, caption: str) -> NDArray[np.uint8] | None:
-    """One input as a picture above its caption, (height, width, 3); ``None`` where inputs are no pictures.
+    """One input as a picture above its caption, (height, width, 3); ``None`` if inputs are no pictures.
 
     Whatever was done to the pixels, the smallest number becomes black and the largest white.
     """

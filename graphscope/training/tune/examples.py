@@ -86,7 +86,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CachedFeatures:
-    """A :class:`Feeder` of what lies below the stopped gradient.
+    """A :class:`Feeder` of what is below the stopped gradient.
 
     Attributes:
         store: the features.
@@ -109,7 +109,7 @@ class AugmentedInputs:
         source: the data.
         tensor: the placeholder.
         augmentation: what happens to a batch.
-        seed: of the training.
+        seed: of the training run.
         epoch: from 0.
     """
 

@@ -87,7 +87,7 @@ class Loop:
         return ended
 
     def ended(self) -> str | None:
-        """Why there is no further epoch; ``None`` where there is one."""
+        """Why there is no further epoch; ``None`` if there is one."""
         done, options = len(self.state.epochs), self.job.options
         if done >= options.epochs:
             return ALL_EPOCHS
@@ -144,7 +144,7 @@ class Loop:
         )
 
     def stop_if_asked(self) -> None:
-        """Ends the training where somebody asked for that."""
+        """Ends the training run where someone asked for that."""
         if self.stepping.is_asked_to_stop():
             raise _Stop
 
@@ -186,7 +186,7 @@ class Loop:
         )
 
     def evaluate(self, examples: Examples) -> Evaluation:
-        """Runs the model over ``examples``, dropout off, moving averages in place of the variables where there are any."""
+        """Runs the model over ``examples``, dropout off, moving averages in place of the variables if there are any."""
         found = Evaluation(self.job.recipe, self.job.names)
         with self.stepping.judging(), self.averages.in_place():
             for loss, metric, predictions, indices in self.stepping.judge(examples):

@@ -189,7 +189,7 @@ class Evaluation:
 
         Args:
             judged: the task, and how many classes it has.
-            names: of the classes; none where they are numbers only.
+            names: of the classes; none if they are numbers only.
             remembered: how many misclassified examples to remember.
         """
         self.mean = Mean()

@@ -43,9 +43,9 @@ class Request:
         validation: data of its own to judge by, or the fraction of ``data`` that is held out for that; ``0`` for none.
         options: how data is read; task and classes are the recipe's.
         augment: what happens to inputs in training, see :func:`graphscope.training.tune.augment.augmentation`; empty: nothing.
-        use_cache: whether the base is computed once for each example, where that is possible.
+        use_cache: whether the base is computed once for each example, if that is possible.
         shares: of the processes that compute features; without any, this process does.
-        split: the version of :func:`graphscope.training.tune.split.split`, which a resumed training must keep.
+        split: the version of :func:`graphscope.training.tune.split.split`, which a resumed training run must keep.
     """
 
     data: str

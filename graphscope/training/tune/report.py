@@ -1,4 +1,4 @@
-"""What a training tells of itself: after each epoch, and at its end."""
+"""What a training run tells of itself: after each epoch, and at its end."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class ClassReport:
     Attributes:
         name: of the class, or its number.
         examples: how many carry it as their label; of a regression, how many there are.
-        metric: the share of its examples that are predicted rightly; where an example may carry several labels, the share
-            of all examples of which it is predicted rightly whether they carry this one; of a regression, the mean absolute
-            error. ``None`` where there are no examples.
+        metric: the share of its examples that are predicted rightly; where an example may carry several labels, the share of
+            all examples of which it is predicted rightly whether they carry this one; of a regression, the mean absolute error.
+            ``None`` if there are no examples.
     """
 
     name: str
@@ -89,7 +89,7 @@ class TuneReport(Shown):
         last: prefix of the checkpoint after the last step.
         best: prefix of the checkpoint after the best epoch; that of the last where nothing validates.
         best_epoch: its number.
-        loss, metric: of the best epoch on the validation examples; of the last on the training examples, where there are none.
+        loss, metric: of the best epoch on the validation examples; of the last on the training examples, if there are none.
         judged_on: ``validation`` or ``training``: which examples ``loss``, ``metric`` and ``classes`` speak of.
         classes: by class.
     """

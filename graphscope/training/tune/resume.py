@@ -1,4 +1,4 @@
-"""What a training knows of itself beyond its checkpoint: a JSON file beside the checkpoints, replaced as a whole.
+"""What a training run knows of itself beyond its checkpoint: a JSON file beside the checkpoints, replaced as a whole.
 
 It names the checkpoint that it belongs to. One that was written but is not named yet does not count.
 """
@@ -24,7 +24,7 @@ VERSION = 1
 _SUFFIX = ".tune.json"
 
 Settings = Mapping[str, str | int | float | bool | None]
-"""What must be the same when a training is resumed, by a name that a person knows."""
+"""What must be the same when a training run is resumed, by a name that a person knows."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class TrainingState:
         kept: names of the checkpoints that are kept, the newest last; none at the start, when the model itself counts.
         running: over the examples of the epoch that has begun.
         epochs: of those that are done.
-        best: of those; ``None`` where nothing validates.
+        best: of those; ``None`` if nothing validates.
         split: how examples were held out, see :func:`graphscope.training.tune.split.split`; by key in files that do not say.
     """
 
@@ -55,7 +55,7 @@ class TrainingState:
 
 
 def run_file(prefix: Path) -> Path:
-    """Where the training whose checkpoints begin with ``prefix`` keeps its state."""
+    """Where the training run whose checkpoints begin with ``prefix`` keeps its state."""
     return prefix.with_name(prefix.name + _SUFFIX)
 
 
@@ -101,7 +101,7 @@ def _run(version: int, settings: Any, running: Any, epochs: Any, best: Any, **re
 
 
 def refuse_other_settings(path: Path, before: Settings, now: Settings) -> None:
-    """Refuses to go on with a training that began with other settings.
+    """Refuses to go on with a training run that began with other settings.
 
     Raises:
         GraphscopeError: they differ; the message lists what.

@@ -27,7 +27,7 @@ def split(source: Dataset, fraction: float, version: int = WITH_CLASSES) -> tupl
     """Indices for training and indices for validation, each ascending; an expected ``fraction`` is for validation.
 
     Args:
-        version: how to divide; a training keeps the one that it began with.
+        version: how to divide; a training run keeps the one that it began with.
 
     Raises:
         GraphscopeError: ``fraction`` is not between 0 and 1, or one of the two parts is empty.

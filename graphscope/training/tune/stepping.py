@@ -47,7 +47,7 @@ class Stepping(Protocol):
     """Trains and judges in an open session."""
 
     def steps(self, epoch: int, numbers: range) -> Iterator[Stepped]:
-        """The steps with these numbers of an epoch, both from 0; fewer, where somebody asks to stop."""
+        """The steps with these numbers of an epoch, both from 0; fewer, where someone asks to stop."""
 
     def judging(self) -> AbstractContextManager[object]:
         """What surrounds a validation."""
@@ -60,7 +60,7 @@ class Stepping(Protocol):
 
 
 class Team:
-    """Who makes the steps of a training together; here, one process on one device.
+    """Who makes the steps of a training run together; here, one process on one device.
 
     Attributes:
         fetches: what steps fetch besides the tensors of the recipe.

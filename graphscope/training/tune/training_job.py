@@ -83,7 +83,7 @@ class Job:
         training: the examples to train on.
         validation: those to judge by; ``None`` without any.
         feeder: the number of an epoch, from 0 -> what feeds its training examples.
-        names: of the classes; empty where they are numbers only.
+        names: of the classes; empty if they are numbers only.
         cached: whether features are fed, so that the base runs in no step.
         split: how examples were held out, see :func:`graphscope.training.tune.split.split`.
     """

@@ -53,7 +53,7 @@ class OutputLocation:
 
     Attributes:
         out: another prefix than the model's own, or a directory; ``None``: beside the model.
-        resume: goes on with the training that is there.
+        resume: goes on with the training run that is there.
         overwrite: begins anew, whatever is there.
     """
 
@@ -78,7 +78,7 @@ def tune(
         model: a checkpoint with a recipe.
         job: on what, and how.
         place: where checkpoints go.
-        augmentation: what happens to the inputs, in words, which a resumed training must share.
+        augmentation: what happens to the inputs, in words, which a resumed training run must share.
         watchers: are told how it goes.
         interrupted: called after each step; returns whether to stop.
         team: who makes the steps; ``None``: this process on one device.
@@ -109,7 +109,7 @@ class OpenedTraining(NamedTuple):
         session: which trains.
         variables: what it changes.
         averages: the moving averages among that.
-        run: where the training is.
+        run: where the training run is.
         checkpoints: where it goes.
     """
 
@@ -124,7 +124,7 @@ class OpenedTraining(NamedTuple):
 def opened_training(
     model: Model, job: Job, place: OutputLocation, team: Team, augmentation: str = ""
 ) -> Iterator[OpenedTraining]:
-    """Opens a training at the last checkpoint of ``place``, or at ``model`` if there is nothing to resume.
+    """Opens a training run at the last checkpoint of ``place``, or at ``model`` if there is nothing to resume.
 
     Raises as :func:`tune`.
     """
@@ -165,12 +165,12 @@ def _training(model: Model, job: Job, team: Team) -> Iterator[tuple[Session, Ses
 
 
 def fed_features(model: Model, job: Job) -> list[TensorSpec]:
-    """The features that every run is fed, so that the base is no part of the session; none where it runs in each step."""
+    """The features that every run is fed, so that the base is no part of the session; none if it runs in each step."""
     return [tensor_spec(model, name) for name in job.recipe.features] if job.cached else []
 
 
 def _start(run: TrainingState, step: int, checkpoints: Checkpoints) -> None:
-    """Takes a training up at ``step``, where the session stands; a new one is written down at once."""
+    """Takes a training run up at ``step``, where the session stands; a new one is written down at once."""
     if not run.kept:
         run.start_step = run.step = step
         checkpoints.record(run)
@@ -187,7 +187,7 @@ def found_run(prefix: Path, place: OutputLocation) -> TrainingState | None:
         prefix: see :func:`graphscope.training.tune.checkpoints.output_prefix`.
 
     Raises:
-        FileError: a training is there that nobody said to overwrite, or none is there to resume.
+        FileError: a training run is there that nobody said to overwrite, or none is there to resume.
         CorruptFileError: its state is damaged.
     """
     path = run_file(prefix)
@@ -213,7 +213,7 @@ def found_run(prefix: Path, place: OutputLocation) -> TrainingState | None:
 
 
 def _origin(model: Model, prefix: Path, run: TrainingState | None) -> Model:
-    """What the training began with, where ``model`` is a checkpoint of its own: a directory's latest one, say."""
+    """What the training run began with, where ``model`` is a checkpoint of its own: a directory's latest one, say."""
     own = [prefix.parent / name for name in run.kept] if run is not None else []
     if run is None or real_path(model.path) not in map(real_path, own):
         return model
@@ -221,7 +221,7 @@ def _origin(model: Model, prefix: Path, run: TrainingState | None) -> Model:
 
 
 def _settings(model: Model, job: Job, augmentation: str) -> Settings:
-    """What must be the same when the training is resumed."""
+    """What must be the same when the training run is resumed."""
     options = job.options
     return {
         "model": _model_digest(model),

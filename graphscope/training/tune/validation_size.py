@@ -1,4 +1,4 @@
-"""Whether the examples that a training is judged by can tell anything."""
+"""Whether the examples that a training run is judged by can tell anything."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def doubts(training: Examples, validation: Examples | None, names: Sequence[str]
     """What speaks against the figures of ``validation``: it is too small, or classes are missing on a side.
 
     Args:
-        names: of the classes; empty where they are numbers only.
+        names: of the classes; empty if they are numbers only.
     """
     if validation is None:
         return

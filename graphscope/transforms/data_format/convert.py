@@ -1,7 +1,7 @@
 """Moves a graph from one data format to the other: transposes stay at its borders alone.
 
 Each op that states the old format is written in the new one. What follows it, as far as it works on each element or names its
-axes, is carried over too (:mod:`.followers`), so that no transpose lies between. Whatever is not carried over takes its input
+axes, is carried over too (:mod:`.followers`), so that no transpose is between. Whatever is not carried over takes its input
 through a transpose, and a transpose of the graph itself that undoes the format goes. Weights stay as they are.
 """
 
@@ -226,7 +226,7 @@ class Mover:
         return found
 
     def small(self, text: str) -> NDArray[Any] | None:
-        """The elements of a small constant; ``None`` where it is large or computed."""
+        """The elements of a small constant; ``None`` if it is large or computed."""
         node = self.graph.get(node_of(text))
         while node is not None and node.op == "Identity":
             node = self.graph.get(node_of(node.inputs[0]))
@@ -234,7 +234,7 @@ class Mover:
         return tensor.numpy() if tensor is not None and (tensor.nbytes or 0) <= _MAX_CONSTANT_BYTES else None
 
     def integers(self, text: str) -> list[int] | None:
-        """The elements of a small constant of integers; ``None`` where it is computed."""
+        """The elements of a small constant of integers; ``None`` if it is computed."""
         value = self.small(text)
         return None if value is None or value.dtype.kind != "i" else [int(element) for element in value.reshape(-1)]
 
@@ -243,7 +243,7 @@ class Mover:
         return self._shapes.shape(text)
 
     def rank(self, text: str) -> int | None:
-        """The number of dimensions of a tensor; ``None`` where it is unknown."""
+        """The number of dimensions of a tensor; ``None`` if it is unknown."""
         shape = self.shape(text)
         return None if shape is None else len(shape)
 

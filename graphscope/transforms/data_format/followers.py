@@ -37,7 +37,7 @@ def _elementwise(node: Node, mover: Mover) -> bool:
 
 
 def _align(text: str, mover: Mover) -> str | None:
-    """An operand as it meets a tensor in the new format; ``None`` where that is not known."""
+    """An operand as it meets a tensor in the new format; ``None`` if that is not known."""
     rank = mover.rank(text)
     if mover.is_moved(text) or rank == 4:
         return mover.new(text)
@@ -143,7 +143,7 @@ def _shape(node: Node, mover: Mover) -> bool:
 
 
 def _transpose(node: Node, mover: Mover) -> bool:
-    """One transpose from the new format; none where that is what the graph wants."""
+    """One transpose from the new format; none if that is what the graph wants."""
     order = mover.integers(node.inputs[1])
     if order is None:
         return False
@@ -158,7 +158,7 @@ def _transpose(node: Node, mover: Mover) -> bool:
 
 
 def _reshape(node: Node, mover: Mover) -> bool:
-    """Where height and width are 1, the elements lie in the same order."""
+    """Where height and width are 1, the elements are in the same order."""
     shape = mover.shape(node.inputs[0])
     if shape is None or [size for axis, size in zip(mover.layouts.old, shape) if axis in "HW"] != [1, 1]:
         return False

@@ -20,7 +20,7 @@ class Batches:
     """Three numbers of examples: what the graph states, what it is seen with, and what it shall take.
 
     Attributes:
-        old: for which the graph was built; ``None`` where it takes any number.
+        old: for which the graph was built; ``None`` if it takes any number.
         probe: a prime that no size of the graph is a multiple of.
         new: ``None`` for any number.
     """

@@ -69,7 +69,7 @@ def wanted_shapes(graph: Graph, shapes: Mapping[str, Shape], batch: Batch) -> di
 def batch_shapes(graph: Graph, batch: int | None) -> dict[str, Shape]:
     """Placeholder -> its shape with ``batch`` examples, for each one that takes the batch.
 
-    Those are the placeholders with an unknown first size, and where there is none those of the most frequent first size.
+    Those are the placeholders with an unknown first size, and if there is none those of the most frequent first size.
 
     Raises:
         GraphscopeError: no placeholder states a first size.

@@ -1,7 +1,7 @@
 """The constants that state a batch: for each op, where they stand and what they must be for another batch.
 
-A rule proves that a constant carries the batch by what it meets: the elements of the tensor that is reshaped, cut or spread
-lie in row-major order, so the axis of the result that holds the examples follows from the sizes.
+A rule proves that a constant carries the batch by what it meets: the elements of the tensor that is reshaped, cut or spread are
+in row-major order, so the axis of the result that holds the examples follows from the sizes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Change:
 
 
 Rule = Callable[[Node, Sequence[Fact], Batches], "Change | None"]
-"""Gives the change that a node needs; ``None`` where it needs none, or none is proven."""
+"""Gives the change that a node needs; ``None`` if it needs none, or none is proven."""
 
 
 def _integers(fact: Fact) -> list[int] | None:
@@ -78,7 +78,7 @@ def _by_elements(source: Sequence[int], target: Sequence[int], batches: Batches)
 
 
 def _whole(sizes: Sequence[int], elements: int) -> list[int] | None:
-    """``sizes`` with -1 worked out; ``None`` where they do not make up ``elements``."""
+    """``sizes`` with -1 worked out; ``None`` if they do not make up ``elements``."""
     known = math.prod(size for size in sizes if size != -1)
     if -1 in sizes:
         exact = known > 0 and elements % known == 0

@@ -31,7 +31,7 @@ def compute(
     node: Node, definition: OpDef, payloads: Sequence[Payload], outputs: Sequence[OutputType],
     limit: int = MAX_VALUE_BYTES,
 ) -> list[Payload] | None:  # fmt: skip
-    """The outputs of ``node``; ``None`` where there is no kernel for it, or the kernel declines.
+    """The outputs of ``node``; ``None`` if there is no kernel for it, or the kernel declines.
 
     Args:
         payloads: its data inputs, in order, of the types that ``definition`` states.

@@ -18,7 +18,7 @@ def tensor_array(call: Call) -> Facts:
 
 
 def element_shape(handle: Handle) -> Dims:
-    """The shape of the elements; ``None`` where it is unknown."""
+    """The shape of the elements; ``None`` if it is unknown."""
     return handle[0] if handle else None
 
 

@@ -63,7 +63,7 @@ def _without_common(source: Sizes, target: Sizes) -> tuple[list[Size], list[Size
 
 
 def _missing_size(left: list[Size], known: list[Size], source: Sizes, target: Sizes) -> Size | None:
-    """The one size that makes the products equal; ``None`` where it is not known."""
+    """The one size that makes the products equal; ``None`` if it is not known."""
     divisor = product(known)
     total = product([size for size in left if isinstance(size, int)])
     others = [size for size in left if not isinstance(size, int)]
@@ -91,7 +91,7 @@ def expand_dims(call: Call) -> Facts:
 
 @rule("Squeeze")
 def squeeze(call: Call) -> Facts:
-    """Without the named dimensions, which are of size 1; without all of size 1 where none is named."""
+    """Without the named dimensions, which are of size 1; without all of size 1 if none is named."""
     tensor, axes = call.input(0), call.numbers("squeeze_dims")
     shape = tensor.shape
     if shape is None:

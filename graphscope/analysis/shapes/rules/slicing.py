@@ -185,7 +185,7 @@ class _Spec:
         return Dim()
 
     def _span(self, bit: int, size: Size) -> tuple[int, int, int] | None:
-        """Start, stop and stride of a Python range; ``None`` where one is unknown."""
+        """Start, stop and stride of a Python range; ``None`` if one is unknown."""
         stride, begin, end = self._strides[bit], self._begin[bit], self._end[bit]
         if not isinstance(stride, int) or not stride or not isinstance(size, int):
             return None

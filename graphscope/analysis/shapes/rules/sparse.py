@@ -77,7 +77,7 @@ def sparse_split(call: Call) -> Facts:
 
 @rule("SparseSlice")
 def sparse_slice(call: Call) -> Facts:
-    """What lies within; the shape has as many sizes as before."""
+    """What is within; the shape has as many sizes as before."""
     shape = call.shape(2)
     rank = shape[0] if shape is not None and len(shape) == 1 else Dim()
     return outputs((Dim(), rank), (Dim(),), shape)

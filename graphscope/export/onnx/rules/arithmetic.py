@@ -199,7 +199,7 @@ def _truncate_mod(call: Call) -> Value:
 
 
 def _unless_zero(call: Call, zero: Value, result: Value) -> Value:
-    """``result``, and 0 where ``zero`` is 0."""
+    """``result``, and 0 if ``zero`` is 0."""
     none = call.scalar(0, zero)
     return call.where(call.op("Equal", zero, none), call.scalar(0, result), result)
 

@@ -211,7 +211,7 @@ class _FrameLoop(LoopBody):
     Attributes:
         merges: those of its state, in file order.
         initial: what enters each.
-        exits: what leaves each; ``None`` where nothing does.
+        exits: what leaves each; ``None`` if nothing does.
     """
 
     def __init__(self, region: Region, exit_: Node) -> None:

@@ -25,7 +25,7 @@ def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
 def padding(
     call: Call, layout: Layout, value: Value, windows: Sequence[int], strides: Sequence[int]
 ) -> Mapping[str, Attribute]:
-    """The attributes that pad as the node does: numbers where they follow from what is known, else by rule.
+    """The attributes that pad as the node does: numbers where they follow from what is known, otherwise by rule.
 
     With a stride or a window of 1 they do not depend on the size of the input.
 
@@ -184,7 +184,7 @@ def _backward_convolution(call: Call) -> Value:
 
 
 def _exact_padding(call: Call, layout: Layout, axes: Sequence[_Backward]) -> dict[str, Attribute] | None:
-    """What ``ConvTranspose`` cuts off at both ends, and adds behind; ``None`` where sizes are not known."""
+    """What ``ConvTranspose`` cuts off at both ends, and adds behind; ``None`` if sizes are not known."""
     cuts, extra = [], []
     for axis, (before, behind) in zip(axes, _cut_off(call, layout, axes)):
         if axis.size is None or axis.taken is None:

@@ -59,7 +59,7 @@ class _Points:
     Attributes:
         first, second: the pixels before and behind.
         share: how far towards the second.
-        inside: whether they lie in the picture.
+        inside: whether they are in the picture.
     """
 
     first: Value

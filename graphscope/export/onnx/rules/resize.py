@@ -23,11 +23,11 @@ F32 = np.float32
 
 @dataclass(frozen=True)
 class _Corners:
-    """Where the pixels of the result lie between those of the picture.
+    """Where the pixels of the result are between those of the picture.
 
     Attributes:
         aligned: the corner pixels of both lie on each other.
-        half: pixels are squares whose centers lie between their borders.
+        half: pixels are squares whose centers are between their borders.
     """
 
     aligned: bool
@@ -47,7 +47,7 @@ class _Corners:
         return scale
 
     def centers(self, size: int, wanted: int) -> NDArray[np.float32]:
-        """Where the result's pixels lie in the picture."""
+        """Where the result's pixels are in the picture."""
         places, scale = np.arange(wanted, dtype=F32), self.scale(size, wanted)
         return (places + F32(0.5)) * scale - F32(0.5) if self.half else places * scale
 
