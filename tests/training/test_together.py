@@ -18,7 +18,6 @@ from graphscope.cluster.share import Share
 from graphscope.core.graph import Node
 from graphscope.errors import GraphscopeError, UnsupportedError
 from graphscope.runtime.config import SessionOptions
-from graphscope.runtime.tensorflow import can_fork
 from graphscope.training.data import DataOptions
 from graphscope.training.recipe import recipe_of
 from graphscope.training.together import launch
@@ -30,6 +29,7 @@ from graphscope.training.tune.prepare import Request, prepare
 from graphscope.training.tune.training_job import TuneOptions
 from graphscope.training.tune.tune import OutputLocation, fed_features
 from tests.support.fresh import Fresh, fresh
+from tests.support.together import together
 from tests.support.tuning import (
     CLASSES,
     Recorder,
@@ -65,29 +65,12 @@ def prefixes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-def together(prefix: str, data: str, out: str, **options: Any) -> dict[str, Any]:
-    """A training by two workers, in a process of its own; the losses by step and what it warned of."""
-    model = graphscope.load(prefix)
-    tune = TuneOptions(**{"epochs": EPOCHS, "batch": 2 * BATCH, **options})
-    request = Request(data, "0.2", DataOptions(cache=Path(out) / "cache"), shares=SHARES)
-    job, _ = prepare(model, recipe_of(model), request, tune)
-    recorder, warnings = Recorder(options.get("stop_after")), []
-    training = Training(
-        model, job, OutputLocation(f"{out}/"), "", 2, SessionOptions(intra_threads=1, inter_threads=2), 120
-    )
-    report = train_by_workers(training, watchers=[recorder], warn=warnings.append)
-    assert can_fork(), "the launcher opened a session"
-    return {
-        "losses": sorted(recorder.losses.items()),
-        "metric": report.metric,
-        "warnings": warnings,
-        "last": report.last,
-    }
-
-
 def several(prefixes: dict[str, str], data: str, place: str) -> dict[str, Any]:
     """Both optimizers; sgd once more, where worker 1 is killed in a step after the first checkpoint."""
-    found = {name: together(prefix, data, f"{place}/{name}") for name, prefix in prefixes.items()}
+    found = {
+        name: together(prefix, data, f"{place}/{name}", epochs=EPOCHS, batch=2 * BATCH)
+        for name, prefix in prefixes.items()
+    }
     step, marker = Together.step, Path(place) / "was killed"
 
     def deadly(self: Together, indices: Any, feeder: Any) -> Any:
@@ -98,7 +81,7 @@ def several(prefixes: dict[str, str], data: str, place: str) -> dict[str, Any]:
         return step(self, indices, feeder)
 
     Together.step = deadly
-    found["killed"] = together(prefixes["sgd"], data, f"{place}/killed", save_every=2)
+    found["killed"] = together(prefixes["sgd"], data, f"{place}/killed", save_every=2, epochs=EPOCHS, batch=2 * BATCH)
     return found
 
 
@@ -137,7 +120,7 @@ def refused(prefix: str, data: str, place: str) -> list[str]:
     launch.TRIES = 1
     for Member.stepping in (other, hopeless):
         with pytest.raises(GraphscopeError) as caught:
-            together(prefix, data, place)
+            together(prefix, data, place, epochs=EPOCHS, batch=2 * BATCH)
         messages.append(caught.value.message)
     Member.stepping = stepping
     asked = [False]

@@ -56,6 +56,7 @@ class Training:
         cluster: where all of them are; ``None``: on this machine, which starts them.
         servers: parameter servers, for workers that do not wait for each other; 0 for steps that all make together.
         rank: which of the cluster this machine starts.
+        elastic: those that are left go on without one that is lost.
         network: that of processes which are all on this machine; ``None``: the machine's own.
     """
 
@@ -70,6 +71,7 @@ class Training:
     servers: int = 0
     rank: int = 0
     network: PrivateNetwork | None = None
+    elastic: bool = False
 
     @property
     def ranks(self) -> Sequence[int]:
@@ -110,7 +112,10 @@ def train_by_workers(
         failures += 1
         if failures > TRIES:
             raise GraphscopeError(f"{generation.reason}; {failures} times in a row without another checkpoint")
-        warn(f"{generation.reason}; all workers go on from the last checkpoint")
+        if training.elastic and training.cluster is None:
+            training = replace(training, count=max(1, training.count - generation.lost))
+        who = f"{training.count} workers" if generation.lost and training.elastic else "all workers"
+        warn(f"{generation.reason}; {who} go on from the last checkpoint")
 
 
 class _Generation:
@@ -118,10 +123,12 @@ class _Generation:
 
     Attributes:
         reason: why it came to nothing.
+        lost: how many of the processes here were killed, or do not answer.
     """
 
     def __init__(self, training: Training, relay: Relay, interrupted: Callable[[], bool]) -> None:
         self.reason = ""
+        self.lost = 0
         self._training = training
         self._relay = relay
         self._interrupted = interrupted
@@ -148,6 +155,8 @@ class _Generation:
         done = [ending.result for _, ending in sorted(endings.items()) if isinstance(ending.result, Done)]
         if len(done) < len(ranks):
             self.reason = _reason(list(endings.values()), silent, ranks)
+            dead = [ending for ending in endings.values() if ending.death]
+            self.lost = len(dead) or len(silent)
             return None
         return done[0].result()
 
