@@ -74,7 +74,7 @@ def wait_for_tasks(
     end = time.monotonic() + timeout_s
     for task in others:
         address = cluster.addresses[task]
-        while (reason := _unreachable(address, min(max(end - time.monotonic(), _POLL_S), _CONNECT_S))) is not None:
+        while (reason := find_obstacle(address, min(max(end - time.monotonic(), _POLL_S), _CONNECT_S))) is not None:
             if time.monotonic() >= end:
                 raise silence(cluster, task, timeout_s, reason, starting)
             time.sleep(_POLL_S)
@@ -88,7 +88,8 @@ def silence(cluster: Cluster, task: Task, timeout_s: float, reason: str, startin
     )
 
 
-def _unreachable(address: Address, timeout_s: float) -> str | None:
+def find_obstacle(address: Address, timeout_s: float) -> str | None:
+    """Why ``address`` accepts no connection within ``timeout_s`` seconds; ``None`` where it does."""
     try:
         socket.create_connection((address.host, address.port), timeout_s).close()
     except OSError as error:

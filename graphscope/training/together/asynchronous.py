@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from graphscope.cluster.hosts import PS, WORKER, Cluster, Task
-from graphscope.cluster.reach import wait_for_port, wait_for_tasks
+from graphscope.cluster.reach import wait_for_tasks
 from graphscope.core.model import Model
 from graphscope.core.payload import ArrayPayload
 from graphscope.core.tensors import TensorName, TensorSpec
@@ -24,6 +24,7 @@ from graphscope.runtime.session import Session
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.recipe import Recipe
 from graphscope.training.together.ledger import NONE, Ledger, Row
+from graphscope.training.together.server import Server, first_silent
 from graphscope.training.together.servers import COUNT, FENCE, HELD, ROW, TICKET, TICKET_THERE, divide, server_devices
 from graphscope.training.tune.examples import Examples, Feeder
 from graphscope.training.tune.resume import Settings
@@ -168,9 +169,9 @@ class Apart(Team):
         if self.is_rejoining:
             _refuse_other_settings(self._ledger, shared, self.rank)
         else:
-            self._ledger.reset(len(self.cluster.workers), len(self.cluster.addresses))
-            self._ledger.publish(shared)
-        return Leading(self, Worker(self, session, job, self._ledger), shared, interrupted)
+            self._ledger.reset(shared, len(self.cluster.workers), len(self.cluster.addresses))
+            self._ledger.admit()
+        return Leading(self, Worker(self, session, job, self._ledger), interrupted)
 
     def assisting(self, session: Session, job: Job, settings: Settings) -> Worker:
         """Steps of a worker other than 0.
@@ -195,17 +196,9 @@ class Apart(Team):
 
     def silent_server(self, timeout_s: float) -> Task | None:
         """The first parameter server that does not answer within ``timeout_s`` seconds."""
-        tf = tensorflow()
-        for task in (task for task in self.cluster.addresses if task.job == PS):
-            config = server_config(timeout_s, [f"/job:{PS}/task:{task.index}", f"/job:{WORKER}/task:{self.rank}"])
-            with tf.Graph().as_default() as graph, tf.device(f"/job:{PS}/task:{task.index}"):
-                one = tf.constant(1)
-            try:
-                with tf.compat.v1.Session(self._server.start(), graph=graph, config=config) as session:
-                    session.run(one)
-            except tf.errors.OpError:
-                return task
-        return None
+        errors = tensorflow().errors
+        servers = [task for task in self.cluster.addresses if task.job == PS]
+        return first_silent(self._server.start(), Task(WORKER, self.rank), servers, timeout_s, errors.OpError)
 
 
 def _has_run(session: Session, wanted: Any, feeds: Mapping[Any, Any], *, is_last: bool) -> bool:
@@ -218,46 +211,6 @@ def _has_run(session: Session, wanted: Any, feeds: Mapping[Any, Any], *, is_last
             raise
         return False
     return True
-
-
-def server_config(timeout_s: float, jobs: Sequence[str]) -> Any:
-    """The ``tf.compat.v1.ConfigProto`` of a session that only asks servers.
-
-    Args:
-        timeout_s: how long an answer may take.
-        jobs: who takes part, as TensorFlow's device filters; a session waits for all of them.
-    """
-    config = session_config()
-    config.device_filters.extend(jobs)
-    config.operation_timeout_in_ms = int(1000 * timeout_s)
-    config.rpc_options.use_rpc_for_inprocess_master = True
-    return config
-
-
-class Server:
-    """TensorFlow's server of one task, started once."""
-
-    def __init__(self, cluster: Cluster, task: Task, config: Callable[[], Any]) -> None:
-        self._cluster = cluster
-        self._task = task
-        self._config = config
-        self._server: Any = None
-
-    def start(self) -> str:
-        """Its address as a master.
-
-        Raises:
-            GraphscopeError: the port is taken.
-        """
-        tf = tensorflow()
-        if self._server is None:
-            wait_for_port(self._cluster.addresses[self._task].port)
-            spec = tf.train.ClusterSpec(self._cluster.spec())
-            self._server = tf.compat.v1.train.Server(
-                spec, job_name=self._task.job, task_index=self._task.index, config=self._config()
-            )
-        target: str = self._server.target
-        return target
 
 
 @contextmanager
@@ -352,11 +305,10 @@ class Worker:
 class Leading:
     """A :class:`graphscope.training.tune.stepping.Stepping` of worker 0, which hears of the steps of all."""
 
-    def __init__(self, team: Apart, worker: Worker, settings: dict[str, str], interrupted: Callable[[], bool]) -> None:
+    def __init__(self, team: Apart, worker: Worker, interrupted: Callable[[], bool]) -> None:
         self._team = team
         self._worker = worker
         self._ledger = worker.ledger
-        self._settings = settings
         self._interrupted = interrupted
         self._alone = Alone(worker.session, worker.job, interrupted)
         self._open = 0
@@ -415,7 +367,7 @@ class Leading:
             self._ledger.withdraw()
         yield
         if self._team.has_averages:
-            self._ledger.publish(self._settings)
+            self._ledger.admit()
 
     def judge(self, examples: Examples) -> Iterator[Judged]:
         """See :meth:`Stepping.judge`: worker 0 does."""

@@ -116,6 +116,10 @@ def train_by_workers(
             training = replace(training, count=max(1, training.count - generation.lost))
         who = f"{training.count} workers" if generation.lost and training.elastic else "all workers"
         warn(f"{generation.reason}; {who} go on from the last checkpoint")
+        if training.cluster is not None:
+            time.sleep(
+                GRACE_S
+            )  # on other machines, too, the processes before must have ended, or the new ones meet them
 
 
 class _Generation:
@@ -187,7 +191,8 @@ class _Generation:
         except GraphscopeError as error:
             if not is_of_group(error):
                 raise
-            return error.message
+            lost = member.find_lost() if training.cluster is not None else None
+            return lost or error.message
         return Done(report)
 
 

@@ -21,10 +21,11 @@ from graphscope.cluster.reach import wait_for_tasks
 from graphscope.errors import GraphscopeError
 from graphscope.formats.io.paths import exists
 from graphscope.runtime.tensorflow import tensorflow
-from graphscope.training.together.asynchronous import Apart, Server, open_ledger, server_config
+from graphscope.training.together.asynchronous import Apart, open_ledger
 from graphscope.training.together.launch import GRACE_S, LOST, TRIES, Training, this_machine
 from graphscope.training.together.ledger import Ledger
 from graphscope.training.together.relay import Done, Relay, Teller
+from graphscope.training.together.server import PROBE_S, Server, asking_config
 from graphscope.training.tune.checkpoints import output_prefix
 from graphscope.training.tune.loop import Interrupted
 from graphscope.training.tune.report import ClassReport, EpochReport, TuneReport
@@ -37,9 +38,6 @@ _EMPTY = ("FailedPreconditionError", "NotFoundError")
 
 _POLL_S = 0.5
 """How often a server asks whether the training run has ended."""
-
-_PROBE_S = 2.0
-"""How long a server may take to answer a process that has lost something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +168,7 @@ class _Crew:
         except GraphscopeError as error:
             if not _is_of_cluster(error):
                 raise
-            return _Lost(team.silent_server(_PROBE_S), error.message)
+            return _Lost(team.silent_server(PROBE_S), error.message)
 
     def _awaited(self, task: Task) -> list[Task]:
         """Who must answer before a process begins: at the start, all; later, whoever has what it needs."""
@@ -269,7 +267,7 @@ def _last_checkpoint(prefix: Path) -> Done:
 
 def _serve(cluster: Cluster, task: Task, timeout_s: float, awaited: Sequence[Task]) -> Done:
     """In the process of a server."""
-    config = server_config(timeout_s, [f"/job:{PS}"])
+    config = asking_config(timeout_s, [f"/job:{PS}"])
     target = Server(cluster, task, lambda: config).start()
     wait_for_tasks(cluster, awaited, timeout_s)
     while True:

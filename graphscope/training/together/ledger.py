@@ -30,7 +30,8 @@ _CLOSED = 1 << 40
 """What is added to the count of tickets that are left, so that nobody can take one any more."""
 
 _VARIABLES = {
-    "settings": "string",  # what all workers must share, as JSON; empty until everything else is there
+    "ready": "int64",  # 1 while a worker may join
+    "settings": "string",  # what all workers must share, as JSON
     "ended": "string",  # how the training run ended, as JSON; empty before
     "segment": "int64",  # its first ticket, and the one after its last
     "remaining": "int64",  # minus the tickets that nobody has taken yet
@@ -65,8 +66,8 @@ class Ledger:
             self._nodes = _Nodes(self._tf)
 
     def is_ready(self) -> bool:
-        """Whether there is anything else to ask for."""
-        return bool(self._run(self._nodes.exists)) and bool(self._run(self._nodes.reads["settings"]))
+        """Whether a worker may join: everything else is there."""
+        return bool(self._run(self._nodes.exists)) and bool(self._run(self._nodes.reads["ready"]))
 
     def settings(self) -> dict[str, str]:
         """What all workers must share: name -> digest."""
@@ -74,18 +75,23 @@ class Ledger:
         return found
 
     def withdraw(self) -> None:
-        """Nothing is ready any more."""
-        self._write(settings=b"")
+        """Nobody may join."""
+        import numpy as np
 
-    def publish(self, settings: Mapping[str, str]) -> None:
-        """Everything is ready."""
-        self._write(settings=json.dumps(settings).encode())
+        self._write(ready=np.array(0))
 
-    def reset(self, workers: int, processes: int) -> None:
+    def admit(self) -> None:
+        """Workers may join."""
+        import numpy as np
+
+        self._write(ready=np.array(1))
+
+    def reset(self, settings: Mapping[str, str], workers: int, processes: int) -> None:
         """No segment yet; nobody has anything in hand, nobody has left."""
         import numpy as np
 
         self._write(
+            settings=json.dumps(settings).encode(),
             ended=b"",
             segment=np.array([NONE, NONE]),
             remaining=np.array(0),
@@ -197,7 +203,7 @@ class _Nodes:
             name: self._raw.VarHandleOp(dtype=dtype, shape=None, shared_name=f"{SCOPE}/{name}")
             for name, dtype in _VARIABLES.items()
         }
-        self.exists = self._raw.VarIsInitializedOp(resource=self._handles["settings"])
+        self.exists = self._raw.VarIsInitializedOp(resource=self._handles["ready"])
         self.reads = {name: self._read(name) for name in _VARIABLES}
         self.feeds = {name: v1.placeholder(dtype) for name, dtype in _VARIABLES.items()}
         self.writes = {

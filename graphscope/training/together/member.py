@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.cluster.hosts import WORKER, Cluster, Task
-from graphscope.cluster.reach import wait_for_port, wait_for_tasks
+from graphscope.cluster.reach import find_obstacle, wait_for_tasks
 from graphscope.cluster.share import Share
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
@@ -30,6 +31,7 @@ from graphscope.training.together.collective import (
     topic,
     with_collective,
 )
+from graphscope.training.together.server import PROBE_S, Server, first_silent
 from graphscope.training.tune.examples import Examples, Feeder
 from graphscope.training.tune.order import batches
 from graphscope.training.tune.resume import Settings
@@ -42,6 +44,10 @@ if TYPE_CHECKING:
 
 _DIGEST = 3
 """Numbers of 16 bits, which float32 holds, that stand for a setting."""
+
+
+_STAY_S = 1.0
+"""How long a process stays that has lost another."""
 
 
 class Member(Team):
@@ -60,7 +66,7 @@ class Member(Team):
         self._share = share
         self._threads = threads
         self._timeout_s = timeout_s
-        self._server: Any = None
+        self._server = Server(cluster, Task(WORKER, share.rank), self.config)
 
     fetches = (LOSS, METRIC, STOPS, HEARD)
 
@@ -77,20 +83,32 @@ class Member(Team):
         """
         import re
 
-        tf = tensorflow()
         task = f"/job:{WORKER}/replica:0/task:{self._share.rank}"
-        if self._server is None:
-            wait_for_port(self._cluster.workers[self._share.rank].port)
-            self._server = tf.compat.v1.train.Server(
-                tf.train.ClusterSpec(self._cluster.spec()),
-                job_name=WORKER,
-                task_index=self._share.rank,
-                config=self.config(),
-            )
-            others = [other for other in self._cluster.addresses if other != Task(WORKER, self._share.rank)]
-            wait_for_tasks(self._cluster, others, self._timeout_s)
+        target = self._server.start()
+        wait_for_tasks(self._cluster, self._others, self._timeout_s)
         rule = (re.compile(f"^{SCOPE}/"), f"{task}/device:CPU:0")
-        return Placing(clear_devices=True, place=[rule], device=task, master=self._server.target)
+        return Placing(clear_devices=True, place=[rule], device=task, master=target)
+
+    @property
+    def _others(self) -> list[Task]:
+        return [other for other in self._cluster.addresses if other != Task(WORKER, self._share.rank)]
+
+    def find_lost(self) -> str | None:
+        """Which other worker is gone or hangs, as well as can be told; ``None`` where each answers.
+
+        Those that look for it too stay for a moment, so that they are not taken for it.
+        """
+        gone = [task for task in self._others if find_obstacle(self._cluster.addresses[task], PROBE_S) is not None]
+        time.sleep(_STAY_S)
+        if gone:
+            return f"{gone[0]} is gone"
+        silent = self._find_silent()
+        return f"{silent} does not answer" if silent is not None else None
+
+    def _find_silent(self) -> Task | None:
+        own = Task(WORKER, self._share.rank)
+        signs = tensorflow().errors.DeadlineExceededError
+        return first_silent(self._server.start(), own, self._others, PROBE_S, signs)
 
     def config(self) -> Any:
         """Time limits that hold: without RPC to itself, a session waits for ever."""
