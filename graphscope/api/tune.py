@@ -57,6 +57,7 @@ def tune(
     task: int | None = None,
     asynchronous: bool = False,
     ps: int | None = None,
+    elastic: bool = False,
     timeout: float = TIMEOUT_S,
     towers: str = "",
     trust: bool = False,
@@ -92,6 +93,8 @@ def tune(
         asynchronous: workers do not wait for each other. Each makes steps of its own, on variables that parameter servers
             have: another process for each, or the hosts that the cluster lists as ``ps``.
         ps: the number of parameter servers on this machine; ``None`` for 1, or for what the cluster lists.
+        elastic: where a worker is lost, the others go on without it, with the same batch for all together; otherwise it is
+            started again, or waited for.
         timeout: seconds that a step of the workers may take before one of them counts as lost.
         trust: run nodes that touch files, the network or processes too.
         overwrite: start over and replace an existing training run.
@@ -121,6 +124,8 @@ def tune(
     count = len(members.workers) if members is not None else workers
     ranks = range(workers) if members is None else [rank]
     is_alone = count == 1 and not servers
+    if elastic and (is_alone or servers):
+        raise ArgumentError("elastic is for workers that make each step together")
     shares = () if is_alone else tuple(Share(number, count, is_launched=True) for number in ranks)
     team = Towers(parse_towers(towers)) if towers else None
     source = as_model(model)
@@ -151,7 +156,9 @@ def tune(
             )
         network = _network(data, members, listener)
         threads = worker_session(count if members is None else 1)
-        training = Training(source, prepared, place, augment, count, threads, timeout, members, servers, rank, network)
+        training = Training(
+            source, prepared, place, augment, count, threads, timeout, members, servers, rank, network, elastic
+        )
         launch = train_asynchronously if servers else train_by_workers
         return launch(training, watchers=heard, interrupted=interrupted, warn=listener.warning)
 

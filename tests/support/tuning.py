@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import graphscope
 from graphscope.api.graft import graft
+from graphscope.core.listener import Listener
 from graphscope.errors import MissingDependencyError
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.data import DataOptions
@@ -77,6 +78,16 @@ class Recorder:
 
     def is_enough(self) -> bool:
         return self.stop_after is not None and len(self.losses) >= self.stop_after
+
+
+class Heard(Listener):
+    """Remembers warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warning(self, text: Any) -> None:
+        self.warnings.append(str(text))
 
 
 def train(

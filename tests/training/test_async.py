@@ -15,7 +15,6 @@ import pytest
 import graphscope
 from graphscope.cluster.processes import Launcher, Processes
 from graphscope.cluster.reach import free_ports
-from graphscope.core.listener import Listener
 from graphscope.core.tensors import node_of
 from graphscope.errors import ArgumentError, GraphscopeError, UnsupportedError
 from graphscope.feeding.dependencies import need
@@ -28,7 +27,7 @@ from graphscope.training.together.asynchronous import Worker
 from graphscope.training.together.servers import FIRST, SCOPE, divide, server_devices
 from graphscope.training.tune.trained_variables import written_variables
 from tests.support.fresh import Fresh, fresh
-from tests.support.tuning import CLASSES, Recorder, grafted, pictures, saved, tf, train, values
+from tests.support.tuning import CLASSES, Heard, Recorder, grafted, pictures, saved, tf, train, values
 
 __all__ = ["fresh", "tf"]
 
@@ -47,16 +46,6 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     head = f"flatten,dense:8:relu,dense:{CLASSES}"
     place = tmp_path_factory.mktemp("grafted")
     return grafted(place / "m.ckpt", head, optimizer="adam", l2=1e-3, ema=0.5, learning_rate=0.02, seed=1)
-
-
-class Heard(Listener):
-    """Remembers warnings."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warning(self, text: Any) -> None:
-        self.warnings.append(str(text))
 
 
 def options(prefix: str, **others: Any) -> dict[str, Any]:
@@ -154,6 +143,7 @@ def losses(prefix: str, data: str, place: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_every_batch_is_trained_on_once(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
     found = fresh.value(losses, prefix, data, tmp_path)
     alone = train(prefix, data, "0.2", out=tmp_path / "alone", epochs=EPOCHS, batch=BATCH)
@@ -205,6 +195,7 @@ def silent(prefix: str, data: str, place: str) -> list[Any]:
     return [found, stopped.value.step, stopped.value.prefix]
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_answer(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
     found, step, stopped = fresh.value(silent, prefix, data, tmp_path)
     assert "worker 1 does not answer; worker 0 does its step" in found["warnings"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,26 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphscope
+from graphscope.cluster.processes import Launcher, Processes
+from graphscope.cluster.reach import free_ports
+from graphscope.errors import ArgumentError
+from graphscope.training.data import DataOptions
 from graphscope.training.together.member import Together
 from tests.support.fresh import Fresh, fresh
 from tests.support.together import together
-from tests.support.tuning import CLASSES, Recorder, assert_equal_bits, grafted, pictures, saved, tf, train, values
+from tests.support.tuning import (
+    CLASSES,
+    Heard,
+    Recorder,
+    assert_equal_bits,
+    grafted,
+    pictures,
+    saved,
+    tf,
+    train,
+    values,
+)
 
 __all__ = ["fresh", "tf"]
 
@@ -52,9 +69,10 @@ def losses(prefix: str, data: str, place: str) -> dict[str, Any]:
         return ends
 
     found = {"three": together(prefix, data, f"{place}/three", **options)}
-    for name, rank, number in (("killed", 0, signal.SIGKILL), ("stopped", 1, signal.SIGSTOP)):
-        Together.step = ending(rank, number)
-        found[name] = together(prefix, data, f"{place}/{name}", timeout_s=5, **options)
+    Together.step = ending(0, signal.SIGKILL)
+    found["killed"] = together(prefix, data, f"{place}/killed", **options)
+    Together.step = ending(1, signal.SIGSTOP)
+    found["stopped"] = together(prefix, data, f"{place}/stopped", timeout_s=10, **options)
     Together.step = ending(2, signal.SIGKILL)
     found["elastic"] = together(prefix, data, f"{place}/elastic", elastic=True, **options)
     Together.step = step
@@ -65,7 +83,7 @@ WARNINGS = {
     "three": [],
     "killed": ["worker 0 was killed by SIGKILL; all workers go on from the last checkpoint"],
     "stopped": ["worker 1 does not answer; all workers go on from the last checkpoint"],
-    "elastic": ["worker 2 was killed by SIGKILL; 2 workers go on from the last checkpoint"],
+    "elastic": ["worker 2 was killed by SIGKILL; all that are left go on from the last checkpoint"],
 }
 
 
@@ -85,3 +103,48 @@ def test_whoever_is_lost_the_losses_are_those_of_one_process(
     for name in ("killed", "stopped"):
         assert found[name]["losses"] == found["three"]["losses"], "to the bit"
         assert_equal_bits(values(found[name]["last"]), values(found["three"]["last"]))
+
+
+def without_a_machine(prefix: str, data: str, place: str) -> list[Any]:
+    """Two tasks of a cluster, each with a launcher of its own; one of them is killed with its launcher."""
+    ports = free_ports(2)
+    file = Path(place) / "cluster.yml"
+    file.write_text(f"worker: [127.0.0.1:{ports[0]}, 127.0.0.1:{ports[1]}]")
+    options: dict[str, Any] = {"validation": 0.2, "epochs": 2, "batch": BATCH // 2, "save_every": 3, "timeout": 10}
+    step = Together.step
+
+    def ends(self: Together, indices: Any, feeder: Any) -> Any:
+        self.done = getattr(self, "done", 0) + 1
+        if self._share.rank == 1 and self.done == 5:
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)  # it ends with its launcher
+        return step(self, indices, feeder)
+
+    def task(number: int, launcher: Launcher) -> Any:
+        recorder, listener = Recorder(), Heard()
+        reading = DataOptions(cache=Path(place) / "cache")
+        own = {"cluster": file, "task": number, "elastic": True, "out": f"{place}/out/", "reading": reading}
+        graphscope.tune(prefix, data, watchers=[recorder], listener=listener, **own, **options)
+        return [sorted(recorder.losses.items()), listener.warnings]
+
+    Together.step = ends
+    with Processes(2, task) as processes:
+        return [[ending.result, ending.death] for ending in processes.endings(lambda *_: None)]
+
+
+@pytest.mark.slow
+def test_the_others_go_on_without_a_machine(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
+    (nothing, death), (found, _) = fresh.value(without_a_machine, prefix, data, tmp_path)
+    assert (nothing, death) == (None, "was killed by SIGKILL")
+    losses, warnings = found
+    assert warnings == ["worker 1 is gone; all that are left go on from the last checkpoint"]
+    alone = Recorder()
+    train(prefix, data, "0.2", out=tmp_path / "alone", epochs=2, batch=BATCH, watchers=[alone])
+    assert [step for step, _ in losses] == list(alone.losses)
+    np.testing.assert_allclose([loss for _, loss in losses], list(alone.losses.values()), atol=1e-5)
+
+
+def test_elastic_is_for_several(prefix: Path, data: str) -> None:
+    for options in ({}, {"workers": 2, "asynchronous": True}):
+        with pytest.raises(ArgumentError, match="elastic is for workers that make each step together"):
+            graphscope.tune(str(prefix), data, elastic=True, **options)

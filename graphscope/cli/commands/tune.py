@@ -110,6 +110,10 @@ def tune(
         int | None,
         typer.Option("--ps", min=1, metavar="N", show_default=False, help="Parameter servers for --async; default: 1."),
     ] = None,
+    elastic: Annotated[
+        bool,
+        typer.Option("--elastic", help="Go on without a worker that is lost, with the same batch for all together."),
+    ] = False,
     timeout: Annotated[
         float,
         typer.Option(
@@ -168,6 +172,7 @@ def tune(
             task=task,
             asynchronous=asynchronous,
             ps=ps,
+            elastic=elastic,
             timeout=timeout,
             towers=towers,
             trust=trust,

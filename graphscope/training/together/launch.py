@@ -102,7 +102,8 @@ def train_by_workers(
     place = training.place if training.place.resume else replace(training.place, overwrite=True)
     failures, saved = 0, 0
     while True:
-        generation = _Generation(replace(training, place=place), relay, interrupted)
+        is_first = failures == 0 and not training.place.resume
+        generation = _Generation(replace(training, place=place), relay, interrupted, is_first=is_first)
         report = generation.run()
         if report is not None:
             return report
@@ -114,7 +115,7 @@ def train_by_workers(
             raise GraphscopeError(f"{generation.reason}; {failures} times in a row without another checkpoint")
         if training.elastic and training.cluster is None:
             training = replace(training, count=max(1, training.count - generation.lost))
-        who = f"{training.count} workers" if generation.lost and training.elastic else "all workers"
+        who = "all that are left" if training.elastic else "all workers"
         warn(f"{generation.reason}; {who} go on from the last checkpoint")
         if training.cluster is not None:
             time.sleep(
@@ -130,9 +131,10 @@ class _Generation:
         lost: how many of the processes here were killed, or do not answer.
     """
 
-    def __init__(self, training: Training, relay: Relay, interrupted: Callable[[], bool]) -> None:
+    def __init__(self, training: Training, relay: Relay, interrupted: Callable[[], bool], *, is_first: bool) -> None:
         self.reason = ""
         self.lost = 0
+        self._is_first = is_first
         self._training = training
         self._relay = relay
         self._interrupted = interrupted
@@ -177,6 +179,8 @@ class _Generation:
         share = Share(training.ranks[number], training.count)
         member = Member(self._cluster, share, training.threads, training.timeout_s)
         try:
+            if training.elastic and training.cluster is not None and not self._is_first:
+                member.agree()
             report = tune(
                 training.model,
                 training.job,

@@ -31,6 +31,7 @@ from graphscope.training.together.collective import (
     topic,
     with_collective,
 )
+from graphscope.training.together.membership import agree_on_members
 from graphscope.training.together.server import PROBE_S, Server, first_silent
 from graphscope.training.tune.examples import Examples, Feeder
 from graphscope.training.tune.order import batches
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 _DIGEST = 3
 """Numbers of 16 bits, which float32 holds, that stand for a setting."""
-
 
 _STAY_S = 1.0
 """How long a process stays that has lost another."""
@@ -64,9 +64,11 @@ class Member(Team):
         self.is_writer = share.rank == 0
         self._cluster = cluster
         self._share = share
+        self._task = Task(WORKER, share.rank)
+        self._members = [Task(WORKER, rank) for rank in range(share.count)]
         self._threads = threads
         self._timeout_s = timeout_s
-        self._server = Server(cluster, Task(WORKER, share.rank), self.config)
+        self._server = Server(cluster, self._task, self.config)
 
     fetches = (LOSS, METRIC, STOPS, HEARD)
 
@@ -83,7 +85,7 @@ class Member(Team):
         """
         import re
 
-        task = f"/job:{WORKER}/replica:0/task:{self._share.rank}"
+        task = f"/job:{WORKER}/replica:0/task:{self._task.index}"
         target = self._server.start()
         wait_for_tasks(self._cluster, self._others, self._timeout_s)
         rule = (re.compile(f"^{SCOPE}/"), f"{task}/device:CPU:0")
@@ -91,7 +93,17 @@ class Member(Team):
 
     @property
     def _others(self) -> list[Task]:
-        return [other for other in self._cluster.addresses if other != Task(WORKER, self._share.rank)]
+        return [member for member in self._members if member != self._task]
+
+    def agree(self) -> None:
+        """Goes on with those that answer worker 0.
+
+        Raises:
+            GraphscopeError: this process is not one of them.
+        """
+        ranks = agree_on_members(self._server.start(), self._cluster, self._task.index, self._timeout_s)
+        self._members = [Task(WORKER, rank) for rank in ranks]
+        self._share = replace(self._share, rank=ranks.index(self._task.index), count=len(ranks))
 
     def find_lost(self) -> str | None:
         """Which other worker is gone or hangs, as well as can be told; ``None`` where each answers.
@@ -106,14 +118,13 @@ class Member(Team):
         return f"{silent} does not answer" if silent is not None else None
 
     def _find_silent(self) -> Task | None:
-        own = Task(WORKER, self._share.rank)
         signs = tensorflow().errors.DeadlineExceededError
-        return first_silent(self._server.start(), own, self._others, PROBE_S, signs)
+        return first_silent(self._server.start(), self._task, self._others, PROBE_S, signs)
 
     def config(self) -> Any:
         """Time limits that hold: without RPC to itself, a session waits for ever."""
         config = session_config(self._threads)
-        config.device_filters.append(f"/job:{WORKER}/task:{self._share.rank}")
+        config.device_filters.append(f"/job:{WORKER}/task:{self._task.index}")
         config.operation_timeout_in_ms = int(1000 * self._timeout_s)
         config.rpc_options.use_rpc_for_inprocess_master = True
         config.experimental.collective_group_leader = f"/job:{WORKER}/replica:0/task:0"
