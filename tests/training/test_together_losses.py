@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -59,9 +60,10 @@ def losses(prefix: str, data: str, place: str) -> dict[str, Any]:
     def ending(rank: int, number: signal.Signals) -> Callable[..., Any]:
         marker = markers / f"{rank} got {number.name}"
 
+        numbers = itertools.count(1)
+
         def ends(self: Together, indices: Any, feeder: Any) -> Any:
-            self.done = getattr(self, "done", 0) + 1
-            if self._share.rank == rank and self.done == 5 and not marker.exists():
+            if self._share.rank == rank and next(numbers) == 5 and not marker.exists():
                 marker.touch()
                 os.kill(os.getpid(), number)
             return step(self, indices, feeder)
@@ -113,9 +115,10 @@ def without_a_machine(prefix: str, data: str, place: str) -> list[Any]:
     options: dict[str, Any] = {"validation": 0.2, "epochs": 2, "batch": BATCH // 2, "save_every": 3, "timeout": 10}
     step = Together.step
 
+    numbers = itertools.count(1)
+
     def ends(self: Together, indices: Any, feeder: Any) -> Any:
-        self.done = getattr(self, "done", 0) + 1
-        if self._share.rank == 1 and self.done == 5:
+        if self._share.rank == 1 and next(numbers) == 5:
             os.kill(os.getppid(), signal.SIGKILL)
             time.sleep(60)  # it ends with its launcher
         return step(self, indices, feeder)
