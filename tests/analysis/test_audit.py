@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import graphscope
+from graphscope.analysis.audit import denial
 from graphscope.analysis.audit.code import lambda_layers
 from graphscope.analysis.audit.finding import RULES, Category, Finding, Reach, Severity
 from graphscope.analysis.audit.model import audit_model
@@ -359,6 +360,19 @@ def chain(levels: int, last: str) -> GraphDef:
         following = f"f{level + 1}" if level + 1 < levels else last
         function.node_def.extend([node("a", following), node("b", following)])
     return graph
+
+
+@pytest.mark.parametrize(
+    ("many", "endless", "severity"), [(7, 8, Severity.MEDIUM), (7, 7, Severity.HIGH), (8, 9, None)]
+)
+def test_all_calls_are_counted(
+    many: int, endless: int, severity: Severity | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three functions, of which two call the next one twice: 1 + 2 + 4 calls."""
+    monkeypatch.setattr(denial, "MANY_CALLS", many)
+    monkeypatch.setattr(denial, "ENDLESS_CALLS", endless)
+    found = [f.severity for f in audited(chain(3, "NoOp"), tmp_path) if f.rule == "call-explosion"]
+    assert found == ([severity] if severity else [])
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+import graphscope
 from graphscope.analysis.cost.formulas import formulas
 from graphscope.analysis.cost.measure import flops_of
 from graphscope.analysis.cost.operands import Operands
 from graphscope.analysis.shapes import infer
-from tests.support.written import graph_of
+from tests.support.written import graph_of, model_of
 
 X = "(2,3)"
 """Six elements."""
@@ -117,3 +118,33 @@ def test_an_op_whose_sizes_are_unknown_counts_nothing() -> None:
     assert flops("Square", "(?,3)") is None
     assert flops("MatMul", "(3)", "(3,4)") is None
     assert "Betainc" not in formulas()
+
+
+VARIABLE = ("v VarHandleOp(4,5)", "x Placeholder(4,5)", "rate Const=0.5")
+BYTES = 4 * 4 * 5
+
+
+@pytest.mark.parametrize(
+    ("line", "read", "written"),
+    [
+        ("y Neg x", BYTES, BYTES),
+        ("y AssignVariableOp v x", BYTES, BYTES),
+        ("y AssignAddVariableOp v x", 2 * BYTES, BYTES),
+        ("y ResourceApplyGradientDescent v rate x", 2 * BYTES + 4, BYTES),
+        ("y ReadVariableOp v", 0, 0),
+        ("y Identity x", 0, 0),
+        ("y Const=[1.5,2.5]", 0, 0),
+        ("y TensorListFromTensor x x", BYTES, BYTES),
+        ("y FusedBatchNormV3 x4 c c c c", 4 * (4 * 5 + 5), 4 * 4 * 5),
+        ("y TopKV2 x k", BYTES + 4, 2 * 4 * 4 * 3),
+        ('y ConcatV2{"N":2} x x one', BYTES + 4, 2 * BYTES),
+        ("y Slice x begin size", 4 * 2 * 3 + 16, 4 * 2 * 3),
+    ],
+)
+def test_bytes_that_a_node_moves(line: str, read: int, written: int) -> None:
+    """Each tensor that goes in once and each output, a variable where it is changed; a part of a tensor where only that is taken."""
+    more = ("x4 Placeholder(1,2,2,5)", "c Placeholder(5)", "k Const:int32=3", "one Const:int32=1")
+    more += ("begin Const:int32=[0,1]", "size Const:int32=[2,3]")
+    report = graphscope.cost(model_of(graph_of([*VARIABLE, *more, line])), all=True, by="node")
+    moved = {row.name: (row.figures.read_bytes, row.figures.written_bytes) for row in report.rows}
+    assert moved.get("y", (0, 0)) == (read, written)

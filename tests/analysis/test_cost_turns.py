@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,7 +12,12 @@ from hypothesis import strategies as st
 
 import graphscope
 from graphscope.analysis.cost.report import LoopRow
+from graphscope.core.graph import Graph, Node
+from graphscope.protos import GraphDef
+from tests.support.saving import tf
 from tests.support.written import graph_of, model_of
+
+v1 = tf.compat.v1
 
 COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     "Less": operator.lt,
@@ -120,3 +126,25 @@ def test_a_counter_that_does_not_step_by_a_constant_says_nothing(next_line: str)
         0, 5, next_line, ["one Const:int32=1", "test Less:int32 merge frame"], more=["far Placeholder:int32(1)"]
     )
     assert (loop.turns, loop.is_known) == (1, False)
+
+
+def test_a_loop_in_a_loop_goes_round_as_often_as_both() -> None:
+    with tf.Graph().as_default() as graph:
+        was_on = v1.control_flow_v2_enabled()
+        v1.disable_control_flow_v2()
+        x = v1.placeholder(tf.float32, [4], "x")
+
+        def inner(i: Any, y: Any) -> Any:
+            return i + 1, v1.while_loop(lambda j, _: j < 5, lambda j, z: (j + 1, tf.tanh(z)), [0, y], name="inner")[1]
+
+        tf.identity(v1.while_loop(lambda i, _: i < 3, inner, [0, x], name="outer")[1], "y")
+        if was_on:
+            v1.enable_control_flow_v2()
+    message = GraphDef.FromString(graph.as_graph_def().SerializeToString())
+    report = graphscope.cost(model_of(Graph(message, [Node(one) for one in message.node])), outputs="y", by="node")
+    assert [(loop.name.rpartition("/")[0] or loop.name, loop.turns, loop.is_known) for loop in report.loops] == [
+        ("outer", 3, True),
+        ("outer/inner", 5, True),
+    ]
+    [tanh] = [row for row in report.rows if row.name.endswith("Tanh")]
+    assert (tanh.executions, tanh.figures.flops) == (15, 15 * 4)
