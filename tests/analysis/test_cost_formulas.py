@@ -142,7 +142,7 @@ BYTES = 4 * 4 * 5
     ],
 )
 def test_bytes_that_a_node_moves(line: str, read: int, written: int) -> None:
-    """Each tensor that goes in once and each output, a variable where it is changed; a part of a tensor where only that is taken."""
+    """Each tensor that goes in once, each output, a variable where it is changed; of a slice the part that it takes."""
     more = ("x4 Placeholder(1,2,2,5)", "c Placeholder(5)", "k Const:int32=3", "one Const:int32=1")
     more += ("begin Const:int32=[0,1]", "size Const:int32=[2,3]")
     report = graphscope.cost(model_of(graph_of([*VARIABLE, *more, line])), all=True, by="node")

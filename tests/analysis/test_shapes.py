@@ -19,6 +19,7 @@ from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import FunctionDef, GraphDef, NodeDef
 from tests.support.fixture_files import FIXTURES
 from tests.support.saving import tf
+from tests.support.written import graph_of as written
 
 v1 = tf.compat.v1
 
@@ -173,6 +174,15 @@ def test_loops(use_v2: bool) -> None:
     assert found.errors == {}
     fed = built(loop(use_v2), x=(2, 4))
     assert (fed.shape("same"), fed.shape("grows")) == ((2, 4), (2, None))
+
+
+def test_an_error_that_more_turns_take_back_is_forgotten() -> None:
+    """Before it is known what comes round, the variable seems to have its first shape, which does not fit."""
+    lines = ["x Placeholder(2,3)", "five Placeholder(5,3)", "any Placeholder(?,3)", "enter Enter x"]
+    lines += ["merge Merge enter next", "sum AddV2 merge five", "next NextIteration any", "wrong AddV2 x five"]
+    found = infer(written(lines))
+    assert list(found.errors) == ["wrong"]
+    assert (found.shape("merge"), found.shape("sum")) == ((None, 3), (5, 3))
 
 
 def test_a_rank_that_changes_in_a_loop_is_unknown() -> None:
