@@ -62,6 +62,13 @@ def _bool(value: Any) -> bool:
     return value if isinstance(value, bool) else _BOOLS[str(value).lower()]
 
 
+def _int(value: Any) -> int:
+    number = int(value)
+    if not isinstance(value, str) and number != value:
+        raise ValueError
+    return number
+
+
 def _bytes(value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
@@ -92,7 +99,7 @@ def _shape(value: Any) -> list[int]:
 
 
 _MAKERS: Mapping[str, Callable[[Any], Any]] = {
-    "int": int,
+    "int": _int,
     "float": float,
     "bool": _bool,
     "string": _bytes,
