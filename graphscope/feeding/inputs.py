@@ -23,8 +23,8 @@ class Input:
     """How examples enter a model.
 
     Attributes:
-        spec: the tensor that is fed; its first dimension counts examples, unless it takes the content of one file.
-        scaling: what is done to pixels.
+        spec: the fed tensor; its first dimension is the batch, unless it takes the content of one file.
+        scaling: scaling of pixels.
         pictures: how the tensor holds pictures; ``None`` if it takes none.
     """
 

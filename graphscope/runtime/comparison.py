@@ -40,7 +40,7 @@ class Comparison:
         original, result: the models.
         outputs: tensors of the result.
         names: tensor of the result -> tensor of the original, where that has another name.
-        trust: runs nodes that touch files, the network or processes too.
+        trust: also run nodes that touch files, the network or processes.
         original_engine, engine: what runs the original, and the result, in place of TensorFlow, if anything.
         known: fed in every batch.
         open: the other inputs that a model needs, which are random.

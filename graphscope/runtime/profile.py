@@ -62,7 +62,7 @@ def trace(
         values: variable op -> content that replaces the checkpoint's.
         options: of the session.
         placing: where nodes run.
-        trust: runs nodes that touch files, the network or processes too.
+        trust: also run nodes that touch files, the network or processes.
 
     Raises:
         UnknownNameError: the model has no such output or tensor.

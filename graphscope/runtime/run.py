@@ -50,7 +50,7 @@ def run(
         values: variable op -> content that replaces the checkpoint's.
         options: of the session; with ``log_placement`` and ``log_executed``, the result says where nodes are put and what ran.
         placing: where nodes run.
-        trust: runs nodes that touch files, the network or processes too.
+        trust: also run nodes that touch files, the network or processes.
         series: files that one tensor takes, one in a run; what the runs give is stacked.
         progress: hears of each of these runs.
 

@@ -121,7 +121,7 @@ def verify(
         batches: how many random inputs.
         seed: seed for the random inputs.
         unknown: the size of unknown dimensions.
-        trust: runs nodes that touch files, the network or processes too.
+        trust: also run nodes that touch files, the network or processes.
         names: tensor of the result, an input or an output -> what it is called in the original, where that has another name.
         original_engine, engine: what runs the original, and the result, in place of TensorFlow.
         shapes: node or tensor name of an input -> the shape of its random values, where the file leaves sizes open.

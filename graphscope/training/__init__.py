@@ -1,1 +1,1 @@
-"""New heads on trained graphs, and training them; TensorFlow is imported inside functions only."""
+"""New heads on trained graphs, and their training; TensorFlow is imported only inside functions."""

@@ -1,4 +1,4 @@
-"""Runs tensors of a cut model for batches of examples: one row for each, however many examples the graph is built for."""
+"""Runs tensors of a cut model for batches of examples, one row for each, whatever the batch size of the graph."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Run = Callable[[Sequence[str], Mapping[str, "NDArray[Any]"]], Sequence["NDArray[Any] | None"]]
-"""Computes tensors of what is fed: a session, or the program of another engine."""
+"""Computes tensors from feeds: a session, or the program of another engine."""
 
 _TOLERANCE = 1e-3
-"""Relative to the largest number: the same example among others may differ by rounding, not by more."""
+"""Tolerance relative to the largest number: the same example in another batch may differ only by rounding."""
 
 
 class BatchRunner:
     """Computes ``fetches`` of inputs that are fed to one tensor.
 
     Attributes:
-        batch: examples to hand over at once: as many as the graph is built for, where that number is fixed.
-        takes_one: whether the tensor that is fed takes one example, the content of a file.
+        batch: the batch size: that of the graph, if it is fixed.
+        takes_one: whether the fed tensor takes a single example, the content of a file.
     """
 
     def __init__(self, run: Run, path: str, spec: TensorSpec, fetches: tuple[str, ...], batch: int) -> None:
-        """Names what is fed and computed.
+        """Stores the names of feeds and fetches.
 
         Args:
-            run: computes tensors of what is fed.
+            run: computes tensors from feeds.
             path: of the model, for messages.
-            spec: the tensor that is fed; its first dimension counts examples, unless it takes the content of one file.
+            spec: the fed tensor; its first dimension is the batch, unless it takes the content of one file.
             fetches: tensors with a row for each example.
-            batch: examples at once, where the graph takes any number.
+            batch: batch size, if the graph accepts any.
         """
         self._run = run
         self._path = path
@@ -48,24 +48,24 @@ class BatchRunner:
         self._input = spec.name
 
     def __call__(self, inputs: NDArray[Any]) -> list[NDArray[Any]]:
-        """A row of numbers for each of ``inputs``, of each tensor; at most :attr:`batch` inputs.
+        """Computes one row of numbers per input for each tensor; at most :attr:`batch` inputs.
 
-        A graph that is built for a fixed number of examples gets the last one repeated.
+        For a graph with a fixed batch size, the last example is repeated.
 
         Raises:
-            GraphscopeError: a tensor has no row of numbers for each example, or TensorFlow refuses.
+            GraphscopeError: a tensor does not have one row of numbers per example, or TensorFlow fails.
         """
         fed = inputs.reshape(()) if self.takes_one else self._fill(inputs)
         found = self._run(self.fetches, {self._input: fed})
         return [self._rows(name, value, len(inputs)) for name, value in zip(self.fetches, found)]
 
     def dependent(self, inputs: NDArray[Any], rows: Sequence[NDArray[Any]]) -> str | None:
-        """A tensor of which the first example's row is another one in other company; ``None`` if there is none.
+        """A tensor whose row for the first example depends on the other examples; ``None`` if there is none.
 
-        Batch norm and dropout that train are why.
+        The causes are batch norm and dropout in training mode.
 
         Args:
-            rows: what ``inputs`` gave.
+            rows: the result for ``inputs``.
 
         Raises:
             GraphscopeError: as a call.

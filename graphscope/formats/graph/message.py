@@ -18,7 +18,7 @@ def read_message(source: FileSource, level: Level, kind: type[M], is_text: bool)
     """The message of type ``kind`` that fills ``source``, without its large tensors, and who holds those.
 
     Raises:
-        CorruptFileError: the record is not such a message.
+        CorruptFileError: the content is not such a message.
     """
     return _read_text(source, kind) if is_text else read_region(source, level, kind, 0, source.size)
 

@@ -27,7 +27,7 @@ def read_model(location: GraphFile, _: Collection[str] = ()) -> Model:
     """A file that holds a MetaGraphDef, binary or text.
 
     Raises:
-        CorruptFileError: the record is not such a message.
+        CorruptFileError: the content is not such a message.
     """
     from graphscope.formats.graph.message import read_message
 

@@ -1,4 +1,4 @@
-"""Examples for training, from whatever they are stored as: one table of kinds, told by content before name.
+"""Examples for training, from a table of kinds of data, recognized by content before name.
 
 A new kind is one file and one row of :data:`KINDS`.
 """
@@ -25,12 +25,12 @@ __all__ = ["DataOptions", "Dataset", "open_data"]
 
 @dataclass(frozen=True, slots=True)
 class DataLocation:
-    """What DATA names.
+    """The data named by DATA.
 
     Attributes:
-        text: as a person typed it.
-        path: where it lies, without the part.
-        part: what stands after the last colon of something that is there without it: ``test`` in ``mnist/:test``.
+        text: as typed.
+        path: the path without the part.
+        part: the text after the last colon, if the rest is an existing path: ``test`` in ``mnist/:test``.
     """
 
     text: str
@@ -40,12 +40,12 @@ class DataLocation:
 
 @dataclass(frozen=True, slots=True)
 class DataKind:
-    """One form of data.
+    """One kind of data.
 
     Attributes:
         name: for messages.
-        matches: whether it is this.
-        open: reads it.
+        matches: whether data is of this kind.
+        open: reads the data.
     """
 
     name: str
@@ -85,20 +85,20 @@ KINDS = (
         lambda place, into, options: folder.open_folder(place.path, into, options),
     ),
 )
-"""Each has its own first bytes or names, so that their order says little: what is quickest to tell comes first."""
+"""Kinds differ in their first bytes or names, so their order hardly matters; the fastest test comes first."""
 
 
 def open_data(text: str, spec: TensorSpec, options: DataOptions | None = None) -> Dataset:
-    """The examples that ``text`` names, as the tensor ``spec`` takes them. Reads labels, and one input to see that it fits.
+    """Opens the examples named by ``text`` for the tensor ``spec``. Reads the labels, and one input to check that it fits.
 
     Args:
         text: a file, a directory, ``DIRECTORY:part``, a pattern of files, ``python:module:function``; see :data:`KINDS`.
-        spec: what is fed; its first dimension counts examples.
+        spec: the fed tensor; its first dimension is the batch.
 
     Raises:
-        FileError: there is nothing, or it cannot be read.
-        FormatError: it is damaged, or of no known kind.
-        UnknownNameError: a class, array or part that it does not have.
+        FileError: the data does not exist or cannot be read.
+        FormatError: the data is damaged, or of an unknown kind.
+        UnknownNameError: the data has no such class, array or part.
         GraphscopeError: labels or inputs do not fit.
     """
     import numpy as np

@@ -25,14 +25,14 @@ DEFAULT = "x=x,y=y"
 
 
 def open_npz(path: Path, into: Input, options: DataOptions) -> Stored:
-    """The arrays ``x`` (n, ...) and ``y`` (n) or (n, width), or those that the schema names; ``keys`` and ``classes`` too.
+    """Reads the arrays ``x`` (n, ...) and ``y`` (n) or (n, width), or those named by the schema; also ``keys`` and ``classes``.
 
-    A compressed array is inflated once, into the cache.
+    A compressed array is decompressed once, into the cache.
 
     Raises:
         UnknownNameError: there is no such array.
         CorruptFileError: the archive is damaged, or lengths differ.
-        UnsupportedError: ``x`` has no rows, or is of text or objects.
+        UnsupportedError: ``x`` has no rows, or holds text or objects.
     """
     names = parse_schema(options.schema or DEFAULT)
     store = NpzStore(path)
@@ -57,7 +57,7 @@ def open_npz(path: Path, into: Input, options: DataOptions) -> Stored:
 
 
 def _refuse_counts(store: NpzStore, names: Mapping[str, str]) -> None:
-    """Inputs and labels of different numbers are not read."""
+    """Refuses different numbers of inputs and labels."""
     x, y = (store.entries[names[part]].shape for part in ("x", "y"))
     if x and not y:
         raise CorruptFileError(f"{names['y']} is a scalar, but one label per example is expected", path=store.path)
@@ -91,5 +91,5 @@ def _npy(payload: Payload, path: Path) -> Iterable[bytes]:
 
 
 def open_arrays(x: NDArray[Any], y: NDArray[Any], fingerprint: str, into: Input) -> Stored:
-    """Arrays that are in memory."""
+    """Arrays in memory."""
     return Stored(lambda indices: into.values(x[indices]), y, Numbered(len(x)), fingerprint)

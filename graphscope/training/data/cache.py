@@ -1,4 +1,4 @@
-"""What is computed once and kept: inflated files, indices of records, features."""
+"""The cache: decompressed files, indices of records, features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def default_cache() -> Path:
     """``$GRAPHSCOPE_CACHE``, else ``graphscope`` in ``$XDG_CACHE_HOME`` or ``~/.cache``. May be deleted at any time.
 
     Raises:
-        FileError: neither variable is set, and nobody knows of a home directory.
+        FileError: neither variable is set, and there is no home directory.
     """
     if own := os.environ.get("GRAPHSCOPE_CACHE"):
         return Path(own)
@@ -34,15 +34,15 @@ def default_cache() -> Path:
 
 
 def digest(*parts: object) -> str:
-    """A name for what ``parts`` (JSON values) say: 64 hexadecimal digits of SHA-256."""
+    """A digest of ``parts`` (JSON values): 64 hexadecimal digits of SHA-256."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def stamp(path: str | os.PathLike[str]) -> list[str | int]:
-    """Changes when the file is written to or replaced: its place, size in bytes, and times of change in nanoseconds.
+    """A value that changes when the file is written or replaced: its path, size in bytes, and change times in nanoseconds.
 
     Raises:
-        FileError: it cannot be found.
+        FileError: the file cannot be found.
     """
     with file_errors(path):
         found = os.stat(path)
@@ -50,7 +50,7 @@ def stamp(path: str | os.PathLike[str]) -> list[str | int]:
 
 
 def keep(cache: Path, name: str, make: Callable[[], Iterable[bytes]]) -> Path:
-    """The file ``name`` in ``cache``; written whole by ``make``, if it is not there yet.
+    """The file ``name`` in ``cache``; if it does not exist, the output of ``make`` is written to it.
 
     Raises:
         FileError: it cannot be written (no space, no permission).
@@ -63,10 +63,10 @@ def keep(cache: Path, name: str, make: Callable[[], Iterable[bytes]]) -> Path:
 
 
 def make_directory(path: Path) -> None:
-    """Makes a directory and those above it, where they are missing.
+    """Creates a directory and missing parents.
 
     Raises:
-        FileError: that is not possible.
+        FileError: the operating system refuses.
     """
     with file_errors(path):
         path.mkdir(parents=True, exist_ok=True)

@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 def choose(stored: Stored, options: DataOptions) -> Stored:
     """``stored`` with the classes in ``options.only_classes`` and at most ``options.limit_per_class`` examples of each class.
 
-    The examples that are kept of a class are those whose keys have the smallest hashes: files that are added later push few
-    of them out.
+    The kept examples of a class are those whose keys have the smallest hashes, so that files added later replace few of them.
 
     Raises:
-        UnknownNameError: a class is not among the data's.
+        UnknownNameError: the data does not have a class.
         GraphscopeError: the task has no classes to choose by; a class has no examples.
     """
     import numpy as np

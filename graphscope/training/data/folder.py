@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LABELS = "labels.txt"
-"""On each line a picture's name and its label, with a space or tab between them."""
+"""Each line has a picture's name and its label, separated by a space or tab."""
 
 _MAX_NAMED = 5
 _MAX_DIGITS = 18
-"""A class number with more of them does not fit into 64 bits: it is taken for a name."""
+"""A class number with more digits does not fit into 64 bits and is treated as a name."""
 
 _LAYOUT = "one folder for each class, pictures in it: {0}/cat/1.jpg, {0}/dog/2.jpg"
 _ANY = PictureShape(1, 1, 3)
 _ENCODED = SUFFIXES + SOUNDS
-"""Files whose content a string tensor takes as it is."""
+"""Files whose content is fed to a string tensor unchanged."""
 
 _RIFF, _WAVE = slice(0, 4), slice(8, 12)
 """Where a WAV file says what it is (Multimedia Programming Interface and Data Specifications 1.0, 1991)."""
@@ -60,12 +60,12 @@ class Pictures:
 
 
 def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
-    """The pictures in the folders of ``directory``; each folder is a class, in the order of their names.
+    """Reads the pictures in the folders of ``directory``; each folder is a class, in the order of their names.
 
-    Pictures that are in ``directory`` itself are labelled by its ``labels.txt``. A string tensor takes the content of pictures
-    as it is, and that of WAV files.
+    Pictures in ``directory`` itself are labelled by its ``labels.txt``. A string tensor takes the unchanged content of pictures
+    and of WAV files.
 
-    All pictures are decoded once, to find those that cannot be; which they are is remembered in the cache.
+    All pictures are decoded once to find unreadable ones, which are recorded in the cache.
 
     Raises:
         GraphscopeError: there are neither class folders nor labels, or a class has no picture that can be read.

@@ -1,4 +1,4 @@
-"""A Python function that gives the data: ``python:module:function``.
+"""A Python function that returns the data: ``python:module:function``.
 
 It returns arrays ``(x, y)``, or an object with ``__len__`` and ``__getitem__``, where ``data[i]`` is ``(x, y)`` of one example.
 """
@@ -23,10 +23,10 @@ PREFIX = "python:"
 
 
 def open_function(text: str, into: Input) -> Stored:
-    """What the function returns when it is called without arguments.
+    """Calls the function without arguments and opens its result.
 
-    An object may have ``labels``, else all of its examples are read once for theirs; and a ``fingerprint`` (a string that
-    changes with the data), without which its features are computed anew in each run.
+    An object may have ``labels``; otherwise all of its examples are read once for their labels. It may have a ``fingerprint``
+    (a string that changes with the data), without which its features are computed again in each run.
 
     Raises:
         GraphscopeError: there is no such function, it raises, or returns something else.

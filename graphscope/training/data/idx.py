@@ -1,4 +1,4 @@
-"""Images and labels in MNIST's files, and others of their form. Those that are gzipped are inflated once, into the cache."""
+"""Images and labels in MNIST's files, and others of this form. Gzipped files are decompressed once, into the cache."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graphscope.training.data.rows import Rows
 from graphscope.training.data.source import DataOptions, Stored
 
 PARTS = {"test": "t10k"}
-"""What a part is called by most people -> how MNIST's files begin; ``train`` is both."""
+"""Common name of a part -> prefix of MNIST's files; ``train`` is both."""
 
 _NAME = re.compile(r"(.*?)[-_.]?images[-.]idx\d[-.]ubyte(\.gz)?", re.IGNORECASE)
 

@@ -1,4 +1,4 @@
-"""Compressed files, inflated once into the cache."""
+"""Compressed files, decompressed once into the cache."""
 
 from __future__ import annotations
 

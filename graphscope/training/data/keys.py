@@ -1,4 +1,4 @@
-"""The names that examples go by: sequences that take little memory, and hashes that decide where an example belongs."""
+"""Names of examples: sequences that take little memory, and hashes that assign an example to a split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What labels mean: stored numbers, names and lists as the loss takes them."""
+"""Conversion of labels: from stored numbers, names and lists to the form that the loss takes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Labels = tuple["NDArray[Any]", tuple[str, ...]]
 
 _MAX_LISTED = 8
 MAX_CLASSES = 1 << 24
-"""As many as a head may have."""
+"""The maximum number of classes of a head."""
 
 
 def class_numbers(stored: Stored, options: DataOptions) -> Labels:
@@ -56,7 +56,7 @@ def refuse_outside(stored: Stored, numbers: NDArray[Any], names: Sequence[str], 
     """Raises an error if a class has no place among ``width`` logits.
 
     Raises:
-        GraphscopeError: so; the first example is named.
+        GraphscopeError: there is such a class; the error names the first example.
     """
     if width is None:
         return
@@ -128,7 +128,7 @@ decode: Mapping[str, Callable[[Stored, DataOptions], Labels]] = {
     "multilabel": _multilabel,
     AS_STORED: _as_stored,
 }
-"""Task -> what makes labels of stored ones; each raises GraphscopeError where they do not fit, naming the first example."""
+"""Task -> conversion of stored labels; each raises GraphscopeError if they do not fit, and names the first example."""
 
 
 def _number(stored: Stored, texts: list[str], options: DataOptions) -> Labels:

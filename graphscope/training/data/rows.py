@@ -1,6 +1,6 @@
-"""Rows of an array in a file, read by position: memory is taken for the rows that are asked for and no others.
+"""Rows of an array in a file, read by position: only the requested rows take memory.
 
-Mapping the file would leave every page that was touched in the process's memory.
+Mapping the file would keep every accessed page in the process's memory.
 """
 
 from __future__ import annotations

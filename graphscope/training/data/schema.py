@@ -1,4 +1,4 @@
-"""``x=image/encoded,y=image/class/label``: which array, or which feature of an example, holds what."""
+"""``x=image/encoded,y=image/class/label``: the roles of arrays, or of features of an example."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def parse_schema(text: str) -> dict[str, str]:
     """Part -> name.
 
     Raises:
-        GraphscopeError: it is none, names a part that there is not, or lacks ``x`` or ``y``.
+        GraphscopeError: the text is not a schema, has an unknown part, or lacks ``x`` or ``y``.
     """
     pairs = [item.partition("=") for item in text.split(",")]
     found = {part.strip(): name.strip() for part, _, name in pairs}

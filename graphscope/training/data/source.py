@@ -1,4 +1,4 @@
-"""What examples are: a source by index, and the options that say how to read one."""
+"""Sources of examples by index, and the options for reading them."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 AS_STORED = "as stored"
 TASKS = ("classes", "regression", "multilabel", AS_STORED)
-"""What labels mean: one class of several, numbers, any number of classes; or whichever of these they look like."""
+"""The tasks: one class of several, numbers, any number of classes; or as determined by the labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataOptions:
-    """How data is read.
+    """Options for reading data.
 
     Attributes:
         task: one of :data:`TASKS`.
-        classes: width of the logits, which labels must fit; ``None`` if nothing is known of it.
-        names: the class names in the order of their numbers, as another source found them; empty: the data's own, sorted.
-        scaling: what is done to pixels.
-        size: height and width that pictures are brought to, in pixels, where the input takes any.
-        schema: for arrays and TFRecords, which name holds what: ``x=image/encoded,y=image/class/label``.
-        strict: whether an unreadable picture is an error; it is skipped otherwise.
-        only_classes: the classes to keep, by name or number, which are numbered anew in this order; empty: all.
-        limit_per_class: how many examples of each class to keep at most; ``None``: all.
-        seed: chooses which, together with the examples' keys.
-        cache: where inflated files and indices are kept.
+        classes: width of the logits, which labels must fit; ``None`` if it is unknown.
+        names: the class names in the order of their numbers, from another source; empty: the data's own, sorted.
+        scaling: scaling of pixels.
+        size: height and width to resize pictures to, in pixels, if the input accepts any.
+        schema: for arrays and TFRecords, the names of inputs and labels: ``x=image/encoded,y=image/class/label``.
+        strict: whether an unreadable picture is an error; otherwise it is skipped.
+        only_classes: the classes to keep, by name or number, renumbered in this order; empty: all.
+        limit_per_class: maximum number of examples to keep of each class; ``None``: all.
+        seed: determines which, together with the examples' keys.
+        cache: the directory for decompressed files and indices.
     """
 
     task: str = "classes"
@@ -51,9 +51,9 @@ class DataOptions:
 
 
 class Dataset(Protocol):
-    """Examples by index. Labels are in memory; inputs are read on demand, in memory bounded by what is asked for.
+    """Examples by index. Labels are in memory; inputs are read on demand, with memory only for the requested ones.
 
-    Not to be shared by threads: files are read by position.
+    Must not be shared by threads, because files are read by position.
     """
 
     @property
@@ -70,11 +70,11 @@ class Dataset(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Differs where inputs may differ: names, sizes and times of files, what is chosen of them, the preprocessing."""
+        """Identifies the inputs: names, sizes and times of files, the selection of examples, the preprocessing."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """What a person should know: what was skipped."""
+        """Notes, for example on skipped files."""
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         """The inputs of some examples, (len(indices), ...), in the type and shape that the model takes.
@@ -82,7 +82,7 @@ class Dataset(Protocol):
         Raises:
             CorruptFileError: a file is damaged.
             FileError: a file cannot be read.
-            GraphscopeError: an input has not the shape that the model takes.
+            GraphscopeError: an input does not have the shape that the model takes.
         """
 
     def __len__(self) -> int: ...
@@ -94,7 +94,7 @@ Take = Callable[["NDArray[np.int64]"], "NDArray[Any]"]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What one kind of data gives, before classes are chosen and labels made of what is stored.
+    """The data as stored, before classes are selected and labels converted.
 
     Attributes:
         take: reads inputs.

@@ -1,7 +1,6 @@
 """TFRecord files of ``tf.train.Example``, plain or compressed by gzip or zlib.
 
-Each file is read once for an index (where its records are, their labels), which is kept in the cache; inputs are then read by
-position.
+Each file is read once for an index (positions and labels of its records), which is cached; inputs are then read by position.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _OPEN_FILES = 64
 
 
 def record_files(text: str) -> list[Path]:
-    """The TFRecord files that ``text`` names: one, those of a directory, or those of a pattern (``train-*``); sorted."""
+    """The TFRecord files named by ``text``: a file, a directory, or a pattern (``train-*``); sorted."""
     path = Path(text)
     if is_directory(path):
         found = [p for p in sorted(path.iterdir()) if not p.name.startswith(".")]
@@ -60,14 +59,14 @@ def is_records(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What one file holds.
+    """The index of one file.
 
     Attributes:
         starts, sizes: int64 (n,), where the data of each record is, in bytes.
         counts: int64 (n,), how many labels each example has.
         labels: int64 or float32 (sum of counts,); of text, places in ``names``.
         names: the different texts; empty if labels are numbers.
-        keys: what each example calls itself; empty if nobody asks.
+        keys: the name of each example; empty if no key was requested.
     """
 
     starts: NDArray[np.int64]

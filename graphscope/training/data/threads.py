@@ -1,4 +1,4 @@
-"""Decoding pictures on all cores: Pillow lets other threads run meanwhile."""
+"""Decodes pictures on all cores, because Pillow releases the interpreter lock."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How well a model does on labelled examples."""
+"""Evaluation of a model on labelled examples."""

@@ -1,4 +1,4 @@
-"""Runs a model over labelled examples, batch by batch, and counts."""
+"""Runs a model on labelled examples, batch by batch, and collects results."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOptions:
-    """How to evaluate.
+    """Options of an evaluation.
 
     Attributes:
-        task: a task, or :data:`graphscope.training.data.source.AS_STORED` where the labels say.
+        task: a task, or :data:`graphscope.training.data.source.AS_STORED` if the labels determine it.
         batch: examples at once, where the model takes any number.
         remembered: how many misclassified examples to remember.
         trust: whether nodes that touch files, the network or processes may run.
@@ -52,14 +52,14 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, slots=True)
 class Judgements:
-    """What running a model over examples found.
+    """Results of running a model on examples.
 
     Attributes:
-        task: what was judged.
-        scores: the tensor that was computed, with the scale that its numbers have.
+        task: the evaluated task.
+        scores: the computed tensor, with the scale of its numbers.
         found: losses, counts and misclassified examples.
-        top: the share of labels among the classes that score highest; ``None`` if that says nothing.
-        is_dependent: whether the scores of an example depend on the others in its batch, or on chance.
+        top: the share of labels among the highest-scoring classes; ``None`` if that is meaningless.
+        is_dependent: whether the scores of an example depend on the others in its batch, or are random.
     """
 
     task: Task
@@ -78,16 +78,16 @@ def evaluate(
     told: Advance,
     program: Program | None = None,
 ) -> Judgements:
-    """Judges ``scores`` by the labels of all examples. Memory is bounded by a batch, labels and counts.
+    """Evaluates ``scores`` on all examples. Memory is bounded by a batch, labels and counts.
 
     Args:
         model: that ``base`` was opened from.
         scores: a tensor of ``base``.
-        told: is told of the examples of each batch.
-        program: computes the scores in place of TensorFlow.
+        told: receives the number of examples of each batch.
+        program: computes the scores instead of TensorFlow.
 
     Raises:
-        GraphscopeError: scores are not a row for each example, or NaN; labels do not fit them; TensorFlow refuses.
+        GraphscopeError: scores are not one row per example, or NaN; labels do not fit them; TensorFlow fails.
         UntrustedError: the model does more than compute, and the options do not trust it.
         FileError, CorruptFileError: an example or a weight cannot be read.
     """
@@ -124,7 +124,7 @@ def _running(
 
 
 def row_width(tensor: str, shape: Shape) -> int | None:
-    """How many scores or values a tensor has for each example; ``None`` if the shape does not tell.
+    """Number of scores or values of a tensor per example; ``None`` if the shape does not determine it.
 
     Raises:
         GraphscopeError: they are more than a row.
@@ -177,12 +177,12 @@ class _Judging:
 
 
 def report_of(judged: Judgements, model: str, output: str, source: Dataset, notes: tuple[str, ...]) -> EvaluationReport:
-    """What was found, in the words of the data.
+    """The report, with the names of the data.
 
     Args:
         model: path of the model.
-        output: that was asked for.
-        notes: what a person should know.
+        output: the requested output.
+        notes: notes on the results.
     """
     found = judged.found
     confusion = found.confusion

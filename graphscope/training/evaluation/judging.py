@@ -1,4 +1,4 @@
-"""Loss, metric and predictions of a batch, in double precision: the same formulas as the losses that ``graft`` builds.
+"""Loss, metric and predictions of a batch, in double precision, with the same formulas as the losses that ``graft`` builds.
 
 Source: ``tensorflow/python/ops/nn_impl.py`` for the stable form of the sigmoid's cross entropy.
 """
@@ -19,13 +19,13 @@ TOP = 5
 """Of the classes that score highest."""
 
 _LEAST = 1e-7
-"""Probabilities are taken to be this far from 0 and 1 at least, as Keras takes them."""
+"""Probabilities are clipped to this distance from 0 and 1, as in Keras."""
 
 _THRESHOLD = 0.5
-"""From this probability on a label is predicted."""
+"""The probability from which a label counts as predicted."""
 
 _SUM_TOLERANCE = 1e-2
-"""Rows of probabilities in half precision add up to 1 that closely."""
+"""The tolerance for the sum of a row of probabilities in half precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Judgement:
 
 
 def recognize_scale(scores: NDArray[Any], task: str) -> Scale:
-    """What numbers are of which the graph says nothing: probabilities where they can be such, otherwise logits.
+    """The scale of numbers without an activation in the graph: probabilities if they can be such, otherwise logits.
 
     Args:
         scores: float64 (n, width).
@@ -62,13 +62,13 @@ def recognize_scale(scores: NDArray[Any], task: str) -> Scale:
 
 
 def judge(task: str, scores: NDArray[Any], labels: NDArray[Any], scale: Scale) -> Judgement:
-    """Judges a batch.
+    """Evaluates a batch.
 
     Args:
         task: what the labels mean.
         scores: float64 (n, width) without NaN.
         labels: int64 (n,) for classes, float32 (n, width) otherwise.
-        scale: what the scores are.
+        scale: the scale of the scores.
     """
     return _JUDGES[task](scores, labels, scale)
 

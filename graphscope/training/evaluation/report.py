@@ -1,4 +1,4 @@
-"""What an evaluation finds."""
+"""The report of an evaluation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Misclassified:
-    """An example for which another class than its own is predicted.
+    """A misclassified example.
 
     Attributes:
         example: its name in the data.
@@ -49,13 +49,13 @@ class Misclassified:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EvaluationReport(Shown):
-    """How well a model does on labelled examples.
+    """Evaluation of a model on labelled examples.
 
     Attributes:
         model: its path.
-        output: the tensor that was judged.
+        output: the evaluated tensor.
         scores: the tensor that was computed for it: the logits, where ``output`` is an activation or the index of a class.
-        scale: what the numbers of ``scores`` were taken for.
+        scale: the interpretation of the numbers in ``scores``.
         task: ``classes``, ``multilabel`` or ``regression``.
         metric_name: what ``metric`` is: ``accuracy`` or ``mean absolute error``.
         examples: how many there are.
@@ -66,8 +66,8 @@ class EvaluationReport(Shown):
             error.
         classes: by class.
         confusion: a row for each label, a column for each predicted class; ``None`` of other tasks.
-        misclassified: those with the highest confidence, as many as were asked for.
-        notes: what was skipped, and what may be wrong.
+        misclassified: those with the highest confidence, up to the requested number.
+        notes: skipped examples and possible problems.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""Which tensor of a graph scores the classes, and what its numbers are: logits, probabilities, values."""
+"""The tensor of a graph that scores the classes, and the scale of its numbers: logits, probabilities, values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphscope.core.tensors import TensorName
 
 
 class Scale(Enum):
-    """What the numbers of a tensor are."""
+    """The scale of a tensor's numbers."""
 
     SOFTMAX_LOGITS = "logits of a softmax"
     SIGMOID_LOGITS = "logits of a sigmoid"
@@ -26,7 +26,7 @@ class Scores:
 
     Attributes:
         tensor: its name.
-        scale: what its numbers are.
+        scale: the scale of its numbers.
     """
 
     tensor: str
@@ -34,7 +34,7 @@ class Scores:
 
 
 _PASSES = frozenset({"Identity", "Reshape", "Squeeze", "StopGradient", "Snapshot", "Cast", "ArgMax"})
-"""Ops that leave the order of the scores alone, or tell the highest."""
+"""Ops that keep the order of the scores, or return the highest."""
 
 _ACTIVATIONS: Mapping[str, Scale] = {
     "Softmax": Scale.SOFTMAX_LOGITS,

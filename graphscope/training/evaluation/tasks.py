@@ -1,4 +1,4 @@
-"""What labels ask of a model: one class of several, several at once, or numbers."""
+"""The task given by labels: one class of several, several at once, or numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is judged.
+    """The task of an evaluation.
 
     Attributes:
         task: one of ``classes``, ``multilabel`` and ``regression``.

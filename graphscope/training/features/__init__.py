@@ -1,1 +1,1 @@
-"""What a base computes of each example, once, on disk."""
+"""Features: the outputs of a base for each example, computed once and stored on disk."""

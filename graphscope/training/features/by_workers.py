@@ -1,4 +1,4 @@
-"""Features by several processes of this machine, which fill one directory."""
+"""Features computed by several processes of this machine, which share one directory."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from graphscope.training.graft.base import Base
 
 
 def worker_session(count: int) -> SessionOptions:
-    """The threads of one of ``count`` processes, among which the processors of this one are divided."""
+    """The session options of one of ``count`` processes, which share the processors of this one."""
     threads = max(usable_processors() // count, 1)
     return SessionOptions(intra_threads=threads, inter_threads=threads)
 
 
 def usable_processors() -> int:
-    """How many processors this process may use."""
+    """Number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -62,14 +62,14 @@ def features_by_workers(
 def compute_by_workers(
     kept: Kept, count: int, work: Work, *, anew: bool, progress: Told, warn: Callable[[str], None]
 ) -> FeatureStore:
-    """All features: ``count`` processes do ``work``, which tells how many examples it computed, unless nothing is missing.
+    """Computes all missing features: ``count`` processes do ``work``, which reports the number of computed examples.
 
-    Where one is killed, the others do its part.
+    If one is killed, the others take over its part.
 
     Args:
-        kept: what is there already.
+        kept: the existing features.
         anew: start new interpreters and do not fork.
-        warn: is told of a process that was killed.
+        warn: receives a message for each process that was killed.
 
     Raises:
         GraphscopeError: a process failed, or none is left.
@@ -81,7 +81,7 @@ def compute_by_workers(
 
 
 def _compute(lacking: int, count: int, work: Work, anew: bool, progress: Told, warn: Callable[[str], None]) -> None:
-    """Lets the processes work until each has ended; raises as :func:`compute_by_workers`."""
+    """Runs the processes until each has ended; raises as :func:`compute_by_workers`."""
     lost: list[Ending] = []
     left = lacking
 

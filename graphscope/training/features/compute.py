@@ -1,7 +1,7 @@
-"""Computes what is below the stopped gradient once for each example, and keeps it on disk.
+"""Computes everything before the stopped gradient once for each example, and stores it on disk.
 
-A run that is killed goes on from the shards that are whole. Features have a directory of their own for each base, cut, set of
-weights, preprocessing and data: see :mod:`graphscope.training.features.key`.
+A killed run continues from the complete shards. There is a separate directory for each combination of base, cut, weights,
+preprocessing and data: see :mod:`graphscope.training.features.key`.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ if TYPE_CHECKING:
 
 BATCH = 32
 FEATURES = "features"
-"""The directory of the cache that keeps them."""
+"""The directory of features in the cache."""
 
 _MAX_NAMES = 5
 
 Told = Callable[[int], None]
-"""Is told the number of examples that are done, after each batch."""
+"""Takes the number of finished examples, after each batch."""
 
 
 def base_of(model: Model, recipe: Recipe) -> Base:
-    """What is below the stopped gradient of a grafted model.
+    """The base of a grafted model, up to the stopped gradient.
 
     Raises:
-        GraphscopeError: gradients pass into the base, so that its features change with each step.
+        GraphscopeError: gradients reach the base, so its features change with each step.
     """
     if not recipe.features:
         raise GraphscopeError(
@@ -81,7 +81,7 @@ def base_of(model: Model, recipe: Recipe) -> Base:
 
 
 def input_spec(base: Base) -> TensorSpec:
-    """The one tensor that examples are fed to.
+    """The single tensor that examples are fed to.
 
     Raises:
         GraphscopeError: there are none, or several.
@@ -97,13 +97,13 @@ def input_spec(base: Base) -> TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a cache holds of the features of some examples.
+    """The state of the features of some examples in the cache.
 
     Attributes:
         place: the directory.
-        layout: how rows are there; ``None`` if nothing is there yet.
+        layout: the layout of rows; ``None`` if nothing exists yet.
         count: of all examples.
-        missing: the examples of which there are no features.
+        missing: the examples without features.
     """
 
     place: Path
@@ -113,27 +113,27 @@ class Kept:
 
     @property
     def lacking(self) -> int:
-        """How many examples have no features."""
+        """Number of examples without features."""
         return sum(map(len, self.missing))
 
     def again(self) -> Kept:
-        """What is there now. Reads no weights."""
+        """The current state. Reads no weights."""
         return _kept(self.place, self.count)
 
     def store(self, computed: int) -> FeatureStore:
-        """All features, none of which may be missing; ``computed`` of them are new."""
+        """The complete features; ``computed`` of them are new."""
         assert self.layout is not None
         return FeatureStore(self.place, self.layout, computed)
 
 
 def kept_features(base: Base, source: Dataset, directory: Path) -> Kept:
-    """What ``directory`` holds of the features of ``source``. Reads the base's weights once.
+    """The state of the features of ``source`` in ``directory``. Reads the base's weights once.
 
     Args:
         directory: holds the features of any number of bases and data, each in a directory of its own.
 
     Raises:
-        GraphscopeError: the features are random: none can be kept.
+        GraphscopeError: the features are random and cannot be cached.
         CorruptFileError: a weight or a manifest is damaged.
     """
     _refuse_random(base)
@@ -158,18 +158,18 @@ def cached_features(
     share: Share = WHOLE,
     session: SessionOptions = DEFAULT,
 ) -> FeatureStore:
-    """The features of all examples of ``source``; computes those that the cache does not hold yet.
+    """Returns the features of all examples of ``source``, and computes those missing in the cache.
 
-    Memory is bounded by ``batch``. TensorFlow starts only where something is to be computed.
+    Memory is bounded by ``batch``. TensorFlow starts only if something has to be computed.
 
     Args:
         model: that ``base`` was opened from.
         kept: what :func:`kept_features` finds of this base and these data; it has read the base's weights once.
         batch: examples that are computed at once; a base that takes another number only gets that, and one that takes the
             content of one file gets one file at a time.
-        trust: runs nodes that touch files, the network or processes too.
-        share: what this process computes first; afterwards it helps the others, or waits for them.
-        session: threads to compute with.
+        trust: also run nodes that touch files, the network or processes.
+        share: the part that this process computes first; afterwards it helps the others, or waits for them.
+        session: session options, such as threads.
 
     Raises:
         GraphscopeError: the base takes several inputs, or its features are not one row for each example, or depend on the
@@ -191,7 +191,7 @@ def cached_features(
 
 
 class _Meter:
-    """Tells how many examples have features.
+    """Counts examples with features.
 
     Attributes:
         computed: how many were computed by this process.
@@ -269,7 +269,7 @@ class _Computing:
 
     @contextmanager
     def naming(self, indices: range) -> Iterator[None]:
-        """Names the example that TensorFlow cannot compute, if one is computed at a time: a file that it cannot decode."""
+        """Adds the name of an example to TensorFlow's error, if one is computed at a time: a file that it cannot decode."""
         try:
             yield
         except GraphscopeError as error:
@@ -297,7 +297,7 @@ class _Computing:
         return tuple(FeatureSpec(name, DataType.from_numpy(value.dtype), value.shape[1:]) for name, value in named)
 
     def refuse_dependent(self, inputs: NDArray[Any], tensors: list[NDArray[Any]]) -> None:
-        """Batch norm and dropout that train give an example other features in other company: those cannot be kept."""
+        """Refuses features that depend on the other examples of a batch, because of batch norm or dropout in training mode."""
         name = self.features.dependent(inputs, tensors)
         if name is not None:
             raise GraphscopeError(

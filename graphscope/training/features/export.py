@@ -1,4 +1,4 @@
-"""Features with their labels as arrays: what a head can be trained on without its base."""
+"""Features and labels as arrays, to train a head without its base."""
 
 from __future__ import annotations
 

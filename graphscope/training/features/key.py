@@ -1,6 +1,6 @@
-"""Which features are which: a name made of everything that they depend on.
+"""The key of features: a digest of everything that they depend on.
 
-Two grafts of one base with different heads have the same name; another weight, cut, preprocessing or file makes another one.
+Two grafts of the same base with different heads share a key; another weight, cut, preprocessing or file changes it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from graphscope.training.data.source import Dataset
 from graphscope.training.graft.base import Base
 
 VERSION = 1
-"""Counted up when features of the same name would be stored or computed otherwise."""
+"""Incremented whenever features with the same key would be stored or computed differently."""
 
 
 def feature_key(base: Base, source: Dataset) -> str:

@@ -1,4 +1,4 @@
-"""Features on disk: what a base computes of each example, row by row, in shards that are whole or not there.
+"""Features on disk: the outputs of a base for each example, row by row, in shards that are complete or absent.
 
 ::
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 SHARD_BYTES = 32 << 20
 SHARD_ROWS = 1024
-"""A shard has as many rows as fit into the first, and no more than the second: what is lost when a run is killed."""
+"""A shard has as many rows as fit into the first, and at most the second, which limits the loss when a run is killed."""
 
 SUFFIX = ".rows"
 _OPEN_SHARDS = 128
@@ -49,7 +49,7 @@ _NO_SPACE = Advice(Option("cache", "DIR"), "   moves the cache elsewhere; the ol
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """What one tensor holds for each example.
+    """The type and shape of one tensor for each example.
 
     Attributes:
         name: of the tensor.
@@ -68,7 +68,7 @@ class FeatureSpec:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the rows of one store are in its shards.
+    """The layout of a store's rows in shards.
 
     Attributes:
         specs: the tensors.
@@ -135,9 +135,9 @@ class FeatureStore:
     """The features of all examples, read by index. Memory is taken for what is asked for.
 
     Attributes:
-        directory: where they lie.
+        directory: the directory of the shards.
         layout: tensors and shards.
-        computed: how many examples were computed for this object; the others were there.
+        computed: number of examples computed for this object; the others existed.
     """
 
     def __init__(self, directory: Path, layout: Layout, computed: int = 0) -> None:
@@ -155,10 +155,10 @@ class FeatureStore:
         return self.layout.count
 
     def read(self, indices: NDArray[np.int64]) -> list[NDArray[Any]]:
-        """For each tensor the features of ``indices`` in this order, (len(indices), ...). Checksums are compared.
+        """For each tensor, the features of ``indices`` in this order, (len(indices), ...). Verifies checksums.
 
         Raises:
-            CorruptFileError: a row is not what was written.
+            CorruptFileError: the checksum of a row does not match.
             FileError: a shard is missing or cannot be read.
         """
         import numpy as np
@@ -220,10 +220,10 @@ def read_layout(directory: Path) -> Layout | None:
 
 
 def missing_shards(directory: Path, layout: Layout, shards: Iterable[range] | None = None) -> list[range]:
-    """The shards that are still to be computed: those that are not there in full size.
+    """The missing shards: those that do not exist in full size.
 
     Args:
-        shards: which to look at; ``None`` for all.
+        shards: the shards to check; ``None`` for all.
     """
 
     def is_whole(shard: range) -> bool:
@@ -234,7 +234,7 @@ def missing_shards(directory: Path, layout: Layout, shards: Iterable[range] | No
 
 
 def written_examples(directory: Path, layout: Layout) -> int:
-    """How many examples have features, by the names of the shards that are there: for progress."""
+    """Number of examples with features, from the names of existing shards, for progress."""
     there = {path.name for path in directory.glob(f"[!.]*{SUFFIX}")}
     return sum(len(shard) for shard in layout.shards() if shard_path(directory, shard.start).name in there)
 
@@ -243,7 +243,7 @@ def write_part(path: Path, chunks: Iterable[bytes]) -> None:
     """Writes one file of a store, whole or not at all.
 
     Raises:
-        FileError: the operating system refuses; where the disk is full, the hint says what to do.
+        FileError: the operating system refuses; if the disk is full, the hint says what to do.
     """
     try:
         write_file(path, chunks, overwrite=True)
@@ -252,7 +252,7 @@ def write_part(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def publish_layout(directory: Path, layout: Layout) -> Layout:
-    """Writes the manifest, unless another process was first; returns what the manifest says, which counts for all.
+    """Writes the manifest, unless another process was first; returns the layout in the manifest, which is valid for all.
 
     Raises:
         FileError: it cannot be written.
@@ -273,7 +273,7 @@ def publish_layout(directory: Path, layout: Layout) -> Layout:
 
 
 def remove_left_over(directory: Path) -> None:
-    """Deletes what runs that were killed had begun to write: nobody has written to it for an hour."""
+    """Deletes unfinished files of killed runs: those that have not been written to for an hour."""
     for path in directory.glob(f".*{SUFFIX}.*"):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > _LEFT_OVER_S:
@@ -281,10 +281,10 @@ def remove_left_over(directory: Path) -> None:
 
 
 def refuse_too_large(directory: Path, size_bytes: int, free_bytes: Callable[[Path], int]) -> None:
-    """Raises an error before the work begins, if its results will not fit on the disk.
+    """Raises an error before the work if its results will not fit on the disk.
 
     Raises:
-        GraphscopeError: the accuracy is too low.
+        GraphscopeError: there is not enough space.
     """
     free = free_bytes(directory)
     if size_bytes > free:

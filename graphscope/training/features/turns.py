@@ -17,9 +17,9 @@ _POLL_S = 0.5
 
 
 def turns(directory: Path, layout: Layout, share: Share) -> Iterator[range]:
-    """The shards that this process is to write, one after the other, until none is missing.
+    """The shards that this process has to write, one after the other, until none is missing.
 
-    Those of others come last. What a living process is writing already is left to it.
+    Those of others come last. A shard that a living process is writing is left to it.
     """
     watch = _Watch(directory)
     own = [shard for number, shard in enumerate(layout.shards()) if share.has(number)]

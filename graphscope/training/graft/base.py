@@ -1,4 +1,4 @@
-"""The part of a trained model that is below a cut: what a new head stands on."""
+"""The part of a trained model before a cut, on which a new head is built."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What the cut needs of a model, ready to be built on.
+    """The part of a model that the cut needs, ready to be extended.
 
     Attributes:
         path: of the model, for messages.
         graph: nodes that the tensors ``at`` need; variables are variables, devices are cleared.
         at: tensor names of the cut.
         values: variable op of ``graph`` -> its content. No I/O until it is read.
-        fixed: training switch that nobody set -> the value for inference that it was given.
+        fixed: training switch that was not set -> the value for inference that was used.
         nodes_before: how many nodes the model's graph has.
-        notes: what a person should know.
-        averaged: variables whose moving average took their place.
+        notes: notes on the results.
+        averaged: variables that were replaced with their moving averages.
     """
 
     path: str
@@ -67,7 +67,7 @@ class Base:
 
     @property
     def takes_one(self) -> bool:
-        """Whether it computes one example at a time: all that is fed is the content of one file."""
+        """Whether it computes one example at a time: its only input is the content of one file."""
         inputs = self.inputs
         return bool(inputs) and all(map(takes_one, inputs))
 
@@ -87,10 +87,10 @@ def open_base(
     become constants: its functions take them as arguments.
 
     Args:
-        at: node or tensor names; where empty, the model's own output.
-        inputs: node or tensor names where the graph is cut open.
+        at: node or tensor names; if empty, the model's own output.
+        inputs: node or tensor names to cut the graph open at.
         values: placeholder -> value to fix it to.
-        moving_averages: take each variable's moving average, where the checkpoint has one.
+        moving_averages: use each variable's moving average, if the checkpoint has one.
 
     Raises:
         UnknownNameError: a name is not in the graph.
@@ -200,7 +200,7 @@ _FRAMES = {
 
 
 def _refuse_inside(graph: Graph, name: str) -> None:
-    """A tensor inside a loop has many values, one in a branch that is not taken has none."""
+    """Refuses a tensor inside a loop, which has many values, or in a conditional branch, which may have none."""
     cut_node = node_of(name)
     for frame, (begins, ends) in _FRAMES.items():
         reached = graph.reach([cut_node], lambda n, ends=ends: () if n.op in ends else graph.producers(n))  # type: ignore[misc]

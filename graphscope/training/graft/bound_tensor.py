@@ -1,4 +1,4 @@
-"""What an input of a model on top takes of the base: a tensor, or a tensor times a number plus a number."""
+"""The source of an input of the model on top: a tensor of the base, optionally scaled and shifted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parse_bound(text: str) -> BoundTensor:
     """``TENSOR``, ``TENSOR*0.107``, ``TENSOR*0.107+1``, ``TENSOR+1``.
 
     Raises:
-        ArgumentError: it is none of these.
+        ArgumentError: the text has another form.
     """
     found = _FORM.fullmatch(text)
     if found is None:

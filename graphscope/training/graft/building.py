@@ -39,10 +39,10 @@ class Plan:
         training_scope: name scope of loss and optimizer.
         layers: of a chain; empty for a Python head, or for none.
         function: a Python head, called ``head_text``.
-        head_text: as a person wrote it.
+        head_text: as written.
         task: see :mod:`graphscope.training.recipe`; empty for a model without a loss.
         width: what the logits must have; ``None`` for any.
-        trainable: variables of the base that train.
+        trainable: trainable variables of the base.
         optimizer, learning_rate, decay, l2, ema, seed: as :class:`graphscope.training.graft.planning.GraftOptions`.
     """
 
@@ -94,7 +94,8 @@ def build(tf: Any, graph: Any, variables: Mapping[str, VariableDef], plan: Plan)
     """Builds ``plan`` on ``graph``, whose variables are ``variables``.
 
     Raises:
-        GraphscopeError: a layer cannot take its input, a Python head fails, nothing trains, a gradient cannot pass.
+        GraphscopeError: a layer cannot take its input, a Python head fails, nothing can be trained, or a gradient cannot be
+            computed.
     """
     with graph.as_default(), plain_control_flow(tf), tf.compat.v1.variable_scope("", use_resource=True):
         tf.compat.v1.set_random_seed(plan.seed)

@@ -1,4 +1,4 @@
-"""Values that are the same everywhere, and take no memory."""
+"""Constant tensors that take no memory."""
 
 from __future__ import annotations
 

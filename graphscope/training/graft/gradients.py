@@ -1,4 +1,4 @@
-"""Whether gradients reach what is to train, and which op is in their way where they do not."""
+"""Whether gradients reach the trainable variables, and which op blocks them otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new head on a trained model: gradients stop at the cut, and only the head trains, unless more is wanted."""
+"""A new head on a trained model: gradients stop at the cut, and by default only the head is trained."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TRAINING_SCOPE = "train"
 
 
 def refuse_output(prefix: str, overwrite: bool) -> None:
-    """Refuses the name of a checkpoint at ``prefix`` that is taken, or that is one of another format.
+    """Refuses a checkpoint prefix whose files exist, or whose name is that of another format.
 
     Raises:
         FileError: a file of it exists and must not be replaced.

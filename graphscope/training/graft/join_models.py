@@ -64,7 +64,7 @@ def join(
         binds: node name of an input of ``top`` -> what it takes: one of ``base.at``, scaled and shifted.
         prefix: name scope; a number is added where the base has one of that name.
         unfreeze: names of weights that are to train as well.
-        stop_gradient: False lets all weights train.
+        stop_gradient: False trains all weights.
         weights_only: of constants, those alone train that an op takes as a kernel, a bias or the like.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a person wants of a graft, and the plan that it makes."""
+"""The options of a graft, and the plan made from them."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _SCOPE = re.compile(r"[A-Za-z0-9.][\w.-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class GraftOptions:
-    """What to build, and how it will train.
+    """What to build, and how to train it.
 
     Attributes:
         at: node or tensor names of the cut.
         head: a chain of layers, see :mod:`graphscope.training.heads.chain`, or ``python:module:function``.
         task: ``classes``, ``regression`` or ``multilabel``; empty: ``classes`` where there is a ``width`` or the model trains
             as it is, otherwise none, and no loss.
-        width: how many classes, values or labels; ``None`` takes what the head gives.
-        inputs: node or tensor names where the base is cut open.
+        width: number of classes, values or labels; ``None`` for that of the head.
+        inputs: node or tensor names to cut the base open at.
         values: placeholder of the base -> value to fix it to.
-        unfreeze: weights in whose names one of these is found train as well.
-        stop_gradient: False lets all weights train.
+        unfreeze: regular expressions; weights whose names match one of them are trained too.
+        stop_gradient: False trains all weights.
         head_model: a model to put on top of the cut.
         binds: input of ``head_model`` -> tensor of the base.
         head_output: the tensor of ``head_model`` to use; empty for its likely output.

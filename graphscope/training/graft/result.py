@@ -1,4 +1,4 @@
-"""What ``graft`` made: a model in memory, and what was done to get it."""
+"""The result of ``graft``: a model in memory, and a report."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ STATE_FILE = "checkpoint"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class GraftReport(Shown):
-    """What a graft consists of.
+    """The parts of a graft.
 
     Attributes:
         base: path of the base.
         nodes_before, nodes_kept, nodes_added: nodes of the base's graph, those that the cut needs, and those that are new.
         cuts: the tensors of the cut, with the shapes that TensorFlow infers.
-        inputs: what must be fed to run the base.
+        inputs: the inputs that must be fed to run the base.
         layers: the head from the first layer to the last.
-        logits: what the head gives.
+        logits: the output of the head.
         fixed: training switch of the base that nobody set -> the value for inference that it was given.
         frozen, trainable: variable -> number of elements; frozen are constants of a frozen base as well.
         task, width: see :class:`Recipe`; empty and 0 if there is no loss.
         is_stopped: whether gradients stop at the cut.
         drops: nodes of the base that drop at a constant rate: no switch keeps them from making the features random.
-        notes: what a person should know besides.
+        notes: further notes.
     """
 
     base: str
@@ -74,7 +74,7 @@ class Grafted(Shown):
     Attributes:
         model: graph, collections, signatures and values; weights of the base are where they were until they are read.
         recipe: how to train it; ``None`` if there is no loss.
-        report: what was done.
+        report: the report of the graft.
         size_bytes: of the checkpoint that was written; ``None`` if none was.
     """
 
@@ -89,7 +89,7 @@ class Grafted(Shown):
     def save(self, prefix: str, *, overwrite: bool = False, progress: Progress = quiet) -> int:
         """Writes a V2 checkpoint with its meta graph at ``prefix``, and the state file beside it. Returns the size in bytes.
 
-        The directory is made. A state file that names another checkpoint stays, unless ``overwrite`` is set.
+        The directory is created. A state file that names another checkpoint is kept, unless ``overwrite`` is set.
 
         Raises:
             FileError: a file exists and ``overwrite`` is not set, or cannot be written; existing files are kept.
@@ -111,7 +111,7 @@ class Grafted(Shown):
 
     @contextlib.contextmanager
     def session(self, **options: Any) -> Iterator[Session]:
-        """A session in which every variable has its value, for a training loop of one's own.
+        """A session in which every variable has its value, for your own training loop.
 
         ``session.graph`` is the ``tf.Graph``, ``session.session`` TensorFlow's session; the recipe names the tensors.
 

@@ -1,4 +1,4 @@
-"""Where a base without placeholders takes its data from."""
+"""The data sources of a base without placeholders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which weights of a trained model may train once more, and how a constant becomes a variable for that."""
+"""The weights of a trained model that can be trained again, and how constants become variables for that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which constants of a frozen graph are weights: those that an op takes where a layer has its weights."""
+"""The constants of a frozen graph that are weights: those used by an op as a layer's weights."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ LAYERS: Mapping[str, LayerKind] = {
 
 
 def parse_chain(text: str) -> tuple[Layer, ...]:
-    """The layers that ``text`` writes.
+    """Parses the layers of ``text``.
 
     Raises:
         GraphscopeError: a part is not a layer; the error points at it.

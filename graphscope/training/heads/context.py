@@ -1,4 +1,4 @@
-"""What a head may use while it is built."""
+"""The context of a head while it is built."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Built:
     """One layer of a head.
 
     Attributes:
-        text: as it was written.
+        text: as written.
         before, after: shapes of its input and its output.
     """
 

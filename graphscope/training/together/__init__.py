@@ -1,1 +1,1 @@
-"""One training by several: each computes a part of a step's examples, and what the step writes is the average."""
+"""Training by several processes or devices: each computes a part of a step's examples, and the step writes the average."""

@@ -90,7 +90,7 @@ def train_by_workers(
 
     Args:
         watchers: hear what worker 0 tells.
-        warn: is told of a process that was lost.
+        warn: receives a message for each process that was lost.
 
     Raises:
         Interrupted: ``interrupted`` returned true; a checkpoint has been saved.

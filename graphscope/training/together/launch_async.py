@@ -64,7 +64,7 @@ def train_asynchronously(
 
     Args:
         watchers: hear what worker 0 tells: of the steps of all.
-        warn: is told of a process that was lost.
+        warn: receives a message for each process that was lost.
 
     Raises:
         Interrupted: ``interrupted`` returned true; a checkpoint has been saved.

@@ -1,4 +1,4 @@
-"""Trains: step by step, epoch by epoch, with a validation and a checkpoint after each."""
+"""The training loop: step by step, epoch by epoch, with a validation and a checkpoint after each."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ _COUNTS: dict[str, type[Confusion] | type[_Labels] | type[_Errors]] = {
 
 
 class Evaluation:
-    """What running a model over examples found.
+    """Results of running a model on examples.
 
     Attributes:
         mean: loss and metric.

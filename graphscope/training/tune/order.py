@@ -1,4 +1,4 @@
-"""In which order examples are trained on: a permutation for each epoch, which nothing but the seed decides."""
+"""The order of training examples: a permutation for each epoch, determined only by the seed."""
 
 from __future__ import annotations
 

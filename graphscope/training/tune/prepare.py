@@ -36,7 +36,7 @@ Caching = Callable[[int], AbstractContextManager[Told]]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to train on.
+    """The training data.
 
     Attributes:
         data: as :func:`graphscope.training.data.open_data` takes it.
@@ -119,7 +119,7 @@ def prepare(
 
 
 def fed_input(model: Model, recipe: Recipe) -> TensorSpec:
-    """The one tensor that examples are fed to.
+    """The single tensor that examples are fed to.
 
     Raises:
         GraphscopeError: there are several.

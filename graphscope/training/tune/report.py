@@ -1,4 +1,4 @@
-"""What a training run tells of itself: after each epoch, and at its end."""
+"""Reports of a training run: after each epoch, and at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training run knows of itself beyond its checkpoint: a JSON file beside the checkpoints, replaced as a whole.
+"""The state of a training run beyond its checkpoint: a JSON file beside the checkpoints, replaced as a whole.
 
 It names the checkpoint that it belongs to. One that was written but is not named yet does not count.
 """
@@ -74,7 +74,7 @@ def read_run(path: Path) -> TrainingState:
 
     Raises:
         FileError: there is none, or it cannot be read.
-        CorruptFileError: it is none that :func:`write_run` wrote.
+        CorruptFileError: the file was not written by :func:`write_run`.
     """
     try:
         content = path.read_text("utf-8")
@@ -101,7 +101,7 @@ def _run(version: int, settings: Any, running: Any, epochs: Any, best: Any, **re
 
 
 def refuse_other_settings(path: Path, before: Settings, now: Settings) -> None:
-    """Refuses to go on with a training run that began with other settings.
+    """Refuses to resume a training run that was started with other settings.
 
     Raises:
         GraphscopeError: they differ; the message lists what.

@@ -1,4 +1,4 @@
-"""How a step is made, and how examples are judged: by one process on one device, or by several together."""
+"""Training steps and validation: by one process on one device, or by several together."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Stepping(Protocol):
 
 
 class Team:
-    """Who makes the steps of a training run together; here, one process on one device.
+    """The team that runs the steps of a training run; here, one process on one device.
 
     Attributes:
         fetches: what steps fetch besides the tensors of the recipe.

@@ -1,4 +1,4 @@
-"""Which epoch is the best, and when it is time to stop."""
+"""The choice of the best epoch, and early stopping."""
 
 from __future__ import annotations
 
