@@ -79,7 +79,7 @@ def _rank(dtype: DataType) -> int:
 
 
 def _wide(array: NDArray[Any]) -> NDArray[Any]:
-    """In a type that NumPy's functions know."""
+    """The array in a type that NumPy's functions support."""
     import numpy as np
 
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)

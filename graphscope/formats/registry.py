@@ -97,7 +97,7 @@ class FileFormat:
 
     Attributes:
         name: what ``to=`` takes.
-        title: what people call it.
+        title: its usual name.
         suffixes: of the names of its files, the usual one first; a checkpoint's may stand anywhere in the name.
         recognized: by what a file or directory of it is told, in words.
         contents: what :func:`graphscope.formats.detect.sniff.sniff` says of a file of it, for TensorFlow's own messages.

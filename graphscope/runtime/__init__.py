@@ -1,1 +1,1 @@
-"""TensorFlow lives here, imported inside functions only: everything that executes."""
+"""Everything that executes a graph. TensorFlow is imported only inside functions."""

@@ -1,4 +1,4 @@
-"""Tensors in groups that fit into memory together."""
+"""Groups of tensors that fit into memory together."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _UNKNOWN_BYTES = 4 << 20
-"""What a tensor counts for whose size is not known before it is computed."""
+"""The size assumed for a tensor whose size is not known before it is computed."""
 
 _MOST = 4096
-"""Tensors in a group at most: a session takes long to prepare for more."""
+"""The maximum number of tensors in a group: a session takes long to prepare for more."""
 
 
 class Chunks:
-    """Divides tensors of a model by their sizes.
+    """Groups the tensors of a model by size.
 
     Args:
         model: whose tensors they are.
-        feeds: tensor name -> what is fed.
-        max_bytes: how large a group may be; a tensor that is larger is a group of its own.
+        feeds: tensor name -> fed value.
+        max_bytes: maximum size of a group; a larger tensor is a group of its own.
     """
 
     def __init__(self, model: Model, feeds: Mapping[str, NDArray[Any]], max_bytes: int) -> None:
@@ -49,7 +49,7 @@ class Chunks:
             yield group
 
     def size(self, name: str) -> int:
-        """Bytes of a tensor, an estimate where its shape does not follow from what is fed."""
+        """Bytes of a tensor; an estimate if its shape does not follow from the feeds."""
         shape = self._shapes.shape(name)
         if shape is None or None in shape:
             return _UNKNOWN_BYTES

@@ -1,4 +1,4 @@
-"""Two models that are run on the same inputs: what each is fed, and what each gives."""
+"""Two models that are run on the same inputs: their feeds and their outputs."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 Feeds = Mapping[str, "NDArray[Any]"]
 
 Engine = Callable[[Sequence[str], Feeds], "list[NDArray[Any]]"]
-"""Computes tensors of a model from what is fed, in another runtime."""
+"""Computes tensors of a model from feeds, in another runtime."""
 
 _MAX_LISTED = 4
 
 
 class Comparison:
-    """Two models, the original and the result, and what both are fed.
+    """Two models, the original and the result, and their common feeds.
 
-    An input has the original's name throughout; only when the result is run, it gets the result's.
+    Inputs have the original's names throughout; they are translated only when the result is run.
 
     Attributes:
         original, result: the models.
         outputs: tensors of the result.
         names: tensor of the result -> tensor of the original, where that has another name.
         trust: also run nodes that touch files, the network or processes.
-        original_engine, engine: what runs the original, and the result, in place of TensorFlow, if anything.
-        known: fed in every batch.
-        open: the other inputs that a model needs, which are random.
+        original_engine, engine: the engines that run the original and the result instead of TensorFlow, if any.
+        known: values that are fed in every batch.
+        open: the other inputs that a model needs, which get random values.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Comparison:
         self.open = [replace(spec, shape=given.get(spec.name, spec.shape)) for spec in wanted]
 
     def renamed(self, text: str) -> str:
-        """What a tensor of the result is called in the original."""
+        """The name in the original of a tensor of the result."""
         return self.names.get(str(TensorName.parse(text)), text)
 
     @property
     def original_outputs(self) -> list[str]:
-        """The outputs as the original calls them."""
+        """The names of the outputs in the original."""
         return [self.renamed(name) for name in self.outputs]
 
     def batches(self, count: int, seed: int, unknown: int) -> list[Feeds]:
@@ -105,7 +105,7 @@ class Comparison:
             values: variable op -> content that replaces the checkpoint's.
 
         Raises:
-            GraphscopeError: it cannot run; where random inputs may be the reason, the error says what they were.
+            GraphscopeError: it cannot run; if random inputs may be the reason, the error lists them.
         """
         fetches = self.original_outputs
         if self.original_engine is not None:
@@ -129,7 +129,7 @@ class Comparison:
 
     @contextlib.contextmanager
     def blaming_inputs(self, feeds: Feeds) -> Iterator[None]:
-        """Adds to an error without a hint that random inputs may be the reason, and what they were."""
+        """Adds a hint to an error without one: random inputs may be the reason, with their list."""
         try:
             yield
         except GraphscopeError as error:
@@ -141,16 +141,16 @@ class Comparison:
     def open_original(
         self, feeds: Feeds, values: Mapping[str, Payload] | None = None
     ) -> contextlib.AbstractContextManager[Session]:
-        """A session for the original in which TensorFlow changes nothing."""
+        """A session for the original without TensorFlow's optimizations."""
         specs = self._specs(self.original, feeds)
         return _open(self.original, self.original_outputs, specs, values, self.trust)
 
     def open_result(self, feeds: Feeds) -> contextlib.AbstractContextManager[Session]:
-        """A session for the result in which TensorFlow changes nothing."""
+        """A session for the result without TensorFlow's optimizations."""
         return _open(self.result, self.outputs, self.fed_to_result(feeds), None, self.trust)
 
     def fed_to_result(self, feeds: Feeds) -> list[TensorSpec]:
-        """Those inputs that the result has too, by its names. What became a constant there must stand the test."""
+        """The inputs to feed to the result, with its names. Inputs that became constants there are not fed but tested."""
         specs = self._specs(self.result, [name for text in feeds for name in self._names_in_result(text)])
         return [s for s in specs if not _is_constant(self.result, s.name) or self._was_constant(s.name)]
 
@@ -158,11 +158,11 @@ class Comparison:
         return _is_constant(self.original, self.renamed(name))
 
     def _names_in_result(self, name: str) -> list[str]:
-        """What a tensor of the original is called in the result."""
+        """The name in the result of a tensor of the original."""
         return [new for new, old in self.names.items() if old == name] or ([] if name in self.names else [name])
 
     def _inputs(self, known: Feeds) -> list[TensorSpec]:
-        """The inputs that a model needs while ``known`` is fed, the original's last word on type and shape first."""
+        """The inputs that a model needs while ``known`` is fed; the original determines type and shape."""
         of_result = required_inputs(self.result, self.outputs, self.fed_to_result(known), with_defaults=True)
         fed = [replace(spec, name=self.renamed(spec.name)) for spec in of_result]
         given = [*self._specs(self.original, known), *fed]
@@ -239,7 +239,7 @@ def _as_written(model: Model) -> Model:
 
 
 def _exact() -> Any:
-    """A configuration in which Grappler leaves the graph as it stands: its rewrites change the last bits."""
+    """A configuration in which Grappler does not rewrite the graph, because that changes the last bits."""
     config = session_config()
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     return config

@@ -1,4 +1,4 @@
-"""How a session is set up: its devices, threads and memory, as people know them from ``tf.compat.v1.ConfigProto``."""
+"""The configuration of a session: devices, threads and memory, as in ``tf.compat.v1.ConfigProto``."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from graphscope.transforms.subgraph import clear_placement
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """What a person may choose of a session. The defaults are TensorFlow's own, but for soft placement.
+    """Options of a session. The defaults are TensorFlow's own, except for soft placement.
 
     Attributes:
-        devices: device type (``CPU``) -> how many: that many virtual CPUs, at most that many GPUs; TensorFlow's own number
-            (one CPU, every GPU) for types that are not named.
-        soft_placement: a node runs elsewhere where its device does not exist or has no kernel for it.
-        allow_growth: GPU memory is taken as it is needed, not all at once.
-        gpu_memory_fraction: the share of each GPU's memory that may be taken, above 0 and up to 1.
+        devices: device type (``CPU``) -> number: of virtual CPUs, or the maximum number of GPUs; TensorFlow's default (one CPU,
+            all GPUs) for other types.
+        soft_placement: a node runs on another device if its own does not exist or has no kernel for it.
+        allow_growth: allocate GPU memory as needed, not all at once.
+        gpu_memory_fraction: the fraction of each GPU's memory to use, above 0 and up to 1.
         intra_threads, inter_threads: threads within one op, and for ops that run at the same time; 0 lets TensorFlow choose.
-        log_placement: whoever runs the session is to say where TensorFlow puts the graph's nodes. TensorFlow's own
-            ``log_device_placement`` is left off: it prints them on stdout.
-        log_executed: the same of what ran, after TensorFlow has rewritten the graph.
+        log_placement: report the devices of the graph's nodes. TensorFlow's own ``log_device_placement`` stays off, because it
+            prints to stdout.
+        log_executed: report the executed nodes and their devices, after TensorFlow has rewritten the graph.
     """
 
     devices: Mapping[str, int] = field(default_factory=dict)
@@ -44,21 +44,20 @@ class SessionOptions:
 DEFAULT = SessionOptions()
 
 OPERATION_S = 60.0
-"""How long a master may take for one operation."""
+"""The time limit of a master for one operation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """Where nodes run.
+    """The placement of nodes.
 
     Attributes:
-        clear_devices: forget the devices that the graph names; otherwise nodes run there, and beside a node that names one if
-            the graph says so.
-        place: after that, rules on the names of nodes, see :func:`graphscope.transforms.device_placement.place`.
-        device: where nodes run that name no device even so.
+        clear_devices: ignore the device assignments of the graph; by default they are kept, including colocation.
+        place: rules for node names, applied after that, see :func:`graphscope.transforms.device_placement.place`.
+        device: the device of nodes that still have none.
         master: the master that runs them, ``grpc://host:port``; empty for this process.
-        cluster: whose master that is, where it is known: each of its tasks is asked whether it is there.
-        timeout_s: how long the master may take for one operation: to hear from all its tasks, to run a step.
+        cluster: the cluster of the master, if it is known: all of its tasks are checked.
+        timeout_s: time limit of the master for one operation: connecting to all of its tasks, running a step.
     """
 
     clear_devices: bool = False

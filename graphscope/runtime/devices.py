@@ -1,4 +1,4 @@
-"""Devices that a graph names, and those that are there."""
+"""Devices that a graph requests, and available ones."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _LOCAL = "/job:localhost/replica:0/task:0/device:"
 def present_devices(session: Any) -> list[str]:
     """Full names of the devices of a ``tf.compat.v1.Session``: ``/job:localhost/replica:0/task:0/device:CPU:0``.
 
-    XLA's own devices, on which no graph places anything, are left out.
+    XLA's own devices, on which no graph places nodes, are omitted.
     """
     return [d.name for d in session.list_devices() if not d.device_type.startswith("XLA_")]
 
 
 def absent_devices(graph: Graph, present: Sequence[str]) -> dict[str, list[str]]:
-    """Device that the graph or its functions name and that is none of ``present`` -> the nodes that name it."""
+    """Unavailable device that the graph or its functions request -> the nodes that request it."""
     named: dict[str, list[str]] = {}
     for _, body in graph.bodies:
         for node in body:
@@ -58,7 +58,7 @@ def refuse_absent(path: str, absent: Mapping[str, Sequence[str]], present: Seque
     """Raises an error if there are ``absent`` devices.
 
     Raises:
-        GraphscopeError: there are; it names them, a node on the first, and the devices that are there.
+        GraphscopeError: there are; the error names them, a node on the first, and the available devices.
     """
     if not absent:
         return

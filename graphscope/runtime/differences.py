@@ -1,4 +1,4 @@
-"""How far two arrays lie apart."""
+"""The difference between two arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How an array differs from the one that was expected.
+    """The difference of an array from the expected one.
 
     Attributes:
         dtype, shape: of the expected one.
@@ -41,7 +41,7 @@ class Difference:
     mismatch: str = ""
 
     def __str__(self) -> str:
-        """In one line, to be read behind the name of a tensor."""
+        """A description in one line, to be printed after the name of a tensor."""
         if self.mismatch:
             return f"is {self.mismatch} instead of {self.dtype.label} {list(self.shape)}"
         equal = ", equal to the bit" if self.is_equal else ""
@@ -64,7 +64,7 @@ def compare(expected: NDArray[Any], actual: NDArray[Any], atol: float, rtol: flo
 
 
 def merge_differences(differences: Sequence[Difference]) -> Difference:
-    """The largest of several batches; type and shape of the first. There must be one at least."""
+    """The largest of several differences, with type and shape of the first. There must be at least one."""
     first = differences[0]
     return Difference(
         first.dtype,
@@ -134,7 +134,7 @@ def _apart(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
 
 
 def _wide(array: NDArray[Any]) -> NDArray[Any]:
-    """In a type that NumPy's functions know."""
+    """The array in a type that NumPy's functions support."""
     import numpy as np
 
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)

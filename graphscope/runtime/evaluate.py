@@ -30,7 +30,7 @@ _WIDEST = 8
 
 
 class TensorFlowKernels:
-    """Computes one node at a time on the CPU; what :class:`graphscope.transforms.borrowed_kernels.Evaluate` asks for.
+    """Computes one node at a time on the CPU; implements :class:`graphscope.transforms.borrowed_kernels.Evaluate`.
 
     TensorFlow starts with the first node, not before.
 

@@ -1,4 +1,4 @@
-"""Holds back what TensorFlow's own code writes to a descriptor of the process."""
+"""Captures output of TensorFlow's native code to a descriptor of the process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def held_back(descriptor: int) -> Iterator[bytearray]:
-    """Holds back what is written to ``descriptor`` (1 or 2) of the process meanwhile; gives it when that is over.
+    """Captures output to ``descriptor`` (1 or 2) of the process during the block, and yields it afterwards.
 
     Raises:
         OSError: the descriptor is closed, or there is no place for temporary files.
@@ -35,7 +35,7 @@ def held_back(descriptor: int) -> Iterator[bytearray]:
 
 
 def _flush() -> None:
-    """Hands on what Python and the C library have buffered."""
+    """Flushes the buffers of Python and the C library."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()

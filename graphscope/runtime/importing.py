@@ -1,4 +1,4 @@
-"""Hands a graph to TensorFlow, and turns what TensorFlow raises into sentences."""
+"""Imports a graph into TensorFlow, and converts TensorFlow's exceptions to readable errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graphscope.formats.lazy.pieces import flow, graph_pieces, size_of
 from graphscope.runtime.tensorflow import tensorflow
 
 MAX_GRAPH_BYTES = (1 << 31) - 1
-"""TensorFlow parses no larger message."""
+"""The maximum size of a message that TensorFlow parses."""
 
 _MAX_LISTED = 3
 _HINTS: Mapping[str, str | Advice] = {
@@ -48,7 +48,7 @@ def import_graph(graph: Graph, path: str) -> Any:
 
 @contextlib.contextmanager
 def tensorflow_errors(what: str) -> Iterator[None]:
-    """Turns what TensorFlow raises into one sentence that names the node.
+    """Converts TensorFlow's exceptions to a sentence that names the node.
 
     Raises:
         GraphscopeError: ``what``, the node, the first line of TensorFlow's message.

@@ -1,4 +1,4 @@
-"""What gives the variables and lookup tables of a run their first content.
+"""Initialization of the variables and lookup tables of a run.
 
 Source: ``tensorflow/python/saved_model/loader_impl.py`` (main op, legacy init op, assets) and ``meta_graph.proto``.
 """
@@ -25,21 +25,21 @@ from graphscope.protos import VariableDef
 
 _INIT_COLLECTIONS = (MAIN_OP, LEGACY_INIT_OP, TABLE_INITIALIZERS)
 _REQUIRED = frozenset({Role.MODEL, Role.MOVING_AVERAGE})
-"""Variables that mean nothing without a trained value; slots, steps and local ones start from their initializers."""
+"""Roles of variables that need a stored value; slots, steps and local variables start from their initializers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How a run starts.
+    """The initialization of a run.
 
     Attributes:
-        needed: the nodes to import, those that only the start needs included.
-        values: variable op -> the content that it is assigned.
+        needed: the nodes to import, including those needed only for the initialization.
+        values: variable op -> the content to assign.
         restore: the graph's own restore node, run first; empty if ``values`` has all that is needed.
         prefix: the checkpoint that the graph's own restore ops read; empty without one.
-        initializers: nodes that give variables without a stored value their first one, in an order that works.
-        setup: nodes to run after that, together: tables are filled, what a SavedModel's author wants run is run.
-        assets: node -> the absolute path that it must give.
+        initializers: nodes that initialize variables without a stored value, in a valid order.
+        setup: nodes to run after that, together: initializers of tables, and the init op of a SavedModel.
+        assets: node -> the absolute path that it must return.
     """
 
     needed: Need
@@ -59,11 +59,11 @@ def start_of(
     *,
     initialize: bool = False,
 ) -> Start:
-    """How a run that computes ``targets`` while ``given`` are fed starts. No I/O but small constants.
+    """The initialization of a run that computes ``targets`` while ``given`` are fed. Reads only small constants.
 
     Args:
         values: variable op -> content that replaces the checkpoint's.
-        initialize: lets the model's own variables start from their initializers too, where no checkpoint holds a value.
+        initialize: let the model's own variables also start from their initializers, if no checkpoint holds a value.
 
     Raises:
         UnknownNameError: a target is not in the graph.

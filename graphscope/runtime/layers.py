@@ -1,4 +1,4 @@
-"""Two models compared tensor by tensor: where they begin to differ, and how far the difference grows."""
+"""Compares two models tensor by tensor: where they start to differ, and how the difference grows."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_BYTES = 256 << 20
-"""How many bytes of tensors are in memory at a time, as far as their sizes are known beforehand."""
+"""The maximum number of bytes of tensors in memory at a time, as far as sizes are known beforehand."""
 
 _NO_ARRAY = frozenset({DataType.RESOURCE, DataType.VARIANT, DataType.INVALID})
 
 
 @dataclass(frozen=True, slots=True)
 class LayerDifference:
-    """How one tensor differs between two models.
+    """The difference of a tensor between two models.
 
     Attributes:
         tensor: its name in the second model.
@@ -59,13 +59,13 @@ class LayerDifference:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LayerComparison(Shown):
-    """What :func:`compare_layers` found.
+    """The result of :func:`compare_layers`.
 
     Attributes:
-        compared: how many tensors.
-        unmatched: nodes of the second model that the first has no counterpart of.
+        compared: number of compared tensors.
+        unmatched: nodes of the second model without a counterpart in the first.
         unreachable: nodes within loops and branches, whose tensors cannot be fetched.
-        inputs: what was fed, with the shapes that it had.
+        inputs: the fed tensors, with the shapes of their values.
         differing: the tensors that are not within tolerance, producers before consumers.
         growth: those of them that lie on the way from the first one to an output.
         atol, rtol: the tolerance.
@@ -85,7 +85,7 @@ class LayerComparison(Shown):
 
     @property
     def first(self) -> LayerDifference | None:
-        """The tensor at which the models begin to differ."""
+        """The tensor at which the models start to differ."""
         return self.differing[0] if self.differing else None
 
     @property
@@ -116,8 +116,8 @@ def compare_layers(
         run: the models, the outputs and what is fed.
         seed, unknown: see :meth:`Comparison.batches`.
         atol, rtol: the tolerance, see :func:`graphscope.runtime.verify.verify`.
-        max_bytes: how much is fetched at a time; larger models run several times.
-        progress: is told how many tensors were compared.
+        max_bytes: maximum size of the tensors fetched at a time; larger models run several times.
+        progress: receives the number of compared tensors.
 
     Raises:
         GraphscopeError: as :func:`graphscope.runtime.verify.verify`; that the second model fails is a result.

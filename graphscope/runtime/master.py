@@ -13,7 +13,7 @@ from graphscope.runtime.tasks import refuse_silent
 from graphscope.runtime.tensorflow import tensorflow
 
 CONNECT_S = 5.0
-"""How long a master may take to accept a connection."""
+"""The time limit of a master for accepting a connection."""
 
 _TARGET = re.compile(r"grpc://(?P<host>\[[^\]]+\]|[^:/\[\]]+):(?P<port>\d{1,5})")
 
@@ -37,7 +37,7 @@ def configure(config: Any, placing: Placing) -> None:
     The variables of a training run that runs on the same cluster have the same names: they must not be written to.
 
     Raises:
-        GraphscopeError: nobody answers at the master, or some of its tasks do not; where the cluster is known, it names them.
+        GraphscopeError: the master or some of its tasks do not answer; if the cluster is known, the error names them.
     """
     target, limit = placing.master, placing.timeout_s
     config.operation_timeout_in_ms = int(limit * 1000)

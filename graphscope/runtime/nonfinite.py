@@ -1,4 +1,4 @@
-"""Where in a graph the first NaN or infinity is made."""
+"""Finds the node of a graph that produces the first NaN or infinity."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _STORED = VARIABLE_OPS | {"Const", "ReadVariableOp"}
-"""Ops that give what the file holds; an infinity among it is on purpose (a mask), a NaN is not."""
+"""Ops that return stored values; an infinity in them counts as intended (a mask), a NaN does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValueRange:
-    """What a tensor held.
+    """The values of a tensor.
 
     Attributes:
         tensor, shape: its name and the shape that it had.
@@ -46,14 +46,14 @@ class ValueRange:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NonfiniteReport(Shown):
-    """What :func:`find_nonfinite` found.
+    """The result of :func:`find_nonfinite`.
 
     Attributes:
         path: of the model.
-        checked: how many tensors were looked at, up to the one that was found.
-        node, op: the node that makes a NaN or an infinity; empty if none does.
+        checked: number of checked tensors, up to the one found.
+        node, op: the node that produces a NaN or an infinity; empty if none does.
         output: its tensor.
-        inputs: what the node took.
+        inputs: the inputs of the node.
     """
 
     path: str
@@ -69,7 +69,7 @@ class NonfiniteReport(Shown):
 
     @property
     def is_finite(self) -> bool:
-        """Whether nothing was found."""
+        """Whether no such node was found."""
         return self.output is None
 
 
@@ -91,13 +91,13 @@ def find_nonfinite(
     max_bytes: int = MAX_BYTES,
     progress: Callable[[int], None] = lambda _: None,
 ) -> NonfiniteReport:
-    """The first node of the original whose output has a NaN or an infinity that none of its inputs has. Starts TensorFlow.
+    """Finds the first node of the original with a NaN or an infinity in its output but not in its inputs. Starts TensorFlow.
 
     Args:
         run: the model, the outputs and what is fed.
         seed, unknown: see :meth:`Comparison.batches`.
-        max_bytes: how much is fetched at a time.
-        progress: is told how many tensors were looked at.
+        max_bytes: maximum size of the tensors fetched at a time.
+        progress: receives the number of checked tensors.
 
     Raises:
         GraphscopeError: the model cannot run.
@@ -131,7 +131,7 @@ class _Search:
         return [spec.name for spec in specs if spec.dtype.is_floating]
 
     def first(self, names: Sequence[str], values: Sequence[NDArray[Any] | None]) -> str | None:
-        """The first tensor that makes something that its inputs do not have."""
+        """The first tensor with a kind of non-finite value that its inputs do not have."""
         for name, value in zip(names, values):
             kinds = _FINITE if value is None else _kinds(value)
             self.kinds[name] = kinds
@@ -152,7 +152,7 @@ class _Search:
         return [str(TensorName.parse(text)) for text in self.model.graph[name].data_inputs()]
 
     def report(self, session: Session, name: str) -> NonfiniteReport:
-        """What the node took and gave."""
+        """The inputs and the output of the node."""
         node = self.model.graph[node_of(name)]
         names = [name, *(text for text in dict.fromkeys(self._inputs(node.name)) if text in self.kinds)]
         ranges = [

@@ -1,4 +1,4 @@
-"""Profiles a model: runs it with traces and without, and reports what it cost."""
+"""Profiles a model: runs it with and without traces, and reports the cost."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def trace(
     placing: Placing = AS_STATED,
     trust: bool = False,
 ) -> Trace:
-    """Runs ``outputs`` with full traces and without, in turn. Starts TensorFlow, with the kernels that people have.
+    """Runs ``outputs`` alternately with full traces and without. Starts TensorFlow, with its default kernels.
 
-    Nothing of the model's files changes: a train op works on the variables in memory.
+    The model's files do not change: a train op updates the variables in memory.
 
     Args:
-        outputs: tensors, or nodes, train ops too.
+        outputs: tensors or nodes, such as train ops.
         feeds: node or tensor name -> value; of every other input that is needed, training switches are set for inference
             and the rest is random.
-        steps: how many runs are traced, and how many are not; 1 or more.
+        steps: number of traced runs and of untraced runs; 1 or more.
         warmup: number of untraced runs before.
         batch: the size of unknown dimensions.
         seed: of what is random.
@@ -70,7 +70,7 @@ def trace(
         UnsupportedError: the run needs an op that TensorFlow does not have.
         UntrustedError: the graph does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
-        GraphscopeError: a value does not fit, a device or the master is not there, or TensorFlow cannot run this.
+        GraphscopeError: a value does not fit, a device or the master is not available, or TensorFlow cannot run the graph.
     """
     given = fit_feeds(model, feeds or {})
     switches, random = fill_feeds(model, outputs, list(given), seed=seed, unknown=batch)
@@ -141,7 +141,7 @@ class _Runs:
             self.traced()
 
     def run(self, steps: int) -> None:
-        """Traced and untraced runs in turn, so that what else the machine does disturbs both alike."""
+        """Alternates traced and untraced runs, so that other load on the machine affects both equally."""
         for _ in range(steps):
             self.untraced_us.append(self.untraced())
             wall_us, metadata = self.traced()
@@ -154,7 +154,7 @@ class _Runs:
         return self.time_run()
 
     def traced(self, *, partitions: bool = False) -> tuple[float, RunMetadata]:
-        """One traced run: its wall time in microseconds, what it told."""
+        """One traced run: its wall time in microseconds, and its metadata."""
         tf1 = tensorflow().compat.v1
         told = tf1.RunMetadata()
         asked = tf1.RunOptions(trace_level=tf1.RunOptions.FULL_TRACE, output_partition_graphs=partitions)
@@ -202,7 +202,7 @@ def _flops(trace: Trace, graph: Graph) -> dict[str, int]:
 
 
 def _with_hint(error: GraphscopeError, random: Mapping[str, NDArray[Any]]) -> GraphscopeError:
-    """The error; where random inputs may be why the model cannot run, it says what they were."""
+    """The error; if random inputs may be the reason, it lists them."""
     if not random or error.hint is not None or type(error) is not GraphscopeError:
         return error
     fed = ", ".join(f"{name} {value.dtype} {value.shape}" for name, value in random.items())

@@ -1,4 +1,4 @@
-"""Runs a model once: variables restored, what is given fed, the outputs computed."""
+"""Runs a model once: restores variables, feeds inputs, computes outputs."""
 
 from __future__ import annotations
 
@@ -40,19 +40,20 @@ def run(
     series: Series | None = None,
     progress: Advance = lambda _: None,
 ) -> RunResult:
-    """Computes ``outputs`` as a session that restored the model would, to the bit. Starts TensorFlow.
+    """Computes ``outputs``, equal to the bit to a session that restored the model. Starts TensorFlow.
 
-    Nothing of the model's files changes: a train op works on the variables in memory.
+    The model's files do not change: a train op updates the variables in memory.
 
     Args:
         outputs: tensors, or nodes.
         feeds: node or tensor name -> value; any tensor may be fed. Placeholders with a default may be left out.
         values: variable op -> content that replaces the checkpoint's.
-        options: of the session; with ``log_placement`` and ``log_executed``, the result says where nodes are put and what ran.
+        options: of the session; with ``log_placement`` and ``log_executed``, the result contains the placement and the executed
+            nodes.
         placing: where nodes run.
         trust: also run nodes that touch files, the network or processes.
-        series: files that one tensor takes, one in a run; what the runs give is stacked.
-        progress: hears of each of these runs.
+        series: files that are fed to one tensor, one per run; the results are stacked.
+        progress: receives the progress of these runs.
 
     Raises:
         UnknownNameError: the model has no such output or tensor.
@@ -61,8 +62,8 @@ def run(
         UntrustedError: the graph does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
         FileError: a file of the series cannot be read.
-        GraphscopeError: a placeholder is not fed, a value does not fit, or TensorFlow cannot run this; what two files give
-            differs in shape.
+        GraphscopeError: a placeholder is not fed, a value does not fit, or TensorFlow cannot run the graph; the results of two
+            files differ in shape.
     """
     fed = fit_feeds(model, feeds or {})
     given, fed_values = list(fed), {spec.name: value for spec, value in fed.items()}
@@ -84,7 +85,7 @@ def run(
 
 
 Computed = tuple[list["NDArray[Any] | None"], tuple[Executed, ...]]
-"""The values of the outputs, and what ran where if that was asked for."""
+"""The values of the outputs, and the executed nodes, if requested."""
 
 
 def _in_series(

@@ -1,4 +1,4 @@
-"""What a run gives, whatever computed it."""
+"""The result of a run, in any engine."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run computed.
+    """The result of a run.
 
     Attributes:
         values: of the outputs, in order; ``None`` for a node without outputs, which ran.
-        devices: full names of the devices that were there; TensorFlow alone tells.
-        absent: device that the graph names and that was not there -> the nodes that name it; they ran elsewhere.
-        placement: where TensorFlow puts the graph's nodes, if that was asked for.
-        executed: what ran where, after TensorFlow's rewriting, if that was asked for.
+        devices: full names of the available devices; only for TensorFlow.
+        absent: requested but unavailable device -> the nodes that request it, which ran on another device.
+        placement: the devices of the graph's nodes, if requested.
+        executed: the executed nodes and their devices, after TensorFlow's optimizations, if requested.
     """
 
     values: tuple[NDArray[Any] | None, ...]

@@ -12,7 +12,7 @@ from graphscope.runtime.tensorflow import tensorflow
 def start_server(cluster: Cluster, task: Task, config: Any) -> Any:
     """A ``tf.compat.v1.train.Server``, which serves ``task`` until this process ends: TensorFlow cannot stop one.
 
-    It listens on every network interface and asks for no password.
+    It listens on every network interface and requires no password.
 
     Args:
         config: a ``tf.compat.v1.ConfigProto``: devices, threads and memory of the server.

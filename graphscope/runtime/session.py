@@ -1,6 +1,6 @@
-"""Runs tensors of a model in a TensorFlow session, whatever the model was opened from.
+"""Runs tensors of any model in a TensorFlow session.
 
-Only what the tensors need reaches TensorFlow, so that ops that it does not have do no harm elsewhere in the graph.
+Only the nodes that the tensors need are imported, so that unknown ops elsewhere in the graph do no harm.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BATCH_BYTES = 64 << 20
-"""How much is assigned to variables in one run."""
+"""The amount of data assigned to variables in one run."""
 
 _CLOSE_S = 1.0
-"""How long a session may take to close."""
+"""The time limit for closing a session."""
 
 
 class Session:
-    """A part of a model, ready to run.
+    """An open session with a part of a model.
 
     Attributes:
         model: whose tensors these are.
         graph: the ``tf.Graph``.
         session: the ``tf.compat.v1.Session``; its runs raise TensorFlow's own errors.
-        part: what was handed to TensorFlow of the model.
+        part: the part of the model that was imported.
         config: the session's ``tf.compat.v1.ConfigProto``.
     """
 
@@ -68,7 +68,7 @@ class Session:
 
         Args:
             fetches: node or tensor names, among those that the session was opened for or what they need.
-            feeds: node or tensor name -> value; what the fetches do not need is left out.
+            feeds: node or tensor name -> value; feeds that the fetches do not need are ignored.
             options: passed on to ``tf.compat.v1.Session.run``: ``options``, ``run_metadata``.
 
         Raises:
@@ -145,17 +145,17 @@ def open_session(
     keep: Callable[[Session], Collection[str]] = lambda _: (),
     trust: bool = False,
 ) -> Iterator[Session]:
-    """A session that can run ``fetches``: variables restored, tables filled. Starts TensorFlow, reads what is needed.
+    """Opens a session for ``fetches``, with variables and tables initialized. Starts TensorFlow, reads the needed weights.
 
     Args:
         fetches: node or tensor names.
-        given: tensors that every run will feed; what only they need is left out.
+        given: tensors that every run will feed; nodes that only they need are omitted.
         values: variable op -> content that replaces the checkpoint's.
         initialize: variables without a stored value start from their initializers, the model's own too; without it, only
             local variables, steps and optimizer slots do.
-        placing: where nodes run; by default, where TensorFlow puts them.
-        config: makes the ``tf.compat.v1.ConfigProto``, once nothing stands against the run; TensorFlow starts there.
-        keep: tells which variables stay as they are, because another session has given them their values.
+        placing: the placement of nodes; by default TensorFlow's.
+        config: creates the ``tf.compat.v1.ConfigProto`` after all checks; TensorFlow starts there.
+        keep: selects variables to leave unchanged, because another session has initialized them.
         trust: runs nodes that touch files, the network or processes too; without it, only those of the model's own saver and
             assets, and those whose file names are ``given``.
 
@@ -166,8 +166,8 @@ def open_session(
         UnsupportedError: an op is needed that TensorFlow does not have, or the part is 2 GiB large or more.
         UntrustedError: the part does more than compute, and ``trust`` is not set.
         MissingDependencyError: TensorFlow is not installed.
-        GraphscopeError: TensorFlow refuses the graph; the error names the node. Or the graph names a device that is not
-            there, and there is no soft placement.
+        GraphscopeError: TensorFlow refuses the graph; the error names the node. Or the graph requests an unavailable device,
+            without soft placement.
     """
     start = start_of(model, fetches, given, values, initialize=initialize)
     graph = _with_assets(placing.part(model.graph, start.needed), start)

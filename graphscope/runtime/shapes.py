@@ -28,11 +28,11 @@ _MAX_REFUSED = 100
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """What shape inference found.
+    """The result of shape inference.
 
     Attributes:
         shapes: tensor name -> shape, for the graph itself; tensors of unknown shape are left out.
-        unknown_ops: op -> number of nodes that TensorFlow does not know: nothing is known below them.
+        unknown_ops: unknown op -> number of its nodes; shapes that depend on them are unknown.
         refused: nodes that TensorFlow would not import, with its reason.
     """
 
@@ -42,10 +42,10 @@ class Inferred:
 
 
 def infer_shapes(model: Model) -> Inferred:
-    """Shapes of all tensors of the graph, as far as TensorFlow can tell. Starts TensorFlow; reads no weights.
+    """Shapes of all tensors of the graph that TensorFlow can infer. Starts TensorFlow; reads no weights.
 
-    A node that TensorFlow does not know, or refuses, becomes a placeholder: it costs the shapes below it. So does one that
-    reads files: TensorFlow computes small tensors while it imports a graph, and would read them then.
+    A node that TensorFlow does not know, or refuses, becomes a placeholder, so that shapes that depend on it are unknown. So
+    does one that reads files: TensorFlow computes small tensors while it imports a graph, and would read them then.
 
     Raises:
         MissingDependencyError: TensorFlow is not installed.

@@ -1,4 +1,4 @@
-"""The one place that starts TensorFlow.
+"""The only place that imports TensorFlow.
 
 oneDNN's kernels round differently from process to process and from batch to batch, and its rewrites rename nodes. Whether
 TensorFlow takes them is decided once, when it is imported: by ``TF_ENABLE_ONEDNN_OPTS``, otherwise by the processor.
@@ -29,16 +29,16 @@ INEXACT = (
 
 @functools.cache
 def tensorflow(*, native: bool = False) -> Any:
-    """The ``tensorflow`` package, without its start-up chatter. Takes seconds the first time.
+    """Imports ``tensorflow`` without its start-up messages. Takes seconds the first time.
 
-    The first import in a process settles which kernels all of it gets.
+    The first import determines the kernels for the whole process.
 
     Args:
-        native: with oneDNN where TensorFlow takes it, as people have TensorFlow (``run``, ``profile``). Otherwise oneDNN is
-            off, whatever the environment says, so that equal graphs give equal bits (``verify``, folding, training).
+        native: with oneDNN by TensorFlow's default (``run``, ``profile``). Otherwise oneDNN is off, regardless of the
+            environment, so that equal graphs give equal bits (``verify``, folding, training).
 
     Raises:
-        MissingDependencyError: it is not installed.
+        MissingDependencyError: TensorFlow is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -55,10 +55,9 @@ def promise_equal_bits() -> None:
     """Starts TensorFlow for work in which equal computations must give equal bits.
 
     Raises:
-        MissingDependencyError: it is not installed.
+        MissingDependencyError: TensorFlow is not installed.
 
-    Warns:
-        InexactKernelsWarning: it was imported before, with oneDNN on.
+    Warns: InexactKernelsWarning: TensorFlow was imported before, with oneDNN on.
     """
     tensorflow()
     if not is_exact():

@@ -1,4 +1,4 @@
-"""Running a graph is running a program: what would touch files, the network or processes is refused, unless it is trusted."""
+"""Running a graph is running a program: nodes that would touch files, the network or processes are refused, unless trusted."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def refuse_effects(
 
     Args:
         path: of the model.
-        fed: nodes whose value the person gives, besides placeholders: a file that they name there is their own.
+        fed: nodes, besides placeholders, whose value the caller provides: a file name that is fed is the caller's choice.
         own: constants that name the model's own files.
         stored: variables that get their values from a checkpoint.
 
     Raises:
-        UntrustedError: it would; the error names each node, and what it would touch.
+        UntrustedError: it would; the error names each node and its target.
     """
     found = [e for e in find_effects(graph, fed, own, stored) if e.target.source > PathSource.FED]
     if found:

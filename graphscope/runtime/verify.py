@@ -1,4 +1,4 @@
-"""Whether two models compute the same: both are run on the same inputs, and their outputs compared."""
+"""Runs two models on the same inputs and compares their outputs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RTOL = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class OutputDifference:
-    """How one output of the two models compares over all batches.
+    """The comparison of one output over all batches.
 
     Attributes:
         tensor: its name.
@@ -42,15 +42,15 @@ class OutputDifference:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Verification(Shown):
-    """What :func:`verify` found.
+    """The result of :func:`verify`.
 
     Attributes:
-        outputs: in the order asked for.
-        inputs: what was fed, with the shapes that it had.
-        batches: how many different inputs were fed.
+        outputs: in the requested order.
+        inputs: the fed tensors, with the shapes of their values.
+        batches: number of different inputs.
         atol, rtol: the tolerance.
         is_exact: whether TensorFlow ran without oneDNN, if it ran, so that equal computations give equal bits.
-        engines: what ran each of the two.
+        engines: the engines of the two models.
         row_batches: the batches in which the result ran, where it takes others than the original and rows were compared.
     """
 
@@ -118,12 +118,12 @@ def verify(
             and the rest is random. If nothing is random, one batch is run.
         fixed: what was baked into the result: fed to the original in every batch, never to a constant of the result.
         values: variable op -> content that the original takes in place of the checkpoint's (moving averages).
-        batches: how many random inputs.
+        batches: number of random inputs.
         seed: seed for the random inputs.
         unknown: the size of unknown dimensions.
         trust: also run nodes that touch files, the network or processes.
         names: tensor of the result, an input or an output -> what it is called in the original, where that has another name.
-        original_engine, engine: what runs the original, and the result, in place of TensorFlow.
+        original_engine, engine: the engines that run the original and the result instead of TensorFlow.
         shapes: node or tensor name of an input -> the shape of its random values, where the file leaves sizes open.
 
     Raises:

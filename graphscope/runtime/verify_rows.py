@@ -1,4 +1,4 @@
-"""Whether a graph whose inputs take other shapes computes the same of each example as the model that it was made of."""
+"""Verifies a graph with other input shapes: it must compute the same for each example as the original model."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Graph -> Graph: small, pure, composable; each returns the graph that it was given, if there was nothing to do."""
+"""Graph -> Graph: small, pure, composable transforms; each returns the given graph if there is nothing to do."""

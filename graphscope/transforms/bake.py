@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def bake(graph: Graph, values: Mapping[str, NDArray[Any]]) -> Graph:
-    """Placeholders named in ``values`` become constants; what fed one with a default is left to whoever else takes it.
+    """Replaces the placeholders named in ``values`` with constants; the default of a placeholder stays for other consumers.
 
     Args:
         values: node or tensor name -> value, cast to the placeholder's type where nothing is lost.
@@ -42,7 +42,7 @@ def _bake(original: Node, values: Mapping[str, NDArray[Any]]) -> Node:
 
 
 def placeholder_spec(placeholder: Node) -> TensorSpec:
-    """What a placeholder takes. An empty shape says nothing: before producer 24 it stood for an unknown one."""
+    """The specification of a placeholder. An empty shape is unreliable: before producer 24 it meant an unknown one."""
     dtype, shape = placeholder.attr("dtype"), placeholder.attr("shape")
     stated = shape_of(shape.shape) if shape is not None else None
     return TensorSpec(

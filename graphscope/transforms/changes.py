@@ -1,4 +1,4 @@
-"""What a transform did: a count of nodes by op."""
+"""The effect of a transform: the number of nodes by op."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphscope.core.graph import Graph
 
 @dataclass(frozen=True, slots=True)
 class OpChange:
-    """How many nodes of one op there were, and are."""
+    """The number of nodes of an op, before and after."""
 
     op: str
     before: int

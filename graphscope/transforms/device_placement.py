@@ -1,4 +1,4 @@
-"""Puts nodes on devices by their names.
+"""Assigns nodes to devices by their names.
 
 Source of the spelling of devices: ``DeviceNameUtils::ParseFullName`` in ``tensorflow/core/util/device_name_utils.cc``.
 """

@@ -1,4 +1,4 @@
-"""Dropout of a constant rate that a graph still has: no input switches it off, so whatever it feeds is random.
+"""Remaining dropout with a constant rate: no input switches it off, so its consumers are random.
 
 The masks are those of ``tf.nn.dropout``, ``floor(keep_prob + u)`` and ``u >= rate``, where ``u`` is uniform in [0, 1), and what
 people write themselves: ``round(u)``, or a mask that is divided by what is kept before it is multiplied.

@@ -1,4 +1,4 @@
-"""What may go: nodes that nobody needs any more, control edges that nobody need wait for."""
+"""Removable nodes and control edges: nodes without consumers, and control edges without effect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GENERATORS = frozenset({"RandomUniform", "RandomStandardNormal", "TruncatedNorma
 
 
 class Effects:
-    """Tells which nodes of a graph do more than compute: they act on state, or decide what runs."""
+    """Finds nodes that do more than compute: they act on state, or decide what runs."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph

@@ -1,4 +1,4 @@
-"""Constant folding: what depends on constants only becomes a constant.
+"""Constant folding: nodes that depend only on constants become constants.
 
 Loops and branches are safe: a node that ``Enter``, ``Switch`` or ``Merge`` feeds has no constant inputs, and a constant keeps
 the control edges that say in which branch or iteration it lives.
@@ -27,13 +27,13 @@ from graphscope.transforms.kernels.table import compute
 from graphscope.transforms.subgraph import CONTROL_FLOW
 
 MAX_GROWTH_BYTES = 1 << 20
-"""How many bytes of constants folding may add to a graph, unless the caller says otherwise."""
+"""The default for the number of bytes of constants that folding may add to a graph."""
 
 MAX_HELD_BYTES = 32 << 20
-"""How much folding computes and holds in memory in all: weights that depend on constants only may be as large as the model."""
+"""The limit on tensors that folding holds in memory: weights that depend on constants may be as large as the model."""
 
 NEVER = CONTROL_FLOW | {DEFAULTED}
-"""Ops that compute nothing, or from what is fed."""
+"""Ops that compute nothing, or depend on feeds."""
 
 
 def fold(
@@ -53,7 +53,7 @@ def fold(
         keep: names of nodes that stay, as constants or as they are.
         max_growth_bytes: what all new constants together may take beyond those that go; one of up to 1 KiB, about the size of
             the node that it replaces, does not count.
-        evaluate: computes what the NumPy kernels decline.
+        evaluate: computes nodes that the NumPy kernels decline.
 
     Raises:
         CorruptFileError, IncompleteModelError: a constant cannot be read.

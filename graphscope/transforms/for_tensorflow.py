@@ -1,4 +1,4 @@
-"""Makes a graph that an older TensorFlow loads.
+"""Rewrites a graph for an older TensorFlow.
 
 A release refuses a node whose op it lacks, or that states an attribute which its op did not have. Attributes that came
 later have defaults, under which the op does what it did before: where a node states the default, the attribute goes. A
@@ -49,9 +49,9 @@ class Backported:
 
 
 def backport(graph: Graph, version: Version) -> Backported:
-    """``graph`` as TensorFlow ``version`` loads it: functions too. No weights are read.
+    """Rewrites ``graph`` and its functions for TensorFlow ``version``. Reads no weights.
 
-    Only ops and attributes are compared: whether a kernel of that release takes an element type is not known.
+    Only ops and attributes are checked, not the element types that kernels of that release support.
 
     Raises:
         GraphscopeError: the release lacks an op, or an attribute that does not have its default; all of them are listed.

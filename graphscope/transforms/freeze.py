@@ -1,4 +1,4 @@
-"""From a model with variables to one graph of constants that computes the same.
+"""Freezes a model: replaces its variables with constants.
 
 The order matters. Training switches are fixed and the branches that they close are pruned *before* variables become constants:
 what is left of batch norm or dropout then has no training branch that could refer to a variable.
@@ -49,22 +49,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FreezeOptions:
-    """What to freeze, and how.
+    """Options of freezing.
 
     Attributes:
         outputs: node or tensor names to keep.
-        inputs: node or tensor names where the graph is cut open; placeholders need not be named.
+        inputs: node or tensor names to cut the graph open at; placeholders need not be named.
         values: placeholder -> value to bake in.
         moving_averages: take ``<variable>/ExponentialMovingAverage`` where the checkpoint has it.
         fold: fold constants.
         batch_norms: fold batch norms into the convolutions before them.
-        keep_devices: keep the devices that the graph asks for.
+        keep_devices: keep the device assignments of the graph.
         float16: store float32 weights in half precision.
-        shapes: placeholder of the result -> the shape that it shall take.
-        batch: that every placeholder with a batch shall take; see :data:`Batch`.
-        tables: bake small lookup tables into the graph, and keep what fills the others.
-        data_format: ``NHWC`` or ``NCHW``, in which the result shall compute; empty for the graph's own.
-        for_tensorflow: the release that shall load the result.
+        shapes: placeholder of the result -> its new shape.
+        batch: the new batch size of every placeholder with a batch; see :data:`Batch`.
+        tables: bake small lookup tables into the graph, and keep the initializers of the others.
+        data_format: ``NHWC`` or ``NCHW``, the data format of the result; empty for the graph's own.
+        for_tensorflow: the release to write the result for.
         evaluate: kernels for ops that the table of NumPy kernels lacks.
         shape_of: shapes of inputs of which the file states none.
     """
@@ -88,13 +88,13 @@ class FreezeOptions:
 
 @dataclass(frozen=True, slots=True)
 class FrozenGraph:
-    """A frozen graph and what was done to get it.
+    """A frozen graph and the changes made to it.
 
     Attributes:
         graph: the result.
         changes: nodes by op, before and after.
-        averaged: variables that took their moving average, with it.
-        carried: variables that the outputs read and that a run would change for the next one -> the node that writes.
+        averaged: variables replaced with their moving averages, and these averages.
+        carried: variables that the outputs read and that a run would change for the next one -> the node that writes them.
         open_switches: placeholders left that look like training switches -> the value that ``--set`` should give them.
         reshaped: what other shapes of the inputs changed.
         converted: what computes in another data format.
@@ -102,7 +102,7 @@ class FrozenGraph:
         originals: tensor of a placeholder that ``inputs`` made -> the model's tensor in whose place it is, where that has
             another name.
         tables: lookup table that is now part of the graph -> how many keys it has.
-        initializers: nodes that must run before the outputs, since they fill the tables that stay.
+        initializers: nodes that must run before the outputs, because they initialize the remaining tables.
     """
 
     graph: Graph
@@ -318,7 +318,7 @@ class StoredValues:
     """Gives variables their values; remembers which took their moving average.
 
     Attributes:
-        averaged: variables that took their moving average, with it.
+        averaged: variables replaced with their moving averages, and these averages.
     """
 
     def __init__(self, model: Model, moving_averages: bool) -> None:

@@ -1,4 +1,4 @@
-"""Takes out nodes that pass their input on: identities, guards of training, factors of one, dropout that keeps everything."""
+"""Removes nodes that only pass on their input: identities, training guards, factors of one, dropout that keeps everything."""
 
 from __future__ import annotations
 

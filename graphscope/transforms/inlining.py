@@ -1,4 +1,4 @@
-"""Puts the bodies of library functions in the place of the nodes that call them.
+"""Inlines library functions: replaces calls with the bodies of the functions.
 
 In a function ``node:argument:1`` names a tensor by the output argument that it belongs to; in a graph outputs are counted.
 Source: ``tensorflow/core/framework/function.proto``.

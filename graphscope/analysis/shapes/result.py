@@ -1,4 +1,4 @@
-"""What shape inference found."""
+"""The result of shape inference."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def require_onnx() -> None:
     """Refuses to go on without the package ``onnx``.
 
     Raises:
-        MissingDependencyError: it is not installed.
+        MissingDependencyError: TensorFlow is not installed.
     """
     import_package("onnx", "writing ONNX", "onnx")
 

@@ -1,4 +1,4 @@
-"""Runtimes that compute what a graph says: TensorFlow itself, and those that start in a fraction of its time.
+"""Runtimes that run a graph: TensorFlow itself, and others that start in a fraction of its time.
 
 One row of :mod:`graphscope.runtime.engines.table` for each, one module for each that is not TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""Computes a model's outputs in an engine that is not TensorFlow: the model is frozen in memory for what is fed."""
+"""Computes a model's outputs in another engine than TensorFlow: the model is frozen in memory for the given feeds."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def compute(
 
 
 class EngineRun:
-    """A model in an engine. What is prepared for one call serves the next ones, while inputs have the same shapes."""
+    """A model in an engine. The prepared program is reused as long as inputs have the same shapes."""
 
     def __init__(self, model: Model, engine: Engine) -> None:
         self._model = model
@@ -77,7 +77,7 @@ def _prepare(
     fed: Mapping[TensorSpec, NDArray[Any]],
     fixed: Mapping[str, NDArray[Any]],
 ) -> Program:
-    """The model as a program for what is fed."""
+    """The model as a program for the given feeds."""
     refuse_unfed(model, outputs, list(fed))
     shapes: dict[str, Shape] = {spec.name: value.shape for spec, value in fed.items()}
     cuts = [name for name in shapes if name not in fixed]
@@ -89,7 +89,7 @@ def frozen_program(model: Model, engine: Engine, options: FreezeOptions, shapes:
 
     Args:
         options: how it is frozen.
-        shapes: tensor that is fed -> its shape.
+        shapes: fed tensor -> its shape.
 
     Raises:
         MissingDependencyError: the engine is not installed.

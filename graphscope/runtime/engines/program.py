@@ -1,4 +1,4 @@
-"""What every engine but TensorFlow gives: a program that is ready to run."""
+"""The interface of all engines except TensorFlow: a program that is ready to run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Program(Protocol):
     """A graph that an engine has loaded."""
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """The values of ``outputs``. Feeds that the program does not take are left out.
+        """The values of ``outputs``. Feeds that the program does not take are ignored.
 
         Args:
             outputs: tensors by their names in the graph.

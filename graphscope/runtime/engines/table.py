@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TENSORFLOW = "tensorflow"
 ENGINE_TOLERANCE = 1e-4
-"""How far, absolutely or relatively, engines that round in other places may lie apart."""
+"""The absolute and relative tolerance for engines that round differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Engine:
     """One engine.
 
     Attributes:
-        title: what people call it.
+        title: its usual name.
         module: where its ``of_graph`` and ``of_file`` are; empty for TensorFlow, which runs models with their variables.
         formats: the names of the formats whose files it runs as they are.
         runs_models: whether it runs any model; otherwise, only finished files.
@@ -84,14 +84,14 @@ ENGINES: Mapping[str, Engine] = {
 }
 
 CHOICES = tuple(name for name, engine in ENGINES.items() if engine.runs_models)
-"""Those that a person can choose for a model."""
+"""The engines that can be chosen for a model."""
 
 
 def engine_by_name(name: str) -> Engine:
     """The engine called ``name``.
 
     Raises:
-        ArgumentError: there is none.
+        ArgumentError: there is no such engine.
     """
     if name in CHOICES:
         return ENGINES[name]

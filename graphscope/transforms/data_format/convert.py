@@ -1,4 +1,4 @@
-"""Moves a graph from one data format to the other: transposes stay at its borders alone.
+"""Converts a graph from one data format to the other, with transposes only at its borders.
 
 Each op that states the old format is written in the new one. What follows it, as far as it works on each element or names its
 axes, is carried over too (:mod:`.followers`), so that no transpose is between. Whatever is not carried over takes its input
@@ -38,8 +38,8 @@ class Converted:
 
     Attributes:
         graph: the result.
-        moved: how many nodes compute in the new format.
-        transposes: how many transposes it has for the format.
+        moved: number of nodes that compute in the new format.
+        transposes: number of transposes added for the format.
     """
 
     graph: Graph
@@ -48,7 +48,7 @@ class Converted:
 
 
 def convert_data_format(graph: Graph, new: str, outputs: Sequence[str]) -> Converted:
-    """``graph`` that computes in the format ``new``; inputs and outputs keep the shapes that they have. Reads no weights.
+    """Returns ``graph`` in the data format ``new``; inputs and outputs keep their shapes. Reads no weights.
 
     Args:
         new: ``NHWC`` or ``NCHW``.

@@ -39,7 +39,7 @@ class Layouts:
 
     @classmethod
     def to(cls, new: str) -> Layouts:
-        """From the other format to ``new``.
+        """The conversion from the other format to ``new``.
 
         Raises:
             GraphscopeError: it is neither.

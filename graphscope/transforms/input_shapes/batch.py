@@ -1,4 +1,4 @@
-"""How many examples the inputs of a graph take."""
+"""The batch size of a graph's inputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Batch = int | Literal["?"] | None
 
 
 def parse_batch(text: str) -> Batch:
-    """The batch that ``7`` or ``?`` writes.
+    """Parses a batch size such as ``7`` or ``?``.
 
     Raises:
         ArgumentError: ``text`` is neither.

@@ -1,4 +1,4 @@
-"""How many examples a tensor holds, seen with a batch that occurs nowhere else in the graph.
+"""Tracks the batch through a graph with a number that occurs nowhere else in it.
 
 A size that is a multiple of such a number stands for the batch, or for the batch times something.
 """
@@ -17,7 +17,7 @@ _PRIMES = (10_007, 20_011, 50_021, 100_003, 1_000_003)
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Three numbers of examples: what the graph states, what it is seen with, and what it shall take.
+    """Three batch sizes: that of the graph, the probe, and the new one.
 
     Attributes:
         old: for which the graph was built; ``None`` if it takes any number.

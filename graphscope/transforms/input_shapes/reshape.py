@@ -1,4 +1,4 @@
-"""Gives the inputs of a graph other shapes, and what depends on them what it then needs.
+"""Changes the input shapes of a graph, and adapts the nodes that depend on them.
 
 A batch is followed with a number that occurs nowhere else in the graph (:mod:`.probe`): where a constant states the old batch
 and provably means it (:mod:`.rules`), it is rewritten. What is left then, a node that the new shapes do not fit or an output
@@ -97,11 +97,11 @@ def reshape_inputs(graph: Graph, shapes: Mapping[str, Shape], outputs: Sequence[
 
     Args:
         shapes: node or tensor name of a placeholder -> its new shape; ``None`` for a size that is not known.
-        outputs: what must keep a part for each example.
+        outputs: tensors that must keep their batch dimension.
 
     Raises:
         UnknownNameError: there is no such node.
-        GraphscopeError: it is not a placeholder; a node does not fit the new shapes; an output would lose its examples.
+        GraphscopeError: it is not a placeholder; a node does not fit the new shapes; an output would lose its batch dimension.
     """
     asked = {node_of(name): shape for name, shape in shapes.items()}
     old = dict(_placeholders(graph))

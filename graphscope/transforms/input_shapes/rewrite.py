@@ -1,4 +1,4 @@
-"""Writes constants anew that state a batch: as numbers, with -1, or as what ``Shape`` gives."""
+"""Rewrites constants that state a batch: as numbers, with -1, or computed from ``Shape``."""
 
 from __future__ import annotations
 

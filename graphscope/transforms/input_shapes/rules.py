@@ -1,4 +1,4 @@
-"""The constants that state a batch: for each op, where they stand and what they must be for another batch.
+"""Constants that state a batch: for each op, their position and their value for another batch.
 
 A rule proves that a constant carries the batch by what it meets: the elements of the tensor that is reshaped, cut or spread are
 in row-major order, so the axis of the result that holds the examples follows from the sizes.

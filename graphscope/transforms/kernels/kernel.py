@@ -1,4 +1,4 @@
-"""What the NumPy kernels share: the node that is computed, the types that they take, and when they decline."""
+"""Shared parts of the NumPy kernels: the node to compute, the supported types, and the limits."""
 
 from __future__ import annotations
 
