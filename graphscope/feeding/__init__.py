@@ -1,1 +1,1 @@
-"""What is fed and fetched: names, shapes, types and values; needs no TensorFlow."""
+"""Feeds and fetches: names, shapes, types and values; needs no TensorFlow."""

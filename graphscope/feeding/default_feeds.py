@@ -1,5 +1,4 @@
-"""What is fed: what a person gives, as the tensors take it; where nobody says, training switches are set for inference and
-everything else is random."""
+"""Feeds of a run: given values, training switches set for inference, and random values for everything else."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ Feeds = Mapping[str, "NDArray[Any]"]
 
 
 def fit_feeds(model: Model, feeds: Feeds) -> dict[TensorSpec, NDArray[Any]]:
-    """Each value as its tensor takes it, by what the file states of the tensor.
+    """Converts each value for its tensor, by the type and shape in the file.
 
     Raises:
         UnknownNameError: the model has no such tensor.
@@ -40,16 +39,16 @@ def fit_feeds(model: Model, feeds: Feeds) -> dict[TensorSpec, NDArray[Any]]:
 def fill_feeds(
     model: Model, outputs: Sequence[str], given: Sequence[TensorSpec], *, seed: int = 0, unknown: int = UNKNOWN
 ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
-    """Tensor name -> value: of training switches, and of the other placeholders that ``outputs`` need.
+    """Tensor name -> value, for training switches and the other placeholders that ``outputs`` need.
 
-    What is ``given`` or has a default is left out.
+    Tensors that are ``given`` or have a default are omitted.
 
     Args:
         seed, unknown: as :func:`graphscope.feeding.feeds.random_feeds`.
 
     Raises:
         UnknownNameError: an output is not in the graph.
-        GraphscopeError: a placeholder takes what cannot be fed.
+        GraphscopeError: a placeholder cannot be fed.
     """
     inputs = required_inputs(model, outputs, given)
     off = switches_off(model, inputs)
@@ -57,7 +56,7 @@ def fill_feeds(
 
 
 def switches_off(model: Model, inputs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
-    """Training switches among ``inputs``, set for inference: a random keep_prob would make the outputs random."""
+    """Sets the training switches among ``inputs`` for inference: a random keep_prob would make the outputs random."""
     values = open_switches(model.graph)
     scalars = ((node_of(spec.name), replace(spec, shape=())) for spec in inputs)
     return {spec.name: literal(values[name], spec) for name, spec in scalars if name in values}

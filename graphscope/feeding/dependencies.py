@@ -1,6 +1,6 @@
-"""The part of a graph that a run touches.
+"""The part of a graph that a run executes.
 
-Every control input counts here: a frozen graph keeps only what a result is made of, a session runs what the file says.
+Every control input counts here: a frozen graph keeps only nodes that contribute to a result, but a session runs them all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from graphscope.transforms.subgraph import clear_placement, prune_library
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What computing some tensors needs.
+    """The nodes needed to compute some tensors.
 
     Attributes:
         names: nodes.
@@ -30,9 +30,9 @@ class Need:
 
 
 def need(graph: Graph, targets: Iterable[str], given: Iterable[TensorSpec] = ()) -> Need:
-    """What ``targets`` (nodes or tensors) need while the tensors ``given`` are fed.
+    """The nodes that ``targets`` (nodes or tensors) need while the tensors ``given`` are fed.
 
-    A node opens the graph where all of its tensors that are used are fed: with another one, it must run.
+    A node opens the graph if all of its used tensors are fed; otherwise it must run.
 
     Raises:
         UnknownNameError: a target is not in the graph.
@@ -59,7 +59,7 @@ def _below(graph: Graph, names: Iterable[str], stops: Collection[str]) -> Iterab
 
 
 def part(graph: Graph, needed: Need, *, keep_devices: bool = False) -> Graph:
-    """The nodes that are needed, in their old order, and the functions that they call; fed nodes are placeholders."""
+    """The needed nodes, in their original order, and the functions that they call; fed nodes become placeholders."""
     nodes = [fed for n in graph.nodes if n.name in needed.names for fed in _feed(n, needed)]
     return clear_placement(prune_library(graph.with_nodes(nodes)), keep_devices=keep_devices)
 

@@ -37,19 +37,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 AS_USUAL = Scaling()
-"""Pixels from 0 to 1 where the tensor holds floating-point numbers, from 0 to 255 where it holds integers."""
+"""Pixels from 0 to 1 for floating-point tensors, from 0 to 255 for integer tensors."""
 
 _ARCHIVE = re.compile(r"(.+\.npz):(.+)", re.IGNORECASE | re.DOTALL)
 _WORDS = {"true": True, "false": False}
 
 
 def literal(text: str, spec: TensorSpec) -> NDArray[Any]:
-    """The number, list or text that ``text`` writes, as ``spec`` takes it.
+    """Parses a number, list or text for ``spec``.
 
-    Lists are JSON. For a string tensor, text that is no JSON list or string stands for itself.
+    Lists are JSON. For a string tensor, any text that is not a JSON list or string is the value itself.
 
     Raises:
-        GraphscopeError: it is none of these, or does not fit.
+        GraphscopeError: the text is none of these, or does not fit.
     """
     import numpy as np
 
@@ -69,7 +69,7 @@ def _parse(text: str, spec: TensorSpec) -> object:
 
 
 def _number(text: str, spec: TensorSpec) -> object:
-    """What people write and JSON does not know: ``True``, ``.5``, ``inf``."""
+    """Usual values that JSON does not support: ``True``, ``.5``, ``inf``."""
     word = _WORDS.get(text.strip().lower())
     if word is not None:
         return word
@@ -88,11 +88,11 @@ def from_file(text: str, spec: TensorSpec, scaling: Scaling = AS_USUAL) -> NDArr
     Rows of arrays fit as in training: dimensions may be joined or split, and bytes are pixels where the tensor holds
     floating-point pictures; see :class:`graphscope.feeding.inputs.Input`.
 
-    A string tensor takes the content of any other file as it is, that of an encoded picture too.
+    A string tensor takes the unchanged content of any other file, including encoded pictures.
 
     Raises:
         FileError: there is no such file.
-        CorruptFileError: it holds no array, or no picture.
+        CorruptFileError: the file does not hold an array or a picture.
         UnknownNameError: the archive has no such key.
         GraphscopeError: another kind of file, several arrays and no key, or it does not fit.
     """
@@ -113,7 +113,7 @@ def from_file(text: str, spec: TensorSpec, scaling: Scaling = AS_USUAL) -> NDArr
 
 
 def _rows(values: NDArray[Any], spec: TensorSpec, scaling: Scaling) -> NDArray[Any]:
-    """``values`` as a batch that ``spec`` counts; as they are, where they are none."""
+    """``values`` as a batch for ``spec``; unchanged if they are not a batch."""
     is_batch = values.ndim > 1 and spec.shape is not None and len(spec.shape) > 1
     if not is_batch:
         return values
@@ -182,7 +182,7 @@ def _pictures(files: Sequence[Path], spec: TensorSpec, scaling: Scaling) -> NDAr
 
 @contextlib.contextmanager
 def _of_tensor(spec: TensorSpec) -> Iterator[None]:
-    """Puts the tensor's name before an error that names neither it nor a file."""
+    """Adds the tensor's name to an error that names neither it nor a file."""
     try:
         yield
     except GraphscopeError as error:
@@ -207,10 +207,10 @@ def _read_numpy(path: str, key: str) -> NDArray[Any]:
 
 
 def _refuse_lies(path: str, file: IO[bytes]) -> None:
-    """Raises an error if a header of an array promises what is not there: NumPy would take memory for it first.
+    """Raises an error if an array's header announces more data than exists, because NumPy would allocate memory for it first.
 
     Raises:
-        ValueError, CorruptFileError, UnsupportedError: so.
+        ValueError, CorruptFileError, UnsupportedError: it does.
     """
     if zipfile.is_zipfile(file):
         NpzStore(path)

@@ -1,4 +1,4 @@
-"""What is fed: values that a person names, random ones for everything else."""
+"""Feeds: given values, and random ones for everything else."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Loader = Callable[[TensorSpec], "NDArray[Any]"]
-"""Gives the value for a placeholder; raises an error that names the placeholder if it does not fit."""
+"""Returns the value for a placeholder; raises an error that names the placeholder if it does not fit."""
 
 UNKNOWN = 2
-"""The size that an unknown dimension takes."""
+"""The default size of an unknown dimension."""
 
 STRINGS = tuple(b"%02d" % i for i in range(10))
 """Sample strings: text that is a number too, and a protobuf message (``0`` starts an unknown field with the next byte)."""
@@ -38,11 +38,11 @@ STRINGS = tuple(b"%02d" % i for i in range(10))
 
 @dataclass(frozen=True, slots=True)
 class FeedOptions:
-    """How values are made that the text does not give in full.
+    """Options for values that a text does not determine completely.
 
     Attributes:
-        seed: of random ones.
-        unknown: the size of unknown dimensions of random ones and zeros.
+        seed: seed for random values.
+        unknown: the size of unknown dimensions of random values and zeros.
         scaling: of pictures.
     """
 
@@ -56,13 +56,13 @@ USUAL = FeedOptions()
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What one tensor is fed.
+    """The value for one tensor.
 
     Attributes:
-        name: a node's or a tensor's, or that of a signature's argument.
-        value: an array, what NumPy makes one of, or a text: a number, a nested list (JSON), ``@x.npy``, ``@x.npz:key``,
-            ``@picture.png``, a directory of pictures, ``random`` or ``zeros``; for a string tensor any other text stands for
-            itself.
+        name: the name of a node, of a tensor, or of a signature's argument.
+        value: an array, anything that NumPy can convert to one, or a text: a number, a nested list (JSON), ``@x.npy``,
+            ``@x.npz:key``, ``@picture.png``, a directory of pictures, ``random`` or ``zeros``; for a string tensor, any other
+            text is the value itself.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Feed:
 
 
 Given = Mapping[str, Any] | Iterable[str | Feed]
-"""What is fed: node or tensor name -> value as in :class:`Feed`, or ``NAME=VALUE`` texts."""
+"""Feeds: node or tensor name -> value as in :class:`Feed`, or ``NAME=VALUE`` texts."""
 
 
 def feeds_of(given: Given) -> list[Feed]:
@@ -171,7 +171,7 @@ def resolve_baked(model: Model, given: Given) -> dict[str, NDArray[Any]]:
 
 
 def resolve_tensors(model: Model, given: Given, options: FeedOptions = USUAL) -> dict[str, NDArray[Any]]:
-    """As :func:`resolve_feeds`, for any tensor of ``model``: a graph may be fed in its middle."""
+    """As :func:`resolve_feeds`, for any tensor of ``model``, including intermediate ones."""
     feeds = {}
     for feed in feeds_of(given):
         name = feed.tensor
@@ -193,7 +193,7 @@ def required_inputs(
 ) -> list[TensorSpec]:
     """The placeholders without a usable default that ``fetches`` need while ``given`` are fed, in file order.
 
-    One of unknown rank has the shape that its consumers demand.
+    A placeholder of unknown rank has the shape that its consumers require.
 
     Args:
         with_defaults: those with a default too that take any number of measurements.
@@ -240,18 +240,18 @@ def random_feeds(
     unknown: int = UNKNOWN,
     overrides: Mapping[str, NDArray[Any]] | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """Tensor name -> value for each placeholder: what ``overrides`` says, else random in a range that suits its type.
+    """Tensor name -> value for each placeholder: from ``overrides``, or random in a range that suits its type.
 
     Floating and complex numbers are uniform in [-1, 1), uint8 in 0..255, other integers in 0..9 (they are often indices),
-    strings are :data:`STRINGS`; indices and shape of a sparse tensor fit together. A placeholder's values depend on ``seed``
-    and its name alone.
+    strings are :data:`STRINGS`; indices and shape of a sparse tensor fit together. A placeholder's values depend only on
+    ``seed`` and its name.
 
     Args:
         unknown: the size of unknown dimensions; a tensor of unknown rank is a vector of that size.
         overrides: node or tensor name -> value.
 
     Raises:
-        GraphscopeError: a placeholder takes resources or variants, which have no array form.
+        GraphscopeError: a placeholder takes resources or variants, which have no NumPy equivalent.
     """
     given = {str(TensorName.parse(name)): value for name, value in (overrides or {}).items()}
     return {

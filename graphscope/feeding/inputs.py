@@ -1,4 +1,4 @@
-"""Brings what is stored to the type and shape that a model's input takes."""
+"""Converts stored data to the type and shape of a model's input."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """How examples enter a model.
+    """The conversion of examples for a model's input.
 
     Attributes:
         spec: the fed tensor; its first dimension is the batch, unless it takes the content of one file.
         scaling: scaling of pixels.
-        pictures: how the tensor holds pictures; ``None`` if it takes none.
+        pictures: the layout of pictures in the tensor; ``None`` if it cannot hold pictures.
     """
 
     spec: TensorSpec
@@ -33,10 +33,10 @@ class Input:
     pictures: PictureShape | None
 
     def picture(self) -> PictureShape:
-        """How the tensor holds pictures, their size known.
+        """The layout of pictures in the tensor, with known size.
 
         Raises:
-            GraphscopeError: it takes none, or pictures of any size and nobody says which.
+            GraphscopeError: it cannot hold pictures, or takes any size and none is given.
         """
         shape = self.pictures or picture_shape(self.spec.shape)
         if not shape.batched or shape.height is None or shape.width is None:
@@ -74,7 +74,7 @@ class Input:
         return scale_picture(read_picture(path, shape, content), self.spec.dtype, shape, self.scaling)
 
     def values(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Rows of an array as the tensor takes them: bytes are pixels, where it takes pictures; all else is taken as it is.
+        """Converts rows of an array for the tensor: bytes are pixels if it holds pictures; all other values are used unchanged.
 
         Raises:
             GraphscopeError: type or shape do not fit.
@@ -94,7 +94,7 @@ class Input:
         return rows.reshape(wanted)
 
     def _shape(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Dimensions may be joined or split where all sizes are known."""
+        """Dimensions may be joined or split if all sizes are known."""
         stated = self.spec.shape
         if stated is None:
             return rows
@@ -124,10 +124,10 @@ class Input:
 
 
 def input_of(spec: TensorSpec, scaling: Scaling, size: tuple[int, int] | None = None) -> Input:
-    """How examples enter ``spec``.
+    """The conversion of examples for ``spec``.
 
     Args:
-        size: height and width of pictures, in pixels, where the tensor takes any.
+        size: height and width of pictures, in pixels, if the tensor accepts any.
     """
     try:
         shape = picture_shape(spec.shape)

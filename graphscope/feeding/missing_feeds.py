@@ -1,4 +1,4 @@
-"""Refuses to run without what a graph has to be fed, and says what to type."""
+"""Refuses to run without required feeds, and says what to type."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def refuse_unfed(model: Model, outputs: Sequence[str], given: Sequence[TensorSpe
 
     Raises:
         UnknownNameError: an output is not in the graph.
-        GraphscopeError: one is missing; the error says type and shape of each, its hint what to type.
+        GraphscopeError: one is missing; the error states the type and shape of each, the hint what to type.
     """
     missing = required_inputs(model, outputs, given)
     if not missing:
@@ -40,7 +40,7 @@ def refuse_unfed(model: Model, outputs: Sequence[str], given: Sequence[TensorSpe
 
 
 def _example(spec: TensorSpec, switches: Mapping[str, str]) -> str:
-    """A value that a person might want: a switch set for inference, a picture, anything."""
+    """A plausible value: a switch set for inference, a picture, or random."""
     node = node_of(spec.name)
     name = node if TensorName.parse(spec.name).index == 0 else spec.name
     if node in switches:

@@ -1,4 +1,4 @@
-"""What a person may call the tensors to feed and to compute: by the graph's names, or by a signature's."""
+"""Names of the tensors to feed and to compute: those of the graph, or of a signature."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Fetch:
     """Something to compute.
 
     Attributes:
-        name: as it was asked for, or as the signature calls it.
+        name: the requested name, or that in the signature.
         target: a tensor, or a node without outputs (a train op).
     """
 
@@ -32,7 +32,7 @@ class Names:
     Attributes:
         model: whose tensors these are.
         signature: whose arguments and outputs may be named; ``None`` for none.
-        is_chosen: a person chose the signature: its names come before the graph's, otherwise after them.
+        is_chosen: whether the signature was named by the caller: then its names take precedence over the graph's.
     """
 
     def __init__(self, model: Model, signature: Signature | None = None, *, is_chosen: bool = False) -> None:
@@ -51,7 +51,7 @@ class Names:
         return [Feed(self._tensor(feed.name, self._inputs), feed.value) for feed in feeds_of(given)]
 
     def fetches(self, wanted: Iterable[str]) -> list[Fetch]:
-        """What ``wanted`` stand for: tensors, nodes, outputs of the signature.
+        """Resolves ``wanted``: tensors, nodes, outputs of the signature.
 
         Raises:
             UnknownNameError: neither has such a name.

@@ -1,4 +1,4 @@
-"""Which outputs and inputs of one model are which of another."""
+"""Pairs the outputs and inputs of two models."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MAX_NAMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """What belongs together.
+    """The pairs of two models.
 
     Attributes:
         outputs: tensors of the second model.
-        names: tensor of the second model, an output or an input -> what the first calls it.
-        reason: why these are the outputs, where nobody named them.
+        names: tensor of the second model, an output or an input -> its name in the first.
+        reason: why these outputs were chosen, if they were not named.
     """
 
     outputs: tuple[str, ...]
@@ -34,7 +34,7 @@ class Pairing:
 
 
 def pair(a: Model, b: Model, outputs: Sequence[str] = (), given: Mapping[str, str] | None = None) -> Pairing:
-    """Finds the outputs and the inputs of ``b`` again in ``a``.
+    """Finds the counterparts in ``a`` of the outputs and inputs of ``b``.
 
     A tensor is what was given for it, otherwise the one of the same name, otherwise the one of the node that does the same at
     the same place of the graph, otherwise the one behind the same argument of the same signature; a single one on both sides is
@@ -111,7 +111,7 @@ class _Pairing:
         return required_inputs(model, outputs, with_defaults=True)
 
     def _counterpart(self, name: str) -> str | None:
-        """What ``a`` calls the tensor ``name`` of ``b``; ``None`` if nothing says it."""
+        """The name in ``a`` of the tensor ``name`` of ``b``; ``None`` if it is unknown."""
         if name in self.given:
             return self.given[name]
         tensor = TensorName.parse(name)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What a tensor is fed, run after run.
+    """The files fed to a tensor, one per run.
 
     Attributes:
         spec: the tensor, a scalar string.
@@ -33,7 +33,7 @@ class Series:
 
     @property
     def names(self) -> list[str]:
-        """What the examples are called."""
+        """The names of the examples."""
         return [path.name for path in self.files]
 
     def read(self, number: int) -> NDArray[Any]:

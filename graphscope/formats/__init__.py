@@ -1,6 +1,6 @@
-"""Bytes to core and back: one table of formats (:mod:`graphscope.formats.registry`), one module for each.
+"""Reading and writing of files: one table of formats (:mod:`graphscope.formats.registry`), one module for each.
 
-:func:`load` opens anything: :mod:`graphscope.formats.detect.locate` finds the files, the table says who reads them.
+:func:`load` opens anything: :mod:`graphscope.formats.detect.locate` finds the files, and the table names the reader.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def load(
         path: a checkpoint prefix, its ``.meta``, ``.index`` or ``.data-*`` file, a V1 checkpoint, the ``checkpoint`` state
             file, a directory that holds one of them, a ``.pb`` or ``.pbtxt``, a SavedModel directory, an event file or a
             directory of them, a ``.npz`` or ``.safetensors``.
-        tags: which meta graph of a SavedModel: its exact tags.
-        checkpoint: the checkpoint that holds the values, for a graph that is elsewhere (``graph.pbtxt``).
-        lazily: leaves the index of a checkpoint unread until it is asked for; what is broken in it is found then.
+        tags: the exact tags of the meta graph of a SavedModel.
+        checkpoint: the checkpoint with the values, for a graph in another file (``graph.pbtxt``).
+        lazily: read the index of a checkpoint only when it is needed; damage in it is found then.
 
     Raises:
-        FileError: nothing is there.
+        FileError: there is no such file.
         NotTensorFlowError: it is a file of another format, which the error names.
         CorruptFileError: a file is broken; the error says where.
         UnsupportedError: a newer format than graphscope reads.
@@ -56,7 +56,7 @@ def open_any(
     checkpoint: str | os.PathLike[str] | None = None,
     lazily: bool = False,
 ) -> Model | ForeignModel:
-    """As :func:`load`, for those that only look: models of other runtimes too.
+    """As :func:`load`, but also opens models of other runtimes, for inspection only.
 
     Raises:
         ArgumentError: tags or a checkpoint for a model of another runtime, which has neither.
@@ -78,7 +78,7 @@ def load_runnable(
     tags: str | Collection[str] = (),
     checkpoint: str | os.PathLike[str] | None = None,
 ) -> Model | ForeignFile:
-    """As :func:`load`, for those that run: files of other runtimes too, which are not opened here.
+    """As :func:`load`, but also accepts files of other runtimes to run, which are not opened here.
 
     Raises:
         ArgumentError: tags or a checkpoint for a file of another runtime, which has neither.
@@ -102,13 +102,13 @@ def _refuse_choices(
 
 
 def load_foreign(path: str | os.PathLike[str]) -> ForeignModel:
-    """Opens an ONNX or TensorFlow Lite model to look at: its structure only; weights stay in their files.
+    """Opens an ONNX or TensorFlow Lite model for inspection: its structure only; weights stay in their files.
 
     Args:
         path: an ``.onnx`` or ``.tflite`` file.
 
     Raises:
-        FileError: nothing is there.
+        FileError: there is no such file.
         UnsupportedError: it is of another format, which :func:`load` may open, or of a version that graphscope does not read.
         NotTensorFlowError: it is of a format that nothing here reads.
         CorruptFileError: the file is broken; the error says where.

@@ -1,4 +1,4 @@
-"""The table of formats: how each is called, told by its name or its content, read and written.
+"""The table of formats: names, recognition by name or content, readers and writers.
 
 A format is one row here and one module that reads and writes it; see ``docs/extending.md``.
 """
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """What writers take besides the model and the place; each takes what concerns it.
+    """Options of writers in addition to the model and the path; each uses those that apply.
 
     Attributes:
         overwrite: replace what is there.
-        inputs, outputs: of the signature that a SavedModel gets; none adds none.
-        weights: what gives a checkpoint its values by name; ``None`` for the model's own.
+        inputs, outputs: of the signature of a SavedModel; without any, no signature is added.
+        weights: values by name for a checkpoint; ``None`` for the model's own.
         allow_outside: copy files that the graph names from outside the model's directory too.
-        check: looks at the finished file before it takes its place; what it raises leaves no file behind.
+        check: checks the finished file before it is renamed; if it raises an error, no file is kept.
         progress: receives the number of bytes as they are processed.
     """
 
@@ -51,12 +51,12 @@ class WriteOptions:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """How a format of another runtime is written: from a frozen graph.
+    """The export to a format of another runtime, from a frozen graph.
 
     Attributes:
         module: converts for it; see :class:`graphscope.export.target.Target`.
         engine: the row of :data:`graphscope.runtime.engines.table.ENGINES` that runs its files, to verify them.
-        options: those of :class:`graphscope.export.target.ExportOptions` that concern it.
+        options: those of :class:`graphscope.export.target.ExportOptions` that apply to it.
     """
 
     module: str
@@ -69,7 +69,7 @@ class Foreign:
     """A format of another runtime: looked at or run, and never taken for a TensorFlow graph.
 
     Attributes:
-        what: what a file of it is, with an article.
+        what: the name of such a file, with an article.
         reader: ``module:function`` of ``(location) -> ForeignModel``; empty if files are run and not looked into.
     """
 
@@ -82,7 +82,7 @@ class Foreign:
         return model
 
     def refusal(self, path: Path) -> NotTensorFlowError:
-        """The error for who wants a TensorFlow graph of the file ``path``, and what can be done with it instead."""
+        """The error if ``path`` is opened as a TensorFlow graph, with a hint on what can be done with it."""
         hint = (
             Advice(Call("load_foreign", (str(path),)), "   shows what is in it")
             if self.reader
@@ -96,20 +96,20 @@ class FileFormat:
     """One format.
 
     Attributes:
-        name: what ``to=`` takes.
+        name: the value of ``to=``.
         title: its usual name.
         suffixes: of the names of its files, the usual one first; a checkpoint's may stand anywhere in the name.
-        recognized: by what a file or directory of it is told, in words.
-        contents: what :func:`graphscope.formats.detect.sniff.sniff` says of a file of it, for TensorFlow's own messages.
+        recognized: how a file or directory is recognized, in words.
+        contents: the result of :func:`graphscope.formats.detect.sniff.sniff` for such files, for TensorFlow's own messages.
         recognizer: for other files ``module:function`` of ``(head, size) -> bool``: whether a file of ``size`` bytes that
             begins with the bytes ``head`` (:data:`HEAD_BYTES` of them) is of this format.
         location: what :func:`graphscope.formats.detect.locate.locate` finds; :class:`GraphFile` for all single files.
         reader: ``module:function`` of ``(location, tags) -> Model``; empty if nothing reads it.
         writer: ``module:function`` of ``(model, path, WriteOptions) -> size in bytes``; empty if nothing writes it.
         refuser: ``module:function`` of ``(path, overwrite)`` that raises an error if ``path`` cannot be written.
-        export: how it is written, where it is another runtime's; such a row has no ``writer``.
-        foreign: of a format of another runtime, what its files are and how they are looked at.
-        has_graph, has_values: what it can hold; values are those of variables.
+        export: the export, for a format of another runtime; such a row has no ``writer``.
+        foreign: for a format of another runtime, the name and the reader of its files.
+        has_graph, has_values: whether it can hold a graph, and values of variables.
     """
 
     name: str
@@ -360,7 +360,7 @@ def format_by_name(name: str, allowed: Iterable[str] = ()) -> FileFormat:
         allowed: the formats that make sense here; all that can be written if empty.
 
     Raises:
-        UnknownNameError: none of them is called so.
+        UnknownNameError: there is no such format.
     """
     rows = writable(allowed)
     for row in rows:
@@ -371,16 +371,16 @@ def format_by_name(name: str, allowed: Iterable[str] = ()) -> FileFormat:
 
 
 def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str] = ()) -> FileFormat:
-    """The format in which ``path`` is to be written: ``to``, or what the name says.
+    """The format in which to write ``path``: ``to``, or the one given by the name.
 
     A name that ends in a slash, or is that of a directory, is a SavedModel's; ``.ckpt`` anywhere in it, a checkpoint's.
 
     Args:
-        to: the name of a format; empty if the name of the file decides.
+        to: the name of a format; empty to use the name of the file.
         allowed: the formats that make sense here; all that can be written if empty.
 
     Raises:
-        ArgumentError: the name says nothing, or another format than ``to``; nothing writes the format that it says.
+        ArgumentError: the name does not determine a format, or another than ``to``, or one that cannot be written.
         UnknownNameError: there is no format ``to``.
     """
     text = os.fspath(path)
@@ -430,7 +430,7 @@ def _unnamed_error(text: str, rows: Sequence[FileFormat]) -> ArgumentError:
 
 
 def example_name(row: FileFormat) -> str:
-    """What a name looks like that says ``row``: ``*.pb``."""
+    """An example of a name for ``row``: ``*.pb``."""
     return f"*{row.suffixes[0]}" if row.suffixes else "DIR/"
 
 

@@ -16,7 +16,7 @@ from graphscope.scan.files import Audited, audit_directory, audit_file, audit_pa
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A file that seems to be a model and cannot be read: nothing is known of what it does."""
+    """A file that looks like a model but cannot be read, so its effects are unknown."""
 
     path: str
     message: str
@@ -24,12 +24,12 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AuditReport(Shown):
-    """What was looked at, and what was found.
+    """The audited files and the findings.
 
     Attributes:
         models: the paths of the models and other files that were judged, in the order in which they were found.
         findings: worst first; those of one severity in the order of ``models``.
-        unread: what could not be judged.
+        unread: files that could not be audited.
     """
 
     models: tuple[str, ...]

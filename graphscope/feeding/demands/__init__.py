@@ -1,1 +1,1 @@
-"""What the consumers of a placeholder demand of what is fed to it."""
+"""What the consumers of a placeholder require of its value."""

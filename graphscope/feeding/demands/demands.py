@@ -1,4 +1,4 @@
-"""What the consumers of a placeholder demand of it, where the file does not state its shape."""
+"""The shape that the consumers of a placeholder require, if the file does not state it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SAME = frozenset(
 _ELEMENTWISE = frozenset(
     "Add AddV2 Sub Mul RealDiv Div DivNoNan Maximum Minimum Pow SquaredDifference FloorMod".split()
 )
-"""Ops of two inputs; if one is a scalar the other has the shape of the result."""
+"""Ops with two inputs; if one is a scalar, the other has the shape of the result."""
 _KEEPS_VALUES = frozenset(
     "Identity Cast Reshape ExpandDims Squeeze Enter Switch StopGradient Unique Transpose Tile".split()
 )
-"""Ops that give the numbers that they take."""
+"""Ops that return their input numbers unchanged."""
 _STEPS = 32
 
 
@@ -33,17 +33,17 @@ class FeedSpec(TensorSpec):
     """A tensor to feed whose numbers are indices.
 
     Attributes:
-        below: what they must be less than.
+        below: the upper bound of the indices.
     """
 
     below: int = 0
 
 
 def apply_demands(graph: Graph, spec: TensorSpec) -> TensorSpec:
-    """``spec`` with the shape that its consumers demand, if its rank is unknown; as :class:`FeedSpec`, if it holds indices.
+    """``spec`` with the shape that its consumers require, if its rank is unknown; as :class:`FeedSpec` if it holds indices.
 
-    A convolution demands no height, but works on pictures that are not smaller than its filter: such likely sizes come first.
-    Where nothing is likely, it is what shape inference finds.
+    A convolution does not require a height, but needs pictures at least as large as its filter: such likely sizes come first.
+    Otherwise, the shape comes from shape inference.
     """
     node = graph.get(node_of(spec.name))
     if node is None:

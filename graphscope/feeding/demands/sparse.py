@@ -1,4 +1,4 @@
-"""Placeholders for the parts of a sparse tensor: indices have to are within the shape, and neither may be just any number."""
+"""Placeholders for the parts of a sparse tensor: indices must be within the shape, so neither can be arbitrary."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = re.compile(r"idx\d[-.]ubyte(\.gz)?$", re.IGNORECASE)
-"""How the names of such files end."""
+"""The suffixes of such files."""
 
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 """Type byte -> NumPy's name."""
@@ -35,7 +35,7 @@ TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file begins with.
+    """The header of a file.
 
     Attributes:
         dtype: NumPy's name of the type.

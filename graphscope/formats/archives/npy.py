@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x93NUMPY"
 MAX_HEADER_BYTES = 10_000
-"""NumPy's own limit on the literal that it evaluates."""
+"""NumPy's own limit for the header's literal."""
 
 MAX_DIMENSIONS = 32
-"""What every NumPy can have: 32 before NumPy 2, 64 since."""
+"""The number of dimensions that every NumPy supports: 32 before NumPy 2, 64 since."""
 
 _LENGTHS = {1: "<H", 2: "<I", 3: "<I"}
 _ENCODINGS = {1: "latin-1", 2: "latin-1", 3: "utf-8"}
@@ -39,7 +39,7 @@ _ENCODINGS = {1: "latin-1", 2: "latin-1", 3: "utf-8"}
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands before an array's content.
+    """The header of an array.
 
     Attributes:
         dtype, shape: of the array.
@@ -54,7 +54,7 @@ class Header:
 
 
 def header_bytes(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """What stands before the content of an array in row-major order."""
+    """The header for an array in row-major order."""
     import numpy as np
 
     file = io.BytesIO()
@@ -67,7 +67,7 @@ def read_header(file: IO[bytes]) -> Header:
     """The header that ``file`` begins with.
 
     Raises:
-        ValueError: it is none, or breaks off.
+        ValueError: it is not a header, or ends early.
     """
     start = file.read(len(MAGIC) + 2)
     version = start[-2] if len(start) == len(MAGIC) + 2 and start.startswith(MAGIC) else 0
@@ -133,7 +133,7 @@ _FIELDS = {
 
 
 def data_type(dtype: np.dtype[Any]) -> DataType:
-    """The type of a tensor that is stored as ``dtype``; ``INVALID`` for one that TensorFlow has not."""
+    """The type of a tensor that is stored as ``dtype``; ``INVALID`` if TensorFlow has none."""
     import numpy as np
 
     if dtype.kind in "SU":

@@ -28,7 +28,7 @@ def open_archive(path: Path) -> Archive:
     Raises:
         FileError: the file cannot be read.
         NotTensorFlowError: it is neither.
-        CorruptFileError, UnsupportedError: it is broken, or holds what has no NumPy equivalent.
+        CorruptFileError, UnsupportedError: it is broken, or holds values without a NumPy equivalent.
     """
     source = FileSource(path)
     head = source.read(0, min(HEAD_BYTES, source.size))

@@ -56,7 +56,7 @@ NAMES = {
     DataType.INT64: "I64",
     DataType.UINT64: "U64",
 }
-"""What safetensors calls the types that both have."""
+"""The names in safetensors of the common types."""
 
 MAX_HEADER_BYTES = 100_000_000
 """The format's own limit."""
@@ -160,7 +160,7 @@ class SafetensorsStore:
 
         Raises:
             KeyError: there is no such tensor.
-            UnsupportedError: it is of a type that TensorFlow has not.
+            UnsupportedError: it has a type that TensorFlow does not have.
         """
         entry = self.entries[key]
         if entry.dtype is DataType.INVALID:

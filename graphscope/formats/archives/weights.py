@@ -1,4 +1,4 @@
-"""Weights by name: what an archive holds, and what a model gives to one."""
+"""Weights by name: the content of an archive, and the weights of a model for one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def weights_of(model: Model) -> list[tuple[str, Payload]]:
     those of library functions as ``function/name``.
 
     Raises:
-        UnsupportedError: a value is of a type without an array form.
+        UnsupportedError: a value has a type without a NumPy equivalent.
         IncompleteModelError: the checkpoint does not fit the graph.
     """
     model.refuse_mismatch()

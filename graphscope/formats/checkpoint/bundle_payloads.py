@@ -68,7 +68,7 @@ class Shards:
 
 @dataclass(frozen=True, slots=True)
 class SliceLocation:
-    """Where a tensor lies: ``size`` bytes of data file ``shard`` from ``offset``, and their masked CRC-32C."""
+    """The location of a tensor: ``size`` bytes of data file ``shard`` from ``offset``, and their masked CRC-32C."""
 
     shard: int
     offset: int

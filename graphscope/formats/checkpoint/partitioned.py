@@ -23,7 +23,7 @@ class StoredPayload(Payload):
 
     @abc.abstractmethod
     def verify(self) -> None:
-        """Makes sure that the file can hold what the shape promises, before memory is taken for that.
+        """Checks that the file can hold a tensor of this shape, before memory is allocated.
 
         Raises:
             CorruptFileError: it is too short, or states another size.

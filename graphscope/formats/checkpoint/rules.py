@@ -1,4 +1,4 @@
-"""What both checkpoint formats demand of versions and shapes.
+"""Rules for versions and shapes in both checkpoint formats.
 
 Sources: ``CheckVersions`` in ``tensorflow/core/framework/versions.cc``; ``tensorflow/core/framework/tensor_shape.h``. Both
 formats have been at version 1 since 2016 (``kTensorBundleVersion``, ``TF_CHECKPOINT_VERSION``).

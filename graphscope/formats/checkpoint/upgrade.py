@@ -1,4 +1,4 @@
-"""Any model's values as a V2 checkpoint, with its meta graph."""
+"""Writes any model's values as a V2 checkpoint, with its meta graph."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class BundleStore:
     """The tensors of a V2 checkpoint; see :class:`graphscope.core.variables.VariableStore`.
 
     Attributes:
-        prefix: what the names of its files begin with; may end in a slash.
+        prefix: the prefix of its files; may end in a slash.
         entries: key -> entry, in the file's order. Slices of partitioned tensors are part of their tensor's entry. In a key
             that is not UTF-8 the odd bytes are written as ``\\xNN``. Read lazily, a single one costs one block.
     """
@@ -121,7 +121,7 @@ class BundleStore:
 
     @property
     def shard_paths(self) -> list[Path]:
-        """The data files that the index announces, whether they exist or not."""
+        """The data files listed in the index, whether they exist or not."""
         return [self._shards.path(number) for number in range(self._shards.count)]
 
     @property

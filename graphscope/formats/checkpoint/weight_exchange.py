@@ -1,4 +1,4 @@
-"""Weights by name: out of an archive into a checkpoint of the same graph."""
+"""Writes weights from an archive to a checkpoint of the same graph."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def weights_into_checkpoint(
 
 
 _SUFFIXES = (":0", ".npy", ":0.npy")
-"""What others add to a variable's name: TensorFlow's own ``Variable.name`` ends in ``:0``."""
+"""Suffixes that programs add to a variable's name: TensorFlow's own ``Variable.name`` ends in ``:0``."""
 
 
 class _Archive:
@@ -152,7 +152,7 @@ class _Exchange:
         return variable.role is not Role.LOCAL and (variable.name in self.sources or not self.sources)
 
     def refuse(self) -> None:
-        """Raises an error if something is wrong; it says all that is."""
+        """Raises an error that lists all problems, if there are any."""
         known = {*self.variables, *self.holders, *self.own}
         others = [name for name in self.archive.entries if name not in known]
         extra = [name for name in others if role_by_name(name, None, self.archive.entries) is Role.MODEL]

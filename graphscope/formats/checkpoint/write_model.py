@@ -1,4 +1,4 @@
-"""A model as a V2 checkpoint: with its own values, or with others."""
+"""Writes a model as a V2 checkpoint: with its own values, or with others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write_model(model: Model, path: str | os.PathLike[str], options: WriteOptions) -> int:
-    """Writes the model's own values as V2, or those that were given. Returns the size in bytes.
+    """Writes the model's own or the given values as V2. Returns the size in bytes.
 
     Raises as :func:`upgrade_checkpoint` and :func:`weights_into_checkpoint`.
     """

@@ -31,7 +31,7 @@ _UINT32_MAX = 0xFFFFFFFF
 
 
 SUFFIXES = (".data-00000-of-00001", ".index", ".meta")
-"""What the names of its files add to the prefix."""
+"""The suffixes of its files."""
 
 
 def refuse_place(prefix: str | os.PathLike[str], overwrite: bool, *, makes_directory: bool = False) -> None:
@@ -80,7 +80,7 @@ def write_state_file(directory: Path, base: str, *, older: Iterable[str] = (), o
     """Writes ``directory/checkpoint``, which names ``base`` (a prefix relative to ``directory``) as the latest.
 
     Args:
-        older: what it names besides, the oldest first.
+        older: further checkpoints that it names, the oldest first.
 
     Raises:
         FileError: the file exists and ``overwrite`` is not set, or cannot be written.

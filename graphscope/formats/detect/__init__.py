@@ -1,1 +1,1 @@
-"""From what a person names to the files of one model, told apart by content."""
+"""Finds the files of the model at a path, recognized by content."""

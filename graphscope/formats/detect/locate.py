@@ -1,4 +1,4 @@
-"""From anything that a person would point at to the files of one model."""
+"""Finds the files of the model at a path of any kind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MEMBER = re.compile(rf"(?P<prefix>.*?)(?:\.meta|\.index|\.data{_SHARD})\Z", re.
 _V1_SHARD = re.compile(rf"(?P<prefix>.+){_SHARD}\Z", re.DOTALL)
 _STEP = re.compile(r"-(\d+)\Z")
 PROJECTOR_CONFIG = "projector_config.pbtxt"
-"""What TensorBoard's projector shows of a run, beside its event files."""
+"""The configuration of TensorBoard's projector, beside event files."""
 
 GRAPH_SUFFIXES = (".pb", ".pbtxt", ".meta")
 
@@ -47,12 +47,12 @@ class SavedModelDirectory:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointPrefix:
-    """The common beginning of a checkpoint's files; it may end in a slash (an empty base name).
+    """The common prefix of a checkpoint's files; it may end in a slash (an empty base name).
 
     Attributes:
         prefix: as text, since a path drops that slash.
-        notes: what a person should know of how it was found.
-        warnings: files outside the directory that was named.
+        notes: information about how it was found.
+        warnings: files outside the named directory.
     """
 
     prefix: str
@@ -95,10 +95,10 @@ Location = GraphFile | SavedModelDirectory | CheckpointPrefix | EventFiles
 
 
 def locate(path: str | os.PathLike[str]) -> Location:
-    """The model that ``path`` points at.
+    """Locates the model at ``path``.
 
     Raises:
-        FileError: nothing is there, or nothing that is a model.
+        FileError: the path does not exist, or there is no model.
         NotTensorFlowError: the file is of a neighbouring format.
         CorruptFileError: a ``checkpoint`` state file is broken, or the journal of an interrupted write.
     """

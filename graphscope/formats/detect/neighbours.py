@@ -1,4 +1,4 @@
-"""Recognizes, by content, the files that people point at by mistake, and says what to do with them."""
+"""Recognizes, by content, files that are opened by mistake, and says what to do with them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _GRAPH_MODEL = Pattern(rb'\s*\{.*?"format"\s*:\s*"graph-model"', re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A format that is not ours.
+    """A format that graphscope does not read.
 
     Attributes:
-        name: what the error calls it.
+        name: its name in the error.
         matches: whether the first :data:`HEAD_BYTES` of a file are of it.
         hint: what to do.
     """

@@ -1,4 +1,4 @@
-"""Files that are parts of a SavedModel and no models themselves: what to name is their directory."""
+"""Files that are parts of a SavedModel, not models themselves: the error suggests their directory."""
 
 from __future__ import annotations
 

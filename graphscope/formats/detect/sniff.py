@@ -1,4 +1,4 @@
-"""Tells a GraphDef, a MetaGraphDef and a SavedModel apart by content, in binary and in text."""
+"""Distinguishes GraphDef, MetaGraphDef and SavedModel files by content, in binary and in text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graphscope.formats.io.wire import Cursor, FileSource
 
 
 class Content(enum.Enum):
-    """What a file holds."""
+    """The content of a file."""
 
     GRAPH = "GraphDef"
     META_GRAPH = "MetaGraphDef"
@@ -26,7 +26,7 @@ class Content(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
-    """The message that a file holds, and whether as text."""
+    """The type of message in a file, and whether it is text."""
 
     content: Content
     is_text: bool
@@ -61,7 +61,7 @@ _LONGEST_TAG_AND_SIZE = 20
 
 
 def sniff(source: FileSource) -> Sniffed:
-    """What ``source`` holds, from its first fields; ``UNKNOWN`` for anything else."""
+    """The content of ``source``, from its first fields; ``UNKNOWN`` for anything else."""
     content = _TEXT_FIELDS.get(first_text_field(source))
     if content is not None:
         return Sniffed(content, True)

@@ -45,7 +45,7 @@ def open_event_file(source: FileSource) -> Model:
 
     Raises:
         IncompleteModelError: no event holds a graph.
-        CorruptFileError: the file is broken, or its graph is none.
+        CorruptFileError: the file is broken, or its graph is not valid.
     """
     notes: list[str] = []
     found: dict[int, list[Part]] = {}

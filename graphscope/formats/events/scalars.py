@@ -1,4 +1,4 @@
-"""Scalars in event files: what a training logs of loss and accuracy.
+"""Scalars in event files, such as logged loss and accuracy.
 
 TensorFlow 1 writes ``simple_value``; TensorFlow 2 a tensor of rank 0, and says ``scalars`` in the plugin's name. Source:
 ``tensorflow/core/framework/summary.proto`` and ``tensorboard/plugins/scalar/metadata.py``.
@@ -33,7 +33,7 @@ def scalars_in(path: Path, notes: list[str]) -> Iterator[Scalar]:
         notes: receives a note if the last event is incomplete.
 
     Raises:
-        CorruptFileError: a checksum is wrong, an event is none, or a tensor's content does not fit it.
+        CorruptFileError: a checksum is wrong, a record is not an event, or a tensor's content does not fit its type.
     """
     source = FileSource(path)
     tags: set[str] = set()

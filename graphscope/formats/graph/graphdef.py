@@ -1,4 +1,4 @@
-"""GraphDef: the graph in a message, with its weights left where they are.
+"""GraphDef: the graph in a message, with weights left in the file.
 
 Source: ``tensorflow/core/framework/graph.proto``, ``node_def.proto``, ``function.proto``.
 """

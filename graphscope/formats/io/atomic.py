@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all: beside its place, flushed to the disk, then renamed."""
+"""Writes a file as a whole or not at all: to a temporary name, flushed to the disk, then renamed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def write_file(
 ) -> int:
     """Writes ``chunks`` to ``path`` and returns the number of bytes; whatever goes wrong, an existing file is kept.
 
-    A symbolic link is written through; an old file's permissions stay.
+    A symbolic link is written through; permissions of an existing file are kept.
 
     Args:
-        check: looks at the finished file before it takes its place; what it raises leaves no file behind.
+        check: checks the finished file before it is renamed; if it raises an error, no file is kept.
 
     Raises:
-        FileError: the file exists and ``overwrite`` is not set, something else than a regular file is there, or the operating
-            system refuses (no space, no permission).
+        FileError: the file exists and ``overwrite`` is not set, the path is not a regular file, or the operating system refuses
+            (no space, no permission).
     """
     target = Path(path)
     refuse_unwritable(target, overwrite)

@@ -1,4 +1,4 @@
-"""What is known of a file without opening it."""
+"""File information without opening the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphscope.core.model import ModelFile
 
 
 def model_file(path: Path, role: str) -> ModelFile:
-    """What is known of ``path`` without opening it."""
+    """Information about ``path`` without opening it."""
     try:
         size = os.stat(path).st_size
     except OSError:

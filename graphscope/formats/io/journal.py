@@ -1,4 +1,4 @@
-"""Files or directories that take their places together, also when the process is killed in between.
+"""Files or directories that are renamed together, even if the process is killed in between.
 
 All content is complete and on the disk before a journal is written, a small file in the same directory that says which name
 becomes which. The journal appears in one step, and with it the change is decided: before, the existing files are kept; from

@@ -1,7 +1,7 @@
-"""Where a path leads, and whether there is something: the one place that asks.
+"""Whether something exists at a path, and where links lead: the only module that asks.
 
-``pathlib`` and ``os.path`` answer by the version of Python: they raise, or say no, where a name is too long for the file
-system, has a NUL, or may not be looked at.
+``pathlib`` and ``os.path`` depend on the version of Python: they raise or return false if a name is too long for the file
+system, has a NUL, or may not be examined.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def exists(path: str | os.PathLike[str]) -> bool:
     """Whether ``path``, or what it links to, is there.
 
     Raises:
-        FileError: the operating system does not tell: a directory above may not be searched, a disk fails.
+        FileError: the operating system refuses: a parent directory may not be searched, a disk fails.
     """
     return _mode(path) != 0
 

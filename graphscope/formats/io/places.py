@@ -1,4 +1,4 @@
-"""Where files are written: what may be replaced, and the names of what is written beside it.
+"""Destinations of writers: what may be replaced, and names of temporary files.
 
 A symbolic link is written through. Of everything else only regular files are replaced: a device, a FIFO or a socket that took
 part in a rename would be gone. Other hard links to a file that is replaced keep its old content.

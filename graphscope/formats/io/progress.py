@@ -1,11 +1,11 @@
-"""Tells a caller how many bytes have been written."""
+"""Progress of reading and writing, in bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
 Progress = Callable[[int], None]
-"""Is told the number of bytes after each piece."""
+"""Takes the number of bytes of each piece."""
 
 
 def quiet(size: int) -> None:
@@ -13,7 +13,7 @@ def quiet(size: int) -> None:
 
 
 def report_chunks(chunks: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
-    """``chunks``; ``progress`` is told of each."""
+    """Passes on ``chunks``, and reports each to ``progress``."""
     for chunk in chunks:
         yield chunk
         progress(len(chunk))

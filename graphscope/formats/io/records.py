@@ -1,4 +1,4 @@
-"""TFRecord framing: what event files and files of examples are made of.
+"""TFRecord framing, used by event files and files of examples.
 
 A record is a length (uint64), the masked CRC-32C of those eight bytes, the data, and the masked CRC-32C of the data; numbers
 are little-endian. Source: ``tensorflow/tsl/lib/io/record_writer.h``.

@@ -64,7 +64,7 @@ class Table:
         """Reads footer and index.
 
         Raises:
-            CorruptFileError: ``source`` is no table, or its index is broken.
+            CorruptFileError: ``source`` is not a table, or its index is broken.
         """
         self.source = source
         self._handles: list[Handle] = []

@@ -1,9 +1,9 @@
-"""Writes files that belong together, or a directory, whole or not at all.
+"""Writes files that belong together, or a directory, as a whole or not at all.
 
-Everything is written beside its place and flushed to the disk; when all is there, it is renamed. Whatever goes wrong before or
-while renaming, the existing files are kept. A directory changes places with the old one in one step, where the system can;
-else, and where several files are renamed, a journal makes one step of it (:mod:`graphscope.formats.io.journal`). What a killed
-process leaves is called ``.<name>.<random>.graphscope``, and the next that writes there removes it.
+Everything is written to temporary names, flushed to the disk and then renamed. If anything fails before or while renaming, the
+existing files are kept. A directory is exchanged with the old one in one step, if the system supports it; otherwise, and for
+several files, a journal makes the renames atomic (:mod:`graphscope.formats.io.journal`). Left-over files of a killed process
+are called ``.<name>.<random>.graphscope``, and the next writer removes them.
 """
 
 from __future__ import annotations

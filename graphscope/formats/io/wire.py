@@ -1,6 +1,6 @@
-"""The one checked door for reading bytes: files, variable-length and fixed-width integers; and how the former are written.
+"""The only checked access to bytes: files, variable-length and fixed-width integers; and encoding of the former.
 
-Every size that a file states is compared with what is there before memory is taken for it.
+Every size in a file is checked against the available bytes before memory is allocated for it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class FileSource:
         """Opens ``path``.
 
         Raises:
-            FileError: it is missing, no regular file, or may not be read.
+            FileError: the file is missing, not a regular file, or not readable.
         """
         self.path = Path(path)
         refuse_special(self.path)
@@ -107,7 +107,7 @@ _SPECIAL = {
 
 
 def refuse_special(path: Path) -> None:
-    """Raises an error if ``path`` is something that never ends or waits for a writer: a pipe, a socket, a device.
+    """Raises an error if ``path`` never ends or waits for a writer: a pipe, a socket, a device.
 
     Raises:
         FileError: it is one, or cannot be found.

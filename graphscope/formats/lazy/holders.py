@@ -1,4 +1,4 @@
-"""Hands the tensors that stayed in a file to the nodes they belong to."""
+"""Assigns the tensors left in a file to their nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Payloads whose bytes are in a file."""
+"""Payloads with their bytes in a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class StoredContent(Payload):
 
     Attributes:
         source: the file.
-        what: how errors call the tensor: ``variable w``.
+        what: its name in errors: ``variable w``.
     """
 
     __slots__ = ("source", "what")

@@ -1,4 +1,4 @@
-"""A serialized message as pieces: bytes in memory, and streams from wherever the weights are.
+"""A serialized message as pieces: bytes in memory, and streams of weights from files.
 
 The reverse of :mod:`graphscope.formats.lazy.split_weights`: sizes are known without reading
 a weight, so that lengths can be written first.

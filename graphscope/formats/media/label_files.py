@@ -1,4 +1,4 @@
-"""Files of labels: what classes are called, or what examples show."""
+"""Label files: names of classes, or labels of examples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What a file of labels says; one of the two is empty.
+    """The content of a label file; one of the two is empty.
 
     Attributes:
         classes: the name of each class, in the order of the scores.
@@ -33,8 +33,8 @@ def read_labels(path: Path, examples: Collection[str] = ()) -> Labels:
     ``i`` is class ``i``, and its name (an identifier) is left out.
 
     Raises:
-        FileError: the file cannot be read, or is no regular one.
-        CorruptFileError: it is no UTF-8 text.
+        FileError: the file cannot be read, or is not a regular file.
+        CorruptFileError: it is not UTF-8 text.
         UnsupportedError: it is larger than :data:`MAX_BYTES`.
     """
     lines = _lines(path)

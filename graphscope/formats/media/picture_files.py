@@ -41,7 +41,7 @@ class SavedPictures:
     Attributes:
         paths: in the order of the batch.
         size_bytes: of all together.
-        rule: what values were taken for.
+        rule: the interpretation of the values.
     """
 
     paths: tuple[str, ...]
@@ -64,11 +64,11 @@ def save_pictures(name: str, value: NDArray[Any], path: Path, *, overwrite: bool
 
     Args:
         name: of the tensor, for messages.
-        path: its suffix, one of :data:`FORMATS`, says the format.
+        path: its suffix, one of :data:`FORMATS`, selects the format.
 
     Raises:
         FileError: a file exists and ``overwrite`` is not set, or cannot be written.
-        GraphscopeError: values are no pictures, or encoded in another format.
+        GraphscopeError: values are not pictures, or encoded in another format.
     """
     rule, contents = _encode(name, value, path) if value.dtype.kind == "O" else _pictures(name, value, path)
     paths = [path] if len(contents) == 1 else [path.with_stem(f"{path.stem}-{i}") for i in range(len(contents))]

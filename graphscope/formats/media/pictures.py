@@ -1,4 +1,4 @@
-"""Pictures as tensors take them: read, brought to the tensor's size and number of channels, scaled.
+"""Pictures for tensors: read, resized, converted to the tensor's channels, and scaled.
 
 Pillow reads the files. Sizes are in pixels; a picture is (height, width, channels), channels being 1 (grey), 3 (red, green,
 blue) or 4 (with opacity).
@@ -41,10 +41,10 @@ _DEEP_LEVELS = 257
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """What becomes of a pixel: ``(pixel - mean) * scale``, where pixels are 0 (black) to 255 (white).
+    """The scaling of pixels: ``(pixel - mean) * scale``, where pixels are 0 (black) to 255 (white).
 
     Attributes:
-        scale: ``None`` for 1/255 where the tensor holds floating-point numbers, 1 where it holds integers.
+        scale: ``None`` for 1/255 for floating-point tensors and 1 for integer tensors.
         mean: one number, or one for each channel.
     """
 
@@ -54,7 +54,7 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True)
 class PictureShape:
-    """How a tensor holds pictures.
+    """The layout of pictures in a tensor.
 
     Attributes:
         height, width: ``None`` if the tensor takes any.
@@ -92,7 +92,7 @@ def picture_files(directory: Path, suffixes: Sequence[str] = SUFFIXES) -> list[P
 
 
 def picture_shape(shape: Shape) -> PictureShape:
-    """How a tensor of ``shape`` holds pictures.
+    """The layout of pictures in a tensor of ``shape``.
 
     ======================  =============================================================
     ``(?, 28, 28, 1)``      a batch; channels 1, 3, 4 or unknown (then 3), last or first
@@ -103,7 +103,7 @@ def picture_shape(shape: Shape) -> PictureShape:
     ======================  =============================================================
 
     Raises:
-        GraphscopeError: no picture fits such a shape.
+        GraphscopeError: a tensor of this shape cannot hold pictures.
     """
     dimensions = shape if shape is not None else ()
     found: PictureShape | None = _BY_RANK.get(len(dimensions), _none)(*dimensions)

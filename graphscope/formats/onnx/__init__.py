@@ -1,4 +1,4 @@
-"""ONNX files, to look at: read from the wire, without the package onnx; weights stay in their files.
+"""ONNX files, for inspection: read from the wire format, without the package onnx; weights stay in their files.
 
 :mod:`graphscope.export.onnx` writes them.
 """

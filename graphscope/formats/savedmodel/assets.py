@@ -1,4 +1,4 @@
-"""The files besides weights that a model needs: vocabularies of lookup tables and the like.
+"""Assets: files that a model needs in addition to weights, such as vocabularies of lookup tables.
 
 Source: ``tensorflow/python/saved_model/{loader_impl,builder_impl}.py`` (``get_asset_tensors``, ``_maybe_save_assets``),
 ``AssetFileDef`` in ``tensorflow/core/protobuf/meta_graph.proto`` (2.21).

@@ -64,8 +64,8 @@ def write_saved_model(
 ) -> int:
     """Writes ``model`` as a SavedModel: variables stay variables, constants stay constants.
 
-    What ``model`` has of collections, signatures, tables and assets stays. Weights are copied from file to file; nothing is
-    at ``directory`` before all is written.
+    Collections, signatures, tables and assets of ``model`` are kept. Weights are copied from file to file; ``directory``
+    appears only when everything is written.
 
     Args:
         inputs, outputs: the signature ``serving_default`` (see :func:`signature`), unless the model has one of the same
@@ -122,7 +122,7 @@ def write_model(model: Model, path: str | os.PathLike[str], options: WriteOption
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a SavedModel will consist of: its message, its variables, and its other files by name."""
+    """The parts of a SavedModel: its message, its variables, and its other files by name."""
 
     message: list[Piece]
     tensors: list[tuple[str, Payload]]
@@ -242,7 +242,7 @@ def _refuse_too_large(message: Iterable[Piece], directory: Path) -> None:
 
 
 def _refuse_foreign(directory: Path) -> None:
-    """Refuses to replace a directory that is more than a SavedModel."""
+    """Refuses to replace a directory that contains more than a SavedModel."""
     names = {path.name for path in directory.iterdir()}
     if names.isdisjoint(SAVED_MODEL_FILES):
         raise FileError(f"{directory}: not replaced, because it holds no SavedModel")

@@ -46,7 +46,7 @@ def write_pbtxt(
 
     Args:
         progress: is told of the text's bytes.
-        check: looks at the finished file before it takes its place; what it raises leaves no file behind.
+        check: checks the finished file before it is renamed; if it raises an error, no file is kept.
 
     Raises:
         FileError: the file exists and ``overwrite`` is not set, or cannot be written; an existing file is kept.
