@@ -295,6 +295,9 @@ def test_what_a_step_changes_is_on_servers(prefix: Path) -> None:
     assert averages
     assert all("/job:ps/" in node.device for node in averages), "no parameter goes to a worker for an average"
     assert not graph["head/dense/MatMul"].device
+    reads = [node for node in graph if node.name in names and node.op == "ReadVariableOp"]
+    sent = [n.name for n in reads if n.inputs[0] == kernel and any(not c.device for c in graph.consumers(n.name))]
+    assert len(sent) == 1, "the loss of its size takes what the layer takes"
 
 
 def test_reference_variables_are_refused(tmp_path: Path) -> None:

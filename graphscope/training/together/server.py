@@ -7,7 +7,7 @@ from typing import Any
 
 from graphscope.cluster.hosts import Cluster, Task
 from graphscope.cluster.reach import wait_for_port
-from graphscope.runtime.config import session_config
+from graphscope.runtime.config import SessionOptions, session_config
 from graphscope.runtime.tensorflow import tensorflow
 
 PROBE_S = 2.0
@@ -41,13 +41,13 @@ class Server:
 
 
 def asking_config(timeout_s: float, jobs: Sequence[str]) -> Any:
-    """The ``tf.compat.v1.ConfigProto`` of a session that only asks.
+    """The ``tf.compat.v1.ConfigProto`` of a session that only asks, and of a server without a GPU.
 
     Args:
         timeout_s: how long an answer may take.
         jobs: who takes part, as TensorFlow's device filters; a session waits for all of them.
     """
-    config = session_config()
+    config = session_config(SessionOptions(devices={"GPU": 0}))
     config.device_filters.extend(jobs)
     config.operation_timeout_in_ms = int(1000 * timeout_s)
     config.rpc_options.use_rpc_for_inprocess_master = True

@@ -7,7 +7,7 @@ is first received there, all of it; only then does anything write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,8 +75,9 @@ def divide(
     Raises:
         UnsupportedError: one of the variables is a reference.
     """
-    graph = clear_placement(model.graph)
     _refuse_references(model, devices)
+    names = need(model.graph, [recipe.train_op], given).names
+    graph = _read_once(clear_placement(model.graph), names, devices)
     names = need(graph, [recipe.train_op], given).names
     takers = _takers(graph, devices)
     places = _home(graph, names, {**devices, **takers}, recipe)
@@ -138,6 +139,22 @@ def _groups(graph: Graph, written: Sequence[Variable]) -> dict[str, list[str]]:
             merged = [*group[one], *group[other]]
             group |= dict.fromkeys(merged, merged)
     return {members[0]: members for members in group.values()}
+
+
+def _read_once(graph: Graph, names: frozenset[str], variables: Collection[str]) -> Graph:
+    """``graph``, in which all of a step that reads a variable before it is written shares one read, which is sent once."""
+    reads: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for node in graph:
+        is_early_read = node.op == "ReadVariableOp" and len(node.inputs) == 1 and node.inputs[0] in variables
+        if is_early_read and node.name in names:
+            reads[node.name] = first.setdefault(node.inputs[0], node.name)
+
+    def share(node: Node) -> Node:
+        inputs = [reads.get(text, text) for text in node.inputs]
+        return with_inputs(node, inputs) if inputs != list(node.inputs) else node
+
+    return graph.with_nodes(map(share, graph))
 
 
 def _takers(graph: Graph, devices: Mapping[str, str]) -> dict[str, str]:
