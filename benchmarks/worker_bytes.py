@@ -130,7 +130,8 @@ def run_apart(work: Callable[[], Any], network: PrivateNetwork | None = None) ->
     """What ``work`` returns, in a process that has run nothing in TensorFlow yet."""
     with Processes(1, lambda *_: work(), network=network) as processes:
         [ending] = processes.endings(lambda *_: None)
-    assert not (ending.error or ending.death), ending
+    assert ending.error is None, ending
+    assert not ending.death, ending
     return ending.result
 
 

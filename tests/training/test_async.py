@@ -178,7 +178,7 @@ def silent(prefix: str, data: str, place: str) -> list[Any]:
         if worker._rank == 0 and worker.ledger.segment()[0] >= STEPS and pid.exists():
             once(pid.with_suffix(".on"), lambda: os.kill(int(pid.read_text()), signal.SIGCONT))
 
-    found = asynchronously(prefix, data, f"{place}/out", before, epochs=3, timeout=4)
+    found = asynchronously(prefix, data, f"{place}/out", before, epochs=3, timeout=10)
     asked = [False]
     recorder = Recorder()
     recorder.on_step = lambda step: asked.__setitem__(0, True)  # type: ignore[method-assign]
