@@ -12,7 +12,7 @@ from graphscope.analysis.audit.code import lambda_layers
 from graphscope.analysis.audit.finding import RULES, Category, Finding, Reach, Severity
 from graphscope.analysis.audit.model import audit_model
 from graphscope.core.dtypes import DataType
-from graphscope.core.op_effects import OP_EFFECTS, Effect, OpEffect
+from graphscope.core.op_effects import OP_EFFECTS, Effect, OpEffect, is_harmless
 from graphscope.protos import GraphDef, MetaGraphDef, NodeDef, SavedModel
 from tests.support.dangerous import LEVELS, TARGET, WRITERS, dangerous_graph
 from tests.support.fixture_files import FIXTURES
@@ -264,6 +264,17 @@ def test_the_functions_of_objects_are_called_by_their_methods_or_on_load(tmp_pat
     objects.nodes.add().function.concrete_functions.append("starts")
     reaches = {f.function: f.reach for f in audited(meta, tmp_path)}
     assert reaches == {"method": Reach.METHOD, "starts": Reach.LOAD, "dead": Reach.DEAD}
+
+
+def test_an_empty_name_is_harmless_where_the_kernel_then_touches_nothing() -> None:
+    """A cache in memory, a vocabulary that is stated otherwise, a debugger that nobody listens to."""
+    harmless = {op for op in OP_EFFECTS if is_harmless(op, "")}
+    assert harmless == {
+        *("CacheDataset", "CacheDatasetV2", "FixedUnigramCandidateSampler", "DebugIdentity", "DebugIdentityV2"),
+        *("DebugIdentityV3", "DebugNanCount", "DebugNumericSummary"),
+    }
+    assert not any(is_harmless(op, "x") for op in OP_EFFECTS)
+    assert {op for op in OP_EFFECTS if is_harmless(op, "stderr")} == {"PrintV2"}
 
 
 def test_an_op_that_nobody_knows_is_found_once(tmp_path: Path) -> None:

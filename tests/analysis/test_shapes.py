@@ -78,6 +78,35 @@ def test_a_batch_stays_the_same_batch() -> None:
     assert {name: found.shape(name) for name in names} == dict(zip(names, expected))
 
 
+def test_a_slice_of_everything_keeps_the_batch() -> None:
+    x = "x Placeholder(?,3)"
+    numbers = ("zero Const:int32=[0]", "one Const:int32=[1]", "back Const:int32=[-1]")
+    whole = (
+        'StridedSlice{"end_mask":1} x zero zero one',
+        'StridedSlice{"begin_mask":1,"end_mask":1} x one one one',
+        'StridedSlice{"begin_mask":1,"end_mask":1} x one one back',
+    )
+    parts = (
+        'StridedSlice{"end_mask":1} x one zero one',
+        'StridedSlice{"end_mask":1} x zero zero back',
+        'StridedSlice{"begin_mask":1} x zero one one',
+    )
+    found = infer(written([x, *numbers, *(f"y{k} {line}" for k, line in enumerate([*whole, *parts]))]))
+    batch = (found.sizes("x") or ())[0]
+    is_whole = [(found.sizes(f"y{k}") or ())[0] is batch for k in range(6)]
+    assert is_whole == [True] * 3 + [False] * 3
+    assert found.errors == {}
+
+
+@pytest.mark.parametrize(("axis", "shape"), [(-1, (2, 3, 5)), (0, (5, 2, 3)), (1, (2, 5, 3)), (2, (2, 3, 5))])
+def test_the_axis_of_one_hot(axis: int, shape: Shape) -> None:
+    lines = ["x Placeholder(2,3)", "depth Const:int32=5", "value Const=1.0"]
+    node = 'y OneHot{"axis":AXIS} x depth value value'
+    assert infer(written([*lines, node.replace("AXIS", str(axis))])).shape("y") == shape
+    for wrong in (-2, 3):
+        assert list(infer(written([*lines, node.replace("AXIS", str(wrong))])).errors) == ["y"]
+
+
 def test_elements_of_small_tensors() -> None:
     def build() -> None:
         x = v1.placeholder(tf.float32, [None, 6, 8], name="x")

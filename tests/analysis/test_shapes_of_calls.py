@@ -55,6 +55,7 @@ DenseBincount (3,4) =7 (3,4) | 2
 HistogramFixedWidth (4) (2) =7 | 3
 ListDiff (5) (3)
 Betainc (2,3) (2,3) (2,3)
+Betainc ? () (4,3)
 ReluGrad (2,3) (2,3)
 AddN (2,3) (2,3) N:2
 ClipByValue (2,3) () ()

@@ -94,7 +94,7 @@ CASES: dict[str, Callable[[Random], Any]] = {
     "Pack": lambda r: raw.Pack(values=[vector(r, tf.int32, 2), vector(r, tf.int32, 2)], axis=0),
     "Unpack": lambda r: raw.Unpack(value=vector(r, tf.int32, 3), num=3)[1],
     "Split": lambda r: raw.Split(axis=0, value=vector(r, tf.int32, 4), num_split=2)[1],
-    "SplitV": lambda r: raw.SplitV(value=vector(r, tf.int32, 4), size_splits=[1, -1], axis=0, num_split=2)[1],
+    "SplitV": lambda r: raw.SplitV(value=vector(r, tf.int32, 5), size_splits=[1, -1], axis=0, num_split=2)[1],
     "Slice": lambda r: raw.Slice(input=vector(r, tf.int32, 4), begin=[r.randrange(3)], size=[r.choice([-1, 1])]),
     "Fill": lambda r: raw.Fill(dims=[3], value=number(r, tf.int32)),
     "Squeeze": lambda r: raw.Squeeze(input=tf.reshape(vector(r, tf.int32, 3), [1, 3])),

@@ -209,6 +209,15 @@ def test_the_elements_of_a_small_tensor(fields: dict[str, Any], sizes: list[int]
     assert payload.shape == tuple(sizes)
 
 
+def test_how_much_strings_take() -> None:
+    """About 16 bytes for each, and the message; the last one stands for all that are missing."""
+    proto = TensorProto(dtype=7)
+    proto.tensor_shape.dim.add(size=5)
+    assert InlinePayload(proto, "n").content_bytes == 5 * 16 + proto.ByteSize()
+    proto.string_val.extend([b"a", b"long one"])
+    assert InlinePayload(proto, "n").content_bytes == 5 * 16 + proto.ByteSize() + 3 * 8
+
+
 # Variables and their values
 
 

@@ -60,6 +60,18 @@ def test_a_bypassed_node_leaves_its_input_and_its_waiting_behind() -> None:
     np.testing.assert_array_equal(value(e.graph), X * 2 + 5)
 
 
+def test_an_input_of_the_type_of_the_output_stands_for_a_bypassed_node() -> None:
+    def build() -> None:
+        x = t.placeholder(t.float32, [None, 2], "x")
+        t.add(t.where_v2(t.greater(x, 0.0), t.multiply(x, 3.0), t.constant(7.0), name="choice"), 1.0, name="y")
+
+    graph = built(build)
+    assert graph["choice"].op == "SelectV2"
+    with graph.edit() as e:
+        e.bypass("choice")
+    np.testing.assert_array_equal(value(e.graph), X * 3 + 1)
+
+
 def test_all_changes_or_none() -> None:
     graph = built(simple)
 

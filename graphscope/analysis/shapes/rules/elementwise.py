@@ -100,10 +100,8 @@ def _scalar_where_different(one: Dims, other: Dims) -> Dims:
 @rule("Betainc")
 def betainc(call: Call) -> Facts:
     """One shape, but for scalars among the operands."""
-    shapes = [call.shape(k) for k in range(3)]
-    if any(shape is None for shape in shapes):
-        return (Fact(next((shape for shape in shapes if shape), None)),)
-    return (Fact(merge_all(shape for shape in shapes if shape) or ()),)
+    shapes = [shape for shape in map(call.shape, range(3)) if shape != ()]
+    return (Fact(merge_all(shapes) if shapes else ()),)
 
 
 @rule("ReluGrad Relu6Grad EluGrad SeluGrad SoftplusGrad SoftsignGrad LeakyReluGrad ApproximateEqual")
