@@ -30,7 +30,7 @@ def test_counts_of_many(number: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("microseconds", "text"),
     [
-        *((0, "0 µs"), (12, "12 µs"), (999.4, "999 µs"), (999.5, "1 ms"), (3400, "3.4 ms")),
+        *((0, "0 µs"), (12, "12 µs"), (999.4, "999 µs"), (999.6, "1 ms"), (3400, "3.4 ms")),
         *((999_400, "999 ms"), (999_500, "1 s"), (1_200_000, "1.2 s")),
     ],
 )
