@@ -205,46 +205,49 @@ def test_a_worker_that_does_not_answer(prefix: Path, data: str, tmp_path: Path, 
     assert int(values(stopped)["global_step"]) == step > 0
 
 
-def as_a_cluster(prefix: str, data: str, place: str) -> list[Any]:
-    """A server and two workers, each with a launcher of its own; one with another seed; one alone; another order of tasks."""
-    ports = free_ports(3)
-    file = Path(place) / "cluster.yml"
-    hosts = [f"127.0.0.1:{port}" for port in ports]
-    file.write_text(f"worker: [{hosts[0]}, {hosts[1]}]\nps: [{hosts[2]}]\n")
-    tasks = [("worker", 0), ("worker", 1), ("ps", 0)]
+def as_a_cluster(prefix: str, other: str, data: str, place: str) -> list[Any]:
+    """A server and two workers, each with a launcher of its own; with a worker of other options and one of another graph."""
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(6)]
+    files = [Path(place) / "two.yml", Path(place) / "three.yml"]
+    counts = dict(zip(files, (2, 3)))
+    files[0].write_text(f"worker: {hosts[:2]}\nps: {hosts[2:3]}\n")
+    files[1].write_text(f"worker: {hosts[2:5]}\nps: {hosts[5:]}\n")
 
-    def task(out: str, others: dict[int, Any], number: int, launcher: Launcher) -> Any:
-        job, index = tasks[number]
+    def task(file: Path, number: int, launcher: Launcher) -> Any:
+        job, index = ("worker", number) if number < counts[file] else ("ps", 0)
         recorder = Recorder()
+        own = {1: {"seed": 7}}.get(number, {}) if file == files[1] else {}
         report = graphscope.tune(
-            prefix,
+            other if file == files[1] and number == 2 else prefix,
             data,
-            out=f"{place}/{out}/",
+            out=f"{place}/{file.stem}/m.ckpt",
             cluster=file,
             job=job,
             task=index,
             watchers=[recorder],
-            **options(prefix, **others.get(number, {})),
+            **options(prefix, **own),
         )
         return [report.epochs[-1].step, report.metric, len(recorder.losses)]
 
     ended = []
-    for out, others in (("same", {}), ("other", {1: {"seed": 7}})):
-        with Processes(3, partial(task, out, others)) as processes:
+    for file, count in counts.items():
+        with Processes(count + 1, partial(task, file)) as processes:
             endings = sorted(processes.endings(lambda *_: None), key=lambda ending: ending.number)
-        ended.append([ending.result or ending.error.message for ending in endings if ending.result or ending.error])
+        ended.append([ending.error.message if ending.error else ending.result for ending in endings])
     with pytest.raises(GraphscopeError) as lonely:
-        graphscope.tune(prefix, data, out=f"{place}/lonely/", cluster=file, task=1, **options(prefix, timeout=1))
-    return [*ended, lonely.value.message, ports[0]]
+        graphscope.tune(prefix, data, out=f"{place}/lonely/", cluster=files[0], task=1, **options(prefix, timeout=1))
+    return [*ended, lonely.value.message, hosts[0]]
 
 
 def test_tasks_of_a_cluster(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
-    same, other, lonely, port = fresh.value(as_a_cluster, prefix, data, tmp_path)
+    other = grafted(tmp_path / "m.ckpt", f"flatten,dense:{CLASSES}", optimizer="sgd")
+    same, refused, lonely, host = fresh.value(as_a_cluster, prefix, other, data, tmp_path)
     assert [task[:2] for task in same] == [same[0][:2]] * 3, "all report the same"
     assert same[0][0] == same[0][2] == EPOCHS * STEPS
-    assert other[1] == "worker 1 trains with different settings than worker 0: seed"
-    assert other[0][0] == EPOCHS * STEPS, "the others go on"
-    assert f"cluster.yml: worker 0 at 127.0.0.1:{port} does not answer within 1 s: Connection refused" in lonely
+    assert refused[1] == "worker 1 trains with different settings than worker 0: seed"
+    assert refused[2] == "worker 2 trains with different settings than worker 0: variables of the model"
+    assert refused[0][0] == refused[3][0] == EPOCHS * STEPS, "the others go on"
+    assert f"two.yml: worker 0 at {host} does not answer within 1 s: Connection refused" in lonely
 
 
 def test_servers_in_vain(prefix: Path, data: str, tmp_path: Path) -> None:

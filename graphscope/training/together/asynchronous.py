@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 _POLL_S = 0.01
 """How often a worker without a ticket asks for one."""
 
+_VARIABLES = "variables of the model"
+"""A setting that is compared before the others: what servers hold."""
+
 _DIGITS = 12
 """Of the digest of a setting."""
 
@@ -134,7 +137,11 @@ class Apart(Team):
             self._ledger.withdraw()
             return ()
         end = time.monotonic() + self.timeout_s
-        while not (self._ledger.is_ready() and not uninitialized.names()):
+        while True:
+            if self._ledger.is_ready():
+                self._refuse_other_settings({_VARIABLES: self._variables})
+                if not uninitialized.names():
+                    break
             if time.monotonic() > end:
                 raise GraphscopeError(f"{path}: worker 0 does not begin within {self.timeout_s:g} s")
             time.sleep(10 * _POLL_S)
@@ -165,9 +172,9 @@ class Apart(Team):
             GraphscopeError: the servers have another training run.
         """
         assert self._ledger is not None
-        shared = _digests(settings)
+        shared = {**_digests(settings), _VARIABLES: self._variables}
         if self.is_rejoining:
-            _refuse_other_settings(self._ledger, shared, self.rank)
+            self._refuse_other_settings(shared)
         else:
             self._ledger.reset(shared, len(self.cluster.workers), len(self.cluster.addresses))
             self._ledger.admit()
@@ -180,12 +187,24 @@ class Apart(Team):
             GraphscopeError: worker 0 trains with other settings.
         """
         assert self._ledger is not None
-        try:
-            _refuse_other_settings(self._ledger, _digests(settings), self.rank)
-        except GraphscopeError:
-            self._ledger.leave(self.rank)
-            raise
+        self._refuse_other_settings(_digests(settings))
         return Worker(self, session, job, self._ledger)
+
+    def _refuse_other_settings(self, own: Mapping[str, str]) -> None:
+        assert self._ledger is not None
+        shared = self._ledger.settings()
+        others = [name for name in own if own[name] != shared.get(name)]
+        if others:
+            self._ledger.leave(self.rank)
+            raise GraphscopeError(
+                f"worker {self.rank} trains with different settings than worker 0: {', '.join(others)}",
+                hint="all workers must use the same model, data and options",
+            )
+
+    @property
+    def _variables(self) -> str:
+        """A digest of the variables on servers, which a worker with another graph would wait for in vain."""
+        return _digest(sorted(self._devices.items()))
 
     def end(self, how: Mapping[str, Any]) -> None:
         """Lets the others know how the training run ended, if it has begun."""
@@ -378,17 +397,10 @@ class Leading:
         return not self._open and self._interrupted()
 
 
-def _refuse_other_settings(ledger: Ledger, own: dict[str, str], rank: int) -> None:
-    shared = ledger.settings()
-    others = [name for name in own if own[name] != shared.get(name)]
-    if others:
-        raise GraphscopeError(
-            f"worker {rank} trains with different settings than worker 0: {', '.join(others)}",
-            hint="all workers must use the same model, data and options",
-        )
-
-
 def _digests(settings: Settings) -> dict[str, str]:
     """Setting -> what is compared of it; the step at which each process began may differ."""
-    digests = {name: hashlib.sha256(json.dumps(value).encode()).hexdigest() for name, value in settings.items()}
-    return {name: digest[:_DIGITS] for name, digest in digests.items() if name != "step"}
+    return {name: _digest(value) for name, value in settings.items() if name != "step"}
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:_DIGITS]
