@@ -111,7 +111,7 @@ class _Crew:
                 elif self._is_final(ending):
                     return None
                 elif self._deadline == math.inf:
-                    self._lose("it starts again, the others go on")
+                    self._lose("it starts again, the others go on" if ending.death else "it starts again")
                     processes.start_again(ending.number)
         return None
 
