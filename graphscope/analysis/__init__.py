@@ -1,1 +1,1 @@
-"""Model -> report: frozen dataclasses with units in their field names, for a renderer or a program to read."""
+"""Analyzes a model and returns reports: frozen dataclasses with units in their field names."""

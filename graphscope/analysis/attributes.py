@@ -1,4 +1,4 @@
-"""What a node's attributes say, whoever wrote them: defaults left out, marks of programs left out."""
+"""A node's attributes in a normal form: without defaults and without marks of the writing program."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MARKS = frozenset({"_output_shapes", "_class", "_too_large_attrs", "_has_manual_
 
 
 class Attributes:
-    """Gives the attributes of nodes of one model in a normal form.
+    """Returns the attributes of nodes of one model in a normal form.
 
     Args:
         catalog: the ops that the graph may use; their defaults count as if they were not stated.
-        keeps_marks: whether :data:`MARKS` are given too.
+        keeps_marks: whether to include :data:`MARKS`.
     """
 
     def __init__(self, catalog: OpCatalog, *, keeps_marks: bool = False) -> None:

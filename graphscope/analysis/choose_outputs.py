@@ -1,4 +1,4 @@
-"""Which outputs a command takes when it is not told."""
+"""The default outputs of a command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVING_DEFAULT = "serving_default"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Tensor names, and why they were taken; the reason is empty if a person named them."""
+    """Tensor names, and why they were chosen; the reason is empty if the user named them."""
 
     outputs: tuple[str, ...]
     reason: str = ""
@@ -43,7 +43,7 @@ def choose_outputs(model: Model, wanted: Sequence[str] = ()) -> Chosen:
 
 
 def likely_outputs(model: Model) -> Chosen:
-    """The outputs as :func:`choose_outputs` takes them; if none is clear, all that are likely.
+    """The outputs as chosen by :func:`choose_outputs`; if none is clear, all likely ones.
 
     Raises:
         GraphscopeError: none is likely.
@@ -53,7 +53,7 @@ def likely_outputs(model: Model) -> Chosen:
 
 
 def _clear_outputs(model: Model) -> tuple[Chosen | None, list[OutputCandidate]]:
-    """The outputs that need no question, if there are any; otherwise the candidates, best first.
+    """The unambiguous outputs, if there are any; otherwise the candidates, best first.
 
     Raises:
         GraphscopeError: there is no candidate.
@@ -78,7 +78,7 @@ def _clear_outputs(model: Model) -> tuple[Chosen | None, list[OutputCandidate]]:
 
 
 def default_signature(model: Model) -> Signature | None:
-    """The signature that is meant if none is named: ``serving_default``, or the only one."""
+    """The default signature: ``serving_default``, or the only one."""
     usable = {name: s for name, s in model.signatures.items() if name not in BOOKKEEPING and s.outputs}
     if SERVING_DEFAULT in usable:
         return usable[SERVING_DEFAULT]

@@ -1,4 +1,4 @@
-"""Scores of classes as people read them: for each example the classes that score highest."""
+"""Top classes: for each example, the classes with the highest scores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Guess:
     Attributes:
         index: of the class.
         label: its name; the index as text where the names are not known.
-        score: as the model gives it: a probability, a logit.
+        score: the model's value: a probability or a logit.
     """
 
     index: int
@@ -29,13 +29,13 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What the model makes of one example.
+    """The prediction for one example.
 
     Attributes:
-        output: what the scores are called.
+        output: name of the scores.
         name: of the example: a picture's file, or its running number.
         guesses: highest score first; of equal scores the lower index first; NaN last.
-        truth: what it shows; empty if nobody knows.
+        truth: its true class; empty if unknown.
     """
 
     output: str
@@ -45,17 +45,17 @@ class Example:
 
     @property
     def is_right(self) -> bool | None:
-        """Whether the first guess is the truth; ``None`` if nobody knows."""
+        """Whether the first guess is correct; ``None`` if the true class is unknown."""
         return self.guesses[0].label == self.truth if self.truth else None
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What examples and classes are called.
+    """Names of examples and classes.
 
     Attributes:
-        examples: names of the examples, as far as they have any.
-        classes: names of the classes, as far as they are known.
+        examples: names of the examples that have one.
+        classes: names of the known classes.
         truth: example -> label.
     """
 

@@ -1,4 +1,4 @@
-"""Checksums of tensors' contents, the same for equal values in whatever file they lie."""
+"""Checksums of tensor contents, equal for equal values regardless of the file format."""
 
 from __future__ import annotations
 

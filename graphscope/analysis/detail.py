@@ -1,4 +1,4 @@
-"""``show``: one node, library function or variable whole."""
+"""``show``: the details of one node, library function or variable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PREVIEW_BYTES = 64 << 20
-"""A value above this size is not read for a preview."""
+"""Larger values are not read for a preview."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class NodeDetail:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What is known of one name: a node, a variable, or both.
+    """The details of one name: a node, a variable, or both.
 
     Attributes:
         node: the node of that name.
@@ -157,7 +157,7 @@ def _op_of(body: Body, name: str) -> str:
 
 
 def attr_text(node: Node, name: str) -> str:
-    """An attribute's value as people would write it; tensors by type, shape and size."""
+    """An attribute's value in readable form; tensors by type, shape and size."""
     if name in node.payloads:
         payload = node.payloads[name]
         size = f", {payload.nbytes:,} bytes" if payload.nbytes is not None else ""
@@ -238,4 +238,4 @@ _VALUES: dict[str, Callable[[Any], Any]] = {
     "tensor": lambda v: {"dtype": type_text(v.dtype), "shape": _shape_value(v.tensor_shape)},
     "func": lambda v: v.name,
 }
-"""Kinds of values that are not numbers or truth as they are."""
+"""Kinds of values that are neither plain numbers nor booleans."""

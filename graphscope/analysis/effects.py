@@ -1,4 +1,4 @@
-"""What a graph would do to the machine that runs it, read off the graph: which nodes do more than compute, and to what.
+"""Side effects of a graph, read from the graph alone: the nodes that do more than compute, and their targets.
 
 A path is followed to where it comes from: a constant of the file, something that is fed, or a computation. Functions are
 followed through their calls, with what each call hands them.
@@ -22,7 +22,7 @@ from graphscope.protos import AttrValue, OpDef
 
 
 class PathSource(enum.IntEnum):
-    """Where the name of a file, a directory or an address comes from; the larger, the less a person can vouch for it."""
+    """The origin of a file name, directory or address; larger is less trustworthy."""
 
     OWN = 0
     FED = 1
@@ -32,7 +32,7 @@ class PathSource(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a name comes from, and what it is.
+    """A name and its origin.
 
     Attributes:
         source: the least trustworthy of what it is made of.
@@ -65,7 +65,7 @@ class NodeEffect:
 
     @property
     def action(self) -> str:
-        """What it does to what: ``reads the file /etc/hosts``."""
+        """The effect and its target: ``reads the file /etc/hosts``."""
         is_named = bool(self.does.argument or self.does.attribute)
         maker = "that is fed" if self.target.source is PathSource.FED else "that the graph computes"
         target = self.target.text or (f"with a name {maker}" if is_named else "")
@@ -82,7 +82,7 @@ def find_effects(
     """Nodes of ``graph``, and of the functions that they call, that do more than compute. Linear in the graph's size.
 
     Args:
-        fed: nodes whose value the person who runs the graph gives, besides the placeholders that have no default.
+        fed: nodes that the caller feeds, in addition to the placeholders without a default.
         own: constants that name the model's own files.
         stored: variables that get their values from a checkpoint.
         functions: library functions that something outside the graph may call; whoever calls them gives their arguments.
@@ -107,7 +107,7 @@ def named_files(graph: Graph) -> list[str]:
 _ABSOLUTE = Pattern(r"/\w|[A-Za-z]:[\\/]|\w{2,16}://")
 
 _Arguments = tuple[tuple[str, Origin], ...]
-"""Argument of a function -> where what a call hands it comes from."""
+"""Argument of a function -> origin of the value that a call passes."""
 
 _MAX_CALLS = 2_000
 """Further calls are looked into once for each function, as if nothing were known of what they hand over."""
@@ -151,7 +151,7 @@ class _Search:
             yield NodeEffect(node.name, node.op, function, does, target)
 
     def calls(self, op: str, node: Node, paths: _Paths) -> Iterator[tuple[Function, _Arguments]]:
-        """The functions that ``node`` calls, as its op or through attributes, and what it hands them."""
+        """The functions that ``node`` calls, as its op or through attributes, and the arguments."""
         direct = self.graph.functions.get(op)
         if direct is not None:
             yield direct, _select_strings(direct, paths, node.data_inputs())
@@ -173,7 +173,7 @@ later rounds get something else than its first."""
 
 
 def _select_strings(function: Function, paths: _Paths, inputs: list[str]) -> _Arguments:
-    """Strings only: nothing else can be a path."""
+    """Strings only: other types cannot be paths."""
     names = [(a.name, a.type) for a in function.signature.input_arg]
     return tuple((name, paths.origin(text)) for (name, dtype), text in zip(names, inputs) if dtype == DataType.STRING)
 
@@ -201,7 +201,7 @@ class _Paths:
         return self.origin(inputs[position]) if position is not None and position < len(inputs) else _UNKNOWN
 
     def origin(self, text: str) -> Origin:
-        """Where the strings of tensor ``text`` come from: the worst of all that they are made of."""
+        """The origin of the strings in tensor ``text``: the least trustworthy of all parts."""
         worst = Origin(PathSource.OWN)
         seen: set[str] = set()
         pending = [node_of(text)]
@@ -227,14 +227,14 @@ class _Paths:
         return _passed_strings(node)
 
     def _find_assigned(self, variable: str) -> list[str] | None:
-        """What is assigned to a variable (TensorFlow 2 keeps asset paths in some); ``None`` if that cannot be told."""
+        """The value assigned to a variable (TensorFlow 2 keeps asset paths in some); ``None`` if it cannot be determined."""
         users = [n for name in self.search.users.get(variable, ()) if (n := self.body.get(name)) is not None]
         if variable in self.search.stored or not {user.op for user in users} <= _VARIABLE_USERS:
             return None
         return [user.inputs[1] for user in users if user.op == "AssignVariableOp"] or None
 
     def _ends_below(self, node: Node) -> bool:
-        """Whether what is put behind a path leaves it where it is: savers add ``_temp_1f/part``, nobody adds ``/../x``."""
+        """Whether a suffix keeps a path in the same directory: savers append ``_temp_1f/part``, never ``/../x``."""
         if node.op != "StringJoin":
             return True  # a shard's number
         pending = [node_of(text) for text in node.data_inputs()[1:]]
@@ -338,7 +338,7 @@ def _stated_paths(attr: AttrValue) -> list[str]:
 
 
 def _constant(texts: Sequence[str]) -> Origin:
-    """What a file states; names that lead out come first."""
+    """The names that a file states; those that lead out of the model come first."""
     outside = [text for text in texts if LEADS_OUT.match(text)]
     named = list(dict.fromkeys([*outside, *texts]))[:_MAX_NAMED]
     return Origin(PathSource.CONSTANT, ", ".join(named), bool(outside))

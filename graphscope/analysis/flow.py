@@ -1,4 +1,4 @@
-"""How a graph is wired: which nodes feed which, in which order, and which of them belong to training, saving and watching.
+"""The data flow of a graph: its edges and order, and the nodes that belong to training, saving and monitoring.
 
 Everything works on node numbers and takes time linear in the size of the graph. Loops are followed once: the edges that
 ``NextIteration`` closes are left out.
@@ -35,7 +35,7 @@ WRITES = ASSIGN_OPS | COUNT_OPS
 
 @dataclass(slots=True)
 class Flow:
-    """What each node depends on; all lists are indexed by node number, in file order.
+    """The dependencies of each node; all lists are indexed by node number, in file order.
 
     Attributes:
         nodes: the graph's nodes.
@@ -43,10 +43,10 @@ class Flow:
         inputs: numbers of the nodes that feed it data.
         consumers: numbers of the nodes that it feeds data.
         order: node numbers, producers first.
-        outside: whether it belongs to training, saving and the like.
+        outside: whether it belongs to training, saving and similar tasks.
         sources: the set of sources that it depends on, one bit each.
         is_weight: whether it is a variable or constant of the model, or one reshaped.
-        depth: how many weights lie on the longest way from the sources to it.
+        depth: number of weights on the longest path from the sources to it.
         features: the sources that meet weights, or are needed by what nothing consumes: what the model is asked about.
         labels: the other sources: what it is compared with; and :data:`COMPARED`.
         layers: the nodes that apply weights, in order.
@@ -54,7 +54,7 @@ class Flow:
         is_trained: whether the graph has variables.
         lives: whether a layer follows, or an end that is not a loss; see :mod:`graphscope.analysis.losses`.
         framed: nodes within loops.
-        bits: (node, output) -> bit for every source; output -1 stands for all outputs of the node.
+        bits: (node, output) -> bit for every source; output -1 means all outputs of the node.
     """
 
     nodes: list[Node]
@@ -177,7 +177,7 @@ def _mark_outside(flow: Flow, names: list[str], savers: frozenset[str]) -> None:
 
 
 def _updates(flow: Flow) -> frozenset[int]:
-    """What is only made to be written: values for a scatter, and an assignment whose result nobody takes but an unused read."""
+    """Nodes computed only to be written: scatter values, and assignments whose result only an unused read consumes."""
     found: set[int] = set()
     scatters = {op for op in set(flow.ops) if _SCATTERS.fullmatch(op)}
     if WRITES.isdisjoint(flow.ops) and not scatters:

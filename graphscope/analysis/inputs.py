@@ -1,4 +1,4 @@
-"""What a person feeds: the placeholders of a graph, without those of savers, tables and queues."""
+"""The inputs of a graph: its placeholders, without those of savers, tables and queues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DECODING_OPS = frozenset(
     "DecodeJpeg DecodePng DecodeGif DecodeBmp DecodeImage DecodeAndCropJpeg DecodeWebP DecodeWav DecodeRaw"
     " DecodeCompressed".split()
 )
-"""Ops that decode what a person feeds: encoded bytes, be they a placeholder or a constant that stands for them."""
+"""Ops that decode fed data: encoded bytes from a placeholder, or from a constant in its place."""
 
 _UNFEEDABLE = frozenset({DataType.RESOURCE, DataType.VARIANT})
 

@@ -63,7 +63,7 @@ class NodeRow:
         name, op, device: as in the graph.
         inputs: as in the graph, control inputs included.
         outputs: its tensors, in order.
-        distance: steps from the node that was asked about; ``None`` if none was.
+        distance: steps from the node given in the filter; ``None`` if none was given.
     """
 
     function: str
@@ -106,7 +106,7 @@ EVERYTHING = NodeFilter()
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What to list and how to see it.
+    """What to list, and in which form.
 
     Attributes:
         filter: see :class:`NodeFilter`.
@@ -160,7 +160,7 @@ def list_nodes(model: Model, listing: Listing) -> Iterator[NodeRow]:
 
 
 def refuse_unknown(bodies: Sequence[Iterable[Named]], chosen: NodeFilter) -> None:
-    """Names that select nothing are mistakes worth an error, not an empty list.
+    """Raises an error for names that select nothing, instead of an empty list.
 
     Raises:
         UnknownNameError: no node has one of the ops, or none is in the scope.
@@ -204,7 +204,7 @@ def select(body: Iterable[N], chosen: NodeFilter, near: Mapping[str, int] | None
 
 
 def _neighbourhood(body: Body, chosen: NodeFilter, function: str) -> dict[str, int] | None:
-    """Name -> distance of the nodes around those that were asked about; ``None`` if none was."""
+    """Name -> distance from the nodes given in the filter; ``None`` if none were given."""
     if not (chosen.inputs_of or chosen.consumers_of):
         return None
     if function:

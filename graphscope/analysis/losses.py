@@ -1,4 +1,4 @@
-"""Where a model ends and its loss begins, and so which sources are features and which are labels.
+"""Finds the boundary between a model and its loss, and so which sources are features and which are labels.
 
 A node *lives* if a layer follows, or if it leads to something with a part for each example that nothing consumes. What does not
 live leads to a loss or a metric alone. There the model ends where something that was fed meets what the layers made, without
@@ -13,7 +13,7 @@ from graphscope.core.graph import Graph
 from graphscope.core.op_sets import BRANCH_OPS, SWITCHES
 
 _ERROR_OPS = frozenset({"SquaredDifference", "Equal", "NotEqual", "InTopK", "InTopKV2", "Abs", "Square"})
-"""Ops that compare: what they leave behind is a metric, though nothing consumes it."""
+"""Ops that compare: an unconsumed result is a metric."""
 
 _COMPARING = frozenset({"Sub", "SquaredDifference", "Equal", "NotEqual", "InTopK", "InTopKV2"})
 _PASSING = frozenset(
@@ -65,7 +65,7 @@ def _living(flow: Flow) -> list[bool]:
 
 
 def _own_labels(flow: Flow, loss: int) -> int:
-    """The labels of a loss that its logits depend on as well, behind the last weights: a margin for the true class."""
+    """The labels of a loss that its logits also depend on, after the last weights: a margin for the true class."""
     masks = [flow.sources[p] for p in flow.inputs[loss][:2]]
     return masks[0] & masks[1] & ~FLAGS & ~flow.features if len(masks) == 2 else 0
 
@@ -84,7 +84,7 @@ def is_free(flow: Flow, i: int) -> bool:
 
 
 def is_left_over(flow: Flow, i: int) -> bool:
-    """Whether node ``i`` only marks a branch, or names a result of a loop or branch of which another one is used."""
+    """Whether node ``i`` only marks a branch, or names a loop or branch result when another of its results is used."""
     if flow.consumers[i] or flow.ops[i] != "Identity":
         return False
     ops = [flow.ops[p] for p in flow.inputs[i]]
@@ -95,7 +95,7 @@ def is_left_over(flow: Flow, i: int) -> bool:
 
 
 def _find_features(flow: Flow, lives: list[bool]) -> None:
-    """Sources that meet weights, and those behind the last weights that an end for each example needs.
+    """Sources that meet weights, and those after the last weights that a per-example result needs.
 
     Those that only look up weights, of which nothing but the loss is made, are features unless they are compared as well: the
     tags of a random field look up its transitions.

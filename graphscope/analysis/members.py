@@ -1,4 +1,4 @@
-"""What a collection of a meta graph lists, member by member."""
+"""The members of a meta graph's collection."""
 
 from __future__ import annotations
 

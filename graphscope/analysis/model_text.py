@@ -1,4 +1,4 @@
-"""A model as text that stays the same as long as the model does: one line for each node, made to be compared."""
+"""A canonical text of a model for comparison: one line for each node."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.core.variables import Variable
 
 SHORT = 8
-"""Up to so many elements, a constant's values are written out."""
+"""Up to this many elements, a constant's values are written out."""
 
 
 def model_text(model: Model, *, reads_values: bool = True) -> Iterator[str]:

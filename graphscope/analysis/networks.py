@@ -1,4 +1,4 @@
-"""Where one network ends and another begins: generator and judge, actor and critic."""
+"""Finds the boundaries between networks: generator and discriminator, actor and critic."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _WITH_WEIGHTS = frozenset("Add AddV2 Mul Sub RealDiv".split())
 def passed_results(flow: Flow) -> set[int]:
     """Ends of networks whose result goes into a layer that is applied to something fed as well, which it does not depend on.
 
-    The judge of an adversarial network sees real examples and made ones, a critic actions of others and the actor's own. Of a
-    recurrent layer each step depends on what the first one was fed. What has constants for weights learns nothing: it compares
-    what the model makes with what it was made of, by their features.
+    The discriminator of an adversarial network sees real and generated examples, a critic actions of others and the actor's
+    own. Of a recurrent layer each step depends on what the first one was fed. What has constants for weights learns nothing: it
+    compares what the model makes with what it was made of, by their features.
     """
     uses: dict[tuple[int, int], list[int]] = {}
     layers = Counter(weight for i in flow.layers for weight in _weights(flow, i))
@@ -60,7 +60,7 @@ def _find_fed(flow: Flow, i: int) -> int:
 
 
 def _weights(flow: Flow, layer: int) -> Iterator[int]:
-    """The variables that a layer applies, behind what reads them."""
+    """The variables that a layer applies, looked up through their reads."""
     for producer in flow.inputs[layer]:
         if flow.is_weight[producer]:
             while flow.ops[producer] in _READS and flow.inputs[producer]:
@@ -69,7 +69,7 @@ def _weights(flow: Flow, layer: int) -> Iterator[int]:
 
 
 def _parts(flow: Flow, layer: int) -> Iterator[tuple[int, int]]:
-    """What a layer is applied to, with its place among the inputs; the parts of what is joined, each with its own."""
+    """The tensors that a layer is applied to, each with its input index; the parts of a concatenation separately."""
     for place, producer in enumerate(flow.inputs[layer]):
         if flow.ops[producer] in _JOINS:
             for k, part in enumerate(flow.inputs[producer]):

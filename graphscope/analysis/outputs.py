@@ -21,12 +21,12 @@ from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of
 
 @dataclass(frozen=True, slots=True)
 class OutputCandidate:
-    """A tensor that may be what a person wants from the model.
+    """A likely output of the model.
 
     Attributes:
         is_detection: whether it is one of several ends of a detector, which belong together.
         tensor: its name, ``node:index``.
-        dtype, shape: as far as the file says.
+        dtype, shape: as stated in the file.
         score: higher is likelier; comparable within one model only.
         reasons: why, most telling first.
     """
@@ -61,7 +61,7 @@ def rank_outputs(model: Model) -> list[OutputCandidate]:
 
 MAX_OUTPUTS = 5
 OUTPUT_MARGIN = 60.0
-"""Candidates that are this many points behind the best are not worth a line."""
+"""Candidates this many points below the best are not listed."""
 
 
 def best_candidates(ranked: list[OutputCandidate]) -> list[OutputCandidate]:

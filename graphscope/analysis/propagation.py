@@ -1,4 +1,4 @@
-"""Follows data from what is fed, through the weights, to predictions and losses."""
+"""Follows data from the feeds, through the weights, to predictions and losses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KEEPS_WEIGHT = frozenset(
     " FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Add AddV2 Sub Mul RealDiv Rsqrt Sqrt Square Maximum Minimum"
     " Neg Exp Pack Unpack Split SplitV StridedSlice Slice ExpandDims Squeeze StopGradient Pad PartitionedCall".split()
 )
-"""Ops that give a weight when they are given one."""
+"""Ops whose output is a weight if their input is one."""
 
 SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"})
 """Ops whose result does not depend on the values of their input, unless its size does."""
@@ -69,7 +69,7 @@ def _propagate(flow: Flow, fed: Mapping[int, int], heavy_only: bool, given: dict
 
     Args:
         fed: sources -> what they give.
-        given: which constants, variables and the like are weights, as far as that was asked before.
+        given: which constants, variables and similar sources are weights: cached answers.
 
     Returns:
         whether anything that is fed meets a weight at all, be it in a heavy op or not.
@@ -128,7 +128,7 @@ def _compare(_: Flow, __: int, mask: int) -> int:
 
 
 def _summed_up(_: Flow, __: int, mask: int) -> int:
-    """What a variable adds up over batches."""
+    """Values that a variable accumulates over batches."""
     return mask & ~BATCHED
 
 
@@ -137,7 +137,7 @@ def _varying(_: Flow, __: int, mask: int) -> int:
 
 
 def _shape(_: Flow, __: int, mask: int) -> int:
-    """A shape depends on no values, unless the size does."""
+    """A shape does not depend on values, unless the size does."""
     return mask & ~BATCHED if mask & VARIES else 0
 
 

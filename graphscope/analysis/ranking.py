@@ -1,4 +1,4 @@
-"""How likely a tensor of a graph is an output, by a table of rules, each with the reason that a person is given."""
+"""Ranks the tensors of a graph as likely outputs, by a table of rules, each with a reason for the user."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _REDUCTIONS = frozenset("Mean Sum L2Loss AddN Prod Max Min SquaredDifference Squ
 
 
 class Ranking:
-    """The facts about one graph that the rules ask for."""
+    """The facts about one graph that the rules use."""
 
     def __init__(self, flow: Flow, functions: Mapping[str, Function]) -> None:
         self.flow = flow
@@ -120,7 +120,7 @@ class Ranking:
 
     @cached_property
     def handed_on(self) -> frozenset[int]:
-        """What one network makes for another to judge."""
+        """Outputs of one network that another network evaluates."""
         return frozenset(i for i in passed_results(self.flow) if self.forward[i])
 
     @cached_property
@@ -141,7 +141,7 @@ class Ranking:
 
     @cached_property
     def late(self) -> int:
-        """Sources that no layer takes: they come in behind the last weights."""
+        """Sources that no layer consumes: they enter after the last weights."""
         flow = self.flow
         taken = 0
         for i in flow.layers:
@@ -243,7 +243,7 @@ class Ranking:
 
     @cached_property
     def logits(self) -> frozenset[int]:
-        """What the loss takes, before it was reshaped for it."""
+        """The inputs of the loss, before they were reshaped for it."""
         found = set(self.feeders)
         for i in reversed(self.flow.order):
             if i in found and self.op(i) in _RESHAPED:
@@ -327,7 +327,7 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """Points for a candidate, and what to tell a person when they are positive."""
+    """Points for a candidate, and the reason to show if they are positive."""
 
     reason: str
     points: Callable[[Ranking, int], float]
@@ -361,7 +361,7 @@ def _depth(ranking: Ranking, i: int) -> float:
 
 
 def _comes_late(ranking: Ranking, i: int) -> float:
-    """What nothing consumes and takes something that is fed behind the last weights is what the author wants in the end."""
+    """An unconsumed node that uses a source fed after the last weights is usually the intended output."""
     mask = ranking.flow.sources[i]
     if not ranking.flow.is_trained or not mask & (ranking.late | VARIES):
         return 0.0

@@ -1,4 +1,4 @@
-"""The part of a graph that saves and restores: never what a person feeds or fetches."""
+"""The part of a graph that saves and restores, which users never feed or fetch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SAVER_OPS = frozenset(
 )
 _ASSIGNING = frozenset({"Assign", "AssignVariableOp", "NoOp"})
 _TEXT = frozenset({"Const", "PlaceholderWithDefault", "StringJoin", "Identity", "Pack"})
-"""What a file name comes from that a saver hands on once it has saved: ``control_dependency``."""
+"""The node that passes on the file name after a saver has saved: ``control_dependency``."""
 """What savers read and write, but do not own."""
 
 

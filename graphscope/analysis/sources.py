@@ -1,4 +1,4 @@
-"""What a graph is fed: its sources, one bit for each."""
+"""The sources of a graph, one bit for each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SWITCH_NAME = Pattern(r"keep_?prob|drop_?out|train|phase|learning|(^|/)lr$|rate
 
 
 def source_bits(flow: Flow, graph: Graph) -> dict[tuple[int, int], int]:
-    """(node, output) -> bit for every source; output -1 stands for all outputs of the node.
+    """(node, output) -> bit for every source; output -1 means all outputs of the node.
 
     Hyperparameters (scalars, booleans, keep_prob) are no sources, unless there is nothing else; a graph without any
     source is fed by its constants, or else by its variables.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What the values of one tensor are like. NaN and infinities are counted and left out of the rest.
+    """Statistics of the values of one tensor. NaN and infinities are counted and excluded from the rest.
 
     Attributes:
         minimum, maximum, mean, std: over the finite values (population standard deviation, in double precision);
@@ -37,7 +37,7 @@ def statistics(payload: Payload, progress: Callable[[int], None] = lambda _: Non
     """The statistics of ``payload``. Reads it once.
 
     Args:
-        progress: is told the number of bytes after each piece.
+        progress: called with the number of bytes after each chunk.
 
     Raises:
         CorruptFileError, IncompleteModelError, UnsupportedError: as :meth:`Payload.chunks`.

@@ -1,4 +1,4 @@
-"""``info``: what is in a model, at a glance."""
+"""``info``: a summary of a model."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class SwitchRow:
-    """An input that says whether a graph trains.
+    """An input that switches a graph between training and inference.
 
     Attributes:
         node: its name.
-        value: for inference, as people type it.
-        reason: what it does, or what it is called.
+        value: for inference, in command-line syntax.
+        reason: its function or its name.
     """
 
     node: str
@@ -68,7 +68,7 @@ class SwitchRow:
 
 @dataclass(frozen=True, slots=True)
 class GraphSummary:
-    """What the graph by itself says.
+    """The information in the graph alone.
 
     Attributes:
         nodes, functions, function_nodes: counts.
@@ -77,7 +77,7 @@ class GraphSummary:
         devices: device string -> number of nodes, for nodes that ask for one.
         unregistered: op -> number of nodes (library functions included) that TensorFlow 2.21 does not register.
         tables: lookup tables.
-        inputs: what a person feeds.
+        inputs: the inputs to feed.
         outputs: likely outputs, best first, at most :data:`MAX_OUTPUTS`.
         switches: inputs that say whether the graph trains.
     """
@@ -98,7 +98,7 @@ class GraphSummary:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Summary(Shown):
-    """Everything that ``info`` shows.
+    """The complete output of ``info``.
 
     Attributes:
         path, kind, encoding: of the model; ``kind`` as text.
@@ -183,7 +183,7 @@ def summarize(model: Model) -> Summary:
 
 
 def _missing(model: Model) -> tuple[str, ...]:
-    """Variables without a value; slots that a checkpoint leaves out are made anew where training goes on."""
+    """Variables without a value; missing optimizer slots are recreated when training continues."""
     if model.store is None:
         return ()
     return tuple(v.name for v in model.variables if v.is_missing and v.role is not Role.SLOT)

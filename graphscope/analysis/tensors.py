@@ -1,4 +1,4 @@
-"""What each node gives: tensor names with type and shape, as far as the file says without running shape inference."""
+"""The outputs of each node: tensor names with the types and shapes that the file states, without shape inference."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TensorLister:
         self._inferred = inferred or {}
 
     def outputs(self, node: Node, body: Body) -> list[TensorSpec]:
-        """The output tensors of ``node`` in order; for an op that nobody knows, those that its consumers take."""
+        """The output tensors of ``node`` in order; for an unknown op, those that its consumers use."""
         types = self._catalog.outputs(node.op, node.attrs)
         if types is None:
             types = _unknown_types(node, body)

@@ -71,7 +71,7 @@ def weights(model: Model) -> list[Weight]:
 
 
 def with_statistics(items: list[Weight], progress: Callable[[int], None] = lambda _: None) -> Iterator[WeightRow]:
-    """Each row with its statistics; rows without content as they are. Reads every value once, in order.
+    """Each row with its statistics; rows without content are unchanged. Reads every value once, in order.
 
     Raises:
         CorruptFileError, IncompleteModelError: as :meth:`Payload.chunks`.

@@ -1,1 +1,1 @@
-"""Frozen graphs in other runtimes' formats: :mod:`graphscope.export.target` says what each of them gives."""
+"""Frozen graphs in other runtimes' formats; :mod:`graphscope.export.target` defines the common interface."""

@@ -1,4 +1,4 @@
-"""Which side of which condition a node of ``Switch`` and ``Merge`` is computed on.
+"""The conditions under which nodes between ``Switch`` and ``Merge`` are computed.
 
 A ``Switch`` gives its data to one of two sides, what depends on a side is computed only there, and a ``Merge`` takes what
 the side that was taken gives (``tensorflow/core/ops/control_flow_ops.cc``). So a node has *conditions*: the sides on which it
@@ -16,7 +16,7 @@ from graphscope.core.tensors import TensorName
 from graphscope.export.refusal import NotExpressibleError
 
 Condition = tuple[str, int]
-"""A tensor that decides, and the side: 1 where it is true."""
+"""A predicate and the side: 1 for true."""
 
 Conditions = frozenset[Condition]
 
@@ -47,7 +47,7 @@ def conditions_at(body: Body, found: Mapping[str, Conditions], text: str) -> Con
 
 
 def predicate(body: Body, switch: Node) -> str:
-    """The tensor that decides, looked for through identities."""
+    """The predicate, looked up through identities."""
     text = switch.data_inputs()[1]
     for _ in range(len(body)):
         node = body.get(TensorName.parse(text).node)
@@ -63,7 +63,7 @@ def _is_of_loop(body: Body, switch: Node) -> bool:
 
 
 def _counts(body: Body, text: str) -> bool:
-    """Whether an input decides when a node runs: what closes a loop does not."""
+    """Whether an input decides when a node runs: back edges of loops do not."""
     node = body.get(TensorName.parse(text).node)
     return node is not None and node.op not in NEXT_ITERATIONS
 

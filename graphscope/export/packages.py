@@ -1,4 +1,4 @@
-"""Packages of other runtimes: each is an extra, and each complains in its own way."""
+"""Packages of other runtimes: each is an extra, with its own style of errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def import_package(package: str, what: str, extra: str) -> Any:
     """A package of another runtime.
 
     Args:
-        what: requires it, as an error begins.
+        what: the feature that requires it, as the subject of the error message.
         extra: of this distribution, which brings it.
 
     Raises:
@@ -28,5 +28,5 @@ def import_package(package: str, what: str, extra: str) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """What a runtime says, without what follows."""
+    """The first part of a runtime's error message."""
     return str(error).strip().partition("\n")[0]

@@ -1,4 +1,4 @@
-"""What another runtime cannot express, and where a graph could be cut to leave it out."""
+"""Nodes that another runtime cannot express, and where to cut the graph to leave them out."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _MAX_LISTED = 12
 _HANDLES = frozenset({DataType.RESOURCE, DataType.VARIANT})
 
 UNSHAPED = "its shape is unknown"
-"""Why an input cannot be expressed whose rank nothing tells."""
+"""Why an input of unknown rank cannot be expressed."""
 
 
 class NotExpressibleError(Exception):
-    """A rule does not cover a node. Never leaves this package: the reason is collected.
+    """A rule does not cover a node. Internal: the reason is collected.
 
     Attributes:
-        reason: why, in a few words that follow the op's name.
+        reason: a few words that follow the op's name.
     """
 
     def __init__(self, reason: str) -> None:
@@ -36,7 +36,7 @@ class NotExpressibleError(Exception):
 
 
 class BrokenInputError(Exception):
-    """A node needs a tensor that another refused node would give. Never leaves this package."""
+    """A node needs a tensor of another refused node. Internal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def order(graph: Graph, refusals: Mapping[str, Refusal], outputs: Sequence[str])
 
 
 def _can_be_cut(graph: Graph, names: Collection[str]) -> bool:
-    """Whether all nodes are outside of loops and give what can be fed."""
+    """Whether all nodes are outside loops and have outputs that can be fed."""
     frames, lister = frames_of(graph), TensorLister(graph.catalog(), graph.producer)
     outputs = (spec for name in names if name in graph for spec in lister.outputs(graph[name], graph))
     return not any(map(frames.get, names)) and _HANDLES.isdisjoint(spec.dtype for spec in outputs)
@@ -123,7 +123,7 @@ def _hint(refusals: Sequence[Refusal], cuts: Sequence[str]) -> Advice | None:
 
 
 def refuse_unknown_names(asked: Iterable[str], known: Collection[str]) -> None:
-    """Refuses to rename what is neither an input nor an output.
+    """Refuses to rename a tensor that is neither an input nor an output.
 
     Raises:
         GraphscopeError: one of the tensors ``asked`` is not in ``known``.
@@ -137,7 +137,7 @@ def refuse_unknown_names(asked: Iterable[str], known: Collection[str]) -> None:
 
 
 def refuse_clashes(names: Iterable[str]) -> None:
-    """Refuses two inputs or outputs of one name.
+    """Refuses two inputs or outputs with the same name.
 
     Raises:
         GraphscopeError: there are.

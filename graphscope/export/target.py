@@ -1,4 +1,4 @@
-"""What every export gives: a graph that is ready to be written in another runtime's format.
+"""The interface of every export: a graph ready to be written in another runtime's format.
 
 A target is a row of :mod:`graphscope.formats.registry` whose ``export`` names a module that has the two functions of
 :class:`Target`.
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Data that a model computes as an export is made.
+    """Data that a model computes during an export.
 
     Attributes:
-        tensor: what takes them.
+        tensor: the input tensor.
         values: (n, ...): examples as the tensor takes each, in its type.
     """
 
@@ -34,15 +34,15 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What exports take besides the graph; each takes what concerns it. ``None`` and nothing are the defaults.
+    """Export options; each target uses those that apply to it. ``None`` and empty are the defaults.
 
     Attributes:
         rename: tensor of an input or an output -> its name in the file.
         opset: the version of ONNX's operators.
         external_data: whether weights go beside the model.
         quantize: ``float16``, ``dynamic`` or ``int8``.
-        examples: what the ranges of ``int8`` are taken from.
-        arguments: tensor -> what the model's own signature calls it; nobody's option.
+        examples: calibration data for the ranges of ``int8``.
+        arguments: tensor -> its name in the model's signature; not a user option.
     """
 
     rename: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class ExportOptions:
     arguments: Mapping[str, str] = field(default_factory=dict)
 
     def given(self) -> list[str]:
-        """The options that are not left to their defaults."""
+        """The options that differ from their defaults."""
         return [f.name for f in fields(self) if f.name != "arguments" and getattr(self, f.name) not in (None, {})]
 
 
@@ -74,16 +74,16 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A graph that can be written; nothing is refused from here on.
+    """A graph that can be written; no errors about the graph are raised from here on.
 
     Attributes:
         inputs, outputs: names in the file.
-        weight_bytes: what will be written, about.
+        weight_bytes: approximate size of the weights in the file.
         write: writes it to a path, its files whole or not at all; the options' ``check`` looks at the finished file before it
             takes its place.
         random: nodes of the graph that draw random numbers.
         tensors: tensor of an input or an output -> its name in the file.
-        notes: what a person should know before it is written.
+        notes: information for the user before it is written.
     """
 
     inputs: tuple[str, ...]
@@ -99,18 +99,18 @@ class Target(Protocol):
     """The module of a target."""
 
     def require(self) -> None:
-        """Refuses to go on without the packages that the conversion needs.
+        """Raises an error if packages that the conversion needs are missing.
 
         Raises:
             MissingDependencyError: one is not installed; the hint is the pip command.
         """
 
     def convert(self, graph: Graph, outputs: Sequence[str], options: ExportOptions, path: str) -> Converted:
-        """Converts a graph without variables. Everything that cannot be expressed is collected first.
+        """Converts a graph without variables. All reasons why it cannot be expressed are collected first.
 
         Args:
             outputs: tensors.
-            path: what errors call the model.
+            path: name of the model in error messages.
 
         Raises:
             NotExportableError: the target cannot express the graph; all reasons are listed.

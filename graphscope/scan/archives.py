@@ -1,4 +1,4 @@
-"""Archives, unpacked where nothing that they hold can do harm: zip, tar, and single files that are compressed."""
+"""Safe unpacking of archives: zip, tar, and compressed single files."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from graphscope.errors import CorruptFileError
 from graphscope.formats.io.wire import FileSource
 
 MAX_BYTES = 8 << 30
-"""More than this is not unpacked: values of checkpoints are left out anyway, and graphs are smaller."""
+"""The maximum size to unpack: checkpoint values are skipped anyway, and graphs are smaller."""
 
 MAX_RATIO, RATIO_BYTES = 200, 1 << 30
-"""From a gigabyte on, an archive that unpacks to this many times its size is a bomb."""
+"""Above a gigabyte, an archive that unpacks to this many times its size counts as a zip bomb."""
 
 MAX_DEPTH = 3
 """Archives in archives."""
@@ -38,7 +38,7 @@ _COMPRESSED: dict[bytes, Callable[[Path], Readable]] = {
     b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
 _OTHER = {b"7z\xbc\xaf\x27\x1c": "7-Zip", b"Rar!\x1a\x07": "RAR", b"(\xb5/\xfd": "Zstandard"}
-"""Archives that Python cannot unpack -> what they are called."""
+"""Archives that Python cannot unpack -> their names."""
 
 _VALUES = re.compile(r"\.data-\d{5}-of-\d{5}\Z")
 _BROKEN = (
@@ -51,7 +51,7 @@ _BROKEN = (
     RuntimeError,
     ValueError,
 )
-"""What the standard library raises for archives that are broken or encrypted."""
+"""Exceptions of the standard library for broken or encrypted archives."""
 
 
 def is_archive(source: FileSource) -> bool:
@@ -82,7 +82,7 @@ def unpack(path: Path, depth: int) -> Iterator[tuple[Path, list[Finding]]]:
 
 
 class _TooLargeError(Exception):
-    """What is unpacked exceeds its limit."""
+    """The unpacked data exceeds the limit."""
 
 
 @dataclass

@@ -27,7 +27,7 @@ class AuditReport(Shown):
     """The audited files and the findings.
 
     Attributes:
-        models: the paths of the models and other files that were judged, in the order in which they were found.
+        models: the paths of the audited models and other files, in the order in which they were found.
         findings: worst first; those of one severity in the order of ``models``.
         unread: files that could not be audited.
     """
@@ -40,7 +40,7 @@ class AuditReport(Shown):
         return f"<AuditReport: {len(self.models):,} files, {len(self.findings):,} findings>"
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
-        """The findings that are as bad as ``severity``, or worse."""
+        """The findings of at least ``severity``."""
         return tuple(finding for finding in self.findings if finding.severity >= severity)
 
 

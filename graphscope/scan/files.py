@@ -1,4 +1,4 @@
-"""What is in a directory, and who judges each kind of file: told by content before its name."""
+"""Finds the files to audit in a directory and identifies them, by content before name."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _HEAD = 512
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """One model or other file that was looked at.
+    """One audited model or other file.
 
     Attributes:
         path: where it is; ``archive!/member`` inside an archive.
-        findings: what it can do.
+        findings: its findings.
         error: why it could not be read; empty if it could.
     """
 
@@ -55,7 +55,7 @@ def audit_path(path: str) -> Iterator[Audited]:
 
 
 def audit_directory(root: Path, depth: int = 0) -> Iterator[Audited]:
-    """Everything in ``root`` and below that can do something, sorted by path. Links are not followed.
+    """All files in and below ``root`` that can contain code or graphs, sorted by path. Links are not followed.
 
     Args:
         depth: how many archives it is in.
@@ -71,7 +71,7 @@ def audit_directory(root: Path, depth: int = 0) -> Iterator[Audited]:
 
 
 def _link(path: Path, root: Path) -> Iterator[Audited]:
-    """A link that leads elsewhere; one that stays inside is met where it leads."""
+    """A link to outside; targets inside are visited anyway."""
     if not is_below(str(path), root):
         target = os.readlink(path)
         text, reason = f"is a link to {target}", "whoever copies or serves the directory follows it"
@@ -80,7 +80,7 @@ def _link(path: Path, root: Path) -> Iterator[Audited]:
 
 
 def audit_file(path: Path, depth: int = 0) -> Iterator[Audited]:
-    """``path`` as what it is; nothing for a file that can do nothing, or that is judged as part of another."""
+    """Audits ``path`` by its kind; yields nothing for harmless files and parts of other files."""
     try:
         source = FileSource(path)
         judge = next((judge for test, judge in _KINDS if test(source)), None)
@@ -140,12 +140,12 @@ def _model(source: FileSource, _: int) -> Iterator[Audited]:
 
 
 def _is_quiet(error: GraphscopeError) -> bool:
-    """Whether a file is not a model by itself, or has none: there is nothing to judge, and nothing wrong."""
+    """Whether a file is not a model by itself or contains none: there is nothing to audit."""
     return "by itself" in error.message or isinstance(error, IncompleteModelError)
 
 
 def _state(source: FileSource, _: int) -> Iterator[Audited]:
-    """A state file that names checkpoints elsewhere: one finding, as bad as the worst of them."""
+    """A state file that names checkpoints elsewhere: one finding with the highest severity of them."""
     state = read_state(source.path)
     outside = {
         p: _foreign(state.directory, p)
@@ -163,7 +163,7 @@ def _state(source: FileSource, _: int) -> Iterator[Audited]:
 
 
 def _foreign(directory: Path, prefix: str) -> tuple[Severity, str]:
-    """How bad it is that a state file in ``directory`` names ``prefix``, which is elsewhere."""
+    """The severity of a state file in ``directory`` that names ``prefix``, which is elsewhere."""
     if any(exists(str(directory / prefix) + suffix) for suffix in ("", ".index")):
         return Severity.MEDIUM, "it exists, and TensorFlow opens it"
     climbs = ".." in re.split(r"[/\\]", prefix)
@@ -222,4 +222,4 @@ _KINDS: tuple[tuple[Callable[[FileSource], bool], Callable[[FileSource, int], It
     (_is_native, _native),
     (_is_model, _model),
 )
-"""The first kind whose test a file passes judges it."""
+"""The first kind whose test a file passes audits it."""

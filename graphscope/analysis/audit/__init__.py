@@ -1,1 +1,1 @@
-"""What a model can do to the machine that opens or runs it, read without running it."""
+"""Audits what a model can do to the machine that opens or runs it, without running it."""

@@ -1,4 +1,4 @@
-"""Ops that only a library of native code can provide, and Keras layers that carry Python code."""
+"""Ops that only a native library can provide, and Keras layers that contain Python code."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _PROGRAMS: Mapping[str, tuple[Severity, str, str]] = {
         (Severity.LOW, "runs a compiled StableHLO module", "models exported from JAX do; it was not looked into"),
     ),
 }
-"""Ops that run what a string or attribute holds -> how bad that is, what they do, and why it is judged so."""
+"""Ops that run the content of a string or attribute -> severity, what they do, and the reason for the rating."""
 
 
 def hidden_graphs(model: Model, reached: Reached) -> Iterator[Finding]:
@@ -95,7 +95,7 @@ def lambda_layers(chunks: Iterable[bytes]) -> Iterator[Finding]:
 
 
 def _find(text: bytes, end: int) -> Iterator[Finding]:
-    """What begins before ``end``; the rest of ``text`` is there to read on."""
+    """Matches that begin before ``end``; the rest of ``text`` provides context."""
     for pattern, judge in _PATTERNS:
         for match in pattern.compiled.finditer(text):
             if match.start() >= end:
@@ -153,4 +153,4 @@ _PATTERNS: tuple[tuple[Pattern[bytes], Callable[[bytes, re.Match[bytes]], Findin
     ),
     (Pattern(rb'"class_name"\s*:\s*"(get_file|load_model|load_weights)"'), _import),
 )
-"""What to look for in a configuration, and who judges it."""
+"""Patterns to search for in a configuration, and the function that rates each match."""

@@ -1,4 +1,4 @@
-"""Graphs that exhaust the machine that runs them: absurd shapes, functions that never end, loops that never stop."""
+"""Graphs that exhaust the machine: absurd shapes, unbounded recursion, infinite loops."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from graphscope.core.validity import find_rings
 from graphscope.errors import GraphscopeError
 
 LARGE_BYTES, HUGE_BYTES = 1 << 32, 1 << 36
-"""From 4 GiB on a single tensor is remarkable, from 64 GiB on no machine that serves models has room for it."""
+"""A tensor of 4 GiB or more is suspicious; one of 64 GiB or more does not fit in a serving machine."""
 
 HUGE_VARIABLE_BYTES = 1 << 46
 MANY_CALLS, ENDLESS_CALLS = 10**6, 10**9
 _MAX_STEPS = 8
 
 Sizer = Callable[[Body, Node], int | None]
-"""The size of a node's result in bytes, as far as constants state it."""
+"""The size of a node's result in bytes, where constants determine it."""
 
 
 def huge_tensors(model: Model, reached: Reached) -> Iterator[Finding]:
-    """Nodes whose result, by the constants that state its shape, is larger than :data:`LARGE_BYTES`."""
+    """Nodes whose result, according to constant shapes, is larger than :data:`LARGE_BYTES`."""
     for function, body in model.graph.bodies:
         for op, node in zip(body.ops, body.nodes):
             sizer = _SIZERS.get(op)
@@ -70,7 +70,7 @@ def _range(body: Body, node: Node) -> int | None:
 
 
 def _stated_bytes(_: Body, node: Node) -> int | None:
-    """A constant: what it takes in memory, where the file repeats a few values."""
+    """A constant: its size in memory if the file repeats a few values."""
     stated = node.attr("value")
     if stated is None or "value" in node.payloads or stated.tensor.tensor_content:
         return None  # as large as the file says
@@ -109,11 +109,11 @@ _SIZERS: Mapping[str, Sizer] = {
     "Range": _range,
     **dict.fromkeys(VARIABLE_OPS, _variable),
 }
-"""Ops that allocate what their inputs or attributes ask for."""
+"""Ops whose inputs or attributes determine how much they allocate."""
 
 
 def _integers(body: Body, node: Node, position: int) -> list[int] | None:
-    """The integers of input ``position``, where a constant gives them."""
+    """The integers of input ``position``, if it is constant."""
     inputs = node.data_inputs()
     if position >= len(inputs):
         return None
@@ -141,7 +141,7 @@ def _itemsize(node: Node, attribute: str) -> int:
 
 
 def endless_functions(model: Model, _: Reached) -> Iterator[Finding]:
-    """Library functions that call themselves, or one another more often than anybody can wait for."""
+    """Library functions that call themselves, or whose nested calls multiply beyond any practical run time."""
     functions = model.graph.functions
     calls = {name: Counter(n for n in called_functions(f) if n in functions) for name, f in functions.items()}
     rings = list(find_rings(calls, lambda name: calls[name]))
@@ -158,7 +158,7 @@ def endless_functions(model: Model, _: Reached) -> Iterator[Finding]:
 
 
 def _total_calls(calls: Mapping[str, Counter[str]], roots: Counter[str]) -> int:
-    """How many calls all functions together make; no function calls itself."""
+    """The total number of calls of all functions, given that none is recursive."""
     known: dict[str, int] = {}
     for start in roots:
         pending = [start]
@@ -173,7 +173,7 @@ def _total_calls(calls: Mapping[str, Counter[str]], roots: Counter[str]) -> int:
 
 
 def endless_loops(model: Model, reached: Reached) -> Iterator[Finding]:
-    """Loops whose condition is a constant that is true."""
+    """Loops whose condition is the constant true."""
     for function, body in model.graph.bodies:
         for op, node in zip(body.ops, body.nodes):
             if (op == "LoopCond" and _is_true(body, node.inputs)) or (op in _WHILES and _never_ends(model, node)):
@@ -193,7 +193,7 @@ def _never_ends(model: Model, node: Node) -> bool:
 
 
 def _is_true(body: Body, inputs: Sequence[str]) -> bool:
-    """Whether the first of ``inputs`` is a constant, passed on perhaps, that is true."""
+    """Whether the first of ``inputs`` is the constant true, possibly through pass-through nodes."""
     source = body.get(node_of(inputs[0])) if inputs else None
     for _ in range(_MAX_STEPS):
         if source is None or source.op not in ("Identity", "Enter") or not source.data_inputs():

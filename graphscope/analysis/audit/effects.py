@@ -1,4 +1,4 @@
-"""Nodes that touch files, the network or processes: how bad each is, by what it does, when it runs and who names its target."""
+"""Nodes that access files, the network or processes, rated by their effect, when they run and who controls the target."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _finding(effect: NodeEffect, reach: Reach) -> Finding:
 
 
 def judge(effect: NodeEffect, reach: Reach) -> tuple[Severity, str]:
-    """How bad ``effect`` is, and why: the first row of the table that applies."""
+    """The severity of ``effect`` and the reason: the first matching row of the table."""
     return next((row.severity, row.reason) for row in _TABLE if row.applies(effect, reach))
 
 
@@ -154,7 +154,7 @@ _TABLE = (
     _Row(_from(PathSource.CONSTANT), Severity.MEDIUM, "the path is a constant of the graph"),
     _Row(lambda _, __: True, Severity.MEDIUM, "the graph computes the path"),
 )
-"""The first row that applies decides. What the model's own files and the caller name is in nobody else's hands."""
+"""The first matching row decides. Targets from the model's own files or from the caller are not controlled by anyone else."""
 
 
 def _own(model: Model) -> set[str]:

@@ -1,4 +1,4 @@
-"""What an audit finds: one dataclass, and the words that it is sorted by."""
+"""Audit findings: one dataclass, and the enums by which findings are sorted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphscope.analysis.effects import PathSource
 
 
 class Severity(enum.IntEnum):
-    """How bad a finding is; the larger, the worse."""
+    """The severity of a finding; larger is worse."""
 
     INFO = 0
     LOW = 1
@@ -23,7 +23,7 @@ class Severity(enum.IntEnum):
 
 
 class Category(str, enum.Enum):
-    """What a finding is about. The first six are those of :class:`graphscope.core.op_effects.Effect`."""
+    """The subject of a finding. The first six are those of :class:`graphscope.core.op_effects.Effect`."""
 
     READS = "reads"
     WRITES = "writes"
@@ -37,7 +37,7 @@ class Category(str, enum.Enum):
 
 
 class Reach(str, enum.Enum):
-    """When a node runs: what is found earlier in this list counts."""
+    """When a node runs; the first applicable member counts."""
 
     LOAD = "on load"
     SIGNATURE = "by a signature"
@@ -49,18 +49,18 @@ class Reach(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a model can do, or that is not what it seems.
+    """One effect or inconsistency of a model.
 
     Attributes:
-        rule: what was looked for, one of :data:`RULES`.
-        severity: how bad it is here.
-        text: what it does: ``reads the file /etc/hosts``.
-        reason: why the severity is what it is.
-        node, op: where; empty where it is not about one node. ``node`` may name a function, a signature or an asset.
+        rule: the rule that matched, one of :data:`RULES`.
+        severity: the severity in this context.
+        text: the effect: ``reads the file /etc/hosts``.
+        reason: why the finding has this severity.
+        node, op: the node; empty if the finding is not about one node. ``node`` may name a function, a signature or an asset.
         function: the library function that the node is in; empty for the graph itself.
-        reach: when it runs; ``None`` if that is no question.
-        source: where the name of its target comes from; ``None`` if it has none.
-        target: that name, where the file states it.
+        reach: when it runs; ``None`` if not applicable.
+        source: origin of the target's name; ``None`` if there is no target.
+        target: that name, if the file states it.
         path: the file or directory that it was found in.
     """
 
@@ -93,11 +93,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What an audit looks for.
+    """An audit rule.
 
     Attributes:
-        category: what it is about.
-        text: what it means, a sentence.
+        category: the subject.
+        text: the meaning, as a sentence.
     """
 
     category: Category

@@ -36,7 +36,7 @@ CHECKS: tuple[Callable[[Model, Reached], Iterator[Finding]], ...] = (
 
 
 def audit_model(model: Model) -> tuple[Finding, ...]:
-    """What ``model`` can do to the machine that runs it, worst first. Linear in its size; reads no weights.
+    """Audits ``model``: findings, worst first. Linear in its size; reads no weights.
 
     A checkpoint without a graph has nothing to run and gives no finding.
     """

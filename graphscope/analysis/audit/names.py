@@ -1,4 +1,4 @@
-"""Names that are not what they seem, and names of files that lead elsewhere."""
+"""Misleading names, and file names that lead out of the model."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def hidden_characters(model: Model, _: Reached) -> Iterator[Finding]:
 
 
 def _names(model: Model) -> Iterator[tuple[str, str, Collection[str]]]:
-    """What is named, in which function, and its names."""
+    """The kind of object, the function that contains it, and its names."""
     for function, body in model.graph.bodies:
         yield "op", function, dict.fromkeys(body.ops)
         yield "node", function, body.names
@@ -52,7 +52,7 @@ def _names(model: Model) -> Iterator[tuple[str, str, Collection[str]]]:
 
 
 def shadowed_ops(model: Model, _: Reached) -> Iterator[Finding]:
-    """Library functions called like an op."""
+    """Library functions named like an op."""
     for name in model.graph.functions:
         if name in registered_ops():
             text, reason = (

@@ -20,7 +20,7 @@ _LOADERS = frozenset({"_create_resource", "_initialize", "_destroy_resource", "_
 
 
 class Reached:
-    """Tells when a node of a model runs; the earliest of :class:`Reach` counts. What it needs is computed on demand."""
+    """Determines when a node of a model runs; the earliest :class:`Reach` counts. Computed on demand."""
 
     def __init__(self, model: Model) -> None:
         self.model = model

@@ -1,1 +1,1 @@
-"""What a model costs, by its structure: operations, bytes, parameters and memory. No TensorFlow, no weights read."""
+"""The cost of a model, from its structure: operations, bytes, parameters and memory. No TensorFlow, no weights read."""

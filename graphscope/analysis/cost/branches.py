@@ -17,7 +17,7 @@ Guard = tuple[Predicate, int]
 Guards = frozenset[Guard]
 
 MAX_DEPTH = 64
-"""Conds that are within more others are not told apart: both of their branches count."""
+"""Conds nested more deeply are not analyzed: both of their branches count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Branch:
 
 
 def guards(flow: Flow, dependencies: Dependencies, order: Sequence[int]) -> dict[int, Guards]:
-    """For each node of ``order``, what must be true for it to run. The switches of loops decide nothing here."""
+    """For each node of ``order``, the conditions under which it runs. Switches of loops are ignored."""
     ops, sources = flow.body.ops, flow.wiring.sources
     result: dict[int, Guards] = {}
     for place in order:
@@ -72,9 +72,9 @@ Totals = Callable[[Iterable[int]], tuple[int, int]]
 
 
 def choose(flow: Flow, guarded: dict[int, Guards], totals: Totals) -> tuple[set[int], list[Branch]]:
-    """The nodes that run, and the conds of which the larger branch was taken since nobody knows the predicate.
+    """The nodes that run, and the conds whose larger branch was counted because the predicate is unknown.
 
-    Inner conds are decided first: of them too the larger branch is what the outer one's branches cost.
+    Inner conds are decided first, so that the cost of an outer branch includes the larger inner one.
     """
     alive = set(guarded)
     taken: list[Branch] = []

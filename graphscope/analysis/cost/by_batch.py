@@ -1,7 +1,7 @@
-"""What a model costs for any batch, where the file leaves that open: counted for several batches, and put together.
+"""The cost of a model for any batch size, if the file leaves it open: counted for several sizes and fitted.
 
-Sizes that come of a batch are not followed as formulas: each batch is counted for itself, as any known batch is. An amount
-that three batches of very different size agree on as ``fixed + per_example * batch`` is that; any other is not told.
+Sizes that come of a batch are not followed as formulas: each batch is counted for itself, as any known batch is. An amount that
+three batches of very different size agree on as ``fixed + per_example * batch`` is that; any other is left out.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from graphscope.analysis.cost.report import Amount, ByBatch, CostReport, CostRow
 from graphscope.core.tensors import Shape
 
 SAMPLES = (2, 3, 1009)
-"""The batches that are counted besides one example, which may be a special case: sizes of 1 are broadcast and squeezed."""
+"""The batch sizes that are counted in addition to 1, which may be a special case: sizes of 1 are broadcast and squeezed."""
 
 _OPERATIONS = frozenset({"macs", "flops"})
-"""The figures that are not known where operations are not; the others where bytes are not."""
+"""The figures that depend on known operations; the others depend on known bytes."""
 
 
 def with_open_batch(one: CostReport, samples: Sequence[CostReport]) -> CostReport:
-    """The report for one example as that for any batch.
+    """Extends the report for one example to any batch size.
 
     Args:
         samples: the reports for each batch of :data:`SAMPLES`.
@@ -79,7 +79,7 @@ def _peak(one: CostReport, samples: Sequence[CostReport], name: str) -> Amount |
 
 
 def _amount(figures: Sequence[int]) -> Amount | None:
-    """The line through all figures."""
+    """The linear function through all figures."""
     (first, second, *rest) = zip(SAMPLES, figures, strict=True)
     each, remainder = divmod(second[1] - first[1], second[0] - first[0])
     fixed = first[1] - each * first[0]

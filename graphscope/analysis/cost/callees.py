@@ -1,4 +1,4 @@
-"""Which library functions a node runs, with which arguments, and how often."""
+"""The library functions that a node runs, with their arguments and number of runs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Callee:
     """A function that a node runs.
 
     Attributes:
-        arguments: what is known of them.
+        arguments: their known properties.
         first_argument: the input of the node that is the first of them; those that the node makes itself come before.
-        turns: how often it runs.
+        turns: number of runs.
     """
 
     function: str
@@ -37,8 +37,8 @@ class Callees:
     """The functions that a node runs.
 
     Attributes:
-        is_branch: whether it runs one of them alone.
-        turns: how often a loop goes round; ``None`` for other nodes.
+        is_branch: whether it runs only one of them.
+        turns: number of iterations of a loop; ``None`` for other nodes.
     """
 
     functions: tuple[Callee, ...]
@@ -47,7 +47,7 @@ class Callees:
 
 
 def callees(flow: Flow, place: int) -> Callees | None:
-    """The functions that a node runs; ``None`` for an op that runs none, or in a way that is not known here."""
+    """The functions that a node runs; ``None`` for an op that runs none, or in an unknown way."""
     call = flow.call(place)
     find = _CALLERS.get(call.node.op)
     return find(flow, call) if find is not None else _by_name(flow, call)

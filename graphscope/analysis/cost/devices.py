@@ -1,4 +1,4 @@
-"""Devices for an estimate of time: how fast they compute, and how fast they read memory."""
+"""Devices for time estimates: their compute throughput and memory bandwidth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphscope.errors import GraphscopeError, UnknownNameError
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device at its best.
+    """A device's peak performance.
 
     Attributes:
         name: as ``--device`` takes it, or the text of ``--peak``.

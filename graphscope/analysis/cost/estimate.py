@@ -1,4 +1,4 @@
-"""What a model costs: the one function that puts it all together."""
+"""Estimates the cost of a model: the main function of this package."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def estimate(
     depth: int | None = None,
     device: Device | None = None,
 ) -> CostReport:
-    """What one run of ``outputs`` costs; all nodes if there are none. Reads no weights.
+    """The cost of one run of ``outputs``, or of all nodes if there are none. Reads no weights.
 
     Args:
         concrete: the shapes of the model.
-        by: what a row is: ``scope``, ``op`` or ``node``.
+        by: the kind of row: ``scope``, ``op`` or ``node``.
         depth: of scopes: how many parts of their names make a row; ``None`` for one row a layer.
         device: for an estimate of time.
 

@@ -1,4 +1,4 @@
-"""Loops of ``Enter``, ``Exit`` and ``NextIteration``: which nodes go round with one, and how often."""
+"""Loops of ``Enter``, ``Exit`` and ``NextIteration``: their nodes and numbers of iterations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Loop:
 
     Attributes:
         name: of its frame, or of the node that runs it.
-        turns: how often it goes round.
+        turns: number of iterations.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Loop:
 
 
 def frames(flow: Flow, dependencies: Dependencies, order: Sequence[int]) -> dict[int, Frame]:
-    """For each node of ``order``, the loops around it. Those of the condition go round once more, which is not counted."""
+    """For each node of ``order``, the enclosing loops. The condition runs once more, which is not counted."""
     ops = flow.body.ops
     result: dict[int, Frame] = {}
     for place in order:

@@ -10,7 +10,7 @@ from graphscope.analysis.cost.parts import Entry, Part, Weight
 from graphscope.core.op_sets import ASSIGN_OPS, COUNT_OPS
 
 _UNNAMED_CALL = re.compile(r"(^|/)(Stateful)?PartitionedCall(_\d+)?$")
-"""The names of calls of which a person knows nothing: they make no scope."""
+"""Generated names of calls: they form no scope."""
 
 _KEEPERS = ASSIGN_OPS | COUNT_OPS | frozenset({"Save", "SaveV2", "SaveSlices"})
 """Ops that take a weight but are not the layer that it belongs to."""
@@ -22,9 +22,9 @@ class Item:
 
     Attributes:
         part, entry: it, and the body that it is in.
-        path: its name behind those of the calls that lead to it.
-        executions: how often it runs in one run of the graph.
-        weights: those that no item before has taken.
+        path: its name, prefixed by the calls that lead to it.
+        executions: number of runs per run of the graph.
+        weights: those that no earlier item has used.
     """
 
     part: Part
@@ -35,7 +35,7 @@ class Item:
 
 
 def items(root: Part) -> Iterator[Item]:
-    """The items in order; a function's stand where it is called first."""
+    """The items in order; those of a function at its first call."""
     runs = _executions(root)
     seen_parts: set[int] = set()
     seen_weights: set[Weight] = set()
@@ -80,7 +80,7 @@ def _executions(root: Part) -> Mapping[int, int]:
 
 
 def _callers_first(root: Part) -> list[Part]:
-    """All parts, each behind those that call it: no part calls itself."""
+    """All parts, each after its callers: no part calls itself."""
     result: list[Part] = []
     done: set[int] = set()
     stack: list[tuple[Part, Iterator[Part]]] = [(root, _iterate_called(root))]

@@ -1,4 +1,4 @@
-"""Which layer a node belongs to: the name scope around it, as deep as layers are told apart."""
+"""The layer of a node: its enclosing name scope, at the depth that separates layers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def by_layer(items: Iterable[Item]) -> Namer:
     """The outermost scope that has no layers within it.
 
     A scope has layers within it if two scopes in it compute products with weights (convolutions, matrix products, look-ups), or
-    if the only such scope has. What is beside layers is a row of its own.
+    if the only such scope has. Nodes outside layers have their own row.
     """
     inner: dict[str, set[str]] = {}
     for item in items:

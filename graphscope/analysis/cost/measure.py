@@ -1,4 +1,4 @@
-"""What one execution of one node takes: operations and bytes."""
+"""The cost of one execution of one node: operations and bytes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.op_sets import ASSIGN_OPS, COUNT_OPS
 
 MACS = 2
-"""Operations of one multiplication and addition."""
+"""The number of operations in one multiply-add."""
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A tensor: what is known of it, and its type."""
+    """A tensor: its known properties and type."""
 
     fact: Fact
     dtype: DataType
@@ -33,20 +33,20 @@ class Typed:
         return math.prod(self.fact.shape) * self.dtype.itemsize if all_known(self.fact.shape) else None
 
     def variable_bytes(self, dtype: DataType) -> int | None:
-        """The size of the variable that a handle leads to; ``None`` if it is not known."""
+        """The size of the variable that a handle refers to; ``None`` if unknown."""
         shape = self.fact.handle[0] if self.fact.handle else None
         return math.prod(shape) * dtype.itemsize if all_known(shape) and dtype.itemsize is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One execution of a node; ``None`` for what is not known.
+    """One execution of a node; ``None`` for unknown amounts.
 
     Attributes:
         flops: floating-point operations; integer ones count alike.
         macs: multiplications with an addition each, which are in ``flops`` as two.
         read_bytes, written_bytes: from and to memory, if nothing stays in a cache.
-        result_bytes: of what it gives, in memory of its own.
+        result_bytes: size of the newly allocated results.
         has_formula: whether the op has one; without a size that it needs, ``flops`` is unknown all the same.
         access: which data it touches.
     """
@@ -72,11 +72,11 @@ def flops_of(operands: Operands) -> int | None:
 
 
 def measure(operands: Operands, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> Work:
-    """What a node takes.
+    """The cost of a node.
 
     Args:
-        inputs: the tensors that it reads, each once.
-        outputs: the tensors that it gives.
+        inputs: the tensors that it reads, each counted once.
+        outputs: the tensors that it produces.
     """
     op = operands.call.node.op
     row, kind = formulas().get(op), access(op)
@@ -100,7 +100,7 @@ _ONE_RESULT = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3
 
 
 def _bytes_given(op: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> int | None:
-    """The bytes that a node gives."""
+    """The size of a node's results in bytes."""
     if op in _INTO_LISTS:
         return _sum([tensor.size_bytes for tensor in inputs[_INTO_LISTS[op] :][:1]])
     return _sum([tensor.size_bytes for tensor in (outputs[:1] if op in _ONE_RESULT else outputs)])
@@ -109,7 +109,7 @@ def _bytes_given(op: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> 
 def _bytes_moved(
     operands: Operands, kind: Access, inputs: Sequence[Typed], given: int | None
 ) -> tuple[int | None, int | None]:
-    """The bytes that are read, and those that are written."""
+    """The bytes read and the bytes written."""
     if kind in (Access.VIEW, Access.SOURCE):
         return 0, 0
     changed = _sum(_variables(operands, inputs)) if kind is Access.WHOLE else 0

@@ -16,7 +16,7 @@ from graphscope.core.tensors import Shape
 
 
 class MeasuredFlops:
-    """Counts operations in a graph of which the shapes of some tensors were measured; the others are inferred.
+    """Counts operations in a graph with measured shapes for some tensors; the others are inferred.
 
     Args:
         graph: that was run.
@@ -29,7 +29,7 @@ class MeasuredFlops:
         self._measured = measured
 
     def of(self, nodes: Iterable[str], inside: Mapping[str, Shape]) -> int | None:
-        """The operations of several nodes, those that only move data left out; ``None`` if nobody knows any.
+        """The operations of several nodes, excluding those that only move data; ``None`` if none are known.
 
         Args:
             inside: tensor name -> its shape, of what passes between these nodes.

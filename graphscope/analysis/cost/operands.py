@@ -1,4 +1,4 @@
-"""What the formula of an op is given: the shapes of a node's inputs and outputs, and its attributes."""
+"""The argument of an op's formula: the shapes of a node's inputs and outputs, and its attributes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphscope.analysis.shapes.sizes import Dims, ShapeError, all_known
 
 
 class UnsizedError(Exception):
-    """A formula needs a size that is not known."""
+    """A formula needs an unknown size."""
 
 
 class Operands:

@@ -1,4 +1,4 @@
-"""The nodes that are needed, in the order in which they may run one after the other."""
+"""The needed nodes, in an order in which they may run sequentially."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Dependencies:
     """The data and control edges of a body, by number.
 
     Attributes:
-        inputs: for each node, the nodes that it waits for; arguments of functions are left out.
+        inputs: for each node, its predecessors, without function arguments.
     """
 
     def __init__(self, flow: Flow) -> None:
@@ -39,9 +39,9 @@ class Dependencies:
         return result
 
     def order(self, chosen: set[int]) -> Sequence[int]:
-        """``chosen`` so that each node stands behind what it waits for, otherwise as in the file.
+        """``chosen`` with each node after its inputs, otherwise in file order.
 
-        What goes round a loop is not waited for; the nodes of any other cycle, which cannot run, come last.
+        Back edges of loops are ignored; the nodes of any other cycle, which cannot run, come last.
         """
         ops = self._flow.body.ops
         missing = {}

@@ -1,4 +1,4 @@
-"""A graph, and each function that it calls, as the nodes that run with what each of them takes."""
+"""A graph and the functions that it calls, as lists of running nodes with their costs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from graphscope.core.graph import Function, Node
 from graphscope.core.ops import OpCatalog
 
 MAX_DEPTH = 64
-"""How deep functions may call each other."""
+"""Maximum depth of function calls."""
 
 Weight = tuple[str, str]
 """The function and the name of a variable or constant that the model learned."""
@@ -28,14 +28,14 @@ Weights = tuple[Weight | None, ...]
 IsWeight = Callable[[Node], bool]
 
 _CARRIERS = frozenset({"Cast", "Dequantize"})
-"""Ops that give a weight in another type: what takes that takes the weight, as behind those that only pass it on."""
+"""Ops that cast a weight: their consumers use the weight, as do consumers of pass-through ops."""
 
 _CALL_WORK = Work(0, 0, 0, 0, 0, True, Access.SOURCE)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function that a node runs, and how often with each of its own runs."""
+    """A function that a node runs, and the number of times per run of the node."""
 
     part: Part
     times: int
@@ -48,9 +48,9 @@ class Entry:
     Attributes:
         place: its number in the body.
         work: of one run.
-        turns: how often it runs each time that the body does.
+        turns: number of runs per run of the body.
         outputs: its tensors.
-        weights: what it takes of what the model learned.
+        weights: the learned parameters that it uses.
         calls: the functions that it runs.
     """
 
@@ -64,7 +64,7 @@ class Entry:
 
     @property
     def totals(self) -> tuple[int, int]:
-        """Operations and bytes of all its runs, as far as they are known, with those of what it calls."""
+        """Known operations and bytes of all its runs, including those of the functions it calls."""
         flops, size = self.work.flops or 0, (self.work.read_bytes or 0) + (self.work.written_bytes or 0)
         for call in self.calls:
             flops += call.times * call.part.totals[0]
@@ -81,8 +81,8 @@ class Part:
         entries: the nodes that run, in order.
         ends: the numbers of the nodes whose outputs it gives.
         loops: those in it.
-        branches: conds of which the larger branch is in ``entries``.
-        totals: operations and bytes, as far as they are known.
+        branches: conds whose larger branch is in ``entries``.
+        totals: the known operations and bytes.
     """
 
     function: str
@@ -95,11 +95,11 @@ class Part:
 
 
 class Parts:
-    """Makes parts, each once for the facts and weights that it is given.
+    """Creates parts, once per combination of facts and weights.
 
     Args:
         catalog: the ops of the model.
-        is_weight: whether a node holds what the model learned.
+        is_weight: whether a node holds learned parameters.
     """
 
     def __init__(self, catalog: OpCatalog, is_weight: IsWeight) -> None:
@@ -109,11 +109,11 @@ class Parts:
         self._calling: list[str] = []
 
     def of_graph(self, flow: Flow, ends: Iterable[int] | None) -> Part:
-        """The graph as far as the nodes ``ends`` need it; ``None`` takes all."""
+        """The part of the graph that the nodes ``ends`` need; ``None`` means all of it."""
         return self._make("", flow, range(len(flow.body)) if ends is None else ends, ())
 
     def of_function(self, flow: Flow, function: str, arguments: Sequence[Fact], weights: Weights) -> Part | None:
-        """A function as far as its results need it; ``None`` if it is not in the file, or calls itself."""
+        """The part of a function that its results need; ``None`` if it is not in the file or calls itself."""
         if function in self._calling or len(self._calling) >= MAX_DEPTH:
             return None
         key = (function, weights, *((fact.shape, fact.value, fact.handle) for fact in arguments))
@@ -189,7 +189,7 @@ class _Entries:
         return Entry(place, node, work, turns, outputs, weights, called or ())
 
     def _carry(self, place: int, node: Node, work: Work) -> None:
-        """Notes that a node gives a weight: it holds it, or passes it on."""
+        """Records that a node outputs a weight: it holds it, or passes it on."""
         sources = self._flow.wiring.sources[place]
         if self._is_weight(node):
             self._carried[place] = self._part.function, node.name

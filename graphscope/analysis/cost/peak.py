@@ -1,4 +1,4 @@
-"""The most that activations take at one time, if the nodes run one after the other."""
+"""Peak memory of activations if the nodes run sequentially."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _ARRAY_WRITES = {"TensorArrayWriteV2": 2, "TensorArrayWriteV3": 2}
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The most that activations take at one time. Weights, what is fed and scratch memory of kernels do not count.
+    """Peak memory of activations, excluding weights, feeds and scratch memory of kernels.
 
     Attributes:
-        low_bytes: where a kernel may write over its input, it does: TensorFlow's executor, which fuses such ops besides.
-        high_bytes: every result has memory of its own.
-        node: the node at which most is taken; empty if nothing is.
-        unsized: how many results have no known size, and are left out.
+        low_bytes: kernels overwrite their inputs wherever possible, as in TensorFlow's executor, which also fuses such ops.
+        high_bytes: every result has its own memory.
+        node: the node at the peak; empty if there is none.
+        unsized: number of results of unknown size, which are left out.
     """
 
     low_bytes: int
@@ -47,11 +47,11 @@ def _peak(part: Part, known: dict[int, Peak]) -> Peak:
 
 
 _MAX_ROOTS = 64
-"""How many buffers one result is taken to hold."""
+"""Maximum number of buffers that one result is assumed to hold."""
 
 
 class _Run:
-    """Runs the nodes of a part in order and keeps account of their buffers.
+    """Simulates the nodes of a part in order and tracks their buffers.
 
     Attributes:
         most: bytes at the peak.
@@ -99,7 +99,7 @@ class _Run:
         return last
 
     def run(self) -> None:
-        """Goes through all nodes."""
+        """Visits all nodes."""
         for step, entry in enumerate(self._part.entries):
             self._look_at(entry, self._now + self._inside(entry))
             size = self._size(entry)
@@ -118,12 +118,12 @@ class _Run:
             self.most, self.node = taken, entry.node.name
 
     def _inside(self, entry: Entry) -> int:
-        """The peak within the functions that a node runs, one after the other."""
+        """The peak within the functions that a node runs sequentially."""
         peaks = self._inner.get(entry.place, ())
         return max((found.low_bytes if self._reuses else found.high_bytes for found in peaks), default=0)
 
     def _size(self, entry: Entry) -> int:
-        """What a node allocates for its results."""
+        """The memory that a node allocates for its results."""
         if entry.node.op in _ARRAY_WRITES:
             return self._bytes_held(entry)
         size = _sum_of_results(entry) if entry.calls else entry.work.result_bytes
@@ -131,13 +131,13 @@ class _Run:
         return size or 0
 
     def _bytes_held(self, entry: Entry) -> int:
-        """What the turns of a loop put into an array; the last one's is in its own buffer."""
+        """The memory that loop iterations store in an array; the last element is in its own buffer."""
         written = self._sources[entry.place][_ARRAY_WRITES[entry.node.op] :][:1]
         sizes = [self._by_place[p].outputs[k].size_bytes or 0 for p, k in written if p in self._by_place]
         return sum(sizes) * entry.turns
 
     def _reusable(self, entry: Entry, step: int, size: int) -> int | None:
-        """The buffer of an input that nobody needs any more and that the node may write over."""
+        """The buffer of an input that is no longer needed and that the node may overwrite."""
         formula = formulas().get(entry.node.op)
         if not (self._reuses and size and formula is not None and formula.in_place):
             return None
@@ -149,6 +149,6 @@ class _Run:
 
 
 def _sum_of_results(entry: Entry) -> int | None:
-    """What a node gives that runs functions."""
+    """The results of a node that runs functions."""
     sizes = [tensor.size_bytes for tensor in entry.outputs]
     return None if None in sizes else sum(size or 0 for size in sizes)

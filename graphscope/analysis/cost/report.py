@@ -1,4 +1,4 @@
-"""What a model costs, as data: sizes in bytes, times in microseconds, counts of operations."""
+"""The cost report: sizes in bytes, times in microseconds, counts of operations."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class ByBatch:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Sums over nodes, each as often as it runs. Of a model whose batch is open, they are for one example.
+    """Sums over nodes, each multiplied by its number of runs; for one example if the batch size is open.
 
     Attributes:
-        parameters: numbers that the model learned, each once, where they are used first.
+        parameters: learned numbers, each counted once, at first use.
         parameter_bytes: their size in memory.
         macs: multiplications with an addition each.
         flops: floating-point operations, ``2 * macs`` among them.
@@ -99,9 +99,9 @@ class LoopRow:
 
     Attributes:
         name: of its frame or node.
-        turns: how often it goes round; 1 if that is not known: figures are per turn then.
-        is_known: whether constants say so.
-        is_limit: whether ``turns`` is the most that it may be.
+        turns: number of iterations; 1 if unknown, so that figures are per iteration.
+        is_known: whether constants determine it.
+        is_limit: whether ``turns`` is an upper bound.
     """
 
     name: str
@@ -112,7 +112,7 @@ class LoopRow:
 
 @dataclass(frozen=True, slots=True)
 class BranchRow:
-    """Branches of which only the one with more operations is counted, since the file does not say which runs.
+    """Branches: only the one with more operations is counted, since the file does not say which one runs.
 
     Attributes:
         name: of the node that decides.
@@ -135,14 +135,14 @@ class CostReport(Shown):
         outputs: what is computed; empty if all nodes are counted.
         inputs: tensor name -> its shape, of what is fed.
         batch: the size that open batch dimensions were given; ``None`` if there was none, and where it stays open.
-        is_batch_open: whether nobody says how large the batch is. Shapes have ``None`` for it then, figures are for one
-            example, and ``by_batch`` has them for any batch.
+        is_batch_open: whether the batch size is unknown. Shapes have ``None`` for it then, figures are for one example, and
+            ``by_batch`` has them for any batch.
         values: tensor name -> value, of training switches that were set for inference.
-        by: what a row is: ``scope``, ``op`` or ``node``.
+        by: the kind of row: ``scope``, ``op`` or ``node``.
         rows: in the order in which they run; ops with the most operations first.
         total: of all nodes.
-        peak_low_bytes, peak_high_bytes: the most that activations take at one time: if kernels write over inputs that nobody
-            needs any more, and if every result has memory of its own.
+        peak_low_bytes, peak_high_bytes: peak memory of activations: if kernels overwrite inputs that are no longer needed, and
+            if every result has its own memory.
         peak_node: the node at which that is.
         peak_unsized: results of unknown size, which are not in the peak.
         peak_low_by_batch, peak_high_by_batch: the peak for any batch; ``None`` as in :class:`ByBatch`.

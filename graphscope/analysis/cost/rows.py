@@ -101,7 +101,7 @@ def figures(members: Iterable[Item], sizes: Sizes, device: Device | None) -> Fig
 
 
 def _time_us(work: Work, device: Device | None) -> float:
-    """The roofline: what takes longer, to compute or to move the data."""
+    """The roofline: the longer of compute time and data transfer time."""
     if device is None:
         return 0.0
     moved = (work.read_bytes or 0) + (work.written_bytes or 0)

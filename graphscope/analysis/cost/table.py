@@ -18,12 +18,12 @@ Raises:
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """What an op computes.
+    """The cost formula of an op.
 
     Attributes:
         flops: floating-point operations. Those of integers and booleans count alike, as in TensorFlow's profiler.
         is_product: whether these are multiplications and additions in pairs, as in a matrix product: two are a MAC.
-        in_place: whether the kernel may write over its first input, if nobody else takes that.
+        in_place: whether the kernel may overwrite its first input if nothing else uses it.
     """
 
     flops: Count
@@ -42,7 +42,7 @@ class Access(enum.Enum):
 
 FORMULAS: dict[str, Formula] = {}
 ACCESS: dict[str, Access] = {}
-"""Op -> what is registered, by the modules below ``formulas/``."""
+"""Op -> formula, registered by the modules in ``formulas/``."""
 
 
 def row(ops: str, flops: Count, *, is_product: bool = False, in_place: bool = False) -> None:

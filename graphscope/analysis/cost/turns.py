@@ -1,4 +1,4 @@
-"""How often a loop goes round, where constants say so: a counter, its step, and what it is compared with."""
+"""The number of iterations of a loop, if constants determine it: a counter, its step and its limit."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Source = tuple[int, int]
 _PASSES = SWITCHES | ENTERS | {"Identity", "RefIdentity", "Cast", "LoopCond"}
 _ADDITIONS = frozenset({"Add", "AddV2"})
 _COMPARISONS = {"Less": (1, 0), "LessEqual": (1, 1), "Greater": (-1, 0), "GreaterEqual": (-1, 1)}
-"""Op -> the direction in which the counter goes, and whether the limit itself is a turn more."""
+"""Op -> the direction of the counter, and whether the limit itself is included."""
 _MIRRORED = {"Less": "Greater", "LessEqual": "GreaterEqual", "Greater": "Less", "GreaterEqual": "LessEqual"}
 _MAX_FOLLOWED = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """How often a loop goes round.
+    """The number of iterations of a loop.
 
     Attributes:
-        count: how often; 1 where it is not known.
-        is_known: whether constants say so.
-        is_limit: whether ``count`` is the most that it may be: another condition may end the loop before.
+        count: the number; 1 if unknown.
+        is_known: whether constants determine it.
+        is_limit: whether ``count`` is an upper bound: another condition may end the loop earlier.
     """
 
     count: int = 1
@@ -40,18 +40,18 @@ UNKNOWN_TURNS = Turns()
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A variable of a loop: what it is at first, and what each turn adds to it."""
+    """A loop variable: its initial value and the increment per iteration."""
 
     start: int | float
     step: int | float
 
 
 def turns(flow: Flow, condition: Source, counter: Callable[[Source], Counter | None]) -> Turns:
-    """How often a loop goes round.
+    """The number of iterations of a loop.
 
     Args:
         flow: what the condition is computed in.
-        condition: the boolean that is computed before each turn.
+        condition: the boolean computed before each iteration.
         counter: what is known of a variable of the loop, by where it comes from.
     """
     limits = [_limit(flow, part, counter) for part in _conjuncts(flow, condition)]
@@ -103,7 +103,7 @@ def _count(op: str, counter: Counter, limit: int | float) -> int | None:
 
 
 def function_counter(body: Flow, start: Fact, argument: Source, returned: Source) -> Counter | None:
-    """A variable of a ``While``: ``returned`` is what the body makes of ``argument``."""
+    """A variable of a ``While``: the body computes ``returned`` from ``argument``."""
     first, step = single(start), added(body, returned, argument)
     return Counter(first, step) if first is not None and step is not None else None
 
@@ -123,7 +123,7 @@ def merge_counter(flow: Flow, merge: Source) -> Counter | None:
 
 
 def added(flow: Flow, result: Source, variable: Source) -> int | float | None:
-    """The constant that is added to ``variable`` to give ``result``; ``None`` if it is computed otherwise."""
+    """The constant whose sum with ``variable`` is ``result``; ``None`` if it is computed differently."""
     place, _ = origin(flow, result)
     if not 0 <= place < len(flow.body) or len(flow.wiring.sources[place]) != 2:
         return None
@@ -138,7 +138,7 @@ def added(flow: Flow, result: Source, variable: Source) -> int | float | None:
 
 
 def origin(flow: Flow, source: Source) -> Source:
-    """Where a tensor comes from, behind what only passes it on."""
+    """The origin of a tensor, looked up through pass-through nodes."""
     for _ in range(_MAX_FOLLOWED):
         place, _ = source
         if not 0 <= place < len(flow.body) or flow.body.ops[place] not in _PASSES or not flow.wiring.sources[place]:

@@ -1,1 +1,1 @@
-"""What differs between two models."""
+"""The differences between two models."""

@@ -1,4 +1,4 @@
-"""Recognizes batch norms that were folded into the layer before them, by computing what the fold must have given."""
+"""Recognizes batch norms that were folded into the previous layer, by computing the expected result of folding."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _is_close(one: _Array, other: _Array) -> bool:
 
 
 class _Values:
-    """Constants and variables of one model, and what a few ops make of them."""
+    """The constants and variables of one model, and the values that a few ops compute from them."""
 
     def __init__(self, model: Model) -> None:
         self.model = model

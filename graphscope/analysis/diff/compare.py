@@ -23,15 +23,15 @@ from graphscope.core.model import Model, ModelKind
 
 _ORDER = {section: place for place, section in enumerate(Section)}
 _BARE = frozenset({ModelKind.GRAPH, ModelKind.EVENT_FILE})
-"""Kinds of files that hold a graph and nothing besides."""
+"""Kinds of files that contain only a graph."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiffOptions:
-    """What counts.
+    """Options of a comparison.
 
     Attributes:
-        depth: how far values are compared.
+        depth: how thoroughly to compare values.
         strict: also compare devices, colocation, inferred shapes and versions.
         explains: whether to report freezing and folding as such, instead of the single differences that they cause.
     """
@@ -44,10 +44,10 @@ class DiffOptions:
 def diff(
     a: Model, b: Model, options: DiffOptions | None = None, progress: Callable[[int], None] = lambda _: None
 ) -> DiffReport:
-    """What differs between ``a`` and ``b``. Nodes are found again by name, by structure, then within renamed scopes.
+    """The differences between ``a`` and ``b``. Nodes are matched by name, by structure, then within renamed scopes.
 
     Args:
-        progress: is told the number of bytes of each tensor that was compared.
+        progress: called with the number of bytes of each compared tensor.
 
     Raises:
         CorruptFileError, IncompleteModelError: a value cannot be read.
@@ -120,7 +120,7 @@ class _Diff:
         )
 
     def _bodies(self) -> Iterator[tuple[str, Matching]]:
-        """The graphs, then each library function that both have, with the nodes of each that belong together."""
+        """The graphs, then each library function that both have, with their matched nodes."""
         functions = match_functions(self.a.graph.functions, self.b.graph.functions)
         shared = {other: name for name, other in functions.items()}
         attributes = [Attributes(m.catalog, keeps_marks=self.options.strict) for m in (self.a, self.b)]

@@ -1,4 +1,4 @@
-"""Which node of one model's graph is which of another's."""
+"""Matches the nodes of one model's graph with another's."""
 
 from __future__ import annotations
 

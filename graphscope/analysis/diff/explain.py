@@ -1,4 +1,4 @@
-"""Tells transformations from edits: a model that was frozen or folded differs from itself in many nodes for one reason.
+"""Separates transformations from edits: freezing or folding a model changes many nodes for one reason.
 
 Each explanation names what it is about and takes the place of the differences that follow from it. Only the graph itself is
 looked at, not library functions.
@@ -19,18 +19,18 @@ from graphscope.core.op_sets import MERGES, SWITCHES
 from graphscope.core.tensors import node_of
 
 _PASSING = frozenset({"Identity", "ReadVariableOp", "StopGradient", "Snapshot", *SWITCHES, *MERGES})
-"""Ops that a transformation may take out without a change of any value, as far as their branch is the one that runs."""
+"""Ops that a transformation may remove without changing any value, provided that their branch is the one that runs."""
 
 _OF_NODES = frozenset({Section.INPUTS, Section.NODES, Section.WIRING, Section.ATTRIBUTES, Section.WEIGHTS})
 _MAX_STEPS = 64
 _FEW = 3
-"""Up to so many nodes are named."""
+"""Up to this many nodes are named."""
 
 
 def explain(
     a: Model, b: Model, matching: Matching, differences: Iterable[Difference]
 ) -> tuple[list[Difference], list[Explanation]]:
-    """The differences that nothing explains, and what explains the others.
+    """The unexplained differences, and the explanations of the others.
 
     Raises:
         CorruptFileError, IncompleteModelError: as :func:`find_foldings`.
@@ -42,11 +42,11 @@ def explain(
 
 
 class _Explainer:
-    """Collects what is explained.
+    """Collects the explained differences.
 
     Attributes:
         lost, new: nodes that only the first, or only the second, body has, and whose reason is known.
-        takers: nodes of which op or inputs differ for a known reason.
+        takers: nodes whose op or inputs differ for a known reason.
         weights: constants whose values do.
         savers: nodes that save and restore, and differ.
     """
@@ -121,7 +121,7 @@ class _Explainer:
         return False
 
     def _above(self, roots: Iterable[str]) -> set[str]:
-        """Removed nodes that are needed for nothing but ``roots`` and one another, as far as data goes."""
+        """Removed nodes whose data only ``roots`` and one another need."""
         found: set[str] = set()
         waiting = [name for root in roots for name in self._inputs(root)]
         while waiting:
@@ -183,7 +183,7 @@ class _Explainer:
         return name in self.takers or kept == set(b.control_inputs())
 
     def explanations(self) -> Iterator[Explanation]:
-        """What was found, in the order in which transformations are applied."""
+        """The explanations, in the order in which transformations are applied."""
         yield from _some("frozen", self.frozen, "variables that became constants")
         yield from _some("unfrozen", self.unfrozen, "constants that became variables")
         yield from _some("cut", self.cut, "nodes removed that nothing else in the second model needs")

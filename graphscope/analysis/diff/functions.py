@@ -1,4 +1,4 @@
-"""Finds the library functions of one model again in another: by name, by the name without its number, by content."""
+"""Matches the library functions of two models: by name, by the name without its number, by content."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _number_nodes(function: Function) -> object:
 
 
 def _content(function: Function) -> object:
-    """Types and ops: what calls other functions is not followed."""
+    """Types and ops; calls of other functions are not followed."""
     signature = function.signature
     ops = sorted(stem(op) for op in function.ops)
     return (

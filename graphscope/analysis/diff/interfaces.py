@@ -1,4 +1,4 @@
-"""Compares what two models say of themselves: signatures, collections, versions."""
+"""Compares the metadata of two models: signatures, collections, versions."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def collection_differences(a: Model, b: Model, names: Names) -> Iterator[Differe
 
 
 def _content(collection: Collection, names: Names) -> list[object]:
-    """What a collection lists: the names of nodes, whatever else its messages say of them; other values as they are."""
+    """The items of a collection: node names only, without the rest of their messages; other values unchanged."""
     if len(collection.names) != len(collection.values):
         return list(collection.values)
     tensors = [TensorName.parse(name) for name in collection.names]

@@ -1,4 +1,4 @@
-"""Finds the nodes of one body again in another: by name, then by structure, then within scopes that were renamed.
+"""Matches the nodes of two bodies: by name, then by structure, then within renamed scopes.
 
 Nothing here searches: every step is linear in the number of nodes that are still open, and there are few steps.
 """
@@ -21,7 +21,7 @@ _MANY, _NEARLY_ALL = 16, 0.9
 
 
 def match(a: Side, b: Side) -> tuple[Matching, Mapping[Method, int]]:
-    """The nodes of ``a`` that are in ``b``, and how many were found how."""
+    """The nodes of ``a`` that are in ``b``, with counts per method."""
     matching = Matching(a, b)
     counts: Counter[Method] = Counter()
     counts[Method.NAME] = _by_name(matching)

@@ -1,4 +1,4 @@
-"""Compares the nodes of two bodies once it is known which of them belong together."""
+"""Compares the matched nodes of two bodies."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from graphscope.core.tensors import TensorName
 from graphscope.protos import AttrValue
 
 WAITS = "waits for"
-"""How details about control inputs begin."""
+"""The prefix of details about control inputs."""
 
 
 _FEW = 3
-"""Up to so many inputs of one node are told one by one."""
+"""Up to this many inputs of one node are reported individually."""
 
 
 class NodeComparison:
     """Compares pairs of nodes.
 
     Args:
-        matching: which node is which.
+        matching: the matched nodes.
         function: the library function that they are in.
         strict: whether devices count.
     """
@@ -83,7 +83,7 @@ class NodeComparison:
         return side.text(value) if value is not None else None
 
     def _wiring(self, a: Node, b: Node) -> Iterator[Difference]:
-        """Inputs by position; control inputs as a set. Names are those of the second body, as far as there is one."""
+        """Inputs by position; control inputs as a set. Names are those of the second body where a partner exists."""
         ones, others = [_port(text) for text in a.data_inputs()], [_port(text) for text in b.data_inputs()]
         moved = [(self.matching.forward.get(name), port) for name, port in ones]
         positions = range(max(len(ones), len(others)))
@@ -100,7 +100,7 @@ class NodeComparison:
             yield self._describe_change(a, b, Section.WIRING, f"{WAITS}: {_list(gone)} -> {_list(new)}")
 
     def _results(self) -> Iterator[Difference]:
-        """What a library function takes and gives."""
+        """The arguments and results of a library function."""
         a, b = self.matching.a.body, self.matching.b.body
         if not isinstance(a, Function) or not isinstance(b, Function):
             return

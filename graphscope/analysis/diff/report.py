@@ -1,4 +1,4 @@
-"""What a comparison finds: dataclasses."""
+"""The results of a comparison."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphscope.core.units import count
 
 
 class Section(str, enum.Enum):
-    """What a difference is about, in the order in which they are told."""
+    """The subject of a difference, in report order."""
 
     SIGNATURES = "signatures"
     INPUTS = "inputs"
@@ -26,7 +26,7 @@ class Section(str, enum.Enum):
 
 
 class Change(str, enum.Enum):
-    """What happened to it from the first model to the second."""
+    """The kind of change from the first model to the second."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -35,7 +35,7 @@ class Change(str, enum.Enum):
 
 
 class Method(str, enum.Enum):
-    """How a node was found again."""
+    """How a node was matched."""
 
     NAME = "by name"
     STRUCTURE = "by structure"
@@ -44,7 +44,7 @@ class Method(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class WeightChange:
-    """How far the values of one tensor moved; ``None`` if that was not measured or has no meaning.
+    """How much the values of one tensor changed; ``None`` for measures that were not taken or are undefined.
 
     Attributes:
         elements: number of elements.
@@ -66,7 +66,7 @@ class Difference:
     """One difference.
 
     Attributes:
-        section, change: what it is about, and what happened.
+        section, change: the subject and the kind of change.
         name: of the node, variable, function, signature or collection; in the second model where the first has none.
         detail: what differs: ``strides: [1, 1, 1, 1] -> [1, 2, 2, 1]``; of a node that was added or removed, its op.
         other: its name in the second model, if that is another one.
@@ -85,13 +85,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Differences that one known transformation explains: they are told together, not one by one.
+    """Differences that one known transformation explains: reported together.
 
     Attributes:
         kind: ``frozen``, ``folded``, ``batch norm folded`` or ``scope renamed``.
         text: a sentence without its full stop.
         names: the nodes of the first model that it is about.
-        differences: how many differences it stands for.
+        differences: number of differences it replaces.
     """
 
     kind: str
@@ -106,11 +106,11 @@ class DiffReport(Shown):
 
     Attributes:
         first, second: their paths.
-        nodes: how many nodes each has, library functions included.
-        matched: how many nodes were found again, and how.
+        nodes: number of nodes of each, including library functions.
+        matched: how many nodes were matched, and how.
         differences: in the order of :class:`Section`, each in the first model's order of nodes.
-        explanations: what was done to the model as a whole.
-        notes: what was not compared.
+        explanations: transformations of the whole model.
+        notes: parts that were not compared.
         partners: node of the first graph -> the node of the second that it was compared with, library functions aside.
     """
 
@@ -128,12 +128,12 @@ class DiffReport(Shown):
 
     @property
     def is_equal(self) -> bool:
-        """Whether nothing differs."""
+        """Whether there are no differences."""
         return not self.differences and not self.explanations
 
     @property
     def summary(self) -> str:
-        """How much was found again and how much differs, in one line."""
+        """A one-line summary of what matched and what differs."""
         matched = ", ".join(f"{number:,} {method.value}" for method, number in self.matched.items())
         first, second = self.nodes
         sizes = f"{first:,} and {second:,} nodes, matched {matched or 'none'}; " if first or second else ""

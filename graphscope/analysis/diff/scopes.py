@@ -1,4 +1,4 @@
-"""Renamed nodes, told by their scopes: ``a/ -> b/, 312 nodes`` says more than 312 lines."""
+"""Renamed nodes, grouped by scope: ``a/ -> b/, 312 nodes`` instead of 312 lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from graphscope.analysis.diff.report import Change, Difference, Explanation, Section
 
 _FEW = 2
-"""Scopes with fewer renamed nodes are told node by node."""
+"""Scopes with fewer renamed nodes are reported node by node."""
 
 
 def split_common_end(name: str, other: str) -> tuple[str, str]:

@@ -27,7 +27,7 @@ class Side:
 
     Attributes:
         body: its nodes.
-        attributes: gives their normal form.
+        attributes: returns their normal form.
         names: the library functions of this model -> a name that both models share.
     """
 
@@ -46,7 +46,7 @@ class Side:
 
     @cached_property
     def bookkeeping(self) -> frozenset[str]:
-        """Nodes of savers: programs write them anew, so that they are found again by name alone."""
+        """Saver nodes: programs recreate them, so they are matched by name only."""
         return saver_nodes(self.body) if isinstance(self.body, Graph) else frozenset()
 
     def takers(self, name: str) -> Iterator[tuple[str, int]]:
@@ -63,7 +63,7 @@ class Side:
         return map(body.nodes.__getitem__, body.consumer_numbers[number])
 
     def key(self, number: int) -> int:
-        """Hash of what a node does, whatever it and its inputs are called: op, attributes, content of small constants."""
+        """Hash of a node without names: op, attributes, content of small constants."""
         known = self._known[number]
         if known is None:
             known = self._known[number] = self._key(self.body.nodes[number])
@@ -144,13 +144,13 @@ class Matching:
 
     @cached_property
     def partners(self) -> list[int | None]:
-        """For each node of the first body the number of its partner; to be asked for once all are found."""
+        """For each node of the first body, the number of its partner; valid once matching is complete."""
         find = self.b.body.numbers.get
         return [None if other is None else find(other) for other in map(self.forward.get, self.a.body.names)]
 
     @cached_property
     def pairs(self) -> list[tuple[Node, Node]]:
-        """The nodes that belong together, in the first body's order; to be asked for once all are found."""
+        """The matched nodes, in the first body's order; valid once matching is complete."""
         others = self.b.body.nodes
         return [(a, others[b]) for a, b in zip(self.a.body.nodes, self.partners) if b is not None]
 

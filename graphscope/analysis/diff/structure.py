@@ -1,4 +1,4 @@
-"""Pairs nodes that do the same with the same inputs, or for the same consumers, whatever they are called."""
+"""Matches nodes by structure, regardless of names: the same op with the same inputs or consumers."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class _Hashes:
 def match_by_structure(matching: Matching) -> int:
     """Pairs open nodes by the hashes of what is above and below them; returns how many.
 
-    A hash goes through open nodes only: where it meets a node that has a partner already, that pair stands for itself. Nodes
-    that agree in both hashes are paired in file order; those that agree in one of them if nothing else does.
+    A hash covers unmatched nodes only: a node that already has a partner is represented by that pair. Nodes that agree in both
+    hashes are paired in file order; those that agree in one of them if nothing else does.
     """
     open_a, open_b = matching.find_searched()
     if not open_a or not open_b:
@@ -92,7 +92,7 @@ class _Part:
 
     @cached_property
     def order(self) -> list[int]:
-        """The open nodes, each behind what it takes; a circle is entered anywhere."""
+        """The unmatched nodes, each after its inputs; a cycle is entered anywhere."""
         wires = self.body.wires
         if all(source is not None and source < number for number in self.numbers for source in wires[number]):
             return self.numbers
@@ -153,7 +153,7 @@ class _Part:
         return whole, min(weight, _MOST)
 
     def _outside(self, name: str) -> int:
-        """What stands for a node that has a partner: its name in the second body."""
+        """The key of a matched node: its name in the second body."""
         return hash(self.partners.get(name, name))
 
     def below(self) -> _Hashes:

@@ -1,4 +1,4 @@
-"""Which tensors of two models belong together: variables and constants, and one of each where a model was frozen."""
+"""Matches the tensors of two models: variables and constants, or one of each if a model was frozen."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _pair(name: str, other: str, function: str, a: Callable[[], Payload], b: Cal
 
 
 def missing_values(a: Model, b: Model, names: Mapping[str, str] | None) -> Iterator[Difference]:
-    """Values of checkpoints that only one of two models has; where one has no checkpoint at all, nothing is told.
+    """Values of checkpoints that only one of two models has; nothing is reported if a model has no checkpoint at all.
 
     Args:
         names: node -> node; ``None`` if one of the models has no graph.

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FEW = 16
-"""Up to so many elements, the values themselves are told."""
+"""Up to this many elements, the values themselves are reported."""
 
 _MAX_TEXT = 60
 
 
 class Depth(str, enum.Enum):
-    """How far values are compared."""
+    """How thoroughly values are compared."""
 
     NONE = "none"
     STAT = "stat"
@@ -34,7 +34,7 @@ class Depth(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two tensors that belong together.
+    """A pair of matched tensors.
 
     Attributes:
         name, other: what they are called; ``other`` is empty if that is the same.
@@ -55,7 +55,7 @@ def compare_weights(
     """What differs in value. Equal checksums that both files state count as equal, unless ``depth`` is ``EXACT``.
 
     Args:
-        progress: is told the number of bytes of each tensor that was compared.
+        progress: called with the number of bytes of each compared tensor.
 
     Raises:
         CorruptFileError, IncompleteModelError: a value cannot be read.
@@ -129,7 +129,7 @@ def measure(a: Payload, b: Payload) -> WeightChange:
 
 
 def _whole_elements(pieces: Iterator[tuple[bytes, ...]], itemsize: int) -> Iterator[tuple[bytes, bytes]]:
-    """Pieces that no element is cut by: payloads give whole elements, so that every cut is between two of them."""
+    """Aligned chunks of both tensors; no element is split."""
     for one, other in pieces:
         if len(one) % itemsize or len(one) != len(other):
             raise ValueError("two tensors of one type and shape have contents of different sizes")

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INPUT = "(input of the graph)"
-"""What stands for the op of a tensor that is fed."""
+"""The op name shown for a fed tensor."""
 
 CONSTANT = "(constant)"
-"""What stands for the op of a tensor whose content the file holds."""
+"""The op name shown for a tensor whose content is stored in the file."""
 
 
 def show_foreign(model: ForeignModel, name: str) -> Detail:
@@ -84,7 +84,7 @@ def _tensor(graph: ForeignGraph, name: str, what: str, body: str) -> NodeDetail:
 
 
 def _quantizations(tensors: tuple[ForeignTensor, ...]) -> list[Attribute]:
-    """How the integers of each tensor stand for real numbers, where they do."""
+    """The quantization of each quantized tensor."""
     found = [(tensor.name, tensor.quantization) for tensor in tensors if tensor.quantization is not None]
     several = len(tensors) > 1
     return [

@@ -28,7 +28,7 @@ def row_of(graph: ForeignGraph, node: ForeignNode, body: str = "", distance: int
 
 
 def _near(graph: ForeignGraph, chosen: NodeFilter, body: str) -> dict[str, int] | None:
-    """Name -> distance of the nodes around those that were asked about; ``None`` if none was."""
+    """Name -> distance from the nodes given in the filter; ``None`` if none were given."""
     if not (chosen.inputs_of or chosen.consumers_of):
         return None
     if body:

@@ -31,7 +31,7 @@ class ForeignSummary:
         nodes: how many it has.
         ops: op -> number of nodes in the graph that runs, most frequent first.
         bodies: the other graphs.
-        tensors: how many the graph that runs is said to have.
+        tensors: the number that the main graph declares.
         parameters: floating and quantized constants that are no scalars, in all graphs.
         constants: all constants of all graphs.
     """

@@ -11,7 +11,7 @@ _QUANTIZED = frozenset({DataType.INT8, DataType.UINT8, DataType.INT4, DataType.U
 """Integers that other runtimes keep quantized weights in."""
 
 SPARSE = "sparse"
-"""How a tensor is held of which only the elements that are not zero are stored."""
+"""The storage of a sparse tensor, which holds only the nonzero elements."""
 
 
 def is_weight(tensor: ForeignTensor, content: Payload) -> bool:

@@ -1,4 +1,4 @@
-"""Arithmetic on sizes of which some are unknown."""
+"""Arithmetic on sizes, some of which are unknown."""
 
 from __future__ import annotations
 

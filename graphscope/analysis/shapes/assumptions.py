@@ -1,4 +1,4 @@
-"""Placeholders without a shape, taken for what their consumers demand."""
+"""Infers the shapes of placeholders from their consumers."""
 
 from __future__ import annotations
 

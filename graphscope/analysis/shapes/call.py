@@ -1,4 +1,4 @@
-"""One node as its rule sees it: inputs as facts, attributes with their defaults."""
+"""The argument of a shape rule: a node with input facts, and attributes with their defaults."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from graphscope.protos import AttrValue, TensorShapeProto
 
 
 class Setting(Protocol):
-    """What surrounds a node during inference."""
+    """The context of a node during inference."""
 
     @property
     def producer(self) -> int:
         """The graph's producer version."""
 
     def run(self, function: str, arguments: Sequence[Fact]) -> Facts | None:
-        """What a library function returns for ``arguments``; ``None`` if that cannot be told."""
+        """The results of a library function for ``arguments``; ``None`` if they cannot be inferred."""
 
 
 class Call:
-    """A node with what is known of its inputs.
+    """A node with the known facts about its inputs.
 
     Attributes:
         node: the node.
-        inputs: what is known of its data inputs, in order.
+        inputs: the known facts about its data inputs, in order.
         setting: see :class:`Setting`.
     """
 
@@ -43,7 +43,7 @@ class Call:
         self.setting = setting
 
     def input(self, index: int) -> Fact:
-        """What is known of input ``index``; negative numbers count from the end.
+        """The facts about input ``index``; negative numbers count from the end.
 
         Raises:
             ShapeError: the node has no such input.

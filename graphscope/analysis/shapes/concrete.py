@@ -1,4 +1,4 @@
-"""Shapes for given inputs: those that a person states, and a size for the batch that the file leaves open."""
+"""Shape inference for given input shapes and batch size."""
 
 from __future__ import annotations
 

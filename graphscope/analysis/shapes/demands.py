@@ -1,4 +1,4 @@
-"""What the consumers of a tensor demand of its shape: whatever else their rules would refuse.
+"""The shape that the consumers of a tensor require: any other would be refused by their rules.
 
 No second table is needed: a rule is run on a probe, and what it takes the probe's rank and sizes for is what it demands.
 """
@@ -28,7 +28,7 @@ _MAX_CONSUMERS = 2_000
 
 
 def demanded_shape(flow: Flow, place: int, shape: Dims) -> Dims:
-    """``shape`` and what the consumers of output 0 of a node demand of it, as far as they agree.
+    """``shape`` combined with what the consumers of a node's output 0 require, where they agree.
 
     Args:
         place: the node's number in ``flow``.
@@ -44,7 +44,7 @@ def demanded_shape(flow: Flow, place: int, shape: Dims) -> Dims:
 
 
 def _reach(flow: Flow, start: int) -> Iterator[tuple[int, int]]:
-    """The consumers of a node's output 0, with the input at which they take it, behind those that keep its shape too."""
+    """The consumers of a node's output 0, each with its input index; looks through nodes that keep the shape."""
     waiting, seen = [start], {start}
     while waiting and len(seen) < _MAX_LOOKED_AT:
         source = waiting.pop()

@@ -1,4 +1,4 @@
-"""What is known of one tensor: its shape, its elements where they are few, and what a handle leads to."""
+"""The facts about one tensor: its shape, its elements if there are few, and the target of a handle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_ELEMENTS = 256
 
 
 class Fact:
-    """What is known of one tensor. Never changed once it is made.
+    """The facts about one tensor. Immutable.
 
     Attributes:
         shape: see :data:`~graphscope.analysis.shapes.sizes.Dims`.
@@ -63,12 +63,12 @@ Facts = tuple[Fact, ...]
 
 
 def outputs(*shapes: Dims) -> Facts:
-    """Outputs of which only the shapes are known."""
+    """Outputs with known shapes and unknown values."""
     return tuple(map(Fact, shapes))
 
 
 def join_facts(one: Fact, other: Fact) -> Fact:
-    """What is true of either."""
+    """The facts that hold for both."""
     if one is other:
         return one
     shape = one.shape if one.shape == other.shape else join(one.shape, other.shape)

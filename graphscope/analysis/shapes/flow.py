@@ -22,7 +22,7 @@ Revise = Callable[[Node, Sequence[Fact]], Sequence[Fact]]
 
 
 class Surroundings(Protocol):
-    """What the flows through a graph and its functions share."""
+    """State shared between the flows through a graph and its functions."""
 
     @property
     def catalog(self) -> OpCatalog:
@@ -40,17 +40,17 @@ class Surroundings(Protocol):
 
     @property
     def errors(self) -> Mapping[str, str]:
-        """What is wrong with nodes."""
+        """The errors of nodes."""
 
     def note_error(self, function: str, node: str, message: str | None) -> None:
         """Keeps what is wrong with a node; ``None`` takes back what was said of it before."""
 
     def note_lack(self, function: str, node: str, op: str) -> None:
-        """Keeps that nobody has a rule for a node."""
+        """Records that there is no rule for a node."""
 
 
 class Flow(Setting):
-    """Gives facts to the outputs of all nodes of one body.
+    """Infers facts for the outputs of all nodes of one body.
 
     Args:
         shared: see :class:`Surroundings`.
@@ -59,7 +59,7 @@ class Flow(Setting):
         arguments: name of a function's argument -> what is known of its tensors.
 
     Attributes:
-        stated: what is said of outputs from outside, by the number of the node: it takes the place of what its rule says.
+        stated: facts about outputs that the caller supplies, by node number: they replace the result of the rule.
         revise: gives what a node's inputs are taken for, in place of what is known of them.
     """
 
@@ -98,7 +98,7 @@ class Flow(Setting):
         return self._shared.enter(function, arguments)
 
     def call(self, place: int) -> Call:
-        """The node with a number as its rule sees it."""
+        """The call for the node with a given number."""
         node, inputs = self.body.nodes[place], self.inputs(place)
         return Call(node, inputs if self.revise is None else self.revise(node, inputs), self)
 
@@ -121,7 +121,7 @@ class Flow(Setting):
         return ranks
 
     def infer(self) -> None:
-        """Looks at every node once, then goes round its loops until nothing changes."""
+        """Visits every node once, then repeats the loops until nothing changes."""
         self._sweep(self._order)
 
     def infer_again(self, changed: Iterable[int]) -> None:

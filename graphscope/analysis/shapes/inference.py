@@ -17,7 +17,7 @@ from graphscope.core.tensors import Shape, TensorName, shape_text
 from graphscope.errors import GraphscopeError
 
 MAX_DEPTH = 64
-"""How deep functions may call each other."""
+"""Maximum depth of function calls."""
 
 SPARE_WORK = 100_000
 """How many more nodes of functions are looked at than 20 times those of the file."""
@@ -70,7 +70,7 @@ def _state(flow: Flow, graph: Graph, name: TensorName, fact: Fact) -> None:
 
 
 class _Shared:
-    """What the flows through a graph and its functions share."""
+    """State shared between the flows through a graph and its functions."""
 
     def __init__(self, graph: Graph, catalog: OpCatalog) -> None:
         self.catalog = catalog
@@ -125,7 +125,7 @@ class _Shared:
 
 
 def _by_argument(function: Function, facts: Facts) -> dict[str, Facts]:
-    """The facts of each argument. Library functions take one tensor for each, those of lists excepted: nobody writes them."""
+    """The facts of each argument. Each takes one tensor, except for list arguments, which no program writes."""
     names = [arg.name for arg in function.signature.input_arg]
     return {name: facts[place : place + 1] for place, name in enumerate(names)}
 

@@ -1,4 +1,4 @@
-"""What is true of every turn of a loop: shapes are widened until another turn changes nothing."""
+"""Facts that hold for every iteration of a loop: shapes are widened until nothing changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from graphscope.analysis.shapes.facts import UNKNOWN, Fact, Facts, join_facts
 from graphscope.analysis.shapes.sizes import Dim, Dims
 
 MAX_TURNS = 32
-"""A loop that has not settled after so many turns is of unknown shape."""
+"""Shapes of a loop that has not converged after this many iterations are unknown."""
 
 
 class Widening:

@@ -1,4 +1,4 @@
-"""The order in which nodes are looked at, and where each of their inputs comes from."""
+"""The order in which nodes are visited, and the producer of each input."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Wiring:
     """The data edges of a graph or a function's body, by number.
 
     Attributes:
-        places: name of a node, or of a function's argument -> its number; arguments come behind the nodes. Of nodes that share
-            a name (an invalid graph), the last.
+        places: name of a node, or of a function's argument -> its number; arguments come after the nodes. Of nodes that share a
+            name (an invalid graph), the last.
         size: how many nodes and arguments there are.
         sources: for each node, where its data inputs come from.
     """

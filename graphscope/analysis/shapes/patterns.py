@@ -1,4 +1,4 @@
-"""A notation for shape functions that are nothing but equal sizes.
+"""A notation for shape functions that only equate sizes.
 
 ``"(n,r) (n) (r) -> (n,r) (n)"``: three inputs of ranks 2, 1 and 1 that share sizes, and two outputs. Between parentheses
 stand numbers, names of sizes, ``?`` for a size that is unknown, and in front ``B...``, any number of leading dimensions.
@@ -23,7 +23,7 @@ class _Form:
 
     Attributes:
         whole: the name of the leading dimensions, or of the whole shape; empty if there is none, ``_`` for anything.
-        sizes: numbers and names of the sizes behind it.
+        sizes: numbers and names of the sizes that follow.
     """
 
     whole: str
@@ -39,7 +39,7 @@ class _Form:
 
 
 class _Match:
-    """What the names of a pattern stand for."""
+    """The values bound to the names of a pattern."""
 
     def __init__(self) -> None:
         self.wholes: dict[str, Dims] = {}

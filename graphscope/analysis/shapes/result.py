@@ -17,12 +17,12 @@ from graphscope.core.tensors import Shape, TensorName
 
 
 class Shapes:
-    """The shapes of all tensors of a graph, and what could not be told.
+    """The shapes of all tensors of a graph, and what could not be inferred.
 
     Attributes:
-        flow: the facts behind the shapes, and what is in functions.
+        flow: the inferred facts, including those inside functions.
         errors: name of a node -> why it does not fit its op; ``function/node`` within a library function.
-        without_rule: op -> number of nodes of which nothing is known, since there is no rule for it; most frequent first.
+        without_rule: op -> number of nodes whose outputs are unknown because there is no rule for the op; most frequent first.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Shapes:
         return outputs[index].dtype if index < len(outputs) else DataType.INVALID
 
     def known(self, tensor: str) -> bool:
-        """Whether the shape follows from the file; False where a placeholder was taken for what its consumers demand.
+        """Whether the shape follows from the file; False if it was inferred from consumers of a placeholder.
 
         Raises as :meth:`shape`.
         """
@@ -70,7 +70,7 @@ class Shapes:
 
     @property
     def assumed_placeholders(self) -> list[str]:
-        """The nodes that were taken for what their consumers demand, in file order."""
+        """The nodes whose shapes were inferred from their consumers, in file order."""
         nodes = self._graph.nodes
         return [nodes[p].name for p, _ in sorted(self._assumed) if nodes[p].op in PLACEHOLDER_OPS]
 

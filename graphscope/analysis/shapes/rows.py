@@ -1,4 +1,4 @@
-"""Rules that are nothing but equal sizes, as rows of a table; see :mod:`graphscope.analysis.shapes.patterns`."""
+"""Rules that only equate sizes, as rows of a table; see :mod:`graphscope.analysis.shapes.patterns`."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ _ANYTHING = (
     " SparseReduceSumSparse TensorMapLookup TensorMapStackKeys Recv _Recv"
     " LookupTableFind"
 )
-"""Ops of whose outputs TensorFlow knows nothing before it runs them."""
+"""Ops whose output shapes TensorFlow knows only at run time."""
 
 
 def row_rules() -> dict[str, Rule]:

@@ -74,7 +74,7 @@ def unknown(rank: int) -> Sizes:
 
 
 def merge_sizes(one: Size, other: Size) -> Size:
-    """The size that both are.
+    """The merged size.
 
     Raises:
         ShapeError: they differ.
@@ -100,7 +100,7 @@ def _bind(unknown: Dim, other: Size) -> Size:
 
 
 def merge(one: Dims, other: Dims) -> Dims:
-    """The shape that both are, each unknown in one of them taken from the other.
+    """The merged shape: unknown sizes in one are taken from the other.
 
     Raises:
         ShapeError: ranks or sizes differ.
@@ -187,7 +187,7 @@ def with_size(shape: Sizes, axis: int, size: Size) -> Sizes:
 
 
 def join(one: Dims, other: Dims) -> Dims:
-    """What is true of either of two shapes."""
+    """The facts that hold for both shapes."""
     if one is None or other is None or len(one) != len(other):
         return None
     return tuple(a if a is b or (isinstance(a, int) and a == b) else Dim() for a, b in zip(one, other))

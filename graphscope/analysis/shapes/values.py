@@ -57,7 +57,7 @@ def _round(number: float, dtype: DataType) -> Element:
 
 
 def cast_element(element: Element, dtype: DataType) -> Element:
-    """What ``Cast`` makes of an element."""
+    """The result of ``Cast`` for an element."""
     if isinstance(element, Dim):
         return element if dtype in (DataType.INT32, DataType.INT64) else None
     if element is None or isinstance(element, bytes) or (isinstance(element, float) and not math.isfinite(element)):

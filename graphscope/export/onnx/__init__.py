@@ -1,4 +1,4 @@
-"""Models in ONNX, for ONNX Runtime, OpenVINO, TensorRT and others. Needs the package ``onnx``, not TensorFlow.
+"""Exports models to ONNX, for ONNX Runtime, OpenVINO, TensorRT and others. Needs the package ``onnx``, not TensorFlow.
 
 :func:`onnx_graph` converts a frozen graph in memory, and :func:`graphscope.export.onnx.write.write_onnx` streams the weights to
 where they belong.
@@ -22,7 +22,7 @@ __all__ = ["onnx_graph", "require_onnx"]
 
 
 def require_onnx() -> None:
-    """Refuses to go on without the package ``onnx``.
+    """Raises an error if the package ``onnx`` is missing.
 
     Raises:
         MissingDependencyError: TensorFlow is not installed.
@@ -37,8 +37,8 @@ def onnx_graph(
 
     Args:
         outputs: node or tensor names.
-        options: how to write it; the defaults if ``None``.
-        path: what errors call the model.
+        options: export options; the defaults if ``None``.
+        path: name of the model in error messages.
 
     Raises:
         MissingDependencyError: the package onnx is not installed.

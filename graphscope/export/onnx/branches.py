@@ -16,7 +16,7 @@ from graphscope.export.refusal import NotExpressibleError
 
 
 def add_if(builder: Builder, condition: Value, sides: Sequence[tuple[Builder, Sequence[Value]]]) -> list[Value]:
-    """Adds an ``If`` and gives its outputs.
+    """Adds an ``If`` and returns its outputs.
 
     Args:
         sides: if the condition is true, if it is false: a subgraph and the tensors that it gives.
@@ -42,7 +42,7 @@ def add_if(builder: Builder, condition: Value, sides: Sequence[tuple[Builder, Se
 
 
 def close_branch(builder: Builder, values: Sequence[Value], inputs: Sequence[Value] = ()) -> GraphProto:
-    """A subgraph that gives ``values``, each by a node of its own."""
+    """A subgraph that returns ``values``, each from its own node."""
     made = {name for node in builder.nodes for name in node.output}
     outputs: list[Value] = []
     for value in values:
@@ -54,7 +54,7 @@ def close_branch(builder: Builder, values: Sequence[Value], inputs: Sequence[Val
 
 
 def common(one: Dims, other: Dims) -> Dims:
-    """What two shapes have in common."""
+    """The common part of two shapes."""
     if one is None or other is None or len(one) != len(other):
         return None
     return tuple(a if a == b else None for a, b in zip(one, other))

@@ -19,18 +19,18 @@ from graphscope.export.onnx.value import Dims, Value
 from graphscope.export.refusal import NotExpressibleError
 
 Operand = Value | NDArray[Any] | None
-"""What a node takes: a tensor, an array that becomes a constant, or nothing if an input is optional."""
+"""An input of a node: a tensor, an array that becomes a constant, or nothing for an optional input."""
 
 Attribute = int | float | str | bytes | Sequence[int] | Sequence[float] | GraphProto | None
 
 
 class Shared:
-    """What a graph and all subgraphs in it have in common.
+    """The state that a graph and all its subgraphs share.
 
     Attributes:
         opset: the version of ONNX's operators.
         constants: name -> content of the constants that nodes use.
-        values: name -> every tensor that a node or an input gives.
+        values: name -> every tensor that a node or an input produces.
     """
 
     def __init__(self, opset: int) -> None:
@@ -41,7 +41,7 @@ class Shared:
         self._small: dict[tuple[object, ...], str] = {}
 
     def fresh(self, wanted: str) -> str:
-        """``wanted``, or that with a number where the name is taken."""
+        """``wanted``, with a number appended if the name is taken."""
         name, number = wanted, 1
         while name in self._names:
             number += 1
@@ -82,7 +82,7 @@ class Builder:
         return self.shared.opset
 
     def subgraph(self) -> Builder:
-        """A graph inside this one, for a branch or the body of a loop: it may use the tensors of this one."""
+        """A subgraph for a branch or the body of a loop: it may use the tensors of this graph."""
         return Builder(self.shared, self.scope)
 
     def constant(self, array: NDArray[Any] | Payload, name: str = "") -> Value:
@@ -92,7 +92,7 @@ class Builder:
         return Value(name or self.shared.fresh(f"{self.scope}/const"), dtype, payload.shape, payload)
 
     def input(self, name: str, dtype: DataType, dims: Dims) -> Value:
-        """A tensor that is given to this graph from outside."""
+        """An input tensor of this graph."""
         value = Value(self.shared.fresh(name), plain(dtype), dims)
         self.shared.values[value.name] = value
         return value
@@ -102,7 +102,7 @@ class Builder:
         return self.ops(op, *operands, outputs=1, **attrs)[0]
 
     def ops(self, op: str, *operands: Operand, outputs: int, **attrs: Attribute) -> list[Value]:
-        """Adds a node of ``op`` and gives its outputs.
+        """Adds a node of ``op`` and returns its outputs.
 
         A type that ONNX Runtime has no kernel for is cast to a wider one and back, where that changes no result. Attributes
         that are ``None`` are left out.
@@ -119,7 +119,7 @@ class Builder:
         return [self._narrow(value, _parameter(schema.outputs, i), narrowed) for i, value in enumerate(results)]
 
     def cast(self, value: Value, dtype: DataType) -> Value:
-        """``value`` in another type; at once, if it is a small constant."""
+        """``value`` in another type; a small constant is converted immediately."""
         dtype = plain(dtype)
         if value.dtype is dtype:
             return value
@@ -131,7 +131,7 @@ class Builder:
         return replace(result, items=value.items)
 
     def reshaped(self, value: Value, dims: Dims) -> Value:
-        """``value``, of which more is known than ONNX's inference found out."""
+        """``value`` with properties that ONNX's inference did not find."""
         if dims is None:
             return value
         known = replace(value, dims=refine(value.dims, dims))
@@ -251,7 +251,7 @@ def _dim(dim: Any) -> int | str | None:
 
 
 def refine(old: Dims, new: Dims) -> Dims:
-    """What two descriptions of one shape say together; the second where they contradict each other."""
+    """The combination of two descriptions of one shape; the second wins in a contradiction."""
     if old is None or new is None or len(old) != len(new):
         return old if new is None else new
     return tuple(_more_exact(a, b) for a, b in zip(old, new))
@@ -264,5 +264,5 @@ def _more_exact(old: int | str | None, new: int | str | None) -> int | str | Non
 
 
 def vector(numbers: Iterable[int]) -> NDArray[np.int64]:
-    """Axes, sizes and positions as ONNX takes them."""
+    """Axes, sizes and positions as ONNX requires them."""
     return np.array(list(numbers), np.int64)

@@ -1,4 +1,4 @@
-"""One node of the graph while it is being converted: what a rule gets."""
+"""One node of the graph during conversion: the argument of a rule."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """A node, the ONNX tensors that it takes, and the graph that it is added to.
+    """A node, its ONNX inputs, and the graph to which it is added.
 
     Attributes:
-        node: as it stands in the TensorFlow graph.
+        node: the TensorFlow node.
         inputs: its data inputs.
         types: the element types of its outputs.
-        builder: where new nodes go.
+        builder: receives new nodes.
         region: the part of the graph that the node is in.
     """
 
@@ -68,14 +68,14 @@ class Call:
         return self.builder.constant(np.array(number, like.dtype.numpy))
 
     def vector(self, value: Value) -> Value:
-        """A scalar or a vector as the vector of int64 that ONNX takes for axes, sizes and positions."""
+        """A scalar or a vector as the int64 vector that ONNX requires for axes, sizes and positions."""
         long = self.cast(value, DataType.INT64)
         if long.rank == 1:
             return long
         return self.op("Reshape", long, vector([-1]))
 
     def transpose(self, value: Value, perm: Sequence[int]) -> Value:
-        """``value`` with its axes in the order ``perm``; nothing is added where they are in order."""
+        """``value`` transposed by ``perm``; adds nothing for the identity."""
         return value if list(perm) == sorted(perm) else self.op("Transpose", value, perm=list(perm))
 
     def unsqueeze(self, value: Value, *axes: int) -> Value:
@@ -91,7 +91,7 @@ class Call:
         return self.op("Where", condition, yes, no)
 
     def reduced(self, op: str, value: Value, axes: Value | Sequence[int], keep: bool = False) -> Value:
-        """A reduction over ``axes``; over none, if there are none."""
+        """A reduction over ``axes``, possibly none."""
         moved_at = 13 if op == "ReduceSum" else 18
         if self.builder.opset >= moved_at:
             given: Operand = axes if isinstance(axes, Value) else vector(axes)
@@ -102,10 +102,10 @@ class Call:
     def transform(
         self, value: Value, transform: Callable[[NDArray[Any]], NDArray[Any]], shape: Sequence[int]
     ) -> Value | None:
-        """A constant of which every element moves; nothing is read before it is written. ``None`` for other tensors.
+        """A constant whose elements are rearranged when it is written, not before. ``None`` for other tensors.
 
         Args:
-            transform: applied to the content when it is written.
+            transform: applied to the content during writing.
             shape: what it gives.
         """
         if value.payload is None:
@@ -126,7 +126,7 @@ class Call:
         return array
 
     def numbers(self, value: Value, what: str) -> list[int]:
-        """The integers of a scalar or vector that is constant, or whose elements are all known; raises as :meth:`known`."""
+        """The integers of a constant scalar or vector, or of one whose elements are all known; raises like :meth:`known`."""
         found = [n for n in value.items or () if n is not None]
         if value.payload is None and value.items is not None and len(found) == len(value.items):
             return found
@@ -148,7 +148,7 @@ class Call:
         return number % rank if rank else 0
 
     def attr(self, name: str) -> AttrValue:
-        """An attribute of the node, or the op's default; empty if there is neither."""
+        """An attribute of the node, or the op's default; empty if neither exists."""
         stated = self.node.attr(name)
         if stated is not None:
             return stated
@@ -177,7 +177,7 @@ class Call:
 
 
 class TransformedPayload(Payload):
-    """A constant whose elements are moved when it is read, as a transposed weight. Reading it reads the whole."""
+    """A constant whose elements are rearranged on reading, such as a transposed weight. Any read loads all of it."""
 
     __slots__ = ("stored", "transform")
 

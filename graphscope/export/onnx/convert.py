@@ -1,4 +1,4 @@
-"""A frozen graph becomes an ONNX graph."""
+"""Converts a frozen graph to ONNX."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ OLDEST_OPSET = 17
 
 @dataclass(frozen=True, slots=True)
 class OnnxOptions:
-    """How to write ONNX.
+    """Options for ONNX.
 
     Attributes:
         opset: the version of ONNX's operators.
         names: tensor of an input or an output -> its name in ONNX.
-        shapes: node or tensor name of an input -> its shape, where the graph leaves dimensions open.
+        shapes: node or tensor name of an input -> its shape, if the graph leaves dimensions open.
     """
 
     opset: int = OPSET
@@ -47,7 +47,7 @@ def convert(graph: Graph, outputs: Sequence[str], options: OnnxOptions, path: st
 
     Args:
         outputs: node or tensor names.
-        path: what errors call the model.
+        path: name of the model in error messages.
 
     Raises:
         NotExportableError: ONNX cannot express it; all reasons are listed.
@@ -76,7 +76,7 @@ def _outputs(region: Region, wanted: Sequence[str]) -> list[Value | None]:
 
 
 def _refuse_unknown_ops(conversion: Conversion, wanted: Sequence[str]) -> None:
-    """Ops behind a refused node are never tried; those that no rule exists for are named all the same."""
+    """Nodes after a refused one are not converted; those without a rule are reported anyway."""
     graph = conversion.graph
     for name in graph.ancestors(map(node_of, wanted)) if conversion.refusals else ():
         node = graph[name]
@@ -108,7 +108,7 @@ def _finish(region: Region, wanted: Sequence[str], found: Sequence[Value], optio
 
 
 def _named_outputs(region: Region, wanted: Sequence[str], found: Sequence[Value]) -> list[Value]:
-    """The outputs, each from a node of its own: an input, a constant or another output is copied."""
+    """The outputs, each from its own node: an input, a constant or another output is copied."""
     made = {name for node in region.builder.nodes for name in node.output}
     taken: set[str] = set()
     outputs = []
@@ -129,7 +129,7 @@ def _named_outputs(region: Region, wanted: Sequence[str], found: Sequence[Value]
 def _final_names(
     conversion: Conversion, wanted: Sequence[str], outputs: Sequence[Value], options: OnnxOptions
 ) -> dict[str, str]:
-    """Name while converting -> name in the file: TensorFlow's own, or what a person wants."""
+    """Name during conversion -> name in the file: TensorFlow's, or the one requested."""
     asked = {str(TensorName.parse(old)): new for old, new in options.names.items()}
     refuse_unknown_names(asked, {*wanted, *conversion.inputs})
     names = {**conversion.labels, **{value.name: text for value, text in zip(outputs, wanted)}}

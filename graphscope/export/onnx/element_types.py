@@ -32,7 +32,7 @@ _STORED_AS: dict[DataType, DataType] = {
     DataType.QUINT16: DataType.UINT16,
     DataType.QINT32: DataType.INT32,
 }
-"""Quantized types: ONNX has the same integers, and keeps the scale beside them."""
+"""Quantized types: ONNX has the same integers, and stores the scale separately."""
 
 _DATA_TYPES = {number: dtype for dtype, number in _ELEMENT_TYPES.items()}
 
@@ -62,7 +62,7 @@ def data_type(number: int) -> DataType:
 
 
 def type_string(dtype: DataType) -> str:
-    """As ONNX schemas spell it: ``tensor(float)``."""
+    """The spelling in ONNX schemas: ``tensor(float)``."""
     return f"tensor({_TYPE_NAMES.get(dtype, dtype.label)})"
 
 

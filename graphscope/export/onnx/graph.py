@@ -1,4 +1,4 @@
-"""An ONNX graph whose weights are still where they were."""
+"""An ONNX graph whose weights have not been read yet."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from graphscope.export.onnx.value import Value
 
 @dataclass(frozen=True)
 class OnnxGraph:
-    """What is to be written.
+    """The graph to write.
 
     Attributes:
         nodes: in order of computation.
         inputs, outputs: in the order in which a runtime lists them.
-        constants: name -> content; large ones are read when they are written.
-        values: what is known of the other tensors.
+        constants: name -> content; large ones are read during writing.
+        values: known properties of the other tensors.
         opset: the version of ONNX's operators.
         random: TensorFlow nodes that draw random numbers.
         tensors: tensor of an input or an output in TensorFlow -> its name here.
@@ -43,7 +43,7 @@ def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
 
 
 def taken_tensors(node: NodeProto) -> Iterator[str]:
-    """Names of the tensors that ``node`` and the graphs in it take."""
+    """Names of the tensors that ``node`` and its subgraphs consume."""
     yield from node.input
     for graph in subgraphs(node):
         yield from (output.name for output in graph.output)
@@ -52,7 +52,7 @@ def taken_tensors(node: NodeProto) -> Iterator[str]:
 
 
 def live(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> tuple[list[NodeProto], set[str]]:
-    """The nodes that ``outputs`` need, and the names of all tensors that these take or give to the outside."""
+    """The nodes that ``outputs`` need, and the names of all tensors that they consume or export."""
     needed = set(outputs)
     kept = []
     for node in reversed(nodes):
@@ -63,7 +63,7 @@ def live(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> tuple[list[NodeP
 
 
 def rename(nodes: Sequence[NodeProto], names: Mapping[str, str]) -> None:
-    """Gives tensors other names, also in the graphs inside nodes. A node is called by its first output."""
+    """Renames tensors, including those in subgraphs. A node is named after its first output."""
     for node in nodes:
         for place in (node.input, node.output):
             for i, name in enumerate(place):

@@ -1,4 +1,4 @@
-"""``Loop``: state that is carried from one iteration to the next, and arrays of which each iteration writes one element."""
+"""``Loop``: state carried between iterations, and arrays to which each iteration writes one element."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from graphscope.export.onnx.value import Dims, Value
 from graphscope.export.refusal import NotExpressibleError
 
 MAX_ROUNDS = 8
-"""How often the shapes of a loop's state are made less exact before it is given up."""
+"""The maximum number of times that the shapes of a loop's state are relaxed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Array(Value):
-    """A ``TensorArray`` or a list of tensors: no tensor of ONNX.
+    """A ``TensorArray`` or a list of tensors: not an ONNX tensor.
 
     Attributes:
         elements: all elements as one tensor, the first axis counts them; ``None`` while there are none.
@@ -35,7 +35,7 @@ class Array(Value):
 
 
 class LoopBody(abc.ABC):
-    """What a loop does; implemented for frames of ``Enter`` and ``Exit`` and for functions."""
+    """The interface of a loop; implemented for frames of ``Enter`` and ``Exit`` and for functions."""
 
     @abc.abstractmethod
     def condition(self, builder: Builder, state: Sequence[Value]) -> Value:
@@ -51,7 +51,7 @@ class LoopBody(abc.ABC):
 
 
 def add_loop(builder: Builder, body: LoopBody, initial: Sequence[Value]) -> list[Value]:
-    """Adds a ``Loop`` and gives the state after it.
+    """Adds a ``Loop`` and returns the state after it.
 
     Raises:
         NotExpressibleError: an array is not written one element after another; types change from iteration to iteration.
@@ -68,7 +68,7 @@ def add_loop(builder: Builder, body: LoopBody, initial: Sequence[Value]) -> list
 
 
 class _Attempt:
-    """A loop whose state is taken to have ``shapes``."""
+    """A loop whose state is assumed to have ``shapes``."""
 
     def __init__(self, builder: Builder, body: LoopBody, initial: Sequence[Value], shapes: Sequence[Dims]) -> None:
         self.outer = builder
@@ -98,7 +98,7 @@ class _Attempt:
         return not self.body.is_kept(index) and not isinstance(self.initial[index], Array)
 
     def finish(self, first: Value) -> list[Value]:
-        """Adds the loop; gives the state after it."""
+        """Adds the loop; returns the state after it."""
         carried = [i for i in range(len(self.state)) if self.is_carried(i)]
         arrays = [i for i, value in enumerate(self.initial) if isinstance(value, Array) and not self.body.is_kept(i)]
         for i in carried:
@@ -170,7 +170,7 @@ class _Attempt:
 
 
 def _others(node: NodeProto, name: str) -> list[str]:
-    """The inputs of ``node`` but for one that is called ``name``."""
+    """The inputs of ``node`` except for the one named ``name``."""
     names = list(node.input)
     names.remove(name)
     return names

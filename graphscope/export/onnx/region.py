@@ -1,4 +1,4 @@
-"""Converts a part of a graph: the whole, a branch, the body of a loop or of a library function."""
+"""Converts part of a graph: all of it, a branch, the body of a loop or of a library function."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Tensor = tuple[str, int]
 
 @dataclass
 class Conversion:
-    """What all regions of one graph share.
+    """The state that all regions of one graph share.
 
     Attributes:
         graph: the frozen graph.
-        catalog: the ops that it may use.
+        catalog: the op definitions.
         shapes: tensor of the graph -> its shape, where its rank is known.
-        refusals: what cannot be expressed, so far.
-        labels: name in ONNX -> the TensorFlow tensor that it is.
+        refusals: nodes found so far that cannot be expressed.
+        labels: name in ONNX -> TensorFlow tensor.
         inputs: the placeholders that are needed, by tensor name.
         random: nodes that draw random numbers.
     """
@@ -52,12 +52,12 @@ class Conversion:
 
 
 class Region:
-    """Nodes of ``body``, converted as they are needed.
+    """The nodes of ``body``, converted on demand.
 
     Args:
-        bound: tensors that are known from outside: the arguments of a function, the state of a loop.
+        bound: tensors defined outside: the arguments of a function, the state of a loop.
         parent: the region around this one.
-        owns: whether a node is in this region; the parent gives what does not. All do by default.
+        owns: whether a node is in this region; the parent provides the others. By default, all are.
         active: the conditions that hold in this region.
     """
 
@@ -100,7 +100,7 @@ class Region:
         return self.bound[tensor]
 
     def note_missing(self, name: TensorName, index: int) -> None:
-        """Notes an output that a rule does not give."""
+        """Records an output that a rule does not produce."""
         if (name.node, 0) in self.bound and name.node in self.body:
             self.conversion.refuse(self.body[name.node], f"its output {index} has no counterpart")
 
@@ -109,7 +109,7 @@ class Region:
         return self.conditions.get(name, frozenset()) <= self.active
 
     def index(self, name: TensorName) -> int:
-        """The number of an output, which functions name by its argument."""
+        """The index of an output; functions refer to it by argument name."""
         if name.argument is None or name.node not in self.body:
             return name.index
         node = self.body[name.node]
@@ -118,22 +118,22 @@ class Region:
         return first + name.index
 
     def order(self, start: str) -> list[Node]:
-        """What has to be converted for node ``start``, itself last, each behind what it takes."""
+        """The nodes to convert for ``start``, in topological order, ``start`` last."""
         names = needed_first(
             filter(self.is_pending, [start]), lambda name: filter(self.is_pending, self.needed(self.body[name]))
         )
         return [self.body[name] for name in names]
 
     def is_pending(self, name: str) -> bool:
-        """Whether the node is to be converted here, and has not been."""
+        """Whether the node still has to be converted here."""
         return name not in self.converted and (name, 0) not in self.bound and name in self.body and self.owns(name)
 
     def needed(self, node: Node) -> Iterable[str]:
-        """Names of the nodes that ``node`` takes tensors of."""
+        """Names of the nodes whose tensors ``node`` consumes."""
         return () if node.op in DEFERRED else [TensorName.parse(text).node for text in node.data_inputs()]
 
     def convert(self, node: Node) -> None:
-        """Converts ``node``, whose inputs are converted; notes the reason if that is not possible."""
+        """Converts ``node``, whose inputs are already converted; records the reason if that is impossible."""
         if node.name in self.converted:
             return
         self.converted.add(node.name)
@@ -147,7 +147,7 @@ class Region:
             self.conversion.refuse(node, f"its constants do not fit: {error}")
 
     def results(self, node: Node) -> Results:
-        """The tensors that ``node`` gives."""
+        """The outputs of ``node``."""
         found = RULES.get(node.op)
         types = self.conversion.catalog.outputs(node.op, node.attrs)
         if found is None and node.op in self.conversion.graph.functions:
@@ -161,7 +161,7 @@ class Region:
         return found(Call(node, inputs, [t.dtype for t in types], self.builder, self))
 
     def bind(self, node: Node, results: Results) -> None:
-        """Makes ``results`` known as the outputs of ``node``."""
+        """Registers ``results`` as the outputs of ``node``."""
         values = [results] if isinstance(results, Value) else results
         types = self.conversion.catalog.outputs(node.op, node.attrs) or ()
         for index, value in enumerate(values):
@@ -172,7 +172,7 @@ class Region:
                 self.conversion.labels.setdefault(value.name, f"{node.name}:{index}")
 
     def with_inferred_shape(self, node: Node, index: int, value: Value) -> Value:
-        """``value`` with what TensorFlow's own rules say of its shape."""
+        """``value`` with the shape that TensorFlow's rules infer."""
         if self.body is not self.conversion.graph:
             return value
         return self.builder.reshaped(value, self.conversion.shapes.get(f"{node.name}:{index}"))
@@ -193,6 +193,6 @@ def values_of(region: Region, texts: Sequence[str]) -> list[Value]:
 
 
 def _refuse_other_type(value: Value, dtype: DataType) -> None:
-    """A rule that gives another type than TensorFlow would be wrong."""
+    """Checks that a rule produces the same types as TensorFlow."""
     if is_expressible(dtype) and value.dtype is not plain(dtype):
         raise NotExpressibleError(f"would be {value.dtype.label} in place of {dtype.label}")

@@ -8,15 +8,15 @@ from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.value import Value
 
 Results = Value | Sequence[Value]
-"""One tensor for each output of a node; a rule for an op with one output may give it alone."""
+"""One tensor for each output of a node; a rule for an op with one output may return just the tensor."""
 
 Rule = Callable[[Call], Results]
-"""Adds the nodes for one TensorFlow node. Raises NotExpressibleError for what it does not cover exactly."""
+"""Adds the nodes for one TensorFlow node. Raises NotExpressibleError for cases that it does not cover exactly."""
 
 RULES: dict[str, Rule] = {}
 
 DEFERRED: set[str] = set()
-"""Ops whose rules ask for their inputs themselves, as they are in another part of the graph: branches and loops."""
+"""Ops whose rules convert their own inputs, which are in another part of the graph: branches and loops."""
 
 
 def rule(*ops: str, deferred: bool = False) -> Callable[[Rule], Rule]:

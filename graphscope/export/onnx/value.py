@@ -1,4 +1,4 @@
-"""What a tensor of the graph is in ONNX: a name, with its type and shape as far as they are known."""
+"""A tensor in ONNX: a name, with its type and shape if known."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Value:
 
     @property
     def is_small(self) -> bool:
-        """Whether it is a constant that costs nothing to read."""
+        """Whether it is a constant that is cheap to read."""
         return self.payload is not None and (self.payload.nbytes or 0) <= PAYLOAD_BYTES
 
     def size(self, axis: int) -> int | None:

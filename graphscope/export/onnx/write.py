@@ -1,4 +1,4 @@
-"""Writes an ONNX graph: the weights go from file to file.
+"""Writes an ONNX graph: the weights are streamed from file to file.
 
 Source: ``onnx/onnx.proto``. One protobuf message holds less than 2 GiB, so large graphs have their weights beside them, in one
 file of external data.
@@ -24,7 +24,7 @@ from graphscope.formats.io.staging import staged_files, together
 from graphscope.formats.lazy.pieces import Piece, Stream, field, flow
 
 ONE_FILE_BYTES = 1_900_000_000
-"""A graph with more is written with external data."""
+"""Larger graphs are written with external data."""
 
 ALIGNMENT = 4096
 """Weights of external data begin at multiples of this, so that runtimes can map them."""
@@ -44,11 +44,11 @@ def write_onnx(
 ) -> Written:
     """Writes ``graph`` to ``path``, its weights into the same file or into ``path`` + ``.data`` beside it.
 
-    Only a weight whose elements have to be moved is in memory as a whole, one at a time.
+    Only weights whose elements must be rearranged are held in memory, one at a time.
 
     Args:
         external_data: whether the weights go beside the model; by default if there are more than :data:`ONE_FILE_BYTES`.
-        check: looks at the finished files before they take their places; what it raises leaves none behind.
+        check: inspects the finished files before they are moved into place; if it raises, no files remain.
 
     Raises:
         FileError: a file exists and ``overwrite`` is not set, or the operating system refuses.
@@ -69,7 +69,7 @@ def is_one_file(graph: OnnxGraph) -> bool:
 
 
 def model_pieces(graph: OnnxGraph) -> list[Piece]:
-    """``graph`` as a ``ModelProto`` with its weights, which are read when they come by."""
+    """``graph`` as a ``ModelProto`` with its weights, which are read during writing."""
     large = {name: value for name, value in graph.constants.items() if _is_large(value)}
     streams = [field(_INITIALIZER, _tensor_pieces(name, value)) for name, value in large.items()]
     return _pieces(graph, [], streams)
@@ -107,7 +107,7 @@ def _write_apart(
 
 
 def _places(large: Mapping[str, Payload]) -> dict[str, int]:
-    """Where each weight begins."""
+    """The offset of each weight."""
     places, end = {}, 0
     for name, value in large.items():
         places[name] = end + -end % ALIGNMENT

@@ -1,4 +1,4 @@
-"""Numbers that OpenVINO does not hold: on processors it computes 64-bit types in 32 bits, whatever they are called.
+"""Numbers that OpenVINO cannot represent: on CPUs it computes 64-bit types in 32 bits.
 
 Source: ``Transformations::PreLpt`` (``ConvertPrecision``) in OpenVINO's ``intel_cpu`` plugin; measured with OpenVINO 2026.4.
 """
@@ -26,7 +26,7 @@ def is_narrowed(dtype: DataType) -> bool:
 
 
 def reason_of_misfit(values: NDArray[Any]) -> str:
-    """Why ``values`` cannot be computed with, in words that follow a name; empty if they can be."""
+    """Why ``values`` cannot be used, worded to follow a name; empty if they can."""
     import numpy as np
 
     dtype = DataType.from_numpy(values.dtype)

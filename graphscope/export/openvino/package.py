@@ -1,4 +1,4 @@
-"""The package ``openvino``: imported without what it reports, its complaints in one line."""
+"""The package ``openvino``: imported with telemetry off, its errors in one line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TELEMETRY = "openvino_telemetry"
 
 
 def openvino_package() -> Any:
-    """OpenVINO. Importing it tells its makers so over the network; here, nothing is sent.
+    """OpenVINO. Importing it normally sends telemetry; here, nothing is sent.
 
     Raises:
         MissingDependencyError: it is not installed, or cannot be imported here.
@@ -24,7 +24,7 @@ def openvino_package() -> Any:
 
 @contextmanager
 def _without_telemetry() -> Iterator[None]:
-    """OpenVINO goes on without the package that sends, where that cannot be imported."""
+    """OpenVINO works without the telemetry package if that cannot be imported."""
     if _TELEMETRY in sys.modules:
         yield
         return
@@ -36,7 +36,7 @@ def _without_telemetry() -> Iterator[None]:
 
 
 def complaint(error: Exception) -> str:
-    """Which ops it does not know, or else the first line that is not a place in its sources."""
+    """The unknown ops, or otherwise the first line that is not a source location."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     unknown = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
     said = [line for line in lines if not line.startswith(("Exception from", "Check '")) and ".cpp:" not in line]

@@ -1,4 +1,4 @@
-"""OpenVINO's IR as a target of exports: OpenVINO reads the ONNX file that we make, and writes what it has read.
+"""OpenVINO's IR as a target of exports: OpenVINO reads our ONNX file and writes it as IR.
 
 Source: <https://docs.openvino.ai/2025/documentation/openvino-ir-format.html>.
 """
@@ -59,7 +59,7 @@ def convert(graph: Graph, outputs: Sequence[str], options: ExportOptions, path: 
 
 
 def _refuse_constants(made: OnnxGraph, graph: Graph, outputs: Sequence[str], path: str) -> None:
-    """Raises an error if a constant is beyond what OpenVINO computes with. Behind the last element, any number is the end.
+    """Raises an error if a constant is out of range for OpenVINO. Slice ends past the last element may have any value.
 
     Raises:
         NotExportableError: one is.
@@ -78,7 +78,7 @@ def _refuse_constants(made: OnnxGraph, graph: Graph, outputs: Sequence[str], pat
 
 
 def _write(made: OnnxGraph, path: Path, options: WriteOptions) -> Written:
-    """Writes the model, and its weights beside it as ``.bin``. Both take their places together, or neither does."""
+    """Writes the model, and its weights beside it as ``.bin``. Either both files are moved into place or neither."""
     if path.suffix.lower() != ".xml":
         raise ArgumentError(f"{path}: OpenVINO only finds the weights of a model named *.xml", hint="name it *.xml")
     paths = (path, path.with_suffix(".bin"))
@@ -111,7 +111,7 @@ def _read_onnx(made: OnnxGraph, model: Path, progress: Progress) -> Any:
 
 
 def _with_empty_constants(made: OnnxGraph) -> OnnxGraph:
-    """``made`` with nodes that make its constants without elements: OpenVINO reads those as a single 0."""
+    """``made`` with nodes that compute its empty constants: OpenVINO reads those as a single 0."""
     import numpy as np
     from onnx import helper
 
@@ -129,7 +129,7 @@ def _with_empty_constants(made: OnnxGraph) -> OnnxGraph:
 
 
 def _name_added(read: Any) -> None:
-    """OpenVINO numbers the nodes that it adds over the whole process; numbered per model, equal models are equal bytes."""
+    """OpenVINO numbers added nodes per process; numbering them per model makes the output deterministic."""
     ops = list(_all_ops(read))
     taken = {op.get_friendly_name() for op in ops} - {op.get_name() for op in ops}
     numbered = (name for number in count(1) for name in [f"added_{number}"] if name not in taken)
@@ -146,7 +146,7 @@ def _all_ops(model: Any) -> Iterator[Any]:
 
 
 def _serialize(read: Any, model: Path, files: Sequence[BinaryIO]) -> None:
-    """Weights stay as they are; what OpenVINO calls saving would halve their precision."""
+    """Weights keep their precision; OpenVINO's ``save_model`` would halve it."""
     try:
         openvino_package().serialize(read, str(model), str(model.with_suffix(".bin")))
     except Exception as error:
@@ -155,7 +155,7 @@ def _serialize(read: Any, model: Path, files: Sequence[BinaryIO]) -> None:
 
 
 def _refuse_full(files: Sequence[BinaryIO]) -> None:
-    """OpenVINO does not say why it could not write; the operating system does, to whoever tries to write more.
+    """OpenVINO does not report why a write failed; writing more makes the operating system report it.
 
     Raises:
         OSError: the disk is full, or a limit is reached.

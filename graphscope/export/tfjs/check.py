@@ -1,4 +1,4 @@
-"""Looks at each node that TF.js is to run, before a byte is written."""
+"""Checks each node for TF.js before anything is written."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ UNKNOWN = "TF.js does not know this op"
 
 
 class Checker:
-    """What TF.js would make of the nodes of a graph.
+    """Whether TF.js can run the nodes of a graph.
 
     Args:
-        graph: as it will be written.
+        graph: the graph to write.
         shapes: tensor of the graph -> its shape.
 
     Attributes:
-        weights: the constants that it can hold, those of functions too.
+        weights: the constants that it can store, including those of functions.
         types: type -> how many tensors have it.
     """
 
@@ -62,7 +62,7 @@ class Checker:
                 yield Refusal(node.name, node.op, reason)
 
     def _reasons(self, site: Site, taken: int) -> Iterator[str]:
-        """What is wrong with a node of whose outputs the highest that is taken is ``taken``."""
+        """The problem with a node, if any; ``taken`` is its highest used output."""
         node = site.node
         if node.op not in op_table().attributes:
             yield UNKNOWN

@@ -1,4 +1,4 @@
-"""A frozen graph becomes one that TF.js runs: the same nodes, but for what TF.js lacks or reads otherwise."""
+"""Converts a frozen graph for TF.js: the same nodes, except for those that TF.js lacks or reads differently."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def convert(
 
     Args:
         outputs: node or tensor names.
-        path: what errors call the model.
-        rename: tensor of an input or an output -> what the signature is to call it.
-        arguments: what the model's own signature calls it; what is in neither keeps its name.
+        path: name of the model in error messages.
+        rename: tensor of an input or an output -> its name in the signature.
+        arguments: its name in the model's own signature; tensors in neither keep their names.
 
     Raises:
         NotExportableError: TF.js cannot run it; all reasons are listed.
@@ -84,7 +84,7 @@ def _channels_last(graph: Graph, wanted: Sequence[str]) -> Graph:
 
 
 def _with_sizes(graph: Graph, shapes: Shapes) -> Graph:
-    """Placeholders state what is known: old files say nothing if they mean any shape, and TF.js reads a scalar."""
+    """Adds known shapes to placeholders: old files omit unknown shapes, which TF.js reads as scalars."""
 
     def state(node: Node) -> Node:
         if node.op not in PLACEHOLDER_OPS:
@@ -103,7 +103,7 @@ def _rewrite(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
 
 
 def _keep_needed(graph: Graph, wanted: Sequence[str]) -> Graph:
-    """The nodes whose data ``wanted`` needs. Control inputs say nothing to TF.js."""
+    """The nodes whose data ``wanted`` needs. TF.js ignores control inputs."""
 
     def producers(node: Node) -> list[Node]:
         found = map(graph.get, dict.fromkeys(map(node_of, node.data_inputs())))
@@ -114,7 +114,7 @@ def _keep_needed(graph: Graph, wanted: Sequence[str]) -> Graph:
 
 
 def _with_ends(graph: Graph, wanted: Sequence[str]) -> tuple[Graph, dict[str, str]]:
-    """``graph`` with a node of its own for each output: TF.js gives one of each. And output -> the tensor to ask for."""
+    """``graph`` with a separate node for each output, since TF.js returns one per node; and output -> the tensor to request."""
     catalog, new = graph.catalog(), NewNodes(graph.names)
     ends: dict[str, str] = {}
     for text in wanted:
@@ -142,7 +142,7 @@ def _refuse(refusals: Mapping[str, Sequence[Refusal]], graph: Graph, ends: Seque
 def _final_names(
     inputs: Sequence[str], outputs: Sequence[str], rename: Mapping[str, str], arguments: Mapping[str, str]
 ) -> dict[str, str]:
-    """Tensor -> what the signature calls it."""
+    """Tensor -> its name in the signature."""
     asked = {str(TensorName.parse(old)): new for old, new in rename.items()}
     known = [*inputs, *outputs]
     refuse_unknown_names(asked, known)
@@ -153,7 +153,7 @@ def _final_names(
 
 
 def _info(checker: Checker, tensor: str) -> TensorInfo:
-    """What a signature states, with TensorFlow's own type."""
+    """A signature entry, with TensorFlow's type."""
     name = TensorName.parse(tensor)
     node = checker.graph[name.node]
     types = checker.catalog.outputs(node.op, node.attrs) or ()

@@ -13,7 +13,7 @@ from graphscope.core.dtypes import DataType
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """How TF.js holds a type.
+    """How TF.js stores a type.
 
     Attributes:
         dtype: TF.js's name of the type that it computes in.
@@ -49,15 +49,15 @@ _STORAGE: dict[DataType, Storage] = {
 }
 
 HANDLES = frozenset({DataType.VARIANT, DataType.RESOURCE})
-"""What TF.js passes on between ops without a type: lists of tensors, lookup tables."""
+"""Untyped values that TF.js passes between ops: lists of tensors, lookup tables."""
 
 
 def storage(dtype: DataType) -> Storage | None:
-    """How TF.js holds ``dtype``; ``None`` if it cannot."""
+    """How TF.js stores ``dtype``; ``None`` if it cannot."""
     return _STORAGE.get(dtype)
 
 
 def in_attributes(dtype: DataType) -> DataType:
-    """``dtype`` as an attribute states it for TF.js."""
+    """``dtype`` as an attribute value for TF.js."""
     found = _STORAGE.get(dtype)
     return found.attribute if found is not None and found.attribute else dtype

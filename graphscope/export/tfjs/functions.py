@@ -51,7 +51,7 @@ class _Plainer:
             yield with_inputs(node, [self._text(function, text) for text in node.inputs])
 
     def _text(self, function: Function, text: str) -> str:
-        """An input as a graph would spell it."""
+        """An input in the spelling of a graph."""
         tensor = TensorName.parse(text)
         if tensor.is_control or tensor.argument is None or tensor.node not in function:
             return text

@@ -1,4 +1,4 @@
-"""A graph for TF.js whose weights are still where they were."""
+"""A TF.js graph whose weights have not been read yet."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from graphscope.protos import SignatureDef
 
 @dataclass(frozen=True)
 class TfjsGraph:
-    """What is to be written.
+    """The graph to write.
 
     Attributes:
         graph: nodes that TF.js runs; constants have no content there.
         weights: the constants, those of functions too.
-        signature: the inputs and outputs, by the names that a program gives and gets them.
+        signature: the inputs and outputs, by their names in the API.
         is_dynamic: whether a program has to call ``executeAsync``: there are loops, branches or sizes that depend on values.
         random: nodes that draw random numbers.
-        changed_types: type that TF.js lacks -> the one that it computes in, and how many tensors have it.
+        changed_types: unsupported type -> the type that TF.js computes in, and the number of tensors.
         tensors: tensor of an input or an output in TensorFlow -> its name here.
     """
 

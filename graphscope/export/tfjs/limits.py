@@ -1,4 +1,4 @@
-"""What TF.js does not compute as TensorFlow does, of the ops that it runs: such nodes are refused.
+"""Supported ops that TF.js computes differently from TensorFlow: such nodes are refused.
 
 Source: ``tfjs-converter/src/operations/executors`` and ``tfjs-core/src/ops``, 4.22.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from graphscope.export.tfjs.site import Site
 
 Limit = Callable[[Site], str]
-"""Why a node cannot be left to TF.js; empty if it can."""
+"""Why TF.js cannot run a node; empty if it can."""
 
 LIMITS: dict[str, list[Limit]] = {}
 
@@ -21,7 +21,7 @@ OUTPUTS = {
     "Merge": 1,
     "NonMaxSuppressionV5": 2,
 }
-"""Op -> how many outputs TF.js gives, where TensorFlow gives more."""
+"""Op -> number of outputs in TF.js, where TensorFlow has more."""
 
 
 def limits(*ops: str) -> Callable[[Limit], Limit]:
@@ -36,7 +36,7 @@ def limits(*ops: str) -> Callable[[Limit], Limit]:
 
 
 def reasons(site: Site) -> Iterator[str]:
-    """Why TF.js cannot run a node whose op it has."""
+    """Why TF.js cannot run a node although it supports the op."""
     for limit in LIMITS.get(site.node.op, ()):
         reason = limit(site)
         if reason:
@@ -94,7 +94,7 @@ def _norm(site: Site) -> str:
 
 @limits("StridedSlice")
 def _steps(site: Site) -> str:
-    """TF.js takes other elements then."""
+    """TF.js picks different elements in this case."""
     steps = site.constant(3)
     is_stepping = steps is not None and bool((steps != 1).any())
     return "it steps over elements and drops an axis" if is_stepping and site.value("shrink_axis_mask").i else ""
@@ -102,7 +102,7 @@ def _steps(site: Site) -> str:
 
 @limits("Conv3D", "MaxPool3D", "AvgPool3D")
 def _short_windows(site: Site) -> str:
-    """TF.js pads by negative numbers then."""
+    """TF.js pads by negative amounts in this case."""
     window = site.ints("ksize")[1:4] if site.ints("ksize") else (site.shape(1) or ())[:3]
     if site.text("padding") != "SAME":
         return ""

@@ -1,6 +1,6 @@
-"""Loops that write to lists of tensors: TF.js frees what a turn computes and does not return, even if it is in a list by then.
+"""Loops that write to lists: TF.js frees tensors that an iteration does not return, even if they are in a list.
 
-So whatever a turn writes becomes a further state of the loop, which nobody reads. Source:
+So each written tensor becomes an additional, unused state of the loop. Source:
 ``tfjs-converter/src/executor/graph_executor.ts`` (``_executeAsync``), 4.22.
 """
 
@@ -22,7 +22,7 @@ WRITTEN = {"TensorListSetItem": 2, "TensorListPushBack": 1}
 
 
 def with_kept_writes(graph: Graph) -> Graph:
-    """``graph``, whose functions are written for TF.js, with loops that return what they write."""
+    """``graph``, with functions already converted for TF.js, with loops that return what they write."""
     bodies = {n.attrs["body"].func.name for _, body in graph.bodies for n in body if n.op in WHILE_OPS}
     writes = {name: _find_unreturned(graph.functions[name]) for name in bodies if name in graph.functions}
     writes = {name: texts for name, texts in writes.items() if texts}
@@ -35,7 +35,7 @@ def with_kept_writes(graph: Graph) -> Graph:
 
 
 def _find_unreturned(body: Function) -> list[str]:
-    """What a body computes and puts into lists, but does not return."""
+    """The tensors that a body computes and writes to lists, but does not return."""
     returned = set(body.proto.ret.values())
     texts = (str(TensorName.parse(n.inputs[WRITTEN[n.op]])) for n in body if n.op in WRITTEN)
     found = dict.fromkeys(text for text in texts if text not in returned)

@@ -1,4 +1,4 @@
-"""Which ops TF.js runs, and which attributes it reads of each.
+"""The ops that TF.js supports, and the attributes that it reads.
 
 The table is ``ops.txt`` beside this file: the op lists of the npm package ``@tensorflow/tfjs-converter``, by category, one op a
 line with the attributes that TF.js does not mark as ignored. The tests compare it with the installed package.
@@ -15,17 +15,17 @@ TABLE = Path(__file__).with_name("ops.txt")
 
 
 _AWAITED = frozenset({"[control]", "[dynamic]", "[hash_table]"})
-"""Categories whose ops give promises: a program has to call ``executeAsync``."""
+"""Categories whose ops return promises: programs must call ``executeAsync``."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpTable:
-    """What one version of TF.js runs.
+    """The ops of one version of TF.js.
 
     Attributes:
         version: of the npm package.
         attributes: op -> names of the attributes that it reads.
-        awaited: ops that give promises.
+        awaited: ops that return promises.
     """
 
     version: str

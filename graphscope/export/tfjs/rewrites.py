@@ -1,4 +1,4 @@
-"""Ops that TF.js lacks, or computes otherwise, in ops that compute the same there."""
+"""Rewrites of ops that TF.js lacks, or computes differently, to equivalent ops."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Rewriter:
         self.dtype = type_attr(site.dtype())
 
     def op(self, suffix: str, op: str, inputs: Sequence[str], **attrs: AttrValue) -> str:
-        """Adds a node and returns its name: below that of the node, or the same where ``suffix`` is empty."""
+        """Adds a node and returns its name: below that of the original node, or the same if ``suffix`` is empty."""
         name = self.new.free(f"{self.node.name}/{suffix}") if suffix else self.node.name
         self.new.nodes.append(make_node(name, op, inputs, {"T": self.dtype, **attrs}))
         return name
@@ -78,7 +78,7 @@ class Rewriter:
 
 
 Rewrite = Callable[[Rewriter], bool]
-"""Adds nodes, the last of which has the name of the old one; false where the node can stay."""
+"""Adds nodes, the last with the name of the old one; false if the node can stay."""
 
 REWRITES: dict[str, Rewrite] = {}
 
@@ -94,7 +94,7 @@ def rewrites(*ops: str) -> Callable[[Rewrite], Rewrite]:
 
 
 def rewrite(body: Body, shapes: Mapping[str, Shape]) -> list[Node]:
-    """The nodes of ``body`` in ops that TF.js has, as far as they can be rewritten."""
+    """The nodes of ``body`` rewritten to TF.js's ops where possible."""
     new = NewNodes(body.names)
     conditions, steady = conditions_of(body), steady_inputs(body)
     for node in body:
@@ -117,7 +117,7 @@ def _rename(node: Node) -> Node:
 
 
 def _gate(rewriter: Rewriter, conditions: Mapping[str, Conditions]) -> None:
-    """Sends what a ``Merge`` takes through a ``Switch`` of its own.
+    """Routes the inputs of a ``Merge`` through extra ``Switch`` nodes.
 
     TF.js takes the first input that has a value, and what depends on a side by control inputs alone always has one.
     """
@@ -136,7 +136,7 @@ def _gate(rewriter: Rewriter, conditions: Mapping[str, Conditions]) -> None:
 
 
 def _renew(rewriter: Rewriter, condition: str) -> None:
-    """Takes what never changes through a ``Switch`` that every turn of the loop around moves."""
+    """Routes loop invariants through a ``Switch`` that is evaluated in every iteration of the enclosing loop."""
     node = rewriter.node
     turn = rewriter.op("turn", "Switch", [node.inputs[0], condition], T=node.attrs["T"])
     rewriter.new.nodes.append(_rename(with_inputs(node, [f"{turn}:1"])))
@@ -144,7 +144,7 @@ def _renew(rewriter: Rewriter, condition: str) -> None:
 
 @rewrites(DEFAULTED)
 def _default(rewriter: Rewriter) -> bool:
-    """TF.js frees a computed default while it is still in use: it is taken as it comes."""
+    """TF.js frees a computed default while it is still in use, so it is used directly."""
     producer = rewriter.site.body.get(node_of(rewriter.node.inputs[0]))
     if producer is not None and producer.op == "Const":
         return False
@@ -154,7 +154,7 @@ def _default(rewriter: Rewriter) -> bool:
 
 @rewrites("Enter", "RefEnter")
 def _invariant(rewriter: Rewriter) -> bool:
-    """What is there from the beginning need not enter a loop: TF.js finds it from within, but passes it to one turn only."""
+    """Removes ``Enter`` for constants and inputs: TF.js passes an entered tensor to one iteration only."""
     source = _source(rewriter.site.body, rewriter.node)
     if source is None:
         return False
@@ -172,7 +172,7 @@ def _source(body: Body, node: Node) -> str | None:
 
 @rewrites("ClipByValue")
 def _clip(rewriter: Rewriter) -> bool:
-    """TF.js takes the bounds for scalars."""
+    """TF.js assumes that the bounds are scalars."""
     if rewriter.site.rank(1) == 0 and rewriter.site.rank(2) == 0:
         return False
     x, low, high = rewriter.node.data_inputs()
@@ -182,7 +182,7 @@ def _clip(rewriter: Rewriter) -> bool:
 
 @rewrites("Select")
 def _select(rewriter: Rewriter) -> bool:
-    """A vector chooses among the rows; TF.js would choose among the elements of each row."""
+    """A vector selects rows; TF.js would select elements of each row."""
     rank, chosen = rewriter.site.rank(0), rewriter.site.rank(1)
     if rank is None or chosen is None or rank == chosen or rank == 0:
         return False
@@ -257,7 +257,7 @@ def _shapes(rewriter: Rewriter) -> bool:
 
 @rewrites("EuclideanNorm")
 def _norm(rewriter: Rewriter) -> bool:
-    """TF.js takes two axes at most."""
+    """TF.js supports at most two axes."""
     if not rewriter.site.dtype().is_floating:
         return False
     x, axes = rewriter.node.data_inputs()
@@ -269,7 +269,7 @@ def _norm(rewriter: Rewriter) -> bool:
 
 @rewrites("MatrixBandPart")
 def _band(rewriter: Rewriter) -> bool:
-    """TF.js is wrong about bands of one side."""
+    """TF.js computes one-sided bands incorrectly."""
     site = rewriter.site
     shape, below, above = site.shape(0), site.constant(1), site.constant(2)
     if shape is None or below is None or above is None or shape[-1] is None or shape[-2] is None:
@@ -284,7 +284,7 @@ def _band(rewriter: Rewriter) -> bool:
 
 @rewrites("Cumsum", "Cumprod")
 def _cumulate(rewriter: Rewriter) -> bool:
-    """TF.js loses sizes where the axis is negative."""
+    """TF.js loses sizes if the axis is negative."""
     axis, rank = rewriter.site.constant(1), rewriter.site.rank(0)
     if axis is None or rank is None or axis >= 0:
         return False
@@ -296,7 +296,7 @@ def _cumulate(rewriter: Rewriter) -> bool:
 
 @rewrites("OneHot")
 def _one_hot(rewriter: Rewriter) -> bool:
-    """TF.js knows the last axis only, and more than one class."""
+    """TF.js supports only the last axis and more than one class."""
     site = rewriter.site
     rank, depth, axis = site.rank(0), site.constant(1), site.value("axis").i
     if rank is None or depth is None or (axis in (-1, rank) and depth > 1):
@@ -349,7 +349,7 @@ def _dequantize(rewriter: Rewriter) -> bool:
 
 @rewrites("FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxArgs")
 def _fake_quant(rewriter: Rewriter) -> bool:
-    """TF.js passes on what it is given. Source: ``tensorflow/core/kernels/fake_quant_ops_functor.h``."""
+    """TF.js returns its input unchanged. Source: ``tensorflow/core/kernels/fake_quant_ops_functor.h``."""
     ends = _ends(rewriter)
     if ends is None or ends[0] >= ends[1]:
         return False

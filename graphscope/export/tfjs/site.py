@@ -1,4 +1,4 @@
-"""A node of a graph or a function, with what its surroundings tell of it."""
+"""A node of a graph or a function, with its context."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST = 1 << 16
-"""Elements of a constant that is looked at."""
+"""Maximum number of elements of a constant to inspect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A node that TF.js is to run.
+    """A node for TF.js to run.
 
     Attributes:
         node: the node.
-        body: where it lies.
-        shapes: tensor -> shape, of the graph; nothing is known of functions.
+        body: the graph or function that contains it.
+        shapes: tensor -> shape, for the graph; unknown in functions.
     """
 
     node: Node
@@ -49,7 +49,7 @@ class Site:
         return types[place] if place < len(types) else DataType.INVALID
 
     def value(self, name: str) -> AttrValue:
-        """An attribute: stated, or TensorFlow's default; an empty one for neither."""
+        """An attribute: stated, or TensorFlow's default; empty if neither exists."""
         definition = registered_ops().get(self.node.op)
         found = attribute(definition, name, self.node.attrs) if definition is not None else self.node.attr(name)
         return found if found is not None else AttrValue()

@@ -60,7 +60,7 @@ def _node(node: Node) -> dict[str, Any]:
 
 
 def _attributes(node: Node) -> Mapping[str, AttrValue]:
-    """What the node states, and the defaults of what it does not state but TF.js reads."""
+    """The node's attributes, and the defaults of missing ones that TF.js reads."""
     stated = {name: value for name, value in sorted(node.attrs.items()) if not name.startswith("_")}
     definition = registered_ops().get(node.op)
     wanted = op_table().attributes.get(node.op, ())
@@ -92,7 +92,7 @@ def _attribute(value: AttrValue) -> dict[str, Any]:
 
 
 def _shape(proto: TensorShapeProto) -> dict[str, Any]:
-    """Not as protobuf writes it: that leaves sizes of 0 out, which TF.js reads as NaN."""
+    """Differs from protobuf's JSON, which omits sizes of 0; TF.js would read them as NaN."""
     return {"unknownRank": True} if proto.unknown_rank else {"dim": [{"size": str(dim.size)} for dim in proto.dim]}
 
 
@@ -101,7 +101,7 @@ def _type(number: int) -> str:
 
 
 def _function(function: Function) -> dict[str, Any]:
-    """With empty lists, too, which protobuf leaves out and TF.js demands."""
+    """Includes empty lists, which protobuf omits and TF.js requires."""
     proto = _message(function.proto)
     signature = {"inputArg": [], "outputArg": [], **proto.get("signature", {})}
     return {"ret": {}, **proto, "signature": signature, "nodeDef": _nodes(function)}

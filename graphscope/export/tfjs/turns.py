@@ -1,4 +1,4 @@
-"""What a loop takes anew in each of its turns, though it is the same in all: TF.js computes it in the first turn only.
+"""Loop invariants that every iteration consumes anew: TF.js computes them in the first iteration only.
 
 TensorFlow runs every node of a loop in each turn. TF.js runs a node when one of its inputs has been computed, so a constant
 enters an inner loop, or becomes the next state, only once. Source: ``tfjs-converter/src/executor/graph_executor.ts``
@@ -16,7 +16,7 @@ from graphscope.core.tensors import node_of
 
 
 def steady_inputs(body: Body) -> Mapping[str, str]:
-    """Nodes that lead into a loop or to its next turn and whose input never changes -> the ``LoopCond`` of the loop around."""
+    """Nodes that enter a loop or its next iteration with an invariant input -> the ``LoopCond`` of the enclosing loop."""
     if ENTERS.isdisjoint(body.ops):
         return {}
     frames = frames_of(body)
@@ -35,7 +35,7 @@ def _states(body: Body) -> list[str]:
 
 
 def _takers(body: Body, node: Node) -> Iterator[Node]:
-    """What takes data of ``node``; what stays for all turns of an inner loop does not change in it."""
+    """The consumers of ``node``'s data; invariants of an inner loop do not change in it."""
     for taker in body.consumers(node.name):
         is_kept = taker.op in ENTERS and taker.attrs["is_constant"].b
         if not is_kept and node.name in map(node_of, taker.data_inputs()):

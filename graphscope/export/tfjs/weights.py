@@ -1,4 +1,4 @@
-"""Constants as TF.js stores them: one after the other in the order of the manifest, little-endian, in its own types.
+"""Constants as TF.js stores them: consecutively, in manifest order, little-endian, in its own types.
 
 Source: ``tfjs-core/src/io/io_utils.ts`` (``decodeWeights``), 4.22. A string is four bytes with its length, then its bytes.
 """
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 _NARROWED = frozenset({DataType.INT64, DataType.DOUBLE, DataType.COMPLEX128})
-"""Types of which TF.js keeps half."""
+"""Types that TF.js stores in half the size."""
 
 
 SCALE, MIN = "_graphscope_scale", "_graphscope_min"
-"""Attributes of a constant of bytes, each of which stands for ``byte * scale + min``."""
+"""Attributes of a byte constant, whose bytes mean ``byte * scale + min``."""
 
 _BYTES = Storage("float32", "u1")
 
@@ -36,9 +36,9 @@ class Weight:
     Attributes:
         name: of its node.
         payload: its content in TensorFlow's type.
-        stored: how TF.js holds that type.
-        nbytes: how much it takes in a weight file.
-        quantization: how TF.js makes numbers of what the file holds, if that is something else.
+        stored: how TF.js stores that type.
+        nbytes: its size in a weight file.
+        quantization: how TF.js dequantizes the stored bytes, if they are quantized.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Weight:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """What the manifest says of it."""
+        """Its entry in the manifest."""
         entry: dict[str, Any] = {"name": self.name, "shape": list(self.payload.shape), "dtype": self.stored.dtype}
         if self.quantization:
             entry["quantization"] = {**self.quantization, "original_dtype": self.stored.dtype}

@@ -36,7 +36,7 @@ def write_tfjs(
     The directory of ``path`` is made, or takes the place of one that holds a TF.js model and nothing else.
 
     Args:
-        check: looks at the finished ``model.json`` before the directory takes its place; what it raises leaves nothing behind.
+        check: inspects the finished ``model.json`` before the directory is moved into place; if it raises, nothing remains.
 
     Raises:
         FileError: the directory is not empty and ``overwrite`` is not set, or it holds other files; or the operating system
@@ -58,7 +58,7 @@ def write_tfjs(
 
 
 def refuse_place(path: str | os.PathLike[str], overwrite: bool) -> None:
-    """Raises an error if the directory of ``path`` cannot be made or replaced, before anybody waits for what is written.
+    """Raises an error if the directory of ``path`` cannot be created or replaced, before any work is done.
 
     Raises:
         FileError: as :func:`write_tfjs`.
@@ -99,7 +99,7 @@ def shares(chunks: Iterable[bytes]) -> Iterator[Iterator[bytes]]:
 
 
 class _Share:
-    """As many bytes as one file takes; what was read beyond is ``left``."""
+    """The bytes of one file; excess bytes are kept in ``left``."""
 
     def __init__(self, first: bytes, rest: Iterator[bytes]) -> None:
         self.left = first

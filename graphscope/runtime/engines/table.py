@@ -42,7 +42,7 @@ class Engine:
 
         Args:
             shapes: input -> its shape, if that is known better than from the graph.
-            path: what errors call the model.
+            path: name of the model in error messages.
 
         Raises:
             MissingDependencyError: the engine is not installed.

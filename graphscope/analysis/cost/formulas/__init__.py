@@ -39,7 +39,7 @@ def formulas() -> Mapping[str, Formula]:
 
 
 def access(op: str) -> Access:
-    """Which data an op touches."""
+    """The data that an op accesses."""
     return ACCESS.get(op, Access.WHOLE)
 
 

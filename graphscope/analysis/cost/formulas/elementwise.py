@@ -1,4 +1,4 @@
-"""Ops that compute each element for itself.
+"""Elementwise ops.
 
 Source: ``flops_registry.py`` of TensorFlow 2.21 for the ops that it has; by its measure one function of one number, however
 hard to compute, counts 1, and ``Rsqrt`` counts as a square root and a reciprocal.
@@ -33,5 +33,5 @@ row("Dequantize FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars", lambda o: 2 * 
 
 @formula("AddN AccumulateNV2", in_place=True)
 def add_n(o: Operands) -> int:
-    """One addition less than there are terms."""
+    """One addition fewer than there are terms."""
     return o.taken() * (o.inputs - 1) if o.inputs else 0

@@ -1,4 +1,4 @@
-"""Ops that make one element of many.
+"""Ops that reduce many elements to one.
 
 Source: ``flops_registry.py`` of TensorFlow 2.21 for ``Sum``, ``Mean``, ``ArgMax``, ``ArgMin``, ``BiasAddGrad`` and ``L2Loss``.
 The others are counted by its measure, which adds n numbers by n - 1 additions.

@@ -30,7 +30,7 @@ def average_gradient(o: Operands) -> int:
 
 @formula("MaxPoolGrad MaxPoolGradV2 MaxPool3DGrad")
 def maximum_gradient(o: Operands) -> int:
-    """The maxima are found again, then one operation for each."""
+    """The maxima are recomputed, then one operation for each."""
     return (_window(o, 3) + 1) * o.taken(1)
 
 

@@ -48,7 +48,7 @@ def identity_n(call: Call) -> Facts:
 
 @rule("PartitionedCall StatefulPartitionedCall RemoteCall")
 def function_call(call: Call) -> Facts:
-    """What the function returns for these arguments; where it cannot be told, what the graph states."""
+    """The function's results for these arguments; the types and shapes that the graph states if they cannot be inferred."""
     inputs = call.inputs[1:] if call.node.op == "RemoteCall" else call.inputs
     return call.setting.run(call.function("f"), inputs) or _stated_facts(call)
 
@@ -59,7 +59,7 @@ def _stated_facts(call: Call) -> Facts:
 
 @rule("If StatelessIf")
 def if_op(call: Call) -> Facts:
-    """What is true of both branches."""
+    """The facts that hold for both branches."""
     condition = call.input(0)
     branches = ["then_branch", "else_branch"]
     if condition.shape == () and condition.has_value and condition.value and condition.value[0] is not None:
@@ -69,7 +69,7 @@ def if_op(call: Call) -> Facts:
 
 @rule("Case StatelessCase")
 def case(call: Call) -> Facts:
-    """What is true of all branches."""
+    """The facts that hold for all branches."""
     value = call.attr("branches")
     return _branches(call, [function.name for function in value.list.func] if value is not None else [])
 
@@ -92,12 +92,12 @@ def _with_stated(facts: Facts, shapes: list[Dims]) -> Facts:
 
 @rule("While StatelessWhile")
 def while_op(call: Call) -> Facts:
-    """What is true of the variables after any number of turns."""
+    """The facts about the variables after any number of iterations."""
     return _with_stated(loop_variables(call), call.shape_attrs("output_shapes"))
 
 
 def loop_variables(call: Call) -> Facts:
-    """What is true of the variables of a ``While`` before every turn."""
+    """The facts about the variables of a ``While`` before every iteration."""
     stated = call.shape_attrs("output_shapes")
     start = tuple(call.inputs)
     if stated:
@@ -108,7 +108,7 @@ def loop_variables(call: Call) -> Facts:
 
 @rule("For")
 def for_op(call: Call) -> Facts:
-    """What is true of the variables after any number of turns; the counter is the body's first argument."""
+    """The facts about the variables after any number of iterations; the counter is the body's first argument."""
     body = call.function("body")
     return fixed_point(lambda facts: call.setting.run(body, (SCALAR, *facts)) or (), tuple(call.inputs[3:]))
 

@@ -73,7 +73,7 @@ def fill(call: Call) -> Facts:
 
 @rule("Pad PadV2 MirrorPad")
 def pad(call: Call) -> Facts:
-    """Each size, and what is added before and behind it."""
+    """Each size, with the padding before and after it."""
     return outputs(pad_sizes(call, 1))
 
 

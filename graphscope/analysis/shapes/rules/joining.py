@@ -95,7 +95,7 @@ def _concat(facts: list[Fact], axis: int | None) -> Facts:
 
 
 def concatenate(shapes: list[Dims], axis: int) -> Dims:
-    """The shape of tensors one behind the other along ``axis``; shapes of unknown rank may be anything there."""
+    """The shape of tensors concatenated along ``axis``; a shape of unknown rank can have any size there."""
     known = [shape for shape in shapes if shape is not None]
     sizes = list(known[0])
     for shape in known[1:]:
@@ -123,7 +123,7 @@ def split(call: Call) -> Facts:
 
 @rule("SplitV")
 def split_v(call: Call) -> Facts:
-    """Parts of the stated sizes, of which one may be -1."""
+    """Parts of the stated sizes, one of which may be -1."""
     tensor, axis, sizes = call.input(0), call.integer(2), call.value(1)
     count = min(call.number("num_split"), _MAX_OUTPUTS)
     if sizes is None or len(sizes) != count:

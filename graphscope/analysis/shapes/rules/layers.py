@@ -85,7 +85,7 @@ def diagonal(call: Call) -> Facts:
 
 @rule("MatrixSetDiag BatchMatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3")
 def set_diagonal(call: Call) -> Facts:
-    """The shape of the matrix, of which a diagonal tells all but the last two sizes."""
+    """The shape of the matrix; a diagonal determines all but the last two sizes."""
     shape, part = at_least(call.shape(0), 2), at_least(call.shape(1), 1)
     is_first = call.node.op in ("MatrixSetDiag", "BatchMatrixSetDiag")
     if part is None or not (is_first or (shape is None and _is_one_diagonal(call))):
@@ -187,7 +187,7 @@ def quantized_binary(call: Call) -> Facts:
 
 @rule("LookupTableFindV2")
 def table_lookup(call: Call) -> Facts:
-    """The shape of the keys, with that of the values behind, of which nothing is known here."""
+    """The shape of the keys followed by that of the values, which is unknown here."""
     handle = call.input(0).handle
     return outputs(call.shape(1) if handle == ((),) else None)
 

@@ -60,7 +60,7 @@ def tensor_array_gather(call: Call) -> Facts:
 
 @rule("TensorArrayConcatV3")
 def tensor_array_concat(call: Call) -> Facts:
-    """Elements one behind the other, and the length of each."""
+    """The concatenated elements, and the length of each."""
     shape = call.shape_attr("element_shape_except0")
     return outputs(None if shape is None else (Dim(), *shape), (Dim(),))
 
@@ -119,7 +119,7 @@ def same_list(call: Call) -> Facts:
 
 @rule("TensorListConcatLists")
 def concat_lists(call: Call) -> Facts:
-    """Lists, one behind the other."""
+    """Concatenated lists."""
     return (Fact(merge(call.shape(0), call.shape(1)), None, call.input(0).handle),)
 
 
@@ -178,7 +178,7 @@ def list_from_tensor(call: Call) -> Facts:
 
 @rule("TensorListConcat TensorListConcatV2")
 def list_concat(call: Call) -> Facts:
-    """Elements one behind the other, and the length of each."""
+    """The concatenated elements, and the length of each."""
     shape = element_shape(call.input(0).handle)
     stated = call.shape_attr("element_shape") if call.node.op == "TensorListConcat" else _stated_element(call, 1)
     shape = merge(shape, stated) if stated is not None else shape

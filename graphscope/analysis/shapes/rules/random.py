@@ -30,7 +30,7 @@ def stateless(call: Call) -> Facts:
     " StatelessRandomUniformFullIntV2"
 )
 def stateless_v2(call: Call) -> Facts:
-    """The stated shape; key, counter and algorithm come behind it."""
+    """The stated shape; key, counter and algorithm follow it."""
     merge(call.ranked(1, 1), (1,))
     call.ranked(2, 1)
     call.ranked(3, 0)

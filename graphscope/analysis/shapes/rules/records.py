@@ -51,7 +51,7 @@ def parse_example(call: Call) -> Facts:
 
 @rule("ParseExampleV2")
 def parse_example_v2(call: Call) -> Facts:
-    """As ``ParseExample``, of one example or a batch, with ragged features behind."""
+    """Like ``ParseExample``, for one example or a batch, followed by ragged features."""
     batch = at_most(call.shape(0), 1)
     splits: list[Dims] = [_rows(batch)] * len(call.types("ragged_split_types"))
     values: list[Dims] = [(Dim(),) for _ in call.types("ragged_value_types")]
@@ -77,7 +77,7 @@ def parse_single_example(call: Call) -> Facts:
 
 @rule("ParseSingleSequenceExample")
 def parse_sequence(call: Call) -> Facts:
-    """Sparse and dense context, then sparse and dense lists, of which the first size is their length."""
+    """Sparse and dense context, then sparse and dense lists, whose first size is their length."""
     call.ranked(0, 0)
     lists = [None if s is None else (Dim(), *s) for s in call.shape_attrs("feature_list_dense_shapes")]
     return outputs(

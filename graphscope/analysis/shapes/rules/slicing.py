@@ -80,7 +80,7 @@ class _Cut:
 
 
 def _plan(masks: _Masks, length: int, rank: int) -> Iterator[_Cut]:
-    """What the spec says of each dimension, in order.
+    """The slice for each dimension, in order.
 
     Raises:
         ShapeError: it has more entries than there are dimensions.

@@ -1,4 +1,4 @@
-"""Where tensors come from: constants, placeholders, variables, arguments."""
+"""Sources of tensors: constants, placeholders, variables, arguments."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def constant(call: Call) -> Facts:
 
 
 def _elements(node: Node) -> Value | None:
-    """The elements, of which the last one stated stands for all that follow; as the message says it, without NumPy."""
+    """The elements; the last one stated is repeated for all that follow. Decoded without NumPy."""
     tensor = node.tensor()
     if tensor is None:
         return None

@@ -161,7 +161,7 @@ def ragged_to_sparse(call: Call) -> Facts:
 
 @rule("RaggedTensorToTensor")
 def ragged_to_tensor(call: Call) -> Facts:
-    """The stated sizes, and behind them those of the values."""
+    """The stated sizes, followed by those of the values."""
     target, values = call.sizes(0) if call.value(0) is not None else None, at_least(call.shape(1), 1)
     kinds = call.attr("row_partition_types")
     names = list(kinds.list.s) if kinds is not None else []

@@ -1,4 +1,4 @@
-"""How each op of TensorFlow is expressed in ONNX, grouped by subject."""
+"""The rules that convert TensorFlow ops to ONNX, by subject."""
 
 from __future__ import annotations
 

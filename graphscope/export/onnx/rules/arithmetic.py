@@ -1,4 +1,4 @@
-"""Element by element: arithmetic, comparison, logic, activations, casts."""
+"""Elementwise ops: arithmetic, comparison, logic, activations, casts."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def log_of_one_plus(call: Call, x: Value) -> Value:
 
 @rule("Expm1")
 def _expm1(call: Call) -> Value:
-    """As :func:`log1p`: ``(u - 1) * x / log(u)`` where ``x`` is small."""
+    """Like :func:`log1p`: ``(u - 1) * x / log(u)`` where ``x`` is small."""
     x, one = call[0], _one(call)
     power = call.op("Exp", x)
     less = call.op("Sub", power, one)
@@ -160,7 +160,7 @@ def _atan2(call: Call) -> Value:
 
 
 def _is_negative(call: Call, value: Value) -> Value:
-    """Also of the 0 that has a sign, whose reciprocal is infinite."""
+    """Handles negative zero too: its reciprocal is infinite."""
     zero = call.scalar(0, value)
     return call.op("Or", call.op("Less", value, zero), call.op("Less", call.op("Reciprocal", value), zero))
 
@@ -179,7 +179,7 @@ def _floor_div(call: Call) -> Value:
 
 
 def _is_apart(call: Call, rest: Value, divisor: Value, zero: Value) -> Value:
-    """Whether a division towards 0 left a rest, and not on the divisor's side of 0."""
+    """Whether a truncating division left a nonzero remainder whose sign differs from the divisor's."""
     is_apart = call.op("Xor", call.op("Less", rest, zero), call.op("Less", divisor, zero))
     return call.op("And", call.op("Not", call.op("Equal", rest, zero)), is_apart)
 

@@ -39,14 +39,14 @@ def _new(call: Call, length: Value | None) -> Array:
 
 @rule("TensorArrayV3", "TensorArrayV2")
 def _tensor_array(call: Call) -> Sequence[Value]:
-    """The handle says nothing; what the array holds is known from its flow."""
+    """The handle has no content; the flow tensor identifies the elements."""
     made = _new(call, None if call.attr("dynamic_size").b else call[0])
     return made, made
 
 
 @rule("TensorArrayScatterV3")
 def _scatter(call: Call) -> Value:
-    """Writes all elements at once: those of a range from 0, so that their places are their numbers."""
+    """Writes all elements at once, at indices 0, 1, 2 and so on."""
     array = _array(call[3])
     if array.elements is not None or not _counts_up(call, call.node.data_inputs()[1]):
         raise NotExpressibleError("it does not write all elements in order")
@@ -108,7 +108,7 @@ def _first_size(call: Call, value: Value) -> Value:
 
 @rule("TensorArrayConcatV3")
 def _concat(call: Call) -> Sequence[Value]:
-    """The elements one behind another. An ONNX loop gives elements of one size only."""
+    """The concatenated elements. An ONNX loop produces elements of one size only."""
     elements = _elements(call[1])
     if elements.size(1) is None:
         raise NotExpressibleError("its elements may be of different sizes")
@@ -158,7 +158,7 @@ def _length(call: Call) -> Value:
 
 @rule("TensorListStack")
 def _stack(call: Call) -> Value:
-    """What a loop did not write is 0."""
+    """Elements that a loop did not write are 0."""
     array, elements = _array(call[0]), _elements(call[0])
     if array.length is None:
         return elements

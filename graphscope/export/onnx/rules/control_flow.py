@@ -1,4 +1,4 @@
-"""Branches, loops and calls: of functions, as TensorFlow 2 has them, and of ``Switch``, ``Merge`` and frames before it."""
+"""Branches, loops and calls: functional ones (TensorFlow 2), and ``Switch``, ``Merge`` and frames (TensorFlow 1)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _function(call: Call, name: str) -> Function:
 
 
 def _apply(region: Region, builder: Builder, function: Function, arguments: Sequence[Value]) -> list[Value]:
-    """What ``function`` gives for ``arguments``."""
+    """The results of ``function`` for ``arguments``."""
     bound = {(a.name, 0): value for a, value in zip(function.signature.input_arg, arguments, strict=True)}
     inner = Region(region.conversion, function, builder, bound)
     return values_of(inner, [function.proto.ret[a.name] for a in function.signature.output_arg])
@@ -49,7 +49,7 @@ def _if(call: Call) -> Sequence[Value]:
 
 
 def _truth(call: Call, value: Value) -> Value:
-    """A number counts as true where it is not 0."""
+    """A nonzero number counts as true."""
     if value.rank != 0:
         raise NotExpressibleError("its condition is not a scalar")
     return call.cast(value, DataType.BOOL)
@@ -62,7 +62,7 @@ def _side(call: Call, name: str, arguments: Sequence[Value]) -> tuple[Builder, l
 
 @rule("Case", "StatelessCase")
 def _case(call: Call) -> Sequence[Value]:
-    """One ``If`` in another; a number beyond all branches takes the last."""
+    """Nested ``If`` nodes; an index out of range selects the last branch."""
     names = [function.name for function in call.attr("branches").list.func]
     return _chosen(call, call.builder, names, 0)
 
@@ -114,25 +114,25 @@ class _FunctionLoop(LoopBody):
 
 @rule(*SWITCHES)
 def _switch(call: Call) -> Sequence[Value]:
-    """Both sides have the data; which side a node belongs to, its region knows."""
+    """Both sides receive the data; the region of a node determines its side."""
     return call[0], call[0]
 
 
 @rule(*ENTERS)
 def _enter(call: Call) -> Value:
-    """What an iteration reads from outside."""
+    """Tensors that an iteration reads from outside."""
     return call[0]
 
 
 @rule(*NEXT_ITERATIONS, "LoopCond", deferred=True)
 def _inside_loop(_: Call) -> Value:
-    """What leaves the loop converts it as a whole."""
+    """An exit of the loop triggers the conversion of the whole loop."""
     raise NotExpressibleError("it is inside a loop")
 
 
 @rule(*MERGES, deferred=True)
 def _merge(call: Call) -> Value:
-    """All merges that one tensor decides and that need nothing of one another become one ``If``."""
+    """All independent merges with the same predicate become one ``If``."""
     region, body = call.region, call.region.body
     texts = call.node.data_inputs()
     if any(_node(region, text).op in NEXT_ITERATIONS for text in texts):
@@ -160,12 +160,12 @@ def _node(region: Region, text: str) -> Node:
 
 
 def _decider(region: Region, merge: Node) -> tuple[str, int]:
-    """What decides ``merge``, and the side of its first input."""
+    """The predicate of ``merge``, and the side of its first input."""
     return decided_by([conditions_at(region.body, region.conditions, text) for text in merge.data_inputs()])
 
 
 def _belongs(region: Region, other: Node, decider: str, merges: Sequence[Node]) -> bool:
-    """Whether ``other`` is decided by the same tensor, in the same region, and needs none of ``merges`` nor they it."""
+    """Whether ``other`` has the same predicate and region, and is independent of ``merges``."""
     if other.name in region.converted or not region.is_active(other.name):
         return False
     if any(_node(region, text).op in NEXT_ITERATIONS for text in other.data_inputs()):
@@ -194,7 +194,7 @@ def _side_region(region: Region, builder: Builder, condition: tuple[str, int]) -
 
 @rule(*EXITS, deferred=True)
 def _exit(call: Call) -> Value:
-    """Converts the whole loop that the node leaves, and gives all its exits their tensors."""
+    """Converts the whole loop of this exit node, and registers the tensors of all its exits."""
     loop = _FrameLoop(call.region, call.node)
     initial = values_of(call.region, loop.initial)
     final = add_loop(call.builder, loop, initial)
@@ -210,8 +210,8 @@ class _FrameLoop(LoopBody):
 
     Attributes:
         merges: those of its state, in file order.
-        initial: what enters each.
-        exits: what leaves each; ``None`` if nothing does.
+        initial: the initial value of each.
+        exits: the exit of each; ``None`` if there is none.
     """
 
     def __init__(self, region: Region, exit_: Node) -> None:

@@ -1,4 +1,4 @@
-"""Convolutions, and convolutions turned round."""
+"""Convolutions and transposed convolutions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graphscope.export.refusal import NotExpressibleError
 
 
 def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
-    """What SAME pads before and behind an axis; ``window`` with its dilation (``GetWindowedOutputSizeVerbose``)."""
+    """The SAME padding before and after an axis; ``window`` includes dilation (``GetWindowedOutputSizeVerbose``)."""
     total = max((math.ceil(size / stride) - 1) * stride + window - size, 0)
     return total // 2, total - total // 2
 
@@ -25,12 +25,12 @@ def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
 def padding(
     call: Call, layout: Layout, value: Value, windows: Sequence[int], strides: Sequence[int]
 ) -> Mapping[str, Attribute]:
-    """The attributes that pad as the node does: numbers where they follow from what is known, otherwise by rule.
+    """The padding attributes of the node: numbers if they can be computed, otherwise a rule.
 
     With a stride or a window of 1 they do not depend on the size of the input.
 
     Args:
-        value: what is padded, in ``layout``.
+        value: the tensor to pad, in ``layout``.
         windows: sizes of the window, with dilation.
     """
     kind = call.text("padding")
@@ -77,7 +77,7 @@ def _convolution(call: Call) -> Value:
 
 
 def _groups(layout: Layout, data: Value, weight: Value) -> int:
-    """A filter for a part of the channels is applied to each part."""
+    """Grouped convolution: a filter for part of the channels is applied to each part."""
     channels, taken = data.size(layout.channels), weight.size(-2)
     if channels is None or taken is None:
         return 1
@@ -87,7 +87,7 @@ def _groups(layout: Layout, data: Value, weight: Value) -> int:
 
 
 def _filter_first(call: Call, weight: Value, space: int) -> Value:
-    """The filter as ONNX has it: outputs, inputs, space."""
+    """The filter in ONNX's order: outputs, inputs, space."""
     perm = [space + 1, space, *range(space)]
     if weight.payload is not None:
         shape = weight.payload.shape
@@ -124,7 +124,7 @@ def _depthwise(call: Call) -> Value:
 
 @rule("ExtractImagePatches")
 def _patches(call: Call) -> Value:
-    """A convolution that copies: one output for each place in the window and each channel."""
+    """A convolution that copies: one output for each position in the window and each channel."""
     layout = Layout("NHWC")
     windows, strides, rates = (layout.spatial(call.integers(name), name) for name in ("ksizes", "strides", "rates"))
     channels = call[0].size(3)
@@ -141,7 +141,7 @@ def _patches(call: Call) -> Value:
 
 @dataclass(frozen=True)
 class _Backward:
-    """One axis of a convolution turned round.
+    """One axis of a transposed convolution.
 
     Attributes:
         size: of the result, where it is known.
@@ -158,7 +158,7 @@ class _Backward:
 
 @rule("Conv2DBackpropInput", "Conv3DBackpropInputV2")
 def _backward_convolution(call: Call) -> Value:
-    """``ConvTranspose``. Where the result's size is computed in the graph, too much is computed, and cut to size."""
+    """``ConvTranspose``. If the graph computes the result's size, the full result is computed and cropped."""
     sizes, weight, data = call.inputs
     layout = layout_of(call, "NHWC" if call.node.op == "Conv2DBackpropInput" else "NDHWC")
     space = len(layout.space)
@@ -184,7 +184,7 @@ def _backward_convolution(call: Call) -> Value:
 
 
 def _exact_padding(call: Call, layout: Layout, axes: Sequence[_Backward]) -> dict[str, Attribute] | None:
-    """What ``ConvTranspose`` cuts off at both ends, and adds behind; ``None`` if sizes are not known."""
+    """The cropping of ``ConvTranspose`` at both ends, and its output padding; ``None`` if sizes are unknown."""
     cuts, extra = [], []
     for axis, (before, behind) in zip(axes, _cut_off(call, layout, axes)):
         if axis.size is None or axis.taken is None:
@@ -200,7 +200,7 @@ def _exact_padding(call: Call, layout: Layout, axes: Sequence[_Backward]) -> dic
 
 
 def _cut_off(call: Call, layout: Layout, axes: Sequence[_Backward]) -> list[tuple[int, int]]:
-    """What the convolution forward would have padded."""
+    """The padding of the forward convolution."""
     kind = call.text("padding")
     if kind == "SAME":
         return [same_padding(a.size, a.window, a.stride) if a.size is not None else (0, 0) for a in axes]
@@ -211,7 +211,7 @@ def _cut_off(call: Call, layout: Layout, axes: Sequence[_Backward]) -> list[tupl
 
 
 def _cut_to_size(call: Call, layout: Layout, whole: Value, axes: Sequence[_Backward]) -> Value:
-    """The part of ``whole`` that begins behind the padding and has the size that the graph computes."""
+    """The part of ``whole`` that begins after the padding and has the size computed in the graph."""
     long = call.vector(call[0])
     count = call[0].size(0)
     if count not in (len(axes), layout.rank):

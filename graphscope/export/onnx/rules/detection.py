@@ -1,4 +1,4 @@
-"""Detection of objects: boxes that are cropped out of pictures, and the best of boxes that overlap."""
+"""Object detection: crops of images, and non-maximum suppression."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ F32 = np.float32
 
 @rule("CropAndResize")
 def _crop_and_resize(call: Call) -> Value:
-    """Samples each box at the points of a grid: neighbours of each point, or a value outside the picture."""
+    """Samples each box at the points of a grid: the neighbors of each point, or a fill value outside the image."""
     image, boxes, which, size = call.inputs
     image = call.cast(image, DataType.FLOAT)
     height, width = call.numbers(size, "crop size")
@@ -33,7 +33,7 @@ def _crop_and_resize(call: Call) -> Value:
 
 
 def _mix(call: Call, image: Value, batch: Value, rows: _Points, columns: _Points) -> Value:
-    """The four neighbours of each point, weighted by their distance."""
+    """The four neighbors of each point, weighted by distance."""
     upper, lower = (call.unsqueeze(r, 2) for r in (rows.first, rows.second))
     left, right = (call.unsqueeze(c, 1) for c in (columns.first, columns.second))
     top, bottom = (
@@ -44,7 +44,7 @@ def _mix(call: Call, image: Value, batch: Value, rows: _Points, columns: _Points
 
 
 def _nearest(call: Call, image: Value, batch: Value, rows: _Points, columns: _Points) -> Value:
-    """The nearest neighbour, the second of two that are equally near."""
+    """The nearest neighbor; the second of two at the same distance."""
     chosen = [
         call.where(call.op("Less", points.share, np.array(0.5, F32)), points.first, points.second)
         for points in (rows, columns)
@@ -54,12 +54,12 @@ def _nearest(call: Call, image: Value, batch: Value, rows: _Points, columns: _Po
 
 @dataclass(frozen=True)
 class _Points:
-    """Where a grid's points lie along one axis, for each box.
+    """The positions of a grid's points along one axis, for each box.
 
     Attributes:
-        first, second: the pixels before and behind.
-        share: how far towards the second.
-        inside: whether they are in the picture.
+        first, second: the pixels before and after.
+        share: fraction of the distance to the second.
+        inside: whether they are in the image.
     """
 
     first: Value

@@ -1,4 +1,4 @@
-"""Where batch, space and channels lie: ONNX has channels first, most TensorFlow graphs have them last."""
+"""Data layouts: ONNX has channels first, most TensorFlow graphs have them last."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Layout:
     """The order of the axes of a node's tensors.
 
     Attributes:
-        text: as the attribute says it: ``NHWC``.
+        text: value of the attribute: ``NHWC``.
     """
 
     text: str
@@ -53,10 +53,10 @@ class Layout:
         return list(range(self.rank)) if self.is_first else [0, *range(2, self.rank), 1]
 
     def spatial(self, numbers: Sequence[int], what: str) -> list[int]:
-        """The numbers for the axes of space, of one for each axis.
+        """The values for the spatial axes, out of one per axis.
 
         Raises:
-            NotExpressibleError: batch or channels have another number than 1.
+            NotExpressibleError: the value for batch or channels is not 1.
         """
         if not numbers:
             return [1] * len(self.space)
@@ -74,6 +74,6 @@ def layout_of(call: Call, default: str = "NHWC") -> Layout:
 
 
 def channels_first(call: Call, layout: Layout, value: Value, step: Step) -> Value:
-    """``step`` on ``value`` with its channels first; the result as ``layout`` has it."""
+    """Applies ``step`` to ``value`` with channels first; the result is in ``layout`` again."""
     result = step(call.transpose(value, layout.to_first))
     return call.transpose(result, layout.from_first)

@@ -1,4 +1,4 @@
-"""Products of matrices, and biases."""
+"""Matrix products and biases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GEMM_TYPES = (DataType.FLOAT, DataType.DOUBLE, DataType.HALF)
 
 @rule("MatMul")
 def _matmul(call: Call) -> Value:
-    """A transposed matrix stays as it is stored: ``Gemm`` reads it so."""
+    """A transposed matrix keeps its storage order: ``Gemm`` transposes it."""
     a, b = call.inputs
     turns = [int(call.attr(name).b) for name in ("transpose_a", "transpose_b")]
     if not any(turns):
@@ -50,7 +50,7 @@ def _einsum(call: Call) -> Value:
 
 @rule("BiasAdd", "BiasAddV1")
 def _bias_add(call: Call) -> Value:
-    """The bias belongs to the last axis, or with channels first to the second."""
+    """The bias is added along the last axis, or the second with channels first."""
     if call.node.op == "BiasAdd" and call.text("data_format") == "NCHW":
         rank = call.rank(call[0])
         bias = call.op("Reshape", call[1], vector([-1, *([1] * (rank - 2))]))
@@ -60,7 +60,7 @@ def _bias_add(call: Call) -> Value:
 
 @rule("MatrixDiag")
 def _diagonal(call: Call) -> Value:
-    """The elements where row and column have one number, 0 elsewhere."""
+    """The diagonal elements; 0 elsewhere."""
     value = call[0]
     count = call.squeeze(join(call, [size_of(call, value, call.rank(value) - 1)]), 0)
     places = call.op("Range", np.int64(0), count, np.int64(1))

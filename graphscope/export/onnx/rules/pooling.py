@@ -1,4 +1,4 @@
-"""Pooling, normalization over batches and neighbours, blocks of space."""
+"""Pooling, batch and local response normalization, space-to-batch blocks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _sizes(call: Call, name: str, place: int) -> list[int]:
 
 @rule("LRN")
 def _local_response(call: Call) -> Value:
-    """ONNX divides alpha by the number of neighbours."""
+    """ONNX divides alpha by the number of neighbors."""
     size = 2 * call.attr("depth_radius").i + 1
     factors = {"alpha": call.attr("alpha").f * size, "beta": call.attr("beta").f, "bias": call.attr("bias").f}
     return channels_first(call, Layout("NHWC"), call[0], lambda x: call.op("LRN", x, size=size, **factors))
@@ -63,7 +63,7 @@ def _batch_norm(call: Call) -> Sequence[Value]:
 
 
 def _trained_batch_norm(call: Call) -> Sequence[Value]:
-    """By the mean and the variance of the batch itself."""
+    """Normalizes by the mean and variance of the batch itself."""
     layout = layout_of(call)
     data = call.cast(call[0], DataType.FLOAT)
     axes = [i for i in range(layout.rank) if i != layout.channels]
@@ -96,7 +96,7 @@ def _depth_and_space(call: Call) -> Value:
 
 @rule("SpaceToBatchND", "SpaceToBatch")
 def _space_to_batch(call: Call) -> Value:
-    """Pads, splits each axis into blocks, and moves the places in a block to the batch."""
+    """Pads, splits each axis into blocks, and moves the positions within a block to the batch."""
     block, paddings = _blocks(call)
     rank, count = call.rank(call[0]), len(block)
     before = [0, *(int(p[0]) for p in paddings), *([0] * (rank - count - 1))]
@@ -132,7 +132,7 @@ def _batch_to_space(call: Call) -> Value:
 
 
 def _blocks(call: Call) -> tuple[list[int], np.ndarray[tuple[int, int], np.dtype[np.int64]]]:
-    """The size of a block along each axis of space, and what is padded or cropped before and behind."""
+    """The block size along each spatial axis, and the padding or crop before and after."""
     if call.node.op.endswith("ND"):
         block = call.numbers(call[1], "block")
         return block, call.known(call[2], "paddings").astype(np.int64).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""Between numbers and the small integers that stand for them.
+"""Quantization and dequantization.
 
 Source: ``quantize_op.cc``, ``dequantize_op.cc`` and ``quantization_utils.h`` in ``tensorflow/core/kernels``.
 """
@@ -50,7 +50,7 @@ def _limits(dtype: DataType) -> tuple[int, int]:
 
 
 def _scale(call: Call, low: Value, high: Value) -> Value:
-    """The step of mode SCALED, in which 0 stands for 0."""
+    """The step of mode SCALED, in which 0 represents 0."""
     least, most = _limits(call.dtype("T"))
     if least and call.attr("narrow_range").b:
         least += 1

@@ -1,4 +1,4 @@
-"""Resizing pictures, as TensorFlow's kernels place the pixels (``image_resizer_state.h`` and the kernels beside it)."""
+"""Image resizing with the pixel positions of TensorFlow's kernels (``image_resizer_state.h`` and the kernels beside it)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ F32 = np.float32
 
 @dataclass(frozen=True)
 class _Corners:
-    """Where the pixels of the result are between those of the picture.
+    """How result pixels map to positions in the image.
 
     Attributes:
-        aligned: the corner pixels of both lie on each other.
-        half: pixels are squares whose centers are between their borders.
+        aligned: the corner pixels of both coincide.
+        half: pixel centers are at half-integer positions.
     """
 
     aligned: bool
@@ -41,13 +41,13 @@ class _Corners:
         return "half_pixel" if self.half else "asymmetric"
 
     def scale(self, size: int, wanted: int) -> np.float32:
-        """Pixels of the picture for one of the result, as TensorFlow rounds it."""
+        """Input pixels per result pixel, rounded as in TensorFlow."""
         is_aligned = self.aligned and wanted > 1
         scale: np.float32 = np.divide(F32(size - is_aligned), F32(wanted - is_aligned), dtype=F32)
         return scale
 
     def centers(self, size: int, wanted: int) -> NDArray[np.float32]:
-        """Where the result's pixels are in the picture."""
+        """The positions of the result's pixels in the image."""
         places, scale = np.arange(wanted, dtype=F32), self.scale(size, wanted)
         return (places + F32(0.5)) * scale - F32(0.5) if self.half else places * scale
 
@@ -81,7 +81,7 @@ def _resize(call: Call, data: Value, **attrs: str) -> Value:
 
 @rule("ResizeNearestNeighbor")
 def _nearest(call: Call) -> Value:
-    """Picks rows and columns by the numbers that TensorFlow computes, where ONNX's rounding may give others."""
+    """Picks rows and columns by TensorFlow's indices; ONNX's rounding may differ."""
     corners = _corners(call)
     sizes, wanted = [call[0].size(1), call[0].size(2)], call[1].items
     if wanted is None or None in sizes or None in wanted:
@@ -146,7 +146,7 @@ def _computed_places(call: Call, corners: _Corners, axis: int) -> Value:
 
 @rule("ResizeBicubic", "ResizeArea")
 def _by_matrix(call: Call) -> Value:
-    """Every pixel of the result is a weighted sum along each axis: two products with constant matrices."""
+    """Each result pixel is a weighted sum along each axis: two products with constant matrices."""
     sizes, wanted = [call[0].size(1), call[0].size(2)], call[1].items
     if wanted is None or None in sizes or None in wanted:
         raise NotExpressibleError("ONNX weighs pixels differently, and the sizes are unknown")
@@ -160,7 +160,7 @@ def _by_matrix(call: Call) -> Value:
 
 
 _TABLE = 1 << 10
-"""How finely TensorFlow's table of bicubic coefficients divides a pixel."""
+"""The resolution of TensorFlow's table of bicubic coefficients."""
 
 
 @functools.cache
@@ -174,7 +174,7 @@ def _coefficients(a: float) -> NDArray[np.float32]:
 
 
 def _bicubic_weights(corners: _Corners, size: int, wanted: int) -> NDArray[np.float32]:
-    """Row by row the weights of the picture's pixels; beyond the border pixels repeat, or with half centers count nothing."""
+    """One row of input weights per result pixel; beyond the border, pixels repeat or, with half centers, count as 0."""
     near, far = _coefficients(-0.5 if corners.half else -0.75)
     result = np.zeros((wanted, size), F32)
     for row, center in enumerate(corners.centers(size, wanted)):

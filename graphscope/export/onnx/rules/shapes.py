@@ -1,4 +1,4 @@
-"""Shapes, and what changes the shape of a tensor but none of its elements."""
+"""Shapes, and ops that change only the shape of a tensor."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _rank(call: Call) -> Value:
 
 @rule("Reshape")
 def _reshape(call: Call) -> Value:
-    """Sizes of 0 mean 0: ``allowzero``, which cannot stand beside -1."""
+    """Sizes of 0 mean 0: ``allowzero``, which cannot be combined with -1."""
     data, wanted = call.inputs
     sizes = wanted.numpy()
     zero = 1 if sizes is not None and 0 in sizes else None
@@ -256,7 +256,7 @@ def _backwards(call: Call, value: Value, axis: int, start: int, end: int) -> Val
 
 
 def _pads(call: Call) -> Value:
-    """All sizes before, then all behind."""
+    """All sizes before, then all sizes after."""
     paddings = call[1].numpy()
     if paddings is not None:
         return call.builder.constant(paddings.astype(np.int64).T.reshape(-1))
@@ -266,7 +266,7 @@ def _pads(call: Call) -> Value:
 
 @rule("BroadcastArgs")
 def _broadcast_args(call: Call) -> Value:
-    """The shape of what broadcasts two shapes."""
+    """The broadcast of two shapes."""
     one = np.ones((), np.int64)
     a, b = (call.op("Expand", one, call.vector(value)) for value in call.inputs)
     return call.cast(call.op("Shape", call.op("Add", a, b)), call.types[0])

@@ -1,4 +1,4 @@
-"""Sizes of axes: numbers where they are known, else computed in the graph."""
+"""Axis sizes: numbers if known, otherwise computed in the graph."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def minus(call: Call, size: Size, number: int) -> Size:
 
 
 def join(call: Call, sizes: Sequence[Size]) -> Value:
-    """The sizes as one vector; a constant, where all are known."""
+    """The sizes as one vector; a constant if all are known."""
     known = [size for size in sizes if isinstance(size, int)]
     if len(known) == len(sizes):
         return call.builder.constant(vector(known))

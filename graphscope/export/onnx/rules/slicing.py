@@ -1,4 +1,4 @@
-"""What takes elements out of tensors: slices, gathers, ranking."""
+"""Ops that select elements: slices, gathers, top-k."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class _Part:
 
     Attributes:
         place: its place in begin, end and strides.
-        axis: the axis of what is sliced, counted from the front or, behind an ellipsis, from the back.
-        shrinks: whether one element is taken, and the axis goes.
+        axis: the sliced axis, counted from the front or, after an ellipsis, from the back.
+        shrinks: whether one element is taken and the axis removed.
     """
 
     place: int
@@ -51,7 +51,7 @@ class _Part:
 
 @rule("StridedSlice")
 def _strided_slice(call: Call) -> Value:
-    """Slices along the axes that stay, picks along those that go, then inserts new ones."""
+    """Slices along the axes that remain, picks along those that are removed, then inserts new ones."""
     masks = {name: call.attr(f"{name}_mask").i for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")}
     count = call[1].size(0)
     if count is None:
@@ -142,7 +142,7 @@ def _scalar(call: Call, given: Value, place: int) -> Value:
 def _items(
     call: Call, parts: Sequence[_Part], new: Sequence[int], strides: Sequence[int], masks: dict[str, int]
 ) -> tuple[int | None, ...] | None:
-    """What is known of the elements, where a short vector is sliced."""
+    """The known elements, if a short vector is sliced."""
     items, begin, end = call[0].items, call[1].numpy(), call[2].numpy()
     if items is None or call[0].rank != 1 or begin is None or end is None or new or len(parts) != 1:
         return None
@@ -167,7 +167,7 @@ def _gather(call: Call) -> Value:
 
 
 def _index(call: Call, indices: Value) -> Value:
-    """Indices in a type that ONNX takes."""
+    """Indices in a type that ONNX accepts."""
     return indices if indices.dtype is DataType.INT32 else call.cast(indices, DataType.INT64)
 
 
@@ -204,7 +204,7 @@ def _gather_nd(call: Call) -> Value:
 
 @rule("ScatterNd")
 def _scatter_nd(call: Call) -> Value:
-    """What is scattered to one place is summed."""
+    """Updates to the same index are summed."""
     if call.builder.opset < 18:
         raise NotExpressibleError("opset 17 lacks sums in ONNX's ScatterND; opset 18 has them")
     zeros = call.op("Expand", call.scalar(0, call[1]), call.vector(call[2]))
@@ -265,14 +265,14 @@ def _in_top_k(call: Call) -> Value:
 
 @rule("Where")
 def _where(call: Call) -> Value:
-    """The places of what is not 0, one row for each."""
+    """The indices of nonzero elements, one per row."""
     value = call[0] if call[0].dtype is DataType.BOOL else call.cast(call[0], DataType.BOOL)
     return call.op("Transpose", call.op("NonZero", value), perm=[1, 0])
 
 
 @rule("Unique")
 def _unique(call: Call) -> Sequence[Value]:
-    """Distinct values in the order in which they appear, and the place of each element among them."""
+    """Distinct values in order of appearance, and the index of each element among them."""
     values, _, places = call.builder.ops("Unique", call[0], outputs=3, sorted=0)
     return values, call.cast(places, call.types[1])
 

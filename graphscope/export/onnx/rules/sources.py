@@ -1,4 +1,4 @@
-"""Inputs, constants, what passes tensors on, random numbers."""
+"""Inputs, constants, pass-through ops, random numbers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _placeholder(call: Call) -> Value:
 
 
 def _shape(call: Call, tensor: str) -> tuple[int | None, ...]:
-    """What the file states, a person gives or its consumers demand; training switches are scalars."""
+    """The shape from the file, the options or the consumers; training switches are scalars."""
     conversion = call.region.conversion
     shape = conversion.shapes.get(tensor)
     if shape is None and call.node.name in open_switches(conversion.graph):
@@ -61,7 +61,7 @@ def _shape(call: Call, tensor: str) -> tuple[int | None, ...]:
 
 
 def _dims(name: str, shape: tuple[int | None, ...]) -> Dims:
-    """Unknown dimensions get symbols that a person can read."""
+    """Unknown dimensions get readable symbols."""
     return tuple(f"{name}_{i}" if size is None else size for i, size in enumerate(shape))
 
 
@@ -92,7 +92,7 @@ def _random(call: Call) -> Value:
 
 @rule("RandomUniformInt")
 def _random_integer(call: Call) -> Value:
-    """Steps of equal width between the ends."""
+    """Evenly spaced values between the ends."""
     call.region.conversion.random.append(call.node.name)
     low, high = (call.cast(value, DataType.DOUBLE) for value in call.inputs[1:])
     zeros = call.op("Expand", np.zeros((), np.float64), call.vector(call[0]))
@@ -103,5 +103,5 @@ def _random_integer(call: Call) -> Value:
 
 @rule("Empty")
 def _empty(call: Call) -> Value:
-    """Whatever is in memory: zeros are as good as anything, and what ``init`` asks for."""
+    """Uninitialized memory: zeros are valid, and required by ``init``."""
     return call.op("Expand", np.zeros((), call.types[0].numpy), call.vector(call[0]))
