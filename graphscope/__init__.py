@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from graphscope.api.edit import Edited, SavedEdited, edit
     from graphscope.api.evaluate import EvaluationReport, evaluate
     from graphscope.api.export import Exported, export_model
+    from graphscope.api.feature_function import FeatureFunction, feature_function
     from graphscope.api.features import Features, features
     from graphscope.api.freeze import Frozen, freeze
     from graphscope.api.graft import Grafted, GraftReport, graft
@@ -97,6 +98,7 @@ _MODULES = {
     "api.evaluate": "EvaluationReport evaluate",
     "api.edit": "Edited SavedEdited edit",
     "api.export": "Exported export_model",
+    "api.feature_function": "FeatureFunction feature_function",
     "api.features": "Features features",
     "api.freeze": "Frozen freeze",
     "api.graft": "GraftReport Grafted graft",
@@ -147,6 +149,7 @@ __all__ = [
     "Edited",
     "EvaluationReport",
     "Exported",
+    "FeatureFunction",
     "Features",
     "FileError",
     "ForeignModel",
@@ -203,6 +206,7 @@ __all__ = [
     "edit",
     "evaluate",
     "export_model",
+    "feature_function",
     "features",
     "find_nonfinite",
     "freeze",

@@ -177,7 +177,7 @@ class _Opened:
 
 def _opened(request: _Request) -> _Opened:
     model = as_model(request.model, tags=request.tags, checkpoint=request.checkpoint)
-    base, options = _base(model, request.at, request.inputs, request.values, request.reading)
+    base, options = base_below(model, request.at, request.inputs, request.values, request.reading)
     return _Opened(model, base, open_data(request.data, input_spec(base), options), options.cache / FEATURES)
 
 
@@ -253,7 +253,7 @@ class _Worker:
         _compute(self.request, opened, self.kept.again(), share, launcher.tell, worker_session(self.count))
 
 
-def _base(
+def base_below(
     model: Model, at: tuple[str, ...], inputs: tuple[str, ...], values: Given, options: DataOptions
 ) -> tuple[Base, DataOptions]:
     """The base up to ``at``, or up to the stopped gradient of a grafted model, whose task then determines the labels."""

@@ -45,6 +45,7 @@ FUNCTIONS = {
         "model path to outputs inputs set ema rename shape batch opset external_data quantize data reading verify feeds atol"
         " rtol trust overwrite listener"
     ),
+    "feature_function": "base at inputs set batch session checkpoint tags trust listener",
     "features": "base data out at inputs set batch reading workers cluster job task checkpoint tags trust overwrite listener",
     "find_nonfinite": "model outputs feeds batch seed trust listener",
     "freeze": (
@@ -71,7 +72,7 @@ FUNCTIONS = {
     "text": "model values checkpoint tags",
     "tune": (
         "model data validation epochs batch seed patience augment reading use_cache logdir out keep save_every resume workers"
-        " cluster job task timeout towers trust overwrite watchers interrupted listener"
+        " cluster job task asynchronous ps timeout towers trust overwrite watchers interrupted listener"
     ),
     "verify": "model other outputs map feeds set batches batch seed atol rtol trust engine listener",
 }

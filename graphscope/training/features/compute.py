@@ -136,7 +136,7 @@ def kept_features(base: Base, source: Dataset, directory: Path) -> Kept:
         GraphscopeError: the features are random and cannot be cached.
         CorruptFileError: a weight or a manifest is damaged.
     """
-    _refuse_random(base)
+    refuse_random(base)
     return _kept(directory / feature_key(base, source), len(source))
 
 
@@ -218,7 +218,7 @@ class _Meter:
         self._progress(count)
 
 
-def _refuse_random(base: Base) -> None:
+def refuse_random(base: Base) -> None:
     """Features that dropout makes random are others each time that they are computed."""
     drops = lasting_drops(base.graph)
     if drops:
@@ -226,6 +226,23 @@ def _refuse_random(base: Base) -> None:
         raise GraphscopeError(
             f"{base.path}: dropout with a constant rate makes {', '.join(base.at)} random: {named}; features cannot be cached",
             hint=Advice(Option("at", "TENSOR"), "   names what comes before it, here or where the base is cut"),
+        )
+
+
+def refuse_dependent(base: Base, features: BatchRunner, inputs: NDArray[Any], tensors: Sequence[NDArray[Any]]) -> None:
+    """Refuses features that depend on the other examples of a batch, because of batch norm or dropout in training mode.
+
+    Args:
+        tensors: what ``features`` gave for ``inputs``.
+
+    Raises:
+        GraphscopeError: one of them does so.
+    """
+    name = features.dependent(inputs, tensors)
+    if name is not None:
+        raise GraphscopeError(
+            f"{base.path}: {name} of one example depends on the others in its batch, or on chance",
+            hint=Advice(Option("set", "is_training=false"), " (or whatever the switch is called) when the base is cut"),
         )
 
 
@@ -284,7 +301,7 @@ class _Computing:
         inputs = self.inputs(indices)
         with self.naming(indices):
             tensors = self.features(inputs)
-        self.refuse_dependent(inputs, tensors)
+        refuse_dependent(self.base, self.features, inputs, tensors)
         return Layout.of(self.specs(tensors), len(self.source), self.batch)
 
     def inputs(self, indices: range) -> NDArray[Any]:
@@ -295,14 +312,3 @@ class _Computing:
     def specs(self, tensors: list[NDArray[Any]]) -> tuple[FeatureSpec, ...]:
         named = zip(self.base.at, tensors)
         return tuple(FeatureSpec(name, DataType.from_numpy(value.dtype), value.shape[1:]) for name, value in named)
-
-    def refuse_dependent(self, inputs: NDArray[Any], tensors: list[NDArray[Any]]) -> None:
-        """Refuses features that depend on the other examples of a batch, because of batch norm or dropout in training mode."""
-        name = self.features.dependent(inputs, tensors)
-        if name is not None:
-            raise GraphscopeError(
-                f"{self.base.path}: {name} of one example depends on the others in its batch, or on chance",
-                hint=Advice(
-                    Option("set", "is_training=false"), " (or whatever the switch is called) when the base is cut"
-                ),
-            )
