@@ -72,7 +72,7 @@ FUNCTIONS = {
     "text": "model values checkpoint tags",
     "tune": (
         "model data validation epochs batch seed patience augment reading use_cache logdir out keep save_every resume workers"
-        " cluster job task asynchronous ps timeout towers trust overwrite watchers interrupted listener"
+        " cluster job task asynchronous ps elastic timeout towers trust overwrite watchers interrupted listener"
     ),
     "verify": "model other outputs map feeds set batches batch seed atol rtol trust engine listener",
 }
