@@ -23,7 +23,7 @@ from graphscope.runtime.tensorflow import can_fork
 from graphscope.training.data import DataOptions
 from graphscope.training.recipe import recipe_of
 from graphscope.training.together import launch_async
-from graphscope.training.together.asynchronous import Worker
+from graphscope.training.together.asynchronous import Leading, Worker
 from graphscope.training.together.servers import FIRST, SCOPE, divide, server_devices
 from graphscope.training.tune.trained_variables import written_variables
 from tests.support.fresh import Fresh, fresh
@@ -134,11 +134,26 @@ def losses(prefix: str, data: str, place: str) -> dict[str, Any]:
         if worker.ledger.segment()[0] == STEPS + 4:
             once(marker.with_suffix(".ps"), lambda: os.kill(int(server.read_text()), signal.SIGKILL))
 
+    judge = Leading.judge
+
+    def kill_judge(self: Leading, examples: Any) -> Any:
+        if self._ledger.segment()[0] == STEPS:
+            once(marker.with_suffix(".judge"), lambda: end_own(signal.SIGKILL))
+        return judge(self, examples)
+
+    def while_judging() -> dict[str, Any]:
+        Leading.judge = kill_judge
+        try:
+            return asynchronously(prefix, data, f"{place}/judge")
+        finally:
+            Leading.judge = judge
+
     launch_async._serve = told
     return {
         "nobody": asynchronously(prefix, data, f"{place}/nobody", ps=2),
         "worker 1": asynchronously(prefix, data, f"{place}/one", kill_worker(1)),
         "worker 0": asynchronously(prefix, data, f"{place}/zero", kill_worker(0), save_every=4),
+        "worker 0 while it judges": while_judging(),
         "ps 0": asynchronously(prefix, data, f"{place}/server", kill_server, save_every=STEPS + 4, epochs=3),
     }
 
@@ -158,6 +173,12 @@ def test_every_batch_is_trained_on_once(prefix: Path, data: str, tmp_path: Path,
     assert min(map(len, found["nobody"]["tickets"])) > 0, "both workers train"
     for name in ("worker 1", "worker 0"):
         assert found[name]["warnings"] == [f"{name} was killed by SIGKILL; it starts again, the others go on"]
+    judging = found["worker 0 while it judges"]
+    assert judging["warnings"] == ["worker 0 was killed by SIGKILL; it starts again, the others go on"]
+    assert judging["steps"] == list(range(1, EPOCHS * STEPS + 1))
+    again = [*range(EPOCHS * STEPS), *range(STEPS, 2 * STEPS)]
+    assert sorted(chain(*judging["tickets"])) == sorted(again), "averages were in the place of variables"
+    assert int(values(judging["last"])["global_step"]) == EPOCHS * STEPS
     lost = found["ps 0"]
     assert lost["warnings"] == ["ps 0 was killed by SIGKILL; all go on from the last checkpoint"]
     assert lost["steps"] == list(range(1, 3 * STEPS + 1)), "the step never goes back"
