@@ -94,7 +94,7 @@ TIMELINE = ".json"
 
 @dataclass(frozen=True)
 class _Source:
-    """What colours are made of."""
+    """The criteria for coloring."""
 
     model: Model
     origins: Mapping[str, Origin]

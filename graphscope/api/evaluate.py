@@ -1,4 +1,4 @@
-"""``graphscope.evaluate``: evaluates a model on labelled examples."""
+"""``graphscope.evaluate``: evaluates a model on labeled examples."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def evaluate(
     overwrite: bool = False,
     listener: Listener = SILENT,
 ) -> EvaluationReport:
-    """Evaluates a model on labelled examples. Starts TensorFlow, unless another engine is used.
+    """Evaluates a model on labeled examples. Starts TensorFlow, unless another engine is used.
 
     ::
 

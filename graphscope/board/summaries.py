@@ -36,7 +36,7 @@ def text(tag: str, markdown: str) -> Summary.Value:
 
 
 def image(tag: str, pixels: NDArray[np.uint8]) -> Summary.Value:
-    """A picture on the Images page: (height, width, 1, 3 or 4) for grey, RGB or RGBA."""
+    """An image on the Images page: (height, width, 1, 3 or 4) for gray, RGB or RGBA."""
     height, width, _ = pixels.shape
     strings = [str(width).encode(), str(height).encode(), png(pixels)]
     return _value(tag, "images", _BLOBS, _shape_message(TensorProto(dtype=DataType.STRING, string_val=strings), 3))

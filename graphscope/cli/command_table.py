@@ -35,7 +35,7 @@ COMMANDS = {
     "convert": CommandRow("Convert", "Write a model in another format.", "convert", "convert"),
     "edit": CommandRow("Convert", "Change a model step by step.", "edit", "edit"),
     "run": CommandRow("Run", "Run a model once and show its outputs.", "run", "run"),
-    "eval": CommandRow("Run", "Evaluate a model on labelled examples.", "eval", "evaluate"),
+    "eval": CommandRow("Run", "Evaluate a model on labeled examples.", "eval", "evaluate"),
     "profile": CommandRow("Run", "Measure time, memory, devices and the critical path.", "profile", "profile"),
     "serve": CommandRow("Run", "Serve one task of a cluster, for others to run graphs on.", "serve", "serve"),
     "graft": CommandRow("Train", "Put a new head on a trained model.", "graft", "graft"),

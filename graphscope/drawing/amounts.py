@@ -1,4 +1,4 @@
-"""How much of something each node takes, for colours."""
+"""Amounts for each node, for coloring."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""From a diagram to a picture: each open scope is laid out by itself, from within.
+"""From a diagram to a picture: each open scope is laid out separately, innermost first.
 
-``page/layout.js`` arranges the same way what is opened in the browser.
+``page/layout.js`` does the same for scopes that are opened in the browser.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from graphscope.drawing.picture import Picture, PlacedBox, PlacedEdge, PlacedTex
 from graphscope.drawing.texts import fit, width
 
 INSET = 14.0
-"""Free space between the frame of an open scope and what is in it."""
+"""Free space between the frame of an open scope and its contents."""
 TITLE_BAR = 30.0
 TENSOR_HEIGHT = 15.0
-"""What a tensor's text takes below its box."""
+"""Height of a tensor's text below its box."""
 APART_GAP = 30.0
 APART_TITLE = 22.0
 APART_LABEL = "training, saving, watching"
 APART_HEIGHT = 360.0
-"""How high a column of training parts becomes where the rest is not higher."""
+"""Height of a column of training parts, unless the rest is higher."""
 STACK_GAP = 10.0
 PORT = (10.0, 0.0)
-"""Size of the place where a tensor enters or leaves an open scope."""
+"""Size of a port where a tensor enters or leaves an open scope."""
 MAX_PORTS = 10
-"""Tensors beyond enter or leave together."""
+"""More tensors enter or leave through one port."""
 SPREAD = 14.0
 """Greatest distance between two lines that end at one box."""
 TOGETHER = -1
-"""The key of the port through which all go."""
+"""The key of the shared port."""
 
 
 @dataclass(slots=True)
 class _Inner:
-    """What is in an open scope, relative to its upper left corner.
+    """The contents of an open scope, relative to its upper left corner.
 
     Attributes:
         shown: its children, closed or open, with their places; those beside the layout behind the others.
@@ -137,7 +137,7 @@ class _Arranger:
     def _tensors(
         self, scope: Box, main: Sequence[Box], entries: dict[int, int], exits: dict[int, int]
     ) -> dict[tuple[int, int], dict[Source, None]]:
-        """What leads from which box to which; fills ``entries`` and ``exits`` with the ports."""
+        """The edges between boxes; fills ``entries`` and ``exits`` with the ports."""
         first, end = scope.first, scope.end
         owner = [-1] * (end - first)
         for number, box in enumerate(main):
@@ -167,7 +167,7 @@ class _Arranger:
         return all(self.diagram.op(source) in NEXT_ITERATIONS for source, _ in links)
 
     def _texts(self, shown: Sequence[PlacedBox], tensors: dict[tuple[int, int], dict[Source, None]]) -> list[str]:
-        """What stands below each closed box: the tensors that leave it."""
+        """The texts below each closed box: the tensors that leave it."""
         leaving: list[set[Source]] = [set() for _ in shown]
         for (source, _), links in tensors.items():
             if source < len(shown) and not shown[source].is_open:
@@ -219,7 +219,7 @@ def _open_ports(
 
 
 def _stack(inner: _Inner, x: float, y: float, bottom: float) -> tuple[float, float]:
-    """Puts what stands apart into columns from ``x``, ``y``; gives the right and the lower side."""
+    """Puts separate parts into columns from ``x``, ``y``; returns the right and the lower side."""
     low = max(bottom, y + APART_HEIGHT)
     left, wide, top, here = x, 0.0, y + APART_TITLE, y + APART_TITLE
     lowest = here

@@ -1,7 +1,7 @@
 """Bodies of library functions, drawn as scopes of the nodes that call them.
 
-The graph that comes of this is for looking at: a node that calls takes the results of its functions, and their bodies take its
-inputs. Nobody can run it.
+The resulting graph is only for drawing and cannot run: a calling node takes the results of its functions, and their bodies take
+its inputs.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from graphscope.core.op_sets import BRANCH_OPS, CALL_OPS
 from graphscope.core.tensors import Shape
 
 MAX_CALLS = 16
-"""How often one function is drawn; its other calls stay closed and name it."""
+"""Maximum number of times that one function is drawn; other calls stay closed and show its name."""
 MAX_NODES = 50_000
-"""How many nodes of functions are drawn."""
+"""Maximum number of function nodes drawn."""
 MAX_DEPTH = 32
-"""How deep functions are drawn within each other."""
+"""Maximum nesting depth of drawn functions."""
 
 Origin = tuple[str, str]
 """The function that a node is in, empty for the graph, and its name there."""
@@ -38,10 +38,10 @@ class Bodies:
     """A model with the bodies of functions in its graph.
 
     Attributes:
-        source: the model as it is.
+        source: the original model.
         model: the one with the bodies, as described above.
         shapes: tensor name -> shape, of tensors of known rank.
-        origins: the nodes of bodies -> what they are drawn from.
+        origins: nodes of bodies -> the original nodes.
         callers: the nodes of bodies -> the node of the model's own graph that calls them, through others or not.
         called: the nodes that call functions -> in which part each of them is, and its name.
     """
@@ -55,7 +55,7 @@ class Bodies:
 
 
 def closed_bodies(model: Model) -> Bodies:
-    """``model`` as it is, every call closed."""
+    """``model`` unchanged, every call closed."""
     return Bodies(model, model, infer(model).by_name)
 
 
@@ -87,7 +87,7 @@ class _Run:
     Attributes:
         part: the scope of its body; empty for the node's own.
         function: its name.
-        facts: what is known of its arguments.
+        facts: facts about its arguments.
         first: the input of the node that is the first argument.
     """
 
@@ -116,7 +116,7 @@ def _runs(call: Call, functions: Container[str]) -> Iterator[_Run]:
 
 
 class _Drawing:
-    """Makes the nodes, and fills what ``result`` says of calls.
+    """Creates the nodes, and fills the calls in ``result``.
 
     Attributes:
         shapes: those of tensors in bodies.
@@ -134,7 +134,7 @@ class _Drawing:
         """The nodes of a body with the bodies that they call before them.
 
         Args:
-            scope: what their names begin with.
+            scope: prefix of their names.
             arguments: the tensors that the body takes.
             calling: the functions around it.
         """
@@ -182,7 +182,7 @@ class _Drawing:
         return _Inside(nodes, _results(entered, function, f"{scope}/", arguments))
 
     def _free_scope(self, scope: str, function: Function) -> str:
-        """``scope``, or with a number behind it, where the names in it are taken."""
+        """``scope``, with a number appended if the names in it are taken."""
         found, number = scope, 0
         while any(f"{found}/{node.name}" in self._taken for node in function):
             number += 1
@@ -191,7 +191,7 @@ class _Drawing:
         return found
 
     def _keep(self, flow: Flow, function: Function, scope: str) -> None:
-        """Notes shapes and origins."""
+        """Records shapes and origins."""
         for node, facts in zip(function.nodes, flow.facts):
             self._result.origins[scope + node.name] = function.name, node.name
             for index, fact in enumerate(facts or ()):
@@ -206,7 +206,7 @@ class _Drawing:
 
 @dataclass(frozen=True, slots=True)
 class _Inside:
-    """The nodes of a body, and the tensors that it returns; what it runs for its effect alone as control inputs."""
+    """The nodes of a body, and the tensors that it returns, with side effects as control inputs."""
 
     nodes: list[Node]
     results: list[str]
@@ -220,7 +220,7 @@ def _results(flow: Flow, function: Function, scope: str, arguments: Sequence[str
 
 
 def _tensor(flow: Flow, source: tuple[int, int], scope: str, arguments: Sequence[str]) -> str:
-    """The name of a tensor in the drawing; empty for what comes from nowhere."""
+    """The name of a tensor in the drawing; empty for a dangling input."""
     place, index = source
     count = len(flow.body.nodes)
     if place >= count:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from graphscope.core.graph import Graph
 
 MAX_LEVELS = 200
-"""A name with more parts has the rest in one."""
+"""Names with more parts have the rest in one part."""
 
 
 _NOTHING: list[Box] = []
@@ -15,15 +15,15 @@ _NOTHING: list[Box] = []
 
 
 class Box:
-    """A name scope, a series of things that are alike, or a node.
+    """A name scope, a series of similar boxes, or a node.
 
     Attributes:
-        label: what it is called within the box around it.
+        label: its name within the enclosing box.
         name: the whole name of a scope or node; empty for a series.
         node: the number of the node in its graph; -1 for a scope or series.
-        children: what lies directly in it, in file order.
+        children: its direct contents, in file order.
         is_series: whether its children were put together because they are alike; they are not named by it.
-        is_outside: whether all in it trains, saves or watches.
+        is_outside: whether all its contents train, save or monitor.
         first, end: its nodes have the places from the one up to the other in the order of drawing.
         level: 0 for the outermost box.
     """
@@ -41,7 +41,7 @@ class Box:
 
     @property
     def size(self) -> int:
-        """How many nodes are drawn in it."""
+        """The number of nodes drawn in it."""
         return self.end - self.first
 
     def leaves(self) -> Iterator[Box]:
@@ -55,7 +55,7 @@ class Box:
 
 
 def scope_boxes(graph: Graph, drawn: Iterable[int]) -> Box:
-    """The name scopes of the nodes ``drawn``; scopes that hold one thing alone are one with it."""
+    """The name scopes of the nodes ``drawn``; a scope with a single child is merged with it."""
     root = Box("", "")
     scopes = {"": root}
     names = graph.names
@@ -106,7 +106,7 @@ def _scope(scopes: dict[str, Box], name: str) -> Box:
 
 
 def _merge_lonely(scope: Box) -> None:
-    """A scope within a scope that holds nothing else is drawn as one, ``a/b``; so is a single node."""
+    """A scope that is the only child of its parent is merged with it, ``a/b``; so is a single node."""
     for place, child in enumerate(scope.children):
         if child.node < 0 and len(child.children) == 1:
             [only] = child.children
@@ -116,7 +116,7 @@ def _merge_lonely(scope: Box) -> None:
 
 
 def number_boxes(root: Box) -> list[Box]:
-    """All boxes in the order of drawing, each before what it holds; numbers, places and levels are filled in."""
+    """All boxes in drawing order, each before its contents; fills in numbers, places and levels."""
     boxes: list[Box] = []
     stack = [root]
     place = 0

@@ -1,4 +1,4 @@
-"""What the colours of a picture mean: kinds of ops, devices, or how much of something."""
+"""Colorings of a picture: by kind of op, by device, or by amount."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from graphscope.drawing.diagram import Diagram
 from graphscope.drawing.kinds import KINDS, kind_of
 
 STEPS = 6
-"""Of a scale."""
+"""The number of steps of a scale."""
 PLAIN = "plain"
-"""The colour of what has none."""
+"""The color of boxes without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swatch:
-    """One row of a legend: the class of a colour and what it means."""
+    """One row of a legend: a color class and its meaning."""
 
     color: str
     label: str
@@ -27,13 +27,13 @@ class Swatch:
 
 @dataclass(frozen=True, slots=True)
 class Coloring:
-    """Colours for boxes.
+    """Colors for boxes.
 
     Attributes:
-        name: what they show, as ``--color`` names it.
+        name: the value of ``--color``.
         title: above the legend.
-        colors: for each box, in the diagram's order, the class of its colour.
-        legend: the colours that occur.
+        colors: for each box, in the diagram's order, its color class.
+        legend: the colors that occur.
         amounts: for each box of a node the amount with its unit, if there is one; empty for what is no amount.
     """
 
@@ -44,12 +44,12 @@ class Coloring:
     amounts: Mapping[int, str] = field(default_factory=dict)
 
     def of(self, box: Box) -> str:
-        """The class of a box's colour."""
+        """The color class of a box."""
         return self.colors[box.number]
 
 
 def by_op(diagram: Diagram) -> Coloring:
-    """By the kind of each node's op; scopes are plain, series of one kind have its colour."""
+    """By the kind of each node's op; scopes are plain, series of one kind have its color."""
     kinds = [kind_of(diagram.op(place)) for place in range(diagram.visible)]
     colors = [
         kinds[box.first] if box.node >= 0 or (box.is_series and _is_uniform(kinds, box)) else PLAIN
@@ -59,7 +59,7 @@ def by_op(diagram: Diagram) -> Coloring:
 
 
 def by_device(diagram: Diagram) -> Coloring:
-    """By the device that the graph asks for; a scope has a colour if all in it have the same."""
+    """By the device that the graph requests; a scope has a color if all its contents have the same one."""
     devices = [diagram.graph.nodes[i].device for i in diagram.nodes[: diagram.visible]]
     names = sorted(set(devices))
     classes = {name: f"c{number % len(KINDS)}" for number, name in enumerate(name for name in names if name)}

@@ -1,4 +1,4 @@
-"""Two graphs that were compared, as a page: side by side, with the differences coloured and listed."""
+"""A page for two compared graphs: side by side, with the differences colored and listed."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _LEGEND = {
     PLAIN: "the same",
 }
 _OVERALL = frozenset({RENAMED, EXPLAINED})
-"""What a box is called as a whole where some of it is the same."""
+"""The class of a box in which some parts are equal."""
 
 
 @dataclass(frozen=True, repr=False)
 class DiffDrawing:
-    """Two graphs and what differs between them, ready to be shown.
+    """Two graphs and their differences, ready to be drawn.
 
     Attributes:
-        report: the comparison of what is drawn.
+        report: the comparison of the drawn graphs.
         first, second: the graphs.
     """
 
@@ -53,7 +53,7 @@ class DiffDrawing:
 
     @property
     def title(self) -> str:
-        """What the page is called."""
+        """The title of the page."""
         return f"{self.first.title} → {self.second.title}"
 
     def html(self) -> str:
@@ -143,7 +143,7 @@ class _Side:
     """One graph.
 
     Attributes:
-        diagram: what is drawn of it.
+        diagram: its diagram.
         partners: node -> the node of the other graph that it is compared with.
         names: place -> node.
         places: node -> place.
@@ -184,12 +184,12 @@ def _together(classes: Iterable[str]) -> str:
 
 
 def _count_shown(pane: Pane) -> int:
-    """How many boxes are shown at first."""
+    """The number of boxes shown initially."""
     return sum(len(box.children) for box in pane.diagram.boxes if box is pane.root or pane.is_open(box))
 
 
 def _open_at_changes(root: Box, coloring: Coloring) -> Callable[[Box], bool]:
-    """Opens scopes of which some is different and some is not, level by level, as long as there is room."""
+    """Opens scopes with both equal and different contents, level by level, up to the limit."""
     room = COMFORTABLE
     chosen: set[int] = set()
     row = [root]

@@ -1,4 +1,4 @@
-"""What is to be drawn of a graph, whatever the format: boxes in boxes, lines in them, and what feeds what."""
+"""A graph arranged for drawing, independent of the format: nested boxes, lines in them, and edges."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from graphscope.drawing.series import Grouping
 from graphscope.errors import GraphscopeError
 
 HUB = 10
-"""Nodes that a switch or constant feeds from which it is a line in each of them instead of an edge to each."""
+"""The number of consumers from which a switch or constant becomes a line in each of them instead of an edge."""
 SHORT = 4
 """Elements of a constant whose values are shown instead of its shape."""
 
 
 @dataclass(slots=True)
 class Diagram:
-    """Places are numbers of nodes in the order of drawing: first those that are boxes, then those that are lines in them.
+    """Places are node numbers in drawing order: first boxes, then lines in boxes.
 
     Attributes:
         title: of the picture.
-        graph: what is drawn.
+        graph: the graph to draw.
         nodes: place -> number in the graph.
-        boxes: all boxes, each before what it holds; the first one holds all.
-        visible: how many nodes are boxes.
+        boxes: all boxes, each before its contents; the first one contains all others.
+        visible: number of nodes that are boxes.
         hosts: place -> place of the box in which the node is drawn.
         apart: for each box of a node the number of the outermost box that is drawn apart and holds it; -1 for the others.
-        inputs: place -> what feeds the node, as in the graph; what dangles is left out.
+        inputs: place -> producers of the node, as in the graph, without dangling ones.
         links: for each box of a node what feeds it and what is drawn in it, each once: what the edges are made of.
-        outputs: place -> the texts of its tensors.
+        outputs: place -> texts of its tensors.
         output_bytes: place -> their size in bytes; unknown dimensions count as 1, an unknown rank as nothing.
         lines: for each box of a node its lines: what a weight, constant or switch is called, and its shape or value; which
             functions the node calls.
@@ -76,7 +76,7 @@ class Diagram:
         return self.boxes[0]
 
     def parameters_in(self, box: Box) -> int:
-        """How many parameters the weights in a box have."""
+        """The number of parameters of the weights in a box."""
         return self.parameters[box.end] - self.parameters[box.first]
 
     def op(self, place: int) -> str:
@@ -90,7 +90,7 @@ def diagram(bodies: Bodies, title: str, focus: str = "", radius: int = 2) -> Dia
     Args:
         bodies: the graph with the bodies of functions. Its shapes are taken out: what is not kept makes room for what is built.
         title: of the picture.
-        focus: the name of a node; only what is within ``radius`` steps of it is drawn then.
+        focus: the name of a node; if given, only nodes within ``radius`` steps of it are drawn.
 
     Raises:
         UnknownNameError: there is no node called ``focus``.
@@ -200,7 +200,7 @@ class _Builder:
 
 
 def _links(result: Diagram) -> list[list[Source]]:
-    """For each box of a node what feeds it and what is drawn in it, from other boxes, each once."""
+    """For each box of a node, the producers in other boxes of the node and its lines, each once."""
     links: list[list[Source]] = [[] for _ in range(result.visible)]
     hosts, apart = result.hosts, result.apart
     for place, sources in enumerate(result.inputs):
@@ -240,7 +240,7 @@ def _output_specs(model: Model, shapes: Shapes) -> Iterator[list[tuple[DataType,
 
 
 def _shape(shapes: Shapes, graph: Graph, node: Node, tensor: str, index: int) -> Shape:
-    """The shape that was inferred, or that the file states."""
+    """The inferred shape, or the one stated in the file."""
     shape = shapes.get(tensor)
     return stated_shape(node, index, graph.producer, graph) if shape is None else shape
 

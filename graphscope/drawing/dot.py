@@ -1,4 +1,4 @@
-"""A picture for Graphviz, which lays it out by itself. Source: https://graphviz.org/doc/info/lang.html."""
+"""A picture for Graphviz, which does its own layout. Source: https://graphviz.org/doc/info/lang.html."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A drawing of a graph: arranged once, written in any of the formats."""
+"""A drawing of a graph: arranged once, written in any format."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class SavedDrawing:
         path: the file.
         format: ``svg``, ``html``, ...
         size_bytes: of the file.
-        boxes: how many are shown at first.
-        nodes: of the graph that is drawn.
+        boxes: number of boxes shown initially.
+        nodes: number of nodes of the drawn graph.
     """
 
     path: str
@@ -45,14 +45,14 @@ class SavedDrawing:
 
 @dataclass(frozen=True, repr=False)
 class Drawing(Shown):
-    """A graph, ready to be shown. In a notebook it is shown as it is.
+    """A graph ready to be drawn. Notebooks display it directly.
 
     Attributes:
-        diagram: boxes, lines in them and what feeds what.
-        root: the scope that is drawn.
-        depth: levels that are open, 1 for ``root`` alone; ``None`` for as many as there is room for.
-        colorings: what the colours may mean; a picture has the first, a page lets its reader choose.
-        is_detail: whether everything is open if no depth is stated.
+        diagram: boxes, lines in them and edges.
+        root: the drawn scope.
+        depth: number of open levels, 1 for ``root`` alone; ``None`` for as many as fit.
+        colorings: the available colorings; a picture has the first, a page lets the viewer choose.
+        is_detail: whether everything is open if no depth is given.
     """
 
     diagram: Diagram
@@ -66,30 +66,30 @@ class Drawing(Shown):
 
     @cached_property
     def picture(self) -> Picture:
-        """Everything that is shown, with its place."""
+        """The layout of everything that is shown."""
         return arrange(self.diagram, self.is_open, self.root)
 
     @property
     def is_open(self) -> Callable[[Box], bool]:
-        """Whether a scope is open at first."""
+        """Whether a scope is initially open."""
         return opened(self.root, self.depth, self.is_detail)
 
     def svg(self, *, is_dark: bool | None = None) -> str:
-        """The drawing as SVG, light or dark as the reader's system is, or as ``is_dark`` says; the same text every time."""
+        """The drawing as SVG: light or dark by ``is_dark``, or following the viewer's system. Deterministic."""
         return svg(self.picture, self.colorings[0], is_dark)
 
     def html(self) -> str:
-        """The drawing as a page of its own, to explore in a browser."""
+        """The drawing as an HTML page, to explore in a browser."""
         return page(self.diagram.title, [Pane(self.diagram, self.colorings, self.is_open, self.root)])
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> SavedDrawing:
-        """Writes the drawing in the format that the name says.
+        """Writes the drawing in the format given by the file name.
 
         Args:
             overwrite: replace an existing file.
 
         Raises:
-            ArgumentError: the name says no format.
+            ArgumentError: the suffix is not that of a format.
             FileError: the file exists and ``overwrite`` is not set, or cannot be written; an existing file is kept.
             MissingDependencyError: the format needs a package that is not installed.
         """
@@ -106,11 +106,11 @@ WRITERS: Mapping[str, Callable[[Drawing], bytes]] = {
     "png": lambda drawing: png(drawing.svg(is_dark=False), drawing.picture.width, drawing.picture.height),
     "svg": lambda drawing: drawing.svg().encode(),
 }
-"""The name of a format, which is the end of a file's name, and what writes it."""
+"""A format, named by its file suffix, and its writer."""
 
 
 def drawing_format(path: str | os.PathLike[str]) -> str:
-    """The format that a file's name says.
+    """The format for a file name.
 
     Raises:
         ArgumentError: none.

@@ -1,4 +1,4 @@
-"""The edges of a picture without its places: from closed box to closed box, through the frames of open scopes."""
+"""The edges of a picture without positions: from closed box to closed box, through the frames of open scopes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from graphscope.drawing.picture import Picture
 
 @dataclass(frozen=True, slots=True)
 class FlatEdge:
-    """What leads from one closed box to another.
+    """An edge from one closed box to another.
 
     Attributes:
         source, target: numbers of the boxes.
-        text: type and shape of the tensor, or how many there are; empty for an order of execution.
-        is_control: whether only that is meant.
+        text: type and shape of the tensor, or the number of tensors; empty for a control edge.
+        is_control: whether it is a control edge.
     """
 
     source: int
@@ -26,7 +26,7 @@ class FlatEdge:
 
 
 def flat_edges(picture: Picture) -> list[FlatEdge]:
-    """The edges, in the order of what they lead to."""
+    """The edges, in the order of their targets."""
     diagram = picture.diagram
     owner = [-1] * diagram.visible
     apart = {placed.box.number for placed in picture.boxes if placed.box.is_outside}

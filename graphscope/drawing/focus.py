@@ -1,4 +1,4 @@
-"""Which nodes are drawn of a graph: all, or those around one of them."""
+"""Selects the nodes to draw: all, or those around one node."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def around(
 ) -> list[bool]:
     """For each node whether it is within ``radius`` steps of ``focus``, with the flow of data or against it.
 
-    A step leads from box to box: what is drawn in a box takes none. Training parts count only around a node of their own.
+    A step leads from box to box; lines within a box take none. Training parts are included only around a training node.
 
     Raises:
         UnknownNameError: there is no such node.

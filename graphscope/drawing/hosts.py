@@ -1,4 +1,4 @@
-"""Which nodes are no boxes of their own: weights and constants are lines in the box of the layer that uses them."""
+"""Finds the nodes without their own box: weights and constants are lines in the box of the layer that uses them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from graphscope.core.graph import Graph
 from graphscope.core.op_sets import VARIABLE_OPS
 
 _PASSING = frozenset({"Identity", "ReadVariableOp", "Enter", "RefEnter"})
-"""Ops that hand a weight on as it is."""
+"""Ops that pass a weight on unchanged."""
 HOLDERS = VARIABLE_OPS | {"Const"}
 
 
@@ -52,7 +52,7 @@ def _add_parts_of_variables(graph: Graph, outside: Sequence[bool], host: list[in
 
 
 def _follow(graph: Graph, outside: Sequence[bool], host: list[int], start: int, members: Sequence[int]) -> None:
-    """Puts ``start`` and what passes it on into the only node that uses it, if there is only one."""
+    """Puts ``start`` and its pass-through nodes into the node that uses it, if there is only one."""
     chain = [start]
     group = {start, *members}
     while True:

@@ -1,7 +1,7 @@
-"""A drawing as a page: one file that needs no network, lays out what is opened, and runs nothing but its own script.
+"""A drawing as a page: one file that needs no network, lays out opened scopes, and runs only its own script.
 
-What a file says reaches the page as data alone: JSON in an element that no browser executes, shown through ``textContent``. The
-content security policy names the script and the style sheet by their hashes and allows nothing else.
+The content of a file reaches the page only as data: JSON in an element that no browser executes, shown through ``textContent``.
+The content security policy names the script and the style sheet by their hashes and allows nothing else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from graphscope.drawing.theme import DARK, LIGHT, Theme, change_rules, rules, va
 
 SCRIPTS = ("layout.js", "arrange.js", "pane.js", "changes.js", "page.js")
 LONGEST_ATTRIBUTE = 200
-"""Characters of an attribute's text that are kept."""
+"""Maximum length of an attribute's text."""
 _CONSTANTS: dict[Any, Sequence[str]] = {
     texts: ("REGULAR", "BOLD", "FIRST", "OTHER", "WIDE"),
     measure: (
@@ -51,7 +51,7 @@ _CONSTANTS: dict[Any, Sequence[str]] = {
         *("PORT", "MAX_PORTS", "SPREAD"),
     ),
 }
-"""What both implementations of the layout share, by module."""
+"""The constants that both implementations of the layout share, by module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ class Pane:
     """One graph on a page.
 
     Attributes:
-        diagram: what is drawn of it.
-        colorings: those that can be chosen, the first one at first; as many in each pane of a page.
-        is_open: the scopes that are open at first.
-        root: the scope that is shown.
+        diagram: its diagram.
+        colorings: the available ones, the first one selected; the same number in each pane.
+        is_open: the scopes that are initially open.
+        root: the scope to show.
         partners: place of a node -> that of the node in the other pane that it is compared with, -1 if there is none.
     """
 
@@ -78,8 +78,8 @@ class ChangeRow:
     """One line of the list beside two graphs that are compared.
 
     Attributes:
-        section: the heading that it stands below.
-        change: the class of its colour.
+        section: its heading.
+        change: its color class.
         name, detail: its texts; either may be empty.
         places: the node that it is about, in each pane; -1 if there is none.
     """
@@ -93,7 +93,7 @@ class ChangeRow:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a comparison found: a sentence, and a line for each difference."""
+    """The result of a comparison: a sentence, and a line for each difference."""
 
     summary: str
     rows: Sequence[ChangeRow]
@@ -104,7 +104,7 @@ def page(title: str, panes: Sequence[Pane], changes: Changes | None = None) -> s
 
     Args:
         panes: one graph, or two that are compared.
-        changes: of two graphs: what differs.
+        changes: of two graphs: the differences.
     """
     script = "".join(_part(name) for name in SCRIPTS)
     style = _style()
@@ -148,20 +148,20 @@ def _rules(theme: Theme, within: str = "") -> str:
 
 
 def _json(data: object) -> str:
-    """JSON that cannot end the element in which it stands."""
+    """JSON that cannot end the enclosing element."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 class _Table:
-    """Things that occur many times, each once."""
+    """Interned values: each distinct value once."""
 
     def __init__(self) -> None:
         self.rows: list[Any] = []
         self._known: dict[Hashable, int] = {}
 
     def number(self, key: Hashable, make: Callable[[], Any]) -> int:
-        """The number of what ``key`` stands for; ``make`` gives it when it is first met."""
+        """The number of the value for ``key``; ``make`` creates it on first use."""
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = len(self.rows)
@@ -242,7 +242,7 @@ def _sparse(numbers: Iterable[int]) -> dict[int, int]:
 
 
 def _odd_names(diagram: Diagram) -> dict[int, str]:
-    """The names of boxes that are not those of the scope around them and their label."""
+    """The names of boxes that differ from the enclosing scope plus label."""
     outer: list[str] = [""] * len(diagram.boxes)
     result: dict[int, str] = {}
     for box in diagram.boxes:

@@ -1,4 +1,4 @@
-"""Kinds of ops, as a picture colours them."""
+"""Kinds of ops, by which a picture is colored."""
 
 from __future__ import annotations
 

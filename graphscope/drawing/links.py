@@ -1,4 +1,4 @@
-"""What feeds what, by the numbers of nodes and outputs."""
+"""Edges by the numbers of nodes and outputs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from graphscope.core.graph import Graph
 from graphscope.core.tensors import TensorName
 
 CONTROL = -1
-"""In the place of an output's number: an order of execution, no tensor."""
+"""In place of an output number: a control edge."""
 
 Source = tuple[int, int]
 """The number of a node, and that of its output or :data:`CONTROL`."""
 
 
 def sources_of(graph: Graph) -> list[list[Source]]:
-    """For each node what feeds it, in the order of its inputs; what dangles is left out."""
+    """For each node its producers, in input order, without dangling ones."""
     result: list[list[Source]] = []
     find = graph.numbers.get
     for node, wired in zip(graph.nodes, graph.wires):

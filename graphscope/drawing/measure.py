@@ -1,4 +1,4 @@
-"""What stands in a closed box, and how large it is. ``page/layout.js`` measures the same way."""
+"""The texts and size of a closed box. ``page/layout.js`` measures the same way."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def closed_box(diagram: Diagram, box: Box) -> PlacedBox:
 
 
 def _op_text(op: str, label: str) -> str:
-    """The op, unless the name says it already: ``Relu_3``."""
+    """The op, unless the name contains it already: ``Relu_3``."""
     said = label.strip("()").rpartition("/")[2].rstrip("0123456789").rstrip("_").lower()
     return "" if said == op.lower() else fit(op, SMALL_SIZE, WIDEST_TITLE)
 

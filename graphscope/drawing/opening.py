@@ -1,4 +1,4 @@
-"""Which scopes are shown open."""
+"""Selects the scopes that are shown open."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable
 from graphscope.drawing.boxes import Box
 
 COMFORTABLE = 60
-"""Boxes that a person takes in at a time: without a stated depth, scopes are opened level by level up to here."""
+"""The number of boxes that a viewer can take in: without a depth, scopes are opened level by level up to this limit."""
 
 
 def opened(root: Box, depth: int | None, is_detail: bool = False) -> Callable[[Box], bool]:
     """Whether a box is open: scopes down to ``depth`` levels, 1 for the outermost alone. Series and training parts stay closed.
 
     Args:
-        root: what is drawn.
-        depth: ``None`` for as many levels as there is room for.
+        root: the scope to draw.
+        depth: ``None`` for as many levels as fit.
         is_detail: without a depth, open everything.
     """
     levels = depth if depth is not None else 1_000 if is_detail else _levels(root)

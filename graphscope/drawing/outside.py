@@ -1,4 +1,4 @@
-"""Which nodes are drawn apart: those that train, save, initialize and watch."""
+"""Finds the nodes to draw separately: those that train, save, initialize and monitor."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from graphscope.drawing.kinds import kind_of
 
 
 def outside_nodes(bodies: Bodies) -> list[bool]:
-    """For each node that is drawn, whether it is no part of what the model computes.
+    """For each drawn node, whether it is outside the model's computation.
 
-    What a call runs stands where the call does. A call that saves or restores is outside, with all that it runs.
+    The body of a call is drawn where the call is. A call that saves or restores is outside, including its body.
     """
     source, drawn = bodies.source.graph, bodies.model.graph
     result = _outside(bodies.source)
@@ -30,7 +30,7 @@ def outside_nodes(bodies: Bodies) -> list[bool]:
 
 
 def _outside(model: Model) -> list[bool]:
-    """For each node of the graph, whether it is no part of what the model computes.
+    """For each node of the graph, whether it is outside the model's computation.
 
     Besides what :func:`graphscope.analysis.flow.wire` finds, these are slots and steps of optimizers with what comes of them,
     and what nothing fed or trained leads to and nothing else uses: initial values, learning rates.
@@ -59,7 +59,7 @@ def _add_consumers(graph: Graph, flow: Flow, result: list[bool]) -> None:
 
 
 def _add_producers(graph: Graph, flow: Flow, result: list[bool]) -> None:
-    """Adds what nodes outside alone use: if it is always the same, or if it only hands them something in their own scope."""
+    """Adds nodes that only outside nodes use, if they are constant, or pass something on within the same scope."""
     fixed = [False] * len(graph)
     for i in flow.order:
         op = graph.ops[i]

@@ -1,4 +1,4 @@
-"""A finished arrangement: everything with its place, in pixels from the upper left corner. All writers start here."""
+"""A finished layout: all positions, in pixels from the upper left corner. Input of all writers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Point = tuple[float, float]
 
 @dataclass(slots=True)
 class PlacedBox:
-    """A box that is shown.
+    """A visible box.
 
     Attributes:
-        box: what it is.
+        box: the box of the diagram.
         x, y, width, height: its frame.
-        is_open: whether what it holds is shown in it.
+        is_open: whether its contents are shown.
         title, subtitle: its texts; the second one may be empty.
         lines: of a node: what is drawn into it, and its shape or value.
     """
@@ -38,9 +38,9 @@ class PlacedEdge:
     """A line from box to box, or to the frame of the open box that holds them.
 
     Attributes:
-        source, target: numbers of the boxes at its ends; the open box around it where it leads out of that, or in.
+        source, target: numbers of the boxes at its ends; the enclosing open box if it leaves or enters that.
         points: from its beginning to its end: straight down from each even to the next odd point, curved between them.
-        is_control: whether only an order of execution is meant.
+        is_control: whether it is a control edge.
         is_back: whether it closes a loop and leads upwards.
     """
 
@@ -64,10 +64,10 @@ class PlacedText:
 
 @dataclass(slots=True)
 class Picture:
-    """Boxes, each behind what it holds, lines and texts.
+    """Boxes, each after its contents, lines and texts.
 
     Attributes:
-        diagram: what is shown of it.
+        diagram: the diagram that it shows.
         width, height: in pixels.
         apart: upper left corners of the columns in which training parts stand, with the width of each.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphscope.errors import GraphscopeError, MissingDependencyError
 
 ZOOM = 2
-"""Pixels for each pixel of the SVG: for screens with small ones."""
+"""Pixels per SVG pixel, for high-resolution screens."""
 MOST_PIXELS = 100_000_000
 
 

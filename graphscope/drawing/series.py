@@ -1,4 +1,4 @@
-"""Repeated blocks as one: siblings that are alike are put into a box of their own, ``×12``."""
+"""Groups repeated blocks: similar siblings are put into one box, ``×12``."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from graphscope.drawing.boxes import Box
 
 _NUMBERED = NamePattern(r"(?P<before>.*?)_?(?P<number>\d+)(?P<after>\D*)", re.DOTALL)
 CHAIN = 3
-"""Equal blocks in a row from which they are one."""
+"""Minimum number of consecutive equal blocks that are grouped."""
 MANY = 24
-"""Boxes of a scope from which whatever is alike is put together, chained or not."""
+"""Number of boxes in a scope from which similar ones are grouped, chained or not."""
 FEWEST = 4
-"""Of these, at least."""
+"""Minimum size of such a group."""
 TOO_MANY = 60
-"""Boxes of a scope from which nodes of one op, and scopes of one name, are put together, alike or not."""
+"""Number of boxes in a scope from which nodes of one op, and scopes of one name, are grouped, similar or not."""
 MOST = 300
-"""Boxes that stay in one scope; more are cut into pieces."""
+"""Maximum number of boxes in one scope; more are split into groups."""
 
 
 class Grouping:
-    """Puts alike siblings together, everywhere below a box.
+    """Groups similar siblings everywhere below a box.
 
     Args:
-        describe: what makes two nodes alike: op, types and shapes.
+        describe: the properties by which nodes are similar: op, types and shapes.
         op: the op of a node, by its number.
         inputs: the numbers of the nodes that feed a node, as drawn.
     """
@@ -71,7 +71,7 @@ class Grouping:
         return (self._op(box.node) if box.node >= 0 else _stem(box.label), box.node >= 0, box.is_outside)
 
     def _is_repeated(self, members: Sequence[Box]) -> bool:
-        """Whether they are blocks in a row: each feeds another one."""
+        """Whether they are consecutive blocks: each feeds another one."""
         if len(members) < CHAIN:
             return False
         owner = {leaf.node: place for place, box in enumerate(members) for leaf in box.leaves()}
@@ -84,7 +84,7 @@ class Grouping:
         return len(fed) >= len(members) - 1
 
     def _like(self, box: Box) -> int:
-        """A number that boxes share if the same is in them, in the same order."""
+        """A number that boxes with equal contents in the same order share."""
         known = self._likeness.get(id(box))
         if known is None:
             what: Hashable = (
@@ -139,7 +139,7 @@ def _stem(label: str) -> tuple[str, str]:
 
 
 def _pieces(children: list[Box]) -> Iterator[Box]:
-    """The boxes themselves; too many are cut into pieces of neighbours."""
+    """The boxes themselves; too many are split into groups of neighbors."""
     if len(children) <= MOST:
         yield from children
         return

@@ -1,4 +1,4 @@
-"""A picture as SVG: one file, no scripts, the same bytes every time, light or dark as the reader's system is."""
+"""A picture as SVG: one file, no scripts, deterministic, light or dark as the viewer's system."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def svg(picture: Picture, coloring: Coloring, is_dark: bool | None = None) -> st
     """The file's text.
 
     Args:
-        is_dark: the only theme; without it the picture has both, and the reader's system chooses.
+        is_dark: the only theme; ``None`` includes both, and the viewer's system chooses.
     """
     return "\n".join(_Writer(picture, coloring).lines(is_dark)) + "\n"
 
@@ -163,12 +163,12 @@ def _tensor(text: PlacedText) -> str:
 
 
 def _halo(level: int) -> str:
-    """The class of a text that hides the lines behind it, in a scope of this level."""
+    """The class of a text that covers the lines behind it, in a scope of this level."""
     return f"halo t{(level - 1) % len(LIGHT.scopes)}" if level else "halo"
 
 
 def _text(x: float, y: float, text: str, kind: str, size: float, is_bold: bool = False) -> str:
-    """A text whose length is stated, so that it fits whatever font the reader has."""
+    """A text with an explicit length, so that it fits in any font."""
     if not text:
         return ""
     place = f'x="{_n(x)}" y="{_n(y)}" textLength="{_n(width(text, size, is_bold))}"'
@@ -176,7 +176,7 @@ def _text(x: float, y: float, text: str, kind: str, size: float, is_bold: bool =
 
 
 def _frame(box: PlacedBox, shift: float = 0.0) -> str:
-    """Of a box, or of one that stands behind it, a little to the right."""
+    """The frame of a box, or of one behind it, offset to the right."""
     height = box.height - 2 * shift
     return f'x="{_n(box.x + shift)}" y="{_n(box.y + shift)}" width="{_n(box.width)}" height="{_n(height)}"'
 

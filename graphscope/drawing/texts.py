@@ -1,4 +1,4 @@
-"""How much room a text takes, and what of it is shown: names from files are made harmless and cut to a width."""
+"""Measures texts: names from files are escaped and shortened to a width."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 from graphscope.core.hostile import escape
 
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
-"""All but the last have the same widths; with another font, a picture that states the length of its texts still fits."""
+"""All but the last have the same widths; pictures state text lengths, so other fonts fit too."""
 
 FIRST = 32
 REGULAR = (
@@ -27,9 +27,9 @@ BOLD = (
 Source: Adobe, Core 14 AFM files, which Arial and Liberation Sans follow.
 """
 OTHER = {"×": 584, "…": 1000, "·": 278, "µ": 576}
-"""Of some characters beyond."""
+"""Widths of some other characters."""
 WIDE = 1000
-"""Of all others: what the widest letters and ideographs take."""
+"""Width of all others: that of the widest letters and ideographs."""
 
 
 @functools.lru_cache(1 << 16)
@@ -45,7 +45,7 @@ def width(text: str, size: float, is_bold: bool = False) -> float:
 
 @functools.lru_cache(1 << 16)
 def fit(text: str, size: float, widest: float, is_bold: bool = False) -> str:
-    """The text itself, harmless, or its beginning and its end around an ellipsis, so that it takes ``widest`` at most."""
+    """The escaped text, or its beginning and end around an ellipsis, at most ``widest`` wide."""
     text = escape(text)
     if width(text, size, is_bold) <= widest:
         return text

@@ -1,4 +1,4 @@
-"""Colours of pictures and pages, light and dark."""
+"""Colors of pictures and pages, light and dark."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colours as CSS writes them.
+    """Colors in CSS syntax.
 
     Attributes:
-        paper, ink, faint: background, text, text of less weight.
-        edge, control, back: lines: tensors, order of execution, what closes a loop.
+        paper, ink, faint: background, text, less prominent text.
+        edge, control, back: lines: tensors, execution order, back edges of loops.
         scopes: fill of open scopes by level, in turn; ``scope_line`` is their frame.
         closed, closed_line: closed scopes.
         apart: frame of the column of training parts.
-        panel, accent, shadow: of a page: behind its controls, of what is selected, below what floats.
-        boxes: class of a colour -> fill and frame.
-        changes: the same for what a comparison found.
+        panel, accent, shadow: of a page: background of controls, selection, shadow of floating parts.
+        boxes: color class -> fill and frame.
+        changes: the same for the differences of a comparison.
     """
 
     paper: str
@@ -127,10 +127,10 @@ DARK = Theme(
 
 
 def rules(theme: Theme, within: str = "") -> str:
-    """The CSS rules that give the parts of a picture their colours.
+    """The CSS rules for the colors of a picture.
 
     Args:
-        within: a selector, with a space behind it, of what the rules are for.
+        within: the selector to which the rules apply, followed by a space.
     """
     parts = [
         ("paper", f"fill: {theme.paper}"),
@@ -156,7 +156,7 @@ def rules(theme: Theme, within: str = "") -> str:
 
 
 def change_rules(theme: Theme, within: str = "") -> str:
-    """The CSS rules for what a comparison found: boxes by their class, and lines of its list by the frame of such a box."""
+    """The CSS rules for a comparison: boxes by class, and lines of the list by the frame color of such a box."""
     return "".join(
         f"{within}.{name} {{ fill: {fill}; stroke: {line}; border-color: {line} }}\n"
         for name, (fill, line) in theme.changes.items()
@@ -164,7 +164,7 @@ def change_rules(theme: Theme, within: str = "") -> str:
 
 
 def variables(theme: Theme) -> str:
-    """The same colours as variables of CSS, for what surrounds a picture on a page."""
+    """The same colors as CSS variables, for the surroundings of a picture on a page."""
     colors = {
         "paper": theme.paper,
         "ink": theme.ink,

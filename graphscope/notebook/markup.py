@@ -61,7 +61,7 @@ WIDTH = 120
 
 
 def as_on_a_terminal(write: Callable[[Sink, Any], None]) -> View:
-    """The page of a command with its notes, without colours."""
+    """The page of a command with its notes, without colors."""
 
     def view(report: Any) -> str:
         page = io.StringIO()

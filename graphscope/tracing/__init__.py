@@ -1,1 +1,1 @@
-"""What a traced run cost, read off its ``StepStats``: by node, op, scope and device. Needs no TensorFlow."""
+"""The cost of a traced run, from its ``StepStats``: by node, op, scope and device. Needs no TensorFlow."""

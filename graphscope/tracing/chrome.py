@@ -20,11 +20,11 @@ from graphscope.tracing.trace import Trace
 Event = dict[str, Any]
 
 STEPS = 0
-"""The process in whose row the steps themselves stand; devices follow."""
+"""The process whose row shows the steps; devices follow."""
 
 
 def chrome_trace(trace: Trace) -> Iterator[bytes]:
-    """The JSON file in pieces: a row for each device and thread, what each op read, gave and waited for, memory over time."""
+    """The JSON file in pieces: a row for each device and thread, ops with inputs, outputs and dependencies, memory."""
     start = min((step.start_ns for step in trace.steps if step.executions), default=0)
     head = {"displayTimeUnit": "ns", "otherData": {"model": trace.path, "outputs": ", ".join(trace.outputs)}}
     yield json.dumps(head)[:-1].encode() + b', "traceEvents": [\n'

@@ -1,4 +1,4 @@
-"""From traced steps to what each node cost."""
+"""Computes the cost of each node from traced steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Key = tuple[str, str]
 
 
 def node_costs(trace: Trace) -> list[NodeCost]:
-    """What each node cost, the costliest first. A node that sends something to another device counts on both."""
+    """The cost of each node, highest first. A node that sends something to another device counts on both."""
     steps = [_by_key(trace, step.executions) for step in trace.steps]
     keys = list(dict.fromkeys(key for step in steps for key in step))
     times = {key: times_of_ns([_wall_ns(step.get(key, ())) for step in steps]) for key in keys}
@@ -66,7 +66,7 @@ def _cost(
 
 
 def _main(name: str, executions: Sequence[Execution]) -> list[Execution]:
-    """Those of the node itself, without what was put around it; where it did not run itself, of what took longest."""
+    """The executions of the node itself, without added nodes; if it did not run itself, those of the longest one."""
     own = [e for e in executions if e.name == name and not e.stream]
     if own:
         return own

@@ -11,12 +11,12 @@ from graphscope.tracing.partitions import Partitions
 from graphscope.tracing.steps import NS, Execution, Step
 
 _ROUNDING_NS = NS
-"""Traces of whole microseconds may let an op end after what waited for it has started."""
+"""In traces with whole microseconds, an op may seem to end after its consumer has started."""
 
 
 def median_walls(steps: Sequence[Step], typical: Step) -> dict[int, int]:
     """``id(execution)`` of the ``typical`` step -> the median of its times in ns over all steps; the n-th run of a node is
-    compared with its n-th run in other steps. One step alone tells where the machine did something else.
+    compared with its n-th run in other steps. A single step also shows interruptions by the machine.
     """
     walls = defaultdict(list)
     for step in steps:
@@ -43,8 +43,8 @@ def critical_path(
 
     Args:
         executions: of one step.
-        partitions: tells control inputs and transfers; without it the inputs in the trace's labels count.
-        walls_ns: ``id(execution)`` -> the time that it counts with.
+        partitions: provides control inputs and transfers; without it, the inputs in the trace's labels are used.
+        walls_ns: ``id(execution)`` -> its duration.
     """
     runs = Runs(executions)
     longest: dict[int, int] = {}

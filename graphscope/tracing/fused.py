@@ -1,4 +1,4 @@
-"""Which nodes of a graph one fused kernel stands for.
+"""Finds the nodes of a graph that a fused kernel replaces.
 
 Source: ``tensorflow/core/grappler/optimizers/remapper.cc``, ``core/common_runtime/mkl_layout_pass.cc``: the fused op takes the
 name of the last node of the pattern.
@@ -22,7 +22,7 @@ _FUSIBLE = frozenset(
 
 
 def covered_nodes(graph: Graph, name: str, kernel: str, ran: Collection[str]) -> tuple[str, ...]:
-    """The nodes before ``name`` whose work ``kernel`` did too, nearest first: they did not run themselves.
+    """The nodes before ``name`` that are fused into ``kernel``, nearest first: they did not run themselves.
 
     Args:
         ran: names of all nodes that ran.
@@ -39,7 +39,7 @@ def covered_nodes(graph: Graph, name: str, kernel: str, ran: Collection[str]) ->
 
 
 def done_by(graph: Graph, name: str, kernel: str, ran: Collection[str]) -> tuple[str, ...]:
-    """The nodes whose operations ``kernel`` did: none if it gives what was computed beforehand.
+    """The nodes whose operations ``kernel`` did: none if it returns a precomputed value.
 
     A ``Conv2D`` in place of a ``Mul`` by a constant has the constant in its weights: it does the convolution's work alone.
     """

@@ -1,4 +1,4 @@
-"""The costs of nodes, put together by op, by name scope and by device."""
+"""The costs of nodes, grouped by op, by name scope and by device."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from graphscope.tracing.trace import Trace
 _T = TypeVar("_T")
 
 DEEPEST = 50
-"""Levels of name scopes; people nest some ten."""
+"""Maximum depth of name scopes; real models have about ten."""
 
 _Placed = tuple[str, NodeCost]
-"""A name by which the scopes of a node are found, and the node."""
+"""A name that determines the scopes of a node, and the node."""
 
 
 def by_op(nodes: Iterable[NodeCost]) -> list[GroupCost]:
@@ -28,8 +28,8 @@ def by_op(nodes: Iterable[NodeCost]) -> list[GroupCost]:
 def by_scope(nodes: Iterable[NodeCost]) -> list[GroupCost]:
     """One row for each name scope, those in it after it, siblings by cost; nodes outside all scopes have a row too.
 
-    A node that is called as a scope is counts in it. The outermost rows add up to the whole. Scopes deeper than
-    :data:`DEEPEST` have no rows of their own.
+    A node with the name of a scope counts in it. The outermost rows add up to the whole. Scopes deeper than :data:`DEEPEST`
+    have no rows of their own.
     """
     found = list(nodes)
     scopes = {scope for node in found for scope in _around(node.name)}

@@ -1,4 +1,4 @@
-"""Which row of a timeline each execution goes to: its thread's, or the first that is free where the trace tells no threads."""
+"""Assigns executions to rows of a timeline: by thread, or to the first free row if the trace has no threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from graphscope.tracing.steps import Execution, Step
 
 
 def rows_of(steps: Sequence[Step]) -> dict[int, tuple[str, str]]:
-    """``id(execution)`` -> the device and the name of its row. Executions of one row that tells no thread never overlap."""
+    """``id(execution)`` -> the device and the name of its row. Executions in a row without a thread never overlap."""
     result: dict[int, tuple[str, str]] = {}
     for device, executions in _by_device(steps).items():
         has_threads = any(e.thread for e in executions)

@@ -18,10 +18,10 @@ def allocated_over_time(executions: Iterable[Execution]) -> list[tuple[int, int]
 
 
 def peak_bytes(executions: Sequence[Execution]) -> int:
-    """The most that was allocated at one time during the step."""
+    """The peak allocation during the step."""
     return max((size for _, size in allocated_over_time(executions)), default=0)
 
 
 def persistent_bytes(executions: Iterable[Execution]) -> int:
-    """What variables and constants keep between steps: each node's once."""
+    """The persistent memory of variables and constants: once per node."""
     return sum({e.name: e.persistent_bytes for e in executions}.values())

@@ -1,4 +1,4 @@
-"""The graphs that really ran: what TensorFlow made of the model's graph, one for each device.
+"""The graphs that were executed: TensorFlow's rewritten graphs, one for each device.
 
 Source: ``tensorflow/core/protobuf/config.proto`` (``partition_graphs``), ``core/graph/graph_partition.cc``.
 """
@@ -13,7 +13,7 @@ from graphscope.core.tensors import node_of
 from graphscope.protos import GraphDef, NodeDef
 
 _TRANSFER = re.compile(r"(?:/_|_S)\d+$")
-"""What a partition's name for a tensor of another device adds to the node's."""
+"""The suffix of a partition's name for a tensor of another device."""
 
 _SENDS = frozenset({"_Send", "_HostSend"})
 _RECEIVES = frozenset({"_Recv", "_HostRecv"})
@@ -26,7 +26,7 @@ class RanNode:
     Attributes:
         name, op, device: as it ran.
         inputs: as stored, control inputs with ``^``.
-        edge: what a pair of transfer nodes calls the tensor between them; empty for others.
+        edge: the tensor name that a pair of transfer nodes uses; empty for others.
     """
 
     name: str
@@ -37,7 +37,7 @@ class RanNode:
 
 
 class Partitions:
-    """What ran, by name.
+    """The executed nodes, by name.
 
     Attributes:
         nodes: name -> node, those that only pass tensors between devices included.
@@ -49,14 +49,14 @@ class Partitions:
 
     @property
     def computing(self) -> Iterator[RanNode]:
-        """Those that do more than to pass a tensor to another device."""
+        """Those that do more than pass a tensor to another device."""
         return (node for node in self.nodes.values() if node.op not in _SENDS | _RECEIVES)
 
     def sources(self, name: str, labelled: Iterable[str]) -> Iterator[str]:
         """The nodes that ``name`` waited for, seen through transfers; first the transfer's own name, where it was timed.
 
         Args:
-            labelled: the inputs that the trace itself tells, for a node that is not among the partitions.
+            labelled: the inputs in the trace's label, for a node that is not in the partitions.
         """
         node = self.nodes.get(name)
         for text in node.inputs if node is not None else labelled:
@@ -83,7 +83,7 @@ def _ran(node: NodeDef) -> RanNode:
 
 
 def without_weights(graph: GraphDef) -> GraphDef:
-    """What tells where nodes ran and what they waited for: names, ops, devices, inputs, and how tensors are transferred."""
+    """The data about placement and dependencies: names, ops, devices, inputs, and tensor transfers."""
     result = GraphDef(versions=graph.versions)
     for node in graph.node:
         kept = result.node.add(name=node.name, op=node.op, device=node.device, input=node.input)

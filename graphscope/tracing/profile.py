@@ -1,4 +1,4 @@
-"""From traced runs to the report."""
+"""Creates the report from traced runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from graphscope.tracing.trace import Trace
 
 
 def report(trace: Trace) -> Profile:
-    """What the traced runs cost. ``trace`` has one step at least."""
+    """The cost of the traced runs. ``trace`` has at least one step."""
     nodes = node_costs(trace)
     unfound = [node for node in nodes if not node.is_found]
     return Profile(

@@ -1,4 +1,4 @@
-"""Medians and quartiles of what some steps took."""
+"""Medians and quartiles of step times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a profile tells. An op's, a scope's and a device's time is the sum of its nodes' medians: all tables add up."""
+"""The profile report. An op's, a scope's and a device's time is the sum of its nodes' medians: all tables add up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What a tensor was fed.
+    """The value fed to a tensor.
 
     Attributes:
         tensor, dtype, shape: as it was fed.
@@ -41,7 +41,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class NodeCost:
-    """What one node cost on one device.
+    """The cost of one node on one device.
 
     Attributes:
         name: the node's; the trace's own name where no node was found.
@@ -50,12 +50,12 @@ class NodeCost:
         kernel: the op that ran in its place.
         covers: nodes of the graph whose work it did too: a convolution and its bias, done by one fused kernel.
         device: where it ran.
-        executions: how often in one step: more than once in a loop.
+        executions: number of runs in one step: more than one in a loop.
         times: of all executions in one step.
         share: of the time of all nodes, 0 to 1.
-        outputs: what it gave, each with its shape.
+        outputs: its outputs, each with its shape.
         output_bytes: the size of that.
-        allocated_bytes: what was allocated for it in one step, scratch included.
+        allocated_bytes: bytes allocated for it in one step, including scratch memory.
         flops: floating-point operations in one step; ``None`` if they are not known.
         flops_per_s: at the median time.
     """
@@ -78,7 +78,7 @@ class NodeCost:
 
 @dataclass(frozen=True, slots=True)
 class GroupCost:
-    """What the nodes of one op, one name scope or one device cost.
+    """The cost of the nodes of one op, one name scope or one device.
 
     Attributes:
         name: the op that ran, the scope (empty for nodes outside all scopes), or the device.
@@ -103,14 +103,14 @@ class GroupCost:
 
 @dataclass(frozen=True, slots=True)
 class DeviceCost:
-    """What ran on one device.
+    """The executions on one device.
 
     Attributes:
         name: full name.
-        placed: nodes that were put there, those included that only prepare something.
-        nodes, executions, times, share: of what was traced there.
-        peak_bytes: the most that was allocated at one time in any step, beside what is kept.
-        persistent_bytes: what variables and constants keep.
+        placed: nodes placed there, including those that only prepare something.
+        nodes, executions, times, share: of the nodes traced there.
+        peak_bytes: peak allocation in any step, without persistent memory.
+        persistent_bytes: memory of variables and constants.
     """
 
     name: str
@@ -125,13 +125,13 @@ class DeviceCost:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where TensorFlow puts a node of the graph, before it rewrites anything.
+    """TensorFlow's placement of a node of the graph, before any rewriting.
 
     Attributes:
         name: the node.
         op: its op.
-        requested: the device that the graph asks for; empty if it asks for none.
-        device: the device that it gets.
+        requested: the device that the graph requests; empty if it requests none.
+        device: the assigned device.
     """
 
     name: str
@@ -147,7 +147,7 @@ class Executed:
     Attributes:
         name: the node that ran; ``node`` the graph's node that it was made of, empty if there is none.
         op: that ran; of a node within a fused kernel, its own.
-        requested: the device that the graph asks for; empty if it asks for none.
+        requested: the device that the graph requests; empty if it requests none.
         device: the device that it ran on.
         within: the node whose fused kernel did its work; empty for a node that ran itself.
     """
@@ -166,7 +166,7 @@ class PathCost:
 
     Attributes:
         name, kernel, device: as for :class:`NodeCost`.
-        executions: how often the path leads through it.
+        executions: number of times that the path passes through it.
         wall_us: the time of these.
     """
 
@@ -194,13 +194,13 @@ class CriticalPath:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Profile(Shown):
-    """What some traced runs of a graph cost.
+    """The cost of traced runs of a graph.
 
     Attributes:
         path: the model, or the log directory that the traces are from.
-        outputs: what was computed.
-        feeds: what was fed.
-        steps: how many runs were traced.
+        outputs: the computed outputs.
+        feeds: the fed values.
+        steps: number of traced runs.
         untraced: wall time without tracing, as the caller saw it; ``None`` if that was not measured.
         traced: wall time with tracing.
         span: from the first op's start to the last one's end.
@@ -209,7 +209,7 @@ class Profile(Shown):
         unfound_stats: how many executions of all steps that were.
         unfound_share: their share of the time.
         nodes, ops, scopes, devices: costliest first; a scope before those in it.
-        placement: where TensorFlow puts the graph's own nodes; empty for traces that were read, and for those of a master.
+        placement: TensorFlow's placement of the graph's own nodes; empty for traces that were read, and for those of a master.
         executed: what ran, by device, in the order of the partition graphs; empty if the trace has none.
         critical: the critical path.
     """

@@ -25,7 +25,7 @@ from graphscope.tracing.steps import NS, Execution, Step
 from graphscope.tracing.trace import Trace
 
 SOURCE = "_SOURCE"
-"""What starts, on each device, all nodes that wait for nothing; no node of any graph."""
+"""The pseudo-node that starts, on each device, all nodes without inputs; not in any graph."""
 
 MEDIAN_STEP = re.compile(r"median of \d+ steps")
 """The tag of an aggregated step, which is not a run."""
@@ -116,7 +116,7 @@ def board_median(trace: Trace) -> tuple[str, RunMetadata]:
 def side_by_side(executions: Mapping[str, Execution]) -> dict[str, Execution]:
     """The same times, one after the other in the order of the scopes.
 
-    The page colours a scope by the span from its first start to its last end. Where the nodes of each scope follow one another,
+    The page colors a scope by the span from its first start to its last end. Where the nodes of each scope follow one another,
     that is the sum of their times.
     """
     result = {}

@@ -1,4 +1,4 @@
-"""What a traced run tells: which op ran where, when, for how long, and what it gave and took.
+"""The contents of a traced run: which op ran where, when and for how long, with inputs and outputs.
 
 Source: ``tensorflow/core/framework/step_stats.proto``, ``NodeExecStatsWrapper`` in
 ``tensorflow/core/common_runtime/step_stats_collector.cc`` (labels), ``core/profiler/internal/tfprof_node.cc`` (streams).
@@ -18,10 +18,10 @@ from graphscope.core.patterns import NamePattern
 from graphscope.protos import DeviceStepStats, NodeExecStats, StepStats
 
 NS = 1000
-"""Nanoseconds in a microsecond: old TensorFlow tells microseconds alone."""
+"""Nanoseconds in a microsecond: old TensorFlow versions record only microseconds."""
 
 RECEIVED = "RecvTensor"
-"""What one task receives from another; named by the edge of the graph that was sent: ``edge_5_name``."""
+"""A transfer between tasks; named after the edge of the graph: ``edge_5_name``."""
 
 _EDGE = NamePattern(r"(?P<edge>edge_\d+_(?P<tensor>.+?)) from (?=/)")
 _ANNOTATED = NamePattern(r"@@(?P<name>[^#]+?)(?::(?P<op>\w+))?#")
@@ -31,7 +31,7 @@ _STREAM = re.compile(r"(?P<device>.*)/(?P<stream>stream:\w+|memcpy)")
 
 @dataclass(frozen=True, slots=True)
 class OutputSlot:
-    """One tensor that an op gave.
+    """One output tensor of an op.
 
     Attributes:
         slot: which output.
@@ -56,12 +56,12 @@ class Execution:
         device: full name, without the stream of a GPU.
         stream: which of a GPU's streams ran a kernel of the node; empty for the op itself.
         thread: as the trace has it; most traces have 0 everywhere.
-        scheduled_ns: when its inputs were there, in nanoseconds since 1970.
-        start_ns, end_ns: when it ran, what TensorFlow does around the op included.
+        scheduled_ns: when its inputs were ready, in nanoseconds since 1970.
+        start_ns, end_ns: when it ran, including TensorFlow's overhead.
         inputs: tensors that it read, as the trace names them, without control inputs.
-        outputs: what it gave.
-        allocated_bytes: what was allocated for it, outputs and scratch.
-        persistent_bytes: what it keeps between runs: variables, constants.
+        outputs: its output tensors.
+        allocated_bytes: bytes allocated for it, outputs and scratch memory.
+        persistent_bytes: memory kept between runs: variables, constants.
         allocations: when (ns since 1970) how many bytes were allocated (> 0) or freed (< 0).
     """
 
@@ -86,7 +86,7 @@ class Execution:
 
     @property
     def output_bytes(self) -> int:
-        """The size of all that it gave."""
+        """The total size of its outputs."""
         return sum(output.size_bytes for output in self.outputs)
 
 

@@ -1,4 +1,4 @@
-"""The times of nodes in a timeline that :mod:`graphscope.tracing.chrome` made: what a report of the same traces says."""
+"""Reads the times of nodes from a timeline written by :mod:`graphscope.tracing.chrome`, as in a report of the same traces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def timeline_times(text: bytes) -> dict[str, float]:
     """Node -> the time of one step in microseconds: the median over the steps of all its runs in one.
 
     Raises:
-        ValueError: it is not JSON, or no timeline that graphscope wrote.
+        ValueError: it is not JSON, or not a timeline written by graphscope.
     """
     try:
         events = json.loads(text)["traceEvents"]

@@ -1,4 +1,4 @@
-"""Traced runs of one graph: what reports, event files and timelines are made of."""
+"""Traced runs of one graph: the source of reports, event files and timelines."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Trace:
 
     Attributes:
         path: the model, or the log directory that the traces are from.
-        metadata: what each run told; one of them has the partition graphs, if any were asked for.
+        metadata: the metadata of each run; one of them has the partition graphs, if requested.
         numbers: the number of each run, as its tag in TensorBoard states it.
-        graph: the graph that was run, with the devices that it asks for; ``None`` if it is not known.
-        outputs: what was computed.
-        feeds: what was fed.
+        graph: the graph that was run, with the devices that it requests; ``None`` if unknown.
+        outputs: the computed outputs.
+        feeds: the fed values.
         untraced_us: wall time of runs that were not traced, in microseconds, as the caller saw it.
         traced_us: wall time of the traced ones.
-        placement: where TensorFlow puts the graph's own nodes; empty if that is not known.
+        placement: TensorFlow's placement of the graph's own nodes; empty if that is not known.
         present: full names of all devices of a cluster, idle ones too; empty for other traces.
         flops: node -> floating-point operations of one execution, where they are known.
     """
@@ -52,12 +52,12 @@ class Trace:
 
     @cached_property
     def devices(self) -> list[str]:
-        """The devices that something ran on, sorted."""
+        """The devices that were used, sorted."""
         return sorted({e.device for step in self.steps for e in step.executions})
 
     @cached_property
     def partitions(self) -> Partitions:
-        """The graphs that ran; empty if no run tells them."""
+        """The graphs that ran; empty if no run recorded them."""
         return Partitions(next((m.partition_graphs for m in self.metadata if m.partition_graphs), ()))
 
     @cached_property

@@ -29,7 +29,7 @@ def inline_calls(graph: Graph) -> Graph:
     """``graph`` with the bodies of functions in place of their calls, and of the calls in those bodies.
 
     What is called in functions that stay, the bodies of loops for instance, stays called. So does everything in a graph of
-    ``Switch`` and ``Enter``: what takes no input in a body would are outside the branch or the iteration of its call.
+    ``Switch`` and ``Enter``: what takes no input in a body would be outside the branch or the iteration of its call.
 
     Raises:
         GraphscopeError: the bodies would add more than :data:`MAX_NODES` nodes.

@@ -162,7 +162,7 @@ class _Pruner:
         branch = original.attrs["then_branch" if predicate else "else_branch"]
         inputs = [self.wire(i) for i in original.data_inputs()[1:]]
         function = self.graph.functions.get(branch.func.name)
-        # In a loop of Enter and Exit, the body's constants would are outside the iteration.
+        # In a loop of Enter and Exit, the body's constants would be outside the iteration.
         if function is not None and not ENTERS & set(self.graph.ops):
             nodes = self.inliner.apply(original, function, inputs)
             if nodes is not None:

@@ -296,11 +296,11 @@ def _gather(found: Node, dtype: DataType, body: _Body) -> Iterator[Node]:
     attrs = {"Tparams": type_attr(dtype), "Tindices": type_attr(_type_of(found, "Tindices", DataType.INT32))}
     batch_dims = found.attr("batch_dims")
     if batch_dims is None or not batch_dims.i:
-        # A constant axis, which GatherV2 takes, would are outside the loop that this node may be in.
+        # A constant axis, which GatherV2 takes, would be outside the loop that this node may be in.
         yield make_node(found.name, "Gather", found.inputs, attrs)
         return
     axis = free_name(f"{found.name}/axis", body.body)
-    anchor = [f"^{TensorName.parse(found.inputs[1]).node}"] if body.is_graph else []  # it may are in a loop
+    anchor = [f"^{TensorName.parse(found.inputs[1]).node}"] if body.is_graph else []  # it may be in a loop
     yield constant(axis, np.array(batch_dims.i, np.int32), anchor)
     attrs |= {"Taxis": type_attr(DataType.INT32), "batch_dims": batch_dims}
     axis_input = axis if body.is_graph else f"{axis}:output:0"

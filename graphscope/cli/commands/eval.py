@@ -69,7 +69,7 @@ def evaluate(
     force: shared.Force = False,
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
-    """Evaluate a model on labelled examples: accuracy, loss, a row for each class."""
+    """Evaluate a model on labeled examples: accuracy, loss, a row for each class."""
     sink = Sink.standard()
     if regression and multilabel:
         raise typer.BadParameter("--regression and --multilabel exclude each other", param_hint="--multilabel")

@@ -80,7 +80,7 @@ def info_head(summary: Summary) -> list[tuple[str, str]]:
 
 
 def info_sections(summary: Summary) -> list[list[Section]]:
-    """The content of a model, in groups of labelled lines; empty groups are omitted."""
+    """The content of a model, in groups of labeled lines; empty groups are omitted."""
     groups = [[(label, list(rows(summary))) for label, rows in group] for group in _GROUPS]
     return [[(label, rows) for label, rows in group if rows] for group in groups]
 

@@ -135,7 +135,7 @@ def paint(text: str, style: str) -> str:
 
 
 def wants_color() -> bool:
-    """Whether the environment lets a terminal have colours (https://no-color.org)."""
+    """Whether the environment allows colors in a terminal (https://no-color.org)."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

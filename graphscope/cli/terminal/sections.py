@@ -1,4 +1,4 @@
-"""A page of labelled sections: short lines, aligned cells, and long text wrapped where possible."""
+"""A page of labeled sections: short lines, aligned cells, and long text wrapped where possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Horizontal positions: neighbours above one another wherever that costs nothing.
+"""Horizontal positions: neighbors are aligned vertically where possible.
 
 Source: Brandes and Koepf, "Fast and simple horizontal coordinate assignment" (2001), with the compaction over the graph of
 blocks that needs no classes: each block is put as far left as those left of it let it, then as near to those right of it.
@@ -12,7 +12,7 @@ from itertools import pairwise
 Rows = Sequence[Sequence[int]]
 Links = Sequence[Sequence[int]]
 Distance = Callable[[int, int], float]
-"""The least distance between the middles of two neighbours in a row."""
+"""The minimum distance between the centers of two neighbors in a row."""
 
 
 def assign(
@@ -22,7 +22,7 @@ def assign(
 
     Args:
         rows: the places of each row, from left to right.
-        before, after: the neighbours of each place in the row above and below.
+        before, after: the neighbors of each place in the rows above and below.
         is_bend: whether a place is only a bend of a long edge: those are kept straight and may stand closer together.
         gap: least free space between two boxes; half of that at bends.
     """

@@ -18,11 +18,11 @@ GAP = 22.0
 ROW_GAP = 30.0
 """Free space between two rows; more where an edge leads far to the side."""
 BEND = 6.0
-"""What a long edge takes of each row that it passes."""
+"""The width that a long edge takes in each row that it passes."""
 WIDEST = 1500.0
-"""A row that is wider is cut into several."""
+"""Wider rows are split."""
 MAX_BENDS = 20_000
-"""Of a connected part; edges beyond, the longest, are drawn straight."""
+"""The maximum for a connected part; further edges, the longest ones, are drawn straight."""
 PARTS_GAP = 34.0
 """Free space between parts that are not connected."""
 
@@ -31,7 +31,7 @@ Point = tuple[float, float]
 
 @dataclass(slots=True)
 class Layout:
-    """Where everything is. The origin is the upper left corner.
+    """The positions of boxes and edges. The origin is the upper left corner.
 
     Attributes:
         xs, ys: the middle of each box, and its upper side.
@@ -100,7 +100,7 @@ def _parts(size: int, edges: Sequence[Edge], together: Set[int]) -> list[tuple[l
 
 
 def _pack(parts: Sequence[_Part], result: Layout) -> list[Point]:
-    """The corner of each part: in lines, no wider than the widest part or what makes the whole a little wider than high."""
+    """The corner of each part: in lines whose width makes the whole slightly wider than high."""
     area = sum((part.width + PARTS_GAP) * (part.height + PARTS_GAP) for part in parts)
     limit = max([part.width for part in parts] + [(1.6 * area) ** 0.5])
     corners: list[Point] = []

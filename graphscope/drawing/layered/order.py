@@ -1,4 +1,4 @@
-"""The order within each row: sweeps by barycentre, the one with the fewest crossings kept.
+"""The order within each row: barycenter sweeps; the order with the fewest crossings is kept.
 
 Source: Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures" (1981); crossings are
 counted as in Barth, Juenger and Mutzel, "Simple and efficient bilayer cross counting" (2002).
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 Links = Sequence[Sequence[int]]
-"""For each place its neighbours in the next row, or in the one before."""
+"""For each place, its neighbors in the next or previous row."""
 
 SWEEPS = 12
 PATIENCE = 4
-"""Sweeps without fewer crossings after which no other is tried."""
+"""Maximum number of consecutive sweeps without improvement."""
 
 
 def order_rows(ranks: Sequence[int], before: Links, after: Links) -> list[list[int]]:
@@ -36,7 +36,7 @@ def order_rows(ranks: Sequence[int], before: Links, after: Links) -> list[list[i
 
 
 def _initial(ranks: Sequence[int], after: Links) -> list[list[int]]:
-    """As a depth-first search from the top meets them: what belongs together stands together."""
+    """In the order of a depth-first search from the top, which keeps related boxes together."""
     rows: list[list[int]] = [[] for _ in range(max(ranks, default=-1) + 1)]
     seen = [False] * len(ranks)
     for start in sorted(range(len(ranks)), key=lambda i: ranks[i]):
@@ -51,7 +51,7 @@ def _initial(ranks: Sequence[int], after: Links) -> list[list[int]]:
 
 
 def _sweep(rows: list[list[int]], links: Links, is_down: bool) -> None:
-    """Sorts each row by the mean position of its neighbours in the row before; what has none stays where it is."""
+    """Sorts each row by the mean position of its neighbors in the previous row; places without neighbors stay."""
     position: dict[int, int] = {}
     for row in rows if is_down else reversed(rows):
         keys = {}
@@ -63,7 +63,7 @@ def _sweep(rows: list[list[int]], links: Links, is_down: bool) -> None:
 
 
 def crossings(rows: Sequence[Sequence[int]], after: Links) -> int:
-    """How many pairs of edges cross."""
+    """The number of pairs of edges that cross."""
     return sum(_between(upper, lower, after) for upper, lower in pairwise(rows))
 
 

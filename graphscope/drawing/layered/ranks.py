@@ -1,4 +1,4 @@
-"""Which row each box stands in: cycles are broken, then every edge leads downwards."""
+"""Assigns rows to boxes: cycles are broken, then every edge leads downwards."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ _ANCESTORS = 4
 
 
 def finish_around(path: str) -> None:
-    """Finishes what was interrupted in the directories that a model at ``path`` may are in.
+    """Finishes what was interrupted in the directories that a model at ``path`` may be in.
 
     Raises:
         CorruptFileError, FileError: as :func:`graphscope.formats.io.journal.recover`.

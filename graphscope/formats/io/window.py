@@ -42,7 +42,7 @@ class Window:
     def __getitem__(self, key: slice) -> bytes: ...
 
     def __getitem__(self, key: int | slice) -> int | bytes:
-        """One byte, to which the window moves; or a part, which is read where it does not are in the window.
+        """One byte, to which the window moves; or a part, which is read if it is not in the window.
 
         Raises:
             IndexError: the byte is outside. As for what is read, whatever ``fetch`` raises.

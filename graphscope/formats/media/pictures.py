@@ -1,6 +1,6 @@
 """Pictures for tensors: read, resized, converted to the tensor's channels, and scaled.
 
-Pillow reads the files. Sizes are in pixels; a picture is (height, width, channels), channels being 1 (grey), 3 (red, green,
+Pillow reads the files. Sizes are in pixels; a picture is (height, width, channels), channels being 1 (gray), 3 (red, green,
 blue) or 4 (with opacity).
 """
 
@@ -97,9 +97,9 @@ def picture_shape(shape: Shape) -> PictureShape:
     ======================  =============================================================
     ``(?, 28, 28, 1)``      a batch; channels 1, 3, 4 or unknown (then 3), last or first
     ``(28, 28, 3)``         one picture; also ``(3, 28, 28)``
-    ``(?, 28, 28)``         a batch of grey ones
-    ``(28, 28)``            one grey picture
-    ``(?, 784)``, ``(784)`` square ones, row by row: 28 * 28 grey; 3072 is 32 * 32 * 3
+    ``(?, 28, 28)``         a batch of gray ones
+    ``(28, 28)``            one gray picture
+    ``(?, 784)``, ``(784)`` square ones, row by row: 28 * 28 gray; 3072 is 32 * 32 * 3
     ======================  =============================================================
 
     Raises:

@@ -62,7 +62,7 @@ class Pictures:
 def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
     """Reads the pictures in the folders of ``directory``; each folder is a class, in the order of their names.
 
-    Pictures in ``directory`` itself are labelled by its ``labels.txt``. A string tensor takes the unchanged content of pictures
+    Pictures in ``directory`` itself are labeled by its ``labels.txt``. A string tensor takes the unchanged content of pictures
     and of WAV files.
 
     All pictures are decoded once to find unreadable ones, which are recorded in the cache.

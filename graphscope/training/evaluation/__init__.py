@@ -1,1 +1,1 @@
-"""Evaluation of a model on labelled examples."""
+"""Evaluation of a model on labeled examples."""

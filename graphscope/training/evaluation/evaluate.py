@@ -1,4 +1,4 @@
-"""Runs a model on labelled examples, batch by batch, and collects results."""
+"""Runs a model on labeled examples, batch by batch, and collects results."""
 
 from __future__ import annotations
 

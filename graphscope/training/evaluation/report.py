@@ -49,7 +49,7 @@ class Misclassified:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EvaluationReport(Shown):
-    """Evaluation of a model on labelled examples.
+    """Evaluation of a model on labeled examples.
 
     Attributes:
         model: its path.

@@ -196,7 +196,7 @@ _FRAMES = {
     "a loop": (ENTERS, EXITS),
     "a branch that may not be taken": (SWITCHES, MERGES | {"Exit"}),
 }
-"""What a tensor may are in -> the ops that it begins and ends with."""
+"""Kind of region that may contain a tensor -> the ops that begin and end it."""
 
 
 def _refuse_inside(graph: Graph, name: str) -> None:

@@ -108,7 +108,7 @@ def log_evaluation(
 
     Args:
         task: what the metric is of.
-        source: the examples that were judged.
+        source: the evaluated examples.
         spec: what they were fed to.
         prefix: what the names of the means begin with.
     """

@@ -40,7 +40,7 @@ class Request:
 
     Attributes:
         data: as :func:`graphscope.training.data.open_data` takes it.
-        validation: data of its own to judge by, or the fraction of ``data`` that is held out for that; ``0`` for none.
+        validation: separate validation data, or the fraction of ``data`` to hold out for validation; ``0`` for none.
         options: how data is read; task and classes are the recipe's.
         augment: what happens to inputs in training, see :func:`graphscope.training.tune.augment.augmentation`; empty: nothing.
         use_cache: whether the base is computed once for each example, if that is possible.
@@ -159,7 +159,7 @@ def _refuse_fixed_batch(model: Model, recipe: Recipe) -> None:
 def _divide(
     source: Dataset, request: Request, spec: TensorSpec, reading: DataOptions
 ) -> tuple[Dataset, NDArray[np.int64], NDArray[np.int64]]:
-    """What to judge by, the indices to train on, the indices to judge by in the former."""
+    """The validation data, the indices to train on, the validation indices in that data."""
     import numpy as np
 
     everything = np.arange(len(source), dtype=np.int64)

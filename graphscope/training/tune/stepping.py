@@ -35,7 +35,7 @@ class Stepped(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A batch that was judged: means, predictions with a row for each example, int64 indices."""
+    """Results of an evaluated batch: means, predictions with a row for each example, int64 indices."""
 
     loss: float
     metric: float
@@ -44,7 +44,7 @@ class Judged(NamedTuple):
 
 
 class Stepping(Protocol):
-    """Trains and judges in an open session."""
+    """Trains and evaluates in an open session."""
 
     def steps(self, epoch: int, numbers: range) -> Iterator[Stepped]:
         """The steps with these numbers of an epoch, both from 0; fewer, where someone asks to stop."""

@@ -81,7 +81,7 @@ class Job:
         recipe: tensors to feed and to run.
         options: see :class:`TuneOptions`.
         training: the examples to train on.
-        validation: those to judge by; ``None`` without any.
+        validation: the validation examples; ``None`` if there are none.
         feeder: the number of an epoch, from 0 -> what feeds its training examples.
         names: of the classes; empty if they are numbers only.
         cached: whether features are fed, so that the base runs in no step.

@@ -1,4 +1,4 @@
-"""Whether the examples that a training run is judged by can tell anything."""
+"""Checks whether there are enough validation examples."""
 
 from __future__ import annotations
 
