@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from graphscope.cluster.hosts import Cluster, Task
-from graphscope.cluster.reach import wait_for_port
 from graphscope.runtime.config import SessionOptions, session_config
+from graphscope.runtime.server import start_server
 from graphscope.runtime.tensorflow import tensorflow
 
 PROBE_S = 2.0
@@ -29,13 +29,8 @@ class Server:
         Raises:
             GraphscopeError: the port is taken.
         """
-        tf = tensorflow()
         if self._server is None:
-            wait_for_port(self._cluster.addresses[self._task].port)
-            spec = tf.train.ClusterSpec(self._cluster.spec())
-            self._server = tf.compat.v1.train.Server(
-                spec, job_name=self._task.job, task_index=self._task.index, config=self._config()
-            )
+            self._server = start_server(self._cluster, self._task, self._config())
         target: str = self._server.target
         return target
 
