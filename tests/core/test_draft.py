@@ -85,6 +85,7 @@ def test_new_nodes_stand_behind_the_ones_that_they_were_put_after() -> None:
     assert names(draft.takers("one")) == ["behind one", "a"]
     draft.delete("one")
     assert sorted(names(draft.nodes)) == sorted(["x", "two", "k", "top", "a", "b", "c", "d", "last", "behind one"])
+    assert names(draft.nodes)[-2:] == ["last", "behind one"]
     assert names(draft.takers("x")) == ["top", "d", "two", "last"]
     assert "one" not in draft.touched
 
