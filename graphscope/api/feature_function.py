@@ -1,4 +1,4 @@
-"""``graphscope.feature_function``: what ``features`` computes, as a function of examples that somebody else reads."""
+"""``graphscope.feature_function``: what ``features`` computes, as a function of examples that the caller reads."""
 
 from __future__ import annotations
 

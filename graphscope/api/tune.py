@@ -90,11 +90,11 @@ def tune(
         cluster: a file that lists the hosts of all workers, which share model, data and ``out`` at the same paths, or
             ``TF_CONFIG``; this process is one of them.
         job, task: the task of this process; by default as in ``TF_CONFIG``.
-        asynchronous: workers do not wait for each other. Each makes steps of its own, on variables that parameter servers
-            have: another process for each, or the hosts that the cluster lists as ``ps``.
+        asynchronous: workers do not wait for each other. Each makes its own steps on variables of parameter servers: separate
+            processes, or the hosts that the cluster lists as ``ps``.
         ps: the number of parameter servers on this machine; ``None`` for 1, or for what the cluster lists.
-        elastic: where a worker is lost, the others go on without it, with the same batch for all together; otherwise it is
-            started again, or waited for.
+        elastic: if a worker is lost, the others continue without it, with the same total batch size; otherwise it is restarted
+            or waited for.
         timeout: seconds that a step of the workers may take before one of them counts as lost.
         trust: run nodes that touch files, the network or processes too.
         overwrite: start over and replace an existing training run.
@@ -125,7 +125,7 @@ def tune(
     ranks = range(workers) if members is None else [rank]
     is_alone = count == 1 and not servers
     if elastic and (is_alone or servers):
-        raise ArgumentError("elastic is for workers that make each step together")
+        raise ArgumentError("elastic requires several workers that train synchronously")
     shares = () if is_alone else tuple(Share(number, count, is_launched=True) for number in ranks)
     team = Towers(parse_towers(towers)) if towers else None
     source = as_model(model)
@@ -173,7 +173,7 @@ def _members(cluster: str | os.PathLike[str] | None, job: str, task: int | None)
 
 
 def _servers(members: Cluster | None, asynchronous: bool, ps: int | None) -> int:
-    """How many parameter servers there are; 0 if the workers make each step together.
+    """The number of parameter servers; 0 if the workers train synchronously.
 
     Raises:
         ArgumentError: some are named in vain, or there are none.

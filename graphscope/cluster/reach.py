@@ -20,7 +20,7 @@ _CONNECT_S = 2.0
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens at, all different."""
+    """Distinct unused ports of 127.0.0.1."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

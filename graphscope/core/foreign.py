@@ -69,7 +69,7 @@ class ForeignNode:
         name: unique in its graph: as stated, or the name of its first output.
         op: with its domain if that is not the runtime's own: ``com.microsoft.FusedConv``.
         inputs: names of tensors; empty for an optional one that is left out.
-        outputs: names of tensors; empty for one that nobody wants.
+        outputs: names of tensors; empty for an unused one.
         captures: tensors of the graph that bodies within the node read.
         describe: makes the attributes.
     """

@@ -52,7 +52,7 @@ def _rows(
 
 
 _READERS = "TextLineReader TFRecordReader FixedLengthRecordReader WholeFileReader"
-"""Readers that are told by a queue what to read. ``LMDBReader`` has only its first version."""
+"""Readers that take file names from a queue. ``LMDBReader`` has only its first version."""
 
 OP_EFFECTS: Mapping[str, OpEffect] = {
     **_rows(Effect.READS, "reads the file", "ReadFile", "filename"),

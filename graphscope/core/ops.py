@@ -41,11 +41,11 @@ class OpCatalog:
         self._outputs: dict[tuple[object, ...], tuple[OutputType, ...]] = {}
 
     def get(self, op: str) -> OpDef | None:
-        """The definition of ``op``; ``None`` if nobody knows it."""
+        """The definition of ``op``; ``None`` if it is unknown."""
         return self._own.get(op) or registered_ops().get(op)
 
     def outputs(self, op: str, attrs: Mapping[str, AttrValue]) -> tuple[OutputType, ...] | None:
-        """The outputs of a node of ``op``, in order; ``None`` if nobody knows the op. See :func:`output_types`.
+        """The outputs of a node of ``op``, in order; ``None`` if the op is unknown. See :func:`output_types`.
 
         Nodes of one op with equal types share the answer: most graphs have few such combinations and many nodes.
         """

@@ -400,7 +400,7 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
 
 
 _MEMBERS = frozenset({".index"})
-"""Names of single files of a checkpoint, which nobody writes alone."""
+"""Names of single files of a checkpoint, which are never written alone."""
 
 _UNREAD = frozenset({".h5", ".hdf5", ".keras", ".npy"})
 

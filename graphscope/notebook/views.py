@@ -49,7 +49,7 @@ def _view(thing: object, views: Mapping[type, View]) -> View | None:
 
 
 def _model(model: Model) -> str:
-    """What ``info`` shows; what cannot be summarized is told in one line."""
+    """The output of ``info``; a model that cannot be summarized is described in one line."""
     try:
         return _summary(summarize(model))
     except GraphscopeError as error:

@@ -1,8 +1,8 @@
 """The messages of ONNX files, written as in ``onnx.proto`` (ONNX 1.23), each with ``Onnx`` before its name.
 
-Field numbers and types are compared with the package's own descriptors in the tests. What nobody looks at is left out and
-survives in no message. Documentation is ``bytes`` here, since not every writer keeps it to UTF-8, and enumerations are numbers.
-A choice is written as the fields that it is on the wire.
+Field numbers and types are compared with the package's own descriptors in the tests. Unused fields are left out and survives in
+no message. Documentation is ``bytes`` here, since not every writer keeps it to UTF-8, and enumerations are numbers. A choice is
+written as the fields that it is on the wire.
 """
 
 from __future__ import annotations

@@ -381,7 +381,7 @@ def _controls(nodes: Iterable[Node]) -> list[str]:
 
 
 def _on_device(new: Node, original: Node) -> Node:
-    """``new``, which nobody else holds, on the device of ``original``."""
+    """``new``, which has no other references, on the device of ``original``."""
     new.proto.device = original.device
     return new
 

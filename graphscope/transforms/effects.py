@@ -12,7 +12,7 @@ from graphscope.core.tensors import node_of
 from graphscope.transforms.subgraph import CONTROL_FLOW
 
 GENERATORS = frozenset({"RandomUniform", "RandomStandardNormal", "TruncatedNormal"})
-"""Stateful, but the state is their own: a sequence of numbers of which nobody else takes any."""
+"""Stateful, but with private state: a sequence of numbers that no other node uses."""
 
 
 class Effects:

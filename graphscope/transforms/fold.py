@@ -46,8 +46,8 @@ def fold(
     """``graph`` with constants for the nodes that depend on constants only. Reads and makes tensors of up to 8 MiB, 32 in all.
 
     A constant keeps the name of the node that it replaces; other outputs of such a node become constants of their own, called
-    ``node/folded_1`` and so on. Constants and folded nodes that nobody takes any more go. A node that nobody took before counts
-    as an output. Library functions stay as they are.
+    ``node/folded_1`` and so on. Constants and folded nodes without remaining consumers are removed. A node that had no
+    consumers before counts as an output. Library functions stay as they are.
 
     Args:
         keep: names of nodes that stay, as constants or as they are.
@@ -180,7 +180,7 @@ class _Choice:
         return sorted(found)
 
     def may_be_renamed(self, name: str) -> bool:
-        """Whether nobody can ask for its second output by name."""
+        """Whether its second output cannot be requested by name."""
         return len(self.values.known[name]) == 1 or (name in self.consumers and name not in self.keep)
 
     def growth(self, name: str, outputs: Sequence[int]) -> int:

@@ -90,7 +90,7 @@ class Inliner:
     def apply(self, call: Node, function: Function, inputs: Sequence[str]) -> list[Node] | None:
         """The nodes of ``function`` applied to ``inputs``, then a node with the name and the outputs of ``call``.
 
-        ``None`` if that cannot be told: the function is generic, takes lists, or uses an op that nobody knows.
+        ``None`` if that cannot be determined: the function is generic, takes lists, or uses an unknown op.
         """
         signature = function.signature
         arguments = [*signature.input_arg, *signature.output_arg]

@@ -56,7 +56,7 @@ def open_at(
 
     Raises:
         UnknownNameError: an input is not in the graph.
-        GraphscopeError: nobody knows an input's type.
+        GraphscopeError: the type of an input is unknown.
     """
     if not inputs:
         return Opened(graph, {})

@@ -15,7 +15,7 @@ from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError, some
 
 _BY_THEMSELVES = frozenset({"OneShotIterator"})
-"""Resources that need nobody to fill or initialize them."""
+"""Resources that need no initialization."""
 
 _POPS = frozenset({"StackPop", "StackPopV2"})
 _PUSHES = frozenset({"StackPush", "StackPushV2"})

@@ -1,8 +1,8 @@
 """``TensorArray`` (version 3) as lists of tensors, the form in which TensorFlow 2 writes loops and other converters know them.
 
-A ``TensorArray`` is a resource; its flow, a number that is passed on, gives the order in which it is written. A list is a
-value and takes the place of the flow. The shape of its elements, which ops of lists are told, takes the place of the handle, so
-that both reach a loop where the array's did. Source: ``tensorflow/core/ops/{data_flow_ops,list_ops}.cc``.
+A ``TensorArray`` is a resource; its flow, a number that is passed on, gives the order in which it is written. A list is a value
+and takes the place of the flow. The shape of its elements, an argument of list ops, takes the place of the handle, so that both
+reach a loop where the array's did. Source: ``tensorflow/core/ops/{data_flow_ops,list_ops}.cc``.
 """
 
 from __future__ import annotations

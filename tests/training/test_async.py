@@ -172,15 +172,15 @@ def test_every_batch_is_trained_on_once(prefix: Path, data: str, tmp_path: Path,
     assert found["nobody"]["warnings"] == []
     assert min(map(len, found["nobody"]["tickets"])) > 0, "both workers train"
     for name in ("worker 1", "worker 0"):
-        assert found[name]["warnings"] == [f"{name} was killed by SIGKILL; it starts again, the others go on"]
+        assert found[name]["warnings"] == [f"{name} was killed by SIGKILL; it is restarted, the others continue"]
     judging = found["worker 0 while it judges"]
-    assert judging["warnings"] == ["worker 0 was killed by SIGKILL; it starts again, the others go on"]
+    assert judging["warnings"] == ["worker 0 was killed by SIGKILL; it is restarted, the others continue"]
     assert judging["steps"] == list(range(1, EPOCHS * STEPS + 1))
     again = [*range(EPOCHS * STEPS), *range(STEPS, 2 * STEPS)]
     assert sorted(chain(*judging["tickets"])) == sorted(again), "averages were in the place of variables"
     assert int(values(judging["last"])["global_step"]) == EPOCHS * STEPS
     lost = found["ps 0"]
-    assert lost["warnings"] == ["ps 0 was killed by SIGKILL; all go on from the last checkpoint"]
+    assert lost["warnings"] == ["ps 0 was killed by SIGKILL; all continue from the last checkpoint"]
     assert lost["steps"] == list(range(1, 3 * STEPS + 1)), "the step never goes back"
     tickets = sorted(chain(*lost["tickets"]))
     assert set(tickets) == set(range(3 * STEPS))
@@ -219,7 +219,7 @@ def silent(prefix: str, data: str, place: str) -> list[Any]:
 @pytest.mark.slow
 def test_a_worker_that_does_not_answer(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
     found, step, stopped = fresh.value(silent, prefix, data, tmp_path)
-    assert "worker 1 does not answer; worker 0 does its step" in found["warnings"]
+    assert "worker 1 does not answer; worker 0 takes over its step" in found["warnings"]
     assert sorted(set(chain(*found["tickets"]))) == list(range(3 * STEPS))
     assert found["steps"] == list(range(1, 3 * STEPS + 1))
     assert int(values(found["last"])["global_step"]) == 3 * STEPS, "what is late does not count"
@@ -327,5 +327,5 @@ def test_what_a_step_changes_is_on_servers(prefix: Path) -> None:
 def test_reference_variables_are_refused(tmp_path: Path) -> None:
     model = graphscope.load(grafted(tmp_path / "m.ckpt", f"flatten,dense:{CLASSES}", unfreeze=["conv2"]))
     recipe = recipe_of(model)
-    with pytest.raises(UnsupportedError, match="variable conv2/biases is a reference"):
+    with pytest.raises(UnsupportedError, match="conv2/biases is a reference variable"):
         divide(model, recipe, [], {"head/dense/kernel": FIRST, "conv2/biases": FIRST}, 0)

@@ -101,7 +101,9 @@ def test_two_workers_train_as_one_process_does(
         assert found[name]["warnings"] == []
         for key, value in values(report.last).items():
             np.testing.assert_allclose(values(found[name]["last"])[key], value, atol=1e-5)
-    assert found["killed"]["warnings"] == ["worker 1 was killed by SIGKILL; all workers go on from the last checkpoint"]
+    assert found["killed"]["warnings"] == [
+        "worker 1 was killed by SIGKILL; all workers continue from the last checkpoint"
+    ]
     assert found["killed"]["losses"] == found["sgd"]["losses"], "to the bit"
     assert_equal_bits(values(found["killed"]["last"]), values(found["sgd"]["last"]))
 

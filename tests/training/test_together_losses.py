@@ -1,4 +1,4 @@
-"""Members that are lost in the middle of a training: all go on from the last checkpoint, to the bit; three of them once."""
+"""Members that are lost in the middle of a training: all continue from the last checkpoint, to the bit; three of them once."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def losses(prefix: str, data: str, place: str) -> dict[str, Any]:
 
 WARNINGS = {
     "three": [],
-    "killed": ["worker 0 was killed by SIGKILL; all workers go on from the last checkpoint"],
-    "stopped": ["worker 1 does not answer; all workers go on from the last checkpoint"],
-    "elastic": ["worker 2 was killed by SIGKILL; all that are left go on from the last checkpoint"],
+    "killed": ["worker 0 was killed by SIGKILL; all workers continue from the last checkpoint"],
+    "stopped": ["worker 1 does not answer; all workers continue from the last checkpoint"],
+    "elastic": ["worker 2 was killed by SIGKILL; all remaining workers continue from the last checkpoint"],
 }
 
 
@@ -140,7 +140,7 @@ def test_the_others_go_on_without_a_machine(prefix: Path, data: str, tmp_path: P
     (nothing, death), (found, _) = fresh.value(without_a_machine, prefix, data, tmp_path)
     assert (nothing, death) == (None, "was killed by SIGKILL")
     losses, warnings = found
-    assert warnings == ["worker 1 is gone; all that are left go on from the last checkpoint"]
+    assert warnings == ["worker 1 is gone; all remaining workers continue from the last checkpoint"]
     alone = Recorder()
     train(prefix, data, "0.2", out=tmp_path / "alone", epochs=2, batch=BATCH, watchers=[alone])
     assert [step for step, _ in losses] == list(alone.losses)
@@ -149,5 +149,5 @@ def test_the_others_go_on_without_a_machine(prefix: Path, data: str, tmp_path: P
 
 def test_elastic_is_for_several(prefix: Path, data: str) -> None:
     for options in ({}, {"workers": 2, "asynchronous": True}):
-        with pytest.raises(ArgumentError, match="elastic is for workers that make each step together"):
+        with pytest.raises(ArgumentError, match="elastic requires several workers that train synchronously"):
             graphscope.tune(str(prefix), data, elastic=True, **options)

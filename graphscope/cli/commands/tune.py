@@ -112,7 +112,7 @@ def tune(
     ] = None,
     elastic: Annotated[
         bool,
-        typer.Option("--elastic", help="Go on without a worker that is lost, with the same batch for all together."),
+        typer.Option("--elastic", help="Continue without a lost worker; the total batch size stays the same."),
     ] = False,
     timeout: Annotated[
         float,

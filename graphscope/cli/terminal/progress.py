@@ -13,7 +13,7 @@ LONG_BYTES = 64 << 20
 
 @contextmanager
 def bytes_progress(sink: Sink, what: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
-    """Gives a function to tell how many more bytes are done; shows nothing if nobody looks or the work is short."""
+    """Returns a callback for the number of processed bytes; shows nothing without a terminal or if the work is short."""
     if not sink.err_is_terminal or total_bytes < LONG_BYTES:
         yield lambda _: None
         return
@@ -34,7 +34,7 @@ def bytes_progress(sink: Sink, what: str, total_bytes: int) -> Iterator[Callable
 
 @contextmanager
 def examples_progress(sink: Sink, what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Gives a function to tell how many more of ``total`` examples are done; shows nothing if nobody looks."""
+    """Returns a callback for the number of processed examples out of ``total``; shows nothing without a terminal."""
     if not sink.err_is_terminal:
         yield lambda _: None
         return

@@ -185,7 +185,7 @@ _GRAPH_FIELDS = ((1, 2), (2, 2), (3, 0), (4, 2), (5, 2))
 
 
 def _is_graph(fields: Fields) -> bool:
-    """Nodes first, or only a library or versions; fields that nobody knows may follow."""
+    """Nodes first, or only a library or versions; unknown fields may follow."""
     if not fields or any(f.kind not in _GRAPH_FIELDS and (f.number <= 5 or f is fields[0]) for f in fields):
         return False
     first = fields[0]

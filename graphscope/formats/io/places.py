@@ -101,7 +101,7 @@ def _is_read_only(place: Path) -> bool:
 
 
 def beside(place: Path) -> Path:
-    """A name that nobody has, in the directory of ``place``, from which :func:`is_beside` knows whose it is."""
+    """An unused name in the directory of ``place`` that :func:`is_beside` can attribute to it."""
     return place.parent / f".{_short(place.name)}.{os.urandom(8).hex()}{SUFFIX}"
 
 
@@ -146,7 +146,7 @@ def remove(path: Path) -> None:
 
 
 def remove_left_over(places: Iterable[Path]) -> list[Path]:
-    """Removes what killed writers left beside ``places``, which nobody has open any more; returns what that was."""
+    """Removes abandoned files of killed writers beside ``places``, which are no longer open; returns their names."""
     left = []
     for directory, names in _by_directory(places).items():
         owners = {_short(name) for name in names}

@@ -49,8 +49,8 @@ class Asset:
 def assets_of(model: Model, *, allow_outside: bool = False) -> list[Asset]:
     """The assets of ``model``: those that a SavedModel declares; otherwise the files that constants of the graph name.
 
-    What a graph names is a stranger's choice: only files in the model's own directory are taken, wherever links lead. Of
-    others nothing is told, not even whether they exist.
+    What a graph names is a stranger's choice: only files in the model's own directory are taken, wherever links lead. Of others
+    nothing is reported, not even whether they exist.
 
     Args:
         allow_outside: takes files from anywhere.

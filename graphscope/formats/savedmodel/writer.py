@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 DEFAULT_SIGNATURE = "serving_default"
 PREDICT = "tensorflow/serving/predict"
 MAX_MESSAGE_BYTES = (1 << 31) - 1
-"""Protocol buffers end here: neither TensorFlow nor anybody else parses a larger message."""
+"""The size limit of protocol buffers: no parser accepts a larger message."""
 
 _SCHEMA_VERSION = b"\x08\x01"
 """``SavedModel.saved_model_schema_version`` = 1"""

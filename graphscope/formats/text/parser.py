@@ -98,7 +98,7 @@ class _Types:
         self._resolve = resolve
 
     def find(self, name: str) -> type[Message] | None:
-        """The class for a type's full name, ``None`` if nobody knows it."""
+        """The class for a type's full name; ``None`` if it is unknown."""
         known = self._resolve(name) if self._resolve else None
         for spelling in (re.sub(r"^tensorflow\.", "tensorboard.", name), name):
             known = known or self._in_pool(spelling)

@@ -45,7 +45,7 @@ def write_pbtxt(
     """Writes the graph of ``model`` as a ``GraphDef`` in text. Returns the size in bytes.
 
     Args:
-        progress: is told of the text's bytes.
+        progress: receives the number of bytes of text.
         check: checks the finished file before it is renamed; if it raises an error, no file is kept.
 
     Raises:

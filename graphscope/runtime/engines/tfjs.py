@@ -41,7 +41,7 @@ _ELEMENTS = {"float32": "<f4", "int32": "<i4", "bool": "?", "complex64": "<c8"}
 
 
 class TfjsServer:
-    """A process of Node.js that runs any number of models, until it is closed or nobody holds it.
+    """A Node.js process that runs any number of models until it is closed or unreferenced.
 
     Raises:
         MissingDependencyError: Node.js or TF.js is not installed.

@@ -132,7 +132,7 @@ def _rename_specs(specs: Sequence[TensorSpec], renamed: Mapping[str, str]) -> di
 
 
 def _refuse_inputs(path: str, inputs: Iterable[TensorSpec]) -> None:
-    """Inputs of unknown rank are refused, for the converter takes them for scalars, and those that nobody can feed.
+    """Inputs of unknown rank are refused because the converter treats them as scalars; so are inputs that cannot be fed.
 
     Raises:
         NotExportableError: there are such.

@@ -18,7 +18,7 @@ from graphscope.runtime.tensorflow import tensorflow
 SAVED_MODEL, JOB, EXAMPLES, RESULT, REFUSED = "saved_model", "job.json", "examples.npy", "model.tflite", "refused.json"
 
 _SELECT_OPS = re.compile(r"^(TF Select|Custom) ops: (.+)$", re.MULTILINE)
-"""How the converter sums up which ops only Flex runs, and which nobody does."""
+"""The converter's summary of ops that only Flex runs, and of unsupported ops."""
 
 _NEEDS_FLEX = 1
 """``ConverterErrorData.ERROR_NEEDS_FLEX_OPS``, from ``tensorflow/compiler/mlir/lite/metrics/converter_error_data.proto``."""

@@ -209,7 +209,7 @@ class _Meter:
         self._tell(count)
 
     def reach(self, count: int) -> None:
-        """Now ``count`` are there, by whomever. A launcher is told by all of them."""
+        """``count`` are now available, computed by any process. All processes report to the launcher."""
         if not self._share.is_launched:
             self._tell(max(count - self._told, 0))
 

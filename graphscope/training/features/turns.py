@@ -11,7 +11,7 @@ from graphscope.formats.io.places import being_written
 from graphscope.training.features.store import Layout, missing_shards, shard_path
 
 STALE_S = 120.0
-"""A file that is open elsewhere but has not grown for so long is written by nobody: a network may keep a dead host's lock."""
+"""A file that is open elsewhere but has not grown for this long counts as abandoned: a network may keep a dead host's lock."""
 
 _POLL_S = 0.5
 
@@ -42,7 +42,7 @@ class _Watch:
         self._seen: dict[Path, tuple[int, float]] = {}
 
     def free(self, shards: Sequence[range]) -> list[range]:
-        """Those that nobody is writing."""
+        """Those that no process is writing."""
         busy = {name for name, path in being_written(self._directory).items() if self._grows(path)}
         return [shard for shard in shards if shard_path(self._directory, shard.start).name not in busy]
 

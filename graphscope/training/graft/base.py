@@ -154,7 +154,7 @@ def _data_defaults(graph: Graph) -> list[str]:
 
 
 def _switches(graph: Graph, opened: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Scalar placeholders that are left and look like training switches, with their value for inference."""
+    """Remaining scalar placeholders that look like training switches, with their value for inference."""
     for name, value in open_switches(graph, opened).items():
         if not placeholder_spec(graph[name]).shape:
             yield name, value

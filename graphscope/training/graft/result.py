@@ -37,7 +37,7 @@ class GraftReport(Shown):
         inputs: the inputs that must be fed to run the base.
         layers: the head from the first layer to the last.
         logits: the output of the head.
-        fixed: training switch of the base that nobody set -> the value for inference that it was given.
+        fixed: training switch of the base that was not set -> the inference value used instead.
         frozen, trainable: variable -> number of elements; frozen are constants of a frozen base as well.
         task, width: see :class:`Recipe`; empty and 0 if there is no loss.
         is_stopped: whether gradients stop at the cut.

@@ -74,7 +74,7 @@ class Apart(Team):
             timeout_s: how long an answer may take.
             rejoins: go on with what the servers have; otherwise, worker 0 begins at the checkpoint.
             awaited: who must answer before anything begins.
-            warn: is told of a worker whose step another has to do.
+            warn: receives a message for each worker whose step another takes over.
         """
         import numpy as np
 
@@ -143,7 +143,7 @@ class Apart(Team):
                 if not uninitialized.names():
                     break
             if time.monotonic() > end:
-                raise GraphscopeError(f"{path}: worker 0 does not begin within {self.timeout_s:g} s")
+                raise GraphscopeError(f"{path}: worker 0 did not start training within {self.timeout_s:g} s")
             time.sleep(10 * _POLL_S)
         return {*self._devices, HELD}
 
@@ -368,7 +368,7 @@ class Leading:
             self._worker.step()
         elif time.monotonic() - since > self._team.timeout_s:
             holder = next(iter((self._ledger.held() == oldest).nonzero()[0]), 0)
-            self._team.warn(f"worker {holder} does not answer; worker 0 does its step")
+            self._team.warn(f"worker {holder} does not answer; worker 0 takes over its step")
             self._worker.take_over(oldest)
         else:
             time.sleep(_POLL_S)
@@ -381,7 +381,7 @@ class Leading:
 
     @contextmanager
     def judging(self) -> Iterator[None]:
-        """See :meth:`Stepping.judging`: nobody may go on with variables in whose place moving averages are."""
+        """See :meth:`Stepping.judging`: no worker may continue while moving averages replace the variables."""
         if self._team.has_averages:
             self._ledger.withdraw()
         yield

@@ -1,4 +1,4 @@
-"""Trains with several processes. If one is lost, a new generation of them goes on from the last checkpoint.
+"""Trains with several processes. If one is lost, a new generation of processes continues from the last checkpoint.
 
 A group that has lost a member cannot be formed again within its processes ("Restart your program to reset"), so all of them are
 forked anew, from this process, which has imported TensorFlow and runs nothing in it.
@@ -56,7 +56,7 @@ class Training:
         cluster: where all of them are; ``None``: on this machine, which starts them.
         servers: parameter servers, for workers that do not wait for each other; 0 for steps that all make together.
         rank: which of the cluster this machine starts.
-        elastic: those that are left go on without one that is lost.
+        elastic: the remaining workers continue without a lost one.
         network: that of processes which are all on this machine; ``None``: the machine's own.
     """
 
@@ -115,8 +115,8 @@ def train_by_workers(
             raise GraphscopeError(f"{generation.reason}; {failures} times in a row without another checkpoint")
         if training.elastic and training.cluster is None:
             training = replace(training, count=max(1, training.count - generation.lost))
-        who = "all that are left" if training.elastic else "all workers"
-        warn(f"{generation.reason}; {who} go on from the last checkpoint")
+        who = "all remaining workers" if training.elastic else "all workers"
+        warn(f"{generation.reason}; {who} continue from the last checkpoint")
         if training.cluster is not None:
             time.sleep(
                 GRACE_S

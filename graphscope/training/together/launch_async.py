@@ -1,7 +1,7 @@
 """Trains with workers that do not wait for each other, and parameter servers.
 
-A worker that is lost is started again, and the others go on meanwhile. If a server is lost, the variables are: all begin again
-at the last checkpoint.
+A lost worker is restarted while the others continue. If a server is lost, the variables are: all begin again at the last
+checkpoint.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class _Crew:
     def run(self) -> TuneReport:
         """Trains to the end; raises as :func:`train_asynchronously`."""
         while (done := self._generation()) is None:
-            self._lose("all go on from the last checkpoint")
+            self._lose("all continue from the last checkpoint")
             self._deadline = math.inf
         return done.result()
 
@@ -111,12 +111,12 @@ class _Crew:
                 elif self._is_final(ending):
                     return None
                 elif self._deadline == math.inf:
-                    self._lose("it starts again, the others go on" if ending.death else "it starts again")
+                    self._lose("it is restarted, the others continue" if ending.death else "it is restarted")
                     processes.start_again(ending.number)
         return None
 
     def _is_final(self, ending: Ending) -> bool:
-        """Whether nobody can go on after this loss. A server that does not answer may be about to end: that is waited for."""
+        """Whether no process can continue after this loss. Waits for a silent server, which may be about to end."""
         task, lost = self._tasks[ending.number], ending.result
         is_waiting = self._deadline < math.inf
         if ending.death and (task.job == PS or not is_waiting):
@@ -244,7 +244,7 @@ def serve(
             raise Interrupted(done.step, done.prefix)
         if isinstance(ending.result, Done):
             return ending.result.result()
-        warn(f"{task} {ending.death}; all go on from the last checkpoint")
+        warn(f"{task} {ending.death}; all continue from the last checkpoint")
         others = []
     raise GraphscopeError(f"{task} was lost {TRIES + 1} times")
 

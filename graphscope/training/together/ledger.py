@@ -27,14 +27,14 @@ _COLUMNS = 4
 """Of the log: loss, metric, number of examples and learning rate. A step that is not done has no examples."""
 
 _CLOSED = 1 << 40
-"""What is added to the count of tickets that are left, so that nobody can take one any more."""
+"""Added to the count of remaining tickets so that no worker can take another one."""
 
 _VARIABLES = {
     "ready": "int64",  # 1 while a worker may join
     "settings": "string",  # what all workers must share, as JSON
     "ended": "string",  # how the training run ended, as JSON; empty before
     "segment": "int64",  # its first ticket, and the one after its last
-    "remaining": "int64",  # minus the tickets that nobody has taken yet
+    "remaining": "int64",  # minus the number of tickets not yet taken
     "held": "int64",  # by worker
     "log": "float32",  # a row for each ticket of the segment
     "left": "int64",  # by process: 1 once it knows that the training run has ended
@@ -87,7 +87,7 @@ class Ledger:
         self._write(ready=np.array(1))
 
     def reset(self, settings: Mapping[str, str], workers: int, processes: int) -> None:
-        """No segment yet; nobody has anything in hand, nobody has left."""
+        """No segment yet; no worker has a ticket or has left."""
         import numpy as np
 
         self._write(
@@ -113,7 +113,7 @@ class Ledger:
         self._write(remaining=np.array(first - last))
 
     def close(self) -> int:
-        """Lets nobody take a further ticket; returns how many of the segment have been taken."""
+        """Stops handing out tickets; returns how many of the segment have been taken."""
         remaining = int(self._run(self._nodes.reads["remaining"]))
         if remaining < _CLOSED // 2:
             self._run(self._nodes.close)
@@ -144,7 +144,7 @@ class Ledger:
                 raise
 
     def hand(self, ticket: int, worker: int) -> None:
-        """Gives ``worker`` a ticket that another had; nobody else may write its step any more."""
+        """Gives ``worker`` a ticket that another had; only ``worker`` may write its step from then on."""
         for other in (self.held() == ticket).nonzero()[0]:
             self._run(self._nodes.hand, {self._nodes.worker: int(other), self._nodes.ticket: NONE})
         self._run(self._nodes.hand, {self._nodes.worker: worker, self._nodes.ticket: ticket})

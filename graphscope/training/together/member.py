@@ -106,7 +106,7 @@ class Member(Team):
         self._share = replace(self._share, rank=ranks.index(self._task.index), count=len(ranks))
 
     def find_lost(self) -> str | None:
-        """Which other worker is gone or hangs, as well as can be told; ``None`` where each answers.
+        """The worker that is gone or hangs, if it can be determined; ``None`` if all answer.
 
         Those that look for it too stay for a moment, so that they are not taken for it.
         """

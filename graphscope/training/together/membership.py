@@ -37,7 +37,7 @@ def agree_on_members(target: str, cluster: Cluster, rank: int, timeout_s: float)
     members = _hear_members(target, cluster, rank, timeout_s)
     if rank not in members:
         raise GraphscopeError(
-            f"{cluster.path}: the others went on without worker {rank}, which did not answer in time",
+            f"{cluster.path}: the others continued without worker {rank}, which did not answer in time",
             hint="start it again when another worker is lost, or when the training is resumed",
         )
     return members
@@ -68,7 +68,9 @@ def _hear_members(target: str, cluster: Cluster, rank: int, timeout_s: float) ->
         if members:
             return members
         time.sleep(_POLL_S)
-    raise GraphscopeError(f"{cluster.path}: worker 0 does not say within {2 * timeout_s:g} s who goes on")
+    raise GraphscopeError(
+        f"{cluster.path}: worker 0 did not announce within {2 * timeout_s:g} s which workers continue"
+    )
 
 
 class _Shared:

@@ -38,7 +38,7 @@ class Relay:
     def __init__(
         self, watchers: Sequence[Watcher], job: Job, warn: Callable[[str], None] = lambda _: None, leader: int = 0
     ) -> None:
-        """``warn`` is told what ``leader``, the number of worker 0's process, warns of."""
+        """``warn`` receives the warnings of ``leader``, the number of worker 0's process."""
         self._watchers = watchers
         self._job = job
         self._leader = leader

@@ -92,7 +92,7 @@ def _refuse_references(model: Model, names: Iterable[str]) -> None:
     reference = next((name for name in names if model.graph[name].op != "VarHandleOp"), None)
     if reference is not None:
         raise UnsupportedError(
-            f"variable {reference} is a reference, which parameter servers do not share: only resource variables are",
+            f"{reference} is a reference variable, and parameter servers share only resource variables",
             path=model.path,
             hint="train it without parameter servers: every worker then holds all variables",
         )

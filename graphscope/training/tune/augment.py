@@ -188,7 +188,7 @@ class AugmentationKind:
 
     Attributes:
         change: what it does.
-        amount: how much where nobody says.
+        amount: the default amount.
         needs_colour: whether it takes pictures in red, green and blue alone.
     """
 

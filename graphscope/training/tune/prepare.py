@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Caching = Callable[[int], AbstractContextManager[Told]]
-"""Number of examples -> what is told how many of their features are there."""
+"""Number of examples -> callback for the number of available features."""
 
 
 @dataclass(frozen=True, slots=True)

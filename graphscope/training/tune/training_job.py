@@ -1,4 +1,4 @@
-"""What to train on and how, and what is told meanwhile."""
+"""What to train on and how, and the events reported meanwhile."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def tune(
         job: on what, and how.
         place: where checkpoints go.
         augmentation: what happens to the inputs, in words, which a resumed training run must share.
-        watchers: are told how it goes.
+        watchers: receive the progress of training.
         interrupted: called after each step; returns whether to stop.
         team: who makes the steps; ``None``: this process on one device.
 
@@ -187,7 +187,7 @@ def found_run(prefix: Path, place: OutputLocation) -> TrainingState | None:
         prefix: see :func:`graphscope.training.tune.checkpoints.output_prefix`.
 
     Raises:
-        FileError: a training run is there that nobody said to overwrite, or none is there to resume.
+        FileError: a training run exists and ``overwrite`` is not set, or there is none to resume.
         CorruptFileError: its state is damaged.
     """
     path = run_file(prefix)

@@ -95,7 +95,7 @@ def _invert_permutation(call: Call) -> Sequence[Array]:
 
 
 def _dynamic_stitch(call: Call) -> Sequence[Array]:
-    """Rows go where their indices say, later ones over earlier ones; a row that nobody gives is undefined."""
+    """Rows are placed by their indices, later ones replace earlier ones; missing rows are undefined."""
     count = call.integer("N")
     indices, values = call.arrays[:count], call.arrays[count:]
     places = np.concatenate([i.reshape(-1) for i in indices])

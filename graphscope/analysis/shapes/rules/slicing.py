@@ -198,7 +198,7 @@ class _Spec:
         return slice(start, stop, stride).indices(size)
 
     def elements(self, cuts: list[_Cut], tensor: Fact) -> Value | None:
-        """The elements that are left of a vector's."""
+        """The remaining elements of a vector."""
         sliced = [cut for cut in cuts if cut.kind != "new"]
         if len(sliced) != 1 or tensor.value is None:
             return None
