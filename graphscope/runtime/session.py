@@ -39,7 +39,7 @@ _BATCH_BYTES = 64 << 20
 """The amount of data assigned to variables in one run."""
 
 _CLOSE_S = 1.0
-"""The time limit for closing a session."""
+"""How long a session on a master may take to close, in seconds."""
 
 
 class Session:
@@ -203,7 +203,7 @@ def _close_in_time(session: Any) -> Iterator[Any]:
     finally:
         closing = threading.Thread(target=close, daemon=True)
         closing.start()
-        closing.join(_CLOSE_S)
+        closing.join(_CLOSE_S if session.sess_str else None)
 
 
 def _named_by_person(model: Model, start: Start, fetches: Sequence[str], given: Sequence[TensorSpec]) -> set[str]:

@@ -146,7 +146,10 @@ def refuse(file: Path) -> list[str]:
 
 
 def test_what_does_not_answer_is_named(tmp_path: Path, fresh: Fresh) -> None:
-    silent, lost, endless, gone, other = fresh.value(in_cluster, tmp_path, "refuse")
+    done = fresh.run(in_cluster, tmp_path, "refuse")
+    assert done.status == 0, done.printed
+    assert "Traceback" not in done.printed
+    silent, lost, endless, gone, other = done.value
     assert f"{tmp_path}/cluster.yml: worker 1 at 127.0.0.1:" in silent
     assert "does not answer within 2 s: TensorFlow does not answer there; start it: graphscope.serve(" in silent
     assert 'cluster.yml", job="worker", task=1), or wait longer: timeout=4' in silent
