@@ -163,6 +163,19 @@ def test_what_tfjs_would_compute_otherwise_is_refused() -> None:
     assert list(error.value.cuts) == ["rest"]
 
 
+def test_ops_that_tfjs_has_for_numbers_alone() -> None:
+    kind = type_attr(DataType.STRING)
+    x = make_node("x", "Placeholder", (), {"dtype": kind})
+    equal = make_node("equal", "Equal", ["x", "x"], {"T": kind})
+    convert(graph(x, equal), ["equal"], "m.pb")
+    with pytest.raises(NotExportableError, match=r"AddV2 \(y\): TF.js has it for numbers alone"):
+        convert(graph(x, make_node("y", "AddV2", ["x", "x"], {"T": kind})), ["y"], "m.pb")
+    axis = constant("axis", np.int32(0))
+    split = make_node("y", "Split", ["axis", "x"], {"T": kind, "num_split": AttrValue(i=2)})
+    with pytest.raises(NotExportableError, match=r"Split \(y\): TF.js has it for numbers alone"):
+        convert(graph(x, axis, split), ["y"], "m.pb")
+
+
 class Large(Payload):
     """More numbers than anybody should hold at once."""
 

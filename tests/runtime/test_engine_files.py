@@ -14,7 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 import graphscope
+from graphscope.api.save import graph_model
 from graphscope.cli.app import app
+from graphscope.core.build import constant, make_node, type_attr
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph
 from graphscope.errors import (
     ArgumentError,
     GraphscopeError,
@@ -25,6 +29,7 @@ from graphscope.errors import (
 )
 from graphscope.formats import load_runnable
 from graphscope.formats.registry import ForeignFile
+from graphscope.protos import GraphDef
 from tests.support.engines import PACKAGES, need_engine
 from tests.support.fixture_files import FIXTURES
 
@@ -255,6 +260,15 @@ def test_strings_are_bytes_in_every_engine(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(reshaping_tflite([], [1]))
     for text in STRINGS:
         assert graphscope.run(tmp_path / "m.tflite", {"x": text})["y"].tolist() == [text]
+
+
+def test_what_an_output_does_not_need_may_be_fed() -> None:
+    need("js/model.json")
+    kind = {"T": type_attr(DataType.FLOAT)}
+    nodes = [make_node("x", "Placeholder", (), {"dtype": kind["T"]}), constant("c", np.float32([1, 2]))]
+    graph = Graph(GraphDef(), [*nodes, make_node("y", "Neg", ["c"], kind)])
+    found = graphscope.run(graph_model(graph), {"x": np.float32([1])}, outputs="y", engine="tfjs")
+    assert found["y"].tolist() == [-1, -2]
 
 
 @pytest.mark.parametrize("name", ["m.onnx", "m.tflite"])

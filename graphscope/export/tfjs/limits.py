@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from graphscope.core.dtypes import DataType
 from graphscope.export.tfjs.site import Site
 
 Limit = Callable[[Site], str]
@@ -65,6 +66,15 @@ def _pool_padding(site: Site) -> str:
 def _pool_over_channels(site: Site) -> str:
     windows = [*site.ints("ksize")[::4], *site.ints("strides")[::4]]
     return "it pools over examples or channels" if set(windows) - {1} else ""
+
+
+@limits(
+    *"Add AddV2 BroadcastTo Gather GatherV2 MirrorPad Pad PadV2 ReverseV2 Select SelectV2 Split SplitV".split(),
+    *"Transpose ZerosLike".split(),
+)
+def _strings(site: Site) -> str:
+    places = range(len(site.node.data_inputs()))
+    return "TF.js has it for numbers alone" if any(site.dtype(i) is DataType.STRING for i in places) else ""
 
 
 @limits("FakeQuantWithMinMaxVars")

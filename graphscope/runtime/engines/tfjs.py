@@ -120,7 +120,8 @@ class TfjsProgram:
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """See :class:`graphscope.runtime.engines.program.Program`. Values have the types that the signature states."""
-        given = {name: _sent(value) for name, value in feeds.items()}
+        taken = {spec.name for spec in self.inputs}
+        given = {name: _sent(value) for name, value in feeds.items() if name in taken}
         try:
             found = self.server.ask({"run": self.path, "feeds": given, "outputs": list(outputs)})["outputs"]
         except GraphscopeError as error:
