@@ -233,6 +233,19 @@ def test_a_look_up_reads_its_rows_alone() -> None:
     assert report.total.parameters == 16_000
 
 
+def test_a_row_has_an_op_where_all_of_its_nodes_have_it() -> None:
+    nodes = [placeholder("x", (2, 4)), weight("a/w", 4, 4), op("a/MatMul", "MatMul", "x", "a/w")]
+    nodes += [op("a/Relu", "Relu", "a/MatMul"), op("b/one", "Neg", "a/Relu"), op("b/two", "Neg", "b/one")]
+    assert {row.name: row.op for row in costs(*nodes, by="node").rows} == {
+        "a/MatMul": "MatMul",
+        "a/Relu": "Relu",
+        "b/one": "Neg",
+        "b/two": "Neg",
+    }
+    assert {row.name: row.op for row in costs(*nodes).rows} == {"a": "", "b": "Neg"}
+    assert {row.name: row.op for row in costs(*nodes, by="op").rows} == {op: op for op in ("MatMul", "Relu", "Neg")}
+
+
 def test_shared_weights_count_once() -> None:
     nodes = [placeholder("x", (2, 4)), weight("w", 4, 4), op("a/MatMul", "MatMul", "x", "w")]
     report = costs(*nodes, op("b/MatMul", "MatMul", "a/MatMul", "w"))

@@ -51,6 +51,7 @@ X = placeholder("x")
         ([X, op("y", "Add", "x", "nowhere")], [("input", "y")]),
         ([X, op("y", "Add", "nowhere", "nothing")], [("input", "y"), ("input", "y")]),
         ([X, op("y", "Neg", "x", "^nowhere")], [("input", "y")]),
+        ([X, op("y", "Neg", "x", "^ax")], [("input", "y")]),
         ([X, op("y", "Neg", "^x", "x")], [("input", "y")]),
         ([X, op("y", "Add", "x", "^x", "x")], [("input", "y")]),
         ([X, op("y", "Add", "x", "x", "^x")], []),
