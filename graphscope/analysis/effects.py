@@ -85,7 +85,7 @@ def find_effects(
         fed: nodes that the caller feeds, in addition to the placeholders without a default.
         own: constants that name the model's own files.
         stored: variables that get their values from a checkpoint.
-        functions: library functions that something outside the graph may call; whoever calls them gives their arguments.
+        functions: library functions that may be called from outside the graph, with arguments from the caller.
     """
     search = _Search(graph, frozenset(fed), frozenset(own), frozenset(stored))
     return list(dict.fromkeys(search.effects(functions)))

@@ -46,7 +46,7 @@ def cost(
         model: a model, or what :func:`graphscope.load` opens.
         outputs: tensors to compute; by default the likely outputs.
         all: count all nodes of the graph instead, including training and initialization.
-        by: what each row stands for: a layer, an op or a node.
+        by: the kind of row: a layer, an op or a node.
         depth: with ``by="scope"``: number of leading parts of the scope name that identify a row; ``None`` finds the layers.
         shape: input -> its shape, if the graph does not state it; ``None`` for an unknown size.
         batch: the size of an input's first dimension, if that is unknown and not in ``shape``. Without it, figures are for one

@@ -35,7 +35,7 @@ class Opened:
     """What is to run, and what runs it.
 
     Attributes:
-        model: a model, or what stands for the file.
+        model: a model, or the object that represents the file.
         engine: the row of :data:`graphscope.runtime.engines.table.ENGINES`.
         file: the file of another runtime, loaded by the engine; ``None`` for a TensorFlow graph.
     """

@@ -17,7 +17,7 @@ class Serving:
     """A task that this process serves, in threads that end with it.
 
     Attributes:
-        cluster: of which it is one.
+        cluster: the cluster that it belongs to.
         task: which.
         server: the ``tf.compat.v1.train.Server``.
     """
@@ -46,8 +46,8 @@ def serve(
 ) -> Serving:
     """Serves one task of a cluster: sessions of other processes run graphs on its devices. Starts TensorFlow.
 
-    TensorFlow's server listens on every network interface and asks for no password: whoever reaches it can run any graph, with
-    the rights of this process. It cannot be stopped; it ends with the process.
+    TensorFlow's server listens on every network interface and requires no password: anyone who can reach it can run any graph,
+    with the rights of this process. It cannot be stopped; it ends with the process.
 
     Args:
         cluster: a file that lists the hosts of all tasks, or ``TF_CONFIG``.
@@ -67,7 +67,7 @@ def serve(
     with listener.running():
         server = start_server(hosts, own, session_config(session, native=True))
     listener.note(
-        f"port {hosts.addresses[own].port} is open on every network interface, without a password: whoever reaches it can"
+        f"port {hosts.addresses[own].port} is open on every network interface, without a password: anyone who can reach it can"
         " run any graph; docs/scaling.md tells how to shield it"
     )
     return Serving(hosts, own, server)

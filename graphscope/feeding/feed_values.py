@@ -130,7 +130,7 @@ def _fits(values: NDArray[Any], spec: TensorSpec) -> bool:
 
 
 def picture_paths(text: str) -> list[Path]:
-    """The pictures that ``text`` stands for: itself, or those in the directory, in name order; none for any other file.
+    """The images that ``text`` names: itself, or those in the directory, in name order; none for any other file.
 
     Raises:
         FileError, GraphscopeError: as :func:`graphscope.formats.media.pictures.picture_files`.

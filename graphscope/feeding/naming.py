@@ -88,7 +88,7 @@ class Names:
 def _only(argument: str, specs: Sequence[TensorSpec]) -> str:
     if len(specs) != 1:
         listed = ", ".join(spec.name for spec in specs)
-        raise GraphscopeError(f"argument {argument} stands for {len(specs)} tensors: name them: {listed}")
+        raise GraphscopeError(f"argument {argument} means {len(specs)} tensors; name each of them: {listed}")
     return specs[0].name
 
 

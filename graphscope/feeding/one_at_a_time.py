@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def demanded_string(graph: Graph, spec: TensorSpec) -> TensorSpec:
-    """``spec`` with the shape that its consumers demand, if it is a string tensor of which the file states none.
+    """``spec`` with the shape that its consumers require, if it is a string tensor without a stated shape.
 
     A scalar placeholder of a graph of producer 23 or below looks like one of unknown rank.
     """

@@ -406,7 +406,7 @@ _UNREAD = frozenset({".h5", ".hdf5", ".keras", ".npy"})
 
 
 def _contradicts(text: str, said: FileFormat | None, chosen: FileFormat) -> bool:
-    """Whether the name ``text`` would mislead whoever opens a file of format ``chosen`` under it."""
+    """Whether ``text`` would be a misleading name for a file of format ``chosen``."""
     if said is not None:
         return said is not chosen and Path(text).suffix.lower() in said.suffixes
     return Path(text).suffix.lower() in _UNREAD

@@ -42,7 +42,7 @@ def _is_present(device: str, present: Sequence[str]) -> bool:
 
 
 def _parts(device: str) -> dict[str, str]:
-    """``job``, ``replica``, ``task``, ``type``, ``index``, as far as stated."""
+    """``job``, ``replica``, ``task``, ``type``, ``index``, if stated."""
     found: dict[str, str] = {}
     for key, value, kind, index in _PART.findall(device):
         found.update({key: value} if key else {"type": kind.upper(), "index": index})

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_BYTES = 256 << 20
-"""The maximum number of bytes of tensors in memory at a time, as far as sizes are known beforehand."""
+"""The maximum number of bytes of tensors in memory at a time, for sizes known in advance."""
 
 _NO_ARRAY = frozenset({DataType.RESOURCE, DataType.VARIANT, DataType.INVALID})
 

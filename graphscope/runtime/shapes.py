@@ -70,7 +70,7 @@ def importable(model: Model) -> GraphDef:
 
 
 def shape_lookup(model: Model) -> Callable[[str], Shape]:
-    """Gives the shape of a tensor by its name, as far as it follows from the file; ``None`` if it is not known.
+    """Returns the shape of a tensor by name, if it follows from the file; ``None`` if it is not known.
 
     What is below an op that has no rule in :mod:`graphscope.analysis.shapes`, TensorFlow is asked for: once, with the first
     tensor of these, and if it is installed and takes the graph.

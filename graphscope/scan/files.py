@@ -74,7 +74,7 @@ def _link(path: Path, root: Path) -> Iterator[Audited]:
     """A link to outside; targets inside are visited anyway."""
     if not is_below(str(path), root):
         target = os.readlink(path)
-        text, reason = f"is a link to {target}", "whoever copies or serves the directory follows it"
+        text, reason = f"is a link to {target}", "copying or serving the directory follows it"
         finding = Finding("link-outside", Severity.LOW, text, reason, target=target, path=str(path))
         yield Audited(str(path), (finding,))
 

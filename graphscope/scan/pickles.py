@@ -54,12 +54,12 @@ def pickle_findings(source: FileSource) -> Iterator[Finding]:
     dangerous = [name for name in names if _is_dangerous(name)]
     if dangerous:
         text = f"is a pickle that uses {', '.join(name.replace(' ', '.') for name in dangerous[:3])}"
-        yield Finding("pickle", Severity.HIGH, text, "whoever loads it runs that", target=dangerous[0], path=path)
+        yield Finding("pickle", Severity.HIGH, text, "loading it runs that", target=dangerous[0], path=path)
         return
     unknown = [name for name in names if name.partition(".")[0].split()[0] not in _HARMLESS and name not in _PLAIN]
     if unknown:
         text = f"is a pickle that uses {', '.join(name.replace(' ', '.') for name in unknown[:3])}"
-        yield Finding("pickle", Severity.MEDIUM, text, "whoever loads it runs the code of that module", path=path)
+        yield Finding("pickle", Severity.MEDIUM, text, "loading it runs the code of that module", path=path)
     else:
         yield Finding(
             "pickle", Severity.LOW, "is a pickle of plain values", "it imports nothing that runs code", path=path
@@ -71,7 +71,7 @@ def _is_dangerous(name: str) -> bool:
 
 
 def _imports(content: bytes) -> Iterator[str]:
-    """``module name`` of everything that the pickle imports, as far as it can be read."""
+    """``module name`` of everything that the pickle imports, up to the first unreadable part."""
     texts: list[str] = []
     try:
         for opcode, argument, _ in pickletools.genops(content):

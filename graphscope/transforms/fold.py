@@ -147,7 +147,7 @@ class _Values:
 
 
 class _Choice:
-    """Which of the known nodes become constants: those that someone else takes, as far as their size allows."""
+    """The known nodes that become constants: those with other consumers, if their size allows."""
 
     def __init__(self, values: _Values, keep: Collection[str]) -> None:
         self.values = values

@@ -66,7 +66,7 @@ class FreezeOptions:
         data_format: ``NHWC`` or ``NCHW``, the data format of the result; empty for the graph's own.
         for_tensorflow: the release to write the result for.
         evaluate: kernels for ops that the table of NumPy kernels lacks.
-        shape_of: shapes of inputs of which the file states none.
+        shape_of: shapes of inputs without a stated shape.
     """
 
     outputs: Sequence[str]
@@ -273,7 +273,7 @@ def _settle(options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) -
 
 
 def _decisions(graph: Graph, options: FreezeOptions) -> Graph:
-    """Where the predicates of ``graph`` are constants as far as they are known, whether the rest is to be folded or not."""
+    """Replaces known predicates of ``graph`` with constants, even if nothing else is folded."""
     names = predicates(graph)
     if options.fold or not names:
         return graph

@@ -61,7 +61,7 @@ class _Finder:
         return [] if source is None else [source]
 
     def is_reference(self, text: str) -> bool:
-        """Whether it is a variable's buffer, as far as is known; reading it through the node makes a copy."""
+        """Whether it is known to be a variable's buffer; reading it through the node makes a copy."""
         tensor = TensorName.parse(text)
         producer = self.graph.get(tensor.node)
         outputs = self.catalog.outputs(producer.op, producer.attrs) if producer is not None else None
@@ -91,7 +91,7 @@ def _rewire(node: Node, passed: Mapping[str, list[str]]) -> Node:
 
 
 def _read_instead(text: str, passed: Mapping[str, list[str]]) -> list[str]:
-    """What stands for an input: one tensor, or for a control input all nodes whose outputs were passed on."""
+    """The replacement of an input: one tensor, or for a control input all nodes whose outputs were passed on."""
     tensor = TensorName.parse(text)
     if tensor.node not in passed:
         return [text]

@@ -20,7 +20,7 @@ from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue
 
 ShapeOf = Callable[[str], Shape]
-"""Gives the shape of a tensor of which the file states none, by its name; ``None`` if it is not known."""
+"""Returns the shape of a tensor without a stated shape, by name; ``None`` if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ class _Pruner:
         return with_inputs(original, inputs) if inputs != list(original.inputs) else original
 
     def resolve(self, merge: Node) -> Iterator[Node]:
-        """A merge of which some inputs are dead: with one left it is an identity, else a smaller merge."""
+        """A merge with dead inputs: with one live input it becomes an identity, otherwise a smaller merge."""
         if merge.name not in self.merged:
             smaller = with_inputs(merge, [self.wire(i) for i in merge.data_inputs() if not self.is_dead(i)])
             smaller.proto.attr["N"].i = len(smaller.inputs)

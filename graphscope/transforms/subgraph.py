@@ -38,7 +38,7 @@ def _is(a: Node, b: Node) -> bool:
 
 
 class _Pivots:
-    """Which nodes stand for a branch or a loop iteration when a control edge names them."""
+    """The nodes that represent a branch or a loop iteration in control edges."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph

@@ -153,7 +153,7 @@ class _Rate:
                     yield _Rate(self.graph, argument.name, function, self.seen)
 
     def keeps(self, consumer: Node, name: str) -> bool | None:
-        """Whether ``consumer`` makes a mask of which ``name`` is the part that is kept, or dropped."""
+        """Whether ``consumer`` makes a mask with ``name`` as the fraction kept or dropped."""
         inputs = consumer.data_inputs()
         others = [text for text in inputs if node_of(text) != name]
         if len(inputs) != 2 or len(others) != 1 or node_of(others[0]) not in self.drawn:
@@ -271,7 +271,7 @@ class _Predicate:
                 pending += [v.func.name for node in function for v in node.attrs.values() if v.HasField("func")]
 
     def side(self, switch: Node, side: bool) -> Iterator[Node]:
-        """The nodes that run only if the predicate is ``side``, as far as a merge."""
+        """The nodes that run only if the predicate is ``side``, up to a merge."""
         pending, seen = [(switch.name, int(side))], {switch.name}
         while pending and len(seen) < _MAX_FOLLOWED:
             name, index = pending.pop()

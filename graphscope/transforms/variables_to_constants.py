@@ -106,7 +106,7 @@ class _Freezer:
 
 
 class _Body:
-    """One graph or function body: ``handles`` are its names (nodes or arguments) that stand for a variable, with its type."""
+    """One graph or function body: ``handles`` are its names (nodes or arguments) that refer to a variable, with its type."""
 
     def __init__(self, freezer: _Freezer, body: Body, handles: Mapping[str, DataType]) -> None:
         self.freezer = freezer

@@ -325,7 +325,7 @@ def test_names_of_graphs_and_signatures() -> None:
         Fetch("sparse/2", "out:0"),
         Fetch("x", "out:0"),
     ]
-    with pytest.raises(GraphscopeError, match=r"sparse stands for 3 tensors: .*x:0, y:0, out:0"):
+    with pytest.raises(GraphscopeError, match=r"sparse means 3 tensors; name each of them: .*x:0, y:0, out:0"):
         chosen.fetches(["sparse"])
     for names in (plain, chosen):
         with pytest.raises(UnknownNameError, match="'imag'"):

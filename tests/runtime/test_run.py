@@ -229,7 +229,7 @@ def test_an_argument_of_several_tensors_must_be_named_by_them(tmp_path: Path) ->
         tf1.saved_model.simple_save(session, str(tmp_path / "m"), {"matrix": matrix}, {"dense": out})
     model = load(tmp_path / "m")
     names = Names(model, find_signature(model, "serving_default"))
-    with pytest.raises(GraphscopeError, match=r"argument matrix stands for 3 tensors: name them: s/indices:0"):
+    with pytest.raises(GraphscopeError, match=r"argument matrix means 3 tensors; name each of them: s/indices:0"):
         names.feeds(["matrix=1"])
     texts = names.feeds(["s/indices=[[0, 1]]", "s/values=[7]", "s/shape=[1, 2]"])
     given = resolve_tensors(model, texts)

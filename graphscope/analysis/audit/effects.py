@@ -120,7 +120,7 @@ _TABLE = (
         "the function is not in the file: the node fails in any other process",
     ),
     _Row(_is(Effect.CODE), Severity.HIGH, "the code is not in the file and cannot be judged"),
-    _Row(_is(Effect.PROCESS), Severity.HIGH, "whoever serves the model loses the server"),
+    _Row(_is(Effect.PROCESS), Severity.HIGH, "a server that runs the model can be taken over"),
     _Row(
         _all(_is(Effect.NETWORK, Effect.CONFIGURATION), _from(PathSource.FED)),
         Severity.LOW,

@@ -71,7 +71,7 @@ def asset_names(model: Model, _: Reached) -> Iterator[Finding]:
     for asset in assets:
         if not asset_parts(asset.filename):
             text = f"names the asset {asset.filename}"
-            reason = "whoever loads the model reads, copies or writes there"
+            reason = "loading the model reads, copies or writes there"
             yield Finding(
                 "path-traversal", Severity.HIGH, text, reason, asset.tensor_info.name, "asset", target=asset.filename
             )

@@ -27,7 +27,7 @@ class SparseIndices(TensorSpec):
     """Indices of a sparse tensor.
 
     Attributes:
-        sizes: of the dense tensor that it stands for; unknown ones are ``None``.
+        sizes: of the dense tensor that it represents; unknown ones are ``None``.
     """
 
     sizes: tuple[int | None, ...] = ()
@@ -132,7 +132,7 @@ def _sizes(graph: Graph, taker: Node, indices: int, shape: int) -> tuple[int | N
 
 
 def _stated(graph: Graph, text: str) -> Shape:
-    """The sizes that a vector holds, as far as that follows from the graph; ``None`` if nothing does."""
+    """The sizes that a vector holds, if they follow from the graph; ``None`` if none do."""
     node = _source(graph, text)
     if node is not None and node.op in PLACEHOLDER_OPS:
         return _default(graph, node) or _unknown_sizes(node)

@@ -184,7 +184,7 @@ class SafetensorsStore:
         return header
 
     def _entry(self, name: str, stated: Any) -> Entry:
-        """One tensor, as far as its numbers fit together."""
+        """One tensor, if its numbers are consistent."""
         fields = stated if isinstance(stated, dict) else {}
         label, shape, offsets = fields.get("dtype"), _sizes(fields.get("shape")), _sizes(fields.get("data_offsets"))
         if not isinstance(label, str) or shape is None or offsets is None or len(offsets) != 2:

@@ -56,7 +56,7 @@ class SavedSlicePayload(StoredPayload):
         """Nothing is left to check: the store knows all slices of the tensor that are in the file."""
 
     def chunks(self) -> Iterator[bytes]:
-        """See :meth:`Payload.chunks`. The whole slice is in memory meanwhile."""
+        """See :meth:`Payload.chunks`. The whole slice is in memory during this time."""
         yield from ArrayPayload(self.numpy(), self.dtype).chunks()
 
     def numpy(self) -> NDArray[Any]:

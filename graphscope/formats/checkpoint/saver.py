@@ -142,7 +142,7 @@ def _slice_text(variable: Variable) -> str:
 
 
 def _reads(scope: str, graph: Graph, variables: Sequence[Variable]) -> list[Node | None]:
-    """A ``ReadVariableOp`` for each resource; a reference is read by whoever takes it."""
+    """A ``ReadVariableOp`` for each resource; a reference is read by its consumer."""
     return [
         make_node(f"{scope}/Read_{i}", "ReadVariableOp", [variable.name], {"dtype": type_attr(variable.dtype)})
         if graph[variable.name].op == "VarHandleOp"

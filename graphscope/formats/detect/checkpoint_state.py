@@ -3,8 +3,8 @@
 Source: ``tensorflow/python/training/checkpoint_state.proto``; text format. The paths in it are relative to its directory,
 or absolute on the machine that trained, Windows included: only their last part can be trusted elsewhere.
 
-TensorFlow opens an absolute path wherever it still exists. Here what is below the state file's own directory comes first:
-whoever copied a directory means the copy.
+TensorFlow opens an absolute path wherever it still exists. Here what is below the state file's own directory comes first: in a
+copied directory, the copy is meant.
 """
 
 from __future__ import annotations

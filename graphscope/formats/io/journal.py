@@ -115,7 +115,7 @@ def _wait(place: Path) -> None:
 
 
 def _carry_out(directory: Path, moves: Iterable[Move]) -> None:
-    """All or none, as far as the process lives."""
+    """All or none, provided that the process survives."""
     done: list[Move] = []
     try:
         for move in moves:
@@ -221,7 +221,7 @@ def _finish(directory: Path, path: Path, descriptor: int) -> None:
 
 
 def _is_still(path: Path, status: os.stat_result) -> bool:
-    """Whether the journal that was opened has still its name: another process may have finished it meanwhile."""
+    """Whether the opened journal still has its name: another process may have finished it in the meantime."""
     try:
         return os.path.samestat(os.lstat(path), status)
     except FileNotFoundError:

@@ -101,7 +101,7 @@ def together(files: Sequence[BinaryIO], paths: Sequence[Path]) -> Iterator[Path]
 
 
 def _remove(made: Iterable[Path]) -> None:
-    """Removes what is not to be used any more; what a journal still needs stays for whoever finishes it."""
+    """Removes unneeded files; files that a journal still needs stay until it is finished."""
     for path in made:
         if os.path.lexists(path) and not is_awaited(path):
             remove(path)

@@ -1,4 +1,4 @@
-"""A large file as a sequence of bytes, of which one stretch at a time is in memory.
+"""A large file as a sequence of bytes, one section of which is in memory at a time.
 
 Files are read through their descriptors and never mapped: a page of a mapping that the file no longer has, because another
 process cut it short, would end this one by a signal. A read that comes back short is an error like any other.
@@ -25,7 +25,7 @@ class Window:
     __slots__ = ("_fetch", "_size", "_step", "base", "data")
 
     def __init__(self, fetch: Callable[[int, int], bytes], size: int, data: bytes = b"") -> None:
-        """A window on ``size`` bytes, of which ``data`` are the first; ``fetch`` reads others, given offset and size."""
+        """A window on ``size`` bytes that start with ``data``; ``fetch`` reads others, given offset and size."""
         self._fetch = fetch
         self._size = size
         self._step = _SMALLEST

@@ -52,7 +52,7 @@ def meta_graph_pieces(meta: MetaGraphDef, graph: Graph) -> list[Piece]:
 
 
 def graph_pieces(graph: Graph) -> list[Piece]:
-    """A ``GraphDef``: the nodes in order, then the library, then versions and whatever else the file had."""
+    """A ``GraphDef``: the nodes in order, then the library, then versions and the remaining fields of the file."""
     pieces: list[Piece] = []
     for node in graph.nodes:
         pieces += node_field(1, node)

@@ -33,7 +33,7 @@ OUTSIDE = "outside"
 
 
 class ExternalFiles:
-    """The files that hold weights of the model in ``source``, as far as they are named."""
+    """The named files that hold weights of the model in ``source``."""
 
     def __init__(self, source: FileSource) -> None:
         self._source = source

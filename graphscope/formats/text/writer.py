@@ -64,7 +64,7 @@ def write_model(model: Model, path: str | os.PathLike[str], options: WriteOption
 
 
 def graph_text(graph: Graph) -> Iterator[bytes]:
-    """The text of a ``GraphDef``: the nodes in order, the library, then versions and whatever else there is."""
+    """The text of a ``GraphDef``: the nodes in order, the library, then versions and remaining fields."""
     for node in graph:
         marks = _Marks()
         yield from marks.filled(_text(GraphDef(node=[marks.node(node)])))
@@ -91,7 +91,7 @@ def _text(message: Message, indent: int = 0) -> bytes:
 
 
 class _Marks:
-    """Random words that stand for contents in a printed message."""
+    """Random words that represent contents in a printed message."""
 
     def __init__(self) -> None:
         self._contents: dict[bytes, Payload] = {}

@@ -59,7 +59,7 @@ class Tensor(enum.IntEnum):
 
 
 class QuantizationParameters(enum.IntEnum):
-    """How a tensor's integers stand for real numbers."""
+    """The quantization of a tensor."""
 
     SCALE = 2
     ZERO_POINT = 3

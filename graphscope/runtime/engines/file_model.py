@@ -53,7 +53,7 @@ class FileModel:
         signature: which one runs, where the file has several; empty for the usual one.
 
     Attributes:
-        model: stands for the file.
+        model: represents the file.
         program: computes it.
         left_out: outputs that are not tensors (sequences, maps), which are not in the model.
 

@@ -204,7 +204,7 @@ def _environment() -> dict[str, str]:
 
 
 def _refusal(model: Model, outputs: Sequence[TensorSpec], ops: Sequence[tuple[str, str, bool]]) -> NotExportableError:
-    """Every op that no built-in one stands for, at the nodes that the converter names, or else at all of them."""
+    """Every op without a built-in equivalent, at the nodes that the converter names, or otherwise at all of them."""
     graph = model.graph
     refusals: dict[str, Refusal] = {}
     for op, node, is_flex in ops:

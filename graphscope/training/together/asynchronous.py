@@ -284,7 +284,7 @@ class Worker:
         return self._in_hand is not None
 
     def step(self) -> None:
-        """Does the step in hand, unless another worker has been given it meanwhile."""
+        """Does the current step, unless it has been given to another worker in the meantime."""
         assert self._in_hand is not None
         ticket, self._in_hand = self._in_hand, None
         epoch, number = divmod(ticket, self.job.order.steps_per_epoch)

@@ -37,7 +37,7 @@ TRIES = 3
 """How often training goes on without a checkpoint in between."""
 
 GRACE_S = 3.0
-"""How long the others are waited for once one has ended: whoever knows why says so."""
+"""How long to wait for the others once one has ended: another may report the reason."""
 
 LOST = ("UnavailableError", "DeadlineExceededError", "AbortedError", "InternalError", "CancelledError")
 """What TensorFlow raises where another member is gone; and the following, which name the collective."""

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DIGEST = 3
-"""Numbers of 16 bits, which float32 holds, that stand for a setting."""
+"""16-bit numbers, exact in float32, that represent a setting."""
 
 _STAY_S = 1.0
 """How long a process stays that has lost another."""

@@ -96,7 +96,7 @@ def _row_gradient(graph: Graph, node: Node, variable: Variable) -> _RowGradient 
 
 
 def _added_up(graph: Graph, unique: Node, shape: tuple[int, ...]) -> _RowGradient | None:
-    """Slices of which TensorFlow adds up those of each row."""
+    """Slices that TensorFlow sums by row."""
     sums = [node for node in graph.consumers(unique.name) if node.op == "UnsortedSegmentSum"]
     if len(sums) != 1 or sums[0].inputs[1] != f"{unique.name}:1":
         return None

@@ -194,7 +194,7 @@ def _home(graph: Graph, names: frozenset[str], places: Mapping[str, str], recipe
 
 
 class _Step:
-    """A step, of which servers first receive everything that a worker sends, and then write."""
+    """A step in which servers first receive everything that a worker sends, and then write."""
 
     def __init__(
         self, model: Model, graph: Graph, names: frozenset[str], places: Mapping[str, str], writers: set[str]

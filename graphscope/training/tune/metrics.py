@@ -119,7 +119,7 @@ class Confusion:
 
 
 class _Labels:
-    """Labels of which an example may carry any number."""
+    """Labels, any number of which an example may have."""
 
     def __init__(self, classes: int) -> None:
         import numpy as np

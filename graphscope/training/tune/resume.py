@@ -29,7 +29,7 @@ Settings = Mapping[str, str | int | float | bool | None]
 
 @dataclass
 class TrainingState:
-    """A training, as far as it has come.
+    """The state of a training run.
 
     Attributes:
         settings: see :data:`Settings`.

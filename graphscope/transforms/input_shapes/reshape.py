@@ -201,7 +201,7 @@ class _Reshaping:
         return infer(graph.with_nodes(nodes), revise=self._revise)
 
     def _row_input(self, node: Node) -> Node:
-        """What stands for a constant of equal rows while shapes are looked at."""
+        """The placeholder for a constant of equal rows during shape analysis."""
         tensor = node.tensor()
         shape = tensor.shape if tensor is not None else ()
         dtype = tensor.dtype if tensor is not None else DataType.INVALID
