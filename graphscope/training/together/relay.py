@@ -35,13 +35,10 @@ class Done:
 class Relay:
     """Tells the watchers here what worker 0 tells in its process."""
 
-    def __init__(
-        self, watchers: Sequence[Watcher], job: Job, warn: Callable[[str], None] = lambda _: None, leader: int = 0
-    ) -> None:
-        """``warn`` receives the warnings of ``leader``, the number of worker 0's process."""
+    def __init__(self, watchers: Sequence[Watcher], job: Job, warn: Callable[[str], None] = lambda _: None) -> None:
+        """``warn`` is called with the warnings of worker 0."""
         self._watchers = watchers
         self._job = job
-        self._leader = leader
         self._step = 0
         self.warn = warn
         self._run: TrainingState | None = None
@@ -53,7 +50,7 @@ class Relay:
 
     def hear(self, number: int, message: tuple[str, Any]) -> None:
         """What the process of that number tells; only worker 0's counts."""
-        if number == self._leader:
+        if number == 0:
             kind, content = message
             getattr(self, kind)(*content)
 
