@@ -14,12 +14,13 @@ from graphscope.training.data import DataOptions
 from graphscope.training.recipe import recipe_of
 from graphscope.training.together.averaging import averaged_values
 from tests.support.fresh import Fresh, fresh
+from tests.support.together import together
 from tests.support.tuning import CLASSES, Recorder, saved, tf, train, values
-from tests.training.test_together import BATCH, EPOCHS, together
 
 __all__ = ["fresh", "tf"]
 
 v1 = tf.compat.v1
+EPOCHS, BATCH = 2, 8
 ROWS, WIDTH, WORDS = 12, 5, 4
 OPTIMIZERS = {False: ("sgd", "adam"), True: ("sgd", "adam", "momentum")}
 """Of reference variables, and of resource variables."""
@@ -58,7 +59,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def by_workers(prefixes: dict[str, str], data: str, place: str) -> dict[str, Any]:
-    return {name: together(prefix, data, f"{place}/{name}") for name, prefix in prefixes.items()}
+    options = {"epochs": EPOCHS, "batch": 2 * BATCH}
+    return {name: together(prefix, data, f"{place}/{name}", **options) for name, prefix in prefixes.items()}
 
 
 def test_workers_train_rows_as_one_process_does(
