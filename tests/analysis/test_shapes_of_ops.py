@@ -13,7 +13,7 @@ from graphscope.analysis.shapes.rules import rules
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import MERGES
 from graphscope.core.ops import registered_ops
-from graphscope.protos import GraphDef
+from graphscope.protos import AttrValue, GraphDef
 from tests.support.op_graphs import CRASHING, STRICT, STRICTER, VAGUE, WITH_FUNCTIONS, OpGraph, OpGraphs
 from tests.support.saving import tf
 from tests.support.shape_oracle import contradicts, is_less
@@ -92,6 +92,37 @@ def test_windows() -> None:
     for operation in graph.get_operations():
         for output in operation.outputs:
             assert found.shape(output.name) == tuple(output.shape.as_list()), operation.node_def
+
+
+NORMS = {
+    "BatchNormWithGlobalNormalization": [(None, 5, 6, None), (None,), (None,), (3,), (None,)],
+    "BatchNormWithGlobalNormalizationGrad": [(None, 5, None, None), (3,), (None,), (None,), (2, None, None, None)],
+    "QuantizedBatchNormWithGlobalNormalization": [(2, None, 6, None), (), (), *[(3,), (), ()] * 4],
+}
+
+
+@pytest.mark.parametrize("op", NORMS)
+def test_batch_norms_of_old_graphs(op: str) -> None:
+    """TensorFlow takes them of an old producer alone."""
+    message = GraphDef(versions={"producer": 8})
+    node = message.node.add(name="norm", op=op)
+    for number, (argument, shape) in enumerate(zip(registered_ops()[op].input_arg, NORMS[op], strict=True)):
+        made = message.node.add(name=f"x{number}", op="Placeholder")
+        made.attr["dtype"].type = argument.type or {"T": 1, "Tinput": 12}[argument.type_attr]
+        for size in shape:
+            made.attr["shape"].shape.dim.add(size=-1 if size is None else size)
+        node.input.append(made.name)
+    for attribute in registered_ops()[op].attr:
+        value = {"T": {"type": 1}, "Tinput": {"type": 12}, "out_type": {"type": 13}}.get(attribute.name)
+        node.attr[attribute.name].CopyFrom(
+            AttrValue(**(value or {"f": 0.1} if attribute.type != "bool" else {"b": True}))
+        )
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(tf.compat.v1.GraphDef.FromString(message.SerializeToString()), name="")
+    found = infer(Graph(message, [Node(node) for node in message.node]))
+    assert found.errors == {}
+    for output in graph.get_operation_by_name("norm").outputs:
+        assert found.shape(output.name) == tuple(output.shape.as_list())
 
 
 def test_every_op_of_the_table_exists() -> None:

@@ -42,6 +42,13 @@ _LOSSES = {
     "MakeUnique": "(n,k) -> (n,k)",
 }
 
+_NORMS = {
+    "BatchNormWithGlobalNormalization": "(b,h,w,c) (c) (c) (c) (c) -> (b,h,w,c)",
+    "BatchNormWithGlobalNormalizationGrad": "(b,h,w,c) (c) (c) (c) (b,h,w,c) -> (b,h,w,c) (c) (c) (c) (c)",
+    "QuantizedBatchNormWithGlobalNormalization": "(b,h,w,c) () () (c) () () (c) () () (c) () () (c) () () -> (b,h,w,c) () ()",
+}
+"""The first two are deprecated, but in every Inception of 2015."""
+
 _RECURRENT = {
     "LSTMBlockCell": "(b,x) (?,c) _ _ _ _ _ _ -> (b,c) (b,c) (b,c) (b,c) (b,c) (b,c) (b,c)",
     "GRUBlockCell": "(b,x) (?,c) _ _ _ _ -> (b,c) (b,c) (b,c) (b,c)",
@@ -134,7 +141,7 @@ _STATES = {
 }
 
 _ROWS: tuple[Mapping[str, str], ...] = (
-    *(_LINEAR_ALGEBRA, _LOSSES, _RECURRENT, _SPARSE),
+    *(_LINEAR_ALGEBRA, _LOSSES, _NORMS, _RECURRENT, _SPARSE),
     *(_TEXT, _IMAGES, _QUANTIZED, _STATES),
 )
 
