@@ -32,7 +32,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 PREPARE = """
 import sys, json, numpy as np, graphscope
 from pathlib import Path
-from benchmarks.onnx_coverage import expected, outputs_of
+from benchmarks.coverage import expected, outputs_of
 from graphscope.core.tensors import TensorName
 model, folder = graphscope.load(sys.argv[1]), Path(sys.argv[2])
 frozen = graphscope.freeze(model, outputs=[str(TensorName.parse(name)) for name in outputs_of(model)])
