@@ -54,7 +54,7 @@ def test_options_of_layers(text: str, expected: Layer) -> None:
         ("dense:10:rely", "dense:10:rely", 0, "mean 'relu'"),
         ("dense:10:2", "dense:10:2", 0, "'2' is not an option of dense"),
         ("flatten,,dense:2", "", 8, "unknown layer ''"),
-        ("flatten:2", "flatten:2", 0, "flatten takes no '2'"),
+        ("flatten:2", "flatten:2", 0, "flatten does not take '2'"),
         ("conv:3x3", "conv:3x3", 0, "HEIGHTxWIDTHxCHANNELS"),
         ("conv:3x0x8", "conv:3x0x8", 0, "HEIGHTxWIDTHxCHANNELS"),
         ("maxpool", "maxpool", 0, "maxpool:SIZE takes"),

@@ -178,7 +178,7 @@ def test_what_is_done_to_pixels_is_no_weight(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"head": "dense:3"}, "is trained as it is, or gets a head, not both"),
-        ({"classes": 4}, r"the model's own .* gives \(\?, 10\), where \(\?, 4\) was expected"),
+        ({"classes": 4}, r"the model's own .* gives \(\?, 10\), but \(\?, 4\) was expected"),
     ],
 )
 def test_what_does_not_go_with_training_as_it_is(options: dict[str, Any], message: str) -> None:
