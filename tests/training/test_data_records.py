@@ -178,5 +178,5 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         opened(tmp_path / "a", PICTURE, schema="x=png,y=label")
     with tf.io.TFRecordWriter(str(tmp_path / "a")) as writer:
         writer.write(tf.train.Example(features=tf.train.Features(feature=content)).SerializeToString())
-    with pytest.raises(CorruptFileError, match="a record 0: no picture"):
+    with pytest.raises(CorruptFileError, match="a record 0: not a picture"):
         everything(opened(tmp_path / "a", PICTURE, schema="x=png,y=label"))
