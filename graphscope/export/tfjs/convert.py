@@ -52,7 +52,7 @@ def convert(
     shapes = infer(plain)
     made, ends = _with_ends(_keep_needed(_rewrite(_with_sizes(plain, shapes), shapes.by_name), wanted), wanted)
     checker = Checker(made, infer(made).by_name)
-    _refuse(checker.refusals(), made, list(ends.values()), path)
+    _refuse(checker.refusals(), made, graph, wanted, path)
     inputs = [f"{node.name}:0" for node in made if node.op == "Placeholder"]
     tensors = _final_names(inputs, wanted, rename or {}, arguments or {})
     signature = SignatureDef()
@@ -131,11 +131,14 @@ def _with_ends(graph: Graph, wanted: Sequence[str]) -> tuple[Graph, dict[str, st
     return graph.with_nodes([*graph, *new.nodes]), ends
 
 
-def _refuse(refusals: Mapping[str, Sequence[Refusal]], graph: Graph, ends: Sequence[str], path: str) -> None:
-    """Raises all ``refusals``, each once, in file order, and says where the graph can be cut to leave them out."""
+def _refuse(
+    refusals: Mapping[str, Sequence[Refusal]], made: Graph, graph: Graph, outputs: Sequence[str], path: str
+) -> None:
+    """Raises all ``refusals``, each once, in the order of ``made``, and says where ``graph`` can be cut to leave them out."""
     if refusals:
-        listed = dict.fromkeys(refusal for name in graph.names for refusal in refusals.get(name, ()))
-        _, cuts = order(graph, {name: replace(found[0], node=name) for name, found in refusals.items()}, ends)
+        listed = dict.fromkeys(refusal for name in made.names for refusal in refusals.get(name, ()))
+        firsts = {name: replace(found[0], node=name) for name, found in refusals.items()}
+        _, cuts = order(graph, firsts, outputs) if firsts.keys() <= graph.numbers.keys() else ([], [])
         raise NotExportableError(path, list(listed), cuts, target="TF.js")
 
 
