@@ -1,4 +1,5 @@
-"""Bytes that the processes of a training send in a step: ``python -m benchmarks.worker_bytes``. The table of docs/scaling.md.
+"""Bytes that the processes of a training send in a step, and its time: ``python -m benchmarks.worker_bytes``. The table of
+docs/scaling.md.
 
 Each training has a network of its own, a namespace with a loopback and nothing else, whose counters say what was sent: payload,
 headers, what the processes say besides. Linux only.
@@ -7,6 +8,7 @@ headers, what the processes say besides. Linux only.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,15 +26,15 @@ from graphscope.training.together.launch import Training, train_by_workers
 from graphscope.training.together.launch_async import train_asynchronously
 from graphscope.training.tune.prepare import Request, prepare
 from graphscope.training.tune.training_job import StepReport, TuneOptions
-from graphscope.training.tune.tune import OutputLocation
+from graphscope.training.tune.tune import OutputLocation, tune
 
 BASE = "fixtures/lenet5_0to4"
 HEAD = "flatten,dense:1000:relu,dense:5"
 WARM, STEPS = 20, 220
 """The steps between which bytes are counted, within one epoch."""
 
-COMMANDS = ((2, 0), (3, 0), (4, 0), (1, 1), (2, 1), (2, 2))
-"""Workers and parameter servers."""
+COMMANDS = ((1, 0), (2, 0), (3, 0), (4, 0), (1, 1), (2, 1), (2, 2))
+"""Workers and parameter servers; first, one process without others."""
 
 
 class Counted(NamedTuple):
@@ -41,17 +43,19 @@ class Counted(NamedTuple):
     Attributes:
         parameters: that train.
         step_bytes: all processes together, in a step.
+        step_s: from one step to the next, by the clock.
     """
 
     parameters: int
     step_bytes: float
+    step_s: float
 
 
 class Counter:
     """A watcher that reads the counters of the network at two steps."""
 
     def __init__(self) -> None:
-        self.read: dict[int, int] = {}
+        self.read: dict[int, tuple[int, float]] = {}
 
     def on_begin(self, *_: Any) -> None:
         """Nothing yet."""
@@ -59,7 +63,7 @@ class Counter:
     def on_step(self, step: StepReport) -> None:
         """At the first and the last step that count."""
         if step.step in (WARM, STEPS):
-            self.read[step.step] = sent_bytes()
+            self.read[step.step] = sent_bytes(), time.perf_counter()
 
     def on_epoch(self, *_: Any) -> None:
         """Nothing more."""
@@ -83,9 +87,13 @@ def count(prefix: str, data: str, place: Path, workers: int, servers: int) -> Co
     threads = SessionOptions(intra_threads=1, inter_threads=2)
     training = Training(model, job, out, "", workers, threads, servers=servers)
     counter = Counter()
-    (train_asynchronously if servers else train_by_workers)(training, watchers=[counter])
+    if workers + servers == 1:
+        tune(model, job, out, watchers=[counter])
+    else:
+        (train_asynchronously if servers else train_by_workers)(training, watchers=[counter])
     parameters = sum(variable.elements or 0 for variable in model.variables if variable.trainable)
-    return Counted(parameters, (counter.read[STEPS] - counter.read[WARM]) / (STEPS - WARM))
+    (sent, began), (all_sent, ended) = counter.read[WARM], counter.read[STEPS]
+    return Counted(parameters, (all_sent - sent) / (STEPS - WARM), (ended - began) / (STEPS - WARM))
 
 
 def expect(parameters: int, workers: int, servers: int) -> float:
@@ -98,7 +106,9 @@ def main() -> None:
         place = Path(name)
         prefix = str(place / "m.ckpt")
         run_apart(lambda: make_model(prefix))
-        print("| workers | servers | parameters | bytes a step | formula | ratio |\n|---|---|---|---|---|---|")
+        print(
+            "| workers | servers | parameters | bytes a step | formula | ratio | time |\n|---|---|---|---|---|---|---|"
+        )
         for workers, servers in COMMANDS:
             examples = (STEPS + 20) * (1 if servers else workers)
             data = str(place / f"{examples}.npz")
@@ -106,10 +116,12 @@ def main() -> None:
             np.savez(data, x=x, y=np.arange(examples) % 5)
             result = measure(prefix, data, place, workers, servers)
             formula = expect(result.parameters, workers, servers)
-            figures = (
-                f"{result.parameters:,} | {result.step_bytes:,.0f} | {formula:,.0f} | {result.step_bytes / formula:.3f}"
+            ratio = f"{result.step_bytes / formula:.3f}" if formula else "-"
+            sent = f"{result.step_bytes:,.0f} | {formula:,.0f} | {ratio}"
+            print(
+                f"| {workers} | {servers or '-'} | {result.parameters:,} | {sent} | {result.step_s * 1000:.1f} ms |",
+                flush=True,
             )
-            print(f"| {workers} | {servers or '-'} | {figures} |", flush=True)
 
 
 def make_model(prefix: str) -> None:

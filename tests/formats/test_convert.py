@@ -132,7 +132,7 @@ def test_state_file(tmp_path: Path) -> None:
     [
         ([("", SMALL["a"])], "no name"),
         ([*SMALL.items(), *SMALL.items()], "two tensors"),
-        ([("r", ArrayPayload(np.zeros(1, object), DataType.RESOURCE))], "no resource"),
+        ([("r", ArrayPayload(np.zeros(1, object), DataType.RESOURCE))], "a checkpoint cannot hold resource"),
     ],
 )
 def test_what_no_checkpoint_holds(tmp_path: Path, tensors: list[tuple[str, Payload]], message: str) -> None:

@@ -187,7 +187,7 @@ def test_no_run_metadata(tmp_path: Path) -> None:
     with EventWriter(tmp_path) as writer:
         writer.add(Event(step=1, tagged_run_metadata={"tag": "t", "run_metadata": b"\xff"}))
     [tagged] = run_metadata(tmp_path)
-    with pytest.raises(CorruptFileError, match="t: no valid RunMetadata"):
+    with pytest.raises(CorruptFileError, match="t: not a valid RunMetadata"):
         tagged.metadata()
 
 

@@ -45,7 +45,7 @@ _LOSSES = {
 _NORMS = {
     "BatchNormWithGlobalNormalization": "(b,h,w,c) (c) (c) (c) (c) -> (b,h,w,c)",
     "BatchNormWithGlobalNormalizationGrad": "(b,h,w,c) (c) (c) (c) (b,h,w,c) -> (b,h,w,c) (c) (c) (c) (c)",
-    "QuantizedBatchNormWithGlobalNormalization": "(b,h,w,c) () () (c) () () (c) () () (c) () () (c) () () -> (b,h,w,c) () ()",
+    "QuantizedBatchNormWithGlobalNormalization": "(b,h,w,c) _ _ (c) _ _ (c) _ _ (c) _ _ (c) _ _ -> (b,h,w,c) () ()",
 }
 """The first two are deprecated, but in every Inception of 2015."""
 
