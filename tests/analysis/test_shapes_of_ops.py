@@ -94,6 +94,31 @@ def test_windows() -> None:
             assert found.shape(output.name) == tuple(output.shape.as_list()), operation.node_def
 
 
+@pytest.mark.parametrize(
+    ("op", "inputs", "attrs"),
+    [
+        ("Reshape", ["x", "s"], {"T": 1, "Tshape": 3}),
+        ("BroadcastTo", ["x", "s"], {"T": 1, "Tidx": 3}),
+        ("Fill", ["s", "one"], {"T": 1, "index_type": 3}),
+        ("RandomUniform", ["s"], {"dtype": 1, "T": 3}),
+        ("SparseToDense", ["i", "s", "x", "one"], {"T": 1, "Tindices": 3}),
+    ],
+)
+def test_a_shape_is_a_vector(op: str, inputs: list[str], attrs: dict[str, int]) -> None:
+    with tf.Graph().as_default() as graph:
+        tf.compat.v1.placeholder(tf.float32, None, "x")
+        tf.compat.v1.placeholder(tf.int32, None, "i")
+        tf.constant(-1, name="s")
+        tf.constant(1.0, name="one")
+    message = GraphDef.FromString(graph.as_graph_def().SerializeToString())
+    node = message.node.add(name="n", op=op, input=inputs)
+    for name, number in attrs.items():
+        node.attr[name].type = number
+    with tf.Graph().as_default(), pytest.raises(ValueError, match="rank 1 but is rank 0"):
+        tf.import_graph_def(tf.compat.v1.GraphDef.FromString(message.SerializeToString()), name="")
+    assert "n" in infer(Graph(message, [Node(node) for node in message.node])).errors
+
+
 NORMS = {
     "BatchNormWithGlobalNormalization": [(None, 5, 6, None), (None,), (None,), (3,), (None,)],
     "BatchNormWithGlobalNormalizationGrad": [(None, 5, None, None), (3,), (None,), (None,), (2, None, None, None)],

@@ -98,8 +98,6 @@ class Call:
         if fact.value is None:
             length = with_rank(fact.shape, 1)[0]
             return tuple(Dim() for _ in range(length)) if isinstance(length, int) and length < MAX_RANK else None
-        if fact.shape == () and fact.value == (-1,):
-            return None
         with_rank(fact.shape, 1)
         return tuple(map(_size, fact.value))
 
