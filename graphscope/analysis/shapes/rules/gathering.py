@@ -142,8 +142,10 @@ def _stitch(call: Call, count: int, size: Size) -> Value | None:
         return None
     result: list[Element] = [None] * size
     for index in range(count):
-        data = call.value(count + index)
-        for place, k in enumerate(call.integers(index) or ()):
+        data, places = call.value(count + index), call.integers(index) or []
+        if min(places, default=0) < 0:  # TensorFlow refuses it when it runs
+            return None
+        for place, k in enumerate(places):
             result[k] = data[place] if data is not None else None
     return tuple(result)
 
