@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_LISTED = {
-    DataType.STRING: ("string_val", ""),
-    DataType.BOOL: ("bool_val", "?"),
-    DataType.INT32: ("int_val", "i"),
-    DataType.INT64: ("int64_val", "q"),
-    DataType.FLOAT: ("float_val", "f"),
-    DataType.DOUBLE: ("double_val", "d"),
+_CODES = {
+    DataType.STRING: "",
+    DataType.BOOL: "?",
+    DataType.INT32: "i",
+    DataType.INT64: "q",
+    DataType.FLOAT: "f",
+    DataType.DOUBLE: "d",
 }
-"""Types whose elements are often asked for one by one -> the field that holds them, and their code in ``tensor_content``."""
+"""Types whose elements are often asked for one by one -> their code in ``tensor_content``, for :mod:`struct`."""
 
 
 class InlinePayload(Payload):
@@ -63,10 +63,12 @@ class InlinePayload(Payload):
 
     def listed(self) -> list[Any]:
         """See :meth:`Payload.listed`."""
-        content, (field, code) = self.proto.tensor_content, _LISTED.get(self.dtype, ("", ""))
+        from graphscope.core.tensor_proto import FIELDS
+
+        content, code = self.proto.tensor_content, _CODES.get(self.dtype, "")
         if code and len(content) == self.elements * struct.calcsize(f"<{code}"):
             return list(struct.unpack(f"<{self.elements}{code}", content))
-        values = getattr(self.proto, field) if field and not content else ()
+        values = getattr(self.proto, FIELDS[self.dtype][0]) if self.dtype in _CODES and not content else ()
         return list(values) if len(values) == self.elements > 0 else super().listed()
 
     def numpy(self) -> NDArray[Any]:

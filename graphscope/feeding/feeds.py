@@ -17,6 +17,7 @@ from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName, TensorSpec
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.feeding.demands.demands import FeedSpec, apply_demands
+from graphscope.feeding.demands.inferred import lazily_inferred
 from graphscope.feeding.demands.sparse import SparseIndices, SparseSizes, lacks_sizes
 from graphscope.feeding.dependencies import need
 from graphscope.feeding.feed_values import AS_USUAL, from_file, literal, media_paths
@@ -173,12 +174,13 @@ def resolve_baked(model: Model, given: Given) -> dict[str, NDArray[Any]]:
 def resolve_tensors(model: Model, given: Given, options: FeedOptions = USUAL) -> dict[str, NDArray[Any]]:
     """As :func:`resolve_feeds`, for any tensor of ``model``, including intermediate ones."""
     feeds = {}
+    shapes = lazily_inferred(model.graph)
     for feed in feeds_of(given):
         name = feed.tensor
         if TensorName.parse(name).node not in model.graph:
             raise UnknownNameError("placeholder", name, (spec.name for spec in placeholders(model)))
         spec = tensor_spec(model, name)
-        feeds[name] = feed.load(apply_demands(model.graph, spec) if feed.is_made else spec, options)
+        feeds[name] = feed.load(apply_demands(model.graph, spec, shapes) if feed.is_made else spec, options)
     return feeds
 
 
@@ -206,9 +208,10 @@ def required_inputs(
     names = need(graph, fetches, given).names
     lister = TensorLister(model.catalog, graph.producer)
     fed = {spec.name for spec in given}
+    shapes = lazily_inferred(graph)
     placeholders = ((n, lister.outputs(n, graph)[0]) for n in graph if n.op in PLACEHOLDER_OPS and n.name in names)
     return [
-        apply_demands(graph, spec)
+        apply_demands(graph, spec, shapes)
         for node, spec in placeholders
         if spec.name not in fed
         and (node.op != DEFAULTED or lacks_sizes(graph, node) or (with_defaults and _takes_data(spec)))

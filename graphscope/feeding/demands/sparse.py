@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from graphscope.analysis.shapes import infer
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.ops import registered_ops
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.feeding.demands.weights import small_integers
+
+if TYPE_CHECKING:
+    from graphscope.analysis.shapes import Shapes
 
 _STEPS = 16
 _PASSED = frozenset({"Identity", "Cast", "StopGradient"})
@@ -40,15 +43,19 @@ class SparseSizes(TensorSpec):
     sizes: tuple[int | None, ...] = ()
 
 
-def sparse_part(graph: Graph, spec: TensorSpec) -> SparseIndices | SparseSizes | None:
-    """``spec`` as the part of a sparse tensor that the placeholder is; ``None`` if it is none."""
+def sparse_part(graph: Graph, spec: TensorSpec, shapes: Callable[[], Shapes]) -> SparseIndices | SparseSizes | None:
+    """``spec`` as the part of a sparse tensor that the placeholder is; ``None`` if it is none.
+
+    Args:
+        shapes: those of ``graph``.
+    """
     node = graph.get(node_of(spec.name))
     if node is None or spec.dtype is not DataType.INT64:
         return None
     for consumer, place in _takers(graph, node):
         for indices, shape in _sparse_arguments(consumer):
             if place in (indices, shape):
-                sizes = _sizes(graph, consumer, indices, shape)
+                sizes = _sizes(graph, consumer, indices, shape, shapes)
                 return _indices(spec, sizes) if place == indices else _as_sizes(spec, sizes)
         if place == _segments(consumer):
             return _indices(spec, (None,) * (_columns(graph, spec.name) or 2))
@@ -118,25 +125,25 @@ def _sparse_places(op: str, count: int) -> list[tuple[int, int]]:
     return found
 
 
-def _sizes(graph: Graph, taker: Node, indices: int, shape: int) -> tuple[int | None, ...]:
+def _sizes(graph: Graph, taker: Node, indices: int, shape: int, shapes: Callable[[], Shapes]) -> tuple[int | None, ...]:
     """What is known of the dense tensor's sizes."""
     inputs = taker.data_inputs()
-    stated = _stated(graph, inputs[shape]) or (None,) * (_columns(graph, inputs[indices]) or 2)
+    stated = _stated(graph, inputs[shape], shapes) or (None,) * (_columns(graph, inputs[indices]) or 2)
     sizes = [None if size is None or size < 0 else size for size in stated]
     if taker.op == "SparseTensorDenseMatMul" and len(sizes) == 2:
         inner = 0 if _flag(taker, "adjoint_a") else 1
-        dense = infer(graph).shape(inputs[3])
+        dense = shapes().shape(inputs[3])
         if sizes[inner] is None and dense is not None and len(dense) == 2:
             sizes[inner] = dense[1 if _flag(taker, "adjoint_b") else 0]
     return tuple(sizes)
 
 
-def _stated(graph: Graph, text: str) -> Shape:
+def _stated(graph: Graph, text: str, shapes: Callable[[], Shapes]) -> Shape:
     """The sizes that a vector holds, if they follow from the graph; ``None`` if none do."""
     node = _source(graph, text)
     if node is not None and node.op in PLACEHOLDER_OPS:
         return _default(graph, node) or _unknown_sizes(node)
-    value = infer(graph).flow.fact(text).value
+    value = shapes().flow.fact(text).value
     return None if value is None else tuple(size if isinstance(size, int) else None for size in value)
 
 
