@@ -245,7 +245,7 @@ def test_a_read_only_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("graphscope.formats.io.places.open", refuse, raising=False)
+    monkeypatch.setattr("graphscope.formats.io.writeback.open", refuse, raising=False)
     for name in ("unlink", "mkdir", "link"):
         monkeypatch.setattr(os, name, refuse)
     with pytest.raises(FileError, match="Read-only"):

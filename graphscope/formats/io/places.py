@@ -21,6 +21,7 @@ from graphscope.advice import Advice, Option
 from graphscope.core.patterns import Pattern
 from graphscope.errors import FileError
 from graphscope.formats.io.paths import exists, is_directory, real_path
+from graphscope.formats.io.writeback import create_early
 
 SUFFIX = ".graphscope"
 _NAME_BYTES = 200
@@ -117,7 +118,7 @@ def _short(name: str) -> str:
 
 def create(temporary: Path, place: Path) -> BinaryIO:
     """A new file, locked while it is open, with the permissions and the owner of the file at ``place``, if there is one."""
-    file = open(temporary, "xb")  # noqa: SIM115 - the caller closes it
+    file = create_early(temporary)
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         if exists(place):
