@@ -44,13 +44,13 @@ def test_a_hint_changes_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == b"b" + b"a" * 4999
 
 
-def test_a_writer_that_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writeback, "PIECE_BYTES", 1000)
+def test_a_writer_that_goes_back(tmp_path: Path, begun: list[tuple[int, int]]) -> None:
     with writeback.create_early(tmp_path / "file") as file:
         file.write(b"a" * 990)
         file.seek(0)
         file.write(b"b" * 10)
     assert (tmp_path / "file").read_bytes() == b"b" * 10 + b"a" * 980
+    assert begun == [(0, 1000)]
 
 
 def test_without_such_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
