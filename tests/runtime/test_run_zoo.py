@@ -130,9 +130,16 @@ def zoo_models() -> list[Path]:
 
 
 def fetched(model: Model) -> list[list[str]]:
-    """What is computed together: the outputs of each signature that differs, or the likely outputs."""
+    """What is computed together: the outputs of each signature that differs, or the likely outputs.
+
+    The update of a metric is computed without its value: which of the two comes first in one run, TensorFlow leaves open.
+    """
     signatures = [s for name, s in model.signatures.items() if name not in BOOKKEEPING]
-    of_signatures = [tuple(spec.name for specs in s.outputs.values() for spec in specs) for s in signatures]
+    of_signatures = [
+        tuple(spec.name for key, specs in s.outputs.items() for spec in specs if key.endswith("/update_op") is updates)
+        for s in signatures
+        for updates in (False, True)
+    ]
     found = [list(dict.fromkeys(names)) for names in dict.fromkeys(of_signatures) if names]
     return found or [[candidate.tensor for candidate in rank_outputs(model)[:3]]]
 
