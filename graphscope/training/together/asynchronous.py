@@ -31,6 +31,7 @@ from graphscope.training.tune.resume import Settings
 from graphscope.training.tune.stepping import Alone, Judged, Stepped, Team, switched_on
 from graphscope.training.tune.trained_variables import written_variables
 from graphscope.training.tune.training_job import Job
+from graphscope.transforms.resource_variables import with_resource_variables
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,6 +98,7 @@ class Apart(Team):
     def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:
         """The model with what a step changes on the servers."""
         written = written_variables(model, [recipe.train_op], given)
+        model = with_resource_variables(model, [variable.name for variable in written])
         self.has_averages = any(variable.role is Role.MOVING_AVERAGE for variable in written)
         self._devices = server_devices(model.graph, written, len(self.cluster.ps))
         division = divide(model, recipe, given, self._devices, self.rank)

@@ -7,7 +7,7 @@ is first received there, all of it; only then does anything write.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,6 @@ from graphscope.core.model import Model
 from graphscope.core.op_sets import HANDLE_PASSING_OPS, HANDLE_READ_OPS
 from graphscope.core.tensors import TensorSpec, node_of
 from graphscope.core.variables import Variable
-from graphscope.errors import UnsupportedError
 from graphscope.feeding.dependencies import need
 from graphscope.feeding.feeds import tensor_spec
 from graphscope.protos import AttrValue
@@ -70,32 +69,19 @@ def divide(
 
     Args:
         given: features that every run is fed.
-        devices: variable that a step changes -> the device of its server.
-
-    Raises:
-        UnsupportedError: one of the variables is a reference.
+        devices: variable that a step changes, a resource -> the device of its server.
     """
-    _refuse_references(model, devices)
     names = need(model.graph, [recipe.train_op], given).names
     graph = _read_once(clear_placement(model.graph), names, devices)
     names = need(graph, [recipe.train_op], given).names
     takers = _takers(graph, devices)
+    writers = {name for name in takers if name in names and _writes(graph[name])}
+    counting = [name for name in takers if name in writers and _takes(graph[name], recipe.global_step)]
+    graph = _count_last(graph, writers, counting, recipe.global_step)
     places = _home(graph, names, {**devices, **takers}, recipe)
-    writers = [graph[name] for name in takers if name in names and _writes(graph[name])]
-    counting = [node.name for node in writers if node_of(node.inputs[0]) == node_of(recipe.global_step)]
-    step = _Step(model, graph, names, places, {node.name for node in writers})
+    step = _Step(model, graph, names, places, writers)
     nodes = [without_attrs(n, (), device=places[n.name]) if n.name in places else n for n in map(step.node, graph)]
     return Division(graph.with_nodes([*nodes, *step.received(), *_row(recipe), *_fence(rank)]), counting)
-
-
-def _refuse_references(model: Model, names: Iterable[str]) -> None:
-    reference = next((name for name in names if model.graph[name].op != "VarHandleOp"), None)
-    if reference is not None:
-        raise UnsupportedError(
-            f"{reference} is a reference variable, and parameter servers share only resource variables",
-            path=model.path,
-            hint="train it without parameter servers: every worker then holds all variables",
-        )
 
 
 def server_devices(graph: Graph, written: Sequence[Variable], servers: int) -> dict[str, str]:
@@ -155,6 +141,35 @@ def _read_once(graph: Graph, names: frozenset[str], variables: Collection[str]) 
         return with_inputs(node, inputs) if inputs != list(node.inputs) else node
 
     return graph.with_nodes(map(share, graph))
+
+
+def _count_last(graph: Graph, writers: Collection[str], counting: Collection[str], step: str) -> Graph:
+    """``graph``, in which a step is counted once everything else that it writes is there, on every server.
+
+    What only waits for the count, as moving averages do, waits for what the count itself waits for; what reads it stays behind.
+    """
+    later = graph.descendants(counting).keys() - set(counting)
+    before = graph.ancestors(writers)
+    instead = {f"^{name}": [f"^{producer.name}" for producer in graph.producers(graph[name])] for name in counting}
+
+    def without_count(node: Node) -> Node:
+        if node.name not in later or node.name not in before or _takes(node, step):
+            return node
+        inputs = [new for text in node.inputs for new in instead.get(text, [text])]
+        return with_inputs(node, dict.fromkeys(inputs) if inputs != list(node.inputs) else node.inputs)
+
+    graph = graph.with_nodes(map(without_count, graph))
+    others = sorted(set(writers) - graph.descendants(counting).keys())
+
+    def counted_last(node: Node) -> Node:
+        waits = [f"^{name}" for name in others] if node.name in counting else []
+        return with_inputs(node, [*node.inputs, *waits]) if waits else node
+
+    return graph.with_nodes(map(counted_last, graph))
+
+
+def _takes(node: Node, variable: str) -> bool:
+    return node_of(variable) in map(node_of, node.data_inputs())
 
 
 def _takers(graph: Graph, devices: Mapping[str, str]) -> dict[str, str]:
