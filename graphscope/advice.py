@@ -7,16 +7,24 @@ of a function as a :class:`Call`. ``str()`` formats them for Python; the command
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 _LISTS = frozenset({"at", "inputs", "outputs", "tags", "unfreeze"})
 """Arguments that take a list of names."""
 
-_MAPPINGS = frozenset({"bind", "feeds", "set"})
+_MAPPINGS = frozenset({"bind", "feeds", "map", "set", "shape"})
 """Arguments that take a mapping; as text, ``NAME=VALUE``."""
 
-_NUMBERS = frozenset({"classes", "learning_rate", "multilabel", "port", "task", "timeout"})
+_NUMBERS = frozenset({"batch", "classes", "learning_rate", "multilabel", "port", "task", "timeout"})
+
+_HOLDERS = {
+    **dict.fromkeys(("cache", "only_classes", "schema", "size"), "reading=graphscope.DataOptions"),
+    **dict.fromkeys(("mean", "scale"), "scaling=graphscope.Scaling"),
+    **dict.fromkeys(("devices", "soft_placement"), "session=graphscope.SessionOptions"),
+    "clear_devices": "placing=graphscope.Placing",
+}
+"""Arguments that are fields of one that holds several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +41,22 @@ class Option:
 
     def __str__(self) -> str:
         """As Python code: ``overwrite=True``, ``outputs=["NAME"]``, ``set={"NAME": VALUE}``."""
-        if self.value is None:
-            return self.name
-        return f"{self.name}={self._literal(self.value)}"
+        return _python((self,))
 
-    def _literal(self, value: str | bool) -> str:
-        if isinstance(value, bool) or self.name in _NUMBERS:
-            return str(value)
-        if self.name in _LISTS:
-            return f"[{_quote(value)}]"
-        if self.name in _MAPPINGS:
-            name, _, content = value.partition("=")
-            return f"{{{_quote(name)}: {content or '...'}}}"
-        return _quote(value)
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Several arguments, and several items of the same list or mapping.
+
+    Attributes:
+        options: one for each item.
+    """
+
+    options: tuple[Option, ...]
+
+    def __str__(self) -> str:
+        """As Python code: ``inputs=["A", "B"]``."""
+        return _python(self.options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +77,7 @@ class Call:
         """As Python code."""
         if self.function in _WITHOUT_FUNCTION:
             return _WITHOUT_FUNCTION[self.function].format(*map(_quote, self.arguments[:1]))
-        given = [*map(_quote, self.arguments), *map(str, self.options)]
+        given = [*map(_quote, self.arguments), *([_python(self.options)] if self.options else [])]
         return f"graphscope.{self.function}({', '.join(given)})"
 
 
@@ -81,7 +92,7 @@ _WITHOUT_FUNCTION = {
 SAVED_MODEL = Call("convert", ("MODEL", "saved_model/"))
 """The conversion that keeps variables, tables and assets, which a frozen graph cannot hold."""
 
-Part = str | Option | Call
+Part = str | Option | Options | Call
 
 
 class Advice:
@@ -92,7 +103,7 @@ class Advice:
     def __init__(self, *parts: Part) -> None:
         self.parts = parts
 
-    def word_for(self, word: Callable[[Option | Call], str]) -> str:
+    def word_for(self, word: Callable[[Option | Options | Call], str]) -> str:
         """The text, with options and calls formatted by ``word``."""
         return "".join(part if isinstance(part, str) else word(part) for part in self.parts)
 
@@ -115,6 +126,57 @@ def join_options(separator: str, options: list[Option]) -> tuple[Part, ...]:
     for option in options:
         parts += [separator, option] if parts else [option]
     return tuple(parts)
+
+
+def _python(options: Iterable[Option]) -> str:
+    """Arguments as Python code; items of one list or mapping stand together."""
+    values: dict[str, list[str | bool | None]] = {}
+    for option in options:
+        values.setdefault(option.name, []).append(option.value)
+    return ", ".join(_argument(name, given) for name, given in values.items())
+
+
+def _argument(name: str, values: list[str | bool | None]) -> str:
+    if None in values:
+        return name
+    code = f"{name}={_literal(name, [value for value in values if value is not None])}"
+    return f"{_HOLDERS[name]}({code})" if name in _HOLDERS else code
+
+
+def _literal(name: str, values: list[str | bool]) -> str:
+    texts = [str(value) for value in values]
+    if name in _LISTS:
+        return f"[{', '.join(map(_quote, texts))}]"
+    if name in _MAPPINGS:
+        return f"{{{', '.join(_item(name, text) for text in texts)}}}"
+    if name == "devices":
+        return f"{{{', '.join(_item(name, text.replace(':', '=')) for text in texts)}}}"
+    if name in ("only_classes", "size"):
+        return _tuple(texts[0].replace("x", ","), quoted=name == "only_classes")
+    return texts[0] if isinstance(values[0], bool) or name in _NUMBERS else _quote(texts[0])
+
+
+def _item(name: str, text: str) -> str:
+    key, _, content = text.partition("=")
+    return f"{_quote(key)}: {_tuple(content) if name == 'shape' else _content(content)}"
+
+
+def _tuple(text: str, *, quoted: bool = False) -> str:
+    """``(None, 224)`` for ``?,224``."""
+    parts = [
+        part if part == "..." else _quote(part) if quoted else part.replace("?", "None") for part in text.split(",")
+    ]
+    return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+
+
+def _content(text: str) -> str:
+    """A value as typed on the command line, as Python code; a word in capitals is left for the reader to replace."""
+    if text in ("", "..."):
+        return "..."
+    if text in ("true", "false"):
+        return text.title()
+    is_code = text.isupper() or text[:1] in "[-.0123456789"
+    return text if is_code else _quote(text)
 
 
 def _quote(text: str) -> str:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from graphscope.errors import MissingDependencyError
 from graphscope.runtime.tensorflow import tensorflow
@@ -16,6 +17,9 @@ if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 ):  # so shells start what runs in the background, and children inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 os.environ.setdefault(ONEDNN, "0")

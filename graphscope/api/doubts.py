@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from graphscope.advice import Advice, Call, Option, join_options
+from graphscope.advice import Advice, Call, Option, Options
 from graphscope.core.graph import Graph
 from graphscope.core.listener import Listener
 from graphscope.core.op_sets import DEFAULTED
@@ -72,9 +72,9 @@ def dropout_doubts(drops: Sequence[str], option: str = "outputs") -> Iterator[Do
 def _sources(graph: Graph) -> Iterator[Doubt]:
     sources = [source.node for source in data_sources(graph)]
     if sources:
-        cut = join_options(" ", [Option("inputs", name) for name in sources])
+        cut = Options(tuple(Option("inputs", name) for name in sources))
         text = f"{', '.join(sources)} returns the data that the graph was built with, regardless of what is fed"
-        yield Doubt(text, Advice(*cut, " makes an input of it"))
+        yield Doubt(text, Advice(cut, " makes an input of it"))
 
 
 def default_doubts(graph: Graph) -> Iterator[Doubt]:

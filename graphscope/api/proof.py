@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from graphscope.advice import Advice, Call, Option, Part, join_options
+from graphscope.advice import Advice, Call, Option, Options, Part
 from graphscope.errors import GraphscopeError, some
 from graphscope.transforms.randomness import random_sources
 
@@ -101,7 +101,7 @@ def _remedy(options: FreezeOptions, frozen: FrozenGraph) -> Advice:
 def _without_chance(frozen: FrozenGraph, sources: Sequence[str]) -> tuple[Part, ...]:
     switches = [Option("set", f"{name}={value}") for name, value in frozen.open_switches.items()]
     if switches:
-        return (*join_options(" ", switches), "   fixes what is still open")
+        return (Options(tuple(switches)), "   fixes what is still open")
     if sources:
         return (Option("inputs", sources[0]), "   feeds the random numbers; ", *_UNVERIFIED)
     return _UNVERIFIED

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graphscope.advice import Advice, Option, join_options
+from graphscope.advice import Advice, Option, Options
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.frames import frames_of
@@ -115,11 +115,11 @@ def _lines(refusals: Sequence[Refusal]) -> str:
 def _hint(refusals: Sequence[Refusal], cuts: Sequence[str]) -> Advice | None:
     unshaped = [refusal.node for refusal in refusals if refusal.is_unshaped]
     if len(unshaped) == len(refusals):
-        return Advice(*join_options(" ", [Option("shape", f"{n}=1,224,224,3") for n in unshaped]), "   gives shapes")
+        return Advice(Options(tuple(Option("shape", f"{n}=1,224,224,3") for n in unshaped)), "   gives shapes")
     if not cuts or len(cuts) > _MAX_LISTED:
         return None
     options = [Option("inputs", name) for name in cuts]
-    return Advice(*join_options(" ", options), "   starts the graph after what cannot be expressed")
+    return Advice(Options(tuple(options)), "   starts the graph after what cannot be expressed")
 
 
 def refuse_unknown_names(asked: Iterable[str], known: Collection[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from graphscope.advice import Advice, Option, join_options
+from graphscope.advice import Advice, Option, Options
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
@@ -35,7 +35,7 @@ def refuse_unfed(model: Model, outputs: Sequence[str], given: Sequence[TensorSpe
     counted = "a placeholder that is not fed" if len(missing) == 1 else f"{len(missing)} placeholders that are not fed"
     raise GraphscopeError(
         f"{model.path}: {wanted} needs {counted}:\n" + "\n".join(lines),
-        hint=Advice(*join_options(" ", [Option("feeds", _example(spec, switches)) for spec in shown])),
+        hint=Advice(Options(tuple(Option("feeds", _example(spec, switches)) for spec in shown))),
     )
 
 

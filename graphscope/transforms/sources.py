@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graphscope.advice import SAVED_MODEL, Advice, Option, join_options
+from graphscope.advice import SAVED_MODEL, Advice, Option, Options
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import DATA_KINDS, PYTHON_OPS
 from graphscope.core.tensors import node_of
@@ -58,7 +58,7 @@ def refuse_sources(graph: Graph, path: str) -> None:
         raise GraphscopeError(
             f"{path}: the outputs take their data from {listed}, which only the program that built the graph can run",
             hint=Advice(
-                *join_options(" ", [Option("inputs", name) for name in _nearest(graph, found)]),
+                Options(tuple(Option("inputs", name) for name in _nearest(graph, found))),
                 "   turns what they produce into inputs",
             ),
         )
@@ -74,7 +74,7 @@ def refuse_python(graph: Graph, path: str) -> None:
     if calls:
         listed = some((f"{node.name} ({node.op}{', in function ' * bool(f)}{f})" for f, node in calls), _MAX_LISTED)
         own = [Option("inputs", node.name) for function, node in calls if not function]
-        cut = (*join_options(" ", own), "   makes inputs of what they give") if own else ()
+        cut = (Options(tuple(own)), "   makes inputs of what they give") if own else ()
         raise GraphscopeError(
             f"{path}: the outputs need Python functions of the program that built the graph, which no file holds: {listed}",
             hint=Advice(*cut) if own else Advice(Option("outputs", "NAME"), "   names what comes before them"),

@@ -65,7 +65,7 @@ def test_every_op_that_the_profiler_counts_has_a_formula() -> None:
     assert set(OPS) <= formulas().keys()
 
 
-@settings(max_examples=100, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(op=st.sampled_from(sorted(set(OPS) - CRASHING)), random=st.randoms(use_true_random=False))
 def test_random_nodes(op: str, random: Random) -> None:
     """With odd attributes and unknown sizes, as far as we know the shape that TensorFlow does."""
@@ -85,7 +85,7 @@ UNARY = "Reciprocal Square Rsqrt Log Neg Softmax".split()
 REDUCTIONS = "Sum Mean".split()
 
 
-@settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_random_shapes(data: st.DataObject) -> None:
     broadcast = data.draw(mutually_broadcastable_shapes(num_shapes=2, max_dims=4, max_side=7))

@@ -61,7 +61,7 @@ def counted(start: int, limit: int, step: int, holds: Callable[[int, int], bool]
     return turns
 
 
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=60, derandomize=True)
 @given(
     numbers=st.tuples(st.integers(-6, 6), st.integers(-6, 6), st.integers(-3, 3)),
     name=st.sampled_from(sorted(COMPARISONS)),

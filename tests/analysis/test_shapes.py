@@ -480,7 +480,7 @@ def test_sizes_beyond_64_bits() -> None:
 MODELS = ("rnn/model.ckpt-3000.meta", "batchnorm_resource/model.ckpt-4800.meta", "lenet5/saved_model/saved_model.pb")
 
 
-@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(model=st.sampled_from(MODELS), random=st.randoms(use_true_random=False))
 def test_any_graph_is_looked_at_without_an_exception(model: str, random: Any) -> None:
     """Inputs, ops and attributes are exchanged at random."""

@@ -68,7 +68,7 @@ FREQUENT = (
 )
 
 
-@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(op=st.sampled_from(FREQUENT), random=st.randoms(use_true_random=False))
 def test_frequent_ops(op: str, random: Random) -> None:
     """Nothing is contradicted; which nodes that do not fit are refused is compared for the same nodes each time alone."""

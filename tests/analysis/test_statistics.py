@@ -179,7 +179,7 @@ def test_numbers_whose_sum_is_beyond_all_numbers() -> None:
     assert (found.minimum, found.maximum, found.zeros, found.nans, found.infinities) == (1.7e308, 1.7e308, 0, 0, 0)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.lists(st.floats(-1e6, 1e6, width=32) | st.sampled_from([math.nan, math.inf, -math.inf, 0.0]), max_size=60),
     st.integers(1, 9),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.advice import Advice, Call, Option, join_options
+from graphscope.advice import Advice, Call, Option, Options
 from graphscope.cli.app import COMMANDS  # type: ignore[attr-defined]
 from graphscope.cli.terminal.wording import to_words
 from graphscope.core.build import constant, make_node
@@ -233,7 +233,23 @@ ADVICE = [
     (Advice(Option("fold", False)), "fold=False", "--no-fold"),
     (Advice(Option("outputs", "a/b")), 'outputs=["a/b"]', "--output a/b"),
     (Advice(Option("outputs", "it's")), 'outputs=["it\'s"]', "--output 'it'\"'\"'s'"),
-    (Advice(Option("set", "x=false")), 'set={"x": false}', "--set x=false"),
+    (Advice(Option("set", "x=false")), 'set={"x": False}', "--set x=false"),
+    (Advice(Option("feeds", "x=@picture.png")), 'feeds={"x": "@picture.png"}', "--feed x=@picture.png"),
+    (Advice(Option("feeds", "x=[[1, 2]]")), 'feeds={"x": [[1, 2]]}', "--feed 'x=[[1, 2]]'"),
+    (Advice(Option("set", "NAME=VALUE")), 'set={"NAME": VALUE}', "--set NAME=VALUE"),
+    (Advice(Option("shape", "x=?,224,3")), 'shape={"x": (None, 224, 3)}', "--shape 'x=?,224,3'"),
+    (
+        Advice(Call("serve", ("c.yml",), (Option("task", "0"), Option("devices", "cpu:2")))),
+        'graphscope.serve("c.yml", task=0, session=graphscope.SessionOptions(devices={"cpu": 2}))',
+        "graphscope serve c.yml --task 0 --devices cpu:2",
+    ),
+    (Advice(Option("map", "a:0=b:0")), 'map={"a:0": "b:0"}', "--map a:0=b:0"),
+    (Advice(Option("size", "224x112")), "reading=graphscope.DataOptions(size=(224, 112))", "--size 224x112"),
+    (
+        Advice(Option("only_classes", "A,B,...")),
+        'reading=graphscope.DataOptions(only_classes=("A", "B", ...))',
+        "--only-classes A,B,...",
+    ),
     (Advice(Option("classes", "5")), "classes=5", "--classes 5"),
     (Advice(Option("allow_outside")), "allow_outside", "--allow-outside"),
     (Advice(Option("out", "DIR/")), 'out="DIR/"', "-o DIR/"),
@@ -246,9 +262,9 @@ ADVICE = [
     ),
     (Advice(Call("vars", ("m",))), 'graphscope.load("m").variables', "graphscope vars m"),
     (
-        Advice(*join_options(" ", [Option("inputs", "a"), Option("inputs", "b")])),
-        'inputs=["a"] inputs=["b"]',
-        "--input a --input b",
+        Advice(Options((Option("inputs", "a"), Option("inputs", "b"), Option("set", "c=1"), Option("set", "d=true")))),
+        'inputs=["a", "b"], set={"c": 1, "d": True}',
+        "--input a --input b --set c=1 --set d=true",
     ),
 ]
 

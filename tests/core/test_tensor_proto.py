@@ -165,7 +165,7 @@ def test_the_limit_of_a_fill() -> None:
         decode(proto(DataType.INT8, [MAX_FILLED_BYTES + 1]), where="here")
 
 
-@settings(deadline=2000, max_examples=300)
+@settings(max_examples=300)
 @given(
     number=st.integers(0, 140),
     dims=st.lists(st.integers(-1, 5), max_size=4),

@@ -26,7 +26,6 @@ NODES = 4
 @pytest.mark.parametrize("op", DRAWS)
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=True,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.large_base_example, HealthCheck.data_too_large, HealthCheck.too_slow],

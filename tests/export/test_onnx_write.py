@@ -138,7 +138,7 @@ def test_an_unknown_op_and_an_unknown_rank() -> None:
     )
     with pytest.raises(NotExportableError) as error:
         onnx_graph(open_, ["y"])
-    assert str(error.value.hint) == 'shape="x=1,224,224,3"   gives shapes'
+    assert str(error.value.hint) == 'shape={"x": (1, 224, 224, 3)}   gives shapes'
     assert onnx_graph(open_, ["y"], OnnxOptions(shapes={"x": (None, 3)})).outputs[0].rank == 2
 
 

@@ -95,7 +95,7 @@ def test_what_is_refused_before_tensorflow_starts(tmp_path: Path, monkeypatch: p
     unknown = placeholder("x", DataType.FLOAT, is_ranked=False)
     with pytest.raises(NotExportableError, match=r"Placeholder \(x\): its shape is unknown") as error:
         graphscope.save(Graph(GraphDef(), [unknown, make_node("y", "Relu", ["x"], kind)]), tmp_path / "m.tflite")
-    assert 'shape="x=1,224,224,3"' in str(error.value.hint)
+    assert 'shape={"x": (1, 224, 224, 3)}' in str(error.value.hint)
     handle = placeholder("v", DataType.RESOURCE)
     read = make_node("y", "ReadVariableOp", ["v"], {"dtype": type_attr(DataType.FLOAT)})
     with pytest.raises(GraphscopeError, match=r"TensorFlow Lite feeds no resource|v "):

@@ -19,7 +19,7 @@ from tests.support.saving import small_v1, small_v2, tf
 from tests.support.tables import read_all, read_table, write_table
 
 INDEX, DATA = "model.index", "model.data-00000-of-00001"
-MANY = settings(deadline=2000, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")

@@ -448,7 +448,7 @@ def test_every_flip_is_told_or_does_no_harm(good: tuple[str, Path], tmp_path: Pa
             assert [*found.values()] == [*expected.values()], at
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_noise(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     path = tmp_path_factory.getbasetemp() / "noise"

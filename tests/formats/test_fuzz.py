@@ -31,7 +31,6 @@ COUNT = int(os.environ.get("GRAPHSCOPE_FUZZ_EXAMPLES", "150"))
 SECONDS = max(60, COUNT)
 EXAMPLES = settings(
     max_examples=COUNT,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

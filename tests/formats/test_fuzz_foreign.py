@@ -18,7 +18,6 @@ pytestmark = pytest.mark.slow
 
 EXAMPLES = settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

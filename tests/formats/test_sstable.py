@@ -26,7 +26,7 @@ from tests.support.tables import (
 )
 
 ITEMS = {b"": b"header", **{f"layer_{n}/kernel".encode(): bytes([n]) * n for n in range(0, 40, 3)}, b"z": b"y" * 300}
-MANY = settings(deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def read(path: Path, data: bytes) -> dict[bytes, bytes]:

@@ -11,7 +11,7 @@ from graphscope.errors import CorruptFileError
 from graphscope.formats.text.lexer import CHUNK, SourceText, decode_region, iter_region, region_size
 from graphscope.protos import AttrValue
 
-MANY = settings(deadline=None, max_examples=300)
+MANY = settings(max_examples=300)
 
 LITERALS = st.lists(
     st.tuples(st.binary(max_size=60) | st.sampled_from([b"\\" * 9, b"\\n" * 9, b"\xff" * 40]), st.booleans()),

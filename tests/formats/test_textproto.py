@@ -24,7 +24,7 @@ from tests.support.text_oracles import canonical, fields, places, read, read_by_
 from tests.support.zoo_files import needs_zoo, zoo_files, zoo_id
 
 KINDS, LEGACY = kinds("proto3"), kinds("proto2")
-MANY = settings(deadline=None, max_examples=120, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=120, suppress_health_check=list(HealthCheck))
 TYPES = st.sampled_from([KINDS, LEGACY, GraphDef, NodeDef, TensorProto, AttrValue, StructuredValue, MetaGraphDef])
 
 # A graph in which every construct of the format occurs, printed as people and as printers write it.

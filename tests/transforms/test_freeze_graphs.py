@@ -729,7 +729,7 @@ def test_a_variable_that_is_written_in_training_is_refused_with_the_switch_that_
     model, _ = save(build, tmp_path, modern=True)
     with pytest.raises(GraphscopeError, match=r"\(AssignSubVariableOp\) in function \S+ writes to a variable") as error:
         freeze(model, FreezeOptions(outputs=["out"]))
-    assert '{"training": false} fixes a training switch' in str(error.value.hint)
+    assert '{"training": False} fixes a training switch' in str(error.value.hint)
     fixed = freeze(model, FreezeOptions(outputs=["out"], values={"training": np.array(False)}))
     assert not {n.op for n in fixed.graph} & {"If", "StatelessIf", "AssignSubVariableOp", "VarHandleOp"}
 

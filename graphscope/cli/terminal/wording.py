@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from graphscope.advice import Advice, Call, Option
+from graphscope.advice import Advice, Call, Option, Options
 
 FLAGS = {
     "asynchronous": "--async",
@@ -28,7 +28,9 @@ def to_words(text: str | Advice | None) -> str:
     return text.word_for(_word) if isinstance(text, Advice) else text or ""
 
 
-def _word(part: Option | Call) -> str:
+def _word(part: Option | Options | Call) -> str:
+    if isinstance(part, Options):
+        return " ".join(map(_flag, part.options))
     return _flag(part) if isinstance(part, Option) else _command(part)
 
 
