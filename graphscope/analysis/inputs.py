@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphscope.analysis.savers import saver_nodes
 from graphscope.analysis.tensors import TensorLister
-from graphscope.core.dtypes import DataType
+from graphscope.core.dtypes import UNFEEDABLE, DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.op_sets import PLACEHOLDER_OPS, brings_data
@@ -18,8 +18,6 @@ DECODING_OPS = frozenset(
     " DecodeCompressed".split()
 )
 """Ops that decode fed data: encoded bytes from a placeholder, or from a constant in its place."""
-
-_UNFEEDABLE = frozenset({DataType.RESOURCE, DataType.VARIANT})
 
 _BOOKKEEPING_OPS = frozenset(
     "Save SaveV2 SaveSlices Restore RestoreV2 RestoreSlice ShardedFilename MergeV2Checkpoints StringJoin"
@@ -79,7 +77,7 @@ def find_inputs(model: Model) -> list[InputRow]:
 def is_feedable(placeholder: Node) -> bool:
     """Whether a person can give its value: resources and variants, which a traced function captured, have no array form."""
     dtype = placeholder.attr("dtype")
-    return dtype is None or DataType.of(dtype.type) not in _UNFEEDABLE
+    return dtype is None or DataType.of(dtype.type) not in UNFEEDABLE
 
 
 def encoded_constants(graph: Graph) -> list[Node]:
@@ -102,7 +100,7 @@ def _data_sources(graph: Graph, lister: TensorLister) -> Iterator[InputRow]:
             inputs = (TensorName.parse(i) for c in graph.consumers(node.name) for i in c.data_inputs())
             used = {i.index for i in inputs if i.node == node.name}
             for i, spec in enumerate(lister.outputs(node, graph)):
-                if i in used:
+                if i in used and spec.dtype not in UNFEEDABLE:
                     yield InputRow(spec.name, spec.dtype, spec.shape)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphscope.advice import Advice, Call, Option, Options
-from graphscope.core.graph import Graph
+from graphscope.core.graph import Graph, Node
 from graphscope.core.listener import Listener
 from graphscope.core.op_sets import DEFAULTED
 from graphscope.core.tensors import node_of
@@ -14,10 +14,11 @@ from graphscope.errors import GraphscopeError, some
 from graphscope.feeding.feed_values import literal
 from graphscope.transforms.bake import placeholder_spec
 from graphscope.transforms.drops import lasting_drops
-from graphscope.transforms.sources import data_sources
+from graphscope.transforms.sources import data_sources, gives_defaults
 from graphscope.transforms.switches import open_switches
 
 _MAX_NAMES = 5
+_MAX_DEFAULTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,11 @@ def dropout_doubts(drops: Sequence[str], option: str = "outputs") -> Iterator[Do
 
 
 def _sources(graph: Graph) -> Iterator[Doubt]:
-    sources = [source.node for source in data_sources(graph)]
+    sources = [source for source in data_sources(graph) if not gives_defaults(graph, source)]
     if sources:
-        cut = Options(tuple(Option("inputs", name) for name in sources))
-        text = f"{', '.join(sources)} returns the data that the graph was built with, regardless of what is fed"
+        cut = Options(tuple(Option("inputs", name) for source in sources for name in source.places))
+        named = ", ".join(source.node for source in sources)
+        text = f"{named} returns the data that the graph was built with, regardless of what is fed"
         yield Doubt(text, Advice(cut, " makes an input of it"))
 
 
@@ -81,12 +83,23 @@ def default_doubts(graph: Graph) -> Iterator[Doubt]:
     """Doubts about training switches that are not inputs of a signature and have a default for training."""
     for name, value in open_switches(graph).items():
         node = graph[name]
-        default = graph.get(node_of(node.inputs[0])) if node.op == DEFAULTED else None
+        default = _default_of(graph, node)
         tensor = default.tensor() if default is not None and default.op == "Const" else None
         if tensor is None or tensor.elements != 1:
             continue
         given, wanted = tensor.numpy().item(), literal(value, placeholder_spec(node)).item()
         if given != wanted:
-            text = f"{name} looks like a training switch, and its default is {str(given).lower()}"
+            shown = given.decode("utf-8", "replace") if isinstance(given, bytes) else str(given).lower()
+            text = f"{name} looks like a training switch, and its default is {shown}"
             fixed = Call("freeze", ("MODEL",), (Option("set", f"{name}={value}"),))
             yield Doubt(text, Advice(fixed, " fixes it, ", Option("inputs", name), " makes an argument of it"))
+
+
+def _default_of(graph: Graph, placeholder: Node) -> Node | None:
+    """The node that gives the value that ``placeholder`` has if nothing is fed, the default of a default perhaps."""
+    node: Node | None = placeholder if placeholder.op == DEFAULTED else None
+    for _ in range(_MAX_DEFAULTS):
+        if node is None or node.op not in (DEFAULTED, "Identity"):
+            break
+        node = graph.get(node_of(node.inputs[0]))
+    return node

@@ -207,12 +207,13 @@ def _signature(
 ) -> tuple[Sequence[TensorSpec], Sequence[TensorSpec]]:
     """Inputs and outputs of ``serving_default``; none if the author's own signatures are kept."""
     from graphscope.feeding.feeds import tensor_spec
+    from graphscope.transforms.opening import opened_tensors
 
     if not (inputs or outputs) and not BOOKKEEPING.issuperset(model.signatures):
         return (), ()
     chosen = chosen_outputs(model, outputs, listener)
     _refuse_sources(model, chosen, inputs)
-    taken = inputs or _inputs_of(model, chosen)
+    taken = opened_tensors(model.graph, inputs, chosen, model.catalog) if inputs else _inputs_of(model, chosen)
     return [tensor_spec(model, name) for name in taken], [tensor_spec(model, name) for name in chosen]
 
 

@@ -150,3 +150,6 @@ _ROWS: dict[DataType, tuple[str, int | None, str | None]] = {
     DataType.FLOAT4_E2M1FN: ("float4_e2m1fn", 1, "ml_dtypes.float4_e2m1fn"),
 }
 _BY_NUMBER = {int(t) + ref: t for t in DataType for ref in ((0, REF) if t else (0,))}
+
+UNFEEDABLE = frozenset({DataType.RESOURCE, DataType.VARIANT})
+"""Types without an array form: nobody can feed them."""

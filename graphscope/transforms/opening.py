@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from graphscope.advice import Advice, Option, Options
 from graphscope.core.build import make_node, type_attr, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.dtypes import UNFEEDABLE, DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.names import free_name
 from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
@@ -18,6 +19,7 @@ from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of
 from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue
+from graphscope.transforms.feedable import REPLACED, places_behind, used_outputs
 
 ShapeOf = Callable[[str], Shape]
 """Returns the shape of a tensor without a stated shape, by name; ``None`` if it is not known."""
@@ -61,6 +63,19 @@ def open_at(
     if not inputs:
         return Opened(graph, {})
     return _Opener(graph, inputs, outputs, catalog, shape_of).opened()
+
+
+def opened_tensors(graph: Graph, inputs: Collection[str], outputs: Collection[str], catalog: OpCatalog) -> list[str]:
+    """The tensors that have to be fed so that ``outputs`` need nothing of ``inputs``, in their order.
+
+    Raises:
+        UnknownNameError: an input is not in the graph.
+        GraphscopeError: one of the tensors has a type that cannot be fed.
+    """
+    opener = _Opener(graph, inputs, outputs, catalog, None)
+    needed = opener.needed()
+    found = [(graph[name], k) for name in opener.named for k in opener.wanted(name, needed)]
+    return [text for node, k in found for text in opener.fed(opener.checked(node, k))]
 
 
 def placeholder(name: str, spec: TensorSpec) -> Node:
@@ -119,8 +134,7 @@ class _Opener:
 
     def open(self, original: Node, needed: Collection[str]) -> None:
         used = self.used(original.name, needed)
-        numbers = self.named[original.name]
-        wanted = [k for k in used if not numbers or k in numbers] or [0]
+        wanted = self.wanted(original.name, needed)
         types = self.catalog.outputs(original.op, original.attrs)
         is_single = used in ([], [0]) or (types is not None and len(types) == 1)
         for k in wanted:
@@ -130,12 +144,14 @@ class _Opener:
             if replaced is None:
                 self.originals[f"{name}:0"] = f"{original.name}:{k}"
 
+    def wanted(self, name: str, needed: Collection[str]) -> list[int]:
+        """The numbers of the tensors of node ``name`` to open: those that are used, of those that are named."""
+        numbers = self.named[name]
+        return [k for k in self.used(name, needed) if not numbers or k in numbers] or [0]
+
     def used(self, name: str, needed: Collection[str]) -> list[int]:
         """The numbers of the tensors of node ``name`` that something needed takes."""
-        consumers = (c for c in self.graph.consumers(name) if c.name in needed)
-        tensors = (TensorName.parse(text) for c in consumers for text in c.data_inputs())
-        found = {t.index for t in tensors if t.node == name} | {t.index for t in self.outputs if t.node == name}
-        return sorted(found)
+        return sorted({*used_outputs(self.graph, name, needed), *(t.index for t in self.outputs if t.node == name)})
 
     def name(self, original: str, index: int, needed: Collection[str]) -> tuple[str, Node | None]:
         """What the placeholder of one of several tensors is called, and the identity whose place it takes."""
@@ -144,12 +160,45 @@ class _Opener:
             return consumers[0].name, consumers[0]
         return free_name(f"{original}_{index}", self.graph, self.made), None
 
+    def checked(self, original: Node, index: int) -> str:
+        """The name of the tensor, which can be fed.
+
+        Raises:
+            GraphscopeError: its type has no form that a person could give.
+        """
+        types = self.catalog.outputs(original.op, original.attrs)
+        if types is not None and index < len(types) and types[index].dtype in UNFEEDABLE:
+            behind = [Option("inputs", place) for place in places_behind(self.graph, self.catalog, original, index)]
+            raise GraphscopeError(
+                f"{original.name}:{index} ({original.op}) cannot be an input: a {types[index].dtype.label} cannot be fed",
+                hint=Advice(Options(tuple(behind)), "   opens the graph behind it") if behind else None,
+            )
+        return f"{original.name}:{index}"
+
+    def fed(self, tensor: str) -> list[str]:
+        """What a session has to be fed for ``tensor``: the identities behind what calls functions.
+
+        Raises:
+            GraphscopeError: something else takes it.
+        """
+        name, index = TensorName.parse(tensor).node, TensorName.parse(tensor).index
+        if self.graph[name].op not in REPLACED:
+            return [tensor]
+        takers = [consumer for consumer in self.graph.consumers(name) if _takes(consumer, name, index)]
+        if not takers or any(taker.op != "Identity" for taker in takers):
+            takers_named = [Option("inputs", taker.name) for taker in takers]
+            raise GraphscopeError(
+                f"{tensor} ({self.graph[name].op}) cannot be fed: TensorFlow replaces what calls functions",
+                hint=Advice(Options(tuple(takers_named)), "   opens the graph behind it") if takers else None,
+            )
+        return [f"{taker.name}:0" for taker in takers]
+
     def spec(self, original: Node, index: int) -> TensorSpec:
         types = self.catalog.outputs(original.op, original.attrs)
         dtype = types[index].dtype if types is not None and index < len(types) else self.expected(original.name, index)
         if dtype is DataType.INVALID:
             raise GraphscopeError(f"{original.name}:{index} ({original.op}) cannot be an input: its type is unknown")
-        tensor = f"{original.name}:{index}"
+        tensor = self.checked(original, index)
         shape = stated_shape(original, index, self.graph.producer, self.graph)
         if shape is None and self.shape_of is not None:
             shape = self.shape_of(tensor)

@@ -19,12 +19,15 @@ from graphscope.protos import AttrValue
 from graphscope.transforms.inlining import Inliner
 
 IFS = {"If": "StatefulPartitionedCall", "StatelessIf": "PartitionedCall"}
+CASES = {"Case": "StatefulPartitionedCall", "StatelessCase": "PartitionedCall"}
+"""Ops that run one of several functions -> the op that calls that one."""
+_CALLS = IFS | CASES
 _FOLLOWED = frozenset({"Identity", "Enter", "RefEnter", "StopGradient", "Switch"})
 _MAX_STEPS = 64
 
 
 def prune_branches(graph: Graph, known: Graph | None = None) -> Graph:
-    """Dead branches of ``Switch``/``Merge`` and ``If`` with a constant predicate go; what was alive is wired straight.
+    """Dead branches of ``Switch``/``Merge``, ``If`` and ``Case`` with a constant predicate go; the rest is wired straight.
 
     Args:
         known: a graph in which :func:`predicates` are constants where their value is known; ``graph`` itself by default.
@@ -34,20 +37,25 @@ def prune_branches(graph: Graph, known: Graph | None = None) -> Graph:
 
 def predicates(graph: Graph) -> list[str]:
     """Names of the nodes that decide branches."""
-    decided = ((n.data_inputs(), 0 if n.op in IFS else 1) for n in graph if n.op in IFS or n.op in SWITCHES)
+    decided = ((n.data_inputs(), 0 if n.op in _CALLS else 1) for n in graph if n.op in _CALLS or n.op in SWITCHES)
     return list(dict.fromkeys(TensorName.parse(inputs[i]).node for inputs, i in decided if len(inputs) > i))
 
 
 def constant_predicate(graph: Graph, text: str) -> bool | None:
     """The value of a boolean scalar that is known, looked for through identities and loop entries; ``None`` if it is not."""
+    value = _constant(graph, text, DataType.BOOL)
+    return None if value is None else bool(value)
+
+
+def _constant(graph: Graph, text: str, dtype: DataType) -> int | None:
     for _ in range(_MAX_STEPS):
         found = graph.get(TensorName.parse(text).node)
         if found is None:
             return None
         if found.op == "Const":
             tensor = found.tensor()
-            is_scalar = tensor is not None and tensor.dtype is DataType.BOOL and tensor.elements == 1
-            return bool(tensor.numpy().reshape(-1)[0]) if tensor is not None and is_scalar else None
+            is_scalar = tensor is not None and tensor.dtype is dtype and tensor.elements == 1
+            return int(tensor.numpy().reshape(-1)[0]) if tensor is not None and is_scalar else None
         if found.op not in _FOLLOWED or not found.data_inputs():
             return None
         text = found.inputs[0]
@@ -120,7 +128,7 @@ class _Pruner:
                 yield _identity(original.name, self.wire(original.inputs[0]), original)
             elif original.op in MERGES and any(self.is_dead(i) for i in original.data_inputs()):
                 yield from self.resolve(original)
-            elif original.op in IFS:
+            elif original.op in _CALLS:
                 yield from self.taken(original)
             else:
                 yield self.rewire(original)
@@ -155,11 +163,10 @@ class _Pruner:
         yield constant(_index_name(merge.name), np.array(live, np.int32), [f"^{merge.name}"])
 
     def taken(self, original: Node) -> list[Node]:
-        """In place of an ``If`` whose condition is known, the branch that is taken: its nodes, or a call of it."""
-        predicate = constant_predicate(self.known, original.inputs[0])
-        if predicate is None:
+        """In place of an ``If`` or ``Case`` whose condition is known, the branch that is taken: its nodes, or a call of it."""
+        branch = self.branch(original)
+        if branch is None:
             return [self.rewire(original)]
-        branch = original.attrs["then_branch" if predicate else "else_branch"]
         inputs = [self.wire(i) for i in original.data_inputs()[1:]]
         function = self.graph.functions.get(branch.func.name)
         # In a loop of Enter and Exit, the body's constants would be outside the iteration.
@@ -169,7 +176,18 @@ class _Pruner:
                 return nodes
         attrs: dict[str, AttrValue] = {name: original.attrs[name] for name in ("Tin", "Tout")}
         attrs["f"] = branch
-        return [make_node(original.name, IFS[original.op], inputs, attrs)]
+        return [make_node(original.name, _CALLS[original.op], inputs, attrs)]
+
+    def branch(self, original: Node) -> AttrValue | None:
+        """The function that is called; ``None`` if that is not known. Any other number stands for the last of a ``Case``."""
+        if original.op in IFS:
+            predicate = constant_predicate(self.known, original.inputs[0])
+            return None if predicate is None else original.attrs["then_branch" if predicate else "else_branch"]
+        number = _constant(self.known, original.inputs[0], DataType.INT32)
+        functions = original.attrs["branches"].list.func
+        if number is None or not functions:
+            return None
+        return AttrValue(func=functions[number if 0 <= number < len(functions) else -1])
 
 
 def _index_name(merge: str) -> str:

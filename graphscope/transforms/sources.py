@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graphscope.advice import SAVED_MODEL, Advice, Option, Options
-from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import DATA_KINDS, PYTHON_OPS
+from graphscope.core.graph import Body, Graph, Node, called_functions, reached_functions
+from graphscope.core.op_sets import BRANCH_OPS, DATA_KINDS, DEFAULTED, PYTHON_OPS
 from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError, some
+from graphscope.transforms.feedable import places_to_open
 
 _BY_THEMSELVES = frozenset({"OneShotIterator"})
 """Resources that need no initialization."""
@@ -31,37 +32,64 @@ class DataSource:
         node, op: its name and op.
         kind: what it takes the data from: "a queue".
         runs_alone: whether a graph that is handed on alone still gets data from it: the author's own, always the same.
+        function: the library function that it is in; empty for the graph itself.
+        places: what to open the graph at, so that it is not needed: names of nodes and tensors.
     """
 
     node: str
     op: str
     kind: str
     runs_alone: bool
+    function: str
+    places: tuple[str, ...]
 
 
 def data_sources(graph: Graph) -> list[DataSource]:
-    """The nodes of ``graph`` that bring data in, in file order."""
-    kinds = {op: kind for op in set(graph.ops) for kind, pattern in DATA_KINDS.items() if pattern.fullmatch(op)}
-    found = (n for op, n in zip(graph.ops, graph.nodes) if op in kinds)
-    return [DataSource(n.name, n.op, kinds[n.op], _runs_alone(graph, n)) for n in found]
+    """The nodes that bring data into ``graph``, in file order; then those in the functions that it calls."""
+    catalog = graph.catalog()
+    found = []
+    for kind, node in _bringing(graph):
+        alone = _runs_alone(graph, "", node)
+        found.append(DataSource(node.name, node.op, kind, alone, "", tuple(places_to_open(graph, catalog, node))))
+    for function in reached_functions(graph, graph.nodes):
+        for kind, node in _bringing(function):
+            callers = (n for n in graph.nodes if function in reached_functions(graph, [n]))
+            places = [place for caller in callers for place in places_to_open(graph, catalog, caller)]
+            alone = _runs_alone(graph, function.name, node)
+            found.append(DataSource(node.name, node.op, kind, alone, function.name, tuple(dict.fromkeys(places))))
+    return found
+
+
+def _bringing(body: Body) -> Iterator[tuple[str, Node]]:
+    kinds = {op: kind for op in set(body.ops) for kind, pattern in DATA_KINDS.items() if pattern.fullmatch(op)}
+    return ((kinds[op], node) for op, node in zip(body.ops, body.nodes) if op in kinds)
+
+
+def gives_defaults(graph: Graph, source: DataSource) -> bool:
+    """Whether ``source`` only gives the values that placeholders have if nothing is fed."""
+    return all(place in graph and graph[place].op == DEFAULTED for place in source.places)
 
 
 def refuse_sources(graph: Graph, path: str) -> None:
-    """Raises an error if ``graph`` takes data from what a graph alone cannot run.
+    """Raises an error if ``graph``, or a function that it calls, takes data from what a graph alone cannot run.
 
     Raises:
         GraphscopeError: it does; the hint says where to open it.
     """
     found = [source for source in data_sources(graph) if not source.runs_alone]
     if found:
-        listed = some((f"{s.node} ({s.op}, {s.kind})" for s in found), _MAX_LISTED)
+        listed = some((f"{s.node} ({s.op}, {s.kind}{_inside(s.function)})" for s in found), _MAX_LISTED)
         raise GraphscopeError(
             f"{path}: the outputs take their data from {listed}, which only the program that built the graph can run",
             hint=Advice(
-                Options(tuple(Option("inputs", name) for name in _nearest(graph, found))),
+                Options(tuple(Option("inputs", name) for name in dict.fromkeys(_nearest(graph, found)))),
                 "   turns what they produce into inputs",
             ),
         )
+
+
+def _inside(function: str) -> str:
+    return f", in function {function}" if function else ""
 
 
 def refuse_python(graph: Graph, path: str) -> None:
@@ -72,7 +100,7 @@ def refuse_python(graph: Graph, path: str) -> None:
     """
     calls = [(name, node) for name, body in graph.bodies for op, node in zip(body.ops, body.nodes) if op in PYTHON_OPS]
     if calls:
-        listed = some((f"{node.name} ({node.op}{', in function ' * bool(f)}{f})" for f, node in calls), _MAX_LISTED)
+        listed = some((f"{node.name} ({node.op}{_inside(f)})" for f, node in calls), _MAX_LISTED)
         own = [Option("inputs", node.name) for function, node in calls if not function]
         cut = (Options(tuple(own)), "   makes inputs of what they give") if own else ()
         raise GraphscopeError(
@@ -100,23 +128,57 @@ def refuse_emptied_stacks(graph: Graph, path: str) -> None:
 
 
 def _nearest(graph: Graph, sources: list[DataSource]) -> Iterator[str]:
-    """Those that no other one feeds through: opening them is enough."""
-    names = {source.node for source in sources}
-    for source in sources:
-        if not any(name in names for name in graph.descendants([source.node]) if name != source.node):
-            yield source.node
+    """The places of those that no other one feeds through: opening them is enough."""
+    nodes = {source: {source.node} if not source.function else set(map(node_of, source.places)) for source in sources}
+    every = set().union(*nodes.values())
+    for source, own in nodes.items():
+        if (every - own).isdisjoint(graph.descendants(own)):
+            yield from source.places
 
 
-def _runs_alone(graph: Graph, node: Node) -> bool:
+def _runs_alone(graph: Graph, function: str, node: Node) -> bool:
     """Whether the resource that ``node`` takes data out of fills itself."""
-    resource = graph.get(node_of(node.inputs[0])) if node.inputs else None
+    place = (function, node)
+    for _ in range(_MAX_STEPS + 2):  # the node itself, handles, and the resource
+        function, found = place
+        if found.op in _BY_THEMSELVES:
+            return True
+        if (found.op not in _HANDLES and found is not node) or not found.inputs:
+            return False
+        producer = _producer(graph, function, node_of(found.inputs[0]))
+        if producer is None:
+            return False
+        place = producer
+    return False
+
+
+_CHOOSING = BRANCH_OPS - {"While", "StatelessWhile"}
+"""Ops whose first input chooses the function that gets the others."""
+
+_HANDLES = frozenset({"Identity", "IteratorToStringHandle", "IteratorFromStringHandle", "IteratorFromStringHandleV2"})
+
+
+def _producer(graph: Graph, function: str, name: str) -> tuple[str, Node] | None:
+    """The function and the node that give the value ``name``; an argument's value is what the call gives."""
     for _ in range(_MAX_STEPS):
-        if resource is None or resource.op not in (
-            "Identity",
-            "IteratorToStringHandle",
-            "IteratorFromStringHandle",
-            "IteratorFromStringHandleV2",
-        ):
-            break
-        resource = graph.get(node_of(resource.inputs[0])) if resource.inputs else None
-    return resource is not None and resource.op in _BY_THEMSELVES
+        body = graph.functions[function] if function else graph
+        node = body.get(name)
+        if node is not None or not function:
+            return None if node is None else (function, node)
+        numbers = [argument.name for argument in graph.functions[function].signature.input_arg]
+        call = next(_calls(graph, function), None)
+        if name not in numbers or call is None:
+            return None
+        function, caller = call
+        inputs = caller.data_inputs()[int(caller.op in _CHOOSING) :]
+        position = numbers.index(name)
+        if position >= len(inputs):
+            return None
+        name = node_of(inputs[position])
+    return None
+
+
+def _calls(graph: Graph, function: str) -> Iterator[tuple[str, Node]]:
+    """The nodes that call ``function``, each with the function that it is in."""
+    for name, body in graph.bodies:
+        yield from ((name, node) for node in body.nodes if function in called_functions([node]))

@@ -12,11 +12,11 @@ from weakref import WeakKeyDictionary
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node, called_functions
-from graphscope.core.op_sets import MERGES, PLACEHOLDER_OPS, RANDOM_OPS, SWITCHES
+from graphscope.core.op_sets import DEFAULTED, MERGES, PLACEHOLDER_OPS, RANDOM_OPS, SWITCHES
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.transforms.bake import placeholder_spec
 from graphscope.transforms.masks import chooses
-from graphscope.transforms.prune import IFS
+from graphscope.transforms.prune import CASES, IFS
 
 SWITCH_NAME = re.compile(
     r"is_?train(ing)?|phase_?train|learning_?phase|(^|/)train(ing)?(_?mode)?$|phase$", re.IGNORECASE
@@ -74,14 +74,16 @@ def branches(graph: Graph, predicates: Collection[str]) -> set[str]:
 
     decided = graph.reach(predicates, spread)
     deciders = {n.name for n in map(graph.__getitem__, decided) if _is_decided(n, decided)}
-    inside = graph.reach(deciders, lambda n: () if n.op in MERGES or n.op in IFS else graph.consumers(n.name))
+    inside = graph.reach(deciders, lambda n: () if n.op in MERGES or n.op in IFS | CASES else graph.consumers(n.name))
     return {name for name in inside if graph[name].op not in MERGES}
 
 
 def _is_decided(node: Node, predicates: Collection[str]) -> bool:
     """Whether one of ``predicates`` decides which branch ``node`` takes."""
     predicate = node.data_inputs()[int(node.op in SWITCHES) :][:1]
-    return (node.op in SWITCHES or node.op in IFS) and any(node_of(text) in predicates for text in predicate)
+    return (node.op in SWITCHES or node.op in IFS or node.op in CASES) and any(
+        node_of(text) in predicates for text in predicate
+    )
 
 
 def _inference_value(graph: Graph, placeholder: Node) -> str | None:
@@ -92,7 +94,7 @@ def _inference_value(graph: Graph, placeholder: Node) -> str | None:
         return _Rate(graph, placeholder.name).value() or _named_rate(placeholder.name)
     value = _Predicate(graph, placeholder.name).value()
     if value is not None:
-        return str(value).lower() if spec.dtype is DataType.BOOL else str(int(value))
+        return value
     if SWITCH_NAME.search(placeholder.name):
         return "false" if spec.dtype is DataType.BOOL else "0"
     return "1" if KEEP_NAME.search(placeholder.name) and spec.dtype is not DataType.BOOL else None
@@ -205,6 +207,10 @@ _COMPARES = {"GreaterEqual": False, "Greater": False, "Less": True, "LessEqual":
 """Op -> whether what stands on its right side is kept: ``u < keep`` keeps, ``u >= rate`` drops."""
 
 
+_Constant = int | str
+"""What an input is compared with before it decides."""
+
+
 class _Predicate:
     """An input that decides branches."""
 
@@ -212,38 +218,85 @@ class _Predicate:
         self.graph = graph
         self.name = name
 
-    def value(self) -> bool | None:
-        """The value that takes the branches that do not train; ``None`` if no branch does, or both sides do."""
-        true = false = 0
-        for node, is_inverted in self.deciders():
-            sides = [self.trains(node, side) for side in (False, True)]
-            if is_inverted:
-                sides.reverse()
-            false += sides[0] and not sides[1]
-            true += sides[1] and not sides[0]
-        return None if true == false else false > true
+    def value(self) -> str | None:
+        """The value that takes the branches that do not train, as people type it; ``None`` if no branch does, or all do."""
+        votes: dict[_Constant | None, int] = {}
+        for constant, is_equal in self.votes():
+            votes[constant] = votes.get(constant, 0) + (1 if is_equal else -1)
+        truth = votes.pop(None, 0)
+        if truth:
+            return _text(int(truth > 0), self.dtype)
+        excluded = {constant for constant, vote in votes.items() if vote < 0}
+        wanted = [constant for constant, vote in votes.items() if constant is not None and vote > 0]
+        if not wanted and not excluded:
+            return None
+        possible = [*self.default(), *wanted, *(constant for constant in votes if constant is not None)]
+        return _text(next((c for c in possible if c not in excluded), _other_than(excluded)), self.dtype)
 
-    def deciders(self) -> Iterator[tuple[Node, bool]]:
-        """The nodes that the input decides, each with whether it does so turned round."""
-        pending = [(self.name, False)]
+    @property
+    def dtype(self) -> DataType:
+        node = self.graph[self.name]
+        return placeholder_spec(node).dtype if node.op in PLACEHOLDER_OPS else DataType.BOOL
+
+    def default(self) -> Iterator[_Constant]:
+        """The value that it has if nothing is fed."""
+        node = self.graph[self.name]
+        if node.op == DEFAULTED and self.dtype is not DataType.BOOL:
+            yield from _scalar(self.graph, node.inputs[0])
+
+    def votes(self) -> Iterator[tuple[_Constant | None, bool]]:
+        """For each branch of which one side trains: what the input is compared with, and whether it should be equal to that.
+
+        Without a constant, whether it should be true.
+        """
+        for node, constant, is_inverted in self.deciders():
+            if node.op in CASES:
+                names = [function.name for function in node.attrs["branches"].list.func]
+                train = [self.is_training_branch(name) for name in names]
+                if any(train) and not all(train):
+                    yield from ((number, False) for number, trains in enumerate(train) if trains)
+                continue
+            false, true = (self.trains(node, side) for side in (False, True))
+            if false != true:
+                yield constant, false ^ is_inverted
+
+    def deciders(self) -> Iterator[tuple[Node, _Constant | None, bool]]:
+        """The nodes that the input decides, each with what it is compared with and whether that is turned round."""
+        pending: list[tuple[str, _Constant | None, bool]] = [(self.name, None, False)]
         seen = set(pending)
         while pending and len(seen) < _MAX_FOLLOWED:
-            name, is_inverted = pending.pop()
+            name, constant, is_inverted = pending.pop()
             for consumer in self.graph.consumers(name):
                 texts = [node_of(text) for text in consumer.data_inputs()]
-                if (consumer.op in SWITCHES and texts[1:2] == [name]) or (consumer.op in IFS and texts[:1] == [name]):
-                    yield consumer, is_inverted
-                passed = (consumer.name, is_inverted ^ (consumer.op == "LogicalNot"))
+                is_first = texts[:1] == [name] and (consumer.op in IFS or (consumer.op in CASES and constant is None))
+                if is_first or (consumer.op in SWITCHES and texts[1:2] == [name]):
+                    yield consumer, constant, is_inverted
+                compared = self.compared(consumer, name) if constant is None else None
+                passed = (
+                    consumer.name,
+                    constant if compared is None else compared,
+                    is_inverted ^ (consumer.op == "LogicalNot" or (compared is not None and consumer.op == "NotEqual")),
+                )
                 if (consumer.op in _PASSES or consumer.op in _DECIDED_ON) and passed not in seen:
                     seen.add(passed)
                     pending.append(passed)
+
+    def compared(self, consumer: Node, name: str) -> _Constant | None:
+        """The constant that ``consumer`` compares ``name`` with, if it does."""
+        others = [text for text in consumer.data_inputs() if node_of(text) != name]
+        if consumer.op not in _EQUALITIES or len(others) != 1:
+            return None
+        return next(_scalar(self.graph, others[0]), None)
+
+    def is_training_branch(self, branch: str) -> bool:
+        """Whether a function that is a branch does what belongs to training."""
+        return any(_trains(node) for body in self.bodies(branch) for node in body)
 
     def trains(self, decider: Node, side: bool) -> bool:
         """Whether what runs on one side of ``decider`` belongs to training."""
         if decider.op in IFS:
             branch = decider.attrs[_BRANCHES[side]].func.name
-            trains = any(_trains(node) for body in self.bodies(branch) for node in body)
-            return trains or self.takes_statistics(decider, branch)
+            return self.is_training_branch(branch) or self.takes_statistics(decider, branch)
         data = self.graph.get(node_of(decider.inputs[0]))
         inside = list(self.side(decider, side))
         return any(map(_trains, inside)) or (bool(inside) and _is_statistic(self.graph, data))
@@ -283,6 +336,29 @@ class _Predicate:
                         pending.append((consumer.name, -1))
 
 
+def _scalar(graph: Graph, text: str) -> Iterator[_Constant]:
+    """The value of a constant of one integer or string."""
+    node = graph.get(node_of(text))
+    tensor = node.tensor() if node is not None and node.op == "Const" else None
+    if tensor is None or tensor.elements != 1 or tensor.dtype not in _COMPARABLE:
+        return
+    value = tensor.numpy().reshape(-1)[0]
+    yield value.decode("utf-8", "replace") if isinstance(value, bytes) else int(value)
+
+
+def _other_than(excluded: Collection[_Constant | None]) -> _Constant:
+    """A value that is none of ``excluded``, of the same kind."""
+    if any(isinstance(constant, str) for constant in excluded):
+        return next(word for word in ("predict", "inference", "other") if word not in excluded)
+    return next(number for number in range(len(excluded) + 1) if number not in excluded)
+
+
+def _text(value: _Constant, dtype: DataType) -> str:
+    return str(bool(value)).lower() if dtype is DataType.BOOL else str(value)
+
+
+_COMPARABLE = frozenset({DataType.INT32, DataType.INT64, DataType.BOOL, DataType.STRING})
+_EQUALITIES = frozenset({"Equal", "NotEqual"})
 _BRANCHES = ("else_branch", "then_branch")
 
 _DECIDED_ON = frozenset({"LogicalNot", "LogicalAnd", "LogicalOr", "Equal", "NotEqual", "Switch", "RefSwitch"})

@@ -66,7 +66,7 @@ UNARY: dict[str, tuple[Any, ...]] = {
 def unary() -> Iterator[Case]:
     for op, types in UNARY.items():
         for dtype in types:
-            if np.dtype(dtype).kind not in "bc":
+            if np.dtype(dtype).kind not in "bcO":
                 # Fewer than a vector register holds, and more: TensorFlow computes the two differently.
                 wide = np.concatenate([edges(dtype), values(dtype, (3000,)), edges(dtype)[:3]])
                 yield Case(op, [wide])
@@ -96,7 +96,7 @@ BINARY: dict[str, tuple[Any, ...]] = {
     "RightShift": INTS,
     **dict.fromkeys("BitwiseAnd BitwiseOr BitwiseXor".split(), INTS),
     **dict.fromkeys("Less LessEqual Greater GreaterEqual".split(), ORDERED),
-    **dict.fromkeys("Equal NotEqual".split(), (*ORDERED, *COMPLEX, np.bool_)),
+    **dict.fromkeys("Equal NotEqual".split(), (*ORDERED, *COMPLEX, np.bool_, np.object_)),
     **dict.fromkeys("LogicalAnd LogicalOr".split(), (np.bool_,)),
 }
 SHAPES = [((2, 3), (2, 3)), ((), (4,)), ((2, 1, 3), (4, 1)), ((0, 3), (1,)), ((5,), ())]
@@ -108,7 +108,7 @@ def binary() -> Iterator[Case]:
         for dtype in types:
             whole = np.dtype(dtype).kind in "iu"
             pairs = [(values(dtype, a, "a"), values(dtype, b, "b")) for a, b in SHAPES]
-            if np.dtype(dtype).kind not in "bc":
+            if np.dtype(dtype).kind not in "bcO":
                 x, y = map(np.concatenate, zip(*itertools.product(edges(dtype)[:, None], repeat=2)))
                 pairs.append((x, y))
             for x, y in pairs:

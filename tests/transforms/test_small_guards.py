@@ -336,7 +336,7 @@ def test_where_a_graph_takes_data_from() -> None:
     assert [(s.node, s.runs_alone) for s in found] == rows
     kinds = ["an iterator"] * 5 + ["a queue", "a reader", "a staging area"]
     assert [s.kind for s in found] == kinds
-    assert found[0] == DataSource("next", "IteratorGetNext", "an iterator", False)
+    assert found[0] == DataSource("next", "IteratorGetNext", "an iterator", False, "", ("next",))
 
 
 @pytest.mark.parametrize(("count", "runs_alone"), [(15, True), (16, True), (17, False)])

@@ -171,8 +171,8 @@ _ARITHMETIC: dict[str, tuple[_Binary, frozenset[DataType]]] = {
     "LessEqual": (np.less_equal, REALS),
     "Greater": (np.greater, REALS),
     "GreaterEqual": (np.greater_equal, REALS),
-    "Equal": (np.equal, PLAIN),
-    "NotEqual": (np.not_equal, PLAIN),
+    "Equal": (np.equal, PLAIN | {DataType.STRING}),
+    "NotEqual": (np.not_equal, PLAIN | {DataType.STRING}),
     "LogicalAnd": (np.logical_and, BOOL),
     "LogicalOr": (np.logical_or, BOOL),
 }
