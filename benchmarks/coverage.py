@@ -31,6 +31,7 @@ from graphscope.analysis.outputs import rank_outputs
 from graphscope.api.save import graph_model
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
+from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName
 from graphscope.errors import GraphscopeError
 from graphscope.export.refusal import NotExportableError
@@ -40,7 +41,7 @@ from graphscope.feeding.feeds import placeholders, required_inputs
 from graphscope.formats.lazy.pieces import flow, graph_pieces
 from graphscope.formats.registry import WriteOptions, export_formats
 from graphscope.runtime.engines.table import ENGINES
-from graphscope.transforms.freeze import FreezeOptions, freeze
+from graphscope.transforms.freeze import FreezeOptions, FrozenGraph, freeze
 from graphscope.transforms.randomness import random_sources
 from tests.support.op_tests import recorded_inputs
 
@@ -104,11 +105,13 @@ def outputs_of(model: Model) -> Sequence[str]:
         return [ranked[0].tensor]
 
 
-def expected(graph: Graph, path: Path, outputs: Sequence[str], size: int) -> tuple[Feeds, Arrays]:
+def expected(
+    graph: Graph, path: Path, outputs: Sequence[str], size: int, given: Feeds | None = None
+) -> tuple[Feeds, Arrays]:
     """Random feeds, and what TensorFlow computes of them. Placeholders with a default are fed it: some targets take them."""
     model = graph_model(graph, str(path))
     off, random = fill_feeds(model, outputs, [], unknown=size)
-    feeds = {**random, **off, **recorded_inputs(path, graph)}
+    feeds = {**random, **off, **recorded_inputs(path, graph), **(given or {})}
     defaults = [spec.name for spec in required_inputs(model, outputs, with_defaults=True) if spec.name not in feeds]
     values = run_tensorflow(graph, [*outputs, *defaults], feeds)
     return {**feeds, **dict(zip(defaults, values[len(outputs) :]))}, values[: len(outputs)]
@@ -131,24 +134,40 @@ def case(path: Path, cuts: Sequence[str]) -> Case:
     try:
         model = graphscope.load(path)
         outputs = [str(TensorName.parse(name)) for name in outputs_of(model)]
-        graph = freeze(model, FreezeOptions(outputs, cuts)).graph
+        frozen = freeze(model, FreezeOptions(outputs, cuts))
+        graph = frozen.graph
     except GraphscopeError as error:
         raise IncomparableError(f"not frozen: {first_line(error)}") from error
     if any(random_sources(graph, name) for name in outputs) or "Empty" in graph.ops:
         raise IncomparableError("draws random numbers, or has numbers that nobody sets")
-    found, failure = computed(graph, path, outputs)
+    found, failure = computed(graph, path, outputs, values_at_cuts(path, frozen) if cuts else {})
     if found is None:
         return Case(graph, outputs, {}, [], f"TensorFlow does not run it: {failure}")
     feeds, wanted = found
     return Case(with_ranks(graph, outputs, feeds, path), outputs, feeds, wanted)
 
 
-def computed(graph: Graph, path: Path, outputs: Sequence[str]) -> tuple[tuple[Feeds, Arrays] | None, str]:
+def values_at_cuts(path: Path, frozen: FrozenGraph) -> Feeds:
+    """What TensorFlow computes where the graph is cut open, if it runs the whole graph."""
+    whole = case(path, ())
+    if whole.failure:
+        return {}
+    tensors = {
+        f"{n.name}:0": frozen.originals.get(f"{n.name}:0", f"{n.name}:0")
+        for n in frozen.graph
+        if n.op in PLACEHOLDER_OPS
+    }
+    given = {name: whole.feeds[tensor] for name, tensor in tensors.items() if tensor in whole.feeds}
+    opened = {name: tensor for name, tensor in tensors.items() if name not in given}
+    return {**given, **dict(zip(opened, run_tensorflow(whole.graph, list(opened.values()), whole.feeds)))}
+
+
+def computed(graph: Graph, path: Path, outputs: Sequence[str], given: Feeds) -> tuple[tuple[Feeds, Arrays] | None, str]:
     """What the first batch gives that gives anything, and why there may be none."""
     found, last = None, ""
     for size in BATCHES:
         try:
-            found = expected(graph, path, outputs, size)
+            found = expected(graph, path, outputs, size, given)
         except Exception as error:
             last = first_line(error)
             continue
@@ -158,13 +177,15 @@ def computed(graph: Graph, path: Path, outputs: Sequence[str]) -> tuple[tuple[Fe
 
 
 def with_ranks(graph: Graph, outputs: Sequence[str], feeds: Feeds, path: Path) -> Graph:
-    """What is fed says the rank of inputs of which the file states none, as ``--shape`` does."""
+    """What is fed says the rank of inputs of which the file states none, or all their sizes, as ``--shape`` does."""
     model = graph_model(graph, str(path))
     open_ones = [spec.name for spec in placeholders(model) if spec.shape is None and spec.name in feeds]
     if not open_ones:
         return graph
-    ranks = {name: (None,) * np.ndim(feeds[name]) for name in open_ones}
-    return freeze(model, FreezeOptions(outputs, shapes=ranks)).graph
+    try:
+        return freeze(model, FreezeOptions(outputs, shapes={n: (None,) * np.ndim(feeds[n]) for n in open_ones})).graph
+    except GraphscopeError:
+        return freeze(model, FreezeOptions(outputs, shapes={n: np.shape(feeds[n]) for n in open_ones})).graph
 
 
 class ByTf2onnx:

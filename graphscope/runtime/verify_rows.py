@@ -58,7 +58,7 @@ def verify_rows(
         names=names,
         feeds=feeds,
         fixed=fixed,
-        shapes={name: (rows.count, *(shape or ())[1:]) for name, shape in rows.of_original.items()},
+        shapes={n: shape if shape == () else (rows.count, *(shape or ())[1:]) for n, shape in rows.of_original.items()},
         trust=trust,
         engine=engine,
     )

@@ -171,6 +171,30 @@ def test_control_flow(build: Callable[[], object], make: Callable[..., Graph], s
     compare(graph, ["y:0"], feeds)
 
 
+def test_a_list_grows() -> None:
+    """It is made for no elements, and each write goes beyond its end."""
+
+    def build() -> None:
+        x = placeholder(4)
+        array = tf.TensorArray(tf.float32, 0, dynamic_size=True)
+        count, array = tf.while_loop(lambda i, _: x[i] < 1, lambda i, a: (i + 1, a.write(i, x[i])), (0, array))
+        tf.multiply(array.stack(), tf.cast(count + array.size(), tf.float32), "y")
+
+    compare(graph_of(build), ["y:0"], {"x:0": np.array([0.5, -1, 2, 3], np.float32)})
+
+
+def test_lists_that_change_places_are_refused() -> None:
+    def build() -> None:
+        x, arrays = placeholder(4), (tf.TensorArray(tf.float32, 4), tf.TensorArray(tf.float32, 4))
+        _, a, b = tf.while_loop(
+            lambda i, *_: i < 4, lambda i, a, b: (i + 1, b.write(i, x[i]), a.write(i, x[i] * 2)), (0, *arrays)
+        )
+        tf.subtract(a.stack(), b.stack(), "y")
+
+    with pytest.raises(NotExportableError, match="its arrays change places"):
+        convert(graph_of(build), ["y"], OnnxOptions(), "test")
+
+
 def test_writes_out_of_order_are_refused() -> None:
     def build() -> None:
         x = placeholder(4)

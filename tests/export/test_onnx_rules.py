@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support.onnx_cases import DRAWS, Drawn
+from graphscope.core.dtypes import DataType
+from graphscope.export.refusal import NotExportableError
+from tests.support.onnx_cases import DRAWS, F32, I32, Drawn, ints
 from tests.support.running import Array
 
 onnx_running = pytest.importorskip("tests.support.onnx_running", reason="optional: ONNX Runtime runs what is exported")
@@ -48,6 +50,74 @@ def compare(case: Drawn, expected: list[Array]) -> None:
             scale = float(np.abs(wanted[np.isfinite(wanted)]).max(initial=1))
             tolerance = 2e-3 if wanted.dtype == np.float16 else 2e-5
             np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance * scale, err_msg=str(case))
+
+
+_RANKED = np.array([[1, 2, 3], [3, np.inf, 1], [2, 1, 3]], F32)
+
+EDGES = (
+    Drawn("Atan2", [np.array([np.inf, -np.inf, 2], F32), np.array([np.inf, -np.inf, np.nan], F32)]),
+    Drawn("Atan2", [np.zeros(1, F32), np.full(1, np.nan, F32)]),
+    Drawn("BatchMatMulV3", [np.full((1, 2, 3), 100, np.int8)] * 2, {"Tout": DataType.INT32, "adj_y": True}),
+    Drawn("ClipByValue", [np.arange(4, dtype=F32), np.array(2, F32), np.array(1, F32)]),
+    Drawn(
+        "DynamicPartition",
+        [np.arange(8).reshape(2, 2, 2), ints(0, 1, 1, 0).reshape(2, 2)],
+        {"num_partitions": 2},
+        outputs=2,
+    ),
+    Drawn("DynamicStitch", [[ints(0, 1), ints(1, 2)], [np.arange(2), np.arange(2) + 5]], fixed=(0, 1)),
+    Drawn("Elu", [np.linspace(-3, 3, 7)]),
+    Drawn("EuclideanNorm", [np.array([-1, 2], F32), ints()], fixed=(1,)),
+    Drawn("InTopKV2", [_RANKED, ints(2, 0, 5), np.array(2, I32)]),
+    Drawn("LeakyRelu", [np.linspace(-3, 3, 7)]),
+    Drawn("Max", [np.zeros((0, 2), np.int16), ints(0)], fixed=(1,)),
+    Drawn("Pow", [np.array([3, 7, -2]), np.array([35, 20, 63])]),
+    Drawn("Pow", [ints(3, 7, -2), np.array(30, I32)], fixed=(1,)),
+    Drawn("Prod", [np.array([1 << 30, 12345, -7], I32), ints(-1)], {"keep_dims": True}, (1,)),
+    Drawn("Range", [np.array(n, F32) for n in (0, 0.3, 0.1)]),
+    Drawn("Roll", [np.zeros((2, 0), F32), ints(1), ints(1)], fixed=(1, 2), known=False),
+    Drawn("Selu", [np.linspace(-3, 3, 7)]),
+    Drawn("Softsign", [np.linspace(-3, 3, 7)]),
+    Drawn("Sum", [np.array([(1 << 31) - 1, 1 << 30], I32), ints(0)], fixed=(1,)),
+    Drawn("TensorScatterAdd", [np.ones(2, np.float16), ints(1).reshape(1, 1), np.ones(1, np.float16)]),
+    Drawn("TruncateDiv", [np.array([7, -7, 0.5], F32), np.array(2, F32)]),
+    Drawn("Unique", [ints(5, 3, 5)], outputs=2),
+)
+"""Where runtimes do otherwise than TensorFlow, unless the rule sees to it."""
+
+
+def test_edges() -> None:
+    for case, wanted in zip(EDGES, onnx_running.expected(EDGES)):
+        compare(case, wanted)
+
+
+_WIDE_STEPS = {"strides": [1, 3, 3, 3, 1]}
+_WIDE_WINDOW = {"ksizes": [1, 3, 3, 1], "strides": [1, 1, 1, 1], "rates": [1, 1, 1, 1]}
+
+REFUSED = (
+    Drawn(
+        "Conv3D",
+        [np.ones((1, 3, 3, 3, 1), F32), np.ones((1, 1, 1, 1, 1), F32)],
+        {**_WIDE_STEPS, "padding": b"SAME"},
+        (1,),
+    ),
+    Drawn("ExtractImagePatches", [np.ones((1, 2, 2, 1), F32)], {**_WIDE_WINDOW, "padding": b"VALID"}),
+    Drawn("GatherNd", [np.ones(2, F32), ints(3).reshape(1, 1)], {"bad_indices_policy": b"IGNORE"}),
+    Drawn(
+        "MaxPool", [np.ones((1, 2, 2, 1), F32)], {"ksize": [1, 3, 3, 1], "strides": [1, 1, 1, 1], "padding": b"VALID"}
+    ),
+    Drawn("Pow", [ints(2), ints(-1)], fixed=(1,)),
+    Drawn("Round", [ints(1)]),
+    Drawn("SoftmaxCrossEntropyWithLogits", [np.ones((2, 1), F32), np.ones((2, 3), F32)]),
+)
+"""Nodes of ops that have a rule, which does not hold for them."""
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.op)
+def test_refused(case: Drawn) -> None:
+    graph, _ = onnx_running.op_graph(case)
+    with pytest.raises(NotExportableError):
+        onnx_running.convert(graph, ["n"], onnx_running.OnnxOptions(), "test")
 
 
 FIRST = {

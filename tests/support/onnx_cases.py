@@ -125,6 +125,12 @@ def binary_integer(random: Random, op: str) -> Drawn:
     return Drawn(op, [x, y], known=flip(random))
 
 
+@draws("Cross")
+def cross_product(random: Random, op: str) -> Drawn:
+    whole, dtype = (*shape(random, 0, 2), 3), random.choice([F32, np.float64, I32])
+    return Drawn(op, [numbers(random, whole, dtype), numbers(random, whole, dtype)], known=flip(random))
+
+
 @draws("Pow", "Xlogy")
 def power(random: Random, op: str) -> Drawn:
     a, b = pair(random)

@@ -19,10 +19,12 @@ def folder(path: Path) -> str:
 
 
 def recorded_inputs(path: Path, graph: Graph) -> dict[str, np.ndarray]:
-    """Tensor name -> value."""
+    """Tensor name -> value, of the inputs that the graph has: a cut leaves some out."""
     result = {}
     for file in path.parent.glob("*.placeholder.csv"):
         name = file.name.removesuffix(".placeholder.csv").replace("____", "/")
+        if name not in graph:
+            continue
         dtype = DataType.of(graph[name].attrs["dtype"].type).numpy
         texts = file.read_text().split()
         numbers = np.array([t == "True" if dtype.kind == "b" else float(t) for t in texts])

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphscope.analysis.shapes import infer
+from graphscope.core.build import make_node, type_attr
+from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.tensors import Shape
 from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.protos import GraphDef
 from graphscope.transforms.input_shapes import batch_shapes, reshape_inputs
 from tests.support.graphs import graph_of, op, placeholder
 from tests.support.running import Array, parsed, run_graph, tf
@@ -106,6 +110,18 @@ def test_what_changed_is_told() -> None:
     assert found.inputs == {"x": ((4, 6, 6, 2), (None, 6, 6, 2))}
     assert found.rewritten == {"Reshape": "(4, 144) -> (?, 144)", "Reshape_1": "(4, 1, 5) -> (?, 1, 5)"}
     assert not [n for n in found.graph if "_output_shapes" in n.attrs]
+
+
+def test_a_scalar_in_an_old_graph() -> None:
+    """An empty shape says nothing there."""
+    header = GraphDef()
+    header.versions.producer = 20
+    nodes = [make_node("x", "Placeholder", (), {"dtype": type_attr(DataType.FLOAT)}), op("y", "Abs", "x")]
+    found = reshape_inputs(Graph(header, nodes), {"x": ()}).graph
+    assert infer(found).shape("y") == ()
+    assert run_graph(found, ["y:0"], {"x:0": -2.0}) == [2]
+    with pytest.raises(ValueError, match="Cannot feed value of shape"):
+        run_graph(found, ["y:0"], {"x:0": [-2.0]})
 
 
 def test_nothing_to_do() -> None:

@@ -55,6 +55,14 @@ class Shapes:
         facts = self.flow.facts[place] or ()
         return facts[index].shape if index < len(facts) else None
 
+    def integers(self, tensor: str) -> tuple[int, ...] | None:
+        """The elements of a small tensor of integers, in order, if all are known. Raises as :meth:`shape`."""
+        place, index = self._find(tensor)
+        facts = self.flow.facts[place] or ()
+        elements = facts[index].value if index < len(facts) and facts[index].has_value else None
+        known = [element for element in elements or () if type(element) is int]
+        return tuple(known) if elements is not None and len(known) == len(elements) else None
+
     def dtype(self, tensor: str) -> DataType:
         """The element type of a tensor; ``INVALID`` where the op or the output is not known. Raises as :meth:`shape`."""
         place, index = self._find(tensor)

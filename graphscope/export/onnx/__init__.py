@@ -25,7 +25,7 @@ def require_onnx() -> None:
     """Raises an error if the package ``onnx`` is missing.
 
     Raises:
-        MissingDependencyError: TensorFlow is not installed.
+        MissingDependencyError: it is not installed; the hint is the pip command.
     """
     import_package("onnx", "writing ONNX", "onnx")
 

@@ -56,7 +56,7 @@ def convert(graph: Graph, outputs: Sequence[str], options: OnnxOptions, path: st
     rules.load()
     wanted = [str(TensorName.parse(text)) for text in outputs]
     given = {str(TensorName.parse(name)): shape for name, shape in options.shapes.items()}
-    conversion = Conversion(graph, graph.catalog(), infer(graph, given).by_name)
+    conversion = Conversion(graph, graph.catalog(), infer(graph, given))
     region = Region(conversion, graph, Builder(Shared(options.opset)))
     found = _outputs(region, wanted)
     _refuse_unknown_ops(conversion, wanted)

@@ -25,12 +25,14 @@ class Array(Value):
 
     Attributes:
         elements: all elements as one tensor, the first axis counts them; ``None`` while there are none.
-        length: how many elements it was made for; ``None`` if it grows.
+        length: how many elements it was made for; ``None`` if it grows from none.
+        grows: whether elements beyond ``length`` may be written.
         written: what was written since the iteration began: place and element; the place is ``None`` at the end.
     """
 
     elements: Value | None = None
     length: Value | None = None
+    grows: bool = False
     written: tuple[Value | None, Value] | None = None
 
 
@@ -87,7 +89,7 @@ class _Attempt:
         if self.body.is_kept(index):
             return value
         if isinstance(value, Array):
-            return replace(value, elements=None, written=None)
+            return replace(value, name=self.outer.shared.fresh(value.name), elements=None, written=None)
         return self.inner.input(f"{self.outer.scope}/state", value.dtype, dims)
 
     def dims_after(self, index: int, dims: Dims) -> Dims:
@@ -148,6 +150,8 @@ class _Attempt:
         assert isinstance(before, Array)
         if before.elements is not None or not isinstance(after, Array) or after.written is None:
             raise NotExpressibleError("it does not write one element of an empty array in each iteration")
+        if after.name != self.state[index].name:
+            raise NotExpressibleError("its arrays change places")
         return after.written
 
     def counts(self, place: Value) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from graphscope.analysis.shapes import Shapes
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS
@@ -30,7 +33,7 @@ class Conversion:
     Attributes:
         graph: the frozen graph.
         catalog: the op definitions.
-        shapes: tensor of the graph -> its shape, where its rank is known.
+        facts: what is known of the graph's tensors.
         refusals: nodes found so far that cannot be expressed.
         labels: name in ONNX -> TensorFlow tensor.
         inputs: the placeholders that are needed, by tensor name.
@@ -39,11 +42,16 @@ class Conversion:
 
     graph: Graph
     catalog: OpCatalog
-    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    facts: Shapes
     refusals: dict[str, Refusal] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, Value] = field(default_factory=dict)
     random: list[str] = field(default_factory=list)
+
+    @property
+    def shapes(self) -> Mapping[str, Shape]:
+        """Tensor of the graph -> its shape, where its rank is known."""
+        return self.facts.by_name
 
     def refuse(self, node: Node, reason: str) -> None:
         """Notes why ``node`` cannot be expressed; the first reason counts."""
@@ -138,13 +146,33 @@ class Region:
             return
         self.converted.add(node.name)
         try:
-            self.bind(node, self.results(node))
+            self.bind(node, self.known(node) or self.results(node))
         except NotExpressibleError as error:
             self.conversion.refuse(node, error.reason)
         except BrokenInputError:
             pass
         except (ValueError, IndexError) as error:  # NumPy's and Python's, about constants that no kernel would take
             self.conversion.refuse(node, f"its constants do not fit: {error}")
+
+    def known(self, node: Node) -> list[Value]:
+        """The outputs of ``node`` as constants, if they are integers that follow from the shapes; otherwise none."""
+        if self.body is not self.conversion.graph or node.op == "Const" or node.op in DEFERRED:
+            return []
+        types = self.conversion.catalog.outputs(node.op, node.attrs) or ()
+        if any(t.dtype not in (DataType.INT32, DataType.INT64) for t in types):
+            return []
+        self.builder.scope = node.name
+        found = [self.known_output(f"{node.name}:{index}", t.dtype) for index, t in enumerate(types)]
+        return [value for value in found if value is not None] if None not in found else []
+
+    def known_output(self, tensor: str, dtype: DataType) -> Value | None:
+        """A tensor as a constant, if all its elements are known."""
+        facts = self.conversion.facts
+        elements, shape = facts.integers(tensor), facts.shape(tensor)
+        if elements is None or shape is None or None in shape:
+            return None
+        array = np.array(elements, dtype.numpy).reshape([size or 0 for size in shape])
+        return replace(self.builder.constant(array), items=elements if len(shape) <= 1 else None)
 
     def results(self, node: Node) -> Results:
         """The outputs of ``node``."""

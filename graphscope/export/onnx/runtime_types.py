@@ -48,6 +48,7 @@ _TABLE: dict[str, str] = {
     "fdib": "Relu.T",
     "fibB": "Resize.T1",
     "fdhiqbB": "TopK.T",
+    "fdqb": "Unique.T",
     "?fdiq": "Trilu.T",
     "fdiqbIB": "Where.T",
 }

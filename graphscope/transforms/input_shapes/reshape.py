@@ -90,6 +90,10 @@ def _placeholders(graph: Graph) -> Iterator[tuple[str, Shape]]:
             yield node.name, stated_shape(node, 0, graph.producer, graph)
 
 
+_REFUSED_SINCE = 23
+"""The producer version from which on TensorFlow refuses ``PlaceholderV2`` (``array_ops.cc``)."""
+
+
 def reshape_inputs(graph: Graph, shapes: Mapping[str, Shape], outputs: Sequence[str] = ()) -> Reshaped:
     """``graph`` whose placeholders take ``shapes``: the same computation for another batch or size.
 
@@ -132,7 +136,10 @@ def with_placeholder_shapes(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
     """``graph`` whose placeholders state ``shapes``; what was noted of other shapes goes, all else stays."""
     old = dict(_placeholders(graph))
     plain = _without_stale_shapes(graph)
-    return plain.with_nodes(_with_shape(n, shapes[n.name], old[n.name]) if n.name in shapes else n for n in plain.nodes)
+    nodes = (
+        _with_shape(n, shapes[n.name], old[n.name], graph.producer) if n.name in shapes else n for n in plain.nodes
+    )
+    return plain.with_nodes(nodes)
 
 
 class _Reshaping:
@@ -329,8 +336,11 @@ class _Reshaping:
         return not self.asked.keys().isdisjoint(self.graph.ancestors([name]))
 
     def _with_placeholders(self, shape: Callable[[str], Shape]) -> Graph:
-        nodes = (_with_shape(n, shape(n.name), self.old[n.name]) if n.name in self.old else n for n in self.graph.nodes)
-        return self.graph.with_nodes(nodes)
+        graph, old = self.graph, self.old
+        nodes = (
+            _with_shape(n, shape(n.name), old[n.name], graph.producer) if n.name in old else n for n in graph.nodes
+        )
+        return graph.with_nodes(nodes)
 
     def _write(self) -> Graph:
         graph = self._with_placeholders(lambda name: self.asked.get(name, self.old[name]))
@@ -355,16 +365,20 @@ def _without_stale_shapes(graph: Graph) -> Graph:
     return graph.with_nodes(plain(graph.nodes)).with_functions(functions)
 
 
-def _with_shape(original: Node, shape: Shape, old: Shape) -> Node:
-    """A placeholder of another shape; a default of the old one goes."""
+def _with_shape(original: Node, shape: Shape, old: Shape, producer: int) -> Node:
+    """A placeholder of another shape; a default of the old one goes.
+
+    In an old graph, only ``PlaceholderV2`` can state that it is a scalar: a ``Placeholder``'s shape would count as unknown.
+    """
     if shape == old:
         return original
+    op = "PlaceholderV2" if shape == () and producer < _REFUSED_SINCE else "Placeholder"
     value = AttrValue()
     value.shape.unknown_rank = shape is None
     for size in shape or ():
         value.shape.dim.add(size=-1 if size is None else size)
     dtype = {"dtype": original.attrs["dtype"]} if "dtype" in original.attrs else {}
-    return make_node(original.name, "Placeholder", (), {**dtype, "shape": value})
+    return make_node(original.name, op, (), {**dtype, "shape": value})
 
 
 def _squeezing(original: Node, axes: AttrValue | None) -> Node:

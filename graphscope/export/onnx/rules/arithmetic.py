@@ -7,6 +7,7 @@ import functools
 import numpy as np
 
 from graphscope.core.dtypes import DataType
+from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.registry import direct, rule
 from graphscope.export.onnx.value import Value
@@ -15,14 +16,13 @@ from graphscope.export.refusal import NotExpressibleError
 direct(
     {
         **dict.fromkeys(("Add", "AddV2"), "Add"),
-        **dict.fromkeys(("RealDiv", "Div", "TruncateDiv"), "Div"),
+        **dict.fromkeys(("RealDiv", "Div"), "Div"),
         **dict.fromkeys(("Reciprocal", "Inv"), "Reciprocal"),
         **dict.fromkeys(("Select", "SelectV2"), "Where"),
         "Sub": "Sub",
         "Mul": "Mul",
         "Maximum": "Max",
         "Minimum": "Min",
-        "Pow": "Pow",
         "Neg": "Neg",
         "Abs": "Abs",
         "Sign": "Sign",
@@ -45,9 +45,6 @@ direct(
         "Tanh": "Tanh",
         "Sigmoid": "Sigmoid",
         "Erf": "Erf",
-        "Elu": "Elu",
-        "Selu": "Selu",
-        "Softsign": "Softsign",
         "Greater": "Greater",
         "GreaterEqual": "GreaterOrEqual",
         "Less": "Less",
@@ -77,6 +74,17 @@ def _one(call: Call) -> Value:
     return call.scalar(1, call[0])
 
 
+@rule("Cross")
+def _cross_product(call: Call) -> Value:
+    a, b = call.inputs
+    ahead, behind = vector([1, 2, 0]), vector([2, 0, 1])
+    first, second = (
+        call.op("Mul", call.op("Gather", a, one, axis=-1), call.op("Gather", b, other, axis=-1))
+        for one, other in ((ahead, behind), (behind, ahead))
+    )
+    return call.op("Sub", first, second)
+
+
 @rule("Select")
 def _select(call: Call) -> Value:
     """A vector of conditions chooses rows."""
@@ -92,7 +100,38 @@ def _select(call: Call) -> Value:
 
 @rule("Round")
 def _round(call: Call) -> Value:
-    return call.op("Round", call[0]) if call[0].dtype.is_floating else call[0]
+    if not call[0].dtype.is_floating:
+        raise NotExpressibleError("TensorFlow 2.21 rounds integers to 0")
+    return call.op("Round", call[0])
+
+
+@rule("Pow")
+def _power(call: Call) -> Value:
+    """Powers of integers are products of squares, which wrap around as TensorFlow's: runtimes compute in floating point."""
+    base, exponent = call.inputs
+    if base.dtype.is_floating:
+        return call.op("Pow", base, exponent)
+    known = exponent.numpy()
+    if known is not None and (known < 0).any():
+        raise NotExpressibleError("it raises integers to negative powers")
+    bits = (base.dtype.itemsize or 8) * 8 if known is None else int(known.max(initial=1)).bit_length()
+    one, two = call.scalar(1, base), call.scalar(2, base)
+    result, square = one, base
+    for place in range(bits):
+        square = call.op("Mul", square, square) if place else base
+        is_set = call.op("Equal", call.op("Mod", exponent, two), one)
+        result = call.op("Mul", result, call.where(is_set, square, one))
+        exponent = call.op("Div", exponent, two)
+    return result
+
+
+@rule("TruncateDiv")
+def _truncate_div(call: Call) -> Value:
+    quotient = call.op("Div", *call.inputs)
+    if not quotient.dtype.is_floating:
+        return quotient
+    is_negative = call.op("Less", quotient, call.scalar(0, quotient))
+    return call.where(is_negative, call.op("Ceil", quotient), call.op("Floor", quotient))
 
 
 @rule("Tan")
@@ -136,8 +175,12 @@ def log_of_one_plus(call: Call, x: Value) -> Value:
 
 @rule("Expm1")
 def _expm1(call: Call) -> Value:
-    """Like :func:`log1p`: ``(u - 1) * x / log(u)`` where ``x`` is small."""
-    x, one = call[0], _one(call)
+    return _exp_minus_one(call, call[0])
+
+
+def _exp_minus_one(call: Call, x: Value) -> Value:
+    """Like :func:`log_of_one_plus`: ``(u - 1) * x / log(u)`` where ``x`` is small."""
+    one = call.scalar(1, x)
     power = call.op("Exp", x)
     less = call.op("Sub", power, one)
     corrected = call.op("Div", call.op("Mul", less, x), call.op("Log", power))
@@ -147,16 +190,22 @@ def _expm1(call: Call) -> Value:
 
 @rule("Atan2")
 def _atan2(call: Call) -> Value:
-    """By quadrants: ``atan(y / x)``, half a turn more or less where ``x`` is negative, a quarter where it is 0."""
+    """By quadrants: ``atan(y / x)``, half a turn more or less where ``x`` is negative, a quarter where it is 0.
+
+    Of two infinite numbers, the signs decide.
+    """
     y, x = call.inputs
     zero = call.scalar(0, x)
+    are_infinite = call.op("And", call.op("IsInf", y), call.op("IsInf", x))
+    y, x = (call.where(are_infinite, call.op("Sign", value), value) for value in (y, x))
     half = call.where(_is_negative(call, y), call.scalar(-np.pi, x), call.scalar(np.pi, x))
     ratio = call.op("Atan", call.op("Div", y, x))
     found = call.where(call.op("Less", x, zero), call.op("Add", ratio, half), ratio)
     quarter = call.op("Mul", call.op("Sign", y), call.scalar(np.pi / 2, x))
     found = call.where(call.op("Equal", x, zero), quarter, found)
     on_axis = call.where(_is_negative(call, x), half, y)
-    return call.where(call.op("Equal", y, zero), on_axis, found)
+    is_on_axis = call.op("And", call.op("Equal", y, zero), call.op("Equal", x, x))  # not if x is no number
+    return call.where(is_on_axis, on_axis, found)
 
 
 def _is_negative(call: Call, value: Value) -> Value:
@@ -275,7 +324,34 @@ def _relu6(call: Call) -> Value:
 
 @rule("LeakyRelu")
 def _leaky_relu(call: Call) -> Value:
-    return call.op("LeakyRelu", call[0], alpha=call.attr("alpha").f)
+    x, slope = call[0], call.attr("alpha").f
+    if x.dtype is not DataType.DOUBLE:
+        return call.op("LeakyRelu", x, alpha=slope)
+    return call.where(_is_positive(call, x), x, call.op("Mul", x, call.scalar(slope, x)))
+
+
+@rule("Softsign")
+def _softsign(call: Call) -> Value:
+    if call[0].dtype is not DataType.DOUBLE:
+        return call.op("Softsign", call[0])
+    return call.op("Div", call[0], call.op("Add", call.op("Abs", call[0]), _one(call)))
+
+
+@rule("Elu", "Selu")
+def _elu(call: Call) -> Value:
+    if call[0].dtype is not DataType.DOUBLE:
+        return call.op(call.node.op, call[0])
+    x, less = call[0], _exp_minus_one(call, call[0])
+    if call.node.op == "Selu":
+        x, less = (call.op("Mul", value, call.scalar(n, x)) for value, n in ((x, _SELU), (less, _SELU * _SELU_SLOPE)))
+    return call.where(_is_positive(call, call[0]), x, less)
+
+
+_SELU, _SELU_SLOPE = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def _is_positive(call: Call, value: Value) -> Value:
+    return call.op("Greater", value, call.scalar(0, value))
 
 
 @rule("Softplus")
@@ -288,7 +364,8 @@ def _softplus(call: Call) -> Value:
 
 @rule("ClipByValue")
 def _clip(call: Call) -> Value:
-    return call.op("Min", call.op("Max", call[0], call[1]), call[2])
+    """The lower bound wins where it is above the upper one."""
+    return call.op("Max", call.op("Min", call[0], call[2]), call[1])
 
 
 @rule("Cast")

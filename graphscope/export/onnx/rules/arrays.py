@@ -120,7 +120,16 @@ def _concat(call: Call) -> Sequence[Value]:
 
 @rule("TensorListReserve")
 def _reserve(call: Call) -> Value:
-    return _new(call, call[1])
+    return replace(_new(call, call[1]), grows=_may_grow(call))
+
+
+def _may_grow(call: Call) -> bool:
+    """Whether any write to a list of the graph may go beyond the list's end."""
+    nodes = (node for _, body in call.region.conversion.graph.bodies for node in body.nodes)
+    return any(node.op == "TensorListSetItem" and node.attrs[_RESIZES].b for node in nodes if _RESIZES in node.attrs)
+
+
+_RESIZES = "resize_if_index_out_of_bounds"
 
 
 @rule("EmptyTensorList")
@@ -151,9 +160,10 @@ def _push_back(call: Call) -> Value:
 @rule("TensorListLength")
 def _length(call: Call) -> Value:
     array = _array(call[0])
-    if array.length is not None:
+    if array.length is not None and not array.grows:
         return array.length
-    return call.cast(call.squeeze(_first_size(call, _elements(array)), 0), DataType.INT32)
+    count = call.cast(call.squeeze(_first_size(call, _elements(array)), 0), DataType.INT32)
+    return count if array.length is None else call.op("Max", count, array.length)
 
 
 @rule("TensorListStack")
@@ -163,6 +173,7 @@ def _stack(call: Call) -> Value:
     if array.length is None:
         return elements
     missing = call.op("Sub", call.vector(array.length), _first_size(call, elements))
+    missing = call.op("Max", missing, vector([0])) if array.grows else missing
     rank = call.rank(elements)
     pads = call.op("Concat", vector([0] * rank), missing, vector([0] * (rank - 1)), axis=0)
     padded = call.op("Pad", elements, pads, np.zeros((), elements.dtype.numpy))

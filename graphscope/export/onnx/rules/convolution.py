@@ -34,13 +34,17 @@ def padding(
         windows: sizes of the window, with dilation.
     """
     kind = call.text("padding")
+    sizes = [value.size(i) for i in layout.space]
     if kind == "VALID":
+        _refuse_narrow(sizes, windows)
         return {}
     if kind == "EXPLICIT":
         pairs = np.array(call.integers("explicit_paddings")).reshape(-1, 2)
         chosen = pairs[list(layout.space)]
+        _refuse_narrow([s and s + int(p.sum()) for s, p in zip(sizes, chosen)], windows)
         return {"pads": [int(n) for n in chosen.T.reshape(-1)]}
-    sizes = [value.size(i) for i in layout.space]
+    if layout.rank == 5 and any(_is_cropped(*axis) for axis in zip(sizes, windows, strides)):
+        raise NotExpressibleError("TensorFlow crops instead of padding, because the window is narrower than the stride")
     if all(s is not None or w == 1 or t == 1 for s, w, t in zip(sizes, windows, strides)):
         same = [same_padding(s or w, w, t) for s, w, t in zip(sizes, windows, strides)]
         return {"pads": [before for before, _ in same] + [behind for _, behind in same]}
@@ -48,6 +52,17 @@ def padding(
     if is_dilated or any(window < stride for window, stride in zip(windows, strides)):
         raise NotExpressibleError("its padding depends on the size of its input, which is unknown")
     return {"auto_pad": "SAME_UPPER"}
+
+
+def _refuse_narrow(sizes: Sequence[int | None], windows: Sequence[int]) -> None:
+    """Refuses windows that do not fit: TensorFlow computes nothing, ONNX's runtimes something or an error."""
+    if any(size is not None and size < window for size, window in zip(sizes, windows)):
+        raise NotExpressibleError("its window is larger than its input")
+
+
+def _is_cropped(size: int | None, window: int, stride: int) -> bool:
+    """Whether TensorFlow's kernels for volumes crop an axis: they pad by half of a number that may be negative."""
+    return size is not None and (math.ceil(size / stride) - 1) * stride + window - size <= -2
 
 
 def filter_sizes(weight: Value, count: int) -> list[int]:

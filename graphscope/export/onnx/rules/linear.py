@@ -32,8 +32,10 @@ def _matmul(call: Call) -> Value:
 
 @rule("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
 def _batch_matmul(call: Call) -> Value:
-    a, b = (_turn(call, value, call.attr(name).b) for value, name in zip(call.inputs, ("adj_x", "adj_y")))
-    return call.cast(call.op("MatMul", a, b), call.types[0])
+    """Computed in the type of the result: products of small integers need a wider one."""
+    a, b = (call.cast(value, call.types[0]) for value in call.inputs)
+    a, b = (_turn(call, value, call.attr(name).b) for value, name in zip((a, b), ("adj_x", "adj_y")))
+    return call.op("MatMul", a, b)
 
 
 def _turn(call: Call, value: Value, turn: bool) -> Value:

@@ -15,7 +15,6 @@ from graphscope.export.onnx.rules.convolution import padding
 from graphscope.export.onnx.rules.layout import Layout, channels_first, layout_of
 from graphscope.export.onnx.rules.sizes import divide, reshape_to, size_of, times
 from graphscope.export.onnx.value import Value
-from graphscope.export.refusal import NotExpressibleError
 
 
 @rule("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D", "MaxPoolV2")
@@ -23,8 +22,6 @@ def _pool(call: Call) -> Value:
     layout = layout_of(call, "NDHWC" if call.node.op.endswith("3D") else "NHWC")
     windows = layout.spatial(_sizes(call, "ksize", 1), "windows")
     strides = layout.spatial(_sizes(call, "strides", 2), "strides")
-    if layout.rank == 5 and call.text("padding") == "SAME" and any(w < s for w, s in zip(windows, strides)):
-        raise NotExpressibleError("TensorFlow crops instead of padding, because the window is narrower than the stride")
     pads = padding(call, layout, call[0], windows, strides)
     op = "MaxPool" if call.node.op.startswith("Max") else "AveragePool"
     return channels_first(

@@ -11,7 +11,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.registry import rule
-from graphscope.export.onnx.rules.sizes import Size, join, minus, reshape_to, size_of
+from graphscope.export.onnx.rules.sizes import Size, flattened, join, minus, size_of
 from graphscope.export.onnx.value import Dims, Value
 from graphscope.export.refusal import NotExpressibleError
 
@@ -195,7 +195,13 @@ def _tile(call: Call) -> Value:
 
 @rule("Range")
 def _number_range(call: Call) -> Value:
-    return call.op("Range", *call.inputs)
+    """ONNX Runtime counts the numbers in double precision, TensorFlow in that of the ends: the end is set half a step back."""
+    start, limit, delta = call.inputs
+    if not start.dtype.is_floating:
+        return call.op("Range", start, limit, delta)
+    count = call.op("Ceil", call.op("Abs", call.op("Div", call.op("Sub", limit, start), delta)))
+    steps = call.op("Sub", count, call.scalar(0.5, count))
+    return call.op("Range", start, call.op("Add", start, call.op("Mul", steps, delta)), delta)
 
 
 @rule("LinSpace")
@@ -297,7 +303,8 @@ def _roll_by(call: Call, value: Value, shift: int, axis: int) -> Value:
     if size is not None:
         cut = call.builder.constant(vector([-shift % size if size else 0]))
     else:
-        cut = call.op("Mod", vector([-shift]), call.op("Gather", call.op("Shape", value), vector([axis]), axis=0))
+        least = call.op("Max", call.op("Gather", call.op("Shape", value), vector([axis]), axis=0), vector([1]))
+        cut = call.op("Mod", vector([-shift]), least)
     back = call.op("Slice", value, cut, end, axes)
     front = call.op("Slice", value, vector([0]), cut, axes)
     return call.op("Concat", back, front, axis=axis)
@@ -305,22 +312,13 @@ def _roll_by(call: Call, value: Value, shift: int, axis: int) -> Value:
 
 @rule("DynamicStitch", "ParallelDynamicStitch")
 def _stitch(call: Call) -> Value:
-    """Constant indices, each once: rows are picked from all data in their order."""
+    """Constant indices: rows are picked from all data in their order, and of two with one index the later one."""
     count = len(call.inputs) // 2
     indices = [call.known(value, "indices") for value in call.inputs[:count]]
     order = np.concatenate([i.reshape(-1) for i in indices])
-    if sorted(order.tolist()) != list(range(len(order))):
-        raise NotExpressibleError("its indices leave rows out, or give one twice")
-    rows = [_flattened(call, data, i.ndim) for i, data in zip(indices, call.inputs[count:])]
+    place = {int(index): row for row, index in enumerate(order)}
+    if sorted(place) != list(range(len(place))):
+        raise NotExpressibleError("its indices leave rows out")
+    rows = [flattened(call, data, i.ndim) for i, data in zip(indices, call.inputs[count:])]
     data = rows[0] if count == 1 else call.op("Concat", *rows, axis=0)
-    return call.op("Gather", data, vector(np.argsort(order).tolist()), axis=0)
-
-
-def _flattened(call: Call, value: Value, axes: int) -> Value:
-    """``value`` with its first ``axes`` as one."""
-    if axes == 1:
-        return value
-    if axes == 0:
-        return call.unsqueeze(value, 0)
-    rest = [size_of(call, value, i) for i in range(axes, call.rank(value))]
-    return reshape_to(call, value, [-1, *rest])
+    return call.op("Gather", data, vector(place[index] for index in sorted(place)), axis=0)

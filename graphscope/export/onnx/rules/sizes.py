@@ -45,3 +45,13 @@ def reshape_to(call: Call, value: Value, sizes: Sequence[Size]) -> Value:
     """``value`` in the shape ``sizes``."""
     result = call.op("Reshape", value, join(call, sizes))
     return call.builder.reshaped(result, tuple(s if isinstance(s, int) and s >= 0 else None for s in sizes))
+
+
+def flattened(call: Call, value: Value, axes: int) -> Value:
+    """``value`` with its first ``axes`` as one."""
+    if axes == 1:
+        return value
+    if axes == 0:
+        return call.unsqueeze(value, 0)
+    rest = [size_of(call, value, i) for i in range(axes, call.rank(value))]
+    return reshape_to(call, value, [-1, *rest])

@@ -11,6 +11,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.registry import rule
+from graphscope.export.onnx.rules.sizes import flattened, join, size_of
 from graphscope.export.onnx.value import Value
 from graphscope.export.refusal import NotExpressibleError
 
@@ -191,8 +192,15 @@ def _gathered_in_batches(call: Call, batch: int, axis: int) -> Value:
     return call.transpose(picked, [*range(batch), *moved, *range(batch, batch + inner), *rest])
 
 
+def _refuse_lenient(call: Call) -> None:
+    """Refuses nodes that pass over indices beyond the ends: ONNX's ops end with an error, as TensorFlow's do by default."""
+    if call.text("bad_indices_policy") == "IGNORE":
+        raise NotExpressibleError("it ignores indices that are out of range")
+
+
 @rule("GatherNd")
 def _gather_nd(call: Call) -> Value:
+    _refuse_lenient(call)
     if call[1].size(-1) == 0:
         raise NotExpressibleError("its indices are empty")
     result = call.op("GatherND", call[0], call.cast(call[1], DataType.INT64))
@@ -205,19 +213,29 @@ def _gather_nd(call: Call) -> Value:
 @rule("ScatterNd")
 def _scatter_nd(call: Call) -> Value:
     """Updates to the same index are summed."""
+    _refuse_lenient(call)
     if call.builder.opset < 18:
         raise NotExpressibleError("opset 17 lacks sums in ONNX's ScatterND; opset 18 has them")
     zeros = call.op("Expand", call.scalar(0, call[1]), call.vector(call[2]))
     indices = call.cast(call[0], DataType.INT64)
-    return call.op("ScatterND", zeros, indices, call[1], reduction="add")
+    return _scattered(call, zeros, indices, call[1], "add")
+
+
+def _scattered(call: Call, data: Value, indices: Value, updates: Value, reduction: str | None) -> Value:
+    """``ScatterND``; ONNX Runtime reduces no half precision."""
+    if reduction is not None and data.dtype is DataType.HALF:
+        data, updates = (call.cast(value, DataType.FLOAT) for value in (data, updates))
+        return call.cast(_scattered(call, data, indices, updates, reduction), DataType.HALF)
+    return call.op("ScatterND", data, indices, updates, reduction=reduction)
 
 
 @rule("TensorScatterUpdate", "TensorScatterAdd", "TensorScatterSub", "TensorScatterMax", "TensorScatterMin")
 def _tensor_scatter(call: Call) -> Value:
+    _refuse_lenient(call)
     how = call.node.op.removeprefix("TensorScatter")
     updates = call.op("Neg", call[2]) if how == "Sub" else call[2]
     reduction = {"Update": None, "Add": "add", "Sub": "add", "Max": "max", "Min": "min"}[how]
-    return call.op("ScatterND", call[0], call.cast(call[1], DataType.INT64), updates, reduction=reduction)
+    return _scattered(call, call[0], call.cast(call[1], DataType.INT64), updates, reduction)
 
 
 @rule("OneHot")
@@ -252,15 +270,20 @@ def _nth_element(call: Call) -> Value:
 
 @rule("InTopKV2", "InTopK")
 def _in_top_k(call: Call) -> Value:
-    """Whether fewer than ``k`` predictions are larger than the target's, and that one is finite."""
+    """Whether fewer than ``k`` predictions are larger than the target's; not where one is infinite or the target no class."""
     predictions, targets, k = call[0], call[1], call[2] if len(call.inputs) > 2 else None
-    index = call.unsqueeze(call.cast(targets, DataType.INT64), 1)
+    long = call.cast(targets, DataType.INT64)
+    last = call.op("Sub", join(call, [size_of(call, predictions, 1)]), vector([1]))
+    clipped = call.op("Max", call.op("Min", long, last), vector([0]))
+    index = call.unsqueeze(clipped, 1)
     own = call.op("GatherElements", predictions, index, axis=1)
     larger = call.cast(call.op("Greater", predictions, own), DataType.INT64)
     count = call.reduced("ReduceSum", larger, [1])
     limit = call.cast(k, DataType.INT64) if k is not None else np.int64(call.attr("k").i)
-    finite = call.squeeze(call.op("Not", call.op("Or", call.op("IsNaN", own), call.op("IsInf", own))), 1)
-    return call.op("And", call.op("Less", count, limit), finite)
+    endless = call.cast(call.op("Or", call.op("IsNaN", predictions), call.op("IsInf", predictions)), DataType.INT32)
+    is_finite = call.op("Equal", call.reduced("ReduceMax", endless, [1]), np.int32(0))
+    is_class = call.op("And", is_finite, call.op("Equal", long, clipped))
+    return call.op("And", call.op("Less", count, limit), is_class)
 
 
 @rule("Where")
@@ -279,7 +302,7 @@ def _unique(call: Call) -> Sequence[Value]:
 
 @rule("DynamicPartition")
 def _dynamic_partition(call: Call) -> Sequence[Value]:
-    if call.rank(call[1]) != 1:
-        raise NotExpressibleError("its partitions are not a vector")
+    rows = flattened(call, call[0], call.rank(call[1]))
+    partitions = flattened(call, call[1], call.rank(call[1]))
     numbers = (np.array(i, np.int32) for i in range(call.attr("num_partitions").i))
-    return [call.op("Compress", call[0], call.op("Equal", call[1], number), axis=0) for number in numbers]
+    return [call.op("Compress", rows, call.op("Equal", partitions, number), axis=0) for number in numbers]
