@@ -17,7 +17,8 @@ from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName, TensorSpec
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.feeding.demands.demands import FeedSpec, apply_demands
-from graphscope.feeding.demands.inferred import lazily_inferred
+from graphscope.feeding.demands.inferred import Consumers
+from graphscope.feeding.demands.ragged import RowSplits
 from graphscope.feeding.demands.sparse import SparseIndices, SparseSizes, lacks_sizes
 from graphscope.feeding.dependencies import need
 from graphscope.feeding.feed_values import AS_USUAL, from_file, literal, media_paths
@@ -174,13 +175,13 @@ def resolve_baked(model: Model, given: Given) -> dict[str, NDArray[Any]]:
 def resolve_tensors(model: Model, given: Given, options: FeedOptions = USUAL) -> dict[str, NDArray[Any]]:
     """As :func:`resolve_feeds`, for any tensor of ``model``, including intermediate ones."""
     feeds = {}
-    shapes = lazily_inferred(model.graph)
+    consumers = Consumers(model.graph)
     for feed in feeds_of(given):
         name = feed.tensor
         if TensorName.parse(name).node not in model.graph:
             raise UnknownNameError("placeholder", name, (spec.name for spec in placeholders(model)))
         spec = tensor_spec(model, name)
-        feeds[name] = feed.load(apply_demands(model.graph, spec, shapes) if feed.is_made else spec, options)
+        feeds[name] = feed.load(apply_demands(spec, consumers) if feed.is_made else spec, options)
     return feeds
 
 
@@ -208,10 +209,10 @@ def required_inputs(
     names = need(graph, fetches, given).names
     lister = TensorLister(model.catalog, graph.producer)
     fed = {spec.name for spec in given}
-    shapes = lazily_inferred(graph)
+    consumers = Consumers(graph)
     placeholders = ((n, lister.outputs(n, graph)[0]) for n in graph if n.op in PLACEHOLDER_OPS and n.name in names)
     return [
-        apply_demands(graph, spec, shapes)
+        apply_demands(spec, consumers)
         for node, spec in placeholders
         if spec.name not in fed
         and (node.op != DEFAULTED or lacks_sizes(graph, node) or (with_defaults and _takes_data(spec)))
@@ -246,8 +247,8 @@ def random_feeds(
     """Tensor name -> value for each placeholder: from ``overrides``, or random in a range that suits its type.
 
     Floating and complex numbers are uniform in [-1, 1), uint8 in 0..255, other integers in 0..9 (they are often indices),
-    strings are :data:`STRINGS`; indices and shape of a sparse tensor fit together. A placeholder's values depend only on
-    ``seed`` and its name.
+    strings are :data:`STRINGS`; indices and shape of a sparse tensor fit together, and so do values and splits of a ragged one.
+    A placeholder's values depend only on ``seed`` and its name.
 
     Args:
         unknown: the size of unknown dimensions; a tensor of unknown rank is a vector of that size.
@@ -274,10 +275,19 @@ def random_value(spec: TensorSpec, *, seed: int, unknown: int = UNKNOWN) -> NDAr
         make = _integer(min(spec.below, _INDICES))
     rng = np.random.default_rng([seed, zlib.crc32(spec.name.encode())])
     shape = concrete(spec, unknown)
+    if isinstance(spec, RowSplits):
+        rows = unknown if spec.shape == (None,) else shape[0] - 1
+        return np.array(_splits(rng, rows, unknown), spec.dtype.numpy)
     if isinstance(spec, (SparseIndices, SparseSizes)):
         sizes = [unknown if size is None else size for size in spec.sizes]
         return np.array(sizes if isinstance(spec, SparseSizes) else _places(rng, sizes, shape), np.int64)
     return np.asarray(make(rng, spec.dtype, shape))
+
+
+def _splits(rng: np.random.Generator, rows: int, values: int) -> list[int]:
+    """From 0 to ``values`` in ascending order: where so many rows begin, and where the last one ends."""
+    begins = sorted(rng.integers(0, values, max(rows - 1, 0), endpoint=True).tolist())
+    return [0, *begins, values] if rows > 0 else [0] * (rows + 1)
 
 
 def _places(rng: np.random.Generator, sizes: Sequence[int], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from graphscope.core.graph import Graph
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.demands.demands import apply_demands
+from graphscope.feeding.demands.inferred import Consumers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +26,7 @@ def demanded_string(graph: Graph, spec: TensorSpec) -> TensorSpec:
 
     A scalar placeholder of a graph of producer 23 or below looks like one of unknown rank.
     """
-    return replace(spec, shape=apply_demands(graph, spec).shape) if spec.dtype is DataType.STRING else spec
+    return replace(spec, shape=apply_demands(spec, Consumers(graph)).shape) if spec.dtype is DataType.STRING else spec
 
 
 def takes_one(spec: TensorSpec) -> bool:

@@ -7,13 +7,14 @@ import pytest
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape, TensorSpec
 from graphscope.feeding.demands.demands import FeedSpec, apply_demands
+from graphscope.feeding.demands.inferred import Consumers
 from tests.support.written import graph_of
 
 
 def demand(text: str, dtype: DataType = DataType.FLOAT, shape: Shape = None) -> TensorSpec:
     """What is demanded of ``x``, beside a weight ``w`` of two rows and three columns."""
     graph = graph_of(["x Placeholder", "w Const=[[1,2,3],[4,5,6]]", *map(str.strip, text.split(";"))])
-    return apply_demands(graph, TensorSpec("x:0", dtype, shape))
+    return apply_demands(TensorSpec("x:0", dtype, shape), Consumers(graph))
 
 
 SHAPES: list[tuple[str, Shape]] = [
@@ -160,7 +161,7 @@ def test_what_is_stated_is_kept() -> None:
     assert demand("y MatMul x w", shape=(4, 4)).shape == (4, 4)
     assert demand("y MatMul x w", shape=()).shape == ()
     lost = TensorSpec("lost:0", DataType.INT32)
-    assert apply_demands(graph_of(["x Placeholder"]), lost) is lost
+    assert apply_demands(lost, Consumers(graph_of(["x Placeholder"]))) is lost
 
 
 @pytest.mark.parametrize(("steps", "is_found"), [(0, True), (31, True), (32, False)])

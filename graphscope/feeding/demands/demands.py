@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from graphscope.analysis.inputs import DECODING_OPS
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.tensors import Shape, TensorSpec, node_of
-from graphscope.feeding.demands.inferred import lazily_inferred
+from graphscope.feeding.demands.inferred import Consumers
+from graphscope.feeding.demands.ragged import row_splits
 from graphscope.feeding.demands.sparse import sparse_part
 from graphscope.feeding.demands.weights import small_integers, weight_shape
-
-if TYPE_CHECKING:
-    from graphscope.analysis.shapes import Shapes
 
 _SAME = frozenset(
     "Identity Cast Neg Abs Sqrt Square Exp Log Relu Tanh Sigmoid StopGradient CheckNumerics Enter Switch Floor Round Sign"
@@ -44,30 +41,36 @@ class FeedSpec(TensorSpec):
     below: int = 0
 
 
-def apply_demands(graph: Graph, spec: TensorSpec, shapes: Callable[[], Shapes] | None = None) -> TensorSpec:
+def apply_demands(spec: TensorSpec, consumers: Consumers) -> TensorSpec:
     """``spec`` with the shape that its consumers require, if its rank is unknown; as :class:`FeedSpec` if it holds indices.
 
     A convolution does not require a height, but needs pictures at least as large as its filter: such likely sizes come first.
-    Otherwise, the shape comes from shape inference.
+    Otherwise, the shape comes from shape inference. Parts of sparse and ragged tensors are told by what takes them.
 
     Args:
-        shapes: those of ``graph``, shared by several of its inputs.
+        consumers: of the graph, shared by several of its inputs.
     """
-    shapes = shapes or lazily_inferred(graph)
+    if spec.shape is not None and spec.dtype not in _INDICES:
+        return spec
+    graph = consumers.graph
     node = graph.get(node_of(spec.name))
     if node is None:
         return spec
-    part = sparse_part(graph, spec, shapes)
+    part = sparse_part(graph, spec, consumers.shapes) or row_splits(graph, spec)
     if part is not None:
         return part
     if spec.shape is None:
         likely = next(_shapes(graph, node), None)
-        spec = replace(spec, shape=shapes().shape(spec.name) if likely is None else likely)
-    if spec.dtype in (DataType.INT32, DataType.INT64, DataType.UINT8):
+        spec = replace(spec, shape=consumers.shapes().shape(spec.name) if likely is None else likely)
+    if spec.dtype in _INDICES:
         sizes = [size for size in _bounds(graph, node) if size]
         if sizes:
             return FeedSpec(spec.name, spec.dtype, spec.shape, spec.is_ref, min(sizes))
     return spec
+
+
+_INDICES = frozenset({DataType.INT32, DataType.INT64, DataType.UINT8})
+"""Types of numbers that may be indices."""
 
 
 def _shapes(graph: Graph, start: Node) -> Iterator[Shape]:

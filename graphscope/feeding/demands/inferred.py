@@ -1,24 +1,46 @@
-"""The shapes of a graph, inferred once and only if they are asked for: the shape rules alone take a while to import."""
+"""What the demands of consumers are read from: the graph with its calls inlined, and its shapes, found if asked for."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from graphscope.core.graph import Graph
+from graphscope.core.op_sets import CALL_OPS
+from graphscope.errors import GraphscopeError
 
 if TYPE_CHECKING:
     from graphscope.analysis.shapes import Shapes
 
 
-def lazily_inferred(graph: Graph) -> Callable[[], Shapes]:
-    """A function that returns the shapes of ``graph``, always the same."""
+class Consumers:
+    """What consumes the placeholders of a graph.
 
-    @functools.cache
-    def shapes() -> Shapes:
+    Attributes:
+        stated: the graph as it is.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.stated = graph
+
+    @functools.cached_property
+    def graph(self) -> Graph:
+        """The graph with the bodies of functions in place of their calls, unless that takes too many nodes."""
+        if CALL_OPS.isdisjoint(self.stated.ops):
+            return self.stated
+        from graphscope.transforms.inlining import inline_calls
+
+        try:
+            return inline_calls(self.stated)
+        except GraphscopeError:
+            return self.stated
+
+    def shapes(self) -> Shapes:
+        """The shapes of :attr:`graph`: the rules alone take a while to import."""
+        return self._shapes
+
+    @functools.cached_property
+    def _shapes(self) -> Shapes:
         from graphscope.analysis.shapes import infer
 
-        return infer(graph)
-
-    return shapes
+        return infer(self.graph)
