@@ -8,7 +8,7 @@ of a function as a :class:`Call`. ``str()`` formats them for Python; the command
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _LISTS = frozenset({"at", "inputs", "outputs", "tags", "unfreeze"})
 """Arguments that take a list of names."""
@@ -27,8 +27,7 @@ _HOLDERS = {
 """Arguments that are fields of one that holds several."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """An argument of a public function.
 
     Attributes:
@@ -44,8 +43,7 @@ class Option:
         return _python((self,))
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """Several arguments, and several items of the same list or mapping.
 
     Attributes:
@@ -59,8 +57,7 @@ class Options:
         return _python(self.options)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call of a public function.
 
     Attributes:

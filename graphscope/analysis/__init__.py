@@ -1,1 +1,1 @@
-"""Analyzes a model and returns reports: frozen dataclasses with units in their field names."""
+"""Analyzes a model and returns reports: immutable records with units in their field names."""

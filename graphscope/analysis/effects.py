@@ -10,6 +10,7 @@ import enum
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node, named_functions
@@ -30,8 +31,7 @@ class PathSource(enum.IntEnum):
     COMPUTED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """A name and its origin.
 
     Attributes:
@@ -46,8 +46,7 @@ class Origin:
     leads_out: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NodeEffect:
+class NodeEffect(NamedTuple):
     """A node that does more than compute.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.analysis.savers import saver_nodes
 from graphscope.analysis.tensors import TensorLister
@@ -30,8 +30,7 @@ _PASSED = frozenset({"PlaceholderWithDefault", "Identity", "Pack"})
 _DEFAULT_ELEMENTS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class InputRow:
+class InputRow(NamedTuple):
     """A placeholder.
 
     Attributes:

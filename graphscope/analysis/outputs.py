@@ -7,7 +7,7 @@ compares with the labels: in a training graph the prediction is usually no leaf,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.analysis.losses import trace
 from graphscope.analysis.ranking import GOOD_NAMES, RULES, Ranking
@@ -19,8 +19,7 @@ from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of
 
 
-@dataclass(frozen=True, slots=True)
-class OutputCandidate:
+class OutputCandidate(NamedTuple):
     """A likely output of the model.
 
     Attributes:

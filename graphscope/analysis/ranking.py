@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from typing import NamedTuple
 
 from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, VARIES, WRITES, Flow, union
 from graphscope.analysis.losses import is_free, is_left_over
@@ -325,8 +325,7 @@ class Ranking:
         return [i for i in self.flow.order if self.forward[i] and (ops[i] in _PASSED or ops[i] in _JOINS)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(NamedTuple):
     """Points for a candidate, and the reason to show if they are positive."""
 
     reason: str

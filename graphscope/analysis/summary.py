@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from graphscope.analysis.audit.finding import Severity
 from graphscope.analysis.audit.model import audit_model
@@ -24,8 +24,7 @@ from graphscope.core.validity import Problem
 from graphscope.core.variables import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """How many tensors, elements and bytes (in memory) there are of something, and the elements by type."""
 
     tensors: int
@@ -34,8 +33,7 @@ class Amount:
     by_dtype: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionRow:
+class CollectionRow(NamedTuple):
     """A collection's name, what it holds and how many."""
 
     name: str
@@ -43,16 +41,14 @@ class CollectionRow:
     items: int
 
 
-@dataclass(frozen=True, slots=True)
-class TableRow:
+class TableRow(NamedTuple):
     """A lookup table: its node, its op, and the asset that fills it where the graph says so."""
 
     name: str
     op: str
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchRow:
+class SwitchRow(NamedTuple):
     """An input that switches a graph between training and inference.
 
     Attributes:
@@ -66,8 +62,7 @@ class SwitchRow:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class GraphSummary:
+class GraphSummary(NamedTuple):
     """The information in the graph alone.
 
     Attributes:
@@ -231,8 +226,8 @@ def _ends(model: Model) -> _Ends:
 
     shape = infer(model).shape
     return {
-        "inputs": tuple(replace(r, shape=shape(r.tensor)) if r.shape is None else r for r in inputs),
-        "outputs": tuple(replace(r, shape=shape(r.tensor)) if r.shape is None else r for r in outputs),
+        "inputs": tuple(r._replace(shape=shape(r.tensor)) if r.shape is None else r for r in inputs),
+        "outputs": tuple(r._replace(shape=shape(r.tensor)) if r.shape is None else r for r in outputs),
     }
 
 

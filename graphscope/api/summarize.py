@@ -52,7 +52,7 @@ def summarize(
     summary = summary_of(loaded)
     if summary.graph is None or all(row.shape for row in summary.graph.inputs):  # a switch is a scalar
         return summary
-    return replace(summary, graph=replace(summary.graph, switches=tuple(_switches(loaded.graph))))
+    return replace(summary, graph=summary.graph._replace(switches=tuple(_switches(loaded.graph))))
 
 
 def _switches(graph: Graph) -> Iterator[SwitchRow]:

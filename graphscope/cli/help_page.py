@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 
 from graphscope.cli.command_table import COMMANDS, PANELS
+from graphscope.cli.terminal.width import terminal_width
 
 HELP_OPTIONS = ("-h", "--help")
 VERSION_HELP = "Print the version and exit."
@@ -39,7 +39,7 @@ _EXAMPLES = """\
 
 def main_help() -> str:
     """The page, as wide as the terminal, 78 columns at most."""
-    width = min(shutil.get_terminal_size((80, 24)).columns - 2, _WIDEST)
+    width = min(terminal_width() - 2, _WIDEST)
     panels: dict[str, Sequence[tuple[str, str]]] = {"Options": _OPTIONS}
     panels |= {p: tuple((n, row.help) for n, row in COMMANDS.items() if row.panel == p) for p in PANELS}
     sections = ["\n".join([f"{title}:", *_rows(rows, width)]) + "\n" for title, rows in panels.items()]

@@ -30,7 +30,7 @@ def show_model(path: str) -> int:
     from graphscope.cli.outcome import finish
     from graphscope.cli.render.info import write_info
     from graphscope.cli.terminal.output import Sink
-    from graphscope.cli.terminal.views import Format
+    from graphscope.cli.terminal.pages import Format
 
     sink = Sink.standard()
     return finish(lambda: write_info(sink, Format.TABLE, summarize(open_any(path))), sink)

@@ -6,7 +6,7 @@ Source: ``tensorflow/python/framework/ops.py`` (``GraphKeys``) and ``meta_graph.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope import protos
 from graphscope.protos import CollectionDef, DecodeError, Message, MetaGraphDef
@@ -29,8 +29,7 @@ _MESSAGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Collection:
+class Collection(NamedTuple):
     """One collection of a meta graph.
 
     Attributes:

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from graphscope.advice import Advice, Call
 from graphscope.core.binding import bind
@@ -37,8 +38,7 @@ class ModelKind(enum.Enum):
     ARCHIVE = "archive of arrays"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFile:
+class ModelFile(NamedTuple):
     """One file of a model.
 
     Attributes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape, shape_of
@@ -20,16 +20,14 @@ OBJECT_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
-@dataclass(frozen=True, slots=True)
-class TrackedName:
+class TrackedName(NamedTuple):
     """What a checkpoint's object graph says of one key: the variable's own name, and whether it is an optimizer slot."""
 
     name: str
     is_slot: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SavedVariable:
+class SavedVariable(NamedTuple):
     """A variable of a TF2 SavedModel; ``key`` is ``None`` if the checkpoint's object graph does not lead to it."""
 
     name: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.core.op_sets import PYTHON_OPS
 from graphscope.core.ops import registered_ops
@@ -26,8 +26,7 @@ class Effect(str, enum.Enum):
     PROCESS = "process"
 
 
-@dataclass(frozen=True, slots=True)
-class OpEffect:
+class OpEffect(NamedTuple):
     """What a node of an op does, and where its target is named.
 
     Attributes:

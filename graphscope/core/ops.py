@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from graphscope.core.dtypes import REF, DataType
 from graphscope.protos import AttrValue, OpDef, OpList
@@ -17,8 +17,7 @@ from graphscope.protos import AttrValue, OpDef, OpList
 TABLE = Path(__file__).with_name("ops.pb")
 
 
-@dataclass(frozen=True, slots=True)
-class OutputType:
+class OutputType(NamedTuple):
     """One output tensor of a node: its element type, whether it is a reference, and the output argument it belongs to."""
 
     dtype: DataType

@@ -8,7 +8,7 @@ graph: a restore op reads keys from a constant, and an assign op puts each resul
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node
@@ -23,8 +23,7 @@ _CONVERTS = frozenset({"Reshape", "Cast"})
 _MAX_STEPS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreSource:
+class RestoreSource(NamedTuple):
     """Where a saver finds a variable's value.
 
     Attributes:
@@ -102,7 +101,7 @@ class _Restores:
                 return None
             if node.op in RESTORE_OPS:
                 source = self.read(node, tensor.index)
-                return source and replace(source, validates=_validates(assign), converts=converts)
+                return source and source._replace(validates=_validates(assign), converts=converts)
             converts |= node.op in _CONVERTS
             if node.op not in _PASSED_THROUGH or not node.data_inputs():
                 return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec, shape_of
@@ -20,8 +20,7 @@ TABLE_INITIALIZERS = "table_initializer"
 """Collections that name what runs when a model is opened, in place of the signature :data:`INIT_OP`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """A ``SignatureDef``.
 
     Attributes:

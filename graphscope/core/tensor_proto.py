@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import shape_of
@@ -59,8 +58,7 @@ _TYPES = {int(dtype): dtype for dtype in DataType}
 _BITS = (DataType.HALF, DataType.BFLOAT16)
 
 
-@dataclass(frozen=True, slots=True)
-class Stated:
+class Stated(NamedTuple):
     """What a ``TensorProto`` says of its elements.
 
     Attributes:

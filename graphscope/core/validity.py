@@ -7,7 +7,7 @@ Unknown ops are not a problem, and neither is a library function that no node ca
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.advice import Advice, Call
 from graphscope.core.graph import Body, Function, Graph, Node, called_functions
@@ -21,8 +21,7 @@ from graphscope.protos import OpDef
 _LISTED = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One problem that makes a graph invalid.
 
     Attributes:
@@ -137,8 +136,7 @@ class _Ops(dict[str, "_Op"]):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Op:
+class _Op(NamedTuple):
     """Facts about all nodes of an op.
 
     Attributes:

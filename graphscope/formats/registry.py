@@ -8,9 +8,8 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.core.model import Model
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
     from graphscope.formats.archives.weights import Archive
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOptions:
+class WriteOptions(NamedTuple):
     """Options of writers in addition to the model and the path; each uses those that apply.
 
     Attributes:
@@ -49,8 +47,7 @@ class WriteOptions:
     progress: Progress = quiet
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(NamedTuple):
     """The export to a format of another runtime, from a frozen graph.
 
     Attributes:
@@ -64,8 +61,7 @@ class Export:
     options: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(NamedTuple):
     """A format of another runtime: looked at or run, and never taken for a TensorFlow graph.
 
     Attributes:
@@ -91,8 +87,7 @@ class Foreign:
         return NotTensorFlowError(f"this is {self.what}, not a TensorFlow graph", path=path, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
-class FileFormat:
+class FileFormat(NamedTuple):
     """One format.
 
     Attributes:
@@ -160,8 +155,7 @@ class FileFormat:
         return size
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignFile:
+class ForeignFile(NamedTuple):
     """A file of another runtime that is to be run: only its engine opens it.
 
     Attributes:

@@ -15,8 +15,8 @@ from graphscope.cli.render.run import show_outputs, write_outputs
 from graphscope.cli.render.tune import result_lines, write_classes
 from graphscope.cli.render.verify import write_layers, write_nonfinite, write_verification
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.sections import Line, write_sections
-from graphscope.cli.terminal.views import Format
 from graphscope.notebook.markup import View, as_on_a_terminal
 from graphscope.runtime.layers import LayerComparison
 from graphscope.runtime.nonfinite import NonfiniteReport

@@ -18,7 +18,7 @@ from graphscope.cli.render.cost_table import cost_columns, cost_rows
 from graphscope.cli.render.diff import write_report as write_diff
 from graphscope.cli.render.info import info_head, info_sections
 from graphscope.cli.render.profile import write_profile
-from graphscope.cli.terminal.views import Format
+from graphscope.cli.terminal.pages import Format
 from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.model import Model, ModelKind
 from graphscope.drawing.drawing import Drawing

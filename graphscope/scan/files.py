@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope import formats
@@ -51,7 +51,7 @@ def audit_path(path: str) -> Iterator[Audited]:
     for model in models:
         tags = ",".join(sorted(model.meta.meta_info_def.tags)) or "no tags"
         name = f"{model.path} ({tags})" if several and model.kind is ModelKind.SAVED_MODEL else model.path
-        yield Audited(name, tuple(replace(finding, path=name) for finding in audit_model(model)))
+        yield Audited(name, tuple(finding._replace(path=name) for finding in audit_model(model)))
 
 
 def audit_directory(root: Path, depth: int = 0) -> Iterator[Audited]:
@@ -172,7 +172,7 @@ def _foreign(directory: Path, prefix: str) -> tuple[Severity, str]:
 
 def _keras(source: FileSource, _: int) -> Iterator[Audited]:
     found = dict.fromkeys(lambda_layers(source.chunks(0, source.size)))
-    yield Audited(str(source.path), tuple(replace(finding, path=str(source.path)) for finding in found))
+    yield Audited(str(source.path), tuple(finding._replace(path=str(source.path)) for finding in found))
 
 
 def _pickle(source: FileSource, _: int) -> Iterator[Audited]:
@@ -193,7 +193,7 @@ def _archive(source: FileSource, depth: int) -> Iterator[Audited]:
 
 
 def _rename(item: Audited, old: str, new: str) -> Audited:
-    findings = tuple(replace(finding, path=finding.path.replace(old, new)) for finding in item.findings)
+    findings = tuple(finding._replace(path=finding.path.replace(old, new)) for finding in item.findings)
     return Audited(item.path.replace(old, new), findings, item.error.replace(old, new))
 
 

@@ -42,7 +42,7 @@ class Policy:
     def apply(self, report: AuditReport) -> AuditReport:
         """``report`` as this policy judges it."""
         kept = (finding for finding in report.findings if finding.op not in self.allow)
-        judged = (replace(f, severity=self.severity.get(f.rule, f.severity)) for f in kept)
+        judged = (f._replace(severity=self.severity.get(f.rule, f.severity)) for f in kept)
         return replace(report, findings=tuple(sorted(judged, key=lambda finding: -finding.severity)))
 
 

@@ -23,7 +23,7 @@ import graphscope
 from graphscope.cli import app as app_module
 from graphscope.cli.app import app
 from graphscope.cli.plain_info import only_model, show_model
-from graphscope.cli.terminal.views import Format
+from graphscope.cli.terminal.pages import Format
 from graphscope.protos import GraphDef, NodeDef
 from graphscope.runtime.tensorflow import tensorflow
 from tests.support.terminal import command_line, environment, on_terminal

@@ -28,11 +28,12 @@ from graphscope.cli.render.show import preview, write_detail
 from graphscope.cli.render.tree import TreeRow, tree_view
 from graphscope.cli.render.vars import total, weight_view
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.plain import csv_lines, json_array, json_text, plain
 from graphscope.cli.terminal.sections import wrap
 from graphscope.cli.terminal.table import LONGEST, SAMPLE, Column, write_table
 from graphscope.cli.terminal.text import cells, elide, escape, pad, size
-from graphscope.cli.terminal.views import Format, View, write_rows
+from graphscope.cli.terminal.views import View, write_rows
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import ModelFile
 from graphscope.core.signatures import Signature
@@ -503,13 +504,13 @@ def test_the_next_command_names_all_ends_of_a_detector() -> None:
     other = OutputCandidate("features:0", F32, None, 8.0, ("leaf",))
     graph = summary().graph
     assert graph is not None
-    saved = summary(path="m", graph=replace(graph, tables=(), outputs=(*ends, other)))
+    saved = summary(path="m", graph=graph._replace(tables=(), outputs=(*ends, other)))
     assert list(next_commands(saved))[-1].endswith("-o frozen.pb --output boxes:0 --output 'a b:0' --verify")
     frozen = list(next_commands(replace(saved, checkpoint_version="")))
     assert frozen[-2:] == ["graphscope show m boxes:0", "graphscope show m 'a b:0'"]
-    alone = list(next_commands(summary(path="m", graph=replace(graph, outputs=(other, *ends)))))
+    alone = list(next_commands(summary(path="m", graph=graph._replace(outputs=(other, *ends)))))
     assert alone[-1] == "graphscope show m features:0"
-    assert best_candidates([*ends, *[other] * 4, replace(ends[0], tensor="scores:0")])[-1].tensor == "scores:0"
+    assert best_candidates([*ends, *[other] * 4, ends[0]._replace(tensor="scores:0")])[-1].tensor == "scores:0"
 
 
 def test_info_as_json_csv_and_names() -> None:

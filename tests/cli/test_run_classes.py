@@ -14,7 +14,7 @@ import pytest
 from graphscope.analysis.classes import Example, Guess, Naming, are_scores, top_classes
 from graphscope.cli.render.run import ShownOutput, say_devices, write_classes, write_outputs
 from graphscope.cli.terminal.output import Sink
-from graphscope.cli.terminal.views import Format
+from graphscope.cli.terminal.pages import Format
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.feeding.naming import Fetch
 from graphscope.formats.media.label_files import Labels, read_labels

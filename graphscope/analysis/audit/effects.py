@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.analysis.audit.finding import Finding, Reach, Severity
 from graphscope.analysis.audit.reach import Reached
@@ -75,8 +75,7 @@ def judge(effect: NodeEffect, reach: Reach) -> tuple[Severity, str]:
     return next((row.severity, row.reason) for row in _TABLE if row.applies(effect, reach))
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     applies: Callable[[NodeEffect, Reach], bool]
     severity: Severity
     reason: str

@@ -1,9 +1,9 @@
-"""Audit findings: one dataclass, and the enums by which findings are sorted."""
+"""Audit findings: one class, and the enums by which findings are sorted."""
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.analysis.effects import PathSource
 
@@ -47,8 +47,7 @@ class Reach(str, enum.Enum):
     DEAD = "never called"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One effect or inconsistency of a model.
 
     Attributes:
@@ -91,8 +90,7 @@ class Finding:
         return " ".join(filter(None, (self.place, f"({self.op})" if self.op else "", self.text)))
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """An audit rule.
 
     Attributes:

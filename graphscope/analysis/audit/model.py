@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from graphscope.analysis.audit.code import hidden_graphs, object_lambdas, unknown_ops
 from graphscope.analysis.audit.denial import endless_functions, endless_loops, huge_tensors
@@ -44,5 +43,5 @@ def audit_model(model: Model) -> tuple[Finding, ...]:
         return ()
     reached = Reached(model)
     found = [finding for check in CHECKS for finding in check(model, reached)]
-    placed = (replace(finding, path=model.path) for finding in dict.fromkeys(found))
+    placed = (finding._replace(path=model.path) for finding in dict.fromkeys(found))
     return tuple(sorted(placed, key=lambda finding: -finding.severity))

@@ -8,7 +8,7 @@ Outside parentheses a capital letter is a whole shape, ``_`` is anything. Inputs
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.analysis.shapes.call import Call, Rule
 from graphscope.analysis.shapes.facts import Fact, Facts
@@ -17,8 +17,7 @@ from graphscope.analysis.shapes.sizes import Dim, Dims, ShapeError, Size, Sizes,
 _TOKEN = re.compile(r"\(([^)]*)\)|(\S+)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(NamedTuple):
     """The form of one input or output.
 
     Attributes:

@@ -17,8 +17,8 @@ from graphscope.cli.options.shapes import BatchOption, InputShapes, given_batch,
 from graphscope.cli.render.export import exported_lines
 from graphscope.cli.terminal import text
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, write_report
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format, write_report
 
 
 def convert(

@@ -11,8 +11,8 @@ from graphscope.cli.options.completion import complete_node
 from graphscope.cli.options.shapes import LookedAtShapes, named_shapes
 from graphscope.cli.options.shared import Checkpoint, FormatOption, ModelPath, Tags, repeatable, split_tags
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format
 
 
 class Grouping(str, enum.Enum):

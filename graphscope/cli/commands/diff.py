@@ -10,8 +10,8 @@ import typer
 
 from graphscope.cli.options.shared import Force, Tags, split_tags
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format
 from graphscope.errors import GraphscopeError
 
 if TYPE_CHECKING:

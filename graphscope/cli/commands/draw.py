@@ -14,7 +14,7 @@ from graphscope.cli.options.completion import complete_node, complete_scope
 from graphscope.cli.options.loading import load
 from graphscope.cli.render.draw import saved_line
 from graphscope.cli.terminal.output import Sink
-from graphscope.cli.terminal.views import Format, write_report
+from graphscope.cli.terminal.pages import Format, write_report
 from graphscope.drawing.drawing import drawing_format
 from graphscope.formats.io.places import refuse_unwritable
 

@@ -13,8 +13,8 @@ from graphscope.cli.options.loading import load
 from graphscope.cli.options.shapes import LookedAtBatch, LookedAtShapes, named_shapes
 from graphscope.cli.render.dump import run_lines
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, write_report
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format, write_report
 
 LogDir = Annotated[Path, typer.Argument(metavar="LOGDIR", show_default=False, help="TensorBoard's log directory.")]
 

@@ -14,8 +14,8 @@ from graphscope.cli.options.loading import load
 from graphscope.cli.options.steps import StepsCommand, given_steps
 from graphscope.cli.render.edit import edited_report, summary_lines
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, write_report
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format, write_report
 from graphscope.formats.registry import format_for
 
 COMMAND = StepsCommand

@@ -15,8 +15,8 @@ from graphscope.cli.options.loading import load_runnable
 from graphscope.cli.render.evaluate import write_evaluation
 from graphscope.cli.terminal.interrupts import ended_by_interrupt
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format
 from graphscope.training.recipe import REGRESSION
 
 

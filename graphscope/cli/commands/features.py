@@ -15,8 +15,8 @@ from graphscope.cli.options import shared
 from graphscope.cli.options.loading import load
 from graphscope.cli.render.features import feature_lines, feature_record
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, write_report
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format, write_report
 
 
 def features(

@@ -16,8 +16,8 @@ from graphscope.cli.options.loading import load
 from graphscope.cli.options.shapes import BatchOption, InputShapes, given_batch, named_shapes
 from graphscope.cli.render.freeze import changed_lines, frozen_report, open_switch_lines, verified_lines, written_line
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, write_report
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format, write_report
 
 
 class DataFormat(str, enum.Enum):

@@ -12,9 +12,9 @@ from graphscope.cli.options import shared
 from graphscope.cli.options.loading import load
 from graphscope.cli.render.graft import page
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, write_report
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format, write_report
 from graphscope.training.graft.graft import refuse_output
 
 

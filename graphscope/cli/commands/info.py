@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphscope.cli.options.shared import Checkpoint, FormatOption, ModelPath, Tags, split_tags
 from graphscope.cli.terminal.output import Sink
-from graphscope.cli.terminal.views import Format
+from graphscope.cli.terminal.pages import Format
 
 
 def info(model: ModelPath, *, checkpoint: Checkpoint = None, tags: Tags, format: FormatOption = Format.TABLE) -> None:

@@ -21,8 +21,8 @@ from graphscope.cli.options.shared import (
     split_tags,
 )
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format
 from graphscope.core.model import Model
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ from graphscope.cli.render.profile import next_steps, write_json, write_profile
 from graphscope.cli.render.profile_lists import rows_by
 from graphscope.cli.terminal.interrupts import ended_by_interrupt
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.text import size
-from graphscope.cli.terminal.views import Format, write_rows
+from graphscope.cli.terminal.views import write_rows
 from graphscope.formats.io.places import refuse_closed, refuse_unwritable
 from graphscope.runtime.config import Placing
 from graphscope.tracing.report import Profile

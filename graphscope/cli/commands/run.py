@@ -15,9 +15,9 @@ from graphscope.cli.options.loading import load_runnable
 from graphscope.cli.render.run import say_devices, show_outputs, write_classes, write_outputs
 from graphscope.cli.terminal.interrupts import ended_by_interrupt
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.speaker import Speaker
 from graphscope.cli.terminal.text import escape, size
-from graphscope.cli.terminal.views import Format
 from graphscope.errors import some
 from graphscope.formats.io.places import refuse_unwritable
 from graphscope.formats.media.picture_files import FORMATS as PICTURES

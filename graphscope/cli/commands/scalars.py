@@ -8,8 +8,8 @@ import typer
 
 from graphscope.cli.options.shared import FormatOption, repeatable
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format
 
 
 def scalars(

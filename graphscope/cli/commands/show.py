@@ -10,8 +10,8 @@ from graphscope.cli.options.completion import complete_name
 from graphscope.cli.options.shapes import LookedAtBatch, LookedAtShapes, named_shapes
 from graphscope.cli.options.shared import Checkpoint, FormatOption, ModelPath, Tags, split_tags
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format
 from graphscope.core.model import Model
 
 Name = Annotated[

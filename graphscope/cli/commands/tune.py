@@ -22,8 +22,8 @@ from graphscope.cli.render.tune import write_report as write_tune
 from graphscope.cli.render.tune_progress import TuneProgress
 from graphscope.cli.terminal.interrupts import INTERRUPTED, asked_to_stop
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format
 from graphscope.training.recipe import recipe_of
 
 STOPPING = "finishing this step, then saving; Ctrl-C again stops at once"

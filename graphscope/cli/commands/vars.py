@@ -20,7 +20,7 @@ from graphscope.cli.options.shared import (
     split_tags,
 )
 from graphscope.cli.terminal.output import Sink
-from graphscope.cli.terminal.views import Format
+from graphscope.cli.terminal.pages import Format
 from graphscope.core.model import Model
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import typer
 from graphscope.cli.options import shared
 from graphscope.cli.options.loading import load, load_runnable
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.speaker import Speaker
-from graphscope.cli.terminal.views import Format
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.engines.table import TENSORFLOW

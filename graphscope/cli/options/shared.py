@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from graphscope.cli.options.completion import complete_format, complete_node, complete_placeholder
-from graphscope.cli.terminal.views import Format
+from graphscope.cli.terminal.pages import Format
 from graphscope.errors import GraphscopeError
 
 

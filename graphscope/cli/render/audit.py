@@ -50,7 +50,7 @@ def group(findings: Iterable[Finding]) -> list[Group]:
     first: dict[Finding, Finding] = {}
     counts: Counter[Finding] = Counter()
     for finding in findings:
-        key = replace(finding, node="", function="")
+        key = finding._replace(node="", function="")
         counts[key] += 1
         first.setdefault(key, finding)
     return [(finding, counts[key]) for key, finding in first.items()]
@@ -88,5 +88,5 @@ def _record(report: AuditReport) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     source = finding.source.name.lower() if finding.source is not None else None
-    record = plain(replace(finding, source=None))
+    record = plain(finding._replace(source=None))
     return {**record, "severity": finding.severity.label, "category": finding.category.value, "source": source}

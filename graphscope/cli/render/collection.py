@@ -6,10 +6,11 @@ import json
 
 from graphscope.analysis.members import CollectionMembers, Member
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column
 from graphscope.cli.terminal.text import elide, escape
-from graphscope.cli.terminal.views import Format, View, write_rows
+from graphscope.cli.terminal.views import View, write_rows
 from graphscope.core.tensors import shape_text
 
 _LONGEST = 60

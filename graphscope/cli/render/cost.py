@@ -10,11 +10,11 @@ from graphscope.analysis.cost.report import Amount, ByBatch, CostReport, CostRow
 from graphscope.cli.render.cost_table import cost_columns, cost_rows, full_name, output_text, with_sign
 from graphscope.cli.render.profile_figures import duration, rate
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.plain import csv_lines, json_text, plain
 from graphscope.cli.terminal.sections import Line, Section, write_sections
 from graphscope.cli.terminal.table import write_table
 from graphscope.cli.terminal.text import escape, size
-from graphscope.cli.terminal.views import Format
 from graphscope.core.tensors import shape_text
 from graphscope.core.units import count
 from graphscope.errors import some

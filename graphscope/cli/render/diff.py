@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.diff.report import Change, Difference, DiffReport, Section
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, Page, write_page
 from graphscope.cli.terminal.plain import csv_lines, plain
 from graphscope.cli.terminal.sections import Line, write_sections
 from graphscope.cli.terminal.text import elide
-from graphscope.cli.terminal.views import Format, Page, write_page
 from graphscope.core.units import count
 
 if TYPE_CHECKING:

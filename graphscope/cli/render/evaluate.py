@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from graphscope.cli.render.tune import MAX_CLASSES
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, Page, write_page
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column, write_table
 from graphscope.cli.terminal.text import escape
-from graphscope.cli.terminal.views import Format, Page, write_page
 from graphscope.core.units import count
 from graphscope.training.evaluation.report import ClassScore, EvaluationReport, Misclassified
 from graphscope.training.recipe import REGRESSION

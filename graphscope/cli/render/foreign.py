@@ -10,9 +10,9 @@ from graphscope.analysis.foreign.summary import ForeignSummary
 from graphscope.cli.render.info import FILES, INPUTS, OPS, OUTPUTS, amount_text, histogram, more_line, write_head
 from graphscope.cli.render.nodes import output_text
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, Page, write_page
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.sections import Line, Section, write_sections
-from graphscope.cli.terminal.views import Format, Page, write_page
 from graphscope.core.foreign import ForeignSignature, ForeignTensor
 from graphscope.core.model import ModelFile
 from graphscope.core.units import count, size

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from graphscope.analysis.outputs import detector_ends
 from graphscope.analysis.summary import Amount, GraphSummary, Summary, SwitchRow
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, Page, write_page
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.sections import Line, Section, wrap, write_sections
 from graphscope.cli.terminal.text import cells, escape, size, tensor_type
-from graphscope.cli.terminal.views import Format, Page, write_page
 from graphscope.core.model import ModelFile
 from graphscope.core.signatures import Signature
 from graphscope.core.tensors import TensorSpec, node_of, shape_text

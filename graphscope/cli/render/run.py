@@ -11,10 +11,11 @@ from graphscope.analysis.statistics import Statistics, statistics
 from graphscope.api.run import Outputs
 from graphscope.cli.render.show import VALUE_ELEMENTS, preview, readable, statistics_line
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column
 from graphscope.cli.terminal.text import escape, tensor_type
-from graphscope.cli.terminal.views import Format, View, write_rows
+from graphscope.cli.terminal.views import View, write_rows
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload
 from graphscope.core.units import count

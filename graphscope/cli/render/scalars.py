@@ -8,10 +8,11 @@ from itertools import groupby
 
 from graphscope.api.scalars import Curve
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column, write_table
 from graphscope.cli.terminal.text import escape, number
-from graphscope.cli.terminal.views import Format, View, write_rows
+from graphscope.cli.terminal.views import View, write_rows
 
 BARS = {True: "▁▂▃▄▅▆▇█", False: "_.-=+*#@"}
 """Heights of a curve from low to high, with and without Unicode."""

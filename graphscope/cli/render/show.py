@@ -11,10 +11,10 @@ from graphscope.analysis.variable_rows import WeightRow
 from graphscope.cli.render.nodes import output_text
 from graphscope.cli.render.vars import marks, part_text
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, Page, write_page
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.sections import Line, Section, write_sections
 from graphscope.cli.terminal.text import escape, number, size, tensor_type
-from graphscope.cli.terminal.views import Format, Page, write_page
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload
 from graphscope.core.units import count

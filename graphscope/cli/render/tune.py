@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, Page, write_page
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column, write_table
 from graphscope.cli.terminal.text import escape
-from graphscope.cli.terminal.views import Format, Page, write_page
 from graphscope.core.units import count
 from graphscope.training.recipe import REGRESSION, Recipe
 from graphscope.training.tune.report import ClassReport, EpochReport, TuneReport

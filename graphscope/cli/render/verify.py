@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format, Page, write_page
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.sections import Line, write_sections
 from graphscope.cli.terminal.text import escape
-from graphscope.cli.terminal.views import Format, Page, write_page
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.core.units import count
 from graphscope.runtime.engines.table import ENGINES, TENSORFLOW

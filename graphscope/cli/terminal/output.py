@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,13 +12,12 @@ from typing import TextIO
 
 from graphscope.advice import Advice
 from graphscope.cli.terminal.text import escape
+from graphscope.cli.terminal.width import DEFAULT_WIDTH, terminal_width
 from graphscope.cli.terminal.wording import to_words
 from graphscope.errors import FileError, GraphscopeError
 
 BATCH = 512
 """Number of lines written at a time."""
-
-DEFAULT_WIDTH = 80
 
 
 class Sink:
@@ -54,7 +52,7 @@ class Sink:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         is_terminal = out.isatty()
-        width = shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns if is_terminal else DEFAULT_WIDTH
+        width = terminal_width() if is_terminal else DEFAULT_WIDTH
         return cls(out, err, width=width, is_terminal=is_terminal, has_color=is_terminal and wants_color())
 
     @contextmanager

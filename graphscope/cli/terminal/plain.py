@@ -1,4 +1,4 @@
-"""Reports as JSON and CSV: dataclasses become objects whose keys are the field names, units included."""
+"""Reports as JSON and CSV: dataclasses and named tuples become objects whose keys are the field names, units included."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def plain(value: object) -> Any:
         return value.decode("utf-8", "backslashreplace")
     if dataclasses.is_dataclass(value):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return plain(value._asdict())
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (tuple, list)):

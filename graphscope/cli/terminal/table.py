@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
+from typing import NamedTuple
 
 from graphscope.cli.terminal.output import Sink, paint
 from graphscope.cli.terminal.text import cells, elide, elide_start, escape, is_simple, pad
@@ -26,8 +26,7 @@ ENOUGH = 40
 Row = Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column.
 
     Attributes:

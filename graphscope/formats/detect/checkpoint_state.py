@@ -10,8 +10,8 @@ copied directory, the copy is meant.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from google.protobuf import text_format
 
@@ -25,8 +25,7 @@ MAX_BYTES = 16 << 20
 _SHARD_PATTERN = re.compile(r"-\?{5}-of-\d{5}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointState:
+class CheckpointState(NamedTuple):
     """The prefixes that the file names, latest first, and the directory it is in."""
 
     directory: Path

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from graphscope.advice import Advice, Call
 from graphscope.errors import FileError, closest_names, file_errors
@@ -29,24 +29,21 @@ PROJECTOR_CONFIG = "projector_config.pbtxt"
 GRAPH_SUFFIXES = (".pb", ".pbtxt", ".meta")
 
 
-@dataclass(frozen=True, slots=True)
-class GraphFile:
+class GraphFile(NamedTuple):
     """A file that holds a GraphDef or a MetaGraphDef by itself."""
 
     source: FileSource
     sniffed: Sniffed
 
 
-@dataclass(frozen=True, slots=True)
-class SavedModelDirectory:
+class SavedModelDirectory(NamedTuple):
     """A SavedModel: its directory and the ``saved_model.pb`` or ``.pbtxt`` in it."""
 
     directory: Path
     file: Path
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointPrefix:
+class CheckpointPrefix(NamedTuple):
     """The common prefix of a checkpoint's files; it may end in a slash (an empty base name).
 
     Attributes:
@@ -83,8 +80,7 @@ class CheckpointPrefix:
         return bool(self.shards(".data") or self.shards("")) or is_table_file(Path(self.prefix))
 
 
-@dataclass(frozen=True, slots=True)
-class EventFiles:
+class EventFiles(NamedTuple):
     """A directory of event files, the latest last."""
 
     directory: Path

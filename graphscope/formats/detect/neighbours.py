@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.advice import Advice, Call
 from graphscope.core.patterns import Pattern
@@ -19,8 +19,7 @@ _NET = Pattern(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*
 _GRAPH_MODEL = Pattern(rb'\s*\{.*?"format"\s*:\s*"graph-model"', re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbour(NamedTuple):
     """A format that graphscope does not read.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError
@@ -24,8 +24,7 @@ class Content(enum.Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Sniffed:
+class Sniffed(NamedTuple):
     """The type of message in a file, and whether it is text."""
 
     content: Content
@@ -96,8 +95,7 @@ def _text_start(source: FileSource) -> int:
     return source.size
 
 
-@dataclass(frozen=True, slots=True)
-class _Region:
+class _Region(NamedTuple):
     """A message, or a part of one, that is in a file from byte ``start`` to ``end``: nothing is read before it is needed.
 
     Attributes:
@@ -139,8 +137,7 @@ class _Region:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field of a message: its number and wire type, the value of a varint or the size stated, and where its body lies."""
 
     number: int

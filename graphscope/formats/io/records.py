@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, TruncatedFileError
@@ -37,8 +37,7 @@ def is_event_file_name(name: str) -> bool:
     return "tfevents" in name
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """Where the data of one record lies: ``size`` bytes from ``start``, counted from the start of the file."""
 
     start: int

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError
@@ -38,8 +38,7 @@ def is_table(source: FileSource) -> bool:
     return source.size >= FOOTER_BYTES and source.read(source.size - 8, 8) == MAGIC.to_bytes(8, "little")
 
 
-@dataclass(frozen=True, slots=True)
-class Handle:
+class Handle(NamedTuple):
     """Where a block's contents are, in bytes from the start of the file; type and checksum follow."""
 
     offset: int

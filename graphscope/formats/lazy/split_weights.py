@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from graphscope.core.payload import PAYLOAD_BYTES
 from graphscope.formats.io.window import window_on
 from graphscope.formats.io.wire import Buffer, Cursor, varint
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(NamedTuple):
     """What is below one message of the path from a graph to its tensors.
 
     Attributes:
@@ -29,7 +29,7 @@ class Level:
     """
 
     name: str | None
-    below: Mapping[int, Level] = field(default_factory=dict)
+    below: Mapping[int, Level] = MappingProxyType({})
     content: int = 0
     kept: frozenset[int] = frozenset()
 
@@ -54,8 +54,7 @@ Place = tuple[tuple[str, int], ...]
 """Which of its siblings each counted message is, outermost first: ``(("meta_graph", 0), ("node", 5))``."""
 
 
-@dataclass(frozen=True, slots=True)
-class CutTensor:
+class CutTensor(NamedTuple):
     """A tensor that the skeleton lacks.
 
     Attributes:
@@ -72,8 +71,7 @@ class CutTensor:
     content: tuple[int, int] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Skeleton:
+class Skeleton(NamedTuple):
     """A message without its large tensors."""
 
     message: bytes

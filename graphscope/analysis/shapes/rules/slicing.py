@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.analysis.shapes.arithmetic import subtract
 from graphscope.analysis.shapes.call import Call
@@ -58,8 +58,7 @@ def _slice_size(whole: Size, begin: Element, size: Element) -> Size:
     return subtract(whole, begin) if isinstance(begin, int) and begin >= 0 else Dim()
 
 
-@dataclass(frozen=True, slots=True)
-class _Masks:
+class _Masks(NamedTuple):
     begin: int
     end: int
     ellipsis: int
@@ -71,8 +70,7 @@ class _Masks:
         return cls(*(call.number(f"{name}_mask") for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")))
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
+class _Cut(NamedTuple):
     """What happens to one dimension of the source, or is added: ``bit`` is its place in begin, end and strides."""
 
     kind: str
