@@ -7,12 +7,12 @@ The table is ``ops.pb`` beside this file: the ``OpList`` of TensorFlow 2.21 with
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from graphscope.core.dtypes import REF, DataType
-from graphscope.protos import AttrValue, OpDef, OpList
+from graphscope.protos import AttrValue, CollectionDef, OpDef
 
 TABLE = Path(__file__).with_name("ops.pb")
 
@@ -25,10 +25,36 @@ class OutputType(NamedTuple):
     argument: str
 
 
+class _OpTable(Mapping[str, OpDef]):
+    """Op name -> ``OpDef``; each is parsed when it is first asked for: most graphs have a few dozen of the 1,500."""
+
+    def __init__(self, content: bytes) -> None:
+        # An ``OpList`` is a list of messages in field 1, and so is this, of bytes; an ``OpDef`` begins with its name.
+        table = CollectionDef()
+        table.bytes_list.MergeFromString(content)
+        self._encoded = {encoded[2 : 2 + encoded[1]].decode(): encoded for encoded in table.bytes_list.value}
+        self._parsed: dict[str, OpDef] = {}
+
+    def __getitem__(self, op: str) -> OpDef:
+        found = self._parsed.get(op)
+        if found is None:
+            found = self._parsed[op] = OpDef.FromString(self._encoded[op])
+        return found
+
+    def __contains__(self, op: object) -> bool:
+        return op in self._encoded
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._encoded)
+
+    def __len__(self) -> int:
+        return len(self._encoded)
+
+
 @functools.cache
 def registered_ops() -> Mapping[str, OpDef]:
     """Op name -> ``OpDef`` for every op that TensorFlow 2.21 registers. Reads the table once."""
-    return {op.name: op for op in OpList.FromString(TABLE.read_bytes()).op}
+    return _OpTable(TABLE.read_bytes())
 
 
 class OpCatalog:

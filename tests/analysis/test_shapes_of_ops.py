@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphscope.analysis.shapes import Shapes, infer
-from graphscope.analysis.shapes.rules import rules
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import MERGES
 from graphscope.core.ops import registered_ops
@@ -17,10 +16,11 @@ from graphscope.protos import AttrValue, GraphDef
 from tests.support.op_graphs import CRASHING, STRICT, STRICTER, VAGUE, WITH_FUNCTIONS, OpGraph, OpGraphs
 from tests.support.saving import tf
 from tests.support.shape_oracle import contradicts, is_less
+from tests.support.shape_rules import every_rule
 
 OPS = sorted(
     name
-    for name in rules()
+    for name in every_rule()
     if name in registered_ops()
     and name not in CRASHING | WITH_FUNCTIONS
     and not registered_ops()[name].HasField("deprecation")
@@ -166,6 +166,6 @@ def test_batch_norms_of_old_graphs(op: str) -> None:
 
 def test_every_op_of_the_table_exists() -> None:
     """Ops that TensorFlow does not register, but writes in graphs, excepted."""
-    assert sorted(name for name in rules() if name not in registered_ops()) == []
-    assert not MERGES & rules().keys()
+    assert sorted(name for name in every_rule() if name not in registered_ops()) == []
+    assert not MERGES & every_rule().keys()
     assert tf.version.GRAPH_DEF_VERSION > 1000

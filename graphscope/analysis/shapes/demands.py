@@ -11,7 +11,7 @@ from itertools import islice
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Fact
 from graphscope.analysis.shapes.flow import Flow
-from graphscope.analysis.shapes.rules import rules
+from graphscope.analysis.shapes.rules import find_rule
 from graphscope.analysis.shapes.sizes import Dim, Dims, Probe, ShapeError, Size, Sizes, merge, with_rank
 from graphscope.core.graph import Node
 
@@ -60,7 +60,7 @@ def _reach(flow: Flow, start: int) -> Iterator[tuple[int, int]]:
 
 def _demand(flow: Flow, consumer: int, index: int, shape: Dims) -> Dims:
     node = flow.body.nodes[consumer]
-    rule = rules().get(node.op)
+    rule = find_rule(node.op)
     if rule is None:
         return None
     call = _ProbingCall(node, flow.inputs(consumer), flow, index, shape)

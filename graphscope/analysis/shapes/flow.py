@@ -12,7 +12,7 @@ from graphscope.analysis.shapes.call import Call, Setting
 from graphscope.analysis.shapes.facts import UNKNOWN, Fact, Facts, join_facts, outputs
 from graphscope.analysis.shapes.loops import MAX_TURNS, Widening
 from graphscope.analysis.shapes.order import Wiring
-from graphscope.analysis.shapes.rules import rules
+from graphscope.analysis.shapes.rules import find_rule
 from graphscope.analysis.shapes.sizes import ShapeError
 from graphscope.core.graph import Body, Node
 from graphscope.core.op_sets import MERGES
@@ -80,7 +80,6 @@ class Flow(Setting):
         self.stated: dict[int, dict[int, Fact]] = {}
         self.facts: list[Facts | None] = [None] * len(body.nodes) + list(arguments.values())
         self._ops = body.ops
-        self._rules = rules()
         self._widenings: dict[int, Widening] = {}
         self._order = self.wiring.order()
 
@@ -190,7 +189,7 @@ class Flow(Setting):
         return tuple(stated.get(k, given[k] if k < len(given) else UNKNOWN) for k in range(count))
 
     def _by_rule(self, place: int, op: str) -> Facts:
-        rule = self._rules.get(op)
+        rule = find_rule(op)
         node = self.body.nodes[place]
         call = self.call(place)
         if rule is None:

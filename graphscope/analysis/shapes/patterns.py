@@ -7,14 +7,15 @@ Outside parentheses a capital letter is a whole shape, ``_`` is anything. Inputs
 
 from __future__ import annotations
 
-import re
+import functools
 from typing import NamedTuple
 
 from graphscope.analysis.shapes.call import Call, Rule
 from graphscope.analysis.shapes.facts import Fact, Facts
 from graphscope.analysis.shapes.sizes import Dim, Dims, ShapeError, Size, Sizes, at_least, merge, merge_sizes
+from graphscope.core.patterns import Pattern
 
-_TOKEN = re.compile(r"\(([^)]*)\)|(\S+)")
+_TOKEN = Pattern(r"\(([^)]*)\)|(\S+)")
 
 
 class _Form(NamedTuple):
@@ -83,12 +84,10 @@ class _Match:
 
 
 def pattern(text: str) -> Rule:
-    """The rule that a pattern states."""
-    left, _, right = text.partition("->")
-    inputs = [_Form.parse(match.group()) for match in _TOKEN.finditer(left)]
-    results = [_Form.parse(match.group()) for match in _TOKEN.finditer(right)]
+    """The rule that a pattern states; it is parsed when a node is first compared with it."""
 
     def rule(call: Call) -> Facts:
+        inputs, results = _parse(text)
         if len(call.inputs) < len(inputs):
             raise ShapeError(f"{call.node.op} takes {len(inputs)} inputs but has {len(call.inputs)}")
         match = _Match()
@@ -97,3 +96,13 @@ def pattern(text: str) -> Rule:
         return tuple(Fact(match.give(form)) for form in results)
 
     return rule
+
+
+@functools.cache
+def _parse(text: str) -> tuple[list[_Form], list[_Form]]:
+    """The forms of the inputs, and those of the outputs."""
+    left, _, right = text.partition("->")
+    inputs, results = (
+        [_Form.parse(match.group()) for match in _TOKEN.compiled.finditer(part)] for part in (left, right)
+    )
+    return inputs, results

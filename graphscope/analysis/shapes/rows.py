@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphscope.analysis.shapes.call import Call, Rule
+from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import SCALAR, Facts
 from graphscope.analysis.shapes.patterns import pattern
+from graphscope.analysis.shapes.table import rule
 
 _LINEAR_ALGEBRA = {
     "Cholesky MatrixInverse BatchMatrixInverse BatchCholesky": "(B...,n,n) -> (B...,n,n)",
@@ -190,21 +191,19 @@ _ANYTHING = (
 """Ops whose output shapes TensorFlow knows only at run time."""
 
 
-def row_rules() -> dict[str, Rule]:
-    """Op name -> rule, of every row."""
-    result: dict[str, Rule] = {}
-    for rows in _ROWS:
-        for ops, text in rows.items():
-            result.update(dict.fromkeys(ops.split(), pattern(text)))
-    result.update(dict.fromkeys(_SCALARS.split(), _scalars))
-    result.update(dict.fromkeys(_PAIRS.split(), pattern("-> (2)")))
-    result.update(dict.fromkeys(_ANYTHING.split(), _anything))
-    return result
-
-
 def _scalars(_: Call) -> Facts:
     return (SCALAR, SCALAR)
 
 
 def _anything(_: Call) -> Facts:
     return ()
+
+
+def register_rows() -> None:
+    """Puts every row into the table of rules."""
+    for rows in _ROWS:
+        for ops, text in rows.items():
+            rule(ops)(pattern(text))
+    rule(_SCALARS)(_scalars)
+    rule(_PAIRS)(pattern("-> (2)"))
+    rule(_ANYTHING)(_anything)

@@ -7,14 +7,19 @@ from collections.abc import Callable
 from graphscope.analysis.shapes.call import Rule
 
 RULES: dict[str, Rule] = {}
-"""Op name -> rule, of the modules below ``rules/`` that have been imported."""
+"""Op name -> rule, of the rows, and of the modules below ``rules/`` that have been imported."""
 
 
 def rule(*ops: str) -> Callable[[Rule], Rule]:
-    """Registers a function as the rule of ``ops``; each may hold several names, separated by spaces."""
+    """Registers a function as the rule of ``ops``; each may hold several names, separated by spaces.
+
+    An op has one rule: which one would count depended on the order of imports.
+    """
+    names = " ".join(ops).split()
 
     def register(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(" ".join(ops).split(), function))
+        assert RULES.keys().isdisjoint(names), names
+        RULES.update(dict.fromkeys(names, function))
         return function
 
     return register

@@ -13,8 +13,9 @@ def _data_sets() -> str:
     """The ops that make data sets: they give one variant, a scalar."""
     return " ".join(
         name
-        for name, op in registered_ops().items()
-        if name.rstrip("V2345").endswith("Dataset") and [arg.type for arg in op.output_arg] == [_VARIANT]
+        for name in registered_ops()
+        if name.rstrip("V2345").endswith("Dataset")
+        and [arg.type for arg in registered_ops()[name].output_arg] == [_VARIANT]
     )
 
 
