@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from graphscope.core.dtypes import DataType
@@ -114,13 +113,13 @@ _MAX_CALLS = 2_000
 _UNKNOWN = Origin(PathSource.COMPUTED)
 
 
-@dataclass
 class _Search:
-    graph: Graph
-    fed: frozenset[str]
-    own: frozenset[str]
-    stored: frozenset[str]
-    seen: set[tuple[str, _Arguments]] = field(default_factory=set)
+    def __init__(self, graph: Graph, fed: frozenset[str], own: frozenset[str], stored: frozenset[str]) -> None:
+        self.graph = graph
+        self.fed = fed
+        self.own = own
+        self.stored = stored
+        self.seen: set[tuple[str, _Arguments]] = set()
 
     @property
     def users(self) -> Mapping[str, list[str]]:

@@ -7,7 +7,6 @@ Everything works on node numbers and takes time linear in the size of the graph.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import cast
 
 from graphscope.analysis.input_gradients import is_gradient, kept_gradients
@@ -33,7 +32,6 @@ WRITES = ASSIGN_OPS | COUNT_OPS
 """Ops that give what they write; written and not used, it is training's, or the next run's."""
 
 
-@dataclass(slots=True)
 class Flow:
     """The dependencies of each node; all lists are indexed by node number, in file order.
 
@@ -57,23 +55,32 @@ class Flow:
         bits: (node, output) -> bit for every source; output -1 means all outputs of the node.
     """
 
-    nodes: list[Node]
-    ops: list[str]
-    inputs: list[list[int]]
-    consumers: list[list[int]]
-    order: Sequence[int]
-    outside: list[bool]
-    sources: list[int]
-    is_weight: list[bool]
-    depth: list[int]
-    features: int = 0
-    labels: int = 0
-    layers: list[int] = field(default_factory=list)
-    gradients: set[int] = field(default_factory=set)
-    is_trained: bool = False
-    lives: list[bool] = field(default_factory=list)
-    framed: set[int] = field(default_factory=set)
-    bits: dict[tuple[int, int], int] = field(default_factory=dict)
+    def __init__(
+        self,
+        nodes: list[Node],
+        ops: list[str],
+        inputs: list[list[int]],
+        consumers: list[list[int]],
+        order: Sequence[int],
+    ) -> None:
+        size = len(nodes)
+        self.nodes = nodes
+        self.ops = ops
+        self.inputs = inputs
+        self.consumers = consumers
+        self.order = order
+        self.outside = [False] * size
+        self.sources = [0] * size
+        self.is_weight = [False] * size
+        self.depth = [0] * size
+        self.features = 0
+        self.labels = 0
+        self.layers: list[int] = []
+        self.gradients: set[int] = set()
+        self.is_trained = False
+        self.lives: list[bool] = []
+        self.framed: set[int] = set()
+        self.bits: dict[tuple[int, int], int] = {}
 
     def is_forward(self, i: int) -> bool:
         """Whether node ``i`` belongs to the computation of a prediction: fed by features, untouched by labels."""
@@ -105,9 +112,8 @@ def wire(graph: Graph) -> Flow:
             consumers[producer].append(i)
             if producer >= i:
                 is_sorted = False
-    size = len(nodes)
-    order = range(size) if is_sorted else _order(ops, inputs, consumers)
-    flow = Flow(nodes, ops, inputs, consumers, order, [False] * size, [0] * size, [False] * size, [0] * size)
+    order = range(len(nodes)) if is_sorted else _order(ops, inputs, consumers)
+    flow = Flow(nodes, ops, inputs, consumers, order)
     _mark_outside(flow, graph.names, saver_nodes(graph))
     flow.framed = _find_framed(flow)
     return flow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeGuard, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard, cast
 
 from graphscope.core.dtypes import DataType
 
@@ -19,8 +19,7 @@ StatedShape = tuple[int | str | None, ...] | None
 """As :data:`Shape`; text is a symbol for an unknown dimension."""
 
 
-@dataclass(frozen=True, slots=True)
-class TensorName:
+class TensorName(NamedTuple):
     """``a:1`` is output 1 of node ``a``; ``a`` is its output 0; ``^a`` is a control dependency on it.
 
     Within a function's body ``a:out:1`` names the output argument too (``argument`` = ``out``), and ``index`` then counts
@@ -28,7 +27,7 @@ class TensorName:
     """
 
     node: str
-    index: int = 0
+    index: int = 0  # type: ignore[assignment]  # in place of the method of tuples
     argument: str | None = None
     is_control: bool = False
 

@@ -85,4 +85,4 @@ def with_parts(
 
 def _move(tensor: str, names: Mapping[str, str]) -> str:
     parsed = TensorName.parse(tensor)
-    return str(replace(parsed, node=names.get(parsed.node, parsed.node)))
+    return str(parsed._replace(node=names.get(parsed.node, parsed.node)))

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from graphscope.analysis.audit.finding import RULES, Severity
+from graphscope.analysis.audit.finding import Severity
+from graphscope.analysis.audit.rules import RULES
 from graphscope.errors import FileError, GraphscopeError, UnknownNameError
 from graphscope.scan.audit import AuditReport
 

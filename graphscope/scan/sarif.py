@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from graphscope.analysis.audit.finding import RULES, Finding, Severity
+from graphscope.analysis.audit.finding import Finding, Severity
+from graphscope.analysis.audit.rules import RULES
 from graphscope.scan.audit import AuditReport, Unread
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -9,8 +9,9 @@ import pytest
 import graphscope
 from graphscope.analysis.audit import denial
 from graphscope.analysis.audit.code import lambda_layers
-from graphscope.analysis.audit.finding import RULES, Category, Finding, Reach, Severity
+from graphscope.analysis.audit.finding import Finding, Reach, Severity
 from graphscope.analysis.audit.model import audit_model
+from graphscope.analysis.audit.rules import RULES, Category
 from graphscope.core.dtypes import DataType
 from graphscope.core.op_effects import OP_EFFECTS, Effect, OpEffect, is_harmless
 from graphscope.protos import GraphDef, MetaGraphDef, NodeDef, SavedModel

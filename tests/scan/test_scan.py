@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from graphscope import GraphscopeError, audit
-from graphscope.analysis.audit.finding import RULES, Finding, Severity
+from graphscope.analysis.audit.finding import Finding, Severity
+from graphscope.analysis.audit.rules import RULES
 from graphscope.errors import FileError, UnknownNameError
 from graphscope.protos import MetaGraphDef, SavedModel
 from graphscope.scan import archives

@@ -11,7 +11,7 @@ from graphscope.analysis.effects import NodeEffect, PathSource, find_effects
 from graphscope.core.assets import asset_parts, stated_assets
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
-from graphscope.core.op_effects import OP_EFFECTS, Effect, read_at_import
+from graphscope.core.op_effects import Effect, read_at_import
 from graphscope.core.op_sets import PYTHON_OPS
 from graphscope.core.tensors import node_of
 from graphscope.protos import DecodeError
@@ -38,8 +38,6 @@ def effect_findings(model: Model, reached: Reached) -> Iterator[Finding]:
 
     Linear in the graph's size; reads the constants that paths come from.
     """
-    if not any(op in OP_EFFECTS for _, body in model.graph.bodies for op in body.ops):
-        return
     own, stored, functions = _own(model), _stored_strings(model), reached.uncalled
     filename = node_of(model.meta.saver_def.filename_tensor_name)
     seen: set[NodeEffect] = set()

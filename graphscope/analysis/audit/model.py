@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 from graphscope.analysis.audit.code import hidden_graphs, object_lambdas, unknown_ops
 from graphscope.analysis.audit.denial import endless_functions, endless_loops, huge_tensors
-from graphscope.analysis.audit.effects import effect_findings
 from graphscope.analysis.audit.finding import Finding
 from graphscope.analysis.audit.names import (
     asset_names,
@@ -17,9 +16,19 @@ from graphscope.analysis.audit.names import (
 )
 from graphscope.analysis.audit.reach import Reached
 from graphscope.core.model import Model
+from graphscope.core.op_effects import OP_EFFECTS
+
+
+def effects(model: Model, reached: Reached) -> Iterator[Finding]:
+    """Nodes that do more than compute. What follows where their paths come from is imported only where there are any."""
+    if any(op in OP_EFFECTS for _, body in model.graph.bodies for op in body.ops):
+        from graphscope.analysis.audit.effects import effect_findings
+
+        yield from effect_findings(model, reached)
+
 
 CHECKS: tuple[Callable[[Model, Reached], Iterator[Finding]], ...] = (
-    effect_findings,
+    effects,
     unknown_ops,
     hidden_graphs,
     object_lambdas,

@@ -16,13 +16,14 @@ from typing import NamedTuple
 from google.protobuf import text_format
 
 from graphscope import protos
+from graphscope.core.patterns import Pattern
 from graphscope.errors import CorruptFileError
 from graphscope.formats.detect.neighbours import refuse_neighbours
 from graphscope.formats.io.paths import real_path
 from graphscope.formats.io.wire import FileSource
 
 MAX_BYTES = 16 << 20
-_SHARD_PATTERN = re.compile(r"-\?{5}-of-\d{5}\Z")
+_SHARD_PATTERN = Pattern(r"-\?{5}-of-\d{5}\Z")
 
 
 class CheckpointState(NamedTuple):
@@ -57,7 +58,7 @@ def join(directory: Path, base: str) -> str:
 
 def without_pattern(prefix: str) -> str:
     """``prefix`` of ``prefix-?????-of-00002``, which is what ``Saver`` calls a sharded V1 checkpoint; others as they are."""
-    return _SHARD_PATTERN.sub("", prefix)
+    return _SHARD_PATTERN.compiled.sub("", prefix)
 
 
 def read_state(path: Path) -> CheckpointState:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graphscope.advice import Advice, Call
+from graphscope.core.patterns import Pattern
 from graphscope.errors import FileError, closest_names, file_errors
 from graphscope.formats.detect.checkpoint_state import CheckpointState, is_below, join, read_state, without_pattern
 from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES, refuse_part
@@ -20,9 +21,9 @@ from graphscope.formats.io.sstable import is_table
 from graphscope.formats.io.wire import FileSource, refuse_special
 
 _SHARD = r"-\d{5}-of-\d{5}"
-_MEMBER = re.compile(rf"(?P<prefix>.*?)(?:\.meta|\.index|\.data{_SHARD})\Z", re.DOTALL)
-_V1_SHARD = re.compile(rf"(?P<prefix>.+){_SHARD}\Z", re.DOTALL)
-_STEP = re.compile(r"-(\d+)\Z")
+_MEMBER = Pattern(rf"(?P<prefix>.*?)(?:\.meta|\.index|\.data{_SHARD})\Z", re.DOTALL)
+_V1_SHARD = Pattern(rf"(?P<prefix>.+){_SHARD}\Z", re.DOTALL)
+_STEP = Pattern(r"-(\d+)\Z")
 PROJECTOR_CONFIG = "projector_config.pbtxt"
 """The configuration of TensorBoard's projector, beside event files."""
 

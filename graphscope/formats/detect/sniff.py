@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from graphscope.core.patterns import Pattern
 from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError
 from graphscope.formats.io.records import is_event_file
@@ -50,11 +50,11 @@ _TEXT_FIELDS = {
         ("model_checkpoint_path", "all_model_checkpoint_paths", "all_model_checkpoint_timestamps"), Content.STATE
     ),
 }
-_LEADING = re.compile(rb"\s*(#?)")
-_NEWLINE = re.compile(rb"\n")
-_FIRST_FIELD = re.compile(rb"([a-z_]+)\s*[:{<]")
+_LEADING = Pattern(rb"\s*(#?)")
+_NEWLINE = Pattern(rb"\n")
+_FIRST_FIELD = Pattern(rb"([a-z_]+)\s*[:{<]")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_OP = re.compile(rb"[A-Za-z_][\w.>\-/]*\Z")
+_OP = Pattern(rb"[A-Za-z_][\w.>\-/]*\Z")
 _HEAD = 1 << 16
 _LONGEST_TAG_AND_SIZE = 20
 
@@ -83,10 +83,10 @@ def _text_start(source: FileSource) -> int:
         at = 0
         while at < len(chunk):
             if in_comment:
-                end = _NEWLINE.search(chunk, at)
+                end = _NEWLINE.compiled.search(chunk, at)
                 at, in_comment = (end.end(), False) if end else (len(chunk), True)
                 continue
-            blank = _LEADING.match(chunk, at)
+            blank = _LEADING.compiled.match(chunk, at)
             at = blank.end() if blank else at
             in_comment = bool(blank and blank[1])
             if not in_comment and at < len(chunk):

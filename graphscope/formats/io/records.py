@@ -29,7 +29,7 @@ def starts_record(head: bytes) -> bool:
 
 def is_event_file(head: bytes) -> bool:
     """Whether a file that begins with ``head`` begins with an event that states the version of event files."""
-    return starts_record(head) and b"brain.Event:" in head[HEADER_BYTES:64]
+    return b"brain.Event:" in head[HEADER_BYTES:64] and starts_record(head)
 
 
 def is_event_file_name(name: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from graphscope.analysis.audit.finding import RULES
+from graphscope.analysis.audit.rules import RULES
 from graphscope.cli.app import app
 from graphscope.formats.registry import FORMATS
 from tests.support.documents.pages import DOCS
