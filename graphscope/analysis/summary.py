@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple, TypedDict
 
@@ -18,7 +17,7 @@ from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.core.op_sets import TABLES, VARIABLE_OPS
 from graphscope.core.ops import registered_ops
 from graphscope.core.roles import is_weight_type
-from graphscope.core.shown import Shown
+from graphscope.core.shown import html_of
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.validity import Problem
 from graphscope.core.variables import Role
@@ -91,8 +90,7 @@ class GraphSummary(NamedTuple):
     switches: tuple[SwitchRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Summary(Shown):
+class Summary(NamedTuple):
     """The complete output of ``info``.
 
     Attributes:
@@ -137,6 +135,9 @@ class Summary(Shown):
     mismatched: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     dangers: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     def __repr__(self) -> str:
         return f"<Summary {self.path!r}: {self.kind}, {self.parameters.elements:,} parameters>"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, overload
 
 from graphscope.analysis.summary import Summary, SwitchRow
@@ -52,7 +51,7 @@ def summarize(
     summary = summary_of(loaded)
     if summary.graph is None or all(row.shape for row in summary.graph.inputs):  # a switch is a scalar
         return summary
-    return replace(summary, graph=summary.graph._replace(switches=tuple(_switches(loaded.graph))))
+    return summary._replace(graph=summary.graph._replace(switches=tuple(_switches(loaded.graph))))
 
 
 def _switches(graph: Graph) -> Iterator[SwitchRow]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
@@ -22,7 +21,7 @@ class RenamedStore:
         self._store = store
         self._old = {keys.get(key, key): key for key in store.entries}
         self.entries: Mapping[str, Entry] = {
-            keys.get(key, key): replace(entry, key=keys.get(key, key)) for key, entry in store.entries.items()
+            keys.get(key, key): entry._replace(key=keys.get(key, key)) for key, entry in store.entries.items()
         }
 
     def payload(self, key: str) -> Payload:

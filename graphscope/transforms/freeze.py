@@ -338,7 +338,7 @@ class StoredValues:
         if self.moving_averages and store is not None and variable is not None:
             for key in (f"{name}/{MOVING_AVERAGE}", f"{variable.key}/{MOVING_AVERAGE}"):
                 if key in store.entries:
-                    averaged = replace(variable, key=key, entry=store.entries[key])
+                    averaged = variable._replace(key=key, entry=store.entries[key])
                     self.averaged[name] = self.model.fitting_value(averaged)
                     return self.averaged[name]
         if variable is None or variable.entry is None:

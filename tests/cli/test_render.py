@@ -7,7 +7,6 @@ import io
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -506,7 +505,7 @@ def test_the_next_command_names_all_ends_of_a_detector() -> None:
     assert graph is not None
     saved = summary(path="m", graph=graph._replace(tables=(), outputs=(*ends, other)))
     assert list(next_commands(saved))[-1].endswith("-o frozen.pb --output boxes:0 --output 'a b:0' --verify")
-    frozen = list(next_commands(replace(saved, checkpoint_version="")))
+    frozen = list(next_commands(saved._replace(checkpoint_version="")))
     assert frozen[-2:] == ["graphscope show m boxes:0", "graphscope show m 'a b:0'"]
     alone = list(next_commands(summary(path="m", graph=graph._replace(outputs=(other, *ends)))))
     assert alone[-1] == "graphscope show m features:0"

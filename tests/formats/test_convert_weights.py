@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +76,7 @@ def test_one_part_is_missing(changed: Path, tmp_path: Path, role: Role) -> None:
     del arrays[first]
     np.savez(changed, **arrays)
     model = load(Fixture("partitioned").prefix)
-    model.variables = tuple(replace(v, role=role) for v in model.variables)
+    model.variables = tuple(v._replace(role=role) for v in model.variables)
     with pytest.raises(FormatError, match=f"missing: {first}"):
         weights_into_checkpoint(model, NpzStore(changed), str(tmp_path / "model"))
 

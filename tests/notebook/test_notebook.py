@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def hostile_model() -> Model:
 @pytest.mark.parametrize("kind", ["model", "graph", "node", "summary", "cost", "diff"])
 def test_names_are_no_markup(kind: str) -> None:
     model = hostile_model()
-    thing = {
+    thing: Any = {
         "model": lambda: model,
         "graph": lambda: model.graph,
         "node": lambda: model.graph[f"{HOSTILE}/y"],

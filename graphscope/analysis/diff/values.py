@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 
 from graphscope.analysis.diff.report import Change, Difference, Section
 from graphscope.analysis.diff.sides import Matching
@@ -89,7 +88,7 @@ def _stored_variables(model: Model, *, is_whole: bool = False) -> dict[str, Vari
 def _whole(variable: Variable) -> Variable:
     if variable.slice is None or variable.key is None or variable.entry is None:
         return variable
-    return replace(variable, name=variable.key, slice=None, shape=variable.entry.shape)
+    return variable._replace(name=variable.key, slice=None, shape=variable.entry.shape)
 
 
 def _value(model: Model, variable: Variable) -> Callable[[], Payload]:
