@@ -48,18 +48,22 @@ class Session:
     Attributes:
         model: whose tensors these are.
         graph: the ``tf.Graph``.
-        session: the ``tf.compat.v1.Session``; its runs raise TensorFlow's own errors.
+        session: the ``tf.compat.v1.Session``.
         part: the part of the model that was imported.
         config: the session's ``tf.compat.v1.ConfigProto``.
     """
 
-    def __init__(self, model: Model, graph: Any, session: Any, part: Graph, config: Any) -> None:
+    def __init__(
+        self, model: Model, graph: Any, session: Any, part: Graph, config: Any, limit_s: float | None = None
+    ) -> None:
+        """``limit_s`` is how long a run may take; ``None``: as long as it takes."""
         self.model = model
         self.graph = graph
         self.session = session
         self.part = part
         self.config = config
         self._nodes = {operation.name: operation for operation in graph.get_operations()}
+        self._limit_ms = int(1000 * limit_s) if limit_s is not None else 0
 
     def run(
         self, fetches: Sequence[str], feeds: Mapping[str, NDArray[Any]] | None = None, **options: Any
@@ -80,8 +84,15 @@ class Session:
         if not wanted:
             return []
         with tensorflow_errors(f"{self.model.path}: TensorFlow cannot run the graph"):
-            found = self.session.run(wanted, given, **options)
+            found = self.run_elements(wanted, given, **options)
         return [_array(value) for value in found]
+
+    def run_elements(self, wanted: Any, feeds: Mapping[Any, Any] | None = None, **options: Any) -> Any:
+        """As ``tf.compat.v1.Session.run``, errors included, within the time limit."""
+        if self._limit_ms:
+            asked = options.setdefault("options", tensorflow().compat.v1.RunOptions())
+            asked.timeout_in_ms = self._limit_ms
+        return self.session.run(wanted, feeds, **options)
 
     @cached_property
     def devices(self) -> list[str]:
@@ -179,7 +190,8 @@ def open_session(
     tf = tensorflow()
     imported = import_graph(graph, model.path)
     with _close_in_time(tf.compat.v1.Session(placing.master, graph=imported, config=settings)) as session:
-        opened = Session(model, imported, session, graph, settings)
+        limit_s = placing.timeout_s if placing.master else None
+        opened = Session(model, imported, session, graph, settings, limit_s)
         if not settings.allow_soft_placement:
             refuse_absent(model.path, opened.absent, opened.devices)
         _Starting(tf, session, start, model, keep(opened)).run()

@@ -7,9 +7,11 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -23,6 +25,7 @@ from graphscope.cluster.reach import free_ports
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.runtime.config import Placing, SessionOptions
 from graphscope.runtime.profile import _Runs
+from graphscope.runtime.session import open_session
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.transforms.device_placement import parse_rule
 from tests.support.fixture_files import FIXTURES
@@ -161,6 +164,26 @@ def test_what_does_not_answer_is_named(tmp_path: Path, fresh: Fresh) -> None:
     assert "does not answer within 2 s" in gone
     assert "cluster.yml: another task than worker 0 answers at 127.0.0.1:" in other
     assert "/job:ps/replica:0/task:0/" in other
+
+
+def run_for_too_long(file: Path) -> list[str]:
+    """A run on a task that stops, by a session whose operations have no limit of their own."""
+    profile(file)
+    model = graphscope.load(LENET)
+    master = f"grpc://{read_hosts(file).workers[0]}"
+    where = replace(WHERE, master=master, timeout_s=2)
+    messages = []
+    with open_session(model, ["fc1/relu"], placing=where, config=tf.compat.v1.ConfigProto) as session:
+        for task in TASKS[::2]:
+            with stopped(file, task), pytest.raises(GraphscopeError) as error:
+                session.run(["fc1/relu"], {"input": np.zeros((1, 784), np.float32)})
+            messages.append(error.value.message)
+    return messages
+
+
+def test_each_run_has_a_limit(tmp_path: Path, fresh: Fresh) -> None:
+    for message in fresh.value(in_cluster, tmp_path, "run_for_too_long"):
+        assert message.endswith(": TensorFlow cannot run the graph: Deadline Exceeded")
 
 
 def test_what_makes_no_sense(tmp_path: Path) -> None:

@@ -113,7 +113,8 @@ class Apart(Team):
         """
         target = self._server.start()
         wait_for_tasks(self.cluster, self._awaited, self.timeout_s)
-        return Placing(device=f"/job:{WORKER}/replica:0/task:{self.rank}", master=target)
+        task = f"/job:{WORKER}/replica:0/task:{self.rank}"
+        return Placing(device=task, master=target, timeout_s=self.timeout_s)
 
     def config(self) -> Any:
         """Time limits that hold, and no other worker in sight."""
@@ -131,7 +132,7 @@ class Apart(Team):
         """
         path = self.cluster.path
         self._greet(session)
-        self._ledger = Ledger(session.graph, session.session.run, path)
+        self._ledger = Ledger(session.graph, session.run_elements, path)
         uninitialized = _Uninitialized(session, self._devices)
         is_ready = self._ledger.is_ready() and not uninitialized.names()
         self.is_rejoining = self.is_writer and is_ready and self._rejoins
@@ -226,7 +227,7 @@ def _has_run(session: Session, wanted: Any, feeds: Mapping[Any, Any], *, is_last
     """Whether a run succeeds; the last attempt must."""
     errors = tensorflow().errors
     try:
-        session.session.run(wanted, feeds)
+        session.run_elements(wanted, feeds)
     except (errors.UnavailableError, errors.AbortedError, errors.CancelledError):
         if is_last:
             raise
@@ -256,7 +257,7 @@ class _Uninitialized:
 
     def names(self) -> list[str]:
         with tensorflow_errors(f"{self._session.model.path}: the parameter servers do not answer"):
-            are = self._session.session.run(self._are)
+            are = self._session.run_elements(self._are)
         return [name for name, is_initialized in are.items() if not is_initialized]
 
 
@@ -320,7 +321,7 @@ class Worker:
         feeds |= {TICKET: np.array(ticket), COUNT: np.array(len(indices), np.float32)}
         named = {str(TensorName.parse(name)): value for name, value in feeds.items()}
         with tensorflow_errors(f"{self.session.model.path}: TensorFlow cannot run the graph"):
-            self.session.session.run(self._wanted, named)
+            self.session.run_elements(self._wanted, named)
 
 
 class Leading:

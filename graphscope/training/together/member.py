@@ -89,7 +89,7 @@ class Member(Team):
         target = self._server.start()
         wait_for_tasks(self._cluster, self._others, self._timeout_s)
         rule = (re.compile(f"^{SCOPE}/"), f"{task}/device:CPU:0")
-        return Placing(clear_devices=True, place=[rule], device=task, master=target)
+        return Placing(clear_devices=True, place=[rule], device=task, master=target, timeout_s=self._timeout_s)
 
     @property
     def _others(self) -> list[Task]:

@@ -64,7 +64,7 @@ class SessionVariables:
     def values(self) -> dict[str, NDArray[Any]]:
         """By variable, as they are now."""
         with tensorflow_errors(f"{self._session.model.path}: TensorFlow cannot read the variables"):
-            found: dict[str, NDArray[Any]] = self._session.session.run(self._reads)
+            found: dict[str, NDArray[Any]] = self._session.run_elements(self._reads)
         return found
 
     def step(self, name: str) -> int:
@@ -128,7 +128,7 @@ class Averages:
     def _put(self, values: Mapping[str, NDArray[Any]]) -> None:
         feeds = {self._assigns[name][1]: value for name, value in values.items()}
         with tensorflow_errors(f"{self._session.model.path}: TensorFlow cannot assign moving averages"):
-            self._session.session.run([self._assigns[name][0] for name in values], feeds)
+            self._session.run_elements([self._assigns[name][0] for name in values], feeds)
 
 
 def _find_averaged(variables: Iterable[Variable]) -> Iterator[tuple[str, str]]:
