@@ -37,6 +37,10 @@ _MAX_BYTES = 1 << 20
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})")
 _MAX_PORT = 65535
 
+_LOOPBACK = "localhost"
+_LOOPBACKS = (_LOOPBACK, "127.0.0.1", "::1")
+"""Names of this machine: TensorFlow's server listens on all of its interfaces."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -156,12 +160,29 @@ def _read(source: str | os.PathLike[str]) -> tuple[str, Mapping[str, Any]]:
     if len(content) > _MAX_BYTES:
         raise _not_a_cluster(path, f"it has more than {_MAX_BYTES:,} bytes")
     try:
+        _refuse_repeated_keys(path, yaml.compose(content, yaml.SafeLoader))
         stated = yaml.safe_load(content)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise _not_a_cluster(path, " ".join(str(error).split())) from error
     if not isinstance(stated, dict):
         raise _not_a_cluster(path, "it does not list the hosts of each job")
     return path, stated
+
+
+def _refuse_repeated_keys(path: str, root: Any) -> None:
+    """YAML and JSON would take the last of several equal keys, and drop the hosts of the others."""
+    pending, seen = [root], set()
+    while pending:
+        node = pending.pop()
+        if getattr(node, "id", "") != "mapping" or id(node) in seen:
+            continue
+        seen.add(id(node))
+        keys: set[str] = set()
+        for key, value in node.value:
+            if str(key.value) in keys:
+                raise _not_a_cluster(path, f"{key.value} is listed twice, on line {key.start_mark.line + 1} again")
+            keys.add(str(key.value))
+            pending.append(value)
 
 
 def _addresses(path: str, job: str, stated: Any) -> list[Address]:
@@ -181,10 +202,11 @@ def _address(path: str, job: str, index: int, text: object) -> Address:
 
 
 def _refuse_shared_addresses(cluster: Cluster) -> None:
-    """Two processes cannot listen at one address."""
-    owners: dict[Address, Task] = {}
+    """Two processes cannot listen at one address, whatever it is called."""
+    owners: dict[tuple[str, int], Task] = {}
     for task, address in cluster.addresses.items():
-        other = owners.setdefault(address, task)
+        host = address.host.lower().rstrip(".")
+        other = owners.setdefault((_LOOPBACK if host in _LOOPBACKS else host, address.port), task)
         if other is not task:
             raise ArgumentError(f"{cluster.path}: {other} and {task} have the same address, {address}")
 
