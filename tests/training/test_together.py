@@ -246,6 +246,14 @@ def test_parts_of_a_batch() -> None:
         assert all(weight == (len(part) / count if weight else 0) for part, weight in zip(owned, weights))
 
 
+def test_more_workers_than_examples(prefixes: dict[str, Path], data: str, tmp_path: Path) -> None:
+    model = graphscope.load(prefixes["sgd"])
+    shares = tuple(Share(number, 61, is_launched=True) for number in range(61))
+    request = Request(data, "0", DataOptions(cache=tmp_path), shares=shares)
+    with pytest.raises(GraphscopeError, match="there are 61 workers but only 60 training examples"):
+        prepare(model, recipe_of(model), request, TuneOptions())
+
+
 def test_a_process_that_runs_already_cannot_be_forked(prefixes: dict[str, Path], data: str) -> None:
     with tf.compat.v1.Session(graph=tf.Graph()):
         pass

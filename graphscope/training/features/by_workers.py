@@ -62,12 +62,13 @@ def features_by_workers(
 def compute_by_workers(
     kept: Kept, count: int, work: Work, *, anew: bool, progress: Told, warn: Callable[[str], None]
 ) -> FeatureStore:
-    """Computes all missing features: ``count`` processes do ``work``, which reports the number of computed examples.
+    """Computes all missing features: processes do ``work``, which reports the number of computed examples.
 
     If one is killed, the others take over its part.
 
     Args:
         kept: the existing features.
+        count: of the processes; fewer start if fewer examples are missing.
         anew: start new interpreters and do not fork.
         warn: receives a message for each process that was killed.
 
@@ -76,7 +77,7 @@ def compute_by_workers(
     """
     progress(kept.count - kept.lacking)
     if kept.missing:
-        _compute(kept.lacking, count, work, anew, progress, warn)
+        _compute(kept.lacking, min(count, kept.lacking), work, anew, progress, warn)
     return kept.again().store(kept.lacking)
 
 

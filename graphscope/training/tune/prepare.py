@@ -79,6 +79,7 @@ def prepare(
     reading = replace(request.options, task=recipe.task, classes=math.prod(shape))
     source = open_data(request.data, spec, reading)
     judge, chosen, held_out = _divide(source, request, spec, reading)
+    _refuse_idle(request.shares, len(chosen))
     change = augmentation(request.augment, input_of(spec, reading.scaling, reading.size)) if request.augment else None
     is_cached = bool(recipe.features) and request.use_cache and change is None
 
@@ -154,6 +155,16 @@ def _refuse_fixed_batch(model: Model, recipe: Recipe) -> None:
                     Call("graft", ("BASE",)), "   builds the head for any number of examples, if the base allows it"
                 ),
             )
+
+
+def _refuse_idle(shares: Sequence[Share], examples: int) -> None:
+    """More workers than examples: some would never have one."""
+    if shares and shares[0].count > examples:
+        count = shares[0].count
+        raise GraphscopeError(
+            f"there are {count:,} workers but only {examples:,} training examples",
+            hint="use fewer workers, or one process, which is fastest for so few examples",
+        )
 
 
 def _divide(
