@@ -269,7 +269,7 @@ def as_a_cluster(prefix: str, other: str, data: str, place: str) -> list[Any]:
     def task(file: Path, number: int, launcher: Launcher) -> Any:
         job, index = ("worker", number) if number < counts[file] else ("ps", 0)
         recorder = Recorder()
-        own = {1: {"seed": 7}}.get(number, {}) if file == files[1] else {}
+        own = {1: {"seed": 7, "epochs": 9}}.get(number, {}) if file == files[1] else {}
         report = graphscope.tune(
             other if file == files[1] and number == 2 else prefix,
             data,
@@ -297,7 +297,7 @@ def test_tasks_of_a_cluster(prefix: Path, data: str, tmp_path: Path, fresh: Fres
     same, refused, lonely, host = fresh.value(as_a_cluster, prefix, other, data, tmp_path)
     assert [task[:2] for task in same] == [same[0][:2]] * 3, "all report the same"
     assert same[0][0] == same[0][2] == EPOCHS * STEPS
-    assert refused[1] == "worker 1 trains with different settings than worker 0: seed"
+    assert refused[1] == "worker 1 trains with different settings than worker 0: seed, epochs"
     assert refused[2] == "worker 2 trains with different settings than worker 0: variables of the model"
     assert refused[0][0] == refused[3][0] == EPOCHS * STEPS, "the others go on"
     assert f"two.yml: worker 0 at {host} does not answer within 1 s: Connection refused" in lonely

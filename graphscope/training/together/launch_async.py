@@ -31,7 +31,7 @@ from graphscope.training.tune.loop import Interrupted
 from graphscope.training.tune.report import ClassReport, EpochReport, TuneReport
 from graphscope.training.tune.resume import read_run, run_file
 from graphscope.training.tune.training_job import Watcher
-from graphscope.training.tune.tune import OutputLocation, found_run, opened_training, tune
+from graphscope.training.tune.tune import OutputLocation, found_run, opened_training, shared_settings, tune
 
 _EMPTY = ("FailedPreconditionError", "NotFoundError")
 """What TensorFlow raises where a server that was started again has no variables yet."""
@@ -202,7 +202,7 @@ class _Crew:
         """What the other workers do."""
         training = self._training
         with opened_training(training.model, training.job, place, team, training.augmentation) as opened:
-            worker = team.assisting(opened.session, training.job, opened.run.settings)
+            worker = team.assisting(opened.session, training.job, shared_settings(opened.run, training.job))
             how = worker.assist(launcher.is_asked_to_stop)
             if how:
                 worker.ledger.leave(team.rank)

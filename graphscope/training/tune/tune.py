@@ -92,7 +92,7 @@ def tune(
     team = team or Team()
     with opened_training(model, job, place, team, augmentation) as opened:
         session, run, checkpoints = opened.session, opened.run, opened.checkpoints
-        stepping = team.stepping(session, job, {**run.settings, "step": run.step}, interrupted)
+        stepping = team.stepping(session, job, {**shared_settings(run, job), "step": run.step}, interrupted)
         if not team.is_rejoining:
             _start(run, opened.variables.step(job.recipe.global_step), checkpoints)
         loop = Loop(
@@ -232,6 +232,13 @@ def _settings(model: Model, job: Job, augmentation: str) -> Settings:
         "augment": augmentation or None,
         "features computed once": job.cached,
     }
+
+
+def shared_settings(run: TrainingState, job: Job) -> Settings:
+    """What all members of a team must share: what a resumed training run keeps, and how far this one goes."""
+    options = job.options
+    course = {"epochs": options.epochs, "patience": options.patience, "save every": options.save_every}
+    return {**run.settings, **course}
 
 
 def _model_digest(model: Model) -> str:
