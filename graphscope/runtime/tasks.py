@@ -7,11 +7,12 @@ each task that sees no other.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator, Sequence
 
 from graphscope.advice import Call, Option, Part
 from graphscope.cluster.hosts import Cluster, Task
-from graphscope.cluster.reach import silence, wait_for_tasks
+from graphscope.cluster.reach import Starting, silence, wait_for_tasks
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.config import Placing
 from graphscope.runtime.tensorflow import tensorflow
@@ -21,6 +22,8 @@ _NOBODY = "/job:nobody"
 
 _AGAIN_S = 5.0
 """How long a task may take to answer once something has failed, at most."""
+
+_POLL_S = 0.1
 
 
 def refuse_silent(cluster: Cluster, timeout_s: float) -> None:
@@ -33,16 +36,32 @@ def refuse_silent(cluster: Cluster, timeout_s: float) -> None:
     def starting(task: Task) -> tuple[Part, ...]:
         return "start it: ", Call("serve", (cluster.path,), (Option("job", task.job), Option("task", str(task.index))))
 
-    wait_for_tasks(cluster, cluster.addresses, timeout_s, starting)
+    wait_for_servers(cluster, cluster.addresses, timeout_s, starting)
+
+
+def wait_for_servers(
+    cluster: Cluster, tasks: Collection[Task], timeout_s: float, starting: Starting = lambda _: ("start it",)
+) -> None:
+    """Returns once TensorFlow has answered for each of ``tasks``. Starts TensorFlow.
+
+    Raises:
+        GraphscopeError: one does not answer within ``timeout_s`` seconds, or another task answers in its place; it is named.
+    """
+    end = time.monotonic() + timeout_s
+    wait_for_tasks(cluster, tasks, timeout_s, starting)
     errors = tensorflow().errors
-    for task, address in cluster.addresses.items():
-        try:
-            names = _devices(cluster, task, timeout_s)
-        except (errors.DeadlineExceededError, errors.UnavailableError):
-            raise silence(cluster, task, timeout_s, "TensorFlow does not answer there", starting) from None
+    for task in tasks:
+        names: Sequence[str] = ()
+        while not names:
+            try:
+                names = _devices(cluster, task, min(max(end - time.monotonic(), 1), _AGAIN_S))
+            except (errors.DeadlineExceededError, errors.UnavailableError):  # a process before this one may be ending
+                if time.monotonic() >= end:
+                    raise silence(cluster, task, timeout_s, "TensorFlow does not answer there", starting) from None
+                time.sleep(_POLL_S)
         if not any(name.startswith(f"/job:{task.job}/replica:0/task:{task.index}/") for name in names):
             raise GraphscopeError(
-                f"{cluster.path}: another task than {task} answers at {address}: {', '.join(names)}",
+                f"{cluster.path}: another task than {task} answers at {cluster.addresses[task]}: {', '.join(names)}",
                 hint="all tasks take the same cluster file",
             )
 

@@ -14,11 +14,17 @@ import numpy as np
 import pytest
 
 import graphscope
+from graphscope.cluster.hosts import WORKER, Address, Cluster, Task
 from graphscope.cluster.processes import Launcher, Processes
 from graphscope.cluster.reach import free_ports
-from graphscope.errors import ArgumentError
+from graphscope.errors import ArgumentError, GraphscopeError
+from graphscope.runtime.config import SessionOptions, session_config
+from graphscope.runtime.server import start_server
 from graphscope.training.data import DataOptions
 from graphscope.training.together.member import Together
+from graphscope.training.together.membership import Notice, agree_on_members, find_leader, write_notice
+from graphscope.training.tune.checkpoints import Checkpoints
+from graphscope.training.tune.resume import TrainingState
 from tests.support.fresh import Fresh, fresh
 from tests.support.together import together
 from tests.support.tuning import (
@@ -108,17 +114,17 @@ def test_whoever_is_lost_the_losses_are_those_of_one_process(
 
 
 def without_a_machine(prefix: str, data: str, place: str) -> list[Any]:
-    """Two tasks of a cluster, each with a launcher of its own; one of them is killed with its launcher."""
-    ports = free_ports(2)
+    """Three tasks of a cluster, each with a launcher of its own; worker 0, which leads, is killed with its launcher."""
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(3)]
     file = Path(place) / "cluster.yml"
-    file.write_text(f"worker: [127.0.0.1:{ports[0]}, 127.0.0.1:{ports[1]}]")
-    options: dict[str, Any] = {"validation": 0.2, "epochs": 2, "batch": BATCH // 2, "save_every": 3, "timeout": 10}
+    file.write_text(f"worker: {hosts}")
+    options: dict[str, Any] = {"validation": 0.2, "epochs": 2, "batch": BATCH // 3, "save_every": 3, "timeout": 10}
     step = Together.step
 
     numbers = itertools.count(1)
 
     def ends(self: Together, indices: Any, feeder: Any) -> Any:
-        if self._share.rank == 1 and next(numbers) == 5:
+        if self._share.rank == 0 and self._share.count == 3 and next(numbers) == 5:
             os.kill(os.getppid(), signal.SIGKILL)
             time.sleep(60)  # it ends with its launcher
         return step(self, indices, feeder)
@@ -127,24 +133,70 @@ def without_a_machine(prefix: str, data: str, place: str) -> list[Any]:
         recorder, listener = Recorder(), Heard()
         reading = DataOptions(cache=Path(place) / "cache")
         own = {"cluster": file, "task": number, "elastic": True, "out": f"{place}/out/", "reading": reading}
-        graphscope.tune(prefix, data, watchers=[recorder], listener=listener, **own, **options)
-        return [sorted(recorder.losses.items()), listener.warnings]
+        report = graphscope.tune(prefix, data, watchers=[recorder], listener=listener, **own, **options)
+        return [sorted(recorder.losses.items()), listener.warnings, report.last]
 
     Together.step = ends
-    with Processes(2, task) as processes:
-        return [[ending.result, ending.death] for ending in processes.endings(lambda *_: None)]
+    with Processes(3, task) as processes:
+        endings = sorted(processes.endings(lambda *_: None), key=lambda ending: ending.number)
+    return [ending.result or ending.death or str(ending.error) for ending in endings]
 
 
 @pytest.mark.slow
 def test_the_others_go_on_without_a_machine(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
-    (nothing, death), (found, _) = fresh.value(without_a_machine, prefix, data, tmp_path)
-    assert (nothing, death) == (None, "was killed by SIGKILL")
-    losses, warnings = found
-    assert warnings == ["worker 1 is gone; all remaining workers continue from the last checkpoint"]
+    """Another worker leads from then on."""
+    gone, *left = fresh.value(without_a_machine, prefix, data, tmp_path)
+    assert gone == "was killed by SIGKILL"
     alone = Recorder()
-    train(prefix, data, "0.2", out=tmp_path / "alone", epochs=2, batch=BATCH, watchers=[alone])
-    assert [step for step, _ in losses] == list(alone.losses)
-    np.testing.assert_allclose([loss for _, loss in losses], list(alone.losses.values()), atol=1e-5)
+    report = train(prefix, data, "0.2", out=tmp_path / "alone", epochs=2, batch=BATCH, watchers=[alone])
+    for losses, warnings, last in left:
+        assert warnings == ["worker 0 is gone; all remaining workers continue from the last checkpoint"]
+        assert [step for step, _ in losses] == list(alone.losses)
+        np.testing.assert_allclose([loss for _, loss in losses], list(alone.losses.values()), atol=1e-5)
+        assert int(values(last)["global_step"]) == report.epochs[-1].step
+
+
+def groups(_: str) -> list[Any]:
+    """Workers 1 and 2 go on without worker 0, which comes back late; worker 3 comes later still."""
+    cluster = Cluster("c.yml", tuple(Address("127.0.0.1", port) for port in free_ports(4)))
+    assert find_leader(cluster, 1, 0) == 1, "nobody is there before it"
+    for rank in (1, 2):
+        start_server(cluster, Task(WORKER, rank), session_config(SessionOptions()))
+    write_notice(cluster, 1, Notice(1))
+    assert find_leader(cluster, 2, 60) == 1
+    write_notice(cluster, 2, Notice(1))
+    start_server(cluster, Task(WORKER, 0), session_config(SessionOptions()))
+    told = []
+    for late in (
+        lambda: agree_on_members(cluster, 0, 0, 60),  # it was at its server when they stopped waiting for it
+        lambda: agree_on_members(cluster, 1, 1, 0),
+        lambda: find_leader(cluster, 0, 60),
+        lambda: find_leader(cluster, 3, 60),
+    ):
+        try:
+            told.append(late())
+        except GraphscopeError as error:
+            told.append(error.message)
+    return told
+
+
+def test_who_comes_when_the_others_have_gone_on(fresh: Fresh) -> None:
+    early, members, late, later = fresh.value(groups, "")
+    assert members == [1, 2]
+    assert early == late == "c.yml: the others continued without worker 0, which did not answer in time"
+    assert later == early.replace("worker 0", "worker 3")
+
+
+def test_who_was_taken_for_lost_writes_no_more(prefix: Path, tmp_path: Path) -> None:
+    model = graphscope.load(prefix)
+    before, after = (Checkpoints(tmp_path / "m.ckpt", model) for _ in range(2))
+    stopped, next_one = (TrainingState({}, "m", 0, 0) for _ in range(2))
+    before.claim(stopped)
+    before.record(stopped)
+    after.claim(next_one)
+    with pytest.raises(GraphscopeError, match=r"m\.ckpt\.tune\.json: other workers have taken over this training"):
+        before.record(stopped)
+    after.record(next_one)
 
 
 def test_elastic_is_for_several(prefix: Path, data: str) -> None:

@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from graphscope.cluster.hosts import PS, WORKER, Cluster, Task
-from graphscope.cluster.reach import wait_for_tasks
 from graphscope.core.model import Model
 from graphscope.core.payload import ArrayPayload
 from graphscope.core.tensors import TensorName, TensorSpec
@@ -21,6 +20,7 @@ from graphscope.errors import CorruptFileError, GraphscopeError
 from graphscope.runtime.config import Placing, SessionOptions, session_config
 from graphscope.runtime.importing import tensorflow_errors
 from graphscope.runtime.session import Session
+from graphscope.runtime.tasks import wait_for_servers
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.recipe import Recipe
 from graphscope.training.together.ledger import NONE, Ledger, Row
@@ -112,7 +112,7 @@ class Apart(Team):
             GraphscopeError: the port is taken, or another process does not answer in time.
         """
         target = self._server.start()
-        wait_for_tasks(self.cluster, self._awaited, self.timeout_s)
+        wait_for_servers(self.cluster, self._awaited, self.timeout_s)
         task = f"/job:{WORKER}/replica:0/task:{self.rank}"
         return Placing(device=task, master=target, timeout_s=self.timeout_s)
 

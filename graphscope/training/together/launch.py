@@ -177,7 +177,7 @@ class _Generation:
         """In each process; what it returns otherwise is how another member was lost."""
         training = self._training
         share = Share(training.ranks[number], training.count)
-        member = Member(self._cluster, share, training.threads, training.timeout_s)
+        member = Member(self._cluster, share, training.threads, training.timeout_s, is_elastic=training.elastic)
         try:
             if training.elastic and training.cluster is not None and not self._is_first:
                 member.agree()

@@ -202,7 +202,7 @@ class _Crew:
         """What the other workers do."""
         training = self._training
         with opened_training(training.model, training.job, place, team, training.augmentation) as opened:
-            worker = team.assisting(opened.session, training.job, shared_settings(opened.run, training.job))
+            worker = team.assisting(opened.session, training.job, shared_settings(opened, training.job))
             how = worker.assist(launcher.is_asked_to_stop)
             if how:
                 worker.ledger.leave(team.rank)

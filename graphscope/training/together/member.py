@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.cluster.hosts import WORKER, Cluster, Task
-from graphscope.cluster.reach import find_obstacle, wait_for_tasks
+from graphscope.cluster.reach import find_obstacle
 from graphscope.cluster.share import Share
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.config import Placing, SessionOptions, session_config
 from graphscope.runtime.session import Session
+from graphscope.runtime.tasks import wait_for_servers
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.recipe import Recipe
 from graphscope.training.together.averaged import SCOPE
@@ -31,7 +32,7 @@ from graphscope.training.together.collective import (
     topic,
     with_collective,
 )
-from graphscope.training.together.membership import agree_on_members
+from graphscope.training.together.membership import agree_on_members, find_leader
 from graphscope.training.together.server import PROBE_S, Server, first_silent
 from graphscope.training.tune.examples import Examples, Feeder
 from graphscope.training.tune.order import batches
@@ -53,15 +54,19 @@ _STAY_S = 1.0
 class Member(Team):
     """A :class:`graphscope.training.tune.stepping.Team`: a process among those of a cluster."""
 
-    def __init__(self, cluster: Cluster, share: Share, threads: SessionOptions, timeout_s: float) -> None:
+    def __init__(
+        self, cluster: Cluster, share: Share, threads: SessionOptions, timeout_s: float, *, is_elastic: bool = False
+    ) -> None:
         """Says where the others are.
 
         Args:
             share: which of the workers this process is.
             threads: of this process.
             timeout_s: how long a step may take, the slowest member included.
+            is_elastic: whether those that are left go on without a lost one.
         """
-        self.is_writer = share.rank == 0
+        self.is_elastic = is_elastic
+        self._leader = 0
         self._cluster = cluster
         self._share = share
         self._task = Task(WORKER, share.rank)
@@ -71,6 +76,11 @@ class Member(Team):
         self._server = Server(cluster, self._task, self.config)
 
     fetches = (LOSS, METRIC, STOPS, HEARD)
+
+    @property
+    def is_writer(self) -> bool:  # type: ignore[override]
+        """Whether this process leads the others."""
+        return self._task.index == self._leader
 
     def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:
         """The model whose steps write averages."""
@@ -87,7 +97,7 @@ class Member(Team):
 
         task = f"/job:{WORKER}/replica:0/task:{self._task.index}"
         target = self._server.start()
-        wait_for_tasks(self._cluster, self._others, self._timeout_s)
+        wait_for_servers(self._cluster, self._others, self._timeout_s)
         rule = (re.compile(f"^{SCOPE}/"), f"{task}/device:CPU:0")
         return Placing(clear_devices=True, place=[rule], device=task, master=target, timeout_s=self._timeout_s)
 
@@ -96,12 +106,15 @@ class Member(Team):
         return [member for member in self._members if member != self._task]
 
     def agree(self) -> None:
-        """Goes on with those that answer worker 0.
+        """Goes on with those that are there, the first of them as the leader.
 
         Raises:
             GraphscopeError: this process is not one of them.
         """
-        ranks = agree_on_members(self._server.start(), self._cluster, self._task.index, self._timeout_s)
+        rank = self._task.index
+        self._leader = find_leader(self._cluster, rank, self._timeout_s)
+        self._server.start()
+        ranks = agree_on_members(self._cluster, rank, self._leader, self._timeout_s)
         self._members = [Task(WORKER, rank) for rank in ranks]
         self._share = replace(self._share, rank=ranks.index(self._task.index), count=len(ranks))
 
@@ -127,7 +140,7 @@ class Member(Team):
         config.device_filters.append(f"/job:{WORKER}/task:{self._task.index}")
         config.operation_timeout_in_ms = int(1000 * self._timeout_s)
         config.rpc_options.use_rpc_for_inprocess_master = True
-        config.experimental.collective_group_leader = f"/job:{WORKER}/replica:0/task:0"
+        config.experimental.collective_group_leader = f"/job:{WORKER}/replica:0/task:{self._leader}"
         return config
 
     def stepping(self, session: Session, job: Job, settings: Settings, interrupted: Callable[[], bool]) -> Together:
@@ -137,7 +150,7 @@ class Member(Team):
             GraphscopeError: one has other settings.
         """
         together = Together(session, job, self._share, interrupted)
-        _refuse_other_settings(together, self._share, settings)
+        _refuse_other_settings(together, self._share, {**settings, "elastic": self.is_elastic}, self._members)
         return together
 
 
@@ -204,7 +217,7 @@ class Together(InOrder):
         return self._stops
 
 
-def _refuse_other_settings(together: Together, share: Share, settings: Settings) -> None:
+def _refuse_other_settings(together: Together, share: Share, settings: Settings, members: Sequence[Task]) -> None:
     import numpy as np
 
     told = np.zeros((share.count, len(settings), _DIGEST), np.float32)
@@ -214,7 +227,7 @@ def _refuse_other_settings(together: Together, share: Share, settings: Settings)
         others = [name for name, one, other in zip(settings, heard[0], heard[rank]) if (one != other).any()]
         if others:
             raise GraphscopeError(
-                f"worker {rank} trains with different settings than worker 0: {', '.join(others)}",
+                f"{members[rank]} trains with different settings than {members[0]}: {', '.join(others)}",
                 hint="all workers must use the same model, data and options",
             )
 

@@ -1,107 +1,145 @@
-"""Which workers of a cluster go on without the others: worker 0 says so, in a variable that all can read from it."""
+"""Which workers of a cluster go on without the others, and which of them leads: the first that is there.
+
+Each of them has a notice, a variable on its own server: who leads it and, once the leader has found that out, who goes on. All
+others can read it, with sessions that see nobody else.
+"""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from graphscope.cluster.hosts import WORKER, Cluster, Task
-from graphscope.cluster.reach import find_obstacle, wait_for_tasks
+from graphscope.cluster.reach import find_obstacle
 from graphscope.errors import GraphscopeError
-from graphscope.runtime.importing import tensorflow_errors
 from graphscope.runtime.tensorflow import tensorflow
-from graphscope.training.together.server import PROBE_S, asking_config, first_silent
+from graphscope.training.together.server import PROBE_S, asking_config
 
 _NAME = "graphscope_members"
 _POLL_S = 0.2
+_NOBODY = "/job:nobody"
+"""A filter that lets a server see no task but itself."""
 
 
-def agree_on_members(target: str, cluster: Cluster, rank: int, timeout_s: float) -> list[int]:
-    """The workers that go on.
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a worker says of its group.
+
+    Attributes:
+        leader: the worker that leads it.
+        members: those that go on, once that is known.
+    """
+
+    leader: int
+    members: Sequence[int] = ()
+
+
+def find_leader(cluster: Cluster, rank: int, timeout_s: float) -> int:
+    """The worker that leads worker ``rank``, which has not started its server yet: itself, if none before it is there in time.
 
     Args:
-        target: the master of this process.
-        rank: which worker it is.
-        timeout_s: how long worker 0 waits for the others.
+        timeout_s: how long to wait for each worker before this one: the next of them leads after that time.
 
     Raises:
-        GraphscopeError: worker 0 does not answer, or goes on without this one.
+        GraphscopeError: the others go on without this one.
     """
-    if rank == 0:
-        members = _find_members(target, cluster, timeout_s)
-        _Shared(target, rank).write(members)
-        return members
-    wait_for_tasks(cluster, [Task(WORKER, 0)], timeout_s)
-    members = _hear_members(target, cluster, rank, timeout_s)
+    end = time.monotonic() + rank * timeout_s
+    others = [other for other in range(len(cluster.workers)) if other != rank]
+    while True:
+        notices = {other: notice for other in others if (notice := _read_notice(cluster, other)) is not None}
+        if any(notice.members and rank not in notice.members for notice in notices.values()):
+            raise _left_out(cluster, rank)
+        if (first := min(notices, default=rank)) < rank:
+            return notices[first].leader
+        others = [other for other in others if other < rank]
+        if not others or time.monotonic() > end:
+            return rank
+        time.sleep(_POLL_S)
+
+
+def agree_on_members(cluster: Cluster, rank: int, leader: int, timeout_s: float) -> list[int]:
+    """The workers that go on, in order; the servers of all of them run.
+
+    Args:
+        timeout_s: how long the leader waits for the others.
+
+    Raises:
+        GraphscopeError: the leader does not answer, or goes on without this one.
+    """
+    write_notice(cluster, rank, Notice(leader))
+    members = _find_members(cluster, rank, timeout_s) if rank == leader else _hear_members(cluster, leader, timeout_s)
     if rank not in members:
-        raise GraphscopeError(
-            f"{cluster.path}: the others continued without worker {rank}, which did not answer in time",
-            hint="start it again when another worker is lost, or when the training is resumed",
-        )
+        raise _left_out(cluster, rank)
+    write_notice(cluster, rank, Notice(leader, members))
     return members
 
 
-def _find_members(target: str, cluster: Cluster, timeout_s: float) -> list[int]:
-    """The workers that answer worker 0; it waits for all of them, though not for ever."""
+def _find_members(cluster: Cluster, leader: int, timeout_s: float) -> list[int]:
+    """The workers that follow the leader; it waits for all that come after it, though not for ever."""
     end = time.monotonic() + timeout_s
-    missing = list(range(1, len(cluster.workers)))
-    while missing and time.monotonic() < end:
-        missing = [rank for rank in missing if not _answers(target, cluster, rank)]
+    members, missing = [leader], list(range(leader + 1, len(cluster.workers)))
+    while missing:
+        notices = {rank: _read_notice(cluster, rank) for rank in missing}
+        leaders = {rank: notice.leader for rank, notice in notices.items() if notice is not None}
+        if any(other > leader for other in leaders.values()):
+            raise _left_out(cluster, leader)  # it came when they had stopped waiting for it
+        members += [rank for rank, other in leaders.items() if other == leader]
+        missing = [rank for rank in missing if rank not in members]
+        if time.monotonic() > end:
+            break
         time.sleep(_POLL_S if missing else 0)
-    return [rank for rank in range(len(cluster.workers)) if rank not in missing]
+    return sorted(members)
 
 
-def _answers(target: str, cluster: Cluster, rank: int) -> bool:
-    if find_obstacle(cluster.workers[rank], PROBE_S) is not None:
-        return False
-    error = tensorflow().errors.OpError
-    return first_silent(target, Task(WORKER, 0), [Task(WORKER, rank)], PROBE_S, error) is None
-
-
-def _hear_members(target: str, cluster: Cluster, rank: int, timeout_s: float) -> list[int]:
-    shared = _Shared(target, rank)
-    end = time.monotonic() + 2 * timeout_s  # worker 0 may wait as long for another
+def _hear_members(cluster: Cluster, leader: int, timeout_s: float) -> list[int]:
+    end = time.monotonic() + 2 * timeout_s  # the leader may wait as long for another
     while time.monotonic() < end:
-        members = shared.read()
-        if members:
-            return members
+        notice = _read_notice(cluster, leader)
+        if notice is not None and notice.members:
+            return list(notice.members)
         time.sleep(_POLL_S)
     raise GraphscopeError(
-        f"{cluster.path}: worker 0 did not announce within {2 * timeout_s:g} s which workers continue"
+        f"{cluster.path}: worker {leader} did not announce within {2 * timeout_s:g} s which workers continue"
     )
 
 
-class _Shared:
-    """The variable, on worker 0, as worker ``rank`` sees it."""
+def _left_out(cluster: Cluster, rank: int) -> GraphscopeError:
+    return GraphscopeError(
+        f"{cluster.path}: the others continued without worker {rank}, which did not answer in time",
+        hint="start it again when another worker is lost, or when the training is resumed",
+    )
 
-    def __init__(self, target: str, rank: int) -> None:
-        self._target = target
-        self._jobs = [f"/job:{WORKER}/task:0", f"/job:{WORKER}/task:{rank}"]
-        self._tf = tensorflow()
 
-    def write(self, members: Sequence[int]) -> None:
-        self._run(lambda handle: self._tf.raw_ops.AssignVariableOp(resource=handle, value=json.dumps(list(members))))
+def _read_notice(cluster: Cluster, rank: int) -> Notice | None:
+    """The notice of a worker; ``None`` if it does not answer, or has none."""
+    if find_obstacle(cluster.workers[rank], PROBE_S) is not None:
+        return None
+    tf = tensorflow()
+    try:
+        if not _run(cluster, rank, lambda handle: tf.raw_ops.VarIsInitializedOp(resource=handle)):
+            return None
+        text = _run(cluster, rank, lambda handle: tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.string))
+    except tf.errors.OpError:
+        return None
+    return Notice(**json.loads(text))
 
-    def read(self) -> list[int]:
-        """Nobody, before worker 0 has said."""
-        if not self._run(lambda handle: self._tf.raw_ops.VarIsInitializedOp(resource=handle)):
-            return []
-        found: list[int] = json.loads(
-            self._run(lambda handle: self._tf.raw_ops.ReadVariableOp(resource=handle, dtype=self._tf.string))
-        )
-        return found
 
-    def _run(self, operation: Any) -> Any:
-        tf = self._tf
-        config = asking_config(PROBE_S, self._jobs)
-        with (
-            tf.Graph().as_default() as graph,
-            tf.device(f"/job:{WORKER}/replica:0/task:0/device:CPU:0"),
-            tensorflow_errors("worker 0 does not answer"),
-        ):
-            handle = tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name=_NAME)
-            wanted = operation(handle)
-            with tf.compat.v1.Session(self._target, graph=graph, config=config) as session:
-                return session.run(wanted)
+def write_notice(cluster: Cluster, rank: int, notice: Notice) -> None:
+    """Writes the notice of worker ``rank``, whose server runs."""
+    tf = tensorflow()
+    content = json.dumps(asdict(notice))
+    _run(cluster, rank, lambda handle: tf.raw_ops.AssignVariableOp(resource=handle, value=content))
+
+
+def _run(cluster: Cluster, rank: int, operation: Any) -> Any:
+    tf = tensorflow()
+    device = f"/job:{WORKER}/replica:0/task:{rank}/device:CPU:0"
+    target = f"grpc://{cluster.addresses[Task(WORKER, rank)]}"
+    with tf.Graph().as_default() as graph, tf.device(device):
+        handle = tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name=_NAME)
+        wanted = operation(handle)
+        with tf.compat.v1.Session(target, graph=graph, config=asking_config(PROBE_S, [_NOBODY])) as session:
+            return session.run(wanted)

@@ -7,19 +7,20 @@ meta graph are shared with the checkpoint that training started from.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from graphscope.advice import Advice, Call
 from graphscope.core.model import Model
 from graphscope.core.payload import Payload
-from graphscope.errors import UnsupportedError, file_errors
+from graphscope.errors import GraphscopeError, UnsupportedError, file_errors
 from graphscope.formats.checkpoint.update import update_checkpoint
 from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.formats.checkpoint.writer import write_state_file
 from graphscope.formats.io.paths import exists, is_directory
 from graphscope.formats.io.staging import staged_files
-from graphscope.training.tune.resume import TrainingState, run_file, write_run
+from graphscope.training.tune.resume import TrainingState, read_run, run_file, write_run
 
 BEST = "best"
 """The directory beside the checkpoints that holds the best one."""
@@ -103,7 +104,22 @@ class Checkpoints:
         write_state_file(target.parent, name, overwrite=True)
 
     def record(self, run: TrainingState) -> None:
-        """Writes down where training is; raises as :meth:`write`."""
+        """Writes down where training is; raises as :meth:`write`.
+
+        Raises:
+            GraphscopeError: another process has claimed the training run.
+        """
+        path = run_file(self.prefix)
+        if run.writer and read_run(path).writer != run.writer:
+            raise GraphscopeError(
+                f"{path}: other workers have taken over this training",
+                hint="this worker had not answered in time; start it again when the training is resumed",
+            )
+        write_run(path, run)
+
+    def claim(self, run: TrainingState) -> None:
+        """Makes this process the one that writes: a writer before it, which others took for lost, finds out when it writes."""
+        run.writer = uuid.uuid4().hex
         write_run(run_file(self.prefix), run)
 
     def announce(self, names: Sequence[str]) -> None:
@@ -128,6 +144,9 @@ class Unwritten(Checkpoints):
         """Leaves it to the other."""
 
     def record(self, run: TrainingState) -> None:
+        """Leaves it to the other."""
+
+    def claim(self, run: TrainingState) -> None:
         """Leaves it to the other."""
 
     def announce(self, names: Sequence[str]) -> None:

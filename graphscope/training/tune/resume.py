@@ -41,6 +41,7 @@ class TrainingState:
         epochs: of those that are done.
         best: of those; ``None`` if nothing validates.
         split: how examples were held out, see :func:`graphscope.training.tune.split.split`; by key in files that do not say.
+        writer: what marks the process that writes, if another one may take over; otherwise empty.
     """
 
     settings: Settings
@@ -52,6 +53,7 @@ class TrainingState:
     epochs: list[EpochReport] = field(default_factory=list)
     best: Best | None = None
     split: int = BY_KEY
+    writer: str = ""
 
 
 def run_file(prefix: Path) -> Path:

@@ -65,12 +65,14 @@ class Team:
     Attributes:
         fetches: what steps fetch besides the tensors of the recipe.
         is_writer: whether this process writes checkpoints.
+        is_elastic: whether another process may take over the writing.
         is_rejoining: whether the variables hold what others have trained since the last checkpoint.
         values: variable that only the team's steps have -> its value.
     """
 
     fetches: Sequence[str] = ()
     is_writer = True
+    is_elastic = False
     is_rejoining = False
     values: Mapping[str, Payload] = MappingProxyType({})
 

@@ -92,9 +92,11 @@ def tune(
     team = team or Team()
     with opened_training(model, job, place, team, augmentation) as opened:
         session, run, checkpoints = opened.session, opened.run, opened.checkpoints
-        stepping = team.stepping(session, job, {**shared_settings(run, job), "step": run.step}, interrupted)
+        stepping = team.stepping(session, job, {**shared_settings(opened, job), "step": run.step}, interrupted)
         if not team.is_rejoining:
             _start(run, opened.variables.step(job.recipe.global_step), checkpoints)
+        if team.is_elastic:
+            checkpoints.claim(run)
         loop = Loop(
             session, job, run, checkpoints, opened.variables, opened.averages, stepping=stepping, watchers=watchers
         )
@@ -234,11 +236,11 @@ def _settings(model: Model, job: Job, augmentation: str) -> Settings:
     }
 
 
-def shared_settings(run: TrainingState, job: Job) -> Settings:
-    """What all members of a team must share: what a resumed training run keeps, and how far this one goes."""
-    options = job.options
-    course = {"epochs": options.epochs, "patience": options.patience, "save every": options.save_every}
-    return {**run.settings, **course}
+def shared_settings(opened: OpenedTraining, job: Job) -> Settings:
+    """What all members of a team must share: what a resumed training run keeps, how far this one goes, and where."""
+    options, place = job.options, str(real_path(opened.checkpoints.prefix))
+    course = {"epochs": options.epochs, "patience": options.patience, "save every": options.save_every, "out": place}
+    return {**opened.run.settings, **course}
 
 
 def _model_digest(model: Model) -> str:
