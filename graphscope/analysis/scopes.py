@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.dtypes import DataType, is_weight_type
 from graphscope.core.graph import Body, Node
 from graphscope.core.model import Model
 from graphscope.core.op_sets import VARIABLE_OPS
-from graphscope.core.roles import is_weight_type
 from graphscope.core.tensors import elements, shape_of
 from graphscope.core.variables import Role
 

@@ -153,3 +153,8 @@ _BY_NUMBER = {int(t) + ref: t for t in DataType for ref in ((0, REF) if t else (
 
 UNFEEDABLE = frozenset({DataType.RESOURCE, DataType.VARIANT})
 """Types without an array form: nobody can feed them."""
+
+
+def is_weight_type(dtype: DataType) -> bool:
+    """Whether a constant of this type may be a weight: floating, quantized, or the bytes that quantized ones are kept in."""
+    return dtype.is_floating or dtype.label.startswith("q") or dtype in (DataType.UINT8, DataType.INT8)

@@ -9,15 +9,13 @@ from functools import cached_property
 from typing import NamedTuple
 
 from graphscope.advice import Advice, Call
-from graphscope.core.binding import bind
 from graphscope.core.collections import Collection, collections_of
 from graphscope.core.graph import Graph
-from graphscope.core.object_graph import OBJECT_GRAPH_KEY
+from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.ops import OpCatalog
 from graphscope.core.payload import ConvertedPayload, Payload
 from graphscope.core.shown import Shown
 from graphscope.core.signatures import Signature, signatures_of
-from graphscope.core.slices import SlicePayload
 from graphscope.core.tensors import node_of
 from graphscope.core.validity import Problem, find_problems, refuse_invalid
 from graphscope.core.values import missing_value, refuse_mismatch
@@ -146,7 +144,18 @@ class Model(Shown):
     @cached_property
     def variables(self) -> tuple[Variable, ...]:
         """The graph's variables joined with the checkpoint's values, then the values that no variable uses."""
+        if self._has_no_variables:
+            return ()
+        from graphscope.core.binding import bind  # a frozen graph has nothing to bind
+
         return tuple(bind(self.loaded_graph, self.meta, self.collections, self.store, self.objects))
+
+    @property
+    def _has_no_variables(self) -> bool:
+        """Whether neither the graph nor a checkpoint has any."""
+        if self.store is not None or self.loaded_graph is None or self.meta.HasField("object_graph_def"):
+            return False
+        return VARIABLE_OPS.isdisjoint(self.loaded_graph.ops)
 
     @cached_property
     def objects(self) -> TrackableObjectGraph | None:
@@ -159,7 +168,11 @@ class Model(Shown):
             CorruptFileError: as :meth:`Payload.numpy`.
             IncompleteModelError: the string is not an object graph.
         """
-        if self.store is None or OBJECT_GRAPH_KEY not in self.store.entries:
+        if self.store is None:
+            return None
+        from graphscope.core.object_graph import OBJECT_GRAPH_KEY
+
+        if OBJECT_GRAPH_KEY not in self.store.entries:
             return None
         try:
             value = self.store.payload(OBJECT_GRAPH_KEY).numpy().item()
@@ -239,4 +252,8 @@ class Model(Shown):
             return ConvertedPayload(
                 whole, variable.dtype, whole.shape if variable.demanded is None else variable.demanded
             )
-        return whole if variable.slice is None else SlicePayload(whole, variable.slice)
+        if variable.slice is None:
+            return whole
+        from graphscope.core.slices import SlicePayload
+
+        return SlicePayload(whole, variable.slice)

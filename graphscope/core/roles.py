@@ -84,8 +84,3 @@ def _state_inputs(op: OpDef, inputs: list[str]) -> list[str]:
         if arg.is_ref or arg.type == DataType.RESOURCE
     ]
     return state[1:]
-
-
-def is_weight_type(dtype: DataType) -> bool:
-    """Whether a constant of this type may be a weight: floating, quantized, or the bytes that quantized ones are kept in."""
-    return dtype.is_floating or dtype.label.startswith("q") or dtype in (DataType.UINT8, DataType.INT8)

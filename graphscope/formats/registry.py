@@ -16,7 +16,6 @@ from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import ArgumentError, NotTensorFlowError, UnknownNameError
 from graphscope.formats.detect.locate import CheckpointPrefix, EventFiles, GraphFile, Location, SavedModelDirectory
-from graphscope.formats.detect.neighbours import HEAD_BYTES, refuse_neighbours
 from graphscope.formats.detect.sniff import Content
 from graphscope.formats.io.paths import is_directory
 from graphscope.formats.io.progress import Progress, quiet
@@ -97,7 +96,7 @@ class FileFormat(NamedTuple):
         recognized: how a file or directory is recognized, in words.
         contents: the result of :func:`graphscope.formats.detect.sniff.sniff` for such files, for TensorFlow's own messages.
         recognizer: for other files ``module:function`` of ``(head, size) -> bool``: whether a file of ``size`` bytes that
-            begins with the bytes ``head`` (:data:`HEAD_BYTES` of them) is of this format.
+            begins with the bytes ``head`` (:data:`graphscope.formats.detect.neighbours.HEAD_BYTES` of them) is of this format.
         location: what :func:`graphscope.formats.detect.locate.locate` finds; :class:`GraphFile` for all single files.
         reader: ``module:function`` of ``(location, tags) -> Model``; empty if nothing reads it.
         writer: ``module:function`` of ``(model, path, WriteOptions) -> size in bytes``; empty if nothing writes it.
@@ -335,6 +334,8 @@ def format_at(location: Location) -> FileFormat | None:
         return next(row for row in FORMATS if isinstance(location, row.location))
     content, source = location.sniffed.content, location.source
     if content in (Content.UNKNOWN, Content.SAVED_MODEL):
+        from graphscope.formats.detect.neighbours import HEAD_BYTES, refuse_neighbours  # most files are what they seem
+
         head = source.read(0, min(HEAD_BYTES, source.size))
         other = next((row for row in FORMATS if row.recognizes(head, source.size)), None)
         if other is not None:

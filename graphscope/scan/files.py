@@ -14,10 +14,10 @@ from graphscope.analysis.audit.finding import Finding, Severity
 from graphscope.analysis.audit.model import audit_model
 from graphscope.core.model import ModelKind
 from graphscope.errors import FileError, GraphscopeError, IncompleteModelError, NotTensorFlowError
-from graphscope.formats.detect.checkpoint_state import is_below, read_state
+from graphscope.formats.detect.checkpoint_state import read_state
 from graphscope.formats.detect.sniff import Content, sniff
-from graphscope.formats.io.paths import exists, is_file
-from graphscope.formats.io.sstable import is_table
+from graphscope.formats.io.paths import exists, is_below, is_file
+from graphscope.formats.io.table_footer import is_table
 from graphscope.formats.io.wire import FileSource
 from graphscope.scan.archives import is_archive, unpack
 from graphscope.scan.pickles import pickle_findings, pickle_start

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphscope.errors import CorruptFileError
-from graphscope.formats.io.sstable import Table, is_table
+from graphscope.formats.io.sstable import Table
+from graphscope.formats.io.table_footer import is_table
 from graphscope.formats.io.wire import FileSource
 from tests.support.counted import lines_run
 from tests.support.tables import (

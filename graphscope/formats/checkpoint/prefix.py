@@ -18,7 +18,7 @@ from graphscope.formats.graph.message import read_message
 from graphscope.formats.graph.metagraph import split_meta_graph
 from graphscope.formats.io.files import model_file
 from graphscope.formats.io.paths import is_file
-from graphscope.formats.io.sstable import is_table
+from graphscope.formats.io.table_footer import is_table
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.split_weights import META_GRAPH
 from graphscope.protos import MetaGraphDef

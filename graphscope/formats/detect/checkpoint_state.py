@@ -16,14 +16,13 @@ from typing import NamedTuple
 from google.protobuf import text_format
 
 from graphscope import protos
-from graphscope.core.patterns import Pattern
 from graphscope.errors import CorruptFileError
 from graphscope.formats.detect.neighbours import refuse_neighbours
-from graphscope.formats.io.paths import real_path
+from graphscope.formats.detect.prefixes import join, without_pattern
+from graphscope.formats.io.paths import is_below
 from graphscope.formats.io.wire import FileSource
 
 MAX_BYTES = 16 << 20
-_SHARD_PATTERN = Pattern(r"-\?{5}-of-\d{5}\Z")
 
 
 class CheckpointState(NamedTuple):
@@ -41,24 +40,6 @@ class CheckpointState(NamedTuple):
             (within if is_below(spelled, self.directory) else outside).append(spelled)
             within.append(join(self.directory, re.split(r"[/\\]", prefix)[-1]))
         return list(dict.fromkeys([*within, *outside]))
-
-
-def is_below(path: str, directory: Path) -> bool:
-    """Whether ``path``, with every link followed, is in ``directory`` or below it."""
-    if "\0" in path:
-        return False
-    root = real_path(directory)
-    return real_path(path).is_relative_to(root)
-
-
-def join(directory: Path, base: str) -> str:
-    """``directory/base`` as text; an empty base name keeps the slash."""
-    return str(directory / base) if base else str(directory) + "/"
-
-
-def without_pattern(prefix: str) -> str:
-    """``prefix`` of ``prefix-?????-of-00002``, which is what ``Saver`` calls a sharded V1 checkpoint; others as they are."""
-    return _SHARD_PATTERN.compiled.sub("", prefix)
 
 
 def read_state(path: Path) -> CheckpointState:

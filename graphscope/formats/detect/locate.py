@@ -11,13 +11,13 @@ from typing import NamedTuple
 from graphscope.advice import Advice, Call
 from graphscope.core.patterns import Pattern
 from graphscope.errors import FileError, closest_names, file_errors
-from graphscope.formats.detect.checkpoint_state import CheckpointState, is_below, join, read_state, without_pattern
+from graphscope.formats.detect.prefixes import join, without_pattern
 from graphscope.formats.detect.savedmodel_parts import SAVED_MODEL_FILES, refuse_part
 from graphscope.formats.detect.sniff import Content, Sniffed, sniff
 from graphscope.formats.io.interrupted import finish_around
-from graphscope.formats.io.paths import exists, is_directory, is_file, real_path
+from graphscope.formats.io.paths import exists, is_below, is_directory, is_file, real_path
 from graphscope.formats.io.records import is_event_file_name
-from graphscope.formats.io.sstable import is_table
+from graphscope.formats.io.table_footer import is_table
 from graphscope.formats.io.wire import FileSource, refuse_special
 
 _SHARD = r"-\d{5}-of-\d{5}"
@@ -133,7 +133,7 @@ def _file(text: str) -> Location:
         return CheckpointPrefix(_v1_prefix(text))
     sniffed = sniff(source) if source.size else Sniffed(Content.UNKNOWN, False)
     if sniffed.content is Content.STATE:
-        return _from_state(read_state(path))
+        return _from_state(path)
     if sniffed.content is not Content.GRAPH and path.name not in SAVED_MODEL_FILES:
         refuse_part(path)
     return GraphFile(source, sniffed)
@@ -145,7 +145,7 @@ def _in_directory(directory: Path) -> Location:
             return SavedModelDirectory(directory, directory / name)
     state = directory / "checkpoint"
     if is_file(state):
-        return _from_state(read_state(state))
+        return _from_state(state)
     prefixes = _prefixes(directory)
     if prefixes:
         notes = (
@@ -162,15 +162,18 @@ def _in_directory(directory: Path) -> Location:
     raise _no_model_in(directory, graphs)
 
 
-def _from_state(state: CheckpointState) -> CheckpointPrefix:
+def _from_state(path: Path) -> CheckpointPrefix:
     """The first checkpoint that the state file names and that is there; otherwise the latest beside it, with a note."""
+    from graphscope.formats.detect.checkpoint_state import read_state  # single files have no state file
+
+    state = read_state(path)
     named = ", ".join(state.prefixes[:3]) or "none"
     for candidate in state.candidates():
         prefix = CheckpointPrefix(candidate)
         if prefix.exists:
             stale = state.prefixes[0].replace("\\", "/").rsplit("/", 1)[-1] != candidate.rsplit("/", 1)[-1]
             notes = (f"using the latest of {named} that exists: {candidate}",) if stale else ()
-            return CheckpointPrefix(candidate, notes, tuple(_outside(state, prefix)))
+            return CheckpointPrefix(candidate, notes, tuple(_outside(state.directory, prefix)))
     beside = _prefixes(state.directory)
     if beside:
         missing = f"{state.directory / 'checkpoint'} names {named}, which is missing"
@@ -181,13 +184,13 @@ def _from_state(state: CheckpointState) -> CheckpointPrefix:
     )
 
 
-def _outside(state: CheckpointState, prefix: CheckpointPrefix) -> Iterator[str]:
+def _outside(directory: Path, prefix: CheckpointPrefix) -> Iterator[str]:
     """A warning, if files of ``prefix`` are elsewhere than below the state file's directory."""
-    outside = [path for path in prefix.members if not is_below(str(path), state.directory)]
+    outside = [path for path in prefix.members if not is_below(str(path), directory)]
     if outside:
         real = real_path(outside[0])
         more = f" and {len(outside) - 1} more" if outside[1:] else ""
-        yield f"{state.directory / 'checkpoint'} leads outside its directory: {real}{more} opened"
+        yield f"{directory / 'checkpoint'} leads outside its directory: {real}{more} opened"
 
 
 def _prefixes(directory: Path) -> list[str]:

@@ -61,3 +61,11 @@ def _mode(path: str | os.PathLike[str]) -> int:
         if error.errno in _ABSENT:
             return 0
         raise FileError.from_os_error(error, path) from error
+
+
+def is_below(path: str, directory: Path) -> bool:
+    """Whether ``path``, with every link followed, is in ``directory`` or below it."""
+    if "\0" in path:
+        return False
+    root = real_path(directory)
+    return real_path(path).is_relative_to(root)

@@ -25,17 +25,11 @@ from typing import NamedTuple
 from graphscope.core.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError
 from graphscope.formats.io.checksum import masked_crc32c
+from graphscope.formats.io.table_footer import FOOTER_BYTES, is_table
 from graphscope.formats.io.wire import Cursor, FileSource
 
-MAGIC = 0xDB4775248B80FB57
-FOOTER_BYTES = 48
 _TRAILER_BYTES = 5
 _PLAIN, _SNAPPY = 0, 1
-
-
-def is_table(source: FileSource) -> bool:
-    """Whether ``source`` ends as a table does; reads eight bytes."""
-    return source.size >= FOOTER_BYTES and source.read(source.size - 8, 8) == MAGIC.to_bytes(8, "little")
 
 
 class Handle(NamedTuple):

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from graphscope.formats.io.checksum import masked_crc32c
-from graphscope.formats.io.sstable import FOOTER_BYTES, MAGIC
+from graphscope.formats.io.table_footer import FOOTER_BYTES, MAGIC
 from graphscope.formats.io.wire import varint
 
 BLOCK_BYTES = 256 << 10

@@ -15,8 +15,8 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.model import ModelFile
 from graphscope.core.payload import Payload
 from graphscope.errors import FileError, IncompleteModelError, UnsupportedError
-from graphscope.formats.detect.checkpoint_state import is_below
 from graphscope.formats.io.files import model_file
+from graphscope.formats.io.paths import is_below
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.packed import BITS, packed_bytes, region
 
