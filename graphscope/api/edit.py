@@ -61,6 +61,7 @@ class Edited:
         atol: float | None = None,
         rtol: float | None = None,
         trust: bool = False,
+        allow_outside: bool = False,
         listener: Listener = SILENT,
     ) -> SavedEdited:
         """Writes the model in the format given by the name of ``path``; other arguments and errors as :func:`graphscope.save`.
@@ -77,7 +78,16 @@ class Edited:
         if verify:
             found = self.verify(atol=atol, rtol=rtol, trust=trust, listener=listener)
             refuse_unproven(found, "the edited model", self.model.graph)
-        saved = save(self.model, path, to=to, overwrite=overwrite, listener=listener)
+        named = () if self.model.signatures else [name for name in self.outputs if node_of(name) in self.model.graph]
+        saved = save(
+            self.model,
+            path,
+            to=to,
+            outputs=named,
+            allow_outside=allow_outside,
+            overwrite=overwrite,
+            listener=listener,
+        )
         return SavedEdited(saved.path, saved.format, saved.size_bytes, found)
 
     def diff(self) -> DiffReport:

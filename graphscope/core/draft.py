@@ -24,6 +24,7 @@ class Draft:
     Attributes:
         touched: nodes that were put or changed.
         results: what a function returns, by argument; empty for a graph.
+        waited: the nodes that a call of a function waits for, by the name of the control result; empty for a graph.
     """
 
     def __init__(self, body: Body, catalog: OpCatalog) -> None:
@@ -35,6 +36,7 @@ class Draft:
         self.touched: dict[str, None] = {}
         self.is_function = isinstance(body, Function)
         self.results: dict[str, str] = dict(body.proto.ret) if isinstance(body, Function) else {}
+        self.waited: dict[str, str] = dict(body.proto.control_ret) if isinstance(body, Function) else {}
         self._arguments = (
             {a.name: DataType.of(a.type) for a in body.signature.input_arg} if isinstance(body, Function) else {}
         )
@@ -94,6 +96,7 @@ class Draft:
                 names.remove(name)
         del self._nodes[name]
         self.touched.pop(name, None)
+        self.waited = {key: old for key, old in self.waited.items() if old != name}
         location = LOCATION + name.encode()
         for other in self._colocate({location}):
             groups = [group for group in other.attrs["_class"].list.s if group != location]
@@ -112,6 +115,25 @@ class Draft:
         texts = [text for taker in self.takers(name) for text in taker.data_inputs() if node_of(text) == name]
         texts += [text for text in self.results.values() if node_of(text) == name]
         return {self.index(text) for text in texts}
+
+    def spell(self, text: str) -> str:
+        """A tensor of this body, written ``node:1``, as inputs name it: ``node:argument:0`` in a function.
+
+        Raises:
+            GraphscopeError: the node has no such output.
+        """
+        name = node_of(text)
+        if name not in self._nodes or not self.is_function:
+            return text.removesuffix(":0")
+        outputs = self._catalog.outputs(self._nodes[name].op, self._nodes[name].attrs)
+        tensor = TensorName.parse(text)
+        if outputs is None or tensor.argument is not None:
+            return text
+        if tensor.node != name or tensor.index >= len(outputs):
+            raise GraphscopeError(f"node {name} ({self._nodes[name].op}) has no output {text[len(name) + 1 :] or 0}")
+        argument = outputs[tensor.index].argument
+        first = next(i for i, output in enumerate(outputs) if output.argument == argument)
+        return f"{name}:{argument}:{tensor.index - first}"
 
     def index(self, text: str) -> int:
         """Which output of its node a tensor is, counted over all output arguments."""
@@ -158,6 +180,8 @@ class Draft:
         takers = [taker.name for taker in self.takers(name)]
         if source is not None:
             self.replace_output(name, 0, source)
+        if stand_in:
+            self.waited = {key: node_of(stand_in[0]) if old == name else old for key, old in self.waited.items()}
         for taker in takers:
             old = self._nodes[taker]
             inputs = [new for text in old.inputs for new in (stand_in if text == f"^{name}" else [text])]
@@ -181,6 +205,7 @@ class Draft:
         _refuse_clash([names.get(name, name) for name in self._nodes], self._arguments)
         renamed = [renamed_node(node, names) for node in self.nodes]
         self.results = {argument: renamed_text(text, names) for argument, text in self.results.items()}
+        self.waited = {key: names.get(node, node) for key, node in self.waited.items()}
         body = Body(renamed)
         self.touched = {names.get(name, name): None for name in self.touched}
         self._nodes, self._followers = dict(body.by_name), {}
@@ -201,6 +226,11 @@ class Draft:
         proto.CopyFrom(body.proto)
         for argument, text in self.results.items():
             proto.ret[argument] = text
+        for key in [key for key in proto.control_ret if key not in self.waited]:
+            del proto.control_ret[key]
+        for key, node in self.waited.items():
+            proto.control_ret[key] = node
+        refill(proto.signature.control_output, [k for k in proto.signature.control_output if k in self.waited])
         return Function(proto, self.nodes)
 
 

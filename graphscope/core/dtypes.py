@@ -75,6 +75,11 @@ class DataType(enum.IntEnum):
         return self.label.startswith(("float", "bfloat")) or self is DataType.HALF
 
     @property
+    def is_castable(self) -> bool:
+        """Whether TensorFlow's ``Cast`` takes and gives it."""
+        return self.name not in ("INVALID", "STRING", "RESOURCE", "VARIANT", "INT4", "UINT4")
+
+    @property
     def is_real(self) -> bool:
         """True for numbers on a line: floating, integer, quantized, boolean; not complex, not string."""
         return self.itemsize is not None and not self.label.startswith("complex")

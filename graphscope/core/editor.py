@@ -15,10 +15,13 @@ from graphscope.core.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.draft import Draft
 from graphscope.core.dtypes import DataType
 from graphscope.core.frames import refuse_mixed_frames
-from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.graph import Body, Function, Graph, Node
+from graphscope.core.names import is_node_name
+from graphscope.core.op_sets import ENTERS, SWITCHES
 from graphscope.core.ops import OpCatalog, input_types, registered_ops
 from graphscope.core.payload import Payload
 from graphscope.core.tensors import node_of
+from graphscope.core.unconditional import unconditional_nodes
 from graphscope.core.validity import find_problems
 from graphscope.errors import GraphscopeError, UnknownNameError
 
@@ -28,6 +31,22 @@ if TYPE_CHECKING:
     from graphscope.protos import AttrValue
 
 _LISTED = 8
+
+
+def refuse_invalid_names(before: Graph, after: Graph) -> None:
+    """Refuses a graph with a node whose name is new and not one that TensorFlow takes.
+
+    Raises:
+        GraphscopeError: there is such a node.
+    """
+    for name, body in (("", after), *after.functions.items()):
+        known = before if not name else before.functions.get(name)
+        for new in body.names:
+            if (known is None or new not in known) and not is_node_name(new, is_inner=bool(name)):
+                raise GraphscopeError(
+                    f"{new!r} is not a valid name for a node: TensorFlow allows letters, digits and . _ - / >, and a letter,"
+                    " a digit or a dot at the beginning"
+                )
 
 
 class GraphEditor:
@@ -126,7 +145,7 @@ class GraphEditor:
             UnknownNameError: there is no such node, op or attribute.
             GraphscopeError: the op takes more than one input, or an attribute is missing or does not fit.
         """
-        draft, inner = self._find(node_of(tensor))
+        draft, inner = self._find_source(node_of(tensor))
         source = self._spell(draft, tensor)
         definition = self._catalog.get(op)
         if definition is None:
@@ -145,11 +164,13 @@ class GraphEditor:
         outputs = self._catalog.outputs(op, made.attrs) or ()
         taken = f"{new}:{outputs[0].argument}:0" if draft.is_function and outputs else new
         draft.replace_output(inner, draft.index(source), taken)
-        draft.put(made, after=inner)
+        draft.put(made, after=inner if inner in draft else "")
         return new
 
     def replace(self, name: str, value: Payload | NDArray[Any]) -> None:
         """Replaces a node with a constant, which keeps only its control inputs.
+
+        Within a loop or a branch, it also waits for what the node took, so that it runs when the node did.
 
         Raises:
             UnknownNameError: there is no such node.
@@ -163,7 +184,26 @@ class GraphEditor:
                 f"node {name} ({node.op}) gives several tensors that are used: a constant cannot replace them"
             )
         draft.replace_output(inner, 0, f"{inner}:output:0" if draft.is_function else inner)
-        draft.put(constant(inner, value, [t for t in node.inputs if t.startswith("^")]))
+        waits = dict.fromkeys([*(t for t in node.inputs if t.startswith("^")), *self._pins(draft, node)])
+        draft.put(constant(inner, value, list(waits)))
+
+    def _pins(self, draft: Draft, node: Node) -> list[str]:
+        """The control inputs that let a node without data inputs run when ``node`` does; none outside loops and branches."""
+        body = Body(draft.nodes)
+        if (ENTERS | SWITCHES).isdisjoint(body.ops):
+            return []
+        if node.name in unconditional_nodes(body, frozenset(body.ancestors([node.name]))):
+            return []
+        return [f"^{self._alive(draft, text)}" for text in node.data_inputs()]
+
+    def _alive(self, draft: Draft, text: str) -> str:
+        """A node that runs exactly if the tensor ``text`` has a value: a ``Switch`` itself always runs."""
+        source = draft.get(node_of(text))
+        if source is None or source.op not in SWITCHES:
+            return node_of(text)
+        name = draft.free_name(f"{source.name}/alive")
+        draft.put(make_node(name, "Identity", [text], {"T": type_attr(draft.dtype(text))}), after=source.name)
+        return name
 
     def put(self, node: Node) -> None:
         """Adds a node to the graph, or replaces the node with the same name."""
@@ -188,6 +228,15 @@ class GraphEditor:
                 if changed is not node:
                     draft.put(changed)
 
+    def dtype(self, name: str) -> DataType:
+        """The element type of the first output of a node; ``INVALID`` if it is unknown.
+
+        Raises:
+            UnknownNameError: there is no such node.
+        """
+        draft, inner = self._find(name)
+        return draft.dtype(draft.spell(inner))
+
     def names(self) -> list[str]:
         """The current names of all nodes, those of library functions as ``function/node``."""
         inner = (f"{name}/{node.name}" for name in self.graph.functions for node in self._draft(name).nodes)
@@ -202,6 +251,7 @@ class GraphEditor:
         functions = [self._build(function) for function in self.graph.functions.values()]
         graph = self._main.built(self.graph.with_functions(functions))
         assert isinstance(graph, Graph)
+        refuse_invalid_names(self.graph, graph)
         known = {problem.text for problem in find_problems(self.graph, self._catalog)}
         problems = [p.text for p in find_problems(graph, self._catalog) if p.text not in known]
         problems += [text for draft in self._drafts.values() for text in self._misfits(draft)]
@@ -244,11 +294,21 @@ class GraphEditor:
         """The body that contains a node, and the node's name in it."""
         if name in self._main:
             return self._main, name
-        for function in self.graph.functions:
-            inner = name.removeprefix(f"{function}/")
-            if inner != name and inner in self._draft(function):
-                return self._draft(function), inner
-        raise UnknownNameError("node", name, (node.name for node in self._main.nodes))
+        found = next(((draft, inner) for draft, inner in self._inside(name) if inner in draft), None)
+        if found is None:
+            raise UnknownNameError("node", name, (node.name for node in self._main.nodes))
+        return found
+
+    def _find_source(self, name: str) -> tuple[Draft, str]:
+        """As :meth:`_find`, for the arguments of library functions too."""
+        found = (pair for pair in self._inside(name) if pair[0].has_source(pair[1]))
+        return (self._main, name) if name in self._main else next(found, None) or self._find(name)
+
+    def _inside(self, name: str) -> Iterator[tuple[Draft, str]]:
+        """The library functions that a name may begin with, and the rest of it."""
+        for i, character in enumerate(name):
+            if character == "/" and name[:i] in self.graph.functions:
+                yield self._draft(name[:i]), name[i + 1 :]
 
     def _spell(self, draft: Draft, tensor: str) -> str:
         """``tensor`` as written in the inputs of nodes of ``draft``.
@@ -257,11 +317,11 @@ class GraphEditor:
             UnknownNameError: it has no such node.
         """
         if draft.has_source(tensor):
-            return tensor if draft.is_function else tensor.removesuffix(":0")
-        found, inner = self._find(node_of(tensor))
+            return draft.spell(tensor)
+        found, inner = self._find_source(node_of(tensor))
         if found is not draft:
             raise GraphscopeError(f"{tensor} is in another graph or function: a node can only take tensors of its own")
-        return inner + tensor[len(node_of(tensor)) :]
+        return draft.spell(inner + tensor[len(node_of(tensor)) :])
 
     def _by_draft(self, names: Mapping[str, str]) -> dict[str, dict[str, str]]:
         """Function -> old name -> new name, both without the function's name."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from graphscope.core.graph import Body, Node
 from graphscope.core.op_sets import ENTERS, EXITS
+from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError
 
 Frame = tuple[str, ...]
@@ -47,6 +48,21 @@ def frames_of(body: Body) -> dict[str, Frame]:
                     hint="a graph can be cut open before or after a loop, not inside it",
                 )
     return frames
+
+
+def refuse_inside_loop(body: Body, tensor: str) -> None:
+    """Refuses a tensor of a loop's iterations as what a model gives: TensorFlow does not fetch it.
+
+    Raises:
+        GraphscopeError: it is one.
+    """
+    frame = frames_of(body).get(node_of(tensor), ()) if not ENTERS.isdisjoint(body.ops) else ()
+    node = body.get(node_of(tensor))
+    if frame and node is not None and left(node.op, frame):
+        raise GraphscopeError(
+            f"{tensor} is inside {_text(frame)}: it has a value for each iteration, and TensorFlow fetches none",
+            hint="take what leaves the loop",
+        )
 
 
 def left(op: str, frame: Frame) -> Frame:

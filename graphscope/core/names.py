@@ -1,8 +1,22 @@
-"""Names that nothing else has: the one way to name a new node, scope or file."""
+"""Names for new nodes, scopes and files: valid ones, which nothing else has."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable
+
+_VALID = re.compile(r"[A-Za-z0-9._][-A-Za-z0-9._/\\]*(>[A-Za-z0-9._][-A-Za-z0-9._/\\]*)*")
+
+
+def is_node_name(name: str, *, is_inner: bool = False) -> bool:
+    """Whether TensorFlow takes ``name`` for a node.
+
+    Source: ``IsValidNodeName`` in ``tensorflow/core/common_runtime/graph_constructor.cc``.
+
+    Args:
+        is_inner: in a library function, where a name may begin with an underscore.
+    """
+    return _VALID.fullmatch(name) is not None and (is_inner or not name.startswith("_"))
 
 
 def free_name(wanted: str, *taken: Container[str]) -> str:

@@ -192,7 +192,7 @@ class _Checker:
                 data = len(wired)
             else:  # a port, a control edge, or what comes later
                 data = self.inputs(i, body.nodes[i])
-            if known.gives:
+            if known.gives and not self.function:  # the nodes of a function are named with their output
                 plain.add(i)
             if data != known.inputs:
                 self.count(body.nodes[i], known, data)
@@ -226,7 +226,7 @@ class _Checker:
             known = seen.get(source)
             if known is None:
                 self.later(i, node, source, text)
-            elif port not in known.ports:
+            elif port not in known.ports or (self.function and port in ("", "0") and known is not _ARGUMENT):
                 self.output(f"node {node.name}", text)
         if data != position and any(not text.startswith("^") for text in node.inputs[data:]):
             self.report("input", node.name, f"node {node.name}: a data input follows a control input")
@@ -251,7 +251,9 @@ class _Checker:
         types = self.catalog.outputs(producer.op, producer.attrs) if producer is not None else None
         if producer is None or types is None:
             return
-        if self.function and ":" in text:
+        if self.function and ":" not in text:
+            types = ()
+        elif self.function:
             argument = tensor.argument if tensor.argument is not None else text.rpartition(":")[2]
             types = tuple(t for t in types if t.argument == argument)
         elif tensor.node != source or tensor.argument is not None:  # in a graph a number stands behind the colon

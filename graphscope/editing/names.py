@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from graphscope.core.assets import COLLECTION as ASSETS
 from graphscope.core.build import constant
 from graphscope.core.collections import collections_of
 from graphscope.core.draft import renamed_text
@@ -17,7 +18,7 @@ from graphscope.core.tensors import node_of
 from graphscope.editing.edited import Edited, with_parts
 from graphscope.editing.values import RenamedStore, renamed_keys
 from graphscope.errors import GraphscopeError
-from graphscope.protos import Message, MetaGraphDef
+from graphscope.protos import AssetFileDef, Message, MetaGraphDef
 
 _KEYED = frozenset({"RestoreV2", "SaveV2", "Restore", "RestoreSlice", "Save", "SaveSlices"})
 """Ops whose second input is the keys in a checkpoint."""
@@ -94,7 +95,7 @@ def _with_strings(node: Node, keys: Mapping[str, str]) -> Node:
 def renamed_meta(meta: MetaGraphDef, rename: Callable[[str], str]) -> MetaGraphDef:
     """``meta`` with what ``rename`` makes of the nodes and tensors that it names.
 
-    Its object graph stays: objects are named by paths.
+    Objects are named by paths, which stay; those that are constants name a node.
     """
     found = MetaGraphDef()
     found.CopyFrom(meta)
@@ -105,22 +106,29 @@ def renamed_meta(meta: MetaGraphDef, rename: Callable[[str], str]) -> MetaGraphD
     _rename_strings(found.saver_def, rename)
     for asset in found.asset_file_def:
         _rename_strings(asset.tensor_info, rename)
+    for item in found.object_graph_def.nodes:
+        if item.HasField("constant"):
+            item.constant.operation = rename(item.constant.operation)
     decoded = collections_of(meta)
     for name, proto in found.collection_def.items():
-        if proto.HasField("node_list"):
+        if name == ASSETS:
+            for packed in proto.any_list.value:
+                packed.value = _renamed_entry(AssetFileDef.FromString(packed.value), rename, ("tensor_info",))
+        elif proto.HasField("node_list"):
             refill(proto.node_list.value, [rename(text) for text in proto.node_list.value])
         elif proto.HasField("bytes_list"):
             refill(proto.bytes_list.value, [_renamed_entry(value, rename) for value in decoded[name].values])
     return found
 
 
-def _renamed_entry(value: Any, rename: Callable[[str], str]) -> bytes:
-    """An entry of a collection: a message whose strings are renamed, or bytes as they are."""
+def _renamed_entry(value: Any, rename: Callable[[str], str], fields: Iterable[str] = ()) -> bytes:
+    """An entry of a collection: a message whose strings are renamed, in all or some ``fields``; or bytes as they are."""
     if not isinstance(value, Message):
         return bytes(value)
     message = type(value)()
     message.CopyFrom(value)
-    _rename_strings(message, rename)
+    for part in [getattr(message, field) for field in fields] or [message]:
+        _rename_strings(part, rename)
     return message.SerializeToString()
 
 

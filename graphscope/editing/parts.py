@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from filecmp import cmp
 
+from graphscope.advice import Advice, Call
+from graphscope.analysis.savers import saver_nodes
 from graphscope.analysis.shapes import infer
-from graphscope.core.build import make_node
+from graphscope.core.assets import COLLECTION as ASSETS
+from graphscope.core.assets import stated_assets
 from graphscope.core.collections import collections_of
+from graphscope.core.frames import refuse_inside_loop, refuse_mixed_frames
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
+from graphscope.core.names import is_node_name
 from graphscope.core.refill import refill
 from graphscope.core.signatures import INIT_OP
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.editing.edited import Edited, with_parts
+from graphscope.editing.initializers import filling_nodes, initializers_of, joined_initializer, with_initializer
 from graphscope.editing.names import renamed_meta
 from graphscope.editing.objects import plain_model
 from graphscope.editing.values import NamedValues, values_by_name
+from graphscope.errors import GraphscopeError
 from graphscope.formats.checkpoint.saver import free_scope
-from graphscope.protos import GraphDef, MetaGraphDef, VariableDef
+from graphscope.formats.io.paths import is_file
+from graphscope.formats.savedmodel.assets import declared_assets
+from graphscope.protos import AssetFileDef, GraphDef, MetaGraphDef, VariableDef
 from graphscope.transforms.name_prefix import add_prefix
 from graphscope.transforms.opening import open_at
 from graphscope.transforms.subgraph import cut, prune_library
@@ -41,7 +51,12 @@ class Extract:
         model = edited.model
         opened = open_at(model.graph, self.inputs, self.outputs, model.catalog, infer(model).by_name.get)
         kept = cut(opened.graph, self.outputs)
-        graph = prune_library(cut(opened.graph, [*self.outputs, *_beginnings(model, kept)]))
+        filling = filling_nodes(model.meta, opened.graph, kept)
+        needed = cut(opened.graph, [*self.outputs, *_beginnings(model, kept), *filling])
+        graph = prune_library(with_initializer(model.meta, needed, filling))
+        refuse_mixed_frames(graph)
+        for tensor in self.outputs:
+            refuse_inside_loop(graph, tensor)
         part = restrict(replace(edited, outputs=self.outputs), graph)
         names = {old: new for new, old in opened.originals.items()}
         return replace(part, names={**part.names, **names})
@@ -83,7 +98,10 @@ def _drop_absent(meta: MetaGraphDef, graph: Graph) -> MetaGraphDef:
             del found.signature_def[name]
     for name, collection in collections_of(meta).items():
         proto = found.collection_def[name]
-        if proto.HasField("node_list"):
+        if name == ASSETS:
+            stated = [(packed, AssetFileDef.FromString(packed.value)) for packed in proto.any_list.value]
+            refill(proto.any_list.value, [p for p, asset in stated if node_of(asset.tensor_info.name) in graph])
+        elif proto.HasField("node_list"):
             refill(proto.node_list.value, [text for text in proto.node_list.value if node_of(text) in graph])
         elif proto.HasField("bytes_list"):
             entries = zip(proto.bytes_list.value, collection.values)
@@ -118,11 +136,17 @@ class Merge:
 
     def apply(self, edited: Edited) -> Edited:
         """See :class:`graphscope.editing.steps.Step`."""
+        if not is_node_name(self.scope):
+            raise GraphscopeError(f"{self.scope!r} is not a name that TensorFlow takes for a scope")
         own, other = edited.model, plain_model(self.model)
+        _refuse_other_files(own, other)
         scope = free_scope(own.graph, self.scope)
-        moved = add_prefix(other.graph, scope)
-        meta = _joined_meta(own, renamed_meta(other.meta, lambda text: _under(scope, text, other.graph)), scope)
-        graph = _initialize(_side_by_side(own.graph, moved), meta, scope)
+        moved = add_prefix(_without_savers(other), scope)
+        renamed = renamed_meta(other.meta, lambda text: _under(scope, text, other.graph))
+        meta = _joined_meta(own, renamed, scope)
+        graph = _side_by_side(_without_savers(own), moved)
+        starts = initializers_of(own.meta), initializers_of(renamed)
+        graph = joined_initializer(graph, meta, *starts, f"{scope}/{INIT_OP.strip('_')}")
         values = values_by_name(own) | {f"{scope}/{name}": p for name, p in values_by_name(other).items()}
         has_values = own.store is not None or other.store is not None
         store = NamedValues(values) if has_values else None
@@ -145,17 +169,27 @@ def _side_by_side(own: Graph, other: Graph) -> Graph:
     return Graph(header, [*own.nodes, *other.nodes], [*own.functions.values(), *other.functions.values()])
 
 
-def _initialize(graph: Graph, meta: MetaGraphDef, scope: str) -> Graph:
-    """``graph`` with one operation that initializes both models, which ``meta`` names, where each has one."""
-    second = f"{scope}_{INIT_OP}"
-    if second not in meta.signature_def:
-        return graph
-    both = [meta.signature_def[key].outputs[INIT_OP] for key in (INIT_OP, second)]
-    name = f"{scope}/{INIT_OP.strip('_')}"
-    group = make_node(name, "NoOp", [f"^{node_of(info.name)}" for info in both], {})
-    both[0].name = name
-    del meta.signature_def[second]
-    return graph.with_nodes([*graph.nodes, group])
+def _without_savers(model: Model) -> Graph:
+    """The graph of ``model`` without its savers: they know the values by the keys of another checkpoint."""
+    graph = model.graph
+    savers = saver_nodes(graph).difference(map(node_of, _beginnings(model, graph)))
+    needed = graph.ancestors(name for name in graph.names if name not in savers)
+    return graph.with_nodes(node for node in graph if node.name in needed)
+
+
+def _refuse_other_files(own: Model, other: Model) -> None:
+    """Refuses two models with different assets of one name.
+
+    Raises:
+        GraphscopeError: there are such assets.
+    """
+    mine, theirs = ({asset.filename: asset.source for asset in declared_assets(model)} for model in (own, other))
+    for name in mine.keys() & theirs.keys():
+        if is_file(mine[name]) and is_file(theirs[name]) and not cmp(mine[name], theirs[name], shallow=False):
+            raise GraphscopeError(
+                f"{own.path} and {other.path} have different files called {name}: one model cannot hold both",
+                hint=Advice(Call("freeze", (other.path,)), "   writes its tables into the graph"),
+            )
 
 
 def _joined_meta(own: Model, other: MetaGraphDef, scope: str) -> MetaGraphDef:
@@ -163,12 +197,16 @@ def _joined_meta(own: Model, other: MetaGraphDef, scope: str) -> MetaGraphDef:
     meta = MetaGraphDef()
     meta.CopyFrom(own.meta)
     meta.ClearField("saver_def")
+    meta.collection_def.pop("savers", None)
     for name, signature in other.signature_def.items():
+        if name == INIT_OP:
+            continue
         meta.signature_def[name if name not in meta.signature_def else f"{scope}_{name}"].CopyFrom(signature)
     for name, collection in other.collection_def.items():
-        if not _extend(meta, name, other):
+        if name not in ("savers", ASSETS) and not _extend(meta, name, other):
             meta.collection_def[name].CopyFrom(collection)
-    meta.asset_file_def.extend(other.asset_file_def)
+    refill(meta.asset_file_def, [*stated_assets(own.meta), *stated_assets(other)])
+    meta.collection_def.pop(ASSETS, None)
     return meta
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import infer
+from graphscope.core.frames import refuse_inside_loop
 from graphscope.core.model import ModelKind
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
 from graphscope.editing.edited import Edited, with_parts
@@ -37,6 +38,8 @@ class AddSignature:
         signature.method_name = PREDICT
         for named, infos in ((self.inputs, signature.inputs), (self.outputs, signature.outputs)):
             specs = [tensor_spec(edited.model, tensor) for tensor in named.values()]
+            for spec in specs:
+                refuse_inside_loop(edited.model.graph, spec.name)
             short = argument_names(specs)
             for argument, given, spec in zip(named, short, specs):
                 wanted = given if argument == named[argument] else argument

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from graphscope.core.build import make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.editor import GraphEditor
-from graphscope.core.graph import Node
+from graphscope.core.graph import Function, Node
 from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
-from graphscope.core.tensors import TensorName
+from graphscope.core.tensors import TensorName, TensorSpec
 from graphscope.editing.edited import Edited, change_graph
 from graphscope.editing.names import rename_nodes
 from graphscope.editing.signatures import with_stated_types
@@ -47,8 +48,11 @@ class Rename:
 
     def apply(self, edited: Edited) -> Edited:
         """See :class:`Step`."""
-        names = [node.name for node in edited.model.graph]
-        changed = self.new_names(names)
+        graph = edited.model.graph
+        names = [*graph.names, *(f"{f.name}/{name}" for f in graph.functions.values() for name in f.names)]
+        changed = self.new_names(names[: len(graph)])
+        for function in graph.functions.values():
+            changed |= self._inner_names(function)
         if not changed:
             raise UnknownNameError("node that matches", self.pattern, names)
         return rename_nodes(edited, changed)
@@ -60,8 +64,24 @@ class Rename:
             GraphscopeError: the replacement refers to a group that the pattern lacks.
         """
         matcher = re.compile(self.pattern)
-        try:
+        with self._replacing():
             return {name: matcher.sub(self.replacement, name) for name in names if matcher.search(name)}
+
+    def _inner_names(self, function: Function) -> dict[str, str]:
+        """The same for the nodes of a library function, ``function/node``; the function keeps its name."""
+        matcher, scope = re.compile(self.pattern), f"{function.name}/"
+        changed: dict[str, str] = {}
+        with self._replacing():
+            for name in (scope + inner for inner in function.names):
+                new = matcher.sub(lambda m: m[0] if m.end() <= len(scope) else m.expand(self.replacement), name)
+                if new != name and new.startswith(scope):
+                    changed[name] = new
+        return changed
+
+    @contextmanager
+    def _replacing(self) -> Iterator[None]:
+        try:
+            yield
         except (re.error, IndexError) as error:
             raise GraphscopeError(f"{self.replacement!r} is not a valid replacement: {error}") from error
 
@@ -137,14 +157,15 @@ class Replace:
 
     def apply(self, edited: Edited) -> Edited:
         """See :class:`Step`."""
-        spec = tensor_spec(edited.model, f"{self.node}:0")
+        return change_graph(edited, lambda editor: editor.replace(self.node, self._array(edited, editor)))
+
+    def _array(self, edited: Edited, editor: GraphEditor) -> Any:
         if not isinstance(self.value, str):
-            array = self.value
-        elif self.value.startswith("@"):
-            array = from_file(self.value[1:], spec)
-        else:
-            array = literal(self.value, spec)
-        return change_graph(edited, lambda editor: editor.replace(self.node, array))
+            return self.value
+        name = f"{self.node}:0"
+        is_inner = self.node not in edited.model.graph
+        spec = TensorSpec(name, editor.dtype(self.node)) if is_inner else tensor_spec(edited.model, name)
+        return from_file(self.value[1:], spec) if self.value.startswith("@") else literal(self.value, spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +232,12 @@ class Dtype:
         old = tensor_spec(edited.model, f"{self.placeholder}:0").dtype
         if old is self.dtype:
             return edited
+        for dtype in (old, self.dtype):
+            if not dtype.is_castable:
+                raise GraphscopeError(
+                    f"{self.placeholder} is {old.label}: it cannot become {self.dtype.label}, because no Cast takes"
+                    f" or gives {dtype.label}"
+                )
 
         def change(editor: GraphEditor) -> None:
             editor.put(make_node(node.name, node.op, (), {**node.attrs, "dtype": type_attr(self.dtype)}))

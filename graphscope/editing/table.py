@@ -10,6 +10,7 @@ from pathlib import Path
 from graphscope.core.attr_text import dtype_named
 from graphscope.core.tensors import parse_sizes
 from graphscope.editing.cleanup import Cleanup
+from graphscope.editing.contexts import drop_absent_members
 from graphscope.editing.edited import Edited
 from graphscope.editing.objects import without_objects
 from graphscope.editing.parts import Extract, Merge
@@ -99,7 +100,18 @@ def _bind(text: str) -> Step:
 
 def _device(text: str) -> Step:
     left, right = _halves(text, "REGEX=DEVICE")
+    if not _DEVICE.fullmatch(right):
+        raise ArgumentError(
+            f"{right!r} is not the name of a device", hint="devices are called /cpu:0 or /job:ps/task:0/gpu:1"
+        )
     return Device(_pattern(left), right)
+
+
+_DEVICE = re.compile(
+    r"(/(job:([A-Za-z]\w*|\*)|(replica|task):(\d+|\*)|device:([A-Za-z]\w*|\*)(:(\d+|\*))?|[cCgG][pP][uU]:(\d+|\*)))*",
+    re.ASCII,
+)
+"""Source: ``DeviceNameUtils::ParseFullName`` in ``tensorflow/core/util/device_name_utils.cc``."""
 
 
 def _dtype(text: str) -> Step:
@@ -190,7 +202,7 @@ def apply_step(step: Step, edited: Edited) -> Edited:
     Raises:
         GraphscopeError: the step cannot be made, or its result is not valid.
     """
-    return step.apply(edited if isinstance(step, _KEEPING_OBJECTS) else without_objects(edited))
+    return drop_absent_members(step.apply(edited if isinstance(step, _KEEPING_OBJECTS) else without_objects(edited)))
 
 
 def step_by_name(name: str, text: str) -> Step:

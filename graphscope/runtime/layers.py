@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.diff.counterparts import counterparts
 from graphscope.analysis.tensors import TensorLister
-from graphscope.analysis.unconditional import unconditional_nodes
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.shown import Shown
 from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.core.unconditional import unconditional_nodes
 from graphscope.core.units import count
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.dependencies import need

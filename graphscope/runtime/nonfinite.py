@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphscope.analysis.tensors import TensorLister
-from graphscope.analysis.unconditional import unconditional_nodes
 from graphscope.core.model import Model
 from graphscope.core.op_sets import VARIABLE_OPS
 from graphscope.core.shown import Shown
 from graphscope.core.tensors import Shape, TensorName, node_of
+from graphscope.core.unconditional import unconditional_nodes
 from graphscope.feeding.dependencies import need
 from graphscope.feeding.feeds import tensor_spec
 from graphscope.runtime.chunks import Chunks

@@ -40,10 +40,7 @@ def convert(
         ),
     ],
     checkpoint: shared.Checkpoint = None,
-    allow_outside: Annotated[
-        bool,
-        typer.Option("--allow-outside", help="Copy files that the graph names from outside the model's directory."),
-    ] = False,
+    allow_outside: shared.AllowOutside = False,
     set_: shared.SetValues,
     ema: Annotated[bool, export_option("--ema", "Export: use each variable's moving average, if it has one.")] = False,
     rename: Annotated[

@@ -54,6 +54,7 @@ def edit(
     checkpoint: shared.Checkpoint = None,
     tags: shared.Tags,
     trust: shared.Trust = False,
+    allow_outside: shared.AllowOutside = False,
     force: shared.Force = False,
     format: shared.FormatOption = Format.TABLE,
 ) -> None:
@@ -72,7 +73,15 @@ def edit(
         _show(sink, format, edited)
         return
     found = edited.save(
-        target, to=to, overwrite=force, verify=verify, atol=atol, rtol=rtol, trust=trust, listener=speaker
+        target,
+        to=to,
+        overwrite=force,
+        verify=verify,
+        atol=atol,
+        rtol=rtol,
+        trust=trust,
+        allow_outside=allow_outside,
+        listener=speaker,
     )
     write_report(sink, format, edited_report(edited, found), summary_lines(edited, found), [found.path])
 

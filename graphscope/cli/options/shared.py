@@ -146,4 +146,7 @@ ForTensorFlow = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Run the graph even if it touches files, the network or processes.")
 ]
+AllowOutside = Annotated[
+    bool, typer.Option("--allow-outside", help="Copy files that the graph names from outside the model's directory.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from graphscope.advice import Advice, Option, join_options
+from graphscope.core.assets import stated_assets
 from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.errors import UnknownNameError
 from graphscope.formats.checkpoint.prefix import open_store, refuse_other
@@ -21,7 +22,7 @@ from graphscope.formats.io.files import model_file
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.split_weights import SAVED_MODEL
 from graphscope.formats.savedmodel.assets import asset_file
-from graphscope.protos import MetaGraphDef, SavedModel
+from graphscope.protos import DecodeError, MetaGraphDef, SavedModel
 
 VARIABLES = "variables/variables"
 SERVE = frozenset({"serve"})
@@ -114,4 +115,8 @@ def _choose(tag_sets: Sequence[frozenset[str]], tags: frozenset[str], location: 
 
 
 def _assets(directory: Path, meta: MetaGraphDef) -> list[ModelFile]:
-    return [asset_file(directory, asset.filename) for asset in meta.asset_file_def]
+    try:
+        stated = stated_assets(meta)
+    except DecodeError:  # what uses the assets says so
+        stated = meta.asset_file_def
+    return [asset_file(directory, asset.filename) for asset in stated]
