@@ -13,20 +13,23 @@ from graphscope.analysis.input_gradients import is_gradient, kept_gradients
 from graphscope.analysis.savers import saver_nodes
 from graphscope.core.graph import Graph, Node
 from graphscope.core.op_sets import ASSIGN_OPS, COUNT_OPS, ENTERS, EXITS, NEXT_ITERATIONS
-from graphscope.core.patterns import NamePattern, Pattern
+from graphscope.core.patterns import OpPattern, Pattern
 from graphscope.core.tensors import TensorName
 
-_OUTSIDE_OPS = NamePattern(
+_OUTSIDE_OPS = OpPattern(
+    "Apply Save Restore MergeV2Checkpoints ShardedFilename Summary Enqueue QueueClose Assert NoOp Print Scatter Stage"
+    " InitializeTable LookupTable WriteFile Initialized CountUpTo DebugIdentity BroadcastGradientArgs Grad"
+    " ReportUninitializedVariables",
     r"(Resource)?(Sparse)?Apply[A-Z]\w*|Save\w*|Restore\w*|MergeV2Checkpoints|ShardedFilename|.*Summary(V2)?"
     r"|.*(Enqueue|QueueClose)\w*|Assert|NoOp|Print(V2)?|Scatter(Add|Sub|Update|NdUpdate)|ResourceScatter\w+|Stage"
     r"|InitializeTable\w*|LookupTable(Import|Insert|Export)\w*|WriteFile|IsVariableInitialized|VarIsInitializedOp"
-    r"|ReportUninitializedVariables|AudioSummary\w*|CountUpTo|DebugIdentity\w*|BroadcastGradientArgs|\w+Grad(V\d)?"
+    r"|ReportUninitializedVariables|AudioSummary\w*|CountUpTo|DebugIdentity\w*|BroadcastGradientArgs|\w+Grad(V\d)?",
 )
 """Ops that belong to training, saving, initializing, watching: neither they nor what they feed is a prediction."""
 
 _OUTSIDE_NAME = Pattern(r"(^|/)(train_op|GradientDescent|report_uninitialized_variables)(/|$)")
 
-_SCATTERS = Pattern(r"(Resource)?Scatter(Add|Sub|Update|NdUpdate|NdAdd|NdSub)")
+_SCATTERS = OpPattern("Scatter", r"(Resource)?Scatter(Add|Sub|Update|NdUpdate|NdAdd|NdSub)")
 
 WRITES = ASSIGN_OPS | COUNT_OPS
 """Ops that give what they write; written and not used, it is training's, or the next run's."""

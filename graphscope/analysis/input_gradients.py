@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphscope.core.patterns import Pattern
+from graphscope.core.patterns import OpPattern, Pattern
 
 _SCOPE = Pattern(r"(^|.*?/)(gradients(_\d+)?)(/|$)|(^|.*?/)(?=[^/]+_grad(_\d+)?/)")
-_UPDATE = Pattern(r"(Resource)?(Sparse)?Apply[A-Z]\w*|Assign\w*|(Resource)?Scatter\w+|\w*Accumul\w+")
+_UPDATE = OpPattern(
+    "Apply Assign Scatter Accumul", r"(Resource)?(Sparse)?Apply[A-Z]\w*|Assign\w*|(Resource)?Scatter\w+|\w*Accumul\w+"
+)
 
 
 def is_gradient(name: str) -> bool:

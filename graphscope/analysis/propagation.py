@@ -10,7 +10,7 @@ from graphscope.analysis.sources import is_single, source_bits
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.op_sets import NEXT_ITERATIONS, RANDOM_OPS, VARIABLE_OPS
-from graphscope.core.patterns import NamePattern, Pattern
+from graphscope.core.patterns import NamePattern, OpPattern
 
 _HEAVY_OPS = NamePattern(
     r"(Quantized)?(Sparse)?(Batch)?MatMul(V\d)?\w*|.*Conv[123]?D\w*|.*Conv2dNative\w*|Conv2DBackpropInput|Einsum"
@@ -32,7 +32,10 @@ LOSS_OPS = frozenset({"SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntrop
 
 _SUMMED_UP = frozenset({"AssignAdd", "AssignSub", "AssignAddVariableOp", "AssignSubVariableOp"})
 _REDUCTIONS = frozenset("Sum Mean Max Min Prod All Any L2Loss".split())
-_VARYING = Pattern(r"(Combined)?NonMaxSuppression\w*|Where|Unique\w*|DynamicPartition|TFLite_Detection_PostProcess")
+_VARYING = OpPattern(
+    "NonMaxSuppression Where Unique DynamicPartition TFLite_Detection_PostProcess",
+    r"(Combined)?NonMaxSuppression\w*|Where|Unique\w*|DynamicPartition|TFLite_Detection_PostProcess",
+)
 
 
 def follow(graph: Graph) -> Flow:

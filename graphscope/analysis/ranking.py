@@ -15,7 +15,7 @@ from graphscope.analysis.networks import last_layers, passed_results
 from graphscope.analysis.propagation import LOSS_OPS
 from graphscope.core.graph import Function, called_functions
 from graphscope.core.op_sets import SUPPRESSION, SWITCHES
-from graphscope.core.patterns import NamePattern, Pattern
+from graphscope.core.patterns import NamePattern, OpPattern, Pattern
 
 GOOD_NAMES: tuple[tuple[NamePattern, float], ...] = (
     (
@@ -133,7 +133,7 @@ class Ranking:
     @cached_property
     def is_updated(self) -> bool:
         """Whether an optimizer changes variables."""
-        return any(_APPLIES.match(op) for op in set(self.flow.ops))
+        return any(_APPLIES.fullmatch(op) for op in set(self.flow.ops))
 
     def is_loss(self, i: int) -> bool:
         """Whether nothing is left of the examples, in a training graph: a loss that needs no labels."""
@@ -336,7 +336,7 @@ _ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
 _SUMS = frozenset("Add AddN AddV2 Mean Sum".split())
 _SCALES = frozenset("Div Mul RealDiv".split())
 _CHECKS = frozenset({"CheckNumerics", "CheckNumericsV2"})
-_APPLIES = Pattern(r"(Resource)?(Sparse)?Apply[A-Z]")
+_APPLIES = OpPattern("Apply", r"(Resource)?(Sparse)?Apply[A-Z]\w*")
 _RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import chain
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 from graphscope.analysis.audit.finding import Severity
 from graphscope.analysis.audit.model import audit_model
@@ -196,6 +196,7 @@ def _graph(model: Model) -> GraphSummary:
     graph = model.graph
     ops = Counter(graph.ops)
     everywhere = Counter(chain.from_iterable(body.ops for _, body in graph.bodies))
+    inputs, outputs = _ends(model)
     table_ops = {op for op in ops if TABLES.fullmatch(op)}
     unknown = {op: n for op, n in everywhere.most_common() if op not in registered_ops() and op not in graph.functions}
     return GraphSummary(
@@ -208,27 +209,23 @@ def _graph(model: Model) -> GraphSummary:
         devices=dict(Counter(filter(None, [node.proto.device for node in graph])).most_common()),
         unregistered=unknown,
         tables=tuple(TableRow(node.name, op) for op, node in zip(graph.ops, graph.nodes) if op in table_ops),
-        **_ends(model),
+        inputs=inputs,
+        outputs=outputs,
     )
 
 
-class _Ends(TypedDict):
-    inputs: tuple[InputRow, ...]
-    outputs: tuple[OutputCandidate, ...]
-
-
-def _ends(model: Model) -> _Ends:
+def _ends(model: Model) -> tuple[tuple[InputRow, ...], tuple[OutputCandidate, ...]]:
     """Inputs and likely outputs; shapes that the file does not state are inferred, if there are any."""
     inputs, outputs = find_inputs(model), best_candidates(rank_outputs(model))
     if None not in [*(row.shape for row in inputs), *(row.shape for row in outputs)]:
-        return {"inputs": tuple(inputs), "outputs": tuple(outputs)}
+        return tuple(inputs), tuple(outputs)
     from graphscope.analysis.shapes import infer
 
     shape = infer(model).shape
-    return {
-        "inputs": tuple(r._replace(shape=shape(r.tensor)) if r.shape is None else r for r in inputs),
-        "outputs": tuple(r._replace(shape=shape(r.tensor)) if r.shape is None else r for r in outputs),
-    }
+    return (
+        tuple(r._replace(shape=shape(r.tensor)) if r.shape is None else r for r in inputs),
+        tuple(r._replace(shape=shape(r.tensor)) if r.shape is None else r for r in outputs),
+    )
 
 
 def _variables_of(model: Model, *roles: Role) -> Amount:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphscope.core.patterns import NamePattern
+from graphscope.core.patterns import OpPattern
 
 DEFAULTED = "PlaceholderWithDefault"
 """The placeholder that need not be fed."""
@@ -39,28 +39,33 @@ TABLE_FILLING_OPS = frozenset(
 )
 """Ops that give a lookup table its content."""
 
-TABLES = NamePattern(r"\w*(HashTable|HashTableOfTensors|LookupTable)(V2)?")
+TABLES = OpPattern("Table", r"\w*(HashTable|HashTableOfTensors|LookupTable)(V2)?")
 """Ops that make a lookup table."""
 
-TABLE_USERS = NamePattern(r"\w*HashTable\w*|\w*LookupTableFind\w*")
+TABLE_USERS = OpPattern("Table", r"\w*HashTable\w*|\w*LookupTableFind\w*")
 """Ops that make a lookup table or look something up in one."""
 
 DATA_KINDS = {
-    "an iterator": NamePattern(r"(Iterator|MultiDeviceIterator|Optional)\w*Get(Next|Value)\w*"),
-    "a queue": NamePattern(r"\w*(Queue|Infeed|Outfeed)Dequeue\w*|BarrierTakeMany"),
-    "a reader": NamePattern(r"ReaderRead\w*"),
-    "a staging area": NamePattern(r"(Ordered)?(Map)?Unstage\w*|StagePeek|(Ordered)?MapPeek"),
-    "an accumulator": NamePattern(r"\w*AccumulatorTakeGradient"),
+    "an iterator": OpPattern("Get", r"(Iterator|MultiDeviceIterator|Optional)\w*Get(Next|Value)\w*"),
+    "a queue": OpPattern("Dequeue BarrierTakeMany", r"\w*(Queue|Infeed|Outfeed)Dequeue\w*|BarrierTakeMany"),
+    "a reader": OpPattern("ReaderRead", r"ReaderRead\w*"),
+    "a staging area": OpPattern("Unstage Peek", r"(Ordered)?(Map)?Unstage\w*|StagePeek|(Ordered)?MapPeek"),
+    "an accumulator": OpPattern("AccumulatorTakeGradient", r"\w*AccumulatorTakeGradient"),
 }
 """What gives a graph data without a placeholder -> the ops that take it out."""
 
 PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 """Ops that call a Python function of the process that built the graph; no file holds it."""
 
-PARSERS = NamePattern(r"Parse(Single|Sequence|SingleSequence)?Example(V2)?|DecodeCSV|RecordInput|Dataset\w*GetNext\w*")
+PARSERS = OpPattern(
+    "Parse DecodeCSV RecordInput Dataset",
+    r"Parse(Single|Sequence|SingleSequence)?Example(V2)?|DecodeCSV|RecordInput|Dataset\w*GetNext\w*",
+)
 """Ops that make tensors of records."""
 
-SUPPRESSION = NamePattern(r"(Combined)?NonMaxSuppression\w*|TFLite_Detection_PostProcess")
+SUPPRESSION = OpPattern(
+    "NonMaxSuppression TFLite_Detection_PostProcess", r"(Combined)?NonMaxSuppression\w*|TFLite_Detection_PostProcess"
+)
 """Ops that keep the best of boxes that overlap: the end of a detector."""
 
 RANDOM_OPS = frozenset(

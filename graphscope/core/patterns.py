@@ -45,3 +45,19 @@ class NamePattern(Pattern[str]):
     def search(self, text: str) -> re.Match[str] | None:
         """As :meth:`re.Pattern.search`."""
         return self.compiled.search(text) if len(text) <= LONGEST else None
+
+
+class OpPattern(NamePattern):
+    """A regular expression for ops. It is compiled for an op that may match alone: few graphs have an op for each of them.
+
+    Args:
+        words: each match contains one of them.
+    """
+
+    def __init__(self, words: str, text: str) -> None:
+        super().__init__(text)
+        self.words = words.split()
+
+    def fullmatch(self, text: str) -> re.Match[str] | None:
+        """As :meth:`re.Pattern.fullmatch`."""
+        return super().fullmatch(text) if any(word in text for word in self.words) else None

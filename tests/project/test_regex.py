@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from graphscope.core.patterns import LONGEST, NamePattern
-from tests.support.adversarial import compiled, texts, uses
+from graphscope.core.ops import registered_ops
+from graphscope.core.patterns import LONGEST, NamePattern, OpPattern
+from tests.support.adversarial import compiled, samples, texts, uses
 
 pytestmark = pytest.mark.slow
 
@@ -84,6 +85,17 @@ def test_a_name_that_is_too_long() -> None:
     assert pattern.fullmatch("a" * LONGEST)
     assert pattern.fullmatch("a" * (LONGEST + 1)) is None
     assert pattern.search("a" * (LONGEST + 1)) is None
+
+
+def test_the_words_of_expressions_for_ops() -> None:
+    """Whatever one matches has one of its words: with too few of them, it would silently match less."""
+    patterns = {place: pattern for place, pattern in PATTERNS.items() if isinstance(pattern, OpPattern)}
+    assert len(patterns) > 10
+    for place, pattern in patterns.items():
+        matched = [text for text in samples(pattern.compiled) if pattern.compiled.fullmatch(text)]
+        matched += filter(pattern.compiled.fullmatch, registered_ops())
+        assert len(matched) > 1, place
+        assert [text for text in matched if not pattern.fullmatch(text)] == [], place
 
 
 def test_the_bounded_ones_are_there() -> None:

@@ -112,6 +112,15 @@ def _pumps(parsed: Any, before: list[str]) -> Iterator[tuple[str, str]]:
         before = [a + b for a, b in itertools.islice(itertools.product(before, _of_item(item)), _MAX_SAMPLES)]
 
 
+def samples(pattern: Pattern) -> list[str]:
+    """Short texts that ``pattern`` matches, of each alternative one at least."""
+    parsed: Any = parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
+    branches = (
+        [branch for kind, value in parsed if kind is ops.BRANCH for branch in value[1]] if len(parsed) == 1 else []
+    )
+    return [sample for part in branches or [parsed] for sample in _samples(part)]
+
+
 def texts(pattern: Pattern, size: int) -> Iterator[Any]:
     """Texts of about ``size`` characters (bytes for a pattern of bytes)."""
     source = pattern.pattern

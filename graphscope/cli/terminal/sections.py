@@ -55,6 +55,9 @@ def _wrap(row: Line, widths: Sequence[int], room: int) -> Iterator[str]:
 
 def wrap(text: str, width: int) -> Iterator[str]:
     """``text`` in lines of at most ``width`` cells, broken after commas and before arrows; longer parts stay whole."""
+    if cells(text) <= width:
+        yield text
+        return
     line = ""
     for part in _BREAK.compiled.split(text):
         longer = f"{line} {part}" if line else part

@@ -7,9 +7,8 @@ Source: ``GetValue``, ``ReadStringTensor`` and ``WriteStringTensor`` in
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphscope.core.dtypes import DataType
 from graphscope.errors import IncompleteModelError, UnsupportedError
@@ -66,8 +65,7 @@ class Shards:
         return self._open[number]
 
 
-@dataclass(frozen=True, slots=True)
-class SliceLocation:
+class SliceLocation(NamedTuple):
     """The location of a tensor: ``size`` bytes of data file ``shard`` from ``offset``, and their masked CRC-32C."""
 
     shard: int

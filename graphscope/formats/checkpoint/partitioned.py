@@ -5,8 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.payload import ArrayPayload, Payload
@@ -31,8 +30,7 @@ class StoredPayload(Payload):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One stored slice: where it belongs, and its content."""
 
     region: tuple[slice, ...]

@@ -7,7 +7,7 @@ Sources: ``tensorflow/core/framework/tensor_slice.cc``, ``EncodeTensorNameSlice`
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphscope.protos import TensorSliceProto
 
@@ -18,8 +18,7 @@ _SPECIAL = re.compile(rb"[\x00\xff]")
 _ESCAPES = {b"\x00": b"\x00\xff", b"\xff": b"\xff\x00"}
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSlice:
+class TensorSlice(NamedTuple):
     """A rectangular part of a tensor.
 
     Attributes:

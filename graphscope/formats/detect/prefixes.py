@@ -16,4 +16,4 @@ def join(directory: Path, base: str) -> str:
 
 def without_pattern(prefix: str) -> str:
     """``prefix`` of ``prefix-?????-of-00002``, which is what ``Saver`` calls a sharded V1 checkpoint; others as they are."""
-    return _SHARD_PATTERN.compiled.sub("", prefix)
+    return _SHARD_PATTERN.compiled.sub("", prefix) if "?" in prefix else prefix

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from graphscope.analysis.shapes.arithmetic import broadcast, broadcast_sizes
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Facts, outputs
 from graphscope.analysis.shapes.sizes import Dim, Dims, ShapeError, Size, Sizes, at_least, merge, merge_sizes
 from graphscope.analysis.shapes.table import rule
+from graphscope.core.patterns import Pattern
 
 
 def _turn(shape: Sizes, is_turned: bool) -> Sizes:
@@ -61,11 +60,11 @@ def einsum(call: Call) -> Facts:
         batch = _take_term(term, call.shape(index), sizes, batch)
     if batch is None and "..." in right:
         return outputs(None)
-    labels = _LABEL.findall(right)
+    labels = _LABEL.compiled.findall(right)
     return outputs(tuple(s for label in labels for s in ((batch or ()) if label == "..." else (_size(sizes, label),))))
 
 
-_LABEL = re.compile(r"\.\.\.|.")
+_LABEL = Pattern(r"\.\.\.|.")
 
 
 def _size(sizes: dict[str, Size], label: str) -> Size:
