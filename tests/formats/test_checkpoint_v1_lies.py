@@ -126,6 +126,57 @@ def test_v1_slices_of_a_terabyte(tmp_path: Path) -> None:
         store.payload("w")
 
 
+@pytest.mark.parametrize(
+    ("dtype", "field", "values"),
+    [
+        (DataType.FLOAT, "float_val", [1.5, -2.0]),
+        (DataType.DOUBLE, "double_val", [1.5, -2.0]),
+        (DataType.COMPLEX64, "scomplex_val", [1.5 + 2j, -1j]),
+        (DataType.COMPLEX128, "dcomplex_val", [1.5 + 2j, -1j]),
+    ],
+)
+def test_packed_floats_are_not_copied(tmp_path: Path, dtype: DataType, field: str, values: list[complex]) -> None:
+    numbers = np.array(values, dtype.numpy)
+    parts = numbers.view(numbers.real.dtype).tolist()
+    value = SavedTensorSlices(data={"name": "w", "data": {"dtype": int(dtype), field: parts}})
+    payload = v1_store(tmp_path / "model", listed(int(dtype), [2]), {KEY_OF_VECTOR: value}).payload("w")
+    found = payload.numpy()
+    assert found.tolist() == numbers.tolist()
+    assert not found.flags.writeable, "it lies in the block"
+
+
+def test_a_value_of_nothing_has_no_elements(tmp_path: Path) -> None:
+    """An unknown field before what is not there."""
+    for content in (b"", b"\x08\x05", b"\x12\x00", b"\x12\x02\x20\x05"):
+        store = v1_store(tmp_path / "model", listed(1, [0]), {KEY_OF_VECTOR: content})
+        assert store.payload("w").numpy().shape == (0,)
+
+
+def test_a_number_of_another_wire_type_is_no_value(tmp_path: Path) -> None:
+    """Field 5 as a number of four bytes: an unknown field, as protobuf reads it."""
+    stored = b"\x12\x09\x1a\x07\x08\x01\x28\x80\x80\x80\x01"
+    assert SavedTensorSlices.FromString(stored).data.data.float_val == []
+    store = v1_store(tmp_path / "model", listed(1, [1]), {KEY_OF_VECTOR: stored})
+    with pytest.raises(CorruptFileError, match="0 values are stored for 1 elements"):
+        store.payload("w").numpy()
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(DataType.FLOAT, 22 // 4), (DataType.INT32, 22), (DataType.STRING, 22)])
+def test_a_slice_has_22_bytes_at_most_for_each_of_the_file(tmp_path: Path, dtype: DataType, most: int) -> None:
+    """Snappy's best. The file has 65,536 bytes and more of noise, so its size is known before the shape."""
+    noise, path = {b"zz": random.Random(1).randbytes(1 << 16)}, tmp_path / "model"
+    v1_store(path, listed(int(dtype), [1 << 20]), noise)
+    size = path.stat().st_size
+    each = size * 22 // (4 if dtype is DataType.FLOAT else 1)
+    assert each // size == most
+    least = v1_store(path, listed(int(dtype), [each]), noise).payload("w")
+    assert path.stat().st_size == size
+    with pytest.raises(CorruptFileError, match="lacks its content"):
+        least.numpy()
+    with pytest.raises(CorruptFileError, match="cannot be in a file of"):
+        v1_store(path, listed(int(dtype), [each + 1]), noise).payload("w")
+
+
 def extents_of(count: int, each: int) -> list[dict[str, Any]]:
     return [{"extent": [{"start": number * each, "length": each}]} for number in range(count)]
 

@@ -70,9 +70,9 @@ def read_header(file: IO[bytes]) -> Header:
         ValueError: it is not a header, or ends early.
     """
     start = file.read(len(MAGIC) + 2)
-    version = start[-2] if len(start) == len(MAGIC) + 2 and start.startswith(MAGIC) else 0
-    if version not in _LENGTHS:
+    if not start.startswith(MAGIC) or start[-2] not in _LENGTHS:  # of a shorter file: a letter of ``MAGIC``
         raise ValueError(f"not a .npy file: it starts with {start.hex(' ')}")
+    version = start[-2]
     length = file.read(struct.calcsize(_LENGTHS[version]))
     try:
         [size] = struct.unpack(_LENGTHS[version], length)
@@ -140,9 +140,8 @@ def data_type(dtype: np.dtype[Any]) -> DataType:
         return DataType.STRING
     if dtype == np.dtype("V2"):  # what ``np.save`` makes of an array of ml_dtypes.bfloat16
         return DataType.BFLOAT16
-    if dtype.names is not None and len(dtype.names) == 1:
-        found = next((t for t in DataType if t.label == dtype.names[0] and t.itemsize), DataType.INVALID)
-        return found if found and dtype == stored_type(found) else DataType.INVALID
+    if dtype.names is not None:
+        return next((t for t in DataType if (t.label,) == dtype.names and stored_type(t) == dtype), DataType.INVALID)
     try:
         return DataType.from_numpy(dtype) if dtype.kind in "biufc" else DataType.INVALID
     except TypeError:

@@ -49,8 +49,7 @@ class SavedSlicePayload(StoredPayload):
     @property
     def least_bytes(self) -> int:
         """What its message takes at least: packed floating-point numbers their own size, everything else a byte for each."""
-        width = self.dtype.itemsize if self.dtype in _PACKED else 1
-        return self.elements * (width or 1)
+        return self.content_bytes if self.dtype in _PACKED else self.elements
 
     def verify(self) -> None:
         """Nothing is left to check: the store knows all slices of the tensor that are in the file."""
@@ -99,13 +98,13 @@ def _only(message: memoryview, number: int) -> memoryview:
     bodies = [message[start:end] for field, wire, start, end in cursor.fields() if (field, wire) == (number, 2)]
     if len(bodies) > 1:
         raise cursor.corrupt(f"field {number} occurs {len(bodies):,} times")
-    return bodies[0] if bodies else message[:0]
+    [body] = bodies or [message[:0]]
+    return body
 
 
 def _packed_body(tensor: memoryview, number: int) -> memoryview | None:
     """The body of the repeated field ``number``, if it is in one piece."""
-    fields = [(wire, start, end) for field, wire, start, end in Cursor(tensor, _WHERE).fields() if field == number]
-    if len(fields) != 1 or fields[0][0] != 2:
-        return None
-    _, start, end = fields[0]
-    return tensor[start:end]
+    match [(wire, start, end) for field, wire, start, end in Cursor(tensor, _WHERE).fields() if field == number]:
+        case [(2, start, end)]:
+            return tensor[start:end]
+    return None
