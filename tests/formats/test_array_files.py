@@ -42,7 +42,16 @@ def test_idx_of_every_type(tmp_path: Path, kind: int, pack: Callable[[bytes], by
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\0", b"\0\0", b"\0\0\10", b"\1\0\10\1\0\0\0\0", b"\0\1\10\1\0\0\0\0", b"\0\0\12\1\0\0\0\0", b"\0\0\10\0\0\0\0\0"],
+    [
+        b"",
+        b"\0",
+        b"\0\0",
+        b"\0\0\10",
+        b"\1\0\10\1\0\0\0\0",
+        b"\0\1\10\1\0\0\0\0",
+        b"\0\0\12\1\0\0\0\0",
+        b"\0\0\10\0\0\0\0\0",
+    ],
 )
 def test_what_is_no_idx(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "f").write_bytes(content)
@@ -58,7 +67,9 @@ def test_idx_cut_short_anywhere(tmp_path: Path, shape: tuple[int, ...]) -> None:
         if size == len(whole):
             assert read_idx(tmp_path / "f").tobytes() == b"abc"
             continue
-        message = "within its header" if size < len(whole) - 3 else "more bytes" if size > len(whole) else "array ends at"
+        message = (
+            "within its header" if size < len(whole) - 3 else "more bytes" if size > len(whole) else "array ends at"
+        )
         with pytest.raises(CorruptFileError, match=message):
             read_idx(tmp_path / "f")
     with pytest.raises(UnsupportedError, match="33 dimensions; the limit is 32"):

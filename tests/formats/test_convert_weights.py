@@ -18,6 +18,7 @@ from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.archives.safetensors import SafetensorsStore, write_safetensors
 from graphscope.formats.archives.weights import weights_of
 from graphscope.formats.checkpoint.weight_exchange import weights_into_checkpoint
+from graphscope.protos import GraphDef, MetaGraphDef, TensorShapeProto
 from tests.support.converting import MODELS, Fixture, restored, variable_values
 from tests.support.fixture_files import FIXTURES
 from tests.support.payloads import contents
@@ -156,3 +157,34 @@ def test_constants_of_a_frozen_graph() -> None:
     expected = variable_values(Fixture("softmax").prefix)
     for name in ("inference/weights", "inference/biases"):
         assert_equal(found[name].numpy(), expected[name], name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stated", "given", "fits"),
+    [
+        ("Variable", [], (3,), True),  # how the first op for variables writes an unknown shape
+        ("Variable", [3], (3,), True),
+        ("Variable", [3], (2,), False),
+        ("VariableV2", [], (), True),
+        ("VariableV2", [], (3,), False),
+        ("VariableV2", [3], (3,), True),
+        ("VariableV2", [3], (3, 1), False),
+    ],
+)
+def test_shapes_without_a_checkpoint(
+    tmp_path: Path, kind: str, stated: list[int], given: tuple[int, ...], fits: bool
+) -> None:
+    graph = GraphDef()
+    node = graph.node.add(name="v", op=kind)
+    node.attr["dtype"].type = 1
+    node.attr["shape"].shape.dim.extend(TensorShapeProto.Dim(size=size) for size in stated)
+    meta = MetaGraphDef(graph_def=graph)
+    (tmp_path / "v.meta").write_bytes(meta.SerializeToString())
+    np.savez(tmp_path / "v.npz", v=np.ones(given, np.float32))
+    model, prefix = load(tmp_path / "v.meta"), str(tmp_path / "model")
+    if fits:
+        weights_into_checkpoint(model, NpzStore(tmp_path / "v.npz"), prefix)
+        assert variable_values(prefix)["v"].shape == given
+    else:
+        with pytest.raises(FormatError, match="different: v is float32"):
+            weights_into_checkpoint(model, NpzStore(tmp_path / "v.npz"), prefix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.errors import CorruptFileError
+from graphscope.errors import CorruptFileError, FileError
 from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.text.parser import parse
 from graphscope.protos import AttrValue, BundleEntryProto, GraphDef, NodeDef
+from tests.support.fixture_files import FIXTURES
 from tests.support.saving import small_v2, tf
 from tests.support.tables import read_table, varint, write_table
 
@@ -147,3 +149,21 @@ SINGULAR: dict[str, Callable[[], Any]] = {
 def test_brackets_belong_to_repeated_fields(text: str) -> None:
     with pytest.raises(CorruptFileError, match=r"expected|found"):
         parse(text.encode(), SINGULAR[text](), source="t.pbtxt")
+
+
+# A graph and another checkpoint
+
+
+def test_weights_from_another_checkpoint(tmp_path: Path) -> None:
+    for name in ("graph.pbtxt", "model.ckpt-6000.index", "model.ckpt-6000.data-00000-of-00001"):
+        shutil.copy(FIXTURES / "softmax" / name, tmp_path)
+    model = graphscope.load(tmp_path / "graph.pbtxt", checkpoint=tmp_path / "model.ckpt-6000")
+    assert [(Path(f.path).name, f.role) for f in model.files] == [
+        ("graph.pbtxt", "graph"),
+        ("model.ckpt-6000.index", "index"),
+        ("model.ckpt-6000.data-00000-of-00001", "data"),
+    ]
+    again = graphscope.load(FIXTURES / "softmax" / "model.ckpt-6000", checkpoint=tmp_path / "model.ckpt-6000")
+    assert [f.path for f in again.files if f.role != "graph"] == [f.path for f in model.files if f.role != "graph"]
+    with pytest.raises(FileError, match="graph.pbtxt: not a checkpoint"):
+        graphscope.load(tmp_path / "graph.pbtxt", checkpoint=FIXTURES / "softmax" / "graph.pbtxt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -9,7 +10,9 @@ import shutil
 import socket
 import stat
 import zlib
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,8 +25,9 @@ from graphscope.core.payload import ArrayPayload
 from graphscope.errors import CorruptFileError, FileError
 from graphscope.formats.checkpoint.writer import write_checkpoint
 from graphscope.formats.io.atomic import write_file
+from graphscope.formats.io.journal import Move, commit, recover
 from graphscope.formats.io.paths import JOURNAL
-from graphscope.formats.io.places import beside
+from graphscope.formats.io.places import _is_in_use, beside
 from graphscope.formats.io.staging import staged_directory, staged_files, together
 from tests.support.fixture_files import FIXTURES
 
@@ -296,3 +300,184 @@ def test_the_journal_of_another_user(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="only its owner can finish it"):
         write_checkpoint(str(tmp_path / "m" / "new"), TENSORS)
     assert not [p for p in (tmp_path / "m").iterdir() if p.name.startswith((".new", "new"))]
+
+
+# Moves
+
+
+def moves_of(directory: Path, *names: str) -> list[Move]:
+    """Each of ``names`` is there, with new content beside it."""
+    for name in names:
+        (directory / name).write_bytes(b"old " + name.encode())
+        (directory / named(name, 0)).write_bytes(b"new " + name.encode())
+    return [Move(named(name, 0), name, named(name, 1)) for name in names]
+
+
+def files_in(directory: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in directory.iterdir()}
+
+
+def test_what_is_on_the_disk_when(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New content before the journal, the journal before the first move, all moves before the journal goes."""
+    moves, events = moves_of(tmp_path, "x", "y"), list[str]()
+
+    def noted(name: str) -> None:
+        function = getattr(os, name)
+
+        def call(*arguments: Any) -> Any:
+            place = arguments[-1]
+            if name != "fsync":
+                events.append(
+                    f"{name} {Path(place).name}".replace(named("x", 1), "x.old").replace(named("y", 1), "y.old")
+                )
+            elif stat.S_ISDIR(os.fstat(place).st_mode):
+                events.append("names")
+            else:
+                events.append("content")
+            if name == "rename":
+                assert _is_in_use(tmp_path / JOURNAL), "another writer would not wait"
+            return function(*arguments)
+
+        monkeypatch.setattr(os, name, call)
+
+    for name in ("fsync", "link", "rename", "unlink"):
+        noted(name)
+    commit(tmp_path, moves)
+    temporary = events[-3]
+    assert events == [
+        "names",
+        "content",
+        f"link {JOURNAL}",
+        "names",
+        "link x.old",
+        "rename x",
+        "link y.old",
+        "rename y",
+        "names",
+        f"unlink {JOURNAL}",
+        temporary,
+        "unlink x.old",
+        "unlink y.old",
+    ]
+    monkeypatch.undo()
+    assert files_in(tmp_path) == {"x": b"new x", "y": b"new y"}
+
+
+def test_a_system_without_links_finishes_first_what_was_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There a journal takes the place of another: nobody may wait behind it."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    [begun] = moves_of(tmp_path, "x")
+    write_journal(tmp_path, [astuple(begun)])
+    commit(tmp_path, moves_of(tmp_path, "y"))
+    assert files_in(tmp_path) == {"x": b"new x", "y": b"new y"}
+
+
+def test_old_content_stays_where_moves_can_neither_go_on_nor_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves, left, rename = moves_of(tmp_path, "x", "y"), iter([1]), os.rename
+
+    def once(*arguments: Any) -> None:
+        if next(left, None) is None:
+            raise OSError(errno.EIO, "Input/output error")
+        rename(*arguments)
+
+    monkeypatch.setattr(os, "rename", once)
+    with pytest.raises(OSError, match="Input/output"):
+        commit(tmp_path, moves)
+    assert {b"old x", b"new x", b"old y", b"new y"} < set(files_in(tmp_path).values())
+    monkeypatch.undo()
+    recover(tmp_path)
+    assert files_in(tmp_path) == {"x": b"new x", "y": b"new y"}
+
+
+@pytest.mark.parametrize("name", ["link", "rename"])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_all_moves_or_none(name: str, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system refuses one link or rename: everything is as before, and no journal is left."""
+    moves = moves_of(tmp_path, "x", "y", "z")
+    before, left, function = files_in(tmp_path), iter(range(at + (name == "link"))), getattr(os, name)
+    refused: list[int] = []
+
+    def refuse_one(*arguments: Any) -> None:
+        if next(left, None) is None and not refused:
+            refused.append(1)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        function(*arguments)
+
+    monkeypatch.setattr(os, name, refuse_one)
+    with pytest.raises(OSError, match="No space"):
+        commit(tmp_path, moves)
+    assert refused
+    assert files_in(tmp_path) == before
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_directory_comes_back(at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot have a second name: it is away for a moment."""
+    for name in ("x", named("x", 0)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "content").write_text(name)
+    move, left, rename = Move(named("x", 0), "x", named("x", 1)), iter(range(at)), os.rename
+    refused: list[int] = []
+
+    def refuse_one(*arguments: Any) -> None:
+        if next(left, None) is None and not refused:
+            refused.append(1)
+            raise OSError(errno.EIO, "Input/output error")
+        rename(*arguments)
+
+    monkeypatch.setattr(os, "rename", refuse_one)
+    with pytest.raises(OSError, match="Input/output"):
+        commit(tmp_path, [move])
+    assert (tmp_path / "x" / "content").read_text() == "x"
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["x", named("x", 0)])
+    monkeypatch.undo()
+    commit(tmp_path, [move])
+    assert (tmp_path / "x" / "content").read_text() == named("x", 0)
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_journal_that_cannot_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    moves = moves_of(tmp_path, "x")
+    before = files_in(tmp_path)
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(OSError, match="No space"):
+        commit(tmp_path, moves)
+    assert files_in(tmp_path) == before
+
+
+def test_a_writer_that_was_killed_a_moment_ago(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its journal appears after we looked for one: it is finished, then ours gets the name."""
+    [other] = moves_of(tmp_path, "x")
+    moves, link, begun = moves_of(tmp_path, "y"), os.link, iter([1])
+
+    def appear(*arguments: Any) -> None:
+        if next(begun, None):
+            write_journal(tmp_path, [astuple(other)])
+        link(*arguments)
+
+    monkeypatch.setattr(os, "link", appear)
+    commit(tmp_path, moves)
+    assert files_in(tmp_path) == {"x": b"new x", "y": b"new y"}
+
+
+@pytest.mark.parametrize(("more", "is_read"), [(0, True), (2, False)])
+def test_a_journal_has_16_mib_at_most(more: int, is_read: bool, tmp_path: Path) -> None:
+    [move] = moves_of(tmp_path, "x")
+    body = json.dumps({"moves": [astuple(move)]}).encode()
+    body += b" " * ((1 << 24) + more - len(body) - 10)
+    (tmp_path / JOURNAL).write_bytes(body + b"\n%08x\n" % zlib.crc32(body))
+    if is_read:
+        recover(tmp_path)
+        assert files_in(tmp_path) == {"x": b"new x"}
+    else:
+        with pytest.raises(CorruptFileError, match="not a journal"):
+            recover(tmp_path)

@@ -53,7 +53,9 @@ def test_every_cut_is_noticed(tmp_path: Path) -> None:
         if length in (0, boundary):
             assert len(list(read_records(FileSource(path)))) == length // boundary
             continue
-        with pytest.raises(TruncatedFileError) as error:
+        left = length if length < boundary else length - boundary
+        needed = 12 if left < 12 else boundary  # the length and its checksum come first
+        with pytest.raises(TruncatedFileError, match=f"of {needed} bytes starts here, and {left} are left") as error:
             found.extend(data for _, data in read_records(FileSource(path)))
         assert error.value.offset == (0 if length < boundary else boundary)
 

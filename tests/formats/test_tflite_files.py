@@ -197,6 +197,15 @@ def test_buffers_behind_the_flatbuffer(tmp_path: Path) -> None:
         read(tmp_path / "m.tflite", whole[:-1])
 
 
+def test_a_tensor_of_unknown_size_has_no_content(tmp_path: Path) -> None:
+    model = tflite_model()
+    tensors = {tensor.name: tensor for tensor in model.subgraphs[0].tensors}
+    tensors["kernel"].shape, tensors["nibbles"].shape = [-1], [4, -2]
+    constants = read(tmp_path / "m.tflite", packed(model)).graph.constants
+    assert "words" in constants
+    assert not {"kernel", "nibbles"} & set(constants)
+
+
 def test_contents_that_do_not_fit(tmp_path: Path) -> None:
     model = tflite_model()
     tensors = {tensor.name: tensor for tensor in model.subgraphs[0].tensors}

@@ -192,6 +192,34 @@ def test_only_long_names_are_not_what_rewriting_makes(length: int, is_found: boo
     assert NodeNames({node}).node(f"{node}/_1") == (node if is_found else "")
 
 
+@pytest.mark.parametrize(("words", "is_found"), [(2, True), (62, True), (63, True), (64, False)])
+def test_a_bounded_number_of_spellings_is_tried(words: int, is_found: bool) -> None:
+    """Each underscore may end the stage's name: so many spellings may be the node's. The given one is the first of 64."""
+    name = "ArithmeticOptimizer/" + "_".join(f"w{number}" for number in range(words))
+    last = f"w{words - 1}"
+    assert NodeNames({last}).node(name) == (last if is_found else "")
+
+
+def test_what_a_node_waited_for_is_seen_through_transfers() -> None:
+    """A ``_Recv`` stands for what its ``_Send`` read; without one, only for the tensor's name. Control inputs send nothing."""
+    ran = GraphDef()
+    for name, kind, inputs, edge in (
+        ("x", "X", [], ""),
+        ("x/_1", "_Send", ["x:1", "^y"], "edge_x"),
+        ("x/_2", "_Recv", [], "edge_x"),
+        ("z/_3", "_HostRecv", [], "edge_z"),
+        ("n/_4", "_HostSend", [], "edge_n"),
+        ("n/_5", "_Recv", [], "edge_n"),
+        ("a", "A", ["x/_2", "z/_3", "n/_5", "^x"], ""),
+    ):
+        node = ran.node.add(name=name, op=kind, device=CPU0, input=inputs)
+        if edge:
+            node.attr["tensor_name"].s = edge.encode()
+    found = Partitions([ran])
+    assert list(found.sources("a", ())) == ["edge_x", "x", "edge_z", "edge_n", "x"]
+    assert list(found.sources("b", ["x/_2", "q/_7"])) == ["edge_x", "x", "q/_7", "q"]
+
+
 def test_a_row_that_is_taken_again_is_not_free_meanwhile() -> None:
     rows = [("a", "A", (), 0, 10), ("b", "B", (), 0, 20), ("c", "C", (), 10, 15), ("d", "D", (), 12, 1)]
     step = read_step(metadata({CPU0: rows}).step_stats)
@@ -254,6 +282,7 @@ def test_what_took_no_time_takes_a_microsecond_where_scopes_are_side_by_side() -
     rows = [("b/x", "A", (), 3, 0), ("a", "A", (), 1.5, 2), ("b/y", "A", (), 9, 0.4), ("c", "A", (), 4, 1)]
     placed = side_by_side({e.name: e for e in read_step(metadata({CPU0: rows}).step_stats).executions})
     first = min(e.start_ns for e in placed.values())
+    assert first == EPOCH_NS + 1000, "the first begins where the first began, in whole microseconds"
     assert {name: (e.start_ns - first, e.end_ns - e.start_ns) for name, e in placed.items()} == {
         "a": (0, 2000),
         "b/x": (2000, 0),

@@ -231,7 +231,7 @@ class Mover:
         while node is not None and node.op == "Identity":
             node = self.graph.get(node_of(node.inputs[0]))
         tensor = node.tensor() if node is not None and node.op == "Const" else None
-        return tensor.numpy() if tensor is not None and (tensor.nbytes or 0) <= _MAX_CONSTANT_BYTES else None
+        return tensor.numpy() if tensor is not None and tensor.content_bytes <= _MAX_CONSTANT_BYTES else None
 
     def integers(self, text: str) -> list[int] | None:
         """The elements of a small constant of integers; ``None`` if it is computed."""

@@ -144,7 +144,7 @@ _MAX_ROWS_BYTES = 16 << 20
 def same_rows(node: Node, batch: int | None) -> bool:
     """Whether ``node`` is a constant of ``batch`` rows, all the same: the zeros that a recurrent net starts with. Reads it."""
     tensor = node.tensor() if node.op == "Const" else None
-    if tensor is None or not tensor.shape or tensor.shape[0] != batch or (tensor.nbytes or 0) > _MAX_ROWS_BYTES:
+    if tensor is None or not tensor.shape or tensor.shape[0] != batch or tensor.content_bytes > _MAX_ROWS_BYTES:
         return False
     rows = tensor.numpy()
     return bool((rows == rows[:1]).all())

@@ -35,7 +35,7 @@ _Binary = Callable[[Array, Array], Any]
 
 
 def _unary(function: _Unary) -> Callable[[Call], Sequence[Array]]:
-    return lambda call: [np.asarray(function(call.arrays[0]))]
+    return lambda call: [np.asarray(function(*call.arrays))]
 
 
 def _binary(function: _Binary) -> Callable[[Call], Sequence[Array]]:
