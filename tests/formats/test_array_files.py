@@ -1,4 +1,4 @@
-"""NumPy's and MNIST's arrays at the edges: every version and type, the longest header, the highest rank, one byte less or more."""
+"""NumPy's and MNIST's arrays at the edges: every version and type, the longest header, the highest rank, one byte more."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_headers_of_every_version(version: tuple[int, int], name: str) -> None:
     [b"", b"\x93NUMPY", b"\x93NUMPY\1", b"\x93NUMPX\1\0", b"\x93NUMPY\0\0", b"\x93NUMPY\4\0"],
 )
 def test_what_is_no_npy(content: bytes) -> None:
-    with pytest.raises(ValueError, match="not a .npy file"):
+    with pytest.raises(ValueError, match=r"not a \.npy file"):
         read_header(io.BytesIO(content + npy(described((2,)))[len(content) :] if len(content) == 8 else content))
 
 

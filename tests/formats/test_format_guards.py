@@ -165,5 +165,5 @@ def test_weights_from_another_checkpoint(tmp_path: Path) -> None:
     ]
     again = graphscope.load(FIXTURES / "softmax" / "model.ckpt-6000", checkpoint=tmp_path / "model.ckpt-6000")
     assert [f.path for f in again.files if f.role != "graph"] == [f.path for f in model.files if f.role != "graph"]
-    with pytest.raises(FileError, match="graph.pbtxt: not a checkpoint"):
+    with pytest.raises(FileError, match=r"graph\.pbtxt: not a checkpoint"):
         graphscope.load(tmp_path / "graph.pbtxt", checkpoint=FIXTURES / "softmax" / "graph.pbtxt")

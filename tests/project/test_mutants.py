@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from tests.support.following import PLACE, START
 from tests.support.mutants import EQUIVALENT, known, parsed, plan
 from tests.support.mutator import mutants
 from tests.support.tree import ROOT
@@ -56,6 +61,42 @@ def test_each_kind_changes_one_place(kind: str) -> None:
         assert '"""Docstring with a 1."""' in one
         assert "@cache" in one
         assert "{row + 1} is negative" in one or kind == "dropped guard"
+
+
+CHILDREN = """
+import os, sys, subprocess
+from graphscope import m
+from tests.support.following import Following
+following = Following(sys.argv[1])
+following.begin()
+if os.fork() == 0:
+    m.forked()
+    os._exit(0)
+os.wait()
+subprocess.run([sys.executable, "-c", "from graphscope import m; m.started()"], check=True)
+m.here()
+print({name.rpartition("/")[2]: sorted(lines) for name, lines in following.end().items() if lines})
+"""
+
+
+def test_children_are_followed(tmp_path: Path) -> None:
+    """A fork, and a new interpreter, as tests of the command line and of several workers start them."""
+    (tmp_path / "graphscope").mkdir()
+    (tmp_path / "graphscope" / "m.py").write_text(
+        "def forked():\n    return 2\ndef started():\n    return 4\ndef here():\n    return 6\ndef never():\n    return 8\n"
+    )
+    (tmp_path / "graphscope" / "__init__.py").touch()
+    (tmp_path / "sitecustomize.py").write_text(START)
+    (tmp_path / "lines").mkdir()
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    words = [
+        sys.executable,
+        "-c",
+        f"import os; os.environ[{PLACE!r}] = {str(tmp_path / 'lines')!r}\n{CHILDREN}",
+        str(tmp_path),
+    ]
+    found = subprocess.run(words, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stdout
+    assert ast.literal_eval(found) == {"m.py": [1, 2, 3, 4, 5, 6]}
 
 
 def test_the_seed_draws_and_nothing_else() -> None:

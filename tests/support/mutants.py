@@ -10,7 +10,7 @@ for each of them the tests that run the changed line, the quickest first, and pr
 Mutants live in temporary copies of the tree, one for each job; the working tree is never touched, and should not be edited
 meanwhile. The first time, the tests are run once to find out which lines each of them runs (about ten minutes for all;
 ``--tests`` names those to ask instead of all). What was found is kept in ``.pytest_cache/mutants`` until a file changes.
-Lines that only a child process runs count as run by no test.
+Child processes of tests are followed too.
 
 A mutant that makes the tests hang is killed by a time limit and counts as noticed. Mutants that change nothing anybody could
 see stand in ``equivalent.txt``, each with the reason, in the form in which survivors are printed; they are not run.

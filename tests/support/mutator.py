@@ -104,7 +104,7 @@ class _Source:
 
 def mutants(text: str) -> list[Mutant]:
     """All mutants of a module in the order of its text, those left out that could change no behaviour that a test could see:
-    annotations, decorators, docstrings, the wording of errors, and another negative number for the size that NumPy finds itself.
+    annotations, decorators, docstrings, the wording of errors, and another negative number for a size that NumPy finds.
     """
     source, tree = _Source(text), ast.parse(text)
     open_sizes = {source.span(size)[0] for node in ast.walk(tree) for size in _open_sizes(node)}

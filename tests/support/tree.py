@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.support.following import START
+
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "dist", "build", "*.egg-info")
 
@@ -26,6 +28,7 @@ class Tree:
         shutil.copytree(ROOT, self.root, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
         if (ROOT.parent / "shared").exists():
             (self.place / "shared").symlink_to((ROOT.parent / "shared").resolve())
+        (self.root / "sitecustomize.py").write_text(START)
         self.log = self.place / "log"
         environment = os.environ | {
             "PYTHONPATH": str(self.root),
