@@ -18,7 +18,7 @@ from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.archives.safetensors import SafetensorsStore, write_safetensors
 from graphscope.formats.archives.weights import weights_of
 from graphscope.formats.checkpoint.weight_exchange import weights_into_checkpoint
-from graphscope.protos import GraphDef, MetaGraphDef, TensorShapeProto
+from graphscope.protos import GraphDef, MetaGraphDef
 from tests.support.converting import MODELS, Fixture, restored, variable_values
 from tests.support.fixture_files import FIXTURES
 from tests.support.payloads import contents
@@ -177,7 +177,9 @@ def test_shapes_without_a_checkpoint(
     graph = GraphDef()
     node = graph.node.add(name="v", op=kind)
     node.attr["dtype"].type = 1
-    node.attr["shape"].shape.dim.extend(TensorShapeProto.Dim(size=size) for size in stated)
+    node.attr["shape"].shape.SetInParent()
+    for size in stated:
+        node.attr["shape"].shape.dim.add(size=size)
     meta = MetaGraphDef(graph_def=graph)
     (tmp_path / "v.meta").write_bytes(meta.SerializeToString())
     np.savez(tmp_path / "v.npz", v=np.ones(given, np.float32))
