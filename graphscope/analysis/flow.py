@@ -29,7 +29,8 @@ _OUTSIDE_OPS = OpPattern(
 
 _OUTSIDE_NAME = Pattern(r"(^|/)(train_op|GradientDescent|report_uninitialized_variables)(/|$)")
 
-_SCATTERS = OpPattern("Scatter", r"(Resource)?Scatter(Add|Sub|Update|NdUpdate|NdAdd|NdSub)")
+SCATTERS = OpPattern("Scatter", r"(Resource)?Scatter(Add|Sub|Update|NdUpdate|NdAdd|NdSub)")
+"""Ops that change rows of a variable."""
 
 WRITES = ASSIGN_OPS | COUNT_OPS
 """Ops that give what they write; written and not used, it is training's, or the next run's."""
@@ -188,7 +189,7 @@ def _mark_outside(flow: Flow, names: list[str], savers: frozenset[str]) -> None:
 def _updates(flow: Flow) -> frozenset[int]:
     """Nodes computed only to be written: scatter values, and assignments whose result only an unused read consumes."""
     found: set[int] = set()
-    scatters = {op for op in set(flow.ops) if _SCATTERS.fullmatch(op)}
+    scatters = {op for op in set(flow.ops) if SCATTERS.fullmatch(op)}
     if WRITES.isdisjoint(flow.ops) and not scatters:
         return frozenset()
     for i in reversed(flow.order):

@@ -154,6 +154,9 @@ def _compare(flow: Flow, lives: list[bool]) -> None:
     fed = {i: raw & ~FLAGS & ~flow.features for i, (raw, _) in joins.items()}
     labelled = [i for i, (_, compares) in joins.items() if compares and fed[i]]
     before = _upstream(flow, labelled, joins)
+    compared = union(fed[i] for i in joins if i in labelled or i not in before)
+    # What scales or shifts a result that is compared only then is fed with the examples.
+    flow.features |= union(fed[i] for i in before if i not in labelled) & ~compared
     weighed = [i for i in joins if fed[i] and i not in before]
     before |= _upstream(flow, weighed, joins).difference(weighed)
     is_updated = _is_scored(flow)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from graphscope.analysis.flow import FLAGS, NOISE, Flow
+from graphscope.analysis.flow import BATCHED, FLAGS, NOISE, Flow
 from graphscope.core.op_sets import VARIABLE_OPS
 
 _READS = frozenset({"Identity", "ReadVariableOp", "Enter", "RefEnter", "Cast"})
@@ -41,8 +41,22 @@ def passed_results(flow: Flow) -> set[int]:
         for part in parts:
             is_made = bool(raw) and flow.ops[weight] == "Const" and part in learned
             if flow.depth[part] and (is_made or any(mask & ~_find_fed(flow, part) for mask in raw)):
-                found.add(part)
+                found.add(_before_common_ops(flow, part, [p for p in parts if not flow.depth[p]]))
     return found
+
+
+def _before_common_ops(flow: Flow, part: int, fed: Sequence[int]) -> int:
+    """What ``part`` was before the ops that the second network begins with: it applies them to what is ``fed``, too."""
+    for _ in range(_MAX_COMMON):
+        fed = [flow.inputs[p][0] for p in fed if flow.ops[p] == flow.ops[part] and flow.inputs[p]]
+        before = flow.inputs[part][:1]
+        if not fed or not before or not flow.depth[before[0]]:
+            break
+        part = before[0]
+    return part
+
+
+_MAX_COMMON = 8
 
 
 def _find_learned(flow: Flow) -> set[int]:
@@ -120,7 +134,25 @@ def _chains(flow: Flow) -> set[int]:
             others = [p for p in flow.inputs[i] if p != data[0]]
             if others and flow.is_weight[others[0]]:
                 found.add(i)
+        elif flow.ops[i] in _SCALES and len(data) == 2 and data[0] in found and _is_norm(flow, data[1], data[0]):
+            found.add(i)
     return found
+
+
+def _is_norm(flow: Flow, i: int, whole: int) -> bool:
+    """Whether node ``i`` is the norm of ``whole``, for each example, or one divided by it."""
+    for _ in range(_MAX_COMMON):
+        data = {p for p in flow.inputs[i] if flow.sources[p]}
+        if i == whole or flow.ops[i] not in _NORM or not flow.sources[i] & BATCHED or len(data) != 1:
+            return False
+        [i] = data
+        if i == whole:
+            return True
+    return False
+
+
+_SCALES = frozenset({"Mul", "RealDiv", "Div", "DivNoNan"})
+_NORM = frozenset("Rsqrt Sqrt Maximum Sum Square Add AddV2 Abs Mul Reshape ExpandDims Identity".split())
 
 
 def _ancestry(flow: Flow, layer: int) -> Iterator[int]:

@@ -9,7 +9,8 @@ from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
-from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, VARIES, WRITES, Flow, union
+from graphscope.analysis.flow import BATCHED, COMPARED, FLAGS, SCATTERS, VARIES, WRITES, Flow, union
+from graphscope.analysis.input_gradients import is_gradient
 from graphscope.analysis.losses import is_free, is_left_over
 from graphscope.analysis.networks import last_layers, passed_results
 from graphscope.analysis.propagation import LOSS_OPS
@@ -47,7 +48,8 @@ _OBSERVERS = frozenset("Shape ShapeN Size Rank ZerosLike OnesLike StopGradient C
 _NEVER = frozenset(
     "Const Placeholder PlaceholderV2 PlaceholderWithDefault Shape ShapeN Size Rank Range Switch RefSwitch Enter RefEnter Exit"
     " NextIteration LoopCond CheckNumerics CheckNumericsV2 Assign AssignAdd AssignSub TensorArrayV3 TensorArraySizeV3"
-    " TensorArrayReadV3 TensorArrayWriteV3 TensorArrayScatterV3 StridedSlice Fill ZerosLike OnesLike Assert NoOp".split()
+    " TensorArrayReadV3 TensorArrayWriteV3 TensorArrayScatterV3 StridedSlice Fill ZerosLike OnesLike Assert NoOp"
+    " VarIsInitializedOp IsVariableInitialized".split()
 )
 _PASSED = frozenset(
     "Identity Reshape Squeeze ExpandDims Transpose StopGradient Dequantize Cast Slice StridedSlice CheckNumerics".split()
@@ -86,6 +88,37 @@ class Ranking:
         return frozenset(p for i in meets for p in flow.inputs[i] if self.forward[p])
 
     @cached_property
+    def shared(self) -> frozenset[int]:
+        """What the loss takes in several forms, each made of it by arithmetic alone: ``d ** 2`` and ``max(0, 1 - d)``.
+
+        A product of examples with one another is such a form as well: their similarities, of which a loss is made.
+        """
+        ways = {i: list(self.before_arithmetic(i)) for i in self.feeders}
+        counts = Counter(p for way in ways.values() for p in set(way))
+        multiplied = {self.flow.inputs[i][0] for way in ways.values() for i in way if self.op(i) in _PRODUCTS}
+        found = (next((p for p in way if counts[p] > 1 or p in multiplied), None) for way in ways.values())
+        return frozenset(p for p in found if p is not None) - self.feeders
+
+    @cached_property
+    def forms(self) -> frozenset[int]:
+        """What is made of :attr:`shared` for the loss."""
+        return frozenset(i for i in self.feeders if not self.shared.isdisjoint(self.before_arithmetic(i)))
+
+    def before_arithmetic(self, i: int) -> Iterator[int]:
+        """What node ``i`` was made of by arithmetic with constants, step by step."""
+        for _ in range(_MAX_FORMS):
+            fed = [p for p in self.flow.inputs[i] if self.flow.sources[p]]
+            if (
+                self.op(i) not in _FORMS | _PRODUCTS
+                or len(set(fed)) != 1
+                or not self.forward[fed[0]]
+                or self.has_weight(i)
+            ):
+                return
+            i = fed[0]
+            yield i
+
+    @cached_property
     def stopped(self) -> frozenset[int]:
         """What reaches the loss through ``StopGradient`` alone: a target, though a network computes it."""
         waiting = [i for i, op in enumerate(self.flow.ops) if op == "StopGradient" and not self.flow.outside[i]]
@@ -102,7 +135,7 @@ class Ranking:
     def candidates(self) -> list[int]:
         """Ends of the forward computation, what feeds the loss, and what those were made of."""
         found = set(self.feeders).union(i for i, f in enumerate(self.forward) if f and self.is_end(i))
-        found |= self.logits | self.handed_on | self.last_layers
+        found |= self.logits | self.handed_on | self.last_layers | self.shared
         for i in list(found):
             if (self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS) and not self.is_loss(i):
                 found.update(self.behind(i))
@@ -110,7 +143,15 @@ class Ranking:
         usable = {i for i in found if self.op(i) not in _NEVER and not is_left_over(self.flow, i)}
         if not self.feeders and not any(self.is_leaf(i) for i in usable):
             usable.update(self.leaves())
+        usable |= self.named_scores
         return sorted(usable - self.flow.framed or usable)  # what a turn of a loop computes cannot be fetched
+
+    @cached_property
+    def named_scores(self) -> frozenset[int]:
+        """What is named like a prediction, of a single network whose loss has no labels that would tell."""
+        if self.feeders or self.handed_on or not self.is_updated:
+            return frozenset()
+        return frozenset(i for i, f in enumerate(self.forward) if f and _is_named_score(self, i))
 
     @cached_property
     def checked(self) -> frozenset[int]:
@@ -128,12 +169,40 @@ class Ranking:
         """Where the networks of a training graph end, what is left of them being the loss."""
         if not self.is_updated:
             return frozenset()
-        return frozenset(i for i in last_layers(self.flow) if self.forward[i] and not self.flow.lives[i])
+        inner = self.leading_to(self.compared)
+        return frozenset(
+            i for i in last_layers(self.flow) if self.forward[i] and not self.flow.lives[i] and i not in inner
+        )
+
+    def leading_to(self, ends: Iterable[int]) -> set[int]:
+        """What ``ends`` are made of together with other layers or other sources: parts of what a loss compares."""
+        flow = self.flow
+        number = {layer: k for k, layer in enumerate(flow.layers)}
+        made = [0] * len(flow.nodes)
+        for i in flow.order:
+            made[i] = union(made[p] for p in flow.inputs[i]) | (1 << number[i] if i in number else 0)
+        found: set[int] = set()
+        waiting = [(end, end) for end in ends]
+        seen = set(waiting)
+        while waiting:
+            i, end = waiting.pop()
+            for p in filter(self.forward.__getitem__, flow.inputs[i]):
+                whole = p if self.op(i) in _JOINS else end  # the parts of a concatenation are results by themselves
+                if made[p] != made[whole] or (flow.sources[p] ^ flow.sources[whole]) & ~FLAGS:
+                    found.add(p)
+                if (p, whole) not in seen:
+                    seen.add((p, whole))
+                    waiting.append((p, whole))
+        return found
 
     @cached_property
     def is_updated(self) -> bool:
         """Whether an optimizer changes variables."""
-        return any(_APPLIES.fullmatch(op) for op in set(self.flow.ops))
+        ops = set(self.flow.ops)
+        if any(map(_APPLIES.fullmatch, ops)):
+            return True
+        # Adam changes the rows of an embedding by ops that others use as well.
+        return any(map(SCATTERS.fullmatch, ops)) and any(is_gradient(node.name) for node in self.flow.nodes)
 
     def is_loss(self, i: int) -> bool:
         """Whether nothing is left of the examples, in a training graph: a loss that needs no labels."""
@@ -178,8 +247,16 @@ class Ranking:
         flow = self.flow
         ends = [i for i, consumers in enumerate(flow.consumers) if not consumers]
         computed = [i for i in ends if flow.inputs[i]] or ends
-        written = [p for i in computed if self.op(i) in WRITES for p in flow.inputs[i][1:] if flow.sources[p] & ~FLAGS]
-        return [i for i in computed if not flow.outside[i]] or written or computed
+        inside = [i for i in computed if not flow.outside[i] and not self.reads_written(i)]
+        writes = [i for i in computed if self.op(i) in WRITES]
+        writes += [p for i in computed if self.reads_written(i) for p in flow.inputs[i]]
+        written = [p for i in writes for p in flow.inputs[i][1:]]
+        return inside or [p for p in written if flow.sources[p] & ~FLAGS] or computed
+
+    def reads_written(self, i: int) -> bool:
+        """Whether it only shows what has been written."""
+        written = [p for p in self.flow.inputs[i] if self.op(p) in WRITES]
+        return self.op(i) == "ReadVariableOp" and bool(written)
 
     def op(self, i: int) -> str:
         """The op of node ``i``."""
@@ -333,6 +410,10 @@ class _Rule(NamedTuple):
 
 
 _ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
+_FORMS = frozenset("Add AddV2 Sub Mul RealDiv Pow Square Maximum Minimum Log Log1p Exp Abs Neg Relu Softplus".split())
+"""Ops by which a loss makes what it needs of a result."""
+_MAX_FORMS = 8
+_PRODUCTS = frozenset({"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"})
 _SUMS = frozenset("Add AddN AddV2 Mean Sum".split())
 _SCALES = frozenset("Div Mul RealDiv".split())
 _CHECKS = frozenset({"CheckNumerics", "CheckNumericsV2"})
@@ -344,6 +425,8 @@ def _feeds_loss(ranking: Ranking, i: int) -> float:
     """A reshape between the logits and the loss is the loss's own."""
     if i in ranking.stopped:
         return 0.0
+    if i in ranking.shared:
+        return 25.0
     if i in ranking.feeders:
         points = 20.0 if ranking.op(i) in _PASSED - _RESHAPES - {"Identity"} or ranking.is_own_reshape(i) else 25.0
         return points if i in ranking.compared else 5.0
@@ -375,6 +458,14 @@ def _good_name(ranking: Ranking, i: int) -> float:
     return 8.0 if any(map(_GOOD_SCOPE.fullmatch, scope.split("/"))) else 0.0
 
 
+def _is_named_score(ranking: Ranking, i: int) -> bool:
+    is_named = _good_name(ranking, i) >= _BEST_NAME and ranking.op(i) not in _NEVER
+    return is_named and bool(ranking.flow.sources[i] & BATCHED)
+
+
+_BEST_NAME = 20.0
+
+
 def _postprocessing(ranking: Ranking, i: int) -> float:
     """Class ids and comparisons are less than the scores that they come from, unless the author named them."""
     if ranking.op(i) not in _POSTPROCESSING:
@@ -388,6 +479,7 @@ RULES: tuple[_Rule, ...] = (
     _Rule("passed to another network", lambda r, i: 50.0 if i in r.handed_on else 0.0),
     _Rule("last layer of a network", lambda r, i: 20.0 if i in r.last_layers - r.logits - r.activated else 0.0),
     _Rule("", lambda r, i: -15.0 if i in r.feeders and r.op(i) in _ARITHMETIC else 0.0),
+    _Rule("", lambda r, i: -25.0 if i in r.forms else 0.0),
     _Rule("", lambda r, i: -60.0 if r.is_loss(i) else 0.0),
     _Rule("", lambda r, i: -25.0 if r.is_own_reshape(i) else 0.0),
     _Rule("", lambda r, i: -60.0 if i in r.flow.gradients else 0.0),
@@ -395,6 +487,7 @@ RULES: tuple[_Rule, ...] = (
     _Rule("average of several parts", lambda r, i: 60.0 if i in r.averaged else 0.0),
     _Rule("", lambda r, i: -20.0 if i in r.summed_up else 0.0),
     _Rule("named like a prediction", _good_name),
+    _Rule("", lambda r, i: 20.0 if i in r.named_scores else 0.0),
     _Rule("nothing consumes it", lambda r, i: 15.0 if r.is_leaf(i) else 0.0),
     _Rule("end of the forward computation", lambda r, i: 8.0 if r.is_end(i) and not r.is_leaf(i) else 0.0),
     _Rule("leaves the model's name scope", lambda r, i: 12.0 if r.leaves_scope(i) else 0.0),

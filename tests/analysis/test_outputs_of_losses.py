@@ -1,0 +1,132 @@
+"""Likely outputs of graphs whose losses hide them: fed scales before the loss, forms of a result, networks that share ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import graphscope
+from graphscope.analysis.outputs import rank_outputs
+from tests.support.running import tf
+from tests.support.truth_graphs import train, weights
+
+v1 = tf.compat.v1
+
+
+def fed(name: str, *shape: int | None, dtype: Any = tf.float32) -> Any:
+    return v1.placeholder(dtype, shape, name)
+
+
+def row(size: int = 4) -> Any:
+    return fed("x", None, size)
+
+
+def scaled_before_the_loss() -> None:
+    """What is compared is in units of its own: deviation and mean are fed with the examples."""
+    result = tf.add(tf.matmul(row(), weights((4, 1))) * fed("deviation"), fed("mean"), name="true")
+    train(v1.losses.huber_loss(fed("y", None, 1), result))
+
+
+def masked_before_the_loss() -> None:
+    steps = tf.nn.softmax(tf.einsum("btd,dk->btk", fed("x", None, 5, 4), weights((4, 3))))
+    result = tf.multiply(steps, fed("valid", None, 5)[:, :, None], name="true")
+    train(tf.reduce_mean((result - fed("y", None, 5, 3)) ** 2))
+
+
+def adversarial_over_common_ops() -> None:
+    """The second network begins with ops without weights, which are not the end of the first."""
+    made = tf.tanh(tf.reshape(tf.matmul(fed("noise", None, 3), weights((3, 16))), [-1, 4, 4, 1]), name="true")
+    kernel = weights((16, 1))
+
+    def judge(pictures: Any) -> Any:
+        return tf.matmul(tf.nn.leaky_relu(tf.reshape(pictures, [-1, 16])), kernel)
+
+    train(tf.reduce_mean(judge(made)) - tf.reduce_mean(judge(fed("real", None, 4, 4, 1))))
+
+
+def two_forms() -> None:
+    """``y * d ** 2 + (1 - y) * max(0, 1 - d) ** 2`` takes the distance in two forms."""
+    kernel = weights((4, 3))
+    left, right = (tf.nn.relu(tf.matmul(fed(name, None, 4), kernel)) for name in ("left", "right"))
+    distance = tf.sqrt(tf.reduce_sum((left - right) ** 2, 1) + 1e-6, name="true")
+    same = fed("same", None)
+    train(tf.reduce_mean(same * distance**2 + (1 - same) * tf.maximum(0.0, 1 - distance) ** 2))
+
+
+def similarities() -> None:
+    """Each example is told from the others of its batch: there are no labels at all."""
+    hidden = tf.nn.l2_normalize(tf.matmul(row(), weights((4, 3))), 1, name="true")
+    logits = tf.matmul(hidden, hidden, transpose_b=True) / 0.1
+    numbers = tf.range(tf.shape(hidden)[0])
+    train(tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=numbers, logits=logits)))
+
+
+def triplets() -> None:
+    """The end of a network is what it gives after normalizing, whatever its last layer is."""
+    kernel = weights((4, 3))
+    anchor, other, third = (tf.matmul(fed(name, None, 4), kernel) for name in ("anchor", "other", "third"))
+    first = tf.identity(tf.nn.l2_normalize(anchor, 1), name="true")
+    near, far = (tf.reduce_sum((first - tf.nn.l2_normalize(v, 1)) ** 2, 1) for v in (other, third))
+    train(tf.reduce_mean(tf.maximum(0.0, near - far + 0.2)))
+
+
+def gated() -> None:
+    """A gate is a probability, and only a part of what is compared."""
+    x = row()
+    gate = tf.nn.softmax(tf.matmul(x, weights((4, 2))))
+    experts = tf.stack([tf.matmul(x, weights((4, 3))) for _ in range(2)], 1)
+    mixed = tf.reduce_sum(gate[:, :, None] * experts, 1, name="true")
+    train(tf.reduce_mean((mixed - fed("y", None, 3)) ** 2))
+
+
+def ranked_pairs() -> None:
+    """A loss over pairs has no labels; the author named the score. Adam writes rows of embeddings by ``Scatter`` ops alone."""
+    user, good, bad = (fed(name, None, dtype=tf.int32) for name in ("user", "good", "bad"))
+    users, items = weights((30, 4)), weights((40, 4))
+    mine = tf.nn.embedding_lookup(users, user)
+    score = tf.reduce_sum(mine * tf.nn.embedding_lookup(items, good), 1, name="true/score")
+    other = tf.reduce_sum(mine * tf.nn.embedding_lookup(items, bad), 1)
+    train(-tf.reduce_mean(tf.math.log_sigmoid(score - other)))
+
+
+CASES: dict[str, tuple[Callable[[], None], str]] = {
+    "scaled": (scaled_before_the_loss, "true:0"),
+    "masked": (masked_before_the_loss, "true:0"),
+    "adversarial": (adversarial_over_common_ops, "true:0"),
+    "forms": (two_forms, "true:0"),
+    "similarities": (similarities, "true:0"),
+    "triplets": (triplets, "true:0"),
+    "gated": (gated, "true:0"),
+    "pairs": (ranked_pairs, "true/score:0"),
+}
+
+
+def ranked(build: Callable[[], None], path: Path) -> list[str]:
+    with tf.Graph().as_default(), v1.Session() as session:
+        build()
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver().save(session, str(path / "m"))
+    return [candidate.tensor for candidate in rank_outputs(graphscope.load(path / "m"))]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_true_output_is_first(name: str, tmp_path: Path) -> None:
+    build, expected = CASES[name]
+    assert ranked(build, tmp_path)[0] == expected
+
+
+def test_nothing_of_a_saver_is_an_output(tmp_path: Path) -> None:
+    """All that this graph does is to write what it computes; reads of what was written are no result either."""
+
+    def learning_by_itself() -> None:
+        kernel = v1.get_variable("w", [4, 3], use_resource=True)
+        x = row()
+        hidden = tf.sigmoid(tf.matmul(x, kernel))
+        v1.assign_add(kernel, 0.1 * tf.matmul(x, hidden, transpose_a=True))
+
+    found = ranked(learning_by_itself, tmp_path)
+    assert found
+    assert not [name for name in found if name.startswith(("save/", "w/", "ReadVariableOp"))]
