@@ -65,7 +65,7 @@ def _is_switch(node: Node) -> bool:
     dtype, shape = node.attr("dtype"), node.attr("shape")
     if dtype is not None and DataType.of(dtype.type) is DataType.BOOL:
         return True
-    return bool(_SWITCH_NAME.search(node.name)) and not (shape is not None and len(shape.shape.dim) > 1)
+    return not (shape is not None and len(shape.shape.dim) > 1) and bool(_SWITCH_NAME.search(node.name))
 
 
 def is_single(node: Node, graph: Graph) -> bool:

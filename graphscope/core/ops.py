@@ -25,20 +25,24 @@ class OutputType(NamedTuple):
     argument: str
 
 
-class _OpTable(Mapping[str, OpDef]):
-    """Op name -> ``OpDef``; each is parsed when it is first asked for: most graphs have a few dozen of the 1,500."""
+class OpTable(Mapping[str, OpDef]):
+    """Op name -> ``OpDef``; each is parsed when it is first asked for: most graphs have a few dozen of the 1,500.
+
+    Attributes:
+        parsed: those that were.
+    """
 
     def __init__(self, content: bytes) -> None:
         # An ``OpList`` is a list of messages in field 1, and so is this, of bytes; an ``OpDef`` begins with its name.
         table = CollectionDef()
         table.bytes_list.MergeFromString(content)
         self._encoded = {encoded[2 : 2 + encoded[1]].decode(): encoded for encoded in table.bytes_list.value}
-        self._parsed: dict[str, OpDef] = {}
+        self.parsed: dict[str, OpDef] = {}
 
     def __getitem__(self, op: str) -> OpDef:
-        found = self._parsed.get(op)
+        found = self.parsed.get(op)
         if found is None:
-            found = self._parsed[op] = OpDef.FromString(self._encoded[op])
+            found = self.parsed[op] = OpDef.FromString(self._encoded[op])
         return found
 
     def __contains__(self, op: object) -> bool:
@@ -52,9 +56,9 @@ class _OpTable(Mapping[str, OpDef]):
 
 
 @functools.cache
-def registered_ops() -> Mapping[str, OpDef]:
+def registered_ops() -> OpTable:
     """Op name -> ``OpDef`` for every op that TensorFlow 2.21 registers. Reads the table once."""
-    return _OpTable(TABLE.read_bytes())
+    return OpTable(TABLE.read_bytes())
 
 
 class OpCatalog:
