@@ -61,7 +61,10 @@ def _clear_outputs(model: Model) -> tuple[Chosen | None, list[OutputCandidate]]:
     signature = default_signature(model)
     if signature is not None:
         outputs = [
-            s.name for argument, specs in signature.outputs.items() for s in specs if not is_bad_argument(argument)
+            spec.name
+            for argument, specs in signature.outputs.items()
+            for spec in specs
+            if not is_bad_argument(argument, spec, model.graph)
         ]
         if outputs:
             return Chosen(tuple(dict.fromkeys(outputs)), f"outputs of signature {signature.name}"), []

@@ -13,7 +13,9 @@ from graphscope.analysis.losses import trace
 from graphscope.analysis.ranking import GOOD_NAMES, RULES, Ranking
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph
 from graphscope.core.model import Model
+from graphscope.core.op_sets import PLACEHOLDER_OPS, brings_data
 from graphscope.core.patterns import Pattern
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of
@@ -103,7 +105,9 @@ _SIGNATURE_SCORES = (
     (Pattern(r"train|eval"), 500.0),
     (Pattern(r""), 800.0),
 )
-_BAD_ARGUMENT = Pattern(r"(^|[/_])(loss|metrics?|accuracy|auc|precision|recall|average_loss|labels?)([/_]|$)")
+_BAD_ARGUMENT = Pattern(r"(^|[/_])(loss|metrics?|accuracy|auc|precision|recall|average_loss)([/_]|$)")
+_LABEL = Pattern(r"(^|[/_])labels?([/_]|$)")
+_PASSED = frozenset({"Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "OneHot"})
 
 
 def _from_signatures(model: Model) -> Iterator[Scored]:
@@ -111,18 +115,33 @@ def _from_signatures(model: Model) -> Iterator[Scored]:
         if signature.name in BOOKKEEPING:
             continue
         base = next(score for pattern, score in _SIGNATURE_SCORES if pattern.search(signature.name))
-        yield from _of_signature(signature, base)
+        yield from _of_signature(signature, base, model.graph)
 
 
-def is_bad_argument(argument: str) -> bool:
-    """Whether a signature's output is a loss or a metric by its name."""
+def is_bad_argument(argument: str, spec: TensorSpec, graph: Graph) -> bool:
+    """Whether a signature's output is a loss or a metric by its name, or labels as they were fed."""
+    if _LABEL.search(argument):
+        return _is_fed(spec, graph)
     return bool(_BAD_ARGUMENT.search(argument))
 
 
-def _of_signature(signature: Signature, base: float) -> Iterator[Scored]:
+def _is_fed(spec: TensorSpec, graph: Graph) -> bool:
+    """Whether a tensor is what was fed, or what an iterator gave: nothing was computed."""
+    node = graph.get(node_of(spec.name))
+    for _ in range(_MAX_PASSED):
+        if node is None or node.op not in _PASSED or not node.data_inputs():
+            break
+        node = graph.get(node_of(node.inputs[0]))
+    return node is None or node.op in PLACEHOLDER_OPS or brings_data(node.op)
+
+
+_MAX_PASSED = 8
+
+
+def _of_signature(signature: Signature, base: float, graph: Graph) -> Iterator[Scored]:
     for argument, specs in signature.outputs.items():
         for spec in specs:
-            if is_bad_argument(argument):
+            if is_bad_argument(argument, spec, graph):
                 continue
             score = base + _name_points(argument, spec.name, spec.dtype)
             yield spec.name, score, (f"output {argument!r} of signature {signature.name}",)

@@ -390,7 +390,7 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
             )
         return chosen
     if said is None or said not in rows or Path(text).suffix.lower() in _MEMBERS:
-        raise _unnamed_error(text, rows)
+        raise _unnamed_error(text, rows, is_free=not allowed)
     return said
 
 
@@ -417,11 +417,13 @@ def _said_by(text: str, rows: Iterable[FileFormat]) -> FileFormat | None:
     return None
 
 
-def _unnamed_error(text: str, rows: Sequence[FileFormat]) -> ArgumentError:
+def _unnamed_error(text: str, rows: Sequence[FileFormat], *, is_free: bool) -> ArgumentError:
+    """The error for a name that tells no format; where some formats alone make sense, their names are all there is."""
     suffix = Path(text).suffix
     what = f"no format with the suffix {suffix} can be written" if suffix else "the name does not determine the format"
     names = ", ".join(f"{example_name(row)} ({row.title})" for row in rows)
-    return ArgumentError(f"{text}: {what}", hint=Advice(f"supported names: {names}; or ", Option("to", "FORMAT")))
+    other = ("; or ", Option("to", "FORMAT")) if is_free else ()
+    return ArgumentError(f"{text}: {what}", hint=Advice(f"supported names: {names}", *other))
 
 
 def example_name(row: FileFormat) -> str:

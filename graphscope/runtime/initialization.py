@@ -5,8 +5,9 @@ Source: ``tensorflow/python/saved_model/loader_impl.py`` (main op, legacy init o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from graphscope.core.collections import VARIABLE_COLLECTIONS
@@ -154,9 +155,21 @@ class _Starter:
                 yield node.name, payload
 
     def open_variables(self, needed: Need) -> Iterator[Node]:
-        """The variables to assign: of a SavedModel of objects, whose own nodes do that, only those with another value."""
+        """The variables to assign: of a SavedModel of objects only those that its own nodes do not restore.
+
+        Those are variables with another value, and further handles of a variable that a function captured by another name, as
+        it does those of Keras: TensorFlow 2 makes both from one object.
+        """
         nodes = self.variable_nodes(needed)
-        return (node for node in nodes if node.name in self.values) if self.has_objects else nodes
+        if not self.has_objects:
+            return nodes
+        return (node for node in nodes if node.name in self.values or node.name not in self.restored)
+
+    @cached_property
+    def restored(self) -> Collection[str]:
+        """What the graph's own restore node takes: the handles of the variables that it assigns."""
+        name = self.model.meta.saver_def.restore_op_name
+        return self.graph.ancestors([name]) if name in self.graph else ()
 
     def variable_nodes(self, needed: Need) -> Iterator[Node]:
         """The variables that are needed and not fed."""

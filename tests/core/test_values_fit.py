@@ -147,7 +147,9 @@ def test_a_suffix_of_another_format_is_refused(suffix: str, tmp_path: Path, caps
         tf.identity(v1.placeholder(tf.float32, [], name="x"), name="out")
         (tmp_path / "g.pb").write_bytes(graph.as_graph_def().SerializeToString())
     assert code_of("freeze", tmp_path / "g.pb", "-o", tmp_path / f"f{suffix}", "--output", "out") == 2
-    assert ".pbtxt" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert ".pbtxt" in said
+    assert "--to" not in said  # freeze has no such option
     assert not (tmp_path / f"f{suffix}").exists()
     if suffix != ".meta":
         with pytest.raises(GraphscopeError, match="no format with the suffix"):
