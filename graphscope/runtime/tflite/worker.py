@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from graphscope.formats.savedmodel.reader import SERVE
+from graphscope.formats.savedmodel.writer import DEFAULT_SIGNATURE
 from graphscope.runtime.tensorflow import tensorflow
 
 SAVED_MODEL, JOB, EXAMPLES, RESULT, REFUSED = "saved_model", "job.json", "examples.npy", "model.tflite", "refused.json"
@@ -28,12 +30,12 @@ def main(directory: Path) -> None:
     """Converts what is in ``directory``."""
     tf = tensorflow()
     job = json.loads((directory / JOB).read_text("utf-8"))
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(directory / SAVED_MODEL))
+    converter = _converter(directory / SAVED_MODEL)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if job["quantize"]:
         _quantize(tf, converter, job, directory)
     try:
-        content = converter.convert()
+        content = converter._convert_from_saved_model(_of_ops(tf, job["ops"]))
     except Exception as error:
         refused = _read_refusals(error)
         if not refused:
@@ -42,6 +44,28 @@ def main(directory: Path) -> None:
         return
     (directory / RESULT).write_bytes(content)
     print(_operators(content))
+
+
+def _converter(path: Path) -> Any:
+    """TensorFlow's converter of SavedModels without its constructor and ``convert``.
+
+    Those read the whole model in Python several times, for debug information alone: twice the memory of the conversion.
+    """
+    from tensorflow.lite.python import lite
+
+    converter = object.__new__(lite.TFLiteSavedModelConverterV2)
+    lite.TFLiteConverterBaseV2.__init__(converter)
+    converter.saved_model_dir = str(path)
+    converter._saved_model_version = 1
+    converter._saved_model_tags = set(SERVE)
+    converter._saved_model_exported_names = [DEFAULT_SIGNATURE]
+    converter._trackable_obj = None
+    return converter
+
+
+def _of_ops(tf: Any, ops: Iterable[str]) -> Any:
+    """A graph as far as the converter looks at it in Python: whether it has ops of quantized training."""
+    return tf.compat.v1.GraphDef(node=[tf.compat.v1.NodeDef(name=op, op=op) for op in ops])
 
 
 def _quantize(tf: Any, converter: Any, job: dict[str, str], directory: Path) -> None:
