@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
+from graphscope.core.op_sets import ENTERS
 from graphscope.core.tensors import TensorName
 from graphscope.transforms.effects import Effects
 
@@ -36,11 +37,16 @@ def _corners(a: Bounds, b: Bounds) -> list[float]:
 
 
 class Neutral:
-    """Finds products, quotients and selections in ``graph`` that give one of their inputs as it is."""
+    """Finds products, quotients and selections in ``graph`` that give one of their inputs as it is.
 
-    def __init__(self, graph: Graph, effects: Effects) -> None:
+    Args:
+        across_frames: look for values outside the loop that takes them, too, as where nothing is rewired.
+    """
+
+    def __init__(self, graph: Graph, effects: Effects, *, across_frames: bool = False) -> None:
         self.graph = graph
         self.effects = effects
+        self.across_frames = across_frames
 
     def source(self, node: Node) -> str | None:
         """The input that ``node`` passes on; ``None`` if it does more.
@@ -134,9 +140,12 @@ class Neutral:
         for _ in range(_MAX_STEPS):
             tensor = TensorName.parse(text)
             node = self.graph.get(tensor.node)
-            if node is None or tensor.index or any(map(self.effects.is_meant, _controls(node))):
+            if node is None or tensor.index:
                 return None
-            if node.op not in PASS_THROUGH or node.op == "IdentityN" or not node.data_inputs():
+            if not self.across_frames and any(map(self.effects.is_meant, _controls(node))):
+                return None
+            is_passed = node.op in PASS_THROUGH or (self.across_frames and node.op in ENTERS)
+            if not is_passed or node.op == "IdentityN" or not node.data_inputs():
                 return node
             text = node.inputs[0]
         return None

@@ -7,13 +7,16 @@ Source: ``tensorflow/python/ops/nn_ops.py`` from 1.0 to 2.21.
 
 from __future__ import annotations
 
-from graphscope.core.graph import Body, Graph, Node
+from collections.abc import Collection, Iterable
+
+from graphscope.core.graph import Body, Function, Graph, Node, called_functions
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import node_of
+from graphscope.transforms.callers import producer_of
 from graphscope.transforms.dropout import Neutral
 from graphscope.transforms.effects import Effects
 from graphscope.transforms.masks import applies, behind
-from graphscope.transforms.subgraph import prune_library
+from graphscope.transforms.prune import IFS, constant_predicate
 from graphscope.transforms.switches import branches, open_switches
 
 _UNIFORM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2", "StatefulUniform"})
@@ -31,14 +34,42 @@ def lasting_drops(graph: Graph) -> list[str]:
     """
     if all(_UNIFORM.isdisjoint(body.ops) for _, body in graph.bodies):
         return []
-    decided = branches(graph, open_switches(graph))
+    switches = open_switches(graph)
+    decided = branches(graph, switches)
     kept = (name for name in constant_drops(graph) if name not in decided and not _keeps_all(graph, name))
-    called = prune_library(graph.with_nodes(n for n in graph.nodes if n.name not in decided)).functions.values()
-    return [*kept, *(name for function in called for name in constant_drops(function))]
+    outside = [node for node in graph.nodes if node.name not in decided]
+    return [*kept, *(name for function in _called(graph, outside, switches) for name in constant_drops(function))]
+
+
+def _called(graph: Graph, nodes: Iterable[Node], switches: Collection[str]) -> list[Function]:
+    """The functions that ``nodes`` call, without branches in them that a known value or an open switch decides."""
+    found: dict[str, Function] = {}
+    waiting = [("", node) for node in nodes]
+    while waiting:
+        function, node = waiting.pop()
+        for name in _taken(graph, function, node, switches):
+            if name in graph.functions and name not in found:
+                found[name] = graph.functions[name]
+                waiting += [(name, inner) for inner in graph.functions[name]]
+    return [function for name, function in graph.functions.items() if name in found]
+
+
+def _taken(graph: Graph, function: str, node: Node, switches: Collection[str]) -> list[str]:
+    """The functions that ``node`` may call: of an ``If`` in a function, neither branch where a switch outside decides."""
+    called = list(called_functions([node]))
+    if not function or node.op not in IFS:
+        return called
+    decider = producer_of(graph, function, node_of(node.inputs[0]))
+    if decider is None or decider[0]:
+        return called
+    if decider[1].name in switches:
+        return []
+    predicate = constant_predicate(graph, decider[1].name)
+    return called if predicate is None else [node.attrs["then_branch" if predicate else "else_branch"].func.name]
 
 
 def _keeps_all(graph: Graph, name: str) -> bool:
-    neutral = Neutral(graph, Effects(graph))
+    neutral = Neutral(graph, Effects(graph), across_frames=True)
     return any(neutral.is_true(text) or neutral.is_ones(text) for text in graph[name].data_inputs())
 
 

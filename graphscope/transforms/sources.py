@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graphscope.advice import SAVED_MODEL, Advice, Option, Options
-from graphscope.core.graph import Body, Graph, Node, called_functions, reached_functions
-from graphscope.core.op_sets import BRANCH_OPS, DATA_KINDS, DEFAULTED, PYTHON_OPS
+from graphscope.core.graph import Body, Graph, Node, reached_functions
+from graphscope.core.op_sets import DATA_KINDS, DEFAULTED, PYTHON_OPS
 from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError, some
+from graphscope.transforms.callers import producer_of
 from graphscope.transforms.feedable import places_to_open
 
 _BY_THEMSELVES = frozenset({"OneShotIterator"})
@@ -145,40 +146,11 @@ def _runs_alone(graph: Graph, function: str, node: Node) -> bool:
             return True
         if (found.op not in _HANDLES and found is not node) or not found.inputs:
             return False
-        producer = _producer(graph, function, node_of(found.inputs[0]))
+        producer = producer_of(graph, function, node_of(found.inputs[0]))
         if producer is None:
             return False
         place = producer
     return False
 
 
-_CHOOSING = BRANCH_OPS - {"While", "StatelessWhile"}
-"""Ops whose first input chooses the function that gets the others."""
-
 _HANDLES = frozenset({"Identity", "IteratorToStringHandle", "IteratorFromStringHandle", "IteratorFromStringHandleV2"})
-
-
-def _producer(graph: Graph, function: str, name: str) -> tuple[str, Node] | None:
-    """The function and the node that give the value ``name``; an argument's value is what the call gives."""
-    for _ in range(_MAX_STEPS):
-        body = graph.functions[function] if function else graph
-        node = body.get(name)
-        if node is not None or not function:
-            return None if node is None else (function, node)
-        numbers = [argument.name for argument in graph.functions[function].signature.input_arg]
-        call = next(_calls(graph, function), None)
-        if name not in numbers or call is None:
-            return None
-        function, caller = call
-        inputs = caller.data_inputs()[int(caller.op in _CHOOSING) :]
-        position = numbers.index(name)
-        if position >= len(inputs):
-            return None
-        name = node_of(inputs[position])
-    return None
-
-
-def _calls(graph: Graph, function: str) -> Iterator[tuple[str, Node]]:
-    """The nodes that call ``function``, each with the function that it is in."""
-    for name, body in graph.bodies:
-        yield from ((name, node) for node in body.nodes if function in called_functions([node]))

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from graphscope.core.graph import Body, Graph, Node, called_functions
-from graphscope.core.op_sets import PLACEHOLDER_OPS, VARIABLE_OPS
+from graphscope.core.op_sets import PLACEHOLDER_OPS, SWITCHES, VARIABLE_OPS
 from graphscope.core.tensors import node_of
 from graphscope.transforms.read_after_write import origin, writes
 
@@ -147,7 +147,9 @@ class _Judge:
         return is_own and not self._is_average(write, is_own) and self._is_step(values, variable)
 
     def _data_producers(self, node: Node) -> list[Node]:
-        found = (self.graph.get(node_of(text)) for text in node.data_inputs())
+        """What gives ``node`` its values; what decides whether a branch runs gives none."""
+        texts = node.data_inputs()[: 1 if node.op in SWITCHES else None]
+        found = (self.graph.get(node_of(text)) for text in texts)
         return [producer for producer in found if producer is not None]
 
     def _is_training(self, name: str) -> bool:

@@ -44,6 +44,17 @@ def counter(x: Any, state: Any) -> None:
     state.assign_add(tf.ones([3]))
 
 
+def reset_or_kept(x: Any, state: Any) -> None:
+    """An input that the output does not need decides what is written, not what a state is."""
+    y = tf.tanh(state + x, name="out")
+    v1.disable_control_flow_v2()
+    try:
+        reset = v1.placeholder(tf.bool, [], "reset")
+        v1.cond(reset, lambda: tf.identity(state.assign(tf.zeros([3]))), lambda: tf.identity(state.assign(y)))
+    finally:
+        v1.enable_control_flow_v2()
+
+
 def normalized(x: Any, state: Any) -> None:
     """A running mean that the run updates by itself."""
     update = state.assign(state * 0.9 + x * 0.1)
@@ -97,7 +108,9 @@ def saved(build: Build, directory: Path, *, resource: bool) -> str:
 
 
 @pytest.mark.parametrize("resource", [False, True])
-@pytest.mark.parametrize("build", [assigned, old_state_read, previous_input, history, counter, normalized])
+@pytest.mark.parametrize(
+    "build", [assigned, old_state_read, previous_input, history, counter, reset_or_kept, normalized]
+)
 def test_state_is_reported(build: Build, resource: bool, tmp_path: Path) -> None:
     model = graphscope.load(saved(build, tmp_path, resource=resource))
     assert list(freeze(model, FreezeOptions(["out"])).carried) == ["state"]
