@@ -14,6 +14,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.refill import refill
+from graphscope.core.renaming import rename_strings
 from graphscope.core.tensors import node_of
 from graphscope.editing.edited import Edited, with_parts
 from graphscope.editing.values import RenamedStore, renamed_keys
@@ -102,10 +103,10 @@ def renamed_meta(meta: MetaGraphDef, rename: Callable[[str], str]) -> MetaGraphD
     for signature in found.signature_def.values():
         for infos in (signature.inputs, signature.outputs):
             for info in infos.values():
-                _rename_strings(info, rename)
-    _rename_strings(found.saver_def, rename)
+                rename_strings(info, rename)
+    rename_strings(found.saver_def, rename)
     for asset in found.asset_file_def:
-        _rename_strings(asset.tensor_info, rename)
+        rename_strings(asset.tensor_info, rename)
     for item in found.object_graph_def.nodes:
         if item.HasField("constant"):
             item.constant.operation = rename(item.constant.operation)
@@ -128,29 +129,5 @@ def _renamed_entry(value: Any, rename: Callable[[str], str], fields: Iterable[st
     message = type(value)()
     message.CopyFrom(value)
     for part in [getattr(message, field) for field in fields] or [message]:
-        _rename_strings(part, rename)
+        rename_strings(part, rename)
     return message.SerializeToString()
-
-
-def _rename_strings(message: Any, rename: Callable[[str], str]) -> None:
-    """Renames every string of a message that is the name of a node or a tensor."""
-    for descriptor, value in message.ListFields():
-        if descriptor.message_type is not None and descriptor.message_type.GetOptions().map_entry:
-            _rename_map(value, rename)
-        elif descriptor.type == descriptor.TYPE_STRING:
-            if isinstance(value, str):
-                setattr(message, descriptor.name, rename(value))
-            else:
-                refill(value, [rename(text) for text in value])
-        elif descriptor.type == descriptor.TYPE_MESSAGE:
-            for inner in value if not hasattr(value, "ListFields") else [value]:
-                _rename_strings(inner, rename)
-
-
-def _rename_map(values: Any, rename: Callable[[str], str]) -> None:
-    for key, value in dict(values).items():
-        if isinstance(value, str):
-            del values[key]
-            values[rename(key)] = rename(value)
-        elif hasattr(value, "ListFields"):
-            _rename_strings(values[key], rename)

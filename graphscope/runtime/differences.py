@@ -43,7 +43,7 @@ class Difference:
     def __str__(self) -> str:
         """A description in one line, to be printed after the name of a tensor."""
         if self.mismatch:
-            return f"is {self.mismatch} instead of {self.dtype.label} {list(self.shape)}"
+            return f"is {self.mismatch} instead of {self.dtype.label} {shape_text(self.shape)}"
         equal = ", equal to the bit" if self.is_equal else ""
         return f"max |difference| {self.max_absolute:.3g} (relative {self.max_relative:.3g}){equal}"
 

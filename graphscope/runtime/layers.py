@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from graphscope.advice import Advice, Option
 from graphscope.analysis.diff.counterparts import counterparts
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
@@ -128,6 +129,11 @@ def compare_layers(
     with run.open_original(feeds) as one, run.open_result(feeds) as two:
         for names in chunks.of(list(work.pairs)):
             work.compare(one, two, names)
+    if not (work.compared or work.found):
+        raise GraphscopeError(
+            f"{run.result.path} computes no tensor that {run.original.path} computes too: nothing was compared",
+            hint=Advice(Option("map"), " pairs tensors of the two models"),
+        )
     inputs = tuple(TensorSpec(name, DataType.from_numpy(value.dtype), value.shape) for name, value in feeds.items())
     return LayerComparison(
         work.compared, work.unmatched, work.unreachable, inputs, tuple(work.found), tuple(work.growth()), atol, rtol

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from graphscope.core.align import align
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.payload import ArrayPayload
-from graphscope.protos import GraphDef, MetaGraphDef, NodeDef
+from graphscope.protos import AssetFileDef, GraphDef, MetaGraphDef, NodeDef, SavedModel, VariableDef
 from graphscope.transforms.batchnorm import fold_batch_norms
 from graphscope.transforms.freeze import FreezeOptions, freeze
 from tests.support.fixture_files import FIXTURES
@@ -431,7 +432,7 @@ def test_what_differs_in_a_function(tmp_path: Path) -> None:
     other = with_function()
     other.library.function[0].ret["y"] = "act:activations:0"
     assert of_functions(with_function(), other, tmp_path) == [
-        ("functions", "changed", f"{name}/{name}", "result y: out:y:0 -> act:activations:0")
+        ("functions", "changed", name, "result y: out:y:0 -> act:activations:0")
     ]
     other = with_function()
     other.library.function.add().signature.name = "lonely"
@@ -610,3 +611,127 @@ def test_a_batch_norm_that_was_folded_wrongly_is_not_explained(part: str) -> Non
     explained = [e.names[0] for e in report.explanations if e.kind == "batch norm folded"]
     assert explained == ["conv2/Conv2D", "dense/MatMul"]
     assert report.differences != ()
+
+
+# What only a close look finds
+
+
+def edited(tmp_path: Path, source: Path, edit: Callable[[Any], None]) -> list[tuple[str, str, str, str]]:
+    """What differs between a SavedModel or a meta graph and a copy of it whose meta graph was edited."""
+    path = tmp_path / source.name
+    if source.is_dir():
+        shutil.copytree(source, path)
+        saved_model = SavedModel.FromString((source / "saved_model.pb").read_bytes())
+        edit(saved_model.meta_graphs[0])
+        (path / "saved_model.pb").write_bytes(saved_model.SerializeToString())
+        return found(diff(graphscope.load(source), graphscope.load(path)))
+    meta = MetaGraphDef.FromString(source.read_bytes())
+    edit(meta)
+    return found(diff(graphscope.load(source), saved(meta, path)))
+
+
+META = FIXTURES / "partitioned"
+
+
+def first_variable(change: Callable[[VariableDef], object]) -> Callable[[MetaGraphDef], None]:
+    def edit(meta: MetaGraphDef) -> None:
+        values = meta.collection_def["trainable_variables"].bytes_list.value
+        variable = VariableDef.FromString(values[0])
+        change(variable)
+        values[0] = variable.SerializeToString()
+
+    return edit
+
+
+def test_entries_of_collections_are_compared_as_a_whole(tmp_path: Path) -> None:
+    [source] = META.glob("*.meta")
+    edit = first_variable(lambda variable: setattr(variable, "initializer_name", "elsewhere"))
+    [(section, change, name, detail)] = edited(tmp_path, source, edit)
+    assert (section, change, name) == ("collections", "changed", "trainable_variables")
+    assert detail.endswith('-> initializer_name: "elsewhere"')
+
+
+def test_the_order_of_a_collection(tmp_path: Path) -> None:
+    [source] = META.glob("*.meta")
+
+    def reverse(meta: MetaGraphDef) -> None:
+        values = meta.collection_def["trainable_variables"].bytes_list.value
+        values[:] = list(values)[::-1]
+
+    assert [row[3] for row in edited(tmp_path, source, reverse)] == ["5 -> 5 entries, in another order"]
+
+
+@pytest.mark.parametrize("text", [b"other", None], ids=["contents", "absent"])
+def test_assets_are_compared(tmp_path: Path, text: bytes | None) -> None:
+    models = []
+    for name, content in (("a", b"words"), ("b", text)):
+        meta = MetaGraphDef(asset_file_def=[AssetFileDef(filename="words.txt")])
+        meta.meta_info_def.tags.append("serve")
+        (tmp_path / name / "assets").mkdir(parents=True)
+        (tmp_path / name / "saved_model.pb").write_bytes(SavedModel(meta_graphs=[meta]).SerializeToString())
+        if content is not None:
+            (tmp_path / name / "assets" / "words.txt").write_bytes(content)
+        models.append(graphscope.load(tmp_path / name))
+    expected = (
+        ("removed", "words.txt", "") if text is None else ("changed", "words.txt", "other contents, 5 bytes -> 5 bytes")
+    )
+    assert found(diff(*models)) == [("assets", *expected)]
+
+
+def test_what_a_signature_takes_by_default(tmp_path: Path) -> None:
+    def edit(meta: MetaGraphDef) -> None:
+        meta.signature_def["serving_default"].defaults["input"].dtype = 1
+
+    [(section, _, name, detail)] = edited(tmp_path, FIXTURES / "lenet5" / "saved_model", edit)
+    assert (section, name) == ("signatures", "serving_default")
+    assert detail.startswith("default of input: nothing -> float32")
+
+
+FUNCTION_EDITS: dict[str, tuple[Callable[[GraphDef], object], str]] = {
+    "control result": (
+        lambda graph: graph.library.function[0].control_ret.update({"done": "act"}),
+        "a call waits for: nothing -> ^act",
+    ),
+    "attribute": (
+        lambda graph: setattr(graph.library.function[0].attr["_noinline"], "b", True),
+        "_noinline: not stated -> true",
+    ),
+    "gradient": (
+        lambda graph: graph.library.gradient.add(function_name="__inference_f_12", gradient_func="g"),
+        "gradient: none -> g",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTION_EDITS)
+def test_what_a_function_declares(tmp_path: Path, name: str) -> None:
+    edit, detail = FUNCTION_EDITS[name]
+    other = with_function()
+    edit(other)
+    assert of_functions(with_function(), other, tmp_path) == [("functions", "changed", "__inference_f_12", detail)]
+
+
+@pytest.mark.parametrize(("op", "other"), [("FusedBatchNorm", "FusedBatchNormV3"), ("ReadVariableOp", "Identity")])
+def test_ops_that_freezing_changes_count_where_nothing_was_frozen(tmp_path: Path, op: str, other: str) -> None:
+    one, two = (graph_of(NodeDef(name="n", op=each)) for each in (op, other))
+    assert of_functions(one, two, tmp_path) == [("nodes", "changed", "n", f"{op} -> {other}")]
+
+
+def test_a_variable_without_a_value_in_place_of_a_constant(tmp_path: Path) -> None:
+    one, two = (graph_of(NodeDef(name="n", op=op)) for op in ("Const", "VariableV2"))
+    assert [row[:2] for row in of_functions(one, two, tmp_path)] == [("explained", "unfrozen")]
+
+
+def test_shared_names_count_but_for_their_numbers(tmp_path: Path) -> None:
+    def table(text: bytes) -> GraphDef:
+        graph = graph_of(NodeDef(name="n", op="HashTableV2"))
+        graph.node[0].attr["shared_name"].s = text
+        return graph
+
+    assert of_functions(table(b"table_12"), table(b"table_7"), tmp_path) == []
+    assert [row[0] for row in of_functions(table(b"table_12"), table(b"another_12"), tmp_path)] == ["attributes"]
+
+
+def test_values_that_are_not_finite_are_counted() -> None:
+    change = measure(payload(1, 2, np.inf, 4), payload(1, np.nan, 3, 5))
+    assert (change.changed, change.not_finite, change.max_abs) == (3, 2, 1.0)

@@ -93,6 +93,13 @@ def test_models_that_are_equal_differ_nowhere() -> None:
     assert (found.compared, found.unmatched, found.unreachable) == (31, 0, 0)
 
 
+def test_where_nothing_can_be_compared_nothing_is_equal() -> None:
+    """A variant has no array form."""
+    model = in_memory(lenet().with_nodes([make_node("w", "OptionalNone")]))
+    with pytest.raises(graphscope.GraphscopeError, match="nothing was compared"):
+        graphscope.compare_layers(model, model, outputs="w", map={"w:0": "w:0"})
+
+
 def test_a_tensor_that_cannot_be_computed_is_named_behind_its_cause() -> None:
     """The smaller picture no longer fits the layer that flattens it."""
     found = compared(in_memory(lenet()), changed("conv1/conv", stated(padding=AttrValue(s=b"VALID"))))

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from graphscope.analysis.attributes import Attributes
+from graphscope.analysis.diff.assets import asset_differences
 from graphscope.analysis.diff.explain import explain
-from graphscope.analysis.diff.functions import match_functions, stem
+from graphscope.analysis.diff.functions import gradient_differences, match_functions, stem
 from graphscope.analysis.diff.interfaces import collection_differences, signature_differences, version_differences
 from graphscope.analysis.diff.matching import match
 from graphscope.analysis.diff.nodes import NodeComparison
@@ -80,6 +81,7 @@ class _Diff:
         if not bare:
             differences += signature_differences(self.a, self.b, graph.forward)
             differences += collection_differences(self.a, self.b, graph.forward)
+        differences += asset_differences(self.a, self.b)
         if self.options.strict:
             differences += version_differences(self.a, self.b)
         differences += self._values(bodies)
@@ -143,6 +145,7 @@ class _Diff:
         for name, other in matched.items():
             if stem(name) != stem(other):
                 yield Difference(Section.FUNCTIONS, Change.RENAMED, name, f"{name} -> {other}", other)
+        yield from gradient_differences(self.a.graph, self.b.graph, matched)
 
 
 def _size(body: Body) -> str:

@@ -12,7 +12,7 @@ from functools import cached_property
 from graphscope.analysis.diff.batchnorm import Folding, find_foldings
 from graphscope.analysis.diff.nodes import WAITS, is_frozen
 from graphscope.analysis.diff.report import Change, Difference, Explanation, Section
-from graphscope.analysis.diff.sides import Matching
+from graphscope.analysis.diff.sides import FREEZES, Matching
 from graphscope.core.graph import Node
 from graphscope.core.model import Model
 from graphscope.core.op_sets import MERGES, SWITCHES
@@ -22,6 +22,7 @@ _PASSING = frozenset({"Identity", "ReadVariableOp", "StopGradient", "Snapshot", 
 """Ops that a transformation may remove without changing any value, provided that their branch is the one that runs."""
 
 _OF_NODES = frozenset({Section.INPUTS, Section.NODES, Section.WIRING, Section.ATTRIBUTES, Section.WEIGHTS})
+_CONVERSIONS = frozenset(text for op, other in FREEZES.items() for text in (f"{op} -> {other}", f"{other} -> {op}"))
 _MAX_STEPS = 64
 _FEW = 3
 """Up to this many nodes are named."""
@@ -45,7 +46,9 @@ class _Explainer:
     """Collects the explained differences.
 
     Attributes:
+        kept: variables that became constants, or the reverse.
         lost, new: nodes that only the first, or only the second, body has, and whose reason is known.
+        converted: nodes that read what became constant, or a constant that became a variable.
         takers: nodes whose op or inputs differ for a known reason.
         weights: constants whose values do.
         savers: nodes that save and restore, and differ.
@@ -58,8 +61,10 @@ class _Explainer:
         self.added = {node.name for node in added}
         self.lost: set[str] = set()
         self.new: set[str] = set()
+        self.converted: set[str] = set()
         self.takers: set[str] = set()
         self.weights: set[str] = set()
+        self.kept: set[str] = set()
         self.frozen: list[str] = []
         self.unfrozen: list[str] = []
         self.constant: list[str] = []
@@ -78,6 +83,7 @@ class _Explainer:
             self.weights.add(folding.weights)
             self.new |= folding.new
         self.lost |= self._above(self.takers)
+        self.kept.update(self.frozen, self.unfrozen)
         if self.frozen or self.unfrozen:
             self.cut = [name for name in self._find_unneeded() if name not in self.lost]
             self.lost.update(self.cut)
@@ -88,6 +94,8 @@ class _Explainer:
                 self.frozen.append(a.name)
             elif a.op == "Const":
                 self.unfrozen.append(a.name)
+            else:
+                self.converted.add(a.name)
         elif b.op == "Const" and a.op != "Const" and a.inputs:
             self.constant.append(a.name)
             self.takers.add(a.name)
@@ -162,8 +170,9 @@ class _Explainer:
     def covers(self, difference: Difference) -> bool:
         """Whether an explanation says as much as ``difference``."""
         name = difference.name
+        has_frozen = bool(self.frozen or self.unfrozen)
         if difference.function:
-            return False
+            return has_frozen and difference.section is Section.NODES and difference.detail in _CONVERSIONS
         if name in self._saving and difference.section in _OF_NODES and name not in self.lost:
             self.savers[name] = None
             return True
@@ -171,8 +180,10 @@ class _Explainer:
             return name in (self.lost if difference.change is Change.REMOVED else self.new)
         if difference.section is Section.WIRING and difference.detail.startswith(WAITS):
             return self._waits_for_lost(name)
-        if difference.section in (Section.NODES, Section.WIRING):
-            return name in self.takers
+        if difference.section in (Section.NODES, Section.WIRING) and name in self.takers:
+            return True
+        if difference.section is Section.NODES:
+            return name in self.kept or (has_frozen and name in self.converted)
         return difference.section is Section.WEIGHTS and name in self.weights
 
     def _waits_for_lost(self, name: str) -> bool:

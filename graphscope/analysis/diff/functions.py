@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from graphscope.core.graph import Function
+from graphscope.analysis.diff.report import Change, Difference, Section
+from graphscope.core.graph import Function, Graph
 
 _NUMBER = re.compile(r"_\d+\Z")
 
@@ -49,3 +50,18 @@ def _content(function: Function) -> object:
         tuple(argument.type for argument in signature.output_arg),
         tuple(ops),
     )
+
+
+def gradient_differences(a: Graph, b: Graph, matched: Mapping[str, str]) -> Iterator[Difference]:
+    """Functions for which the libraries name another gradient.
+
+    Args:
+        matched: function of ``a`` -> function of ``b``.
+    """
+    ones = {matched.get(g.function_name, g.function_name): g.gradient_func for g in a.header.library.gradient}
+    others = {g.function_name: g.gradient_func for g in b.header.library.gradient}
+    for name in sorted({*ones, *others}):
+        before, after = ones.get(name, ""), others.get(name, "")
+        if matched.get(before, before) != after:
+            detail = f"gradient: {before or 'none'} -> {after or 'none'}"
+            yield Difference(Section.FUNCTIONS, Change.CHANGED, name, detail)

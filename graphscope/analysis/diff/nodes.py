@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from graphscope.analysis.attributes import exact_text
 from graphscope.analysis.diff.report import Change, Difference, Section
-from graphscope.analysis.diff.sides import FREEZES, Matching, Side
+from graphscope.analysis.diff.sides import FREEZES, Matching, Side, shared_name
 from graphscope.core.graph import Function, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName
@@ -15,6 +15,12 @@ from graphscope.protos import AttrValue
 WAITS = "waits for"
 """The prefix of details about control inputs."""
 
+
+_TRACES = frozenset(
+    "_input_shapes _construction_context api_implements api_preferred_device forward_function_name backward_function_name"
+    " _original_func_name _tracing_only".split()
+)
+"""Attributes that tracing gives a function; some hold a number or an identifier that is new each time."""
 
 _FEW = 3
 """Up to this many inputs of one node are reported individually."""
@@ -54,8 +60,7 @@ class NodeComparison:
         sides = self.matching.a, self.matching.b
         a, b = sides[0].body.nodes[one], sides[1].body.nodes[other]
         if sides[0].names.get(a.op, a.op) != sides[1].names.get(b.op, b.op):
-            if not (is_frozen(a, b) or is_frozen(b, a)):
-                yield self._describe_change(a, b, Section.NODES, f"{a.op} -> {b.op}")
+            yield self._describe_change(a, b, Section.NODES, f"{a.op} -> {b.op}")
         elif sides[0].key(one) != sides[1].key(other):
             yield from self._attributes(a, b)
         if self.matching.is_rewired(one, other):
@@ -78,8 +83,8 @@ class NodeComparison:
 
     def _value(self, side: Side, node: Node, name: str, values: dict[str, AttrValue]) -> object:
         value = values.get(name)
-        if value is not None and name == "shared_name" and value.s == node.name.encode():
-            return "its own name"
+        if value is not None and name == "shared_name":
+            return shared_name(node, value)
         return side.text(value) if value is not None else None
 
     def _wiring(self, a: Node, b: Node) -> Iterator[Difference]:
@@ -110,13 +115,32 @@ class NodeComparison:
             text = f"{len(taken[0])} arguments, {len(given[0])} results -> {len(taken[1])}, {len(given[1])}"
             if len(taken[0]) == len(taken[1]) and len(given[0]) == len(given[1]):
                 text = "types of its arguments or results"
-            yield Difference(Section.FUNCTIONS, Change.CHANGED, self.function, text, function=self.function)
+            yield self._function(text)
             return
         for one, other in zip(a.signature.output_arg, b.signature.output_arg):
             before, after = _port(a.proto.ret[one.name]), _port(b.proto.ret[other.name])
             if (self.matching.forward.get(before[0]), before[1]) != after:
-                text = f"result {one.name}: {_tensor(before)} -> {_tensor(after)}"
-                yield Difference(Section.FUNCTIONS, Change.CHANGED, self.function, text, function=self.function)
+                yield self._function(f"result {one.name}: {_tensor(before)} -> {_tensor(after)}")
+        waited = {self.matching.forward.get(node, f"^{node}"): node for node in a.proto.control_ret.values()}
+        after_all = set(b.proto.control_ret.values())
+        gone = sorted(f"^{node}" for key, node in waited.items() if key not in after_all)
+        new = sorted(f"^{node}" for node in after_all - waited.keys())
+        if gone or new:
+            yield self._function(f"a call waits for: {_list(gone)} -> {_list(new)}")
+        yield from self._function_attributes(a, b)
+
+    def _function_attributes(self, a: Function, b: Function) -> Iterator[Difference]:
+        for name in sorted({*a.proto.attr, *b.proto.attr} - _TRACES):
+            one, other = (f.proto.attr.get(name) for f in (a, b))
+            texts = [
+                None if v is None else side.text(v) for v, side in ((one, self.matching.a), (other, self.matching.b))
+            ]
+            if texts[0] != texts[1]:
+                shown = ["not stated" if value is None else exact_text(value) for value in (one, other)]
+                yield self._function(f"{name}: {shown[0]} -> {shown[1]}")
+
+    def _function(self, text: str) -> Difference:
+        return Difference(Section.FUNCTIONS, Change.CHANGED, self.function, text)
 
     def _difference(self, node: Node, section: Section, change: Change, detail: str) -> Difference:
         section = Section.INPUTS if node.op in PLACEHOLDER_OPS and section is Section.NODES else section

@@ -22,6 +22,7 @@ class Section(str, enum.Enum):
     WEIGHTS = "weights"
     FUNCTIONS = "functions"
     COLLECTIONS = "collections"
+    ASSETS = "assets"
     VERSIONS = "versions"
 
 
@@ -52,6 +53,7 @@ class WeightChange:
         max_abs: the largest absolute difference of two finite elements.
         relative: L2 norm of the difference over that of the first tensor; ``None`` if that is zero.
         cosine: of the angle between the two; ``None`` if one of them is zero.
+        not_finite: how many of the changed elements are NaN or infinite in one of the two; the other measures leave them out.
     """
 
     elements: int
@@ -59,6 +61,7 @@ class WeightChange:
     max_abs: float | None = None
     relative: float | None = None
     cosine: float | None = None
+    not_finite: int = 0
 
 
 @dataclass(frozen=True, slots=True)

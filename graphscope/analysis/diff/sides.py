@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
@@ -20,6 +21,14 @@ FREEZES: Mapping[str, str] = {
     "FusedBatchNormV2": "FusedBatchNormV3",
 }
 """Op -> what freezing makes of it under the same name."""
+
+
+_COUNTED = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+\Z")
+
+
+def shared_name(node: Node, value: AttrValue) -> bytes:
+    """A shared name for comparison: mostly it is the node's own; identifiers and counters are new in each program."""
+    return b"\0its own" if value.s == node.name.encode() else _COUNTED.sub(b"#", value.s)
 
 
 class Side:
@@ -75,8 +84,8 @@ class Side:
         bare.ClearField("name")
         bare.ClearField("input")
         bare.ClearField("device")
-        if "shared_name" in bare.attr:  # mostly the node's own name
-            bare.attr["shared_name"].s = b"its own" if node.attrs["shared_name"].s == node.name.encode() else b"another"
+        if "shared_name" in bare.attr:
+            bare.attr["shared_name"].s = shared_name(node, node.attrs["shared_name"])
         stated = bare.SerializeToString(deterministic=True)
         known = self._keys.get(stated)
         if known is None:

@@ -102,6 +102,9 @@ def _describe(a: Payload, b: Payload) -> tuple[str, WeightChange]:
         return f"{change.changed:,} of {change.elements:,} strings", change
     share = (change.changed or 0) / max(1, change.elements)
     parts = [f"{share:.3g} of {change.elements:,} values" if share < 1 else f"all {change.elements:,} values"]
+    parts += [f"{change.not_finite:,} of them NaN or infinite"] if change.not_finite else []
+    if change.not_finite == change.changed:
+        return ", ".join(parts), change
     parts += [f"max |difference| {change.max_abs:.4g}"] if change.max_abs is not None else []
     parts += [f"relative {change.relative:.4g}"] if change.relative is not None else []
     parts += [f"cosine {change.cosine:.6g}"] if change.cosine is not None else []
@@ -139,6 +142,7 @@ def _whole_elements(pieces: Iterator[tuple[bytes, ...]], itemsize: int) -> Itera
 class _Moments:
     def __init__(self) -> None:
         self.changed = 0
+        self.not_finite = 0
         self.max_abs = 0.0
         self.squares = self.squares_a = self.squares_b = self.product = 0.0
 
@@ -147,13 +151,15 @@ class _Moments:
         import numpy as np
 
         bits = a.view(np.uint8).reshape(-1, a.dtype.itemsize), b.view(np.uint8).reshape(-1, b.dtype.itemsize)
-        self.changed += int(np.count_nonzero((bits[0] != bits[1]).any(axis=1)))
+        has_changed = (bits[0] != bits[1]).any(axis=1)
+        self.changed += int(np.count_nonzero(has_changed))
         if a.dtype.kind in "cV" and a.dtype.names is not None:
             return
         with np.errstate(all="ignore"):
             one, other = a.astype(np.float64), b.astype(np.float64)
             finite = np.isfinite(one) & np.isfinite(other)
             if not finite.all():
+                self.not_finite += int(np.count_nonzero(has_changed & ~finite))
                 one, other = one[finite], other[finite]
             difference = other - one
             self.max_abs = max(self.max_abs, float(np.abs(difference).max(initial=0.0)))
@@ -167,4 +173,5 @@ class _Moments:
             return WeightChange(elements, self.changed)
         relative = math.sqrt(self.squares / self.squares_a) if self.squares_a else None
         norm = math.sqrt(self.squares_a) * math.sqrt(self.squares_b)
-        return WeightChange(elements, self.changed, self.max_abs, relative, self.product / norm if norm else None)
+        cosine = self.product / norm if norm else None
+        return WeightChange(elements, self.changed, self.max_abs, relative, cosine, self.not_finite)

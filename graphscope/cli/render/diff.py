@@ -29,10 +29,8 @@ _INDENT = 13
 _LONGEST = 160
 """Longer details are shortened in the middle; JSON and CSV have the full text."""
 
-_HEADER = (
-    *("section", "change", "name", "other", "function", "detail"),
-    *("elements", "changed", "max_abs", "relative", "cosine"),
-)
+_MEASURES = ("elements", "changed", "max_abs", "relative", "cosine", "not_finite")
+_HEADER = ("section", "change", "name", "other", "function", "detail", *_MEASURES)
 
 
 def write_report(sink: Sink, format: Format, report: DiffReport, top: int) -> None:
@@ -88,8 +86,8 @@ def _lines(section: Section, differences: list[Difference], top: int) -> Iterato
 
 
 def _distance(difference: Difference) -> float:
-    """How much a weight changed; weights of another type or shape, or in only one model, come first."""
-    if difference.weight is None:
+    """How much a weight changed; first come others of another type or shape, in only one model, or with NaN or infinities."""
+    if difference.weight is None or difference.weight.not_finite:
         return float("inf")
     return difference.weight.relative or difference.weight.max_abs or 0.0
 
@@ -129,7 +127,7 @@ def _names(report: DiffReport) -> Iterable[str]:
 
 def _fields(difference: Difference) -> Sequence[object]:
     weight = difference.weight
-    values = (weight.elements, weight.changed, weight.max_abs, weight.relative, weight.cosine) if weight else [None] * 5
+    values = [getattr(weight, name, None) for name in _MEASURES]
     return (
         *(difference.section.value, difference.change.value, difference.name, difference.other),
         *(difference.function, difference.detail, *values),
