@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from graphscope import load
 from graphscope.analysis.shapes import Shapes, infer
+from graphscope.analysis.shapes import rules as subjects
+from graphscope.analysis.shapes.table import rule
 from graphscope.core.build import make_node
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
@@ -522,3 +525,17 @@ def test_nodes_that_share_a_name_are_no_reason_to_fail() -> None:
     nodes.append(make_node("m", "Neg", ["m", "gone:3"], {}))
     found = infer(Graph(GraphDef(), nodes))
     assert found.shape("x:0") is None
+
+
+def test_every_module_of_rules_is_looked_into() -> None:
+    """One that is not listed would never be imported; what registers no rule is for the others."""
+    modules = {path.stem for path in Path(subjects.__file__).parent.glob("*.py")}
+    assert modules - set(subjects.SUBJECTS) == {"__init__", "layouts"}
+    assert len(subjects.SUBJECTS) == len(set(subjects.SUBJECTS)) == len(modules) - 2
+
+
+def test_an_op_has_one_rule() -> None:
+    assert subjects.find_rule("MatMul") is not None
+    with pytest.raises(AssertionError, match="MatMul"):
+        rule("MatMul")(lambda _: ())
+    assert subjects.find_rule("NoOpOfThisName") is None

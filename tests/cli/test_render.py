@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
 import math
+import os
+import shutil
+import struct
+import sys
+import termios
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +40,7 @@ from graphscope.cli.terminal.sections import wrap
 from graphscope.cli.terminal.table import LONGEST, SAMPLE, Column, write_table
 from graphscope.cli.terminal.text import cells, elide, escape, pad, size
 from graphscope.cli.terminal.views import View, write_rows
+from graphscope.cli.terminal.width import terminal_width
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import ModelFile
 from graphscope.core.signatures import Signature
@@ -689,3 +697,21 @@ def test_json_text() -> None:
 def test_csv_text() -> None:
     lines = list(csv_lines(("a", "b"), [('x,\ny"', True), (None, 1.5)]))
     assert lines == ["a,b", '"x,\\x0ay""",true', ",1.5"]
+
+
+@pytest.mark.parametrize(("stated", "width"), [("40", 40), ("300", 300), ("", 55), ("0", 55), ("wide", 55)])
+def test_the_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch, stated: str, width: int) -> None:
+    master, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 55, 0, 0))
+    monkeypatch.setenv("COLUMNS", stated)
+    with open(master, "rb"), open(terminal, "w") as stream:
+        monkeypatch.setattr(sys, "__stdout__", stream)
+        assert terminal_width() == width == shutil.get_terminal_size().columns
+
+
+def test_the_width_without_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    with open(tmp_path / "out", "w") as stream:
+        monkeypatch.setattr(sys, "__stdout__", stream)
+        assert terminal_width() == 80
+    assert terminal_width() == 80  # closed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 
 from graphscope.analysis.shapes.call import Rule
@@ -25,5 +26,10 @@ def find_rule(op: str) -> Rule | None:
     for subject in SUBJECTS:
         if op in RULES:
             break
-        importlib.import_module(f"{__name__}.{subject}")
+        _load(subject)
     return RULES.get(op)
+
+
+@functools.cache
+def _load(subject: str) -> None:
+    importlib.import_module(f"{__name__}.{subject}")
