@@ -43,6 +43,22 @@ def test_pictures_and_classes(tmp_path: Path) -> None:
     np.testing.assert_allclose(scaled, expected * 255 - [100, 110, 120], atol=1e-4)
 
 
+@pytest.mark.parametrize(("digits", "are_names"), [(18, False), (19, True)])
+def test_numbers_that_64_bits_have_and_others(tmp_path: Path, digits: int, are_names: bool) -> None:
+    write_pictures(tmp_path / "d", {"a": 2})
+    for number in range(2):
+        (tmp_path / "d" / "a" / f"{number}.png").rename(tmp_path / "d" / f"{number}.png")
+    (tmp_path / "d" / "a").rmdir()
+    numbers = ["9" * digits, "8" * digits]
+    (tmp_path / "d" / "labels.txt").write_text("".join(f"{i}.png {number}\n" for i, number in enumerate(numbers)))
+    if are_names:
+        source = opened(tmp_path / "d", PICTURE, classes=2)
+        assert (source.classes, labels_of(source)) == (tuple(sorted(numbers)), [1, 0])
+    else:
+        with pytest.raises(GraphscopeError, match=r"example 0\.png: label 9+ is not the number of a class"):
+            opened(tmp_path / "d", PICTURE, classes=2)
+
+
 def test_pictures_are_brought_to_the_inputs_size(tmp_path: Path) -> None:
     write_pictures(tmp_path / "d", {"a": 2}, (20, 12))
     assert everything(opened(tmp_path / "d", PICTURE)).shape == (2, 8, 8, 3)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphscope.cli.terminal.wording import to_words
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
@@ -218,8 +219,9 @@ def test_a_model_on_top_takes_the_cut() -> None:
     two = written("a Placeholder(?,2)", "b Placeholder(?,2)", "y Add a b")
     with pytest.raises(GraphscopeError, match=r"b:0 float32 \(\?, 2\)"):
         graft(written(), GraftOptions(head_model=two, head_output="y", binds={"a": "h"}))
-    with pytest.raises(GraphscopeError, match=r"a:0 float32 .*, b:0 float32"):
+    with pytest.raises(GraphscopeError, match=r"a:0 float32 .*, b:0 float32") as caught:
         graft(written(), GraftOptions(at=("h",), head_model=two, head_output="y"))
+    assert to_words(caught.value.hint) == "--bind a=h"
     whole = written("a Placeholder:int32(?,2)", "y Neg:int32 a")
     with pytest.raises(GraphscopeError, match="int32"):
         graft(written(), GraftOptions(at=("h",), head_model=whole, head_output="y"))

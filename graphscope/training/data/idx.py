@@ -81,7 +81,7 @@ def open_pair(pair: Pair, into: Input, options: DataOptions) -> Stored:
     import numpy as np
 
     images, labels = (_rows(path, options) for path in (pair.images, pair.labels))
-    if images.shape[0] != labels.shape[0] or len(labels.shape) != 1:
+    if labels.shape != images.shape[:1]:
         raise CorruptFileError(f"labels {labels.shape} do not match images {images.shape}", path=pair.labels)
     return Stored(
         lambda indices: into.values(images.take(indices)),
