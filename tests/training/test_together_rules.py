@@ -1,0 +1,322 @@
+"""What workers that train together agree on, without any: notices and clocks made by hand, and one server in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphscope.cluster.share import Share
+from graphscope.errors import GraphscopeError
+from graphscope.training.together import member, membership
+from graphscope.training.together.ledger import NONE, Ledger, Row
+from graphscope.training.together.member import Together
+from graphscope.training.together.membership import Notice, agree_on_members, find_leader
+from graphscope.training.together.relay import Done, Relay, Teller
+from graphscope.training.together.servers import ROW, TICKET_THERE
+from graphscope.training.tune.loop import Interrupted
+from graphscope.training.tune.stepping import Judged
+from tests.support.running import tf
+
+v1 = tf.compat.v1
+
+# Who goes on
+
+CLUSTER: Any = SimpleNamespace(workers=["a:1", "b:1", "c:1", "d:1"], path="cluster.json")
+TIMEOUT_S = 10.0
+
+Notices = Mapping[int, Notice | None]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    """Sets the notices that are read before and after a moment; gives what is written, and the clock's last time."""
+    clock = [0.0]
+    monkeypatch.setattr(membership.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(membership.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    written: list[Any] = [clock]
+
+    def tell(first: Notices, later: Notices | None = None, at_s: float = 0.0) -> list[Any]:
+        def read(_: Any, rank: int) -> Notice | None:
+            return (first if clock[0] < at_s or later is None else later).get(rank)
+
+        monkeypatch.setattr(membership, "_read_notice", read)
+        monkeypatch.setattr(membership, "write_notice", lambda _, rank, notice: written.append((rank, notice)))
+        return written
+
+    return tell
+
+
+@pytest.mark.parametrize(
+    ("rank", "notices", "leader", "waited_s"),
+    [
+        (0, {}, 0, 0),
+        (0, {1: Notice(1)}, 0, 0),  # it may still be told that it comes too late
+        (2, {1: Notice(1)}, 1, 0),
+        (2, {1: Notice(0)}, 0, 0),
+        (3, {1: Notice(1), 2: Notice(1)}, 1, 0),
+        (3, {2: Notice(0)}, 0, 0),
+        (2, {1: Notice(1, [1, 2])}, 1, 0),
+        (1, {}, 1, TIMEOUT_S),
+        (1, {2: Notice(2)}, 1, TIMEOUT_S),
+        (3, {}, 3, 3 * TIMEOUT_S),
+    ],
+)
+def test_the_first_that_is_there_leads(
+    told: Callable[..., list[Any]], rank: int, notices: Notices, leader: int, waited_s: float
+) -> None:
+    [clock] = told(notices)
+    assert find_leader(CLUSTER, rank, TIMEOUT_S) == leader
+    assert waited_s <= clock[0] <= waited_s + 0.5
+
+
+def test_a_leader_that_comes_while_others_wait(told: Callable[..., list[Any]]) -> None:
+    [clock] = told({}, {0: Notice(0)}, at_s=5)
+    assert find_leader(CLUSTER, 2, TIMEOUT_S) == 0
+    assert 5 <= clock[0] < 5.5
+
+
+@pytest.mark.parametrize(("rank", "by"), [(0, 3), (1, 2), (2, 0)])
+def test_who_comes_too_late(told: Callable[..., list[Any]], rank: int, by: int) -> None:
+    told({by: Notice(by, [other for other in range(4) if other != rank])})
+    with pytest.raises(GraphscopeError, match=f"others continued without worker {rank}, which did not answer in time"):
+        find_leader(CLUSTER, rank, TIMEOUT_S)
+
+
+@pytest.mark.parametrize(
+    ("leader", "first", "later", "members", "waited_s"),
+    [
+        (0, {1: Notice(0), 2: Notice(0), 3: Notice(0)}, None, [0, 1, 2, 3], 0),
+        (0, {}, {1: Notice(0), 2: Notice(0), 3: Notice(0)}, [0, 1, 2, 3], 5),
+        (0, {2: Notice(0)}, None, [0, 2], TIMEOUT_S),
+        (1, {0: Notice(0), 3: Notice(1)}, {2: Notice(1), 3: Notice(1)}, [1, 2, 3], 5),
+        (3, {}, None, [3], 0),
+        (1, {2: Notice(0), 3: Notice(1)}, None, [1, 3], TIMEOUT_S),
+    ],
+)
+def test_the_leader_waits_for_those_after_it(
+    told: Callable[..., list[Any]],
+    leader: int,
+    first: Notices,
+    later: Notices | None,
+    members: list[int],
+    waited_s: float,
+) -> None:
+    written = told(first, later, at_s=5)
+    assert agree_on_members(CLUSTER, leader, leader, TIMEOUT_S) == members
+    assert written[1:] == [(leader, Notice(leader)), (leader, Notice(leader, members))]
+    assert waited_s <= written[0][0] <= waited_s + 0.5
+
+
+def test_a_leader_that_others_no_longer_wait_for(told: Callable[..., list[Any]]) -> None:
+    told({3: Notice(2)})
+    with pytest.raises(GraphscopeError, match="others continued without worker 1"):
+        agree_on_members(CLUSTER, 1, 1, TIMEOUT_S)
+
+
+def test_others_hear_from_the_leader(told: Callable[..., list[Any]]) -> None:
+    written = told({0: Notice(0)}, {0: Notice(0, [0, 2])}, at_s=15)
+    assert agree_on_members(CLUSTER, 2, 0, TIMEOUT_S) == [0, 2]
+    assert written[1:] == [(2, Notice(0)), (2, Notice(0, [0, 2]))]
+    assert 15 <= written[0][0] < 15.5
+    with pytest.raises(GraphscopeError, match="others continued without worker 1"):
+        agree_on_members(CLUSTER, 1, 0, TIMEOUT_S)
+
+
+def test_a_leader_that_says_nothing(told: Callable[..., list[Any]]) -> None:
+    written = told({0: Notice(0)})
+    with pytest.raises(GraphscopeError, match="worker 0 did not announce within 20 s which workers continue"):
+        agree_on_members(CLUSTER, 2, 0, TIMEOUT_S)
+    assert 20 <= written[0][0] < 20.5
+
+
+# Who does which step
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[Any, Any]]:
+    server = tf.distribute.Server({"ps": ["localhost:0"]}, job_name="ps", task_index=0)
+    graph = tf.Graph()
+    with graph.as_default():
+        v1.placeholder(tf.float32, [4], name=ROW.removesuffix(":0"))
+        v1.placeholder(tf.int64, [], name=TICKET_THERE.removesuffix(":0"))
+    with v1.Session(server.target, graph=graph) as session:
+        yield graph, session
+
+
+def test_tickets_of_segments(served: tuple[Any, Any]) -> None:
+    graph, session = served
+    ledger = Ledger(graph, session.run, "cluster.json")
+    assert not ledger.is_ready()
+    ledger.withdraw()
+    ledger.reset({"batch": "1f"}, workers=2, processes=3)
+    assert not ledger.is_ready()
+    assert ledger.settings() == {"batch": "1f"}
+    assert (ledger.segment(), ledger.held().tolist(), ledger.rows(0)) == ((NONE, NONE), [NONE, NONE], [])
+    assert ledger.take(0) is None
+    ledger.admit()
+    assert ledger.is_ready()
+    ledger.open(10, 13)
+    assert (ledger.segment(), ledger.rows(0)) == ((10, 13), [Row(0, 0, 0, 0)] * 3)
+    assert [ledger.take(worker) for worker in (0, 1, 0, 1)] == [10, 11, 12, None]
+    assert ledger.held().tolist() == [12, 11]
+    assert ledger.close() == 3
+    ledger.open(13, 17)
+    assert (ledger.take(1), ledger.close(), ledger.close(), ledger.take(0)) == (13, 1, 1, None)
+    ledger.reopen()
+    ledger.reopen()
+    assert (ledger.take(0), ledger.held().tolist()) == (14, [14, 13])
+    record = ledger.record([], 0)
+    session.run(record, {ROW: [1, 2, 3, 0.5], TICKET_THERE: 14})
+    assert ledger.rows(0) == [Row(0, 0, 0, 0), Row(1, 2, 3, 0.5), Row(0, 0, 0, 0), Row(0, 0, 0, 0)]
+    assert ledger.rows(1) == ledger.rows(0)[1:]
+    assert ledger.held().tolist() == [NONE, 13]
+    ledger.hand(13, 0)
+    assert ledger.held().tolist() == [13, NONE]
+    ledger.hand(15, 1)
+    assert ledger.held().tolist() == [13, 15]
+    assert (ledger.close(), ledger.ended()) == (2, {})
+    ledger.end({"why": "done"})
+    assert ledger.ended() == {"why": "done"}
+    assert not ledger.have_left([1])
+    ledger.leave(1)
+    assert [ledger.have_left(who) for who in ([1], [0, 1], [2, 1], [])] == [True, False, False, True]
+    ledger.withdraw()
+    assert not ledger.is_ready()
+
+
+def test_of_a_ticket_that_somebody_else_takes_meanwhile(served: tuple[Any, Any]) -> None:
+    """There was one a moment ago."""
+    graph, session = served
+    ledger = Ledger(graph, session.run, "cluster.json")
+    ledger.reset({}, workers=2, processes=2)
+    ledger.open(0, 1)
+    other = Ledger(graph, session.run, "cluster.json")
+
+    def run(wanted: Any, feeds: Any = None) -> Any:
+        found = session.run(wanted, feeds)
+        other.take(1)
+        return found
+
+    assert Ledger(graph, run, "cluster.json").take(0) is None
+    assert ledger.held().tolist() == [NONE, 0]
+
+
+def test_servers_that_do_not_answer(served: tuple[Any, Any]) -> None:
+    def run(*_: Any) -> Any:
+        raise tf.errors.UnavailableError(None, None, "gone")
+
+    ledger = Ledger(served[0], run, "cluster.json")
+    for call in (lambda: ledger.take(0), ledger.held, ledger.is_ready, ledger.admit, lambda: ledger.leave(0)):
+        with pytest.raises(GraphscopeError, match=r"cluster\.json: the parameter servers do not answer"):
+            call()
+
+
+# What each tells the others
+
+
+class Hall:
+    """A session in which everybody hears what is told here, and ``others`` besides."""
+
+    def __init__(self, others: Any = 0) -> None:
+        self.others = others
+        self.told: list[Any] = []
+
+    def run(self, _: Any, feeds: Mapping[str, Any]) -> list[Any]:
+        told = feeds[member.TOLD]
+        self.told.append(told)
+        return [told + np.asarray(self.others, np.float32).reshape(-1)]
+
+
+def together(hall: Hall, rank: int, *, batch: int = 2, stops: bool = False) -> Together:
+    job: Any = SimpleNamespace(recipe=None, options=SimpleNamespace(batch=batch))
+    session: Any = hall
+    return Together(session, job, Share(rank, 2), lambda: stops)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_batches_go_round(rank: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five examples in batches of two: the second process has nothing to do in the last turn, but hears of it."""
+
+    def judged(_: Any, __: Any, ___: Any, indices: Any) -> Judged:
+        return Judged(float(indices[0]), len(indices) / 8, np.stack([indices, -indices], 1).astype("f4"), indices)
+
+    monkeypatch.setattr(member, "judge", judged)
+    examples: Any = SimpleNamespace(indices=np.arange(10, 15))
+    hall = Hall()
+    found = list(together(hall, rank, stops=True).judge(examples))
+    assert [one.indices.tolist() for one in found] == [[10, 11], [12, 13], [14]]
+    slots = [told.reshape(2, -1) for told in hall.told]
+    assert [slot.shape for slot in slots] == [(2, 3 + 4), (2, 3 + 2)]
+    expected = [[[10, 0.25, 1, 10, -10, 11, -11], [12, 0.25, 1, 12, -12, 13, -13]], [[14, 0.125, 1, 14, -14], [0] * 5]]
+    for slot, rows in zip(slots, expected, strict=True):
+        assert slot[rank].tolist() == rows[rank]
+        assert not slot[1 - rank].any()
+    hall.others = 0
+    mine = [one for one in found if one.loss]
+    assert [one.indices.tolist() for one in mine] == ([[10, 11], [14]] if rank == 0 else [[12, 13]])
+    for one in mine:
+        assert one.predictions.tolist() == [[index, -index] for index in one.indices.tolist()]
+        assert (one.loss, one.metric) == (one.indices[0], len(one.indices) / 8)
+
+
+@pytest.mark.parametrize(("here", "there", "stops"), [(False, 0, False), (True, 0, True), (False, 1, True)])
+def test_all_stop_where_one_is_asked_to(here: bool, there: int, stops: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(member, "judge", lambda *rest: Judged(0.0, 0.0, np.zeros((2, 1), "f4"), rest[-1]))
+    others = np.zeros((2, 5), np.float32)
+    others[1, 2] = there
+    stepping = together(Hall(others), 0, stops=here)
+    examples: Any = SimpleNamespace(indices=np.arange(4))
+    assert not stepping.is_asked_to_stop()
+    assert len(list(stepping.judge(examples))) == 2
+    assert stepping.is_asked_to_stop() is stops
+
+
+# What the launcher hears
+
+
+class Watching:
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def on_begin(self, job: Any, run: Any) -> None:
+        self.heard.append(("begin", job, run))
+
+    def on_step(self, step: Any) -> None:
+        self.heard.append(step.step)
+
+    def on_epoch(self, epoch: Any, evaluation: Any) -> None:
+        self.heard.append((epoch, evaluation))
+
+
+def test_watchers_hear_each_step_once() -> None:
+    """After a loss, steps are done again, and the training begins once more."""
+    watching, job = Watching(), object()
+    relay: Any = Relay([watching], job)  # type: ignore[arg-type,list-item]
+    run = SimpleNamespace(epoch=0)
+    assert not relay.has_begun
+    teller: Any = Teller(lambda message: relay.hear(0, message))
+    other: Any = Teller(lambda message: relay.hear(1, message))
+    for told in (other, teller):
+        told.on_begin(job, run)
+    assert relay.has_begun
+    for step in (1, 2):
+        teller.on_step(SimpleNamespace(step=step))
+        other.on_step(SimpleNamespace(step=7))
+    teller.on_begin(job, SimpleNamespace(epoch=5))
+    for step in (1, 2, 3):
+        teller.on_step(SimpleNamespace(step=step))
+    teller.on_epoch("epoch", "evaluation")
+    assert watching.heard == [("begin", job, run), 1, 2, 3, ("epoch", "evaluation")]
+    assert run.epoch == 5, "how far it has come"
+
+
+def test_how_a_training_ended() -> None:
+    report: Any = object()
+    assert Done(report, 3, "p").result() is report
+    with pytest.raises(Interrupted) as caught:
+        Done(None, 3, "p").result()
+    assert (caught.value.step, caught.value.prefix) == (3, "p")
