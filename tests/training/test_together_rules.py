@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from graphscope.cluster.share import Share
 from graphscope.errors import GraphscopeError
 from graphscope.training.together import member, membership
+from graphscope.training.together.collective import TOLD
 from graphscope.training.together.ledger import NONE, Ledger, Row
 from graphscope.training.together.member import Together
 from graphscope.training.together.membership import Notice, agree_on_members, find_leader
@@ -35,13 +37,14 @@ Notices = Mapping[int, Notice | None]
 def told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     """Sets the notices that are read before and after a moment; gives what is written, and the clock's last time."""
     clock = [0.0]
-    monkeypatch.setattr(membership.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(membership.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
     written: list[Any] = [clock]
 
     def tell(first: Notices, later: Notices | None = None, at_s: float = 0.0) -> list[Any]:
         def read(_: Any, rank: int) -> Notice | None:
-            return (first if clock[0] < at_s or later is None else later).get(rank)
+            own = dict(written[1:]).get(rank)
+            return own or (first if clock[0] < at_s or later is None else later).get(rank)
 
         monkeypatch.setattr(membership, "_read_notice", read)
         monkeypatch.setattr(membership, "write_notice", lambda _, rank, notice: written.append((rank, notice)))
@@ -59,6 +62,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
         (2, {1: Notice(0)}, 0, 0),
         (3, {1: Notice(1), 2: Notice(1)}, 1, 0),
         (3, {2: Notice(0)}, 0, 0),
+        (3, {1: Notice(1), 2: Notice(2)}, 1, 0),
         (2, {1: Notice(1, [1, 2])}, 1, 0),
         (1, {}, 1, TIMEOUT_S),
         (1, {2: Notice(2)}, 1, TIMEOUT_S),
@@ -226,7 +230,7 @@ class Hall:
         self.told: list[Any] = []
 
     def run(self, _: Any, feeds: Mapping[str, Any]) -> list[Any]:
-        told = feeds[member.TOLD]
+        told = feeds[TOLD]
         self.told.append(told)
         return [told + np.asarray(self.others, np.float32).reshape(-1)]
 
