@@ -14,6 +14,7 @@ from graphscope.core.model import Model
 from graphscope.errors import ArgumentError, FileError, NotTensorFlowError, UnsupportedError
 from graphscope.formats.detect.locate import CheckpointPrefix, GraphFile, Location, SavedModelDirectory, locate
 from graphscope.formats.detect.sniff import Content
+from graphscope.formats.io.paths import is_directory
 from graphscope.formats.registry import FileFormat, Foreign, ForeignFile, format_at
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def load_runnable(
     if row.foreign is None:
         return _read(location, row, tags, checkpoint, False)
     _refuse_choices(path, row.foreign, tags, checkpoint)
-    return ForeignFile(os.fspath(path), row)
+    file = location.source.path if isinstance(location, GraphFile) and is_directory(path) else path
+    return ForeignFile(os.fspath(file), row)
 
 
 def _refuse_choices(

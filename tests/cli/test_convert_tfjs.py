@@ -29,6 +29,9 @@ def test_verified_and_renamed(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     report = json.loads(capsys.readouterr().out)
     assert report["inputs"] == ["image"]
     assert report["verification"]["outputs"][0]["difference"]["is_within"]
+    np.save(tmp_path / "x.npy", np.zeros((2, 784), np.float32))
+    assert code_of("run", out.parent, "--feed", f"image=@{tmp_path / 'x.npy'}") == 0
+    assert "softmax" in capsys.readouterr().out
     assert code_of(*words) == 1
     assert "the file exists" in capsys.readouterr().err
 

@@ -27,6 +27,9 @@ _STEP = Pattern(r"-(\d+)\Z")
 PROJECTOR_CONFIG = "projector_config.pbtxt"
 """The configuration of TensorBoard's projector, beside event files."""
 
+TFJS_MODEL = "model.json"
+"""What a TF.js model in a directory of its own is called."""
+
 GRAPH_SUFFIXES = (".pb", ".pbtxt", ".meta")
 
 
@@ -159,6 +162,8 @@ def _in_directory(directory: Path) -> Location:
     events = [p for p in names if is_event_file_name(p.name)]
     if events and not graphs:
         return EventFiles(directory, tuple(events))
+    if not graphs and directory / TFJS_MODEL in names:
+        return _file(str(directory / TFJS_MODEL))
     raise _no_model_in(directory, graphs)
 
 
