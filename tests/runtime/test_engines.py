@@ -14,12 +14,13 @@ import pytest
 import graphscope
 from graphscope.cli.options.session import EngineChoice
 from graphscope.core.build import constant
-from graphscope.core.model import Model
+from graphscope.core.model import Model, ModelKind
 from graphscope.errors import ArgumentError, GraphscopeError, MissingDependencyError
 from graphscope.runtime import verify as verifying
 from graphscope.runtime.engines.table import CHOICES
 from tests.support.engines import PACKAGES, need_engine
 from tests.support.fixture_files import FIXTURES
+from tests.support.graphs import const, graph_of, op, placeholder
 from tests.support.running import tf
 from tests.support.zoo_files import ZOO, needs_zoo
 
@@ -65,6 +66,17 @@ def test_a_tensor_in_the_middle_beside_one_behind_it(engine: str) -> None:
     expected = graphscope.run(FIXTURES / "lenet5", {"input": DIGITS}, outputs=wanted)
     for name in wanted:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("outputs", [["y"], ["y", "z"]])
+def test_outputs_that_are_constants(engine: str, outputs: list[str]) -> None:
+    nodes = [const("c", [1, 2]), op("y", "Neg", "c"), placeholder("x"), op("z", "Abs", "x")]
+    graph = Model("g", ModelKind.GRAPH, "binary", (), graph_of(*nodes))
+    found = graphscope.run(
+        graph, {"x": np.array([-3], np.float32)} if "z" in outputs else {}, outputs=outputs, engine=engine
+    )
+    np.testing.assert_array_equal(found["y"], [-1, -2])
+    assert "z" not in outputs or found["z"].tolist() == [3]
 
 
 def test_what_is_not_fed_is_named_as_for_tensorflow(engine: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.core.tensors import TensorName, TensorSpec, node_of
 from graphscope.errors import GraphscopeError, some
 from graphscope.export.openvino.numbers import is_narrowed, reason_of_misfit
 from graphscope.export.openvino.package import complaint, openvino_package
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphscope.core.graph import Graph
+    from graphscope.core.payload import Payload
     from graphscope.core.tensors import Shape
+    from graphscope.runtime.engines.program import Program
 
 _TYPES = {
     "boolean": DataType.BOOL,
@@ -111,7 +113,22 @@ def _reshape(openvino: Any, model: Any, shapes: Mapping[str, Shape]) -> None:
         model.reshape({n: openvino.PartialShape([-1 if d is None else d for d in shape]) for n, shape in known.items()})
 
 
-def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], path: str) -> NamedProgram:
+class _WithConstants:
+    """A program beside outputs that are constants: of those, OpenVINO makes no outputs."""
+
+    def __init__(self, constants: Mapping[str, Payload], program: Program | None) -> None:
+        self.constants = constants
+        self.program = program
+
+    def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """See :class:`graphscope.runtime.engines.program.Program`."""
+        names = [str(TensorName.parse(text)) for text in outputs]
+        computed = [name for name in names if name not in self.constants]
+        values = dict(zip(computed, self.program.run(computed, feeds) if self.program and computed else ()))
+        return [self.constants[name].numpy() if name in self.constants else values[name] for name in names]
+
+
+def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], path: str) -> Program:
     """A graph without variables, which OpenVINO reads as a frozen graph from a temporary file.
 
     Raises:
@@ -122,12 +139,23 @@ def of_graph(graph: Graph, outputs: Sequence[str], shapes: Mapping[str, Shape], 
     from graphscope.formats.registry import WriteOptions
 
     openvino_package()
+    constants = _constant_outputs(graph, outputs)
+    computed = [text for text in outputs if str(TensorName.parse(text)) not in constants]
+    if constants:
+        return _WithConstants(constants, of_graph(graph, computed, shapes, path) if computed else None)
     _refuse_constants(graph)
     model, names = _with_ends(Model(path, ModelKind.GRAPH, "binary", (), graph), outputs)
     with tempfile.TemporaryDirectory(prefix="graphscope-") as directory:
         file = Path(directory) / "frozen.pb"
         write_model(model, file, WriteOptions())
         return NamedProgram(OpenvinoProgram(file, shapes), names)
+
+
+def _constant_outputs(graph: Graph, outputs: Sequence[str]) -> dict[str, Payload]:
+    """Output -> its value, for those that are constants in the graph."""
+    names = map(TensorName.parse, outputs)
+    found = {str(name): graph[name.node].tensor() for name in names if graph[name.node].op == "Const"}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 _CLIPS = frozenset({"Slice", "StridedSlice"})
