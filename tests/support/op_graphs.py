@@ -62,7 +62,8 @@ STRICT = frozenset(
 """Ops of which graphscope refuses all inputs that TensorFlow refuses; of the others it takes some, mostly of a wrong rank."""
 
 VAGUE = frozenset(
-    "DenseBincount Equal ExtractVolumePatches FractionalAvgPool FractionalMaxPool MatrixSetDiagV2 MatrixSetDiagV3"
+    "DenseBincount Equal ExtractVolumePatches FractionalAvgPool FractionalMaxPool MatrixDiagV2 MatrixDiagV3 MatrixSetDiagV2"
+    " MatrixSetDiagV3"
     " MaxPoolGradGrad NotEqual ParseExampleV2 QuantizeAndDequantizeV4Grad QuantizeV2 RFFT RFFT2D RFFT3D ResourceGatherNd"
     " SoftmaxCrossEntropyWithLogits SpaceToDepth SparseReduceMax SparseReduceSum SparseSlice SparseSplit"
     " _ReadVariablesOp".split()

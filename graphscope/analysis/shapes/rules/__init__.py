@@ -12,6 +12,7 @@ from graphscope.analysis.shapes.table import RULES
 SUBJECTS = (
     "elementwise sources linear_algebra reshaping convolutions pooling reductions state filling shape_ops joining slicing"
     " normalizing control_flow gathering random records counting layers blocks lists media segments sparse"
+    " diagonals"
 ).split()
 """The modules with rules, those of the most frequent ops first."""
 

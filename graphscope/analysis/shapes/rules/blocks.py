@@ -24,6 +24,7 @@ def space_and_depth(call: Call) -> Facts:
     """Blocks of a picture become channels, or back."""
     layout = Layout(call.text("data_format"), 4)
     if layout.is_blocked:
+        call.ranked(0, 5)
         return outputs(None)
     shape, block = call.ranked(0, 4), call.number("block_size")
     if block <= 0:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from graphscope.analysis.shapes.arithmetic import multiply
 from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Facts, outputs
+from graphscope.analysis.shapes.rules.filling import pad_sizes
 from graphscope.analysis.shapes.rules.layouts import BLOCKED, Layout, extras, per_axis, window
 from graphscope.analysis.shapes.sizes import (
     Probe,
@@ -39,8 +40,11 @@ def _convolution(call: Call, rank: int) -> tuple[Layout, Sizes, Sizes]:
     return Layout(call.text("data_format"), rank), call.ranked(0, rank), call.ranked(1, rank)
 
 
-def _check_groups(channels: Size, filter_channels: Size) -> None:
-    """Channels are a multiple of the filter's: more than once in a convolution in groups, which nothing else suggests."""
+def _check_groups(channels: Size, filter_channels: Size, results: Size) -> None:
+    """Channels are a multiple of the filter's: more than once in a convolution in groups, which nothing else suggests.
+
+    Each group gives as many of the ``results`` as the others.
+    """
     if isinstance(channels, Probe):
         merge_sizes(channels, filter_channels)
     if (
@@ -49,18 +53,40 @@ def _check_groups(channels: Size, filter_channels: Size) -> None:
         and (not filter_channels or channels % filter_channels)
     ):
         raise ShapeError(f"{channels} channels are not divisible by the filter's {filter_channels}")
+    groups = channels // filter_channels if isinstance(channels, int) and isinstance(filter_channels, int) else 0
+    if groups and isinstance(results, int) and results % groups:
+        raise ShapeError(f"{results} channels cannot come from {groups} groups")
 
 
 @rule("Conv2D Conv3D")
 def convolution(call: Call) -> Facts:
     """A filter of (..., in, out) over pictures."""
     if call.text("data_format") == BLOCKED:
+        call.ranked(0, 5)
+        call.ranked(1, 5)
         return outputs(None)
     layout, shape, kernel = _convolution(call, 5 if call.node.op == "Conv3D" else 4)
-    _check_groups(shape[layout.channel], kernel[-2])
+    _check_groups(shape[layout.channel], kernel[-2], kernel[-1])
     if call.node.op == "Conv3D":
         merge_sizes(shape[layout.channel], kernel[-2])
     return outputs(layout.arrange(shape[0], _slid(call, layout, shape, kernel[:-2]), kernel[-1]))
+
+
+@rule("FusedPadConv2D FusedResizeAndPadConv2D")
+def fused_convolution(call: Call) -> Facts:
+    """A filter over pictures that are resized and padded before."""
+    shape, resizes = call.ranked(0, 4), "Resize" in call.node.op
+    if resizes:
+        merge_sizes(call.ranked(1, 1)[0], 2)
+        size = call.integers(1)
+        shape = (shape[0], *(size or unknown(2)), shape[3])
+    padded = pad_sizes(call, 1 + resizes, shape)
+    layout, kernel = Layout("NHWC", 4), call.ranked(2 + resizes, 4)
+    shape = with_rank(padded, 4)
+    merge_sizes(shape[3], kernel[2])
+    strides = layout.pick(call.numbers("strides"), "strides")
+    slid = [window(shape[k], kernel[k - 1], strides[k - 1], call.text("padding")) for k in (1, 2)]
+    return outputs((shape[0], *slid, kernel[3]))
 
 
 @rule("DepthwiseConv2dNative")

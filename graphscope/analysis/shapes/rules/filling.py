@@ -14,6 +14,7 @@ from graphscope.analysis.shapes.sizes import (
     merge_sizes,
     text,
     unknown,
+    with_rank,
 )
 from graphscope.analysis.shapes.table import rule
 
@@ -74,19 +75,19 @@ def fill(call: Call) -> Facts:
 @rule("Pad PadV2 MirrorPad")
 def pad(call: Call) -> Facts:
     """Each size, with the padding before and after it."""
-    return outputs(pad_sizes(call, 1))
+    return outputs(pad_sizes(call, 1, call.shape(0)))
 
 
-def pad_sizes(call: Call, index: int) -> Dims:
-    """The shape of input 0 with the paddings in input ``index``."""
-    rows, shape = call.ranked(index, 2), call.shape(0)
+def pad_sizes(call: Call, index: int, shape: Dims) -> Dims:
+    """``shape`` with the paddings in input ``index``."""
+    rows = call.ranked(index, 2)
     merge_sizes(rows[1], 2)
     value = call.value(index)
     rank = len(shape) if shape is not None else rows[0]
     if not isinstance(rank, int):
         return None
     merge_sizes(rows[0], rank)
-    source = call.ranked(0, rank)
+    source = with_rank(shape, rank)
     if value is None:
         return unknown(rank)
     return tuple(_pad(size, value[2 * k], value[2 * k + 1]) for k, size in enumerate(source))

@@ -79,6 +79,16 @@ def concat(call: Call) -> Facts:
     return _concat(list(call.inputs[1:]), call.integer(0))
 
 
+@rule("QuantizedConcat")
+def quantized_concat(call: Call) -> Facts:
+    """As ``Concat``; the ranges of the parts follow, and that of the result is a number each."""
+    call.ranked(0, 0)
+    count = (len(call.inputs) - 1) // 3
+    for index in range(1 + count, 1 + 3 * count):
+        call.ranked(index, 0)
+    return (*_concat(list(call.inputs[1 : 1 + count]), call.integer(0)), *outputs((), ()))
+
+
 def _concat(facts: list[Fact], axis: int | None) -> Facts:
     rank = next((len(fact.shape) for fact in facts if fact.shape is not None), None)
     if rank is None:

@@ -73,10 +73,10 @@ def window(size: Size, extent: Size, stride: int, padding: str, dilation: int = 
         return size
     if not (isinstance(size, int) and isinstance(extent, int)):
         return Dim()
-    result = (size + extra - ((extent - 1) * dilation + 1) + stride) // stride
-    if result < 0:
+    left = size + extra - ((extent - 1) * dilation + 1)
+    if left < 0:
         raise ShapeError(f"a window of {(extent - 1) * dilation + 1} does not fit a size of {size}")
-    return result
+    return left // stride + 1
 
 
 def per_axis(call: Call, name: str, layout: Layout) -> list[int]:
@@ -89,6 +89,8 @@ def extras(call: Call, layout: Layout) -> list[int]:
     """What explicit paddings add to each spatial dimension."""
     numbers = call.numbers("explicit_paddings")
     if call.text("padding") != "EXPLICIT":
+        if numbers:
+            raise ShapeError(f"explicit_paddings needs the padding EXPLICIT, not {call.text('padding')}")
         return [0] * (layout.rank - 2)
     if len(numbers) != 2 * layout.rank:
         raise ShapeError(f"explicit_paddings must have {2 * layout.rank} numbers but has {len(numbers)}")

@@ -25,6 +25,7 @@ def pool(call: Call) -> Facts:
     rank = 5 if call.node.op.endswith("3D") else 4
     layout = Layout(call.text("data_format"), rank)
     if layout.is_blocked:
+        call.ranked(0, 5)
         return outputs(None)
     return outputs(_pool(call, layout, call.numbers("ksize"), call.numbers("strides")))
 

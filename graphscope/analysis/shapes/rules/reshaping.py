@@ -38,10 +38,13 @@ def reshape_sizes(source: Dims, target: Dims) -> Dims:
     """
     if source is None or target is None:
         return target
-    open_sizes = [k for k, size in enumerate(target) if not isinstance(size, int)]
-    if not open_sizes:
-        if all_known(source) and product(source) != product(target):
-            raise ShapeError(f"cannot reshape {text(source)} to {text(target)}")
+    before, after = product(source), product(target)
+    if (
+        isinstance(before, int) and isinstance(after, int) and before != after
+    ):  # a size of 0 tells, beside unknown ones too
+        raise ShapeError(f"cannot reshape {text(source)} to {text(target)}")
+    if isinstance(after, int):
+        _check_rest(source, after, target)
         return target
     left, right = _without_common(source, target)
     missing = [size for size in right if not isinstance(size, int)]
@@ -50,6 +53,14 @@ def reshape_sizes(source: Dims, target: Dims) -> Dims:
     place = next(k for k, size in enumerate(target) if size is missing[0])
     size = _missing_size(left, [size for size in right if isinstance(size, int)], source, target)
     return target if size is None else (*target[:place], size, *target[place + 1 :])
+
+
+def _check_rest(source: Sizes, total: int, target: Sizes) -> None:
+    """One unknown size must make ``total`` elements with the others."""
+    known = product([size for size in source if isinstance(size, int)])
+    is_one = sum(not isinstance(size, int) for size in source) == 1
+    if is_one and isinstance(known, int) and known and total % known:
+        raise ShapeError(f"cannot reshape {text(source)} to {text(target)}")
 
 
 def _without_common(source: Sizes, target: Sizes) -> tuple[list[Size], list[Size]]:
