@@ -32,6 +32,9 @@ MAX_DEPTH = 3
 _PIECE = 1 << 20
 Readable = IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_ZIP_END = 22 + (1 << 16)
+"""The directory of a zip archive is found from a record at its end, which a comment of up to 64 KB may follow."""
+
 _COMPRESSED: dict[bytes, Callable[[Path], Readable]] = {
     b"\x1f\x8b": gzip.GzipFile,
     b"BZh": bz2.BZ2File,
@@ -58,6 +61,12 @@ def is_archive(source: FileSource) -> bool:
     """Whether ``source`` begins as an archive or a compressed file does."""
     head = source.read(0, min(264, source.size))
     return head.startswith((*_ZIP, *_COMPRESSED, *_OTHER)) or head[257:262] == b"ustar"
+
+
+def ends_as_archive(source: FileSource) -> bool:
+    """Whether a zip archive stands behind something else: readers, Keras among them, take it."""
+    end = source.read(max(0, source.size - _ZIP_END), min(source.size, _ZIP_END))
+    return b"PK\x05\x06" in end and not is_archive(source) and zipfile.is_zipfile(source.path)
 
 
 @contextmanager
@@ -165,6 +174,8 @@ def _stays_below(name: str) -> bool:
 def _zip_members(path: Path) -> Iterator[tuple[str, Readable]]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
+            if member.flag_bits & 1:
+                raise ValueError(f"{member.filename} is encrypted")
             if not member.is_dir():
                 yield member.filename, archive.open(member)
 

@@ -19,7 +19,7 @@ from graphscope.formats.detect.sniff import Content, sniff
 from graphscope.formats.io.paths import exists, is_below, is_file
 from graphscope.formats.io.table_footer import is_table
 from graphscope.formats.io.wire import FileSource
-from graphscope.scan.archives import is_archive, unpack
+from graphscope.scan.archives import ends_as_archive, is_archive, unpack
 from graphscope.scan.pickles import pickle_findings, pickle_start
 
 _HEAD = 512
@@ -86,6 +86,8 @@ def audit_file(path: Path, depth: int = 0) -> Iterator[Audited]:
         judge = next((judge for test, judge in _KINDS if test(source)), None)
         if judge is not None:
             yield from judge(source, depth)
+        if ends_as_archive(source) and not _is_values(source):
+            yield from _archive(source, depth)
     except GraphscopeError as error:
         yield Audited(str(path), error=error.message)
 
@@ -114,7 +116,17 @@ def _is_state(source: FileSource) -> bool:
 
 
 def _is_keras(source: FileSource) -> bool:
-    return source.path.name in _KERAS_FILES or _head(source).startswith(_HDF5)
+    return source.path.name in _KERAS_FILES or _is_hdf5(source)
+
+
+def _is_hdf5(source: FileSource) -> bool:
+    """A signature at the beginning, or behind a user block of 512, 1024, 2048, ... bytes."""
+    place, size = 0, len(_HDF5)
+    while place + size <= min(source.size, _MAX_USER_BLOCK):
+        if source.read(place, size) == _HDF5:
+            return True
+        place = max(512, 2 * place)
+    return False
 
 
 def _is_native(source: FileSource) -> bool:
@@ -201,6 +213,7 @@ _SHARD = re.compile(r"\.data-\d{5}-of-\d{5}\Z")
 _MODEL_SUFFIXES = (".pb", ".pbtxt", ".meta")
 _KERAS_FILES = ("keras_metadata.pb", "config.json")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_MAX_USER_BLOCK = 1 << 30
 _NATIVE = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 """ELF, Windows and macOS programs and libraries."""
 

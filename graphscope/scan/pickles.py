@@ -5,6 +5,7 @@ Source: ``pickletools`` in Python's standard library; the opcodes are those of :
 
 from __future__ import annotations
 
+import io
 import pickletools
 import re
 from collections.abc import Iterator
@@ -16,7 +17,13 @@ MAX_BYTES = 64 << 20
 """So much of a pickle is looked at: what it imports stands before its data, as a rule."""
 
 _SUFFIXES = (".pkl", ".pickle", ".joblib")
+COMPUTED = "?"
+"""A module or name that the pickle does not state as text."""
+
 _MAGIC = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_TEXT = re.compile(rb"\(*c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n[(tR\dVSpq]")
+"""How a pickle of protocol 0 begins that imports something."""
+
 _NPY = b"\x93NUMPY"
 _OBJECTS = re.compile(rb"'descr': '\|O'")
 
@@ -43,7 +50,7 @@ def pickle_start(source: FileSource) -> int | None:
     head = source.read(0, min(256, source.size))
     if head.startswith(_NPY):
         return 10 + int.from_bytes(head[8:10], "little") if _OBJECTS.search(head) else None
-    return 0 if source.path.suffix in _SUFFIXES or head.startswith(_MAGIC) else None
+    return 0 if source.path.suffix in _SUFFIXES or head.startswith(_MAGIC) or _TEXT.match(head) else None
 
 
 def pickle_findings(source: FileSource) -> Iterator[Finding]:
@@ -67,19 +74,67 @@ def pickle_findings(source: FileSource) -> Iterator[Finding]:
 
 
 def _is_dangerous(name: str) -> bool:
-    return name.partition(".")[0].split()[0] in _DANGEROUS and name not in _PLAIN
+    module = name.partition(".")[0].split()[0]
+    return (module in _DANGEROUS and name not in _PLAIN) or COMPUTED in name.split()
 
 
 def _imports(content: bytes) -> Iterator[str]:
-    """``module name`` of everything that the pickle imports, up to the first unreadable part."""
-    texts: list[str] = []
-    try:
-        for opcode, argument, _ in pickletools.genops(content):
-            if opcode.name in ("GLOBAL", "INST"):
-                yield str(argument)
-            elif opcode.name == "STACK_GLOBAL":
-                yield " ".join(texts[-2:]) if len(texts) > 1 else "? ?"
-            elif isinstance(argument, str):
-                texts.append(argument)
-    except ValueError:
-        return  # the rest is data of another kind, or the pickle is cut short
+    """``module name`` of everything that the pickles in ``content`` import, up to the first unreadable part."""
+    stream = io.BytesIO(content)
+    while stream.tell() < len(content):
+        stack = _Stack()
+        try:
+            for opcode, argument, _ in pickletools.genops(stream):
+                if opcode.name in ("GLOBAL", "INST"):
+                    yield str(argument)
+                elif opcode.name == "STACK_GLOBAL":
+                    yield " ".join(text or COMPUTED for text in stack.top(2))
+                stack.follow(opcode.name, opcode, argument)
+        except (ValueError, IndexError):
+            return  # the rest is data of another kind, or the pickle is cut short
+
+
+class _Stack:
+    """The stack and the memo of an unpickler, as far as they hold texts; ``None`` for anything else."""
+
+    def __init__(self) -> None:
+        self._items: list[str | _Mark | None] = []
+        self._memo: dict[int, str | None] = {}
+
+    def top(self, number: int) -> list[str | None]:
+        """The last items; fewer than that count as computed."""
+        found = [item if isinstance(item, str) else None for item in self._items[-number:]]
+        return [None] * (number - len(found)) + found
+
+    def follow(self, name: str, opcode: pickletools.OpcodeInfo, argument: object) -> None:
+        """Does what an opcode does to the stack."""
+        if name in ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"):
+            self._memo[argument if isinstance(argument, int) else len(self._memo)] = self.top(1)[0]
+            return
+        if name == "DUP":
+            self._items.append(self.top(1)[0])
+            return
+        if pickletools.stackslice in opcode.stack_before or (name == "POP" and self._items[-1:] == [_MARK]):
+            while self._items and self._items.pop() is not _MARK:
+                pass
+            taken = (
+                opcode.stack_before.index(pickletools.markobject)
+                if pickletools.stackslice in opcode.stack_before
+                else 0
+            )
+        else:
+            taken = len(opcode.stack_before)
+        del self._items[len(self._items) - min(taken, len(self._items)) :]
+        if name == "MARK":
+            self._items.append(_MARK)
+        elif name in ("GET", "BINGET", "LONG_BINGET"):
+            self._items.append(self._memo.get(argument) if isinstance(argument, int) else None)
+        elif opcode.stack_after:
+            self._items += [argument if isinstance(argument, str) else None] * len(opcode.stack_after)
+
+
+class _Mark:
+    pass
+
+
+_MARK = _Mark()

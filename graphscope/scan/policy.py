@@ -64,6 +64,14 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
         raise _invalid(path, str(error)) from error
     if not isinstance(content, dict):
         raise _invalid(path, "it must be an object")
+    try:
+        return _policy(path, content)
+    except UnknownNameError as error:
+        error.message = f"{os.fspath(path)}: {error.message}"
+        raise
+
+
+def _policy(path: str | os.PathLike[str], content: dict[str, Any]) -> Policy:
     unknown = sorted(content.keys() - {"allow", "severity", "fail_on"})
     if unknown:
         raise UnknownNameError("field of a policy", str(unknown[0]), ("allow", "severity", "fail_on"))

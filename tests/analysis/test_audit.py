@@ -451,6 +451,12 @@ def test_devices_of_other_processes(tmp_path: Path) -> None:
 BYTECODE = '{"class_name": "Lambda", "config": {"name": "l", "function": ["4wEAAA", null, null]}}'
 MODERN = '{"class_name":"Lambda","config":{"name":"l","function":{"class_name":"__lambda__","config":{"code":"4wE"}}}}'
 NAMED = '{"class_name": "Lambda", "config": {"name": "l", "function": "scale", "function_type": "function"}}'
+KERAS_3 = (
+    '{"module": "keras.layers", "class_name": "Lambda", "config": {"name": "l", "dtype": {"class_name": "DTypePolicy"},'
+    ' "function": FUNCTION}}'
+)
+CODE, STATED = '{"class_name": "__lambda__", "config": {"code": "4wE"}}', '{"class_name": "function", "config": "f"}'
+ACTIVATION = f'{{"class_name": "Dense", "config": {{"activation": {CODE}}}}}'
 DENSE = '{"class_name": "Dense", "config": {"name": "d", "function": ["x"]}}'
 
 
@@ -459,6 +465,9 @@ DENSE = '{"class_name": "Dense", "config": {"name": "d", "function": ["x"]}}'
     [
         (BYTECODE, [Severity.HIGH]),
         (MODERN, [Severity.HIGH]),
+        (KERAS_3.replace("FUNCTION", CODE), [Severity.HIGH]),
+        (KERAS_3.replace("FUNCTION", STATED), [Severity.MEDIUM]),
+        (KERAS_3.replace("FUNCTION", STATED) + ACTIVATION, [Severity.MEDIUM, Severity.HIGH]),
         (NAMED, [Severity.MEDIUM]),
         (NAMED + DENSE, [Severity.MEDIUM]),
         (DENSE, []),
@@ -472,7 +481,7 @@ def test_lambda_layers(content: str, severities: list[Severity], size: int) -> N
         data = data.replace(b" " * 100_000, b"")
     found = list(lambda_layers(data[i : i + size] for i in range(0, len(data), size)))
     assert [f.severity for f in found] == severities
-    assert {f.node for f in found} <= {"l"}
+    assert {f.node for f in found} <= {"l", ""}
 
 
 @pytest.mark.parametrize(

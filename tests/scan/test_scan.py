@@ -185,6 +185,15 @@ def test_broken_archives(tmp_path: Path) -> None:
             audit(tmp_path / name)
 
 
+def test_an_encrypted_archive(tmp_path: Path) -> None:
+    content = bytearray(zipped(tmp_path / "m.zip", {"m.pb": b"x"}).read_bytes())
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "m.zip").write_bytes(content)
+    with pytest.raises(GraphscopeError, match=r"cannot be unpacked: m\.pb is encrypted"):
+        audit(tmp_path / "m.zip")
+
+
 # Keras, pickles, libraries, links, state files
 
 
@@ -224,6 +233,52 @@ def test_pickles_are_read_and_not_loaded(name: str, protocol: int, tmp_path: Pat
     [finding] = audit(tmp_path).findings
     assert (finding.rule, finding.severity) == ("pickle", severity)
     assert not Path("/tmp/never").exists()
+
+
+def test_what_keras_saves(tmp_path: Path) -> None:
+    from tests.support.running import tf
+
+    keras = tf.keras
+    layers = [keras.layers.Input((3,)), keras.layers.Lambda(lambda x: x * 2, name="twice")]
+    keras.Sequential(layers).save(tmp_path / "m.keras")
+    keras.Sequential(layers).save(tmp_path / "m.h5")
+    assert [(f.node, f.severity) for f in high(tmp_path)] == [("twice", Severity.HIGH)] * 2
+    (tmp_path / "m.h5").write_bytes(bytes(1024) + (tmp_path / "m.h5").read_bytes())
+    assert [f.node for f in high(tmp_path / "m.h5")] == ["twice"]
+
+
+SYSTEM = b"\x80\x04\x8c\x02os\x94\x8c\x06system\x940\x8c\x05numpy\x8c\x07ndarrayh\x00h\x01\x93."
+"""The texts that are imported lie in the memo; the last ones before the import are others."""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pickle.dumps([1]) + pickle.dumps(Evil()),
+        SYSTEM,
+        b"\x80\x04\x8c\x02os\x8c\x06system\x8c\x01x0\x93.",
+        b"\x80\x04\x8c\x02os\x8c\x06system(\x8c\x01a\x8c\x01b1\x93.",
+        pickle.dumps(Evil(), 0),
+        b"\x80\x04K\x01\x8c\x06system\x93.",
+    ],
+    ids=["second pickle", "memo", "popped", "popped to the mark", "protocol 0", "computed"],
+)
+def test_imports_of_pickles_are_not_hidden(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(content)
+    [finding] = high(tmp_path)
+    assert finding.rule == "pickle"
+
+
+def test_an_archive_behind_something_else(danger: Path, tmp_path: Path) -> None:
+    whole = zipped(tmp_path / "m.zip", {"m.pb": danger.read_bytes()}).read_bytes()
+    (tmp_path / "m.zip").unlink()
+    (tmp_path / "script").write_bytes(b"#!/bin/sh\n" + whole)
+    assert {rule for name, rule in rules(tmp_path) if name == "m.pb"} >= {"writes-file"}
+    shutil.copy(danger, tmp_path / "graph.pb")
+    empty = zipped(tmp_path / "empty.zip", {}).read_bytes()
+    with (tmp_path / "graph.pb").open("ab") as file:
+        file.write(b"\xa2\x1f" + bytes([len(empty)]) + empty)  # an unknown field: the graph stays one
+    assert ("graph.pb", "writes-file") in rules(tmp_path / "graph.pb")
 
 
 def test_arrays_of_objects_are_pickles(tmp_path: Path) -> None:

@@ -14,12 +14,15 @@ from graphscope.core.patterns import Pattern
 
 _WINDOW = 1 << 16
 _NAME = Pattern(rb'"name"\s*:\s*"([^"\\]{1,200})"')
-_CODE = Pattern(rb'"function"\s*:\s*[\[{]')
+_CODE = Pattern(rb'"function"\s*:\s*\[|"__lambda__"')
+"""Bytecode: in a list, as Keras 2 writes it, or in an object of this class."""
+
 _CALLED = Pattern(rb'"function"\s*:\s*"([^"\\]{1,200})"')
 _ACTING = Pattern(r"(io|raw_ops|data|saved_model|train|summary|print|py_function|numpy_function)\b")
 """Functions of TensorFlow that do more than compute."""
 
-_NEXT = Pattern(rb'"class_name"\s*:\s*"(?!__\w+__")')
+_LAMBDA = Pattern(rb'"class_name"\s*:\s*"Lambda"')
+_TOKENS = Pattern(rb'"(?:[^"\\]|\\.)*"|[{}]')
 
 
 def unknown_ops(model: Model, reached: Reached) -> Iterator[Finding]:
@@ -85,19 +88,20 @@ def lambda_layers(chunks: Iterable[bytes]) -> Iterator[Finding]:
     Args:
         chunks: the file's content in order; it is never held as a whole.
     """
-    rest = b""
+    rest, start = b"", 0
     for chunk in chunks:
         rest += chunk
-        cut = max(0, len(rest) - _WINDOW)
-        yield from _find(rest, cut)
-        rest = rest[cut:]
-    yield from _find(rest, len(rest))
+        cut = max(start, len(rest) - _WINDOW)
+        yield from _find(rest, start, cut)
+        start = min(cut, _WINDOW)
+        rest = rest[cut - start :]
+    yield from _find(rest, start, len(rest))
 
 
-def _find(text: bytes, end: int) -> Iterator[Finding]:
-    """Matches that begin before ``end``; the rest of ``text`` provides context."""
+def _find(text: bytes, start: int, end: int) -> Iterator[Finding]:
+    """Matches that begin between ``start`` and ``end``; the rest of ``text`` provides context."""
     for pattern, judge in _PATTERNS:
-        for match in pattern.compiled.finditer(text):
+        for match in pattern.compiled.finditer(text, start):
             if match.start() >= end:
                 break
             finding = judge(text, match)
@@ -113,6 +117,15 @@ def _layer(text: bytes, match: re.Match[bytes]) -> Finding:
         return Finding("keras-lambda", Severity.HIGH, does, reason, _name(part), "Lambda")
     does, reason = "names a Python function in a Lambda layer", "the function is not in the file"
     return Finding("keras-lambda", Severity.MEDIUM, does, reason, _name(part), "Lambda")
+
+
+def _lambda(text: bytes, match: re.Match[bytes]) -> Finding | None:
+    """Bytecode in another place: an activation, an initializer."""
+    for layer in _LAMBDA.compiled.finditer(text, max(0, match.start() - _WINDOW), match.start()):
+        if layer.start() + len(_part(text, layer)) > match.start():
+            return None  # reported with the layer
+    does, reason = "holds Python bytecode", "Keras runs it when it loads or calls the model"
+    return Finding("keras-lambda", Severity.HIGH, does, reason, op="Lambda")
 
 
 def _op_layer(text: bytes, match: re.Match[bytes]) -> Finding | None:
@@ -134,9 +147,13 @@ def _import(_: bytes, match: re.Match[bytes]) -> Finding:
 
 
 def _part(text: bytes, match: re.Match[bytes]) -> bytes:
-    """The configuration of one layer: up to the next class that is none of Keras's own marks."""
-    following = _NEXT.compiled.search(text, match.end())
-    return text[match.start() : following.start() if following else match.end() + _WINDOW]
+    """The rest of the JSON object that a match is in: the configuration of one layer."""
+    depth, end = 1, match.end() + _WINDOW
+    for token in _TOKENS.compiled.finditer(text, match.end(), end):
+        depth += {b"{": 1, b"}": -1}.get(token[0], 0)
+        if not depth:
+            return text[match.start() : token.start()]
+    return text[match.start() : end]
 
 
 def _name(part: bytes) -> str:
@@ -145,7 +162,8 @@ def _name(part: bytes) -> str:
 
 
 _PATTERNS: tuple[tuple[Pattern[bytes], Callable[[bytes, re.Match[bytes]], Finding | None]], ...] = (
-    (Pattern(rb'"class_name"\s*:\s*"Lambda"'), _layer),
+    (_LAMBDA, _layer),
+    (Pattern(rb'"class_name"\s*:\s*"__lambda__"'), _lambda),
     (Pattern(rb'"class_name"\s*:\s*"(TFOpLambda|SlicingOpLambda)"'), _op_layer),
     (
         Pattern(rb'"module"\s*:\s*"((?:os|posix|nt|subprocess|sys|shutil|socket|importlib|runpy|pty|ctypes)[\w.]*)"'),

@@ -23,7 +23,7 @@ FREEZES: Mapping[str, str] = {
 """Op -> what freezing makes of it under the same name."""
 
 
-_COUNTED = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+\Z")
+_COUNTED = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<!\d)\d+\Z")
 
 
 def shared_name(node: Node, value: AttrValue) -> bytes:
