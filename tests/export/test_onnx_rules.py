@@ -54,9 +54,13 @@ def compare(case: Drawn, expected: list[Array]) -> None:
 
 _RANKED = np.array([[1, 2, 3], [3, np.inf, 1], [2, 1, 3]], F32)
 
+_WHOLE = {"ksize": [1, 3, 2, 1], "strides": [1, 1, 1, 1]}
+
 EDGES = (
     Drawn("Atan2", [np.array([np.inf, -np.inf, 2], F32), np.array([np.inf, -np.inf, np.nan], F32)]),
     Drawn("Atan2", [np.zeros(1, F32), np.full(1, np.nan, F32)]),
+    Drawn("AvgPool", [np.arange(12, dtype=F32).reshape(1, 3, 2, 2)], {**_WHOLE, "padding": b"VALID"}),
+    Drawn("AvgPool", [np.arange(12, dtype=F32).reshape(1, 3, 2, 2)], {**_WHOLE, "padding": b"SAME"}),
     Drawn("BatchMatMulV3", [np.full((1, 2, 3), 100, np.int8)] * 2, {"Tout": DataType.INT32, "adj_y": True}),
     Drawn("ClipByValue", [np.arange(4, dtype=F32), np.array(2, F32), np.array(1, F32)]),
     Drawn(

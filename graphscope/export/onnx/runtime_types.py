@@ -27,7 +27,7 @@ _SHORT = {
 
 _TABLE: dict[str, str] = {
     "f": "Acos.T Acosh.T Asin.T Asinh.T Atan.T Atanh.T AveragePool.T Conv.T ConvTranspose.T Cosh.T Elu.T Erf.T LRN.T"
-    " LeakyRelu.T Selu.T Sinh.T Softplus.T Softsign.T Tan.T",
+    " GlobalAveragePool.T LeakyRelu.T Selu.T Sinh.T Softplus.T Softsign.T Tan.T",
     "fd": "IsInf.T1 IsNaN.T1 BatchNormalization.T BatchNormalization.T1 BatchNormalization.T2 Ceil.T Cos.T"
     " Exp.T Floor.T Gemm.T Log.T LogSoftmax.T"
     " RandomNormalLike.T2 RandomUniformLike.T2 Reciprocal.T Sigmoid.T Sin.T Softmax.T Sqrt.T Sum.T Tanh.T Round.T",
