@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from graphscope.cluster.processes import Ending
 from graphscope.cluster.share import Share
 from graphscope.errors import GraphscopeError
-from graphscope.training.together import member, membership
+from graphscope.training.together import launch, member, membership
 from graphscope.training.together.collective import TOLD
 from graphscope.training.together.ledger import NONE, Ledger, Row
 from graphscope.training.together.member import Together
@@ -21,6 +23,7 @@ from graphscope.training.together.relay import Done, Relay, Teller
 from graphscope.training.together.servers import ROW, TICKET_THERE
 from graphscope.training.tune.loop import Interrupted
 from graphscope.training.tune.stepping import Judged
+from graphscope.training.tune.tune import OutputLocation
 from tests.support.running import tf
 
 v1 = tf.compat.v1
@@ -324,3 +327,104 @@ def test_how_a_training_ended() -> None:
     with pytest.raises(Interrupted) as caught:
         Done(None, 3, "p").result()
     assert (caught.value.step, caught.value.prefix) == (3, "p")
+
+
+# Generations
+
+
+class Generations:
+    """What becomes of each generation of processes: a report, or the number of those that were lost and the step saved."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, ends: Sequence[tuple[int, int | None] | None]) -> None:
+        self.ends = iter(ends)
+        self.begun: list[tuple[bool, bool, bool, int]] = []
+        self.slept: list[float] = []
+        self.step: int | None = None
+        for name, replacement in {
+            "_Generation": self.begin,
+            "output_prefix": lambda *_: Path("out/model"),
+            "found_run": lambda *_: None,
+            "Relay": lambda *_: SimpleNamespace(has_begun=True),
+            "exists": lambda _: self.step is not None,
+            "read_run": lambda _: SimpleNamespace(kept=["model-1"], step=self.step),
+        }.items():
+            monkeypatch.setattr(launch, name, replacement)
+        monkeypatch.setattr(time, "sleep", self.slept.append)
+
+    def begin(self, training: Any, *_: Any, is_first: bool) -> Any:
+        self.begun.append((is_first, training.place.overwrite, training.place.resume, training.count))
+        end = next(self.ends)
+        if end is None:
+            return SimpleNamespace(run=lambda: "report")
+        lost, step = end
+        self.step = self.step if step is None else step
+        return SimpleNamespace(run=lambda: None, lost=lost, reason="worker 1 was killed")
+
+
+def trained(*, resume: bool = False, **more: Any) -> tuple[Any, list[str]]:
+    model, anything, said = SimpleNamespace(path="m"), SimpleNamespace(), list[str]()
+    where: Any = OutputLocation("out", resume=resume)
+    training = launch.Training(model, anything, where, "", 3, anything, **more)  # type: ignore[arg-type]
+    return launch.train_by_workers(training, warn=said.append), said
+
+
+FIRST, BEFORE_ANY, AGAIN = (True, True, False, 3), (False, True, False, 3), (False, False, True, 3)
+
+
+@pytest.mark.parametrize(
+    ("ends", "begun"),
+    [
+        ([None], [FIRST]),
+        ([(1, 5), None], [FIRST, AGAIN]),
+        ([(1, None), (1, 5), None], [FIRST, BEFORE_ANY, AGAIN]),
+        ([(1, None)] * launch.TRIES + [None], [FIRST] + [BEFORE_ANY] * launch.TRIES),
+        ([(1, 5)] * launch.TRIES + [None], [FIRST] + [AGAIN] * launch.TRIES),
+        ([(1, None)] + [(1, 5)] * launch.TRIES + [None], [FIRST, BEFORE_ANY] + [AGAIN] * launch.TRIES),
+        ([(1, step) for step in range(1, 9)] + [None], [FIRST] + [AGAIN] * 8),
+    ],
+)
+def test_a_new_generation_goes_on_from_the_last_checkpoint(
+    ends: list[Any], begun: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generations = Generations(monkeypatch, ends)
+    report, said = trained()
+    assert report == "report"
+    assert generations.begun == begun
+    assert said == ["worker 1 was killed; all workers continue from the last checkpoint"] * (len(ends) - 1)
+    assert generations.slept == []
+
+
+@pytest.mark.parametrize("step", [None, 5])
+def test_generations_that_come_to_nothing_end(step: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    generations = Generations(monkeypatch, [(1, step)] * 20)
+    with pytest.raises(
+        GraphscopeError, match=f"worker 1 was killed; {launch.TRIES + 1} times in a row without another"
+    ):
+        trained()
+    assert len(generations.begun) == launch.TRIES + 1
+
+
+def test_a_run_that_is_resumed_has_had_its_first_generation(monkeypatch: pytest.MonkeyPatch) -> None:
+    generations = Generations(monkeypatch, [(1, None), None])
+    trained(resume=True)
+    assert generations.begun == [(False, False, True, 3)] * 2
+
+
+def test_elastic_generations_get_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    generations = Generations(monkeypatch, [(1, 5), (0, 6), (4, 7), None])
+    _, said = trained(elastic=True)
+    assert [count for *_, count in generations.begun] == [3, 2, 2, 1]
+    assert said[0] == "worker 1 was killed; all remaining workers continue from the last checkpoint"
+    generations = Generations(monkeypatch, [(1, 5), None])
+    trained(elastic=True, cluster=CLUSTER)
+    assert [count for *_, count in generations.begun] == [3, 3]
+    assert generations.slept == [launch.GRACE_S]
+
+
+def test_why_a_generation_ended() -> None:
+    killed = Ending(1, None, None, "was killed by SIGKILL")
+    said = Ending(0, "/job:worker/task:3 is gone", None, "")
+    reason = launch._reason
+    assert reason([said, killed], [0], range(4, 6)) == "worker 5 was killed by SIGKILL"
+    assert reason([said], [1, 2], range(4, 7)) == "worker 5 does not answer"
+    assert reason([Ending(1, Done(None), None, ""), said], [], range(2)) == "/job:worker/task:3 is gone"
