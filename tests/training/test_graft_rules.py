@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import constant
+from graphscope.core.build import constant, make_node
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.payload import ArrayPayload
@@ -44,6 +44,7 @@ from graphscope.training.graft.planning import GraftOptions, make_plan, pattern
 from graphscope.training.graft.skeleton import restore_constants, skeleton
 from graphscope.training.graft.sources import refuse_unfeedable
 from graphscope.training.graft.trainable import candidates, constant_weights, matching, unfreeze_constants
+from graphscope.training.graft.variable_defs import declare_variables
 from graphscope.training.graft.weights_by_use import used_as_weights
 from graphscope.training.heads.chain import parse_chain
 from tests.support.data_files import cache
@@ -67,6 +68,47 @@ def opened(*lines: str, at: str = "out", **options: Any) -> Base:
 
 
 X, W = "x Placeholder(?,2)", "w Const=[[1,2],[3,4]]"
+
+
+@pytest.mark.parametrize(
+    ("lines", "shape"),
+    [
+        (('c Const:string="abc"', "s Identity:string c", "out Identity:string s"), ()),  # the content of one file
+        (('c Const:string=["abc"]', "s Identity:string c", "out Identity:string s"), (None,)),
+        (("c Const=2", "s Neg c", "out Neg s"), None),
+        (("c Const=[[2,3]]", "s Neg c", "out Neg s"), (None, 2)),
+    ],
+)
+def test_shapes_where_a_graph_is_cut_open(lines: tuple[str, ...], shape: Shape) -> None:
+    graph = graph_of(lines)
+    graph.header.versions.producer = 1000
+    [found] = open_base(model_of(graph), ["out"], inputs=["s"]).inputs
+    assert (found.name, found.shape) == ("s:0", shape)
+
+
+@pytest.mark.parametrize(
+    ("op", "assign", "read"),
+    [("VariableV2", "Assign", "Identity"), ("VarHandleOp", "AssignVariableOp", "ReadVariableOp")],
+)
+def test_what_reads_a_variable_gives_its_value_and_nothing_else(op: str, assign: str, read: str) -> None:
+    """No write does, no read that waits for something, none of another variable."""
+    nodes = [
+        make_node("v", op),
+        make_node("u", op),
+        make_node("write", assign, ["v", "zero"]),
+        make_node("late", read, ["v", "^write"]),
+        make_node("other", read, ["u", "^v"]),
+        make_node("takes", "Mul", ["v", "v"]),
+    ]
+    values = {"v": ArrayPayload(np.zeros(2, np.float32))}
+    for more, snapshot in (([], "v/read:0"), ([make_node("plain", read, ["v"])], "plain:0")):
+        made, found = declare_variables(Graph(GraphDef(), [*nodes, *more]), values)
+        assert found["v"].snapshot_name == snapshot
+        assert (made[snapshot.removesuffix(":0")].op, list(made[snapshot.removesuffix(":0")].inputs)) == (read, ["v"])
+        assert found["v"].is_resource == (op == "VarHandleOp")
+        written = made[found["v"].initializer_name]
+        assert (written.op, list(written.inputs)) == (assign, ["v", found["v"].initial_value_name.removesuffix(":0")])
+        assert made[written.inputs[1]].op == "Fill"
 
 
 def test_a_base_is_what_the_cut_needs() -> None:
