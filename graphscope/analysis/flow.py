@@ -18,12 +18,12 @@ from graphscope.core.tensors import TensorName
 
 _OUTSIDE_OPS = OpPattern(
     "Apply Save Restore MergeV2Checkpoints ShardedFilename Summary Enqueue QueueClose Assert NoOp Print Scatter Stage"
-    " InitializeTable LookupTable WriteFile Initialized CountUpTo DebugIdentity BroadcastGradientArgs Grad"
+    " InitializeTable LookupTable WriteFile Initialized CountUpTo BroadcastGradientArgs Grad"
     " ReportUninitializedVariables",
     r"(Resource)?(Sparse)?Apply[A-Z]\w*|Save\w*|Restore\w*|MergeV2Checkpoints|ShardedFilename|.*Summary(V2)?"
-    r"|.*(Enqueue|QueueClose)\w*|Assert|NoOp|Print(V2)?|Scatter(Add|Sub|Update|NdUpdate)|ResourceScatter\w+|Stage"
+    r"|.*(Enqueue|QueueClose)\w*|Assert|NoOp|PrintV2|Scatter(Add|Sub|Update|NdUpdate)|ResourceScatter\w+|Stage"
     r"|InitializeTable\w*|LookupTable(Import|Insert|Export)\w*|WriteFile|IsVariableInitialized|VarIsInitializedOp"
-    r"|ReportUninitializedVariables|AudioSummary\w*|CountUpTo|DebugIdentity\w*|BroadcastGradientArgs|\w+Grad(V\d)?",
+    r"|ReportUninitializedVariables|AudioSummary\w*|CountUpTo|BroadcastGradientArgs|\w+Grad(V\d)?",
 )
 """Ops that belong to training, saving, initializing, watching: neither they nor what they feed is a prediction."""
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from graphscope.analysis.losses import trace
 from graphscope.analysis.ranking import GOOD_NAMES, RULES, Ranking
+from graphscope.analysis.savers import saver_nodes
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
@@ -160,7 +161,8 @@ def _from_graph(model: Model) -> Iterator[tuple[str, float, tuple[str, ...], boo
     """As :data:`Scored`, and whether it is an end of a detector."""
     ranking = Ranking(trace(model.graph), model.graph.functions)
     absent = _find_absent(model, ranking)
-    for i in ranking.candidates:
+    savers = saver_nodes(model.graph)
+    for i in (i for i in ranking.candidates if ranking.name(i) not in savers):
         points = [(p, reason) for rule in RULES if (p := (rule.points(ranking, i))) for reason in (rule.reason,)]
         points += [(-_LAST, "")] if i in absent else []
         told = tuple(reason for p, reason in sorted(points, key=lambda x: -x[0]) if reason and p > 0)

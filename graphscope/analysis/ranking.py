@@ -49,10 +49,10 @@ _NEVER = frozenset(
     "Const Placeholder PlaceholderV2 PlaceholderWithDefault Shape ShapeN Size Rank Range Switch RefSwitch Enter RefEnter Exit"
     " NextIteration LoopCond CheckNumerics CheckNumericsV2 Assign AssignAdd AssignSub TensorArrayV3 TensorArraySizeV3"
     " TensorArrayReadV3 TensorArrayWriteV3 TensorArrayScatterV3 StridedSlice Fill ZerosLike OnesLike Assert NoOp"
-    " VarIsInitializedOp IsVariableInitialized".split()
+    " VarIsInitializedOp IsVariableInitialized Print DebugIdentity DebugIdentityV2 DebugIdentityV3".split()
 )
 _PASSED = frozenset(
-    "Identity Reshape Squeeze ExpandDims Transpose StopGradient Dequantize Cast Slice StridedSlice CheckNumerics".split()
+    "Identity Reshape Squeeze ExpandDims Transpose StopGradient Dequantize Cast Slice StridedSlice CheckNumerics Print".split()
 )
 _RESHAPED = _PASSED | SWITCHES
 _JOINS = frozenset("Concat ConcatV2 Pack".split())
@@ -141,7 +141,7 @@ class Ranking:
                 found.update(self.behind(i))
         found.update(self.checked)
         usable = {i for i in found if self.op(i) not in _NEVER and not is_left_over(self.flow, i)}
-        if not self.feeders and not any(self.is_leaf(i) for i in usable):
+        if not self.feeders and not any(self.is_leaf(i) or i in self.checked for i in usable):
             usable.update(self.leaves())
         usable |= self.named_scores
         return sorted(usable - self.flow.framed or usable)  # what a turn of a loop computes cannot be fetched
@@ -416,7 +416,7 @@ _MAX_FORMS = 8
 _PRODUCTS = frozenset({"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"})
 _SUMS = frozenset("Add AddN AddV2 Mean Sum".split())
 _SCALES = frozenset("Div Mul RealDiv".split())
-_CHECKS = frozenset({"CheckNumerics", "CheckNumericsV2"})
+_CHECKS = frozenset("CheckNumerics CheckNumericsV2 Print DebugIdentity DebugIdentityV2 DebugIdentityV3".split())
 _APPLIES = OpPattern("Apply", r"(Resource)?(Sparse)?Apply[A-Z]\w*")
 _RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 

@@ -233,6 +233,20 @@ def _refuse_sources(model: Model, outputs: Sequence[str], inputs: Sequence[str])
     needed = prune_library(_without(_keep_needed(model.graph, outputs, inputs), inputs))
     refuse_sources(needed, model.path)
     refuse_python(needed, model.path)
+    _refuse_valueless(model, needed)
+
+
+def _refuse_valueless(model: Model, needed: Graph) -> None:
+    """Refuses outputs that need a variable that no checkpoint holds: nothing would run its initializer."""
+    if VARIABLE_OPS.isdisjoint(needed.ops) or model.store is None:
+        return
+    names = {node.name for op, node in zip(needed.ops, needed.nodes) if op in VARIABLE_OPS}
+    missing = next((v for v in model.variables if v.name in names and v.entry is None), None)
+    if missing is not None:
+        role = missing.role.value
+        raise model.missing_value(
+            missing.name, f"no value for variable {missing.name} ({role}), which the outputs need"
+        )
 
 
 def _keep_needed(graph: Graph, outputs: Iterable[str], inputs: Iterable[str]) -> Graph:

@@ -92,6 +92,20 @@ def ranked_pairs() -> None:
     train(-tf.reduce_mean(tf.math.log_sigmoid(score - other)))
 
 
+def printed() -> None:
+    """``Print`` passes on what it shows: what follows is the model still."""
+    hidden = tf.matmul(row(), weights((4, 3)))
+    shown = v1.Print(hidden, [hidden])
+    tf.identity(tf.nn.softmax(tf.matmul(shown, weights((3, 2)))), name="true")
+    v1.summary.histogram("hidden", hidden)
+    v1.summary.merge_all()
+
+
+def printed_last() -> None:
+    result = tf.tanh(tf.matmul(row(), weights((4, 3))), name="true")
+    v1.Print(result, [result])
+
+
 CASES: dict[str, tuple[Callable[[], None], str]] = {
     "scaled": (scaled_before_the_loss, "true:0"),
     "masked": (masked_before_the_loss, "true:0"),
@@ -100,6 +114,8 @@ CASES: dict[str, tuple[Callable[[], None], str]] = {
     "similarities": (similarities, "true:0"),
     "triplets": (triplets, "true:0"),
     "gated": (gated, "true:0"),
+    "printed": (printed, "true:0"),
+    "printed last": (printed_last, "true:0"),
     "pairs": (ranked_pairs, "true/score:0"),
 }
 

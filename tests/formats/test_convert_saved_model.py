@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphscope import convert
 from graphscope.cli.terminal.wording import to_words
 from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
@@ -385,3 +386,19 @@ def test_what_fills_the_tables() -> None:
         [name] = meta.collection_def["saved_model_main_op"].node_list.value
         assert (name, list(graph[name].inputs)) == ("init_all_tables_1", expected)
         assert with_main_op(model, graph, meta) is graph
+
+
+def test_a_variable_without_a_value_is_refused_where_the_outputs_need_it(tmp_path: Path) -> None:
+    """A local variable is in no checkpoint, and nothing runs its initializer when a SavedModel is loaded."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 3], "x")
+        weight = tf.compat.v1.get_variable("w", [3])
+        local = tf.compat.v1.get_variable("local", [3], collections=[tf.compat.v1.GraphKeys.LOCAL_VARIABLES])
+        tf.multiply(x, weight, name="good")
+        tf.multiply(x, local, name="bad")
+        session.run(tf.compat.v1.global_variables_initializer())
+        tf.compat.v1.train.Saver().save(session, str(tmp_path / "m"))
+    convert(tmp_path / "m", f"{tmp_path}/good/", outputs=["good"])
+    with pytest.raises(IncompleteModelError, match=r"no value for variable local \(local\)"):
+        convert(tmp_path / "m", f"{tmp_path}/bad/", outputs=["bad"])
+    assert not (tmp_path / "bad").exists()
