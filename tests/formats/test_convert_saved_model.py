@@ -402,3 +402,21 @@ def test_a_variable_without_a_value_is_refused_where_the_outputs_need_it(tmp_pat
     with pytest.raises(IncompleteModelError, match=r"no value for variable local \(local\)"):
         convert(tmp_path / "m", f"{tmp_path}/bad/", outputs=["bad"])
     assert not (tmp_path / "bad").exists()
+
+
+def test_a_local_variable_that_the_model_initializes_itself_is_none_of_these(tmp_path: Path) -> None:
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 3], "x")
+        local = v1.get_variable(
+            "local", [3], initializer=v1.ones_initializer(), collections=[v1.GraphKeys.LOCAL_VARIABLES]
+        )
+        tf.multiply(x, local * v1.get_variable("w", [3], initializer=v1.ones_initializer()), name="out")
+        session.run([v1.global_variables_initializer(), v1.local_variables_initializer()])
+        builder = v1.saved_model.Builder(str(tmp_path / "author"))
+        builder.add_meta_graph_and_variables(session, ["serve"], main_op=v1.local_variables_initializer())
+        builder.save()
+    convert(tmp_path / "author", f"{tmp_path}/mine/", outputs=["out"])
+    with tf.Graph().as_default(), v1.Session() as session:
+        v1.saved_model.load(session, ["serve"], str(tmp_path / "mine"))
+        assert session.run("out:0", {"x:0": [[1.0, 2.0, 3.0]]}).tolist() == [[1.0, 2.0, 3.0]]
