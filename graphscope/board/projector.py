@@ -16,9 +16,10 @@ from google.protobuf.text_encoding import CEscape
 
 from graphscope.board.run_directory import CONFIG_HEAD, MARK, RunFile
 from graphscope.core.payload import Payload
-from graphscope.errors import FileError, GraphscopeError
+from graphscope.errors import GraphscopeError, file_errors
 from graphscope.formats.detect.locate import PROJECTOR_CONFIG
 from graphscope.formats.io.progress import Progress, quiet
+from graphscope.formats.io.wire import refuse_special
 
 _ODD = re.compile(r"[^\w.-]+")
 
@@ -61,10 +62,10 @@ def check(embedding: Embedding) -> None:
 
 def _label_count(path: Path) -> int:
     """The lines, without the heading that multiple columns need."""
+    refuse_special(path)
     try:
-        lines = path.read_bytes().decode().splitlines()
-    except OSError as error:
-        raise FileError.from_os_error(error, path) from error
+        with file_errors(path):
+            lines = path.read_bytes().decode().splitlines()
     except UnicodeDecodeError as error:
         raise GraphscopeError(f"{path}: labels are text in UTF-8: {error}") from error
     return len(lines) - (1 if lines and "\t" in lines[0] else 0)

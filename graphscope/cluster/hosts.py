@@ -15,11 +15,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from graphscope.advice import Advice, Option
-from graphscope.errors import ArgumentError, UnknownNameError, file_errors
+from graphscope.errors import ArgumentError, UnknownNameError
+from graphscope.formats.io.small_files import read_small
 
 TF_CONFIG = "TF_CONFIG"
 """The environment variable, and what names it where a cluster file is asked for."""
@@ -33,7 +33,6 @@ _CHIEFS = ("chief", "master")
 _APART = ("evaluator",)
 """Tasks of ``TF_CONFIG`` that are no part of the cluster."""
 
-_MAX_BYTES = 1 << 20
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})")
 _MAX_PORT = 65535
 
@@ -155,10 +154,7 @@ def _read(source: str | os.PathLike[str]) -> tuple[str, Mapping[str, Any]]:
         if not content:
             raise ArgumentError(f"{path} is not set", hint=Advice(Option("cluster", "cluster.yml"), "   names a file"))
     else:
-        with file_errors(path), Path(path).open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise _not_a_cluster(path, f"it has more than {_MAX_BYTES:,} bytes")
+        content = read_small(path, "a cluster file")
     try:
         _refuse_repeated_keys(path, yaml.compose(content, yaml.SafeLoader))
         stated = yaml.safe_load(content)
@@ -179,10 +175,12 @@ def _refuse_repeated_keys(path: str, root: Any) -> None:
         seen.add(id(node))
         keys: set[str] = set()
         for key, value in node.value:
-            if str(key.value) in keys:
-                raise _not_a_cluster(path, f"{key.value} is listed twice, on line {key.start_mark.line + 1} again")
-            keys.add(str(key.value))
             pending.append(value)
+            if key.id != "scalar":
+                continue
+            if key.value in keys:
+                raise _not_a_cluster(path, f"{key.value} is listed twice, on line {key.start_mark.line + 1} again")
+            keys.add(key.value)
 
 
 def _addresses(path: str, job: str, stated: Any) -> list[Address]:
@@ -196,8 +194,9 @@ def _addresses(path: str, job: str, stated: Any) -> list[Address]:
 
 def _address(path: str, job: str, index: int, text: object) -> Address:
     match = _ADDRESS.fullmatch(text) if isinstance(text, str) else None
+    shown = repr(text) if isinstance(text, (str, int)) else f"a {type(text).__name__}"  # aliases make small files huge
     if match is None or not 0 < int(match["port"]) <= _MAX_PORT:
-        raise _not_a_cluster(path, f"{job} {index} is {text!r:.80}, not of the form HOST:PORT")
+        raise _not_a_cluster(path, f"{job} {index} is {shown:.80}, not of the form HOST:PORT")
     return Address(match["host"].strip("[]"), int(match["port"]))
 
 

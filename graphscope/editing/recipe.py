@@ -6,14 +6,15 @@ A recipe is a YAML list with one mapping for each step, ``- rename: "^tower_0/="
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from graphscope.editing.steps import Step
 from graphscope.editing.table import step_by_name
-from graphscope.errors import ArgumentError, GraphscopeError, file_errors
+from graphscope.errors import ArgumentError, GraphscopeError
+from graphscope.formats.io.small_files import read_small
 
-_MAX_BYTES = 1 << 20
+_SCALARS = (str, int, float, type(None))
+"""Of nothing else a text is made: aliases let a few lines stand for gigabytes."""
 
 
 def read_recipe(path: str | os.PathLike[str]) -> list[Step]:
@@ -25,10 +26,7 @@ def read_recipe(path: str | os.PathLike[str]) -> list[Step]:
     """
     import yaml
 
-    with file_errors(path), Path(path).open("rb") as file:
-        content = file.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise ArgumentError(f"{os.fspath(path)}: a recipe is limited to {_MAX_BYTES:,} bytes")
+    content = read_small(path, "a recipe")
     try:
         steps = yaml.safe_load(content)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
@@ -44,7 +42,8 @@ def _step(path: str | os.PathLike[str], number: int, given: Any) -> Step:
             return step_by_name(given, "")
         if isinstance(given, dict) and len(given) == 1:
             [(name, text)] = given.items()
-            return step_by_name(str(name), "" if text is None else str(text))
+            if isinstance(name, str) and isinstance(text, _SCALARS):
+                return step_by_name(name, "" if text is None else str(text))
     except GraphscopeError as error:
         raise ArgumentError(f"{os.fspath(path)}: step {number}: {error.message}", hint=error.hint) from error
     raise ArgumentError(f"{os.fspath(path)}: step {number} is neither a word nor of the form KIND: TEXT")

@@ -12,6 +12,7 @@ from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, elements, shape_text
 from graphscope.errors import GraphscopeError, file_errors
 from graphscope.feeding.one_at_a_time import takes_one
+from graphscope.formats.io.wire import refuse_special
 from graphscope.formats.media.pictures import PictureShape, Scaling, picture_shape, read_picture, scale_picture
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def input_of(spec: TensorSpec, scaling: Scaling, size: tuple[int, int] | None = 
 
 
 def _file_bytes(path: Path | str) -> bytes:
+    refuse_special(Path(path))
     with file_errors(path):
         return Path(path).read_bytes()
 

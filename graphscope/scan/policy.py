@@ -11,15 +11,13 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from graphscope.analysis.audit.finding import Severity
 from graphscope.analysis.audit.rules import RULES
-from graphscope.errors import FileError, GraphscopeError, UnknownNameError
+from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.formats.io.small_files import read_small
 from graphscope.scan.audit import AuditReport
-
-_MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +53,9 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
         GraphscopeError: it is not a policy.
         UnknownNameError: it names a rule or a severity that does not exist.
     """
+    text = read_small(path, "a policy")
     try:
-        text = Path(path).read_bytes()[:_MAX_BYTES]
         content = json.loads(text)
-    except OSError as error:
-        raise FileError.from_os_error(error, path) from error
     except (ValueError, RecursionError) as error:
         raise _invalid(path, str(error)) from error
     if not isinstance(content, dict):

@@ -10,6 +10,7 @@ import pytest
 
 from graphscope.cluster.hosts import TF_CONFIG, Address, Task, read_cluster
 from graphscope.errors import ArgumentError, FileError
+from tests.support.yaml_bomb import BOMB
 
 YAML = """
 worker: [host0:2222, "host1:2222"]  # a comment
@@ -76,13 +77,15 @@ TWO = "worker: [a:1, b:1]"
         ("worker: [a:0]", "", 0, "worker 0 is 'a:0', not of the form"),
         ("worker: [a:65536]", "", 0, "not of the form"),
         ("worker: [1]", "", 0, "worker 0 is 1, not of the form"),
+        (f"worker: {BOMB}", "", 0, "worker 0 is a list, not of the form"),
+        (f"? {BOMB}\n: [a:1]", "", 0, "found unhashable key"),
         ("worker: a:1", "", 0, "worker is not a list"),
         ("workers: [a:1]", "", 0, "unknown job 'workers'"),
         ("ps: [a:1]", "", 0, "names no worker"),
         ("[a:1]", "", 0, "does not list the hosts"),
         ("cluster: 3", "", 0, "does not list the hosts"),
         ("worker: [a:1", "", 0, "not a cluster: while parsing"),
-        ("#" * (1 << 20) + "#", "", 0, "more than 1,048,576 bytes"),
+        ("#" * (1 << 20) + "#", "", 0, "a cluster file is limited to 1,048,576 bytes"),
     ],
 )
 def test_what_is_refused(file: Path, content: str, job: str, task: Any, message: str) -> None:

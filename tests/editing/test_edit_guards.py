@@ -18,6 +18,7 @@ from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.protos import MetaGraphDef, VariableDef
 from tests.support.payloads import MemoryStore
 from tests.support.written import graph_of
+from tests.support.yaml_bomb import BOMB
 
 LINES = (
     "x Placeholder(?,2)",
@@ -103,6 +104,10 @@ def test_a_recipe_is_a_list_of_steps(tmp_path: Path) -> None:
         "- nonsense": "step 1: ",
         "- cleanup\n- nonsense: v=u": "step 2: ",
         "- {": "not a recipe: ",
+        f"- rename: {BOMB}": "step 1 is neither a word",
+        f"- ? {BOMB}\n  : v=u": "not a recipe: ",
+        "- {rename: [v]}": "step 1 is neither a word",
+        "- {1: v}": "step 1 is neither a word",
         "#" * ((1 << 20) + 1): "a recipe is limited to 1,048,576 bytes",
     }
     for text, message in wrong.items():

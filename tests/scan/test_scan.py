@@ -361,6 +361,8 @@ def test_policies_that_are_none(content: str, message: str, tmp_path: Path) -> N
         read_policy(tmp_path / "p.json")
     with pytest.raises(FileError):
         read_policy(tmp_path / "absent.json")
+    with pytest.raises(GraphscopeError, match="/dev/zero: a policy is limited to 1,048,576 bytes"):
+        read_policy("/dev/zero")
     with pytest.raises(UnknownNameError):
         severity_of(3)
 
