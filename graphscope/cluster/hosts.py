@@ -129,7 +129,7 @@ def read_hosts(source: str | os.PathLike[str]) -> Cluster:
 def _read_cluster(source: str | os.PathLike[str]) -> tuple[Cluster, Mapping[str, Any], int]:
     """The cluster, all that is stated beside it, and how many of its workers are called chiefs."""
     path, stated = _read(source)
-    jobs = stated.get("cluster", stated)
+    jobs = stated.get("cluster", {} if "task" in stated else stated)
     if not isinstance(jobs, dict) or not jobs:
         raise _not_a_cluster(path, "it does not list the hosts of each job")
     chiefs = [address for chief in _CHIEFS for address in _addresses(path, chief, jobs.get(chief))]
@@ -215,8 +215,8 @@ def _own_task(cluster: Cluster, job: str, index: int | None, stated: Any, chiefs
     said = stated if isinstance(stated, dict) else {}
     job = job or str(said.get("type", WORKER))
     if index is None:
-        index = said.get("index")
-    if not isinstance(index, int):
+        index = _index(said.get("index"))
+    if index is None:
         raise ArgumentError(
             f"{cluster.path}: the task of this process is not stated",
             hint=Advice(Option("job", job), " ", Option("task", "0")),
@@ -229,6 +229,13 @@ def _own_task(cluster: Cluster, job: str, index: int | None, stated: Any, chiefs
         has = f"tasks 0 to {limit - 1}" if limit > 1 else "task 0 only" if limit else "no task"
         raise ArgumentError(f"{cluster.path}: no task {index} of job {job}, which has {has}")
     return Task(WORKER if job in _CHIEFS else job, index + before)
+
+
+def _index(stated: Any) -> int | None:
+    """The index that ``TF_CONFIG`` states, as a number or, as TensorFlow lets it, as a text; ``None`` if it states none."""
+    if isinstance(stated, str) and stated.isdecimal():
+        return int(stated)
+    return stated if isinstance(stated, int) and not isinstance(stated, bool) else None
 
 
 def _not_a_cluster(path: str, why: str) -> ArgumentError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 from graphscope.advice import Call, Option, Part
 from graphscope.cluster.hosts import Cluster, Task
@@ -51,27 +51,31 @@ def wait_for_servers(
     wait_for_tasks(cluster, tasks, timeout_s, starting)
     errors = tensorflow().errors
     for task in tasks:
-        names: Sequence[str] = ()
-        while not names:
+        device: str | None = None
+        while device is None:
             try:
-                names = _devices(cluster, task, min(max(end - time.monotonic(), 1), _AGAIN_S))
+                device = _own_device(cluster, task, min(max(end - time.monotonic(), 1), _AGAIN_S))
             except (errors.DeadlineExceededError, errors.UnavailableError):  # a process before this one may be ending
                 if time.monotonic() >= end:
                     raise silence(cluster, task, timeout_s, "TensorFlow does not answer there", starting) from None
                 time.sleep(_POLL_S)
-        if not any(name.startswith(f"/job:{task.job}/replica:0/task:{task.index}/") for name in names):
+        if not device.startswith(f"/job:{task.job}/replica:0/task:{task.index}/"):
             raise GraphscopeError(
-                f"{cluster.path}: another task than {task} answers at {cluster.addresses[task]}: {', '.join(names)}",
+                f"{cluster.path}: another task than {task} answers at {cluster.addresses[task]}: {device}",
                 hint="all tasks take the same cluster file",
             )
 
 
-def _devices(cluster: Cluster, task: Task, timeout_s: float) -> list[str]:
-    """The devices of whatever serves where ``task`` should."""
+def _own_device(cluster: Cluster, task: Task, timeout_s: float) -> str:
+    """The device of whatever serves where ``task`` should, by a run of nothing there: a list has those of others, too."""
     tf1 = tensorflow().compat.v1
     config = tf1.ConfigProto(device_filters=[_NOBODY], operation_timeout_in_ms=int(1000 * timeout_s))
-    with tf1.Graph().as_default() as nothing, tf1.Session(_target(cluster, task), nothing, config) as session:
-        return [device.name for device in session.list_devices()]
+    asked, told = tf1.RunOptions(output_partition_graphs=True), tf1.RunMetadata()
+    with tf1.Graph().as_default() as graph:
+        nothing = tf1.no_op()
+        with tf1.Session(_target(cluster, task), graph, config) as session:
+            session.run(nothing, options=asked, run_metadata=told)
+    return next((node.device for partition in told.partition_graphs for node in partition.node), "")
 
 
 def _target(cluster: Cluster, task: Task) -> str:

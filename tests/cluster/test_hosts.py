@@ -42,7 +42,7 @@ def test_a_file_of_either_kind(file: Path) -> None:
         ({"type": "chief", "index": 0}, (), Task("worker", 0)),
         ({"type": "worker", "index": 1}, (), Task("worker", 2)),
         ({"type": "worker", "index": 1}, ("", 0), Task("worker", 1)),
-        ({"type": "ps", "index": 0}, (), Task("ps", 0)),
+        ({"type": "ps", "index": "0"}, (), Task("ps", 0)),
         ({}, ("chief", 0), Task("worker", 0)),
     ],
 )
@@ -73,6 +73,13 @@ TWO = "worker: [a:1, b:1]"
         ("worker: [127.0.0.1:1]\nps: ['[::1]:1']", "", 0, "worker 0 and ps 0 have the same address, [::1]:1"),
         ("worker: [a:1]\nworker: [b:1]", "", 0, "worker is listed twice, on line 2 again"),
         ('{"cluster": {"worker": ["a:1"], "worker": ["b:1"]}}', "", 0, "worker is listed twice, on line 1 again"),
+        ('{"task": {"index": 0}}', "", 0, "does not list the hosts"),
+        (
+            '{"cluster": {"worker": ["a:1"]}, "task": {"index": true}}',
+            "",
+            None,
+            "the task of this process is not stated",
+        ),
         ("worker: [a]", "", 0, "worker 0 is 'a', not of the form HOST:PORT"),
         ("worker: [a:0]", "", 0, "worker 0 is 'a:0', not of the form"),
         ("worker: [a:65536]", "", 0, "not of the form"),
