@@ -36,6 +36,9 @@ _APART = ("evaluator",)
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})")
 _MAX_PORT = 65535
 
+_INDEX_DIGITS = 10
+"""An index has fewer."""
+
 _LOOPBACK = "localhost"
 _LOOPBACKS = (_LOOPBACK, "127.0.0.1", "::1")
 """Names of this machine: TensorFlow's server listens on all of its interfaces."""
@@ -233,7 +236,7 @@ def _own_task(cluster: Cluster, job: str, index: int | None, stated: Any, chiefs
 
 def _index(stated: Any) -> int | None:
     """The index that ``TF_CONFIG`` states, as a number or, as TensorFlow lets it, as a text; ``None`` if it states none."""
-    if isinstance(stated, str) and stated.isdecimal():
+    if isinstance(stated, str) and stated.isdecimal() and len(stated) < _INDEX_DIGITS:
         return int(stated)
     return stated if isinstance(stated, int) and not isinstance(stated, bool) else None
 
