@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 import graphscope
 from graphscope.cli.app import app
 from graphscope.cli.commands.tune import STOPPING
+from graphscope.cluster.hosts import Task, read_cluster
+from graphscope.cluster.reach import free_ports, wait_for_tasks
 from tests.support.fixture_files import ROOT
 from tests.support.tuning import assert_equal_bits, grafted, pictures, saved, train, values
 
@@ -171,6 +173,25 @@ def test_interrupted_twice(place: Path, tmp_path: Path) -> None:
     assert "Traceback" not in told
     assert not (out / "model.ckpt-9.index").exists()
     assert (out / "model.ckpt-8.index").exists()
+
+
+def test_interrupted_while_a_worker_waits_for_the_others(place: Path, tmp_path: Path) -> None:
+    """There is nothing to save yet."""
+    ports = free_ports(2)
+    file = tmp_path / "cluster.yml"
+    file.write_text(f"worker: [127.0.0.1:{ports[0]}, 127.0.0.1:{ports[1]}]")
+    given = words(place, tmp_path / "out", "--cluster", str(file), "--task", "0", "--timeout", "600")
+    arguments = [sys.executable, "-m", "graphscope", *given]
+    with subprocess.Popen(arguments, text=True, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        while "listen on every network interface" not in (told := process.stderr.readline()):
+            assert told, "it ended"
+        wait_for_tasks(read_cluster(file, task=0)[0], [Task("worker", 0)], 60)
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read()
+        assert process.wait(60) == 130, told
+    assert "Traceback" not in told
+    assert STOPPING not in told
 
 
 def test_a_full_disk(place: Path, tmp_path: Path) -> None:

@@ -75,9 +75,10 @@ def by_itself(data: str, place: str) -> None:
     alone(data, Path(place))
 
 
-def by_processes(data: str, place: str, count: int, killed: bool) -> dict[str, Any]:
-    """In a process of its own. Whoever has the second shard, worker 1 unless that is late, is killed in it if so wished."""
+def by_processes(data: str, place: str, count: int, number: int) -> dict[str, Any]:
+    """In a process of its own. Whoever has the second shard, worker 1 unless that is late, gets the signal ``number`` in it."""
     store.SHARD_ROWS = 2 * BATCH
+    by_workers.GRACE_S = turns.STALE_S = 1.0
     write, key = compute.write_part, compute.feature_key  # type: ignore[attr-defined]
 
     def counted(*about: Any) -> str:
@@ -91,9 +92,9 @@ def by_processes(data: str, place: str, count: int, killed: bool) -> dict[str, A
         def watched() -> Any:
             for chunk in chunks:
                 yield chunk
-                if killed and path.name == "000000000032.rows" and not (Path(place) / "killed").exists():
+                if number and path.name == "000000000032.rows" and not (Path(place) / "killed").exists():
                     (Path(place) / "killed").touch()
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    os.kill(os.getpid(), number)
 
         write(path, watched())
 
@@ -131,13 +132,21 @@ class _Adding:
     def __exit__(self, *_: object) -> None: ...
 
 
-@pytest.mark.parametrize(("count", "killed"), [(3, False), (2, True)], ids=["three", "one of two is killed"])
+@pytest.mark.parametrize(
+    ("count", "number", "warned"),
+    [
+        (3, 0, []),
+        (2, signal.SIGKILL, ["was killed by SIGKILL; the others take over its part"]),
+        (2, signal.SIGSTOP, ["does not answer; the others took over its part"]),
+    ],
+    ids=["three", "one of two is killed", "one of two is stopped"],
+)
 def test_workers_write_the_same_bytes_as_one_process(
-    data: str, tmp_path: Path, fresh: Fresh, count: int, killed: bool
+    data: str, tmp_path: Path, fresh: Fresh, count: int, number: int, warned: list[str]
 ) -> None:
     place = tmp_path / "together"
     place.mkdir()
-    value = fresh.value(by_processes, data, place, count, killed)
+    value = fresh.value(by_processes, data, place, count, int(number))
     keys = place / "keys"
     assert keys.read_text() == "k", "a worker computed the key again"
     keys.unlink()
@@ -150,7 +159,7 @@ def test_workers_write_the_same_bytes_as_one_process(
     assert value["can fork"], "the launcher opened a session"
     assert value["told"] == COUNT
     warnings = [re.sub(r"^worker [01] ", "", text) for text in value["warnings"]]
-    assert warnings == ["was killed by SIGKILL; the others take over its part"] * killed
+    assert warnings == warned
 
 
 def failing(data: str, place: str) -> str:

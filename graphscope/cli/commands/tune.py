@@ -190,12 +190,17 @@ def _show_progress(sink: Sink) -> Iterator[tuple[TuneProgress, Callable[[], bool
     """Shows the progress of training; after Ctrl-C, shows how to resume and exits."""
     with ExitStack() as stack:
         progress = stack.enter_context(TuneProgress(sink))
-        stop = stack.enter_context(asked_to_stop(lambda: progress.say(STOPPING), progress.close))
+        stop = stack.enter_context(
+            asked_to_stop(lambda: progress.has_begun, lambda: progress.say(STOPPING), progress.close)
+        )
         try:
             yield progress, stop
         except Interrupted as stopped:
             stack.close()
-            sink.note(f"stopped after step {stopped.step:,}, saved as {stopped.prefix}")
+            saved = (
+                f"after step {stopped.step:,}, saved as {stopped.prefix}" if stopped.prefix else "before the first step"
+            )
+            sink.note(f"stopped {saved}")
             sink.note(f"to resume:  {resume_command(sys.argv[1:])}")
             raise typer.Exit(INTERRUPTED) from None
 

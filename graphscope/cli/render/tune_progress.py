@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 
 class TuneProgress:
-    """A :class:`graphscope.training.tune.training_job.Watcher` that talks. A context manager."""
+    """A :class:`graphscope.training.tune.training_job.Watcher` that talks. A context manager.
+
+    Attributes:
+        has_begun: whether the training has, so that there is something to save.
+    """
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._bar: Any = None
+        self.has_begun = False
 
     def __enter__(self) -> TuneProgress:
         return self
@@ -45,6 +50,7 @@ class TuneProgress:
     def on_begin(self, job: Job, run: TrainingState) -> None:
         """Prints the training data, and shows the bar."""
         self._job, self._run = job, run
+        self.has_begun = True
         for line in began_lines(job, run):
             self._sink.talk(line)
         if self._sink.err_is_terminal:

@@ -47,14 +47,17 @@ def ended_by_interrupt(say: Callable[[], None]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def asked_to_stop(say: Callable[[], None], give_up: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+def asked_to_stop(
+    has_begun: Callable[[], bool], say: Callable[[], None], give_up: Callable[[], None]
+) -> Iterator[Callable[[], bool]]:
     """Yields a function that returns whether Ctrl-C was pressed; a second Ctrl-C interrupts immediately.
 
     Args:
+        has_begun: whether there is anything to finish; until then, the first one interrupts, too.
         say: is called at once when it is pressed, in another thread.
-        give_up: is called in another thread before a second one ends a process that does not listen.
+        give_up: is called in another thread before one that interrupts ends a process that does not listen.
     """
-    presses = _Presses(say, give_up)
+    presses = _Presses(has_begun, say, give_up)
     before = signal.signal(signal.SIGINT, presses.interrupt)
     try:
         with _heard(presses.hear):
@@ -67,10 +70,11 @@ def asked_to_stop(say: Callable[[], None], give_up: Callable[[], None]) -> Itera
 class _Presses:
     """How often Ctrl-C was pressed."""
 
-    def __init__(self, say: Callable[[], None], give_up: Callable[[], None]) -> None:
+    def __init__(self, has_begun: Callable[[], bool], say: Callable[[], None], give_up: Callable[[], None]) -> None:
         self.count = 0
         self.is_over = False
         self._taken = 0
+        self._has_begun = has_begun
         self._say = say
         self._give_up = give_up
 
@@ -82,7 +86,7 @@ class _Presses:
     def hear(self) -> None:
         """Runs at once in the listening thread."""
         self.count += 1
-        if self.count == 1:
+        if self.count == 1 and self._has_begun():
             self._say()
             return
         time.sleep(GRACE_S)
@@ -93,7 +97,7 @@ class _Presses:
     def interrupt(self, _: int, __: FrameType | None) -> None:
         """In the interpreter, as soon as it listens: before or after the thread, and once for presses that came together."""
         self._taken += 1
-        if max(self.count, self._taken) > 1:
+        if max(self.count, self._taken) > 1 or not self._has_begun():
             raise KeyboardInterrupt
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 
 from graphscope.cluster.processes import Ending, Launcher, Processes, Work
@@ -14,6 +15,9 @@ from graphscope.training.data.source import Dataset
 from graphscope.training.features.compute import Kept, Told, cached_features
 from graphscope.training.features.store import FeatureStore
 from graphscope.training.graft.base import Base
+
+GRACE_S = 30.0
+"""How long the others may take to end once one has: each ends when there are all features. One that is stopped never does."""
 
 
 def worker_session(count: int) -> SessionOptions:
@@ -85,6 +89,7 @@ def _compute(lacking: int, count: int, work: Work, anew: bool, progress: Told, w
     """Runs the processes until each has ended; raises as :func:`compute_by_workers`."""
     lost: list[Ending] = []
     left = lacking
+    ended_at: list[float] = []
 
     def hear(_: int, computed: int) -> None:
         nonlocal left
@@ -92,12 +97,16 @@ def _compute(lacking: int, count: int, work: Work, anew: bool, progress: Told, w
         left -= min(computed, left)
 
     with Processes(count, work, anew=anew) as processes:
-        for ending in processes.endings(hear):
+        for ending in processes.endings(hear, lambda: not ended_at or time.monotonic() < ended_at[0] + GRACE_S):
             if ending.error is not None:
                 raise ending.error
             if ending.death:
                 lost.append(ending)
                 warn(f"worker {ending.number} {ending.death}; the others take over its part")
+            else:
+                ended_at.append(time.monotonic())
+        for number in processes.pids:
+            warn(f"worker {number} does not answer; the others took over its part")
     if len(lost) == count:
         last = lost[-1]
         raise GraphscopeError(

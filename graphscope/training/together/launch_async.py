@@ -260,9 +260,11 @@ def _serve_once(work: Callable[[], Done], interrupted: Callable[[], bool]) -> En
 
 
 def _last_checkpoint(prefix: Path) -> Done:
-    """What a process leaves that was asked to stop while worker 0 goes on."""
+    """What a process leaves that was asked to stop while worker 0 goes on; nothing, before there is a training run."""
+    if not exists(run_file(prefix)):
+        return Done(None)
     run = read_run(run_file(prefix))
-    return Done(None, run.step, str(prefix.parent / [run.origin, *run.kept][-1]))
+    return Done(None, run.step, str(prefix.parent / run.kept[-1]) if run.kept else "")
 
 
 def _serve(cluster: Cluster, task: Task, timeout_s: float, awaited: Sequence[Task]) -> Done:

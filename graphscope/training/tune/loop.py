@@ -26,7 +26,7 @@ class Interrupted(Exception):
 
     Attributes:
         step: the global step.
-        prefix: of the checkpoint.
+        prefix: of the checkpoint; empty if there is none yet.
     """
 
     def __init__(self, step: int, prefix: str) -> None:
