@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from graphscope.errors import GraphscopeError, UnknownNameError
-from graphscope.training.data.source import AS_STORED
+from graphscope.training.data.labels import decode
+from graphscope.training.data.source import AS_STORED, DataOptions, Stored
 from tests.support.data_files import cache, everything, keys_of, labels_of, opened, random
 
 __all__ = ["cache"]
@@ -45,6 +46,50 @@ def test_labels_that_fit(tmp_path: Path, task: str, y: Any, expected: list[Any],
     assert (labels_of(source), source.classes) == (expected, names)
     wanted = np.int64 if source.labels.ndim == 1 else np.float32
     assert source.labels.dtype == wanted
+
+
+def in_records(*labels: Any) -> Stored:
+    """Labels as TFRecords have them: lists, texts, numbers, each example its own."""
+    array = np.empty(len(labels), object)
+    array[:] = labels
+    return Stored(lambda indices: indices, array, [f"r{number}" for number in range(len(labels))], "")
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected", "names"),
+    [
+        (in_records("b", b"a"), [1, 0], ("a", "b")),
+        (in_records(["b"], ["a"]), [1, 0], ("a", "b")),
+        (in_records("a", ["a", "b"]), [[1, 0], [1, 1]], ("a", "b")),
+        (in_records(["a", "b"], "b"), [[1, 1], [0, 1]], ("a", "b")),
+        (in_records(["b"], ["a", "b"]), [[0, 1], [1, 1]], ("a", "b")),
+        (in_records([2], [0, 1]), [[0, 0, 1], [1, 1, 0]], ()),
+        (in_records([], [1]), [[0, 0], [0, 1]], ()),
+        (in_records([], []), [[], []], ()),
+        (in_records([0, 1, 1], [1, 0, 0]), [[0, 1, 1], [1, 0, 0]], ()),  # a class twice: rows of zeros and ones
+        (in_records([0, 1], [1, 0]), [[1, 1], [1, 1]], ()),  # both classes
+    ],
+)
+def test_labels_of_records(stored: Stored, expected: list[Any], names: tuple[str, ...]) -> None:
+    labels, found = decode[AS_STORED](stored, DataOptions(task=AS_STORED))
+    assert (labels.tolist(), found) == (expected, names)
+    assert labels.dtype == (np.int64 if labels.ndim == 1 else np.float32)
+
+
+@pytest.mark.parametrize(
+    "stored", [in_records([1, 1], [0]), in_records([0, 2, 2], [1, 0, 0]), in_records(["a"], ["b", "b"])]
+)
+def test_a_class_that_is_named_twice(stored: Stored) -> None:
+    with pytest.raises(GraphscopeError, match=r"example r\d: label \[.*\] names a class twice"):
+        decode[AS_STORED](stored, DataOptions(task=AS_STORED))
+
+
+def test_lists_of_numbers_are_as_long_as_the_first() -> None:
+    found, _ = decode["regression"](in_records([0.5, 2], [1, 3]), DataOptions(task="regression"))
+    assert found.tolist() == [[0.5, 2], [1, 3]]
+    message = r"example r1: label of 1 numbers does not match the first example, which has 2 \(and 1 more\)"
+    with pytest.raises(GraphscopeError, match=message):
+        decode["regression"](in_records([0.5, 2], [1], [1, 2, 3]), DataOptions(task="regression"))
 
 
 MISFITS = [

@@ -614,3 +614,23 @@ def test_scores_are_a_row(shape: Shape, width: int | str | None) -> None:
             row_width("y:0", shape)
     else:
         assert row_width("y:0", shape) == width
+
+
+@pytest.mark.parametrize(
+    ("takes_one", "error", "added"),
+    [
+        (True, GraphscopeError("no JPEG", hint="look"), ", for example d"),
+        (False, GraphscopeError("no JPEG", hint="look"), ""),
+        (True, UnknownNameError("array", "x", ["y"]), ""),
+    ],
+)
+def test_an_error_names_the_example_that_was_computed_alone(
+    takes_one: bool, error: GraphscopeError, added: str
+) -> None:
+    """What goes wrong in a batch may be any of its examples; what says more than a message keeps its kind."""
+    computing: Any = SimpleNamespace(
+        features=SimpleNamespace(takes_one=takes_one), source=SimpleNamespace(keys="abcde")
+    )
+    with pytest.raises(type(error)) as caught, _Computing.naming(computing, range(3, 4)):
+        raise error
+    assert (caught.value.message, caught.value.hint) == (f"{error.message}{added}", error.hint)
