@@ -12,6 +12,8 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ Work = Callable[[int, "Launcher"], Any]
 """Takes the number of the process, from 0, and its launcher; returns the result, which can be pickled."""
 
 _POLL_S = 0.2
+_BEAT_S = 1.0
 
 
 class Launcher:
@@ -38,10 +41,24 @@ class Launcher:
     def __init__(self, channel: Connection, lifeline: Lifeline) -> None:
         self._channel = channel
         self._lifeline = lifeline
+        self._lock = threading.Lock()
+        threading.Thread(target=self._beat, daemon=True).start()
 
     def tell(self, message: object) -> None:
         """Sends a picklable message; messages arrive in order."""
-        self._channel.send(("told", message))
+        self.send("told", message)
+
+    def send(self, kind: str, content: object) -> None:
+        """Sends one thing at a time."""
+        with self._lock:
+            self._channel.send((kind, content))
+
+    def _beat(self) -> None:
+        """Lets the launcher know that this process is not stopped."""
+        with contextlib.suppress(OSError):
+            while True:
+                self.send("beat", None)
+                time.sleep(_BEAT_S)
 
     def is_asked_to_stop(self) -> bool:
         """Whether :meth:`Processes.ask_to_stop` was called."""
@@ -73,6 +90,7 @@ class _Child:
     channel: Connection
     lifeline: int
     said: tuple[str, Any] | None = None
+    silence_s: float = 0.0
 
     def close(self) -> None:
         self.channel.close()
@@ -119,6 +137,15 @@ class Processes:
         """Number of a process that has not ended yet -> its process number in the operating system."""
         return {number: child.pid for number, child in self._children.items()}
 
+    def silence_s(self, number: int) -> float:
+        """How long a process has sent nothing while it was listened to; one that is not stopped sends something each second."""
+        return self._children[number].silence_s if number in self._children else 0.0
+
+    def kill(self, number: int) -> None:
+        """Ends a process, which may be stopped."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._children[number].pid, signal.SIGKILL)
+
     def ask_to_stop(self) -> None:
         """Asks every process to end."""
         for child in self._children.values():
@@ -132,7 +159,14 @@ class Processes:
             hear: is given what processes tell, with their number.
             goes_on: is asked several times a second; without it, the rest is not waited for.
         """
+        since = time.monotonic()
         while self._children and goes_on():
+            passed_s, since = (
+                min(time.monotonic() - since, _BEAT_S),
+                time.monotonic(),
+            )  # this process may have been stopped
+            for child in self._children.values():
+                child.silence_s += passed_s
             numbers = {child.channel: number for number, child in self._children.items()}
             for channel in wait(list(numbers), _POLL_S):
                 assert isinstance(channel, Connection)
@@ -148,9 +182,10 @@ class Processes:
         except (EOFError, OSError):
             del self._children[number]
             return _ending(number, child)
+        child.silence_s = 0.0
         if kind == "told":
             hear(number, content)
-        else:
+        elif kind != "beat":
             child.said = kind, content
         return None
 
@@ -256,7 +291,8 @@ def _run(
             network.enter()  # before there is a second thread
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        channel.send(_outcome(number, work, Launcher(channel, Lifeline(launcher, lifeline))))
+        link = Launcher(channel, Lifeline(launcher, lifeline))
+        link.send(*_outcome(number, work, link))
         status = 0
     except BaseException:
         traceback.print_exc()

@@ -225,6 +225,8 @@ def silent(prefix: str, data: str, place: str) -> list[Any]:
     pid = Path(place) / "pid"
 
     def before(worker: Worker, number: int, _: object) -> None:
+        if worker._rank == 0 and number == 3:
+            once(pid.with_suffix(".zero"), lambda: end_own(signal.SIGSTOP))
         if worker._rank == 1 and number == 2:
             pid.write_text(str(os.getpid()))
             end_own(signal.SIGSTOP)
@@ -252,6 +254,7 @@ def silent(prefix: str, data: str, place: str) -> list[Any]:
 def test_a_worker_that_does_not_answer(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
     found, step, stopped = fresh.value(silent, prefix, data, tmp_path)
     assert "worker 1 does not answer; worker 0 takes over its step" in found["warnings"]
+    assert "worker 0 does not answer; it is restarted, the others continue" in found["warnings"]
     assert sorted(set(chain(*found["tickets"]))) == list(range(3 * STEPS))
     assert found["steps"] == list(range(1, 3 * STEPS + 1))
     assert int(values(found["last"])["global_step"]) == 3 * STEPS, "what is late does not count"

@@ -36,6 +36,9 @@ from graphscope.training.tune.tune import OutputLocation, found_run, opened_trai
 _EMPTY = ("FailedPreconditionError", "NotFoundError")
 """What TensorFlow raises where a server that was started again has no variables yet."""
 
+_STOPPED_S = 10.0
+"""How long a process may send nothing at least before it counts as stopped: on a busy machine it may be late."""
+
 _POLL_S = 0.5
 """How often a server asks whether the training run has ended."""
 
@@ -89,6 +92,7 @@ class _Crew:
         self._has_started = False
         self._failures, self._saved = 0, 0
         self._is_asked = False
+        self._is_silent = False
         self._deadline, self._reason = math.inf, ""
 
     def run(self) -> TuneReport:
@@ -120,7 +124,8 @@ class _Crew:
         task, lost = self._tasks[ending.number], ending.result
         is_waiting = self._deadline < math.inf
         if ending.death and (task.job == PS or not is_waiting):
-            self._reason = f"{task} {ending.death}"
+            is_silent, self._is_silent = self._is_silent and ending.number == 0, False
+            self._reason = f"{task} {'does not answer' if is_silent else ending.death}"
         elif isinstance(lost, _Lost) and not is_waiting:
             self._reason = f"{lost.server} does not answer" if lost.server else f"{task}: {lost.message}"
             self._deadline = time.monotonic() + GRACE_S if lost.server else math.inf
@@ -145,6 +150,9 @@ class _Crew:
         if not self._is_asked and self._interrupted():
             self._is_asked = True
             processes.ask_to_stop()
+        if processes.silence_s(0) > max(self._training.timeout_s, _STOPPED_S):  # the others would wait for it for ever
+            self._is_silent = True
+            processes.kill(0)
         return time.monotonic() < self._deadline
 
     def _work(self, number: int, launcher: Launcher) -> Done | _Lost:
