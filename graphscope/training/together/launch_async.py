@@ -105,7 +105,7 @@ class _Crew:
     def _generation(self) -> Done | None:
         """Until the end; ``None`` if a server was lost."""
         with Processes(len(self._tasks), self._work, network=self._training.network) as processes:
-            self._has_started = True
+            self._has_started, self._is_asked = True, False
             for ending in processes.endings(self._relay.hear, lambda: self._goes_on(processes)):
                 if ending.error is not None:
                     raise ending.error
@@ -117,6 +117,7 @@ class _Crew:
                 elif self._deadline == math.inf:
                     self._lose("it is restarted, the others continue" if ending.death else "it is restarted")
                     processes.start_again(ending.number)
+                    self._is_asked = False  # if someone asks to stop, the new one must hear of it
         return None
 
     def _is_final(self, ending: Ending) -> bool:
