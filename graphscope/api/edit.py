@@ -15,6 +15,7 @@ from graphscope.core.model import Model
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import node_of
 from graphscope.editing.edited import Edited as EditedModel
+from graphscope.editing.fitting import refuse_misfits
 from graphscope.editing.recipe import read_recipe
 from graphscope.editing.signatures import refuse_dangling
 from graphscope.editing.steps import Step
@@ -153,20 +154,26 @@ def edit(
     source = as_model(model, tags=tags, checkpoint=checkpoint)
     source.refuse_invalid()
     edited = EditedModel(source, as_names(outputs))
-    for step in [*(read_recipe(recipe) if recipe is not None else ()), *steps]:
-        edited = _apply(edited, step)
+    given = list(steps)
+    for number, recipe_step in enumerate(read_recipe(recipe) if recipe is not None else (), 1):
+        edited = _apply(edited, recipe_step, f"{os.fspath(recipe or '')}: step {number}")
+    for step in given:
+        edited = _apply(edited, step, " ".join(filter(None, step)) if isinstance(step, tuple) else "")
     refuse_dangling(edited)
+    if edited.model.graph is not source.graph:
+        refuse_misfits(source, edited.model)
     for note in edited.notes:
         listener.note(note)
     return Edited(source, edited.model, edited.names, edited.outputs)
 
 
-def _apply(edited: EditedModel, step: Step | tuple[str, str]) -> EditedModel:
+def _apply(edited: EditedModel, step: Step | tuple[str, str], name: str) -> EditedModel:
+    """The model after a step, which errors call ``name``."""
     try:
         return apply_step(step_by_name(*step) if isinstance(step, tuple) else step, edited)
     except GraphscopeError as error:
-        if isinstance(step, tuple):
-            error.message = f"{' '.join(filter(None, step))}: {error.message}"
+        if name:
+            error.message = f"{name}: {error.message}"
         raise
 
 

@@ -14,6 +14,9 @@ from graphscope.core.tensors import TensorName, node_of
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import FunctionDef, NodeDef
 
+SHAPES = "_output_shapes"
+"""The attribute in which programs note the shapes that they inferred; TensorFlow refuses a node for which it infers others."""
+
 LOCATION = b"loc:@"
 """Begins the name of a node in the attribute ``_class``: where that runs, its holder runs too."""
 
@@ -23,6 +26,7 @@ class Draft:
 
     Attributes:
         touched: nodes that were put or changed.
+        reshaped: those of them that may give other shapes than before.
         results: what a function returns, by argument; empty for a graph.
         waited: the nodes that a call of a function waits for, by the name of the control result; empty for a graph.
     """
@@ -34,6 +38,7 @@ class Draft:
         self._followers: dict[str, list[str]] = {}
         self._takers = {name: dict.fromkeys(takers) for name, takers in body.consumer_names.items()}
         self.touched: dict[str, None] = {}
+        self.reshaped: dict[str, None] = {}
         self.is_function = isinstance(body, Function)
         self.results: dict[str, str] = dict(body.proto.ret) if isinstance(body, Function) else {}
         self.waited: dict[str, str] = dict(body.proto.control_ret) if isinstance(body, Function) else {}
@@ -70,11 +75,12 @@ class Draft:
         name = node_of(text)
         return name in self._nodes or name in self._arguments
 
-    def put(self, node: Node, *, after: str = "") -> None:
+    def put(self, node: Node, *, after: str = "", reshapes: bool = True) -> None:
         """Adds a node, or replaces the one of its name.
 
         Args:
             after: where a new one goes; at the end by default.
+            reshapes: whether it may give other shapes than the one before.
         """
         old = self._nodes.get(node.name)
         if old is None and after:
@@ -84,6 +90,8 @@ class Draft:
         for text in node.inputs:
             self._takers.setdefault(node_of(text), {})[node.name] = None
         self.touched[node.name] = None
+        if reshapes:
+            self.reshaped[node.name] = None
 
     def delete(self, name: str) -> None:
         """Takes a node out; nodes that were colocated with it no longer are."""
@@ -208,6 +216,7 @@ class Draft:
         self.waited = {key: names.get(node, node) for key, node in self.waited.items()}
         body = Body(renamed)
         self.touched = {names.get(name, name): None for name in self.touched}
+        self.reshaped = {names.get(name, name): None for name in self.reshaped}
         self._nodes, self._followers = dict(body.by_name), {}
         self._takers = {name: dict.fromkeys(takers) for name, takers in body.consumer_names.items()}
 
@@ -221,7 +230,7 @@ class Draft:
     def built(self, body: Graph | Function) -> Graph | Function:
         """``body`` with the nodes and results of the draft."""
         if isinstance(body, Graph):
-            return body.with_nodes(self.nodes)
+            return body.with_nodes(self._shaped_nodes())
         proto = FunctionDef()
         proto.CopyFrom(body.proto)
         for argument, text in self.results.items():
@@ -231,7 +240,16 @@ class Draft:
         for key, node in self.waited.items():
             proto.control_ret[key] = node
         refill(proto.signature.control_output, [k for k in proto.signature.control_output if k in self.waited])
-        return Function(proto, self.nodes)
+        return Function(proto, self._shaped_nodes())
+
+    def _shaped_nodes(self) -> list[Node]:
+        """The nodes; those that may give other shapes now state none."""
+        nodes = self.nodes
+        changed = [name for name in self.reshaped if name in self._nodes]
+        if not changed:
+            return nodes
+        stale = Body(nodes).descendants(changed)
+        return [_without_shapes(node) if node.name in stale and SHAPES in node.proto.attr else node for node in nodes]
 
 
 def _once(inputs: Iterable[str]) -> Iterator[str]:
@@ -285,6 +303,13 @@ def _renamed_location(group: bytes, names: Mapping[str, str]) -> bytes:
         return group
     name = group.removeprefix(LOCATION).decode(errors="replace")
     return LOCATION + names[name].encode() if name in names else group
+
+
+def _without_shapes(node: Node) -> Node:
+    proto = NodeDef()
+    proto.CopyFrom(node.proto)
+    del proto.attr[SHAPES]
+    return Node(proto, node.payloads)
 
 
 def _with_class(node: Node, groups: list[bytes]) -> Node:

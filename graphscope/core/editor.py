@@ -15,7 +15,7 @@ from graphscope.core.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.draft import Draft
 from graphscope.core.dtypes import DataType
 from graphscope.core.frames import refuse_mixed_frames
-from graphscope.core.graph import Body, Function, Graph, Node
+from graphscope.core.graph import Body, Function, Graph, Node, called_functions
 from graphscope.core.names import is_node_name
 from graphscope.core.op_sets import ENTERS, SWITCHES
 from graphscope.core.ops import OpCatalog, input_types, registered_ops
@@ -177,6 +177,9 @@ class GraphEditor:
             GraphscopeError: further outputs of the node are used, or its output is not an array.
             TypeError: TensorFlow has no type for the array's.
         """
+        import numpy as np
+
+        value = value if isinstance(value, Payload) else np.asarray(value)
         draft, inner = self._find(name)
         node = draft[inner]
         if draft.used_outputs(inner) - {0}:
@@ -226,7 +229,7 @@ class GraphEditor:
             for node in draft.nodes:
                 changed = change(node)
                 if changed is not node:
-                    draft.put(changed)
+                    draft.put(changed, reshapes=False)
 
     def dtype(self, name: str) -> DataType:
         """The element type of the first output of a node; ``INVALID`` if it is unknown.
@@ -248,6 +251,7 @@ class GraphEditor:
         Raises:
             GraphscopeError: it is invalid although the original graph was valid, types do not match, or a node is in two loops.
         """
+        self._reshape_calls()
         functions = [self._build(function) for function in self.graph.functions.values()]
         graph = self._main.built(self.graph.with_functions(functions))
         assert isinstance(graph, Graph)
@@ -260,6 +264,13 @@ class GraphEditor:
             raise GraphscopeError("\n".join(["the edited graph is not valid", *problems[:_LISTED]]) + more)
         refuse_mixed_frames(graph)
         return graph
+
+    def _reshape_calls(self) -> None:
+        """What calls a function that was changed may give other shapes."""
+        changed = {name for name, draft in self._drafts.items() if name and draft.reshaped}
+        for node in self._main.nodes if changed else ():
+            if not changed.isdisjoint(called_functions([node])):
+                self._main.reshaped[node.name] = None
 
     def _build(self, function: Function) -> Function:
         draft = self._drafts.get(function.name)

@@ -162,6 +162,24 @@ def test_what_tensorflow_would_not_import_is_refused(written: Written, step: tup
         graphscope.edit(model, [(step[0], step[1].replace("MODEL", str(model)))])
 
 
+def test_nodes_that_do_not_fit_are_refused(written: Written) -> None:
+    with pytest.raises(GraphscopeError, match="node MatMul: dimensions must be equal"):
+        graphscope.edit(written(partitioned), [("rewire", "MatMul:0=part/w")])
+
+
+def test_shapes_that_no_longer_hold_are_not_stated(written: Written, tmp_path: Path) -> None:
+    """TensorFlow refuses a node whose stated shape is another than the one that it infers."""
+    result = edited(written(partitioned), tmp_path, ("rewire", "y:0=x"))
+    np.testing.assert_array_equal(run(result), X)
+
+
+def test_errors_in_a_recipe_name_the_step(written: Written, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("- cleanup\n- remove: nowhere\n")
+    with pytest.raises(GraphscopeError) as caught:
+        graphscope.edit(written(calling), recipe=tmp_path / "r.yaml")
+    assert caught.value.message == f"{tmp_path / 'r.yaml'}: step 2: no node is named 'nowhere'"
+
+
 # Tables that a file fills
 
 
