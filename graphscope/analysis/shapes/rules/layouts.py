@@ -55,12 +55,16 @@ class Layout:
         return [numbers[axis] for axis in self.spatial]
 
 
-def window(size: Size, extent: Size, stride: int, padding: str, dilation: int = 1, extra: int = 0) -> Size:
+def window(
+    size: Size, extent: Size, stride: int, padding: str, dilation: int = 1, extra: int = 0, *, fits_never: bool = False
+) -> Size:
     """How often a window fits (``GetWindowedOutputSize``).
 
     Args:
         extent: the window's size.
         padding: ``SAME``, ``VALID`` or ``EXPLICIT``, with ``extra`` elements in sum.
+        fits_never: whether a window that is too large by less than a stride is taken: it fits 0 times
+            (``GetWindowedOutputSizeVerbose``).
 
     Raises:
         ShapeError: it does not fit, or a stride is not positive.
@@ -74,7 +78,7 @@ def window(size: Size, extent: Size, stride: int, padding: str, dilation: int = 
     if not (isinstance(size, int) and isinstance(extent, int)):
         return Dim()
     left = size + extra - ((extent - 1) * dilation + 1)
-    if left < 0:
+    if left < (-stride if fits_never else 0):
         raise ShapeError(f"a window of {(extent - 1) * dilation + 1} does not fit a size of {size}")
     return left // stride + 1
 

@@ -89,7 +89,7 @@ def dilation(call: Call) -> Facts:
     if not (all_known(shape[1:3]) and all_known(kernel)):
         return outputs((shape[0], Dim(), Dim(), channels))
     spatial = [
-        window(size, extent, stride, call.text("padding"), rate)
+        window(size, extent, stride, call.text("padding"), rate, fits_never=True)
         for size, extent, stride, rate in zip(shape[1:3], kernel[:2], strides, rates)
     ]
     return outputs((shape[0], *spatial, channels))
@@ -103,7 +103,7 @@ def patches(call: Call) -> Facts:
     ksizes = layout.pick(call.numbers("ksizes"), "ksizes")
     strides, rates = layout.pick(call.numbers("strides"), "strides"), per_axis(call, "rates", layout)
     spatial = [
-        window(size, extent, stride, call.text("padding"), rate)
+        window(size, extent, stride, call.text("padding"), rate, fits_never=True)
         for size, extent, stride, rate in zip(shape[1:-1], ksizes, strides, rates)
     ]
     if not all_known(shape[1:-1]):
