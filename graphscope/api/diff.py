@@ -28,7 +28,7 @@ def diff(
     tags: str | Collection[str] = (),
     listener: Listener = SILENT,
 ) -> DiffReport:
-    """Compares two models: signatures, nodes, wiring, attributes, weights, functions, collections.
+    """Compares two models: signatures, nodes, wiring, attributes, weights, functions, objects, collections.
 
     Needs no TensorFlow.
 

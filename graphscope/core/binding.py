@@ -46,6 +46,8 @@ def bind(
         binder = _Binder(graph, meta, collections, entries, keys_by_name(objects) if objects is not None else {})
         if meta.HasField("object_graph_def"):
             bound += binder.saved(saved_variables(meta.object_graph_def, objects), tracked)
+            claimed = {v.key for v in bound}  # an op of the same name is another variable, whose value nobody saves
+            binder.keys = {name: key for name, key in binder.keys.items() if key not in claimed}
         names = {v.name for v in bound}
         bound += binder.variables(
             [n for op, n in zip(graph.ops, graph.nodes) if op in VARIABLE_OPS and n.name not in names]

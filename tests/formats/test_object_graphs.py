@@ -125,6 +125,26 @@ def test_a_saved_model_of_equal_shapes(tmp_path: Path) -> None:
             assert_equal(model.value(variable).numpy(), np.asarray(session.run(read)), name)
 
 
+def test_a_table_of_which_the_graph_calls_the_file_like_a_variable(tmp_path: Path) -> None:
+    """Both are called Variable; only one of them is in the checkpoint, and the model can be saved again."""
+    (tmp_path / "words.txt").write_text("a")
+    index = tf.lookup.TextFileIndex
+    net = tf.Module()
+    net.v = tf.Variable([4.0])
+    words = tf.lookup.TextFileInitializer(
+        str(tmp_path / "words.txt"), tf.string, index.WHOLE_LINE, tf.int64, index.LINE_NUMBER
+    )
+    net.table = tf.lookup.StaticHashTable(words, -1)
+    net.get = tf.function(lambda: {"v": net.v + 1.0}, input_signature=[])
+    tf.saved_model.save(net, str(tmp_path / "m"), signatures=net.get)
+    model = graphscope.load(tmp_path / "m")
+    stored = [(v.dtype.label, v.key) for v in model.variables if v.entry is not None]
+    assert stored == [("float32", "v/.ATTRIBUTES/VARIABLE_VALUE")]
+    graphscope.save(model, f"{tmp_path}/again/")
+    loaded = tf.saved_model.load(str(tmp_path / "again"))
+    assert loaded.get()["v"].numpy().tolist() == [5.0]
+
+
 def test_a_saved_model_of_tensorflow_1(tmp_path: Path) -> None:
     with tf.Graph().as_default(), v1.Session() as session:
         w = v1.get_variable("w", initializer=[1.0, 2.0])

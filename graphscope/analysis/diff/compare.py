@@ -14,6 +14,7 @@ from graphscope.analysis.diff.functions import gradient_differences, match_funct
 from graphscope.analysis.diff.interfaces import collection_differences, signature_differences, version_differences
 from graphscope.analysis.diff.matching import match
 from graphscope.analysis.diff.nodes import NodeComparison
+from graphscope.analysis.diff.objects import object_differences
 from graphscope.analysis.diff.report import Change, Difference, DiffReport, Explanation, Method, Section
 from graphscope.analysis.diff.scopes import rename_differences
 from graphscope.analysis.diff.sides import Matching, Side
@@ -76,7 +77,9 @@ class _Diff:
             renamed, scopes = rename_differences(((a.proto.name, b.proto.name) for a, b in matching.pairs), function)
             differences += renamed
             explanations += scopes
-        differences += self._functions()
+        functions = match_functions(self.a.graph.functions, self.b.graph.functions)
+        differences += self._functions(functions)
+        differences += object_differences(self.a, self.b, graph.forward, functions)
         bare = [model.path for model in (self.a, self.b) if model.kind in _BARE]
         if not bare:
             differences += signature_differences(self.a, self.b, graph.forward)
@@ -135,10 +138,9 @@ class _Diff:
         self.counts.update(counts)
         return matching
 
-    def _functions(self) -> Iterator[Difference]:
+    def _functions(self, matched: Mapping[str, str]) -> Iterator[Difference]:
         """Library functions that only one model has, and those that have another name, but for the number in it."""
         ones, others = self.a.graph.functions, self.b.graph.functions
-        matched = match_functions(ones, others)
         taken = set(matched.values())
         yield from (Difference(Section.FUNCTIONS, Change.REMOVED, n, _size(ones[n])) for n in ones if n not in matched)
         yield from (Difference(Section.FUNCTIONS, Change.ADDED, n, _size(others[n])) for n in others if n not in taken)

@@ -91,10 +91,10 @@ def _entries(a: Collection, b: Collection, before: list[object], after: list[obj
     if sorted(map(str, before)) == sorted(map(str, after)):
         return f"{text}, in another order"
     name = a.names[first] if len(a.names) == len(a.values) else f"entry {first}"
-    return f"{name}: {_change(a.values[first], b.values[first])}"
+    return f"{name}: {first_change(a.values[first], b.values[first])}"
 
 
-def _change(one: object, other: object) -> str:
+def first_change(one: object, other: object) -> str:
     """The first line in which two entries differ."""
     lines = [str(value).splitlines() for value in (one, other)]
     before, after = next((p for p in zip_longest(*lines, fillvalue="nothing") if p[0] != p[1]), ("", "other content"))

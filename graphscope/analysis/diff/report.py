@@ -21,6 +21,7 @@ class Section(str, enum.Enum):
     ATTRIBUTES = "attributes"
     WEIGHTS = "weights"
     FUNCTIONS = "functions"
+    OBJECTS = "objects"
     COLLECTIONS = "collections"
     ASSETS = "assets"
     VERSIONS = "versions"
@@ -70,7 +71,7 @@ class Difference:
 
     Attributes:
         section, change: the subject and the kind of change.
-        name: of the node, variable, function, signature or collection; in the second model where the first has none.
+        name: of the node, variable, function, object, signature or collection; in the second model where the first has none.
         detail: what differs: ``strides: [1, 1, 1, 1] -> [1, 2, 2, 1]``; of a node that was added or removed, its op.
         other: its name in the second model, if that is another one.
         function: the library function that it is in, as the first model calls it.

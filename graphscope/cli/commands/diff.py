@@ -72,7 +72,7 @@ def diff(
         DiffFormat, typer.Option("--format", help="Output format; html draws both graphs on a page.")
     ] = DiffFormat.TABLE,
 ) -> None:
-    """Compare two models: signatures, nodes, wiring, attributes, weights, functions, collections."""
+    """Compare two models: signatures, nodes, wiring, attributes, weights, functions, objects, collections."""
     sink = Sink.standard()
     _refuse_contradiction(format, out)
     try:
