@@ -67,6 +67,32 @@ def state_value(state: Any) -> Any:
     return v1.get_default_graph().get_tensor_by_name("first_read:0")
 
 
+def _write_scattered(x: Any, state: Any, wrap: Callable[[Callable[[], Any]], Any]) -> None:
+    """What ``wrap`` makes of a write in the body of a function runs with the output."""
+    y = tf.tanh(state + x)
+    with tf.control_dependencies([wrap(lambda: tf.group(v1.scatter_update(state, [0, 1], y[:2])))]):
+        tf.identity(y, name="out")
+
+
+def written_in_nested_branches(x: Any, state: Any) -> None:
+    def branch(write: Callable[[], Any]) -> Any:
+        return v1.cond(x[0] > 0, write, tf.no_op)
+
+    _write_scattered(x, state, lambda write: branch(lambda: branch(write)))
+
+
+def written_in_a_case(x: Any, state: Any) -> None:
+    _write_scattered(x, state, lambda write: tf.switch_case(tf.cast(x[0], tf.int32), [tf.no_op, write]))
+
+
+def written_in_a_loop(x: Any, state: Any) -> None:
+    def turn(write: Callable[[], Any], i: Any) -> Any:
+        with tf.control_dependencies([write()]):
+            return i + 1.0
+
+    _write_scattered(x, state, lambda write: v1.while_loop(lambda i: i < x[0], lambda i: turn(write, i), [0.0]))
+
+
 def optimized(x: Any, state: Any) -> None:
     out = tf.multiply(x, state, name="out")
     labels = v1.placeholder(tf.float32, [3], name="labels")
@@ -113,6 +139,13 @@ def saved(build: Build, directory: Path, *, resource: bool) -> str:
 )
 def test_state_is_reported(build: Build, resource: bool, tmp_path: Path) -> None:
     model = graphscope.load(saved(build, tmp_path, resource=resource))
+    assert list(freeze(model, FreezeOptions(["out"])).carried) == ["state"]
+
+
+@pytest.mark.parametrize("build", [written_in_nested_branches, written_in_a_case, written_in_a_loop])
+def test_state_that_a_function_of_control_flow_writes_is_reported(build: Build, tmp_path: Path) -> None:
+    model = graphscope.load(saved(build, tmp_path, resource=True))
+    assert not {"If", "Case", "While"}.isdisjoint(model.graph.ops)
     assert list(freeze(model, FreezeOptions(["out"])).carried) == ["state"]
 
 
