@@ -16,9 +16,11 @@ from graphscope.core.model import Model
 from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName, TensorSpec
 from graphscope.errors import GraphscopeError, UnknownNameError
-from graphscope.feeding.demands.demands import FeedSpec, apply_demands
+from graphscope.feeding.demands.demands import apply_demands
+from graphscope.feeding.demands.encoded import EncodedStrings
 from graphscope.feeding.demands.inferred import Consumers
 from graphscope.feeding.demands.ragged import RowSplits
+from graphscope.feeding.demands.rules import FeedSpec
 from graphscope.feeding.demands.sparse import SparseIndices, SparseSizes, lacks_sizes
 from graphscope.feeding.dependencies import need
 from graphscope.feeding.feed_values import AS_USUAL, from_file, literal, media_paths
@@ -247,7 +249,8 @@ def random_feeds(
     """Tensor name -> value for each placeholder: from ``overrides``, or random in a range that suits its type.
 
     Floating and complex numbers are uniform in [-1, 1), uint8 in 0..255, other integers in 0..9 (they are often indices),
-    strings are :data:`STRINGS`; indices and shape of a sparse tensor fit together, and so do values and splits of a ragged one.
+    strings are :data:`STRINGS`, or what the op that takes them decodes; indices and shape of a sparse tensor fit together, and
+    so do values and splits of a ragged one.
     A placeholder's values depend only on ``seed`` and its name.
 
     Args:
@@ -268,13 +271,21 @@ def random_value(spec: TensorSpec, *, seed: int, unknown: int = UNKNOWN) -> NDAr
     """One value as :func:`random_feeds` gives it."""
     import numpy as np
 
+    return _draw(spec, np.random.default_rng([seed, zlib.crc32(spec.name.encode())]), unknown)
+
+
+def _draw(spec: TensorSpec, rng: np.random.Generator, unknown: int) -> NDArray[Any]:
+    import numpy as np
+
     make = _RANDOM.get(spec.dtype, _float if spec.dtype.is_floating else None)
     if make is None:
         raise _unfeedable(spec)
     if isinstance(spec, FeedSpec):
         make = _integer(min(spec.below, _INDICES))
-    rng = np.random.default_rng([seed, zlib.crc32(spec.name.encode())])
     shape = concrete(spec, unknown)
+    if isinstance(spec, EncodedStrings):
+        draw = functools.partial(_draw, rng=rng, unknown=unknown)
+        return np.array([spec.encode(draw) for _ in range(math.prod(shape))], object).reshape(shape)
     if isinstance(spec, RowSplits):
         rows = unknown if spec.shape == (None,) else shape[0] - 1
         return np.array(_splits(rng, rows, unknown), spec.dtype.numpy)

@@ -6,8 +6,9 @@ import pytest
 
 from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape, TensorSpec
-from graphscope.feeding.demands.demands import FeedSpec, apply_demands
+from graphscope.feeding.demands.demands import apply_demands
 from graphscope.feeding.demands.inferred import Consumers
+from graphscope.feeding.demands.rules import FeedSpec
 from tests.support.written import graph_of
 
 

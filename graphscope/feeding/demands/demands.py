@@ -2,55 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from graphscope.analysis.inputs import DECODING_OPS
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Graph, Node
-from graphscope.core.tensors import Shape, TensorSpec, node_of
+from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.feeding.demands.encoded import encoded_strings
 from graphscope.feeding.demands.inferred import Consumers
 from graphscope.feeding.demands.ragged import row_splits
+from graphscope.feeding.demands.rules import INDEX_TYPES, FeedSpec, demanded_shapes, index_bounds
 from graphscope.feeding.demands.sparse import sparse_part
-from graphscope.feeding.demands.weights import small_integers, weight_shape
-
-_SAME = frozenset(
-    "Identity Cast Neg Abs Sqrt Square Exp Log Relu Tanh Sigmoid StopGradient CheckNumerics Enter Switch Floor Round Sign"
-    " Softmax ClipByValue Print".split()
-)
-"""Ops whose first input has the shape of the result."""
-_ELEMENTWISE = frozenset(
-    "Add AddV2 Sub Mul RealDiv Div DivNoNan Maximum Minimum Pow SquaredDifference FloorMod".split()
-)
-"""Ops with two inputs; if one is a scalar, the other has the shape of the result."""
-_KEEPS_VALUES = frozenset(
-    "Identity Cast Reshape ExpandDims Squeeze Enter Switch StopGradient Unique Transpose Tile".split()
-)
-"""Ops that return their input numbers unchanged."""
-_STEPS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class FeedSpec(TensorSpec):
-    """A tensor to feed whose numbers are indices.
-
-    Attributes:
-        below: the upper bound of the indices.
-    """
-
-    below: int = 0
 
 
 def apply_demands(spec: TensorSpec, consumers: Consumers) -> TensorSpec:
     """``spec`` with the shape that its consumers require, if its rank is unknown; as :class:`FeedSpec` if it holds indices.
 
     A convolution does not require a height, but needs pictures at least as large as its filter: such likely sizes come first.
-    Otherwise, the shape comes from shape inference. Parts of sparse and ragged tensors are told by what takes them.
+    Otherwise, the shape comes from shape inference. Parts of sparse and ragged tensors, and strings that are
+    decoded, are told by what takes them.
 
     Args:
         consumers: of the graph, shared by several of its inputs.
     """
-    if spec.shape is not None and spec.dtype not in _INDICES:
+    if spec.shape is not None and spec.dtype not in INDEX_TYPES | {DataType.STRING}:
         return spec
     graph = consumers.graph
     node = graph.get(node_of(spec.name))
@@ -60,150 +33,10 @@ def apply_demands(spec: TensorSpec, consumers: Consumers) -> TensorSpec:
     if part is not None:
         return part
     if spec.shape is None:
-        likely = next(_shapes(graph, node), None)
+        likely = next(demanded_shapes(graph, node), None)
         spec = replace(spec, shape=consumers.shapes().shape(spec.name) if likely is None else likely)
-    if spec.dtype in _INDICES:
-        sizes = [size for size in _bounds(graph, node) if size]
+    if spec.dtype in INDEX_TYPES:
+        sizes = [size for size in index_bounds(graph, node) if size]
         if sizes:
             return FeedSpec(spec.name, spec.dtype, spec.shape, spec.is_ref, min(sizes))
-    return spec
-
-
-_INDICES = frozenset({DataType.INT32, DataType.INT64, DataType.UINT8})
-"""Types of numbers that may be indices."""
-
-
-def _shapes(graph: Graph, start: Node) -> Iterator[Shape]:
-    """The shapes that consumers demand, nearest first, behind what keeps the shape."""
-    for node, place in _reach(graph, start, _keeps_shape):
-        rule = _DEMANDS.get(node.op)
-        shape = rule(graph, node, place) if rule is not None else None
-        if shape is not None:
-            yield shape
-
-
-def _bounds(graph: Graph, start: Node) -> Iterator[int]:
-    """The sizes of what is indexed with the numbers of ``start``."""
-    for node, place in _reach(graph, start, lambda _, n, k: k == 0 and n.op in _KEEPS_VALUES):
-        if node.op in _GATHERS and place == 1:
-            shape = weight_shape(graph, node.inputs[0])
-            axis = small_integers(graph, node.inputs[2]) if node.op == "GatherV2" else [0]
-            if shape and axis and -len(shape) <= axis[0] < len(shape) and shape[axis[0]]:
-                yield shape[axis[0]] or 0
-        elif node.op == "OneHot" and place == 0:
-            yield (small_integers(graph, node.inputs[1]) or [0])[0]
-
-
-_GATHERS = frozenset("Gather GatherV2 ResourceGather SparseSegmentSum SparseSegmentMean SparseSegmentSqrtN".split())
-
-
-def _reach(graph: Graph, start: Node, passes: Callable[[Graph, Node, int], bool]) -> Iterator[tuple[Node, int]]:
-    """Consumers with the place at which they take the value, nearest first, behind those that pass it on."""
-    seen = {start.name}
-    waiting = [start]
-    for _ in range(_STEPS):
-        fresh = []
-        for source in waiting:
-            for node in graph.consumers(source.name):
-                inputs = [node_of(text) for text in node.data_inputs()]
-                if source.name not in inputs:
-                    continue
-                place = inputs.index(source.name)
-                yield node, place
-                if node.name not in seen and passes(graph, node, place):
-                    seen.add(node.name)
-                    fresh.append(node)
-        waiting = fresh
-
-
-def _keeps_shape(graph: Graph, node: Node, place: int) -> bool:
-    if node.op in _ELEMENTWISE:
-        other = weight_shape(graph, node.inputs[1 - place])
-        return other == ()
-    return place == 0 and node.op in _SAME
-
-
-def _matmul(graph: Graph, node: Node, place: int) -> Shape:
-    weight = weight_shape(graph, node.inputs[1 - place]) if place < 2 else None
-    flags = ("transpose_a", "transpose_b") if node.op == "MatMul" else ("adj_x", "adj_y")
-    mine, other = flags if place == 0 else flags[::-1]
-    if weight is None or len(weight) != 2:
-        return (None, None)
-    inner = weight[_flag(node, other)] if place == 0 else weight[1 - _flag(node, other)]
-    shape = (None, inner) if place == 0 else (inner, None)
-    return shape[::-1] if _flag(node, mine) else shape
-
-
-def _flag(node: Node, name: str) -> int:
-    value = node.attr(name)
-    return int(value is not None and value.b)
-
-
-def _convolution(graph: Graph, node: Node, place: int) -> Shape:
-    """(batch, sizes at least those of the filter, channels), by the data format."""
-    weight = weight_shape(graph, node.inputs[1]) if place == 0 and len(node.inputs) > 1 else None
-    if weight is None or len(weight) not in (4, 5):
-        return None
-    sizes, channels = list(weight[:-2]), weight[-2]
-    layout = node.attr("data_format")
-    if layout is not None and layout.s.startswith(b"NC"):
-        return (None, channels, *sizes)
-    return (None, *sizes, channels)
-
-
-def _of_rank(rank: int) -> Callable[[Graph, Node, int], Shape]:
-    return lambda _, __, place: (None,) * rank if place == 0 else None
-
-
-def _bias(graph: Graph, node: Node, place: int) -> Shape:
-    weight = weight_shape(graph, node.inputs[1]) if place == 0 else None
-    return (None, *weight) if weight is not None and len(weight) == 1 else None
-
-
-def _elementwise(graph: Graph, node: Node, place: int) -> Shape:
-    """A weight of some rank on the other side: at least that, with a batch before it."""
-    weight = weight_shape(graph, node.inputs[1 - place]) if place < 2 and len(node.inputs) == 2 else None
-    return ((None, *weight) if len(weight) == 1 else weight) if weight else None
-
-
-def _reshape(graph: Graph, node: Node, place: int) -> Shape:
-    sizes = small_integers(graph, node.inputs[1]) if place == 0 else None
-    return tuple(size if size >= 0 else None for size in sizes) if sizes else None
-
-
-def _demand_of_expanded(graph: Graph, node: Node, place: int) -> Shape:
-    """What follows demands a shape; without the axis that is added."""
-    axis = small_integers(graph, node.inputs[1]) if place == 0 else None
-    shape = next(_shapes(graph, node), None)
-    if not axis or shape is None:
-        return None
-    at = axis[0] if axis[0] >= 0 else len(shape) + axis[0]
-    return (*shape[:at], *shape[at + 1 :])
-
-
-def _demand_of_transposed(graph: Graph, node: Node, place: int) -> Shape:
-    order = small_integers(graph, node.inputs[1]) if place == 0 else None
-    if not order:
-        return None
-    shape = next(_shapes(graph, node), None)
-    if shape is None or len(shape) != len(order):
-        return (None,) * len(order)
-    return tuple(shape[order.index(k)] for k in range(len(order)))
-
-
-_Demand = Callable[[Graph, Node, int], Shape]
-_DEMANDS: Mapping[str, _Demand] = {
-    **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), _matmul),
-    **dict.fromkeys(("Conv2D", "Conv3D", "DepthwiseConv2dNative"), _convolution),
-    **dict.fromkeys(
-        ("MaxPool", "AvgPool", "LRN", "ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic"), _of_rank(4)
-    ),
-    **dict.fromkeys(("ParseExample", "ParseExampleV2"), _of_rank(1)),
-    **dict.fromkeys(DECODING_OPS - {"DecodeRaw", "DecodeCompressed"}, _of_rank(0)),
-    **dict.fromkeys(_ELEMENTWISE, _elementwise),
-    "BiasAdd": _bias,
-    "Reshape": _reshape,
-    "ExpandDims": _demand_of_expanded,
-    "Transpose": _demand_of_transposed,
-}
-"""Op -> the shape that it demands of the input at a place; ``None`` if it demands none."""
+    return (encoded_strings(graph, spec) or spec) if spec.dtype is DataType.STRING else spec

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from graphscope.core.dtypes import DataType
-from graphscope.core.graph import Graph
+from graphscope.core.graph import Body
 from graphscope.core.tensors import Shape, node_of, shape_of
 
 _READS = frozenset("Identity ReadVariableOp Cast Enter RefEnter StopGradient FakeQuantWithMinMaxVars".split())
 _STEPS = 32
 
 
-def small_integers(graph: Graph, text: str) -> list[int] | None:
+def small_integers(graph: Body, text: str) -> list[int] | None:
     """The numbers of the tensor ``text``, if it is a small constant of integers."""
     node = graph.get(node_of(text))
     tensor = node.tensor() if node is not None and node.op == "Const" else None
@@ -19,7 +19,7 @@ def small_integers(graph: Graph, text: str) -> list[int] | None:
     return [int(value) for value in tensor.listed()]
 
 
-def weight_shape(graph: Graph, text: str) -> Shape:
+def weight_shape(graph: Body, text: str) -> Shape:
     """The shape of a constant or a variable, behind what reads it; ``None`` if it is not known."""
     node = graph.get(node_of(text))
     for _ in range(_STEPS):
