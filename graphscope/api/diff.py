@@ -10,12 +10,17 @@ from graphscope.analysis.diff.compare import diff as compare
 from graphscope.analysis.diff.report import DiffReport
 from graphscope.analysis.diff.weights import Depth
 from graphscope.api.opening import ModelLike, as_model, without_calls
+from graphscope.core.graph import Graph
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
+from graphscope.core.op_sets import CALL_OPS
 from graphscope.errors import GraphscopeError, UnknownNameError
 
 if TYPE_CHECKING:
     from graphscope.drawing.comparison import DiffDrawing
+
+_IN_PLACE_OF_CALLS = frozenset({"Identity", "IdentityN", "NoOp", "Const"})
+"""Ops of nodes that have the names of inlined calls; constants where the results were folded."""
 
 
 def diff(
@@ -48,9 +53,33 @@ def diff(
     if weights not in depths:
         raise UnknownNameError("depth of comparison", weights, depths, hint="one of: " + ", ".join(depths))
     one, other = (as_model(model, tags=tags) for model in (a, b))
+    inlined: tuple[str, ...] = ()
+    if explain and one.has_graph and other.has_graph:
+        one, other, inlined = _inlined_alike(one, other)
     total = sum(variable.size_bytes or 0 for variable in one.variables)
     with listener.reading("comparing values", total) as progress:
-        return compare(one, other, DiffOptions(depths[weights], strict, explain), progress)
+        return compare(one, other, DiffOptions(depths[weights], strict, explain, inlined), progress)
+
+
+def _inlined_alike(one: Model, other: Model) -> tuple[Model, Model, tuple[str, ...]]:
+    """Both models, and the calls that were inlined in one of them because they are in the other.
+
+    A model whose calls would make too many nodes stays as it is.
+    """
+    calls, others = (_replaced(*pair) for pair in ((one.graph, other.graph), (other.graph, one.graph)))
+    try:
+        return without_calls(one) if calls else one, without_calls(other) if others else other, (*calls, *others)
+    except GraphscopeError:
+        return one, other, ()
+
+
+def _replaced(graph: Graph, other: Graph) -> list[str]:
+    """Calls in ``graph`` in whose place ``other`` has what passes on the results of a body, or a constant."""
+    return [
+        name
+        for op, name in zip(graph.ops, graph.names)
+        if (op in CALL_OPS or op in graph.functions) and name in other and other[name].op in _IN_PLACE_OF_CALLS
+    ]
 
 
 def draw_diff(

@@ -36,11 +36,13 @@ class DiffOptions:
         depth: how thoroughly to compare values.
         strict: also compare devices, colocation, inferred shapes and versions.
         explains: whether to report freezing and folding as such, instead of the single differences that they cause.
+        inlined: the calls in one model that the bodies of their functions have replaced, as in the other.
     """
 
     depth: Depth = Depth.STAT
     strict: bool = False
     explains: bool = True
+    inlined: tuple[str, ...] = ()
 
 
 def diff(
@@ -88,8 +90,8 @@ class _Diff:
         if self.options.strict:
             differences += version_differences(self.a, self.b)
         differences += self._values(bodies)
-        if self.options.explains and differences:
-            differences, explained = explain(self.a, self.b, graph, differences)
+        if self.options.explains and (differences or self.options.inlined):
+            differences, explained = explain(self.a, self.b, dict(bodies), differences, self.options.inlined)
             explanations += explained
         notes = (f"signatures and collections were not compared: {bare[0]} holds none",) if len(bare) == 1 else ()
         return self._report(differences, explanations, notes, graph.forward)

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from graphscope.analysis.diff.report import Change, Difference, Section
 from graphscope.core.graph import Function, Graph
 
+_SPECIALIZED = "_frozen_"
+"""What freezing puts between the name of a function and the types of the variables that its copy takes the values of."""
+
 _NUMBER = re.compile(r"_\d+\Z")
 
 
@@ -17,9 +20,17 @@ def stem(name: str) -> str:
     return _NUMBER.sub("", name)
 
 
+def specialized_from(name: str) -> str:
+    """The function of which freezing made ``name``, which takes values where that takes variables; empty if it made none."""
+    before, made, _ = name.rpartition(_SPECIALIZED)
+    return before if made else ""
+
+
 def match_functions(a: Mapping[str, Function], b: Mapping[str, Function]) -> dict[str, str]:
     """Function of ``a`` -> function of ``b``."""
     found = {name: name for name in a if name in b}
+    found |= {source: name for name in b if (source := specialized_from(name)) in a and source not in found}
+    found |= {name: source for name in a if (source := specialized_from(name)) in b and source not in found.values()}
     for key in (_number_nodes, _content):
         taken = set(found.values())
         ones = _groups((f for name, f in a.items() if name not in found), key)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from graphscope.analysis.attributes import exact_text
 from graphscope.analysis.diff.report import Change, Difference, Section
-from graphscope.analysis.diff.sides import FREEZES, Matching, Side, shared_name
+from graphscope.analysis.diff.sides import FREEZES, GATHERS, Matching, Side, shared_name
 from graphscope.core.graph import Function, Node
 from graphscope.core.op_sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName
@@ -15,6 +15,8 @@ from graphscope.protos import AttrValue
 WAITS = "waits for"
 """The prefix of details about control inputs."""
 
+TYPES = "types of its arguments or results"
+"""What differs between two functions that take and give equally many tensors."""
 
 _TRACES = frozenset(
     "_input_shapes _construction_context api_implements api_preferred_device forward_function_name backward_function_name"
@@ -61,6 +63,8 @@ class NodeComparison:
         a, b = sides[0].body.nodes[one], sides[1].body.nodes[other]
         if sides[0].names.get(a.op, a.op) != sides[1].names.get(b.op, b.op):
             yield self._describe_change(a, b, Section.NODES, f"{a.op} -> {b.op}")
+            if is_frozen(a, b) or is_frozen(b, a):
+                yield from self._attributes(a, b, shared=True)
         elif sides[0].key(one) != sides[1].key(other):
             yield from self._attributes(a, b)
         if self.matching.is_rewired(one, other):
@@ -70,9 +74,14 @@ class NodeComparison:
                 a, b, Section.ATTRIBUTES, f"device: {a.device or 'none'} -> {b.device or 'none'}"
             )
 
-    def _attributes(self, a: Node, b: Node) -> Iterator[Difference]:
+    def _attributes(self, a: Node, b: Node, *, shared: bool = False) -> Iterator[Difference]:
+        """What two nodes state differently.
+
+        Args:
+            shared: compare only what both state.
+        """
         ones, others = self.matching.a.attributes.of(a), self.matching.b.attributes.of(b)
-        for name in sorted({*ones, *others}):
+        for name in sorted({*ones} & {*others} if shared else {*ones, *others}):
             if _is_value(ones.get(name)) and _is_value(others.get(name)):
                 continue
             one, other = self._value(self.matching.a, a, name, ones), self._value(self.matching.b, b, name, others)
@@ -90,7 +99,7 @@ class NodeComparison:
     def _wiring(self, a: Node, b: Node) -> Iterator[Difference]:
         """Inputs by position; control inputs as a set. Names are those of the second body where a partner exists."""
         ones, others = [_port(text) for text in a.data_inputs()], [_port(text) for text in b.data_inputs()]
-        moved = [(self.matching.forward.get(name), port) for name, port in ones]
+        moved = [(self.matching.forward.get(name), self.matching.moved_port(name, port)) for name, port in ones]
         positions = range(max(len(ones), len(others)))
         different = [p for p in positions if moved[p : p + 1] != others[p : p + 1]]
         texts = [f"input {p}: {_at(ones, p)} -> {_at(others, p)}" for p in different[:_FEW]]
@@ -112,14 +121,14 @@ class NodeComparison:
         taken = [[argument.type for argument in f.signature.input_arg] for f in (a, b)]
         given = [[argument.type for argument in f.signature.output_arg] for f in (a, b)]
         if taken[0] != taken[1] or given[0] != given[1]:
-            text = f"{len(taken[0])} arguments, {len(given[0])} results -> {len(taken[1])}, {len(given[1])}"
-            if len(taken[0]) == len(taken[1]) and len(given[0]) == len(given[1]):
-                text = "types of its arguments or results"
-            yield self._function(text)
-            return
+            if len(taken[0]) != len(taken[1]) or len(given[0]) != len(given[1]):
+                text = f"{len(taken[0])} arguments, {len(given[0])} results -> {len(taken[1])}, {len(given[1])}"
+                yield self._function(text)
+                return
+            yield self._function(TYPES)
         for one, other in zip(a.signature.output_arg, b.signature.output_arg):
             before, after = _port(a.proto.ret[one.name]), _port(b.proto.ret[other.name])
-            if (self.matching.forward.get(before[0]), before[1]) != after:
+            if (self.matching.forward.get(before[0]), self.matching.moved_port(*before)) != after:
                 yield self._function(f"result {one.name}: {_tensor(before)} -> {_tensor(after)}")
         waited = {self.matching.forward.get(node, f"^{node}"): node for node in a.proto.control_ret.values()}
         after_all = set(b.proto.control_ret.values())
@@ -152,7 +161,7 @@ class NodeComparison:
 
 def is_frozen(a: Node, b: Node) -> bool:
     """Whether ``b`` is what freezing makes of ``a``."""
-    return FREEZES.get(a.op) == b.op
+    return FREEZES.get(a.op) == b.op or (a.op, b.op) == GATHERS
 
 
 def _is_value(value: AttrValue | None) -> bool:

@@ -92,7 +92,7 @@ class Explanation:
     """Differences that one known transformation explains: reported together.
 
     Attributes:
-        kind: ``frozen``, ``folded``, ``batch norm folded`` or ``scope renamed``.
+        kind: ``inlined``, ``frozen``, ``specialized``, ``folded``, ``batch norm folded`` or ``scope renamed``, for instance.
         text: a sentence without its full stop.
         names: the nodes of the first model that it is about.
         differences: number of differences it replaces.

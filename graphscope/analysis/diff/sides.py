@@ -22,6 +22,12 @@ FREEZES: Mapping[str, str] = {
 }
 """Op -> what freezing makes of it under the same name."""
 
+GATHERS = ("ResourceGather", "Gather")
+"""What freezing makes of a gather in a library function."""
+
+_OUTPUTS = {("ReadVariableOp", "Identity"): ("value", "output"), ("Identity", "ReadVariableOp"): ("output", "value")}
+"""What the output argument of an op is called once it is another op."""
+
 
 _COUNTED = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<!\d)\d+\Z")
 
@@ -199,4 +205,14 @@ class Matching:
             return other
         mark, name = ("^", text[1:]) if text.startswith("^") else ("", text)
         node, colon, port = name.partition(":")
-        return f"{mark}{self.forward.get(node, ' ' + node)}{colon}{port}"
+        return f"{mark}{self.forward.get(node, ' ' + node)}{colon}{self.moved_port(node, port)}"
+
+    def moved_port(self, name: str, port: str) -> str:
+        """Which output of a node of the first body as the second calls it; in functions, ops name their outputs."""
+        argument, colon, index = port.partition(":")
+        a = self.a.body.get(name) if colon else None
+        b = self.b.body.get(self.forward.get(name, "")) if a is not None else None
+        if a is None or b is None or a.op == b.op:
+            return port
+        before, after = _OUTPUTS.get((a.op, b.op), (argument, argument))
+        return f"{after if argument == before else argument}:{index}"
