@@ -19,6 +19,7 @@ from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.feeding.demands.demands import apply_demands
 from graphscope.feeding.demands.encoded import EncodedStrings
 from graphscope.feeding.demands.inferred import Consumers
+from graphscope.feeding.demands.lookups import LookedUp
 from graphscope.feeding.demands.ragged import RowSplits
 from graphscope.feeding.demands.rules import FeedSpec
 from graphscope.feeding.demands.sparse import SparseIndices, SparseSizes, lacks_sizes
@@ -177,7 +178,7 @@ def resolve_baked(model: Model, given: Given) -> dict[str, NDArray[Any]]:
 def resolve_tensors(model: Model, given: Given, options: FeedOptions = USUAL) -> dict[str, NDArray[Any]]:
     """As :func:`resolve_feeds`, for any tensor of ``model``, including intermediate ones."""
     feeds = {}
-    consumers = Consumers(model.graph)
+    consumers = Consumers(model.graph, model)
     for feed in feeds_of(given):
         name = feed.tensor
         if TensorName.parse(name).node not in model.graph:
@@ -211,7 +212,7 @@ def required_inputs(
     names = need(graph, fetches, given).names
     lister = TensorLister(model.catalog, graph.producer)
     fed = {spec.name for spec in given}
-    consumers = Consumers(graph)
+    consumers = Consumers(graph, model)
     placeholders = ((n, lister.outputs(n, graph)[0]) for n in graph if n.op in PLACEHOLDER_OPS and n.name in names)
     return [
         apply_demands(spec, consumers)
@@ -249,8 +250,8 @@ def random_feeds(
     """Tensor name -> value for each placeholder: from ``overrides``, or random in a range that suits its type.
 
     Floating and complex numbers are uniform in [-1, 1), uint8 in 0..255, other integers in 0..9 (they are often indices),
-    strings are :data:`STRINGS`, or what the op that takes them decodes; indices and shape of a sparse tensor fit together, and
-    so do values and splits of a ragged one.
+    strings are :data:`STRINGS`, or what the op that takes them decodes, or mostly keys of the table in which they are
+    looked up; indices and shape of a sparse tensor fit together, and so do values and splits of a ragged one.
     A placeholder's values depend only on ``seed`` and its name.
 
     Args:
@@ -286,6 +287,11 @@ def _draw(spec: TensorSpec, rng: np.random.Generator, unknown: int) -> NDArray[A
     if isinstance(spec, EncodedStrings):
         draw = functools.partial(_draw, rng=rng, unknown=unknown)
         return np.array([spec.encode(draw) for _ in range(math.prod(shape))], object).reshape(shape)
+    if isinstance(spec, LookedUp):
+        count = math.prod(shape)
+        keys = np.array(spec.keys, object)[rng.integers(0, len(spec.keys), count)]
+        known = rng.random(count) < _KNOWN
+        return np.where(known, keys, _string(rng, spec.dtype, (count,))).reshape(shape)
     if isinstance(spec, RowSplits):
         rows = unknown if spec.shape == (None,) else shape[0] - 1
         return np.array(_splits(rng, rows, unknown), spec.dtype.numpy)
@@ -293,6 +299,10 @@ def _draw(spec: TensorSpec, rng: np.random.Generator, unknown: int) -> NDArray[A
         sizes = [unknown if size is None else size for size in spec.sizes]
         return np.array(sizes if isinstance(spec, SparseSizes) else _places(rng, sizes, shape), np.int64)
     return np.asarray(make(rng, spec.dtype, shape))
+
+
+_KNOWN = 0.75
+"""The share of strings that are drawn from the keys of the table in which they are looked up."""
 
 
 def _splits(rng: np.random.Generator, rows: int, values: int) -> list[int]:

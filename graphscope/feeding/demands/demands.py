@@ -8,6 +8,7 @@ from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec, node_of
 from graphscope.feeding.demands.encoded import encoded_strings
 from graphscope.feeding.demands.inferred import Consumers
+from graphscope.feeding.demands.lookups import looked_up_strings
 from graphscope.feeding.demands.ragged import row_splits
 from graphscope.feeding.demands.rules import INDEX_TYPES, FeedSpec, demanded_shapes, index_bounds
 from graphscope.feeding.demands.sparse import sparse_part
@@ -18,7 +19,7 @@ def apply_demands(spec: TensorSpec, consumers: Consumers) -> TensorSpec:
 
     A convolution does not require a height, but needs pictures at least as large as its filter: such likely sizes come first.
     Otherwise, the shape comes from shape inference. Parts of sparse and ragged tensors, and strings that are
-    decoded, are told by what takes them.
+    decoded or looked up, are told by what takes them.
 
     Args:
         consumers: of the graph, shared by several of its inputs.
@@ -39,4 +40,6 @@ def apply_demands(spec: TensorSpec, consumers: Consumers) -> TensorSpec:
         sizes = [size for size in index_bounds(graph, node) if size]
         if sizes:
             return FeedSpec(spec.name, spec.dtype, spec.shape, spec.is_ref, min(sizes))
-    return (encoded_strings(graph, spec) or spec) if spec.dtype is DataType.STRING else spec
+    if spec.dtype is DataType.STRING:
+        return encoded_strings(graph, spec) or looked_up_strings(consumers, spec) or spec
+    return spec

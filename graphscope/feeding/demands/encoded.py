@@ -31,7 +31,7 @@ Draw = Callable[[TensorSpec], "NDArray[Any]"]
 Encode = Callable[[Draw], bytes]
 """Makes one string."""
 
-_PASSED = frozenset(
+PASSED = frozenset(
     "Identity Reshape ExpandDims Squeeze StopGradient Switch Enter StridedSlice Slice Unpack Pack Concat ConcatV2 Gather"
     " GatherV2 Tile Transpose".split()
 )
@@ -86,7 +86,7 @@ def _decoders(body: Body, start: str, index: int = 0) -> Iterator[Node]:
             places = [i for i, t in enumerate(parsed) if t.node == name and (name != start or t.index == index)]
             if 0 in places and node.op in _ENCODERS:
                 yield node
-            if node.op in _PASSED and places and node.name not in waiting and len(waiting) < _STEPS:
+            if node.op in PASSED and places and node.name not in waiting and len(waiting) < _STEPS:
                 waiting.append(node.name)
 
 
