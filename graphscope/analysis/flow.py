@@ -93,6 +93,10 @@ class Flow:
             return False
         return bool(mask & self.features) or bool(mask & NOISE and self.depth[i])
 
+    def has_weight(self, i: int) -> bool:
+        """Whether a weight goes into node ``i`` directly."""
+        return any(self.is_weight[p] for p in self.inputs[i])
+
     def meets_labels(self, i: int) -> bool:
         """Whether node ``i`` compares something with labels: a loss or a metric."""
         return not self.outside[i] and bool(self.sources[i] & self.labels) and bool(self.sources[i] & self.features)
@@ -131,7 +135,38 @@ def _inputs(graph: Graph) -> list[list[int]]:
             result.append(list(_look_up(graph, i)))
         else:
             result.append(cast("list[int]", wired))
+    if not _POPS.isdisjoint(graph.ops):
+        _join_stacks(graph.ops, result)
     return result
+
+
+_PUSHES = frozenset({"StackPush", "StackPushV2"})
+_POPS = frozenset({"StackPop", "StackPopV2"})
+
+
+def _join_stacks(ops: list[str], inputs: list[list[int]]) -> None:
+    """Adds to what takes values off a stack what puts them there: the gradient of a loop gets them from each turn so."""
+    pushes: dict[int, list[int]] = {}
+    for i, op in enumerate(ops):
+        if op in _PUSHES and inputs[i]:
+            pushes.setdefault(_find_entered(ops, inputs, i), []).append(i)
+    for i, op in enumerate(ops):
+        if op in _POPS and inputs[i]:
+            inputs[i] = [*inputs[i], *pushes.get(_find_entered(ops, inputs, i), ())]
+
+
+def _find_entered(ops: list[str], inputs: list[list[int]], i: int) -> int:
+    """What the first input of node ``i`` was before it entered loops."""
+    i = inputs[i][0]
+    for _ in range(_MAX_LOOPS):
+        if ops[i] not in ENTERS or not inputs[i]:
+            break
+        i = inputs[i][0]
+    return i
+
+
+_MAX_LOOPS = 32
+"""Loops within one another are followed so far."""
 
 
 def _look_up(graph: Graph, i: int) -> Iterator[int]:

@@ -14,8 +14,20 @@ from graphscope.analysis.input_gradients import is_gradient
 from graphscope.analysis.losses import is_free, is_left_over
 from graphscope.analysis.networks import last_layers, passed_results
 from graphscope.analysis.propagation import LOSS_OPS
+from graphscope.analysis.unlabelled import (
+    FORMS,
+    PRODUCTS,
+    RESHAPES,
+    SUMS,
+    Risks,
+    before_drawn,
+    find_drawn,
+    find_reconstructed,
+    find_transformed,
+    followers,
+)
 from graphscope.core.graph import Function, called_functions
-from graphscope.core.op_sets import SUPPRESSION, SWITCHES
+from graphscope.core.op_sets import EXITS, SUPPRESSION, SWITCHES
 from graphscope.core.patterns import NamePattern, OpPattern, Pattern
 
 GOOD_NAMES: tuple[tuple[NamePattern, float], ...] = (
@@ -91,13 +103,43 @@ class Ranking:
     def shared(self) -> frozenset[int]:
         """What the loss takes in several forms, each made of it by arithmetic alone: ``d ** 2`` and ``max(0, 1 - d)``.
 
-        A product of examples with one another is such a form as well: their similarities, of which a loss is made.
+        A product of examples with one another is such a form as well: their similarities, of which a loss is made; and so is a
+        risk beside the sum of those of all who are left.
         """
         ways = {i: list(self.before_arithmetic(i)) for i in self.feeders}
         counts = Counter(p for way in ways.values() for p in set(way))
-        multiplied = {self.flow.inputs[i][0] for way in ways.values() for i in way if self.op(i) in _PRODUCTS}
-        found = (next((p for p in way if counts[p] > 1 or p in multiplied), None) for way in ways.values())
+        multiplied = {self.flow.inputs[i][0] for way in ways.values() for i in way if self.op(i) in PRODUCTS}
+        risks = {p for i, way in ways.items() for k in (i, *way) if (p := self._risks.before_sum(k)) is not None}
+        told = multiplied | risks
+        found = (next((p for p in way if counts[p] > 1 or p in told), None) for way in ways.values())
         return frozenset(p for p in found if p is not None) - self.feeders
+
+    @cached_property
+    def drawn(self) -> frozenset[int]:
+        """What a loss makes of classes that it draws."""
+        return find_drawn(self.flow)
+
+    @cached_property
+    def before_drawn(self) -> frozenset[int]:
+        """What is multiplied with the weights of classes that were drawn: the model's end, unless all classes are computed."""
+        return frozenset(p for p in before_drawn(self.flow, self.drawn) if self.forward[p] and self.flow.depth[p])
+
+    @cached_property
+    def reconstructed(self) -> frozenset[int]:
+        """What a model that only writes to its variables compares with what it is fed."""
+        return find_reconstructed(self.flow)
+
+    @cached_property
+    def transformed(self) -> frozenset[int]:
+        """What a loss without labels judges as a whole."""
+        if self.feeders or self.handed_on or not self.is_updated:
+            return frozenset()
+        losses = (i for i, f in enumerate(self.forward) if f and self.is_leaf(i) and self.is_loss(i))
+        return find_transformed(self.flow, self.forward, losses)
+
+    @cached_property
+    def _risks(self) -> Risks:
+        return Risks(self.flow)
 
     @cached_property
     def forms(self) -> frozenset[int]:
@@ -107,15 +149,13 @@ class Ranking:
     def before_arithmetic(self, i: int) -> Iterator[int]:
         """What node ``i`` was made of by arithmetic with constants, step by step."""
         for _ in range(_MAX_FORMS):
-            fed = [p for p in self.flow.inputs[i] if self.flow.sources[p]]
-            if (
-                self.op(i) not in _FORMS | _PRODUCTS
-                or len(set(fed)) != 1
-                or not self.forward[fed[0]]
-                or self.has_weight(i)
-            ):
+            fed = {p for p in self.flow.inputs[i] if self.flow.sources[p]}
+            if self.op(i) not in FORMS | PRODUCTS or self.flow.has_weight(i):
                 return
-            i = fed[0]
+            before = next(iter(fed)) if len(fed) == 1 else self._risks.before_sum(i)
+            if before is None or not self.forward[before]:
+                return
+            i = before
             yield i
 
     @cached_property
@@ -135,16 +175,22 @@ class Ranking:
     def candidates(self) -> list[int]:
         """Ends of the forward computation, what feeds the loss, and what those were made of."""
         found = set(self.feeders).union(i for i, f in enumerate(self.forward) if f and self.is_end(i))
-        found |= self.logits | self.handed_on | self.last_layers | self.shared
+        found |= self.logits | self.handed_on | self.last_layers | self.shared | self.before_drawn | self.transformed
         for i in list(found):
             if (self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS) and not self.is_loss(i):
                 found.update(self.behind(i))
         found.update(self.checked)
-        usable = {i for i in found if self.op(i) not in _NEVER and not is_left_over(self.flow, i)}
+        usable = {
+            i for i in found if (self.op(i) not in _NEVER or self.leaves_loop(i)) and not is_left_over(self.flow, i)
+        }
         if not self.feeders and not any(self.is_leaf(i) or i in self.checked for i in usable):
             usable.update(self.leaves())
         usable |= self.named_scores
         return sorted(usable - self.flow.framed or usable)  # what a turn of a loop computes cannot be fetched
+
+    def leaves_loop(self, i: int) -> bool:
+        """Whether it is the gradient of what a loop was given, which nothing consumes."""
+        return self.op(i) in EXITS and i in self.flow.gradients and self.is_leaf(i)
 
     @cached_property
     def named_scores(self) -> frozenset[int]:
@@ -219,7 +265,7 @@ class Ranking:
 
     def is_own_reshape(self, i: int) -> bool:
         """Whether the loss reshapes what it takes: in its own name scope, as it does with the labels, or over a reshape."""
-        if self.flow.ops[i] not in _RESHAPES or i not in self.feeders or _good_name(self, i) > 8:
+        if self.flow.ops[i] not in RESHAPES or i not in self.feeders or _good_name(self, i) > 8:
             return False
         if any(self.forward[c] for c in self.flow.consumers[i]):
             return False
@@ -228,7 +274,7 @@ class Ranking:
         producers = [self.op(p) for p in self.flow.inputs[i][:1]]
         beside = [self.op(p) for c in takers for p in self.flow.inputs[c] if p != i]
         in_scope = bool(scope) and all(self.name(c).startswith(scope + "/") for c in takers)
-        return in_scope or producers[0] in _RESHAPES or self.op(i) in beside
+        return in_scope or producers[0] in RESHAPES or self.op(i) in beside
 
     def behind(self, i: int) -> Iterator[int]:
         """What post-processing and reductions were applied to, step by step."""
@@ -251,7 +297,7 @@ class Ranking:
         writes = [i for i in computed if self.op(i) in WRITES]
         writes += [p for i in computed if self.reads_written(i) for p in flow.inputs[i]]
         written = [p for i in writes for p in flow.inputs[i][1:]]
-        return inside or [p for p in written if flow.sources[p] & ~FLAGS] or computed
+        return inside or [*self.reconstructed, *(p for p in written if flow.sources[p] & ~FLAGS)] or computed
 
     def reads_written(self, i: int) -> bool:
         """Whether it only shows what has been written."""
@@ -291,12 +337,7 @@ class Ranking:
         callees = self.suppressing
         if callees:
             found.update(i for i, n in enumerate(self.flow.nodes) if not callees.isdisjoint(called_functions([n])))
-        waiting = list(found)
-        while waiting:
-            fresh = [c for c in self.flow.consumers[waiting.pop()] if c not in found]
-            found.update(fresh)
-            waiting += fresh
-        return frozenset(found)
+        return followers(self.flow, found)
 
     @cached_property
     def suppressing(self) -> frozenset[str]:
@@ -331,12 +372,10 @@ class Ranking:
     def scope(self) -> str:
         """The outermost name scope of the model: that of the last weights; empty if they are in none."""
         last = [i for i, f in enumerate(self.forward) if f and self.flow.depth[i] == self.deepest]
-        scopes = Counter(self.name(i).partition("/")[0] for i in last if "/" in self.name(i) and self.has_weight(i))
+        scopes = Counter(
+            self.name(i).partition("/")[0] for i in last if "/" in self.name(i) and self.flow.has_weight(i)
+        )
         return scopes.most_common(1)[0][0] + "/" if scopes else ""
-
-    def has_weight(self, i: int) -> bool:
-        """Whether a weight goes into node ``i`` directly."""
-        return any(self.flow.is_weight[p] for p in self.flow.inputs[i])
 
     def leaves_scope(self, i: int) -> bool:
         """Whether, in a training graph, it is in the model's name scope and used outside it only."""
@@ -377,7 +416,7 @@ class Ranking:
         if not self.activated:
             return found
         for i, op in enumerate(self.flow.ops):
-            if op in _SUMS and self.forward[i]:
+            if op in SUMS and self.forward[i]:
                 packs = {p for p in self.flow.inputs[i] if self.op(p) == "Pack"}
                 parts = set(self.activated.intersection(self.flow.inputs[i]) - packs)
                 parts |= {part for p in packs for part in self.flow.inputs[p] if part in self.activated}
@@ -410,25 +449,20 @@ class _Rule(NamedTuple):
 
 
 _ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
-_FORMS = frozenset("Add AddV2 Sub Mul RealDiv Pow Square Maximum Minimum Log Log1p Exp Abs Neg Relu Softplus".split())
-"""Ops by which a loss makes what it needs of a result."""
 _MAX_FORMS = 8
-_PRODUCTS = frozenset({"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"})
-_SUMS = frozenset("Add AddN AddV2 Mean Sum".split())
 _SCALES = frozenset("Div Mul RealDiv".split())
 _CHECKS = frozenset("CheckNumerics CheckNumericsV2 Print DebugIdentity DebugIdentityV2 DebugIdentityV3".split())
 _APPLIES = OpPattern("Apply", r"(Resource)?(Sparse)?Apply[A-Z]\w*")
-_RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 
 
 def _feeds_loss(ranking: Ranking, i: int) -> float:
     """A reshape between the logits and the loss is the loss's own."""
     if i in ranking.stopped:
         return 0.0
-    if i in ranking.shared:
+    if i in ranking.shared or i in ranking.before_drawn:
         return 25.0
     if i in ranking.feeders:
-        points = 20.0 if ranking.op(i) in _PASSED - _RESHAPES - {"Identity"} or ranking.is_own_reshape(i) else 25.0
+        points = 20.0 if ranking.op(i) in _PASSED - RESHAPES - {"Identity"} or ranking.is_own_reshape(i) else 25.0
         return points if i in ranking.compared else 5.0
     if i not in ranking.logits:
         return 0.0
@@ -476,6 +510,9 @@ def _postprocessing(ranking: Ranking, i: int) -> float:
 RULES: tuple[_Rule, ...] = (
     _Rule("feeds the loss", _feeds_loss),
     _Rule("end of the computation, with what is fed behind the last layer", _comes_late),
+    _Rule("what the loss judges by itself", lambda r, i: 25.0 if i in r.transformed else 0.0),
+    _Rule("compared with what is fed", lambda r, i: 25.0 if i in r.reconstructed and not r.forward[i] else 0.0),
+    _Rule("", lambda r, i: -60.0 if i in r.drawn else 0.0),
     _Rule("passed to another network", lambda r, i: 50.0 if i in r.handed_on else 0.0),
     _Rule("last layer of a network", lambda r, i: 20.0 if i in r.last_layers - r.logits - r.activated else 0.0),
     _Rule("", lambda r, i: -15.0 if i in r.feeders and r.op(i) in _ARITHMETIC else 0.0),

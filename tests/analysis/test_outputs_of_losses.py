@@ -106,6 +106,46 @@ def printed_last() -> None:
     v1.Print(result, [result])
 
 
+def noise_contrastive(loss: Callable[..., Any] = tf.nn.nce_loss, has_all_classes: bool = False) -> None:
+    """A loss over a few drawn classes: the model ends with what it multiplies with their weights, or with all classes."""
+    name = "hidden" if has_all_classes else "true"
+    hidden = tf.reduce_mean(tf.tanh(tf.einsum("btd,dk->btk", fed("x", None, 5, 4), weights((4, 8)))), 1, name=name)
+    kernel, bias = weights((50, 8)), weights((50,))
+    if has_all_classes:
+        tf.add(tf.matmul(hidden, kernel, transpose_b=True), bias, name="true")
+    train(tf.reduce_mean(loss(kernel, bias, fed("y", None, 1, dtype=tf.int64), hidden, 5, 50)))
+
+
+def normalizing_flow() -> None:
+    """The likelihood of what becomes of an example, and of the steps on the way, is all that the loss takes."""
+    x, scales = fed("x", None, 4), 0.0
+    for name in ("first", "true"):
+        kept, changed = tf.split(x, 2, 1)
+        hidden = tf.tanh(tf.matmul(kept, weights((2, 8))))
+        scale = tf.tanh(tf.matmul(hidden, weights((8, 2))))
+        x = tf.concat([changed * tf.exp(scale) + tf.matmul(hidden, weights((8, 2))), kept], 1, name=name)
+        scales += tf.reduce_sum(scale, 1)
+    train(-tf.reduce_mean(scales - 0.5 * tf.reduce_sum(x**2 + 1.8, 1)))
+
+
+def survival() -> None:
+    """Cox's partial likelihood: the risk of each beside that of all who were alive then, the examples sorted by time."""
+    risk = tf.matmul(tf.nn.relu(tf.matmul(row(), weights((4, 8)))), weights((8, 1)), name="true")
+    alive = risk - tf.math.log(tf.cumsum(tf.exp(risk)))
+    train(-tf.reduce_sum(alive * fed("event", None, 1)))
+
+
+def boltzmann_machine() -> None:
+    """All that it computes is written to its variables."""
+    x, kernel, bias = fed("x", None, 6), v1.get_variable("w", [6, 4]), v1.get_variable("b", [6])
+    hidden = tf.sigmoid(tf.matmul(x, kernel))
+    drawn = tf.nn.relu(tf.sign(hidden - tf.random.uniform(tf.shape(hidden))))
+    again = tf.sigmoid(tf.matmul(drawn, kernel, transpose_b=True) + bias, name="true")
+    other = tf.sigmoid(tf.matmul(again, kernel))
+    kernel.assign_add(0.1 * (tf.matmul(x, drawn, transpose_a=True) - tf.matmul(again, other, transpose_a=True)))
+    bias.assign_add(0.1 * tf.reduce_mean(x - again, 0))
+
+
 CASES: dict[str, tuple[Callable[[], None], str]] = {
     "scaled": (scaled_before_the_loss, "true:0"),
     "masked": (masked_before_the_loss, "true:0"),
@@ -117,6 +157,12 @@ CASES: dict[str, tuple[Callable[[], None], str]] = {
     "printed": (printed, "true:0"),
     "printed last": (printed_last, "true:0"),
     "pairs": (ranked_pairs, "true/score:0"),
+    "drawn classes": (noise_contrastive, "true:0"),
+    "sampled softmax": (lambda: noise_contrastive(tf.nn.sampled_softmax_loss), "true:0"),
+    "all classes": (lambda: noise_contrastive(has_all_classes=True), "true:0"),
+    "flow": (normalizing_flow, "true:0"),
+    "survival": (survival, "true:0"),
+    "boltzmann machine": (boltzmann_machine, "true:0"),
 }
 
 
@@ -132,6 +178,26 @@ def ranked(build: Callable[[], None], path: Path) -> list[str]:
 def test_the_true_output_is_first(name: str, tmp_path: Path) -> None:
     build, expected = CASES[name]
     assert ranked(build, tmp_path)[0] == expected
+
+
+def test_the_gradient_of_a_loop_is_an_output(tmp_path: Path) -> None:
+    """It takes from stacks what each turn put there, and leaves the loop as no other result does."""
+
+    def force_field(is_negated: bool) -> None:
+        v1.disable_control_flow_v2()
+        try:
+            x, kernel = row(), v1.get_variable("w", [4, 4])
+            turned = v1.while_loop(
+                lambda i, _: i < 3, lambda i, v: (i + 1, tf.tanh(tf.matmul(v, kernel))), [0, x], name="turns"
+            )
+            [gradient] = tf.gradients(tf.reduce_sum(turned[1], name="energy"), [x])
+            if is_negated:
+                tf.negative(gradient, name="force")
+        finally:
+            v1.enable_control_flow_v2()
+
+    assert ranked(lambda: force_field(True), tmp_path) == ["energy:0", "force:0"]
+    assert ranked(lambda: force_field(False), tmp_path)[:2] == ["energy:0", "gradients/turns/Enter_1_grad/Exit:0"]
 
 
 def test_nothing_of_a_saver_is_an_output(tmp_path: Path) -> None:
