@@ -15,7 +15,7 @@ from graphscope.core.build import constant, make_node, type_attr
 from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.variables import Role
-from graphscope.errors import FileError, GraphscopeError, UnknownNameError
+from graphscope.errors import FileError, GraphscopeError, UnknownNameError, UntrustedError
 from graphscope.feeding.feeds import random_feeds, tensor_spec
 from graphscope.formats.io.progress import quiet
 from graphscope.runtime.session import open_session
@@ -502,6 +502,26 @@ def test_a_model_on_top_trains_and_may_have_a_head_of_its_own(tmp_path: Path) ->
     for variable in top.variables:
         if variable.in_graph and variable.entry is not None and f"top/{variable.name}" in trained.before:
             assert np.array_equal(trained.before[f"top/{variable.name}"], top.value(variable).numpy())
+
+
+def test_a_model_on_top_that_reads_files_needs_trust(tmp_path: Path) -> None:
+    with tf.Graph().as_default() as graph:
+        bias = tf.strings.to_number(tf.io.read_file(str(tmp_path / "bias")))
+        tf.add(tf.compat.v1.placeholder(tf.float32, [None, 10], "x"), bias, "y")
+    (tmp_path / "top.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    reader = graphscope.load(tmp_path / "top.pb")
+    options: dict[str, Any] = {
+        "head_model": reader,
+        "head_output": "y",
+        "prefix": "top",
+        "classes": 10,
+        "head": "dense:10",
+    }
+    with pytest.raises(UntrustedError, match="ReadFile"):
+        graphscope.graft(FIXTURES / "softmax", "inference/prediction", out=tmp_path / "a", **options)
+    (tmp_path / "bias").write_text("1")
+    graphscope.graft(FIXTURES / "softmax", "inference/prediction", out=tmp_path / "b", trust=True, **options)
+    assert "top/ReadFile" in graphscope.load(tmp_path / "b").graph
 
 
 def test_unclear_binds_list_the_inputs() -> None:

@@ -14,7 +14,7 @@ import pytest
 from graphscope.cluster.processes import Ending
 from graphscope.cluster.share import Share
 from graphscope.errors import GraphscopeError
-from graphscope.training.together import launch, member, membership
+from graphscope.training.together import launch, launch_async, member, membership
 from graphscope.training.together.collective import TOLD
 from graphscope.training.together.ledger import NONE, Ledger, Row
 from graphscope.training.together.member import Together
@@ -428,3 +428,36 @@ def test_why_a_generation_ended() -> None:
     assert reason([said, killed], [0], range(4, 6)) == "worker 5 was killed by SIGKILL"
     assert reason([said], [1, 2], range(4, 7)) == "worker 5 does not answer"
     assert reason([Ending(1, Done(None), None, ""), said], [], range(2)) == "/job:worker/task:3 is gone"
+
+
+def crew(warn: Callable[[str], None] = lambda _: None) -> Any:
+    """The processes of asynchronous training, none of which has started."""
+    model, anything = SimpleNamespace(path="m"), SimpleNamespace()
+    place: Any = OutputLocation("out", resume=False)
+    training = launch.Training(model, anything, place, "", 3, anything)  # type: ignore[arg-type]
+    return launch_async._Crew(training, Relay([], object(), warn), lambda: False)  # type: ignore[arg-type]
+
+
+def test_workers_that_are_lost_again_and_again_end_the_training() -> None:
+    said: list[str] = []
+    lost = crew(said.append)
+    lost._reason = "worker 1 was killed"
+    for _ in range(launch.TRIES):
+        lost._lose("it is restarted")
+    assert said == ["worker 1 was killed; it is restarted"] * launch.TRIES
+    with pytest.raises(GraphscopeError, match="worker 1 was killed; 4 times in a row without another checkpoint"):
+        lost._lose("it is restarted")
+
+
+def test_one_silence_is_told_once() -> None:
+    """A worker that was killed for its silence, and one that is killed by others after that."""
+    lost = crew()
+    lost._is_silent = True
+    said = []
+    for number, death in ((1, "was killed"), (0, "was killed"), (0, "was killed")):
+        assert not lost._is_final(Ending(number, death=death))
+        said.append(lost._reason)
+    assert said == ["worker 1 was killed", "worker 0 was killed", "worker 0 was killed"]
+    lost._is_silent = True
+    assert not lost._is_final(Ending(0, death="was killed"))
+    assert lost._reason == "worker 0 does not answer"
