@@ -13,16 +13,22 @@ import pytest
 
 from graphscope.cluster.processes import Ending
 from graphscope.cluster.share import Share
-from graphscope.errors import GraphscopeError
+from graphscope.core.build import make_node
+from graphscope.core.dtypes import DataType
+from graphscope.core.graph import Graph
+from graphscope.core.variables import Role, Variable
+from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.protos import GraphDef
 from graphscope.training.together import launch, launch_async, member, membership
 from graphscope.training.together.collective import TOLD
 from graphscope.training.together.ledger import NONE, Ledger, Row
 from graphscope.training.together.member import Together
 from graphscope.training.together.membership import Notice, agree_on_members, find_leader
 from graphscope.training.together.relay import Done, Relay, Teller
-from graphscope.training.together.servers import ROW, TICKET_THERE
+from graphscope.training.together.servers import ROW, TICKET_THERE, _groups
 from graphscope.training.tune.loop import Interrupted
 from graphscope.training.tune.stepping import Judged
+from graphscope.training.tune.trained_variables import SessionVariables
 from graphscope.training.tune.tune import OutputLocation
 from tests.support.running import tf
 
@@ -461,3 +467,20 @@ def test_one_silence_is_told_once() -> None:
     lost._is_silent = True
     assert not lost._is_final(Ending(0, death="was killed"))
     assert lost._reason == "worker 0 does not answer"
+
+
+def test_what_one_node_writes_is_on_one_server() -> None:
+    names = ("w", "m", "v", "lone")
+    handles = [make_node(name, "VarHandleOp", (), {}) for name in names]
+    graph = Graph(GraphDef(), [*handles, make_node("adam", "ResourceApplyAdam", ["w", "m", "v"], {})])
+    written = [Variable(name, DataType.FLOAT, (2,), name, True, True, Role.MODEL) for name in names]
+    assert sorted(map(sorted, _groups(graph, written).values())) == [["lone"], ["m", "v", "w"]]
+
+
+def test_a_step_that_training_does_not_count_is_named() -> None:
+    values: Any = SimpleNamespace(values=lambda: {"global_step": np.array(7)})
+    assert SessionVariables.step(values, "global_step:0") == 7
+    with pytest.raises(
+        UnknownNameError, match="no variable that training changes is named 'step'; closest: global_step"
+    ):
+        SessionVariables.step(values, "step:0")
