@@ -93,14 +93,34 @@ def encoded_constants(graph: Graph) -> list[Node]:
 
 
 def _data_sources(graph: Graph, lister: TensorLister) -> Iterator[InputRow]:
-    """What iterators, queues and parsers give: their outputs that are used."""
-    for op, node in zip(graph.ops, graph.nodes):
-        if brings_data(op):
-            inputs = (TensorName.parse(i) for c in graph.consumers(node.name) for i in c.data_inputs())
-            used = {i.index for i in inputs if i.node == node.name}
-            for i, spec in enumerate(lister.outputs(node, graph)):
-                if i in used and spec.dtype not in UNFEEDABLE:
-                    yield InputRow(spec.name, spec.dtype, spec.shape)
+    """What iterators, queues and parsers give: their outputs that are used, of those from which the model gets the data."""
+    sources = [node for op, node in zip(graph.ops, graph.nodes) if brings_data(op)]
+    last = [node for node in sources if not _fills_others(graph, node.name)]
+    for node in last or sources:
+        inputs = (TensorName.parse(i) for c in graph.consumers(node.name) for i in c.data_inputs())
+        used = {i.index for i in inputs if i.node == node.name}
+        for i, spec in enumerate(lister.outputs(node, graph)):
+            if i in used and spec.dtype not in UNFEEDABLE:
+                yield InputRow(spec.name, spec.dtype, spec.shape)
+
+
+def _fills_others(graph: Graph, name: str) -> bool:
+    """Whether all that source ``name`` gives goes into other sources, as a reader's records go into a queue of batches."""
+    seen = {graph.numbers[name]}
+    waiting = list(seen)
+    fills = False
+    while waiting:
+        i = waiting.pop()
+        fresh = [c for c in graph.consumer_numbers[i] if c not in seen]
+        seen.update(fresh)
+        op = graph.ops[i]
+        if op in _BOOKKEEPING_OPS or (brings_data(op) and graph.names[i] != name):
+            fills = True
+        elif graph.consumer_numbers[i]:
+            waiting += fresh
+        elif "Summary" not in op:
+            return False
+    return fills
 
 
 def _is_bookkeeping(graph: Graph, node: Node, model: Model) -> bool:
