@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from graphscope.analysis.diff.compare import DiffOptions
 from graphscope.analysis.diff.compare import diff as compare
+from graphscope.analysis.diff.explain import FOLDED
 from graphscope.analysis.diff.report import DiffReport
 from graphscope.analysis.diff.weights import Depth
 from graphscope.api.opening import ModelLike, as_model, without_calls
@@ -58,7 +59,12 @@ def diff(
         one, other, inlined = _inlined_alike(one, other)
     total = sum(variable.size_bytes or 0 for variable in one.variables)
     with listener.reading("comparing values", total) as progress:
-        return compare(one, other, DiffOptions(depths[weights], strict, explain, inlined), progress)
+        report = compare(one, other, DiffOptions(depths[weights], strict, explain, inlined), progress)
+    if any(explanation.kind == FOLDED for explanation in report.explanations):
+        from graphscope.api.folded import with_judged_constants
+
+        return with_judged_constants(report, one, other, depths[weights])
+    return report
 
 
 def _inlined_alike(one: Model, other: Model) -> tuple[Model, Model, tuple[str, ...]]:

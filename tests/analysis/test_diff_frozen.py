@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import graphscope
 from graphscope.analysis.diff.report import Change
 from graphscope.api.opening import without_calls
+from graphscope.core.build import constant, make_node, type_attr
+from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.protos import FunctionDef, GraphDef, NodeDef
 from graphscope.transforms.freeze import FreezeOptions, freeze
+from tests.support.fixture_files import FIXTURES
 from tests.support.running import tf
 from tests.transforms.test_freeze_saved_model import Layers, Served
 
@@ -126,3 +131,26 @@ def test_an_edit_of_the_frozen_graph_is_told_alone(name: str, saved: dict[str, M
     assert len(told) == len(expected)
     for section, body, place in expected:
         assert any(row[0] == section and row[1].startswith(body) and row[2].startswith(place) for row in told)
+
+
+def folded(edit: Callable[[np.ndarray[Any, Any]], object]) -> graphscope.DiffReport:
+    """A product of two weights, against a graph that has an edited constant in its place."""
+    x, y = (np.array(v, np.float32) for v in ([1.5, -2.0], [3.0, 0.1]))
+    z = x * y
+    edit(z)
+    graph = graphscope.load(FIXTURES / "lenet5" / "frozen.pb").graph
+    one = graph.with_nodes([constant("x", x), constant("y", y), make_node("z", "Mul", ["x", "y"], TYPE)])
+    return graphscope.diff(as_model(one), as_model(graph.with_nodes([constant("z", z)])))
+
+
+TYPE = {"T": type_attr(DataType.FLOAT)}
+
+
+def test_a_constant_that_was_folded_wrongly_is_not_explained() -> None:
+    right = folded(lambda z: None)
+    assert [e.kind for e in right.explanations] == ["folded"]
+    rounded = folded(lambda z: z.__setitem__(0, np.nextafter(z[0], np.float32(9))))
+    assert rounded.explanations == right.explanations
+    wrong = folded(lambda z: z.__setitem__(1, z[1] + np.float32(1e-3)))
+    assert [(d.section.value, d.name) for d in wrong.differences if d.section.value == "weights"] == [("weights", "z")]
+    assert [e.kind for e in wrong.explanations] == []

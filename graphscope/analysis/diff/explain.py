@@ -28,6 +28,8 @@ _OF_NODES = frozenset({Section.INPUTS, Section.NODES, Section.WIRING, Section.AT
 _CONVERSIONS = frozenset(
     text for op, other in (*FREEZES.items(), GATHERS) for text in (f"{op} -> {other}", f"{other} -> {op}")
 )
+FOLDED = "folded"
+"""The kind of explanation for nodes that became constants."""
 _MAX_STEPS = 64
 _FEW = 3
 """Up to this many nodes are named."""
@@ -278,7 +280,7 @@ class _Explainer:
         yield from _some("unused", self.unused, "functions removed that nothing in the second model calls")
         yield from _some("cut", self.cut, "nodes removed that nothing else in the second model needs")
         yield from _some("bypassed", self.bypassed, "nodes whose inputs no longer pass identities or switches")
-        yield from _some("folded", self.constant, "nodes that became constants")
+        yield from folded_nodes(self.constant)
         for folding in self.foldings:
             text = f"{folding.layer}: batch norm folded, weights x gamma/sqrt(var)"
             yield Explanation("batch norm folded", text, (folding.layer, folding.node), 1)
@@ -297,6 +299,11 @@ def _differ_in_handles(ones: Sequence[int], others: Sequence[int]) -> bool:
     """Whether, wherever two lists of types differ, one of them has a resource."""
     pairs = zip(ones, others)
     return len(ones) == len(others) and all(a == b or DataType.RESOURCE in (a, b) for a, b in pairs)
+
+
+def folded_nodes(names: list[str]) -> Iterator[Explanation]:
+    """The explanation of nodes that became constants; nothing if there are none."""
+    yield from _some(FOLDED, names, "nodes that became constants")
 
 
 def _some(kind: str, names: list[str], text: str) -> Iterator[Explanation]:
