@@ -63,6 +63,26 @@ def joined(graph: Any) -> None:
         raw.QuantizedConcat(concat_dim=axis, values=parts, **ranges)
 
 
+@pytest.mark.parametrize("rows", [4, None, 3])
+def test_paddings_of_a_fused_convolution_are_as_many_as_tensorflow_wants(rows: int | None) -> None:
+    with tf.Graph().as_default() as graph:
+        x, kernel = fed(None, 7, 9, 3), fed(3, 2, 3, 5)
+        common = {"mode": "REFLECT", "padding": "SAME", "strides": [1, 1, 1, 1], "name": "y"}
+        node = raw.FusedPadConv2D(input=x, paddings=fed(4, 2, dtype=tf.int32), filter=kernel, **common).op
+        other = graph.as_graph_def()
+        [paddings] = [n for n in other.node if n.name == node.inputs[1].op.name]
+        paddings.attr["shape"].shape.dim[0].size = -1 if rows is None else rows
+    message = GraphDef.FromString(other.SerializeToString())
+    errors = infer(Graph(message, map(Node, message.node))).errors
+    try:
+        with tf.Graph().as_default():
+            tf.import_graph_def(other)
+    except ValueError:
+        assert set(errors) == {"y"}
+    else:
+        assert errors == {}
+
+
 @pytest.mark.parametrize("build", [bands, fused, joined])
 def test_the_shapes_are_those_of_tensorflow(build: Any) -> None:
     with tf.Graph().as_default() as graph:

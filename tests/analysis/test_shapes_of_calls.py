@@ -115,12 +115,12 @@ RFFT2D (2,8,9) =[6,7]
 RFFT3D (8,9,5) =[6,7,4]
 IRFFT (2,8) =[6]
 IRFFT2D (2,8,9) =[6,7]
-QuantizedMatMul (2,3) (3,4) () () () () Toutput:qint32 T1:quint8 T2:quint8 | 4
-QuantizedConv2D (2,7,8,3) (3,2,3,4) () () () () strides:[1,2,2,1] padding:SAME Tinput:quint8 Tfilter:quint8 | 5
-QuantizedMaxPool (2,7,8,3) () () ksize:[1,2,2,1] strides:[1,2,2,1] padding:SAME T:quint8 | 2
-QuantizedReshape (2,6) =[3,-1] () () T:quint8 | 3
-QuantizedAdd (2,1) (1,3) () () () () T1:quint8 T2:quint8 | 4
-QuantizeV2 (2,3) () () T:quint8 | 2
+QuantizedMatMul (2,3) (3,4) () () () () Toutput:qint32 T1:quint8 T2:quint8
+QuantizedConv2D (2,7,8,3) (3,2,3,4) () () () () strides:[1,2,2,1] padding:SAME Tinput:quint8 Tfilter:quint8 | 1
+QuantizedMaxPool (2,7,8,3) () () ksize:[1,2,2,1] strides:[1,2,2,1] padding:SAME T:quint8
+QuantizedReshape (2,6) =[3,-1] () () T:quint8 | 1
+QuantizedAdd (2,1) (1,3) () () () () T1:quint8 T2:quint8
+QuantizeV2 (2,3) () () T:quint8
 QuantizeV2 (2,3) (3) (3) T:quint8 axis:1 | 8
 QuantizeAndDequantizeV4Grad (2,3) (2,3) () () | 2
 QuantizeAndDequantizeV4Grad (2,3) (2,3) (3) (3) axis:1 | 8
@@ -151,7 +151,7 @@ DecodeImage () channels:1
 ResizeBilinear (2,5,6,3) =[7,8]
 ResizeNearestNeighborGrad (2,5,6,3) =[7,8]
 ImageProjectiveTransformV2 (2,5,6,3) (2,8) =[7,8] interpolation:NEAREST
-QuantizedResizeBilinear (2,5,6,3) =[7,8] () () | 2
+QuantizedResizeBilinear (2,5,6,3) =[7,8] () ()
 CropAndResize (2,5,6,3) (7,4) (7) =[8,9]
 CropAndResizeGradImage (7,8,9,3) (7,4) (7) =[2,5,6,3]
 CropAndResizeGradBoxes (7,8,9,3) (2,5,6,3) (7,4) (7)

@@ -113,7 +113,6 @@ _IMAGES = {
 }
 
 _QUANTIZED = {
-    "Dequantize": "X _ _ -> X",
     "FakeQuantWithMinMaxVars": "X () () -> X",
     "FakeQuantWithMinMaxVarsGradient": "X X () () -> X () ()",
     "FakeQuantWithMinMaxVarsPerChannel": "(B...,c) (c) (c) -> (B...,c)",

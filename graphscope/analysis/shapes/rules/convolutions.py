@@ -80,6 +80,8 @@ def fused_convolution(call: Call) -> Facts:
         merge_sizes(call.ranked(1, 1)[0], 2)
         size = call.integers(1)
         shape = (shape[0], *(size or unknown(2)), shape[3])
+    if not isinstance(call.ranked(1 + resizes, 2)[0], int):
+        raise ShapeError("the number of paddings is unknown")
     padded = pad_sizes(call, 1 + resizes, shape)
     layout, kernel = Layout("NHWC", 4), call.ranked(2 + resizes, 4)
     shape = with_rank(padded, 4)

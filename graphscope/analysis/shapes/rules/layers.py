@@ -149,15 +149,23 @@ def _with_range(facts: Facts) -> Facts:
     return (*facts, Fact(()), Fact(()))
 
 
+def _check_ranges(call: Call, first: int) -> None:
+    """The least and the greatest number of each operand, from input ``first`` on, are scalars."""
+    for k in range(first, len(call.node.data_inputs())):
+        call.ranked(k, 0)
+
+
 @rule("QuantizedMatMul")
 def quantized_matmul(call: Call) -> Facts:
     """As ``MatMul``."""
+    _check_ranges(call, 2)
     return _with_range(matmul(call))
 
 
 @rule("QuantizedConv2D")
 def quantized_convolution(call: Call) -> Facts:
     """As ``Conv2D``."""
+    _check_ranges(call, 2)
     return _with_range(convolution(call))
 
 
@@ -170,18 +178,22 @@ def quantized_depthwise(call: Call) -> Facts:
 @rule("QuantizedMaxPool QuantizedAvgPool")
 def quantized_pool(call: Call) -> Facts:
     """As ``MaxPool``."""
+    _check_ranges(call, 1)
     return _with_range(pool(call))
 
 
 @rule("QuantizedReshape")
 def quantized_reshape(call: Call) -> Facts:
     """As ``Reshape``."""
+    _check_ranges(call, 2)
     return _with_range(reshape(call))
 
 
 @rule("QuantizedAdd QuantizedMul")
 def quantized_binary(call: Call) -> Facts:
-    """As ``Add``."""
+    """As ``Add``; the ranges that ``QuantizedMul`` takes may have any shape."""
+    if call.node.op == "QuantizedAdd":
+        _check_ranges(call, 2)
     return _with_range(outputs(broadcast(call.shape(0), call.shape(1))))
 
 
@@ -197,9 +209,18 @@ def quantize(call: Call) -> Facts:
     """The shape of the input; a range for all, or for each place along an axis."""
     shape, axis = call.shape(0), call.number("axis")
     if axis == -1:
+        _check_ranges(call, 1)
         return outputs(shape, (), ())
     sizes: Dims = (shape[axis_of(axis, len(shape))] if shape is not None else Dim(),)
     return outputs(shape, sizes, sizes)
+
+
+@rule("Dequantize")
+def dequantize(call: Call) -> Facts:
+    """The shape of the input."""
+    if call.number("axis") == -1:
+        _check_ranges(call, 1)
+    return outputs(call.shape(0))
 
 
 @rule("QuantizeAndDequantizeV4Grad")

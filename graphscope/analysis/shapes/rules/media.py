@@ -61,7 +61,11 @@ def resize(call: Call) -> Facts:
     place = 2 if call.node.op.startswith("ImageProjective") else 1
     shape, size = call.ranked(0, 4), _two(call, place)
     result = (shape[0], *size, shape[3])
-    return outputs(result, (), ()) if call.node.op.startswith("Quantized") else outputs(result)
+    if not call.node.op.startswith("Quantized"):
+        return outputs(result)
+    call.ranked(2, 0)
+    call.ranked(3, 0)
+    return outputs(result, (), ())
 
 
 def _two(call: Call, index: int) -> tuple[Size, Size]:
