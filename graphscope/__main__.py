@@ -13,14 +13,14 @@ def main() -> None:
     gc.disable()  # a command ends soon and makes hundreds of thousands of objects, none of them in cycles
     try:
         from graphscope.cli.help_page import HELP_OPTIONS, write_help
-        from graphscope.cli.plain_info import only_model, show_model
+        from graphscope.cli.plain import plain_command, run_plainly
 
         if len(sys.argv) == 2 and sys.argv[1] in HELP_OPTIONS:
             write_help()
             return
-        model = only_model(sys.argv[1:])
-        if model is not None:
-            sys.exit(show_model(model))
+        plain = plain_command(sys.argv[1:])
+        if plain is not None:
+            sys.exit(run_plainly(*plain))
         from graphscope.cli.app import app
 
         app(prog_name="graphscope")

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from graphscope.cli.command_table import COMMANDS, CommandRow
 from graphscope.cli.help_page import VERSION_HELP, main_help
 from graphscope.cli.outcome import WRONG_USAGE, finish
-from graphscope.cli.plain_info import is_path
+from graphscope.cli.plain import is_path
 from graphscope.cli.terminal.output import Sink
 from graphscope.errors import ArgumentError, GraphscopeError
 

@@ -22,7 +22,7 @@ from typer.testing import CliRunner, Result
 import graphscope
 from graphscope.cli import app as app_module
 from graphscope.cli.app import app
-from graphscope.cli.plain_info import only_model, show_model
+from graphscope.cli.plain import plain_command, run_plainly
 from graphscope.cli.terminal.pages import Format
 from graphscope.protos import GraphDef, NodeDef
 from graphscope.runtime.tensorflow import tensorflow
@@ -330,19 +330,22 @@ def test_wrong_usage_is_2(model: Path, args: list[str]) -> None:
     assert result.stderr.endswith(" --help\n")
 
 
-@pytest.mark.parametrize("words", [["MODEL"], ["info", "MODEL"], ["nowhere.pb"], ["info", "nowhere.pb"]])
+@pytest.mark.parametrize(
+    "words",
+    [["MODEL"], ["info", "MODEL"], ["nowhere.pb"], ["info", "nowhere.pb"], ["vars", "MODEL"], ["vars", "nowhere.pb"]],
+)
 def test_what_needs_no_parser_is_as_with_it(model: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     words = [str(model) if word == "MODEL" else word for word in words]
     parsed = run(*words)
-    path = only_model(words)
-    assert path == words[-1]
-    assert show_model(path) == parsed.exit_code
+    plain = plain_command(words)
+    assert plain == (words[0] if len(words) > 1 else "info", words[-1])
+    assert run_plainly(*plain) == parsed.exit_code
     assert tuple(capsys.readouterr()) == (parsed.stdout, parsed.stderr)
 
 
 @pytest.mark.parametrize("words", [[], ["info"], ["frobnicate"], ["nodes", "x.pb"], ["--version"], ["info", "--help"]])
 def test_what_the_parser_reads(words: list[str]) -> None:
-    assert only_model(words) is None
+    assert plain_command(words) is None
 
 
 @pytest.mark.parametrize(

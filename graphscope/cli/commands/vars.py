@@ -21,11 +21,9 @@ from graphscope.cli.options.shared import (
 )
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.pages import Format
-from graphscope.core.model import Model
 
 if TYPE_CHECKING:
     from graphscope.analysis.variable_rows import Weight, WeightRow
-    from graphscope.core.foreign import ForeignModel
 
 
 class RoleChoice(str, enum.Enum):
@@ -58,28 +56,14 @@ def variables(
 ) -> None:
     """The variables of a model; for a frozen graph its constants."""
     from graphscope.cli.options.loading import open_any
-    from graphscope.cli.render.vars import total, weight_view
-    from graphscope.cli.terminal.views import write_rows
+    from graphscope.cli.render.vars import any_weights, write_weights
 
     sink = Sink.standard()
     patterns = compile_patterns(name)
-    found = _weights(open_any(model, tags=split_tags(tags), checkpoint=checkpoint))
+    found = any_weights(open_any(model, tags=split_tags(tags), checkpoint=checkpoint))
     chosen = [item for item in found if _matches(item[0], patterns, role)]
     rows = _with_statistics(sink, chosen) if stats else [row for row, _ in chosen]
-    nothing = "no variable matches" if found else "the model has no variables and no constants"
-    write_rows(sink, format, weight_view(rows, has_statistics=stats), rows, nothing)
-    if sink.is_terminal and format is Format.TABLE and rows:
-        sink.lines([sink.paint(total(rows), "dim")])
-
-
-def _weights(model: Model | ForeignModel) -> list[Weight]:
-    if isinstance(model, Model):
-        from graphscope.analysis.variable_rows import weights
-
-        return weights(model)
-    from graphscope.analysis.foreign.weights import foreign_weights
-
-    return foreign_weights(model)
+    write_weights(sink, format, rows, has_statistics=stats, is_choice=bool(found))
 
 
 def _matches(row: WeightRow, patterns: Sequence[re.Pattern[str]], roles: Sequence[RoleChoice]) -> bool:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.statistics import Statistics
-from graphscope.analysis.variable_rows import WeightRow
+from graphscope.analysis.variable_rows import Weight, WeightRow, weights
+from graphscope.cli.terminal.output import Sink
+from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column
 from graphscope.cli.terminal.text import number, size, type_name
-from graphscope.cli.terminal.views import View
+from graphscope.cli.terminal.views import View, write_rows
+from graphscope.core.model import Model
 from graphscope.core.tensors import shape_text
 from graphscope.core.units import count
 from graphscope.core.variables import Role
+
+if TYPE_CHECKING:
+    from graphscope.core.foreign import ForeignModel
 
 _STATISTICS = (
     ("min", "minimum", True, 0),
@@ -30,6 +36,34 @@ _HEADER = (
     *("name", "kind", "dtype", "shape", "elements", "size_bytes", "shard"),
     *("key", "part", "trainable", "role", "is_missing", "is_extra", "stored"),
 )
+
+
+def any_weights(model: Model | ForeignModel) -> list[Weight]:
+    """The variables or constants of a model, each with how to get its content."""
+    if isinstance(model, Model):
+        return weights(model)
+    from graphscope.analysis.foreign.weights import foreign_weights
+
+    return foreign_weights(model)
+
+
+def write_weights(
+    sink: Sink,
+    format: Format,
+    rows: Sequence[WeightRow],
+    *,
+    has_statistics: bool = False,
+    is_choice: bool = False,
+) -> None:
+    """Writes the rows, and on a terminal their number and size.
+
+    Args:
+        is_choice: the model has rows, of which these were chosen.
+    """
+    nothing = "no variable matches" if is_choice else "the model has no variables and no constants"
+    write_rows(sink, format, weight_view(rows, has_statistics=has_statistics), rows, nothing)
+    if sink.is_terminal and format is Format.TABLE and rows:
+        sink.lines([sink.paint(total(rows), "dim")])
 
 
 def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[WeightRow]:
