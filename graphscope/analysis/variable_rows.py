@@ -99,23 +99,24 @@ def find_weight(model: Model, name: str) -> Weight:
 
 
 def _variable(model: Model, variable: Variable) -> Weight:
+    name, dtype, shape, key, in_graph, trainable, role, entry, part, _, _ = variable
     row = WeightRow(
-        variable.name,
+        name,
         "variable",
-        variable.dtype,
-        variable.shape,
+        dtype,
+        shape,
         variable.elements,
         variable.size_bytes,
-        variable.entry.shard if variable.entry is not None else None,
-        variable.key if variable.key != variable.name else None,
-        variable.slice,
-        variable.trainable,
-        variable.role,
+        entry.shard if entry is not None else None,
+        key if key != name else None,
+        part,
+        trainable,
+        role,
         variable.is_missing,
-        model.has_graph and not variable.in_graph,
-        variable.mismatch,
+        model.has_graph and not in_graph,
+        variable.mismatch if in_graph else "",
     )
-    return row, (lambda: model.value(variable)) if variable.entry is not None else None
+    return row, (lambda: model.value(variable)) if entry is not None else None
 
 
 def _constants(model: Model) -> Iterator[Weight]:

@@ -16,6 +16,7 @@ from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.formats.io.checksum import crc32c, mask
 from graphscope.protos import BundleEntryProto, BundleHeaderProto
 from tests.support.counted import lines_run
+from tests.support.fixture_files import FIXTURES
 from tests.support.saving import save_named_v2, small_v2, tf
 from tests.support.tables import read_table, write_table
 
@@ -42,6 +43,15 @@ def rewritten(good: Path, directory: Path, changes: dict[bytes, Callable[[Any], 
 
 def given_to(name: str, value: Any) -> Callable[[Any], object]:
     return lambda message: setattr(message, name, value)
+
+
+def proto(dtype: int, *sizes: int) -> bytes:
+    """An entry's type and shape."""
+    entry = BundleEntryProto(dtype=dtype)
+    entry.shape.SetInParent()
+    for size in sizes:
+        entry.shape.dim.add(size=size)
+    return entry.SerializeToString()
 
 
 def shape(*sizes: int) -> Callable[[Any], object]:
@@ -271,3 +281,28 @@ def test_strings_with_bytes_to_spare(tmp_path: Path, spare: bytes, message: str 
     else:
         with pytest.raises(CorruptFileError, match=message):
             payload.numpy()
+
+
+SECOND_SHAPES = {
+    "more dimensions": (proto(1, 2, 3) + proto(0, 4), (2, 3, 4)),
+    "no more": (proto(1, 2, 3) + proto(0), (2, 3)),
+    "a type of two bytes": (proto(0x12 << 7 | 1, 2, 3), (2, 3)),
+    "another shape behind it": (proto(0x12 << 7 | 1, 2, 4), (2, 4)),
+    "fields in another order": (proto(0, 5) + proto(1), (5,)),
+    "one long dimension": (proto(1, 1 << 40), (1 << 40,)),
+    "many dimensions": (proto(1, *[1] * 60), (1,) * 60),
+    "a scalar": (proto(1), ()),
+}
+
+
+def test_entries_that_begin_alike() -> None:
+    """Entries of the same type and shape are told by their first bytes: what follows them still counts."""
+    store = BundleStore(str(FIXTURES / "softmax" / "model.ckpt-6000"))
+    for _ in range(2):
+        assert store._read_entry(b"w", memoryview(proto(1, 2, 3))).shape == (2, 3)
+        for entry, expected in SECOND_SHAPES.values():
+            assert store._read_entry(b"w", memoryview(entry)).shape == expected
+        unknown = BundleEntryProto()
+        unknown.shape.unknown_rank = True
+        with pytest.raises(CorruptFileError, match="is not the shape of a tensor"):
+            store._read_entry(b"w", memoryview(proto(1, 2, 3) + unknown.SerializeToString()))

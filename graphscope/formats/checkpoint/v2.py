@@ -70,7 +70,7 @@ class BundleStore:
         self._source = FileSource(f"{prefix}.index")
         self._table = Table(self._source)
         self._shards = Shards(prefix, self._read_header(self._table.items()))
-        self._shapes: set[tuple[int, ...]] = set()
+        self._shapes: dict[bytes, tuple[int, ...]] = {}
         self._stored: dict[bytes, _Stored] = {}
         self._keys: dict[str, bytes] = {}
         self.entries: Mapping[str, Entry] = _LoneEntries(self)
@@ -173,11 +173,14 @@ class BundleStore:
         """One entry, unless its shape or place is one that no writer makes."""
         proto = self._parse(BundleEntryProto, key, value)
         stated = proto.shape
-        shape = tuple([d.size for d in stated.dim])
-        if shape not in self._shapes or not shape:
+        head = _type_and_shape(value)
+        shape = self._shapes.get(head)
+        if shape is None or len(stated.dim) != len(shape) or stated.unknown_rank:
+            shape = tuple([d.size for d in stated.dim])
             if stated.unknown_rank or not is_shape(shape):
                 raise self._corrupt(key, f"{list(shape)} is not the shape of a tensor")
-            self._shapes.add(shape)
+            if head:
+                self._shapes[head] = shape
         shard, offset, size = proto.shard_id, proto.offset, proto.size
         if size < 0 or offset < 0 or not 0 <= shard < self._shards.count:
             place = f"{size:,} bytes at byte {offset:,} of data file {shard:,}"
@@ -193,6 +196,8 @@ class BundleStore:
 
     def _refuse_overlaps(self, tensors: Mapping[bytes, _Stored]) -> None:
         """Tensors lie side by side: that bounds what reading them all can take by the size of the files."""
+        if _ascend(tensors.values()):
+            return
         places = [(s.shard, s.offset, s.size, key) for key, s in tensors.items() if s.size]
         end = (0, 0)
         for shard, offset, size, key in sorted(places):
@@ -202,7 +207,7 @@ class BundleStore:
 
     def _slice_keys(self) -> set[bytes]:
         """The keys under which the slices of partitioned tensors are."""
-        return {place.key(key) for key, stored in self._stored.items() for place in stored.slices}
+        return {place.key(key) for key, stored in self._stored.items() if stored.slices for place in stored.slices}
 
     def _part(self, raw_key: bytes, entry: Entry, place: TensorSlice) -> Part:
         stored = self._look_up(place.key(raw_key))
@@ -243,6 +248,30 @@ class _LoneEntries(Mapping[str, Entry]):
 
     def __len__(self) -> int:
         return len(self._store.read_all())
+
+
+def _type_and_shape(entry: memoryview) -> bytes:
+    """The bytes of the two fields with which writers begin an entry, where each has a type or size of one byte; or none.
+
+    Equal bytes are an equal shape, unless the message states a second one, which adds dimensions.
+    """
+    if len(entry) < 4 or entry[0] != 0x08 or entry[2] != 0x12 or entry[1] | entry[3] > 0x7F:
+        return b""
+    return bytes(entry[: 4 + entry[3]])
+
+
+def _ascend(tensors: Iterable[_Stored]) -> bool:
+    """Whether they lie one behind the other in this order, as writers leave them."""
+    last = end = 0
+    for _, _, shard, offset, size, _, _ in tensors:
+        if shard != last:
+            if shard < last:
+                return False
+            last, end = shard, 0
+        if offset < end:
+            return False
+        end = offset + size
+    return True
 
 
 def _text(key: bytes) -> str:
