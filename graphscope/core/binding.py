@@ -46,8 +46,12 @@ def bind(
         binder = _Binder(graph, meta, collections, entries, keys_by_name(objects) if objects is not None else {})
         if meta.HasField("object_graph_def"):
             bound += binder.saved(saved_variables(meta.object_graph_def, objects), tracked)
-            claimed = {v.key for v in bound}  # an op of the same name is another variable, whose value nobody saves
-            binder.keys = {name: key for name, key in binder.keys.items() if key not in claimed}
+            claimed = {v.key: v for v in bound}
+            binder.keys = {
+                name: key
+                for name, key in binder.keys.items()
+                if key not in claimed or _is_handle_of(graph.get(name), claimed[key])
+            }
         names = {v.name for v in bound}
         bound += binder.variables(
             [n for op, n in zip(graph.ops, graph.nodes) if op in VARIABLE_OPS and n.name not in names]
@@ -189,6 +193,18 @@ class _Binder:
         if self.has_objects:
             return False  # of a TF2 SavedModel's variables those are saved that its object graph names
         return self.global_names is None or name in self.global_names
+
+
+def _is_handle_of(node: Node | None, variable: Variable) -> bool:
+    """Whether an op with the name of a variable, which another op restores, is a further handle of it.
+
+    Keras captures its variables by such handles. An op of another type or shape is another variable: a table's file name, for
+    example, whose value nobody saves.
+    """
+    dtype = node.attr("dtype") if node is not None else None
+    if node is None or dtype is None or DataType.of(dtype.type) is not variable.dtype:
+        return False
+    return _declared_shape(node) == variable.shape
 
 
 def _declared_shape(node: Node) -> Shape:
