@@ -161,10 +161,8 @@ class Processes:
         """
         since = time.monotonic()
         while self._children and goes_on():
-            passed_s, since = (
-                min(time.monotonic() - since, _BEAT_S),
-                time.monotonic(),
-            )  # this process may have been stopped
+            now = time.monotonic()
+            passed_s, since = min(now - since, _BEAT_S), now  # this process may have been stopped
             for child in self._children.values():
                 child.silence_s += passed_s
             numbers = {child.channel: number for number, child in self._children.items()}

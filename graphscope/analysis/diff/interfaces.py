@@ -72,9 +72,11 @@ def _specs(specs: tuple[TensorSpec, ...] | None) -> str:
 def collection_differences(a: Model, b: Model, names: Names) -> Iterator[Difference]:
     """Collections that only one model has, or that list something else."""
     yield from _by_key(Section.COLLECTIONS, a.collections, b.collections)
+    own = dict(zip(names.values(), names.values()))
+    is_renamed = any(name != other for name, other in names.items())
     for name in a.collections.keys() & b.collections.keys():
         one, other = a.collections[name], b.collections[name]
-        before, after = _content(one, names), _content(other, dict(zip(names.values(), names.values())))
+        before, after = _content(one, names, is_renamed=is_renamed), _content(other, own)
         if before != after:
             yield Difference(Section.COLLECTIONS, Change.CHANGED, name, _entries(one, other, before, after))
 
@@ -101,12 +103,11 @@ def first_change(one: object, other: object) -> str:
     return f"{before.strip()} -> {after.strip()}"
 
 
-def _content(collection: Collection, names: Names) -> list[object]:
+def _content(collection: Collection, names: Names, *, is_renamed: bool = False) -> list[object]:
     """The items of a collection, with the names that nodes have in the second model.
 
     If nodes were renamed, other texts in messages (names of frames and partitions) say nothing.
     """
-    is_renamed = any(name != other for name, other in names.items())
     return [_item(value, names, "" if is_renamed else None) for value in collection.values]
 
 

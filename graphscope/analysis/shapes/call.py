@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from graphscope.analysis.shapes.facts import Element, Fact, Facts, Value
@@ -65,6 +65,11 @@ class Call:
             ShapeError: it has not, or there is no such input.
         """
         return with_rank(self.shape(index), rank)
+
+    def check_scalars(self, indices: Iterable[int]) -> None:
+        """Refuses inputs ``indices`` that have dimensions; raises as :meth:`ranked`."""
+        for index in indices:
+            self.ranked(index, 0)
 
     def value(self, index: int) -> Value | None:
         """The elements of input ``index``; raises as :meth:`input`."""

@@ -26,8 +26,7 @@ def matrix_of_band(call: Call) -> Facts:
     """A matrix that holds the diagonals: as small as they allow, or as large as stated."""
     shape, offsets = at_least(call.shape(0), 1), call.integers(1)
     at_most(call.shape(1), 1)
-    for scalar in (2, 3, 4):
-        call.ranked(scalar, 0)
+    call.check_scalars((2, 3, 4))
     if shape is None or not offsets:
         return (UNKNOWN,)
     lower, upper = _band(offsets)

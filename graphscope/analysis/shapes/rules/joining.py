@@ -82,10 +82,8 @@ def concat(call: Call) -> Facts:
 @rule("QuantizedConcat")
 def quantized_concat(call: Call) -> Facts:
     """As ``Concat``; the ranges of the parts follow, and that of the result is a number each."""
-    call.ranked(0, 0)
     count = (len(call.inputs) - 1) // 3
-    for index in range(1 + count, 1 + 3 * count):
-        call.ranked(index, 0)
+    call.check_scalars((0, *range(1 + count, 1 + 3 * count)))
     return (*_concat(list(call.inputs[1 : 1 + count]), call.integer(0)), *outputs((), ()))
 
 

@@ -151,8 +151,7 @@ def _with_range(facts: Facts) -> Facts:
 
 def _check_ranges(call: Call, first: int) -> None:
     """The least and the greatest number of each operand, from input ``first`` on, are scalars."""
-    for k in range(first, len(call.node.data_inputs())):
-        call.ranked(k, 0)
+    call.check_scalars(range(first, len(call.node.data_inputs())))
 
 
 @rule("QuantizedMatMul")

@@ -63,8 +63,7 @@ def resize(call: Call) -> Facts:
     result = (shape[0], *size, shape[3])
     if not call.node.op.startswith("Quantized"):
         return outputs(result)
-    call.ranked(2, 0)
-    call.ranked(3, 0)
+    call.check_scalars((2, 3))
     return outputs(result, (), ())
 
 
