@@ -26,12 +26,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 import graphscope
-from graphscope.analysis.choose_outputs import choose_outputs
-from graphscope.analysis.outputs import rank_outputs
+from graphscope.analysis.ends.choose_outputs import choose_outputs
+from graphscope.analysis.ends.outputs import rank_outputs
 from graphscope.api.save import graph_model
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName
 from graphscope.errors import GraphscopeError
 from graphscope.export.refusal import NotExportableError
@@ -41,8 +41,8 @@ from graphscope.feeding.feeds import placeholders, required_inputs
 from graphscope.formats.lazy.pieces import flow, graph_pieces
 from graphscope.formats.registry import WriteOptions, export_formats
 from graphscope.runtime.engines.table import ENGINES
+from graphscope.transforms.findings.randomness import random_sources
 from graphscope.transforms.freeze import FreezeOptions, FrozenGraph, freeze
-from graphscope.transforms.randomness import random_sources
 from tests.support.op_tests import recorded_inputs
 
 if TYPE_CHECKING:

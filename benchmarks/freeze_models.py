@@ -21,10 +21,10 @@ import graphscope
 from benchmarks.measure import Measured, once, python
 from benchmarks.measure import graphscope as command
 from benchmarks.models import WORK
-from graphscope.analysis.choose_outputs import choose_outputs
+from graphscope.analysis.ends.choose_outputs import choose_outputs
 from graphscope.core.model import Model, ModelKind
 from graphscope.errors import GraphscopeError
-from graphscope.runtime.verify import verify
+from graphscope.runtime.comparing.verify import verify
 from tests.support.fixture_files import FIXTURES, committed_models
 from tests.support.zoo_checkpoints import CHECKPOINTS
 from tests.support.zoo_files import ZOO

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from benchmarks.measure import Measured, graphscope, measure
 from benchmarks.models import WORK, made
-from graphscope.core.op_effects import OP_EFFECTS
-from graphscope.core.refill import refill
+from graphscope.core.changes.refill import refill
+from graphscope.core.ops.effects import OP_EFFECTS
 from graphscope.protos import GraphDef, NodeDef
 from tests.support.dangerous import LEVELS, WRITERS, dangerous_graph
 

@@ -10,7 +10,7 @@ from graphscope.cluster.hosts import Address, Cluster, Task
 from graphscope.cluster.private_network import private_network
 from graphscope.cluster.processes import Launcher, Processes
 from graphscope.cluster.reach import free_ports, wait_for_tasks
-from graphscope.runtime.server import start_server
+from graphscope.runtime.tasks.server import start_server
 from graphscope.runtime.tensorflow import tensorflow
 
 NUMBERS = (1_000, 1_000_000, 5_800_000)

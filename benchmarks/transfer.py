@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import graphscope
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.formats.checkpoint.update import update_checkpoint
 from graphscope.formats.checkpoint.v2 import BundleStore
 

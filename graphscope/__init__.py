@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from graphscope.core.graph import Function, Graph, Node
     from graphscope.core.listener import Listener
     from graphscope.core.model import Model
-    from graphscope.core.payload import Payload
-    from graphscope.core.variables import Variable
+    from graphscope.core.values.payload import Payload
+    from graphscope.core.variables.variables import Variable
     from graphscope.errors import (
         ArgumentError,
         CorruptFileError,
@@ -117,8 +117,8 @@ _MODULES = {
     "core.graph": "Function Graph Node",
     "core.listener": "Listener",
     "core.model": "Model",
-    "core.payload": "Payload",
-    "core.variables": "Variable",
+    "core.values.payload": "Payload",
+    "core.variables.variables": "Variable",
     "errors": (
         "ArgumentError CorruptFileError FileError FormatError GraphscopeError IncompleteModelError InexactKernelsWarning "
         "MissingDependencyError NotTensorFlowError TruncatedFileError UnknownNameError UnsupportedError UntrustedError"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from graphscope.analysis.detail import value_text
 from graphscope.core.graph import Node
-from graphscope.core.ops import OpCatalog
+from graphscope.core.ops.table import OpCatalog
 from graphscope.protos import AttrValue
 
 MARKS = frozenset({"_output_shapes", "_class", "_too_large_attrs", "_has_manual_control_dependencies"})

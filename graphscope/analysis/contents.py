@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphscope.core.checksum import crc32c
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import Payload
+from graphscope.core.values.checksum import crc32c
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 
 UNREADABLE = frozenset({DataType.RESOURCE, DataType.VARIANT, DataType.INVALID})
 """Types whose values have no bytes that could be compared."""

@@ -10,11 +10,11 @@ from graphscope.analysis.listing import Output
 from graphscope.analysis.tensors import Shapes, TensorLister
 from graphscope.analysis.variable_rows import Weight, WeightRow, find_weight
 from graphscope.core.attribute import Attribute as Attribute
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Node
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorSpec, node_of, shape_of, shape_text
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.errors import UnknownNameError
 from graphscope.protos import AttrValue, TensorShapeProto
 

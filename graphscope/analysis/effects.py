@@ -11,12 +11,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node, named_functions
-from graphscope.core.op_effects import OP_EFFECTS, Effect, OpEffect, is_harmless
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.effects import OP_EFFECTS, Effect, OpEffect, is_harmless
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.patterns import Pattern
 from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue, OpDef
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from graphscope.analysis.tensors import Shapes, TensorLister
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body
 from graphscope.core.model import Model
 from graphscope.core.tensors import StatedShape, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError
 
 

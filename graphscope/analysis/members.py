@@ -9,9 +9,9 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from graphscope.analysis.tensors import TensorLister
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import Shape, TensorName
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import UnknownNameError
 from graphscope.protos import Message
 

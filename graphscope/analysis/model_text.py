@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from graphscope.analysis.attributes import Attributes, exact_text
 from graphscope.analysis.contents import UNREADABLE, content_crc
 from graphscope.core.collections import Collection
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Node
 from graphscope.core.model import Model
-from graphscope.core.payload import AbsentPayload, Payload
 from graphscope.core.signatures import Signature
 from graphscope.core.tensors import TensorSpec, shape_text
-from graphscope.core.variables import Variable
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import AbsentPayload, Payload
+from graphscope.core.variables.variables import Variable
 
 SHORT = 8
 """Up to this many elements, a constant's values are written out."""

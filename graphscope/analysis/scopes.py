@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from graphscope.core.dtypes import DataType, is_weight_type
 from graphscope.core.graph import Body, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.ops.sets import VARIABLE_OPS
 from graphscope.core.tensors import elements, shape_of
-from graphscope.core.variables import Role
+from graphscope.core.values.dtypes import DataType, is_weight_type
+from graphscope.core.variables.variables import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ _HOLDERS = VARIABLE_OPS | {"Const"}
 
 def weight_holders(model: Model) -> Callable[[Node], bool]:
     """Which nodes hold the model's own weights: variables that are no optimizer slots or steps; in a graph without variables
-    its constants, see :func:`graphscope.core.roles.is_weight_type`."""
+    its constants, see :func:`graphscope.core.variables.roles.is_weight_type`."""
     own = {v.name for v in model.variables if v.role is Role.MODEL and v.in_graph}
     if any(v.in_graph for v in model.variables):
         return lambda node: node.name in own

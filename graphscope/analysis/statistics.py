@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,17 +9,17 @@ from typing import NamedTuple
 
 from graphscope.analysis.audit.finding import Severity
 from graphscope.analysis.audit.model import audit_model
-from graphscope.analysis.inputs import InputRow, find_inputs
-from graphscope.analysis.outputs import OutputCandidate, best_candidates, rank_outputs
-from graphscope.core.dtypes import DataType, is_weight_type
+from graphscope.analysis.ends.inputs import InputRow, find_inputs
+from graphscope.analysis.ends.outputs import OutputCandidate, best_candidates, rank_outputs
+from graphscope.core.checks.validity import Problem
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelFile, ModelKind
-from graphscope.core.op_sets import TABLES, VARIABLE_OPS
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.sets import TABLES, VARIABLE_OPS
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.shown import html_of
 from graphscope.core.signatures import BOOKKEEPING, Signature
-from graphscope.core.validity import Problem
-from graphscope.core.variables import Role
+from graphscope.core.values.dtypes import DataType, is_weight_type
+from graphscope.core.variables.variables import Role
 
 
 class Amount(NamedTuple):

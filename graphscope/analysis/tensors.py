@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphscope.core.dtypes import REF, DataType
 from graphscope.core.graph import Body, Node
-from graphscope.core.ops import MAX_OUTPUTS, OpCatalog, OutputType
+from graphscope.core.ops.table import MAX_OUTPUTS, OpCatalog, OutputType
 from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, TensorName, TensorSpec
+from graphscope.core.values.dtypes import REF, DataType
 
 Shapes = Mapping[str, Shape]
 """Tensor name -> shape, as inferred."""

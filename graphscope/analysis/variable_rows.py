@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from graphscope.analysis.statistics import Statistics, statistics
-from graphscope.core.binding import find_stored
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
-from graphscope.core.payload import AbsentPayload, Payload
-from graphscope.core.slices import Slice
 from graphscope.core.tensors import Shape
-from graphscope.core.variables import Role, Variable
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import AbsentPayload, Payload
+from graphscope.core.values.slices import Slice
+from graphscope.core.variables.binding import find_stored
+from graphscope.core.variables.variables import Role, Variable
 from graphscope.errors import UnknownNameError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from graphscope.core.listener import Listener
 from graphscope.core.model import Model
-from graphscope.core.op_history import parse_version
+from graphscope.core.ops.history import parse_version
 from graphscope.core.tensors import Shape
 from graphscope.editing.edited import Edited, with_parts
 from graphscope.editing.shapes import Reshape

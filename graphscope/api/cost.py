@@ -8,11 +8,11 @@ from dataclasses import astuple
 from typing import Literal
 
 from graphscope.advice import Advice, Option
-from graphscope.analysis.choose_outputs import choose_outputs, likely_outputs
 from graphscope.analysis.cost.by_batch import SAMPLES, with_open_batch
 from graphscope.analysis.cost.devices import Device, device_named, parse_peak
 from graphscope.analysis.cost.estimate import estimate
 from graphscope.analysis.cost.report import CostReport
+from graphscope.analysis.ends.choose_outputs import choose_outputs, likely_outputs
 from graphscope.analysis.shapes.concrete import infer_batches
 from graphscope.api.opening import ModelLike, Names, as_model, as_names
 from graphscope.core.listener import SILENT, Listener
@@ -86,7 +86,7 @@ def _device(name: str, peak: str) -> Device | None:
 
 def _switches(model: Model) -> dict[str, float]:
     """Training switches, as tensors, set for inference."""
-    from graphscope.transforms.switches import open_switches
+    from graphscope.transforms.findings.switches import open_switches
 
     values = {"false": 0.0, "true": 1.0}
     return {

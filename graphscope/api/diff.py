@@ -14,7 +14,7 @@ from graphscope.api.opening import ModelLike, as_model, without_calls
 from graphscope.core.graph import Graph
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
-from graphscope.core.op_sets import CALL_OPS
+from graphscope.core.ops.sets import CALL_OPS
 from graphscope.errors import GraphscopeError, UnknownNameError
 
 if TYPE_CHECKING:

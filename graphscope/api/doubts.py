@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from graphscope.advice import Advice, Call, Option, Options
 from graphscope.core.graph import Graph, Node
 from graphscope.core.listener import Listener
-from graphscope.core.op_sets import DEFAULTED
+from graphscope.core.ops.sets import DEFAULTED
 from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError, some
 from graphscope.feeding.feed_values import literal
 from graphscope.transforms.bake import placeholder_spec
-from graphscope.transforms.drops import lasting_drops
-from graphscope.transforms.sources import data_sources, gives_defaults
-from graphscope.transforms.switches import open_switches
+from graphscope.transforms.findings.drops import lasting_drops
+from graphscope.transforms.findings.sources import data_sources, gives_defaults
+from graphscope.transforms.findings.switches import open_switches
 
 _MAX_NAMES = 5
 _MAX_DEFAULTS = 8
@@ -59,7 +59,7 @@ def _state(carried: Mapping[str, str]) -> Iterator[Doubt]:
 
 
 def dropout_doubts(drops: Sequence[str], option: str = "outputs") -> Iterator[Doubt]:
-    """Doubts about the nodes that :func:`graphscope.transforms.drops.lasting_drops` returned.
+    """Doubts about the nodes that :func:`graphscope.transforms.findings.drops.lasting_drops` returned.
 
     Args:
         option: the argument that names the computed tensors.

@@ -12,7 +12,7 @@ from graphscope.api.proof import refuse_unproven
 from graphscope.api.save import Saved, save
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import node_of
 from graphscope.editing.edited import Edited as EditedModel
 from graphscope.editing.fitting import refuse_misfits
@@ -22,7 +22,7 @@ from graphscope.editing.steps import Step
 from graphscope.editing.table import apply_step, step_by_name
 from graphscope.errors import GraphscopeError
 from graphscope.formats.registry import format_for
-from graphscope.runtime.verify import ATOL, RTOL, Verification
+from graphscope.runtime.comparing.verify import ATOL, RTOL, Verification
 
 
 @dataclass(frozen=True, slots=True)

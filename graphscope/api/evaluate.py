@@ -22,7 +22,7 @@ from graphscope.board.summaries import png, scalar
 from graphscope.board.writer import EventWriter
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
-from graphscope.core.variables import Role
+from graphscope.core.variables.variables import Role
 from graphscope.errors import ArgumentError, GraphscopeError, some
 from graphscope.feeding.feeds import tensor_spec
 from graphscope.formats.io.atomic import write_file

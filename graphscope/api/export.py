@@ -25,7 +25,7 @@ from graphscope.transforms.input_shapes import Batch
 
 if TYPE_CHECKING:
     from graphscope.feeding.feeds import Given
-    from graphscope.runtime.verify import Verification
+    from graphscope.runtime.comparing.verify import Verification
     from graphscope.training.data.source import DataOptions
 
 EXAMPLES = 100

@@ -8,9 +8,9 @@ from dataclasses import replace
 from graphscope.analysis.diff.explain import FOLDED, folded_nodes
 from graphscope.analysis.diff.report import Difference, DiffReport, Explanation, Section
 from graphscope.analysis.diff.weights import Depth, Pair, compare_weights
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.errors import GraphscopeError
 
 _ROUNDINGS = 16

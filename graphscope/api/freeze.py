@@ -15,7 +15,7 @@ from graphscope.api.proof import refuse_unproven_freeze
 from graphscope.api.save import Saved, graph_model
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
-from graphscope.core.op_history import parse_version
+from graphscope.core.ops.history import parse_version
 from graphscope.core.shown import Shown
 from graphscope.core.tensors import Shape
 from graphscope.formats.lazy.pieces import graph_pieces, size_of
@@ -28,8 +28,8 @@ from graphscope.transforms.input_shapes import Batch
 
 if TYPE_CHECKING:
     from graphscope.feeding.feeds import Given
-    from graphscope.runtime.comparison import Engine
-    from graphscope.runtime.verify import Verification
+    from graphscope.runtime.comparing.comparison import Engine
+    from graphscope.runtime.comparing.verify import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +151,8 @@ class Frozen(Shown):
         For the other arguments and errors, see :func:`graphscope.verify`.
         """
         from graphscope.feeding.feeds import resolve_tensors
-        from graphscope.runtime.verify import ATOL, RTOL, verify
-        from graphscope.runtime.verify_rows import verify_rows
+        from graphscope.runtime.comparing.verify import ATOL, RTOL, verify
+        from graphscope.runtime.comparing.verify_rows import verify_rows
 
         result = self.model if other is None else as_model(other)
         inputs = self.result.reshaped.inputs

@@ -56,7 +56,7 @@ def chosen_outputs(model: Model, wanted: Names, listener: Listener) -> tuple[str
         UnknownNameError: a name is not in the graph.
         GraphscopeError: no output was named and none is clear; the error lists the ranked candidates.
     """
-    from graphscope.analysis.choose_outputs import choose_outputs
+    from graphscope.analysis.ends.choose_outputs import choose_outputs
 
     chosen = choose_outputs(model, as_names(wanted))
     note_outputs(chosen.outputs, chosen.reason, listener)

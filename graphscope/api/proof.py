@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Call, Option, Options, Part
 from graphscope.errors import GraphscopeError, some
-from graphscope.transforms.randomness import random_sources
+from graphscope.transforms.findings.randomness import random_sources
 
 if TYPE_CHECKING:
     from graphscope.core.graph import Graph
-    from graphscope.runtime.verify import Verification
+    from graphscope.runtime.comparing.verify import Verification
     from graphscope.transforms.freeze import FreezeOptions, FrozenGraph
 
 _MAX_NAMES = 4

@@ -18,9 +18,9 @@ from graphscope.api.opening import (
 from graphscope.api.runnable import Opened, Runnable, as_runnable, open_runnable
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
-from graphscope.core.payload import ArrayPayload
 from graphscope.core.shown import Shown
 from graphscope.core.tensors import TensorName
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import ArgumentError, GraphscopeError, UnknownNameError, some
 from graphscope.feeding.feed_values import AS_USUAL
 from graphscope.feeding.feeds import Feed, FeedOptions, Given, example_names, resolve_tensors, tensor_spec
@@ -228,7 +228,7 @@ def refuse_session_options(opened: Opened, placing: Placing, session: SessionOpt
 
 def _names(opened: Opened, signature: str) -> TensorNames:
     """A file's own names are those of its signature."""
-    from graphscope.analysis.choose_outputs import default_signature
+    from graphscope.analysis.ends.choose_outputs import default_signature
 
     if signature:
         return TensorNames(opened.model, find_signature(opened.model, signature), is_chosen=True)

@@ -14,12 +14,12 @@ from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_
 from graphscope.core.graph import Graph
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.ops.sets import VARIABLE_OPS
 from graphscope.core.signatures import BOOKKEEPING, INIT_OP, LEGACY_INIT_OP, MAIN_OP
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.errors import ArgumentError
 from graphscope.formats.registry import FileFormat, WriteOptions, format_by_name, format_for
-from graphscope.transforms.drops import lasting_drops
+from graphscope.transforms.findings.drops import lasting_drops
 from graphscope.transforms.input_shapes import Batch
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ _SPECS = {"saved-model": _signature}
 
 def _refuse_sources(model: Model, outputs: Sequence[str], inputs: Sequence[str]) -> None:
     """Refuses a signature whose outputs need an iterator, a queue or Python, because it could never be called."""
-    from graphscope.transforms.sources import refuse_python, refuse_sources
+    from graphscope.transforms.findings.sources import refuse_python, refuse_sources
     from graphscope.transforms.subgraph import prune_library
 
     needed = prune_library(_without(_keep_needed(model.graph, outputs, inputs), inputs))
@@ -283,7 +283,7 @@ def _report_signature(
 
 def _inputs_of(model: Model, outputs: Sequence[str]) -> list[str]:
     """The placeholders that the outputs need; of those with a default, the ones that take data."""
-    from graphscope.analysis.inputs import find_inputs
+    from graphscope.analysis.ends.inputs import find_inputs
 
     needed = model.graph.ancestors(node_of(name) for name in outputs)
     return [

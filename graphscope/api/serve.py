@@ -61,7 +61,7 @@ def serve(
         GraphscopeError: the port is taken.
     """
     from graphscope.runtime.config import session_config
-    from graphscope.runtime.server import start_server
+    from graphscope.runtime.tasks.server import start_server
 
     hosts, own = read_cluster(cluster, job, task)
     with listener.running():

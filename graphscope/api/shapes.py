@@ -10,7 +10,7 @@ from graphscope.analysis.shapes.concrete import infer_concrete
 from graphscope.analysis.tensors import Shapes as ShapesByName
 from graphscope.core.listener import Listener
 from graphscope.core.model import Model
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.tensors import Shape, shape_text
 from graphscope.errors import GraphscopeError, some
 

@@ -55,7 +55,7 @@ def summarize(
 
 
 def _switches(graph: Graph) -> Iterator[SwitchRow]:
-    from graphscope.transforms.switches import open_switches, switch_reasons
+    from graphscope.transforms.findings.switches import open_switches, switch_reasons
 
     found = open_switches(graph)
     reasons = switch_reasons(graph, found)

@@ -19,16 +19,16 @@ from graphscope.api.opening import (
 from graphscope.api.runnable import Opened, Runnable, as_runnable, open_runnable
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
+from graphscope.runtime.comparing.layers import LayerComparison, LayerDifference
+from graphscope.runtime.comparing.nonfinite import NonfiniteReport, ValueRange
+from graphscope.runtime.comparing.verify import ATOL, RTOL, Verification
+from graphscope.runtime.comparing.verify import verify as compare
 from graphscope.runtime.engines.table import ENGINE_TOLERANCE, ENGINES, TENSORFLOW
-from graphscope.runtime.layers import LayerComparison, LayerDifference
-from graphscope.runtime.nonfinite import NonfiniteReport, ValueRange
-from graphscope.runtime.verify import ATOL, RTOL, Verification
-from graphscope.runtime.verify import verify as compare
 
 if TYPE_CHECKING:
     from graphscope.feeding.feeds import Given
     from graphscope.feeding.pairing import Pairing
-    from graphscope.runtime.comparison import Engine
+    from graphscope.runtime.comparing.comparison import Engine
 
 
 def verify(
@@ -143,8 +143,8 @@ def compare_layers(
         GraphscopeError: as :func:`verify`. That ``other`` cannot compute a tensor is a result, not an error.
     """
     from graphscope.feeding.feeds import resolve_tensors
-    from graphscope.runtime.comparison import Comparison
-    from graphscope.runtime.layers import compare_layers as compare_tensors
+    from graphscope.runtime.comparing.comparison import Comparison
+    from graphscope.runtime.comparing.layers import compare_layers as compare_tensors
     from graphscope.runtime.tensorflow import promise_equal_bits
 
     one, two = (without_calls(as_model(m)) for m in (model, other))
@@ -183,8 +183,8 @@ def find_nonfinite(
         GraphscopeError: as :func:`verify`.
     """
     from graphscope.feeding.feeds import resolve_tensors
-    from graphscope.runtime.comparison import Comparison
-    from graphscope.runtime.nonfinite import find_nonfinite as find
+    from graphscope.runtime.comparing.comparison import Comparison
+    from graphscope.runtime.comparing.nonfinite import find_nonfinite as find
 
     one = without_calls(as_model(model))
     chosen = chosen_outputs(one, outputs, listener)

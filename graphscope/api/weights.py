@@ -8,9 +8,9 @@ from pathlib import Path
 
 from graphscope.advice import Advice, Call
 from graphscope.core.listener import SILENT, Listener
-from graphscope.core.mean import MeanPayload, are_equal, has_mean
-from graphscope.core.payload import Payload
 from graphscope.core.tensors import shape_text
+from graphscope.core.values.mean import MeanPayload, are_equal, has_mean
+from graphscope.core.values.payload import Payload
 from graphscope.editing.steps import Rename
 from graphscope.editing.table import parse_rename, rename_step
 from graphscope.editing.values import NamedValues

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphscope.core.graph import Graph, Node
-from graphscope.core.payload import PAYLOAD_BYTES
+from graphscope.core.values.payload import PAYLOAD_BYTES
 from graphscope.formats.events.logged_graph import TOO_LARGE
 from graphscope.protos import NodeDef, TensorProto
 

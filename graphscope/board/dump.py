@@ -17,10 +17,10 @@ from graphscope.board.projector import Embedding, projector_files
 from graphscope.board.run_directory import MARK, LogRun, RunFile, run_directory, write_run
 from graphscope.board.shapes import with_shapes
 from graphscope.board.writer import EventStream, event_file_name
-from graphscope.core.dtypes import is_weight_type
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import Payload
-from graphscope.core.variables import Role
+from graphscope.core.values.dtypes import is_weight_type
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.variables import Role
 from graphscope.formats.io.progress import Progress, quiet
 
 _ENDINGS = re.compile(r"(?:\.(?:pb|pbtxt|meta)|-\d+)*(?:\.ckpt.*)?\Z", re.DOTALL)

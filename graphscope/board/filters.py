@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
 from graphscope.core.tensors import node_of
+from graphscope.core.values.payload import Payload
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from google.protobuf.text_encoding import CEscape
 
 from graphscope.board.run_directory import CONFIG_HEAD, MARK, RunFile
-from graphscope.core.payload import Payload
+from graphscope.core.values.payload import Payload
 from graphscope.errors import GraphscopeError, file_errors
 from graphscope.formats.detect.locate import PROJECTOR_CONFIG
 from graphscope.formats.io.progress import Progress, quiet

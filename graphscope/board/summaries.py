@@ -9,8 +9,8 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.statistics import statistics
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.formats.io.progress import Progress, quiet
 from graphscope.protos import Summary, SummaryMetadata, TensorProto
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from graphscope.board.dump import run_name
 from graphscope.board.run_directory import MARK, LogRun, RunFile, run_directory, write_run
 from graphscope.board.writer import EventStream, event_file_name
-from graphscope.core.build import without_attrs
+from graphscope.core.changes.build import without_attrs
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from graphscope.core.attribute import Attribute
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import ModelFile
-from graphscope.core.payload import Payload
 from graphscope.core.tensors import StatedShape
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.errors import UnknownNameError
 
 

@@ -7,16 +7,16 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from graphscope.core import ops
-from graphscope.core.inline import InlinePayload
-from graphscope.core.payload import Payload
+from graphscope.core.ops import table as ops
 from graphscope.core.shown import Shown
 from graphscope.core.tensors import node_of
+from graphscope.core.values.inline import InlinePayload
+from graphscope.core.values.payload import Payload
 from graphscope.errors import UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef, NodeDef, OpDef, VersionDef
 
 if TYPE_CHECKING:
-    from graphscope.core.editor import GraphEditor
+    from graphscope.core.changes.editor import GraphEditor
 
 _NO_PAYLOADS: Mapping[str, Payload] = MappingProxyType({})
 
@@ -285,8 +285,8 @@ class Graph(Body):
         return ops.OpCatalog([*extra, *(f.signature for f in self.functions.values())])
 
     def edit(self, catalog: ops.OpCatalog | None = None) -> GraphEditor:
-        """An editor whose changes are applied together; see :class:`graphscope.core.editor.GraphEditor`."""
-        from graphscope.core.editor import GraphEditor
+        """An editor whose changes are applied together; see :class:`graphscope.core.changes.editor.GraphEditor`."""
+        from graphscope.core.changes.editor import GraphEditor
 
         return GraphEditor(self, catalog)
 

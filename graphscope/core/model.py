@@ -9,17 +9,17 @@ from functools import cached_property
 from typing import NamedTuple
 
 from graphscope.advice import Advice, Call
+from graphscope.core.checks.validity import Problem, find_problems, refuse_invalid
 from graphscope.core.collections import Collection, collections_of
 from graphscope.core.graph import Graph
-from graphscope.core.op_sets import VARIABLE_OPS
-from graphscope.core.ops import OpCatalog
-from graphscope.core.payload import ConvertedPayload, Payload
+from graphscope.core.ops.sets import VARIABLE_OPS
+from graphscope.core.ops.table import OpCatalog
 from graphscope.core.shown import Shown
 from graphscope.core.signatures import Signature, signatures_of
 from graphscope.core.tensors import node_of
-from graphscope.core.validity import Problem, find_problems, refuse_invalid
-from graphscope.core.values import missing_value, refuse_mismatch
-from graphscope.core.variables import Variable, VariableStore
+from graphscope.core.values.payload import ConvertedPayload, Payload
+from graphscope.core.variables.refusals import missing_value, refuse_mismatch
+from graphscope.core.variables.variables import Variable, VariableStore
 from graphscope.errors import IncompleteModelError, NotTensorFlowError, UnknownNameError
 from graphscope.protos import DecodeError, MetaGraphDef, TrackableObjectGraph
 
@@ -146,7 +146,7 @@ class Model(Shown):
         """The graph's variables joined with the checkpoint's values, then the values that no variable uses."""
         if self._has_no_variables:
             return ()
-        from graphscope.core.binding import bind  # a frozen graph has nothing to bind
+        from graphscope.core.variables.binding import bind  # a frozen graph has nothing to bind
 
         return tuple(bind(self.loaded_graph, self.meta, self.collections, self.store, self.objects))
 
@@ -170,7 +170,7 @@ class Model(Shown):
         """
         if self.store is None:
             return None
-        from graphscope.core.object_graph import OBJECT_GRAPH_KEY
+        from graphscope.core.variables.object_graph import OBJECT_GRAPH_KEY
 
         if OBJECT_GRAPH_KEY not in self.store.entries:
             return None
@@ -254,6 +254,6 @@ class Model(Shown):
             )
         if variable.slice is None:
             return whole
-        from graphscope.core.slices import SlicePayload
+        from graphscope.core.values.slices import SlicePayload
 
         return SlicePayload(whole, variable.slice)

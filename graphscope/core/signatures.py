@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec, shape_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import MetaGraphDef, TensorInfo
 
 INIT_OP = "__saved_model_init_op"

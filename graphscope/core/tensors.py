@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard, cast
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 
 if TYPE_CHECKING:
     from graphscope.protos import TensorShapeProto

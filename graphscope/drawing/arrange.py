@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from graphscope.core.op_sets import NEXT_ITERATIONS
+from graphscope.core.ops.sets import NEXT_ITERATIONS
 from graphscope.drawing.boxes import Box
 from graphscope.drawing.diagram import Diagram
 from graphscope.drawing.layered.layout import ROW_GAP, Layout, lay_out

@@ -16,10 +16,10 @@ from graphscope.analysis.shapes.facts import Facts
 from graphscope.analysis.shapes.flow import Flow
 from graphscope.analysis.shapes.rules.control_flow import loop_variables
 from graphscope.analysis.shapes.sizes import public
-from graphscope.core.build import with_inputs
+from graphscope.core.changes.build import with_inputs
 from graphscope.core.graph import Function, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import BRANCH_OPS, CALL_OPS
+from graphscope.core.ops.sets import BRANCH_OPS, CALL_OPS
 from graphscope.core.tensors import Shape
 
 MAX_CALLS = 16

@@ -13,8 +13,8 @@ from graphscope.drawing.boxes import Box
 from graphscope.drawing.colors import PLAIN, Coloring, Swatch, by_op
 from graphscope.drawing.diagram import Diagram
 from graphscope.drawing.drawing import SavedDrawing
-from graphscope.drawing.html import ChangeRow, Changes, Pane, page
 from graphscope.drawing.opening import COMFORTABLE
+from graphscope.drawing.writers.html import ChangeRow, Changes, Pane, page
 from graphscope.errors import ArgumentError
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.places import refuse_unwritable

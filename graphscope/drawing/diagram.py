@@ -10,12 +10,12 @@ from itertools import accumulate
 
 from graphscope.analysis.scopes import parameters_of, weight_holders
 from graphscope.analysis.tensors import Shapes, TensorLister
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
 from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape
+from graphscope.core.values.dtypes import DataType
 from graphscope.drawing.bodies import Bodies
 from graphscope.drawing.boxes import Box, mark_outside, number_boxes, scope_boxes
 from graphscope.drawing.focus import around

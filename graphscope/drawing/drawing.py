@@ -12,13 +12,13 @@ from graphscope.drawing.arrange import arrange
 from graphscope.drawing.boxes import Box
 from graphscope.drawing.colors import Coloring
 from graphscope.drawing.diagram import Diagram
-from graphscope.drawing.dot import dot
-from graphscope.drawing.html import Pane, page
-from graphscope.drawing.mermaid import mermaid
 from graphscope.drawing.opening import opened
 from graphscope.drawing.picture import Picture
-from graphscope.drawing.png import png
-from graphscope.drawing.svg import svg
+from graphscope.drawing.writers.dot import dot
+from graphscope.drawing.writers.html import Pane, page
+from graphscope.drawing.writers.mermaid import mermaid
+from graphscope.drawing.writers.png import png
+from graphscope.drawing.writers.svg import svg
 from graphscope.errors import ArgumentError
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.places import refuse_unwritable

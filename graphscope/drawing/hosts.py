@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphscope.core.graph import Graph
-from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.ops.sets import VARIABLE_OPS
 
 _PASSING = frozenset({"Identity", "ReadVariableOp", "Enter", "RefEnter"})
 """Ops that pass a weight on unchanged."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from graphscope.core.op_sets import ENTERS, EXITS, MERGES, NEXT_ITERATIONS, PLACEHOLDER_OPS, SWITCHES, VARIABLE_OPS
+from graphscope.core.ops.sets import ENTERS, EXITS, MERGES, NEXT_ITERATIONS, PLACEHOLDER_OPS, SWITCHES, VARIABLE_OPS
 from graphscope.core.patterns import NamePattern
 
 KINDS = ("layer", "activation", "pooling", "normalization", "arithmetic", "shape", "input", "weight", "flow", "other")

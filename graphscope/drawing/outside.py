@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphscope.analysis.flow import Flow, wire
-from graphscope.analysis.savers import SAVER_OPS
+from graphscope.analysis.ends.flow import Flow, wire
+from graphscope.analysis.ends.savers import SAVER_OPS
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.op_sets import PLACEHOLDER_OPS, VARIABLE_OPS, brings_data
-from graphscope.core.variables import Role
+from graphscope.core.ops.sets import PLACEHOLDER_OPS, VARIABLE_OPS, brings_data
+from graphscope.core.variables.variables import Role
 from graphscope.drawing.bodies import Bodies
 from graphscope.drawing.kinds import kind_of
 
@@ -32,8 +32,8 @@ def outside_nodes(bodies: Bodies) -> list[bool]:
 def _outside(model: Model) -> list[bool]:
     """For each node of the graph, whether it is outside the model's computation.
 
-    Besides what :func:`graphscope.analysis.flow.wire` finds, these are slots and steps of optimizers with what comes of them,
-    and what nothing fed or trained leads to and nothing else uses: initial values, learning rates.
+    Besides what :func:`graphscope.analysis.ends.flow.wire` finds, these are slots and steps of optimizers with what comes of
+    them, and what nothing fed or trained leads to and nothing else uses: initial values, learning rates.
     """
     graph = model.graph
     flow = wire(graph)

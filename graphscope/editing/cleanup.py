@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from graphscope.analysis.choose_outputs import choose_outputs
-from graphscope.core.build import with_inputs
-from graphscope.core.draft import renamed_text
+from graphscope.analysis.ends.choose_outputs import choose_outputs
+from graphscope.core.changes.build import with_inputs
+from graphscope.core.changes.draft import renamed_text
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import PLACEHOLDER_OPS, VARIABLE_OPS
-from graphscope.core.payload import Payload
+from graphscope.core.ops.sets import PLACEHOLDER_OPS, VARIABLE_OPS
 from graphscope.core.tensors import node_of
+from graphscope.core.values.payload import Payload
 from graphscope.editing.edited import Edited
 from graphscope.editing.parts import drop_absent
 from graphscope.errors import GraphscopeError

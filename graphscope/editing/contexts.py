@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from graphscope.core.changes.refill import refill
 from graphscope.core.collections import collections_of
 from graphscope.core.graph import Graph
-from graphscope.core.refill import refill
 from graphscope.core.tensors import node_of
 from graphscope.editing.edited import Edited, with_parts
 from graphscope.protos import CondContextDef, MetaGraphDef, WhileContextDef

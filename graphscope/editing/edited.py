@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.tensors import TensorName
-from graphscope.core.variables import VariableStore
+from graphscope.core.variables.variables import VariableStore
 from graphscope.protos import MetaGraphDef
 
 if TYPE_CHECKING:
-    from graphscope.core.editor import GraphEditor
+    from graphscope.core.changes.editor import GraphEditor
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphscope.core.build import make_node
+from graphscope.core.changes.build import make_node
 from graphscope.core.graph import Graph
-from graphscope.core.op_sets import TABLE_FILLING_OPS, TABLES
+from graphscope.core.ops.sets import TABLE_FILLING_OPS, TABLES
 from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
 from graphscope.core.tensors import node_of
 from graphscope.protos import MetaGraphDef, TensorInfo

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from graphscope.core.assets import COLLECTION as ASSETS
-from graphscope.core.build import constant
+from graphscope.core.changes.build import constant
+from graphscope.core.changes.draft import renamed_text
+from graphscope.core.changes.refill import refill
+from graphscope.core.changes.renaming import rename_strings
 from graphscope.core.collections import collections_of
-from graphscope.core.draft import renamed_text
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.refill import refill
-from graphscope.core.renaming import rename_strings
 from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.editing.edited import Edited, with_parts
 from graphscope.editing.values import RenamedStore, renamed_keys
 from graphscope.errors import GraphscopeError

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from filecmp import cmp
 
 from graphscope.advice import Advice, Call
-from graphscope.analysis.savers import saver_nodes
+from graphscope.analysis.ends.savers import saver_nodes
 from graphscope.analysis.shapes import infer
 from graphscope.core.assets import COLLECTION as ASSETS
 from graphscope.core.assets import stated_assets
+from graphscope.core.changes.refill import refill
+from graphscope.core.checks.frames import refuse_inside_loop, refuse_mixed_frames
 from graphscope.core.collections import collections_of
-from graphscope.core.frames import refuse_inside_loop, refuse_mixed_frames
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.core.names import is_node_name
-from graphscope.core.refill import refill
 from graphscope.core.signatures import INIT_OP
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.editing.edited import Edited, with_parts

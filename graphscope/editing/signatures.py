@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import infer
-from graphscope.core.frames import refuse_inside_loop
+from graphscope.core.checks.frames import refuse_inside_loop
 from graphscope.core.model import ModelKind
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
 from graphscope.editing.edited import Edited, with_parts

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
-from graphscope.core.editor import GraphEditor
+from graphscope.core.changes.build import make_node, type_attr
+from graphscope.core.changes.editor import GraphEditor
 from graphscope.core.graph import Function, Node
-from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
+from graphscope.core.ops.sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName, TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.editing.edited import Edited, change_graph
 from graphscope.editing.names import rename_nodes
 from graphscope.editing.signatures import with_stated_types

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
-from graphscope.core.variables import Entry, VariableStore
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.variables import Entry, VariableStore
 
 
 class RenamedStore:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from graphscope.core.graph import Body, Node
-from graphscope.core.op_sets import MERGES, NEXT_ITERATIONS, SWITCHES
+from graphscope.core.ops.sets import MERGES, NEXT_ITERATIONS, SWITCHES
 from graphscope.core.order import needed_first
 from graphscope.core.tensors import TensorName
 from graphscope.export.refusal import NotExpressibleError

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Option, Options
 from graphscope.analysis.tensors import TensorLister
-from graphscope.core.dtypes import DataType
-from graphscope.core.frames import frames_of
+from graphscope.core.checks.frames import frames_of
 from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.fit import fit
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.fit import fit
 from graphscope.feeding.feed_values import literal
 from graphscope.feeding.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
-from graphscope.transforms.switches import open_switches
+from graphscope.transforms.findings.switches import open_switches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

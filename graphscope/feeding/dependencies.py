@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Graph, Node
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue
 from graphscope.transforms.subgraph import clear_placement, prune_library
 

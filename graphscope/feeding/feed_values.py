@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, shape_text
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.fit import fit
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError, file_errors
 from graphscope.feeding.inputs import input_of
 from graphscope.formats.archives.idx import NAME, read_idx

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.tensors import TensorLister
-from graphscope.core.dtypes import DataType
-from graphscope.core.fit import fit
 from graphscope.core.model import Model
-from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
+from graphscope.core.ops.sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName, TensorSpec
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.fit import fit
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.feeding.demands.demands import apply_demands
 from graphscope.feeding.demands.encoded import EncodedStrings

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
-from graphscope.core.dtypes import DataType
-from graphscope.core.fit import fit
 from graphscope.core.tensors import TensorSpec, elements, shape_text
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.fit import fit
 from graphscope.errors import GraphscopeError, file_errors
 from graphscope.feeding.one_at_a_time import takes_one
 from graphscope.formats.io.wire import refuse_special

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphscope.advice import Advice, Option, Options
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_text
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.feeds import required_inputs
 from graphscope.formats.media.pictures import picture_shape
-from graphscope.transforms.switches import open_switches
+from graphscope.transforms.findings.switches import open_switches
 
 _MAX_LISTED = 6
 

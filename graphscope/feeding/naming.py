@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from graphscope.analysis.choose_outputs import checked_output
+from graphscope.analysis.ends.choose_outputs import checked_output
 from graphscope.core.model import Model
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.tensors import TensorName, TensorSpec

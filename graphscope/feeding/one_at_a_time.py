@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.tensors import TensorSpec, shape_text
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.demands.demands import apply_demands
 from graphscope.feeding.demands.inferred import Consumers

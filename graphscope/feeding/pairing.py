@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from graphscope.advice import Advice, Option
-from graphscope.analysis.choose_outputs import choose_outputs
 from graphscope.analysis.diff.counterparts import counterparts
+from graphscope.analysis.ends.choose_outputs import choose_outputs
 from graphscope.core.model import Model
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
 from graphscope.errors import GraphscopeError, UnknownNameError, some
 from graphscope.feeding.feeds import required_inputs, tensor_spec

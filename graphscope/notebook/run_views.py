@@ -18,9 +18,9 @@ from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.sections import Line, write_sections
 from graphscope.notebook.markup import View, as_on_a_terminal
-from graphscope.runtime.layers import LayerComparison
-from graphscope.runtime.nonfinite import NonfiniteReport
-from graphscope.runtime.verify import Verification
+from graphscope.runtime.comparing.layers import LayerComparison
+from graphscope.runtime.comparing.nonfinite import NonfiniteReport
+from graphscope.runtime.comparing.verify import Verification
 from graphscope.training.evaluation.report import EvaluationReport
 from graphscope.training.graft.result import Grafted, GraftReport
 from graphscope.training.tune.report import TuneReport

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphscope.core.build import constant, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, with_inputs
 from graphscope.core.graph import Node
-from graphscope.core.ops import input_types, output_types, registered_ops
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.ops.table import input_types, output_types, registered_ops
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.protos import GraphDef, VersionDef
 from graphscope.runtime.tensorflow import promise_equal_bits, tensorflow
 from graphscope.transforms.borrowed_kernels import is_bounded

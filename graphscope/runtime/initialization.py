@@ -13,12 +13,12 @@ from pathlib import Path
 from graphscope.core.collections import VARIABLE_COLLECTIONS
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import ASSIGN_OPS, TABLE_FILLING_OPS, VARIABLE_OPS
-from graphscope.core.payload import Payload
-from graphscope.core.restore import RESTORE_OPS
+from graphscope.core.ops.sets import ASSIGN_OPS, TABLE_FILLING_OPS, VARIABLE_OPS
 from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
 from graphscope.core.tensors import Shape, TensorSpec, node_of, shape_text
-from graphscope.core.variables import Role, Variable
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.restore import RESTORE_OPS
+from graphscope.core.variables.variables import Role, Variable
 from graphscope.errors import IncompleteModelError
 from graphscope.feeding.dependencies import Need, need
 from graphscope.formats.savedmodel.assets import declared_assets

@@ -1,11 +1,11 @@
-"""Writes the table of when ops appeared that :mod:`graphscope.core.op_history` reads.
+"""Writes the table of when ops appeared that :mod:`graphscope.core.ops.history` reads.
 
 ``python -m graphscope.runtime.op_history DIRECTORY``: the directory holds an ``OpList`` for each release of TensorFlow,
 in a file that is named like the release (``1.4.0``). It is what ``TF_GetAllOpList`` of the C library in that release's
 wheel gives (``_pywrap_tensorflow_internal.so`` until 2.11, ``libtensorflow_cc.so.2`` from 2.12 on). The libraries of 1.0
 to 1.2 do not export that function: their list is what ``_InitOpDefLibrary`` holds in all ``gen_*.py`` of the wheel, and
 the ops of 1.3 whose names stand in the library. That of
-the newest release is ``core/ops.pb``.
+the newest release is ``core/ops/ops.pb``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from graphscope.core.op_history import TABLE, Version, parse_version
+from graphscope.core.ops.history import TABLE, Version, parse_version
 from graphscope.protos import OpList
 
 Releases = Mapping[Version, Mapping[str, frozenset[str]]]

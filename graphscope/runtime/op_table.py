@@ -1,10 +1,10 @@
-"""Writes the table of ops that :mod:`graphscope.core.ops` reads: ``python -m graphscope.runtime.op_table``."""
+"""Writes the table of ops that :mod:`graphscope.core.ops.table` reads: ``python -m graphscope.runtime.op_table``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from graphscope.core.ops import TABLE
+from graphscope.core.ops.table import TABLE
 from graphscope.protos import OpList
 
 

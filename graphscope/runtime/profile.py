@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.cost.measured import MeasuredFlops
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
 from graphscope.core.tensors import Shape
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.default_feeds import fill_feeds, fit_feeds
 from graphscope.protos import RunMetadata
 from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
-from graphscope.runtime.master import placed_config
 from graphscope.runtime.session import Session, open_session, unsuitable
-from graphscope.runtime.tasks import name_silent
+from graphscope.runtime.tasks.answers import name_silent
+from graphscope.runtime.tasks.master import placed_config
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.fused import done_by
 from graphscope.tracing.partitions import without_weights

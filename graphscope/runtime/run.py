@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.core.listener import Advance
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
+from graphscope.core.values.payload import Payload
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.default_feeds import fit_feeds
 from graphscope.feeding.missing_feeds import refuse_unfed
@@ -16,9 +16,9 @@ from graphscope.feeding.one_at_a_time import stack_rows
 from graphscope.feeding.series import Series
 from graphscope.protos import RunMetadata
 from graphscope.runtime.config import AS_STATED, DEFAULT, Placing, SessionOptions
-from graphscope.runtime.master import placed_config
 from graphscope.runtime.run_result import RunResult
 from graphscope.runtime.session import Session, open_session
+from graphscope.runtime.tasks.master import placed_config
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.tracing.profile import list_executed
 from graphscope.tracing.report import Executed

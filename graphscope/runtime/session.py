@@ -13,21 +13,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
-from graphscope.core.build import constant
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.feeding.dependencies import need
 from graphscope.formats.io.paths import is_directory, real_path
-from graphscope.runtime.cluster_placer import cluster_placement
 from graphscope.runtime.config import UNPLACED, Placing, session_config
 from graphscope.runtime.devices import absent_devices, present_devices, refuse_absent
 from graphscope.runtime.importing import import_graph, tensorflow_errors
 from graphscope.runtime.initialization import Start, start_of
 from graphscope.runtime.placer import placement
+from graphscope.runtime.tasks.placer import cluster_placement
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.runtime.trust import refuse_effects
 from graphscope.tracing.report import Placement

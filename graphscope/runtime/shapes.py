@@ -12,12 +12,12 @@ from typing import Any
 from graphscope.analysis.shapes import Shapes as StaticShapes
 from graphscope.analysis.shapes import infer
 from graphscope.analysis.tensors import Shapes
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node, called_functions
 from graphscope.core.model import Model
-from graphscope.core.op_effects import read_at_import
-from graphscope.core.ops import input_types, registered_ops
+from graphscope.core.ops.effects import read_at_import
+from graphscope.core.ops.table import input_types, registered_ops
 from graphscope.core.tensors import Shape, TensorName
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
 from graphscope.protos import FunctionDef, GraphDef, NodeDef
 from graphscope.runtime.tensorflow import tensorflow

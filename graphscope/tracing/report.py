@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.shown import Shown
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.patterns import NamePattern
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import DeviceStepStats, NodeExecStats, StepStats
 
 NS = 1000

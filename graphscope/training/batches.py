@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec, shape_text
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.one_at_a_time import as_row, takes_one
 

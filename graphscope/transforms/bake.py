@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.build import constant
-from graphscope.core.dtypes import DataType
-from graphscope.core.fit import fit
+from graphscope.core.changes.build import constant
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorSpec, node_of, shape_of
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.fit import fit
 from graphscope.errors import GraphscopeError, UnknownNameError
 
 if TYPE_CHECKING:

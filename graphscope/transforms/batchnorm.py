@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphscope.core.build import constant, make_node, type_attr, with_inputs, without_attrs
+from graphscope.core.changes.build import constant, make_node, type_attr, with_inputs, without_attrs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.names import free_name
-from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.tensors import TensorName
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.protos import AttrValue
 
 _Array = NDArray[Any]

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from graphscope.core.graph import Node
-from graphscope.core.ops import OutputType
-from graphscope.core.payload import Payload
+from graphscope.core.ops.table import OutputType
+from graphscope.core.values.payload import Payload
 
 MAX_STEPS = 1 << 28
 """Products or comparisons that a node may take: a second, about."""

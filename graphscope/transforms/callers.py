@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphscope.core.graph import Graph, Node, called_functions
-from graphscope.core.op_sets import BRANCH_OPS
+from graphscope.core.ops.sets import BRANCH_OPS
 from graphscope.core.tensors import node_of
 
 _LOOPS = frozenset({"While", "StatelessWhile"})

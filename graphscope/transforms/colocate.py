@@ -5,7 +5,7 @@ Source: ``_class`` in ``tensorflow/core/framework/node_def.proto``: ``loc:@NODE`
 
 from __future__ import annotations
 
-from graphscope.core.build import without_attrs
+from graphscope.core.changes.build import without_attrs
 from graphscope.core.graph import Graph, Node
 
 _BESIDE = b"loc:@"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from graphscope.core.build import without_attrs
+from graphscope.core.changes.build import without_attrs
 from graphscope.core.graph import Graph, Node
 from graphscope.errors import GraphscopeError
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from functools import cached_property
 
-from graphscope.core.build import with_inputs
+from graphscope.core.changes.build import with_inputs
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import node_of
 from graphscope.transforms.subgraph import CONTROL_FLOW
 

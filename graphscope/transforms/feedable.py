@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from graphscope.core.dtypes import UNFEEDABLE
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import BRANCH_OPS, CALL_OPS, DEFAULTED
-from graphscope.core.ops import OpCatalog
+from graphscope.core.ops.sets import BRANCH_OPS, CALL_OPS, DEFAULTED
+from graphscope.core.ops.table import OpCatalog
 from graphscope.core.tensors import TensorName
+from graphscope.core.values.dtypes import UNFEEDABLE
 
 REPLACED = BRANCH_OPS | CALL_OPS
 """Ops of which a session makes others; the identities behind them stay."""

@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from graphscope.core.build import constant, with_inputs
+from graphscope.core.changes.build import constant, with_inputs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.names import free_name
-from graphscope.core.op_sets import DEFAULTED
-from graphscope.core.ops import OutputType, input_types
-from graphscope.core.payload import PAYLOAD_BYTES, ArrayPayload, Payload
+from graphscope.core.ops.sets import DEFAULTED
+from graphscope.core.ops.table import OutputType, input_types
 from graphscope.core.tensors import TensorName, node_of
+from graphscope.core.values.payload import PAYLOAD_BYTES, ArrayPayload, Payload
 from graphscope.transforms.borrowed_kernels import Evaluate, may_be_lent
 from graphscope.transforms.effects import Effects, producers_of, sweep
 from graphscope.transforms.kernels.kernel import ANY, MAX_VALUE_BYTES

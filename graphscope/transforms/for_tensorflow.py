@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 from graphscope.analysis.shapes import Shapes, infer
 from graphscope.analysis.shapes.sizes import Dims
-from graphscope.core.build import make_node, without_attrs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, without_attrs
 from graphscope.core.graph import Body, Graph, Node
-from graphscope.core.op_history import OpHistory, Version, op_histories, version_text
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.history import OpHistory, Version, op_histories, version_text
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.tensors import TensorName
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, some
 from graphscope.protos import AttrValue, NodeDef
 

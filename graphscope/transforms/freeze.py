@@ -11,21 +11,25 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import SAVED_MODEL, Advice, Option
-from graphscope.core.frames import refuse_mixed_frames
+from graphscope.core.checks.frames import refuse_mixed_frames
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.op_history import Version
-from graphscope.core.op_sets import PLACEHOLDER_OPS, TABLE_USERS, VARIABLE_OPS
-from graphscope.core.payload import Payload
-from graphscope.core.roles import MOVING_AVERAGE
+from graphscope.core.ops.history import Version
+from graphscope.core.ops.sets import PLACEHOLDER_OPS, TABLE_USERS, VARIABLE_OPS
 from graphscope.core.tensors import Shape, node_of
-from graphscope.core.variables import Variable
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.roles import MOVING_AVERAGE
+from graphscope.core.variables.variables import Variable
 from graphscope.errors import GraphscopeError, IncompleteModelError
 from graphscope.transforms.bake import bake
 from graphscope.transforms.batchnorm import fold_batch_norms
 from graphscope.transforms.borrowed_kernels import Evaluate
 from graphscope.transforms.changes import OpChange, op_changes
 from graphscope.transforms.data_format import Converted, convert_data_format
+from graphscope.transforms.findings.read_after_write import reads_after_write
+from graphscope.transforms.findings.sources import refuse_emptied_stacks, refuse_python, refuse_sources
+from graphscope.transforms.findings.state import carried_state
+from graphscope.transforms.findings.switches import open_switches
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.fold import fold
 from graphscope.transforms.for_tensorflow import Backported, backport
@@ -35,11 +39,7 @@ from graphscope.transforms.input_shapes import Batch, Reshaped, reshape_inputs, 
 from graphscope.transforms.opening import Opened, ShapeOf, open_at
 from graphscope.transforms.pipeline import Transform, transform, until_settled
 from graphscope.transforms.prune import predicates, prune_branches
-from graphscope.transforms.read_after_write import reads_after_write
-from graphscope.transforms.sources import refuse_emptied_stacks, refuse_python, refuse_sources
-from graphscope.transforms.state import carried_state
 from graphscope.transforms.subgraph import clear_placement, cut, prune_library
-from graphscope.transforms.switches import open_switches
 from graphscope.transforms.tables import BakedTables, bake_tables, initializers_of
 from graphscope.transforms.variables_to_constants import freeze_variables
 

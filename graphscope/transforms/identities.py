@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from graphscope.core.build import with_inputs
+from graphscope.core.changes.build import with_inputs
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import SWITCHES
+from graphscope.core.ops.sets import SWITCHES
 from graphscope.core.tensors import TensorName, node_of
-from graphscope.transforms.dropout import PASS_THROUGH, Neutral
 from graphscope.transforms.effects import Effects, distinct, sweep
+from graphscope.transforms.findings.dropout import PASS_THROUGH, Neutral
 
 
 def remove_pass_through(graph: Graph, keep: Collection[str] = ()) -> Graph:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphscope.core.build import make_node, type_attr, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr, with_inputs
 from graphscope.core.graph import Function, Graph, Node
-from graphscope.core.op_sets import CALL_OPS, ENTERS
-from graphscope.core.ops import OpCatalog
+from graphscope.core.ops.sets import CALL_OPS, ENTERS
+from graphscope.core.ops.table import OpCatalog
 from graphscope.core.tensors import TensorName, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue
 from graphscope.transforms.subgraph import CONTROL_FLOW

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from graphscope.core.draft import LOCATION
+from graphscope.core.changes.draft import LOCATION
+from graphscope.core.changes.refill import refill
 from graphscope.core.graph import Body, Function, Graph, Node
-from graphscope.core.refill import refill
 from graphscope.protos import AttrValue, FunctionDef, GraphDef, NodeDef
 
 _SHARED = ("frame_name", "shared_name")

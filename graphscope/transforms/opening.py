@@ -9,14 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from graphscope.advice import Advice, Option, Options
-from graphscope.core.build import make_node, type_attr, with_inputs
-from graphscope.core.dtypes import UNFEEDABLE, DataType
+from graphscope.core.changes.build import make_node, type_attr, with_inputs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.names import free_name
-from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
-from graphscope.core.ops import OpCatalog, input_types
+from graphscope.core.ops.sets import DEFAULTED, PLACEHOLDER_OPS
+from graphscope.core.ops.table import OpCatalog, input_types
 from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of
+from graphscope.core.values.dtypes import UNFEEDABLE, DataType
 from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue
 from graphscope.transforms.feedable import REPLACED, places_behind, used_outputs

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from graphscope.core.build import constant, make_node, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, with_inputs
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import ENTERS, MERGES, SWITCHES
+from graphscope.core.ops.sets import ENTERS, MERGES, SWITCHES
 from graphscope.core.tensors import TensorName
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue
 from graphscope.transforms.inlining import Inliner
 

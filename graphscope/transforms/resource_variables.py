@@ -11,16 +11,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from graphscope.core.build import make_node, type_attr, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr, with_inputs
 from graphscope.core.graph import Node
 from graphscope.core.model import Model
 from graphscope.core.names import FreeNames
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import UnsupportedError
 from graphscope.protos import AttrValue, OpDef
-from graphscope.transforms.read_after_write import writes as writes_to_first
+from graphscope.transforms.findings.read_after_write import writes as writes_to_first
 
 HANDLE = "VarHandleOp"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from graphscope.core.build import with_inputs, without_attrs
+from graphscope.core.changes.build import with_inputs, without_attrs
 from graphscope.core.graph import Graph, Node, reached_functions
-from graphscope.core.op_sets import SWITCHES
+from graphscope.core.ops.sets import SWITCHES
 from graphscope.core.tensors import node_of
 from graphscope.protos import GraphDef
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph, Node
 from graphscope.core.names import FreeNames
-from graphscope.core.op_sets import TABLE_FILLING_OPS, TABLES
-from graphscope.core.payload import Payload
-from graphscope.core.restore import reads_checkpoint
+from graphscope.core.ops.sets import TABLE_FILLING_OPS, TABLES
 from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.restore import reads_checkpoint
 from graphscope.protos import AttrValue
 from graphscope.transforms.subgraph import cut
 

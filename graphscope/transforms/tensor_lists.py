@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphscope.analysis.shapes import infer
-from graphscope.core.build import constant, make_node, type_attr, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import ENTERS, EXITS, MERGES, SWITCHES
+from graphscope.core.ops.sets import ENTERS, EXITS, MERGES, SWITCHES
 from graphscope.core.tensors import Shape, TensorName, node_of, shape_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue
 
 if TYPE_CHECKING:

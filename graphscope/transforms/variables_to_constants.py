@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 
 from graphscope.advice import SAVED_MODEL, Advice, Option
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Body, Function, Graph, Node
 from graphscope.core.names import free_name
-from graphscope.core.op_sets import ASSIGN_OPS, COUNT_OPS, VARIABLE_OPS
-from graphscope.core.ops import takes_reference
-from graphscope.core.payload import Payload
+from graphscope.core.ops.sets import ASSIGN_OPS, COUNT_OPS, VARIABLE_OPS
+from graphscope.core.ops.table import takes_reference
 from graphscope.core.tensors import TensorName
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.errors import GraphscopeError
 from graphscope.protos import FunctionDef, NodeDef
-from graphscope.transforms.switches import open_switches
+from graphscope.transforms.findings.switches import open_switches
 
 Values = Callable[[str], Payload]
 """Variable op -> its value; raises if there is none."""

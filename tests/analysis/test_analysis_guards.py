@@ -11,11 +11,11 @@ import pytest
 import graphscope
 from graphscope.analysis.classes import Naming, are_scores, top_classes
 from graphscope.analysis.detail import show
-from graphscope.analysis.losses import trace
+from graphscope.analysis.ends.losses import trace
 from graphscope.analysis.summary import summarize
 from graphscope.analysis.variable_rows import weights, with_statistics
-from graphscope.core.dtypes import DataType, is_weight_type
 from graphscope.core.model import Model
+from graphscope.core.values.dtypes import DataType, is_weight_type
 from graphscope.errors import UnknownNameError
 from tests.support.listed import opened
 from tests.support.running import built, tf

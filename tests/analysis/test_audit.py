@@ -12,8 +12,8 @@ from graphscope.analysis.audit.code import lambda_layers
 from graphscope.analysis.audit.finding import Finding, Reach, Severity
 from graphscope.analysis.audit.model import audit_model
 from graphscope.analysis.audit.rules import RULES, Category
-from graphscope.core.dtypes import DataType
-from graphscope.core.op_effects import OP_EFFECTS, Effect, OpEffect, is_harmless
+from graphscope.core.ops.effects import OP_EFFECTS, Effect, OpEffect, is_harmless
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import GraphDef, MetaGraphDef, NodeDef, SavedModel
 from tests.support.dangerous import LEVELS, TARGET, WRITERS, dangerous_graph
 from tests.support.fixture_files import FIXTURES

@@ -13,10 +13,10 @@ import graphscope
 from graphscope.analysis.cost.branches import MAX_DEPTH
 from graphscope.analysis.cost.devices import DEVICES, parse_peak
 from graphscope.analysis.cost.report import Amount, ByBatch, CostReport
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.tensors import Shape
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import ArgumentError, GraphscopeError, UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef
 from tests.support.fixture_files import FIXTURES

@@ -17,7 +17,7 @@ from graphscope.analysis.cost.measure import flops_of
 from graphscope.analysis.cost.operands import Operands
 from graphscope.analysis.shapes import Shapes, infer
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import MERGES
+from graphscope.core.ops.sets import MERGES
 from graphscope.protos import GraphDef
 from graphscope.runtime.tensorflow import is_exact
 from graphscope.tracing.memory import peak_bytes

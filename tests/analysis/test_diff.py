@@ -15,10 +15,10 @@ import graphscope
 from graphscope.analysis.diff.compare import DiffOptions, diff
 from graphscope.analysis.diff.report import DiffReport, Method, Section
 from graphscope.analysis.diff.weights import Depth, measure
-from graphscope.core.align import align
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.align import align
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.protos import AssetFileDef, GraphDef, MetaGraphDef, NodeDef, SavedModel, VariableDef
 from graphscope.transforms.batchnorm import fold_batch_norms
 from graphscope.transforms.freeze import FreezeOptions, freeze
@@ -588,7 +588,7 @@ def test_a_weight_that_changed_while_freezing_is_found(tmp_path: Path) -> None:
 
 
 def replaced(graph: Graph, name: str, change: Callable[[Any], Any]) -> Graph:
-    from graphscope.core.build import constant
+    from graphscope.core.changes.build import constant
 
     def value(payload: Any) -> Any:
         return change(payload.numpy().copy())

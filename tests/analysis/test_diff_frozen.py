@@ -12,10 +12,10 @@ import pytest
 import graphscope
 from graphscope.analysis.diff.report import Change
 from graphscope.api.opening import without_calls
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import FunctionDef, GraphDef, NodeDef
 from graphscope.transforms.freeze import FreezeOptions, freeze
 from tests.support.fixture_files import FIXTURES

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from graphscope.analysis.flow import Flow
-from graphscope.analysis.losses import trace
+from graphscope.analysis.ends.flow import Flow
+from graphscope.analysis.ends.losses import trace
 from graphscope.core.graph import Graph
-from graphscope.core.op_sets import NEXT_ITERATIONS
+from graphscope.core.ops.sets import NEXT_ITERATIONS
 from tests.support.running import built, tf
 
 v1 = tf.compat.v1

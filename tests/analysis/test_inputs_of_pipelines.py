@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphscope.analysis.inputs import find_inputs
+from graphscope.analysis.ends.inputs import find_inputs
 from graphscope.core.graph import Graph, Node
 from graphscope.protos import GraphDef
 from tests.support.running import tf

@@ -9,9 +9,9 @@ import pytest
 import graphscope
 from graphscope.analysis.listing import Listing, compile_patterns, list_nodes
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, IncompleteModelError, UnknownNameError
 from tests.support.fixture_files import FIXTURES
 from tests.support.listed import names, opened, rows

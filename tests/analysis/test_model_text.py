@@ -12,8 +12,8 @@ import pytest
 import graphscope
 from graphscope.analysis.contents import content_crc
 from graphscope.analysis.model_text import model_text
-from graphscope.core.checksum import crc32c
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.checksum import crc32c
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.protos import GraphDef
 from tests.support.fixture_files import FIXTURES, ROOT
 from tests.support.zoo_files import needs_zoo, zoo_files

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import graphscope
-from graphscope.analysis.inputs import find_inputs
-from graphscope.analysis.outputs import rank_outputs
+from graphscope.analysis.ends.inputs import find_inputs
+from graphscope.analysis.ends.outputs import rank_outputs
 from tests.support.fixture_files import FIXTURES, committed_models
 from tests.support.zoo_files import ZOO, ZOO2, needs_zoo, needs_zoo2, zoo_files
 

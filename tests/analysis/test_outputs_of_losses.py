@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import graphscope
-from graphscope.analysis.outputs import rank_outputs
+from graphscope.analysis.ends.outputs import rank_outputs
 from tests.support.running import tf
 from tests.support.truth_graphs import train, weights
 

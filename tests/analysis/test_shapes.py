@@ -14,10 +14,10 @@ from graphscope import load
 from graphscope.analysis.shapes import Shapes, infer
 from graphscope.analysis.shapes import rules as subjects
 from graphscope.analysis.shapes.table import rule
-from graphscope.core.build import make_node
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.tensors import Shape
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import FunctionDef, GraphDef, NodeDef
 from tests.support.fixture_files import FIXTURES

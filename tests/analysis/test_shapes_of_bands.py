@@ -10,7 +10,7 @@ import pytest
 
 from graphscope.analysis.shapes import Shapes, infer
 from graphscope.core.graph import Graph, Node
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 from graphscope.protos import GraphDef
 from tests.support.running import attr_value, tf
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from graphscope.analysis.shapes import Shapes, infer
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import MERGES
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.sets import MERGES
+from graphscope.core.ops.table import registered_ops
 from graphscope.protos import AttrValue, GraphDef
 from tests.support.op_graphs import CRASHING, STRICT, STRICTER, VAGUE, WITH_FUNCTIONS, OpGraph, OpGraphs
 from tests.support.saving import tf

@@ -13,7 +13,7 @@ from graphscope.analysis.shapes import infer
 from graphscope.analysis.shapes.facts import Element, Fact
 from graphscope.analysis.shapes.sizes import Dim
 from graphscope.analysis.shapes.values import FOLLOWED, binary, cast_element, fit_element
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from tests.analysis.test_shapes import graph_of
 from tests.support.saving import tf
 from tests.support.shape_oracle import contradicts

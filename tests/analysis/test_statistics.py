@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 import graphscope
 from graphscope.analysis.statistics import Statistics, statistics
 from graphscope.analysis.variable_rows import list_weights, weights, with_statistics
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import CHUNK_BYTES, ArrayPayload, Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import CHUNK_BYTES, ArrayPayload, Payload
 from graphscope.errors import IncompleteModelError
 from tests.support.fixture_files import FIXTURES
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from graphscope.analysis.effects import PathSource, find_effects, named_files
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue, FunctionDef, GraphDef
 from tests.support.written import graph_of
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from graphscope.analysis.flow import BATCHED, COMPARED, NOISE, VARIES, Flow
-from graphscope.analysis.inputs import find_inputs
-from graphscope.analysis.losses import trace
-from graphscope.analysis.networks import last_layers, passed_results
-from graphscope.analysis.outputs import rank_outputs
-from graphscope.analysis.savers import saver_nodes
+from graphscope.analysis.ends.flow import BATCHED, COMPARED, NOISE, VARIES, Flow
+from graphscope.analysis.ends.inputs import find_inputs
+from graphscope.analysis.ends.losses import trace
+from graphscope.analysis.ends.networks import last_layers, passed_results
+from graphscope.analysis.ends.outputs import rank_outputs
+from graphscope.analysis.ends.savers import saver_nodes
 from graphscope.core.graph import Graph
 from tests.support.written import graph_of, model_of, sections
 

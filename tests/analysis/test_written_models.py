@@ -8,12 +8,12 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from graphscope.analysis.choose_outputs import choose_outputs, default_signature
-from graphscope.analysis.inputs import find_inputs
-from graphscope.analysis.outputs import rank_outputs
+from graphscope.analysis.ends.choose_outputs import choose_outputs, default_signature
+from graphscope.analysis.ends.inputs import find_inputs
+from graphscope.analysis.ends.outputs import rank_outputs
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import ArrayPayload
 from graphscope.core.signatures import INIT_OP
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import MetaGraphDef, SignatureDef
 from tests.support.payloads import MemoryStore
@@ -151,7 +151,7 @@ def test_a_lead_of_ten_points_is_clear(name: str, is_clear: bool) -> None:
 
 @pytest.mark.parametrize(("lead", "is_clear"), [(10.0, True), (9.9, False)])
 def test_the_lead_to_the_last_point(lead: float, is_clear: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphscope.analysis.choose_outputs.CLEAR_LEAD", 15.0 + 10.0 - lead)
+    monkeypatch.setattr("graphscope.analysis.ends.choose_outputs.CLEAR_LEAD", 15.0 + 10.0 - lead)
     made = model("x Placeholder(?,4)\nw Variable(4,3)\nh MatMul x w\nout Tanh h\nseen Max h one\none Const=[1]")
     assert [score for _, score in ranked(made)] == [55, 43, 40]
     if not is_clear:

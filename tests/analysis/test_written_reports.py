@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from graphscope.analysis.classes import Naming, top_classes
 from graphscope.analysis.detail import PREVIEW_BYTES, Attribute, show, type_text, value_text
+from graphscope.analysis.ends.outputs import MAX_OUTPUTS
 from graphscope.analysis.listing import Listing, NodeFilter, list_nodes
-from graphscope.analysis.outputs import MAX_OUTPUTS
 from graphscope.analysis.scopes import MAX_LEVELS, ScopeRow, scope_tree, weight_holders
 from graphscope.analysis.summary import Amount, kind_text, summarize
 from graphscope.analysis.tensors import TensorLister
 from graphscope.analysis.variable_rows import find_weight, list_weights, weights, with_statistics
-from graphscope.core.build import constant
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant
 from graphscope.core.graph import Function, Graph
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.ops import OpCatalog
-from graphscope.core.payload import AbsentPayload, ArrayPayload, Payload
+from graphscope.core.ops.table import OpCatalog
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import AbsentPayload, ArrayPayload, Payload
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef
 from tests.support.payloads import MemoryStore

@@ -15,7 +15,7 @@ import graphscope
 from graphscope.advice import Advice, Call, Option, Options
 from graphscope.cli.app import COMMANDS  # type: ignore[attr-defined]
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.build import constant, make_node
+from graphscope.core.changes.build import constant, make_node
 from graphscope.core.graph import Graph
 from graphscope.errors import ArgumentError, FileError, GraphscopeError, IncompleteModelError, UnknownNameError
 from graphscope.formats.registry import FORMATS, format_for, writable

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.core.payload import CHUNK_BYTES
+from graphscope.core.values.payload import CHUNK_BYTES
 from graphscope.errors import ArgumentError, FormatError, GraphscopeError, IncompleteModelError, UnknownNameError
 from tests.support.converting import session, variable_values
 from tests.support.saving import Array, save_v2, tf

@@ -16,8 +16,8 @@ import graphscope
 from graphscope.board import summaries
 from graphscope.board.blank import blank_weights
 from graphscope.board.writer import EventWriter, event_file_name
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import CHUNK_BYTES, ArrayPayload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import CHUNK_BYTES, ArrayPayload
 from graphscope.errors import FileError
 from graphscope.formats.events.logged_graph import TOO_LARGE
 from graphscope.protos import RunMetadata

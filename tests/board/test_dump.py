@@ -19,7 +19,7 @@ from graphscope.board.projector import Embedding
 from graphscope.board.run_directory import LogRun, earlier_files
 from graphscope.core.graph import Function, Graph
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.errors import FileError, GraphscopeError, IncompleteModelError
 from graphscope.protos import FunctionDef, GraphDef
 from tests.support.board_logs import accumulated, plugin, tensors

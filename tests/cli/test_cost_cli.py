@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from graphscope.cli.app import app
-from graphscope.core.build import constant
+from graphscope.core.changes.build import constant
 from tests.support.fixture_files import FIXTURES
 from tests.support.graphs import graph_of, op, placeholder
 from tests.support.running import serialized

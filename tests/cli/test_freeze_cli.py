@@ -18,11 +18,11 @@ import pytest
 import graphscope
 from graphscope.api.freeze import Frozen
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.build import constant
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant
 from graphscope.core.graph import Graph
-from graphscope.core.payload import Payload
-from graphscope.core.variables import Role
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.variables import Role
 from graphscope.errors import GraphscopeError
 from graphscope.protos import GraphDef
 from graphscope.transforms.data_format import Converted

@@ -159,8 +159,8 @@ DATA = {"npz": npz, "idx": idx}
 @pytest.mark.parametrize("kind", DATA)
 def test_broken_data(kind: str, tmp_path: Path) -> None:
     """It is read before TensorFlow starts; a model that takes other shapes is refused there."""
-    from graphscope.core.dtypes import DataType
     from graphscope.core.tensors import TensorSpec
+    from graphscope.core.values.dtypes import DataType
     from graphscope.errors import GraphscopeError
     from graphscope.training.data import DataOptions, open_data
 

@@ -21,9 +21,9 @@ import pytest
 from rich.cells import cell_len
 
 from graphscope.analysis.detail import Attribute, Detail, NodeDetail
-from graphscope.analysis.inputs import InputRow
+from graphscope.analysis.ends.inputs import InputRow
+from graphscope.analysis.ends.outputs import OutputCandidate, best_candidates
 from graphscope.analysis.listing import NodeRow
-from graphscope.analysis.outputs import OutputCandidate, best_candidates
 from graphscope.analysis.scopes import ScopeRow
 from graphscope.analysis.statistics import Statistics
 from graphscope.analysis.summary import Amount, CollectionRow, GraphSummary, Summary, TableRow
@@ -41,12 +41,12 @@ from graphscope.cli.terminal.table import LONGEST, SAMPLE, Column, write_table
 from graphscope.cli.terminal.text import cells, elide, escape, pad, size
 from graphscope.cli.terminal.views import View, write_rows
 from graphscope.cli.terminal.width import terminal_width
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import ModelFile
 from graphscope.core.signatures import Signature
 from graphscope.core.tensors import TensorSpec
 from graphscope.core.units import count
-from graphscope.core.variables import Role
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.variables.variables import Role
 from graphscope.errors import GraphscopeError, some
 
 F32 = DataType.FLOAT

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 import graphscope
 from graphscope.cli.app import app
-from graphscope.core.build import constant
+from graphscope.core.changes.build import constant
 from tests.support.fixture_files import FIXTURES
 from tests.support.running import tf
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from graphscope.core.attr_text import attr_value, dtype_named
-from graphscope.core.dtypes import DataType
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import AttrValue, OpDef
 from tests.support.saving import tf

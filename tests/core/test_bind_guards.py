@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from graphscope.core.binding import bind
-from graphscope.core.build import make_node, type_attr
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.collections import collections_of
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
-from graphscope.core.object_graph import OBJECT_GRAPH_KEY
-from graphscope.core.ops import registered_ops
-from graphscope.core.payload import Payload
-from graphscope.core.variables import Entry, Role, Variable
+from graphscope.core.ops.table import registered_ops
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.binding import bind
+from graphscope.core.variables.object_graph import OBJECT_GRAPH_KEY
+from graphscope.core.variables.variables import Entry, Role, Variable
 from graphscope.protos import AttrValue, MetaGraphDef, TrackableObjectGraph, VariableDef
 from tests.support.graphs import FLOAT, const, graph_of
 from tests.support.running import attr_value

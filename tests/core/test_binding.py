@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.core.restore import RestoreSource, restore_sources
-from graphscope.core.slices import SlicePayload, parse_slice
-from graphscope.core.variables import Role
+from graphscope.core.values.slices import SlicePayload, parse_slice
+from graphscope.core.variables.restore import RestoreSource, restore_sources
+from graphscope.core.variables.variables import Role
 from graphscope.errors import IncompleteModelError, UnknownNameError
 from tests.support.fixture_files import FIXTURES
 from tests.support.saving import assert_equal, tf

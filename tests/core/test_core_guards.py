@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Function, Graph, Node
-from graphscope.core.object_graph import saved_variables
-from graphscope.core.payload import ArrayPayload
-from graphscope.core.restore import RestoreSource, restore_sources
-from graphscope.core.variables import Role
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
+from graphscope.core.variables.object_graph import saved_variables
+from graphscope.core.variables.restore import RestoreSource, restore_sources
+from graphscope.core.variables.variables import Role
 from graphscope.protos import AttrValue, FunctionDef, SavedObjectGraph, TrackableObjectGraph
 from tests.support.graphs import FLOAT, const, graph_of
 from tests.support.running import tf

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.draft import LOCATION, Draft
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
+from graphscope.core.changes.draft import LOCATION, Draft
 from graphscope.core.graph import Function, Graph, Node
-from graphscope.core.ops import OpCatalog
+from graphscope.core.ops.table import OpCatalog
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef
 

@@ -13,9 +13,9 @@ import graphscope
 from graphscope.analysis.detail import show
 from graphscope.analysis.statistics import statistics
 from graphscope.board.summaries import payload_histogram
-from graphscope.core.dtypes import DataType
-from graphscope.core.inline import InlinePayload
-from graphscope.core.payload import CHUNK_BYTES, repeat
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.inline import InlinePayload
+from graphscope.core.values.payload import CHUNK_BYTES, repeat
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.protos import GraphDef, TensorProto
@@ -66,7 +66,7 @@ def test_pieces_are_what_the_array_is(dtype: DataType, values: dict[str, Any], c
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_repeated(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphscope.core.payload.CHUNK_BYTES", 2)
+    monkeypatch.setattr("graphscope.core.values.payload.CHUNK_BYTES", 2)
     assert b"".join(repeat(b"a", count)) == b"a" * count
     assert list(repeat(b"abc", count)) == [b"abc"] * count
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.frames import refuse_mixed_frames
+from graphscope.core.checks.frames import refuse_mixed_frames
 from graphscope.core.model import Model, ModelKind
 from graphscope.errors import GraphscopeError
 from graphscope.transforms.freeze import FreezeOptions, freeze

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node, type_attr
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.collections import Collection, collections_of, variable_names
-from graphscope.core.dtypes import REF, DataType
 from graphscope.core.graph import Function, Graph, Node, called_functions
-from graphscope.core.ops import OpCatalog, OutputType, input_count, input_types, output_types, registered_ops
+from graphscope.core.ops.table import OpCatalog, OutputType, input_count, input_types, output_types, registered_ops
 from graphscope.core.patterns import NamePattern
 from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import TensorName, is_known, node_of
+from graphscope.core.values.dtypes import REF, DataType
 from graphscope.errors import UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef, MetaGraphDef, OpDef
 from tests.support.graphs import FLOAT, const, graph_of, op, placeholder

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.model import Model, ModelFile, ModelKind
-from graphscope.core.object_graph import OBJECT_GRAPH_KEY
-from graphscope.core.ops import registered_ops
-from graphscope.core.payload import ArrayPayload, ConvertedPayload, Payload
-from graphscope.core.slices import SlicePayload
-from graphscope.core.variables import Entry, Role, Variable
+from graphscope.core.ops.table import registered_ops
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, ConvertedPayload, Payload
+from graphscope.core.values.slices import SlicePayload
+from graphscope.core.variables.object_graph import OBJECT_GRAPH_KEY
+from graphscope.core.variables.variables import Entry, Role, Variable
 from graphscope.errors import (
     CorruptFileError,
     GraphscopeError,

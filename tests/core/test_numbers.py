@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import graphscope
-from graphscope.core.build import make_node
+from graphscope.core.changes.build import make_node
 from graphscope.core.graph import Body, Node
 from graphscope.core.tensors import node_of
 from graphscope.protos import NodeDef

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Function, Graph, Node
-from graphscope.core.object_graph import TrackedName, keys_by_name, saved_variables, tracked_names
-from graphscope.core.payload import ArrayPayload
-from graphscope.core.restore import RestoreSource, restore_sources
-from graphscope.core.roles import slots_in_graph
-from graphscope.core.slices import SlicePayload, parse_slice, whole_shape
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
+from graphscope.core.values.slices import SlicePayload, parse_slice, whole_shape
+from graphscope.core.variables.object_graph import TrackedName, keys_by_name, saved_variables, tracked_names
+from graphscope.core.variables.restore import RestoreSource, restore_sources
+from graphscope.core.variables.roles import slots_in_graph
 from graphscope.errors import IncompleteModelError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef, SavedObjectGraph, TrackableObjectGraph
 from tests.support.graphs import FLOAT, const, graph_of, op

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import graphscope
-from graphscope.core.roles import role_by_name
-from graphscope.core.variables import Role
+from graphscope.core.variables.roles import role_by_name
+from graphscope.core.variables.variables import Role
 from tests.support.saving import tf
 from tests.support.trained import BOTH, assert_values, roles, trained, v1
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.tensor_proto import FIELDS, MAX_FILLED_BYTES, decode
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.tensor_proto import FIELDS, MAX_FILLED_BYTES, decode
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.protos import TensorProto
 from tests.support.saving import Array, as_array, assert_equal, tf
@@ -201,7 +201,7 @@ def test_only_the_right_errors(number: int, dims: list[int], content: bytes, int
 @pytest.mark.parametrize("is_filled", [False, True])
 def test_listed_elements_are_those_of_the_array(array: Any, is_filled: bool) -> None:
     """Without NumPy where they lie in the message, and the same with it."""
-    from graphscope.core.inline import InlinePayload
+    from graphscope.core.values.inline import InlinePayload
 
     message = TensorProto.FromString(tf.make_tensor_proto(array).SerializeToString())
     if is_filled and message.tensor_content:
@@ -212,7 +212,7 @@ def test_listed_elements_are_those_of_the_array(array: Any, is_filled: bool) -> 
 
 
 def test_what_a_string_of_a_fill_counts_as(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphscope.core.tensor_proto.MAX_FILLED_BYTES", 12_800)
+    monkeypatch.setattr("graphscope.core.values.tensor_proto.MAX_FILLED_BYTES", 12_800)
     assert decode(proto(DataType.STRING, [100]), where="here").tolist() == [b""] * 100
     assert decode(proto(DataType.STRING, [100], string_val=[b"a"]), where="here").tolist() == [b"a"] * 100
     with pytest.raises(UnsupportedError, match=r"101 elements \(12,928 bytes\)"):

@@ -12,8 +12,8 @@ import pytest
 
 import graphscope
 from graphscope.analysis.listing import NodeRow
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, elements, node_of, parse_sizes, shape_text
+from graphscope.core.values.dtypes import DataType
 from tests.support.fixture_files import FIXTURES
 from tests.support.listed import opened, rows
 from tests.support.saving import tf

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from graphscope import save
-from graphscope.core.build import make_node
+from graphscope.core.changes.build import make_node
+from graphscope.core.checks.validity import find_problems
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.validity import find_problems
 from graphscope.errors import GraphscopeError
 from tests.support.graphs import FLOAT, const, graph_of, op
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
+from graphscope.core.checks.validity import find_problems, find_rings, refuse_invalid
 from graphscope.core.graph import Function, Graph, Node
-from graphscope.core.payload import ArrayPayload
-from graphscope.core.validity import find_problems, find_rings, refuse_invalid
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import CorruptFileError, GraphscopeError
 from graphscope.protos import FunctionDef, GraphDef
 from tests.support.graphs import FLOAT, graph_of, op, placeholder

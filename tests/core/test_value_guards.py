@@ -8,14 +8,14 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from graphscope.core.build import constant, tensor_head, tensor_proto, with_inputs, without_attrs
-from graphscope.core.dtypes import REF, DataType
-from graphscope.core.fit import fit
-from graphscope.core.inline import InlinePayload
-from graphscope.core.payload import AbsentPayload, ArrayPayload, ConvertedPayload
+from graphscope.core.changes.build import constant, tensor_head, tensor_proto, with_inputs, without_attrs
 from graphscope.core.tensors import TensorSpec
-from graphscope.core.values import missing_value, refuse_mismatch
-from graphscope.core.variables import Entry, Role, Variable
+from graphscope.core.values.dtypes import REF, DataType
+from graphscope.core.values.fit import fit
+from graphscope.core.values.inline import InlinePayload
+from graphscope.core.values.payload import AbsentPayload, ArrayPayload, ConvertedPayload
+from graphscope.core.variables.refusals import missing_value, refuse_mismatch
+from graphscope.core.variables.variables import Entry, Role, Variable
 from graphscope.errors import GraphscopeError, IncompleteModelError
 from graphscope.protos import TensorProto
 from tests.support.running import tf

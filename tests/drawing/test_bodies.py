@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 import graphscope
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.model import Model, ModelKind
+from graphscope.core.values.dtypes import DataType
 from graphscope.drawing.bodies import MAX_CALLS, with_bodies
 from graphscope.drawing.drawing import WRITERS, Drawing
 from graphscope.protos import AttrValue, FunctionDef, GraphDef

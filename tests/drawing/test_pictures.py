@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import graphscope
-from graphscope.core.build import make_node
+from graphscope.core.changes.build import make_node
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model, ModelKind
 from graphscope.drawing.drawing import Drawing

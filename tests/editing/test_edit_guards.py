@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.editing.edited import Edited, with_parts
 from graphscope.editing.parts import Extract, Merge
 from graphscope.editing.recipe import read_recipe

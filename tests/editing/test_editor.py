@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node
-from graphscope.core.editor import GraphEditor
+from graphscope.core.changes.build import make_node
+from graphscope.core.changes.editor import GraphEditor
 from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError, UnknownNameError
 from tests.support.running import built, run_graph, tf

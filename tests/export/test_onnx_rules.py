@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.refusal import NotExportableError
 from tests.support.onnx_cases import DRAWS, F32, I32, Drawn, ints
 from tests.support.running import Array

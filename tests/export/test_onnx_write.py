@@ -11,10 +11,10 @@ import onnx
 import pytest
 
 import graphscope
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph
-from graphscope.core.payload import Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.errors import FileError, GraphscopeError, MissingDependencyError
 from graphscope.export.onnx import onnx_graph, require_onnx
 from graphscope.export.onnx.convert import OnnxOptions

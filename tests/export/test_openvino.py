@@ -11,9 +11,9 @@ import pytest
 
 import graphscope
 from graphscope.api.save import graph_model
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph, Node
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import ArgumentError, FileError, GraphscopeError, MissingDependencyError
 from graphscope.export.openvino import target
 from graphscope.export.refusal import NotExportableError

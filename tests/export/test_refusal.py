@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import graphscope
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
-from graphscope.core.frames import frames_of
+from graphscope.core.changes.build import make_node, type_attr
+from graphscope.core.checks.frames import frames_of
 from graphscope.core.graph import Graph
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.refusal import Refusal, order
 from graphscope.protos import GraphDef
 from tests.support.fixture_files import FIXTURES

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph, Node
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.errors import FileError, GraphscopeError
 from graphscope.export.refusal import NotExportableError
 from graphscope.export.tfjs.convert import convert

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Graph, Node
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import ArgumentError, FileError, GraphscopeError, MissingDependencyError
 from graphscope.export.refusal import NotExportableError
 from graphscope.formats.registry import format_for

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.feeding.demands.demands import apply_demands
 from graphscope.feeding.demands.encoded import EncodedStrings
 from graphscope.feeding.demands.inferred import Consumers

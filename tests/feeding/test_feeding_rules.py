@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import Shape, TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
 from graphscope.feeding.default_feeds import fill_feeds, fit_feeds, switches_off
 from graphscope.feeding.dependencies import need, part

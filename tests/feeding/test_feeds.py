@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.tensors import Shape, TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError, UnsupportedError
 from graphscope.feeding.feed_values import from_file
 from graphscope.feeding.feeds import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape, TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.feeding.demands.demands import apply_demands
 from graphscope.feeding.demands.inferred import Consumers
 from graphscope.feeding.demands.rules import FeedSpec

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats.archives.idx import check_announced, read_idx
 from graphscope.formats.archives.npy import data_type, read_header

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np  # before memory is measured
 import pytest
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.variables import VariableStore
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.variables.variables import VariableStore
 from graphscope.errors import CorruptFileError, GraphscopeError, UnsupportedError
 from graphscope.formats.checkpoint.v1 import TableStore
 from graphscope.protos import SavedTensorSlices

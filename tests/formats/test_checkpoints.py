@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import FileError, IncompleteModelError, UnsupportedError
 from graphscope.formats.checkpoint.v1 import TableStore
 from graphscope.formats.checkpoint.v2 import BundleStore

@@ -16,11 +16,11 @@ import pytest
 from google.protobuf import text_format
 
 from graphscope import load, save
-from graphscope.core.build import constant
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant
 from graphscope.core.graph import Function, Graph
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError, UnsupportedError
 from graphscope.formats.checkpoint.upgrade import upgrade_checkpoint
 from graphscope.formats.checkpoint.v2 import BundleStore

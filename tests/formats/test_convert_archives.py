@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload, Payload
-from graphscope.core.variables import VariableStore
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
+from graphscope.core.variables.variables import VariableStore
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnsupportedError
 from graphscope.formats.archives.npy import data_type, stored_type
 from graphscope.formats.archives.npz import NpzStore, member_name, tensor_name

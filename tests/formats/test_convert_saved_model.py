@@ -12,12 +12,12 @@ import pytest
 
 from graphscope import convert
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError, UnknownNameError, UnsupportedError
 from graphscope.formats import load
 from graphscope.formats.savedmodel.initializers import with_main_op

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.payload import ArrayPayload
-from graphscope.core.variables import Role
+from graphscope.core.values.payload import ArrayPayload
+from graphscope.core.variables.variables import Role
 from graphscope.errors import FormatError
 from graphscope.formats import load
 from graphscope.formats.archives.npz import NpzStore

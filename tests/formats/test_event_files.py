@@ -13,7 +13,7 @@ import graphscope
 from graphscope.board.writer import EventWriter
 from graphscope.cli.terminal.wording import to_words
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import AbsentPayload
+from graphscope.core.values.payload import AbsentPayload
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError
 from graphscope.formats.events.event_file import run_metadata
 from graphscope.formats.io.records import records

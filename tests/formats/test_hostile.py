@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 import graphscope
 from graphscope.analysis.scopes import MAX_LEVELS, scope_tree
 from graphscope.cli.app import app
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnsupportedError
 from graphscope.feeding.feed_values import from_file
 from graphscope.formats.archives.npz import NpzStore

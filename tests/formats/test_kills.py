@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.formats.checkpoint.writer import write_checkpoint, write_state_file
 from graphscope.formats.io import exchange, staging
 from graphscope.formats.lazy.pieces import flow, meta_graph_pieces

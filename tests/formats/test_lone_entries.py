@@ -10,7 +10,7 @@ import pytest
 import graphscope
 from graphscope.analysis.detail import show
 from graphscope.analysis.variable_rows import find_weight, list_weights
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, UnknownNameError
 from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.protos import BundleEntryProto

@@ -10,7 +10,7 @@ import pytest
 
 import graphscope
 from graphscope.core.model import Model
-from graphscope.core.variables import Role, Variable
+from graphscope.core.variables.variables import Role, Variable
 from tests.support.saving import assert_equal, tf
 from tests.support.trained import by_name, v1
 from tests.support.zoo_files import ZOO, needs_zoo

@@ -15,8 +15,8 @@ import graphscope
 from graphscope.analysis.foreign.detail import show_foreign
 from graphscope.analysis.foreign.listing import list_foreign_nodes
 from graphscope.analysis.listing import Listing, NodeFilter
-from graphscope.core.dtypes import DataType
 from graphscope.core.foreign import ForeignModel
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError, UnknownNameError, UnsupportedError
 from graphscope.formats.onnx.element_types import data_type
 from graphscope.protos import onnx_schema, schema

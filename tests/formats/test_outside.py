@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 import graphscope
 from graphscope.cli.app import app
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AssetFileDef, GraphDef, MetaGraphDef, SavedModel
 
 SECRET = "this is nobody's business\n"

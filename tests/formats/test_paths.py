@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import graphscope
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import FileError, GraphscopeError
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.io import paths

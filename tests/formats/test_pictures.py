@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.formats.media.pictures import (
     PictureShape,

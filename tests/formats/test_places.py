@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 import graphscope
 from graphscope.cli.app import app
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import CorruptFileError, FileError
 from graphscope.formats.checkpoint.writer import write_checkpoint
 from graphscope.formats.io.atomic import write_file

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Node
 from graphscope.core.names import free_name
-from graphscope.core.payload import ArrayPayload
-from graphscope.core.restore import RestoreSource, restore_sources
-from graphscope.core.variables import Entry, Role, Variable
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
+from graphscope.core.variables.restore import RestoreSource, restore_sources
+from graphscope.core.variables.variables import Entry, Role, Variable
 from graphscope.errors import FileError, UnsupportedError
 from graphscope.formats.checkpoint.saver import free_scope, with_restore_v2, with_saver
 from graphscope.formats.checkpoint.update import update_checkpoint

@@ -13,7 +13,7 @@ import pytest
 
 import graphscope
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.payload import CHUNK_BYTES
+from graphscope.core.values.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, FileError
 from graphscope.formats.lazy.payloads import READ_BYTES
 from tests.support.fixture_files import FIXTURES, ROOT

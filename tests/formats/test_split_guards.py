@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError
 from graphscope.formats.io.window import Window
 from graphscope.formats.lazy.split_weights import GRAPH, NODE, SAVED_MODEL, Skeleton, cut

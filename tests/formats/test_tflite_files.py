@@ -11,8 +11,8 @@ import pytest
 
 import graphscope
 from graphscope.analysis.foreign.detail import show_foreign
-from graphscope.core.dtypes import DataType
 from graphscope.core.foreign import ForeignModel
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats import tflite
 from graphscope.formats.tflite import schema as slots

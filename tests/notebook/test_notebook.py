@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.core.build import constant
+from graphscope.core.changes.build import constant
 from graphscope.core.model import Model
 from graphscope.core.shown import Shown
 from graphscope.errors import GraphscopeError

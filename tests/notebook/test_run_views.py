@@ -8,15 +8,15 @@ import pytest
 import graphscope
 from graphscope.api.profile import Profiled
 from graphscope.api.run import Outputs
-from graphscope.core.dtypes import DataType
 from graphscope.core.shown import Shown
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.feeding.naming import Fetch
-from graphscope.runtime.differences import Difference
-from graphscope.runtime.layers import LayerComparison, LayerDifference
-from graphscope.runtime.nonfinite import NonfiniteReport, ValueRange
+from graphscope.runtime.comparing.differences import Difference
+from graphscope.runtime.comparing.layers import LayerComparison, LayerDifference
+from graphscope.runtime.comparing.nonfinite import NonfiniteReport, ValueRange
+from graphscope.runtime.comparing.verify import OutputDifference, Verification
 from graphscope.runtime.run_result import RunResult
-from graphscope.runtime.verify import OutputDifference, Verification
 from graphscope.training.evaluation.report import ClassScore, EvaluationReport, Misclassified
 from graphscope.training.graft.result import GraftReport
 from graphscope.training.heads.context import Built

@@ -15,9 +15,9 @@ import pytest
 import graphscope
 from graphscope.cli import app as app_module
 from graphscope.cli.app import CommandRow  # type: ignore[attr-defined]
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.formats import registry
 from graphscope.protos import GraphDef

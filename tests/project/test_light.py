@@ -79,7 +79,7 @@ from pathlib import Path
 import graphscope
 from graphscope.analysis.detail import show
 from graphscope.analysis.listing import Listing, list_nodes
-from graphscope.analysis.outputs import rank_outputs
+from graphscope.analysis.ends.outputs import rank_outputs
 from graphscope.analysis.scopes import scope_tree
 from graphscope.analysis.summary import summarize
 from graphscope.analysis.variable_rows import weights, with_statistics
@@ -173,8 +173,8 @@ print(*sys.modules, file=sys.stderr)
 SPARED = "typer rich numpy ml_dtypes json csv difflib ctypes subprocess shutil lzma graphscope.cli.terminal.table"
 SPARED_BY_A_FROZEN_GRAPH = """
 google_crc32c graphscope.analysis.audit.effects graphscope.analysis.audit.rules graphscope.analysis.effects
-graphscope.core.binding graphscope.core.object_graph graphscope.core.restore graphscope.formats.checkpoint
-graphscope.formats.detect.checkpoint_state
+graphscope.core.variables.binding graphscope.core.variables.object_graph graphscope.core.variables.restore
+graphscope.formats.checkpoint graphscope.formats.detect.checkpoint_state
 graphscope.formats.detect.neighbours graphscope.formats.events graphscope.formats.io.sstable graphscope.formats.savedmodel
 graphscope.formats.text graphscope.protos.schema graphscope.analysis.shapes.rules.control_flow
 graphscope.analysis.shapes.rules.lists graphscope.analysis.shapes.rules.records graphscope.analysis.shapes.rules.state
@@ -211,7 +211,7 @@ try:
     runpy.run_module("graphscope", run_name="__main__", alter_sys=False)
 except SystemExit:
     pass
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 print(len(makers), len(compiled), len(registered_ops().parsed), file=sys.stderr)
 """
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.patterns import LONGEST, NamePattern, OpPattern
 from tests.support.adversarial import compiled, samples, texts, uses
 

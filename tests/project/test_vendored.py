@@ -11,8 +11,8 @@ import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from graphscope import protos
-from graphscope.core.dtypes import REF, DataType
-from graphscope.core.ops import TABLE, OpCatalog, input_types, output_types, registered_ops
+from graphscope.core.ops.table import TABLE, OpCatalog, input_types, output_types, registered_ops
+from graphscope.core.values.dtypes import REF, DataType
 from graphscope.protos import schema
 from graphscope.runtime.op_table import current
 from tests.support.protos_stub import stub

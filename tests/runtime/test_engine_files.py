@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 import graphscope
 from graphscope.api.save import graph_model
 from graphscope.cli.app import app
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import (
     ArgumentError,
     GraphscopeError,

@@ -13,10 +13,10 @@ import pytest
 
 import graphscope
 from graphscope.cli.options.session import EngineChoice
-from graphscope.core.build import constant
+from graphscope.core.changes.build import constant
 from graphscope.core.model import Model, ModelKind
 from graphscope.errors import ArgumentError, GraphscopeError, MissingDependencyError
-from graphscope.runtime import verify as verifying
+from graphscope.runtime.comparing import verify as verifying
 from graphscope.runtime.engines.table import CHOICES
 from tests.support.engines import PACKAGES, need_engine
 from tests.support.fixture_files import FIXTURES

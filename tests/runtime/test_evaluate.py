@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import VersionDef
 from graphscope.runtime.evaluate import TensorFlowKernels
 from tests.support.kernel_values import Argument, i32, s32, values
@@ -89,8 +89,8 @@ def test_the_graphs_version_decides_which_ops_run() -> None:
 LENT_NOTHING = """
 import sys
 import numpy as np
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
+from graphscope.core.values.dtypes import DataType
 from graphscope.core.graph import Graph
 from graphscope.protos import GraphDef
 from graphscope.runtime.evaluate import TensorFlowKernels

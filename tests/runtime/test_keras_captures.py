@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphscope import freeze, load, run
-from graphscope.analysis.choose_outputs import choose_outputs
+from graphscope.analysis.ends.choose_outputs import choose_outputs
 from tests.support.running import tf
 
 X = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.core.build import constant, make_node
+from graphscope.core.changes.build import constant, make_node
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.ops.sets import VARIABLE_OPS
 from graphscope.protos import AttrValue
-from graphscope.runtime import layers
-from graphscope.runtime.comparison import Comparison
-from graphscope.runtime.layers import LayerComparison
+from graphscope.runtime.comparing import layers
+from graphscope.runtime.comparing.comparison import Comparison
+from graphscope.runtime.comparing.layers import LayerComparison
 from tests.support.fixture_files import FIXTURES
 from tests.support.running import built, tf
 

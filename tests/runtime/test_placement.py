@@ -15,10 +15,10 @@ import pytest
 
 import graphscope
 from graphscope.errors import GraphscopeError
-from graphscope.runtime.cluster_placer import cluster_placement
 from graphscope.runtime.config import SessionOptions, session_config
 from graphscope.runtime.placer import placement
 from graphscope.runtime.run import run
+from graphscope.runtime.tasks.placer import cluster_placement
 from tests.support.fixture_files import FIXTURES
 from tests.support.running import built, tf
 

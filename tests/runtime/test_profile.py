@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.analysis.choose_outputs import choose_outputs
+from graphscope.analysis.ends.choose_outputs import choose_outputs
 from graphscope.board.trace import dump_trace, read_trace
 from graphscope.cli.terminal.wording import to_words
 from graphscope.core.graph import Graph

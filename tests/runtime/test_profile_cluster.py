@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from graphscope.core.model import Model
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import GraphscopeError
 from graphscope.formats import load
 from graphscope.runtime.config import Placing

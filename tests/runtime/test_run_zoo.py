@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graphscope.analysis.outputs import rank_outputs
-from graphscope.core.dtypes import DataType
-from graphscope.core.fit import fit
+from graphscope.analysis.ends.outputs import rank_outputs
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.signatures import BOOKKEEPING
 from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.fit import fit
 from graphscope.errors import GraphscopeError, IncompleteModelError
 from graphscope.feeding.default_feeds import switches_off
 from graphscope.feeding.feeds import random_feeds, required_inputs

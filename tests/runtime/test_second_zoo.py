@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import graphscope
-from graphscope.analysis.outputs import rank_outputs
+from graphscope.analysis.ends.outputs import rank_outputs
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.signatures import BOOKKEEPING
 from graphscope.errors import GraphscopeError
-from graphscope.runtime.verify import verify
+from graphscope.runtime.comparing.verify import verify
 from graphscope.transforms.freeze import FreezeOptions, freeze
 from tests.support.running import tf
 from tests.support.zoo_files import ZOO2, needs_zoo2, second_models, zoo_id

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Node
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.errors import GraphscopeError, IncompleteModelError, UnknownNameError, UnsupportedError
 from graphscope.feeding.dependencies import need
 from graphscope.feeding.feeds import random_feeds, required_inputs, tensor_spec

@@ -71,7 +71,7 @@ VERIFIED = """
 import sys, warnings
 import tensorflow
 import graphscope
-from graphscope.runtime.verify import verify
+from graphscope.runtime.comparing.verify import verify
 model = graphscope.load(sys.argv[1])
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")

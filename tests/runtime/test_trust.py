@@ -16,8 +16,8 @@ from graphscope import load
 from graphscope.analysis.effects import NodeEffect, Origin, PathSource, find_effects
 from graphscope.api.graft import graft
 from graphscope.cli.app import app
-from graphscope.core.op_effects import OP_EFFECTS, Effect, read_at_import
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.effects import OP_EFFECTS, Effect, read_at_import
+from graphscope.core.ops.table import registered_ops
 from graphscope.errors import UntrustedError
 from graphscope.protos import GraphDef
 from graphscope.runtime.run import run

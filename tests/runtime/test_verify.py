@@ -16,17 +16,17 @@ import pytest
 from numpy.typing import NDArray
 
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.build import constant
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import ArrayPayload
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import GraphscopeError, IncompleteModelError, UnknownNameError
 from graphscope.feeding.feeds import required_inputs
 from graphscope.formats import load
 from graphscope.formats.lazy.pieces import flow, graph_pieces
-from graphscope.runtime.differences import Difference, compare, merge_differences
-from graphscope.runtime.verify import Verification, verify
+from graphscope.runtime.comparing.differences import Difference, compare, merge_differences
+from graphscope.runtime.comparing.verify import Verification, verify
 from graphscope.transforms.bake import bake
 from graphscope.transforms.opening import open_at
 from graphscope.transforms.subgraph import cut

@@ -9,7 +9,7 @@ import pytest
 
 from graphscope.board.dump import dump
 from graphscope.core.model import Model
-from graphscope.core.payload import PAYLOAD_BYTES
+from graphscope.core.values.payload import PAYLOAD_BYTES
 
 try:
     from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from tests.support.fixture_files import FIXTURES, committed_models
 from tests.support.saving import Array, tf
 

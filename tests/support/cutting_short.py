@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import graphscope
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import GraphscopeError
 from graphscope.formats.archives.npz import NpzStore
 from graphscope.formats.archives.npz_writer import write_npz

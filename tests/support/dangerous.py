@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from graphscope.board.writer import EventStream
-from graphscope.core.dtypes import DataType
-from graphscope.core.op_effects import OP_EFFECTS, OpEffect
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.effects import OP_EFFECTS, OpEffect
+from graphscope.core.ops.table import registered_ops
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import Event, GraphDef, MetaGraphDef, NodeDef, SavedModel
 
 TARGET = "/outside/of/the/model"

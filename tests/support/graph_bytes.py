@@ -11,7 +11,7 @@ import numpy as np
 import graphscope
 from graphscope.core.graph import Body, Node
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import PAYLOAD_BYTES
+from graphscope.core.values.payload import PAYLOAD_BYTES
 from tests.support.saving import as_array, assert_equal, tf
 from tests.support.tables import varint
 

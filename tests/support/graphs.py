@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph, Node
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue, GraphDef
 from tests.support.running import Array, attr_value, tf
 

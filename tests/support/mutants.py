@@ -4,7 +4,7 @@ Makes seeded mutants of modules (a negated condition, an index off by one, a dro
 for each of them the tests that run the changed line, the quickest first, and prints the mutants that all of them let pass::
 
     python -m tests.support.mutants --seed 7 --count 40 graphscope/formats
-    python -m tests.support.mutants --seed 7 --count 20 graphscope/core/restore.py graphscope/transforms/inlining.py
+    python -m tests.support.mutants --seed 7 --count 20 graphscope/core/variables/restore.py graphscope/transforms/inlining.py
     python -m tests.support.mutants --count 0 --kind "dropped guard" graphscope/transforms/subgraph.py   # all of a kind
 
 Mutants live in temporary copies of the tree, one for each job; the working tree is never touched, and should not be edited

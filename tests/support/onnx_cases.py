@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from tests.support.running import Argument, Array
 
 F32 = np.float32

@@ -9,9 +9,9 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from graphscope.core.build import constant, make_node
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node
 from graphscope.core.graph import Graph, Node
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.onnx.convert import OnnxOptions, convert
 from graphscope.export.onnx.graph import OnnxGraph
 from graphscope.export.onnx.write import model_bytes

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.ops import input_types, registered_ops
+from graphscope.core.ops.table import input_types, registered_ops
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue, GraphDef, NodeDef
 from tests.support.op_graphs import OpGraph, import_last, set_shape
 from tests.support.saving import tf

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.ops import input_types, registered_ops
+from graphscope.core.ops.table import input_types, registered_ops
 from graphscope.core.tensors import Shape, shape_text
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue, GraphDef, NodeDef, OpDef
 from tests.support.saving import tf
 

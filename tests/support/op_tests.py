@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
+from graphscope.core.values.dtypes import DataType
 from tests.support.zoo_files import ZOO
 
 OP_TESTS = sorted((ZOO / "op_tests").rglob("frozen_model.pb"))

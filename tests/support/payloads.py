@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import CHUNK_BYTES, Payload
-from graphscope.core.variables import Entry
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import CHUNK_BYTES, Payload
+from graphscope.core.variables.variables import Entry
 from graphscope.errors import CorruptFileError
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.archives.safetensors import write_safetensors

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graphscope.core.build import make_node, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, with_inputs
 from graphscope.core.graph import Graph, Node
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import MissingDependencyError
 from graphscope.formats.graph.graphdef import graph_from
 from graphscope.formats.lazy.pieces import flow, graph_pieces

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.variables import VariableStore
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.variables.variables import VariableStore
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 tf = pytest.importorskip("tensorflow", reason="TensorFlow writes these checkpoints and reads them for comparison")

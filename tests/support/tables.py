@@ -9,7 +9,7 @@ from typing import Any
 
 import cramjam
 
-from graphscope.core.variables import VariableStore
+from graphscope.core.variables.variables import VariableStore
 from graphscope.formats.io.checksum import masked_crc32c
 from graphscope.formats.io.sstable import Table
 from graphscope.formats.io.wire import FileSource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from graphscope.core.build import make_node
+from graphscope.core.changes.build import make_node
 from graphscope.core.graph import Graph
 from graphscope.protos import GraphDef, NodeExecStats, RunMetadata
 from graphscope.tracing.trace import Trace

@@ -10,7 +10,7 @@ import pytest
 
 import graphscope
 from graphscope.core.model import Model
-from graphscope.core.variables import Role, Variable
+from graphscope.core.variables.variables import Role, Variable
 from tests.support.saving import Array, assert_equal, tf
 
 v1 = tf.compat.v1

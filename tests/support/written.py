@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from graphscope.core.build import constant, make_node
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model, ModelKind
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue, GraphDef
 
 _OP = re.compile(r"(\w+)(?::(\w+))?(?:\(([\d?,]*)\))?(\{.*\})?(?:=(\S+))?")

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import GraphDef, NodeExecStats, RunMetadata, StepStats
 from graphscope.tracing.critical import critical_path
 from graphscope.tracing.fused import covered_nodes, done_by, plain_op

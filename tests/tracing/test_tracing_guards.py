@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import GraphDef
 from graphscope.tracing.chrome import chrome_trace
 from graphscope.tracing.critical import critical_path

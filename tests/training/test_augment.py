@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.feeding.inputs import input_of
 from graphscope.formats.media.pictures import Scaling

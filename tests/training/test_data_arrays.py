@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import (
     CorruptFileError,
     FileError,

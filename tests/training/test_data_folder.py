@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, GraphscopeError
 from graphscope.formats.media.pictures import Scaling
 from tests.support.data_files import (

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.formats.io.records import record
 from graphscope.protos import Example
 from graphscope.training.features.store import FeatureSpec, FeatureStore, Layout, rows_of, shard_path
@@ -26,7 +26,7 @@ FEW, MANY = 150, 4650
 READ = """
 import sys
 import numpy as np
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
 from graphscope.training.data import DataOptions, open_data
 source = open_data(sys.argv[1], TensorSpec("x:0", DataType.FLOAT, (None, 4096)), DataOptions(schema=sys.argv[2]))

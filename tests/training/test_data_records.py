@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, GraphscopeError
 from tests.support.data_files import PICTURE, cache, everything, keys_of, labels_of, opened, pixels, random
 from tests.support.running import tf

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import (
     CorruptFileError,
     FileError,

@@ -20,8 +20,8 @@ from PIL import Image
 
 import graphscope
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.formats.media.pictures import Scaling
 from graphscope.training.data import Dataset

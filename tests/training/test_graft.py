@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.analysis.outputs import rank_outputs
+from graphscope.analysis.ends.outputs import rank_outputs
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.variables import Role
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.variables.variables import Role
 from graphscope.errors import FileError, GraphscopeError, UnknownNameError, UntrustedError
 from graphscope.feeding.feeds import random_feeds, tensor_spec
 from graphscope.formats.io.progress import quiet
+from graphscope.runtime.comparing.verify import verify
 from graphscope.runtime.session import open_session
-from graphscope.runtime.verify import verify
 from graphscope.training.graft.filled import FilledPayload
 from graphscope.training.graft.result import Grafted
 from graphscope.training.heads.context import plain_control_flow

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import constant, make_node
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node
 from graphscope.core.graph import Graph
-from graphscope.core.payload import ArrayPayload
 from graphscope.core.tensors import Shape
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
 from graphscope.protos import GraphDef
 from graphscope.training.data.source import Examples

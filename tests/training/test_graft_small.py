@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.runtime.session import open_session
 from graphscope.training.data.source import DataOptions

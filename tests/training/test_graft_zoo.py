@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.analysis.outputs import rank_outputs
+from graphscope.analysis.ends.outputs import rank_outputs
 from graphscope.core.model import Model, ModelKind
 from graphscope.errors import GraphscopeError
-from graphscope.runtime.verify import verify
+from graphscope.runtime.comparing.verify import verify
 from graphscope.training.recipe import recipe_of
 from graphscope.transforms.freeze import FreezeOptions, freeze
 from tests.support.board_logs import assert_tensorboard_opens

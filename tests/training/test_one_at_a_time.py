@@ -13,8 +13,8 @@ import pytest
 
 import graphscope
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import FileError, GraphscopeError
 from graphscope.training.data import DataOptions
 from graphscope.training.recipe import recipe_of

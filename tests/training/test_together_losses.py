@@ -19,7 +19,7 @@ from graphscope.cluster.processes import Launcher, Processes
 from graphscope.cluster.reach import free_ports
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.runtime.config import SessionOptions, session_config
-from graphscope.runtime.server import start_server
+from graphscope.runtime.tasks.server import start_server
 from graphscope.training.data import DataOptions
 from graphscope.training.together.member import Together
 from graphscope.training.together.membership import Notice, agree_on_members, find_leader, write_notice

@@ -13,10 +13,10 @@ import pytest
 
 from graphscope.cluster.processes import Ending
 from graphscope.cluster.share import Share
-from graphscope.core.build import make_node
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node
 from graphscope.core.graph import Graph
-from graphscope.core.variables import Role, Variable
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.variables.variables import Role, Variable
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import GraphDef
 from graphscope.training.together import launch, launch_async, member, membership

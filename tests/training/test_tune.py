@@ -12,7 +12,7 @@ import pytest
 
 import graphscope
 from graphscope.cli.terminal.wording import to_words
-from graphscope.core.variables import Role
+from graphscope.core.variables.variables import Role
 from graphscope.errors import FileError, GraphscopeError, IncompleteModelError
 from graphscope.formats.detect.checkpoint_state import read_state
 from graphscope.runtime.session import open_session

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 import graphscope
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import GraphDef
 from graphscope.training.recipe import recipe_of
 from graphscope.training.tune.board_log import BoardLog

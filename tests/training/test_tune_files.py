@@ -9,7 +9,7 @@ import pytest
 
 import graphscope
 from graphscope.core.model import Model
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import FileError
 from graphscope.formats.checkpoint.writer import write_checkpoint
 from graphscope.formats.detect.checkpoint_state import read_state

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import constant, make_node
+from graphscope.core.changes.build import constant, make_node
 from graphscope.core.graph import Graph, Node
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.transforms.batchnorm import ScaledPayload, fold_batch_norms
 from tests.support.graphs import const, graph_of, op, placeholder
 

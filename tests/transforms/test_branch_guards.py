@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef
 from graphscope.transforms import inlining

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from graphscope import load
-from graphscope.transforms.switches import open_switches
+from graphscope.transforms.findings.switches import open_switches
 from tests.support.running import run_graph, tf
 from tests.transforms.test_data_sources import invoke
 

@@ -14,7 +14,7 @@ import graphscope
 from graphscope import GraphscopeError, load
 from graphscope.cli.app import app
 from graphscope.cli.terminal.wording import to_words
-from graphscope.transforms.drops import lasting_drops
+from graphscope.transforms.findings.drops import lasting_drops
 from tests.support.running import tf
 
 v1 = tf.compat.v1

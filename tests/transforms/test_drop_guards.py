@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node
+from graphscope.core.changes.build import make_node
 from graphscope.core.graph import Graph, Node
-from graphscope.transforms.drops import constant_drops
+from graphscope.transforms.findings.drops import constant_drops
 from tests.support.graphs import const, graph_of, op, placeholder
 
 DRAWN = [placeholder("x"), const("size", [2], np.int32), make_node("u", "RandomUniform", ["size"]), const("rate", 0.5)]

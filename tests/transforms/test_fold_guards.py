@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import constant, make_node, type_attr, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.graph import Graph, Node
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.transforms import fold as folding
 from graphscope.transforms.effects import Effects, sweep
 from graphscope.transforms.fold import fold

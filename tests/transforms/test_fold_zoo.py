@@ -8,7 +8,7 @@ import pytest
 
 import graphscope
 from graphscope.core.graph import Graph
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.tensors import node_of
 from graphscope.runtime.evaluate import TensorFlowKernels
 from graphscope.transforms.fold import fold

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.core.build import make_node
-from graphscope.core.op_history import NEWEST, OLDEST, TABLE, op_histories, parse_version
-from graphscope.core.ops import registered_ops
+from graphscope.core.changes.build import make_node
+from graphscope.core.ops.history import NEWEST, OLDEST, TABLE, op_histories, parse_version
+from graphscope.core.ops.table import registered_ops
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.op_history import table_lines
 from graphscope.transforms.for_tensorflow import backport

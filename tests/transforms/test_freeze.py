@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphscope
-from graphscope.analysis.choose_outputs import choose_outputs
+from graphscope.analysis.ends.choose_outputs import choose_outputs
 from graphscope.cli.terminal.wording import to_words
 from graphscope.core.model import Model
 from graphscope.errors import GraphscopeError
@@ -23,7 +23,7 @@ from tests.support.zoo_files import ZOO, needs_zoo
 
 tf = pytest.importorskip("tensorflow", reason="optional: TensorFlow is the oracle")
 
-from graphscope.runtime.verify import Verification, verify  # noqa: E402 - needs TensorFlow to be of use
+from graphscope.runtime.comparing.verify import Verification, verify  # noqa: E402 - needs TensorFlow to be of use
 
 FORMS = [
     (name, form["path"])

@@ -19,7 +19,7 @@ from tests.support.saving import tf
 from tests.support.zoo_files import ZOO, needs_zoo
 from tests.transforms.test_freeze import compared, frozen_file
 
-from graphscope.runtime.verify import verify  # isort: skip
+from graphscope.runtime.comparing.verify import verify  # isort: skip
 
 v1 = tf.compat.v1
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node, type_attr, without_attrs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr, without_attrs
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.ops import registered_ops
-from graphscope.core.payload import ArrayPayload, Payload
-from graphscope.core.variables import Entry
+from graphscope.core.ops.table import registered_ops
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
+from graphscope.core.variables.variables import Entry
 from graphscope.errors import GraphscopeError, IncompleteModelError, UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef, MetaGraphDef, VariableDef
 from graphscope.transforms.freeze import (

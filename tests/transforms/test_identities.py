@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import constant, make_node
+from graphscope.core.changes.build import constant, make_node
 from graphscope.core.graph import Graph, Node
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 from graphscope.transforms.bake import bake
 from graphscope.transforms.fold import fold
 from graphscope.transforms.identities import remove_pass_through

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node
+from graphscope.core.changes.build import make_node
 from graphscope.core.graph import Function, Graph
 from graphscope.errors import GraphscopeError
 from graphscope.protos import FunctionDef

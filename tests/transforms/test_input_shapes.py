@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from graphscope.analysis.shapes import infer
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Graph
 from graphscope.core.tensors import Shape
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import GraphDef
 from graphscope.transforms.input_shapes import batch_shapes, reshape_inputs

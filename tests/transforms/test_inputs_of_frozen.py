@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from graphscope import load
 from graphscope.cli.app import app
 from graphscope.core.tensors import Shape, shape_of
+from graphscope.transforms.findings.switches import open_switches
 from graphscope.transforms.freeze import FreezeOptions, FrozenGraph, freeze
-from graphscope.transforms.switches import open_switches
 from tests.support.running import parsed, run_graph, tf
 
 v1 = tf.compat.v1

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node
-from graphscope.core.dtypes import DataType
-from graphscope.core.op_effects import OP_EFFECTS
-from graphscope.core.ops import OutputType, output_types, registered_ops
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.changes.build import make_node
+from graphscope.core.ops.effects import OP_EFFECTS
+from graphscope.core.ops.table import OutputType, output_types, registered_ops
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.protos import AttrValue, OpDef
 from graphscope.transforms.borrowed_kernels import LENT, is_bounded, may_be_lent
 from graphscope.transforms.kernels.kernel import Call, DeclinedError, flush_subnormals, integers, number, scalar

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.ops import output_types, registered_ops
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.ops.table import output_types, registered_ops
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.transforms.kernels.kernel import MAX_VALUE_BYTES
 from graphscope.transforms.kernels.table import compute
 from tests.support.broken import memory

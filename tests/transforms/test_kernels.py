@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.ops import output_types, registered_ops
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.ops.table import output_types, registered_ops
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.transforms.kernels.kernel import ANY, PLAIN
 from graphscope.transforms.kernels.table import TABLE, compute
 from tests.support.kernel_cases import Case, cases

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node
+from graphscope.core.changes.build import make_node
 from graphscope.core.graph import Graph, Node
 from graphscope.transforms.identities import remove_pass_through
 from tests.support.graphs import FLOAT, const, graph_of, op, placeholder

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Graph, Node
 from graphscope.core.tensors import Shape
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.transforms.opening import Opened, open_at
 from tests.support.graphs import const, graph_of, op, placeholder

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from graphscope.core.build import make_node, without_attrs
+from graphscope.core.changes.build import make_node, without_attrs
 from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError
 from graphscope.protos import GraphDef

@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
-from graphscope.core.frames import refuse_mixed_frames
+from graphscope.core.changes.build import constant, make_node, type_attr
+from graphscope.core.checks.frames import refuse_mixed_frames
 from graphscope.core.graph import Function, Graph, Node
-from graphscope.core.ops import registered_ops
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.ops.table import registered_ops
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef
 from graphscope.transforms.bake import bake, placeholder_spec
 from graphscope.transforms.changes import OpChange, op_changes
 from graphscope.transforms.colocate import colocate
+from graphscope.transforms.findings.randomness import random_sources
+from graphscope.transforms.findings.sources import DataSource, data_sources, refuse_sources
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.name_prefix import add_prefix
-from graphscope.transforms.randomness import random_sources
-from graphscope.transforms.sources import DataSource, data_sources, refuse_sources
 from graphscope.transforms.subgraph import clear_placement, prune_library
 from tests.support.graphs import const, graph_of, names, op, placeholder
 from tests.support.running import attr_value

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue, FunctionDef
-from graphscope.transforms.read_after_write import origin, reads_after_write, writes
-from graphscope.transforms.state import carried_state
+from graphscope.transforms.findings.read_after_write import origin, reads_after_write, writes
+from graphscope.transforms.findings.state import carried_state
 from graphscope.transforms.subgraph import cut
 from tests.support.graphs import const, graph_of, op, placeholder
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Function, Graph, Node
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue, FunctionDef
-from graphscope.transforms.switches import open_switches
+from graphscope.transforms.findings.switches import open_switches
 from tests.support.graphs import const, graph_of, op, placeholder
 from tests.support.running import attr_value
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Function, Graph
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue, FunctionDef
 from graphscope.transforms.fold import fold

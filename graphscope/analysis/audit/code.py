@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from graphscope.analysis.audit.finding import Finding, Reach, Severity
 from graphscope.analysis.audit.reach import Reached
 from graphscope.core.model import Model
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.patterns import Pattern
 
 _WINDOW = 1 << 16

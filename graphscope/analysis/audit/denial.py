@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from graphscope.analysis.audit.finding import Finding, Reach, Severity
 from graphscope.analysis.audit.reach import Reached
-from graphscope.core.dtypes import DataType
+from graphscope.core.checks.validity import find_rings
 from graphscope.core.graph import Body, Node, called_functions
 from graphscope.core.model import Model
-from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.ops.sets import VARIABLE_OPS
 from graphscope.core.tensors import Shape, node_of, shape_of
-from graphscope.core.validity import find_rings
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
 
 LARGE_BYTES, HUGE_BYTES = 1 << 32, 1 << 36

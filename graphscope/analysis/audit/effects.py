@@ -9,11 +9,11 @@ from graphscope.analysis.audit.finding import Finding, Reach, Severity
 from graphscope.analysis.audit.reach import Reached
 from graphscope.analysis.effects import NodeEffect, PathSource, find_effects
 from graphscope.core.assets import asset_parts, stated_assets
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
-from graphscope.core.op_effects import Effect, read_at_import
-from graphscope.core.op_sets import PYTHON_OPS
+from graphscope.core.ops.effects import Effect, read_at_import
+from graphscope.core.ops.sets import PYTHON_OPS
 from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import DecodeError
 
 _RULES = {

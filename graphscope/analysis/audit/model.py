@@ -16,7 +16,7 @@ from graphscope.analysis.audit.names import (
 )
 from graphscope.analysis.audit.reach import Reached
 from graphscope.core.model import Model
-from graphscope.core.op_effects import OP_EFFECTS
+from graphscope.core.ops.effects import OP_EFFECTS
 
 
 def effects(model: Model, reached: Reached) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from graphscope.analysis.audit.reach import Reached
 from graphscope.core.assets import asset_parts, stated_assets
 from graphscope.core.hostile import HOSTILE
 from graphscope.core.model import Model
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 from graphscope.protos import DecodeError
 
 

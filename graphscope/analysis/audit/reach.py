@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from graphscope.analysis.audit.finding import Reach
-from graphscope.analysis.savers import saver_nodes
+from graphscope.analysis.ends.savers import saver_nodes
 from graphscope.core.graph import Node, reached_functions
 from graphscope.core.model import Model
 from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS

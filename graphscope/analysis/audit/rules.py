@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Category(str, enum.Enum):
-    """The subject of a finding. The first six are those of :class:`graphscope.core.op_effects.Effect`."""
+    """The subject of a finding. The first six are those of :class:`graphscope.core.ops.effects.Effect`."""
 
     READS = "reads"
     WRITES = "writes"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphscope.analysis.cost.order import Dependencies
 from graphscope.analysis.cost.turns import origin
 from graphscope.analysis.shapes.flow import Flow
-from graphscope.core.op_sets import MERGES, SWITCHES
+from graphscope.core.ops.sets import MERGES, SWITCHES
 
 Predicate = tuple[int, int]
 Guard = tuple[Predicate, int]

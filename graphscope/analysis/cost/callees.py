@@ -11,7 +11,7 @@ from graphscope.analysis.shapes.facts import SCALAR, Facts
 from graphscope.analysis.shapes.flow import Flow
 from graphscope.analysis.shapes.rules.control_flow import loop_variables
 from graphscope.core.graph import Function
-from graphscope.core.op_sets import CALL_OPS
+from graphscope.core.ops.sets import CALL_OPS
 
 ONCE = Turns(1, is_known=True)
 

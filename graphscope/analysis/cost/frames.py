@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphscope.analysis.cost.order import Dependencies
 from graphscope.analysis.cost.turns import Turns, merge_counter, turns
 from graphscope.analysis.shapes.flow import Flow
-from graphscope.core.frames import Frame, entered, left
+from graphscope.core.checks.frames import Frame, entered, left
 
 
 @dataclass(frozen=True, slots=True)

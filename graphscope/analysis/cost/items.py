@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from graphscope.analysis.cost.parts import Entry, Part, Weight
-from graphscope.core.op_sets import ASSIGN_OPS, COUNT_OPS
+from graphscope.core.ops.sets import ASSIGN_OPS, COUNT_OPS
 
 _UNNAMED_CALL = re.compile(r"(^|/)(Stateful)?PartitionedCall(_\d+)?$")
 """Generated names of calls: they form no scope."""

@@ -11,8 +11,8 @@ from graphscope.analysis.cost.operands import Operands, UnsizedError
 from graphscope.analysis.cost.table import Access
 from graphscope.analysis.shapes.facts import Fact
 from graphscope.analysis.shapes.sizes import all_known
-from graphscope.core.dtypes import DataType
-from graphscope.core.op_sets import ASSIGN_OPS, COUNT_OPS
+from graphscope.core.ops.sets import ASSIGN_OPS, COUNT_OPS
+from graphscope.core.values.dtypes import DataType
 
 MACS = 2
 """The number of operations in one multiply-add."""

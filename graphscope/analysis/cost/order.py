@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 
 from graphscope.analysis.shapes.flow import Flow
-from graphscope.core.op_sets import NEXT_ITERATIONS
+from graphscope.core.ops.sets import NEXT_ITERATIONS
 
 
 class Dependencies:

@@ -14,9 +14,9 @@ from graphscope.analysis.cost.order import Dependencies
 from graphscope.analysis.cost.table import Access
 from graphscope.analysis.shapes.facts import Fact
 from graphscope.analysis.shapes.flow import Flow
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Node
-from graphscope.core.ops import OpCatalog
+from graphscope.core.ops.table import OpCatalog
+from graphscope.core.values.dtypes import DataType
 
 MAX_DEPTH = 64
 """Maximum depth of function calls."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from graphscope.analysis.cost.formulas import formulas
 from graphscope.analysis.cost.parts import Entry, Part
 from graphscope.analysis.cost.table import Access
-from graphscope.core.op_sets import MERGES
+from graphscope.core.ops.sets import MERGES
 
 _ARRAY_WRITES = {"TensorArrayWriteV2": 2, "TensorArrayWriteV3": 2}
 """Op -> the input that an array holds from then on, until the array (input 0) is needed no more."""

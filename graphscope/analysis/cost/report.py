@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphscope.analysis.cost.devices import Device
-from graphscope.core.dtypes import DataType
 from graphscope.core.shown import Shown
 from graphscope.core.tensors import Shape
+from graphscope.core.values.dtypes import DataType
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from graphscope.analysis.cost.parts import Weight
 from graphscope.analysis.cost.report import CostRow, Figures
 from graphscope.analysis.cost.table import Access
 from graphscope.analysis.shapes.sizes import public
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 
 Sizes = Callable[[Weight], tuple[int, int]]
 """Elements and bytes of a weight."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from graphscope.analysis.shapes.facts import Fact
 from graphscope.analysis.shapes.flow import Flow
-from graphscope.core.op_sets import ENTERS, MERGES, NEXT_ITERATIONS, SWITCHES
+from graphscope.core.ops.sets import ENTERS, MERGES, NEXT_ITERATIONS, SWITCHES
 
 Source = tuple[int, int]
 

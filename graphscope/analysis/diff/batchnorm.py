@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from graphscope.analysis.diff.sides import Matching
 from graphscope.core.graph import Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import MERGES, SWITCHES
-from graphscope.core.payload import Payload
+from graphscope.core.ops.sets import MERGES, SWITCHES
 from graphscope.core.tensors import node_of
+from graphscope.core.values.payload import Payload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,11 +14,11 @@ from graphscope.analysis.diff.functions import specialized_from
 from graphscope.analysis.diff.nodes import TYPES, WAITS, is_frozen
 from graphscope.analysis.diff.report import Change, Difference, Explanation, Section
 from graphscope.analysis.diff.sides import FREEZES, GATHERS, Matching
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Function, Graph, Node, called_functions, reached_functions
 from graphscope.core.model import Model
-from graphscope.core.op_sets import MERGES, SWITCHES
+from graphscope.core.ops.sets import MERGES, SWITCHES
 from graphscope.core.tensors import TensorName, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue
 
 _PASSING = frozenset({"Identity", "IdentityN", "ReadVariableOp", "StopGradient", "Snapshot", *SWITCHES, *MERGES})

@@ -7,9 +7,9 @@ from itertools import zip_longest
 
 from graphscope.analysis.detail import value_text
 from graphscope.analysis.diff.report import Change, Difference, Section
+from graphscope.core.changes.renaming import rename_strings
 from graphscope.core.collections import Collection
 from graphscope.core.model import Model
-from graphscope.core.renaming import rename_strings
 from graphscope.core.signatures import Signature
 from graphscope.core.tensors import TensorName, TensorSpec, shape_text
 from graphscope.protos import AttrValue, Message, TensorProto

@@ -8,7 +8,7 @@ from graphscope.analysis.attributes import exact_text
 from graphscope.analysis.diff.report import Change, Difference, Section
 from graphscope.analysis.diff.sides import FREEZES, GATHERS, Matching, Side, shared_name
 from graphscope.core.graph import Function, Node
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import TensorName
 from graphscope.protos import AttrValue
 

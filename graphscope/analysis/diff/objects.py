@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from graphscope.analysis.diff.interfaces import first_change
 from graphscope.analysis.diff.report import Change, Difference, Section
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.object_graph import saved_variables
 from graphscope.core.tensors import shape_of, shape_text
 from graphscope.core.units import count
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.variables.object_graph import saved_variables
 from graphscope.protos import Message
 
 OBJECT_GRAPH = "object graph"

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from graphscope.analysis.attributes import Attributes
-from graphscope.analysis.savers import saver_nodes
+from graphscope.analysis.ends.savers import saver_nodes
 from graphscope.core.graph import Body, Function, Graph, Node
-from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.ops.sets import VARIABLE_OPS
 from graphscope.core.tensors import node_of
 from graphscope.protos import AttrValue, NodeDef
 

@@ -9,9 +9,9 @@ from graphscope.analysis.diff.sides import Matching
 from graphscope.analysis.diff.weights import Pair
 from graphscope.core.graph import Node
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
 from graphscope.core.tensors import shape_text
-from graphscope.core.variables import Variable
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.variables import Variable
 
 
 def weight_pairs(a: Model, b: Model, function: str, matching: Matching | None) -> Iterator[Pair]:

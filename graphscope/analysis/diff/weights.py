@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.contents import UNREADABLE, content, content_crc
 from graphscope.analysis.diff.report import Change, Difference, Section, WeightChange
-from graphscope.core.align import align
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import AbsentPayload, Payload
 from graphscope.core.tensors import shape_text
+from graphscope.core.values.align import align
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import AbsentPayload, Payload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from graphscope.analysis.variable_rows import Weight, WeightRow
-from graphscope.core.dtypes import DataType
 from graphscope.core.foreign import ForeignGraph, ForeignModel, ForeignTensor
-from graphscope.core.payload import Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 
 _QUANTIZED = frozenset({DataType.INT8, DataType.UINT8, DataType.INT4, DataType.UINT4, DataType.INT2, DataType.UINT2})
 """Integers that other runtimes keep quantized weights in."""

@@ -8,7 +8,7 @@ from graphscope.analysis.shapes.demands import demanded_shape
 from graphscope.analysis.shapes.facts import Fact
 from graphscope.analysis.shapes.flow import Flow
 from graphscope.analysis.shapes.sizes import Dims, all_known, public
-from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
+from graphscope.core.ops.sets import DEFAULTED, PLACEHOLDER_OPS
 
 _ROUNDS = 4
 """One placeholder's demand may depend on another's."""

@@ -8,10 +8,10 @@ from typing import Protocol
 
 from graphscope.analysis.shapes.facts import Element, Fact, Facts, Value
 from graphscope.analysis.shapes.sizes import MAX_RANK, Dim, Dims, ShapeError, Size, Sizes, private, with_rank
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.tensors import shape_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue, TensorShapeProto
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from graphscope.analysis.inputs import find_inputs
+from graphscope.analysis.ends.inputs import find_inputs
 from graphscope.analysis.shapes.inference import infer
 from graphscope.analysis.shapes.result import Shapes
 from graphscope.core.model import Model

@@ -15,8 +15,8 @@ from graphscope.analysis.shapes.order import Wiring
 from graphscope.analysis.shapes.rules import find_rule
 from graphscope.analysis.shapes.sizes import ShapeError
 from graphscope.core.graph import Body, Node
-from graphscope.core.op_sets import MERGES
-from graphscope.core.ops import OpCatalog
+from graphscope.core.ops.sets import MERGES
+from graphscope.core.ops.table import OpCatalog
 
 Revise = Callable[[Node, Sequence[Fact]], Sequence[Fact]]
 

@@ -11,7 +11,7 @@ from graphscope.analysis.shapes.result import Shapes
 from graphscope.analysis.shapes.sizes import ShapeError, merge, private, text
 from graphscope.core.graph import Function, Graph
 from graphscope.core.model import Model
-from graphscope.core.ops import OpCatalog
+from graphscope.core.ops.table import OpCatalog
 from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, TensorName, shape_text
 from graphscope.errors import GraphscopeError

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from graphscope.core.graph import Body, Node
-from graphscope.core.op_sets import MERGES, NEXT_ITERATIONS
-from graphscope.core.ops import OpCatalog
+from graphscope.core.ops.sets import MERGES, NEXT_ITERATIONS
+from graphscope.core.ops.table import OpCatalog
 
 Source = tuple[int, int]
 """Index of the producer among the nodes and arguments, and of its output; ``(-1, 0)`` if there is no such producer."""

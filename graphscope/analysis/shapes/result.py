@@ -9,11 +9,11 @@ from functools import cached_property
 from graphscope.analysis.shapes.flow import Flow
 from graphscope.analysis.shapes.sizes import Dims, public
 from graphscope.analysis.tensors import TensorLister
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph
-from graphscope.core.op_sets import PLACEHOLDER_OPS
-from graphscope.core.ops import OpCatalog
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
+from graphscope.core.ops.table import OpCatalog
 from graphscope.core.tensors import Shape, TensorName
+from graphscope.core.values.dtypes import DataType
 
 
 class Shapes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphscope.analysis.shapes.facts import MAX_ELEMENTS, Element, Fact, Value
 from graphscope.analysis.shapes.sizes import Dim, Dims, all_known
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 
 _RANGES = {
     DataType.INT8: (-(1 << 7), (1 << 7) - 1),

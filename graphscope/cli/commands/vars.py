@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class RoleChoice(str, enum.Enum):
-    """``--role``: :class:`graphscope.core.variables.Role` as one word."""
+    """``--role``: :class:`graphscope.core.variables.variables.Role` as one word."""
 
     MODEL = "model"
     SLOT = "slot"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import typer
 
 from graphscope.core.model import Model
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
 from graphscope.errors import GraphscopeError
 
 LIMIT = 500

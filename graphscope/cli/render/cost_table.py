@@ -10,8 +10,8 @@ from graphscope.analysis.cost.report import Amount, ByBatch, CostReport, CostRow
 from graphscope.cli.render.profile_figures import duration, rate
 from graphscope.cli.terminal.table import Column
 from graphscope.cli.terminal.text import size
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import shape_text
+from graphscope.core.values.dtypes import DataType
 
 SHORTEST_US = 0.01
 """Shorter times are not shown."""

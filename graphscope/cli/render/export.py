@@ -12,7 +12,7 @@ from graphscope.core.units import count
 from graphscope.runtime.engines.table import ENGINES
 
 if TYPE_CHECKING:
-    from graphscope.runtime.verify import Verification
+    from graphscope.runtime.comparing.verify import Verification
 
 
 def exported_lines(exported: Exported) -> Iterator[str]:

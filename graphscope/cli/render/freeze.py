@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from graphscope.api.adapt import backport_lines
 from graphscope.api.freeze import Frozen, SavedFrozen
 from graphscope.cli.terminal.text import escape, size
-from graphscope.core.op_sets import VARIABLE_OPS
+from graphscope.core.ops.sets import VARIABLE_OPS
 from graphscope.core.units import count
 from graphscope.errors import some
 from graphscope.transforms.changes import OpChange
 
 if TYPE_CHECKING:
-    from graphscope.runtime.verify import Verification
+    from graphscope.runtime.comparing.verify import Verification
 
 MAX_OPS = 6
 MAX_NAMES = 4

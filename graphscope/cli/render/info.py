@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from graphscope.analysis.outputs import detector_ends
+from graphscope.analysis.ends.outputs import detector_ends
 from graphscope.analysis.summary import Amount, GraphSummary, Summary, SwitchRow
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.pages import Format, Page, write_page

@@ -10,8 +10,8 @@ from graphscope.analysis.listing import NodeRow, Output
 from graphscope.cli.terminal.table import Column
 from graphscope.cli.terminal.text import tensor_type, type_name
 from graphscope.cli.terminal.views import View
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import StatedShape, shape_text
+from graphscope.core.values.dtypes import DataType
 
 Tensor = tuple[NodeRow, Output]
 

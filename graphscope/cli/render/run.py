@@ -16,9 +16,9 @@ from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column
 from graphscope.cli.terminal.text import escape, tensor_type
 from graphscope.cli.terminal.views import View, write_rows
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload
 from graphscope.core.units import count
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.feeding.naming import Fetch
 from graphscope.runtime.devices import short_device
 from graphscope.runtime.run_result import RunResult

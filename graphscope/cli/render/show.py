@@ -15,9 +15,9 @@ from graphscope.cli.terminal.pages import Format, Page, write_page
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.sections import Line, Section, write_sections
 from graphscope.cli.terminal.text import escape, number, size, tensor_type
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload
 from graphscope.core.units import count
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,7 @@ from graphscope.cli.terminal.views import View, write_rows
 from graphscope.core.model import Model
 from graphscope.core.tensors import shape_text
 from graphscope.core.units import count
-from graphscope.core.variables import Role
+from graphscope.core.variables.variables import Role
 
 if TYPE_CHECKING:
     from graphscope.core.foreign import ForeignModel

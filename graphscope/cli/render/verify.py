@@ -12,10 +12,10 @@ from graphscope.cli.terminal.sections import Line, write_sections
 from graphscope.cli.terminal.text import escape
 from graphscope.core.tensors import TensorSpec, shape_text
 from graphscope.core.units import count
+from graphscope.runtime.comparing.layers import LayerComparison, LayerDifference
+from graphscope.runtime.comparing.nonfinite import NonfiniteReport, ValueRange
+from graphscope.runtime.comparing.verify import Verification
 from graphscope.runtime.engines.table import ENGINES, TENSORFLOW
-from graphscope.runtime.layers import LayerComparison, LayerDifference
-from graphscope.runtime.nonfinite import NonfiniteReport, ValueRange
-from graphscope.runtime.verify import Verification
 
 _INDENT = 9
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from graphscope.cli.terminal.text import escape
-from graphscope.core.dtypes import DataType
 from graphscope.core.hostile import HOSTILE
+from graphscope.core.values.dtypes import DataType
 
 
 def plain(value: object) -> Any:

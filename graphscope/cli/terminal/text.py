@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.hostile import escape as escape
 from graphscope.core.patterns import Pattern
 from graphscope.core.tensors import StatedShape, shape_text
 from graphscope.core.units import size as size
+from graphscope.core.values.dtypes import DataType
 
 _NARROW = Pattern("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2500-\u257f\u2026]*")
 """Characters that take one cell each: ASCII, Latin letters, box drawing, the ellipsis."""

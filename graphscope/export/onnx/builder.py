@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import GraphProto, NodeProto, TensorProto, TypeProto, defs, helper, numpy_helper, shape_inference
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.export.onnx.element_types import data_type, element_type, plain
 from graphscope.export.onnx.runtime_types import computing_type
 from graphscope.export.onnx.value import Dims, Value

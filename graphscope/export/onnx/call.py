@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
-from graphscope.core.ops import attribute, registered_ops
-from graphscope.core.payload import Payload
+from graphscope.core.ops.table import attribute, registered_ops
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.export.onnx.builder import Attribute, Builder, Operand, vector
 from graphscope.export.onnx.element_types import element_type, is_expressible
 from graphscope.export.onnx.value import Value
@@ -190,7 +190,7 @@ class TransformedPayload(Payload):
 
     def chunks(self) -> Any:
         """See :meth:`Payload.chunks`."""
-        from graphscope.core.payload import ArrayPayload
+        from graphscope.core.values.payload import ArrayPayload
 
         return ArrayPayload(self.numpy(), self.dtype).chunks()
 

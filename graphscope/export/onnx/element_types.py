@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from onnx import TensorProto
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 
 _ELEMENT_TYPES: dict[DataType, int] = {  # not strings: bytes in TensorFlow, text in ONNX
     DataType.FLOAT: TensorProto.FLOAT,

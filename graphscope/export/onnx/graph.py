@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from onnx import AttributeProto, GraphProto, NodeProto
 
-from graphscope.core.payload import Payload
+from graphscope.core.values.payload import Payload
 from graphscope.export.onnx.value import Value
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from onnx import NodeProto, helper
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.onnx.branches import close_branch, common
 from graphscope.export.onnx.builder import Builder, vector
 from graphscope.export.onnx.value import Dims, Value

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from graphscope.analysis.shapes import Shapes
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node
-from graphscope.core.op_sets import PLACEHOLDER_OPS
-from graphscope.core.ops import OpCatalog
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
+from graphscope.core.ops.table import OpCatalog
 from graphscope.core.order import needed_first
 from graphscope.core.tensors import Shape, TensorName
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.conditions import Conditions, conditions_of
 from graphscope.export.onnx.builder import Builder
 from graphscope.export.onnx.call import Call

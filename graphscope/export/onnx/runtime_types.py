@@ -7,7 +7,7 @@ is computed in float32 everywhere.
 
 from __future__ import annotations
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.onnx.element_types import type_string
 
 _SHORT = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import PAYLOAD_BYTES, Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import PAYLOAD_BYTES, Payload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from graphscope.core.payload import PAYLOAD_BYTES, Payload
+from graphscope.core.values.payload import PAYLOAD_BYTES, Payload
 from graphscope.export.onnx.builder import type_proto
 from graphscope.export.onnx.element_types import element_type
 from graphscope.export.onnx.graph import OnnxGraph

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

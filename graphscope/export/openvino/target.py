@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from graphscope.core.names import free_name
-from graphscope.core.payload import ArrayPayload
 from graphscope.core.tensors import node_of
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.export.onnx import onnx_graph, require_onnx
 from graphscope.export.openvino.numbers import is_narrowed, reason_of_misfit

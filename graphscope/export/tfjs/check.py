@@ -6,9 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Graph, Node, reached_functions
 from graphscope.core.tensors import Shape, TensorName
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.refusal import NotExpressibleError, Refusal
 from graphscope.export.tfjs.element_types import HANDLES, storage
 from graphscope.export.tfjs.limits import OUTPUTS, reasons

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from graphscope.analysis.shapes import Shapes, infer
-from graphscope.core.build import make_node, type_attr, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr, with_inputs
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of, shape_proto
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
 from graphscope.export.refusal import NotExportableError, Refusal, order, refuse_clashes, refuse_unknown_names
 from graphscope.export.tfjs.check import Checker
@@ -24,7 +24,7 @@ from graphscope.formats.savedmodel.writer import tensor_info
 from graphscope.protos import SignatureDef, TensorInfo
 from graphscope.transforms.data_format import convert_data_format
 from graphscope.transforms.data_format.naming import NewNodes
-from graphscope.transforms.randomness import is_random
+from graphscope.transforms.findings.randomness import is_random
 
 
 def convert(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 
 
 @dataclass(frozen=True, slots=True)

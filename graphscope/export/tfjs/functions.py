@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from graphscope.core.build import make_node, type_attr, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr, with_inputs
 from graphscope.core.graph import Function, Graph, Node, reached_functions
 from graphscope.core.tensors import TensorName
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import FunctionDef
 from graphscope.transforms.inlining import MAX_DEPTH, Inliner
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from graphscope.core.build import constant, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, with_inputs
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.tensors import TensorName
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import FunctionDef
 
 WHILE_OPS = frozenset({"While", "StatelessWhile"})

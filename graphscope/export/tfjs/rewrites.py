@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphscope.core.build import constant, make_node, type_attr, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.graph import Body, Node
-from graphscope.core.op_sets import DEFAULTED, ENTERS, MERGES, PLACEHOLDER_OPS
+from graphscope.core.ops.sets import DEFAULTED, ENTERS, MERGES, PLACEHOLDER_OPS
 from graphscope.core.tensors import Shape, TensorName, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.conditions import Conditions, conditions_at, conditions_of, decided_by
 from graphscope.export.refusal import NotExpressibleError
 from graphscope.export.tfjs.site import Site

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Node
-from graphscope.core.ops import attribute, input_types, registered_ops
+from graphscope.core.ops.table import attribute, input_types, registered_ops
 from graphscope.core.tensors import Shape, TensorName, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.build import tensor_head
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import tensor_head
 from graphscope.core.graph import Function, Node
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.tfjs.element_types import in_attributes
 from graphscope.export.tfjs.ops import op_table
 from graphscope.protos import AttrValue, TensorShapeProto

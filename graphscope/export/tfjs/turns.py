@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from graphscope.core.frames import frames_of
+from graphscope.core.checks.frames import frames_of
 from graphscope.core.graph import Body, Node
-from graphscope.core.op_sets import ENTERS, MERGES, NEXT_ITERATIONS
+from graphscope.core.ops.sets import ENTERS, MERGES, NEXT_ITERATIONS
 from graphscope.core.tensors import node_of
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
-from graphscope.core.payload import Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.export.refusal import NotExpressibleError
 from graphscope.export.tfjs.element_types import Storage, storage
 
@@ -56,7 +56,7 @@ class Weight:
         return entry
 
     def chunks(self) -> Iterator[bytes]:
-        """Its content as TF.js reads it, piece by piece. Raises as :meth:`graphscope.core.payload.Payload.chunks`."""
+        """Its content as TF.js reads it, piece by piece. Raises as :meth:`graphscope.core.values.payload.Payload.chunks`."""
         if not self.stored.element:
             for text in self.payload.listed():
                 yield struct.pack("<I", len(text)) + text

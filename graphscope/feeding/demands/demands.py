@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.feeding.demands.encoded import encoded_strings
 from graphscope.feeding.demands.inferred import Consumers
 from graphscope.feeding.demands.lookups import looked_up_strings

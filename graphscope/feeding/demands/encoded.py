@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphscope.core.dtypes import UNFEEDABLE, DataType
 from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.patterns import OpPattern
 from graphscope.core.tensors import Shape, TensorName, TensorSpec
+from graphscope.core.values.dtypes import UNFEEDABLE, DataType
 from graphscope.feeding.demands.elements import Elements, demanded_elements
 from graphscope.feeding.demands.examples import ExampleSpec, dense_features, example_bytes, example_json
 from graphscope.feeding.demands.rules import INDEX_TYPES, FeedSpec, demanded_shapes, index_bounds

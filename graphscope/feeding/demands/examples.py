@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body, Node
 from graphscope.core.tensors import TensorSpec, node_of, shape_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
 from graphscope.protos import Example
 

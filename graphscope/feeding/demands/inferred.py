@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.op_sets import CALL_OPS
+from graphscope.core.ops.sets import CALL_OPS
 from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError
 

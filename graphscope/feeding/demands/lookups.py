@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import TABLE_FILLING_OPS
+from graphscope.core.ops.sets import TABLE_FILLING_OPS
 from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import FileError, file_errors
 from graphscope.feeding.demands.encoded import PASSED
 from graphscope.formats.io.paths import is_file

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.patterns import Pattern
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.feeding.demands.weights import small_integers
 
 _STEPS = 16

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from graphscope.analysis.inputs import DECODING_OPS
-from graphscope.core.dtypes import DataType
+from graphscope.analysis.ends.inputs import DECODING_OPS
 from graphscope.core.graph import Body, Node
 from graphscope.core.tensors import Shape, TensorSpec, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.feeding.demands.weights import small_integers, weight_shape
 
 SAME_SHAPE = frozenset(

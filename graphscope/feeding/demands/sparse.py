@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.sets import DEFAULTED, PLACEHOLDER_OPS
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.tensors import Shape, TensorSpec, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.feeding.demands.weights import small_integers
 
 if TYPE_CHECKING:

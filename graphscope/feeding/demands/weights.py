@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Body
 from graphscope.core.tensors import Shape, node_of, shape_of
+from graphscope.core.values.dtypes import DataType
 
 _READS = frozenset("Identity ReadVariableOp Cast Enter RefEnter StopGradient FakeQuantWithMinMaxVars".split())
 _STEPS = 32

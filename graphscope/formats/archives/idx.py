@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.payload import CHUNK_BYTES
+from graphscope.core.values.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, UnsupportedError, file_errors
 from graphscope.formats.archives.npy import MAX_DIMENSIONS
 from graphscope.formats.io.compressed import head, inflate_file, window_of

@@ -20,7 +20,7 @@ import struct
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.formats.checkpoint.rules import is_shape
 
 if TYPE_CHECKING:

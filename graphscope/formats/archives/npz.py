@@ -19,9 +19,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import CHUNK_BYTES, ArrayPayload, Payload
-from graphscope.core.variables import Entry
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import CHUNK_BYTES, ArrayPayload, Payload
+from graphscope.core.variables.variables import Entry
 from graphscope.errors import CorruptFileError, FileError, UnsupportedError
 from graphscope.formats.archives.npy import Header, data_type, read_header
 from graphscope.formats.io.wire import FileSource, refuse_special
@@ -68,7 +68,7 @@ def tensor_name(member: str) -> str:
 
 
 class NpzStore:
-    """The arrays of an ``.npz`` file; see :class:`graphscope.core.variables.VariableStore`.
+    """The arrays of an ``.npz`` file; see :class:`graphscope.core.variables.variables.VariableStore`.
 
     Attributes:
         path: the file.

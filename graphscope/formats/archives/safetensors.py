@@ -20,10 +20,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
-from graphscope.core.variables import Entry
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.variables import Entry
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats.archives.npy import MAX_DIMENSIONS
 from graphscope.formats.archives.weights import weights_of
@@ -130,7 +130,7 @@ def _header(tensors: Iterable[tuple[str, Payload]], path: str | os.PathLike[str]
 
 
 class SafetensorsStore:
-    """The tensors of a ``.safetensors`` file; see :class:`graphscope.core.variables.VariableStore`.
+    """The tensors of a ``.safetensors`` file; see :class:`graphscope.core.variables.variables.VariableStore`.
 
     Attributes:
         path: the file.

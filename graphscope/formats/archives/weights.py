@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
-from graphscope.core.variables import VariableStore
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.variables import VariableStore
 
 
 class Archive(VariableStore, Protocol):

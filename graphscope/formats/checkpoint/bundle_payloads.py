@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import IncompleteModelError, UnsupportedError
 from graphscope.formats.checkpoint.partitioned import StoredPayload
 from graphscope.formats.detect.neighbours import refuse_pointer

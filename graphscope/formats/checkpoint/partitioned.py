@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.errors import GraphscopeError
 
 if TYPE_CHECKING:

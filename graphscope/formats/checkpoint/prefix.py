@@ -7,7 +7,7 @@ from pathlib import Path
 
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelFile, ModelKind
-from graphscope.core.variables import VariableStore
+from graphscope.core.variables.variables import VariableStore
 from graphscope.errors import IncompleteModelError
 from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.formats.detect.locate import CheckpointPrefix, is_table_file

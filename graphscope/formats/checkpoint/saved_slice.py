@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload
-from graphscope.core.tensor_proto import stored_values
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
+from graphscope.core.values.tensor_proto import stored_values
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats.checkpoint.partitioned import StoredPayload
 from graphscope.formats.io.sstable import Table

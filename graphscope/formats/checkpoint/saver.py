@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.names import free_name
-from graphscope.core.variables import Variable
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.variables.variables import Variable
 from graphscope.errors import UnsupportedError
 from graphscope.protos import AttrValue, MetaGraphDef, SaverDef
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from graphscope.core.payload import Payload
+from graphscope.core.values.payload import Payload
 from graphscope.formats.checkpoint.v2 import BundleStore
 from graphscope.formats.checkpoint.writer import Shard, index_header, order_by_key
 from graphscope.formats.io.progress import quiet

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.patterns import Pattern
-from graphscope.core.payload import Payload
-from graphscope.core.tensor_proto import FIELDS
-from graphscope.core.variables import Entry
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
+from graphscope.core.values.tensor_proto import FIELDS
+from graphscope.core.variables.variables import Entry
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, IncompleteModelError, UnsupportedError
 from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload
 from graphscope.formats.checkpoint.rules import check_versions, is_shape
@@ -64,7 +64,7 @@ class _Tensor:
 
 
 class TableStore:
-    """The tensors of a V1 checkpoint; see :class:`graphscope.core.variables.VariableStore`.
+    """The tensors of a V1 checkpoint; see :class:`graphscope.core.variables.variables.VariableStore`.
 
     Attributes:
         entries: name -> entry, in the files' order.

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import Payload
-from graphscope.core.variables import Entry
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.variables import Entry
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats.checkpoint.bundle_payloads import BundleString, BundleTensor, Shards, SliceLocation
 from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload, StoredPayload
@@ -47,7 +47,7 @@ class _Stored(NamedTuple):
 
 
 class BundleStore:
-    """The tensors of a V2 checkpoint; see :class:`graphscope.core.variables.VariableStore`.
+    """The tensors of a V2 checkpoint; see :class:`graphscope.core.variables.variables.VariableStore`.
 
     Attributes:
         prefix: the prefix of its files; may end in a slash.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
-from graphscope.core.restore import RestoreSource, restore_sources
-from graphscope.core.roles import role_by_name
 from graphscope.core.tensors import Shape, shape_text
-from graphscope.core.variables import Entry, Role, Variable
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.restore import RestoreSource, restore_sources
+from graphscope.core.variables.roles import role_by_name
+from graphscope.core.variables.variables import Entry, Role, Variable
 from graphscope.errors import FormatError, IncompleteModelError, closest_names
 from graphscope.formats.archives.weights import Archive
 from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload, StoredPayload

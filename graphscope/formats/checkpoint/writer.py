@@ -14,8 +14,8 @@ from typing import BinaryIO
 from google.protobuf import text_format
 
 from graphscope import protos
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.errors import UnsupportedError
 from graphscope.formats.checkpoint.rules import CHECKPOINT_VERSION
 from graphscope.formats.io.atomic import write_file

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphscope.core.payload import CHUNK_BYTES
+from graphscope.core.values.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, FileError, TruncatedFileError
 from graphscope.formats.io.paths import is_file
 from graphscope.formats.io.records import Record, is_event_file_name, records, verify

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from graphscope.advice import Advice, Call
-from graphscope.core.build import with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import with_inputs
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import AbsentPayload, Payload
 from graphscope.core.tensors import shape_of
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import AbsentPayload, Payload
 from graphscope.errors import IncompleteModelError
 from graphscope.formats.detect.locate import EventFiles, GraphFile
 from graphscope.formats.events.event_file import GRAPH, META_GRAPH, SUMMARY, Part, holds_traces, parts, traces

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from graphscope.core.tensor_proto import decode
+from graphscope.core.values.tensor_proto import decode
 from graphscope.formats.events.event_file import SUMMARY, event_of, parts
 from graphscope.formats.io.wire import FileSource
 

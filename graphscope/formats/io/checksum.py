@@ -5,7 +5,7 @@ Source: ``tensorflow/tsl/lib/hash/crc32c.h``: ``((crc >> 15) | (crc << 17)) + 0x
 
 from __future__ import annotations
 
-from graphscope.core.checksum import crc32c
+from graphscope.core.values.checksum import crc32c
 
 __all__ = ["crc32c", "mask", "masked_crc32c", "unmask"]
 

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from graphscope.core.payload import CHUNK_BYTES
+from graphscope.core.values.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, FileError, file_errors
 
 _GZIP = b"\x1f\x8b"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from graphscope.core.payload import CHUNK_BYTES
+from graphscope.core.values.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, TruncatedFileError
 from graphscope.formats.io.checksum import crc32c, mask, masked_crc32c
 from graphscope.formats.io.wire import FileSource

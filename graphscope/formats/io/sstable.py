@@ -22,7 +22,7 @@ import bisect
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from graphscope.core.payload import CHUNK_BYTES
+from graphscope.core.values.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError
 from graphscope.formats.io.checksum import masked_crc32c
 from graphscope.formats.io.table_footer import FOOTER_BYTES, is_table

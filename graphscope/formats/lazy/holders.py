@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
-from graphscope.core.payload import Payload
 from graphscope.core.tensors import elements, shape_of
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.payloads import EncodedPayload, RegionPayload
 from graphscope.formats.lazy.split_weights import CutTensor, Place

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.payloads import RegionPayload
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.inline import InlinePayload
-from graphscope.core.payload import CHUNK_BYTES, Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.inline import InlinePayload
+from graphscope.core.values.payload import CHUNK_BYTES, Payload
 from graphscope.errors import UnsupportedError
 from graphscope.formats.io.checksum import crc32c, mask
 from graphscope.formats.io.wire import FileSource

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from graphscope.core.graph import Function, Graph, Node
-from graphscope.core.payload import Payload
+from graphscope.core.values.payload import Payload
 from graphscope.formats.io.wire import varint
 from graphscope.formats.lazy.payloads import EncodedPayload
 from graphscope.protos import AttrValue, GraphDef, MetaGraphDef, NodeDef

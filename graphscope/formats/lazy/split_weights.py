@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from graphscope.core.payload import PAYLOAD_BYTES
+from graphscope.core.values.payload import PAYLOAD_BYTES
 from graphscope.formats.io.window import window_on
 from graphscope.formats.io.wire import Buffer, Cursor, varint
 

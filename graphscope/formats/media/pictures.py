@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import Shape, shape_text
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, file_errors
 from graphscope.formats.io.paths import is_file
 

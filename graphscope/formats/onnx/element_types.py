@@ -5,7 +5,7 @@ Source: ``onnx/onnx.proto`` (1.23), ``TensorProto.DataType``. The tests compare 
 
 from __future__ import annotations
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 
 _TYPES = {
     1: DataType.FLOAT,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from graphscope.core.foreign import ForeignGraph, ForeignNode, ForeignTensor
 from graphscope.core.names import FreeNames
-from graphscope.core.payload import Payload
+from graphscope.core.values.payload import Payload
 from graphscope.formats.lazy.split_weights import Place
 from graphscope.formats.onnx.attributes import describe
 from graphscope.formats.onnx.tensors import OnnxTensors

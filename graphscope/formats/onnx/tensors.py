@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.tensors import elements
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.errors import UnsupportedError
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.packed import BITS, packed_bytes, region, unpack

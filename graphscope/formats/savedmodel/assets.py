@@ -12,11 +12,11 @@ from pathlib import Path
 
 from graphscope.advice import Advice, Option
 from graphscope.core.assets import COLLECTION, asset_parts, stated_assets
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model, ModelFile, ModelKind
 from graphscope.core.names import free_name
 from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError
 from graphscope.formats.io.files import model_file
 from graphscope.formats.io.paths import is_directory, is_file, real_path

@@ -5,14 +5,14 @@ Source: ``tensorflow/python/saved_model/{loader_impl,main_op_impl,signature_def_
 
 from __future__ import annotations
 
-from graphscope.core.build import make_node
+from graphscope.core.changes.build import make_node
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.core.names import free_name
-from graphscope.core.op_sets import TABLE_FILLING_OPS
-from graphscope.core.restore import reads_checkpoint
+from graphscope.core.ops.sets import TABLE_FILLING_OPS
 from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
 from graphscope.core.tensors import node_of
+from graphscope.core.variables.restore import reads_checkpoint
 from graphscope.protos import MetaGraphDef
 
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import Payload
-from graphscope.core.restore import restore_sources
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
-from graphscope.core.variables import Role, Variable
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.restore import restore_sources
+from graphscope.core.variables.variables import Role, Variable
 from graphscope.errors import FileError, IncompleteModelError, UnsupportedError
 from graphscope.formats.checkpoint.saver import with_own_saver, with_restore_v2
 from graphscope.formats.checkpoint.writer import write_checkpoint

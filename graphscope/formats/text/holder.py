@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
-from graphscope.core.payload import CHUNK_BYTES, Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import CHUNK_BYTES, Payload
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.holders import stated_tensor
 from graphscope.formats.lazy.payloads import StoredContent

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf import text_format
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.formats.io.atomic import write_file
 from graphscope.formats.io.progress import Progress, quiet, report_chunks
 from graphscope.formats.lazy.payloads import EncodedPayload

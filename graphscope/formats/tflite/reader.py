@@ -17,8 +17,8 @@ from graphscope.core.foreign import (
     Quantization,
 )
 from graphscope.core.names import FreeNames
-from graphscope.core.payload import Payload
 from graphscope.core.tensors import StatedShape
+from graphscope.core.values.payload import Payload
 from graphscope.errors import UnsupportedError
 from graphscope.formats.detect.locate import GraphFile
 from graphscope.formats.io.files import model_file

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.formats.tflite.flatbuffer import Number
 
 _DIRECTORY = Path(__file__).parent

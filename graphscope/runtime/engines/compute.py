@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.core.model import Model
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import Shape, TensorName, TensorSpec
 from graphscope.errors import GraphscopeError
 from graphscope.export.refusal import NotExportableError

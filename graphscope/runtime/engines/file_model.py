@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
-from graphscope.analysis.choose_outputs import SERVING_DEFAULT
-from graphscope.core.build import make_node
-from graphscope.core.dtypes import DataType
+from graphscope.analysis.ends.choose_outputs import SERVING_DEFAULT
+from graphscope.core.changes.build import make_node
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.names import free_name
-from graphscope.core.ops import MAX_OUTPUTS
+from graphscope.core.ops.table import MAX_OUTPUTS
 from graphscope.core.tensors import TensorName, TensorSpec, node_of, shape_proto
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import ArgumentError, GraphscopeError, UnsupportedError, some
 from graphscope.feeding.default_feeds import fit_feeds
 from graphscope.feeding.missing_feeds import refuse_unfed

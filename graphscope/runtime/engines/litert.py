@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.export.packages import first_line, import_package
 

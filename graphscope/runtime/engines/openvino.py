@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, some
 from graphscope.export.openvino.numbers import is_narrowed, reason_of_misfit
 from graphscope.export.openvino.package import complaint, openvino_package
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphscope.core.graph import Graph
-    from graphscope.core.payload import Payload
     from graphscope.core.tensors import Shape
+    from graphscope.core.values.payload import Payload
     from graphscope.runtime.engines.program import Program
 
 _TYPES = {
@@ -174,7 +174,7 @@ def _refuse_constants(graph: Graph) -> None:
 
 def _with_ends(model: Model, outputs: Sequence[str]) -> tuple[Model, dict[str, str]]:
     """``model`` with a node behind each output that nothing consumes: OpenVINO forgets other names. And output -> its end."""
-    from graphscope.core.build import make_node, type_attr
+    from graphscope.core.changes.build import make_node, type_attr
     from graphscope.core.names import free_name
     from graphscope.feeding.feeds import tensor_spec
 

@@ -16,9 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import ArgumentError, GraphscopeError, MissingDependencyError, file_errors
 from graphscope.export.refusal import UNSHAPED, NotExportableError, Refusal, order
 from graphscope.export.target import Converted, ExportOptions, Written
@@ -37,8 +37,8 @@ from graphscope.formats.savedmodel.writer import (
 )
 from graphscope.protos import MetaGraphDef, SignatureDef
 from graphscope.runtime.tflite.worker import EXAMPLES, JOB, REFUSED, RESULT, SAVED_MODEL
+from graphscope.transforms.findings.randomness import random_sources
 from graphscope.transforms.freeze import refuse_oversize
-from graphscope.transforms.randomness import random_sources
 from graphscope.transforms.tensor_lists import with_tensor_lists
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
-from graphscope.core.payload import Payload
+from graphscope.core.values.payload import Payload
 from graphscope.errors import CorruptFileError, UnknownNameError, UnsupportedError
 from graphscope.feeding.inputs import Input
 from graphscope.formats.archives.npy import header_bytes, stored_type

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.inputs import Input
 from graphscope.formats.archives.npz import MAX_DEFLATION, NpzStore

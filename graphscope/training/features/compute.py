@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.cluster.share import WHOLE, Share
-from graphscope.core.dtypes import DataType
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec, shape_text
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, some
 from graphscope.runtime.config import DEFAULT, SessionOptions, session_config
 from graphscope.runtime.session import Session, open_session
@@ -44,7 +44,7 @@ from graphscope.training.features.store import (
 from graphscope.training.features.turns import turns
 from graphscope.training.graft.base import Base, open_base
 from graphscope.training.recipe import Recipe
-from graphscope.transforms.drops import lasting_drops
+from graphscope.transforms.findings.drops import lasting_drops
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

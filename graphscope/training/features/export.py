@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.payload import CHUNK_BYTES, ArrayPayload, Payload
+from graphscope.core.values.payload import CHUNK_BYTES, ArrayPayload, Payload
 from graphscope.training.data.source import Dataset
 from graphscope.training.features.store import FeatureStore
 

@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Iterator
 
 from graphscope.core.graph import Graph
-from graphscope.core.op_sets import DEFAULTED
-from graphscope.core.payload import Payload
+from graphscope.core.ops.sets import DEFAULTED
 from graphscope.core.tensors import TensorName
+from graphscope.core.values.payload import Payload
 from graphscope.formats.lazy.pieces import flow, node_field
 from graphscope.training.data.cache import digest
 from graphscope.training.data.source import Dataset

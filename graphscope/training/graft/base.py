@@ -7,26 +7,26 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
-from graphscope.analysis.choose_outputs import choose_outputs
-from graphscope.analysis.inputs import encoded_constants
-from graphscope.core.build import without_attrs
-from graphscope.core.dtypes import DataType
+from graphscope.analysis.ends.choose_outputs import choose_outputs
+from graphscope.analysis.ends.inputs import encoded_constants
+from graphscope.core.changes.build import without_attrs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import DEFAULTED, ENTERS, EXITS, MERGES, PLACEHOLDER_OPS, SWITCHES, VARIABLE_OPS
-from graphscope.core.payload import Payload
+from graphscope.core.ops.sets import DEFAULTED, ENTERS, EXITS, MERGES, PLACEHOLDER_OPS, SWITCHES, VARIABLE_OPS
 from graphscope.core.tensors import TensorSpec, node_of, shape_of
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.feed_values import literal
 from graphscope.feeding.one_at_a_time import demanded_string, takes_one
 from graphscope.runtime.evaluate import TensorFlowKernels
 from graphscope.runtime.shapes import shape_lookup
 from graphscope.transforms.bake import placeholder_spec
+from graphscope.transforms.findings.read_after_write import writes
+from graphscope.transforms.findings.switches import open_switches
 from graphscope.transforms.freeze import FreezeOptions, StoredValues, freeze, needed_part, new_inputs, tables_of
 from graphscope.transforms.opening import ShapeOf, placeholder
-from graphscope.transforms.read_after_write import writes
 from graphscope.transforms.subgraph import clear_placement, cut, prune_library
-from graphscope.transforms.switches import open_switches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

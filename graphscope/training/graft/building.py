@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphscope.advice import Advice, Option
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload, Payload
-from graphscope.core.roles import MOVING_AVERAGE
 from graphscope.core.tensors import shape_text
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
+from graphscope.core.variables.roles import MOVING_AVERAGE
 from graphscope.errors import GraphscopeError
 from graphscope.protos import MetaGraphDef, VariableDef
 from graphscope.runtime.importing import tensorflow_errors

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import Payload, repeat
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload, repeat
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
-from graphscope.analysis.choose_outputs import choose_outputs
+from graphscope.analysis.ends.choose_outputs import choose_outputs
 from graphscope.core.model import Model
 from graphscope.core.tensors import node_of, shape_text
 from graphscope.errors import GraphscopeError, UnknownNameError

@@ -9,12 +9,12 @@ from itertools import chain
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import infer
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import DEFAULTED
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.ops.sets import DEFAULTED
 from graphscope.core.tensors import Shape, TensorName, node_of, shape_text
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.errors import GraphscopeError
 from graphscope.formats.checkpoint.saver import free_scope
 from graphscope.protos import AttrValue, GraphDef

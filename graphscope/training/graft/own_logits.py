@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphscope.analysis.choose_outputs import choose_outputs
+from graphscope.analysis.ends.choose_outputs import choose_outputs
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorName
 from graphscope.training.recipe import CLASSES, MULTILABEL

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from graphscope.advice import Advice, Option
 from graphscope.core.graph import Graph
-from graphscope.core.op_sets import brings_data
+from graphscope.core.ops.sets import brings_data
 from graphscope.errors import GraphscopeError
 from graphscope.training.graft.base import Base
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphscope.analysis.choose_outputs import SERVING_DEFAULT
-from graphscope.core.dtypes import DataType
+from graphscope.analysis.ends.choose_outputs import SERVING_DEFAULT
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.payload import Payload
-from graphscope.core.roles import MOVING_AVERAGE
 from graphscope.core.tensors import TensorName, TensorSpec
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import Payload
+from graphscope.core.variables.roles import MOVING_AVERAGE
 from graphscope.editing.values import NamedValues
 from graphscope.feeding.feeds import tensor_spec
 from graphscope.formats.savedmodel.writer import signature
@@ -25,7 +25,7 @@ from graphscope.training.graft.result import Grafted, GraftReport
 from graphscope.training.graft.skeleton import restore_constants
 from graphscope.training.graft.trainable import constant_weights
 from graphscope.training.recipe import Recipe, write_recipe
-from graphscope.transforms.drops import lasting_drops
+from graphscope.transforms.findings.drops import lasting_drops
 
 TRAIN_SIGNATURE = "train"
 TRAIN_METHOD = "tensorflow/supervised/training"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from graphscope.core.build import make_node, type_attr, with_inputs
+from graphscope.core.changes.build import make_node, type_attr, with_inputs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.names import free_name
-from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorName, node_of
+from graphscope.core.values.payload import Payload
 from graphscope.errors import UnknownNameError
 from graphscope.protos import AttrValue
 from graphscope.training.graft.base import Base

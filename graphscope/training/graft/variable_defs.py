@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph, Node
 from graphscope.core.names import free_name
-from graphscope.core.payload import ArrayPayload, Payload
 from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.protos import VariableDef
 
 _RESOURCE = "VarHandleOp"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import DEFAULTED, PLACEHOLDER_OPS
+from graphscope.core.ops.sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.tensors import node_of
 
 _PLACES: Mapping[str, tuple[int, ...]] = {

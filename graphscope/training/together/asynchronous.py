@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.cluster.hosts import PS, WORKER, Cluster, Task
 from graphscope.core.model import Model
-from graphscope.core.payload import ArrayPayload
 from graphscope.core.tensors import TensorName, TensorSpec
-from graphscope.core.variables import Role
+from graphscope.core.values.payload import ArrayPayload
+from graphscope.core.variables.variables import Role
 from graphscope.errors import CorruptFileError, GraphscopeError
 from graphscope.runtime.config import Placing, SessionOptions, session_config
 from graphscope.runtime.importing import tensorflow_errors
 from graphscope.runtime.session import Session
-from graphscope.runtime.tasks import wait_for_servers
+from graphscope.runtime.tasks.answers import wait_for_servers
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.recipe import Recipe
 from graphscope.training.together.ledger import NONE, Ledger, Row

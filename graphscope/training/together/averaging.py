@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from graphscope.core.build import with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import with_inputs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import VARIABLE_OPS
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.sets import VARIABLE_OPS
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.tensors import TensorSpec, node_of
-from graphscope.core.variables import Variable
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.variables.variables import Variable
 from graphscope.errors import UnsupportedError
 from graphscope.feeding.dependencies import need
 from graphscope.training.recipe import Recipe

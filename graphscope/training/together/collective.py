@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph, Node
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue
 from graphscope.training.together.averaged import SCOPE, Averaged
 from graphscope.training.together.averaging import LOSS, METRIC, rewire

@@ -17,7 +17,7 @@ from graphscope.core.tensors import TensorSpec
 from graphscope.errors import GraphscopeError
 from graphscope.runtime.config import Placing, SessionOptions, session_config
 from graphscope.runtime.session import Session
-from graphscope.runtime.tasks import wait_for_servers
+from graphscope.runtime.tasks.answers import wait_for_servers
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.recipe import Recipe
 from graphscope.training.together.averaged import SCOPE

@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from graphscope.core.build import constant, make_node, type_attr, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.graph import Graph, Node
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 from graphscope.core.tensors import node_of
-from graphscope.core.variables import Variable
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.variables.variables import Variable
 from graphscope.training.together.averaged import SCOPE, Averaged, full_name
 
 _LINEAR = frozenset("ScatterAdd ScatterSub ResourceScatterAdd ResourceScatterSub".split())

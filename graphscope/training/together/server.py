@@ -7,7 +7,7 @@ from typing import Any
 
 from graphscope.cluster.hosts import Cluster, Task
 from graphscope.runtime.config import SessionOptions, session_config
-from graphscope.runtime.server import start_server
+from graphscope.runtime.tasks.server import start_server
 from graphscope.runtime.tensorflow import tensorflow
 
 PROBE_S = 2.0

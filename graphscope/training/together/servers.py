@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphscope.cluster.hosts import PS, WORKER
-from graphscope.core.build import constant, make_node, type_attr, with_inputs, without_attrs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr, with_inputs, without_attrs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import HANDLE_PASSING_OPS, HANDLE_READ_OPS
+from graphscope.core.ops.sets import HANDLE_PASSING_OPS, HANDLE_READ_OPS
 from graphscope.core.tensors import TensorSpec, node_of
-from graphscope.core.variables import Variable
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.variables.variables import Variable
 from graphscope.feeding.dependencies import need
 from graphscope.feeding.feeds import tensor_spec
 from graphscope.protos import AttrValue

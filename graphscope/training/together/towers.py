@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from graphscope.core.build import make_node, type_attr, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr, with_inputs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.op_sets import HANDLE_PASSING_OPS, VARIABLE_OPS
+from graphscope.core.ops.sets import HANDLE_PASSING_OPS, VARIABLE_OPS
 from graphscope.core.tensors import TensorSpec, node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import ArgumentError
 from graphscope.feeding.dependencies import need
 from graphscope.protos import AttrValue

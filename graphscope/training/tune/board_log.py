@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from graphscope.analysis.savers import saver_nodes
+from graphscope.analysis.ends.savers import saver_nodes
 from graphscope.board.summaries import image, scalar
 from graphscope.board.writer import EventWriter
 from graphscope.core.model import Model

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from graphscope.advice import Advice, Call
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
+from graphscope.core.values.payload import Payload
 from graphscope.errors import GraphscopeError, UnsupportedError, file_errors
 from graphscope.formats.checkpoint.update import update_checkpoint
 from graphscope.formats.checkpoint.v2 import BundleStore

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from graphscope.core.model import Model
-from graphscope.core.payload import Payload
 from graphscope.core.tensors import TensorSpec
+from graphscope.core.values.payload import Payload
 from graphscope.runtime.config import UNPLACED, Placing, session_config
 from graphscope.runtime.session import Session
 from graphscope.training.recipe import Recipe

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from graphscope.advice import Advice, Call, Option
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
-from graphscope.core.op_sets import HANDLE_READ_OPS, VARIABLE_OPS
-from graphscope.core.ops import takes_reference
-from graphscope.core.payload import ArrayPayload, Payload
-from graphscope.core.roles import MOVING_AVERAGE
+from graphscope.core.ops.sets import HANDLE_READ_OPS, VARIABLE_OPS
+from graphscope.core.ops.table import takes_reference
 from graphscope.core.tensors import TensorSpec, node_of
-from graphscope.core.variables import Role, Variable
+from graphscope.core.values.payload import ArrayPayload, Payload
+from graphscope.core.variables.roles import MOVING_AVERAGE
+from graphscope.core.variables.variables import Role, Variable
 from graphscope.errors import IncompleteModelError, UnknownNameError
 from graphscope.feeding.dependencies import need
 from graphscope.runtime.importing import tensorflow_errors

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import Shapes, infer
-from graphscope.core.build import constant, make_node, type_attr, with_inputs
+from graphscope.core.changes.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.order import needed_first
 from graphscope.core.tensors import Shape, TensorName, node_of

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from graphscope.core.build import make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Node
 from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue
 
 if TYPE_CHECKING:

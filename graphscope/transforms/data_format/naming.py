@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from graphscope.core.build import constant, make_node, type_attr
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Node
 from graphscope.core.names import FreeNames
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue
 
 

@@ -5,10 +5,10 @@ TensorFlow has kernels for channels first on GPUs only, or with oneDNN. This is 
 
 from __future__ import annotations
 
-from graphscope.core.build import type_attr, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import type_attr, with_inputs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.tensors import TensorName
+from graphscope.core.values.dtypes import DataType
 from graphscope.transforms.data_format.layouts import IMAGE_INPUTS, Layouts
 from graphscope.transforms.data_format.naming import NewNodes
 

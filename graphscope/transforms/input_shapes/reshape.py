@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from graphscope.advice import Advice, Option
 from graphscope.analysis.shapes import Shapes, infer
 from graphscope.analysis.shapes.facts import Fact
-from graphscope.core.build import make_node, without_attrs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import make_node, without_attrs
 from graphscope.core.graph import Graph, Node
-from graphscope.core.op_sets import PLACEHOLDER_OPS
+from graphscope.core.ops.sets import PLACEHOLDER_OPS
 from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of, shape_text
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError, some
 from graphscope.protos import AttrValue
 from graphscope.transforms.input_shapes.batch import Batch, checked_batch

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphscope.core.build import constant, make_node, type_attr, with_inputs
-from graphscope.core.dtypes import DataType
+from graphscope.core.changes.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.names import FreeNames
 from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.protos import AttrValue
 from graphscope.transforms.input_shapes.probe import Batches
 from graphscope.transforms.input_shapes.rules import Change

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.transforms.kernels.kernel import (
     BOOL,
     COMPLEX,

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
-from graphscope.core.ops import OutputType
-from graphscope.core.payload import STRING_BYTES, Payload
+from graphscope.core.ops.table import OutputType
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import STRING_BYTES, Payload
 from graphscope.protos import AttrValue, OpDef
 
 Array = NDArray[Any]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphscope.core.payload import Payload
+from graphscope.core.values.payload import Payload
 from graphscope.transforms.kernels.kernel import (
     ANY,
     FLOATS,

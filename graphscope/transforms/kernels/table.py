@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
-from graphscope.core.ops import OutputType
-from graphscope.core.payload import ArrayPayload, Payload
+from graphscope.core.ops.table import OutputType
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.protos import OpDef
 from graphscope.transforms.kernels import arithmetic, indexing, reductions, shaping
 from graphscope.transforms.kernels.kernel import MAX_VALUE_BYTES, Array, Call, DeclinedError, Kernel, flush_subnormals

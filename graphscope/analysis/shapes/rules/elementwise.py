@@ -8,7 +8,7 @@ from graphscope.analysis.shapes.facts import Fact, Facts
 from graphscope.analysis.shapes.sizes import Dims, ShapeError, merge, merge_all, merge_sizes, with_rank
 from graphscope.analysis.shapes.table import rule
 from graphscope.analysis.shapes.values import binary, cast_element, unary
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 
 
 @rule(

@@ -6,7 +6,7 @@ from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import SCALAR, Facts, outputs
 from graphscope.analysis.shapes.sizes import Dim, Dims, ShapeError, Sizes, at_most, merge_all
 from graphscope.analysis.shapes.table import rule
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 
 
 def _data_sets() -> str:

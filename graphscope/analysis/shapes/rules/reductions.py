@@ -17,7 +17,7 @@ from graphscope.analysis.shapes.sizes import (
 )
 from graphscope.analysis.shapes.table import rule
 from graphscope.analysis.shapes.values import fit_element, offsets, product_of, sum_of
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 
 _INTEGERS = (DataType.INT32, DataType.INT64)
 

@@ -9,7 +9,7 @@ from graphscope.analysis.shapes.table import rule
 from graphscope.analysis.shapes.values import FOLLOWED, few
 from graphscope.core.graph import Node
 from graphscope.core.stated_shapes import UNCONSTRAINED_BEFORE
-from graphscope.core.tensor_proto import FIELDS
+from graphscope.core.values.tensor_proto import FIELDS
 from graphscope.errors import GraphscopeError
 
 

@@ -8,7 +8,7 @@ from graphscope.analysis.shapes.call import Call
 from graphscope.analysis.shapes.facts import Fact, Facts, outputs
 from graphscope.analysis.shapes.sizes import Dim, Dims, at_least, merge
 from graphscope.analysis.shapes.table import rule
-from graphscope.core.ops import registered_ops
+from graphscope.core.ops.table import registered_ops
 
 
 def variable_shape(call: Call, index: int = 0) -> Dims:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Node
 from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.loops import Array

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
 from graphscope.core.graph import Function, Node
-from graphscope.core.op_sets import ENTERS, EXITS, MERGES, NEXT_ITERATIONS, SWITCHES
+from graphscope.core.ops.sets import ENTERS, EXITS, MERGES, NEXT_ITERATIONS, SWITCHES
 from graphscope.core.tensors import TensorName
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.conditions import conditions_at, decided_by
 from graphscope.export.onnx.branches import add_if
 from graphscope.export.onnx.builder import Builder

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.value import Value

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.op_sets import DEFAULTED
+from graphscope.core.ops.sets import DEFAULTED
+from graphscope.core.values.dtypes import DataType
 from graphscope.export.onnx.call import Call
 from graphscope.export.onnx.element_types import is_expressible, plain
 from graphscope.export.onnx.registry import rule
 from graphscope.export.onnx.value import Dims, Value
 from graphscope.export.refusal import UNSHAPED, NotExpressibleError
-from graphscope.transforms.switches import open_switches
+from graphscope.transforms.findings.switches import open_switches
 
 
 @rule("Const")

@@ -1,0 +1,1 @@
+"""What TensorFlow demands of a graph before it runs it."""

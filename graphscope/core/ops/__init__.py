@@ -1,0 +1,1 @@
+"""What is known of TensorFlow's ops: arguments and outputs, groups, effects, releases."""

@@ -1,0 +1,1 @@
+"""The content of tensors: data types, weights that stay in their files, tensor messages, partitions, checksums."""

@@ -1,0 +1,1 @@
+"""Variables, and how they find their values in a checkpoint."""

@@ -1,0 +1,86 @@
+"""Tells the model's own variables from what training keeps beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from graphscope.core.graph import Graph
+from graphscope.core.ops.table import registered_ops
+from graphscope.core.tensors import node_of
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.variables.object_graph import OF_THE_MODEL, VALUE_SUFFIX
+from graphscope.core.variables.variables import Role
+from graphscope.protos import OpDef
+
+MOVING_AVERAGE = "ExponentialMovingAverage"
+"""The last part of a moving average's name: ``<variable>/ExponentialMovingAverage``."""
+
+_SLOT_NAMES = frozenset(
+    "Adam AdaMax Momentum RMSProp Adagrad AdagradDA Adadelta Ftrl LARSOptimizer Lamb adam_m adam_v vr vc"
+    " gradient_accumulator AddSign PowerSign ProximalAdagrad".split()
+)
+"""Names of optimizer slots, ``<variable>/<slot>``, as ``tf.compat.v1.train``, contrib and TPU optimizers give them."""
+
+_BY_LAST_PART = {
+    MOVING_AVERAGE: Role.MOVING_AVERAGE,
+    "beta1_power": Role.SLOT,
+    "beta2_power": Role.SLOT,
+    "global_step": Role.STEP,
+    "save_counter": Role.STEP,
+}
+_OPTIMIZER_SCOPES = ("optimizer/", "_optimizer/", "Adam/", "SGD/", "RMSprop/", "Nadam/")
+_KERAS_METRICS = "keras_api/metrics/"
+
+
+def role_by_name(name: str, key: str | None, names: Container[str] = ()) -> Role:
+    """What ``name`` (and its checkpoint key) say about a variable, by TensorFlow's naming conventions.
+
+    ``names`` are the other variables' names: a slot needs an owner among them.
+    """
+    found = _role_of(name, names)
+    return _role_of(key, names) if found is Role.MODEL and key and key != name else found
+
+
+def _role_of(text: str, names: Container[str]) -> Role:
+    owner, _, last = text.removesuffix(VALUE_SUFFIX).rpartition("/")
+    last = last.rstrip("0123456789").removesuffix("_") if last[-1:].isdigit() else last
+    if last in _SLOT_NAMES and _is_owner(owner, names):
+        return Role.SLOT
+    if (text.startswith(_OPTIMIZER_SCOPES) and OF_THE_MODEL not in text) or "/.OPTIMIZER_SLOT/" in text:
+        return Role.SLOT
+    if text.startswith(_KERAS_METRICS):
+        return Role.LOCAL
+    return _BY_LAST_PART.get(last, Role.MODEL)
+
+
+def _is_owner(name: str, names: Container[str]) -> bool:
+    """Whether ``name`` is a variable, or one below the variable scope in which the optimizer was made."""
+    while name not in names:
+        _, slash, name = name.partition("/")
+        if not slash:
+            return False
+    return True
+
+
+def slots_in_graph(graph: Graph) -> frozenset[str]:
+    """Variables that training ops keep state in: every variable argument of an ``Apply*`` op but the first.
+
+    ``ApplyAdam(var, m, v, beta1_power, ...)``: ``m`` and ``v`` are references (resources in ``ResourceApplyAdam``).
+    """
+    found = set()
+    for op, node in zip(graph.ops, graph.nodes):
+        definition = registered_ops().get(op) if "Apply" in op else None
+        if definition is not None:
+            found.update(_state_inputs(definition, node.data_inputs()))
+    return frozenset(found)
+
+
+def _state_inputs(op: OpDef, inputs: list[str]) -> list[str]:
+    if len(inputs) != len(op.input_arg):
+        return []
+    state = [
+        node_of(name)
+        for arg, name in zip(op.input_arg, inputs, strict=True)
+        if arg.is_ref or arg.type == DataType.RESOURCE
+    ]
+    return state[1:]

@@ -1,0 +1,1 @@
+"""A picture as a file: one module for each format."""

@@ -1,0 +1,1 @@
+"""Runs two models, or one model tensor by tensor, and compares what they compute."""

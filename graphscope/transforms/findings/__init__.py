@@ -1,0 +1,1 @@
+"""What a transformed graph would hide, found and named: switches, dropout, randomness, state, sources of data."""
