@@ -58,10 +58,14 @@ class FileError(GraphscopeError):
 
 @contextlib.contextmanager
 def file_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Converts an ``OSError`` in the block to a :class:`FileError` that names ``path``."""
+    """Converts an ``OSError`` in the block, or the error of a name with a NUL, to a :class:`FileError` that names ``path``."""
     try:
         yield
     except OSError as error:
+        raise FileError.from_os_error(error, path) from error
+    except ValueError as error:
+        if "\0" not in os.fspath(path):
+            raise
         raise FileError.from_os_error(error, path) from error
 
 

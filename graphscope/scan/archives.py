@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import re
@@ -10,11 +11,11 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, BinaryIO, cast
 
 from graphscope.analysis.audit.finding import Finding, Severity
 from graphscope.errors import CorruptFileError
@@ -29,7 +30,12 @@ MAX_RATIO, RATIO_BYTES = 200, 1 << 30
 MAX_DEPTH = 3
 """Archives in archives."""
 
-_PIECE = 1 << 20
+MAX_HEADER_BYTES = 1 << 20
+"""The maximum size of an extended header of a tar archive: the names and attributes of one member."""
+
+_PIECE = 1 << 16
+_NAME_CHARACTERS = 60
+_NO_PLACE = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 Readable = IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _ZIP_END = 22 + (1 << 16)
@@ -100,6 +106,7 @@ class _Unpacking:
     place: Path
     findings: list[Finding] = field(default_factory=list)
     written: int = 0
+    moved: int = 0
 
     def unpack(self) -> None:
         try:
@@ -117,19 +124,24 @@ class _Unpacking:
     def _members(self) -> Iterator[tuple[str, Readable]]:
         if zipfile.is_zipfile(self.path):
             yield from _zip_members(self.path)
-        elif tarfile.is_tarfile(self.path):
-            yield from self._tar_members()
-        else:
-            yield from _open_compressed(self.path)
+            return
+        opener = _opener(self.path)
+        with opener(self.path) as content:
+            archive = _open_tar(content)
+            if archive is not None:
+                yield from self._tar_members(archive)
+                return
+        if opener not in _COMPRESSED.values():
+            raise ValueError("it starts like an archive but is not one")
+        yield self.path.stem, opener(self.path)
 
-    def _tar_members(self) -> Iterator[tuple[str, Readable]]:
-        with tarfile.open(self.path) as archive:
-            for member in archive:
-                if member.issym() or member.islnk():
-                    self._check_link(member)
-                opened = archive.extractfile(member) if member.isreg() else None
-                if opened is not None:
-                    yield member.name, opened
+    def _tar_members(self, archive: tarfile.TarFile) -> Iterator[tuple[str, Readable]]:
+        for member in archive:
+            if member.issym() or member.islnk():
+                self._check_link(member)
+            opened = archive.extractfile(member) if member.isreg() else None
+            if opened is not None:
+                yield member.name, opened
 
     def _check_link(self, member: tarfile.TarInfo) -> None:
         base = PurePosixPath(member.name).parent if member.issym() else PurePosixPath()
@@ -146,13 +158,21 @@ class _Unpacking:
         parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("..", "/", "")]
         if not parts or "\0" in name or _VALUES.search(name):
             return
-        target = self.place.joinpath(*parts)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with opened, target.open("wb") as out:
+        with opened, self._create(parts) as out:
             while piece := opened.read(_PIECE):
                 self.written += len(piece)
                 self._check_size()
                 out.write(piece)
+
+    def _create(self, parts: Sequence[str]) -> BinaryIO:
+        """The file for a member; a directory of its own where its name is too long or taken, so that nothing is hidden."""
+        try:
+            return _create_file(self.place.joinpath(*parts))
+        except OSError as error:
+            if error.errno not in _NO_PLACE:
+                raise
+            self.moved += 1
+            return _create_file(self.place / f"(member {self.moved})" / parts[-1][-_NAME_CHARACTERS:])
 
     def _check_size(self) -> None:
         ratio = self.written / max(1, self.path.stat().st_size)
@@ -180,14 +200,46 @@ def _zip_members(path: Path) -> Iterator[tuple[str, Readable]]:
                 yield member.filename, archive.open(member)
 
 
-def _open_compressed(path: Path) -> Iterator[tuple[str, Readable]]:
-    """The one file in a compressed file; a tar archive that is no longer one included."""
+def _opener(path: Path) -> Callable[[Path], Readable]:
+    """What reads the content of an archive that is not a zip file."""
     with path.open("rb") as file:
         head = file.read(6)
     other = next((name for magic, name in _OTHER.items() if head.startswith(magic)), None)
     if other is not None:
         raise ValueError(f"{other} is not supported; unpack it and name the directory")
-    opener = next((opener for magic, opener in _COMPRESSED.items() if head.startswith(magic)), None)
-    if opener is None:
-        raise ValueError("it starts like an archive but is not one")
-    yield path.stem, opener(path)
+    return next((opener for magic, opener in _COMPRESSED.items() if head.startswith(magic)), _open_plain)
+
+
+def _open_plain(path: Path) -> Readable:
+    return path.open("rb")
+
+
+def _open_tar(content: Readable) -> tarfile.TarFile | None:
+    """The tar archive that ``content`` is; ``None`` if it is not one."""
+    try:
+        return tarfile.open(fileobj=cast("IO[bytes]", _ShortReads(content)), mode="r:")
+    except (tarfile.ReadError, EOFError, OSError):
+        return None
+
+
+@dataclass
+class _ShortReads:
+    """A file for ``tarfile``, which reads a long name or an extended header in one piece, however large it says it is."""
+
+    content: Readable
+
+    def read(self, size: int) -> bytes:
+        if size > MAX_HEADER_BYTES:
+            raise ValueError(f"it has a header of {size:,} bytes")
+        return self.content.read(size)
+
+    def seek(self, place: int) -> int:
+        return self.content.seek(place)
+
+    def tell(self) -> int:
+        return self.content.tell()
+
+
+def _create_file(path: Path) -> BinaryIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("xb")

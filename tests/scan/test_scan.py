@@ -10,6 +10,7 @@ import pickle
 import shutil
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,30 @@ def test_members_that_climb_out(name: str, kind: str, tmp_path: Path, monkeypatc
 def test_links_in_archives(target: str, is_bad: bool, tmp_path: Path) -> None:
     path = tarred(tmp_path / "m.tar", {"a.txt": b"x"}, "w", ("d/link", target))
     assert [f.rule for f in audit(path).findings] == (["path-traversal"] if is_bad else [])
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_header_without_end(
+    compress: Callable[[bytes], bytes], kind: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "MAX_HEADER_BYTES", 1000)
+    info = tarfile.TarInfo("a")
+    info.type, info.size = kind, 2048
+    (tmp_path / "m.tar").write_bytes(compress(info.tobuf(tarfile.USTAR_FORMAT) + bytes(4096)))
+    with pytest.raises(
+        GraphscopeError, match=r"m\.tar: this archive cannot be unpacked: it has a header of 2,048 bytes"
+    ):
+        audit(tmp_path / "m.tar")
+
+
+@pytest.mark.parametrize("other", ["a", "a/m.pb/b", "a/m.pb", "b" * 300 + ".pb", "/".join("b" * 3000)])
+def test_a_name_that_is_taken_or_too_long_hides_nothing(other: str, danger: Path, tmp_path: Path) -> None:
+    tarred(tmp_path / "m.tar", {other: b"\x7fELF"}, "w")
+    with tarfile.open(tmp_path / "m.tar", "a") as archive:
+        archive.add(danger, "a/m.pb")
+    rules = {finding.rule for finding in audit(tmp_path / "m.tar").findings}
+    assert {"writes-file", "native-library"} <= rules
 
 
 def test_bombs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
