@@ -29,7 +29,8 @@ def remove_pass_through(graph: Graph, keep: Collection[str] = ()) -> Graph:
     passed = {node.name: sources for node in graph for sources in finder.passed_on(node)}
     if not passed:
         return graph
-    rewired = graph.with_nodes(_rewire(node, passed) for node in graph)
+    origins = _Origins(passed)
+    rewired = graph.with_nodes(_rewire(node, origins) for node in graph)
     return sweep(rewired, graph, keep, finder.effects, passed)
 
 
@@ -42,6 +43,8 @@ class _Finder:
         self.catalog = graph.catalog()
         self.effects = Effects(graph)
         self.neutral = Neutral(graph, self.effects)
+        self.waited_for = {text[1:] for node in graph for text in node.inputs if text.startswith("^")}
+        self.branches: dict[str, bool] = {}
 
     def passed_on(self, node: Node) -> Iterator[list[str]]:
         """For each output of ``node``, what it reads: once, or not at all where ``node`` has to stay."""
@@ -50,7 +53,7 @@ class _Finder:
         sources = self.sources(node)
         if not sources or any(self.effects.is_meant(text) for text in node.inputs if text.startswith("^")):
             return
-        is_anchor = self.is_waited_for(node.name) and any(map(self.is_branch, sources))
+        is_anchor = node.name in self.waited_for and any(map(self.is_branch, sources))
         if not is_anchor and not any(map(self.is_reference, sources)):
             yield sources
 
@@ -67,44 +70,54 @@ class _Finder:
         outputs = self.catalog.outputs(producer.op, producer.attrs) if producer is not None else None
         return outputs is None or tensor.index >= len(outputs) or outputs[tensor.index].is_ref
 
-    def is_waited_for(self, name: str) -> bool:
-        return any(f"^{name}" in consumer.inputs for consumer in self.graph.consumers(name))
-
     def is_branch(self, text: str) -> bool:
         """Whether it is one side of a switch, be it through nodes that may go too."""
-        for _ in range(len(self.graph)):
+        way: dict[str, None] = {}
+        while text not in self.branches and text not in way:
+            way[text] = None
             tensor = TensorName.parse(text)
             producer = self.graph.get(tensor.node)
-            if producer is None or producer.op in SWITCHES:
-                return producer is not None
-            sources = self.sources(producer)
+            sources = [] if producer is None or producer.op in SWITCHES else self.sources(producer)
             if tensor.index >= len(sources):
-                return False
+                self.branches[text] = producer is not None and producer.op in SWITCHES
+                break
             text = sources[tensor.index]
-        return False
+        result = self.branches.get(text, False)
+        self.branches.update(dict.fromkeys(way, result))
+        return result
 
 
-def _rewire(node: Node, passed: Mapping[str, list[str]]) -> Node:
-    if not any(node_of(text) in passed for text in node.inputs):
-        return node
-    return with_inputs(node, distinct(text for old in node.inputs for text in _read_instead(old, passed)))
+class _Origins:
+    """What tensors are passed on from; every chain of nodes is followed once."""
 
+    def __init__(self, passed: Mapping[str, list[str]]) -> None:
+        self.passed = passed
+        self._ends: dict[str, str] = {}
 
-def _read_instead(text: str, passed: Mapping[str, list[str]]) -> list[str]:
-    """The replacement of an input: one tensor, or for a control input all nodes whose outputs were passed on."""
-    tensor = TensorName.parse(text)
-    if tensor.node not in passed:
-        return [text]
-    if not tensor.is_control:
-        return [_origin(text, passed)]
-    return [f"^{TensorName.parse(_origin(source, passed)).node}" for source in passed[tensor.node]]
+    def origin(self, text: str) -> str:
+        """The first tensor on the way back that is not just passed on; a ring ends anywhere."""
+        way: dict[str, None] = {}
+        while text not in self._ends and text not in way:
+            tensor = TensorName.parse(text)
+            if tensor.node not in self.passed or tensor.index >= len(self.passed[tensor.node]):
+                break
+            way[text] = None
+            text = self.passed[tensor.node][tensor.index]
+        end = self._ends.get(text, text)
+        self._ends.update(dict.fromkeys(way, end))
+        return end
 
-
-def _origin(text: str, passed: Mapping[str, list[str]]) -> str:
-    """The first tensor on the way back that is not just passed on; a ring of nodes, which no valid graph has, ends anywhere."""
-    for _ in range(len(passed)):
+    def read_instead(self, text: str) -> list[str]:
+        """The replacement of an input: one tensor, or for a control input all nodes whose outputs were passed on."""
         tensor = TensorName.parse(text)
-        if tensor.node not in passed or tensor.index >= len(passed[tensor.node]):
-            break
-        text = passed[tensor.node][tensor.index]
-    return text
+        if tensor.node not in self.passed:
+            return [text]
+        if not tensor.is_control:
+            return [self.origin(text)]
+        return [f"^{TensorName.parse(self.origin(source)).node}" for source in self.passed[tensor.node]]
+
+
+def _rewire(node: Node, origins: _Origins) -> Node:
+    if not any(node_of(text) in origins.passed for text in node.inputs):
+        return node
+    return with_inputs(node, distinct(text for old in node.inputs for text in origins.read_instead(old)))

@@ -13,6 +13,7 @@ from graphscope.analysis.diff.report import Method
 from graphscope.analysis.diff.scopes import split_common_end
 from graphscope.analysis.diff.sides import FREEZES, Matching, Side
 from graphscope.analysis.diff.structure import match_by_structure, match_neighbours
+from graphscope.analysis.scopes import MAX_LEVELS
 from graphscope.core.graph import Node
 
 _MAX_ROUNDS = 8
@@ -149,7 +150,7 @@ def _contents(nodes: Iterable[Node]) -> dict[frozenset[tuple[str, str]], list[st
 
 def _around(name: str, scopes: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     """The renamed scopes that ``name`` is in, the innermost first."""
-    scope = name
+    scope = name if name.count("/") <= MAX_LEVELS else ""
     while scope:
         scope = scope.rpartition("/")[0]
         if scope in scopes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from graphscope.analysis.attributes import Attributes
@@ -64,18 +65,17 @@ class Side:
         """Saver nodes: programs recreate them, so they are matched by name only."""
         return saver_nodes(self.body) if isinstance(self.body, Graph) else frozenset()
 
-    def takers(self, name: str) -> Iterator[tuple[str, int]]:
-        """Each node that takes the node ``name``, and as which input; -1 for a control input."""
-        for taker in self._consumers(name):
-            for position, text in enumerate(taker.proto.input):
-                if node_of(text) == name:
-                    yield taker.proto.name, -1 if text.startswith("^") else position
+    def takers(self, name: str) -> Sequence[tuple[str, int]]:
+        """Each node that takes the node or argument ``name``, and as which input; -1 for a control input."""
+        return self._takers.get(name, ())
 
-    def _consumers(self, name: str) -> Iterator[Node]:
-        body, number = self.body, self.body.numbers.get(name)
-        if number is None:  # an argument of a function
-            return map(body.by_name.__getitem__, body.consumer_names.get(name, ()))
-        return map(body.nodes.__getitem__, body.consumer_numbers[number])
+    @cached_property
+    def _takers(self) -> Mapping[str, Sequence[tuple[str, int]]]:
+        result: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+        for name, node in zip(self.body.names, self.body.nodes):
+            for position, text in enumerate(node.proto.input):
+                result[node_of(text)].append((name, -1 if text.startswith("^") else position))
+        return result
 
     def key(self, number: int) -> int:
         """Hash of a node without names: op, attributes, content of small constants."""

@@ -26,6 +26,9 @@ _MAX_LOOKED_AT = 256
 _MAX_CONSUMERS = 2_000
 """How many consumers are asked: what feeds a hundred thousand nodes is demanded the same by all of them."""
 
+_MAX_INPUTS = 64
+"""A consumer with more inputs is not asked: it would be for each of them, and looks at all of them each time."""
+
 
 def demanded_shape(flow: Flow, place: int, shape: Dims) -> Dims:
     """``shape`` combined with what the consumers of a node's output 0 require, where they agree.
@@ -61,7 +64,7 @@ def _reach(flow: Flow, start: int) -> Iterator[tuple[int, int]]:
 def _demand(flow: Flow, consumer: int, index: int, shape: Dims) -> Dims:
     node = flow.body.nodes[consumer]
     rule = find_rule(node.op)
-    if rule is None:
+    if rule is None or len(flow.wiring.sources[consumer]) > _MAX_INPUTS:
         return None
     call = _ProbingCall(node, flow.inputs(consumer), flow, index, shape)
     try:
