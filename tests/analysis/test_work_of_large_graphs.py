@@ -8,7 +8,7 @@ import pytest
 
 from graphscope.analysis.diff.compare import diff
 from graphscope.analysis.shapes import infer
-from graphscope.core.build import make_node
+from graphscope.core.changes.build import make_node
 from graphscope.core.graph import Graph
 from graphscope.transforms.identities import remove_pass_through
 from tests.support.counted import lines_run
