@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -16,10 +17,12 @@ from graphscope.core.model import Model, ModelKind
 from graphscope.core.values.payload import AbsentPayload
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError
 from graphscope.formats.events.event_file import run_metadata
+from graphscope.formats.events.logged_graph import TOO_LARGE
+from graphscope.formats.events.scalars import scalars_in
 from graphscope.formats.io.records import records
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.payloads import EncodedPayload
-from graphscope.protos import Event, GraphDef, RunMetadata
+from graphscope.protos import Event, GraphDef, NodeDef, RunMetadata
 from tests.support.board_logs import accumulated
 from tests.support.fixture_files import FIXTURES
 from tests.support.graphs import const, graph_of, v1
@@ -211,6 +214,82 @@ def test_weights_that_were_left_out_are_no_zeros(tmp_path: Path) -> None:
     assert kept is not None
     assert there is not None
     np.testing.assert_array_equal(kept.numpy(), there.numpy())
+
+
+def unlogged(name: str, keys: list[bytes], sizes: list[int], content: bytes = b"") -> NodeDef:
+    node = NodeDef(name=name, op="Const")
+    tensor = node.attr["value"].tensor
+    tensor.dtype, tensor.tensor_content = 1, content
+    for size in sizes:
+        tensor.tensor_shape.dim.add(size=size)
+    node.attr["other"].tensor.CopyFrom(tensor)
+    node.attr["number"].i = 3
+    node.attr[TOO_LARGE].list.s.extend(keys)
+    return node
+
+
+def test_which_tensors_were_left_out(tmp_path: Path) -> None:
+    """Those that are named, are tensors, and have no content; in functions too."""
+    graph = GraphDef(node=[unlogged("n", [b"value", b"number", b"none", b"\xff"], [2, -1, 0])])
+    graph.node.append(unlogged("kept", [b"value"], [2], b"12345678"))
+    graph.node.append(unlogged("plain", [], [2]))
+    function = graph.library.function.add(node_def=[unlogged("inner", [b"other", b"value"], [3])])
+    function.signature.name = "f"
+    with EventWriter(tmp_path) as writer:
+        writer.add(Event(graph_def=graph.SerializeToString()))
+    model = graphscope.load(tmp_path)
+    found = {
+        node.name: {key: (payload.dtype.label, payload.shape) for key, payload in node.payloads.items()}
+        for node in [*model.graph, *model.graph.functions["f"].nodes]
+    }
+    assert found == {
+        "n": {"value": ("float32", (2, 0, 0))},
+        "kept": {},
+        "plain": {},
+        "inner": {"other": ("float32", (3,)), "value": ("float32", (3,))},
+    }
+    assert set(model.graph["n"].attrs) == {"value", "other", "number", TOO_LARGE}
+
+
+# Scalars
+
+
+def test_which_values_are_scalars(tmp_path: Path) -> None:
+    """What its first value says of a tag holds for the later ones; what is no number is none."""
+    tensor_values: dict[str, list[tuple[str, Any]]] = {
+        "said once": [("scalars", np.float32(1.5)), ("", np.float64(2.5)), ("", np.int64(3))],
+        "unsaid": [("", np.float32(1))],
+        "another": [("histograms", np.float32(1))],
+        "long": [("scalars", np.ones(1, np.float32))],
+        "text": [("scalars", np.array(b"x", object))],
+        "complex": [("scalars", np.complex64(1))],
+        "truth": [("scalars", np.bool_(True))],
+        "narrow": [("scalars", ml_dtypes.bfloat16(0.5)), ("", np.float16(0.25)), ("", np.uint8(7))],
+    }
+    events = []
+    for tag, values in tensor_values.items():
+        for step, (plugin, number) in enumerate(values):
+            value = v1.Summary.Value(tag=tag)
+            value.metadata.plugin_data.plugin_name = plugin
+            value.tensor.CopyFrom(tf.make_tensor_proto(number))
+            events.append(v1.Event(step=step, wall_time=step + 0.5, summary=v1.Summary(value=[value])))
+    plain = v1.Summary(value=[v1.Summary.Value(tag="a", simple_value=1.25), v1.Summary.Value(tag="b", simple_value=2)])
+    events += [v1.Event(step=9, graph_def=b""), v1.Event(step=7, wall_time=3, summary=plain)]
+    with EventWriter(tmp_path) as writer:
+        for event in events:
+            writer.add(Event.FromString(event.SerializeToString()))
+    notes: list[str] = []
+    assert list(scalars_in(event_file(tmp_path), notes)) == [
+        ("said once", 0, 0.5, 1.5),
+        ("said once", 1, 1.5, 2.5),
+        ("said once", 2, 2.5, 3.0),
+        ("narrow", 0, 0.5, 0.5),
+        ("narrow", 1, 1.5, 0.25),
+        ("narrow", 2, 2.5, 7.0),
+        ("a", 7, 3.0, 1.25),
+        ("b", 7, 3.0, 2.0),
+    ]
+    assert not notes
 
 
 # Damage

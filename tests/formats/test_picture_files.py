@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from PIL import Image
@@ -60,8 +62,83 @@ def test_jpeg_is_close(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shape", "names"),
+    [
+        ((3, 4), ["x.png"]),
+        ((3, 4, 1), ["x.png"]),
+        ((3, 4, 4), ["x.png"]),
+        ((2, 4, 5), ["x-0.png", "x-1.png"]),
+        ((1, 4, 5), ["x.png"]),
+        ((2, 4, 5, 1), ["x-0.png", "x-1.png"]),
+        ((1, 4, 5, 3), ["x.png"]),
+    ],
+)
+def test_one_picture_or_several(shape: tuple[int, ...], names: list[str], tmp_path: Path) -> None:
+    value = pixels(*shape)
+    saved = save_pictures("x", value, tmp_path / "x.png")
+    assert [Path(path).name for path in saved.paths] == names
+    assert saved.size_bytes == sum(path.stat().st_size for path in tmp_path.iterdir())
+    found = [np.asarray(Image.open(path)) for path in saved.paths]
+    assert (np.concatenate([picture.reshape(-1) for picture in found]) == value.reshape(-1)).all()
+    save_pictures("x", value, tmp_path / "x.png", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "rule"),
+    [
+        (0.0, 1.0, "0 is black, 1 is white"),
+        (-0.0, 0.5, "0 is black, 1 is white"),
+        (-1e-9, 1.0, "-1 is black, 1 is white"),
+        (-1.0, -1.0, "-1 is black, 1 is white"),
+        (-1.001, 0.0, None),
+        (0.0, 1.001, None),
+        (0.0, np.nan, None),
+    ],
+)
+def test_which_numbers_are_pictures(low: float, high: float, rule: str | None, tmp_path: Path) -> None:
+    value = np.array([[low, high], [low, high]])
+    if rule is None:
+        with pytest.raises(GraphscopeError, match="pictures are uint8, or numbers from 0 to 1"):
+            save_pictures("x", value, tmp_path / "x.png")
+        return
+    saved = save_pictures("x", value, tmp_path / "x.png")
+    assert saved.rule == rule
+    levels = np.rint((value + 1) * 127.5 if "-1" in rule else value * 255)
+    assert (np.asarray(Image.open(saved.paths[0])) == levels).all()
+
+
+def test_bfloat16_is_a_number(tmp_path: Path) -> None:
+    value = np.array([[0, 1], [0.5, 0.25]], ml_dtypes.bfloat16)
+    [path] = save_pictures("x", value, tmp_path / "x.png").paths
+    assert np.asarray(Image.open(path)).tolist() == [[0, 255], [128, 64]]
+
+
+def test_encoded_pictures_keep_their_format(tmp_path: Path) -> None:
+    contents = {}
+    for suffix, kind in ((".png", "PNG"), (".jpg", "JPEG")):
+        file = io.BytesIO()
+        Image.fromarray(pixels(3, 4)).save(file, kind)
+        contents[suffix] = file.getvalue()
+    for suffix, other in ((".png", ".jpg"), (".jpg", ".png"), (".jpeg", ".png")):
+        content = contents[".jpg" if suffix == ".jpeg" else suffix]
+        saved = save_pictures("x", np.array([content, content], object), tmp_path / f"x{suffix}")
+        assert saved.rule == "strings are encoded pictures"
+        assert [Path(path).read_bytes() for path in saved.paths] == [content] * 2
+        with pytest.raises(GraphscopeError, match=r"and y\.\w+ would be") as error:
+            save_pictures("x", np.array([contents[other]], object), tmp_path / f"y{suffix}")
+        assert error.value.hint == f"save it as y{other}"
+    with pytest.raises(GraphscopeError, match="no picture: it begins with b'abcdefgh'") as error:
+        save_pictures("x", np.array(["abcdefghi"], object), tmp_path / "y.png")
+    assert error.value.hint == "save it as y.npz"
+    with pytest.raises(GraphscopeError, match="x holds no strings"):
+        save_pictures("x", np.empty(0, object), tmp_path / "y.png")
+
+
+@pytest.mark.parametrize(
     ("value", "name", "message"),
     [
+        (np.zeros((4,), np.uint8), "x.png", "not a picture"),
+        (np.zeros((4, 5, 6, 5), np.uint8), "x.png", "not a picture"),
         (np.zeros((2, 3, 4, 5, 6), np.uint8), "x.png", "not a picture"),
         (np.zeros((4, 5, 6, 2), np.uint8), "x.png", "not a picture"),
         (np.zeros((0, 4, 4, 3), np.uint8), "x.png", "not a picture"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,16 @@ SHAPES: list[tuple[Shape, PictureShape]] = [
     ((1, 784), PictureShape(28, 28, 1, flat=True, rank=1)),
     ((None, 3072), PictureShape(32, 32, 3, flat=True, rank=1)),
     ((784,), PictureShape(28, 28, 1, flat=True, batched=False, rank=1)),
+    ((None, 1, 28, 30), PictureShape(28, 30, 1, channels_first=True)),
+    ((None, 4, 28, 3), PictureShape(4, 28, 3)),
+    ((1, 28, 30), PictureShape(28, 30, 1, rank=2)),
+    ((4, 28, 30), PictureShape(28, 30, 4, batched=False, channels_first=True)),
+    ((28, 30, 1), PictureShape(28, 30, 1, batched=False)),
+    ((28, 30, None), PictureShape(30, None, 1, rank=2)),
+    ((10, 9), PictureShape(3, 3, 1, flat=True, rank=1)),
+    ((1,), PictureShape(1, 1, 1, flat=True, batched=False, rank=1)),
+    ((3,), PictureShape(1, 1, 3, flat=True, batched=False, rank=1)),
+    ((12,), PictureShape(2, 2, 3, flat=True, batched=False, rank=1)),
 ]
 
 
@@ -45,7 +57,10 @@ def test_shapes_that_take_pictures(shape: Shape, expected: PictureShape) -> None
     assert picture_shape(shape) == expected
 
 
-NO_PICTURES: list[Shape] = [None, (), (None,), (None, None), (None, 10), (None, 8, 8, 7), (1, 2, 3, 4, 5), (None, 0)]
+NO_PICTURES: list[Shape] = [
+    *(None, (), (None,), (None, None), (None, 10), (None, 8, 8, 7), (1, 2, 3, 4, 5), (None, 0)),
+    *((0, 0), (0,), (2,), (6,), (28, 30), (None, 2, 8, 8), (None, 5, 8, 2)),
+]
 
 
 @pytest.mark.parametrize("shape", NO_PICTURES, ids=map(str, NO_PICTURES))
@@ -99,6 +114,10 @@ def test_channels_are_made_to_fit(tmp_path: Path) -> None:
 def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     path = made(tmp_path / "deep.png", np.array([[0, 65535], [257 * 100, 257]], np.uint16))
     assert read_picture(path, PictureShape(2, 2, 1))[:, :, 0].tolist() == [[0, 255], [100, 1]]
+    path = made(tmp_path / "near.png", np.array([[128, 129], [257 * 9 - 128, 257 * 9 + 129]], np.uint16))
+    assert read_picture(path, PictureShape(2, 2, 1))[:, :, 0].tolist() == [[0, 1], [9, 10]]
+    path = made(tmp_path / "beyond.tif", np.array([[-5, 65536], [-(1 << 31), (1 << 31) - 1]], np.int32))
+    assert read_picture(path, PictureShape(2, 2, 3))[:, :, 2].tolist() == [[0, 255], [0, 255]]
 
 
 def test_the_orientation_of_a_camera_is_heeded(tmp_path: Path) -> None:
@@ -112,6 +131,13 @@ def test_the_orientation_of_a_camera_is_heeded(tmp_path: Path) -> None:
 def test_another_size_is_averaged(tmp_path: Path) -> None:
     path = made(tmp_path / "x.png", np.full((64, 32), 77, np.uint8))
     assert (read_picture(path, PictureShape(28, 28, 1)) == 77).all()
+    for height, width, shape in ((None, 8, (64, 8, 1)), (8, None, (8, 32, 1)), (None, None, (64, 32, 1))):
+        assert read_picture(path, PictureShape(height, width, 1)).shape == shape
+    halves = made(tmp_path / "h.png", np.array([[0, 100], [50, 150]], np.uint8))
+    assert read_picture(halves, PictureShape(1, 2, 1))[:, :, 0].tolist() == [[25, 125]]
+    assert read_picture("elsewhere", PictureShape(1, 1, 1), halves.read_bytes()).tolist() == [[[75]]]
+    with pytest.raises(CorruptFileError, match="elsewhere: not a picture"):
+        read_picture("elsewhere", PictureShape(1, 1, 1), b"")
     board = np.indices((64, 64)).sum(axis=0) % 2 * 255
     small = read_picture(made(tmp_path / "b.png", board.astype(np.uint8)), PictureShape(8, 8, 1))
     assert np.abs(small.astype(int) - 127).max() < 10
@@ -128,6 +154,22 @@ def test_scaling_and_arrangement() -> None:
     assert (first == COLOURS.transpose(2, 0, 1)).all()
     assert scale_picture(COLOURS, DataType.HALF, picture_shape((None, 12)), Scaling()).shape == (12,)
     assert scale_picture(COLOURS[:, :, :1], DataType.FLOAT, picture_shape((None, 2, 2)), Scaling()).shape == (2, 2)
+
+
+def test_numbers_at_the_ends_of_a_type() -> None:
+    shape = PictureShape(2, 2, 3)
+    for dtype, low, high in ((DataType.UINT8, 0, 255), (DataType.INT8, -128, 127), (DataType.INT16, -(1 << 15), 0)):
+        mean = 255 - high if dtype is not DataType.INT16 else 255
+        scale = 1.0 if dtype is not DataType.INT16 else (1 << 15) / 255
+        found = scale_picture(COLOURS, dtype, shape, Scaling(scale, (mean,)))
+        assert (found.min(), found.max(), found.dtype) == (low, high, dtype.numpy)
+    for mean in (-0.5, 0.5):  # to the even one of both: what is -0.5 or 255.5 is 0 or 256
+        with pytest.raises(GraphscopeError, match="outside of uint8") if mean < 0 else contextlib.nullcontext():
+            scale_picture(COLOURS, DataType.UINT8, shape, Scaling(None, (mean,)))
+    with pytest.raises(GraphscopeError, match="pixels become -1 to 254, outside of uint8"):
+        scale_picture(COLOURS, DataType.UINT8, shape, Scaling(1.0, (1,)))
+    zeros = scale_picture(COLOURS, DataType.FLOAT, shape, Scaling(0.0))
+    assert not zeros.any(), "a scale of 0 is a scale"
 
 
 def test_scaling_that_does_not_fit() -> None:
@@ -158,8 +200,12 @@ def test_a_picture_that_would_fill_the_memory(tmp_path: Path, monkeypatch: pytes
     path = made(tmp_path / "x.png", COLOURS)
     for limit in (3, 1):  # above the limit Pillow warns, above twice the limit it refuses
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-        with pytest.raises(CorruptFileError, match="decompression bomb"):
-            read_picture(path, PictureShape(2, 2, 3))
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")  # as where no tests run: a warning is no error
+            with pytest.raises(CorruptFileError, match="decompression bomb"):
+                read_picture(path, PictureShape(2, 2, 3))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4)
+    assert (read_picture(path, PictureShape(2, 2, 3)) == COLOURS).all()
 
 
 def test_directories(tmp_path: Path) -> None:

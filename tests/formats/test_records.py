@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from graphscope.errors import CorruptFileError, TruncatedFileError
-from graphscope.formats.io.records import read_records, record, records, verify
+from graphscope.formats.io.records import (
+    is_event_file,
+    is_event_file_name,
+    read_records,
+    record,
+    records,
+    starts_record,
+    unframe,
+    verify,
+)
 from graphscope.formats.io.wire import FileSource
 from tests.support.running import tf
 
@@ -92,3 +101,43 @@ def test_a_stated_length_takes_no_memory(tmp_path: Path) -> None:
     path.write_bytes(length + masked_crc32c(length).to_bytes(4, "little") + b"x" * 100)
     with pytest.raises(TruncatedFileError, match="1,152,921,504,606,846,992 bytes starts here, and 112 are left"):
         list(read_records(FileSource(path)))
+
+
+# Records that come in pieces
+
+
+def pieces(content: bytes, size: int) -> list[bytes]:
+    return [content[at : at + size] for at in range(0, len(content), size)]
+
+
+@pytest.mark.parametrize("size", [1, 5, 11, 12, 13, 16, 17, 40, 1000])
+def test_pieces_pass_as_long_as_records_follow_one_another(size: int, tmp_path: Path) -> None:
+    content = b"".join(map(record, [b"", b"a", b"x" * 30, b"last"]))
+    given = pieces(content, size)
+    assert list(unframe(given, tmp_path, 30)) == given
+    starts = [0, 16, 33, 79]
+    for start in starts:
+        wrong = content[:start] + bytes([content[start] ^ 1]) + content[start + 1 :]
+        with pytest.raises(CorruptFileError, match="no record starts here") as error:
+            list(unframe(pieces(wrong, size), tmp_path, 30))
+        assert error.value.offset == start
+    with pytest.raises(CorruptFileError, match="a record of 30 bytes starts here, but at most 29 can follow") as error:
+        list(unframe(given, tmp_path, 29))
+    assert error.value.offset == 33
+    passed = unframe(iter([content, b"no record at all", b"more"]), tmp_path, 30)
+    assert [next(passed), next(passed)] == [content, b"no record at all"], "a piece passes before it is looked at"
+    with pytest.raises(CorruptFileError, match="no record starts here") as error:
+        next(passed)
+    assert error.value.offset == len(content)
+
+
+def test_the_beginning_of_a_record() -> None:
+    content = record(b"\x09" + bytes(8) + b"\x1a\x0dbrain.Event:2")
+    assert [starts_record(content[:size]) for size in (11, 12, 13, len(content))] == [False, True, True, True]
+    assert not starts_record(b"\1" + content[1:])
+    assert is_event_file(content)
+    assert not is_event_file(record(b"anything"))
+    assert not is_event_file(b"\1" + content[1:])
+    for before, is_one in ((0, True), (40, True), (41, False)):
+        assert is_event_file(record(b"x" * before + b"brain.Event:2")) is is_one, "within 64 bytes"
+    assert [is_event_file_name(name) for name in ("events.out.tfevents.1", "tfevent")] == [True, False]

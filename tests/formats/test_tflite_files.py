@@ -16,7 +16,7 @@ from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats import tflite
 from graphscope.formats.tflite import schema as slots
-from graphscope.formats.tflite.vocabulary import NAMES, data_type, operator_name
+from graphscope.formats.tflite.vocabulary import NAMES, Option, data_type, operator_name, option_tables
 from tests.support.foreign_files import packed, tflite_bytes, tflite_model
 from tests.support.running import tf
 from tests.support.tflite_tables import OPERATORS, OPTIONS, members, operator_lines, option_lines, schema
@@ -119,6 +119,124 @@ def test_options(small: ForeignModel) -> None:
     kernel = show_foreign(small, "kernel")
     assert kernel.node is not None
     assert kernel.node.attributes[0].text == "2 scales along dimension 3"
+
+
+def described(change: Any, path: Path) -> dict[str, tuple[str, str, Any]]:
+    """Name -> kind, text and value of the options of the second operator, after ``change``."""
+    model = tflite_model()
+    operator = model.subgraphs[0].operators[1]
+    operator.customOptions = None
+    change(operator)
+    node = show_foreign(read(path / "m.tflite", packed(model)), "tensor_3").node
+    assert node is not None
+    return {a.name: (a.kind, a.text, a.value) for a in node.attributes if a.name != "version"}
+
+
+@pytest.mark.parametrize("count", [1, 32, 33, 40])
+def test_lists_of_options(count: int, tmp_path: Path) -> None:
+    """The text has the first 32; options of the second union are read as those of the first."""
+
+    def gather(operator: Any) -> None:
+        options = schema().StablehloGatherOptionsT()
+        options.offsetDims, options.indexVectorDim = list(range(count)), -7
+        options.indicesAreSorted = True
+        operator.builtinOptions2, operator.builtinOptions2Type = (
+            options,
+            schema().BuiltinOptions2.StablehloGatherOptions,
+        )
+
+    found = described(gather, tmp_path)
+    more = f", and {count - 32} more" if count > 32 else ""
+    text = f"[{', '.join(map(str, range(min(count, 32))))}{more}]"
+    assert found["offset_dims"] == ("ints", text, list(range(count)))
+    assert found["collapsed_slice_dims"] == ("ints", "[]", [])
+    assert found["index_vector_dim"] == ("int", "-7", -7)
+    assert found["indices_are_sorted"] == ("bool", "true", True)
+    assert list(found) == [
+        *("offset_dims", "collapsed_slice_dims", "start_index_map"),
+        *("index_vector_dim", "slice_sizes", "indices_are_sorted"),
+    ]
+
+
+def test_options_of_every_kind(tmp_path: Path) -> None:
+    s = schema()
+
+    def bucketize(operator: Any) -> None:
+        options = s.BucketizeOptionsT()
+        options.boundaries = [0.5, 1e9]
+        operator.builtinOptions, operator.builtinOptionsType = options, s.BuiltinOptions.BucketizeOptions
+
+    def leaky(operator: Any) -> None:
+        options = s.LeakyReluOptionsT()
+        options.alpha = 0.25
+        operator.builtinOptions, operator.builtinOptionsType = options, s.BuiltinOptions.LeakyReluOptions
+
+    def cast(operator: Any) -> None:
+        options = s.CastOptionsT()
+        options.inDataType, options.outDataType = s.TensorType.INT16, s.TensorType.FLOAT16
+        operator.builtinOptions, operator.builtinOptionsType = options, s.BuiltinOptions.CastOptions
+
+    def pool(operator: Any) -> None:
+        options = s.Pool2DOptionsT()
+        options.padding, options.fusedActivationFunction = 0, 5
+        operator.builtinOptions, operator.builtinOptionsType = options, s.BuiltinOptions.Pool2DOptions
+
+    assert described(bucketize, tmp_path) == {"boundaries": ("floats", "[0.5, 1e+09]", [0.5, 1e9])}
+    assert described(leaky, tmp_path) == {"alpha": ("float", "0.25", 0.25)}
+    assert described(cast, tmp_path) == {
+        "in_data_type": ("enum", "int16", "int16"),
+        "out_data_type": ("enum", "float16", "float16"),
+    }
+    found = described(pool, tmp_path)
+    assert (found["padding"], found["fused_activation_function"]) == (
+        ("enum", "SAME", "SAME"),
+        ("enum", "SIGN_BIT", "SIGN_BIT"),
+    )
+    for number in (6, 100, -1):
+
+        def unknown(operator: Any, number: int = number) -> None:
+            pool(operator)
+            operator.builtinOptions.fusedActivationFunction = number
+
+        assert described(unknown, tmp_path)["fused_activation_function"] == ("int", str(number), number)
+    assert described(lambda operator: None, tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "custom", "name"),
+    [
+        (3, 0, None, "CONV_2D"),
+        (0, 3, None, "CONV_2D"),
+        (127, 150, None, operator_name(150)),
+        (32, 32, "Mine", "Mine"),
+        (32, 32, None, "CUSTOM"),
+        (3, 3, "Mine", "CONV_2D"),
+        (0, 0, None, "ADD"),
+    ],
+)
+def test_the_larger_number_names_an_operator(old: int, new: int, custom: str | None, name: str, tmp_path: Path) -> None:
+    """Files before the second field have the first one alone."""
+    model = tflite_model()
+    code = model.operatorCodes[1]
+    code.deprecatedBuiltinCode, code.builtinCode, code.customCode, code.version = old, new, custom, 7
+    node = show_foreign(read(tmp_path / "m.tflite", packed(model)), "tensor_3").node
+    assert node is not None
+    assert (node.op, node.attributes[-1].value) == (name, 7)
+
+
+def test_fields_of_options() -> None:
+    assert Option.parse("stride_w:i") == Option("stride_w", "i", False, 0)
+    assert Option.parse("axes:i[]") == Option("axes", "i", True, 0)
+    assert Option.parse("factor:f=-1.5") == Option("factor", "f", False, -1.5)
+    assert Option.parse("is_on:?=True") == Option("is_on", "?", False, True)
+    assert Option.parse("-") is None
+    assert option_tables()[1, 1] == [
+        Option.parse(field)
+        for field in (
+            "padding:b stride_w:i stride_h:i fused_activation_function:b dilation_w_factor:i=1"
+            " dilation_h_factor:i=1 quantized_bias_type:b"
+        ).split()
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -230,8 +230,8 @@ class NpyPayload(Payload):
         try:
             values = array.reshape(-1).tolist()
             strings = [v.encode() for v in values] if array.dtype.kind == "U" else values
-        except ValueError as error:
-            raise self._corrupt(str(error)) from error
+        except (ValueError, SystemError) as error:  # NumPy hands CPython numbers that are no letters
+            raise self._corrupt(f"not text: {error}") from error
         return np.fromiter(strings, np.object_, len(strings)).reshape(array.shape)
 
     @property
@@ -243,4 +243,5 @@ class NpyPayload(Payload):
 
 
 def _corrupt(path: str | os.PathLike[str], member: zipfile.ZipInfo, message: str) -> CorruptFileError:
-    return CorruptFileError(f"{member.filename}: {message}", path=path, offset=member.header_offset)
+    text = message or "the file ends within it"  # ``zipfile`` says nothing then
+    return CorruptFileError(f"{member.filename}: {text}", path=path, offset=member.header_offset)

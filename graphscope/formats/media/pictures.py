@@ -173,10 +173,10 @@ def read_picture(path: Path | str, shape: PictureShape, content: bytes | None = 
     from PIL import Image, ImageOps
 
     try:
-        with warnings.catch_warnings(), Image.open(path if content is None else io.BytesIO(content)) as opened:
+        with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            opened.load()
-            upright = _eight_bits(ImageOps.exif_transpose(opened)).convert(_MODES[shape.channels])
+            with Image.open(path if content is None else io.BytesIO(content)) as opened:
+                upright = _eight_bits(ImageOps.exif_transpose(opened)).convert(_MODES[shape.channels])
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise FileError.from_os_error(error, path) from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
