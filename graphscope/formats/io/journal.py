@@ -137,6 +137,8 @@ def _carry_out_one(directory: Path, move: Move) -> None:
     elif exists(place) and not exists(old):
         _keep(place, old)
     os.rename(new, place)
+    if os.path.lexists(new):  # both were names of one file: then ``rename`` does nothing
+        os.unlink(new)
 
 
 def _keep(place: Path, old: Path) -> None:
