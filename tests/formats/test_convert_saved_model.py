@@ -20,8 +20,9 @@ from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError, UnknownNameError, UnsupportedError
 from graphscope.formats import load
+from graphscope.formats.savedmodel import writer
 from graphscope.formats.savedmodel.initializers import with_main_op
-from graphscope.formats.savedmodel.writer import argument_names, write_saved_model
+from graphscope.formats.savedmodel.writer import argument_names, signature, tensor_info, write_saved_model
 from graphscope.protos import AssetFileDef, GraphDef, MetaGraphDef
 from tests.support.converting import MODELS, Fixture, by_tf1, by_tf2, restored, session, tf1, variable_values
 from tests.support.fixture_files import FIXTURES
@@ -320,6 +321,45 @@ def test_variables_without_values(tmp_path: Path) -> None:
         with pytest.raises(IncompleteModelError, match=f"no checkpoint holds a value of {names}$"):
             write_saved_model(replace(model, store=store), tmp_path / "saved", inputs=[], outputs=[])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("count", [1, 8, 9])
+def test_eight_variables_without_values_are_named(count: int, tmp_path: Path) -> None:
+    model = variables_model([(f"v{i}", ArrayPayload(FLOATS)) for i in range(count)])
+    names = ", ".join(f"v{i}" for i in range(min(count, 8))) + (", ..." if count == 9 else "")
+    with pytest.raises(IncompleteModelError) as error:
+        write_saved_model(replace(model, store=None), tmp_path / "saved", inputs=[], outputs=[])
+    assert error.value.message == f"m: no checkpoint holds a value of {names}"
+
+
+def test_a_message_of_exactly_the_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model("m", ModelKind.GRAPH, "", (), Graph(GraphDef(), [constant("w", ArrayPayload(FLOATS))]))
+    size = write_saved_model(model, tmp_path / "first", inputs=[], outputs=[])
+    for limit, is_refused in ((size, False), (size - 1, True)):
+        monkeypatch.setattr(writer, "MAX_MESSAGE_BYTES", limit)
+        if is_refused:
+            with pytest.raises(UnsupportedError, match=rf"would take {size:,} bytes"):
+                write_saved_model(model, tmp_path / "third", inputs=[], outputs=[])
+        else:
+            assert write_saved_model(model, tmp_path / "second", inputs=[], outputs=[]) == size
+
+
+def test_what_a_signature_states() -> None:
+    graph = Graph(GraphDef(), [make_node("scope/x", "Placeholder"), make_node("y", "Split")])
+    specs = [TensorSpec("scope/x:0", DataType.FLOAT, (None, 3)), TensorSpec("y:1", DataType.INT8, None)]
+    made = signature(graph, specs, [TensorSpec("y:0", DataType.HALF, ())])
+    assert (sorted(made.inputs), sorted(made.outputs)) == (["x", "y_1"], ["y"])
+    x, other, out = made.inputs["x"], made.inputs["y_1"], made.outputs["y"]
+    assert (x.name, x.dtype, [d.size for d in x.tensor_shape.dim], x.tensor_shape.unknown_rank) == (
+        "scope/x:0",
+        DataType.FLOAT,
+        [-1, 3],
+        False,
+    )
+    assert (other.name, other.dtype, other.tensor_shape.unknown_rank) == ("y:1", DataType.INT8, True)
+    assert (out.name, out.tensor_shape.unknown_rank, len(out.tensor_shape.dim)) == ("y:0", False, 0)
+    with pytest.raises(UnknownNameError, match="z"):
+        tensor_info(graph, TensorSpec("z:0", DataType.FLOAT, None))
 
 
 def test_an_output_that_needs_a_variable_without_a_value(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from graphscope.formats.archives.npz import NpzStore
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.archives.safetensors import SafetensorsStore, write_safetensors
 from graphscope.formats.archives.weights import weights_of
-from graphscope.formats.checkpoint.weight_exchange import weights_into_checkpoint
+from graphscope.formats.checkpoint.weight_exchange import problem_lines, weights_into_checkpoint
+from graphscope.formats.checkpoint.writer import write_checkpoint
 from graphscope.protos import GraphDef, MetaGraphDef
 from tests.support.converting import MODELS, Fixture, restored, variable_values
 from tests.support.fixture_files import FIXTURES
 from tests.support.payloads import contents
-from tests.support.saving import Array, assert_equal
+from tests.support.saving import Array, assert_equal, tf
 
 FORMS: dict[str, tuple[Callable[..., int], Callable[[Path], Any]]] = {
     "npz": (write_npz, NpzStore),
@@ -150,6 +151,75 @@ def test_many_names_that_do_not_fit(tmp_path: Path) -> None:
         weights_into_checkpoint(
             load(Fixture("softmax").prefix), NpzStore(tmp_path / "weights.npz"), str(tmp_path / "m")
         )
+
+
+@pytest.mark.parametrize("count", [0, 1, 8, 9])
+def test_eight_problems_are_listed(count: int) -> None:
+    lines = list(problem_lines("missing", [f"n{i}" for i in range(count)], ["n0", "other"]))
+    assert lines[:1] == ["missing: n0; closest: n0"][:count]
+    assert lines[8:] == (["missing: 1 more"] if count == 9 else [])
+    assert len(lines) == count
+
+
+def sliced_meta(path: Path, values: Mapping[str, Array], parts: int) -> Path:
+    """A meta graph without a checkpoint: ``w`` of shape (5, 2) in parts by rows, and what the archive gives."""
+    with tf.Graph().as_default(), tf.compat.v1.Session():
+        cut = tf.compat.v1.fixed_size_partitioner(parts)
+        tf.compat.v1.get_variable("w", [5, 2], partitioner=cut)
+        tf.compat.v1.train.Saver().export_meta_graph(str(path / "m.meta"))
+    np.savez(path / "w.npz", **dict(values))
+    return path / "m.meta"
+
+
+@pytest.mark.parametrize("shape", [(5, 2), (4, 2), (5, 3), (6, 2), (5,)])
+def test_the_whole_of_a_partitioned_variable(shape: tuple[int, ...], tmp_path: Path) -> None:
+    """Its shape is where its parts end, where no checkpoint tells it."""
+    whole = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    model = load(sliced_meta(tmp_path, {"w": whole}, 2))
+    assert len(model.variables) == 2
+    if shape != (5, 2):
+        text = ", ".join(map(str, shape))
+        with pytest.raises(FormatError, match=rf"different: w is float32 \({text}\), in the graph float32 \(5, 2\)"):
+            weights_into_checkpoint(model, NpzStore(tmp_path / "w.npz"), str(tmp_path / "n"))
+        return
+    weights_into_checkpoint(model, NpzStore(tmp_path / "w.npz"), str(tmp_path / "n"))
+    assert_equal(variable_values(str(tmp_path / "n"))["w"], whole, "w")
+
+
+def test_parts_without_a_checkpoint(tmp_path: Path) -> None:
+    parts = {f"w/part_{i}": np.full((size, 2), i, np.float32) for i, size in enumerate((2, 2, 1))}
+    model = load(sliced_meta(tmp_path, parts, 3))
+    weights_into_checkpoint(model, NpzStore(tmp_path / "w.npz"), str(tmp_path / "n"))
+    assert variable_values(str(tmp_path / "n"))["w"].tolist() == [[0, 0]] * 2 + [[1, 1]] * 2 + [[2, 2]]
+    sliced_meta(tmp_path, parts | {"w/part_2": np.zeros((2, 2), np.float32), "w/part_0": np.zeros((2, 2))}, 3)
+    with pytest.raises(FormatError) as error:
+        weights_into_checkpoint(model, NpzStore(tmp_path / "w.npz"), str(tmp_path / "o"))
+    assert error.value.message.splitlines()[1:] == [
+        "  different: w/part_0 is float64 (2, 2), in the graph float32 (2, 2)",
+        "  different: w/part_2 is float32 (2, 2), in the graph float32 (1, 2)",
+    ]
+
+
+def test_what_only_the_checkpoint_has(tmp_path: Path) -> None:
+    """A key that no variable of the graph takes may be given, as it is stored; not with another type or shape."""
+    source, graph = tmp_path / "m", load(Fixture("softmax").prefix)
+    values = [(v.name, graph.value(v)) for v in graph.variables]
+    write_checkpoint(str(source), [*values, ("extra", ArrayPayload(np.ones(3, np.int32)))])
+    (tmp_path / "m.meta").write_bytes(Path(Fixture("softmax").prefix + ".meta").read_bytes())
+    model = load(source)
+    weights = {name: payload.numpy() for name, payload in values}
+    for extra, message in (
+        (np.full(3, 7, np.int32), ""),
+        (np.ones(3, np.float32), "different: extra is float32 .3., in the graph int32 .3."),
+        (np.ones(4, np.int32), "different: extra is int32 .4., in the graph int32 .3."),
+    ):
+        np.savez(tmp_path / "w.npz", **weights, extra=extra)
+        if message:
+            with pytest.raises(FormatError, match=message):
+                weights_into_checkpoint(model, NpzStore(tmp_path / "w.npz"), str(tmp_path / "n"), overwrite=True)
+        else:
+            weights_into_checkpoint(model, NpzStore(tmp_path / "w.npz"), str(tmp_path / "n"))
+            assert variable_values(str(tmp_path / "n"))["extra"].tolist() == [7, 7, 7]
 
 
 def test_constants_of_a_frozen_graph() -> None:
