@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphscope.core.dtypes import DataType
-from graphscope.core.payload import ArrayPayload
+from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import CorruptFileError, FileError, UnsupportedError
 from graphscope.formats.archives import npz_writer
 from graphscope.formats.archives.npy import header_bytes

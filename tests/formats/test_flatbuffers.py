@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphscope.core.dtypes import DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.packed import BITS, packed_bytes, unpack
