@@ -103,13 +103,15 @@ def _lines(refusals: Sequence[Refusal]) -> str:
     groups: dict[tuple[str, str], list[str]] = {}
     for refusal in refusals:
         groups.setdefault((refusal.op, refusal.reason), []).append(refusal.node)
-    lines = [
-        f"  {op} ({names[0]}{f' and {len(names) - 1:,} more' if names[1:] else ''}): {reason}"
-        for (op, reason), names in groups.items()
-    ]
+    lines = [f"  {label_nodes(op, names)}: {reason}" for (op, reason), names in groups.items()]
     if len(lines) > _MAX_LISTED:
         lines[_MAX_LISTED:] = [f"  and {len(lines) - _MAX_LISTED:,} more ops"]
     return "\n".join(lines)
+
+
+def label_nodes(op: str, names: Sequence[str]) -> str:
+    """Nodes of one op, by the first of their names."""
+    return f"{op} ({names[0]}{f' and {len(names) - 1:,} more' if names[1:] else ''})"
 
 
 def _hint(refusals: Sequence[Refusal], cuts: Sequence[str]) -> Advice | None:

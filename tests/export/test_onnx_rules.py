@@ -72,16 +72,23 @@ EDGES = (
     Drawn("DynamicStitch", [[ints(0, 1), ints(1, 2)], [np.arange(2), np.arange(2) + 5]], fixed=(0, 1)),
     Drawn("Elu", [np.linspace(-3, 3, 7)]),
     Drawn("EuclideanNorm", [np.array([-1, 2], F32), ints()], fixed=(1,)),
+    Drawn("Einsum", [[np.full((2, 3), 3), np.full((3, 2), (1 << 60) + 1)]], {"equation": b"ij,jk->ik"}),
     Drawn("InTopKV2", [_RANKED, ints(2, 0, 5), np.array(2, I32)]),
     Drawn("LeakyRelu", [np.linspace(-3, 3, 7)]),
     Drawn("Max", [np.zeros((0, 2), np.int16), ints(0)], fixed=(1,)),
+    Drawn("Mean", [np.zeros((2, 0), F32), ints(1)], fixed=(1,), known=False),
     Drawn("Pow", [np.array([3, 7, -2]), np.array([35, 20, 63])]),
     Drawn("Pow", [ints(3, 7, -2), np.array(30, I32)], fixed=(1,)),
     Drawn("Prod", [np.array([1 << 30, 12345, -7], I32), ints(-1)], {"keep_dims": True}, (1,)),
+    Drawn("Prod", [np.full((3, 37), -7), ints(1, 0)], fixed=(1,)),
     Drawn("Range", [np.array(n, F32) for n in (0, 0.3, 0.1)]),
     Drawn("Roll", [np.zeros((2, 0), F32), ints(1), ints(1)], fixed=(1, 2), known=False),
     Drawn("Selu", [np.linspace(-3, 3, 7)]),
+    Drawn("SoftmaxCrossEntropyWithLogits", [np.ones((2, 1), F32), np.ones((2, 3), F32)], outputs=2),
+    Drawn("SoftmaxCrossEntropyWithLogits", [np.ones((1, 1), F32), np.ones((2, 3), F32)], outputs=2, known=False),
     Drawn("Softsign", [np.linspace(-3, 3, 7)]),
+    Drawn("SpaceToBatchND", [np.ones((0, 2, 2), F32), ints(2), ints(0, 0).reshape(1, 2)], fixed=(1, 2), known=False),
+    Drawn("Sum", [np.array([[(1 << 53) + 1, -2], [1 << 62, (1 << 62) + 12345]]), ints(1)], fixed=(1,)),
     Drawn("Sum", [np.array([(1 << 31) - 1, 1 << 30], I32), ints(0)], fixed=(1,)),
     Drawn("TensorScatterAdd", [np.ones(2, np.float16), ints(1).reshape(1, 1), np.ones(1, np.float16)]),
     Drawn("TruncateDiv", [np.array([7, -7, 0.5], F32), np.array(2, F32)]),
@@ -105,6 +112,7 @@ REFUSED = (
         {**_WIDE_STEPS, "padding": b"SAME"},
         (1,),
     ),
+    Drawn("Einsum", [[np.ones((2, 2), np.int64), np.ones(2, np.int64)]], {"equation": b"ij,k->ik"}),
     Drawn("ExtractImagePatches", [np.ones((1, 2, 2, 1), F32)], {**_WIDE_WINDOW, "padding": b"VALID"}),
     Drawn("GatherNd", [np.ones(2, F32), ints(3).reshape(1, 1)], {"bad_indices_policy": b"IGNORE"}),
     Drawn(
@@ -112,7 +120,6 @@ REFUSED = (
     ),
     Drawn("Pow", [ints(2), ints(-1)], fixed=(1,)),
     Drawn("Round", [ints(1)]),
-    Drawn("SoftmaxCrossEntropyWithLogits", [np.ones((2, 1), F32), np.ones((2, 3), F32)]),
 )
 """Nodes of ops that have a rule, which does not hold for them."""
 
@@ -122,6 +129,26 @@ def test_refused(case: Drawn) -> None:
     graph, _ = onnx_running.op_graph(case)
     with pytest.raises(NotExportableError):
         onnx_running.convert(graph, ["n"], onnx_running.OnnxOptions(), "test")
+
+
+_HALVED = {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1]}
+
+NOTED = (
+    (Drawn("MaxPool", [np.ones((1, 4, 4, 1), F32)], {**_HALVED, "padding": b"VALID"}), "pool once"),
+    (Drawn("MaxPool", [np.ones((1, 4, 4, 1), F32)], {**_HALVED, "padding": b"SAME"}), ""),
+    (Drawn("AvgPool", [np.ones((1, 4, 4, 1), F32)], {**_HALVED, "strides": [1, 1, 1, 1], "padding": b"VALID"}), ""),
+    (Drawn("Prod", [np.ones((2, 2), np.int64), ints(1)], fixed=(1,)), "beyond 2^53"),
+)
+"""Nodes that runtimes compute otherwise in some cases if sizes are open, and what is said of it: nothing if sizes are known."""
+
+
+@pytest.mark.parametrize(("case", "remark"), NOTED)
+def test_noted(case: Drawn, remark: str) -> None:
+    for known in (False, True):
+        graph, _ = onnx_running.op_graph(replace(case, known=known))
+        notes = onnx_running.convert(graph, ["n"], onnx_running.OnnxOptions(), "test").notes
+        assert [note for note in notes if remark and remark in note] == list(notes)
+        assert len(notes) == (remark != "" and not known)
 
 
 FIRST = {

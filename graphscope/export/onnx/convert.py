@@ -18,6 +18,7 @@ from graphscope.export.onnx.value import Value
 from graphscope.export.refusal import (
     BrokenInputError,
     NotExportableError,
+    label_nodes,
     order,
     refuse_clashes,
     refuse_unknown_names,
@@ -104,7 +105,9 @@ def _finish(region: Region, wanted: Sequence[str], found: Sequence[Value], optio
     outside = {value.name for value in ends}
     values = [final(v) for v in shared.values.values()]
     inner = [v for v in values if v.name in given and v.name not in outside and v.dims is not None]
-    return OnnxGraph(nodes, inputs, ends, constants, inner, options.opset, tuple(region.conversion.random), tensors)
+    conversion = region.conversion
+    notes = [f"{label_nodes(op, names)}: {remark}" for (op, remark), names in conversion.notes.items()]
+    return OnnxGraph(nodes, inputs, ends, constants, inner, options.opset, tuple(conversion.random), tensors, notes)
 
 
 def _named_outputs(region: Region, wanted: Sequence[str], found: Sequence[Value]) -> list[Value]:

@@ -23,6 +23,7 @@ class OnnxGraph:
         opset: the version of ONNX's operators.
         random: TensorFlow nodes that draw random numbers.
         tensors: tensor of an input or an output in TensorFlow -> its name here.
+        notes: where runtimes do otherwise than TensorFlow.
     """
 
     nodes: Sequence[NodeProto]
@@ -33,6 +34,7 @@ class OnnxGraph:
     opset: int
     random: Sequence[str] = ()
     tensors: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:

@@ -38,6 +38,7 @@ class Conversion:
         labels: name in ONNX -> TensorFlow tensor.
         inputs: the placeholders that are needed, by tensor name.
         random: nodes that draw random numbers.
+        notes: op, and what is not exact about it -> nodes of which it holds.
     """
 
     graph: Graph
@@ -47,11 +48,16 @@ class Conversion:
     labels: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, Value] = field(default_factory=dict)
     random: list[str] = field(default_factory=list)
+    notes: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     @property
     def shapes(self) -> Mapping[str, Shape]:
         """Tensor of the graph -> its shape, where its rank is known."""
         return self.facts.by_name
+
+    def note(self, node: Node, remark: str) -> None:
+        """Notes what runtimes do otherwise than TensorFlow at ``node``, where that cannot be helped."""
+        self.notes.setdefault((node.op, remark), []).append(node.name)
 
     def refuse(self, node: Node, reason: str) -> None:
         """Notes why ``node`` cannot be expressed; the first reason counts."""

@@ -30,6 +30,7 @@ def convert(graph: Graph, outputs: Sequence[str], options: ExportOptions, path: 
         write=partial(_write, made, options.external_data),
         random=tuple(made.random),
         tensors=made.tensors,
+        notes=tuple(made.notes),
     )
 
 

@@ -22,6 +22,12 @@ def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
+def explicit_padding(call: Call, layout: Layout) -> list[tuple[int, int]]:
+    """The padding before and after each axis of space that the node states: none unless it is EXPLICIT."""
+    pairs = np.array(call.integers("explicit_paddings") or [0] * 2 * layout.rank).reshape(-1, 2)
+    return [(int(pairs[i][0]), int(pairs[i][1])) for i in layout.space]
+
+
 def padding(
     call: Call, layout: Layout, value: Value, windows: Sequence[int], strides: Sequence[int]
 ) -> Mapping[str, Attribute]:
@@ -39,10 +45,9 @@ def padding(
         _refuse_narrow(sizes, windows)
         return {}
     if kind == "EXPLICIT":
-        pairs = np.array(call.integers("explicit_paddings")).reshape(-1, 2)
-        chosen = pairs[list(layout.space)]
-        _refuse_narrow([s and s + int(p.sum()) for s, p in zip(sizes, chosen)], windows)
-        return {"pads": [int(n) for n in chosen.T.reshape(-1)]}
+        chosen = explicit_padding(call, layout)
+        _refuse_narrow([s and s + before + behind for s, (before, behind) in zip(sizes, chosen)], windows)
+        return {"pads": [before for before, _ in chosen] + [behind for _, behind in chosen]}
     if layout.rank == 5 and any(_is_cropped(*axis) for axis in zip(sizes, windows, strides)):
         raise NotExpressibleError("TensorFlow crops instead of padding, because the window is narrower than the stride")
     if all(s is not None or w == 1 or t == 1 for s, w, t in zip(sizes, windows, strides)):
@@ -219,10 +224,7 @@ def _cut_off(call: Call, layout: Layout, axes: Sequence[_Backward]) -> list[tupl
     kind = call.text("padding")
     if kind == "SAME":
         return [same_padding(a.size, a.window, a.stride) if a.size is not None else (0, 0) for a in axes]
-    if kind == "VALID":
-        return [(0, 0)] * len(axes)
-    pairs = np.array(call.integers("explicit_paddings")).reshape(-1, 2)
-    return [(int(pairs[i][0]), int(pairs[i][1])) for i in layout.space]
+    return [(0, 0)] * len(axes) if kind == "VALID" else explicit_padding(call, layout)
 
 
 def _cut_to_size(call: Call, layout: Layout, whole: Value, axes: Sequence[_Backward]) -> Value:

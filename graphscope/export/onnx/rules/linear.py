@@ -47,7 +47,19 @@ def _turn(call: Call, value: Value, turn: bool) -> Value:
 
 @rule("Einsum")
 def _einsum(call: Call) -> Value:
-    return call.op("Einsum", *call.inputs, equation=call.text("equation"))
+    equation = call.text("equation")
+    if not call[0].dtype.is_floating and _sums_one_operand(equation):
+        raise NotExpressibleError(
+            "it sums one operand alone, which runtimes do to integers as to floating-point numbers"
+        )
+    return call.op("Einsum", *call.inputs, equation=equation)
+
+
+def _sums_one_operand(equation: str) -> bool:
+    """Whether an axis of one operand is neither in the others nor in the result."""
+    given, _, result = equation.partition("->")
+    terms = [set(term) for term in given.split(",")]
+    return any(sum(letter in term for term in terms) == 1 for letter in set().union(*terms) - set(result))
 
 
 @rule("BiasAdd", "BiasAddV1")

@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 
+from graphscope.core.tensors import node_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.export.onnx.builder import vector
 from graphscope.export.onnx.call import Call
@@ -39,6 +40,8 @@ def _reduction(call: Call) -> Value:
         return _reduce(call, "ReduceL2", call.op("Abs", call[0]))  # of a number alone, where there is no axis
     if not call[0].dtype.is_floating and call.node.op in _IN_LONG:
         return call.cast(_IN_LONG[call.node.op](call, call.cast(call[0], DataType.INT64)), call[0].dtype)
+    if call.node.op == "Mean":
+        return _mean(call)
     if call[0].dtype is DataType.INT16 and call.node.op in _LIMITS:
         found = _reduce(call, _REDUCTIONS[call.node.op], call.cast(call[0], DataType.INT32))
         return call.cast(call.op(call.node.op, found, np.int32(_LIMITS[call.node.op])), DataType.INT16)
@@ -46,24 +49,74 @@ def _reduction(call: Call) -> Value:
 
 
 def _sum_of_integers(call: Call, value: Value) -> Value:
-    """ONNX Runtime adds integers as floating-point numbers and does not wrap around; 64 bits have room for what 32 lose."""
-    return _reduce(call, "ReduceSum", value)
+    """ONNX Runtime adds integers as double-precision numbers: those of 64 bits in two parts, and shorter ones have room."""
+    if _fits_in_double(call):
+        return _reduce(call, "ReduceSum", value)
+    unit = call.scalar(1 << 30, value)
+    high = call.op("Div", value, unit)
+    low = call.op("Sub", value, call.op("Mul", high, unit))
+    high, low = (_reduce(call, "ReduceSum", part) for part in (high, low))
+    return call.op("Add", call.op("Mul", high, unit), low)
+
+
+def _fits_in_double(call: Call) -> bool:
+    """Whether the numbers have so few bits that their sum is exact in double precision."""
+    if (call[0].dtype.itemsize or 0) <= _SHORT:
+        return True
+    source = node_of(call.node.data_inputs()[0])
+    if source not in call.region.body or call.region.body[source].op not in ("Cast", "Shape", "Size"):
+        return False
+    cast_from = call.region.body[source].attr("SrcT")
+    return cast_from is None or (DataType.of(cast_from.type).itemsize or 0) <= _SHORT
+
+
+_SHORT = 4
+"""The bytes of a short integer."""
 
 
 def _product_of_integers(call: Call, value: Value) -> Value:
-    """As for sums; few numbers, as of a shape, are multiplied one by one, exactly."""
+    """By halves, exactly: ``ReduceProd`` computes in double precision, and does not wrap around."""
     known = call[1].numpy()
-    axes = None if known is None else [int(n) for n in known.reshape(-1)]
-    count = value.size(axes[0]) if axes is not None and len(axes) == 1 else None
-    if axes is None or count is None or not 0 < count <= _FEW:
+    axes = None if known is None or value.rank is None else [int(n) % value.rank for n in known.reshape(-1)]
+    sizes = [value.size(axis) for axis in axes or ()]
+    if axes is None or None in sizes:
+        call.region.conversion.note(
+            call.node, "runtimes multiply integers as float64: products beyond 2^53 are rounded"
+        )
+    if axes is None or not all(sizes):
         return _reduce(call, "ReduceProd", value)
-    parts = [call.op("Gather", value, vector([i]), axis=axes[0]) for i in range(count)]
-    product = functools.reduce(lambda a, b: call.op("Mul", a, b), parts)
-    return product if call.attr("keep_dims").b else call.squeeze(product, axes[0])
+    product = functools.reduce(lambda part, axis: _multiplied(call, part, axis), axes, value)
+    return product if call.attr("keep_dims").b else call.squeeze(product, *axes)
+
+
+def _multiplied(call: Call, value: Value, axis: int) -> Value:
+    """The product along ``axis``, which stays with size 1: one half times the other, until one number is left."""
+    count = value.size(axis) or 0
+    while count > 1:
+        half = count // 2
+        first, second, rest = (
+            call.op("Slice", value, vector([start]), vector([end]), vector([axis])) if start < end else None
+            for start, end in ((0, half), (half, 2 * half), (2 * half, count))
+        )
+        product = call.op("Mul", first, second)
+        value = product if rest is None else call.op("Concat", product, rest, axis=axis)
+        count -= half
+    return value
 
 
 _IN_LONG = {"Sum": _sum_of_integers, "Prod": _product_of_integers}
-_FEW = 16
+
+
+def _mean(call: Call) -> Value:
+    """The mean of no numbers is no number; ONNX Runtime gives 0."""
+    mean = _reduce(call, "ReduceMean", call[0])
+    known = call[1].numpy()
+    axes = None if known is None else [int(n) for n in known.reshape(-1)]
+    if axes is not None and all(call[0].size(axis) for axis in axes):
+        return mean
+    has_any = call.cast(call.op("Size", call[0]), DataType.BOOL)
+    return call.where(has_any, mean, call.scalar(np.nan, mean))
+
 
 _LIMITS = {"Max": -(1 << 15), "Min": (1 << 15) - 1}
 """Op -> what it gives of no 16-bit integers, which are computed in a wider type."""
@@ -110,9 +163,10 @@ def _softmax(call: Call) -> Value:
 
 @rule("SoftmaxCrossEntropyWithLogits")
 def _cross_entropy(call: Call) -> list[Value]:
+    """Features of one class, or one example, are those of all classes and examples that have labels."""
     features, labels = call.inputs
-    if features.size(-1) == 1 != labels.size(-1):
-        raise NotExpressibleError("its features and labels do not have the same number of classes")
+    if features.size(-1) is None or features.size(-1) == 1 != labels.size(-1):
+        features = call.op("Expand", features, call.op("Shape", labels))
     log = call.op("LogSoftmax", features, axis=-1)
     loss = call.op("Neg", call.reduced("ReduceSum", call.op("Mul", labels, log), [-1]))
     return [loss, call.op("Sub", call.op("Softmax", features, axis=-1), labels)]

@@ -43,7 +43,8 @@ def join(call: Call, sizes: Sequence[Size]) -> Value:
 
 def reshape_to(call: Call, value: Value, sizes: Sequence[Size]) -> Value:
     """``value`` in the shape ``sizes``."""
-    result = call.op("Reshape", value, join(call, sizes))
+    is_counted = None if -1 in sizes else 1  # otherwise a computed size of 0 would be that of the input
+    result = call.op("Reshape", value, join(call, sizes), allowzero=is_counted)
     return call.builder.reshaped(result, tuple(s if isinstance(s, int) and s >= 0 else None for s in sizes))
 
 
