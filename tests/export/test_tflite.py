@@ -80,13 +80,38 @@ def test_what_needs_flex_is_named_with_the_cut(tmp_path: Path) -> None:
     x = placeholder("x", DataType.FLOAT, -1, 3)
     kind = {"T": type_attr(DataType.FLOAT)}
     nodes = [x, make_node("s/tan", "Tan", ["x"], kind), make_node("b", "Betainc", ["s/tan", "x", "x"], kind)]
-    nodes += [make_node("y", "Relu", ["b"], kind)]
-    with pytest.raises(NotExportableError, match=r"2 nodes cannot be expressed in TensorFlow Lite's built-in") as error:
+    double = {"T": type_attr(DataType.DOUBLE)}
+    nodes += [make_node("long", "Cast", ["x"], {"SrcT": kind["T"], "DstT": double["T"]})]
+    nodes += [make_node("sum", "AddV2", ["long", "long"], double)]
+    nodes += [make_node("short", "Cast", ["sum"], {"SrcT": double["T"], "DstT": kind["T"]})]
+    nodes += [make_node("y", "Mul", ["b", "short"], kind)]
+    with pytest.raises(NotExportableError, match=r"3 nodes cannot be expressed in TensorFlow Lite's built-in") as error:
         graphscope.save(Graph(GraphDef(), nodes), tmp_path / "m.tflite", outputs="y")
     assert "Tan (s/tan): it needs Flex, which the interpreters from pip lack" in error.value.message
     assert "Betainc (b): TensorFlow Lite has no such op" in error.value.message
-    assert str(error.value.hint).startswith('inputs=["b"]   starts the graph')
+    assert "AddV2 (sum): for float64 it needs Flex, which the interpreters from pip lack" in error.value.message
+    assert str(error.value.hint).startswith('inputs=["b", "sum"]   starts the graph')
     assert list(tmp_path.iterdir()) == []
+
+
+def test_loops_and_nothing_are_outputs(tmp_path: Path) -> None:
+    """The converter misses an output that leaves a loop, and LiteRT's Python package one without elements."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    v1.disable_control_flow_v2()
+    with tf.Graph().as_default() as graph:
+        x = v1.placeholder(tf.float32, [3], "x")
+        _, doubled = v1.while_loop(lambda i, _: i < 3, lambda i, a: (i + 1, a * 2), [0, x])
+        none = tf.identity(x[3:], "none")
+    v1.enable_control_flow_v2()
+    (tmp_path / "m.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    names = [doubled.name, none.name]
+    found = graphscope.export_model(tmp_path / "m.pb", tmp_path / "m.tflite", outputs=names, verify=True)
+    assert found.verification is not None
+    assert [o.tensor for o in found.verification.outputs] == names
+    values = ENGINES["litert"].of_file(found.path).run(found.outputs, {"x": np.arange(3, dtype=np.float32)})
+    assert [value.tolist() for value in values] == [[0, 8, 16], []]
 
 
 def test_what_is_refused_before_tensorflow_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,5 +154,12 @@ def test_without_tensorflow_or_its_memory(tmp_path: Path, monkeypatch: pytest.Mo
         graphscope.export_model(LENET, tmp_path / "m.tflite", outputs="softmax")
     monkeypatch.setattr(target, "WORKER", (sys.executable, "-c", "raise ValueError('no such thing')"))
     with pytest.raises(GraphscopeError, match="TensorFlow's converter failed: ValueError: no such thing"):
+        graphscope.export_model(LENET, tmp_path / "m.tflite", outputs="softmax")
+    raised = "class E(Exception): __module__ = 'a.b'\nraise E(\"Op type not registered 'Softmax' in binary\")"
+    monkeypatch.setattr(target, "WORKER", (sys.executable, "-c", raised))
+    with pytest.raises(NotExportableError, match=r"Softmax \(softmax\): TensorFlow, which converts, has no such op"):
+        graphscope.export_model(LENET, tmp_path / "m.tflite", outputs="softmax")
+    monkeypatch.setattr(target, "WORKER", (sys.executable, "-c", raised.replace("Op type", "Type")))
+    with pytest.raises(GraphscopeError, match="TensorFlow's converter failed: Type not registered"):
         graphscope.export_model(LENET, tmp_path / "m.tflite", outputs="softmax")
     assert list(tmp_path.iterdir()) == []

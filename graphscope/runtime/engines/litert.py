@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DEFAULT = "serving_default"
+_NOT_READ = "Invalid tensor size."
+"""What LiteRT says of a tensor that has run without elements."""
 
 
 class LiteRtProgram:
@@ -45,8 +47,7 @@ class LiteRtProgram:
     def _runner(self) -> _Runner:
         if not self.signature:
             return _Subgraph(self.interpreter)
-        runner: _Runner = self.interpreter.get_signature_runner(self.signature)
-        return runner
+        return _Signature(self.interpreter, self.interpreter.get_signature_runner(self.signature))
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """See :class:`graphscope.runtime.engines.program.Program`."""
@@ -81,6 +82,35 @@ class _Runner(Protocol):
     def __call__(self, **feeds: NDArray[Any]) -> Mapping[str, NDArray[Any]]: ...
 
 
+class _Signature:
+    """A signature of a file; gives outputs without elements too, which LiteRT's own runner refuses to read."""
+
+    def __init__(self, interpreter: Any, runner: Any) -> None:
+        self.interpreter = interpreter
+        self.runner = runner
+        self.get_input_details = runner.get_input_details
+        self.get_output_details = runner.get_output_details
+
+    def __call__(self, **feeds: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
+        try:
+            values: Mapping[str, NDArray[Any]] = self.runner(**feeds)
+        except ValueError as error:
+            if str(error) != _NOT_READ:
+                raise
+            return _read(self.interpreter, self.get_output_details(), self.runner._subgraph_index)
+        return values
+
+
+def _read(interpreter: Any, details: Mapping[str, Any], subgraph: int = 0) -> dict[str, NDArray[Any]]:
+    """The outputs after a run."""
+    import numpy as np
+
+    return {
+        name: interpreter.get_tensor(d["index"], subgraph) if d["shape"].all() else np.empty(d["shape"], d["dtype"])
+        for name, d in details.items()
+    }
+
+
 class _Subgraph:
     """The first subgraph of a file without signatures, as the runner of one."""
 
@@ -101,7 +131,7 @@ class _Subgraph:
         for name, value in feeds.items():
             self.interpreter.set_tensor(numbers[name], value)
         self.interpreter.invoke()
-        return {name: self.interpreter.get_tensor(d["index"]) for name, d in self.get_output_details().items()}
+        return _read(self.interpreter, self.get_output_details())
 
 
 def _choose(names: Sequence[str], wanted: str) -> str:

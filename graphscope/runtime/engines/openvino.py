@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.tensors import TensorName, TensorSpec, node_of
+from graphscope.core.tensors import TensorName, TensorSpec
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, some
 from graphscope.export.openvino.numbers import is_narrowed, reason_of_misfit
@@ -174,15 +174,11 @@ def _refuse_constants(graph: Graph) -> None:
 
 def _with_ends(model: Model, outputs: Sequence[str]) -> tuple[Model, dict[str, str]]:
     """``model`` with a node behind each output that nothing consumes: OpenVINO forgets other names. And output -> its end."""
-    from graphscope.core.changes.build import make_node, type_attr
-    from graphscope.core.names import free_name
     from graphscope.feeding.feeds import tensor_spec
+    from graphscope.transforms.ends import with_ends
 
-    specs = [tensor_spec(model, text) for text in outputs]
-    names = [free_name(f"{node_of(spec.name)}/end_{i}", model.graph) for i, spec in enumerate(specs)]
-    ends = [make_node(n, "Identity", [spec.name], {"T": type_attr(spec.dtype)}) for n, spec in zip(names, specs)]
-    ended = replace(model, loaded_graph=model.graph.with_nodes([*model.graph, *ends]))
-    return ended, {spec.name: f"{name}:0" for spec, name in zip(specs, names)}
+    ended, names = with_ends(model.graph, [tensor_spec(model, text) for text in outputs])
+    return replace(model, loaded_graph=ended), names
 
 
 def of_file(path: str | os.PathLike[str], signature: str) -> OpenvinoProgram:  # noqa: ARG001

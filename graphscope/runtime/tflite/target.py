@@ -37,12 +37,13 @@ from graphscope.formats.savedmodel.writer import (
 )
 from graphscope.protos import MetaGraphDef, SignatureDef
 from graphscope.runtime.tflite.worker import EXAMPLES, JOB, REFUSED, RESULT, SAVED_MODEL
+from graphscope.transforms.ends import with_ends
 from graphscope.transforms.findings.randomness import random_sources
 from graphscope.transforms.freeze import refuse_oversize
 from graphscope.transforms.tensor_lists import with_tensor_lists
 
 if TYPE_CHECKING:
-    from graphscope.core.graph import Graph
+    from graphscope.core.graph import Graph, Node
     from graphscope.formats.registry import WriteOptions
 
 TARGET = "TensorFlow Lite's built-in ops"
@@ -168,7 +169,8 @@ def _write(model: Model, names: _Names, options: ExportOptions, path: Path, how:
 
 def _convert(model: Model, names: _Names, options: ExportOptions, directory: Path) -> int:
     """Leaves the file in ``directory``; the number of its operators."""
-    signed = replace(model, meta=_with_signature(model, names), loaded_graph=with_tensor_lists(model.graph))
+    graph, ended = _with_loop_ends(with_tensor_lists(model.graph), names)
+    signed = replace(model, meta=_with_signature(model.meta, graph, ended), loaded_graph=graph)
     write_saved_model(signed, directory / SAVED_MODEL, inputs=(), outputs=())
     _write_job(names, options, model.graph, directory)
     command = [*WORKER, str(directory)]
@@ -176,18 +178,26 @@ def _convert(model: Model, names: _Names, options: ExportOptions, directory: Pat
     if exists(directory / REFUSED):
         raise _refusal(model, list(names.outputs.values()), json.loads((directory / REFUSED).read_text("utf-8")))
     if done.returncode:
-        raise _failure(model.path, done, size_of(graph_pieces(model.graph)))
+        raise _failure(model, list(names.outputs.values()), done)
     return int(done.stdout.split()[-1])
 
 
-def _with_signature(model: Model, names: _Names) -> MetaGraphDef:
-    """The model's message with the signature from which the file's own is made."""
+def _with_loop_ends(graph: Graph, names: _Names) -> tuple[Graph, _Names]:
+    """``graph`` with a node behind each output that leaves a loop: the converter replaces the loop, and misses the output."""
+    left = [spec for spec in names.outputs.values() if graph[node_of(spec.name)].op == "Exit"]
+    graph, ends = with_ends(graph, left)
+    outputs = {name: replace(spec, name=ends.get(spec.name, spec.name)) for name, spec in names.outputs.items()}
+    return graph, _Names(names.inputs, outputs)
+
+
+def _with_signature(old: MetaGraphDef, graph: Graph, names: _Names) -> MetaGraphDef:
+    """The message ``old`` with the signature from which the file's own is made."""
     signature = SignatureDef(method_name=PREDICT)
     for side, arguments in ((names.inputs, signature.inputs), (names.outputs, signature.outputs)):
         for name, spec in side.items():
-            arguments[name].CopyFrom(tensor_info(model.graph, spec))
+            arguments[name].CopyFrom(tensor_info(graph, spec))
     meta = MetaGraphDef()
-    meta.CopyFrom(model.meta)
+    meta.CopyFrom(old)
     meta.signature_def[DEFAULT_SIGNATURE].CopyFrom(signature)
     return meta
 
@@ -216,19 +226,41 @@ def _refusal(model: Model, outputs: Sequence[TensorSpec], ops: Sequence[tuple[st
     refusals: dict[str, Refusal] = {}
     for op, node, is_flex in ops:
         nodes = [node] if node in graph else [n.name for n in graph if n.op == op] or [node or op]
-        reason = _BY_FLEX if is_flex else _BY_NOBODY
-        refusals.update({name: Refusal(name, op, reason) for name in nodes})
+        refusals.update({name: Refusal(name, op, _reason(graph.get(name), is_flex)) for name in nodes})
     return NotExportableError(model.path, *order(graph, refusals, [spec.name for spec in outputs]), target=TARGET)
 
 
+def _reason(node: Node | None, is_flex: bool) -> str:
+    """Why the node has no built-in equivalent: often the op has one, but not for a type of the node."""
+    attrs = node.attrs.values() if node is not None else ()
+    types = [DataType.of(attr.type) for attr in attrs if attr.WhichOneof("value") == "type"]
+    unusual = next((f"for {dtype.label} " for dtype in types if dtype not in _USUAL), "")
+    return unusual + (_BY_FLEX if is_flex else _BY_NOBODY)
+
+
+_USUAL = frozenset({DataType.FLOAT, DataType.INT32, DataType.INT64, DataType.BOOL, DataType.STRING})
+"""Types that most built-in ops have."""
+
 _MISSING = re.compile(r"MissingDependencyError: (.+)")
+_UNREGISTERED = re.compile(r"Op type not registered '(\w+)'")
+_RAISED = re.compile(r"^(\w+\.)+\w+: ")
+"""How Python begins the line of an exception that is not its own."""
 
 
-def _failure(path: str, done: subprocess.CompletedProcess[str], size: int) -> GraphscopeError:
+def _failure(model: Model, outputs: Sequence[TensorSpec], done: subprocess.CompletedProcess[str]) -> GraphscopeError:
+    """What is in the way, as far as the converter says it."""
+    path, size = model.path, size_of(graph_pieces(model.graph))
     if done.returncode == -signal.SIGKILL:
         return GraphscopeError(f"{path}: TensorFlow's converter was killed. {_memory_note(size)}")
+    unknown = _UNREGISTERED.search(done.stderr)
+    if unknown is not None:
+        nodes = [node.name for node in model.graph if node.op == unknown[1]]
+        refusals = {name: Refusal(name, unknown[1], "TensorFlow, which converts, has no such op") for name in nodes}
+        listed = order(model.graph, refusals, [spec.name for spec in outputs])
+        return NotExportableError(path, *listed, target=TARGET)
     missing = _MISSING.search(done.stderr)
     if missing is not None:
         return MissingDependencyError(missing[1], hint=INSTALL)
     said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return GraphscopeError(f"{path}: TensorFlow's converter failed: {said[-1] if said else done.returncode}")
+    reason = _RAISED.sub("", said[-1]) if said else done.returncode
+    return GraphscopeError(f"{path}: TensorFlow's converter failed: {reason}")
