@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from graphscope.analysis.ends.flow import BATCHED, FLAGS, NOISE, Flow
+from graphscope.analysis.ends.unlabelled import RESHAPES, reach
 from graphscope.core.ops.sets import VARIABLE_OPS
+from graphscope.errors import GraphscopeError
 
 _READS = frozenset({"Identity", "ReadVariableOp", "Enter", "RefEnter", "Cast"})
 _JOINS = frozenset({"Concat", "ConcatV2", "Pack"})
@@ -26,13 +29,15 @@ def passed_results(flow: Flow) -> set[int]:
     compares what the model makes with what it was made of, by their features.
     """
     uses: dict[tuple[int, int], list[int]] = {}
-    layers = Counter(weight for i in flow.layers for weight in _weights(flow, i))
-    for i in flow.layers:
-        for weight in _weights(flow, i):
+    copies = _Copies(flow)
+    applied = {i: list(map(copies.original, weights_of(flow, i))) for i in flow.layers}
+    layers = Counter(chain.from_iterable(applied.values()))
+    for i, weights in applied.items():
+        for weight in weights:
             if layers[weight] == 1:
                 uses.setdefault((weight, -1), []).extend(_iterate_stacked(flow, i))
                 continue
-            for place, part in _parts(flow, i):
+            for place, part in parts_of(flow, i):
                 uses.setdefault((weight, place), []).append(part)
     found = set()
     learned = _find_learned(flow)
@@ -40,9 +45,22 @@ def passed_results(flow: Flow) -> set[int]:
         raw = [_find_fed(flow, p) for p in parts if not flow.depth[p]]
         for part in parts:
             is_made = bool(raw) and flow.ops[weight] == "Const" and part in learned
-            if flow.depth[part] and (is_made or any(mask & ~_find_fed(flow, part) for mask in raw)):
+            is_other = any(mask & ~_find_fed(flow, part) for mask in raw)
+            if flow.depth[part] and (is_made or is_other or _is_apart(flow, part, parts)):
                 found.add(_before_common_ops(flow, part, [p for p in parts if not flow.depth[p]]))
     return found
+
+
+def _is_apart(flow: Flow, part: int, parts: Sequence[int]) -> bool:
+    """Whether one of ``parts`` is a slice of what was fed that ``part`` is not made of: pairs of pictures are fed as one."""
+    slices = {p for p in parts if flow.ops[p] in _SLICES and not flow.depth[p]}
+    slices = {
+        p for p in slices if any(p != c and flow.ops[c] in _SLICES for i in flow.inputs[p] for c in flow.consumers[i])
+    }
+    return bool(slices) and not slices <= reach([part], flow.inputs)
+
+
+_SLICES = frozenset({"StridedSlice", "Slice"})
 
 
 def _before_common_ops(flow: Flow, part: int, fed: Sequence[int]) -> int:
@@ -61,7 +79,7 @@ _MAX_COMMON = 8
 
 def _find_learned(flow: Flow) -> set[int]:
     """What depends on a layer whose weights are variables."""
-    layers = {i for i in flow.layers if any(flow.ops[weight] in VARIABLE_OPS for weight in _weights(flow, i))}
+    layers = {i for i in flow.layers if any(flow.ops[weight] in VARIABLE_OPS for weight in weights_of(flow, i))}
     found: set[int] = set()
     for i in flow.order:
         if i in layers or not found.isdisjoint(flow.inputs[i]):
@@ -73,16 +91,47 @@ def _find_fed(flow: Flow, i: int) -> int:
     return flow.sources[i] & ~(FLAGS & ~NOISE)
 
 
-def _weights(flow: Flow, layer: int) -> Iterator[int]:
-    """The variables that a layer applies, looked up through their reads."""
+def weights_of(flow: Flow, layer: int) -> Iterator[int]:
+    """The variables that a layer applies, looked up through their reads, and through what scales them."""
     for producer in flow.inputs[layer]:
         if flow.is_weight[producer]:
-            while flow.ops[producer] in _READS and flow.inputs[producer]:
-                producer = flow.inputs[producer][0]
+            while flow.ops[producer] in _READS | _WITH_WEIGHTS | RESHAPES:
+                before = next((p for p in flow.inputs[producer] if flow.is_weight[p]), None)
+                if before is None:
+                    break
+                producer = before
             yield producer
 
 
-def _parts(flow: Flow, layer: int) -> Iterator[tuple[int, int]]:
+class _Copies:
+    """Constants of equal shape and content in a graph that trains: a network that was loaded, and built twice.
+
+    Arrays of one number are no such thing: a cell without peepholes has zeros for them, however often it is applied.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.first: dict[tuple[object, ...], int] = {}
+
+    def original(self, i: int) -> int:
+        """The first constant that is the same as node ``i``; ``i`` itself if there is none, or it is something else."""
+        tensor = self.flow.nodes[i].tensor() if self.flow.is_trained and self.flow.ops[i] == "Const" else None
+        if tensor is None:
+            return i
+        try:
+            content = bytes(next(iter(tensor.chunks()), b"")[:_MAX_COMPARED])
+        except GraphscopeError:
+            return i
+        size = tensor.dtype.itemsize
+        if content[size:] == content[:-size]:
+            return i
+        return self.first.setdefault((tensor.dtype, tensor.shape, content), i)
+
+
+_MAX_COMPARED = 1 << 12
+
+
+def parts_of(flow: Flow, layer: int) -> Iterator[tuple[int, int]]:
     """The tensors that a layer is applied to, each with its input index; the parts of a concatenation separately."""
     for place, producer in enumerate(flow.inputs[layer]):
         if flow.ops[producer] in _JOINS:
@@ -113,11 +162,20 @@ def _axis(flow: Flow, join: int) -> int | None:
 
 def last_layers(flow: Flow) -> set[int]:
     """Ends of the last layers: their biases, activations and reshapes included, where no such thing follows."""
-    within = _chains(flow)
+    within = {i for i in _chains(flow) if not _is_grouping(flow, i)}
     deeper = {p for i in flow.layers for p in _ancestry(flow, i)}
     return {
         i for i in within if i not in deeper and not any(c in within and not flow.outside[c] for c in flow.consumers[i])
     }
+
+
+def _is_grouping(flow: Flow, i: int) -> bool:
+    """Whether node ``i`` reshapes examples only to take them apart: to anchors with their positives and negatives."""
+    users = [flow.ops[c] for c in flow.consumers[i] if not flow.outside[c]]
+    return flow.ops[i] == "Reshape" and bool(users) and _TAKE_APART.issuperset(users)
+
+
+_TAKE_APART = frozenset({"Unpack", "Split", "SplitV", *_SLICES})
 
 
 def _chains(flow: Flow) -> set[int]:

@@ -14,12 +14,13 @@ from graphscope.analysis.ends.input_gradients import is_gradient
 from graphscope.analysis.ends.losses import is_free, is_left_over
 from graphscope.analysis.ends.networks import last_layers, passed_results
 from graphscope.analysis.ends.propagation import LOSS_OPS
+from graphscope.analysis.ends.trained_apart import APPLIES, TrainedApart
 from graphscope.analysis.ends.unlabelled import (
     FORMS,
     PRODUCTS,
     RESHAPES,
     SUMS,
-    Risks,
+    Joined,
     before_drawn,
     find_drawn,
     find_reconstructed,
@@ -28,12 +29,12 @@ from graphscope.analysis.ends.unlabelled import (
 )
 from graphscope.core.graph import Function, called_functions
 from graphscope.core.ops.sets import EXITS, SUPPRESSION, SWITCHES
-from graphscope.core.patterns import NamePattern, OpPattern, Pattern
+from graphscope.core.patterns import NamePattern, Pattern
 
 GOOD_NAMES: tuple[tuple[NamePattern, float], ...] = (
     (
         NamePattern(
-            r"(^|[/_])(softmax|prob|probs|probabilit\w+|predict\w*|preds?|y_?pred|y_?hat|scores?)\d*([/_]|$)", re.I
+            r"(^|[/_])(softmax|probs?|probas?|probabilit\w+|predict\w*|preds?|y_?pred|y_?hat|scores?)\d*([/_]|$)", re.I
         ),
         22.0,
     ),
@@ -109,7 +110,7 @@ class Ranking:
         ways = {i: list(self.before_arithmetic(i)) for i in self.feeders}
         counts = Counter(p for way in ways.values() for p in set(way))
         multiplied = {self.flow.inputs[i][0] for way in ways.values() for i in way if self.op(i) in PRODUCTS}
-        risks = {p for i, way in ways.items() for k in (i, *way) if (p := self._risks.before_sum(k)) is not None}
+        risks = {p for i, way in ways.items() for k in (i, *way) if (p := self._joined.before_sum(k)) is not None}
         told = multiplied | risks
         found = (next((p for p in way if counts[p] > 1 or p in told), None) for way in ways.values())
         return frozenset(p for p in found if p is not None) - self.feeders
@@ -138,13 +139,14 @@ class Ranking:
         return find_transformed(self.flow, self.forward, losses)
 
     @cached_property
-    def _risks(self) -> Risks:
-        return Risks(self.flow)
+    def _joined(self) -> Joined:
+        return Joined(self.flow)
 
     @cached_property
     def forms(self) -> frozenset[int]:
-        """What is made of :attr:`shared` for the loss."""
-        return frozenset(i for i in self.feeders if not self.shared.isdisjoint(self.before_arithmetic(i)))
+        """What is made of :attr:`shared`, or of something else that the loss compares, for the loss."""
+        taken = self.shared | self.compared
+        return frozenset(i for i in self.feeders if not taken.isdisjoint(self.before_arithmetic(i)))
 
     def before_arithmetic(self, i: int) -> Iterator[int]:
         """What node ``i`` was made of by arithmetic with constants, step by step."""
@@ -152,7 +154,7 @@ class Ranking:
             fed = {p for p in self.flow.inputs[i] if self.flow.sources[p]}
             if self.op(i) not in FORMS | PRODUCTS or self.flow.has_weight(i):
                 return
-            before = next(iter(fed)) if len(fed) == 1 else self._risks.before_sum(i)
+            before = next(iter(fed)) if len(fed) == 1 else self._joined.before(i)
             if before is None or not self.forward[before]:
                 return
             i = before
@@ -208,7 +210,17 @@ class Ranking:
     @cached_property
     def handed_on(self) -> frozenset[int]:
         """Outputs of one network that another network evaluates."""
-        return frozenset(i for i in passed_results(self.flow) if self.forward[i])
+        found = passed_results(self.flow)
+        return frozenset(i for i in found | self._trained_apart.handed_on() if self.forward[i])
+
+    @cached_property
+    def copied(self) -> frozenset[int]:
+        """Candidates of networks that are copies of those that are trained."""
+        return frozenset(self._trained_apart.copied(self.candidates))
+
+    @cached_property
+    def _trained_apart(self) -> TrainedApart:
+        return TrainedApart(self.flow)
 
     @cached_property
     def last_layers(self) -> frozenset[int]:
@@ -245,7 +257,7 @@ class Ranking:
     def is_updated(self) -> bool:
         """Whether an optimizer changes variables."""
         ops = set(self.flow.ops)
-        if any(map(_APPLIES.fullmatch, ops)):
+        if any(map(APPLIES.fullmatch, ops)):
             return True
         # Adam changes the rows of an embedding by ops that others use as well.
         return any(map(SCATTERS.fullmatch, ops)) and any(is_gradient(node.name) for node in self.flow.nodes)
@@ -452,7 +464,6 @@ _ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
 _MAX_FORMS = 8
 _SCALES = frozenset("Div Mul RealDiv".split())
 _CHECKS = frozenset("CheckNumerics CheckNumericsV2 Print DebugIdentity DebugIdentityV2 DebugIdentityV3".split())
-_APPLIES = OpPattern("Apply", r"(Resource)?(Sparse)?Apply[A-Z]\w*")
 
 
 def _feeds_loss(ranking: Ranking, i: int) -> float:
@@ -513,6 +524,7 @@ RULES: tuple[_Rule, ...] = (
     _Rule("what the loss judges by itself", lambda r, i: 25.0 if i in r.transformed else 0.0),
     _Rule("compared with what is fed", lambda r, i: 25.0 if i in r.reconstructed and not r.forward[i] else 0.0),
     _Rule("", lambda r, i: -60.0 if i in r.drawn else 0.0),
+    _Rule("", lambda r, i: -40.0 if i in r.copied else 0.0),
     _Rule("passed to another network", lambda r, i: 50.0 if i in r.handed_on else 0.0),
     _Rule("last layer of a network", lambda r, i: 20.0 if i in r.last_layers - r.logits - r.activated else 0.0),
     _Rule("", lambda r, i: -15.0 if i in r.feeders and r.op(i) in _ARITHMETIC else 0.0),

@@ -15,7 +15,10 @@ from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.core.values.dtypes import DataType
 
-_SWITCH_NAME = Pattern(r"keep_?prob|drop_?out|train|phase|learning|(^|/)lr$|rate$|momentum", re.IGNORECASE)
+_RATES = r"keep_?prob|drop_?out|learning|(^|/)lr$|rate$|momentum"
+_RATE_NAME = Pattern(_RATES, re.IGNORECASE)
+_SWITCH_NAME = Pattern(rf"train|phase|{_RATES}", re.IGNORECASE)
+"""Names of hyperparameters; an array that is called ``train_inputs`` holds examples."""
 
 
 def source_bits(flow: Flow, graph: Graph) -> dict[tuple[int, int], int]:
@@ -65,7 +68,8 @@ def _is_switch(node: Node) -> bool:
     dtype, shape = node.attr("dtype"), node.attr("shape")
     if dtype is not None and DataType.of(dtype.type) is DataType.BOOL:
         return True
-    return not (shape is not None and len(shape.shape.dim) > 1) and bool(_SWITCH_NAME.search(node.name))
+    rank = len(shape.shape.dim) if shape is not None else 0
+    return rank < 2 and bool((_RATE_NAME if rank else _SWITCH_NAME).search(node.name))
 
 
 def is_single(node: Node, graph: Graph) -> bool:

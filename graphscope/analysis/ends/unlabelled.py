@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from graphscope.analysis.ends.flow import BATCHED, FLAGS, Flow
 
-FORMS = frozenset("Add AddV2 Sub Mul RealDiv Pow Square Maximum Minimum Log Log1p Exp Abs Neg Relu Softplus".split())
+FORMS = frozenset(
+    "Add AddV2 Sub Mul RealDiv Pow Square Sqrt Maximum Minimum Log Log1p Exp Abs Neg Relu Softplus".split()
+)
 """Ops by which a loss makes what it needs of a result."""
 PRODUCTS = frozenset({"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"})
 SUMS = frozenset("Add AddN AddV2 Mean Sum".split())
@@ -17,15 +19,16 @@ _DIFFERENCES = frozenset({"Sub", "SquaredDifference"})
 _LOOKUPS = frozenset({"Gather", "GatherV2", "ResourceGather"})
 _CUMULATIVE = frozenset({"Cumsum", "CumulativeLogsumexp"})
 """Ops by which a loss sums up over the examples at risk."""
-_MAX_STEPS = 8
+_MAX_STEPS = 16
 
 
 def followers(flow: Flow, start: Iterable[int]) -> frozenset[int]:
     """``start``, and what is made of it."""
-    return _reach(start, flow.consumers)
+    return reach(start, flow.consumers)
 
 
-def _reach(start: Iterable[int], steps: Sequence[Iterable[int]]) -> frozenset[int]:
+def reach(start: Iterable[int], steps: Sequence[Iterable[int]]) -> frozenset[int]:
+    """``start``, and what ``steps`` lead to from there."""
     waiting = list(start)
     found = set(waiting)
     while waiting:
@@ -69,7 +72,7 @@ def find_transformed(flow: Flow, forward: Sequence[bool], losses: Iterable[int])
     A normalizing flow maximizes the likelihood of what it makes of an example, and of the steps on the way to it.
     """
     parts = _summed_parts(flow, forward, losses)
-    return frozenset(p for p in parts if len(parts) > 1 and parts <= _reach([p], flow.inputs))
+    return frozenset(p for p in parts if len(parts) > 1 and parts <= reach([p], flow.inputs))
 
 
 def _summed_parts(flow: Flow, forward: Sequence[bool], losses: Iterable[int]) -> set[int]:
@@ -91,29 +94,42 @@ def _summed_parts(flow: Flow, forward: Sequence[bool], losses: Iterable[int]) ->
     return found
 
 
-class Risks:
-    """Losses that compare a risk with the sum of those of all who are left, as Cox's partial likelihood does."""
+class Joined:
+    """Arithmetic that takes a result apart and joins its parts again."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self.may_occur = not _CUMULATIVE.isdisjoint(flow.ops)
+        self.has_risks = not _CUMULATIVE.isdisjoint(flow.ops)
+
+    def before(self, i: int) -> int | None:
+        """The one node that all of node ``i`` is made of, by arithmetic with constants; ``None`` if there is none."""
+        return self._narrow(i)[0]
 
     def before_sum(self, i: int) -> int | None:
-        """The risk that node ``i`` compares with its own sum over examples; ``None`` for any other node."""
+        """The risk that node ``i`` compares with the sum of those of all who are left, as Cox's partial likelihood does.
+
+        ``None`` for any other node.
+        """
+        found, is_cumulative = self._narrow(i) if self.has_risks else (None, False)
+        return found if is_cumulative else None
+
+    def _narrow(self, i: int) -> tuple[int | None, bool]:
+        """What all of node ``i`` is made of, and whether a sum over examples is among the steps."""
         flow = self.flow
         parts, is_cumulative = {i}, False
-        for _ in range(_MAX_STEPS if self.may_occur else 0):
+        for _ in range(_MAX_STEPS):
             last = max(parts, key=self._places.__getitem__)
+            if flow.ops[last] not in FORMS | _CUMULATIVE or flow.has_weight(last):
+                break
             parts.remove(last)
             parts |= {p for p in flow.inputs[last] if flow.sources[p]}
             is_cumulative |= flow.ops[last] in _CUMULATIVE
-            if len(parts) == 1:
-                return next(iter(parts)) if is_cumulative else None
-            if flow.ops[last] not in FORMS | _CUMULATIVE or flow.has_weight(last) or not parts:
-                return None
-        return None
+            if len(parts) < 2:
+                return next(iter(parts), None), is_cumulative
+        return None, False
 
     @cached_property
-    def _places(self) -> dict[int, int]:
+    def _places(self) -> Mapping[int, int] | range:
         """Node -> its place in the order."""
-        return {i: place for place, i in enumerate(self.flow.order)}
+        order = self.flow.order
+        return order if isinstance(order, range) else {i: place for place, i in enumerate(order)}
