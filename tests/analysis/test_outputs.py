@@ -84,9 +84,10 @@ def measured(path: Path, truth: Any) -> tuple[int, list[str]]:
 
 def test_outputs_and_inputs_of_graphs_that_are_built(tmp_path: Path) -> None:
     from tests.support.truth_graphs import GRAPHS, write
+    from tests.support.truth_networks import NETWORKS
     from tests.support.truth_tasks import TASKS
 
-    answers = {row.name: write(row, tmp_path) for row in [*GRAPHS, *TASKS]}
+    answers = {row.name: write(row, tmp_path) for row in [*GRAPHS, *TASKS, *NETWORKS]}
     results = {name: measured(answer.path, answer) for name, answer in answers.items()}
     assert not {name: wrong for name, (_, wrong) in results.items() if wrong}
     assert not {name: place for name, (place, _) in results.items() if place > 2}

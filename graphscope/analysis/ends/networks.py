@@ -122,7 +122,7 @@ class _Copies:
             content = bytes(next(iter(tensor.chunks()), b"")[:_MAX_COMPARED])
         except GraphscopeError:
             return i
-        size = tensor.dtype.itemsize
+        size = tensor.dtype.itemsize or 1
         if content[size:] == content[:-size]:
             return i
         return self.first.setdefault((tensor.dtype, tensor.shape, content), i)
