@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from graphscope.analysis.statistics import Statistics, statistics
 from graphscope.core.model import Model
-from graphscope.core.tensors import Shape
+from graphscope.core.tensors import Shape, elements
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import AbsentPayload, Payload
 from graphscope.core.values.slices import Slice
 from graphscope.core.variables.binding import find_stored
 from graphscope.core.variables.variables import Role, Variable
 from graphscope.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from graphscope.core.foreign import ForeignModel
 
 
 @dataclass(slots=True)  # not frozen: as variables
@@ -58,15 +62,20 @@ Weight = tuple[WeightRow, Callable[[], Payload] | None]
 """A row, and how to get its content; ``None`` if there is none."""
 
 
-def list_weights(model: Model) -> list[WeightRow]:
+def list_weights(model: Model | ForeignModel) -> list[WeightRow]:
     """The variables of ``model``; the constants, if it has a graph and neither variables nor a checkpoint. No I/O."""
     return [row for row, _ in weights(model)]
 
 
-def weights(model: Model) -> list[Weight]:
+def weights(model: Model | ForeignModel) -> list[Weight]:
     """As :func:`list_weights`, each with its content."""
+    if not isinstance(model, Model):
+        from graphscope.analysis.foreign.weights import foreign_weights
+
+        return foreign_weights(model)
     if model.variables or not model.has_graph:
-        return [_variable(model, v) for v in model.variables]
+        has_graph = model.has_graph
+        return [_variable(model, v, has_graph) for v in model.variables]
     return list(_constants(model))
 
 
@@ -90,7 +99,7 @@ def find_weight(model: Model, name: str) -> Weight:
     if model.store is not None and not model.has_graph:
         variable = find_stored(model.store, model.objects, name)
         if variable is not None:
-            return _variable(model, variable)
+            return _variable(model, variable, model.has_graph)
     found = weights(model)
     for row, content in found:
         if name in (row.name, row.key):
@@ -98,22 +107,22 @@ def find_weight(model: Model, name: str) -> Weight:
     raise UnknownNameError("variable", name, (row.name for row, _ in found))
 
 
-def _variable(model: Model, variable: Variable) -> Weight:
+def _variable(model: Model, variable: Variable, has_graph: bool) -> Weight:
     name, dtype, shape, key, in_graph, trainable, role, entry, part, _, _ = variable
     row = WeightRow(
         name,
         "variable",
         dtype,
         shape,
-        variable.elements,
+        elements(shape),
         variable.size_bytes,
         entry.shard if entry is not None else None,
         key if key != name else None,
         part,
         trainable,
         role,
-        variable.is_missing,
-        model.has_graph and not in_graph,
+        in_graph and variable.is_missing,
+        has_graph and not in_graph,
         variable.mismatch if in_graph else "",
     )
     return row, (lambda: model.value(variable)) if entry is not None else None

@@ -46,11 +46,12 @@ def _info(sink: Sink, path: str) -> None:
 
 
 def _vars(sink: Sink, path: str) -> None:
+    from graphscope.analysis.variable_rows import list_weights
     from graphscope.cli.options.loading import open_any
-    from graphscope.cli.render.vars import any_weights, write_weights
+    from graphscope.cli.render.vars import write_weights
     from graphscope.cli.terminal.pages import Format
 
-    write_weights(sink, Format.TABLE, [row for row, _ in any_weights(open_any(path))])
+    write_weights(sink, Format.TABLE, list_weights(open_any(path)))
 
 
 _PLAIN: Mapping[str, Callable[[Sink, str], None]] = {"info": _info, "vars": _vars}

@@ -55,12 +55,13 @@ def variables(
     format: FormatOption = Format.TABLE,
 ) -> None:
     """The variables of a model; for a frozen graph its constants."""
+    from graphscope.analysis.variable_rows import weights
     from graphscope.cli.options.loading import open_any
-    from graphscope.cli.render.vars import any_weights, write_weights
+    from graphscope.cli.render.vars import write_weights
 
     sink = Sink.standard()
     patterns = compile_patterns(name)
-    found = any_weights(open_any(model, tags=split_tags(tags), checkpoint=checkpoint))
+    found = weights(open_any(model, tags=split_tags(tags), checkpoint=checkpoint))
     chosen = [item for item in found if _matches(item[0], patterns, role)]
     rows = _with_statistics(sink, chosen) if stats else [row for row, _ in chosen]
     write_weights(sink, format, rows, has_statistics=stats, is_choice=bool(found))

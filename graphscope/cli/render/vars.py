@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from graphscope.analysis.statistics import Statistics
-from graphscope.analysis.variable_rows import Weight, WeightRow, weights
+from graphscope.analysis.variable_rows import WeightRow
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.pages import Format
 from graphscope.cli.terminal.plain import plain
 from graphscope.cli.terminal.table import Column
 from graphscope.cli.terminal.text import number, size, type_name
 from graphscope.cli.terminal.views import View, write_rows
-from graphscope.core.model import Model
-from graphscope.core.tensors import shape_text
+from graphscope.core.tensors import Shape, shape_text
 from graphscope.core.units import count
+from graphscope.core.values.dtypes import DataType
 from graphscope.core.variables.variables import Role
-
-if TYPE_CHECKING:
-    from graphscope.core.foreign import ForeignModel
 
 _STATISTICS = (
     ("min", "minimum", True, 0),
@@ -36,15 +34,6 @@ _HEADER = (
     *("name", "kind", "dtype", "shape", "elements", "size_bytes", "shard"),
     *("key", "part", "trainable", "role", "is_missing", "is_extra", "stored"),
 )
-
-
-def any_weights(model: Model | ForeignModel) -> list[Weight]:
-    """The variables or constants of a model, each with how to get its content."""
-    if isinstance(model, Model):
-        return weights(model)
-    from graphscope.analysis.foreign.weights import foreign_weights
-
-    return foreign_weights(model)
 
 
 def write_weights(
@@ -68,11 +57,16 @@ def write_weights(
 
 def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[WeightRow]:
     """One row for each variable or constant; ``rows`` determine which columns are not empty."""
-    columns, getters = zip(*_chosen(rows, has_statistics), strict=True)
+    last = 10 if has_statistics else 0  # a narrow terminal drops the other columns before statistics
+    columns, getters = tuple(zip(*_chosen(rows, has_statistics, last), strict=True)) or ((), ())
     header = [*_HEADER, *(field for _, field, *_ in _STATISTICS if has_statistics)]
     return View(
-        columns,
-        lambda row: [get(row) for get in getters],
+        [*_columns(last), *columns],
+        lambda row: [
+            row.name,
+            *_repeated(row.dtype, row.shape, row.elements, row.size_bytes),
+            *[get(row) for get in getters],
+        ],
         lambda row: _record(row, has_statistics),
         header,
         lambda row: _fields(row, has_statistics),
@@ -80,20 +74,33 @@ def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[Weig
     )
 
 
-def _chosen(rows: Sequence[WeightRow], has_statistics: bool) -> Iterable[tuple[Column, Callable[[WeightRow], str]]]:
-    """The columns that are not empty; with statistics, a narrow terminal drops the others first."""
-    last = 10 if has_statistics else 0
-    yield Column("name", minimum=24), lambda row: row.name
-    yield Column("dtype", style="shape"), lambda row: type_name(row.dtype)
-    yield Column("shape", style="shape"), lambda row: shape_text(row.shape)
-    yield Column("elements", right=True, drop=last + 2), _elements
-    yield Column("size", right=True, drop=last + 1), lambda row: size(row.size_bytes)
+def _columns(last: int) -> list[Column]:
+    """The columns that every listing has."""
+    return [
+        Column("name", minimum=24),
+        Column("dtype", style="shape"),
+        Column("shape", style="shape"),
+        Column("elements", right=True, drop=last + 2),
+        Column("size", right=True, drop=last + 1),
+    ]
+
+
+@functools.lru_cache(1024)
+def _repeated(dtype: DataType, shape: Shape, elements: int | None, size_bytes: int | None) -> tuple[str, ...]:
+    """The cells of these columns but the name, which are the same in many rows."""
+    return type_name(dtype), shape_text(shape), "?" if elements is None else f"{elements:,}", size(size_bytes)
+
+
+def _chosen(
+    rows: Sequence[WeightRow], has_statistics: bool, last: int
+) -> Iterator[tuple[Column, Callable[[WeightRow], str]]]:
+    """The further columns that are not empty."""
     if len({row.shard for row in rows} - {None}) > 1:
         yield Column("shard", right=True, drop=last + 4), lambda row: "" if row.shard is None else str(row.shard)
     for title, field, always, drop in _STATISTICS:
         if has_statistics and (always or any(getattr(row.statistics, field, None) for row in rows)):
             yield Column(title, right=True, drop=drop), _statistic(field)
-    if any(marks(row) for row in rows):
+    if any(map(_is_marked, rows)):
         yield (
             Column("marks", style="mark", minimum=9, drop=last + 3 if has_statistics else 1),
             lambda row: ", ".join(marks(row)),
@@ -102,16 +109,16 @@ def _chosen(rows: Sequence[WeightRow], has_statistics: bool) -> Iterable[tuple[C
         yield Column("key", style="dim", minimum=16, drop=last + 5), _key
 
 
-def _elements(row: WeightRow) -> str:
-    return "?" if row.elements is None else f"{row.elements:,}"
-
-
 def _statistic(field: str) -> Callable[[WeightRow], str]:
     def text(row: WeightRow) -> str:
         value = getattr(row.statistics, field, None)
         return f"{value:,}" if isinstance(value, int) else number(value)
 
     return text
+
+
+def _is_marked(row: WeightRow) -> bool:
+    return row.trainable or row.is_missing or row.is_extra or row.stored != "" or row.role is not Role.MODEL
 
 
 def marks(row: WeightRow) -> list[str]:

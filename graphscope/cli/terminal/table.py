@@ -130,8 +130,7 @@ def _liner(columns: Sequence[Column], widths: Sequence[int], is_narrow: bool, ha
         return GAP.join(map(paint, padded, styles)).rstrip()
 
     def line(row: Row) -> str:
-        text = "".join(row)
-        if not is_simple(text):
+        if not is_simple("".join(row)):
             return careful(row)
         for i, width in checked:
             if len(row[i]) > width:

@@ -57,7 +57,7 @@ class DataType(enum.IntEnum):
     @classmethod
     def of(cls, number: int) -> DataType:
         """The type behind ``number``, references included; ``INVALID`` for a number that TensorFlow 2.21 does not have."""
-        return _BY_NUMBER.get(number, cls.INVALID)
+        return _BY_NUMBER.get(number, _INVALID)
 
     @property
     def label(self) -> str:
@@ -154,6 +154,7 @@ _ROWS: dict[DataType, tuple[str, int | None, str | None]] = {
     DataType.UINT2: ("uint2", 1, "ml_dtypes.uint2"),
     DataType.FLOAT4_E2M1FN: ("float4_e2m1fn", 1, "ml_dtypes.float4_e2m1fn"),
 }
+_INVALID = DataType.INVALID
 _BY_NUMBER = {int(t) + ref: t for t in DataType for ref in ((0, REF) if t else (0,))}
 
 UNFEEDABLE = frozenset({DataType.RESOURCE, DataType.VARIANT})

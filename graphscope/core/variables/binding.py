@@ -57,9 +57,9 @@ def bind(
             [n for op, n in zip(graph.ops, graph.nodes) if op in VARIABLE_OPS and n.name not in names]
         )
     taken = {v.key for v in bound}
-    free = {k: e for k, e in entries.items() if k not in taken}
-    owners = {v.name for v in bound}.union(tracked[k].name if k in tracked else k for k in free)
-    bound += _iterate_unclaimed(free, tracked, owners)
+    free = {k: e for k, e in entries.items() if k not in taken} if taken else entries
+    named = {tracked[k].name if k in tracked else k for k in free} if tracked else free.keys()
+    bound += _iterate_unclaimed(free, tracked, {v.name for v in bound} | named if bound else named)
     return bound
 
 

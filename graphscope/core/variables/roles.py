@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Container
 
 from graphscope.core.graph import Graph
@@ -43,14 +44,21 @@ def role_by_name(name: str, key: str | None, names: Container[str] = ()) -> Role
 
 def _role_of(text: str, names: Container[str]) -> Role:
     owner, _, last = text.removesuffix(VALUE_SUFFIX).rpartition("/")
-    last = last.rstrip("0123456789").removesuffix("_") if last[-1:].isdigit() else last
-    if last in _SLOT_NAMES and _is_owner(owner, names):
+    is_slot, role = _said_by_last_part(last)
+    if is_slot and _is_owner(owner, names):
         return Role.SLOT
     if (text.startswith(_OPTIMIZER_SCOPES) and OF_THE_MODEL not in text) or "/.OPTIMIZER_SLOT/" in text:
         return Role.SLOT
     if text.startswith(_KERAS_METRICS):
         return Role.LOCAL
-    return _BY_LAST_PART.get(last, Role.MODEL)
+    return role
+
+
+@functools.lru_cache(256)  # the variables of a model have few
+def _said_by_last_part(last: str) -> tuple[bool, Role]:
+    """Whether it is an optimizer slot's name, and the role that it states by itself."""
+    name = last.rstrip("0123456789").removesuffix("_") if last[-1:].isdigit() else last
+    return name in _SLOT_NAMES, _BY_LAST_PART.get(name, Role.MODEL)
 
 
 def _is_owner(name: str, names: Container[str]) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from graphscope.core.tensors import elements, shape_text
+from graphscope.core.tensors import Shape, elements, shape_text
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import Payload
 
@@ -119,8 +120,13 @@ class Variable(NamedTuple):
     @property
     def size_bytes(self) -> int | None:
         """Size in memory, in bytes; the stored size for strings; ``None`` if it is unknown."""
-        itemsize = self.dtype.itemsize
-        if itemsize is None:
+        if self.dtype.itemsize is None:
             return self.entry.stored_bytes if self.entry is not None else None
-        count = self.elements
-        return None if count is None else count * itemsize
+        return _bytes(self.dtype, self.shape)
+
+
+@functools.lru_cache(1024)
+def _bytes(dtype: DataType, shape: Shape) -> int | None:
+    """The size of a tensor whose elements have a fixed size."""
+    count, itemsize = elements(shape), dtype.itemsize
+    return None if count is None or itemsize is None else count * itemsize

@@ -24,7 +24,7 @@ from graphscope.formats.checkpoint.tensor_slice import TensorSlice
 from graphscope.formats.io.paths import is_file
 from graphscope.formats.io.sstable import Table
 from graphscope.formats.io.wire import FileSource
-from graphscope.protos import BundleEntryProto, BundleHeaderProto, DecodeError, Message
+from graphscope.protos import BundleEntryProto, BundleHeaderProto, DecodeError, Message, TensorShapeProto
 
 M = TypeVar("M", bound=Message)
 
@@ -32,6 +32,8 @@ MAX_SHARDS = 100_000
 """More data files than this are not believed: the numbers in their names have five digits."""
 
 _LITTLE_ENDIAN = 0
+_SHAPE = b"\x12"
+"""With what the shape begins in an entry; the numbers behind it may have that byte too."""
 
 
 class _Stored(NamedTuple):
@@ -87,14 +89,13 @@ class BundleStore:
             return self.entries
         items = self._table.items()
         next(items)
-        self._stored = {key: self._read_entry(key, value) for key, value in items}
-        self._refuse_overlaps(self._stored)
+        stored = self._stored = dict(self._read_entries(items))
+        self._refuse_overlaps(stored)
         slices = self._slice_keys()
-        keys = [key for key in self._stored if key not in slices]
-        self._keys = {_text(key): key for key in keys}
-        if len(self._keys) != len(keys):
+        self._keys = {_text(key): key for key in stored if key not in slices}
+        if len(self._keys) + len(slices & stored.keys()) != len(stored):
             raise self._source.corrupt("names that are not UTF-8 cannot be distinguished")
-        self.entries = {name: _entry(name, self._stored[key]) for name, key in self._keys.items()}
+        self.entries = {name: _entry(name, stored[key]) for name, key in self._keys.items()}
         return self.entries
 
     def read_one(self, name: str) -> Entry | None:
@@ -116,7 +117,8 @@ class BundleStore:
         stored = self._stored.get(key)
         value = self._table.get(key) if stored is None and isinstance(self.entries, _LoneEntries) else None
         if value is not None:
-            stored = self._stored[key] = self._read_entry(key, value)
+            [(_, stored)] = self._read_entries([(key, value)])
+            self._stored[key] = stored
         return stored
 
     @property
@@ -154,14 +156,14 @@ class BundleStore:
         wanted |= {place.key(key) for key in wanted for place in self._stored[key].slices}
         items = self._table.items()
         next(items)
-        return [(key, self._parse(BundleEntryProto, key, value)) for key, value in items if key in wanted]
+        return [(key, self._parse(BundleEntryProto, key, bytes(value))) for key, value in items if key in wanted]
 
     def _read_header(self, items: Iterator[tuple[bytes, memoryview]]) -> int:
         """Takes the first item, checks what the header says, and returns the number of data files."""
         key, value = next(items, (None, memoryview(b"")))
         if key != b"":
             raise self._source.corrupt("not a checkpoint index: the table does not start with a header")
-        header = self._parse(BundleHeaderProto, key, value)
+        header = self._parse(BundleHeaderProto, key, bytes(value))
         if header.endianness != _LITTLE_ENDIAN:
             raise UnsupportedError("its tensors are stored big-endian", path=self._source.path)
         check_versions(header.version, self._source)
@@ -169,28 +171,35 @@ class BundleStore:
             raise self._source.corrupt(f"the header announces {header.num_shards:,} data files")
         return header.num_shards
 
-    def _read_entry(self, key: bytes, value: memoryview) -> _Stored:
-        """One entry, unless its shape or place is one that no writer makes."""
-        proto = self._parse(BundleEntryProto, key, value)
-        stated = proto.shape
-        head = _type_and_shape(value)
-        shape = self._shapes.get(head)
-        if shape is None or len(stated.dim) != len(shape) or stated.unknown_rank:
-            shape = tuple([d.size for d in stated.dim])
-            if stated.unknown_rank or not is_shape(shape):
-                raise self._corrupt(key, f"{list(shape)} is not the shape of a tensor")
-            if head:
-                self._shapes[head] = shape
-        shard, offset, size = proto.shard_id, proto.offset, proto.size
-        if size < 0 or offset < 0 or not 0 <= shard < self._shards.count:
-            place = f"{size:,} bytes at byte {offset:,} of data file {shard:,}"
-            raise self._corrupt(key, f"{place} is not a place in the file, with {self._shards.count:,} data files")
-        slices = tuple(map(TensorSlice.of, proto.slices)) if proto.slices else ()
-        return _Stored(proto.dtype, shape, shard, offset, size, proto.crc32c, slices)
+    def _read_entries(self, items: Iterable[tuple[bytes, memoryview]]) -> Iterator[tuple[bytes, _Stored]]:
+        """The entries, unless the shape or place of one is what no writer makes."""
+        count, shapes = self._shards.count, self._shapes
+        for key, value in items:
+            data = bytes(value)
+            proto = self._parse(BundleEntryProto, key, data)
+            head = _type_and_shape(data)
+            is_whole = bool(head) and data.find(_SHAPE, len(head)) < 0  # a second shape would add dimensions
+            shape = shapes.get(head) if is_whole else None
+            if shape is None:
+                shape = self._shape(key, proto.shape)
+                if is_whole:
+                    shapes[head] = shape
+            shard, offset, size = proto.shard_id, proto.offset, proto.size
+            if size < 0 or offset < 0 or not 0 <= shard < count:
+                place = f"{size:,} bytes at byte {offset:,} of data file {shard:,}"
+                raise self._corrupt(key, f"{place} is not a place in the file, with {count:,} data files")
+            slices = tuple(map(TensorSlice.of, proto.slices)) if proto.slices else ()
+            yield key, _Stored(proto.dtype, shape, shard, offset, size, proto.crc32c, slices)
 
-    def _parse(self, kind: type[M], key: bytes, value: memoryview) -> M:
+    def _shape(self, key: bytes, stated: TensorShapeProto) -> tuple[int, ...]:
+        shape = tuple([d.size for d in stated.dim])
+        if stated.unknown_rank or not is_shape(shape):
+            raise self._corrupt(key, f"{list(shape)} is not the shape of a tensor")
+        return shape
+
+    def _parse(self, kind: type[M], key: bytes, data: bytes) -> M:
         try:
-            return kind.FromString(bytes(value))
+            return kind.FromString(data)
         except DecodeError as error:
             raise self._corrupt(key, f"no {kind.DESCRIPTOR.name}: {error}") from error
 
@@ -250,14 +259,11 @@ class _LoneEntries(Mapping[str, Entry]):
         return len(self._store.read_all())
 
 
-def _type_and_shape(entry: memoryview) -> bytes:
-    """The bytes of the two fields with which writers begin an entry, where each has a type or size of one byte; or none.
-
-    Equal bytes are an equal shape, unless the message states a second one, which adds dimensions.
-    """
+def _type_and_shape(entry: bytes) -> bytes:
+    """The bytes of the two fields with which writers begin an entry, where each has a type or size of one byte; or none."""
     if len(entry) < 4 or entry[0] != 0x08 or entry[2] != 0x12 or entry[1] | entry[3] > 0x7F:
         return b""
-    return bytes(entry[: 4 + entry[3]])
+    return entry[: 4 + entry[3]]
 
 
 def _ascend(tensors: Iterable[_Stored]) -> bool:
@@ -275,11 +281,11 @@ def _ascend(tensors: Iterable[_Stored]) -> bool:
 
 
 def _text(key: bytes) -> str:
-    return key.decode(errors="backslashreplace")
+    return str(key, "utf-8", "backslashreplace")
 
 
 def _entry(name: str, stored: _Stored) -> Entry:
-    dtype = DataType.of(stored.type_number)
-    if stored.slices:
-        return Entry(name, dtype, stored.shape, None, len(stored.slices))
-    return Entry(name, dtype, stored.shape, stored.shard, 0, stored.size)
+    number, shape, shard, _, size, _, slices = stored
+    if slices:
+        return Entry(name, DataType.of(number), shape, None, len(slices))
+    return Entry(name, DataType.of(number), shape, shard, 0, size)

@@ -19,7 +19,7 @@ Sources: ``tsl/lib/io/{format,block,table_builder}.cc`` in TensorFlow 2.21 and l
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from graphscope.core.values.payload import CHUNK_BYTES
@@ -118,15 +118,13 @@ class Table:
 
     def _block(self, number: int) -> Iterator[tuple[bytes, memoryview]]:
         """The entries of one data block, whose keys lie where the index says."""
-        handle, last = self._handles[number], self._last_keys[number]
-        key = None
-        for key, value in self._entries(handle, self._last_keys[number - 1] if number else None):
-            yield key, value
-        if key is not None and key > last:
+        handle = self._handles[number]
+        last = yield from self._entries(handle, self._last_keys[number - 1] if number else None)
+        if last > self._last_keys[number]:
             raise self.source.corrupt("the keys of a block do not match the index", handle.offset)
 
-    def _entries(self, handle: Handle, after: bytes | None = None) -> Iterator[tuple[bytes, memoryview]]:
-        """The entries of the block at ``handle``; keys ascend, from above ``after``."""
+    def _entries(self, handle: Handle, after: bytes | None = None) -> Generator[tuple[bytes, memoryview], None, bytes]:
+        """The entries of the block at ``handle``; keys ascend, from above ``after``. Returns the last one."""
         data = self._contents(handle)
         limit = len(data) - 4 - 4 * int.from_bytes(data[-4:], "little")
         if len(data) < 4 or limit < 0:
@@ -149,6 +147,7 @@ class Table:
             yield key, data[start:end]
             after = key
             at = end
+        return key
 
     def _entry_head(self, data: memoryview, at: int, handle: Handle) -> tuple[int, int, int, int]:
         """The three sizes that begin an entry, where one takes more than a byte, and where they end."""
