@@ -1,4 +1,4 @@
-"""Graphs of known outputs in which several networks meet, as people train them: what is made, what judges it, what is a copy."""
+"""Graphs of known outputs in which several networks meet: what is made, what judges it, what is a copy."""
 
 from __future__ import annotations
 
