@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from graphscope.formats.checkpoint.writer import write_checkpoint
 from graphscope.protos import GraphDef, MetaGraphDef
 from tests.support.converting import MODELS, Fixture, restored, variable_values
 from tests.support.fixture_files import FIXTURES
-from tests.support.payloads import contents
+from tests.support.payloads import MemoryStore, contents, variables_model
 from tests.support.saving import Array, assert_equal, tf
 
 FORMS: dict[str, tuple[Callable[..., int], Callable[[Path], Any]]] = {
@@ -220,6 +221,15 @@ def test_what_only_the_checkpoint_has(tmp_path: Path) -> None:
         else:
             weights_into_checkpoint(model, NpzStore(tmp_path / "w.npz"), str(tmp_path / "n"))
             assert variable_values(str(tmp_path / "n"))["extra"].tolist() == [7, 7, 7]
+
+
+def test_variables_without_a_value_are_left_out() -> None:
+    values = {name: ArrayPayload(np.ones(2, np.float32)) for name in ("a", "b")}
+    model = variables_model(list(values.items()))
+    assert [name for name, _ in weights_of(model)] == ["a", "b"]
+    some = replace(model, store=MemoryStore([("b", values["b"])]))
+    assert [(name, payload.numpy().tolist()) for name, payload in weights_of(some)] == [("b", [1, 1])]
+    assert weights_of(replace(model, store=None)) == []
 
 
 def test_constants_of_a_frozen_graph() -> None:

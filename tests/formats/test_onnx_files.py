@@ -315,7 +315,52 @@ def test_external_data_that_is_not_all_there(tmp_path: Path) -> None:
         saved(tmp_path / "m.onnx", text).graph.constants["w"].numpy()
 
 
+def test_external_data_of_a_tensor_that_says_much(tmp_path: Path) -> None:
+    """A long text makes its message a large one, of which little is read at first."""
+    (tmp_path / "w.data").write_bytes(np.arange(6, dtype=np.float32).tobytes())
+    for size in (0, 5000):
+        made = external("w.data", offset=8, length=16)
+        made.doc_string = "d" * size
+        model = saved(tmp_path / "m.onnx", made)
+        assert model.graph.constants["w"].numpy().tolist() == [2, 3, 4, 5]
+        assert not model.notes
+
+
+def test_how_far_external_data_is_declared(tmp_path: Path) -> None:
+    (tmp_path / "w.data").write_bytes(bytes(16))
+    assert not saved(tmp_path / "m.onnx", external("w.data"), external("w.data", "v", offset=4, length=12)).notes
+    tensors = [external("w.data", "v", offset=4), external("w.data"), external("w.data", "u", length=0)]
+    assert saved(tmp_path / "m.onnx", *tensors).notes == (
+        "w.data has 16 bytes, but weights are declared up to byte 20",
+    )
+    for number, is_place in (
+        ("9" * 19, True),
+        ("1" * 20, False),
+        ("", False),
+        ("²", False),
+        ("٣", False),
+        ("1_0", False),
+    ):
+        made = external("w.data", offset=number)
+        if is_place:
+            [note] = saved(tmp_path / "m.onnx", made).notes
+            assert note.endswith(f"up to byte {int(number) + 16:,}")
+        else:
+            with pytest.raises(CorruptFileError, match="is not a place in a file"):
+                saved(tmp_path / "m.onnx", made)
+
+
 # Files that lie
+
+
+def test_sizes_that_no_tensor_has(tmp_path: Path) -> None:
+    for dims, can_be in (([2, -1], False), ([-1, -1], False), ([1 << 56], False), ([(1 << 56) - 1], True), ([0], True)):
+        proto = TensorProto(name="w", data_type=1, dims=dims, float_data=[])
+        if can_be:
+            assert saved(tmp_path / "m.onnx", proto).graph.constants["w"].shape == tuple(dims)
+        else:
+            with pytest.raises(CorruptFileError, match="cannot be"):
+                saved(tmp_path / "m.onnx", proto)
 
 
 def test_sizes_that_do_not_fit(tmp_path: Path) -> None:
