@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from graphscope.errors import CorruptFileError, GraphscopeError, UnsupportedError
+from graphscope.formats.checkpoint import writer
 from graphscope.formats.checkpoint.bundle_payloads import _checked_form
-from graphscope.formats.checkpoint.v2 import BundleStore
+from graphscope.formats.checkpoint.v2 import BundleStore, _type_and_shape
 from graphscope.formats.io.checksum import crc32c, mask
 from graphscope.protos import BundleEntryProto, BundleHeaderProto
 from tests.support.counted import lines_run
@@ -264,6 +265,8 @@ def test_tables_that_are_no_index(tmp_path: Path, items: dict[bytes, bytes], mes
 def test_long_strings_have_lengths_of_eight_bytes() -> None:
     """Above 4 GiB, which no test can write: the rule alone, as in ``WriteStringTensor``."""
     assert _checked_form([5, 1 << 32]) == b"\5\0\0\0" + b"\0\0\0\0\1\0\0\0"
+    written = [writer._checked_form(length) for length in (0, 5, (1 << 32) - 1, 1 << 32)]
+    assert written == [bytes(4), b"\5\0\0\0", b"\xff" * 4, b"\0\0\0\0\1\0\0\0"]
 
 
 @pytest.mark.parametrize(("spare", "message"), [(b"", None), (b"x", "4 bytes of strings, where 3 are announced")])
@@ -294,6 +297,27 @@ SECOND_SHAPES = {
     "many dimensions": (proto(1, *[1] * 60), (1,) * 60),
     "a scalar": (proto(1), ()),
 }
+
+
+@pytest.mark.parametrize(
+    ("entry", "size"),
+    [
+        (proto(1, 2, 3), 12),
+        (proto(1, 2, 3) + b"more", 12),
+        (proto(1), 4),
+        (proto(1)[:3], 0),
+        (b"", 0),
+        (b"\x09" + proto(1, 2)[1:], 0),
+        (b"\x08\x01\x1a\0", 0),
+        (b"\x08\x7f\x12\0", 4),
+        (b"\x08\x80\x12\0", 0),
+        (b"\x08\x01\x12\x7f" + bytes(127), 131),
+        (b"\x08\x01\x12\x80\x01" + bytes(128), 0),
+    ],
+)
+def test_the_beginning_of_an_entry(entry: bytes, size: int) -> None:
+    """Type and shape, where each takes a byte; what begins otherwise has no beginning that could be shared."""
+    assert _type_and_shape(memoryview(entry)) == entry[:size]
 
 
 def test_entries_that_begin_alike() -> None:

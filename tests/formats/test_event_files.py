@@ -14,12 +14,12 @@ import graphscope
 from graphscope.board.writer import EventWriter
 from graphscope.cli.terminal.wording import to_words
 from graphscope.core.model import Model, ModelKind
-from graphscope.core.values.payload import AbsentPayload
+from graphscope.core.values.payload import CHUNK_BYTES, AbsentPayload
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError
-from graphscope.formats.events.event_file import run_metadata
+from graphscope.formats.events.event_file import _TRACED_WORD, GRAPH, SUMMARY, Part, holds_traces, run_metadata
 from graphscope.formats.events.logged_graph import TOO_LARGE
 from graphscope.formats.events.scalars import scalars_in
-from graphscope.formats.io.records import records
+from graphscope.formats.io.records import Record, records
 from graphscope.formats.io.wire import FileSource
 from graphscope.formats.lazy.payloads import EncodedPayload
 from graphscope.protos import Event, GraphDef, NodeDef, RunMetadata
@@ -192,6 +192,20 @@ def test_no_run_metadata(tmp_path: Path) -> None:
     [tagged] = run_metadata(tmp_path)
     with pytest.raises(CorruptFileError, match="t: not a valid RunMetadata"):
         tagged.metadata()
+
+
+@pytest.mark.parametrize(
+    "before", [0, 1, CHUNK_BYTES - len(_TRACED_WORD), CHUNK_BYTES - 1, CHUNK_BYTES, 2 * CHUNK_BYTES - 3]
+)
+def test_traces_are_noticed_wherever_they_are_named(before: int, tmp_path: Path) -> None:
+    """A long summary is looked through piece by piece, and no further than it reaches."""
+    (tmp_path / "f").write_bytes(b"--" + b"x" * before + _TRACED_WORD + b"--")
+    source, end = FileSource(tmp_path / "f"), 2 + before + len(_TRACED_WORD)
+    record = Record(0, source.size)
+    assert holds_traces(source, Part(SUMMARY, 2, end, record))
+    assert not holds_traces(source, Part(SUMMARY, 2, end - 1, record))
+    assert not holds_traces(source, Part(SUMMARY, 3 + before, end, record))
+    assert not holds_traces(source, Part(GRAPH, 2, end, record))
 
 
 # Weights that were not logged

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
+from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.values.dtypes import DataType
+from graphscope.core.values.payload import ArrayPayload
 from graphscope.errors import CorruptFileError
 from graphscope.formats.io.window import Window
+from graphscope.formats.lazy.pieces import Stream, flow, meta_graph_pieces, size_of
+from graphscope.formats.lazy.pieces import field as field_pieces
 from graphscope.formats.lazy.split_weights import GRAPH, NODE, SAVED_MODEL, Skeleton, cut
-from graphscope.protos import AttrValue, GraphDef, NodeDef, TensorProto
+from graphscope.protos import AttrValue, FunctionDef, GraphDef, MetaGraphDef, NodeDef, TensorProto
 from tests.support.graph_bytes import field
 from tests.support.tables import varint
 
@@ -194,3 +199,52 @@ def test_fields_of_other_wire_types_stay(fixed: bytes) -> None:
     assert skeleton.message.startswith(fixed)
     assert skeleton.message.endswith(fixed)
     assert len(skeleton.tensors) == 1
+
+
+# Put together again
+
+
+def filled(keys: list[str]) -> tuple[Graph, MetaGraphDef]:
+    """A graph, and what is beside it, whose maps are filled in this order."""
+    header = GraphDef()
+    for key in keys:
+        header.debug_info.traces[key].file_line_cols.add(line=1)
+    library = header.library.gradient.add(function_name="f", gradient_func="g")
+    assert library
+    plain, large, function = NodeDef(name="a", op="X"), NodeDef(name="b", op="Const"), FunctionDef()
+    for key in keys:
+        for proto in (plain, large):
+            proto.attr[key].func.name = key
+            for inner in keys:
+                proto.attr[key].func.attr[inner].i = 1
+        function.attr[key].i = 1
+        function.ret[key] = key
+    large.attr["value"].tensor.dtype = 1
+    payload = ArrayPayload(np.ones(2, np.float32))
+    nodes = [Node(plain), Node(large, {"value": payload})]
+    meta = MetaGraphDef()
+    for key in keys:
+        meta.collection_def[key].node_list.value.append(key)
+        meta.signature_def[key].method_name = key
+    return Graph(header, nodes, [Function(function, [Node(plain)])]), meta
+
+
+def test_maps_are_written_in_the_order_of_their_keys() -> None:
+    """The same model gives the same bytes, and they are a message."""
+    keys = [f"k{i}" for i in range(20)]
+    written = [b"".join(flow(meta_graph_pieces(meta, graph))) for graph, meta in map(filled, (keys, keys[::-1]))]
+    assert written[0] == written[1]
+    meta = MetaGraphDef.FromString(written[0])
+    assert len(meta.collection_def) == len(meta.signature_def) == len(meta.graph_def.debug_info.traces) == 20
+    assert [len(node.attr) for node in meta.graph_def.node] == [20, 21]
+    assert meta.graph_def.node[1].attr["value"].tensor.tensor_content == np.ones(2, np.float32).tobytes()
+    [function] = meta.graph_def.library.function
+    assert (len(function.node_def), len(function.attr), len(meta.graph_def.library.gradient)) == (1, 20, 1)
+
+
+def test_the_size_of_pieces_is_known_before_they_are_made() -> None:
+    stream = Stream(3, lambda: iter([b"x", b"yz"]))
+    pieces = field_pieces(5, [b"ab", stream, b""])
+    assert pieces == [b"\x2a\x05", b"ab", stream, b""]
+    assert size_of(pieces) == 7
+    assert list(flow(pieces)) == [b"\x2a\x05", b"ab", b"x", b"yz", b""]

@@ -17,7 +17,7 @@ from graphscope.formats.io.records import Record, is_event_file_name, records, v
 from graphscope.formats.io.wire import Cursor, FileSource
 from graphscope.protos import DecodeError, Event, RunMetadata
 
-STEP, GRAPH, SUMMARY, TAGGED_RUN_METADATA, META_GRAPH = 2, 4, 5, 8, 9
+GRAPH, SUMMARY, TAGGED_RUN_METADATA, META_GRAPH = 4, 5, 8, 9
 """Fields of ``Event``."""
 
 PROFILED = "graph_run_metadata"
