@@ -159,7 +159,10 @@ def values_at_cuts(path: Path, frozen: FrozenGraph) -> Feeds:
     }
     given = {name: whole.feeds[tensor] for name, tensor in tensors.items() if tensor in whole.feeds}
     opened = {name: tensor for name, tensor in tensors.items() if name not in given}
-    return {**given, **dict(zip(opened, run_tensorflow(whole.graph, list(opened.values()), whole.feeds)))}
+    uncut = freeze(
+        graphscope.load(path), FreezeOptions(list(opened.values()))
+    ).graph  # has nodes that fall out of the whole
+    return {**given, **dict(zip(opened, run_tensorflow(uncut, list(opened.values()), whole.feeds)))}
 
 
 def computed(graph: Graph, path: Path, outputs: Sequence[str], given: Feeds) -> tuple[tuple[Feeds, Arrays] | None, str]:

@@ -16,7 +16,7 @@ _LISTS = frozenset({"at", "inputs", "outputs", "tags", "unfreeze"})
 _MAPPINGS = frozenset({"bind", "feeds", "map", "set", "shape"})
 """Arguments that take a mapping; as text, ``NAME=VALUE``."""
 
-_NUMBERS = frozenset({"batch", "classes", "learning_rate", "multilabel", "port", "task", "timeout"})
+_NUMBERS = frozenset({"atol", "batch", "classes", "learning_rate", "multilabel", "port", "rtol", "task", "timeout"})
 
 _HOLDERS = {
     **dict.fromkeys(("cache", "only_classes", "schema", "size"), "reading=graphscope.DataOptions"),

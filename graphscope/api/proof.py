@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Call, Option, Options, Part
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, some
 from graphscope.transforms.findings.randomness import random_sources
 
@@ -87,6 +88,10 @@ def _name_causes(causes: dict[str, str]) -> str:
     return some((f"{name} ({op})" for name, op in causes.items()), _MAX_NAMES) or "nothing that the graph shows"
 
 
+_UNITS = {DataType.BFLOAT16: "0.03", DataType.HALF: "0.004"}
+"""Type of short numbers -> four units in their last place: so far do kernels that round at other places differ."""
+
+
 def _remedy(options: FreezeOptions, frozen: FrozenGraph) -> Advice:
     """State, half precision and folded batch norms are likely causes."""
     if options.float16:
@@ -95,6 +100,10 @@ def _remedy(options: FreezeOptions, frozen: FrozenGraph) -> Advice:
         return Advice(Option("fold_batch_norms", True), " makes differences: ", *_TOLERANCE)
     if frozen.carried:
         return Advice("state that carries over needs variables: ", Call("convert", ("MODEL", "saved_model/")))
+    types = {attr.type for node in frozen.graph for attr in node.attrs.values()}
+    for dtype in _UNITS.keys() & types:
+        tolerance = Options((Option("atol", _UNITS[dtype]), Option("rtol", _UNITS[dtype])))
+        return Advice(tolerance, f"   allows for the rounding of {dtype.label}")
     return Advice(Option("fold", False), " leaves constants alone")
 
 

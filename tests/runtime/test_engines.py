@@ -13,10 +13,14 @@ import pytest
 
 import graphscope
 from graphscope.cli.options.session import EngineChoice
-from graphscope.core.changes.build import constant
+from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.model import Model, ModelKind
+from graphscope.core.tensors import shape_proto
+from graphscope.core.values.dtypes import DataType
 from graphscope.errors import ArgumentError, GraphscopeError, MissingDependencyError
+from graphscope.protos import AttrValue
 from graphscope.runtime.comparing import verify as verifying
+from graphscope.runtime.engines import onnx_runtime
 from graphscope.runtime.engines.table import CHOICES
 from tests.support.engines import PACKAGES, need_engine
 from tests.support.fixture_files import FIXTURES
@@ -32,6 +36,40 @@ SWITCHED = {"is_training": False}
 def engine(request: pytest.FixtureRequest) -> str:
     need_engine(request.param)
     return str(request.param)
+
+
+def _short_numbers() -> Model:
+    kind = {"T": type_attr(DataType.BFLOAT16)}
+    x = make_node("x", "Placeholder", (), {"dtype": kind["T"], "shape": AttrValue(shape=shape_proto((None, 4)))})
+    weight = constant("w", np.linspace(-1, 1, 12).reshape(4, 3).astype(DataType.BFLOAT16.numpy))
+    nodes = [x, weight, make_node("m", "MatMul", ["x", "w"], kind), make_node("y", "Relu", ["m"], kind)]
+    return Model("short.pb", ModelKind.GRAPH, "binary", (), graph_of(*nodes))
+
+
+@pytest.mark.parametrize(
+    ("engine", "file"), [("onnxruntime", "m.onnx"), ("openvino", "m.xml"), ("tfjs", "m/model.json")]
+)
+def test_bfloat16(engine: str, file: str, tmp_path: Path) -> None:
+    """Of a graph and of a file: NumPy has no such type, and the packages pass on no other's."""
+    need_engine(engine)
+    model = _short_numbers()
+    x = np.random.default_rng(2).normal(size=(2, 4))
+    expected = graphscope.run(model, {"x": x}, outputs="y")["y"]
+    (tmp_path / "m").mkdir()
+    graphscope.export_model(model, tmp_path / file, outputs="y", verify=True, atol=0.03, rtol=0.03)
+    computed = [graphscope.run(model, {"x": x}, outputs="y", engine=engine)]
+    computed += [graphscope.run(tmp_path / file, {"x": x}, engine=engine)] if engine != "tfjs" else []
+    for [found] in (run.values() for run in computed):
+        assert found.dtype == expected.dtype == DataType.BFLOAT16.numpy
+        np.testing.assert_allclose(found.astype(float), expected.astype(float), rtol=0.03, atol=0.03)
+
+
+def test_what_rounding_to_bfloat16_differs_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need_engine("onnxruntime")
+    monkeypatch.setattr(onnx_runtime, "_array", lambda value: np.full(value.shape(), 7, DataType.BFLOAT16.numpy))
+    with pytest.raises(GraphscopeError, match="computes different values") as error:
+        graphscope.export_model(_short_numbers(), tmp_path / "m.onnx", outputs="y", verify=True)
+    assert str(error.value.hint) == "atol=0.03, rtol=0.03   allows for the rounding of bfloat16"
 
 
 def test_the_command_line_has_each_row() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
@@ -12,5 +13,7 @@ PACKAGES = {"onnxruntime": "onnxruntime", "openvino": "openvino", "litert": "ai_
 
 def need_engine(name: str) -> None:
     """Skips the test where the engine ``name`` is not installed."""
-    if find_spec(PACKAGES[name]) is None:
+    if name == "tfjs":
+        import_module("tests.support.tfjs_running")  # which skips
+    elif find_spec(PACKAGES[name]) is None:
         pytest.skip("optional: an engine beside TensorFlow")

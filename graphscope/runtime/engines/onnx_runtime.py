@@ -62,11 +62,49 @@ class OnnxSession:
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """See :class:`graphscope.runtime.engines.program.Program`."""
         given = {name: _given(name, value) for name, value in feeds.items() if name in self.taken}
+        dtypes = {spec.dtype for spec in (*self.inputs, *self.outputs)}
+        run = _run_raw if DataType.BFLOAT16 in dtypes else _run
         try:
-            values = self.session.run(list(outputs), given)
+            values = run(self.session, list(outputs), given)
         except Exception as error:
             raise GraphscopeError(f"ONNX Runtime cannot run the file: {first_line(error)}") from error
         return [_received(value) for value in values]
+
+
+def _run(session: Any, outputs: list[str], given: Mapping[str, NDArray[Any]]) -> list[Any]:
+    found: list[Any] = session.run(outputs, given)
+    return found
+
+
+def _run_raw(session: Any, outputs: list[str], given: Mapping[str, NDArray[Any]]) -> list[Any]:
+    """As :func:`_run`, with bfloat16 as bytes: NumPy has no such type, and the package passes on none of others' making."""
+    values = session.run_with_ort_values(outputs, {name: _ort_value(value) for name, value in given.items()})
+    return [_array(value) if value.element_type() == _BFLOAT16 else value.numpy() for value in values]
+
+
+_BFLOAT16 = 16
+"""ONNX's number of the type. Source: ``onnx/onnx.proto``, ``TensorProto.DataType``."""
+
+
+def _ort_value(array: NDArray[Any]) -> Any:
+    import numpy as np
+    from onnxruntime import OrtValue
+
+    if array.dtype == DataType.BFLOAT16.numpy:
+        whole = np.ascontiguousarray(array).view(np.uint16)
+        return OrtValue.ortvalue_from_numpy_with_onnx_type(whole, _BFLOAT16)
+    return OrtValue.ortvalue_from_numpy(array)
+
+
+def _array(value: Any) -> NDArray[Any]:
+    """A copy of a tensor of bfloat16."""
+    import ctypes
+
+    import numpy as np
+
+    shape: list[int] = value.shape()
+    content = ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes()) if all(shape) else b""
+    return np.frombuffer(content, DataType.BFLOAT16.numpy).reshape(shape)
 
 
 def _given(name: str, value: Any) -> NDArray[Any]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from graphscope.runtime.engines.program import Program
 
 _TYPES = {
+    "bf16": DataType.BFLOAT16,
     "boolean": DataType.BOOL,
     "f16": DataType.HALF,
     "f32": DataType.FLOAT,
@@ -33,7 +34,7 @@ _TYPES = {
     **{f"i{bits}": DataType[f"INT{bits}"] for bits in (8, 16, 32, 64)},
     **{f"u{bits}": DataType[f"UINT{bits}"] for bits in (8, 16, 32, 64)},
 }
-"""The element types that its Python package passes on as they are. It takes bfloat16 for float16, and crashes on strings."""
+"""The element types that its Python package passes on, bfloat16 as float32: it takes it for float16, and crashes on strings."""
 
 _SAME_NUMBERS = {"INFERENCE_PRECISION_HINT": "f32"}
 """Otherwise processors with bfloat16 compute in it."""
@@ -60,12 +61,13 @@ class OpenvinoProgram:
         try:
             model = openvino.Core().read_model(os.fspath(path))
             _reshape(openvino, model, shapes or {})
+            self.inputs, self.outputs = ([_spec(port) for port in ports] for ports in (model.inputs, model.outputs))
+            self.rounded = {spec.name for spec in (*self.inputs, *self.outputs) if spec.dtype is DataType.BFLOAT16}
+            model = _with_float_ends(openvino, model) if self.rounded else model
             self.compiled = openvino.compile_model(model, "CPU", _SAME_NUMBERS)
         except Exception as error:  # it raises RuntimeError and its own
             raise GraphscopeError(f"OpenVINO cannot load the file: {complaint(error)}") from error
         _refuse_types([*self.compiled.inputs, *self.compiled.outputs])
-        self.inputs = [_spec(port) for port in self.compiled.inputs]
-        self.outputs = [_spec(port) for port in self.compiled.outputs]
         self.ports = {name: port for port in self.compiled.outputs for name in (*port.names, _name(port))}
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -73,15 +75,31 @@ class OpenvinoProgram:
         import numpy as np
 
         named = {name: port for port in self.compiled.inputs for name in (*port.names, _name(port))}
-        given = {named[name]: np.asarray(value) for name, value in feeds.items() if name in named}
+        given = {named[name]: _as_passed(np.asarray(value)) for name, value in feeds.items() if name in named}
         for name, value in feeds.items():
             if reason := reason_of_misfit(np.asarray(value)):
                 raise GraphscopeError(f"{name}: {reason}")
         try:
             values = self.compiled(given)
-            return [np.asarray(values[self.ports[name]]) for name in outputs]
+            found = [(name, np.asarray(values[self.ports[name]])) for name in outputs]
         except Exception as error:
             raise GraphscopeError(f"OpenVINO cannot run the file: {complaint(error)}") from error
+        return [value.astype(DataType.BFLOAT16.numpy) if name in self.rounded else value for name, value in found]
+
+
+def _as_passed(array: NDArray[Any]) -> NDArray[Any]:
+    """bfloat16 as float32."""
+    return array.astype("f") if array.dtype == DataType.BFLOAT16.numpy else array
+
+
+def _with_float_ends(openvino: Any, model: Any) -> Any:
+    """``model`` with float32 at inputs and outputs of bfloat16."""
+    wrapped = openvino.preprocess.PrePostProcessor(model)
+    for ports, side in ((model.inputs, wrapped.input), (model.outputs, wrapped.output)):
+        for place, port in enumerate(ports):
+            if _spec(port).dtype is DataType.BFLOAT16:
+                side(place).tensor().set_element_type(openvino.Type.f32)
+    return wrapped.build()
 
 
 def _name(port: Any) -> str:
@@ -92,7 +110,7 @@ def _name(port: Any) -> str:
 def _spec(port: Any) -> TensorSpec:
     shape = port.partial_shape
     sizes = None if shape.rank.is_dynamic else tuple(None if d.is_dynamic else d.get_length() for d in shape)
-    return TensorSpec(_name(port), _TYPES[port.element_type.get_type_name()], sizes)
+    return TensorSpec(_name(port), _TYPES.get(port.element_type.get_type_name(), DataType.INVALID), sizes)
 
 
 def _refuse_types(ports: Sequence[Any]) -> None:

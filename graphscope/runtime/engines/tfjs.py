@@ -34,8 +34,9 @@ _TYPES = {
     "u": ("int32", "<i4"),
     "b": ("bool", "u1"),
     "c": ("complex64", "<c8"),
+    "V": ("float32", "<f4"),
 }
-"""NumPy's kind -> TF.js's type, and NumPy's of its elements. Others are strings."""
+"""NumPy's kind -> TF.js's type, and NumPy's of its elements. Others are strings; bfloat16 has the kind of unknown bytes."""
 
 _ELEMENTS = {"float32": "<f4", "int32": "<i4", "bool": "?", "complex64": "<c8"}
 
