@@ -13,14 +13,18 @@ import graphscope
 from graphscope.api.save import graph_model
 from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Graph, Node
+from graphscope.core.tensors import shape_proto
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import ArgumentError, FileError, GraphscopeError, MissingDependencyError
 from graphscope.export.openvino import target
 from graphscope.export.refusal import NotExportableError
-from graphscope.protos import GraphDef
+from graphscope.export.target import ExportOptions
+from graphscope.formats.registry import WriteOptions
+from graphscope.protos import AttrValue, GraphDef
 from graphscope.runtime.engines.table import ENGINES
 from tests.support.engines import need_engine
 from tests.support.fixture_files import FIXTURES
+from tests.support.running import Array
 
 LENET = FIXTURES / "lenet5"
 DIGITS = np.random.default_rng(1).random((3, 784), np.float32)
@@ -60,6 +64,31 @@ def test_the_same_model_is_the_same_bytes(tmp_path: Path) -> None:
         written.append((tmp_path / f"{name}.xml").read_bytes())
     assert written[0].count(b'name="added_') > 4
     assert written[0] == written[1]
+
+
+_BYTES = np.array([[200, 100], [7, 250]], np.uint8)
+_TOTAL = {"Tidx": type_attr(DataType.INT32)}
+
+INTEGERS: dict[str, tuple[tuple[Array, Array], dict[str, AttrValue], list[Any], tuple[str, ...]]] = {
+    "AddV2": ((_BYTES, _BYTES), {}, [[144, 200], [14, 244]], ()),
+    "Sum": ((_BYTES.astype(np.int32), np.array([1], np.int32)), _TOTAL, [300, 257], ("in y",)),
+    "ArgMax": ((_BYTES.astype(np.int32), np.array(1, np.int32)), _TOTAL, [0, 1], ()),
+}
+"""Op -> inputs, attributes, what TensorFlow computes, and what is said of it: 8 bits wrap around, large sums are rounded."""
+
+
+@pytest.mark.parametrize("op", INTEGERS)
+def test_integers(op: str, tmp_path: Path) -> None:
+    (fed, given), attrs, expected, said = INTEGERS[op]
+    kind = {"T": type_attr(DataType.from_numpy(fed.dtype))}
+    x = make_node("x", "Placeholder", (), {"dtype": kind["T"], "shape": AttrValue(shape=shape_proto((2, 2)))})
+    graph = Graph(GraphDef(), [x, constant("c", given), make_node("y", op, ["x", "c"], {**kind, **attrs})])
+    made = target.convert(graph, ["y"], ExportOptions(), "test")
+    made.write(tmp_path / "m.xml", WriteOptions())
+    [found] = ENGINES["openvino"].of_export(tmp_path / "m.xml", made.tensors).run(["y"], {"x": fed})
+    assert found.tolist() == expected
+    assert [note for note in made.notes if note.endswith(said)] == list(made.notes)
+    assert len(made.notes) == len(said)
 
 
 def test_neither_file_is_replaced_unless_asked_for(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from onnx import GraphProto, NodeProto, TensorProto, TypeProto, defs, helper, nu
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.export.onnx.element_types import data_type, element_type, plain
-from graphscope.export.onnx.runtime_types import computing_type
+from graphscope.export.onnx.runtime_types import KERNELS, Kernels, computing_type
 from graphscope.export.onnx.value import Dims, Value
 from graphscope.export.refusal import NotExpressibleError
 
@@ -29,12 +29,14 @@ class Shared:
 
     Attributes:
         opset: the version of ONNX's operators.
+        kernels: the types that the runtime computes each op in.
         constants: name -> content of the constants that nodes use.
         values: name -> every tensor that a node or an input produces.
     """
 
-    def __init__(self, opset: int) -> None:
+    def __init__(self, opset: int, kernels: Kernels = KERNELS) -> None:
         self.opset = opset
+        self.kernels = kernels
         self.constants: dict[str, Payload] = {}
         self.values: dict[str, Value] = {}
         self._names: set[str] = set()
@@ -154,7 +156,8 @@ class Builder:
             parameter = _parameter(schema.inputs, i)
             if value is None or not parameter:
                 continue
-            computed = computing_type(schema.name, parameter, value.dtype, _allowed_types(schema, parameter))
+            allowed = _allowed_types(schema, parameter)
+            computed = computing_type(schema.name, parameter, value.dtype, allowed, self.shared.kernels)
             if computed is None:
                 raise NotExpressibleError(f"ONNX has no {schema.name} for {value.dtype.label} that runtimes compute")
             if computed is not value.dtype:

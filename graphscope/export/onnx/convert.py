@@ -14,6 +14,7 @@ from graphscope.export.onnx import rules
 from graphscope.export.onnx.builder import Builder, Shared
 from graphscope.export.onnx.graph import OnnxGraph, live, rename
 from graphscope.export.onnx.region import Conversion, Region
+from graphscope.export.onnx.runtime_types import KERNELS, Kernels
 from graphscope.export.onnx.value import Value
 from graphscope.export.refusal import (
     BrokenInputError,
@@ -36,11 +37,13 @@ class OnnxOptions:
         opset: the version of ONNX's operators.
         names: tensor of an input or an output -> its name in ONNX.
         shapes: node or tensor name of an input -> its shape, if the graph leaves dimensions open.
+        kernels: the types that the runtime computes each op in; others are cast.
     """
 
     opset: int = OPSET
     names: Mapping[str, str] = field(default_factory=dict)
     shapes: Mapping[str, Shape] = field(default_factory=dict)
+    kernels: Kernels = field(default_factory=lambda: KERNELS)
 
 
 def convert(graph: Graph, outputs: Sequence[str], options: OnnxOptions, path: str) -> OnnxGraph:
@@ -58,7 +61,7 @@ def convert(graph: Graph, outputs: Sequence[str], options: OnnxOptions, path: st
     wanted = [str(TensorName.parse(text)) for text in outputs]
     given = {str(TensorName.parse(name)): shape for name, shape in options.shapes.items()}
     conversion = Conversion(graph, graph.catalog(), infer(graph, given))
-    region = Region(conversion, graph, Builder(Shared(options.opset)))
+    region = Region(conversion, graph, Builder(Shared(options.opset, options.kernels)))
     found = _outputs(region, wanted)
     _refuse_unknown_ops(conversion, wanted)
     if conversion.refusals or None in found:

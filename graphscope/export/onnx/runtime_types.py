@@ -7,6 +7,8 @@ is computed in float32 everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from graphscope.core.values.dtypes import DataType
 from graphscope.export.onnx.element_types import type_string
 
@@ -53,12 +55,23 @@ _TABLE: dict[str, str] = {
     "fdiqbIB": "Where.T",
 }
 
-KERNELS: dict[str, frozenset[DataType]] = {
+Kernels = Mapping[str, frozenset[DataType]]
+
+KERNELS: Kernels = {
     parameter: frozenset(_SHORT[letter] for letter in letters)
     for letters, parameters in _TABLE.items()
     for parameter in parameters.split()
 }
 """``Op.TypeParameter`` -> types. What is not listed computes whatever ONNX's definition allows."""
+
+_BYTES = frozenset({DataType.INT8, DataType.UINT8})
+_WRAPPING = ("Abs", "Add", "Div", "Mul", "Neg", "Sub")
+
+OPENVINO_KERNELS: Kernels = {
+    **KERNELS,
+    **{f"{op}.T": KERNELS[f"{op}.T"] - _BYTES for op in _WRAPPING},
+}
+"""The same for OpenVINO, whose results of 8 bits stop at the largest number where TensorFlow's wrap around (2026.4)."""
 
 _INTEGERS = (DataType.INT32, DataType.INT64)
 
@@ -76,21 +89,24 @@ _WIDER: dict[DataType, tuple[DataType, ...]] = {
 """Type -> types that hold all its values, so that casting there and back changes no result."""
 
 
-def computing_type(op: str, parameter: str, dtype: DataType, allowed: frozenset[str]) -> DataType | None:
+def computing_type(
+    op: str, parameter: str, dtype: DataType, allowed: frozenset[str], kernels: Kernels = KERNELS
+) -> DataType | None:
     """The type to compute ``op`` in when it is given ``dtype``: that type, a wider one, or ``None``.
 
     Args:
         parameter: the name of the type in the op's definition.
         allowed: the types that the definition allows, as it spells them.
+        kernels: the table of the runtime.
     """
     wider = _WIDER.get(dtype, ())
-    return next((t for t in (dtype, *wider) if _is_computed(t, f"{op}.{parameter}", allowed)), None)
+    return next((t for t in (dtype, *wider) if _is_computed(t, f"{op}.{parameter}", allowed, kernels)), None)
 
 
-def _is_computed(dtype: DataType, parameter: str, allowed: frozenset[str]) -> bool:
+def _is_computed(dtype: DataType, parameter: str, allowed: frozenset[str], table: Kernels) -> bool:
     if type_string(dtype) not in allowed:
         return False
     if dtype is DataType.BFLOAT16:
         return parameter == "Cast.T1"
-    kernels = KERNELS.get(parameter)
+    kernels = table.get(parameter)
     return kernels is None or dtype in kernels or (dtype is DataType.HALF and DataType.FLOAT in kernels)

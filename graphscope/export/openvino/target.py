@@ -45,8 +45,10 @@ def require() -> None:
 def convert(graph: Graph, outputs: Sequence[str], options: ExportOptions, path: str) -> Converted:
     """See :class:`graphscope.export.target.Target`."""
     from graphscope.export.onnx.convert import OnnxOptions
+    from graphscope.export.onnx.runtime_types import OPENVINO_KERNELS
+    from graphscope.export.openvino.rounding import rounding_notes
 
-    made = onnx_graph(graph, outputs, OnnxOptions(names=options.rename), path)
+    made = onnx_graph(graph, outputs, OnnxOptions(names=options.rename, kernels=OPENVINO_KERNELS), path)
     _refuse_constants(made, graph, outputs, path)
     return Converted(
         inputs=tuple(value.name for value in made.inputs),
@@ -55,6 +57,7 @@ def convert(graph: Graph, outputs: Sequence[str], options: ExportOptions, path: 
         write=partial(_write, made),
         random=tuple(made.random),
         tensors=made.tensors,
+        notes=(*made.notes, *rounding_notes(made)),
     )
 
 
