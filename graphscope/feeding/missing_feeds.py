@@ -11,6 +11,7 @@ from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.feeds import required_inputs
 from graphscope.formats.media.pictures import picture_shape
+from graphscope.transforms.findings.sources import data_sources, fed_places
 from graphscope.transforms.findings.switches import open_switches
 
 _MAX_LISTED = 6
@@ -35,8 +36,31 @@ def refuse_unfed(model: Model, outputs: Sequence[str], given: Sequence[TensorSpe
     counted = "a placeholder that is not fed" if len(missing) == 1 else f"{len(missing)} placeholders that are not fed"
     raise GraphscopeError(
         f"{model.path}: {wanted} needs {counted}:\n" + "\n".join(lines),
-        hint=Advice(Options(tuple(Option("feeds", _example(spec, switches)) for spec in shown))),
+        hint=Advice(
+            Options(
+                tuple(Option("feeds", value) for spec in shown for value in _examples(model, outputs, spec, switches))
+            )
+        ),
     )
+
+
+def _examples(model: Model, outputs: Sequence[str], spec: TensorSpec, switches: Mapping[str, str]) -> list[str]:
+    """What to feed; for the handle of an iterator, which belongs to another process, what the iterator gives."""
+    graph, node = model.graph, node_of(spec.name)
+    if all(consumer.op in _HANDLE_TAKERS for consumer in graph.consumers(node)):
+        after, needed = graph.descendants([node]), graph.ancestors(map(node_of, outputs))
+        places = [
+            place
+            for s in data_sources(graph)
+            if s.node in after.keys() & needed.keys()
+            for place in fed_places(graph, s, needed)
+        ]
+        if places:
+            return [f"{place}=random" for place in dict.fromkeys(places)]
+    return [_example(spec, switches)]
+
+
+_HANDLE_TAKERS = frozenset({"IteratorFromStringHandle", "IteratorFromStringHandleV2"})
 
 
 def _example(spec: TensorSpec, switches: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from graphscope.advice import Advice, Option
+from graphscope.advice import Advice, Option, Options
 from graphscope.core.changes.build import constant
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
@@ -31,6 +31,7 @@ from graphscope.runtime.tasks.placer import cluster_placement
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.runtime.trust import refuse_effects
 from graphscope.tracing.report import Placement
+from graphscope.transforms.findings.sources import DataSource, data_sources, fed_places
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -234,17 +235,30 @@ def _own_files(model: Model, start: Start) -> set[str]:
     return {name for name, path in start.assets.items() if real_path(path).is_relative_to(directory)}
 
 
-_WAITING = re.compile(r"QueueDequeue(Many|UpTo)?(V2)?|ReaderRead(UpTo)?(V2)?")
+_WAITING = re.compile(r"(QueueDequeue(Many|UpTo)?|ReaderRead(UpTo)?)(V2)?")
 _FILLING = re.compile(r"QueueEnqueue(Many)?(V2)?")
+_TAKING = frozenset({"IteratorGetNext", "IteratorGetNextSync"})
+_STARTING = frozenset({"MakeIterator"})
 
 
 def _refuse_waiting(model: Model, graph: Graph) -> None:
-    """A queue that nothing fills would let the run wait for ever."""
-    waiting = next((node for node in graph if _WAITING.fullmatch(node.op)), None)
-    if waiting is not None and not any(_FILLING.fullmatch(op) for op in graph.ops):
+    """A queue that nothing fills would let the run wait for ever; an iterator that nothing starts gives nothing."""
+    ops = set(graph.ops)
+    if any(map(_WAITING.fullmatch, ops)) and not any(map(_FILLING.fullmatch, ops)):
+        waiting = [source for source in data_sources(graph) if _WAITING.fullmatch(source.op)]
+        _refuse_sources(model, graph, waiting, "waits for a queue, which nothing fills in this process")
+    if not _TAKING.isdisjoint(ops) and _STARTING.isdisjoint(ops):
+        asking = [source for source in data_sources(graph) if source.op in _TAKING and not source.runs_alone]
+        _refuse_sources(model, graph, asking, "asks an iterator, which only the program that built the graph starts")
+
+
+def _refuse_sources(model: Model, graph: Graph, sources: Sequence[DataSource], why: str) -> None:
+    sources = [source for source in sources if not source.function]
+    if sources:
+        places = dict.fromkeys(place for source in sources for place in fed_places(graph, source))
         raise GraphscopeError(
-            f"{model.path}: node {waiting.name} ({waiting.op}) waits for a queue, which nothing fills in this process",
-            hint=Advice("feed its output: ", Option("feeds", f"{waiting.name}=...")),
+            f"{model.path}: node {sources[0].node} ({sources[0].op}) {why}",
+            hint=Advice(Options(tuple(Option("feeds", f"{place}=random") for place in places))),
         )
 
 

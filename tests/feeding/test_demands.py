@@ -54,6 +54,8 @@ TAKERS: dict[str, tuple[Any, Callable[[Any], Any], int]] = {
     "resized": (tf.float32, lambda x: v1.image.resize_bilinear(x, [4, 4]), 4),
     "gathered": (tf.int32, lambda x: tf.gather(weight(3, 2), x), 1),
     "gathered column": (tf.int64, lambda x: tf.gather(weight(20, 2), x, axis=1), 1),
+    "gathered of few": (tf.int32, lambda x: tf.gather(tf.boolean_mask(weight(3, 2), [True, False, False]), x), 1),
+    "gathered by sums": (tf.int32, lambda x: tf.gather(weight(12, 2), tf.add(tf.expand_dims(x, -1), [4, 11])), 1),
     "one hot": (tf.int32, lambda x: tf.one_hot(x, 3), 1),
 }
 

@@ -40,6 +40,18 @@ def picture_of_example(x: Any) -> Any:
     return tf.reshape(raw(tf.io.parse_single_example(x, MIXED)["b"], tf.uint8), [4, 4])
 
 
+def pictures_of_examples(x: Any) -> Any:
+    """As an exported detector has it: a batch of pictures, decoded one by one in a loop."""
+    encoded = tf.io.parse_example(x, MIXED)["b"]
+    v1.disable_control_flow_v2()
+    try:
+        return tf.map_fn(
+            lambda p: tf.image.resize(tf.io.decode_jpeg(p, 3), [4, 4]), encoded, fn_output_signature=tf.float32
+        )
+    finally:
+        v1.enable_control_flow_v2()
+
+
 def looped(x: Any) -> Any:
     v1.disable_control_flow_v2()
     try:
@@ -75,6 +87,15 @@ def mapped(x: Any) -> Any:
         (lambda x: tf.io.parse_example(tf.io.decode_json_example(x), MIXED)["a"], [None], (2, 3)),
         (lambda x: v1.parse_example(x, MIXED)["a"], [None], (2, 3)),
         (picture_of_example, [], (4, 4)),
+        (lambda x: tf.image.resize(tf.io.decode_jpeg(x, 1), [4, 4]), [], (4, 4, 1)),
+        (lambda x: tf.reshape(tf.io.decode_png(x, 3), [9, 8, 3]), [], (9, 8, 3)),
+        (lambda x: times(tf.reshape(tf.io.decode_png(x, 1), [-1, 784]), 784), [], (1, 3)),
+        (tf.io.decode_bmp, [], (64, 64, 3)),
+        (tf.io.decode_gif, [], (1, 64, 64, 3)),
+        (lambda x: tf.image.decode_image(x, 3, expand_animations=False), [], (64, 64, 3)),
+        (lambda x: tf.image.decode_and_crop_jpeg(x, [1, 2, 5, 6]), [], (5, 6, 3)),
+        (lambda x: tf.audio.decode_wav(x, 1, 400)[0], [], (400, 1)),
+        (pictures_of_examples, [None], (2, 4, 4, 3)),
         (mapped, [None], (2, 5)),
         (looped, [None], (2, 5)),
         (lambda x: tf.function(lambda text: tf.reshape(raw(text), [5]))(x), [], (5,)),

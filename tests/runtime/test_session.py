@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from graphscope.api.run import run as run_file
 from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Node
 from graphscope.core.model import Model, ModelKind
@@ -442,6 +443,33 @@ def test_waiting_for_a_queue_that_nothing_fills_is_an_error(tmp_path: Path) -> N
         run(model, ["out"])
     given = [tensor_spec(model, "take")]
     assert run(model, ["out"], {"take": np.array(2, np.float32)}, given=given)[0] == -2
+
+
+@pytest.mark.parametrize("is_fed_by_handle", [False, True])
+def test_data_that_only_the_program_gives_can_be_fed(tmp_path: Path, is_fed_by_handle: bool) -> None:
+    """What the hint names is what the outputs take: a placeholder over a queue, the parts of an iterator's examples."""
+
+    def build() -> None:
+        data = tf1.data.Dataset.from_tensors((np.ones(3, np.float32), np.ones(3, np.float32), 1))
+        types, shapes = tf1.data.get_output_types(data), tf1.data.get_output_shapes(data)
+        handle = tf1.placeholder(tf.string, [], "handle") if is_fed_by_handle else None
+        a, b, _ = (
+            tf1.data.make_initializable_iterator(data)
+            if handle is None
+            else tf1.data.Iterator.from_string_handle(handle, types, shapes)
+        ).get_next()
+        queue = tf.queue.FIFOQueue(3, [tf.float32], [[]])
+        tf.add(a + b, tf1.placeholder_with_default(queue.dequeue(name="take"), [], "x"), name="out")
+
+    saved(build, tmp_path / "g.pb")
+    feeds: dict[str, str] = {}
+    for places in (["IteratorGetNext", "IteratorGetNext:1"], ["x"])[:: 1 if is_fed_by_handle else -1]:
+        with pytest.raises(GraphscopeError) as error:
+            run_file(tmp_path / "g.pb", feeds, outputs=["out"])
+        new = dict.fromkeys(places, "random")
+        assert str(error.value.hint) == f"feeds={new}".replace("'", '"')
+        feeds |= new
+    assert run_file(tmp_path / "g.pb", feeds, outputs=["out"])["out"].shape == (3,)
 
 
 def test_errors_name_the_node(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def apply_demands(spec: TensorSpec, consumers: Consumers) -> TensorSpec:
         likely = next(demanded_shapes(graph, node), None)
         spec = replace(spec, shape=consumers.shapes().shape(spec.name) if likely is None else likely)
     if spec.dtype in INDEX_TYPES:
-        sizes = [size for size in index_bounds(graph, node) if size]
+        sizes = [size for size in index_bounds(graph, node, lambda text: consumers.shapes().shape(text)) if size]
         if sizes:
             return FeedSpec(spec.name, spec.dtype, spec.shape, spec.is_ref, min(sizes))
     if spec.dtype is DataType.STRING:

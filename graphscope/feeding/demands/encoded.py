@@ -19,6 +19,7 @@ from graphscope.core.tensors import Shape, TensorName, TensorSpec
 from graphscope.core.values.dtypes import UNFEEDABLE, DataType
 from graphscope.feeding.demands.elements import Elements, demanded_elements
 from graphscope.feeding.demands.examples import ExampleSpec, dense_features, example_bytes, example_json
+from graphscope.feeding.demands.media import MEDIA, media_encoder
 from graphscope.feeding.demands.rules import INDEX_TYPES, FeedSpec, demanded_shapes, index_bounds
 from graphscope.feeding.demands.weights import small_integers
 from graphscope.protos import TensorProto
@@ -57,14 +58,10 @@ def encoded_strings(graph: Graph, spec: TensorSpec) -> EncodedStrings | None:
     """``spec`` with what its strings are decoded to; ``None`` if any string will do."""
     name = TensorName.parse(spec.name)
     count = _count(spec.shape)
-    body: Body = graph
     found = next(_decoders(graph, name.node, name.index), None)
-    if found is None and _is_taken_apart(graph, name.node):
-        decoders = [(b, node) for _, b in graph.bodies for node in b if node.op in _ENCODERS]
-        if len(decoders) == 1:
-            [(body, found)] = decoders
-            count = 1
-    made = _ENCODERS[found.op](_Decoder(body, found, count)) if found is not None else None
+    parts = _decoder_of_parts(graph, name.node) if found is None else None
+    decoder = _Decoder(graph, found, count) if found is not None else parts
+    made = _ENCODERS[decoder.node.op](decoder) if decoder is not None else None
     if made is None:
         return None
     encode, is_single = made
@@ -90,8 +87,13 @@ def _decoders(body: Body, start: str, index: int = 0) -> Iterator[Node]:
                 waiting.append(node.name)
 
 
-def _is_taken_apart(graph: Graph, name: str) -> bool:
-    return any(_TAKEN_APART.fullmatch(node.op) for node in graph.consumers(name))
+def _decoder_of_parts(body: Body, name: str) -> _Decoder | None:
+    """The one op that decodes strings of ``name`` in a loop or a dataset that takes them apart; ``None`` if there are more."""
+    if not any(_TAKEN_APART.fullmatch(node.op) for node in body.consumers(name)):
+        return None
+    bodies = [b for _, b in body.bodies] if isinstance(body, Graph) else [body]
+    found = [_Decoder(b, node, 1) for b in bodies for node in b if node.op in _ENCODERS and node.name != name]
+    return found[0] if len(found) == 1 else None
 
 
 # Encoders
@@ -122,9 +124,17 @@ _Encoder = Callable[[_Decoder], "_Made | None"]
 def _inner(decoder: _Decoder, index: int = 0) -> _Made:
     """What an output of ``decoder`` must be: decoded again, or any string."""
     depth = decoder.depth + 1
-    following = next(_decoders(decoder.body, decoder.node.name, index), None) if depth < _MAX_DEPTH else None
-    made = _ENCODERS[following.op](decoder._replace(node=following, depth=depth)) if following is not None else None
-    return made or (lambda draw: bytes(draw(TensorSpec("", DataType.STRING, ()))[()]), False)
+    if depth >= _MAX_DEPTH:
+        return _any_string, False
+    found = next(_decoders(decoder.body, decoder.node.name, index), None)
+    parts = _decoder_of_parts(decoder.body, decoder.node.name) if found is None else None
+    following = decoder._replace(node=found) if found is not None else parts
+    made = _ENCODERS[following.node.op](following._replace(depth=depth)) if following is not None else None
+    return made or (_any_string, False)
+
+
+def _any_string(draw: Draw) -> bytes:
+    return bytes(draw(TensorSpec("", DataType.STRING, ()))[()])
 
 
 def _wrap(wrap: Callable[[Node, bytes], bytes]) -> _Encoder:
@@ -266,5 +276,6 @@ _ENCODERS: Mapping[str, _Encoder] = {
     "DecodeCSV": _line,
     "DecodeJSONExample": _json,
     **dict.fromkeys(_PARSERS, _examples(example_bytes)),
+    **dict.fromkeys(MEDIA, lambda decoder: (media_encoder(decoder.body, decoder.node), False)),
 }
 """Op -> what makes the strings that it decodes; ``None`` if any will do."""

@@ -51,18 +51,47 @@ def demanded_shapes(graph: Body, start: Node) -> Iterator[Shape]:
             yield shape
 
 
-def index_bounds(graph: Body, start: Node) -> Iterator[int]:
-    """The sizes of what is indexed with the numbers of ``start``."""
-    for node, place in _reach(graph, start, lambda _, n, k: k == 0 and n.op in _KEEPS_VALUES):
-        if node.op in _GATHERS and place == 1:
-            shape = weight_shape(graph, node.inputs[0])
-            axis = small_integers(graph, node.inputs[2]) if node.op == "GatherV2" else [0]
-            if shape and axis and -len(shape) <= axis[0] < len(shape) and shape[axis[0]]:
-                yield shape[axis[0]] or 0
-        elif node.op == "OneHot" and place == 0:
-            yield (small_integers(graph, node.inputs[1]) or [0])[0]
+def index_bounds(graph: Body, start: Node, inferred: Callable[[str], Shape] | None = None) -> Iterator[int]:
+    """The sizes of what is indexed with the numbers of ``start``, less what is added to them.
+
+    Args:
+        inferred: the shape of a tensor. Into values of which it does not tell the size, 0 is the only index for sure.
+    """
+    waiting: dict[str, tuple[Node, int | None]] = {start.name: (start, 0)}
+    for source, added in _growing(waiting):
+        for node, place in _reach(graph, source, lambda _, n, k: k == 0 and n.op in _KEEPS_VALUES):
+            if node.op in _GATHERS and place == 1:
+                for size in _indexed_sizes(graph, node, inferred):
+                    yield max(size - added, 1) if added is not None else 1
+            elif node.op == "OneHot" and place == 0 and source is start:
+                yield (small_integers(graph, node.inputs[1]) or [0])[0]
+            elif node.op in _ADDS and inferred is not None:
+                numbers = small_integers(graph, node.inputs[1 - place])
+                is_told = numbers is not None and added is not None
+                waiting.setdefault(node.name, (node, (added or 0) + max(numbers or [0]) if is_told else None))
 
 
+def _growing(items: Mapping[str, tuple[Node, int | None]]) -> Iterator[tuple[Node, int | None]]:
+    """The items in order, with those that are added on the way, up to :data:`_STEPS`."""
+    for k in range(_STEPS):
+        if k == len(items):
+            return
+        yield list(items.values())[k]
+
+
+def _indexed_sizes(graph: Body, gather: Node, inferred: Callable[[str], Shape] | None) -> Iterator[int]:
+    shape = weight_shape(graph, gather.inputs[0])
+    is_known = shape is not None
+    if shape is None and inferred is not None:
+        shape = inferred(gather.inputs[0])
+    axis = small_integers(graph, gather.inputs[2]) if gather.op == "GatherV2" else [0]
+    if shape and axis and -len(shape) <= axis[0] < len(shape) and shape[axis[0]]:
+        yield shape[axis[0]] or 0
+    elif inferred is not None and not is_known:
+        yield 1
+
+
+_ADDS = frozenset({"Add", "AddV2"})
 _GATHERS = frozenset("Gather GatherV2 ResourceGather SparseSegmentSum SparseSegmentMean SparseSegmentSqrtN".split())
 
 

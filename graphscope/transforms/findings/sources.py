@@ -5,13 +5,13 @@ Source: ``tensorflow/core/ops/{dataset_ops,data_flow_ops,io_ops,script_ops}.cc``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from graphscope.advice import SAVED_MODEL, Advice, Option, Options
 from graphscope.core.graph import Body, Graph, Node, reached_functions
 from graphscope.core.ops.sets import DATA_KINDS, DEFAULTED, PYTHON_OPS
-from graphscope.core.tensors import node_of
+from graphscope.core.tensors import TensorName, node_of
 from graphscope.errors import GraphscopeError, some
 from graphscope.transforms.callers import producer_of
 from graphscope.transforms.feedable import places_to_open
@@ -64,6 +64,20 @@ def data_sources(graph: Graph) -> list[DataSource]:
 def _bringing(body: Body) -> Iterator[tuple[str, Node]]:
     kinds = {op: kind for op in set(body.ops) for kind, pattern in DATA_KINDS.items() if pattern.fullmatch(op)}
     return ((kinds[op], node) for op, node in zip(body.ops, body.nodes) if op in kinds)
+
+
+def fed_places(graph: Graph, source: DataSource, within: Iterable[str] | None = None) -> list[str]:
+    """The tensors to feed, so that ``source`` is not needed: of its places those outputs that something takes.
+
+    Args:
+        within: the nodes that count as takers; default: all.
+    """
+    takers = graph.nodes if within is None else [graph[name] for name in within if name in graph]
+    taken = {str(TensorName.parse(text)) for node in takers for text in node.data_inputs()}
+    found = []
+    for place in source.places:
+        found += sorted(t for t in taken if node_of(t) == place) if place in graph else [str(TensorName.parse(place))]
+    return [tensor.removesuffix(":0") for tensor in found or source.places]
 
 
 def gives_defaults(graph: Graph, source: DataSource) -> bool:
