@@ -91,6 +91,21 @@ def test_integers(op: str, tmp_path: Path) -> None:
     assert len(made.notes) == len(said)
 
 
+def test_a_computed_value_pads(tmp_path: Path) -> None:
+    """OpenVINO itself would pad with 0."""
+    kind = {"dtype": type_attr(DataType.INT32)}
+    sizes = AttrValue(shape=shape_proto((2,)))
+    x = make_node("x", "Placeholder", (), {**kind, "shape": sizes})
+    v = make_node("v", "Placeholder", (), {**kind, "shape": AttrValue(shape=shape_proto(()))})
+    attrs = {"T": kind["dtype"], "Tpaddings": kind["dtype"]}
+    nodes = [x, v, constant("c", np.array([[1, 2]], np.int32)), make_node("y", "PadV2", ["x", "c", "v"], attrs)]
+    made = target.convert(Graph(GraphDef(versions={"producer": 2000}), nodes), ["y"], ExportOptions(), "test")
+    made.write(tmp_path / "m.xml", WriteOptions())
+    fed = {"x": np.array([3, 4], np.int32), "v": np.array(7, np.int32)}
+    [found] = ENGINES["openvino"].of_export(tmp_path / "m.xml", made.tensors).run(["y"], fed)
+    assert found.tolist() == [7, 3, 4, 7, 7]
+
+
 def test_neither_file_is_replaced_unless_asked_for(tmp_path: Path) -> None:
     (tmp_path / "m.bin").write_bytes(b"mine")
     with pytest.raises(FileError, match=r"m\.bin: the file exists"):

@@ -238,7 +238,12 @@ def _reverse_sequence(call: Call) -> Value:
 def _pad(call: Call) -> Value:
     if call[1].size(0) == 0:
         return call[0]
-    return call.op("Pad", call[0], _pads(call), call[2] if len(call.inputs) > 2 else None)
+    value = call[2] if len(call.inputs) > 2 else None
+    if value is None or value.payload is not None:
+        return call.op("Pad", call[0], _pads(call), value)
+    every = call.op("Expand", np.ones((), np.bool_), call.op("Shape", call[0]))
+    is_inside = call.op("Pad", every, _pads(call))
+    return call.where(is_inside, call.op("Pad", call[0], _pads(call)), value)  # OpenVINO pads with 0 if it is computed
 
 
 @rule("MirrorPad")
