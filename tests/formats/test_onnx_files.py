@@ -18,7 +18,9 @@ from graphscope.analysis.listing import Listing, NodeFilter
 from graphscope.core.foreign import ForeignModel
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError, UnknownNameError, UnsupportedError
+from graphscope.formats.lazy.split_weights import Place, cut
 from graphscope.formats.onnx.element_types import data_type
+from graphscope.formats.onnx.levels import MODEL
 from graphscope.protos import onnx_schema, schema
 from tests.support.fixture_files import FIXTURES
 from tests.support.foreign_files import onnx_bytes, tensor, value
@@ -257,6 +259,62 @@ def test_names_that_several_have(tmp_path: Path) -> None:
     model = saved(tmp_path / "m.onnx", nodes=nodes, inputs=[value("x", [1])])
     assert [node.name for node in model.graph] == ["same", "y1", "y2", "Sink", "Sink_1"]
     assert set(model.graph.by_name) == {"same", "y1", "y2", "Sink", "Sink_1"}
+
+
+def test_where_weights_are_in_a_message() -> None:
+    """At every depth, each kept with all but its content."""
+
+    def large(number: int) -> Any:
+        made = TensorProto(name=f"t{number}", data_type=1, dims=[500], raw_data=np.full(500, number, "<f4").tobytes())
+        made.doc_string, made.data_location = "d", TensorProto.DEFAULT
+        made.external_data.add(key="location", value="l")
+        return made
+
+    def sparse(number: int) -> Any:
+        return onnx.SparseTensorProto(values=large(number), indices=large(number + 1), dims=[3])
+
+    def attribute(**content: Any) -> Any:
+        return onnx.AttributeProto(name="a", **content)
+
+    inner = onnx.GraphProto(initializer=[large(1)], node=[onnx.NodeProto(attribute=[attribute(t=large(2))])])
+    attributes = [attribute(i=1), attribute(g=inner), attribute(graphs=[onnx.GraphProto(), inner])]
+    attributes += [attribute(tensors=[large(3), large(4)]), attribute(sparse_tensor=sparse(5))]
+    attributes += [attribute(sparse_tensors=[sparse(7), sparse(9)])]
+    node = onnx.NodeProto(attribute=attributes)
+    graph = onnx.GraphProto(node=[onnx.NodeProto(), node], initializer=[large(11)], sparse_initializer=[sparse(12)])
+    function = onnx.FunctionProto(node=[onnx.NodeProto(attribute=[attribute(t=large(14))])])
+    model = onnx.ModelProto(ir_version=9, graph=graph, functions=[onnx.FunctionProto(), function])
+    content = model.SerializeToString()
+    skeleton = cut(content, "f", MODEL)
+    found = {}
+    for left_out in skeleton.tensors:
+        assert left_out.content is not None
+        start, end = left_out.content
+        found[left_out.place] = int(np.frombuffer(content[start:end], "<f4")[0])
+    second: Place = (("node", 1),)
+    within: Place = (("node", 0), ("attribute", 0))
+    assert found == {
+        (*second, ("attribute", 1), ("initializer", 0)): 1,
+        (*second, ("attribute", 1), *within): 2,
+        (*second, ("attribute", 2), ("graphs", 1), ("initializer", 0)): 1,
+        (*second, ("attribute", 2), ("graphs", 1), *within): 2,
+        (*second, ("attribute", 3), ("tensors", 0)): 3,
+        (*second, ("attribute", 3), ("tensors", 1)): 4,
+        (*second, ("attribute", 4), ("values", 0)): 5,
+        (*second, ("attribute", 4), ("indices", 0)): 6,
+        (*second, ("attribute", 5), ("sparse_tensors", 0), ("values", 0)): 7,
+        (*second, ("attribute", 5), ("sparse_tensors", 0), ("indices", 0)): 8,
+        (*second, ("attribute", 5), ("sparse_tensors", 1), ("values", 0)): 9,
+        (*second, ("attribute", 5), ("sparse_tensors", 1), ("indices", 0)): 10,
+        (("initializer", 0),): 11,
+        (("sparse_initializer", 0), ("values", 0)): 12,
+        (("sparse_initializer", 0), ("indices", 0)): 13,
+        (("function", 1), *within): 14,
+    }
+    kept = onnx.ModelProto.FromString(skeleton.message).graph.initializer[0]
+    expected = large(11)
+    expected.ClearField("raw_data")
+    assert kept == expected
 
 
 # External data
