@@ -16,7 +16,7 @@ from graphscope.errors import FileError, GraphscopeError
 from graphscope.formats.archives.npz_writer import write_npz
 from graphscope.formats.io import paths
 from graphscope.formats.io.atomic import write_file
-from graphscope.formats.io.paths import exists, is_directory, is_file, real_path
+from graphscope.formats.io.paths import exists, is_below, is_directory, is_file, real_path
 from graphscope.formats.savedmodel.writer import write_saved_model
 from graphscope.training.data import DataOptions, open_data
 from tests.support.fixture_files import FIXTURES, ROOT
@@ -107,3 +107,24 @@ def test_nobody_asks_elsewhere() -> None:
     assert asked_elsewhere("p.is_file()\nos.path.isdir(p)\nre.exists(a)\n(a / b).resolve()") == [1, 2, 4]
     modules = [p for p in (ROOT / "graphscope").rglob("*.py") if p.name != "paths.py" and p not in ZIPS]
     assert {str(p.relative_to(ROOT)): lines for p in modules if (lines := asked_elsewhere(p.read_text()))} == {}
+
+
+def test_what_lies_below_a_directory(tmp_path: Path) -> None:
+    """Every link followed, whether something is there or not."""
+    inside = tmp_path / "d"
+    inside.mkdir()
+    (inside / "out").symlink_to(tmp_path)
+    (tmp_path / "in").symlink_to(inside)
+    below = {"d": True, "d/x": True, "d/x/y": True, "in/x": True, "d/../d": True}
+    elsewhere = {
+        "": False,
+        "dd": False,
+        "d/..": False,
+        "d/out": False,
+        "d/out/x": False,
+        "d/out/d/x": True,
+        "d/a\0b": False,
+    }
+    for path, is_so in (below | elsewhere).items():
+        assert is_below(str(tmp_path / path), inside) is is_so, path
+        assert is_below(str(tmp_path / path), tmp_path / "in") is is_so, path

@@ -363,6 +363,27 @@ def test_what_is_on_the_disk_when(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert files_in(tmp_path) == {"x": b"new x", "y": b"new y"}
 
 
+def test_what_is_finished_is_on_the_disk_before_the_journal_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_journal(tmp_path, [astuple(move) for move in moves_of(tmp_path, "x", "y")])
+    events, fsync, unlink = list[str](), os.fsync, os.unlink
+
+    def synced(descriptor: int) -> None:
+        events.append(f"names with {sorted(set(os.listdir(tmp_path)) & {named('x', 0), named('y', 0)})}")
+        fsync(descriptor)
+
+    def unlinked(path: Any, **options: Any) -> None:
+        events.append(f"unlink {Path(path).name}")
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "unlink", unlinked)
+    recover(tmp_path)
+    assert events == ["names with []", *(f"unlink {name}" for name in (JOURNAL, named("x", 1), named("y", 1)))]
+    assert files_in(tmp_path) == {"x": b"new x", "y": b"new y"}
+
+
 def test_a_system_without_links_finishes_first_what_was_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There a journal takes the place of another: nobody may wait behind it."""
 
