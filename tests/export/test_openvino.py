@@ -91,6 +91,18 @@ def test_integers(op: str, tmp_path: Path) -> None:
     assert len(made.notes) == len(said)
 
 
+def test_a_bias_that_is_not_whole(tmp_path: Path) -> None:
+    """OpenVINO itself would cut it off."""
+    kind = {"dtype": type_attr(DataType.FLOAT), "shape": AttrValue(shape=shape_proto((1, 1, 1, 2)))}
+    attrs = {"T": kind["dtype"], **{name: AttrValue(f=0.5) for name in ("bias", "alpha", "beta")}}
+    nodes = [make_node("x", "Placeholder", (), kind), make_node("y", "LRN", ["x"], attrs)]
+    made = target.convert(Graph(GraphDef(versions={"producer": 2000}), nodes), ["y"], ExportOptions(), "test")
+    made.write(tmp_path / "m.xml", WriteOptions())
+    fed = {"x": np.array([3, 4], np.float32).reshape(1, 1, 1, 2)}
+    [found] = ENGINES["openvino"].of_export(tmp_path / "m.xml", made.tensors).run(["y"], fed)
+    np.testing.assert_allclose(found.reshape(-1), np.array([3, 4]) / np.sqrt(0.5 + 0.5 * 25), rtol=1e-5)
+
+
 def test_a_computed_value_pads(tmp_path: Path) -> None:
     """OpenVINO itself would pad with 0."""
     kind = {"dtype": type_attr(DataType.INT32)}

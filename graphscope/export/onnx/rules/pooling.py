@@ -53,10 +53,13 @@ def _sizes(call: Call, name: str, place: int) -> list[int]:
 
 @rule("LRN")
 def _local_response(call: Call) -> Value:
-    """ONNX divides alpha by the number of neighbors."""
+    """ONNX divides alpha by the number of neighbors. A bias that is not whole is taken out: OpenVINO would cut it off."""
     size = 2 * call.attr("depth_radius").i + 1
-    factors = {"alpha": call.attr("alpha").f * size, "beta": call.attr("beta").f, "bias": call.attr("bias").f}
-    return channels_first(call, Layout("NHWC"), call[0], lambda x: call.op("LRN", x, size=size, **factors))
+    alpha, beta, bias = (call.attr(name).f for name in ("alpha", "beta", "bias"))
+    factor = 1.0 if bias.is_integer() or bias < 0 else bias
+    factors = {"alpha": alpha * size / factor, "beta": beta, "bias": bias / factor}
+    result = channels_first(call, Layout("NHWC"), call[0], lambda x: call.op("LRN", x, size=size, **factors))
+    return result if factor == 1 else call.op("Mul", result, call.scalar(factor**-beta, result))
 
 
 @rule("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")

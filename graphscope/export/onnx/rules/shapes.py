@@ -73,11 +73,15 @@ def _dims_of(wanted: Value) -> Dims:
 
 @rule("BroadcastTo")
 def _broadcast_to(call: Call) -> Value:
+    if call[1].size(0) == 0:
+        return call[0]
     return call.builder.reshaped(call.op("Expand", call[0], call.vector(call[1])), _dims_of(call[1]))
 
 
 @rule("Fill")
 def _fill(call: Call) -> Value:
+    if call[0].size(0) == 0:  # OpenVINO would crash
+        return call[1]
     return call.builder.reshaped(call.op("Expand", call[1], call.vector(call[0])), _dims_of(call[0]))
 
 
