@@ -58,15 +58,23 @@ class FileError(GraphscopeError):
 
 @contextlib.contextmanager
 def file_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Converts an ``OSError`` in the block, or the error of a name with a NUL, to a :class:`FileError` that names ``path``."""
+    """Converts an ``OSError`` in the block to a :class:`FileError` that names ``path``; that of an impossible name, too."""
     try:
         yield
     except OSError as error:
         raise FileError.from_os_error(error, path) from error
     except ValueError as error:
-        if "\0" not in os.fspath(path):
+        if is_possible(path):
             raise
         raise FileError.from_os_error(error, path) from error
+
+
+def is_possible(path: str | os.PathLike[str]) -> bool:
+    """Whether a file can have that name: without NUL, and with characters that the file system's encoding has."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
 
 
 class FormatError(GraphscopeError):

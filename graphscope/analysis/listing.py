@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from graphscope.analysis.tensors import Shapes, TensorLister
 from graphscope.core.graph import Body
 from graphscope.core.model import Model
+from graphscope.core.patterns import PATTERN_ERRORS
 from graphscope.core.tensors import StatedShape, node_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError
@@ -127,11 +128,15 @@ def compile_patterns(texts: Collection[str]) -> list[re.Pattern[str]]:
     Raises:
         GraphscopeError: one of them is not valid.
     """
+    return [_compile(text) for text in texts]
+
+
+def _compile(text: str) -> re.Pattern[str]:
     try:
-        return [re.compile(text) for text in texts]
-    except re.error as error:
+        return re.compile(text)
+    except PATTERN_ERRORS as error:
         raise GraphscopeError(
-            f"{error.pattern!r} is not a valid regular expression: {error}", hint="escape special characters with \\"
+            f"{text!r} is not a valid regular expression: {error}", hint="escape special characters with \\"
         ) from error
 
 

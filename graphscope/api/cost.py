@@ -15,6 +15,7 @@ from graphscope.analysis.cost.report import CostReport
 from graphscope.analysis.ends.choose_outputs import choose_outputs, likely_outputs
 from graphscope.analysis.shapes.concrete import infer_batches
 from graphscope.api.opening import ModelLike, Names, as_model, as_names
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.tensors import Shape, node_of, shape_text
@@ -23,6 +24,7 @@ from graphscope.errors import ArgumentError
 By = Literal["scope", "op", "node"]
 
 
+@check_arguments
 def cost(
     model: ModelLike,
     *,

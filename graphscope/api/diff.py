@@ -11,6 +11,7 @@ from graphscope.analysis.diff.explain import FOLDED
 from graphscope.analysis.diff.report import DiffReport
 from graphscope.analysis.diff.weights import Depth
 from graphscope.api.opening import ModelLike, as_model, without_calls
+from graphscope.core.arguments import check_arguments
 from graphscope.core.graph import Graph
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
@@ -24,6 +25,7 @@ _IN_PLACE_OF_CALLS = frozenset({"Identity", "IdentityN", "NoOp", "Const"})
 """Ops of nodes that have the names of inlined calls; constants where the results were folded."""
 
 
+@check_arguments
 def diff(
     a: ModelLike,
     b: ModelLike,
@@ -88,6 +90,7 @@ def _replaced(graph: Graph, other: Graph) -> list[str]:
     ]
 
 
+@check_arguments
 def draw_diff(
     a: ModelLike,
     b: ModelLike,

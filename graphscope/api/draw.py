@@ -10,6 +10,7 @@ from pathlib import Path
 from graphscope.advice import Advice, Option
 from graphscope.api.opening import ModelLike, as_model
 from graphscope.board.dump import run_name
+from graphscope.core.arguments import check_arguments
 from graphscope.core.model import Model
 from graphscope.core.tensors import node_of
 from graphscope.core.units import duration, short_count, size
@@ -23,6 +24,7 @@ from graphscope.drawing.drawing import Drawing, SavedDrawing
 from graphscope.errors import ArgumentError, CorruptFileError, FileError, GraphscopeError, UnknownNameError
 
 
+@check_arguments
 def draw(
     model: ModelLike,
     *,

@@ -13,6 +13,7 @@ from graphscope.board.dump import dump as write_run
 from graphscope.board.filters import first_filters
 from graphscope.board.projector import Embedding
 from graphscope.board.run_directory import LogRun
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.tensors import Shape, TensorName
@@ -20,6 +21,7 @@ from graphscope.errors import IncompleteModelError
 from graphscope.formats.io.places import refuse_closed
 
 
+@check_arguments
 def dump(
     model: ModelLike,
     logdir: str | os.PathLike[str],

@@ -10,6 +10,7 @@ from graphscope.analysis.diff.report import DiffReport
 from graphscope.api.opening import ModelLike, Names, as_model, as_names
 from graphscope.api.proof import refuse_unproven
 from graphscope.api.save import Saved, save
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.ops.sets import PLACEHOLDER_OPS
@@ -128,6 +129,7 @@ class Edited:
                 yield old, new
 
 
+@check_arguments
 def edit(
     model: ModelLike,
     steps: Iterable[Step | tuple[str, str]] = (),

@@ -20,6 +20,7 @@ from graphscope.api.run import refuse_session_options
 from graphscope.api.runnable import Opened, Runnable, as_runnable, open_runnable
 from graphscope.board.summaries import png, scalar
 from graphscope.board.writer import EventWriter
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.variables.variables import Role
@@ -53,9 +54,10 @@ if TYPE_CHECKING:
 _MAX_NAMES = 4
 
 
+@check_arguments
 def evaluate(
     model: Runnable,
-    data: str,
+    data: str | os.PathLike[str],
     *,
     outputs: Names = (),
     inputs: Names = (),
@@ -136,7 +138,7 @@ def evaluate(
         classes=width if width != 1 else None,
         names=_class_names(labels, width),
     )
-    examples = open_data(data, input_spec(base), options)
+    examples = open_data(os.fspath(data), input_spec(base), options)
     notes = _notes(source, base, examples, width, ema, bool(options.names))
     _tell(base, notes, listener)
     remembered = max(wrong, MAX_MISCLASSIFIED if logdir is not None else 0)

@@ -14,6 +14,7 @@ from graphscope.api.opening import ModelLike, Names
 from graphscope.api.proof import refuse_unproven_freeze
 from graphscope.api.reference import reference_of
 from graphscope.api.save import Saved
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.tensors import Shape, TensorName
 from graphscope.errors import ArgumentError
@@ -55,6 +56,7 @@ class Exported(Saved):
     verification: Verification | None = None
 
 
+@check_arguments
 def export_model(
     model: ModelLike,
     path: str | os.PathLike[str],
@@ -70,7 +72,7 @@ def export_model(
     opset: int | None = None,
     external_data: bool | None = None,
     quantize: str | None = None,
-    data: str = "",
+    data: str | os.PathLike[str] = "",
     reading: DataOptions | None = None,
     verify: bool = False,
     feeds: Given = (),
@@ -123,7 +125,7 @@ def export_model(
         model, outputs=outputs, inputs=inputs, set=set, ema=ema, shape=shape, batch=batch, listener=listener
     )
     if data:
-        options = replace(options, examples=_examples(frozen, data, reading, listener))
+        options = replace(options, examples=_examples(frozen, os.fspath(data), reading, listener))
     options = replace(options, arguments=_arguments(frozen))
     made = target.convert(frozen.result.graph, frozen.outputs, options, frozen.source.path)
     _tell(frozen, made, listener)
@@ -180,7 +182,7 @@ def _names(rows: Iterable[FileFormat]) -> str:
     return ", ".join(f"{example_name(row)} ({row.title})" for row in rows)
 
 
-def _refuse_data(quantize: str | None, data: str) -> None:
+def _refuse_data(quantize: str | None, data: str | os.PathLike[str]) -> None:
     if quantize == "int8" and not data:
         raise ArgumentError("int8 quantization needs examples", hint=Advice(Option("data", "DATA"), " names them"))
     if data and quantize != "int8":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.api.features import base_below
 from graphscope.api.opening import ModelLike, Names, as_model, as_names
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.feeding.feeds import Given
@@ -81,6 +82,7 @@ class FeatureFunction:
         self.close()
 
 
+@check_arguments
 def feature_function(
     base: ModelLike,
     *,

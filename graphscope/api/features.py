@@ -14,6 +14,7 @@ from graphscope.api.opening import ModelLike, Names, as_model, as_names, fixed_v
 from graphscope.cluster.hosts import WORKER, read_cluster
 from graphscope.cluster.processes import Launcher
 from graphscope.cluster.share import WHOLE, Share
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.errors import ArgumentError, GraphscopeError
@@ -82,9 +83,10 @@ class Features:
             return write_npz(path, feature_arrays(self.store, self.source), overwrite=overwrite, progress=progress)
 
 
+@check_arguments
 def features(
     base: ModelLike,
-    data: str,
+    data: str | os.PathLike[str],
     *,
     out: str | os.PathLike[str] | None = None,
     at: Names = (),
@@ -137,7 +139,9 @@ def features(
     if path is not None:
         refuse_unwritable(path, overwrite)
     options = reading or DataOptions()
-    request = _Request(base, data, as_names(at), as_names(inputs), set, batch, options, checkpoint, tags, trust)
+    request = _Request(
+        base, os.fspath(data), as_names(at), as_names(inputs), set, batch, options, checkpoint, tags, trust
+    )
     opened = _opened(request)
     _note(opened.base, opened.source, listener)
     store = (

@@ -13,6 +13,7 @@ from graphscope.api.doubts import frozen_doubts, report
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, fixed_values, warn_of_files
 from graphscope.api.proof import refuse_unproven_freeze
 from graphscope.api.save import Saved, graph_model
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.ops.history import parse_version
@@ -201,6 +202,7 @@ def graph_format(path: str | os.PathLike[str]) -> FileFormat:
     return format_for(path, "" if Path(path).suffix else "pb", GRAPHS)
 
 
+@check_arguments
 def freeze(
     model: ModelLike,
     *,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from graphscope.advice import Advice, Option
 from graphscope.api.doubts import dropout_doubts, report
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, fixed_values
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.errors import ArgumentError
 from graphscope.training.graft.graft import graft as graft_model
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from graphscope.feeding.feeds import Given
 
 
+@check_arguments
 def graft(
     base: ModelLike,
     at: Names = (),

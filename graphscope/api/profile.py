@@ -13,6 +13,7 @@ from graphscope.api.opening import ModelLike, Names, as_model, chosen_outputs
 from graphscope.board.run_directory import LogRun
 from graphscope.board.trace import dump_trace, read_trace
 from graphscope.cluster.hosts import read_hosts
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.shown import Shown
@@ -68,6 +69,7 @@ class Profiled(Shown):
         return dump_trace(self.model, self.trace, Path(logdir))
 
 
+@check_arguments
 def profile(
     model: ModelLike,
     feeds: Given = (),
@@ -157,6 +159,7 @@ def _refuse_settings_of_tasks(placing: Placing, session: SessionOptions) -> None
         )
 
 
+@check_arguments
 def read_profile(path: str | os.PathLike[str]) -> Profiled:
     """Reads the traces in a log directory or an event file, also those of a training program. Needs no TensorFlow.
 

@@ -16,6 +16,7 @@ from graphscope.api.opening import (
     chosen_outputs,
 )
 from graphscope.api.runnable import Opened, Runnable, as_runnable, open_runnable
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.core.shown import Shown
@@ -124,6 +125,7 @@ class Outputs(Mapping[str, Any], Shown):
         return save_pictures(name, value, Path(path), overwrite=overwrite)
 
 
+@check_arguments
 def run(
     model: Runnable,
     feeds: Given = (),

@@ -11,6 +11,7 @@ from graphscope.advice import Advice, Call, Option
 from graphscope.api.adapt import for_older_tensorflow, with_input_shapes
 from graphscope.api.doubts import default_doubts, dropout_doubts, report
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, warn_of_files
+from graphscope.core.arguments import check_arguments
 from graphscope.core.graph import Graph
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model, ModelKind
@@ -42,6 +43,7 @@ class Saved:
     size_bytes: int
 
 
+@check_arguments
 def save(
     model: Model | Graph,
     path: str | os.PathLike[str],
@@ -118,6 +120,7 @@ def save(
     return Saved(os.fspath(path), row.name, size)
 
 
+@check_arguments
 def convert(
     model: ModelLike,
     path: str | os.PathLike[str],

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.api.opening import Names, as_names
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
+from graphscope.core.patterns import PATTERN_ERRORS
 from graphscope.errors import ArgumentError, UnknownNameError
 from graphscope.formats.events.event_file import event_files
 from graphscope.formats.events.scalars import Scalar, scalars_in
@@ -35,6 +37,7 @@ class Curve:
     values: tuple[float, ...]
 
 
+@check_arguments
 def scalars(
     logdir: str | os.PathLike[str], *, tags: Names = (), runs: Names = (), listener: Listener = SILENT
 ) -> tuple[Curve, ...]:
@@ -90,7 +93,7 @@ def _compile(patterns: tuple[str, ...]) -> Iterator[re.Pattern[str]]:
     for pattern in patterns:
         try:
             yield re.compile(pattern)
-        except re.error as error:
+        except PATTERN_ERRORS as error:
             raise ArgumentError(f"{pattern!r} is not a regular expression: {error}") from error
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphscope.cluster.hosts import Cluster, Task, read_cluster
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.runtime.config import DEFAULT, SessionOptions
 
@@ -36,6 +37,7 @@ class Serving:
         threading.Event().wait()
 
 
+@check_arguments
 def serve(
     cluster: str | os.PathLike[str],
     *,

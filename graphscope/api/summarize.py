@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, overload
 from graphscope.analysis.summary import Summary, SwitchRow
 from graphscope.analysis.summary import summarize as summary_of
 from graphscope.api.opening import ModelLike, as_model
+from graphscope.core.arguments import check_arguments
 from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 
@@ -27,6 +28,7 @@ def summarize(
 def summarize(model: ForeignModel) -> ForeignSummary: ...
 
 
+@check_arguments
 def summarize(
     model: ModelLike | ForeignModel,
     *,

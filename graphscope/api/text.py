@@ -7,8 +7,10 @@ from collections.abc import Collection
 
 from graphscope.analysis.model_text import model_text
 from graphscope.api.opening import ModelLike, as_model
+from graphscope.core.arguments import check_arguments
 
 
+@check_arguments
 def text(
     model: ModelLike,
     *,

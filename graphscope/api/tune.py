@@ -13,6 +13,7 @@ from graphscope.api.opening import ModelLike, as_model
 from graphscope.cluster.hosts import PS, WORKER, Cluster, Task, read_cluster
 from graphscope.cluster.private_network import PrivateNetwork, private_network
 from graphscope.cluster.share import Share
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.formats.io.places import refuse_closed
@@ -34,11 +35,12 @@ from graphscope.training.tune.tune import OutputLocation, found_run
 from graphscope.training.tune.tune import tune as train
 
 
+@check_arguments
 def tune(
     model: ModelLike,
-    data: str,
+    data: str | os.PathLike[str],
     *,
-    validation: str | float = 0.1,
+    validation: str | float | os.PathLike[str] = 0.1,
     epochs: int = 10,
     batch: int = 32,
     seed: int = 0,
@@ -47,7 +49,7 @@ def tune(
     reading: DataOptions | None = None,
     use_cache: bool = True,
     logdir: str | os.PathLike[str] | None = None,
-    out: str | None = None,
+    out: str | os.PathLike[str] | None = None,
     keep: int = 3,
     save_every: int | None = None,
     resume: bool = False,
@@ -114,6 +116,7 @@ def tune(
     """
     if sum([bool(towers), workers > 1, cluster is not None]) > 1:
         raise ArgumentError("workers, a cluster and towers cannot be combined")
+    examples, out = os.fspath(data), None if out is None else os.fspath(out)
     members, own = _members(cluster, job, task)
     servers = _servers(members, asynchronous, ps)
     if towers and servers:
@@ -131,7 +134,7 @@ def tune(
     source = as_model(model)
     recipe = recipe_of(source)
     place = OutputLocation(out, resume, overwrite)
-    request = Request(data, str(validation), reading or DataOptions(), augment, use_cache, shares=shares)
+    request = Request(examples, str(validation), reading or DataOptions(), augment, use_cache, shares=shares)
     prefix = output_prefix(source.path, out)  # refused before features are computed, which may take long
     for directory in (prefix.parent, *([] if logdir is None else [Path(logdir)])):
         refuse_closed(directory)
@@ -154,7 +157,7 @@ def tune(
             return train(
                 source, prepared, place, augmentation=augment, watchers=heard, interrupted=interrupted, team=team
             )
-        network = _network(data, members, listener)
+        network = _network(examples, members, listener)
         threads = worker_session(count if members is None else 1)
         training = Training(
             source, prepared, place, augment, count, threads, timeout, members, servers, rank, network, elastic

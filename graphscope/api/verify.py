@@ -17,6 +17,7 @@ from graphscope.api.opening import (
     without_calls,
 )
 from graphscope.api.runnable import Opened, Runnable, as_runnable, open_runnable
+from graphscope.core.arguments import check_arguments
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model
 from graphscope.runtime.comparing.layers import LayerComparison, LayerDifference
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from graphscope.runtime.comparing.comparison import Engine
 
 
+@check_arguments
 def verify(
     model: Runnable,
     other: Runnable,
@@ -116,6 +118,7 @@ def _engine_of(side: Opened) -> Engine | None:
     return EngineRun(side.model, ENGINES[side.engine])
 
 
+@check_arguments
 def compare_layers(
     model: ModelLike,
     other: ModelLike,
@@ -163,6 +166,7 @@ def compare_layers(
         return compare_tensors(run, seed=seed, unknown=batch, atol=atol, rtol=rtol, progress=progress)
 
 
+@check_arguments
 def find_nonfinite(
     model: ModelLike,
     *,

@@ -10,6 +10,10 @@ LONGEST = 1000
 """Characters; no writer of graphs makes longer names, and some expressions take quadratic time."""
 
 
+PATTERN_ERRORS = (re.error, OverflowError, RecursionError)
+"""What compiling raises for a text that is no regular expression, has too large a number, or is nested too deep."""
+
+
 class Pattern(Generic[AnyStr]):
     """A regular expression, compiled when something is first compared with it."""
 

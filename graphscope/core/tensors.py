@@ -12,6 +12,11 @@ from graphscope.core.values.dtypes import DataType
 if TYPE_CHECKING:
     from graphscope.protos import TensorShapeProto
 
+MAX_SIZE = (1 << 63) - 1
+"""The largest size of a dimension that a file can state."""
+
+_SIZE_DIGITS = 20
+
 Shape = tuple[int | None, ...] | None
 """Dimensions, outermost first; ``None`` for an unknown dimension; ``None`` as a whole for an unknown rank."""
 
@@ -112,9 +117,11 @@ def parse_sizes(text: str) -> tuple[int | None, ...]:
 
 def _parse_size(text: str) -> int | None:
     """``224``, or ``?`` for an unknown size; raises as :func:`parse_sizes`."""
-    if text != "?" and not (text.isascii() and text.isdigit()):
+    if text == "?":
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < _SIZE_DIGITS and int(text) <= MAX_SIZE):
         raise ValueError(text)
-    return None if text == "?" else int(text)
+    return int(text)
 
 
 @functools.lru_cache(_SHAPES)

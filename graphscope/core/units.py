@@ -16,12 +16,12 @@ def size(number: int | None) -> str:
         return "?"
     if number < 1000:
         return f"{number} B"
-    value = number / 1000
-    unit = iter(_UNITS)
-    name = next(unit)
-    while value >= 999.5:
-        value, name = value / 1000, next(unit)
-    return f"{value:.3g} {name}"
+    scale = 1
+    for name in _UNITS:
+        scale *= 1000
+        if number < 999.5 * scale:
+            return f"{number / scale:.3g} {name}"
+    return f"over 999 {_UNITS[-1]}"
 
 
 def short_count(number: int) -> str:

@@ -33,7 +33,8 @@ def around(
                 linked[other].add(one)
     kept = {start}
     frontier = [start]
-    for _ in range(radius):
+    while frontier and radius > 0:
         frontier = sorted({other for i in frontier for other in linked[i]} - kept)
         kept.update(frontier)
+        radius -= 1
     return [host[i] in kept for i in range(len(graph))]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.core.attr_text import dtype_named
+from graphscope.core.patterns import PATTERN_ERRORS
 from graphscope.core.tensors import parse_sizes
 from graphscope.editing.cleanup import Cleanup
 from graphscope.editing.contexts import drop_absent_members
@@ -48,7 +49,7 @@ def _halves(text: str, form: str) -> tuple[str, str]:
 def _pattern(text: str) -> str:
     try:
         re.compile(text)
-    except re.error as error:
+    except PATTERN_ERRORS as error:
         raise ArgumentError(f"{text!r} is not a regular expression: {error}") from error
     return text
 

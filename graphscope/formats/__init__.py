@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from graphscope.core.arguments import check_arguments
 from graphscope.core.model import Model
 from graphscope.errors import ArgumentError, FileError, NotTensorFlowError, UnsupportedError
 from graphscope.formats.detect.locate import CheckpointPrefix, GraphFile, Location, SavedModelDirectory, locate
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from graphscope.core.foreign import ForeignModel
 
 
+@check_arguments
 def load(
     path: str | os.PathLike[str],
     *,
@@ -103,6 +105,7 @@ def _refuse_choices(
         raise ArgumentError(f"{os.fspath(path)}: {foreign.what} has no meta graphs and no checkpoints to choose from")
 
 
+@check_arguments
 def load_foreign(path: str | os.PathLike[str]) -> ForeignModel:
     """Opens an ONNX or TensorFlow Lite model for inspection: its structure only; weights stay in their files.
 

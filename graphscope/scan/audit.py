@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphscope.analysis.audit.finding import Finding, Severity
+from graphscope.core.arguments import check_arguments
 from graphscope.core.shown import Shown
 from graphscope.errors import FileError, GraphscopeError
 from graphscope.formats.io.paths import is_directory, is_file
@@ -44,6 +45,7 @@ class AuditReport(Shown):
         return tuple(finding for finding in self.findings if finding.severity >= severity)
 
 
+@check_arguments
 def audit(*paths: str | os.PathLike[str]) -> AuditReport:
     """Audits models, directories and archives; directories and archives recursively. Does not start TensorFlow.
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from graphscope.core.changes.build import without_attrs
 from graphscope.core.graph import Graph, Node
+from graphscope.core.patterns import PATTERN_ERRORS
 from graphscope.errors import GraphscopeError
 
 Rule = tuple[re.Pattern[str], str]
@@ -52,7 +53,7 @@ def parse_rule(text: str) -> Rule:
         raise GraphscopeError(f"{text!r} is not of the form REGEX=DEVICE", hint="for example: conv.*=/cpu:1")
     try:
         return re.compile(pattern), parse_device(device)
-    except re.error as error:
+    except PATTERN_ERRORS as error:
         raise GraphscopeError(f"{pattern!r} is not a valid regular expression: {error}") from error
 
 

@@ -91,7 +91,7 @@ def test_by_name(net: Model) -> None:
     assert matching("a/", functions=True) == ["a/x", "a/y", "a/inner"]
 
 
-@pytest.mark.parametrize("text", ["(", "a[", "*", "a{2,1}", r"\1", "(?P<a>.)(?P<a>.)"])
+@pytest.mark.parametrize("text", ["(", "a[", "*", "a{2,1}", r"\1", "(?P<a>.)(?P<a>.)", "a{99999999999999}", "(" * 5000])
 def test_what_is_no_regular_expression(text: str) -> None:
     with pytest.raises(GraphscopeError, match="is not a valid regular expression: ") as caught:
         compile_patterns(["fine", text])

@@ -57,6 +57,7 @@ def test_onnx_of_another_batch_is_verified(tmp_path: Path, capsys: pytest.Captur
         (("--batch", "0"), "0 is neither"),
         (("--shape", "input"), "input is not of the form NAME=1,224,224,3"),
         (("--shape", "input=1,x"), "x is not a size"),
+        (("--shape", f"input={2**63},784"), f"{2**63} is not a size"),
         (("--shape", "input=2,785"), "cannot take input of (2, 785): node"),
         (("--shape", "input=2,28,28"), "input is (?, 784) and cannot become (2, 28, 28): name 2 sizes"),
         (("--shape", "inputs=2,784"), "no placeholder is named 'inputs'"),

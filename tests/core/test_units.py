@@ -12,7 +12,7 @@ from graphscope.core.units import count, duration, short_count, size
     [
         *((None, "?"), (0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1234, "1.23 kB")),
         *((99_950, "100 kB"), (999_499, "999 kB"), (999_500, "1 MB"), (999_499_999, "999 MB"), (999_500_000, "1 GB")),
-        *((10**12, "1 TB"), (10**15, "1 PB"), (10**18, "1 EB"), (2**63, "9.22 EB")),
+        *((10**12, "1 TB"), (10**15, "1 PB"), (10**18, "1 EB"), (2**63, "9.22 EB"), (10**400, "over 999 EB")),
     ],
 )
 def test_bytes(number: int | None, text: str) -> None:

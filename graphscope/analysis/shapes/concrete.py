@@ -9,7 +9,8 @@ from graphscope.analysis.ends.inputs import find_inputs
 from graphscope.analysis.shapes.inference import infer
 from graphscope.analysis.shapes.result import Shapes
 from graphscope.core.model import Model
-from graphscope.core.tensors import Shape, TensorName
+from graphscope.core.tensors import MAX_SIZE, Shape, TensorName
+from graphscope.errors import ArgumentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ def infer_concrete(
         UnknownNameError: ``shape`` names no node.
         GraphscopeError: a shape does not fit the one that the graph states.
         IncompleteModelError: the model is a checkpoint without a graph.
+        ArgumentError: the batch is below 1, or larger than any dimension.
     """
     return next(infer_batches(model, shape, (batch,), values))
 
@@ -59,6 +61,8 @@ def infer_batches(
     inputs = {row.tensor: shapes.shape(row.tensor) for row in find_inputs(model)} | given
     opened = {name: sizes for name, sizes in inputs.items() if name not in given and sizes and sizes[0] is None}
     for batch in batches:
+        if batch is not None and not 1 <= batch <= MAX_SIZE:
+            raise ArgumentError(f"{batch} is not a number of examples")
         if batch is None or not opened:
             yield Concrete(shapes, inputs, None, values or {})
             return

@@ -49,6 +49,13 @@ def refuse_invalid_names(before: Graph, after: Graph) -> None:
                 )
 
 
+def _refuse_unwritable(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise GraphscopeError(f"{name!r} is not a valid name for a node: {error.reason}") from error
+
+
 class GraphEditor:
     """Edits a graph; created by :meth:`graphscope.Graph.edit`.
 
@@ -91,8 +98,10 @@ class GraphEditor:
 
         Raises:
             UnknownNameError: there is no such node.
-            GraphscopeError: two nodes would have the same name.
+            GraphscopeError: two nodes would have the same name, or one that no file can hold.
         """
+        for new in names.values():
+            _refuse_unwritable(new)
         for function, inner in self._by_draft(names).items():
             self._drafts[function].rename(inner)
 

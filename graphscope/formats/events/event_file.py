@@ -12,7 +12,7 @@ from pathlib import Path
 
 from graphscope.core.values.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, FileError, TruncatedFileError
-from graphscope.formats.io.paths import is_file
+from graphscope.formats.io.paths import is_directory, is_file
 from graphscope.formats.io.records import Record, is_event_file_name, records, verify
 from graphscope.formats.io.wire import Cursor, FileSource
 from graphscope.protos import DecodeError, Event, RunMetadata
@@ -101,7 +101,7 @@ def event_files(path: str | os.PathLike[str]) -> list[Path]:
         FileError: there is none.
     """
     place = Path(path)
-    files = [place] if is_file(place) else event_files_below(place)
+    files = [place] if is_file(place) else event_files_below(place) if is_directory(place) else []
     if not files:
         raise FileError(f"{place}: no event file here", hint="names of event files contain tfevents")
     return files

@@ -126,11 +126,9 @@ def made_directory(directory: Path) -> Iterator[None]:
     """
     missing = [path for path in (directory, *directory.parents) if not exists(path)]
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        _remove_empty(missing)
-        raise FileError.from_os_error(error, directory) from error
+        with file_errors(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            yield
     except BaseException:
         _remove_empty(missing)
         raise
@@ -138,7 +136,7 @@ def made_directory(directory: Path) -> Iterator[None]:
 
 def _remove_empty(directories: Iterable[Path]) -> None:
     for path in directories:
-        with contextlib.suppress(OSError):  # it holds something, or was not made
+        with contextlib.suppress(OSError, ValueError):  # it holds something, or was not made, or cannot be
             path.rmdir()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.core.model import Model
+from graphscope.core.patterns import PATTERN_ERRORS
 from graphscope.errors import GraphscopeError
 from graphscope.training.graft.building import Plan
 from graphscope.training.graft.optimizers import default_rate, parse_decay
@@ -84,7 +85,7 @@ def pattern(text: str) -> re.Pattern[str]:
     """
     try:
         return re.compile(text)
-    except re.error as error:
+    except PATTERN_ERRORS as error:
         raise GraphscopeError(f"{text!r} is not a valid regular expression: {error}") from error
 
 

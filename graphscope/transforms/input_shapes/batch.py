@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from graphscope.core.tensors import MAX_SIZE, parse_sizes
 from graphscope.errors import ArgumentError
 
 Batch = int | Literal["?"] | None
@@ -18,18 +19,20 @@ def parse_batch(text: str) -> Batch:
     """
     if text == "?":
         return "?"
-    if not (text.isascii() and text.isdigit()):
-        raise _no_batch(text)
-    return checked_batch(int(text))
+    try:
+        [batch] = parse_sizes(text)
+    except ValueError as error:
+        raise _no_batch(text) from error
+    return checked_batch(batch)
 
 
 def checked_batch(batch: Batch) -> Batch:
     """``batch`` itself.
 
     Raises:
-        ArgumentError: it is a number below 1.
+        ArgumentError: it is a number below 1, or larger than any dimension.
     """
-    if isinstance(batch, int) and batch < 1:
+    if isinstance(batch, int) and not 1 <= batch <= MAX_SIZE:
         raise _no_batch(batch)
     return batch
 
