@@ -20,10 +20,12 @@ def fit(value: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     Raises:
         GraphscopeError: type or shape do not fit.
     """
-    cast = _strings(value, spec) if spec.dtype is DataType.STRING else _numbers(value, spec)
+    return _strings(value, spec) if spec.dtype is DataType.STRING else _numbers(value, spec)
+
+
+def _refuse_other_shape(value: NDArray[Any], spec: TensorSpec) -> None:
     if spec.shape is not None and not _matches(value.shape, spec.shape):
         raise GraphscopeError(f"{spec.name} has shape {shape_text(spec.shape)}, the value {shape_text(value.shape)}")
-    return cast
 
 
 def _matches(actual: tuple[int, ...], stated: tuple[int | None, ...]) -> bool:
@@ -36,6 +38,7 @@ def _strings(value: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     items = [v.encode() if isinstance(v, str) else v for v in value.reshape(-1).tolist()]
     if not all(isinstance(item, bytes) for item in items):
         raise _wrong_type(value, spec)
+    _refuse_other_shape(value, spec)
     cast = np.empty(len(items), object)
     cast[:] = items
     return cast.reshape(value.shape)
@@ -52,6 +55,9 @@ def _numbers(value: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     wanted = _rank(spec.dtype)
     if given > max(wanted, _INTEGER):  # 0 and 1 may stand for false and true
         raise _wrong_type(value, spec)
+    _refuse_other_shape(value, spec)
+    if value.dtype == spec.dtype.numpy:  # the rest makes copies, in wider types
+        return value
     with np.errstate(all="ignore"):
         cast = value.astype(spec.dtype.numpy)
         lost = cast != value if wanted <= _INTEGER else np.isfinite(_wide(value)) & ~np.isfinite(_wide(cast))
