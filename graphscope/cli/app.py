@@ -99,8 +99,8 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from graphscope import __version__
 
-        typer.echo(f"graphscope {__version__}")
-        raise typer.Exit
+        sink = Sink.standard()
+        raise typer.Exit(finish(lambda: sink.write(f"graphscope {__version__}\n"), sink))
 
 
 def _examples(lines: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -11,8 +10,6 @@ from graphscope.cli.terminal.width import terminal_width
 
 HELP_OPTIONS = ("-h", "--help")
 VERSION_HELP = "Print the version and exit."
-PIPE_CLOSED = 141
-"""128 + the number of SIGPIPE, as shells report it."""
 
 _WIDEST = 78
 
@@ -57,10 +54,12 @@ def _rows(rows: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
 
 
 def write_help() -> None:
-    """Writes the page to stdout; exits with 141 if the pipe is closed."""
+    """Writes the page to stdout; exits with 141 if the pipe is closed, with 1 if it cannot be written."""
     try:
         print(main_help(), flush=True)
-    except BrokenPipeError:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        sys.exit(PIPE_CLOSED)
+    except OSError:
+        from graphscope.cli.outcome import finish
+        from graphscope.cli.terminal.output import Sink
+
+        sink = Sink.standard()
+        sys.exit(finish(lambda: sink.write(main_help()), sink))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 from graphscope.cli.terminal.output import Sink
-from graphscope.errors import ArgumentError, GraphscopeError
+from graphscope.errors import ArgumentError, FileError, GraphscopeError
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -39,6 +40,12 @@ def _attempt(work: Callable[[], object]) -> GraphscopeError | None:
         return error
     except MemoryError:
         return GraphscopeError("not enough memory")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return FileError.from_os_error(
+            error, "standard output"
+        )  # what Click writes, a help page, is written to it alone
     return None
 
 

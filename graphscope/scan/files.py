@@ -60,7 +60,8 @@ def audit_directory(root: Path, depth: int = 0) -> Iterator[Audited]:
     Args:
         depth: how many archives it is in.
     """
-    for directory, folders, files in os.walk(root):
+    refused: list[OSError] = []
+    for directory, folders, files in os.walk(root, onerror=refused.append):
         folders.sort()
         for name in sorted([*folders, *files]):
             path = Path(directory, name)
@@ -68,6 +69,8 @@ def audit_directory(root: Path, depth: int = 0) -> Iterator[Audited]:
                 yield from _link(path, root)
             elif is_file(path):
                 yield from audit_file(path, depth)
+    for error in refused:
+        yield Audited(str(error.filename), error=f"{error.filename}: {error.strerror}")
 
 
 def _link(path: Path, root: Path) -> Iterator[Audited]:

@@ -426,6 +426,22 @@ def test_a_full_disk_is_told(request: pytest.FixtureRequest, name: str) -> None:
     assert (done.returncode, done.stderr) == (1, "error: standard output: No space left on device\n")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="optional: no /dev/full on this system")
+@pytest.mark.parametrize("words", [["--help"], ["nodes", "--help"], ["--version"]])
+def test_a_page_of_help_that_cannot_be_written(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command_line(*words),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "error: standard output: No space left on device\n")
+
+
 def test_a_closed_stdout_is_no_error(model: Path) -> None:
     shell = shutil.which("sh")
     if shell is None:

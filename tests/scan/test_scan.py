@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -70,6 +71,22 @@ def test_a_directory_without_anything_and_a_path_without_anything(tmp_path: Path
         audit(tmp_path / "absent")
     with pytest.raises(GraphscopeError, match="notes"):
         audit(tmp_path / "notes.txt")
+
+
+def test_a_directory_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    shutil.copy(FIXTURES / "softmax" / "frozen.pb", tmp_path / "open.pb")
+    scandir = os.scandir
+
+    def refuse(path: str) -> Any:
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    report = audit(tmp_path)
+    assert report.models == (str(tmp_path / "open.pb"),)
+    assert [unread.message for unread in report.unread] == [f"{tmp_path / 'closed'}: Permission denied"]
 
 
 def test_what_seems_a_model_and_cannot_be_read_is_told(danger: Path, tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def _numbers(value: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     if given > max(wanted, _INTEGER):  # 0 and 1 may stand for false and true
         raise _wrong_type(value, spec)
     _refuse_other_shape(value, spec)
-    if value.dtype == spec.dtype.numpy:  # the rest makes copies, in wider types
-        return value
+    if value.dtype == spec.dtype.numpy:  # the rest takes several times its memory
+        return np.array(value)
     with np.errstate(all="ignore"):
         cast = value.astype(spec.dtype.numpy)
         lost = cast != value if wanted <= _INTEGER else np.isfinite(_wide(value)) & ~np.isfinite(_wide(cast))
