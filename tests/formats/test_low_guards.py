@@ -17,6 +17,7 @@ from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload, 
 from graphscope.formats.checkpoint.rules import check_versions, is_shape
 from graphscope.formats.checkpoint.tensor_slice import WHOLE, TensorSlice
 from graphscope.formats.io.wire import Cursor, FileSource
+from graphscope.formats.io.wire import varint as written
 from graphscope.formats.lazy.payloads import RegionPayload
 from graphscope.formats.savedmodel.assets import asset_place
 from graphscope.protos import TensorSliceProto, VersionDef
@@ -75,8 +76,13 @@ def test_no_file_at_all(tmp_path: Path) -> None:
 def test_numbers_of_any_length(number: int) -> None:
     cursor = Cursor(b"--" + varint(number) + b"rest", "f", 2)
     assert cursor.uvarint() == number
+    assert written(number) == varint(number)
     assert cursor.take(4) == b"rest"
     assert cursor.at == cursor.end
+
+
+def test_negative_numbers_have_64_bits() -> None:
+    assert [written(number) for number in (-1, -(1 << 63))] == [varint((1 << 64) - 1), varint(1 << 63)]
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,19 @@ import pytest
 
 from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.graph import Node
+from graphscope.core.model import Model, ModelKind
 from graphscope.core.names import free_name
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import ArrayPayload
 from graphscope.core.variables.restore import RestoreSource, restore_sources
 from graphscope.core.variables.variables import Entry, Role, Variable
 from graphscope.errors import FileError, UnsupportedError
-from graphscope.formats.checkpoint.saver import free_scope, with_restore_v2, with_saver
+from graphscope.formats.checkpoint.saver import free_scope, with_own_saver, with_restore_v2, with_saver
 from graphscope.formats.checkpoint.update import update_checkpoint
 from graphscope.formats.checkpoint.v2 import BundleStore
-from graphscope.protos import AttrValue
+from graphscope.protos import AttrValue, MetaGraphDef, SaverDef
 from tests.support.graphs import const, graph_of, names, placeholder, value
+from tests.support.payloads import MemoryStore
 from tests.support.saving import small_v2
 
 # Old restore ops
@@ -85,6 +87,25 @@ def test_a_key_that_is_no_constant_is_refused(key: str) -> None:
 def variable(name: str, key: str | None = None, part: tuple[tuple[int, int], ...] | None = None) -> Variable:
     entry = Entry(key or name, DataType.FLOAT, (4, 3) if part else (2,))
     return Variable(name, DataType.FLOAT, (2,), key, True, None, Role.MODEL, entry, part)
+
+
+def test_a_saver_that_the_graph_lacks_is_forgotten() -> None:
+    """A new one takes its place, if there is something to restore."""
+    dtype = {"dtype": type_attr(DataType.FLOAT)}
+    graph = graph_of(make_node("v", "VariableV2", (), dtype), make_node("save/restore_all", "NoOp"))
+    stated = SaverDef(restore_op_name="save/restore_all", sharded=True)
+    for restore_op, store, expected in (
+        ("save/restore_all", True, stated),
+        ("gone", False, SaverDef()),
+        ("gone", True, SaverDef(restore_op_name="save_1/restore_all")),
+    ):
+        values = MemoryStore([("v", ArrayPayload(np.ones(2, np.float32)))]) if store else None
+        model, meta = Model("m", ModelKind.GRAPH, "", (), graph, store=values), MetaGraphDef()
+        meta.saver_def.CopyFrom(SaverDef(restore_op_name=restore_op, sharded=True))
+        result = with_own_saver(model, graph, meta)
+        assert (meta.saver_def.restore_op_name, meta.saver_def.sharded) == (expected.restore_op_name, expected.sharded)
+        assert meta.HasField("saver_def") is (restore_op != "gone" or store)
+        assert (result is graph) is not (restore_op == "gone" and store)
 
 
 def test_a_new_saver_restores_what_it_saves() -> None:

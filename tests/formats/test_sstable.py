@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import struct
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from graphscope.errors import CorruptFileError
 from graphscope.formats.io.sstable import Table
+from graphscope.formats.io.sstable_writer import _above, _between, table_chunks
 from graphscope.formats.io.table_footer import is_table
 from graphscope.formats.io.wire import FileSource
 from tests.support.counted import lines_run
@@ -185,3 +187,48 @@ def test_what_is_a_table(path: Path) -> None:
         assert not is_table(FileSource(path))
         with pytest.raises(CorruptFileError, match="footer"):
             Table(FileSource(path))
+
+
+# Writing
+
+
+@pytest.mark.parametrize("block_bytes", [1, 100, 1 << 20])
+@pytest.mark.parametrize("count", [0, 1, 16, 17, 33, 100])
+def test_written_tables_are_as_leveldb_makes_them(count: int, block_bytes: int) -> None:
+    """Each entry shares what it can, but each sixteenth nothing; a block is closed when it has reached its size."""
+    items = [(b"key%03d" % n, b"v" * (n % 5)) for n in range(count)]
+    blocks: list[list[tuple[bytes, bytes]]] = []
+    for item in items:
+        restarts = 4 * (-(-len(blocks[-1]) // 16) + 1) if blocks else 0
+        if not blocks or len(block_contents(blocks[-1])) - restarts >= block_bytes:
+            blocks.append([])
+        blocks[-1].append(item)
+    index = [_between(block[-1][0], following[0][0]) for block, following in itertools.pairwise(blocks)]
+    index += [_above(block[-1][0]) for block in blocks[-1:]]
+    expected = table_bytes((key, stored_block(block_contents(block))) for key, block in zip(index, blocks, strict=True))
+    assert b"".join(table_chunks(items, block_bytes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("last", "following", "between"),
+    [
+        (b"abc", b"abz", b"abd"),
+        (b"abc", b"abd", b"abc"),
+        (b"abc", b"abe", b"abd"),
+        (b"abcdef", b"az", b"ac"),
+        (b"ab", b"abc", b"ab"),
+        (b"a\xfe", b"a\xff", b"a\xfe"),
+        (b"", b"b", b""),
+    ],
+)
+def test_short_keys_between_blocks(last: bytes, following: bytes, between: bytes) -> None:
+    assert _between(last, following) == between
+    assert last <= between < following
+
+
+@pytest.mark.parametrize(
+    ("last", "above"),
+    [(b"abc", b"b"), (b"\xffa", b"\xffb"), (b"\xff\xfe\x01", b"\xff\xff"), (b"\xff\xff", b"\xff\xff"), (b"", b"")],
+)
+def test_short_keys_behind_the_last_block(last: bytes, above: bytes) -> None:
+    assert _above(last) == above >= last
