@@ -1,4 +1,4 @@
-"""Possible problems of a written model: frozen state, remaining dropout, data that cannot be fed."""
+"""Possible problems of a written model: frozen state, remaining dropout, statistics of a batch, data that cannot be fed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError, some
 from graphscope.feeding.feed_values import literal
 from graphscope.transforms.bake import placeholder_spec
+from graphscope.transforms.findings.batch_statistics import find_batch_statistics
 from graphscope.transforms.findings.drops import lasting_drops
 from graphscope.transforms.findings.sources import data_sources, gives_defaults
 from graphscope.transforms.findings.switches import open_switches
@@ -48,14 +49,19 @@ def frozen_doubts(graph: Graph, carried: Mapping[str, str]) -> list[Doubt]:
     Args:
         carried: variables whose state persists between runs of the model -> the node that writes them.
     """
-    return [*_state(carried), *dropout_doubts(lasting_drops(graph)), *_sources(graph)]
+    return [
+        *_state(carried),
+        *dropout_doubts(lasting_drops(graph)),
+        *batch_doubts(find_batch_statistics(graph)),
+        *_sources(graph),
+    ]
 
 
 def _state(carried: Mapping[str, str]) -> Iterator[Doubt]:
     if carried:
         named = some((f"{variable} (written by {writer})" for variable, writer in carried.items()), _MAX_NAMES)
         text = f"state that persists between runs is frozen to its stored value: {named}"
-        yield Doubt(text, Advice(Call("convert", ("MODEL", "saved_model/")), "   keeps variables"))
+        yield Doubt(text, Advice(Call("convert", ("MODEL", "saved_model/")), " keeps variables"))
 
 
 def dropout_doubts(drops: Sequence[str], option: str = "outputs") -> Iterator[Doubt]:
@@ -67,6 +73,20 @@ def dropout_doubts(drops: Sequence[str], option: str = "outputs") -> Iterator[Do
     if drops:
         text = f"dropout with a constant rate makes the result random: {some(drops, _MAX_NAMES)}"
         help = Advice("build the graph with a rate of 0, or name what comes before it with ", Option(option))
+        yield Doubt(text, help)
+
+
+def batch_doubts(norms: Sequence[str], option: str = "outputs") -> Iterator[Doubt]:
+    """Doubts about what :func:`graphscope.transforms.findings.batch_statistics.find_batch_statistics` returned.
+
+    Args:
+        option: the argument that names the computed tensors.
+    """
+    if norms:
+        text = (
+            f"batch norm in training mode makes the result of an example depend on its batch: {some(norms, _MAX_NAMES)}"
+        )
+        help = Advice("build the graph for inference, or name what comes before it with ", Option(option))
         yield Doubt(text, help)
 
 

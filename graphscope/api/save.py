@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.api.adapt import for_older_tensorflow, with_input_shapes
-from graphscope.api.doubts import default_doubts, dropout_doubts, report
+from graphscope.api.doubts import batch_doubts, default_doubts, dropout_doubts, report
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, warn_of_files
 from graphscope.core.arguments import check_arguments
 from graphscope.core.graph import Graph
@@ -20,6 +20,7 @@ from graphscope.core.signatures import BOOKKEEPING, INIT_OP, LEGACY_INIT_OP, MAI
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.errors import ArgumentError
 from graphscope.formats.registry import FileFormat, WriteOptions, format_by_name, format_for
+from graphscope.transforms.findings.batch_statistics import find_batch_statistics
 from graphscope.transforms.findings.drops import lasting_drops
 from graphscope.transforms.input_shapes import Batch
 
@@ -281,7 +282,14 @@ def _report_signature(
         return
     taken = [spec.name for spec in inputs]
     graph = _keep_needed(model.graph, [spec.name for spec in outputs], taken)
-    report([*default_doubts(_without(graph, taken)), *dropout_doubts(lasting_drops(graph))], listener)
+    report(
+        [
+            *default_doubts(_without(graph, taken)),
+            *dropout_doubts(lasting_drops(graph)),
+            *batch_doubts(find_batch_statistics(graph)),
+        ],
+        listener,
+    )
 
 
 def _inputs_of(model: Model, outputs: Sequence[str]) -> list[str]:
