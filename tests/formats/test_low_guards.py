@@ -18,9 +18,9 @@ from graphscope.formats.checkpoint.rules import check_versions, is_shape
 from graphscope.formats.checkpoint.tensor_slice import WHOLE, TensorSlice
 from graphscope.formats.io.wire import Cursor, FileSource
 from graphscope.formats.io.wire import varint as written
-from graphscope.formats.lazy.payloads import RegionPayload
+from graphscope.formats.lazy.payloads import EncodedPayload, RegionPayload
 from graphscope.formats.savedmodel.assets import asset_place
-from graphscope.protos import TensorSliceProto, VersionDef
+from graphscope.protos import TensorProto, TensorSliceProto, VersionDef
 from tests.support.tables import varint
 
 
@@ -159,6 +159,25 @@ def test_a_region_has_the_size_of_its_tensor(size: int, fits: bool, tmp_path: Pa
         ) as error:
             read()
         assert error.value.offset == 2
+
+
+@pytest.mark.parametrize(("count", "fits"), [(3, True), (1, True), (4, False)])
+def test_typed_fields_are_counted_when_they_are_scanned(count: int, fits: bool, tmp_path: Path) -> None:
+    """The last value counts for those that are not there; there may not be more than elements."""
+    proto = TensorProto(dtype=1, float_val=range(count))
+    proto.tensor_shape.dim.add(size=3)
+    content = proto.SerializeToString()
+    file = source(tmp_path, b"--" + content)
+    payload = EncodedPayload(file, 2, len(content), DataType.FLOAT, (3,), what="node w", content=None)
+    payload.check_size()
+    assert b"".join(payload.encode()) == content
+    if fits:
+        payload.check_size(scan=True)
+        assert payload.numpy().tolist() == [min(i, count - 1) for i in range(3)]
+    else:
+        for read in (lambda: payload.check_size(scan=True), payload.numpy):
+            with pytest.raises(CorruptFileError, match="node w"):
+                read()
 
 
 # Slices

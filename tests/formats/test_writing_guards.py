@@ -268,6 +268,17 @@ def test_files_that_are_no_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         read_labels(tmp_path)
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_labels_take_64_mib_at_most(more: int, tmp_path: Path) -> None:
+    with open(tmp_path / "l", "wb") as file:
+        file.truncate((64 << 20) + more)
+    if more:
+        with pytest.raises(UnsupportedError, match="a label file has at most 67,108,864"):
+            read_labels(tmp_path / "l")
+    else:
+        assert len(read_labels(tmp_path / "l").classes) == 1
+
+
 @pytest.mark.parametrize("crc", [0, 1, 1 << 14, 1 << 15, 1 << 17, 1 << 31, 0x12345678, 0x5D7D1527, 0xFFFFFFFF])
 def test_masks(crc: int) -> None:
     """As ``crc32c.h`` computes it in 32 bits."""
