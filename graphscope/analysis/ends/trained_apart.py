@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
@@ -10,12 +9,12 @@ from graphscope.analysis.ends.flow import SCATTERS, Flow, union
 from graphscope.analysis.ends.networks import parts_of, weights_of
 from graphscope.analysis.ends.unlabelled import reach
 from graphscope.core.ops.sets import ASSIGN_OPS, VARIABLE_OPS
-from graphscope.core.patterns import OpPattern
+from graphscope.core.patterns import NamePattern, OpPattern
 
 APPLIES = OpPattern("Apply", r"(Resource)?(Sparse)?Apply[A-Z]\w*")
 """Ops by which an optimizer changes a variable."""
 
-_GRADIENT = re.compile(r"(.*?gradients(?:_\d+)?)/(.*?)_grad(?:/|$)")
+_GRADIENT = NamePattern(r"^(.*?gradients(?:_\d+)?)/(.*?)_grad(?:/|$)")
 _MAX_STEPS = 12
 
 
@@ -65,7 +64,7 @@ class TrainedApart:
         number = {}
         for i, node in enumerate(self.flow.nodes):
             number[node.name] = i
-            match = _GRADIENT.match(node.name) if "_grad" in node.name else None
+            match = _GRADIENT.search(node.name) if "_grad" in node.name else None
             if match is not None and match[1] in behind:
                 behind[match[1]].add(match[2])
         ends = {}
@@ -100,7 +99,7 @@ class TrainedApart:
         for _ in range(_MAX_STEPS):
             if not waiting:
                 return
-            matches = (_GRADIENT.match(self.flow.nodes[i].name) for i in waiting)
+            matches = (_GRADIENT.search(self.flow.nodes[i].name) for i in waiting)
             yield from (match[1] for match in matches if match is not None)
             waiting = [p for i in waiting for p in self.flow.inputs[i]][:_MAX_STEPS]
 
