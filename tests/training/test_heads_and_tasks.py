@@ -172,6 +172,9 @@ def test_what_is_done_to_pixels_is_no_weight(tmp_path: Path) -> None:
     convolutions = {f"{layer}/{part}" for layer in ("conv1_1", "conv1_2") for part in ("filter", "biases")}
     assert grafted.report.trainable.keys() == {*convolutions, "scale", "fc"}
     assert [spec.name for spec in grafted.report.cuts] == ["MatMul:0"]
+    named = graphscope.graft(tmp_path / "net.pb", train=True, at="prob").report
+    assert [spec.name for spec in named.cuts] == ["MatMul:0"]
+    assert "MatMul:0 is trained, of which the loss makes prob" in named.notes
 
 
 @pytest.mark.parametrize(

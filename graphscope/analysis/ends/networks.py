@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from graphscope.analysis.ends.flow import BATCHED, FLAGS, NOISE, Flow
-from graphscope.analysis.ends.unlabelled import RESHAPES, reach
+from graphscope.analysis.ends.unlabelled import RESHAPES, followers
 from graphscope.core.ops.sets import VARIABLE_OPS
 from graphscope.errors import GraphscopeError
 
@@ -43,21 +43,25 @@ def passed_results(flow: Flow) -> set[int]:
     learned = _find_learned(flow)
     for (weight, _), parts in uses.items():
         raw = [_find_fed(flow, p) for p in parts if not flow.depth[p]]
+        apart = _find_apart(flow, parts)
         for part in parts:
             is_made = bool(raw) and flow.ops[weight] == "Const" and part in learned
             is_other = any(mask & ~_find_fed(flow, part) for mask in raw)
-            if flow.depth[part] and (is_made or is_other or _is_apart(flow, part, parts)):
+            if flow.depth[part] and (is_made or is_other or part in apart):
                 found.add(_before_common_ops(flow, part, [p for p in parts if not flow.depth[p]]))
     return found
 
 
-def _is_apart(flow: Flow, part: int, parts: Sequence[int]) -> bool:
-    """Whether one of ``parts`` is a slice of what was fed that ``part`` is not made of: pairs of pictures are fed as one."""
-    slices = {p for p in parts if flow.ops[p] in _SLICES and not flow.depth[p]}
-    slices = {
-        p for p in slices if any(p != c and flow.ops[c] in _SLICES for i in flow.inputs[p] for c in flow.consumers[i])
-    }
-    return bool(slices) and not slices <= reach([part], flow.inputs)
+def _find_apart(flow: Flow, parts: Sequence[int]) -> set[int]:
+    """Those of ``parts`` that one of them, a slice of what was fed, does not go into: pairs of pictures are fed as one."""
+    made = {p for p in parts if flow.depth[p]}
+    slices = [p for p in parts if flow.ops[p] in _SLICES and not flow.depth[p]] if made else []
+    found: set[int] = set()
+    for p in dict.fromkeys(slices[:_MAX_COMMON]):
+        beside = (c for i in flow.inputs[p] for c in flow.consumers[i])
+        if any(c != p and flow.ops[c] in _SLICES for c in beside):
+            found |= made - followers(flow, [p])
+    return found
 
 
 _SLICES = frozenset({"StridedSlice", "Slice"})

@@ -56,8 +56,9 @@ def graft(model: Model, options: GraftOptions) -> Grafted:
     if options.head_model is not None:
         top, binds = open_top(options.head_model, options.head_output, options.at, binds, options.head_values)
     at = list(dict.fromkeys([*options.at, *binds.values()]))
-    if options.train and not at:
-        at = [own_logits(model, plan.task)]
+    if options.train:
+        named, at = at, own_logits(model, plan.task, at)
+        notes += [f"{a} is trained, of which the loss makes {b}" for a, b in zip(at, named) if a != b]
     if not at:
         raise GraphscopeError(
             f"{model.path}: no tensor was named for the head",

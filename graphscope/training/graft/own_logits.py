@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphscope.analysis.ends.choose_outputs import choose_outputs
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorName
@@ -13,13 +15,20 @@ _ACTIVATIONS = {CLASSES: "Softmax", MULTILABEL: "Sigmoid"}
 _PASSED = ("Identity", "Reshape", "Squeeze")
 
 
-def own_logits(model: Model, task: str) -> str:
-    """The tensor that goes into the softmax (sigmoid) at the model's output, or the output itself if there is none.
+def own_logits(model: Model, task: str, outputs: Sequence[str] = ()) -> list[str]:
+    """The tensors that go into the softmax (sigmoid) at ``outputs``; an output itself where there is none.
+
+    Args:
+        outputs: default: the model's likely one.
 
     Raises:
-        GraphscopeError: no output is clear; the error lists the candidates.
+        UnknownNameError: an output does not exist.
+        GraphscopeError: none was named, and no output is clear; the error lists the candidates.
     """
-    output = choose_outputs(model).outputs[0]
+    return [_below(model, task, output) for output in outputs or choose_outputs(model).outputs[:1]]
+
+
+def _below(model: Model, task: str, output: str) -> str:
     name = TensorName.parse(output)
     while model.graph[name.node].op in _PASSED:
         name = TensorName.parse(model.graph[name.node].inputs[0])
