@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from graphscope.core.tensors import MAX_SIZE
 
@@ -20,8 +19,7 @@ _VARIABLE_ARGUMENTS = 4
 """The flag of code that takes ``*names``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What a parameter takes.
 
     Attributes:
