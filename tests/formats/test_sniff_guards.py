@@ -46,6 +46,7 @@ BINARY: dict[str, tuple[bytes, Content]] = {
     "an empty library": (field(2, b""), GRAPH),
     "a library of gradients": (field(2, field(2, b"abc")), META),
     "a function without a signature": (field(2, field(1, field(3, b"x"))), SAVED),
+    "a function whose third field is like a signature": (field(2, field(1, field(3, field(1, b"fn")))), SAVED),
     "a function without a name": (field(2, field(1, field(1, field(2, b"x")))), SAVED),
     "a function with a bad name": (field(2, field(1, field(1, field(1, b"a b")))), SAVED),
     "a node, then a newer field": (field(1, NODE) + field(9, b"new"), GRAPH),
