@@ -1,7 +1,8 @@
 """Processes that each do a part of a job, and never outlive it.
 
 They are forked, so that what was imported and opened before is there at once; if that is not safe, they are started anew and
-get their work as a pickle. Ctrl-C reaches the launcher alone, which then ends them. GPUs are given out in turn.
+get their work as a pickle. Ctrl-C reaches the launcher alone, which then ends them. It also ends one that is stopped, or hangs.
+GPUs are given out in turn.
 """
 
 from __future__ import annotations
@@ -31,8 +32,14 @@ from graphscope.errors import GraphscopeError
 Work = Callable[[int, "Launcher"], Any]
 """Takes the number of the process, from 0, and its launcher; returns the result, which can be pickled."""
 
+LIMIT_S = 60.0
+"""How long a process may be stopped, or send nothing."""
+
 _POLL_S = 0.2
 _BEAT_S = 1.0
+
+_LATE_S = 10.0
+"""How long a process that is not stopped may send nothing at least: on a busy machine it may be late."""
 
 
 class Launcher:
@@ -73,7 +80,8 @@ class Ending:
         number: of the process.
         result: the result of its work.
         error: the intended error of its work.
-        death: how it ended without a result or an error: ``was killed by SIGKILL``; otherwise empty.
+        death: how it ended without a result or an error: ``was killed by SIGKILL``, ``did not respond within 60 s``; otherwise
+            empty.
     """
 
     number: int
@@ -91,6 +99,7 @@ class _Child:
     lifeline: int
     said: tuple[str, Any] | None = None
     silence_s: float = 0.0
+    fault: str = ""
 
     def close(self) -> None:
         self.channel.close()
@@ -100,7 +109,15 @@ class _Child:
 class Processes:
     """Running processes. A context manager: none of them outlives the block."""
 
-    def __init__(self, count: int, work: Work, *, anew: bool = False, network: PrivateNetwork | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        work: Work,
+        *,
+        anew: bool = False,
+        network: PrivateNetwork | None = None,
+        limit_s: float = LIMIT_S,
+    ) -> None:
         """Processes start when the block begins.
 
         Args:
@@ -108,7 +125,10 @@ class Processes:
             work: what each does; where they are started anew, it must be possible to pickle it.
             anew: start new interpreters and do not fork.
             network: what forked processes have in place of this one's.
+            limit_s: a process that is stopped, or hangs, for longer than so many seconds is ended. The time for which this
+                process is stopped as well, for example by Ctrl-Z, does not count.
         """
+        self._limit_s = limit_s
         self._count = count
         self._work = partial(_work_on_gpu, count, work)
         self._start = _spawn if anew else partial(_fork, network)
@@ -137,15 +157,6 @@ class Processes:
         """Number of a process that has not ended yet -> its process number in the operating system."""
         return {number: child.pid for number, child in self._children.items()}
 
-    def silence_s(self, number: int) -> float:
-        """How long a process has sent nothing while it was listened to; one that is not stopped sends something each second."""
-        return self._children[number].silence_s if number in self._children else 0.0
-
-    def kill(self, number: int) -> None:
-        """Ends a process, which may be stopped."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._children[number].pid, signal.SIGKILL)
-
     def ask_to_stop(self) -> None:
         """Asks every process to end."""
         for child in self._children.values():
@@ -161,16 +172,29 @@ class Processes:
         """
         since = time.monotonic()
         while self._children and goes_on():
-            now = time.monotonic()
-            passed_s, since = min(now - since, _BEAT_S), now  # this process may have been stopped
+            passed_s, since = time.monotonic() - since, time.monotonic()
             for child in self._children.values():
-                child.silence_s += passed_s
+                self._count_silence(child, passed_s)
             numbers = {child.channel: number for number, child in self._children.items()}
             for channel in wait(list(numbers), _POLL_S):
                 assert isinstance(channel, Connection)
                 ending = self._read(numbers[channel], hear)
                 if ending is not None:
                     yield ending
+
+    def _count_silence(self, child: _Child, passed_s: float) -> None:
+        """Ends a process that has been silent for too long."""
+        child.silence_s += passed_s
+        if passed_s > _BEAT_S:  # this process was stopped, or did something else
+            child.silence_s = 0.0
+        if child.fault or child.silence_s <= self._limit_s:
+            return
+        if stop := _stop_signal(child.pid):
+            child.fault = f"was stopped by {stop} and did not continue within {self._limit_s:g} s"
+        elif child.silence_s > _LATE_S:
+            child.fault = f"did not respond within {max(self._limit_s, _LATE_S):g} s"
+        if child.fault:
+            _kill(child)
 
     def _read(self, number: int, hear: Callable[[int, Any], None]) -> Ending | None:
         """Takes one message; the end, where there will be no other."""
@@ -189,12 +213,17 @@ class Processes:
 
     def _end(self) -> None:
         for child in self._children.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child.pid, signal.SIGKILL)
+            _kill(child)
         for number in list(self._children):
             child = self._children.pop(number)
             _status(child.pid)
             child.close()
+
+
+def _kill(child: _Child) -> None:
+    """Ends a process, which may be stopped."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child.pid, signal.SIGKILL)
 
 
 def _ending(number: int, child: _Child) -> Ending:
@@ -202,9 +231,20 @@ def _ending(number: int, child: _Child) -> Ending:
     child.close()
     if child.said is None:
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        return Ending(number, death=how)
+        return Ending(number, death=child.fault or how)
     kind, content = child.said
     return Ending(number, error=_error_of(*content)) if kind == "failed" else Ending(number, content)
+
+
+def _stop_signal(pid: int) -> str:
+    """The name of the signal that has stopped a process; empty if it is not stopped, or the system cannot tell."""
+    if not hasattr(os, "waitid"):
+        return ""
+    with contextlib.suppress(ChildProcessError):
+        stopped = os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT)  # leaves its end to be waited for
+        if stopped is not None:
+            return signal.Signals(stopped.si_status).name
+    return ""
 
 
 def _status(pid: int) -> int:
@@ -228,19 +268,30 @@ def _work_on_gpu(count: int, work: Work, number: int, launcher: Launcher) -> Any
     return work(number, launcher)
 
 
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Ctrl-C waits, also in a process that starts within: it would run its launcher's handlers, or print a traceback."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _fork(network: PrivateNetwork | None, number: int, work: Work, others: Sequence[_Child]) -> _Child:
     mine, theirs, lifeline, held = *Pipe(duplex=False), *os.pipe()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
     launcher = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        for other in others:
-            other.close()
-        mine.close()
-        os.close(held)
-        _run(number, work, theirs, lifeline, launcher, network)
+    with _interrupts_wait():
+        pid = os.fork()
+        if pid == 0:
+            for other in others:
+                other.close()
+            mine.close()
+            os.close(held)
+            _run(number, work, theirs, lifeline, launcher, network)
     theirs.close()
     os.close(lifeline)
     return _Child(pid, mine, held)
@@ -255,9 +306,10 @@ def _spawn(number: int, work: Work, others: Sequence[_Child]) -> _Child:  # noqa
     words = [sys.executable, "-c", _NEW, str(number), str(theirs.fileno()), str(lifeline), str(os.getpid())]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
     try:
-        child = subprocess.Popen(
-            words, stdin=subprocess.PIPE, pass_fds=(theirs.fileno(), lifeline), env=environment, close_fds=True
-        )
+        with _interrupts_wait():
+            child = subprocess.Popen(
+                words, stdin=subprocess.PIPE, pass_fds=(theirs.fileno(), lifeline), env=environment, close_fds=True
+            )
     finally:
         theirs.close()
         os.close(lifeline)
@@ -289,6 +341,7 @@ def _run(
             network.enter()  # before there is a second thread
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         link = Launcher(channel, Lifeline(launcher, lifeline))
         link.send(*_outcome(number, work, link))
         status = 0

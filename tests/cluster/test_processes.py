@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from graphscope.cluster import processes as processes_module
 from graphscope.cluster.processes import Ending, Launcher, Processes
 from graphscope.errors import CorruptFileError
 from tests.support.fixture_files import ROOT
@@ -53,6 +55,60 @@ def test_a_bug_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
         [ending] = processes.endings(lambda *_: None)
     assert ending.death == "ended with status 1"
     assert "ValueError: a bug" in capfd.readouterr().err
+
+
+def fall_silent(number: int, launcher: Launcher) -> int:
+    if number == 0:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if number == 1:
+        ctypes.PyDLL(None).sleep(600)  # in native code, without releasing the interpreter's lock
+    while not launcher.is_asked_to_stop():
+        time.sleep(0.01)
+    return number
+
+
+def test_one_that_is_stopped_or_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes_module, "_LATE_S", 3.0)
+    endings = []
+    with Processes(3, fall_silent, limit_s=1.5) as processes:
+        for ending in processes.endings(lambda *_: None):
+            endings.append(ending)
+            if len(endings) == 2:
+                processes.ask_to_stop()
+    assert endings == [
+        Ending(0, death="was stopped by SIGSTOP and did not continue within 1.5 s"),
+        Ending(1, death="did not respond within 3 s"),
+        Ending(2, 2),
+    ]
+
+
+TOGETHER = """
+import sys
+from graphscope.cluster.processes import Processes
+from tests.cluster.test_processes import wait_to_be_asked
+with Processes(1, wait_to_be_asked, limit_s=1) as processes:
+    def go_on():
+        if select.select([sys.stdin], [], [], 0)[0]:
+            processes.ask_to_stop()
+        return True
+    print([e.death or e.result for e in processes.endings(lambda *_: print("runs", flush=True), go_on)])
+"""
+
+
+def test_one_that_is_stopped_with_its_launcher_goes_on() -> None:
+    """Ctrl-Z stops all processes of a terminal's group, ``fg`` lets all of them go on."""
+    words = [sys.executable, "-c", f"import select{TOGETHER}"]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(words, cwd=ROOT, text=True, start_new_session=True, **pipes) as launcher:
+        assert launcher.stdout is not None
+        assert launcher.stdin is not None
+        assert launcher.stdout.readline() == "runs\n"
+        os.killpg(launcher.pid, signal.SIGSTOP)
+        time.sleep(2)
+        os.killpg(launcher.pid, signal.SIGCONT)
+        time.sleep(1)
+        launcher.stdin.close()
+        assert launcher.stdout.read() == "[0]\n"
 
 
 def wait_to_be_asked(number: int, launcher: Launcher) -> int:

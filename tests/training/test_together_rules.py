@@ -455,20 +455,6 @@ def test_workers_that_are_lost_again_and_again_end_the_training() -> None:
         lost._lose("it is restarted")
 
 
-def test_one_silence_is_told_once() -> None:
-    """A worker that was killed for its silence, and one that is killed by others after that."""
-    lost = crew()
-    lost._is_silent = True
-    said = []
-    for number, death in ((1, "was killed"), (0, "was killed"), (0, "was killed")):
-        assert not lost._is_final(Ending(number, death=death))
-        said.append(lost._reason)
-    assert said == ["worker 1 was killed", "worker 0 was killed", "worker 0 was killed"]
-    lost._is_silent = True
-    assert not lost._is_final(Ending(0, death="was killed"))
-    assert lost._reason == "worker 0 does not answer"
-
-
 def test_what_one_node_writes_is_on_one_server() -> None:
     names = ("w", "m", "v", "lone")
     handles = [make_node(name, "VarHandleOp", (), {}) for name in names]

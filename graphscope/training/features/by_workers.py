@@ -16,6 +16,8 @@ from graphscope.training.features.compute import Kept, Told, cached_features
 from graphscope.training.features.store import FeatureStore
 from graphscope.training.graft.base import Base
 
+_KILLED = "the kernel kills processes when memory runs out: fewer workers or a smaller batch need less"
+
 GRACE_S = 30.0
 """How long the others may take to end once one has: each ends when there are all features. One that is stopped never does."""
 
@@ -109,7 +111,7 @@ def _compute(lacking: int, count: int, work: Work, anew: bool, progress: Told, w
             warn(f"worker {number} does not answer; the others took over its part")
     if len(lost) == count:
         last = lost[-1]
+        is_killed = "SIGKILL" in last.death
         raise GraphscopeError(
-            f"no worker is left: worker {last.number} {last.death}",
-            hint="the kernel kills processes when memory runs out: fewer workers or a smaller batch need less",
+            f"no worker is left: worker {last.number} {last.death}", hint=_KILLED if is_killed else None
         )

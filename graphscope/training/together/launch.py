@@ -149,8 +149,9 @@ class _Generation:
             Interrupted, GraphscopeError: as :func:`train_by_workers`.
         """
         endings: dict[int, Ending] = {}
-        ranks = self._training.ranks
-        with Processes(len(ranks), self._work, network=self._training.network) as processes:
+        training = self._training
+        ranks = training.ranks
+        with Processes(len(ranks), self._work, network=training.network, limit_s=training.timeout_s) as processes:
             for ending in processes.endings(self._relay.hear, lambda: self._goes_on(processes)):
                 if ending.error is not None:
                     raise ending.error

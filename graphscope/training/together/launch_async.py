@@ -36,9 +36,6 @@ from graphscope.training.tune.tune import OutputLocation, found_run, opened_trai
 _EMPTY = ("FailedPreconditionError", "NotFoundError")
 """What TensorFlow raises where a server that was started again has no variables yet."""
 
-_STOPPED_S = 10.0
-"""How long a process may send nothing at least before it counts as stopped: on a busy machine it may be late."""
-
 _POLL_S = 0.5
 """How often a server asks whether the training run has ended."""
 
@@ -92,7 +89,6 @@ class _Crew:
         self._has_started = False
         self._failures, self._saved = 0, 0
         self._is_asked = False
-        self._is_silent = False
         self._deadline, self._reason = math.inf, ""
 
     def run(self) -> TuneReport:
@@ -104,7 +100,9 @@ class _Crew:
 
     def _generation(self) -> Done | None:
         """Until the end; ``None`` if a server was lost."""
-        with Processes(len(self._tasks), self._work, network=self._training.network) as processes:
+        training = self._training
+        count = len(self._tasks)
+        with Processes(count, self._work, network=training.network, limit_s=training.timeout_s) as processes:
             self._has_started, self._is_asked = True, False
             for ending in processes.endings(self._relay.hear, lambda: self._goes_on(processes)):
                 if ending.error is not None:
@@ -125,8 +123,7 @@ class _Crew:
         task, lost = self._tasks[ending.number], ending.result
         is_waiting = self._deadline < math.inf
         if ending.death and (task.job == PS or not is_waiting):
-            is_silent, self._is_silent = self._is_silent and ending.number == 0, False
-            self._reason = f"{task} {'does not answer' if is_silent else ending.death}"
+            self._reason = f"{task} {ending.death}"
         elif isinstance(lost, _Lost) and not is_waiting:
             self._reason = f"{lost.server} does not answer" if lost.server else f"{task}: {lost.message}"
             self._deadline = time.monotonic() + GRACE_S if lost.server else math.inf
@@ -151,9 +148,6 @@ class _Crew:
         if not self._is_asked and self._interrupted():
             self._is_asked = True
             processes.ask_to_stop()
-        if processes.silence_s(0) > max(self._training.timeout_s, _STOPPED_S):  # the others would wait for it for ever
-            self._is_silent = True
-            processes.kill(0)
         return time.monotonic() < self._deadline
 
     def _work(self, number: int, launcher: Launcher) -> Done | _Lost:
@@ -247,7 +241,7 @@ def serve(
     """
     others = [other for other in cluster.addresses if other != task]
     for _ in range(TRIES + 1):
-        ending = _serve_once(partial(_serve, cluster, task, timeout_s, others), interrupted)
+        ending = _serve_once(partial(_serve, cluster, task, timeout_s, others), timeout_s, interrupted)
         if ending is None:
             done = _last_checkpoint(prefix)
             raise Interrupted(done.step, done.prefix)
@@ -258,9 +252,9 @@ def serve(
     raise GraphscopeError(f"{task} was lost {TRIES + 1} times")
 
 
-def _serve_once(work: Callable[[], Done], interrupted: Callable[[], bool]) -> Ending | None:
+def _serve_once(work: Callable[[], Done], timeout_s: float, interrupted: Callable[[], bool]) -> Ending | None:
     """How the process of a server ended; ``None`` if someone asked to stop."""
-    with Processes(1, lambda *_: work()) as processes:
+    with Processes(1, lambda *_: work(), limit_s=timeout_s) as processes:
         for ending in processes.endings(lambda *_: None, lambda: not interrupted()):
             if ending.error is not None:
                 raise ending.error
