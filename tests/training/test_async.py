@@ -263,17 +263,23 @@ def test_a_worker_that_does_not_answer(prefix: Path, data: str, tmp_path: Path, 
 
 
 def as_a_cluster(prefix: str, other: str, data: str, place: str) -> list[Any]:
-    """A server and two workers, each with a launcher of its own; with a worker of other options and one of another graph."""
-    hosts = [f"127.0.0.1:{port}" for port in free_ports(6)]
-    files = [Path(place) / "two.yml", Path(place) / "three.yml"]
-    counts = dict(zip(files, (2, 3)))
+    """A server and two workers, each with a launcher of its own; then workers of other options and another graph; then
+    a synchronous one.
+    """
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(9)]
+    files = [Path(place) / f"{name}.yml" for name in ("two", "three", "mixed")]
+    counts = dict(zip(files, (2, 3, 2)))
     files[0].write_text(f"worker: {hosts[:2]}\nps: {hosts[2:3]}\n")
-    files[1].write_text(f"worker: {hosts[2:5]}\nps: {hosts[5:]}\n")
+    files[1].write_text(f"worker: {hosts[2:5]}\nps: {hosts[5:6]}\n")
+    files[2].write_text(f"worker: {hosts[6:8]}\nps: {hosts[8:]}\n")
+    (without := Path(place) / "without ps.yml").write_text(f"worker: {hosts[6:8]}\n")
 
     def task(file: Path, number: int, launcher: Launcher) -> Any:
         job, index = ("worker", number) if number < counts[file] else ("ps", 0)
         recorder = Recorder()
         own = {1: {"seed": 7, "epochs": 9}}.get(number, {}) if file == files[1] else {}
+        if file == files[2] and number == 1:
+            file, own = without, {"asynchronous": False}
         report = graphscope.tune(
             other if file == files[1] and number == 2 else prefix,
             data,
@@ -298,12 +304,17 @@ def as_a_cluster(prefix: str, other: str, data: str, place: str) -> list[Any]:
 
 def test_tasks_of_a_cluster(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
     other = grafted(tmp_path / "m.ckpt", f"flatten,dense:{CLASSES}", optimizer="sgd")
-    same, refused, lonely, host = fresh.value(as_a_cluster, prefix, other, data, tmp_path)
+    same, refused, mixed, lonely, host = fresh.value(as_a_cluster, prefix, other, data, tmp_path)
     assert [task[:2] for task in same] == [same[0][:2]] * 3, "all report the same"
     assert same[0][0] == same[0][2] == EPOCHS * STEPS
     assert refused[1] == "worker 1 trains with different settings than worker 0: seed, epochs"
     assert refused[2] == "worker 2 trains with different settings than worker 0: variables of the model"
     assert refused[0][0] == refused[3][0] == EPOCHS * STEPS, "the others go on"
+    assert mixed == [
+        "worker 1 trains with different settings than worker 0: asynchronous",
+        "worker 0 trains with different settings than worker 1: asynchronous",
+        "worker 1 trains with different settings than ps 0: asynchronous",
+    ]
     assert f"two.yml: worker 0 at {host} does not answer within 1 s: Connection refused" in lonely
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphscope.cluster.hosts import Task
 from graphscope.cluster.processes import Ending
 from graphscope.cluster.share import Share
 from graphscope.core.changes.build import make_node
@@ -19,8 +22,9 @@ from graphscope.core.values.dtypes import DataType
 from graphscope.core.variables.variables import Role, Variable
 from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import GraphDef
-from graphscope.training.together import launch, launch_async, member, membership
+from graphscope.training.together import kinds, launch, launch_async, member, membership
 from graphscope.training.together.collective import TOLD
+from graphscope.training.together.kinds import Kind, wait_for_same_kind
 from graphscope.training.together.ledger import NONE, Ledger, Row
 from graphscope.training.together.member import Together
 from graphscope.training.together.membership import Notice, agree_on_members, find_leader
@@ -144,6 +148,47 @@ def test_a_leader_that_says_nothing(told: Callable[..., list[Any]]) -> None:
     with pytest.raises(GraphscopeError, match="worker 0 did not announce within 20 s which workers continue"):
         agree_on_members(CLUSTER, 2, 0, TIMEOUT_S)
     assert 20 <= written[0][0] < 20.5
+
+
+# Who trains otherwise
+
+SAME = Kind(asynchronous=False, elastic=False, workers=4)
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "message", "waited_s"),
+    [
+        ({1: SAME, 2: SAME, 3: SAME}, None, None, 0),
+        ({1: SAME}, {1: SAME, 2: SAME, 3: SAME}, None, 5),
+        (
+            {1: SAME, 3: replace(SAME, elastic=True)},
+            None,
+            "worker 3 trains with different .* than worker 0: elastic",
+            3,
+        ),
+        ({}, {2: replace(SAME, asynchronous=True, workers=5)}, "worker 2 .* worker 0: asynchronous, workers", 8),
+        ({1: SAME, 3: SAME}, None, "worker 2 at c:1 does not answer within 10 s: it does not train", TIMEOUT_S),
+    ],
+)
+def test_workers_that_train_otherwise(
+    told: Callable[..., list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    first: Mapping[int, Kind],
+    later: Mapping[int, Kind] | None,
+    message: str | None,
+    waited_s: float,
+) -> None:
+    [clock] = told({})
+    tasks = [Task("worker", rank) for rank in range(4)]
+
+    def read(_: Any, task: Task) -> Kind | None:
+        return (first if clock[0] < 5 or later is None else later).get(task.index)
+
+    monkeypatch.setattr(kinds, "_read", read)
+    cluster: Any = SimpleNamespace(path="cluster.json", addresses=dict(zip(tasks, CLUSTER.workers)))
+    with nullcontext() if message is None else pytest.raises(GraphscopeError, match=message):
+        wait_for_same_kind(cluster, tasks[0], tasks[1:], SAME, TIMEOUT_S)
+    assert waited_s <= clock[0] <= waited_s + 0.5
 
 
 # Who does which step

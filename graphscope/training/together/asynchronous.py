@@ -23,6 +23,7 @@ from graphscope.runtime.session import Session
 from graphscope.runtime.tasks.answers import wait_for_servers
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.recipe import Recipe
+from graphscope.training.together.kinds import Kind, declare, wait_for_same_kind
 from graphscope.training.together.ledger import NONE, Ledger, Row
 from graphscope.training.together.server import Server, first_silent
 from graphscope.training.together.servers import COUNT, FENCE, HELD, ROW, TICKET, TICKET_THERE, divide, server_devices
@@ -109,10 +110,10 @@ class Apart(Team):
         """What is on no server runs in this process. Its own server starts; the others are waited for.
 
         Raises:
-            GraphscopeError: the port is taken, or another process does not answer in time.
+            GraphscopeError: the port is taken, or another process does not answer in time or trains otherwise.
         """
         target = self._server.start()
-        wait_for_servers(self.cluster, self._awaited, self.timeout_s)
+        await_crew(self.cluster, Task(WORKER, self.rank), self._awaited, self.timeout_s)
         task = f"/job:{WORKER}/replica:0/task:{self.rank}"
         return Placing(device=task, master=target, timeout_s=self.timeout_s)
 
@@ -221,6 +222,18 @@ class Apart(Team):
         errors = tensorflow().errors
         servers = [task for task in self.cluster.addresses if task.job == PS]
         return first_silent(self._server.start(), Task(WORKER, self.rank), servers, timeout_s, errors.OpError)
+
+
+def await_crew(cluster: Cluster, own: Task, awaited: Collection[Task], timeout_s: float) -> None:
+    """Returns once all of ``awaited`` have said that they train asynchronously, as ``own``, whose server runs, says then.
+
+    Raises:
+        GraphscopeError: one does not answer in time, or trains otherwise.
+    """
+    kind = Kind(asynchronous=True, elastic=False, workers=len(cluster.workers))
+    declare(cluster, own, kind)
+    wait_for_servers(cluster, awaited, timeout_s)
+    wait_for_same_kind(cluster, own, awaited, kind, timeout_s)
 
 
 def _has_run(session: Session, wanted: Any, feeds: Mapping[Any, Any], *, is_last: bool) -> bool:

@@ -17,11 +17,10 @@ from typing import Any
 
 from graphscope.cluster.hosts import PS, WORKER, Cluster, Task
 from graphscope.cluster.processes import Ending, Launcher, Processes
-from graphscope.cluster.reach import wait_for_tasks
 from graphscope.errors import GraphscopeError
 from graphscope.formats.io.paths import exists
 from graphscope.runtime.tensorflow import tensorflow
-from graphscope.training.together.asynchronous import Apart, open_ledger
+from graphscope.training.together.asynchronous import Apart, await_crew, open_ledger
 from graphscope.training.together.launch import GRACE_S, LOST, TRIES, Training, this_machine
 from graphscope.training.together.ledger import Ledger
 from graphscope.training.together.relay import Done, Relay, Teller
@@ -274,7 +273,7 @@ def _serve(cluster: Cluster, task: Task, timeout_s: float, awaited: Sequence[Tas
     """In the process of a server."""
     config = asking_config(timeout_s, [f"/job:{PS}"])
     target = Server(cluster, task, lambda: config).start()
-    wait_for_tasks(cluster, awaited, timeout_s)
+    await_crew(cluster, task, awaited, timeout_s)
     while True:
         time.sleep(_POLL_S)
         with contextlib.suppress(GraphscopeError), open_ledger(target, config, cluster) as ledger:

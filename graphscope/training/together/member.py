@@ -32,6 +32,7 @@ from graphscope.training.together.collective import (
     topic,
     with_collective,
 )
+from graphscope.training.together.kinds import Kind, declare, find_others, refuse_others, wait_for_same_kind
 from graphscope.training.together.membership import agree_on_members, find_leader
 from graphscope.training.together.server import PROBE_S, Server, first_silent
 from graphscope.training.tune.examples import Examples, Feeder
@@ -74,6 +75,7 @@ class Member(Team):
         self._threads = threads
         self._timeout_s = timeout_s
         self._server = Server(cluster, self._task, self.config)
+        self._kind = Kind(asynchronous=False, elastic=is_elastic, workers=len(cluster.workers))
 
     fetches = (LOSS, METRIC, STOPS, HEARD)
 
@@ -91,15 +93,22 @@ class Member(Team):
         """Everything runs in this process, the reduction on its processor. Its server starts; the others are waited for.
 
         Raises:
-            GraphscopeError: the port is taken, or another worker does not answer in time.
+            GraphscopeError: the port is taken, or another worker does not answer in time or trains otherwise.
         """
         import re
 
         task = f"/job:{WORKER}/replica:0/task:{self._task.index}"
-        target = self._server.start()
+        target = self._start()
         wait_for_servers(self._cluster, self._others, self._timeout_s)
+        wait_for_same_kind(self._cluster, self._task, self._others, self._kind, self._timeout_s)
         rule = (re.compile(f"^{SCOPE}/"), f"{task}/device:CPU:0")
         return Placing(clear_devices=True, place=[rule], device=task, master=target, timeout_s=self._timeout_s)
+
+    def _start(self) -> str:
+        """The address of its server as a master."""
+        target = self._server.start()
+        declare(self._cluster, self._task, self._kind)
+        return target
 
     @property
     def _others(self) -> list[Task]:
@@ -109,11 +118,14 @@ class Member(Team):
         """Goes on with those that are there, the first of them as the leader.
 
         Raises:
-            GraphscopeError: this process is not one of them.
+            GraphscopeError: this process is not one of them, or another worker trains otherwise.
         """
         rank = self._task.index
-        self._leader = find_leader(self._cluster, rank, self._timeout_s)
-        self._server.start()
+        others = self._others
+        if not find_others(self._cluster, others, self._kind):
+            self._leader = find_leader(self._cluster, rank, self._timeout_s)
+        self._start()
+        refuse_others(self._task, find_others(self._cluster, others, self._kind))
         ranks = agree_on_members(self._cluster, rank, self._leader, self._timeout_s)
         self._members = [Task(WORKER, rank) for rank in ranks]
         self._share = replace(self._share, rank=ranks.index(self._task.index), count=len(ranks))
@@ -150,7 +162,7 @@ class Member(Team):
             GraphscopeError: one has other settings.
         """
         together = Together(session, job, self._share, interrupted)
-        _refuse_other_settings(together, self._share, {**settings, "elastic": self.is_elastic}, self._members)
+        _refuse_other_settings(together, self._share, settings, self._members)
         return together
 
 

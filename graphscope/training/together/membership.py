@@ -1,7 +1,6 @@
 """Which workers of a cluster go on without the others, and which of them leads: the first that is there.
 
-Each of them has a notice, a variable on its own server: who leads it and, once the leader has found that out, who goes on. All
-others can read it, with sessions that see nobody else.
+Each of them posts a notice on its own server: who leads it and, once the leader has found that out, who goes on.
 """
 
 from __future__ import annotations
@@ -10,18 +9,13 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from graphscope.cluster.hosts import WORKER, Cluster, Task
-from graphscope.cluster.reach import find_obstacle
 from graphscope.errors import GraphscopeError
-from graphscope.runtime.tensorflow import tensorflow
-from graphscope.training.together.server import PROBE_S, asking_config
+from graphscope.training.together.posts import read_post, write_post
 
-_NAME = "graphscope_members"
+_NAME = "members"
 _POLL_S = 0.2
-_NOBODY = "/job:nobody"
-"""A filter that lets a server see no task but itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,31 +109,10 @@ def _left_out(cluster: Cluster, rank: int) -> GraphscopeError:
 
 def _read_notice(cluster: Cluster, rank: int) -> Notice | None:
     """The notice of a worker; ``None`` if it does not answer, or has none."""
-    if find_obstacle(cluster.workers[rank], PROBE_S) is not None:
-        return None
-    tf = tensorflow()
-    try:
-        if not _run(cluster, rank, lambda handle: tf.raw_ops.VarIsInitializedOp(resource=handle)):
-            return None
-        text = _run(cluster, rank, lambda handle: tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.string))
-    except tf.errors.OpError:
-        return None
-    return Notice(**json.loads(text))
+    text = read_post(cluster, Task(WORKER, rank), _NAME)
+    return None if text is None else Notice(**json.loads(text))
 
 
 def write_notice(cluster: Cluster, rank: int, notice: Notice) -> None:
     """Writes the notice of worker ``rank``, whose server runs."""
-    tf = tensorflow()
-    content = json.dumps(asdict(notice))
-    _run(cluster, rank, lambda handle: tf.raw_ops.AssignVariableOp(resource=handle, value=content))
-
-
-def _run(cluster: Cluster, rank: int, operation: Any) -> Any:
-    tf = tensorflow()
-    device = f"/job:{WORKER}/replica:0/task:{rank}/device:CPU:0"
-    target = f"grpc://{cluster.addresses[Task(WORKER, rank)]}"
-    with tf.Graph().as_default() as graph, tf.device(device):
-        handle = tf.raw_ops.VarHandleOp(dtype=tf.string, shape=[], shared_name=_NAME)
-        wanted = operation(handle)
-        with tf.compat.v1.Session(target, graph=graph, config=asking_config(PROBE_S, [_NOBODY])) as session:
-            return session.run(wanted)
+    write_post(cluster, Task(WORKER, rank), _NAME, json.dumps(asdict(notice)))
