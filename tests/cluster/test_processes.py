@@ -132,6 +132,22 @@ def test_processes_are_asked_to_stop(anew: bool) -> None:
         assert sorted(e.result for e in processes.endings(hear)) == [0, 1]
 
 
+def test_ctrl_c_does_not_reach_one_that_is_just_starting(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fork = os.fork
+
+    def fork_and_interrupt() -> int:
+        if (pid := fork()) == 0:
+            signal.raise_signal(signal.SIGINT)
+        return pid
+
+    monkeypatch.setattr(os, "fork", fork_and_interrupt)
+    with Processes(1, lambda *_: "done") as processes:
+        assert [ending.result for ending in processes.endings(lambda *_: None)] == ["done"]
+    assert capfd.readouterr().err == ""
+
+
 def wait_for_ever(number: int, launcher: Launcher) -> None:
     launcher.tell(os.getpid())
     time.sleep(600)

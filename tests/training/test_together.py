@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import graphscope
+from graphscope.cli.app import app
 from graphscope.cluster.processes import Launcher, Processes
 from graphscope.cluster.reach import free_ports
 from graphscope.cluster.share import Share
@@ -146,6 +149,42 @@ def test_what_ends_a_training(prefixes: dict[str, Path], data: str, tmp_path: Pa
     assert other == "worker 1 trains with different settings than worker 0: batch, seed"
     assert hopeless.endswith("was killed by SIGKILL; 2 times in a row without another checkpoint")
     assert stopped.startswith("stopped after ")
+
+
+def interrupted_at_the_end(prefix: str, data: str, place: str) -> list[int]:
+    """Ctrl-C when the last checkpoint has its data files but not its index: once, and twice; exit codes."""
+    codes = []
+    rename = os.rename
+    for options, last, presses in ((["--workers", "2"], 8, 1), (["--workers", "2", "--async"], 14, 2)):
+
+        def interrupting(source: Any, target: Any, last: int = last, presses: int = presses) -> None:
+            place = Path(target)
+            data_file = place.with_suffix(".data-00000-of-00002")
+            if place.name.endswith(f"-{last}.index") and place.parent.name != "best" and data_file.exists():
+                for _ in range(presses):
+                    os.killpg(os.getpgrp(), signal.SIGINT)
+                    time.sleep(0.5)
+            rename(source, target)
+
+        os.rename = interrupting
+        words = ["tune", prefix, "--data", data, "--validation", "0.2", "--epochs", str(EPOCHS), "--batch", str(BATCH)]
+        done = CliRunner().invoke(app, [*words, *options, "-o", f"{place}/{presses}/", "--cache", f"{place}/cache"])
+        codes.append(done.exit_code)
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+    return codes
+
+
+def test_ctrl_c_in_the_last_save(prefixes: dict[str, Path], data: str, tmp_path: Path, fresh: Fresh) -> None:
+    """The first lets it finish, the second ends it: there is no half of a checkpoint, and the training can be resumed."""
+    assert fresh.value(interrupted_at_the_end, prefixes["sgd"], data, tmp_path) == [130, 130]
+    for presses, batch, last in ((1, 2 * BATCH, (4, 8)), (2, BATCH, (7,))):
+        out = tmp_path / str(presses)
+        left = sorted(out.glob("*.index"))
+        assert [path.name for path in left] == [f"sgd.ckpt-{step}.index" for step in last]
+        assert all(values(path.with_suffix("")) for path in left)
+        report = train(prefixes["sgd"], data, "0.2", out=out, epochs=EPOCHS, batch=batch, resume=True)
+        assert values(report.last)["global_step"] == (8, 14)[presses - 1]
 
 
 def as_a_cluster(prefix: str, data: str, place: str) -> list[Any]:

@@ -182,6 +182,8 @@ def tune(
             listener=Speaker(sink),
         )
     write_tune(sink, format, report, recipe)
+    if stop():  # in the last save: all is done, but what would follow in a script is not wanted
+        raise typer.Exit(INTERRUPTED)
     check_accuracy(report.metric, assert_accuracy)
 
 

@@ -40,6 +40,8 @@ def staged_files(
 ) -> Iterator[list[BinaryIO]]:
     """Files to be written, which take the places ``paths`` when the block ends without an exception.
 
+    They do so in this order, after those of ``shared``: the index of a checkpoint is the last, and promises the others.
+
     Args:
         shared: pairs of a file that is there already and a further place that it takes with the others: as a hard link, or
             as a copy where the file system has none.
@@ -67,7 +69,8 @@ def staged_files(
             for file in files:
                 file.flush()
                 os.fsync(file.fileno())
-            _publish(list(zip(made, places, strict=True)))
+            pairs = list(zip(made, places, strict=True))
+            _publish([*pairs[len(paths) :], *pairs[: len(paths)]])
         remove_left_over([*places, *(place.parent / JOURNAL for place in places[:1])])
     except OSError as error:
         _remove(made)

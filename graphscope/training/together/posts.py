@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from graphscope.cluster.hosts import Cluster, Task
 from graphscope.cluster.reach import find_obstacle
+from graphscope.runtime.importing import tensorflow_errors
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.together.server import PROBE_S, asking_config
+
+_WRITE_S = 30.0
+"""How long writing may take: the first attempts may come too early for a server that has just started."""
 
 _NOBODY = "/job:nobody"
 """A filter that lets a server see no task but itself."""
 
 
 def write_post(cluster: Cluster, task: Task, name: str, text: str) -> None:
-    """Replaces the text called ``name`` of ``task``, whose server runs."""
+    """Replaces the text called ``name`` of ``task``, whose server runs in this process.
+
+    Raises:
+        GraphscopeError: the server does not answer, for example because the machine is overloaded.
+    """
     tf = tensorflow()
-    _run(cluster, task, name, lambda handle: tf.raw_ops.AssignVariableOp(resource=handle, value=text))
+    end = time.monotonic() + _WRITE_S
+    with tensorflow_errors(f"{cluster.path}: {task} does not answer itself"):
+        while True:
+            try:
+                _run(cluster, task, name, lambda handle: tf.raw_ops.AssignVariableOp(resource=handle, value=text))
+                return
+            except tf.errors.OpError:
+                if time.monotonic() > end:
+                    raise
 
 
 def read_post(cluster: Cluster, task: Task, name: str) -> str | None:
