@@ -34,6 +34,8 @@ from graphscope.training.tune.training_job import TuneOptions, Watcher
 from graphscope.training.tune.tune import OutputLocation, found_run
 from graphscope.training.tune.tune import tune as train
 
+_FIRST = Task(WORKER, 0)
+
 
 @check_arguments
 def tune(
@@ -81,7 +83,7 @@ def tune(
         augment: augmentation of pictures: ``flip,crop:0.1,brightness:0.2``.
         reading: how data is read, and where the cache is.
         use_cache: compute everything before the stopped gradient once; ``False`` runs the base in each step.
-        logdir: directory for TensorBoard logs.
+        logdir: directory for TensorBoard logs; of the tasks of a cluster, only worker 0 writes them.
         out: another prefix than the model's own, or a directory.
         keep: number of checkpoints to keep in addition to the best.
         save_every: steps between checkpoints within an epoch; ``None``: only at its end.
@@ -121,6 +123,9 @@ def tune(
     servers = _servers(members, asynchronous, ps)
     if towers and servers:
         raise ArgumentError("towers share the variables of one process: not with parameter servers")
+    if logdir is not None and own != _FIRST:
+        listener.note(f"worker 0 writes the TensorBoard logs; {own} does not")
+        logdir = None
     if members is not None and own.job == PS:
         return _serve(model, members, own, out, timeout, interrupted, listener)
     rank = own.index
@@ -151,7 +156,7 @@ def tune(
     with ExitStack() as stack:
         stack.enter_context(listener.running())
         heard = list(watchers)
-        if logdir is not None and rank == 0:
+        if logdir is not None:
             heard.append(stack.enter_context(BoardLog(Path(logdir), source, fed_input(source, recipe))))
         if is_alone:
             return train(
@@ -171,7 +176,7 @@ def _members(cluster: str | os.PathLike[str] | None, job: str, task: int | None)
     if cluster is None:
         if job or task is not None:
             raise ArgumentError("job and task need a cluster file", hint=Advice(Option("cluster", "cluster.yml")))
-        return None, Task(WORKER, 0)
+        return None, _FIRST
     return read_cluster(cluster, job, task)
 
 

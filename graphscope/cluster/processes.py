@@ -38,6 +38,9 @@ LIMIT_S = 60.0
 _POLL_S = 0.2
 _BEAT_S = 1.0
 
+_LEAST_S = 3 * _BEAT_S
+"""A process that goes on together with its launcher may be the later of the two."""
+
 _LATE_S = 10.0
 """How long a process that is not stopped may send nothing at least: on a busy machine it may be late."""
 
@@ -125,10 +128,10 @@ class Processes:
             work: what each does; where they are started anew, it must be possible to pickle it.
             anew: start new interpreters and do not fork.
             network: what forked processes have in place of this one's.
-            limit_s: a process that is stopped, or hangs, for longer than so many seconds is ended. The time for which this
-                process is stopped as well, for example by Ctrl-Z, does not count.
+            limit_s: a process that is stopped, or hangs, for longer than so many seconds (at least 3) is ended. The time for
+                which this process is stopped as well, for example by Ctrl-Z, does not count.
         """
-        self._limit_s = limit_s
+        self._limit_s = max(limit_s, _LEAST_S)
         self._count = count
         self._work = partial(_work_on_gpu, count, work)
         self._start = _spawn if anew else partial(_fork, network)
@@ -172,7 +175,8 @@ class Processes:
         """
         since = time.monotonic()
         while self._children and goes_on():
-            passed_s, since = time.monotonic() - since, time.monotonic()
+            now = time.monotonic()
+            passed_s, since = min(now - since, _BEAT_S), now  # this process may have been stopped as well
             for child in self._children.values():
                 self._count_silence(child, passed_s)
             numbers = {child.channel: number for number, child in self._children.items()}
@@ -185,8 +189,6 @@ class Processes:
     def _count_silence(self, child: _Child, passed_s: float) -> None:
         """Ends a process that has been silent for too long."""
         child.silence_s += passed_s
-        if passed_s > _BEAT_S:  # this process was stopped, or did something else
-            child.silence_s = 0.0
         if child.fault or child.silence_s <= self._limit_s:
             return
         if stop := _stop_signal(child.pid):

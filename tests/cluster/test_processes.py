@@ -68,16 +68,16 @@ def fall_silent(number: int, launcher: Launcher) -> int:
 
 
 def test_one_that_is_stopped_or_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes_module, "_LATE_S", 3.0)
+    monkeypatch.setattr(processes_module, "_LATE_S", 4.0)
     endings = []
-    with Processes(3, fall_silent, limit_s=1.5) as processes:
+    with Processes(3, fall_silent, limit_s=1) as processes:
         for ending in processes.endings(lambda *_: None):
             endings.append(ending)
             if len(endings) == 2:
                 processes.ask_to_stop()
     assert endings == [
-        Ending(0, death="was stopped by SIGSTOP and did not continue within 1.5 s"),
-        Ending(1, death="did not respond within 3 s"),
+        Ending(0, death="was stopped by SIGSTOP and did not continue within 3 s"),
+        Ending(1, death="did not respond within 4 s"),
         Ending(2, 2),
     ]
 
@@ -104,7 +104,7 @@ def test_one_that_is_stopped_with_its_launcher_goes_on() -> None:
         assert launcher.stdin is not None
         assert launcher.stdout.readline() == "runs\n"
         os.killpg(launcher.pid, signal.SIGSTOP)
-        time.sleep(2)
+        time.sleep(4)
         os.killpg(launcher.pid, signal.SIGCONT)
         time.sleep(1)
         launcher.stdin.close()

@@ -81,10 +81,14 @@ class Recorder:
 
 
 class Heard(Listener):
-    """Remembers warnings."""
+    """Remembers warnings and notes."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
+        self.notes: list[str] = []
+
+    def note(self, text: Any) -> None:
+        self.notes.append(str(text))
 
     def warning(self, text: Any) -> None:
         self.warnings.append(str(text))

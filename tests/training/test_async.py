@@ -297,8 +297,12 @@ def as_a_cluster(prefix: str, other: str, data: str, place: str) -> list[Any]:
         with Processes(count + 1, partial(task, file)) as processes:
             endings = sorted(processes.endings(lambda *_: None), key=lambda ending: ending.number)
         ended.append([ending.error.message if ending.error else ending.result for ending in endings])
+    logs, listener = Path(place) / "logs", Heard()
+    own: dict[str, Any] = {"cluster": files[0], "task": 1, "logdir": logs, "listener": listener}
     with pytest.raises(GraphscopeError) as lonely:
-        graphscope.tune(prefix, data, out=f"{place}/lonely/", cluster=files[0], task=1, **options(prefix, timeout=1))
+        graphscope.tune(prefix, data, out=f"{place}/lonely/", **own, **options(prefix, timeout=1))
+    assert "worker 0 writes the TensorBoard logs; worker 1 does not" in listener.notes
+    assert not logs.exists()
     return [*ended, lonely.value.message, hosts[0]]
 
 

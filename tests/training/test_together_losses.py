@@ -90,7 +90,9 @@ def losses(prefix: str, data: str, place: str) -> dict[str, Any]:
 WARNINGS = {
     "three": [],
     "killed": ["worker 0 was killed by SIGKILL; all workers continue from the last checkpoint"],
-    "stopped": ["worker 1 does not answer; all workers continue from the last checkpoint"],
+    "stopped": [
+        "worker 1 was stopped by SIGSTOP and did not continue within 10 s; all workers continue from the last checkpoint"
+    ],
     "elastic": ["worker 2 was killed by SIGKILL; all remaining workers continue from the last checkpoint"],
 }
 

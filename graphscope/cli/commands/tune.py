@@ -73,7 +73,13 @@ def tune(
         bool, typer.Option("--no-cache", help="Run the base in every step instead of caching features.")
     ] = False,
     logdir: Annotated[
-        Path | None, typer.Option("--logdir", metavar="DIR", show_default=False, help="Write TensorBoard logs here.")
+        Path | None,
+        typer.Option(
+            "--logdir",
+            metavar="DIR",
+            show_default=False,
+            help="Write TensorBoard logs here; in a cluster, worker 0 does.",
+        ),
     ] = None,
     out: Annotated[
         str | None,
