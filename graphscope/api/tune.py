@@ -23,7 +23,8 @@ from graphscope.training.data.function import PREFIX
 from graphscope.training.features.by_workers import worker_session
 from graphscope.training.recipe import recipe_of
 from graphscope.training.together.launch import TIMEOUT_S, Training, train_by_workers
-from graphscope.training.together.launch_async import serve, train_asynchronously
+from graphscope.training.together.launch_async import train_asynchronously
+from graphscope.training.together.parameter_server import serve
 from graphscope.training.together.towers import Towers, parse_towers
 from graphscope.training.tune.board_log import BoardLog
 from graphscope.training.tune.checkpoints import output_prefix

@@ -25,7 +25,7 @@ from graphscope.runtime.tensorflow import can_fork
 from graphscope.training.data import DataOptions
 from graphscope.training.recipe import recipe_of
 from graphscope.training.together import launch_async
-from graphscope.training.together.asynchronous import Leading, Worker
+from graphscope.training.together.asynchronous_steps import Leading, Worker
 from graphscope.training.together.servers import FIRST, SCOPE, divide, server_devices
 from graphscope.training.tune.trained_variables import written_variables
 from tests.support.fresh import Fresh, fresh
@@ -135,7 +135,7 @@ def losses(prefix: str, data: str, place: str) -> dict[str, Any]:
         if worker._rank == 1 and number == 3:
             once(marker.with_suffix(".one"), lambda: end_in_step(worker, step))
 
-    serve = launch_async._serve
+    serve = launch_async.run_server  # type: ignore[attr-defined]
 
     def told(*arguments: Any) -> Any:
         server.write_text(str(os.getpid()))
@@ -159,7 +159,7 @@ def losses(prefix: str, data: str, place: str) -> dict[str, Any]:
         finally:
             Leading.judge = judge
 
-    launch_async._serve = told
+    launch_async.run_server = told  # type: ignore[attr-defined]
     return {
         "nobody": asynchronously(prefix, data, f"{place}/nobody"),
         "worker 1": asynchronously(prefix, data, f"{place}/three", kill_in_step, workers=3, ps=2),

@@ -6,28 +6,25 @@ checkpoint.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-from graphscope.cluster.hosts import PS, WORKER, Cluster, Task
+from graphscope.cluster.hosts import PS, WORKER, Task
 from graphscope.cluster.processes import Ending, Launcher, Processes
 from graphscope.errors import GraphscopeError
 from graphscope.formats.io.paths import exists
 from graphscope.runtime.tensorflow import tensorflow
-from graphscope.training.together.asynchronous import Apart, await_crew, open_ledger
+from graphscope.training.together.asynchronous import Apart
 from graphscope.training.together.launch import GRACE_S, LOST, TRIES, Training, this_machine
-from graphscope.training.together.ledger import Ledger
+from graphscope.training.together.parameter_server import done_of, last_checkpoint, run_server
 from graphscope.training.together.relay import Done, Relay, Teller
-from graphscope.training.together.server import PROBE_S, Server, asking_config
+from graphscope.training.together.server import PROBE_S
 from graphscope.training.tune.checkpoints import output_prefix
 from graphscope.training.tune.loop import Interrupted
-from graphscope.training.tune.report import ClassReport, EpochReport, TuneReport
+from graphscope.training.tune.report import TuneReport
 from graphscope.training.tune.resume import read_run, run_file
 from graphscope.training.tune.training_job import Watcher
 from graphscope.training.tune.tune import OutputLocation, found_run, opened_training, shared_settings, tune
@@ -153,7 +150,7 @@ class _Crew:
         """In each process."""
         task = self._tasks[number]
         if task.job == PS:
-            return _serve(self._cluster, task, self._training.timeout_s, self._awaited(task))
+            return run_server(self._cluster, task, self._training.timeout_s, self._awaited(task))
         place = self._place(task)
         warn = partial(_warn, launcher)
         team = Apart(
@@ -208,7 +205,7 @@ class _Crew:
             how = worker.assist(launcher.is_asked_to_stop)
             if how:
                 worker.ledger.leave(team.rank)
-        return _done(how) if how else _last_checkpoint(self._prefix)
+        return done_of(how) if how else last_checkpoint(self._prefix)
 
     def _place(self, task: Task) -> OutputLocation:
         """What a process of ``task`` goes on with: a training run that was begun here is not begun anew."""
@@ -217,105 +214,6 @@ class _Crew:
         if place.resume or (task.index == 0 and has_begun):
             return OutputLocation(place.out, resume=True)
         return replace(place, overwrite=True)
-
-
-def serve(
-    cluster: Cluster,
-    task: Task,
-    prefix: Path,
-    timeout_s: float,
-    *,
-    interrupted: Callable[[], bool] = lambda: False,
-    warn: Callable[[str], None] = lambda _: None,
-) -> TuneReport:
-    """Is one parameter server of ``cluster`` until the training run ends, and returns worker 0's report.
-
-    Args:
-        prefix: of the training's checkpoints.
-
-    Raises:
-        Interrupted: this server or worker 0 was asked to stop.
-        GraphscopeError: the port is taken, another process does not answer in time, worker 0 has failed, or the server was
-            killed again and again.
-    """
-    others = [other for other in cluster.addresses if other != task]
-    for _ in range(TRIES + 1):
-        ending = _serve_once(partial(_serve, cluster, task, timeout_s, others), timeout_s, interrupted)
-        if ending is None:
-            done = _last_checkpoint(prefix)
-            raise Interrupted(done.step, done.prefix)
-        if isinstance(ending.result, Done):
-            return ending.result.result()
-        warn(f"{task} {ending.death}; all continue from the last checkpoint")
-        others = []
-    raise GraphscopeError(f"{task} was lost {TRIES + 1} times")
-
-
-def _serve_once(work: Callable[[], Done], timeout_s: float, interrupted: Callable[[], bool]) -> Ending | None:
-    """How the process of a server ended; ``None`` if someone asked to stop."""
-    with Processes(1, lambda *_: work(), limit_s=timeout_s) as processes:
-        for ending in processes.endings(lambda *_: None, lambda: not interrupted()):
-            if ending.error is not None:
-                raise ending.error
-            return ending
-    return None
-
-
-def _last_checkpoint(prefix: Path) -> Done:
-    """What a process leaves that was asked to stop while worker 0 goes on; nothing, before there is a training run."""
-    if not exists(run_file(prefix)):
-        return Done(None)
-    run = read_run(run_file(prefix))
-    return Done(None, run.step, str(prefix.parent / run.kept[-1]) if run.kept else "")
-
-
-def _serve(cluster: Cluster, task: Task, timeout_s: float, awaited: Sequence[Task]) -> Done:
-    """In the process of a server."""
-    config = asking_config(timeout_s, [f"/job:{PS}"])
-    target = Server(cluster, task, lambda: config).start()
-    await_crew(cluster, task, awaited, timeout_s)
-    while True:
-        time.sleep(_POLL_S)
-        with contextlib.suppress(GraphscopeError), open_ledger(target, config, cluster) as ledger:
-            how = _wait_for_end(ledger)
-            _leave(ledger, cluster, task, timeout_s)
-            break
-    return _done(how)
-
-
-def _wait_for_end(ledger: Ledger) -> dict[str, Any]:
-    while not (how := ledger.ended()):
-        time.sleep(_POLL_S)
-    return how
-
-
-def _leave(ledger: Ledger, cluster: Cluster, task: Task, timeout_s: float) -> None:
-    """The first server stays until all others know that the training run has ended, though not for ever."""
-    numbers = {other: number for number, other in enumerate(cluster.addresses)}
-    if task.index:
-        ledger.leave(numbers[task])
-        return
-    others = [number for other, number in numbers.items() if other != task]
-    end = time.monotonic() + timeout_s
-    while not ledger.have_left(others) and time.monotonic() < end:
-        time.sleep(_POLL_S)
-
-
-def _done(how: Mapping[str, Any]) -> Done:
-    """What a process returns that has read how the training run ended.
-
-    Raises:
-        GraphscopeError: worker 0 has failed.
-    """
-    if "error" in how:
-        raise GraphscopeError(f"worker 0: {how['error']}")
-    if "stopped" in how:
-        step, prefix = how["stopped"]
-        return Done(None, step, prefix)
-    report = how["report"]
-    epochs = tuple(EpochReport(**epoch) for epoch in report["epochs"])
-    classes = tuple(ClassReport(**one) for one in report["classes"])
-    return Done(TuneReport(**{**report, "epochs": epochs, "classes": classes}))
 
 
 def _warn(launcher: Launcher, message: str) -> None:
