@@ -21,6 +21,7 @@ _HINTS: Mapping[str, str | Advice] = {
     "ResourceExhaustedError": "a smaller batch needs less memory",
     "DeadlineExceededError": Advice(Option("timeout", "SECONDS"), " allows more time"),
 }
+_WORD = re.compile(r"\w")
 _NODE_IN_ERROR = re.compile(r"\{\{node ([^{}]+)\}\}")
 
 
@@ -51,7 +52,7 @@ def tensorflow_errors(what: str) -> Iterator[None]:
     """Converts TensorFlow's exceptions to a sentence that names the node.
 
     Raises:
-        GraphscopeError: ``what``, the node, the first line of TensorFlow's message.
+        GraphscopeError: ``what``, the node, the first line of TensorFlow's message that has words.
     """
     tf = tensorflow()
     try:
@@ -59,11 +60,17 @@ def tensorflow_errors(what: str) -> Iterator[None]:
     except (tf.errors.OpError, ValueError, TypeError) as error:
         # A session puts a stack trace before the message; the message alone is in the error that it came from.
         cause = error.__context__ if isinstance(error.__context__, tf.errors.OpError) else error
-        text = str(getattr(cause, "message", cause)).strip()
+        text = str(getattr(cause, "message", cause))
+        line = _first_sentence(text)
         node = _node_in(error, text)
-        place = f"node {node}: " if node and node not in text.partition("\n")[0] else ""
+        place = f"node {node}: " if node and node not in line else ""
         hint = next((hint for kind, hint in _HINTS.items() if isinstance(error, getattr(tf.errors, kind))), None)
-        raise GraphscopeError(f"{what}: {place}{text.partition(chr(10))[0]}", hint=hint) from error
+        raise GraphscopeError(f"{what}: {place}{line}", hint=hint) from error
+
+
+def _first_sentence(text: str) -> str:
+    """The first line that has words; an error of another task may begin with a rule of equals signs."""
+    return next((line.strip() for line in text.splitlines() if _WORD.search(line)), "")
 
 
 def _node_in(error: Exception, text: str) -> str:

@@ -24,6 +24,7 @@ from graphscope.feeding.feeds import random_feeds, required_inputs, tensor_spec
 from graphscope.formats import load
 from graphscope.protos import NodeDef, TensorProto
 from graphscope.runtime.config import AS_STATED, Placing, SessionOptions, session_config
+from graphscope.runtime.importing import tensorflow_errors
 from graphscope.runtime.session import open_session
 from graphscope.transforms.device_placement import parse_rule
 from tests.support.fixture_files import FIXTURES, committed_models
@@ -497,6 +498,14 @@ def test_errors_name_the_node(tmp_path: Path) -> None:
 
 
 # Tables, assets and SavedModels
+
+
+def test_an_error_of_another_task_begins_with_its_words() -> None:
+    """TensorFlow puts a rule before what gRPC says."""
+    text = f"\n{'=' * 21}\nAdditional GRPC error information from remote target /job:ps/replica:0/task:0:\n:UNKNOWN:"
+    said = r"^c\.yml: no answer: Additional GRPC error information from remote target /job:ps/replica:0/task:0:$"
+    with pytest.raises(GraphscopeError, match=said), tensorflow_errors("c.yml: no answer"):
+        raise tf.errors.UnavailableError(None, None, text)
 
 
 def test_a_table_in_a_plain_graph_is_filled(tmp_path: Path) -> None:
