@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from graphscope.analysis.ends.losses import trace
-from graphscope.analysis.ends.ranking import GOOD_NAMES, RULES, Ranking
+from graphscope.analysis.ends.names import GOOD_NAMES
+from graphscope.analysis.ends.ranking import Ranking
+from graphscope.analysis.ends.rules import RULES
 from graphscope.analysis.ends.savers import saver_nodes
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.graph import Graph

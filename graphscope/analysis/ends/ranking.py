@@ -1,17 +1,16 @@
-"""Ranks the tensors of a graph as likely outputs, by a table of rules, each with a reason for the user."""
+"""What the rules of :mod:`graphscope.analysis.ends.rules` ask of the tensors of a graph: the candidates for outputs."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple
 
 from graphscope.analysis.ends.flow import BATCHED, COMPARED, FLAGS, SCATTERS, VARIES, WRITES, Flow, union
 from graphscope.analysis.ends.input_gradients import is_gradient
-from graphscope.analysis.ends.losses import is_free, is_left_over
+from graphscope.analysis.ends.losses import is_left_over
+from graphscope.analysis.ends.names import BEST_NAME, name_points
 from graphscope.analysis.ends.networks import last_layers, passed_results
 from graphscope.analysis.ends.propagation import LOSS_OPS
 from graphscope.analysis.ends.trained_apart import APPLIES, TrainedApart
@@ -29,31 +28,9 @@ from graphscope.analysis.ends.unlabelled import (
 )
 from graphscope.core.graph import Function, called_functions
 from graphscope.core.ops.sets import EXITS, SUPPRESSION, SWITCHES
-from graphscope.core.patterns import NamePattern, Pattern
 
-GOOD_NAMES: tuple[tuple[NamePattern, float], ...] = (
-    (
-        NamePattern(
-            r"(^|[/_])(softmax|probs?|probas?|probabilit\w+|predict\w*|preds?|y_?pred|y_?hat|scores?)\d*([/_]|$)", re.I
-        ),
-        22.0,
-    ),
-    (NamePattern(r"(^|[/_])(outputs?|final_result|results?|logits?|logistic|sigmoid)\d*([/_]|$)", re.I), 20.0),
-    (
-        NamePattern(
-            r"(^|[/_])(detection\w*|box(es)?|landmarks?|class(es)?|embeddings?|recon\w*|generated)\d*([/_]|$)", re.I
-        ),
-        14.0,
-    ),
-)
-_GOOD_SCOPE = Pattern(r"predictions?|logits|outputs?|softmax|probabilities|head", re.I)
-_BAD_NAMES = NamePattern(
-    r"(^|[/_])(loss(es)?|costs?|xent|cross_?entropy|accuracy|acc|metrics?|auc|mse|mae|psnr|errors?|regulari[sz]\w*|l2|penalt\w+"
-    r"|summar\w+|train\w*|sav(e|er)|init\w*|global_step|learning_rate|assert\w*|moving_\w+|moments|stats?|shape|debug)\d*([/_]|$)",
-    re.I,
-)
 _ACTIVATIONS = frozenset({"Softmax", "Sigmoid", "LogSoftmax"})
-_POSTPROCESSING = frozenset(
+POSTPROCESSING = frozenset(
     "ArgMax ArgMin TopK TopKV2 InTopK InTopKV2 Greater GreaterEqual Less LessEqual Equal NotEqual Round Cast ToInt32"
     " StringFormat AsString LogicalAnd LogicalNot Print Where OneHot Floor Rint".split()
 )
@@ -64,12 +41,15 @@ _NEVER = frozenset(
     " TensorArrayReadV3 TensorArrayWriteV3 TensorArrayScatterV3 StridedSlice Fill ZerosLike OnesLike Assert NoOp"
     " VarIsInitializedOp IsVariableInitialized Print DebugIdentity DebugIdentityV2 DebugIdentityV3".split()
 )
-_PASSED = frozenset(
+PASSED = frozenset(
     "Identity Reshape Squeeze ExpandDims Transpose StopGradient Dequantize Cast Slice StridedSlice CheckNumerics Print".split()
 )
-_RESHAPED = _PASSED | SWITCHES
+_RESHAPED = PASSED | SWITCHES
 _JOINS = frozenset("Concat ConcatV2 Pack".split())
-_REDUCTIONS = frozenset("Mean Sum L2Loss AddN Prod Max Min SquaredDifference Square Neg Log".split())
+_SCALES = frozenset("Div Mul RealDiv".split())
+_CHECKS = frozenset("CheckNumerics CheckNumericsV2 Print DebugIdentity DebugIdentityV2 DebugIdentityV3".split())
+_MAX_FORMS = 8
+REDUCTIONS = frozenset("Mean Sum L2Loss AddN Prod Max Min SquaredDifference Square Neg Log".split())
 
 
 class Ranking:
@@ -179,7 +159,7 @@ class Ranking:
         found = set(self.feeders).union(i for i, f in enumerate(self.forward) if f and self.is_end(i))
         found |= self.logits | self.handed_on | self.last_layers | self.shared | self.before_drawn | self.transformed
         for i in list(found):
-            if (self.op(i) in _POSTPROCESSING or self.op(i) in _REDUCTIONS) and not self.is_loss(i):
+            if (self.op(i) in POSTPROCESSING or self.op(i) in REDUCTIONS) and not self.is_loss(i):
                 found.update(self.behind(i))
         found.update(self.checked)
         usable = {
@@ -199,7 +179,11 @@ class Ranking:
         """What is named like a prediction, of a single network whose loss has no labels that would tell."""
         if self.feeders or self.handed_on or not self.is_updated:
             return frozenset()
-        return frozenset(i for i, f in enumerate(self.forward) if f and _is_named_score(self, i))
+        return frozenset(i for i, f in enumerate(self.forward) if f and self._is_named_score(i))
+
+    def _is_named_score(self, i: int) -> bool:
+        is_named = name_points(self.name(i)) >= BEST_NAME and self.op(i) not in _NEVER
+        return is_named and bool(self.flow.sources[i] & BATCHED)
 
     @cached_property
     def checked(self) -> frozenset[int]:
@@ -277,7 +261,7 @@ class Ranking:
 
     def is_own_reshape(self, i: int) -> bool:
         """Whether the loss reshapes what it takes: in its own name scope, as it does with the labels, or over a reshape."""
-        if self.flow.ops[i] not in RESHAPES or i not in self.feeders or _good_name(self, i) > 8:
+        if self.flow.ops[i] not in RESHAPES or i not in self.feeders or name_points(self.name(i)) > 8:
             return False
         if any(self.forward[c] for c in self.flow.consumers[i]):
             return False
@@ -450,100 +434,4 @@ class Ranking:
     def _passing(self) -> list[int]:
         """Forward nodes that pass on what they are given, producers first."""
         ops = self.flow.ops
-        return [i for i in self.flow.order if self.forward[i] and (ops[i] in _PASSED or ops[i] in _JOINS)]
-
-
-class _Rule(NamedTuple):
-    """Points for a candidate, and the reason to show if they are positive."""
-
-    reason: str
-    points: Callable[[Ranking, int], float]
-
-
-_ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
-_MAX_FORMS = 8
-_SCALES = frozenset("Div Mul RealDiv".split())
-_CHECKS = frozenset("CheckNumerics CheckNumericsV2 Print DebugIdentity DebugIdentityV2 DebugIdentityV3".split())
-
-
-def _feeds_loss(ranking: Ranking, i: int) -> float:
-    """A reshape between the logits and the loss is the loss's own."""
-    if i in ranking.stopped:
-        return 0.0
-    if i in ranking.shared or i in ranking.before_drawn:
-        return 25.0
-    if i in ranking.feeders:
-        points = 20.0 if ranking.op(i) in _PASSED - RESHAPES - {"Identity"} or ranking.is_own_reshape(i) else 25.0
-        return points if i in ranking.compared else 5.0
-    if i not in ranking.logits:
-        return 0.0
-    after = [c for c in ranking.flow.consumers[i] if c in ranking.logits and ranking.op(c) not in SWITCHES]
-    return 24.0 if all(map(ranking.is_own_reshape, after)) else 23.0
-
-
-def _depth(ranking: Ranking, i: int) -> float:
-    if i in ranking.handed_on:
-        return 40.0
-    return 40.0 * ranking.flow.depth[i] / ranking.deepest if ranking.deepest else 0.0
-
-
-def _comes_late(ranking: Ranking, i: int) -> float:
-    """An unconsumed node that uses a source fed after the last weights is usually the intended output."""
-    mask = ranking.flow.sources[i]
-    if not ranking.flow.is_trained or not mask & (ranking.late | VARIES):
-        return 0.0
-    return 60.0 if is_free(ranking.flow, i) or (mask & VARIES and ranking.is_leaf(i)) else 0.0
-
-
-def _good_name(ranking: Ranking, i: int) -> float:
-    scope, _, last = ranking.name(i).rpartition("/")
-    for pattern, points in GOOD_NAMES:
-        if pattern.search(last):
-            return points
-    return 8.0 if any(map(_GOOD_SCOPE.fullmatch, scope.split("/"))) else 0.0
-
-
-def _is_named_score(ranking: Ranking, i: int) -> bool:
-    is_named = _good_name(ranking, i) >= _BEST_NAME and ranking.op(i) not in _NEVER
-    return is_named and bool(ranking.flow.sources[i] & BATCHED)
-
-
-_BEST_NAME = 20.0
-
-
-def _postprocessing(ranking: Ranking, i: int) -> float:
-    """Class ids and comparisons are less than the scores that they come from, unless the author named them."""
-    if ranking.op(i) not in _POSTPROCESSING:
-        return 0.0
-    return -10.0 if _good_name(ranking, i) > 8 or ranking.is_leaf(i) else -20.0
-
-
-RULES: tuple[_Rule, ...] = (
-    _Rule("feeds the loss", _feeds_loss),
-    _Rule("end of the computation, with what is fed behind the last layer", _comes_late),
-    _Rule("what the loss judges by itself", lambda r, i: 25.0 if i in r.transformed else 0.0),
-    _Rule("compared with what is fed", lambda r, i: 25.0 if i in r.reconstructed and not r.forward[i] else 0.0),
-    _Rule("", lambda r, i: -60.0 if i in r.drawn else 0.0),
-    _Rule("", lambda r, i: -40.0 if i in r.copied else 0.0),
-    _Rule("passed to another network", lambda r, i: 50.0 if i in r.handed_on else 0.0),
-    _Rule("last layer of a network", lambda r, i: 20.0 if i in r.last_layers - r.logits - r.activated else 0.0),
-    _Rule("", lambda r, i: -15.0 if i in r.feeders and r.op(i) in _ARITHMETIC else 0.0),
-    _Rule("", lambda r, i: -25.0 if i in r.forms else 0.0),
-    _Rule("", lambda r, i: -60.0 if r.is_loss(i) else 0.0),
-    _Rule("", lambda r, i: -25.0 if r.is_own_reshape(i) else 0.0),
-    _Rule("", lambda r, i: -60.0 if i in r.flow.gradients else 0.0),
-    _Rule("activation of what feeds the loss", lambda r, i: 30.0 if i in r.activated else 0.0),
-    _Rule("average of several parts", lambda r, i: 60.0 if i in r.averaged else 0.0),
-    _Rule("", lambda r, i: -20.0 if i in r.summed_up else 0.0),
-    _Rule("named like a prediction", _good_name),
-    _Rule("", lambda r, i: 20.0 if i in r.named_scores else 0.0),
-    _Rule("nothing consumes it", lambda r, i: 15.0 if r.is_leaf(i) else 0.0),
-    _Rule("end of the forward computation", lambda r, i: 8.0 if r.is_end(i) and not r.is_leaf(i) else 0.0),
-    _Rule("leaves the model's name scope", lambda r, i: 12.0 if r.leaves_scope(i) else 0.0),
-    _Rule("joins the outputs of several parts", lambda r, i: 15.0 if r.joins(i) else 0.0),
-    _Rule("a probability", lambda r, i: 12.0 if i in r.probabilities else 0.0),
-    _Rule("", _depth),
-    _Rule("", lambda r, i: -45.0 if _BAD_NAMES.search(r.name(i)) else 0.0),
-    _Rule("", _postprocessing),
-    _Rule("", lambda r, i: -12.0 if r.op(i) in _REDUCTIONS else 0.0),
-)
+        return [i for i in self.flow.order if self.forward[i] and (ops[i] in PASSED or ops[i] in _JOINS)]
