@@ -16,8 +16,7 @@ def main() -> None:
         from graphscope.cli.plain import plain_command, run_plainly
 
         if len(sys.argv) == 2 and sys.argv[1] in HELP_OPTIONS:
-            write_help()
-            return
+            sys.exit(write_help())
         plain = plain_command(sys.argv[1:])
         if plain is not None:
             sys.exit(run_plainly(*plain))

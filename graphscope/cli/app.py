@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
@@ -11,10 +12,10 @@ from typer.core import TyperGroup
 
 from graphscope.cli.command_table import COMMANDS, CommandRow
 from graphscope.cli.help_page import VERSION_HELP, main_help
-from graphscope.cli.outcome import WRONG_USAGE, finish
+from graphscope.cli.outcome import FAILED, WRONG_USAGE, finish
 from graphscope.cli.plain import is_path
-from graphscope.cli.terminal.output import Sink
-from graphscope.errors import ArgumentError, GraphscopeError
+from graphscope.cli.terminal.output import Sink, abandon_stdout
+from graphscope.errors import ArgumentError, FileError, GraphscopeError
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ class Commands(TyperGroup):
 
 
 def _in_our_words(work: Callable[[], T]) -> T:
-    """Returns the result of ``work``; wrong usage is reported like all errors and ends the process with exit code 2."""
+    """Returns the result of ``work``; what Click refuses or cannot write is reported like all errors and ends the process."""
     try:
         return work()
     except UsageError as error:
@@ -73,6 +74,12 @@ def _in_our_words(work: Callable[[], T]) -> T:
             raise
         Sink.standard().error(_wrong_usage(error))
         raise typer.Exit(WRONG_USAGE) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        abandon_stdout()  # what Click writes, a page of help or a script, is written to it alone
+        Sink.standard().error(FileError.from_os_error(error, "standard output"))
+        raise typer.Exit(FAILED) from None
 
 
 def _wrong_usage(error: Any) -> GraphscopeError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 
 from graphscope.cli.command_table import COMMANDS, PANELS
+from graphscope.cli.outcome import finish
+from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.width import terminal_width
 
 HELP_OPTIONS = ("-h", "--help")
@@ -53,13 +54,7 @@ def _rows(rows: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
         yield from textwrap.wrap(text, max(width, 2 * len(indent)), initial_indent=head, subsequent_indent=indent)
 
 
-def write_help() -> None:
-    """Writes the page to stdout; exits with 141 if the pipe is closed, with 1 if it cannot be written."""
-    try:
-        print(main_help(), flush=True)
-    except OSError:
-        from graphscope.cli.outcome import finish
-        from graphscope.cli.terminal.output import Sink
-
-        sink = Sink.standard()
-        sys.exit(finish(lambda: sink.write(main_help()), sink))
+def write_help() -> int:
+    """Writes the page to stdout and returns the exit code."""
+    sink = Sink.standard()
+    return finish(lambda: sink.lines([main_help()]), sink)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 
 from graphscope.cli.terminal.output import Sink
-from graphscope.errors import ArgumentError, FileError, GraphscopeError
+from graphscope.errors import ArgumentError, GraphscopeError
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -40,12 +39,6 @@ def _attempt(work: Callable[[], object]) -> GraphscopeError | None:
         return error
     except MemoryError:
         return GraphscopeError("not enough memory")
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        return FileError.from_os_error(
-            error, "standard output"
-        )  # what Click writes, a help page, is written to it alone
     return None
 
 

@@ -427,7 +427,7 @@ def test_a_full_disk_is_told(request: pytest.FixtureRequest, name: str) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="optional: no /dev/full on this system")
-@pytest.mark.parametrize("words", [["--help"], ["nodes", "--help"], ["--version"]])
+@pytest.mark.parametrize("words", [["--help"], ["nodes", "--help"], ["--version"], ["--show-completion", "bash"]])
 def test_a_page_of_help_that_cannot_be_written(words: list[str]) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(

@@ -20,7 +20,7 @@ def command_line(*args: object) -> list[str]:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "TERM")}
+    kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "TERM", "PYTHONUNBUFFERED")}
     return {**kept, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT), **changes}
 
 

@@ -143,14 +143,14 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        _abandon_stdout()
+        abandon_stdout()
         raise
     except OSError as error:
-        _abandon_stdout()
+        abandon_stdout()
         raise FileError.from_os_error(error, "standard output") from error
 
 
-def _abandon_stdout() -> None:
+def abandon_stdout() -> None:
     """Discards buffered data, so that Python does not fail again on exit."""
     if sys.stdout is sys.__stdout__ and sys.stdout is not None:
         with open(os.devnull, "wb") as nowhere:
