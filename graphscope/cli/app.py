@@ -12,10 +12,10 @@ from typer.core import TyperGroup
 
 from graphscope.cli.command_table import COMMANDS, CommandRow
 from graphscope.cli.help_page import VERSION_HELP, main_help
-from graphscope.cli.outcome import FAILED, WRONG_USAGE, finish
+from graphscope.cli.outcome import WRONG_USAGE, finish, report_unwritten
 from graphscope.cli.plain import is_path
-from graphscope.cli.terminal.output import Sink, abandon_stdout
-from graphscope.errors import ArgumentError, FileError, GraphscopeError
+from graphscope.cli.terminal.output import Sink
+from graphscope.errors import ArgumentError, GraphscopeError
 
 T = TypeVar("T")
 
@@ -77,9 +77,7 @@ def _in_our_words(work: Callable[[], T]) -> T:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        abandon_stdout()  # what Click writes, a page of help or a script, is written to it alone
-        Sink.standard().error(FileError.from_os_error(error, "standard output"))
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(report_unwritten(error)) from None  # Click writes a page of help, or a script, to stdout alone
 
 
 def _wrong_usage(error: Any) -> GraphscopeError:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphscope.cli.command_table import COMMANDS, PANELS
-from graphscope.cli.outcome import finish
-from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.width import terminal_width
 
 HELP_OPTIONS = ("-h", "--help")
@@ -56,5 +54,10 @@ def _rows(rows: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
 
 def write_help() -> int:
     """Writes the page to stdout and returns the exit code."""
-    sink = Sink.standard()
-    return finish(lambda: sink.lines([main_help()]), sink)
+    try:
+        print(main_help(), flush=True)
+    except OSError as error:
+        from graphscope.cli.outcome import report_unwritten  # a page that is written needs nothing else
+
+        return report_unwritten(error)
+    return 0

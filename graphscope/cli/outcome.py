@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphscope.cli.terminal.output import Sink
-from graphscope.errors import ArgumentError, GraphscopeError
+from graphscope.cli.terminal.output import Sink, abandon_stdout
+from graphscope.errors import ArgumentError, FileError, GraphscopeError
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -40,6 +40,15 @@ def _attempt(work: Callable[[], object]) -> GraphscopeError | None:
     except MemoryError:
         return GraphscopeError("not enough memory")
     return None
+
+
+def report_unwritten(error: OSError) -> int:
+    """Reports that stdout cannot be written, unless its reader has closed it, and returns the exit code."""
+    abandon_stdout()
+    if isinstance(error, BrokenPipeError):
+        return PIPE_CLOSED
+    Sink.standard().error(FileError.from_os_error(error, "standard output"))
+    return FAILED
 
 
 def _exit_code(failure: GraphscopeError) -> int:

@@ -187,7 +187,7 @@ graphscope.analysis.shapes.rules.lists graphscope.analysis.shapes.rules.records 
     [
         (["--help"], 85, "typer rich google.protobuf tensorboard pathlib dataclasses shutil"),
         (["info", "softmax"], 295, f"{SPARED} graphscope.analysis.shapes"),
-        (["softmax/frozen.pb"], 285, f"{SPARED} {SPARED_BY_A_FROZEN_GRAPH}"),
+        (["softmax/frozen.pb"], 290, f"{SPARED} {SPARED_BY_A_FROZEN_GRAPH}"),
         (["vars", "softmax"], 335, "rich numpy ml_dtypes graphscope.analysis.shapes"),
     ],
 )
