@@ -159,9 +159,8 @@ def values_at_cuts(path: Path, frozen: FrozenGraph) -> Feeds:
     }
     given = {name: whole.feeds[tensor] for name, tensor in tensors.items() if tensor in whole.feeds}
     opened = {name: tensor for name, tensor in tensors.items() if name not in given}
-    uncut = freeze(
-        graphscope.load(path), FreezeOptions(list(opened.values()))
-    ).graph  # has nodes that fall out of the whole
+    # what falls out of the whole may be cut at: it is asked of a graph that is frozen down to there
+    uncut = freeze(graphscope.load(path), FreezeOptions(list(opened.values()))).graph
     return {**given, **dict(zip(opened, run_tensorflow(uncut, list(opened.values()), whole.feeds)))}
 
 
