@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphscope.analysis.statistics import Statistics, statistics
 from graphscope.core.model import Model
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from graphscope.core.foreign import ForeignModel
 
 
-@dataclass(slots=True)  # not frozen: as variables
-class WeightRow:
+class WeightRow(NamedTuple):
     """A variable, or a constant of a frozen graph.
 
     Attributes:
@@ -64,6 +62,9 @@ Weight = tuple[WeightRow, Callable[[], Payload] | None]
 
 def list_weights(model: Model | ForeignModel) -> list[WeightRow]:
     """The variables of ``model``; the constants, if it has a graph and neither variables nor a checkpoint. No I/O."""
+    if isinstance(model, Model) and (model.variables or not model.has_graph):
+        has_graph = model.has_graph
+        return [_row(v, has_graph) for v in model.variables]
     return [row for row, _ in weights(model)]
 
 
@@ -74,8 +75,7 @@ def weights(model: Model | ForeignModel) -> list[Weight]:
 
         return foreign_weights(model)
     if model.variables or not model.has_graph:
-        has_graph = model.has_graph
-        return [_variable(model, v, has_graph) for v in model.variables]
+        return [_variable(model, v) for v in model.variables]
     return list(_constants(model))
 
 
@@ -87,7 +87,7 @@ def with_statistics(items: list[Weight], progress: Callable[[int], None] = lambd
     """
     for row, content in items:
         readable = content is not None and row.dtype not in (DataType.RESOURCE, DataType.VARIANT)
-        yield replace(row, statistics=statistics(content(), progress)) if content and readable else row
+        yield row._replace(statistics=statistics(content(), progress)) if content and readable else row
 
 
 def find_weight(model: Model, name: str) -> Weight:
@@ -99,7 +99,7 @@ def find_weight(model: Model, name: str) -> Weight:
     if model.store is not None and not model.has_graph:
         variable = find_stored(model.store, model.objects, name)
         if variable is not None:
-            return _variable(model, variable, model.has_graph)
+            return _variable(model, variable)
     found = weights(model)
     for row, content in found:
         if name in (row.name, row.key):
@@ -107,9 +107,14 @@ def find_weight(model: Model, name: str) -> Weight:
     raise UnknownNameError("variable", name, (row.name for row, _ in found))
 
 
-def _variable(model: Model, variable: Variable, has_graph: bool) -> Weight:
+def _variable(model: Model, variable: Variable) -> Weight:
+    content = (lambda: model.value(variable)) if variable.entry is not None else None
+    return _row(variable, model.has_graph), content
+
+
+def _row(variable: Variable, has_graph: bool) -> WeightRow:
     name, dtype, shape, key, in_graph, trainable, role, entry, part, _, _ = variable
-    row = WeightRow(
+    return WeightRow(
         name,
         "variable",
         dtype,
@@ -125,7 +130,6 @@ def _variable(model: Model, variable: Variable, has_graph: bool) -> Weight:
         has_graph and not in_graph,
         variable.mismatch if in_graph else "",
     )
-    return row, (lambda: model.value(variable)) if entry is not None else None
 
 
 def _constants(model: Model) -> Iterator[Weight]:

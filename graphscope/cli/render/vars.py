@@ -59,14 +59,15 @@ def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[Weig
     """One row for each variable or constant; ``rows`` determine which columns are not empty."""
     last = 10 if has_statistics else 0  # a narrow terminal drops the other columns before statistics
     columns, getters = tuple(zip(*_chosen(rows, has_statistics, last), strict=True)) or ((), ())
+
+    def cells(row: WeightRow) -> Sequence[str]:
+        common = row.name, *_repeated(row.dtype, row.shape, row.elements, row.size_bytes)
+        return (*common, *[get(row) for get in getters]) if getters else common
+
     header = [*_HEADER, *(field for _, field, *_ in _STATISTICS if has_statistics)]
     return View(
         [*_columns(last), *columns],
-        lambda row: [
-            row.name,
-            *_repeated(row.dtype, row.shape, row.elements, row.size_bytes),
-            *[get(row) for get in getters],
-        ],
+        cells,
         lambda row: _record(row, has_statistics),
         header,
         lambda row: _fields(row, has_statistics),

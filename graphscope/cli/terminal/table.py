@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from graphscope.cli.terminal.output import Sink, paint
@@ -116,11 +117,12 @@ def _total(widths: Sequence[int]) -> int:
 
 
 def _liner(columns: Sequence[Column], widths: Sequence[int], is_narrow: bool, has_color: bool) -> Callable[[Row], str]:
-    """A function from a row to its line: one ``str.format`` for harmless ASCII, cell by cell for anything else."""
+    """A function from a row to its line: one ``%`` (half of what ``format`` takes) for harmless ASCII, else cell by cell."""
     shown = [i for i, width in enumerate(widths) if width]
     styles = [columns[i].style if has_color else "" for i in shown]
-    slots = [_slot(columns[i], i, widths[i], i == shown[-1]) for i in shown]
-    quick = GAP.join(map(paint, slots, styles)).format
+    slots = [_slot(columns[i], widths[i], i == shown[-1]) for i in shown]
+    template = GAP.join(map(paint, slots, styles))
+    pick = itemgetter(*shown)
     checked = [(i, widths[i]) for i in shown] if is_narrow else []
 
     def careful(row: Row) -> str:
@@ -135,12 +137,13 @@ def _liner(columns: Sequence[Column], widths: Sequence[int], is_narrow: bool, ha
         for i, width in checked:
             if len(row[i]) > width:
                 row = [*row[:i], columns[i].cut(row[i], width), *row[i + 1 :]]
-        return quick(*row).rstrip()
+        text: str = template % pick(row)
+        return text.rstrip()
 
     return line
 
 
-def _slot(column: Column, index: int, width: int, is_last: bool) -> str:
+def _slot(column: Column, width: int, is_last: bool) -> str:
     if column.right:
-        return f"{{{index}:>{width}}}"
-    return f"{{{index}}}" if is_last else f"{{{index}:<{width}}}"
+        return f"%{width}s"
+    return "%s" if is_last else f"%-{width}s"

@@ -67,7 +67,7 @@ class SavedSlicePayload(StoredPayload):
         value = self._table.get(self._key)
         if value is None:
             raise self._corrupt("the table lacks its content")
-        values = self._values(value)
+        values = self._values(memoryview(value))
         if len(values) != self.elements:
             raise self._corrupt(f"{len(values):,} values are stored for {self.elements:,} elements")
         try:

@@ -9,9 +9,11 @@ Source: ``tensorflow/core/util/tensor_bundle/tensor_bundle.cc`` and ``tensorflow
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import Payload
@@ -22,7 +24,7 @@ from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload, 
 from graphscope.formats.checkpoint.rules import check_versions, is_shape
 from graphscope.formats.checkpoint.tensor_slice import TensorSlice
 from graphscope.formats.io.paths import is_file
-from graphscope.formats.io.sstable import Table
+from graphscope.formats.io.sstable import Item, Table
 from graphscope.formats.io.wire import FileSource
 from graphscope.protos import BundleEntryProto, BundleHeaderProto, DecodeError, Message, TensorShapeProto
 
@@ -32,20 +34,14 @@ MAX_SHARDS = 100_000
 """More data files than this are not believed: the numbers in their names have five digits."""
 
 _LITTLE_ENDIAN = 0
+_ODD = "\\x"
+"""What stands in a name for a byte that is not UTF-8."""
+
+_SHARD_BITS = 64
+"""Above offset plus size, each of 63 bits: one number says where in which data file a tensor lies."""
+
 _SHAPE = b"\x12"
 """With what the shape begins in an entry; the numbers behind it may have that byte too."""
-
-
-class _Stored(NamedTuple):
-    """A ``BundleEntryProto`` in plain values: fifty thousand messages would take seconds and megabytes."""
-
-    type_number: int
-    shape: tuple[int, ...]
-    shard: int
-    offset: int
-    size: int
-    masked_crc: int
-    slices: tuple[TensorSlice, ...]
 
 
 class BundleStore:
@@ -73,8 +69,7 @@ class BundleStore:
         self._table = Table(self._source)
         self._shards = Shards(prefix, self._read_header(self._table.items()))
         self._shapes: dict[bytes, tuple[int, ...]] = {}
-        self._stored: dict[bytes, _Stored] = {}
-        self._keys: dict[str, bytes] = {}
+        self._odd_keys: dict[str, bytes] = {}
         self.entries: Mapping[str, Entry] = _LoneEntries(self)
         if not lazily:
             self.read_all()
@@ -89,14 +84,11 @@ class BundleStore:
             return self.entries
         items = self._table.items()
         next(items)
-        stored = self._stored = dict(self._read_entries(items))
-        self._refuse_overlaps(stored)
-        slices = self._slice_keys()
-        self._keys = {_text(key): key for key in stored if key not in slices}
-        if len(self._keys) + len(slices & stored.keys()) != len(stored):
-            raise self._source.corrupt("names that are not UTF-8 cannot be distinguished")
-        self.entries = {name: _entry(name, stored[key]) for name, key in self._keys.items()}
-        return self.entries
+        entries, slices = self._read_entries(items)
+        for key in slices:
+            entries.pop(_text(key), None)
+        self.entries = entries
+        return entries
 
     def read_one(self, name: str) -> Entry | None:
         """The entry of ``name``; ``None`` if there is none. Reads the one block of the index that can hold it.
@@ -104,22 +96,23 @@ class BundleStore:
         Raises:
             CorruptFileError: that block or the entry is broken.
         """
-        if not name.isprintable() or "\\x" in name:  # perhaps of a slice, or not UTF-8: told apart among all
+        if not name.isprintable() or _ODD in name:  # perhaps of a slice, or not UTF-8: told apart among all
             return self.read_all().get(name)
-        key = name.encode()
-        stored = self._look_up(key) if key else None
-        if stored is None:
-            return None
-        self._keys[name] = key
-        return _entry(name, stored)
+        found = self._look_up(name.encode()) if name else None
+        return found[0] if found is not None else None
 
-    def _look_up(self, key: bytes) -> _Stored | None:
-        stored = self._stored.get(key)
-        value = self._table.get(key) if stored is None and isinstance(self.entries, _LoneEntries) else None
-        if value is not None:
-            [(_, stored)] = self._read_entries([(key, value)])
-            self._stored[key] = stored
-        return stored
+    def _look_up(self, key: bytes) -> tuple[Entry, BundleEntryProto] | None:
+        record = self._table.get(key) if isinstance(self.entries, _LoneEntries) else self._records.get(key)
+        if record is None:
+            return None
+        data = bytes(record)
+        proto = self._parse(BundleEntryProto, key, data)
+        return self._entry(key, data, proto), proto
+
+    @functools.cached_property
+    def _records(self) -> dict[bytes, bytes]:
+        """Every entry as it stands in the index, read once more: listings need none, and keeping them takes time."""
+        return {key: bytes(value) for key, value in self._table.items()}
 
     @property
     def shard_paths(self) -> list[Path]:
@@ -138,27 +131,34 @@ class BundleStore:
             KeyError, UnsupportedError: as there.
             CorruptFileError: the slices of a partitioned tensor do not make up the whole.
         """
-        entry, raw_key = self.entries[key], self._keys[key]
-        stored = self._stored[raw_key]
+        entry, raw_key = self.entries[key], self._raw_key(key)
+        proto = self._proto(raw_key)
         if entry.dtype.itemsize is None and entry.dtype is not DataType.STRING:
-            label = entry.dtype.label if entry.dtype is not DataType.INVALID else f"type {stored.type_number}"
+            label = entry.dtype.label if entry.dtype is not DataType.INVALID else f"type {proto.dtype}"
             raise UnsupportedError(f"variable {key}: {label} has no NumPy equivalent", path=self._source.path)
-        if not stored.slices:
-            return self._payload(stored, entry.dtype, f"variable {key}")
-        parts = [self._part(raw_key, entry, place) for place in stored.slices]
-        self._refuse_overlaps({key: self._stored[key] for key in (place.key(raw_key) for place in stored.slices)})
+        if not proto.slices:
+            return self._payload(proto, entry, f"variable {key}")
+        places = _slices(proto)
+        parts = [self._part(raw_key, entry, proto.dtype, place) for place in places]
+        self._refuse_overlaps({place.key(raw_key) for place in places})
         return PartitionedPayload(parts, entry.dtype, entry.shape, lambda text: self._corrupt(raw_key, text))
 
     def messages(self, keys: Iterable[str]) -> list[tuple[bytes, BundleEntryProto]]:
-        """The index's own entries of ``keys`` and of their slices, in the file's order. Reads the index again."""
+        """The index's own entries of ``keys`` and of their slices, in the file's order."""
         self.read_all()
-        wanted = {self._keys[key] for key in keys}
-        wanted |= {place.key(key) for key in wanted for place in self._stored[key].slices}
-        items = self._table.items()
-        next(items)
-        return [(key, self._parse(BundleEntryProto, key, bytes(value))) for key, value in items if key in wanted]
+        wanted = {self._raw_key(key) for key in keys}
+        wanted |= {place.key(key) for key in wanted for place in _slices(self._proto(key))}
+        return [(key, self._proto(key)) for key in self._records if key in wanted]
 
-    def _read_header(self, items: Iterator[tuple[bytes, memoryview]]) -> int:
+    def _raw_key(self, name: str) -> bytes:
+        return self._odd_keys.get(name) or name.encode()
+
+    def _proto(self, key: bytes) -> BundleEntryProto:
+        found = self._look_up(key)
+        assert found is not None, "asked for the entries of the index alone"
+        return found[1]
+
+    def _read_header(self, items: Iterator[Item]) -> int:
         """Takes the first item, checks what the header says, and returns the number of data files."""
         key, value = next(items, (None, memoryview(b"")))
         if key != b"":
@@ -171,25 +171,46 @@ class BundleStore:
             raise self._source.corrupt(f"the header announces {header.num_shards:,} data files")
         return header.num_shards
 
-    def _read_entries(self, items: Iterable[tuple[bytes, memoryview]]) -> Iterator[tuple[bytes, _Stored]]:
-        """The entries, unless the shape or place of one is what no writer makes."""
-        count, shapes = self._shards.count, self._shapes
+    def _read_entries(self, items: Iterable[Item]) -> tuple[dict[str, Entry], list[bytes]]:
+        """Every entry by its name, and the keys under which the slices of partitioned tensors are."""
+        entries: dict[str, Entry] = {}
+        slices: list[bytes] = []
+        starts, ends = [], []
         for key, value in items:
             data = bytes(value)
             proto = self._parse(BundleEntryProto, key, data)
-            head = _type_and_shape(data)
-            is_whole = bool(head) and data.find(_SHAPE, len(head)) < 0  # a second shape would add dimensions
-            shape = shapes.get(head) if is_whole else None
-            if shape is None:
-                shape = self._shape(key, proto.shape)
-                if is_whole:
-                    shapes[head] = shape
-            shard, offset, size = proto.shard_id, proto.offset, proto.size
-            if size < 0 or offset < 0 or not 0 <= shard < count:
-                place = f"{size:,} bytes at byte {offset:,} of data file {shard:,}"
-                raise self._corrupt(key, f"{place} is not a place in the file, with {count:,} data files")
-            slices = tuple(map(TensorSlice.of, proto.slices)) if proto.slices else ()
-            yield key, _Stored(proto.dtype, shape, shard, offset, size, proto.crc32c, slices)
+            entry = self._entry(key, data, proto)
+            name = entry.key
+            entries[name] = entry
+            if _ODD in name:
+                self._odd_keys[name] = key
+            if entry.slices:
+                slices += [place.key(key) for place in _slices(proto)]
+            start = (proto.shard_id << _SHARD_BITS) + proto.offset
+            starts.append(start)
+            ends.append(start + proto.size)
+        if len(entries) != len(starts):
+            raise self._source.corrupt("names that are not UTF-8 cannot be distinguished")
+        if not _are_apart(starts, ends):
+            self._refuse_overlaps(key for key in self._records if key)
+        return entries, slices
+
+    def _entry(self, key: bytes, data: bytes, proto: BundleEntryProto) -> Entry:
+        """``data`` as an entry, unless its shape or place is what no writer makes."""
+        head = _type_and_shape(data)
+        is_whole = data.find(_SHAPE, len(head)) < 0  # a second shape would add dimensions
+        shape = self._shapes.get(head) if is_whole else None
+        if shape is None:
+            shape = self._shape(key, proto.shape)
+            if is_whole:
+                self._shapes[head] = shape
+        shard, offset, size = proto.shard_id, proto.offset, proto.size
+        if size < 0 or offset < 0 or not 0 <= shard < self._shards.count:
+            place = f"{size:,} bytes at byte {offset:,} of data file {shard:,}"
+            raise self._corrupt(key, f"{place} is not a place in the file, with {self._shards.count:,} data files")
+        if proto.slices:
+            return Entry(_text(key), DataType.of(proto.dtype), shape, None, len(proto.slices))
+        return Entry(_text(key), DataType.of(proto.dtype), shape, shard, 0, size)
 
     def _shape(self, key: bytes, stated: TensorShapeProto) -> tuple[int, ...]:
         shape = tuple([d.size for d in stated.dim])
@@ -203,37 +224,32 @@ class BundleStore:
         except DecodeError as error:
             raise self._corrupt(key, f"no {kind.DESCRIPTOR.name}: {error}") from error
 
-    def _refuse_overlaps(self, tensors: Mapping[bytes, _Stored]) -> None:
+    def _refuse_overlaps(self, keys: Iterable[bytes]) -> None:
         """Tensors lie side by side: that bounds what reading them all can take by the size of the files."""
-        if _ascend(tensors.values()):
-            return
-        places = [(s.shard, s.offset, s.size, key) for key, s in tensors.items() if s.size]
+        protos = [(self._proto(key), key) for key in keys]
         end = (0, 0)
-        for shard, offset, size, key in sorted(places):
+        for shard, offset, size, key in sorted((p.shard_id, p.offset, p.size, key) for p, key in protos if p.size):
             if (shard, offset) < end:
                 raise self._corrupt(key, f"its value, at byte {offset:,} of data file {shard}, overlaps another")
             end = (shard, offset + size)
 
-    def _slice_keys(self) -> set[bytes]:
-        """The keys under which the slices of partitioned tensors are."""
-        return {place.key(key) for key, stored in self._stored.items() if stored.slices for place in stored.slices}
-
-    def _part(self, raw_key: bytes, entry: Entry, place: TensorSlice) -> Part:
-        stored = self._look_up(place.key(raw_key))
-        if stored is None:
+    def _part(self, raw_key: bytes, entry: Entry, type_number: int, place: TensorSlice) -> Part:
+        found = self._look_up(place.key(raw_key))
+        if found is None:
             raise self._corrupt(raw_key, f"its slice {place} is not in the index")
+        part, proto = found
         region = place.region(entry.shape)
-        if region is None or stored.shape != tuple(extent.stop - extent.start for extent in region):
-            raise self._corrupt(raw_key, f"its slice {place} of shape {list(stored.shape)} does not fit in")
-        if stored.type_number != self._stored[raw_key].type_number or stored.slices:
+        if region is None or part.shape != tuple(extent.stop - extent.start for extent in region):
+            raise self._corrupt(raw_key, f"its slice {place} of shape {list(part.shape)} does not fit in")
+        if proto.dtype != type_number or part.slices:
             raise self._corrupt(raw_key, f"its slice {place} has another type")
-        return Part(region, self._payload(stored, entry.dtype, f"variable {entry.key}, slice {place}"))
+        return Part(region, self._payload(proto, part, f"variable {entry.key}, slice {place}"))
 
-    def _payload(self, stored: _Stored, dtype: DataType, what: str) -> StoredPayload:
-        place = SliceLocation(stored.shard, stored.offset, stored.size, stored.masked_crc)
-        if dtype is DataType.STRING:
-            return BundleString(self._shards, place, stored.shape, what)
-        return BundleTensor(self._shards, place, dtype, stored.shape, what)
+    def _payload(self, proto: BundleEntryProto, entry: Entry, what: str) -> StoredPayload:
+        place = SliceLocation(proto.shard_id, proto.offset, proto.size, proto.crc32c)
+        if entry.dtype is DataType.STRING:
+            return BundleString(self._shards, place, entry.shape, what)
+        return BundleTensor(self._shards, place, entry.dtype, entry.shape, what)
 
     def _corrupt(self, key: bytes, message: str) -> CorruptFileError:
         what = f"variable {_text(key)}" if key else "the header"
@@ -266,26 +282,15 @@ def _type_and_shape(entry: bytes) -> bytes:
     return entry[: 4 + entry[3]]
 
 
-def _ascend(tensors: Iterable[_Stored]) -> bool:
-    """Whether they lie one behind the other in this order, as writers leave them."""
-    last = end = 0
-    for _, _, shard, offset, size, _, _ in tensors:
-        if shard != last:
-            if shard < last:
-                return False
-            last, end = shard, 0
-        if offset < end:
-            return False
-        end = offset + size
-    return True
+def _are_apart(starts: list[int], ends: list[int]) -> bool:
+    """Whether no tensor begins before all that began before it have ended."""
+    return all(map(operator.le, sorted(ends), sorted(starts)[1:]))
+
+
+def _slices(proto: BundleEntryProto) -> list[TensorSlice]:
+    """The slices that make up a partitioned tensor."""
+    return [TensorSlice.of(stated) for stated in proto.slices]
 
 
 def _text(key: bytes) -> str:
     return str(key, "utf-8", "backslashreplace")
-
-
-def _entry(name: str, stored: _Stored) -> Entry:
-    number, shape, shard, _, size, _, slices = stored
-    if slices:
-        return Entry(name, DataType.of(number), shape, None, len(slices))
-    return Entry(name, DataType.of(number), shape, shard, 0, size)

@@ -19,7 +19,7 @@ Sources: ``tsl/lib/io/{format,block,table_builder}.cc`` in TensorFlow 2.21 and l
 from __future__ import annotations
 
 import bisect
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from graphscope.core.values.payload import CHUNK_BYTES
@@ -30,6 +30,9 @@ from graphscope.formats.io.wire import Cursor, FileSource
 
 _TRAILER_BYTES = 5
 _PLAIN, _SNAPPY = 0, 1
+
+Item = tuple[bytes, "bytes | memoryview"]
+"""A key and its value: a view of its block where that may be large (checkpoints V1 hold tensors), otherwise a copy."""
 
 
 class Handle(NamedTuple):
@@ -62,12 +65,12 @@ class Table:
         self.source = source
         self._handles: list[Handle] = []
         self._last_keys: list[bytes] = []
-        self._cached: tuple[int, dict[bytes, memoryview]] = (-1, {})
+        self._cached: tuple[int, dict[bytes, bytes | memoryview]] = (-1, {})
         index = self._index_handle()
         for key, value in self._entries(index):
             self._add_block(key, value, index.offset)
 
-    def items(self) -> Iterator[tuple[bytes, memoryview]]:
+    def items(self) -> Iterator[Item]:
         """Every key with its value, in the file's order; keys ascend.
 
         Raises:
@@ -76,7 +79,7 @@ class Table:
         for number in range(len(self._handles)):
             yield from self._block(number)
 
-    def get(self, key: bytes) -> memoryview | None:
+    def get(self, key: bytes) -> bytes | memoryview | None:
         """The value behind ``key``; ``None`` if there is none. Reads the one block that can hold it.
 
         Raises:
@@ -108,7 +111,7 @@ class Table:
             raise cursor.corrupt(f"a block of {handle.size:,} bytes is declared at byte {handle.offset:,}")
         return handle
 
-    def _add_block(self, last_key: bytes, value: memoryview, index_offset: int) -> None:
+    def _add_block(self, last_key: bytes, value: bytes | memoryview, index_offset: int) -> None:
         """Takes one entry of the index. Blocks in order and apart bound the work by the size of the file."""
         handle = self._handle(Cursor(value, self.source.path, base=index_offset))
         if self._handles and handle.offset < self._handles[-1].end:
@@ -116,19 +119,21 @@ class Table:
         self._handles.append(handle)
         self._last_keys.append(last_key)
 
-    def _block(self, number: int) -> Iterator[tuple[bytes, memoryview]]:
+    def _block(self, number: int) -> list[Item]:
         """The entries of one data block, whose keys lie where the index says."""
         handle = self._handles[number]
-        last = yield from self._entries(handle, self._last_keys[number - 1] if number else None)
-        if last > self._last_keys[number]:
+        items = self._entries(handle, self._last_keys[number - 1] if number else None)
+        if items and items[-1][0] > self._last_keys[number]:
             raise self.source.corrupt("the keys of a block do not match the index", handle.offset)
+        return items
 
-    def _entries(self, handle: Handle, after: bytes | None = None) -> Generator[tuple[bytes, memoryview], None, bytes]:
-        """The entries of the block at ``handle``; keys ascend, from above ``after``. Returns the last one."""
+    def _entries(self, handle: Handle, after: bytes | None = None) -> list[Item]:
+        """The entries of the block at ``handle``; keys ascend, from above ``after``."""
         data = self._contents(handle)
         limit = len(data) - 4 - 4 * int.from_bytes(data[-4:], "little")
         if len(data) < 4 or limit < 0:
             raise self.source.corrupt("a block is shorter than its list of restarts", handle.offset)
+        items: list[Item] = []
         key = b""
         at = 0
         while at < limit:
@@ -144,12 +149,12 @@ class Table:
             key = key[:shared] + bytes(data[rest:start])
             if after is not None and key <= after:
                 raise self.source.corrupt(f"the keys do not ascend at byte {at:,} of a block", handle.offset)
-            yield key, data[start:end]
+            items.append((key, data[start:end]))
             after = key
             at = end
-        return key
+        return items
 
-    def _entry_head(self, data: memoryview, at: int, handle: Handle) -> tuple[int, int, int, int]:
+    def _entry_head(self, data: bytes | memoryview, at: int, handle: Handle) -> tuple[int, int, int, int]:
         """The three sizes that begin an entry, where one takes more than a byte, and where they end."""
         cursor = Cursor(data, self.source.path, at)
         try:
@@ -157,18 +162,18 @@ class Table:
         except CorruptFileError as error:
             raise self.source.corrupt(f"the entry at byte {at:,} of a block is broken", handle.offset) from error
 
-    def _contents(self, handle: Handle) -> memoryview:
-        """A block's contents, checked and uncompressed."""
+    def _contents(self, handle: Handle) -> bytes | memoryview:
+        """A block's contents, checked and uncompressed; bytes where copies of its values cost less than views."""
         data = self.source.read(handle.offset, handle.size + 1)
         stored = int.from_bytes(self.source.read(handle.end - 4, 4), "little")
         if masked_crc32c(data) != stored:
             raise self.source.corrupt(f"the checksum of a block of {handle.size:,} bytes is wrong", handle.offset)
         contents = memoryview(data)[:-1]
-        if data[-1] == _PLAIN:
-            return contents
         if data[-1] == _SNAPPY:
-            return self._uncompress(contents, handle)
-        raise self.source.corrupt(f"{data[-1]} is not a block type", handle.end - _TRAILER_BYTES)
+            contents = self._uncompress(contents, handle)
+        elif data[-1] != _PLAIN:
+            raise self.source.corrupt(f"{data[-1]} is not a block type", handle.end - _TRAILER_BYTES)
+        return bytes(contents) if len(contents) <= CHUNK_BYTES else contents
 
     def _uncompress(self, data: memoryview, handle: Handle) -> memoryview:
         """Snappy's densest element makes 64 bytes of 3: more than that is not believed, and no memory taken for it."""
