@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphscope.analysis.statistics import Statistics, statistics
 from graphscope.core.model import Model
-from graphscope.core.tensors import Shape, elements
+from graphscope.core.records import maker
+from graphscope.core.tensors import Shape
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import AbsentPayload, Payload
 from graphscope.core.values.slices import Slice
 from graphscope.core.variables.binding import find_stored
-from graphscope.core.variables.variables import Role, Variable
+from graphscope.core.variables.variables import Role, Variable, extent
 from graphscope.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class WeightRow(NamedTuple):
     stored: str = ""
     statistics: Statistics | None = None
 
+
+_ROW = maker(WeightRow)
 
 Weight = tuple[WeightRow, Callable[[], Payload] | None]
 """A row, and how to get its content; ``None`` if there is none."""
@@ -114,21 +117,25 @@ def _variable(model: Model, variable: Variable) -> Weight:
 
 def _row(variable: Variable, has_graph: bool) -> WeightRow:
     name, dtype, shape, key, in_graph, trainable, role, entry, part, _, _ = variable
-    return WeightRow(
-        name,
-        "variable",
-        dtype,
-        shape,
-        elements(shape),
-        variable.size_bytes,
-        entry.shard if entry is not None else None,
-        key if key != name else None,
-        part,
-        trainable,
-        role,
-        in_graph and variable.is_missing,
-        has_graph and not in_graph,
-        variable.mismatch if in_graph else "",
+    elements, size_bytes = extent(dtype, shape)
+    return _ROW(
+        (
+            name,
+            "variable",
+            dtype,
+            shape,
+            elements,
+            variable.size_bytes if size_bytes is None else size_bytes,
+            entry.shard if entry is not None else None,
+            key if key != name else None,
+            part,
+            trainable,
+            role,
+            in_graph and variable.is_missing,
+            has_graph and not in_graph,
+            variable.mismatch if in_graph else "",
+            None,
+        )
     )
 
 

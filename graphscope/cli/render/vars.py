@@ -30,6 +30,7 @@ _STATISTICS = (
 )
 """Headings, fields, whether a column is shown even if it is all zero, and which is dropped first on a narrow terminal."""
 
+_MODEL = Role.MODEL
 _HEADER = (
     *("name", "kind", "dtype", "shape", "elements", "size_bytes", "shard"),
     *("key", "part", "trainable", "role", "is_missing", "is_extra", "stored"),
@@ -61,7 +62,8 @@ def weight_view(rows: Sequence[WeightRow], *, has_statistics: bool) -> View[Weig
     columns, getters = tuple(zip(*_chosen(rows, has_statistics, last), strict=True)) or ((), ())
 
     def cells(row: WeightRow) -> Sequence[str]:
-        common = row.name, *_repeated(row.dtype, row.shape, row.elements, row.size_bytes)
+        name, _, dtype, shape, elements, size_bytes = row[:6]
+        common = name, *_repeated(dtype, shape, elements, size_bytes)
         return (*common, *[get(row) for get in getters]) if getters else common
 
     header = [*_HEADER, *(field for _, field, *_ in _STATISTICS if has_statistics)]
@@ -96,17 +98,18 @@ def _chosen(
     rows: Sequence[WeightRow], has_statistics: bool, last: int
 ) -> Iterator[tuple[Column, Callable[[WeightRow], str]]]:
     """The further columns that are not empty."""
-    if len({row.shard for row in rows} - {None}) > 1:
+    shards, is_marked, is_keyed = _occurring(rows)
+    if len(shards - {None}) > 1:
         yield Column("shard", right=True, drop=last + 4), lambda row: "" if row.shard is None else str(row.shard)
     for title, field, always, drop in _STATISTICS:
         if has_statistics and (always or any(getattr(row.statistics, field, None) for row in rows)):
             yield Column(title, right=True, drop=drop), _statistic(field)
-    if any(map(_is_marked, rows)):
+    if is_marked:
         yield (
             Column("marks", style="mark", minimum=9, drop=last + 3 if has_statistics else 1),
             lambda row: ", ".join(marks(row)),
         )
-    if any(row.key or row.part for row in rows):
+    if is_keyed:
         yield Column("key", style="dim", minimum=16, drop=last + 5), _key
 
 
@@ -118,8 +121,17 @@ def _statistic(field: str) -> Callable[[WeightRow], str]:
     return text
 
 
-def _is_marked(row: WeightRow) -> bool:
-    return row.trainable or row.is_missing or row.is_extra or row.stored != "" or row.role is not Role.MODEL
+def _occurring(rows: Sequence[WeightRow]) -> tuple[set[int | None], bool, bool]:
+    """The data files, whether a row has a mark, and whether one has a key or part. Unpacks: reading fields takes longer."""
+    shards: set[int | None] = set()
+    is_marked = is_keyed = False
+    for _, _, _, _, _, _, shard, key, part, trainable, role, is_missing, is_extra, stored, _ in rows:
+        shards.add(shard)
+        if key or part:
+            is_keyed = True
+        if trainable or is_missing or is_extra or stored or role is not _MODEL:
+            is_marked = True
+    return shards, is_marked, is_keyed
 
 
 def marks(row: WeightRow) -> list[str]:

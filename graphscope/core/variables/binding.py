@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from graphscope.core.collections import Collection, variable_names
 from graphscope.core.graph import Graph, Node
 from graphscope.core.ops.sets import VARIABLE_OPS
+from graphscope.core.records import maker
 from graphscope.core.tensors import Shape, is_known, shape_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.slices import parse_slice, whole_shape
@@ -23,6 +24,8 @@ from graphscope.core.variables.restore import RestoreSource, restore_sources
 from graphscope.core.variables.roles import role_by_name, slots_in_graph
 from graphscope.core.variables.variables import Entry, Role, Variable, VariableStore
 from graphscope.protos import MetaGraphDef, TrackableObjectGraph
+
+_VARIABLE = maker(Variable)
 
 
 def bind(
@@ -97,7 +100,7 @@ def _iterate_unclaimed(
         found = tracked.get(key)
         name = found.name if found is not None else key
         role = Role.SLOT if found is not None and found.is_slot else role_by_name(name, key, owners)
-        yield Variable(name, entry.dtype, entry.shape, key, False, None, role, entry)
+        yield _VARIABLE((name, entry.dtype, entry.shape, key, False, None, role, entry, None, None, False))
 
 
 class _Binder:

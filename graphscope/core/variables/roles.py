@@ -22,14 +22,17 @@ _SLOT_NAMES = frozenset(
 )
 """Names of optimizer slots, ``<variable>/<slot>``, as ``tf.compat.v1.train``, contrib and TPU optimizers give them."""
 
+_MODEL, _SLOT = Role.MODEL, Role.SLOT
+"""Up to Python 3.11 each look at a member of an enumeration calls a function."""
+
 _BY_LAST_PART = {
     MOVING_AVERAGE: Role.MOVING_AVERAGE,
-    "beta1_power": Role.SLOT,
-    "beta2_power": Role.SLOT,
+    "beta1_power": _SLOT,
+    "beta2_power": _SLOT,
     "global_step": Role.STEP,
     "save_counter": Role.STEP,
 }
-_OPTIMIZER_SCOPES = ("optimizer/", "_optimizer/", "Adam/", "SGD/", "RMSprop/", "Nadam/")
+_OPTIMIZER_SCOPES = frozenset({"optimizer", "_optimizer", "Adam", "SGD", "RMSprop", "Nadam"})
 _KERAS_METRICS = "keras_api/metrics/"
 
 
@@ -39,26 +42,26 @@ def role_by_name(name: str, key: str | None, names: Container[str] = ()) -> Role
     ``names`` are the other variables' names: a slot needs an owner among them.
     """
     found = _role_of(name, names)
-    return _role_of(key, names) if found is Role.MODEL and key and key != name else found
+    return _role_of(key, names) if found is _MODEL and key and key != name else found
 
 
 def _role_of(text: str, names: Container[str]) -> Role:
     owner, _, last = text.removesuffix(VALUE_SUFFIX).rpartition("/")
     is_slot, role = _said_by_last_part(last)
     if is_slot and _is_owner(owner, names):
-        return Role.SLOT
-    if (text.startswith(_OPTIMIZER_SCOPES) and OF_THE_MODEL not in text) or "/.OPTIMIZER_SLOT/" in text:
-        return Role.SLOT
-    if text.startswith(_KERAS_METRICS):
-        return Role.LOCAL
-    return role
+        return _SLOT
+    scope = text.partition("/")[0]
+    is_of_optimizer = scope in _OPTIMIZER_SCOPES and scope != text and OF_THE_MODEL not in text
+    if is_of_optimizer or "/.OPTIMIZER_SLOT/" in text:
+        return _SLOT
+    return Role.LOCAL if scope == "keras_api" and text.startswith(_KERAS_METRICS) else role
 
 
 @functools.lru_cache(256)  # the variables of a model have few
 def _said_by_last_part(last: str) -> tuple[bool, Role]:
     """Whether it is an optimizer slot's name, and the role that it states by itself."""
     name = last.rstrip("0123456789").removesuffix("_") if last[-1:].isdigit() else last
-    return name in _SLOT_NAMES, _BY_LAST_PART.get(name, Role.MODEL)
+    return name in _SLOT_NAMES, _BY_LAST_PART.get(name, _MODEL)
 
 
 def _is_owner(name: str, names: Container[str]) -> bool:

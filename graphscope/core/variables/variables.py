@@ -122,11 +122,11 @@ class Variable(NamedTuple):
         """Size in memory, in bytes; the stored size for strings; ``None`` if it is unknown."""
         if self.dtype.itemsize is None:
             return self.entry.stored_bytes if self.entry is not None else None
-        return _bytes(self.dtype, self.shape)
+        return extent(self.dtype, self.shape)[1]
 
 
 @functools.lru_cache(1024)
-def _bytes(dtype: DataType, shape: Shape) -> int | None:
-    """The size of a tensor whose elements have a fixed size."""
+def extent(dtype: DataType, shape: Shape) -> tuple[int | None, int | None]:
+    """The number of elements, and their size in bytes where it is fixed; ``None`` for what is not known."""
     count, itemsize = elements(shape), dtype.itemsize
-    return None if count is None or itemsize is None else count * itemsize
+    return count, None if count is None or itemsize is None else count * itemsize

@@ -13,8 +13,8 @@ import functools
 import operator
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
 
+from graphscope.core.records import maker
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import Payload
 from graphscope.core.variables.variables import Entry
@@ -26,9 +26,7 @@ from graphscope.formats.checkpoint.tensor_slice import TensorSlice
 from graphscope.formats.io.paths import is_file
 from graphscope.formats.io.sstable import Item, Table
 from graphscope.formats.io.wire import FileSource
-from graphscope.protos import BundleEntryProto, BundleHeaderProto, DecodeError, Message, TensorShapeProto
-
-M = TypeVar("M", bound=Message)
+from graphscope.protos import BundleEntryProto, BundleHeaderProto, DecodeError, TensorShapeProto
 
 MAX_SHARDS = 100_000
 """More data files than this are not believed: the numbers in their names have five digits."""
@@ -40,8 +38,10 @@ _ODD = "\\x"
 _SHARD_BITS = 64
 """Above offset plus size, each of 63 bits: one number says where in which data file a tensor lies."""
 
-_SHAPE = b"\x12"
-"""With what the shape begins in an entry; the numbers behind it may have that byte too."""
+_SHAPE, _SLICES = b"\x12", 0x3A
+"""With what the shape and each slice begin in an entry; the numbers behind them may have these bytes too."""
+
+_ENTRY = maker(Entry)
 
 
 class BundleStore:
@@ -84,7 +84,7 @@ class BundleStore:
             return self.entries
         items = self._table.items()
         next(items)
-        entries, slices = self._read_entries(items)
+        entries, slices = self._read_all(items)
         for key in slices:
             entries.pop(_text(key), None)
         self.entries = entries
@@ -105,9 +105,8 @@ class BundleStore:
         record = self._table.get(key) if isinstance(self.entries, _LoneEntries) else self._records.get(key)
         if record is None:
             return None
-        data = bytes(record)
-        proto = self._parse(BundleEntryProto, key, data)
-        return self._entry(key, data, proto), proto
+        [(_, entry, proto, _, _)] = self._read_entries([(key, record)])
+        return entry, proto
 
     @functools.cached_property
     def _records(self) -> dict[bytes, bytes]:
@@ -163,7 +162,10 @@ class BundleStore:
         key, value = next(items, (None, memoryview(b"")))
         if key != b"":
             raise self._source.corrupt("not a checkpoint index: the table does not start with a header")
-        header = self._parse(BundleHeaderProto, key, bytes(value))
+        try:
+            header = BundleHeaderProto.FromString(bytes(value))
+        except DecodeError as error:
+            raise self._corrupt(key, f"no BundleHeaderProto: {error}") from error
         if header.endianness != _LITTLE_ENDIAN:
             raise UnsupportedError("its tensors are stored big-endian", path=self._source.path)
         check_versions(header.version, self._source)
@@ -171,58 +173,60 @@ class BundleStore:
             raise self._source.corrupt(f"the header announces {header.num_shards:,} data files")
         return header.num_shards
 
-    def _read_entries(self, items: Iterable[Item]) -> tuple[dict[str, Entry], list[bytes]]:
+    def _read_all(self, items: Iterable[Item]) -> tuple[dict[str, Entry], list[bytes]]:
         """Every entry by its name, and the keys under which the slices of partitioned tensors are."""
         entries: dict[str, Entry] = {}
         slices: list[bytes] = []
         starts, ends = [], []
-        for key, value in items:
-            data = bytes(value)
-            proto = self._parse(BundleEntryProto, key, data)
-            entry = self._entry(key, data, proto)
+        for key, entry, proto, start, end in self._read_entries(items):
             name = entry.key
             entries[name] = entry
             if _ODD in name:
                 self._odd_keys[name] = key
             if entry.slices:
                 slices += [place.key(key) for place in _slices(proto)]
-            start = (proto.shard_id << _SHARD_BITS) + proto.offset
             starts.append(start)
-            ends.append(start + proto.size)
+            ends.append(end)
         if len(entries) != len(starts):
             raise self._source.corrupt("names that are not UTF-8 cannot be distinguished")
         if not _are_apart(starts, ends):
             self._refuse_overlaps(key for key in self._records if key)
         return entries, slices
 
-    def _entry(self, key: bytes, data: bytes, proto: BundleEntryProto) -> Entry:
-        """``data`` as an entry, unless its shape or place is what no writer makes."""
-        head = _type_and_shape(data)
-        is_whole = data.find(_SHAPE, len(head)) < 0  # a second shape would add dimensions
-        shape = self._shapes.get(head) if is_whole else None
-        if shape is None:
-            shape = self._shape(key, proto.shape)
-            if is_whole:
-                self._shapes[head] = shape
-        shard, offset, size = proto.shard_id, proto.offset, proto.size
-        if size < 0 or offset < 0 or not 0 <= shard < self._shards.count:
-            place = f"{size:,} bytes at byte {offset:,} of data file {shard:,}"
-            raise self._corrupt(key, f"{place} is not a place in the file, with {self._shards.count:,} data files")
-        if proto.slices:
-            return Entry(_text(key), DataType.of(proto.dtype), shape, None, len(proto.slices))
-        return Entry(_text(key), DataType.of(proto.dtype), shape, shard, 0, size)
+    def _read_entries(self, items: Iterable[Item]) -> Iterator[tuple[bytes, Entry, BundleEntryProto, int, int]]:
+        """Each key with its entry, its message, and where its value begins and ends; refuses what no writer makes.
+
+        One loop that calls little: there may be hundreds of thousands.
+        """
+        parse, type_of, shapes, count = BundleEntryProto.FromString, DataType.of, self._shapes, self._shards.count
+        for key, value in items:
+            data = value if isinstance(value, bytes) else bytes(value)
+            try:
+                proto = parse(data)
+            except DecodeError as error:
+                raise self._corrupt(key, f"no BundleEntryProto: {error}") from error
+            head = _type_and_shape(data)
+            is_whole = data.find(_SHAPE, len(head)) < 0  # a second shape would add dimensions
+            shape = shapes.get(head) if is_whole else None
+            if shape is None:
+                shape = self._shape(key, proto.shape)
+                if is_whole:
+                    shapes[head] = shape
+            shard, offset, size = proto.shard_id, proto.offset, proto.size
+            if size < 0 or offset < 0 or not 0 <= shard < count:
+                place = f"{size:,} bytes at byte {offset:,} of data file {shard:,}"
+                raise self._corrupt(key, f"{place} is not a place in the file, with {count:,} data files")
+            name = str(key, "utf-8", "backslashreplace")
+            slices = len(proto.slices) if _SLICES in data else 0
+            where = (None, slices, None) if slices else (shard, 0, size)
+            start = (shard << _SHARD_BITS) + offset
+            yield key, _ENTRY((name, type_of(proto.dtype), shape, *where)), proto, start, start + size
 
     def _shape(self, key: bytes, stated: TensorShapeProto) -> tuple[int, ...]:
         shape = tuple([d.size for d in stated.dim])
         if stated.unknown_rank or not is_shape(shape):
             raise self._corrupt(key, f"{list(shape)} is not the shape of a tensor")
         return shape
-
-    def _parse(self, kind: type[M], key: bytes, data: bytes) -> M:
-        try:
-            return kind.FromString(data)
-        except DecodeError as error:
-            raise self._corrupt(key, f"no {kind.DESCRIPTOR.name}: {error}") from error
 
     def _refuse_overlaps(self, keys: Iterable[bytes]) -> None:
         """Tensors lie side by side: that bounds what reading them all can take by the size of the files."""

@@ -146,7 +146,7 @@ class Table:
             end = start + size
             if shared > len(key) or end > limit:
                 raise self.source.corrupt(f"the entry at byte {at:,} of a block is broken", handle.offset)
-            key = key[:shared] + bytes(data[rest:start])
+            key = key[:shared] + data[rest:start]
             if after is not None and key <= after:
                 raise self.source.corrupt(f"the keys do not ascend at byte {at:,} of a block", handle.offset)
             items.append((key, data[start:end]))
