@@ -325,8 +325,8 @@ def test_entries_that_begin_alike() -> None:
     store = BundleStore(str(FIXTURES / "softmax" / "model.ckpt-6000"))
 
     def shape(entry: bytes) -> tuple[int, ...]:
-        found, _ = store._read_entries([(b"w", entry)])
-        return found["w"].shape
+        [(_, found, *_)] = store._read_entries([(b"w", entry)])
+        return found.shape
 
     for _ in range(2):
         assert shape(proto(1, 2, 3)) == (2, 3)
