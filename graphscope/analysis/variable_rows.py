@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphscope.analysis.statistics import Statistics, statistics
 from graphscope.core.model import Model
-from graphscope.core.records import maker
 from graphscope.core.tensors import Shape
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import AbsentPayload, Payload
 from graphscope.core.values.slices import Slice
 from graphscope.core.variables.binding import find_stored
-from graphscope.core.variables.variables import Role, Variable, extent
+from graphscope.core.variables.variables import Role, Variable, extent, maker
 from graphscope.errors import UnknownNameError
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from graphscope.core.collections import Collection, variable_names
 from graphscope.core.graph import Graph, Node
 from graphscope.core.ops.sets import VARIABLE_OPS
-from graphscope.core.records import maker
 from graphscope.core.tensors import Shape, is_known, shape_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.slices import parse_slice, whole_shape
@@ -22,7 +21,7 @@ from graphscope.core.variables.object_graph import (
 )
 from graphscope.core.variables.restore import RestoreSource, restore_sources
 from graphscope.core.variables.roles import role_by_name, slots_in_graph
-from graphscope.core.variables.variables import Entry, Role, Variable, VariableStore
+from graphscope.core.variables.variables import Entry, Role, Variable, VariableStore, maker
 from graphscope.protos import MetaGraphDef, TrackableObjectGraph
 
 _VARIABLE = maker(Variable)

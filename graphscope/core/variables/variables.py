@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from graphscope.core.tensors import Shape, elements, shape_text
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import Payload
+
+R = TypeVar("R", bound=NamedTuple)
+
+
+def maker(kind: type[R]) -> Callable[[tuple[Any, ...]], R]:
+    """Makes records of ``kind`` from all their fields in order, in a third of the time that the constructor takes.
+
+    For loops over hundreds of thousands of variables; the number of fields is not checked.
+    """
+    return functools.partial(tuple.__new__, kind)
 
 
 class Entry(NamedTuple):

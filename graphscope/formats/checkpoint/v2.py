@@ -14,10 +14,9 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from graphscope.core.records import maker
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import Payload
-from graphscope.core.variables.variables import Entry
+from graphscope.core.variables.variables import Entry, maker
 from graphscope.errors import CorruptFileError, UnsupportedError
 from graphscope.formats.checkpoint.bundle_payloads import BundleString, BundleTensor, Shards, SliceLocation
 from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload, StoredPayload
