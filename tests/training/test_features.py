@@ -331,6 +331,19 @@ def test_features_that_depend_on_the_batch_are_refused(tmp_path: Path) -> None:
         assert "--set" in to_words(caught.value.hint)
 
 
+def test_batch_norm_that_nothing_switches_off(tmp_path: Path) -> None:
+    """No setting helps: the graph has no switch."""
+
+    def norm(y: Any) -> Any:
+        return v1.nn.fused_batch_norm(tf.reshape(y, (-1, 1, 1, 4)), [1.0] * 4, [0.0] * 4, name="norm")[0][:, 0, 0]
+
+    with pytest.raises(GraphscopeError, match="depends on the others in its batch, or on chance") as caught:
+        setting(tmp_path, small(tmp_path / "g", norm)).compute()
+    assert to_words(caught.value.hint) == (
+        "batch norm was built for training (norm): build the graph for inference, or name what comes before it with --at TENSOR"
+    )
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [

@@ -44,6 +44,7 @@ from graphscope.training.features.store import (
 from graphscope.training.features.turns import turns
 from graphscope.training.graft.base import Base, open_base
 from graphscope.training.recipe import Recipe
+from graphscope.transforms.findings.batch_statistics import find_batch_statistics
 from graphscope.transforms.findings.drops import lasting_drops
 
 if TYPE_CHECKING:
@@ -242,8 +243,17 @@ def refuse_dependent(base: Base, features: BatchRunner, inputs: NDArray[Any], te
     if name is not None:
         raise GraphscopeError(
             f"{base.path}: {name} of one example depends on the others in its batch, or on chance",
-            hint=Advice(Option("set", "is_training=false"), " (or whatever the switch is called) when the base is cut"),
+            hint=_how_to_decide(base),
         )
+
+
+def _how_to_decide(base: Base) -> Advice:
+    """How features become those of one example: switches that were recognized are off already."""
+    norms = find_batch_statistics(base.graph)
+    if norms:
+        help = f"batch norm was built for training ({some(norms, _MAX_NAMES)}): build the graph for inference, or name"
+        return Advice(help, " what comes before it with ", Option("at", "TENSOR"))
+    return Advice(Option("set", "is_training=false"), " (or whatever the switch is called) when the base is cut")
 
 
 class _Computing:
