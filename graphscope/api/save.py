@@ -209,11 +209,12 @@ def _note_variables(model: Model, listener: Listener) -> None:
 def _signature(
     model: Model, outputs: Sequence[str], inputs: Sequence[str], listener: Listener
 ) -> tuple[Sequence[TensorSpec], Sequence[TensorSpec]]:
-    """Inputs and outputs of ``serving_default``; none if the author's own signatures are kept."""
+    """Inputs and outputs of ``serving_default``; none if the author's own signatures, or objects to call, are kept."""
     from graphscope.feeding.feeds import tensor_spec
     from graphscope.transforms.opening import opened_tensors
 
-    if not (inputs or outputs) and not BOOKKEEPING.issuperset(model.signatures):
+    is_whole = not BOOKKEEPING.issuperset(model.signatures) or model.meta.HasField("object_graph_def")
+    if not (inputs or outputs) and is_whole:
         return (), ()
     chosen = chosen_outputs(model, outputs, listener)
     _refuse_sources(model, chosen, inputs)

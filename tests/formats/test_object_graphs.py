@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import graphscope
+from graphscope.analysis.ends.outputs import rank_outputs
 from graphscope.core.model import Model
 from graphscope.core.variables.variables import Role, Variable
+from graphscope.errors import GraphscopeError
 from tests.support.saving import assert_equal, tf
 from tests.support.trained import by_name, v1
 from tests.support.zoo_files import ZOO, needs_zoo
@@ -123,6 +125,21 @@ def test_a_saved_model_of_equal_shapes(tmp_path: Path) -> None:
         for name, variable in found.items():
             read = v1.raw_ops.ReadVariableOp(resource=graph.get_tensor_by_name(f"{name}:0"), dtype=tf.float32)
             assert_equal(model.value(variable).numpy(), np.asarray(session.run(read)), name)
+
+
+def test_a_saved_model_without_signatures(tmp_path: Path) -> None:
+    """Its graph has two calls, and both are the saver's; reads of variables are no model. Its functions stay callable."""
+    net = tf.Module()
+    net.v = tf.Variable([4.0])
+    net.more, net.less = (tf.function(f, input_signature=[]) for f in (lambda: net.v + 1.0, lambda: net.v - 1.0))
+    tf.saved_model.save(net, str(tmp_path / "m"))
+    model = graphscope.load(tmp_path / "m")
+    assert not rank_outputs(model)
+    with pytest.raises(GraphscopeError, match="has no signatures"):
+        graphscope.freeze(model)
+    graphscope.save(model, f"{tmp_path}/again/")
+    loaded = tf.saved_model.load(str(tmp_path / "again"))
+    assert [loaded.more().numpy().tolist(), loaded.less().numpy().tolist()] == [[5.0], [3.0]]
 
 
 def test_a_table_of_which_the_graph_calls_the_file_like_a_variable(tmp_path: Path) -> None:

@@ -76,8 +76,7 @@ def _clear_outputs(model: Model) -> tuple[Chosen | None, list[OutputCandidate]]:
             return Chosen(tuple(dict.fromkeys(outputs)), f"outputs of signature {signature.name}"), []
     ranked = rank_outputs(model)
     if not ranked:
-        hint = Advice(Option("outputs", "NAME"), " selects the tensor to keep")
-        raise GraphscopeError(f"{model.path}: the graph has no likely output", hint=hint)
+        raise _no_output(model)
     ends = detector_ends(ranked)
     if ends:
         return Chosen(tuple(c.tensor for c in ends), "boxes, scores and the like of one detector"), ranked
@@ -107,6 +106,16 @@ def checked_output(model: Model, name: str) -> str:
     if tensor.index >= max(count, 1):
         raise GraphscopeError(f"node {node.name} ({node.op}) has {count} outputs: there is no {name}")
     return str(tensor) if count else node.name
+
+
+def _no_output(model: Model) -> GraphscopeError:
+    if model.meta.HasField("object_graph_def") and not model.signatures.keys() - BOOKKEEPING:
+        return GraphscopeError(
+            f"{model.path}: the SavedModel has no signatures; only Python can call its functions",
+            hint='save it with tf.saved_model.save(model, "DIR", signatures=...)',
+        )
+    hint = Advice(Option("outputs", "NAME"), " selects the tensor to keep")
+    return GraphscopeError(f"{model.path}: the graph has no likely output", hint=hint)
 
 
 def _unclear(model: Model, ranked: Sequence[OutputCandidate]) -> GraphscopeError:

@@ -163,14 +163,22 @@ def _from_graph(model: Model) -> Iterator[tuple[str, float, tuple[str, ...], boo
     """As :data:`Scored`, and whether it is an end of a detector."""
     ranking = Ranking(trace(model.graph), model.graph.functions)
     absent = _find_absent(model, ranking)
-    savers = saver_nodes(model.graph)
-    for i in (i for i in ranking.candidates if ranking.name(i) not in savers):
+    apart = saver_nodes(model.graph) | _bare_reads(model)
+    for i in (i for i in ranking.candidates if ranking.name(i) not in apart):
         points = [(p, reason) for rule in RULES if (p := (rule.points(ranking, i))) for reason in (rule.reason,)]
         points += [(-_LAST, "")] if i in absent else []
         told = tuple(reason for p, reason in sorted(points, key=lambda x: -x[0]) if reason and p > 0)
         score = sum(p for p, _ in points)
         for index in range(_width(model, ranking, i)):
             yield f"{ranking.flow.nodes[i].name}:{index}", score - index, told, ranking.is_detection(i)
+
+
+def _bare_reads(model: Model) -> frozenset[str]:
+    """The reads of variables that TensorFlow 2 puts beside each variable: its models compute in functions."""
+    graph = model.graph
+    if not model.meta.HasField("object_graph_def"):
+        return frozenset()
+    return frozenset(n.name for op, n in zip(graph.ops, graph.nodes) if op == "ReadVariableOp")
 
 
 _LAST = 500.0
