@@ -55,6 +55,13 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
+def check_fields(record: object) -> None:
+    """Does the same for the fields of a record of options, when it is made."""
+    made = type(record)
+    for name, text in made.__annotations__.items():
+        _check(made, name, KINDS[text], getattr(record, name))
+
+
 def _takes_rest(code: Any) -> bool:
     return bool(code.co_flags & _VARIABLE_ARGUMENTS)
 
@@ -123,6 +130,11 @@ def _are_feeds(value: object) -> bool:
     return _is_mapping(value, lambda _: True) or _all(value, lambda item: _is_text(item) or is_feed(item))
 
 
+def _is_pair(value: object) -> bool:
+    pair = 2
+    return isinstance(value, Sequence) and len(value) == pair and _all(value, _is_whole)
+
+
 def _is_step(value: object) -> bool:
     pair = 2
     return hasattr(value, "apply") or (isinstance(value, tuple) and len(value) == pair and _all(value, _is_text))
@@ -146,6 +158,9 @@ _STEPS = Kind("a list of steps or of pairs (kind, text)", lambda value: _all(val
 _FILES = Kind("a mapping of names to paths", lambda value: _is_mapping(value, lambda v: v is None or _is_path(v)))
 _PATHS = Kind("a list of paths", lambda value: _all(value, _is_path))
 _ENGINES = Kind("a pair of names", lambda value: isinstance(value, tuple) and _all(value, _is_text))
+_NUMBERS = Kind("a list of numbers", lambda value: _all(value, _is_number))
+_COUNTS = Kind("a mapping of names to whole numbers", lambda value: _is_mapping(value, _is_whole))
+_RULES = Kind("a list of pairs (pattern, device)", lambda value: _all(value, lambda v: isinstance(v, tuple)))
 _LISTENER = Kind("a Listener", lambda value: hasattr(value, "note") and hasattr(value, "reading"))
 
 KINDS: Mapping[str, Kind] = {
@@ -180,10 +195,17 @@ KINDS: Mapping[str, Kind] = {
     "Iterable[Step | tuple[str, str]]": _STEPS,
     "Sequence[Watcher]": Kind("a list of watchers", lambda value: _all(value, lambda _: True)),
     "Callable[[], bool]": Kind("a function", callable),
+    "Path": _PATH,
+    "Cluster | None": _instance("a Cluster", "Cluster") | _NOTHING,
+    "tuple[str, ...]": _LIST,
+    "tuple[float, ...]": _NUMBERS,
+    "tuple[int, int] | None": Kind("a pair of whole numbers", _is_pair) | _NOTHING,
+    "Mapping[str, int]": _COUNTS,
+    "Sequence[Rule]": _RULES,
     "Placing": _instance("a Placing", "Placing"),
     "Scaling": _instance("a Scaling", "Scaling"),
     "SessionOptions": _instance("SessionOptions", "SessionOptions"),
     "DataOptions | None": _instance("DataOptions", "DataOptions") | _NOTHING,
     "Listener": _LISTENER,
 }
-"""Annotation, as it is written -> what a parameter with it takes."""
+"""Annotation, as it is written -> what a parameter or a field with it takes."""

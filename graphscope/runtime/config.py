@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphscope.cluster.hosts import Cluster
+from graphscope.core.arguments import check_fields
 from graphscope.core.graph import Graph
 from graphscope.feeding.dependencies import Need, part
 from graphscope.runtime.tensorflow import tensorflow
@@ -40,6 +41,9 @@ class SessionOptions:
     log_placement: bool = False
     log_executed: bool = False
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 DEFAULT = SessionOptions()
 
@@ -66,6 +70,9 @@ class Placing:
     master: str = ""
     cluster: Cluster | None = None
     timeout_s: float = OPERATION_S
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def graph(self, graph: Graph) -> Graph:
         """``graph`` with the devices on which its nodes are to run."""

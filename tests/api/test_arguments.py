@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,22 @@ def test_every_parameter_is_checked(name: str) -> None:
             getattr(graphscope, name)(*args, **kwargs)
         noun = KINDS[parameter.annotation].noun
         assert str(caught.value) == f"{name}(): {shown} must be {noun}, not an object of type object"
+
+
+@pytest.mark.parametrize("name", ["DataOptions", "Placing", "Scaling", "SessionOptions"])
+def test_every_field_of_options_is_checked(name: str) -> None:
+    record = getattr(graphscope, name)
+    for field in dataclasses.fields(record):
+        with pytest.raises(TypeError) as caught:
+            record(**{field.name: object()})
+        assert (
+            str(caught.value)
+            == f"{name}(): {field.name} must be {KINDS[str(field.type)].noun}, not an object of type object"
+        )
+    for wrong in ("ab", b"ab", 5, [5]):
+        with pytest.raises(TypeError, match="only_classes must be a list of texts"):
+            graphscope.DataOptions(only_classes=wrong)  # type: ignore[arg-type]
+    assert graphscope.DataOptions(cache="place") == graphscope.DataOptions(cache=Path("place"))  # type: ignore[arg-type]
 
 
 WRONG: list[tuple[str, str, object]] = [

@@ -14,6 +14,7 @@ import pytest
 from graphscope.core.tensors import TensorSpec
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import (
+    ArgumentError,
     CorruptFileError,
     FileError,
     FormatError,
@@ -229,6 +230,11 @@ def test_chosen_classes_and_limits() -> None:
     assert (numbers.labels.tolist(), numbers.names) == ([0, 0], ("5",))
     with pytest.raises(UnknownNameError, match="'d'"):
         choose(made, DataOptions(only_classes=("d",)))
+    with pytest.raises(GraphscopeError, match="class 'a' is named twice"):
+        choose(made, DataOptions(only_classes=("a", "b", "a")))
+    for below in (0, -1):
+        with pytest.raises(ArgumentError, match=f"not {below}"):
+            choose(made, DataOptions(limit_per_class=below))
     with pytest.raises(GraphscopeError, match="by class"):
         choose(made, DataOptions(task="regression", limit_per_class=1))
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
+from graphscope.core.arguments import check_fields
 from graphscope.core.tensors import Shape, shape_text
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, file_errors
@@ -50,6 +51,9 @@ class Scaling:
 
     scale: float | None = None
     mean: tuple[float, ...] = (0.0,)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True)

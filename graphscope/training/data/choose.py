@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.errors import ArgumentError, GraphscopeError, UnknownNameError
 from graphscope.training.data.cache import digest
 from graphscope.training.data.keys import Chosen, key_fractions
 from graphscope.training.data.labels import class_numbers
@@ -24,12 +24,15 @@ def choose(stored: Stored, options: DataOptions) -> Stored:
 
     Raises:
         UnknownNameError: the data does not have a class.
-        GraphscopeError: the task has no classes to choose by; a class has no examples.
+        GraphscopeError: the task has no classes to choose by; a class has no examples, or is named twice.
+        ArgumentError: the limit is below 1.
     """
     import numpy as np
 
     if not options.only_classes and options.limit_per_class is None:
         return stored
+    if options.limit_per_class is not None and options.limit_per_class < 1:
+        raise ArgumentError(f"at least 1 example of each class is needed, not {options.limit_per_class}")
     if options.task not in ("classes", AS_STORED):
         raise GraphscopeError("examples can only be chosen by class if each has one class")
     numbers, names = class_numbers(stored, replace(options, names=()))
@@ -58,9 +61,11 @@ def _places(numbers: NDArray[np.int64], names: Sequence[str], only: Sequence[str
     import numpy as np
 
     known = {name: i for i, name in enumerate(names)} if names else {str(n): n for n in np.unique(numbers).tolist()}
-    for name in only:
+    for i, name in enumerate(only):
         if name not in known:
             raise UnknownNameError("class", name, known)
+        if name in only[:i]:
+            raise GraphscopeError(f"class {name!r} is named twice")
     return np.array([known[name] for name in only], np.int64)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from graphscope.core.arguments import check_fields
 from graphscope.formats.media.pictures import Scaling
 from graphscope.training.data.cache import default_cache
 
@@ -48,6 +49,10 @@ class DataOptions:
     limit_per_class: int | None = None
     seed: int = 0
     cache: Path = field(default_factory=default_cache)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        object.__setattr__(self, "cache", Path(self.cache))
 
 
 class Dataset(Protocol):
