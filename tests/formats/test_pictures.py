@@ -116,8 +116,20 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     assert read_picture(path, PictureShape(2, 2, 1))[:, :, 0].tolist() == [[0, 255], [100, 1]]
     path = made(tmp_path / "near.png", np.array([[128, 129], [257 * 9 - 128, 257 * 9 + 129]], np.uint16))
     assert read_picture(path, PictureShape(2, 2, 1))[:, :, 0].tolist() == [[0, 1], [9, 10]]
-    path = made(tmp_path / "beyond.tif", np.array([[-5, 65536], [-(1 << 31), (1 << 31) - 1]], np.int32))
-    assert read_picture(path, PictureShape(2, 2, 3))[:, :, 2].tolist() == [[0, 255], [0, 255]]
+    path = made(tmp_path / "wide.tif", np.array([[0, 65535]], np.int32))
+    assert read_picture(path, PictureShape(1, 2, 3))[:, :, 2].tolist() == [[0, 255]]
+
+
+def test_pixels_of_which_nothing_says_what_is_white_are_refused(tmp_path: Path) -> None:
+    """Cut off or rounded, they would be another picture: of floats from 0 to 1, Pillow makes a black one."""
+    for why, pixels in {
+        "0 to 65536": np.array([[0, 65536]], np.int32),
+        "-1 to 9": np.array([[9, -1]], np.int32),
+        "floating-point": np.array([[0, 0.9]], np.float32),
+    }.items():
+        path = made(tmp_path / "beyond.tif", pixels)
+        with pytest.raises(CorruptFileError, match=why):
+            read_picture(path, PictureShape(1, 2, 1))
 
 
 def test_the_orientation_of_a_camera_is_heeded(tmp_path: Path) -> None:

@@ -98,6 +98,16 @@ def test_unreadable_pictures_are_skipped_and_named(tmp_path: Path) -> None:
         opened(tmp_path / "d", PICTURE, strict=True)
 
 
+def test_pictures_that_lie_elsewhere_are_named(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "d", {"a": 1, "b": 2})
+    write_pictures(tmp_path / "d" / "a", {"inner": 1, ".hidden": 1})
+    (tmp_path / "d" / "b" / "1.png").rename(tmp_path / "d" / "loose.png")
+    (tmp_path / "d" / "notes.txt").write_text("no picture")
+    source = opened(tmp_path / "d", PICTURE)
+    assert keys_of(source) == ["a/0.png", "b/0.png"]
+    assert list(source.notes) == ["not read, because pictures lie in class folders: loose.png, a/inner/"]
+
+
 def test_which_are_unreadable_is_remembered_until_a_file_changes(tmp_path: Path, cache: Path) -> None:
     opened(spoilt(tmp_path / "d"), PICTURE)
     [memory] = cache.iterdir()

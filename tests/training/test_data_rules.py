@@ -490,7 +490,7 @@ def test_folders_that_are_no_data(tmp_path: Path) -> None:
         [note] = open_folder(tmp_path / "d", into, options).notes
         noun = "1 unreadable picture" if count == 1 else f"{count} unreadable pictures"
         listed = ", ".join(f"b/bad{number}.png" for number in range(min(count, 5)))
-        assert note == f"{noun} skipped: {listed}" + (", ..." if count > 5 else "")
+        assert note == f"{noun} skipped: {listed}" + (" and 1 more" if count > 5 else "")
     with pytest.raises(CorruptFileError) as strict:
         open_folder(tmp_path / "d", into, DataOptions(cache=tmp_path / "cache", strict=True))
     assert isinstance(strict.value, FormatError)

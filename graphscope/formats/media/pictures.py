@@ -36,6 +36,7 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Channels -> Pillow's name for such pictures."""
 
 _UNKNOWN_CHANNELS = 3
+_DEEPEST = 65535
 _DEEP_LEVELS = 257
 """A picture with 16 bits a channel has 65,535 = 255 * 257 as its white."""
 
@@ -192,13 +193,22 @@ def read_picture(path: Path | str, shape: PictureShape, content: bytes | None = 
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Grey pictures with 16 bits are brought to 8: Pillow itself would cut everything above 255 off."""
+    """Grey pictures with 16 bits are brought to 8: Pillow itself would cut everything above 255 off.
+
+    Raises:
+        ValueError: nothing says which number is white.
+    """
     import numpy as np
     from PIL import Image
 
+    if picture.mode == "F":
+        raise ValueError("floating-point pixels, whose range is unknown")
     if not picture.mode.startswith("I"):
         return picture
-    return Image.fromarray((np.asarray(picture).clip(0, 65535) / _DEEP_LEVELS).round().astype(np.uint8))
+    pixels = np.asarray(picture)
+    if pixels.min() < 0 or pixels.max() > _DEEPEST:
+        raise ValueError(f"pixels from {pixels.min()} to {pixels.max()}, outside of 16 bits")
+    return Image.fromarray((pixels / _DEEP_LEVELS).round().astype(np.uint8))
 
 
 def scale_picture(pixels: NDArray[np.uint8], dtype: DataType, shape: PictureShape, scaling: Scaling) -> NDArray[Any]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
 from graphscope.core.values.dtypes import DataType
-from graphscope.errors import CorruptFileError, FileError, GraphscopeError, file_errors
+from graphscope.errors import CorruptFileError, FileError, GraphscopeError, file_errors, some
 from graphscope.feeding.inputs import Input
 from graphscope.formats.io.paths import is_directory, is_file, real_path
 from graphscope.formats.media.label_files import read_labels
@@ -52,11 +52,13 @@ class Pictures:
         keys: each file, relative to the directory.
         labels: (n,) of class numbers, or of names.
         names: of the classes, where folders give them.
+        beside: what is not read: pictures outside of the class folders, directories inside of them.
     """
 
     keys: Sequence[str]
     labels: NDArray[Any]
     names: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
@@ -92,15 +94,18 @@ def open_folder(directory: Path, into: Input, options: DataOptions) -> Stored:
     def take(indices: NDArray[np.int64]) -> NDArray[Any]:
         return np.stack(in_threads(into.from_picture, [directory / keys[i] for i in indices.tolist()]))
 
-    return Stored(take, labels, keys, fingerprint, found.names, tuple(_notes(unreadable)))
+    return Stored(take, labels, keys, fingerprint, found.names, tuple(_notes(list(unreadable), found.beside)))
 
 
 def _in_folders(directory: Path, suffixes: Sequence[str]) -> Pictures:
     import numpy as np
 
-    files = {folder.name: _pictures(folder, suffixes) for folder in _class_folders(directory)}
-    keys = [f"{name}/{file}" for name, found in files.items() for file in found]
-    return Pictures(keys, np.repeat(np.arange(len(files)), [len(found) for found in files.values()]), tuple(files))
+    folders = {folder.name: _contents(folder, suffixes) for folder in _class_folders(directory)}
+    keys = [f"{name}/{file}" for name, (files, _) in folders.items() for file in files]
+    numbers = np.repeat(np.arange(len(folders)), [len(files) for files, _ in folders.values()])
+    loose = sorted(p.name for p in directory.iterdir() if p.suffix.lower() in suffixes and is_file(p))
+    inner = [f"{name}/{folder}/" for name, (_, inside) in folders.items() for folder in inside]
+    return Pictures(keys, numbers, tuple(folders), (*loose, *inner))
 
 
 def _list(directory: Path, suffixes: Sequence[str]) -> Pictures:
@@ -125,16 +130,22 @@ def _class_folders(directory: Path) -> list[Path]:
     return folders
 
 
-def _pictures(folder: Path, suffixes: Sequence[str]) -> list[str]:
+def _contents(folder: Path, suffixes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names of the pictures in a class folder, and of the directories."""
+    files: list[str] = []
+    inner: list[str] = []
     with file_errors(folder):
-        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes and is_file(p))
-        inner = next((p for p in sorted(folder.iterdir()) if is_directory(p)), None)
-    if not found:
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in suffixes and is_file(path):
+                files.append(path.name)
+            elif not path.name.startswith(".") and is_directory(path):
+                inner.append(path.name)
+    if not files:
         hint = (
             f"is {folder} the folder of class folders?" if inner else f"remove it, or {_LAYOUT.format(folder.parent)}"
         )
         raise GraphscopeError(f"{folder}: a class folder without pictures ({', '.join(suffixes)})", hint=hint)
-    return [path.name for path in found]
+    return files, inner
 
 
 def _unreadable(directory: Path, keys: Sequence[str], memory: Path) -> Mapping[str, str]:
@@ -183,9 +194,9 @@ def _refuse_empty(directory: Path, names: Sequence[str], labels: NDArray[np.int6
             raise GraphscopeError(f"{directory / name}: no picture of this class can be read")
 
 
-def _notes(unreadable: Mapping[str, str]) -> list[str]:
-    if not unreadable:
-        return []
-    named = ", ".join(list(unreadable)[:_MAX_NAMED]) + (", ..." if len(unreadable) > _MAX_NAMED else "")
-    pictures = "1 unreadable picture" if len(unreadable) == 1 else f"{len(unreadable):,} unreadable pictures"
-    return [f"{pictures} skipped: {named}"]
+def _notes(unreadable: Sequence[str], beside: Sequence[str]) -> Iterator[str]:
+    if unreadable:
+        pictures = "1 unreadable picture" if len(unreadable) == 1 else f"{len(unreadable):,} unreadable pictures"
+        yield f"{pictures} skipped: {some(unreadable, _MAX_NAMED)}"
+    if beside:
+        yield f"not read, because pictures lie in class folders: {some(beside, _MAX_NAMED)}"
