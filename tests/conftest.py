@@ -30,6 +30,12 @@ if os.environ[ONEDNN] == "0":
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Files in their order: what takes long and has few tests came last, when the other worker had nothing left to do."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
 def pytest_sessionstart() -> None:
     """Which test starts TensorFlow first decides nothing."""
     if os.environ[ONEDNN] == "1":

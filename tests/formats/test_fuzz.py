@@ -27,7 +27,7 @@ from tests.support.tables import varint
 
 pytestmark = pytest.mark.slow
 
-COUNT = int(os.environ.get("GRAPHSCOPE_FUZZ_EXAMPLES", "150"))
+COUNT = int(os.environ.get("GRAPHSCOPE_FUZZ_EXAMPLES", "100"))
 SECONDS = max(60, COUNT)
 EXAMPLES = settings(
     max_examples=COUNT,

@@ -24,7 +24,7 @@ from tests.support.text_oracles import canonical, fields, places, read, read_by_
 from tests.support.zoo_files import needs_zoo, zoo_files, zoo_id
 
 KINDS, LEGACY = kinds("proto3"), kinds("proto2")
-MANY = settings(max_examples=120, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 TYPES = st.sampled_from([KINDS, LEGACY, GraphDef, NodeDef, TensorProto, AttrValue, StructuredValue, MetaGraphDef])
 
 # A graph in which every construct of the format occurs, printed as people and as printers write it.
@@ -162,7 +162,7 @@ def test_a_truncated_text_is_read_or_refused_as_text_format_does(part: int) -> N
         assert ours == theirs or (theirs is None and isinstance(ours, CorruptFileError)), SAMPLE[:end]
 
 
-@settings(MANY, max_examples=800)
+@settings(MANY, max_examples=400)
 @given(
     at=st.integers(0, len(SAMPLE) - 1),
     new=st.binary(max_size=2) | st.sampled_from([b"{", b"}", b"<", b'"', b"'", b"\\", b"[", b",", b";", b"#", b"\n"]),

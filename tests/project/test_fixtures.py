@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from rich.progress import Progress
+from typer.testing import CliRunner
 
 from tests.support.fixture_files import FIXTURES, committed_models, manifest, needs_mnist
 
@@ -25,6 +27,7 @@ from trainer import manifest as manifest_file
 
 pytestmark = pytest.mark.tensorflow
 
+train = importlib.import_module("train")
 FILE_LIMIT, TOTAL_LIMIT = 2_000_000, 12_000_000
 WITHIN = 0.001  # a tenth of a point
 LEAST = {
@@ -411,15 +414,23 @@ def test_retraining_gives_the_stated_accuracy(tensorflow: Any, tmp_path: Path) -
     assert {file["path"] for file in again["files"]} == {file["path"] for file in stated["files"]}
 
 
-def test_an_unknown_model_is_a_usage_error(tensorflow: Any, tmp_path: Path) -> None:
-    done = _train("--only", "softmux", "--out", str(tmp_path))
-    assert done.returncode == 2
+@pytest.fixture
+def within(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trainer runs in this process, whose TensorFlow stays as it is."""
+    monkeypatch.setattr(train, "_quieten_tensorflow", lambda: None)
+
+
+@pytest.mark.usefixtures("tensorflow", "within")
+def test_an_unknown_model_is_a_usage_error(tmp_path: Path) -> None:
+    done = CliRunner().invoke(train.app, ["--only", "softmux", "--out", str(tmp_path)])
+    assert done.exit_code == 2
     assert "softmux is none of softmax" in done.stderr
 
 
-def test_a_directory_without_mnist_is_an_error(tensorflow: Any, tmp_path: Path) -> None:
-    done = _train("--data", str(tmp_path), "--out", str(tmp_path / "out"))
-    assert done.returncode == 1
+@pytest.mark.usefixtures("tensorflow", "within")
+def test_a_directory_without_mnist_is_an_error(tmp_path: Path) -> None:
+    done = CliRunner().invoke(train.app, ["--data", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 1
     assert re.search(r"^error: .* holds neither mnist\.npz", done.stderr, re.MULTILINE)
 
 

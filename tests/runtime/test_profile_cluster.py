@@ -26,7 +26,7 @@ from graphscope.tracing.step_stats import board_steps
 from tests.tracing.test_tracing import assert_adds_up
 from tests.tracing.test_tracing_timeline import assert_well_formed
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 

@@ -34,6 +34,8 @@ from tests.support.running import tf
 
 __all__ = ["fresh", "tf"]
 
+pytestmark = pytest.mark.slow
+
 LENET = str(FIXTURES / "lenet5")
 TASKS = (Task("ps", 0), Task("worker", 0), Task("worker", 1))
 DEVICES = [f"/job:{task.job}/replica:0/task:{task.index}/device:CPU:0" for task in TASKS]

@@ -106,6 +106,11 @@ def mutants(text: str) -> list[Mutant]:
     """All mutants of a module in the order of its text, those left out that could change no behaviour that a test could see:
     annotations, decorators, docstrings, the wording of errors, and another negative number for a size that NumPy finds.
     """
+    return [mutant for mutant in candidates(text) if _compiles(mutant.apply(text))]
+
+
+def candidates(text: str) -> list[Mutant]:
+    """As :func:`mutants`, with those that are no valid Python."""
     source, tree = _Source(text), ast.parse(text)
     open_sizes = {source.span(size)[0] for node in ast.walk(tree) for size in _open_sizes(node)}
     found = {
@@ -115,7 +120,7 @@ def mutants(text: str) -> list[Mutant]:
         for mutant in rule(source, node)
         if mutant.text != "2" or mutant.start not in open_sizes
     }
-    return sorted(mutant for mutant in found if _compiles(mutant.apply(text)))
+    return sorted(found)
 
 
 def _open_sizes(node: ast.AST) -> Iterator[ast.expr]:

@@ -33,6 +33,8 @@ from tests.support.tuning import CLASSES, Heard, Recorder, grafted, pictures, sa
 
 __all__ = ["fresh", "tf"]
 
+pytestmark = pytest.mark.slow
+
 EPOCHS, BATCH, EXAMPLES = 4, 8, 90
 STEPS = 10
 """In an epoch, of the examples that are not held out."""
@@ -169,7 +171,6 @@ def losses(prefix: str, data: str, place: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.slow
 def test_every_batch_is_trained_on_once(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
     found = fresh.value(losses, prefix, data, tmp_path)
     alone = train(prefix, data, "0.2", out=tmp_path / "alone", epochs=EPOCHS, batch=BATCH)
@@ -248,7 +249,6 @@ def silent(prefix: str, data: str, place: str) -> list[Any]:
     return [found, stopped.value.step, stopped.value.prefix]
 
 
-@pytest.mark.slow
 def test_a_worker_that_does_not_answer(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
     found, step, stopped = fresh.value(silent, prefix, data, tmp_path)
     assert "worker 1 does not answer; worker 0 takes over its step" in found["warnings"]

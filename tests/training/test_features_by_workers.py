@@ -31,6 +31,8 @@ from tests.support.running import tf
 
 __all__ = ["cache", "fresh"]
 
+pytestmark = pytest.mark.slow
+
 v1 = tf.compat.v1
 LENET = str(FIXTURES / "lenet5")
 AT = ["fc1/relu:0", "conv2/relu:0"]

@@ -42,6 +42,8 @@ from tests.support.tuning import (
 
 __all__ = ["fresh", "tf"]
 
+pytestmark = pytest.mark.slow
+
 BATCH = 12
 
 
@@ -97,7 +99,6 @@ WARNINGS = {
 }
 
 
-@pytest.mark.slow
 def test_whoever_is_lost_the_losses_are_those_of_one_process(
     prefix: Path, data: str, tmp_path: Path, fresh: Fresh
 ) -> None:
@@ -144,7 +145,6 @@ def without_a_machine(prefix: str, data: str, place: str) -> list[Any]:
     return [ending.result or ending.death or str(ending.error) for ending in endings]
 
 
-@pytest.mark.slow
 def test_the_others_go_on_without_a_machine(prefix: Path, data: str, tmp_path: Path, fresh: Fresh) -> None:
     """Another worker leads from then on."""
     gone, *left = fresh.value(without_a_machine, prefix, data, tmp_path)
