@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
 from graphscope.api.profile import read_profile
-from tests.support.browser import GraphsPage, chromium_page, needs_chromium, open_tab, texts
+from graphscope.cli.app import app
+from tests.support.browser import GraphsPage, chromium, empty_page, needs_chromium, open_tab, texts
 from tests.support.fixture_files import FIXTURES, ROOT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.tensorflow, needs_chromium]
 
@@ -27,7 +29,8 @@ GRAPHSCOPE = (sys.executable, "-m", "graphscope")
 
 
 def graphscope(*arguments: str | Path) -> None:
-    subprocess.run([*GRAPHSCOPE, *map(str, arguments)], check=True, capture_output=True, cwd=ROOT)
+    result = CliRunner().invoke(app, [*map(str, arguments)])
+    assert result.exit_code == 0, result.output
 
 
 @contextmanager
@@ -59,7 +62,8 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     graphscope("dump", grafted, logs, "--run", "grafted")
     on_two = ("--devices", "cpu:2", "--output", "prediction", "--batch", "64", "--steps", "2", "--warmup", "1")
-    graphscope("profile", FIXTURES / "towers", *on_two, "--logdir", logs)
+    profile = [*GRAPHSCOPE, "profile", FIXTURES / "towers", *on_two, "--logdir", logs]  # this process has one device
+    subprocess.run(profile, check=True, capture_output=True, cwd=ROOT)
     return logs
 
 
@@ -70,9 +74,15 @@ def address(logs: Path) -> Iterator[str]:
         yield url.rstrip("/")
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
 @pytest.fixture
-def page() -> Iterator[Page]:
-    with chromium_page() as opened:
+def page(browser: Browser) -> Iterator[Page]:
+    with empty_page(browser) as opened:
         yield opened
 
 

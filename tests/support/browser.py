@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -49,18 +49,31 @@ _VISIBLE_TEXT = """element => {
 
 
 @contextmanager
-def chromium_page(width: int = 1280, height: int = 800) -> Iterator[Page]:
-    """An empty page in a browser of its own; an error on the page is an error of the test."""
+def chromium() -> Iterator[Browser]:
+    """A browser without pages."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
-        page = browser.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(_TIMEOUT_MS)
         try:
-            yield page
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def empty_page(browser: Browser, width: int = 1280, height: int = 800) -> Iterator[Page]:
+    """An empty page, with nothing of what other pages stored."""
+    with browser.new_page(viewport={"width": width, "height": height}) as page:
+        page.set_default_timeout(_TIMEOUT_MS)
+        yield page
+
+
+@contextmanager
+def chromium_page(width: int = 1280, height: int = 800) -> Iterator[Page]:
+    """An empty page in a browser of its own."""
+    with chromium() as browser, empty_page(browser, width, height) as page:
+        yield page
 
 
 def texts(page: Page, selector: str) -> list[str]:
