@@ -16,6 +16,7 @@ from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
 from graphscope.errors import ArgumentError, NotTensorFlowError, UnknownNameError
 from graphscope.formats.detect.locate import CheckpointPrefix, EventFiles, GraphFile, Location, SavedModelDirectory
+from graphscope.formats.detect.savedmodel_parts import PARTS, SAVED_MODEL_FILES
 from graphscope.formats.detect.sniff import Content
 from graphscope.formats.io.paths import is_directory
 from graphscope.formats.io.progress import Progress, quiet
@@ -375,7 +376,8 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
         allowed: the formats that make sense here; all that can be written if empty.
 
     Raises:
-        ArgumentError: the name does not determine a format, or another than ``to``, or one that cannot be written.
+        ArgumentError: the name does not determine a format, or another than ``to``, or one that cannot be written; or it is
+            reserved for another file.
         UnknownNameError: there is no format ``to``.
     """
     text = os.fspath(path)
@@ -388,11 +390,27 @@ def format_for(path: str | os.PathLike[str], to: str = "", allowed: Iterable[str
                 f"{text}: the name implies {said.name if said else Path(text).suffix}, but {chosen.name} was requested",
                 hint=f"name it {example_name(chosen)}",
             )
+        _refuse_taken(text, chosen)
         return chosen
     if said is None or said not in rows or Path(text).suffix.lower() in _MEMBERS:
         raise _unnamed_error(text, rows, is_free=not allowed)
+    _refuse_taken(text, said)
     return said
 
+
+def _refuse_taken(text: str, row: FileFormat) -> None:
+    """Refuses a file that whoever opens its directory would take for something else."""
+    taken = _TAKEN.get(Path(text).name) if row.location is GraphFile else None
+    if taken is not None:
+        raise ArgumentError(f"{text}: TensorFlow reserves this name for {taken}", hint=f"name it {example_name(row)}")
+
+
+_TAKEN = {
+    **dict.fromkeys(SAVED_MODEL_FILES, "the graph in a SavedModel's directory"),
+    **PARTS,
+    "checkpoint": "the file that tells which checkpoint of a directory is the latest",
+}
+"""Names of files that belong to others."""
 
 _MEMBERS = frozenset({".index"})
 """Names of single files of a checkpoint, which are never written alone."""

@@ -180,6 +180,21 @@ def test_save_refuses_what_nothing_writes(name: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["saved_model.pb", "saved_model.pbtxt", "fingerprint.pb", "checkpoint"])
+def test_names_that_tensorflow_reserves_are_not_overwritten(name: str, tmp_path: Path) -> None:
+    """A graph there would break the model in that directory, and nothing would open it."""
+    (tmp_path / name).write_bytes(b"old")
+    model = graphscope.load(LENET)
+    works = [
+        lambda: graphscope.freeze(model).save(tmp_path / name, overwrite=True),
+        lambda: graphscope.save(model, tmp_path / name, to="pbtxt" if name.endswith("txt") else "pb", overwrite=True),
+    ]
+    for work in works:
+        with pytest.raises(ArgumentError, match=f"{name}: TensorFlow reserves this name for "):
+            work()
+    assert (tmp_path / name).read_bytes() == b"old"
+
+
 def test_a_name_must_not_mislead(tmp_path: Path) -> None:
     model = graphscope.load(LENET)
     for name, to in (("m.pbtxt", "pb"), ("m.h5", "pb"), ("m.npz", "checkpoint")):

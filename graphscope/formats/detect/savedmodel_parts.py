@@ -11,7 +11,7 @@ from graphscope.formats.io.paths import is_file
 
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
-_PARTS = {
+PARTS = {
     "fingerprint.pb": "the fingerprint of a SavedModel",
     "keras_metadata.pb": "what Keras adds to a SavedModel",
     "tfhub_module.pb": "the mark of a TensorFlow Hub module",
@@ -37,10 +37,10 @@ def refuse_part(path: Path) -> None:
         NotTensorFlowError: it is.
     """
     directory = saved_model_around(path)
-    if path.name in _PARTS:
+    if path.name in PARTS:
         elsewhere = "name the directory of the SavedModel; saved_model.pb is not beside this file"
         hint = elsewhere if directory != path.parent else _info(directory)
-        raise NotTensorFlowError(f"this is {_PARTS[path.name]}, not a model by itself", path=path, hint=hint)
+        raise NotTensorFlowError(f"this is {PARTS[path.name]}, not a model by itself", path=path, hint=hint)
     if directory is None or path.parent == directory:
         return
     top = path.relative_to(directory).parts[0]
