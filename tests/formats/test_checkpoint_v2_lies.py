@@ -320,6 +320,21 @@ def test_the_beginning_of_an_entry(entry: bytes, size: int) -> None:
     assert _type_and_shape(memoryview(entry)) == entry[:size]
 
 
+def test_places_at_the_end_of_what_numbers_hold(good_v2: Path, tmp_path: Path) -> None:
+    """The last bytes that an entry can name lie before the first of the next data file."""
+    first, second = [key for key in read_table(good_v2 / INDEX) if key and min(key) > 0x20][:2]
+    end = all_of(given_to("offset", 2**63 - 2), given_to("size", 4), given_to("shard_id", 0))
+    start = all_of(given_to("offset", 0), given_to("size", 4), given_to("shard_id", 1))
+    prefix = rewritten(good_v2, tmp_path, {b"": given_to("num_shards", 2), first: end, second: start})
+    assert {first.decode(), second.decode()} <= BundleStore(prefix).entries.keys()
+
+
+def test_an_index_of_nothing(tmp_path: Path) -> None:
+    write_table(tmp_path / INDEX, {b"": BundleHeaderProto(num_shards=0).SerializeToString()})
+    store = BundleStore(f"{tmp_path}/model")
+    assert (store.entries, store.files) == ({}, [])
+
+
 def test_entries_that_begin_alike() -> None:
     """Entries of the same type and shape are told by their first bytes: what follows them still counts."""
     store = BundleStore(str(FIXTURES / "softmax" / "model.ckpt-6000"))

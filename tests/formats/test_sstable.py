@@ -61,6 +61,13 @@ def test_items_and_look_ups_give_what_was_written(
         assert (None if value is None else bytes(value)) == items.get(key)
 
 
+@pytest.mark.parametrize("size", [127, 128, 129])
+def test_sizes_where_a_second_byte_begins(path: Path, size: int) -> None:
+    items = {b"": bytes(size), b"k" * size: b""}
+    write_table(path, items)
+    assert read_table(path) == items
+
+
 def test_a_look_up_reads_one_block_and_keeps_small_ones_only(path: Path) -> None:
     items = {b"large": bytes(3 << 20), b"small 1": b"1", b"small 2": b"2"}
     write_table(path, items, per_block=1)
@@ -137,6 +144,10 @@ WRONG = {
     "a key below the block": (table_bytes([(b"x", GOOD), (b"z", GOOD)]), "keys do not ascend"),
     "an index that descends": (table_bytes([(b"k", GOOD), (b"j", GOOD)]), "keys do not ascend"),
     "blocks over each other": (GOOD + tail_bytes(len(GOOD), [(b"k", b"\0\7"), (b"l", b"\0\7")]), "overlapping blocks"),
+    "the last blocks over each other": (
+        GOOD * 2 + tail_bytes(2 * len(GOOD), [(b"k", b"\0\7"), (b"l", b"\x0f\7"), (b"m", b"\x0f\7")]),
+        "overlapping blocks",
+    ),
     "a block past the end": (
         GOOD + tail_bytes(len(GOOD), [(b"k", b"\0" + varint(1 << 40))]),
         "is declared at byte 0",
