@@ -29,6 +29,7 @@ from tests.support.board_logs import assert_tensorboard_opens
 from tests.support.fixture_files import FIXTURES
 from tests.support.grafting import BATCH, CPUS, Case, Trained, feeds_of, reaches, train
 from tests.support.running import Array, assert_same_bits, tf
+from tests.support.verified import assert_same
 
 v1 = tf.compat.v1
 
@@ -100,7 +101,7 @@ def assert_ordinary(model: Model) -> None:
     frozen = freeze(model, FreezeOptions(outputs=[recipe.predictions], fold=False)).graph
     assert not [n for n in frozen if n.op in ("Switch", "Merge", "VarHandleOp", "VariableV2") and "head" in n.name]
     result = Model("frozen", ModelKind.GRAPH, "binary", (), frozen)
-    assert verify(model, result, [recipe.predictions], batches=1).is_equal
+    assert_same(verify(model, result, [recipe.predictions], batches=1))
 
 
 def assert_head_on_base(base: Model, model: Model, case: Case) -> None:

@@ -18,6 +18,7 @@ from graphscope.formats.io.atomic import write_file
 from graphscope.formats.lazy.pieces import flow, graph_pieces
 from graphscope.transforms.freeze import FreezeOptions, FrozenGraph, freeze
 from tests.support.fixture_files import FIXTURES, committed_models
+from tests.support.verified import assert_same
 from tests.support.zoo_checkpoints import CHECKPOINTS, Checkpoint
 from tests.support.zoo_files import ZOO, needs_zoo
 
@@ -58,7 +59,7 @@ def test_every_fixture_is_equal_to_the_bit(name: str, form: str, fold: bool, tmp
     model = graphscope.load(FIXTURES / name / form)
     switches = {k: v for k, v in entry["inference_feeds"].items() if k.partition(":")[0] in model.graph}
     found, result = compared(model, tmp_path / "f.pb", switches, outputs=[entry["output"]], fold=fold)
-    assert found.is_equal
+    assert_same(found)
     assert {"VariableV2", "VarHandleOp"}.isdisjoint(result.graph.ops)
     assert not fold or len(result.graph) < len(model.graph) or len(result.graph) < 10
 
@@ -70,7 +71,7 @@ def test_every_complete_checkpoint_of_the_zoo(given: Checkpoint, fold: bool, tmp
     model = graphscope.load(ZOO / given.path)
     outputs = [given.output] if given.output else None
     found, _ = compared(model, tmp_path / "f.pb", outputs=outputs, inputs=given.inputs, feeds=given.feeds, fold=fold)
-    assert found.is_equal
+    assert_same(found)
 
 
 def test_moving_averages_are_taken_and_named(tmp_path: Path) -> None:
@@ -147,4 +148,4 @@ def test_a_variable_without_a_value_is_named() -> None:
 def test_graph_text_and_checkpoint_belong_together(tmp_path: Path) -> None:
     model = graphscope.load(FIXTURES / "softmax" / "graph.pbtxt", checkpoint=FIXTURES / "softmax" / "model.ckpt-6000")
     found, _ = compared(model, tmp_path / "f.pb", outputs=["inference/prediction:0"])
-    assert found.is_equal
+    assert_same(found)
