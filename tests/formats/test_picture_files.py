@@ -56,9 +56,11 @@ def test_numbers(shift: int, rule: str, dtype: Any, tmp_path: Path) -> None:
 def test_jpeg_is_close(tmp_path: Path) -> None:
     smooth = np.linspace(0, 255, 64 * 64).reshape(64, 64).astype(np.uint8)
     [path] = save_pictures("x", smooth, tmp_path / "x.JPG").paths
-    with Image.open(path) as picture:
-        assert picture.format == "JPEG"
-        assert abs(np.asarray(picture).astype(int) - smooth).max() < 12
+    [coloured] = save_pictures("x", np.dstack([smooth] * 3), tmp_path / "c.jpg").paths
+    for file, mode in ((path, "L"), (coloured, "RGB")):
+        with Image.open(file) as picture:
+            assert (picture.format, picture.mode) == ("JPEG", mode)
+            assert abs(np.asarray(picture).astype(int).T - smooth.T).max() < 12
 
 
 @pytest.mark.parametrize(

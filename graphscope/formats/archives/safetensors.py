@@ -169,10 +169,10 @@ class SafetensorsStore:
         return RegionPayload(self._source, offset, size, entry.dtype, entry.shape, what=f"tensor {key}")
 
     def _header_size(self) -> int:
-        size = struct.unpack("<Q", self._source.read(0, _SIZE_BYTES))[0]
+        size = int.from_bytes(self._source.read(0, _SIZE_BYTES), "little")
         if size > min(MAX_HEADER_BYTES, self._source.size - _SIZE_BYTES):
             raise self._source.corrupt(f"not a safetensors file: its header claims {size:,} bytes", 0)
-        return int(size)
+        return size
 
     def _parse(self, text: bytes) -> dict[str, Any]:
         try:

@@ -24,7 +24,7 @@ FOOTER_BYTES = 4
 
 def starts_record(head: bytes) -> bool:
     """Whether a file that begins with ``head`` begins with a record: its length has the right checksum."""
-    return len(head) >= HEADER_BYTES and struct.unpack_from("<I", head, 8)[0] == masked_crc32c(head[:8])
+    return len(head) >= HEADER_BYTES and int.from_bytes(head[8:HEADER_BYTES], "little") == masked_crc32c(head[:8])
 
 
 def is_event_file(head: bytes) -> bool:
@@ -112,7 +112,7 @@ def verify(source: FileSource, record: Record) -> None:
 
 
 def _compare(source: FileSource, record: Record, crc: int, footer: bytes) -> None:
-    if mask(crc) != struct.unpack("<I", footer)[0]:
+    if mask(crc) != int.from_bytes(footer, "little"):
         raise source.corrupt(f"the checksum of a record of {record.size:,} bytes is wrong", record.start)
 
 

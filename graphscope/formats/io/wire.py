@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import os
 import stat
-import struct
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,11 +172,11 @@ class Cursor:
 
     def fixed32(self) -> int:
         """Four bytes, little-endian, unsigned; raises as :meth:`take`."""
-        return int(struct.unpack("<I", self.take(4))[0])
+        return int.from_bytes(self.take(4), "little")
 
     def fixed64(self) -> int:
         """Eight bytes, little-endian, unsigned; raises as :meth:`take`."""
-        return int(struct.unpack("<Q", self.take(8))[0])
+        return int.from_bytes(self.take(8), "little")
 
     def take(self, size: int) -> bytes:
         """The next ``size`` bytes.

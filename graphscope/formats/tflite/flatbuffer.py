@@ -66,7 +66,8 @@ class FlatBuffer:
 
     def number(self, at: int, code: str) -> int:
         """The integer of type ``code`` (of :mod:`struct`) at byte ``at``; raises as :meth:`read`."""
-        return int(struct.unpack(f"<{code}", self.read(at, struct.calcsize(f"<{code}")))[0])
+        [value] = struct.unpack(f"<{code}", self.read(at, struct.calcsize(f"<{code}")))
+        return int(value)
 
     def vector(self, at: int, itemsize: int) -> tuple[int, int]:
         """Where the first item of the vector at byte ``at`` lies, and how many there are; raises as :meth:`read`."""
@@ -107,8 +108,8 @@ class Table:
         """A scalar of type ``code`` (of :mod:`struct`); raises as :meth:`FlatBuffer.read`."""
         if not self.has(slot):
             return default
-        content = self._buffer.read(self._at + self._places[slot], struct.calcsize(f"<{code}"))
-        value: Number = struct.unpack(f"<{code}", content)[0]
+        value: Number
+        [value] = struct.unpack(f"<{code}", self._buffer.read(self._at + self._places[slot], struct.calcsize(f"<{code}")))
         return value
 
     def integer(self, slot: int, code: str, default: int = 0) -> int:
