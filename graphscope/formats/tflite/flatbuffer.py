@@ -108,8 +108,9 @@ class Table:
         """A scalar of type ``code`` (of :mod:`struct`); raises as :meth:`FlatBuffer.read`."""
         if not self.has(slot):
             return default
+        form = f"<{code}"
         value: Number
-        [value] = struct.unpack(f"<{code}", self._buffer.read(self._at + self._places[slot], struct.calcsize(f"<{code}")))
+        [value] = struct.unpack(form, self._buffer.read(self._at + self._places[slot], struct.calcsize(form)))
         return value
 
     def integer(self, slot: int, code: str, default: int = 0) -> int:
