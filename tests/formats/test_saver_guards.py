@@ -144,6 +144,12 @@ def test_a_new_saver_restores_what_it_saves() -> None:
         "v": RestoreSource("v"), "h": RestoreSource("other"), "p": RestoreSource("whole", "4 3 0,2:1,2")
     }  # fmt: skip
     assert len(graph[f"{scope}/restore_all"].inputs) == 3
+    assigns = [graph[f"{scope}/Assign_{i}"] for i in range(3)]
+    assert [(node.op, {key: attr.type for key, attr in node.attrs.items()}) for node in assigns] == [
+        ("Assign", {"T": DataType.FLOAT}),
+        ("AssignVariableOp", {"dtype": DataType.FLOAT}),
+        ("Assign", {"T": DataType.FLOAT}),
+    ]
 
 
 # Shared data files
