@@ -35,7 +35,7 @@ BIG = np.random.default_rng(0).standard_normal((50, 100)).astype(np.float32)
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training's log: graph, meta graph, two traces, a scalar."""
-    directory = tmp_path_factory.mktemp("logged")
+    directory = tmp_path_factory.mktemp("logs") / "run"  # what is above it is read as well
     with tf.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder(tf.float32, [None, 50], name="x")
         y = tf.nn.softmax(x @ tf.constant(BIG, name="big"), name="y")
