@@ -35,7 +35,7 @@ def child(*words: object, env: Mapping[str, str] | None = None) -> subprocess.Co
     )
 
 
-@pytest.mark.parametrize(("command", "setting"), [("run", "unset"), ("run", "1"), ("profile", "neither")])
+@pytest.mark.parametrize(("command", "setting"), [("run", "unset"), ("run", "0"), ("run", "1"), ("profile", "neither")])
 def test_nothing_is_said_at_the_start(command: str, setting: str) -> None:
     more = ["--steps", "1", "--warmup", "1"] if command == "profile" else []
     words = ("-m", "graphscope", command, FIXTURES / "lenet5", "--output", "softmax", "--feed", "input=zeros", *more)
