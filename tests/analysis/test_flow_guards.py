@@ -46,10 +46,10 @@ def test_what_goes_round_a_loop_is_followed(backwards: bool) -> None:
         graph = Graph(graph.header, reversed(graph.nodes))
     flow = trace(graph)
     out, loss = number(flow, "out"), number(flow, "loss")
-    assert flow.is_forward(out)
-    assert not flow.meets_labels(out)
-    assert flow.meets_labels(loss)
-    assert not flow.is_forward(loss)
+    assert flow.forward()[out]
+    assert out not in flow.meeting_labels()
+    assert loss in flow.meeting_labels()
+    assert not flow.forward()[loss]
     assert flow.features
     assert flow.sources[number(flow, "x")] & flow.features == flow.features
     assert not flow.sources[number(flow, "labels")] & flow.features

@@ -31,8 +31,9 @@ def unknown_ops(model: Model, reached: Reached) -> Iterator[Finding]:
     first: dict[str, tuple[str, str]] = {}
     counts: Counter[str] = Counter()
     for function, body in model.graph.bodies:
-        for op, node in zip(body.ops, body.nodes):
-            if op not in known and op not in model.graph.functions:
+        unknown = {op for op in set(body.ops) if op not in known and op not in model.graph.functions}
+        for op, node in zip(body.ops, body.nodes) if unknown else ():
+            if op in unknown:
                 counts[op] += 1
                 first.setdefault(op, (node.name, function))
     for op, (name, function) in first.items():

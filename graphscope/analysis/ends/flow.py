@@ -6,7 +6,9 @@ Everything works on node numbers and takes time linear in the size of the graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import cast
 
 from graphscope.analysis.ends.input_gradients import is_gradient, kept_gradients
@@ -86,20 +88,38 @@ class Flow:
         self.framed: set[int] = set()
         self.bits: dict[tuple[int, int], int] = {}
 
-    def is_forward(self, i: int) -> bool:
-        """Whether node ``i`` belongs to the computation of a prediction: fed by features, untouched by labels."""
-        mask = self.sources[i]
-        if self.outside[i] or mask & self.labels:
-            return False
-        return bool(mask & self.features) or bool(mask & NOISE and self.depth[i])
+    @cached_property
+    def by_op(self) -> Mapping[str, list[int]]:
+        """Op -> the nodes that have it, in file order."""
+        found: defaultdict[str, list[int]] = defaultdict(list)
+        for i, op in enumerate(self.ops):
+            found[op].append(i)
+        return dict(found)
+
+    def having(self, ops: Collection[str]) -> list[int]:
+        """The nodes that have one of ``ops``, in file order."""
+        return sorted(i for op, places in self.by_op.items() if op in ops for i in places)
+
+    def within(self, ops: Collection[str]) -> list[int]:
+        """Those of :meth:`having` that are within the model rather than outside."""
+        return [i for i in self.having(ops) if not self.outside[i]]
+
+    def forward(self) -> list[bool]:
+        """For each node, whether it belongs to the computation of a prediction: fed by features, untouched by labels."""
+        features, labels = self.features, self.labels
+        return [
+            not (is_outside or mask & labels) and bool(mask & features or (mask & NOISE and depth))
+            for is_outside, mask, depth in zip(self.outside, self.sources, self.depth)
+        ]
 
     def has_weight(self, i: int) -> bool:
         """Whether a weight goes into node ``i`` directly."""
         return any(self.is_weight[p] for p in self.inputs[i])
 
-    def meets_labels(self, i: int) -> bool:
-        """Whether node ``i`` compares something with labels: a loss or a metric."""
-        return not self.outside[i] and bool(self.sources[i] & self.labels) and bool(self.sources[i] & self.features)
+    def meeting_labels(self) -> list[int]:
+        """The nodes that compare something with labels: losses and metrics."""
+        features, labels, outside = self.features, self.labels, self.outside
+        return [i for i, mask in enumerate(self.sources) if mask & labels and mask & features and not outside[i]]
 
 
 COMPARED, NOISE, VARIES, BATCHED = 1, 2, 4, 8
@@ -129,12 +149,8 @@ def wire(graph: Graph) -> Flow:
 
 def _inputs(graph: Graph) -> list[list[int]]:
     """The producers of each node's data, in the order of its inputs; dangling names are left out."""
-    result = []
-    for i, wired in enumerate(graph.wires):
-        if None in wired:
-            result.append(list(_look_up(graph, i)))
-        else:
-            result.append(cast("list[int]", wired))
+    wires = cast("list[list[int]]", graph.wires)
+    result = [list(_look_up(graph, i)) if None in wired else wired for i, wired in enumerate(wires)]
     if not _POPS.isdisjoint(graph.ops):
         _join_stacks(graph.ops, result)
     return result
@@ -181,7 +197,7 @@ def _look_up(graph: Graph, i: int) -> Iterator[int]:
 
 def _find_framed(flow: Flow) -> set[int]:
     """What is between ``Enter`` and ``Exit``."""
-    found = {i for i, op in enumerate(flow.ops) if op in ENTERS}
+    found = set(flow.having(ENTERS))
     if found:
         for i in flow.order:
             if flow.ops[i] not in EXITS and not found.isdisjoint(flow.inputs[i]):
@@ -197,8 +213,8 @@ def _find_written(ops: list[str], i: int | None) -> int | None:
 def _mark_outside(flow: Flow, names: list[str], savers: frozenset[str]) -> None:
     """Fills ``outside`` and ``gradients``."""
     ops, outside = flow.ops, flow.outside
-    outside_ops = {op for op in set(ops) if _OUTSIDE_OPS.fullmatch(op)}
-    gradients = [is_gradient(name) for name in names]
+    outside_ops = set(filter(_OUTSIDE_OPS.fullmatch, flow.by_op))
+    gradients = [("gradients" in name or "_grad" in name) and is_gradient(name) for name in names]
     kept = kept_gradients(flow.inputs, flow.consumers, gradients, names, ops)
     flow.gradients = kept
     updates = _updates(flow)
@@ -224,8 +240,8 @@ def _mark_outside(flow: Flow, names: list[str], savers: frozenset[str]) -> None:
 def _updates(flow: Flow) -> frozenset[int]:
     """Nodes computed only to be written: scatter values, and assignments whose result only an unused read consumes."""
     found: set[int] = set()
-    scatters = {op for op in set(flow.ops) if SCATTERS.fullmatch(op)}
-    if WRITES.isdisjoint(flow.ops) and not scatters:
+    scatters = set(filter(SCATTERS.fullmatch, flow.by_op))
+    if WRITES.isdisjoint(flow.by_op) and not scatters:
         return frozenset()
     for i in reversed(flow.order):
         consumers = flow.consumers[i]

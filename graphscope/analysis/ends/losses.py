@@ -102,7 +102,7 @@ def _find_features(flow: Flow, lives: list[bool]) -> None:
     """
     strong = [flow.sources[i] for i in flow.layers if lives[i] or flow.ops[i] not in _LOOKUPS or flow.depth[i] > 1]
     free = [flow.sources[i] for i in range(len(flow.nodes)) if not flow.outside[i] and is_free(flow, i)]
-    losses = [i for i, op in enumerate(flow.ops) if op in LOSS_OPS and flow.inputs[i]]
+    losses = [i for i in flow.having(LOSS_OPS) if flow.inputs[i]]
     logits = [flow.sources[flow.inputs[i][0]] & ~_own_labels(flow, i) for i in losses]
     weak = flow.features
     flow.features = union([*strong, *free, *logits]) & ~FLAGS
@@ -179,9 +179,9 @@ def _compare(flow: Flow, lives: list[bool]) -> None:
 
 def _is_scored(flow: Flow) -> bool:
     """Whether there is a loss or a metric for sure: an optimizer, or what sums up results over batches."""
-    if any(op.startswith(("Apply", "ResourceApply", "SparseApply")) for op in set(flow.ops)):
+    if any(op.startswith(("Apply", "ResourceApply", "SparseApply")) for op in flow.by_op):
         return True
-    return any(op in _SUMS and any(flow.depth[p] for p in flow.inputs[i]) for i, op in enumerate(flow.ops))
+    return any(flow.depth[p] for i in flow.having(_SUMS) for p in flow.inputs[i])
 
 
 _SUMS = frozenset({"AssignAdd", "AssignAddVariableOp"})

@@ -85,7 +85,7 @@ def _find_learned(flow: Flow) -> set[int]:
     """What depends on a layer whose weights are variables."""
     layers = {i for i in flow.layers if any(flow.ops[weight] in VARIABLE_OPS for weight in weights_of(flow, i))}
     found: set[int] = set()
-    for i in flow.order:
+    for i in flow.order if layers else ():
         if i in layers or not found.isdisjoint(flow.inputs[i]):
             found.add(i)
     return found

@@ -52,7 +52,7 @@ def follow(graph: Graph) -> Flow:
         meets = [_propagate(flow, fed, heavy_only, given) for _ in range(passes(flow))]
         if flow.features or meets == [False]:
             break
-    flow.is_trained = not VARIABLE_OPS.isdisjoint(flow.ops)
+    flow.is_trained = not VARIABLE_OPS.isdisjoint(flow.by_op)
     flow.labels = COMPARED
     flow.lives = [False] * len(flow.nodes)
     return flow
@@ -60,7 +60,7 @@ def follow(graph: Graph) -> Flow:
 
 def passes(flow: Flow) -> int:
     """How often to go through the graph until what is found in a loop's body has reached its exit."""
-    return 1 if NEXT_ITERATIONS.isdisjoint(flow.ops) else _LOOP_PASSES
+    return 1 if NEXT_ITERATIONS.isdisjoint(flow.by_op) else _LOOP_PASSES
 
 
 _LOOP_PASSES = 3
@@ -79,11 +79,9 @@ def _propagate(flow: Flow, fed: Mapping[int, int], heavy_only: bool, given: dict
     """
     bits, own = flow.bits, dict(fed)
     split = {i for i, k in bits if k >= 0}
-    noise = RANDOM_OPS.intersection(flow.ops)
-    if noise:
-        own.update((i, NOISE) for i, op in enumerate(flow.ops) if op in noise and not flow.outside[i])
-    heavy = {op for op in set(flow.ops) if _HEAVY_OPS.fullmatch(op)}
-    rules = {op: rule for op in set(flow.ops) if (rule := _rule(op)) is not None}
+    own.update((i, NOISE) for i in flow.within(RANDOM_OPS))
+    heavy = set(filter(_HEAVY_OPS.fullmatch, flow.by_op))
+    rules = {op: rule for op in flow.by_op if (rule := _rule(op)) is not None}
     sources, depths, is_weight = flow.sources, flow.depth, flow.is_weight
     flow.features, flow.layers = 0, []
     ops, inputs, outside = flow.ops, flow.inputs, flow.outside

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import chain
+from itertools import chain, compress
 
 from graphscope.analysis.ends.flow import BATCHED, COMPARED, FLAGS, SCATTERS, VARIES, WRITES, Flow, union
 from graphscope.analysis.ends.input_gradients import is_gradient
@@ -58,8 +58,8 @@ class Ranking:
     def __init__(self, flow: Flow, functions: Mapping[str, Function]) -> None:
         self.flow = flow
         self.functions = functions
-        self.forward = list(map(flow.is_forward, range(len(flow.nodes))))
-        self.deepest = max((depth for depth, f in zip(flow.depth, self.forward) if f), default=0)
+        self.forward = flow.forward()
+        self.deepest = max(compress(flow.depth, self.forward), default=0)
 
     @cached_property
     def feeders(self) -> frozenset[int]:
@@ -69,7 +69,7 @@ class Ranking:
     @cached_property
     def meetings(self) -> list[int]:
         """What compares forward nodes with labels, and what follows."""
-        return list(filter(self.flow.meets_labels, range(len(self.forward))))
+        return self.flow.meeting_labels()
 
     @cached_property
     def compared(self) -> frozenset[int]:
@@ -143,7 +143,7 @@ class Ranking:
     @cached_property
     def stopped(self) -> frozenset[int]:
         """What reaches the loss through ``StopGradient`` alone: a target, though a network computes it."""
-        waiting = [i for i, op in enumerate(self.flow.ops) if op == "StopGradient" and not self.flow.outside[i]]
+        waiting = self.flow.within({"StopGradient"})
         found = set(waiting)
         while waiting:
             for p in self.flow.inputs[waiting.pop()]:
@@ -156,7 +156,8 @@ class Ranking:
     @cached_property
     def candidates(self) -> list[int]:
         """Ends of the forward computation, what feeds the loss, and what those were made of."""
-        found = set(self.feeders).union(i for i, f in enumerate(self.forward) if f and self.is_end(i))
+        forward = compress(range(len(self.forward)), self.forward)
+        found = set(self.feeders).union(set(forward) - self.continued)
         found |= self.logits | self.handed_on | self.last_layers | self.shared | self.before_drawn | self.transformed
         for i in list(found):
             if (self.op(i) in POSTPROCESSING or self.op(i) in REDUCTIONS) and not self.is_loss(i):
@@ -188,7 +189,7 @@ class Ranking:
     @cached_property
     def checked(self) -> frozenset[int]:
         """What nothing but checks of its numbers consumes."""
-        checks = (i for i, op in enumerate(self.flow.ops) if op in _CHECKS and self.forward[i] and self.is_leaf(i))
+        checks = (i for i in self.flow.having(_CHECKS) if self.forward[i] and self.is_leaf(i))
         return frozenset(p for i in checks for p in self.flow.inputs[i][:1])
 
     @cached_property
@@ -240,7 +241,7 @@ class Ranking:
     @cached_property
     def is_updated(self) -> bool:
         """Whether an optimizer changes variables."""
-        ops = set(self.flow.ops)
+        ops = self.flow.by_op
         if any(map(APPLIES.fullmatch, ops)):
             return True
         # Adam changes the rows of an embedding by ops that others use as well.
@@ -317,7 +318,9 @@ class Ranking:
         """What a part of the forward computation takes that neither observes nor post-processes."""
         ops, inputs = self.flow.ops, self.flow.inputs
         takers = (
-            c for c, f in enumerate(self.forward) if f and ops[c] not in _OBSERVERS and not self.is_own_reshape(c)
+            c
+            for c, f in enumerate(self.forward)
+            if f and ops[c] not in _OBSERVERS and (ops[c] not in RESHAPES or not self.is_own_reshape(c))
         )
         return frozenset(chain.from_iterable(map(inputs.__getitem__, takers)))
 
@@ -328,8 +331,7 @@ class Ranking:
     @cached_property
     def suppressed(self) -> frozenset[int]:
         """What follows the suppression of overlapping boxes."""
-        starts = set(filter(SUPPRESSION.fullmatch, set(self.flow.ops)))
-        found = {i for i, op in enumerate(self.flow.ops) if op in starts} if starts else set()
+        found = set(self.flow.having(set(filter(SUPPRESSION.fullmatch, self.flow.by_op))))
         callees = self.suppressing
         if callees:
             found.update(i for i, n in enumerate(self.flow.nodes) if not callees.isdisjoint(called_functions([n])))
@@ -353,7 +355,7 @@ class Ranking:
     @cached_property
     def probabilities(self) -> frozenset[int]:
         """Softmax and Sigmoid, reshaped, named or joined to one tensor afterwards."""
-        return self._closure(i for i, f in enumerate(self.forward) if f and self.op(i) in _ACTIVATIONS)
+        return self._closure(i for i in self.flow.having(_ACTIVATIONS) if self.forward[i])
 
     @cached_property
     def logits(self) -> frozenset[int]:
@@ -396,7 +398,7 @@ class Ranking:
     def averaged(self) -> frozenset[int]:
         """Averages of several probabilities of :attr:`activated`: an ensemble."""
         sums = self._closure(self.summands)
-        scaled = {i for i, op in enumerate(self.flow.ops) if op in _SCALES and not sums.isdisjoint(self.flow.inputs[i])}
+        scaled = {i for i in self.flow.having(_SCALES) if not sums.isdisjoint(self.flow.inputs[i])}
         found = sums | {i for i in scaled if self.forward[i]}
         return frozenset(i for i in found if found.isdisjoint(self.flow.consumers[i]))
 
@@ -411,8 +413,8 @@ class Ranking:
         found: dict[int, set[int]] = {}
         if not self.activated:
             return found
-        for i, op in enumerate(self.flow.ops):
-            if op in SUMS and self.forward[i]:
+        for i in self.flow.having(SUMS):
+            if self.forward[i]:
                 packs = {p for p in self.flow.inputs[i] if self.op(p) == "Pack"}
                 parts = set(self.activated.intersection(self.flow.inputs[i]) - packs)
                 parts |= {part for p in packs for part in self.flow.inputs[p] if part in self.activated}

@@ -27,31 +27,25 @@ def source_bits(flow: Flow, graph: Graph) -> dict[tuple[int, int], int]:
     Hyperparameters (scalars, booleans, keep_prob) are no sources, unless there is nothing else; a graph without any
     source is fed by its constants, or else by its variables.
     """
-    inside = [i for i in range(len(flow.nodes)) if not flow.outside[i]]
-    data_ops = {op for op in set(flow.ops) if brings_data(op)}
+    data_ops = set(filter(brings_data, flow.by_op))
     encoded = {node.name for node in encoded_constants(graph)}
-    placeholders = [i for i in inside if flow.ops[i] in PLACEHOLDER_OPS and is_feedable(flow.nodes[i])]
+    placeholders = [i for i in flow.within(PLACEHOLDER_OPS) if is_feedable(flow.nodes[i])]
     found = [(i, -1) for i in placeholders if not _is_switch(flow.nodes[i])]
-    found += [(i, -1) for i in inside if flow.ops[i] == "Const" and flow.nodes[i].name in encoded] if encoded else []
-    for i in inside:
-        if flow.ops[i] in data_ops:
-            found += [(i, k) for k in _used_outputs(flow, i)]
+    found += [(i, -1) for i in flow.within({"Const"}) if flow.nodes[i].name in encoded]
+    for i in flow.within(data_ops):
+        found += [(i, k) for k in _used_outputs(flow, i)]
     if not any(flow.consumers[i] for i, _ in found):
         found = [(i, -1) for i in placeholders if flow.consumers[i]] or found
     if not any(flow.consumers[i] for i, _ in found):
-        constants = [i for i in inside if flow.ops[i] == "Const" and _is_used(flow, i)]
+        constants = [i for i in flow.within({"Const"}) if _is_used(flow, i)]
         arrays = [i for i in constants if _rank(flow.nodes[i])]
         data = [i for i in arrays if _is_data(flow, i)]
-        found = [(i, -1) for i in data or arrays or constants or _variables(flow, inside)]
+        found = [(i, -1) for i in data or arrays or constants or flow.within(VARIABLE_OPS)]
     return {source: FLAGS + 1 << k for k, source in enumerate(found)}
 
 
 def _is_used(flow: Flow, i: int) -> bool:
     return not flow.consumers[i] or any(not flow.outside[c] for c in flow.consumers[i])
-
-
-def _variables(flow: Flow, inside: Iterable[int]) -> list[int]:
-    return [i for i in inside if flow.ops[i] in VARIABLE_OPS]
 
 
 def _used_outputs(flow: Flow, i: int) -> Iterable[int]:

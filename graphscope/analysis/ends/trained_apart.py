@@ -89,8 +89,8 @@ class TrainedApart:
     @cached_property
     def _trained(self) -> dict[int, str]:
         """Variables that an optimizer changes -> the name scope of the gradients that it takes."""
-        ops = {op for op in set(self.flow.ops) if APPLIES.fullmatch(op) or SCATTERS.fullmatch(op)}
-        updates = [i for i, op in enumerate(self.flow.ops) if op in ops and self.flow.inputs[i]]
+        ops = {op for op in self.flow.by_op if APPLIES.fullmatch(op) or SCATTERS.fullmatch(op)}
+        updates = [i for i in self.flow.having(ops) if self.flow.inputs[i]]
         return {self.flow.inputs[i][0]: next(self._scopes(i), "") for i in updates}
 
     def _scopes(self, update: int) -> Iterator[str]:

@@ -40,7 +40,7 @@ def reach(start: Iterable[int], steps: Sequence[Iterable[int]]) -> frozenset[int
 
 def find_drawn(flow: Flow) -> frozenset[int]:
     """What a loss makes of classes that it draws: a sampled softmax, noise-contrastive estimation."""
-    return followers(flow, (i for i, op in enumerate(flow.ops) if op.endswith("CandidateSampler")))
+    return followers(flow, flow.having({op for op in flow.by_op if op.endswith("CandidateSampler")}))
 
 
 def before_drawn(flow: Flow, drawn: Collection[int]) -> set[int]:
@@ -60,7 +60,7 @@ def _before_reshapes(flow: Flow, i: int) -> int:
 def find_reconstructed(flow: Flow) -> frozenset[int]:
     """What updates compare with what is fed: the other side of a Boltzmann machine."""
     fed = {i for i, _ in flow.bits}
-    differences = (flow.inputs[i] for i, op in enumerate(flow.ops) if op in _DIFFERENCES and flow.outside[i])
+    differences = (flow.inputs[i] for i in flow.having(_DIFFERENCES) if flow.outside[i])
     pairs = [pair for pair in differences if len(pair) == 2 and not fed.isdisjoint(pair)]
     made = {p for pair in pairs for p in pair if p not in fed and flow.sources[p] & ~FLAGS}
     return frozenset(p for p in made if flow.ops[p] not in _LOOKUPS)
@@ -99,7 +99,7 @@ class Joined:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self.has_risks = not _CUMULATIVE.isdisjoint(flow.ops)
+        self.has_risks = not _CUMULATIVE.isdisjoint(flow.by_op)
 
     def before(self, i: int) -> int | None:
         """The one node that all of node ``i`` is made of, by arithmetic with constants; ``None`` if there is none."""

@@ -52,7 +52,7 @@ def _reach(flow: Flow, start: int) -> Iterator[tuple[int, int]]:
     while waiting and len(seen) < _MAX_LOOKED_AT:
         source = waiting.pop()
         for consumer in flow.consumers[source]:
-            for index, origin in enumerate(flow.wiring.sources[consumer]):
+            for index, origin in enumerate(flow.wiring.sources_of(consumer)):
                 if origin != (source, 0):
                     continue
                 yield consumer, index
@@ -64,7 +64,7 @@ def _reach(flow: Flow, start: int) -> Iterator[tuple[int, int]]:
 def _demand(flow: Flow, consumer: int, index: int, shape: Dims) -> Dims:
     node = flow.body.nodes[consumer]
     rule = find_rule(node.op)
-    if rule is None or len(flow.wiring.sources[consumer]) > _MAX_INPUTS:
+    if rule is None or len(node.proto.input) > _MAX_INPUTS:
         return None
     call = _ProbingCall(node, flow.inputs(consumer), flow, index, shape)
     try:

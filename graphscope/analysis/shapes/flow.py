@@ -6,7 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, reduce
-from typing import Protocol
+from typing import Protocol, cast
 
 from graphscope.analysis.shapes.call import Call, Setting
 from graphscope.analysis.shapes.facts import UNKNOWN, Fact, Facts, join_facts, outputs
@@ -19,6 +19,9 @@ from graphscope.core.ops.sets import MERGES
 from graphscope.core.ops.table import OpCatalog
 
 Revise = Callable[[Node, Sequence[Fact]], Sequence[Fact]]
+
+_NOTHING = (UNKNOWN,)
+"""What is taken for the outputs of a node that was not looked at yet, or has none."""
 
 
 class Surroundings(Protocol):
@@ -80,6 +83,7 @@ class Flow(Setting):
         self.stated: dict[int, dict[int, Fact]] = {}
         self.facts: list[Facts | None] = [None] * len(body.nodes) + list(arguments.values())
         self._ops = body.ops
+        self._wires = self.wiring.wires
         self._widenings: dict[int, Widening] = {}
         self._order = self.wiring.order()
 
@@ -151,7 +155,7 @@ class Flow(Setting):
             if self._ops[place] in MERGES
             and any(
                 p >= 0 and p < len(self._ranks) and self._ranks[p] >= self._ranks[place]
-                for p, _ in self._sources(place)
+                for p, _ in self.wiring.sources_of(place)
             )
         ]
 
@@ -175,9 +179,6 @@ class Flow(Setting):
                 if consumer not in waiting:
                     waiting.add(consumer)
                     heapq.heappush(queue, (self._ranks[consumer], consumer))
-
-    def _sources(self, place: int) -> Sequence[tuple[int, int]]:
-        return self.wiring.sources[place]
 
     def _look_at(self, place: int) -> Facts:
         op = self._ops[place]
@@ -213,7 +214,9 @@ class Flow(Setting):
 
     def inputs(self, place: int) -> list[Fact]:
         """What is known of the data inputs of a node."""
-        facts = self.facts
+        facts, wired = self.facts, self._wires[place]
+        if None not in wired:
+            return [(facts[producer] or _NOTHING)[0] for producer in cast("list[int]", wired)]
         return [
             given[index] if producer >= 0 and (given := facts[producer]) is not None and index < len(given) else UNKNOWN
             for producer, index in self.wiring.sources[place]
@@ -232,7 +235,7 @@ class Flow(Setting):
     def _merge(self, place: int) -> Facts:
         """What is true of all inputs that were looked at already: one that comes round a loop is not, the first time."""
         arrived = []
-        for producer, index in self.wiring.sources[place]:
+        for producer, index in self.wiring.sources_of(place):
             given = self.facts[producer] if producer >= 0 else ()
             if given is not None:
                 arrived.append(given[index] if index < len(given) else UNKNOWN)

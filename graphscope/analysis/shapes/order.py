@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import chain
 from typing import cast
 
 from graphscope.core.graph import Body, Node
@@ -22,25 +24,38 @@ class Wiring:
         places: name of a node, or of a function's argument -> its number; arguments come after the nodes. Of nodes that share a
             name (an invalid graph), the last.
         size: how many nodes and arguments there are.
-        sources: for each node, where its data inputs come from.
+        wires: for each node and each of its inputs, the number of the node whose first output it is; ``None`` for all others.
     """
 
     def __init__(self, body: Body, arguments: Sequence[str], catalog: OpCatalog) -> None:
         self._body = body
         self._nodes = body.nodes
         self._catalog = catalog
-        names = [*[node.proto.name for node in body.nodes], *arguments]
-        self.size = len(names)
-        self.places: Mapping[str, int] = dict(zip(names, range(len(names))))
-        self.sources = [self._inputs(node) for node in body.nodes] if arguments else self._plain_sources()
+        self.size = len(body.nodes) + len(arguments)
+        self.places: Mapping[str, int] = body.numbers
+        if arguments:
+            self.places = {**body.numbers, **dict(zip(arguments, range(len(body.nodes), self.size)))}
+        self.wires: list[list[int | None]] = [[None]] * len(self._nodes) if arguments else body.wires
 
-    def _plain_sources(self) -> list[list[Source]]:
-        """The inputs of all nodes; most are the first output of another one."""
+    @cached_property
+    def _plain(self) -> list[list[int]] | None:
+        """:attr:`wires` where every input is the first output of a node."""
+        is_odd = self.size > len(self._nodes) or None in chain.from_iterable(self.wires)
+        return None if is_odd else cast("list[list[int]]", self.wires)
+
+    @cached_property
+    def sources(self) -> list[list[Source]]:
+        """For each node, where its data inputs come from; most are the first output of another one."""
         firsts = [(i, 0) for i in range(self.size)]
         return [
             self._inputs(node) if None in wired else list(map(firsts.__getitem__, cast("list[int]", wired)))
-            for node, wired in zip(self._nodes, self._body.wires)
+            for node, wired in zip(self._nodes, self.wires)
         ]
+
+    def sources_of(self, place: int) -> list[Source]:
+        """Those of one node; most are told without :attr:`sources`."""
+        wired = self.wires[place]
+        return self.sources[place] if None in wired else [(producer, 0) for producer in cast("list[int]", wired)]
 
     def _inputs(self, node: Node) -> list[Source]:
         return [self.source(text) for text in node.proto.input if text[:1] != "^"]
@@ -70,6 +85,8 @@ class Wiring:
 
     def consumers(self) -> list[list[int]]:
         """For each node and argument, the nodes that take its outputs."""
+        if self._plain is not None:
+            return self._body.consumer_numbers
         result: list[list[int]] = [[] for _ in range(self.size)]
         for node, sources in enumerate(self.sources):
             for producer, _ in sources:
@@ -77,11 +94,13 @@ class Wiring:
                     result[producer].append(node)
         return result
 
-    def order(self) -> list[int]:
+    def order(self) -> Sequence[int]:
         """The nodes so that producers stand before consumers, but for the edges that close a cycle."""
-        count = len(self.sources)
+        count = len(self._nodes)
+        if self._plain is not None and all(not wired or max(wired) < node for node, wired in enumerate(self._plain)):
+            return range(count)
         if all(p < node or p >= count for node, sources in enumerate(self.sources) for p, _ in sources):
-            return list(range(count))
+            return range(count)
         loops = self._beginnings()
         result: list[int] = []
         state = bytearray(self.size)

@@ -24,11 +24,13 @@ def find_rule(op: str) -> Rule | None:
 
     The modules are imported one by one until one has it: most models need a third of them.
     """
-    for subject in SUBJECTS:
-        if op in RULES:
-            break
+    found = RULES.get(op)
+    for subject in SUBJECTS if found is None else ():
         _load(subject)
-    return RULES.get(op)
+        found = RULES.get(op)
+        if found is not None:
+            break
+    return found
 
 
 @functools.cache
