@@ -43,16 +43,18 @@ def report(found: Iterable[Doubt], listener: Listener, *, strict: bool = False) 
         listener.warning(Advice(f"{doubt.text}; ", *doubt.help.parts))
 
 
-def frozen_doubts(graph: Graph, carried: Mapping[str, str]) -> list[Doubt]:
+def frozen_doubts(graph: Graph, carried: Mapping[str, str], switches: Mapping[str, str]) -> list[Doubt]:
     """Doubts about a frozen graph: frozen state, random numbers, and data that does not come from its inputs.
 
     Args:
         carried: variables whose state persists between runs of the model -> the node that writes them.
+        switches: variables of the model that say whether it trains -> the value for prediction.
     """
+    cures = [Option("set", f"{name}={value}") for name, value in switches.items()]
     return [
         *_state(carried),
-        *dropout_doubts(lasting_drops(graph)),
-        *batch_doubts(find_batch_statistics(graph)),
+        *dropout_doubts(lasting_drops(graph), cures=cures),
+        *batch_doubts(find_batch_statistics(graph), cures=cures),
         *_sources(graph),
     ]
 
@@ -64,30 +66,36 @@ def _state(carried: Mapping[str, str]) -> Iterator[Doubt]:
         yield Doubt(text, Advice(Call("convert", ("MODEL", "saved_model/")), " keeps variables"))
 
 
-def dropout_doubts(drops: Sequence[str], option: str = "outputs") -> Iterator[Doubt]:
+def dropout_doubts(drops: Sequence[str], option: str = "outputs", cures: Sequence[Option] = ()) -> Iterator[Doubt]:
     """Doubts about the nodes that :func:`graphscope.transforms.findings.drops.lasting_drops` returned.
 
     Args:
         option: the argument that names the computed tensors.
+        cures: what sets variables for prediction that say whether the model trains.
     """
     if drops:
         text = f"dropout with a constant rate makes the result random: {some(drops, _MAX_NAMES)}"
         help = Advice("build the graph with a rate of 0, or name what comes before it with ", Option(option))
-        yield Doubt(text, help)
+        yield Doubt(text, _setting(cures) or help)
 
 
-def batch_doubts(norms: Sequence[str], option: str = "outputs") -> Iterator[Doubt]:
+def batch_doubts(norms: Sequence[str], option: str = "outputs", cures: Sequence[Option] = ()) -> Iterator[Doubt]:
     """Doubts about what :func:`graphscope.transforms.findings.batch_statistics.find_batch_statistics` returned.
 
     Args:
         option: the argument that names the computed tensors.
+        cures: as of :func:`dropout_doubts`.
     """
     if norms:
         text = (
             f"batch norm in training mode makes the result of an example depend on its batch: {some(norms, _MAX_NAMES)}"
         )
         help = Advice("build the graph for inference, or name what comes before it with ", Option(option))
-        yield Doubt(text, help)
+        yield Doubt(text, _setting(cures) or help)
+
+
+def _setting(cures: Sequence[Option]) -> Advice | None:
+    return Advice(Options(tuple(cures)), " switches that off") if cures else None
 
 
 def _sources(graph: Graph) -> Iterator[Doubt]:

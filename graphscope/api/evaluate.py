@@ -91,7 +91,7 @@ def evaluate(
         data: as for :func:`graphscope.features`.
         outputs: the tensor to evaluate; by default the likely output, or the predictions of a grafted model.
         inputs: tensors to cut the graph open at; not for a file of another runtime.
-        set: placeholder -> value to fix it to.
+        set: placeholder or variable -> value to fix it to.
         regression: labels are target numbers; by default the labels and the output determine the task.
         multilabel: an example may carry any number of labels.
         labels: a file with the names of the classes, in the order of the scores.

@@ -104,7 +104,7 @@ def feature_function(
         base: a model, or what :func:`graphscope.load` opens.
         at: the tensors; if empty, those below the stopped gradient of a grafted model.
         inputs: where the model is cut open.
-        set: placeholder -> value to fix it to.
+        set: placeholder or variable -> value to fix it to.
         batch: examples that are computed at once.
         session: devices, threads and memory.
         checkpoint: the values of a graph that is stored elsewhere; for a path only.

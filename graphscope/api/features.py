@@ -112,7 +112,7 @@ def features(
         out: the ``.npz`` to write; ``None`` writes only the cache. In a cluster, only worker 0 writes it.
         at: the tensors; by default those before the stopped gradient of a grafted model.
         inputs: tensors to cut the graph open at.
-        set: placeholder -> value to fix it to.
+        set: placeholder or variable -> value to fix it to.
         batch: batch size.
         reading: how data is read, and where the cache is.
         workers: processes on this machine that compute; its processors are divided among them.

@@ -227,7 +227,7 @@ def freeze(
     Args:
         outputs: tensors to keep; by default the likely outputs.
         inputs: tensors to cut the graph open at; placeholders need not be named.
-        set: placeholder -> value to fix it to, as ``{"is_training": False}``.
+        set: placeholder or variable -> value to fix it to, as ``{"is_training": False}``.
         ema: use each variable's moving average, if it has one.
         fold: fold constants.
         fold_batch_norms: fold batch norms into the layers before them.
@@ -272,7 +272,7 @@ def freeze(
         shape_of=shape_lookup(source),
     )
     frozen = Frozen(source, options, freeze_graph(source, options))
-    report(frozen_doubts(frozen.result.graph, frozen.carried), listener, strict=strict)
+    report(frozen_doubts(frozen.result.graph, frozen.carried, frozen.result.stored_switches), listener, strict=strict)
     if frozen.result.initializers:
         names = ", ".join(frozen.result.initializers)
         listener.warning(

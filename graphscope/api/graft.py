@@ -72,7 +72,7 @@ def graft(
         multilabel: number of independent labels, each yes or no.
         regression: the head predicts values: a row or a picture for each example.
         inputs: tensors to cut the base open at.
-        set: placeholder -> value to fix it to; names of ``head_model`` start with ``prefix/``.
+        set: placeholder or variable -> value to fix it to; names of ``head_model`` start with ``prefix/``.
         unfreeze: regular expressions; weights of the base whose names match one of them are trained too.
         stop_gradient: ``False`` trains all weights of the base.
         head_model: another trained model to put on top of the cut.

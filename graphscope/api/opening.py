@@ -71,10 +71,10 @@ def note_outputs(outputs: Sequence[str], reason: str, listener: Listener) -> Non
 
 
 def fixed_values(model: Model, values: Given) -> dict[str, NDArray[Any]]:
-    """Placeholder -> value, from a mapping or ``NAME=VALUE`` texts.
+    """Placeholder or variable -> value, from a mapping or ``NAME=VALUE`` texts.
 
     Raises:
-        UnknownNameError: no placeholder has that name.
+        UnknownNameError: neither a placeholder nor a variable has that name.
         GraphscopeError: a value does not fit.
     """
     from graphscope.feeding.feeds import resolve_baked

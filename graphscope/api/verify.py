@@ -61,7 +61,7 @@ def verify(
         outputs: tensors of ``other``; by default its likely outputs, or all outputs of a file of another runtime.
         map: tensor of ``model`` -> the tensor of ``other``, an input or an output, that it is compared with.
         feeds: node or tensor name of ``other`` -> value; every other input is random, training switches are set for inference.
-        set: values of inputs that are fixed in ``other``, fed only to ``model``.
+        set: values of inputs and variables that are fixed in ``other``, only for ``model``.
         batches: number of random inputs; one run if nothing is random.
         batch: the size of unknown dimensions.
         seed: seed for the random inputs.

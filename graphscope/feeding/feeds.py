@@ -171,8 +171,15 @@ def resolve_feeds(
 
 
 def resolve_baked(model: Model, given: Given) -> dict[str, NDArray[Any]]:
-    """As :func:`resolve_feeds`, for any placeholder of ``model``, those with a default too."""
-    return resolve_feeds(given, placeholders(model))
+    """As :func:`resolve_feeds`, for any placeholder of ``model``, those with a default too, and for any variable.
+
+    A value for a variable takes the place of the stored one.
+    """
+    specs = placeholders(model)
+    if {feed.tensor for feed in feeds_of(given)} - {spec.name for spec in specs}:
+        whole = (v for v in model.variables if v.in_graph and v.slice is None)
+        specs += [TensorSpec(f"{v.name}:0", v.dtype, v.shape) for v in whole]
+    return resolve_feeds(given, specs)
 
 
 def resolve_tensors(model: Model, given: Given, options: FeedOptions = USUAL) -> dict[str, NDArray[Any]]:

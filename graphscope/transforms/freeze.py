@@ -16,12 +16,13 @@ from graphscope.core.graph import Graph
 from graphscope.core.model import Model
 from graphscope.core.ops.history import Version
 from graphscope.core.ops.sets import PLACEHOLDER_OPS, TABLE_USERS, VARIABLE_OPS
-from graphscope.core.tensors import Shape, node_of
-from graphscope.core.values.payload import Payload
+from graphscope.core.tensors import Shape, TensorSpec, node_of
+from graphscope.core.values.fit import fit
+from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.core.variables.roles import MOVING_AVERAGE
 from graphscope.core.variables.variables import Variable
 from graphscope.errors import GraphscopeError, IncompleteModelError
-from graphscope.transforms.bake import bake
+from graphscope.transforms.bake import bake, with_set_variables
 from graphscope.transforms.batchnorm import fold_batch_norms
 from graphscope.transforms.borrowed_kernels import Evaluate
 from graphscope.transforms.changes import OpChange, op_changes
@@ -29,7 +30,7 @@ from graphscope.transforms.data_format import Converted, convert_data_format
 from graphscope.transforms.findings.read_after_write import reads_after_write
 from graphscope.transforms.findings.sources import refuse_emptied_stacks, refuse_python, refuse_sources
 from graphscope.transforms.findings.state import carried_state
-from graphscope.transforms.findings.switches import open_switches
+from graphscope.transforms.findings.switches import open_switches, stored_switches
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.fold import fold
 from graphscope.transforms.for_tensorflow import Backported, backport
@@ -54,7 +55,7 @@ class FreezeOptions:
     Attributes:
         outputs: node or tensor names to keep.
         inputs: node or tensor names to cut the graph open at; placeholders need not be named.
-        values: placeholder -> value to bake in.
+        values: placeholder -> value to bake in; variable -> value in place of the stored one.
         moving_averages: take ``<variable>/ExponentialMovingAverage`` where the checkpoint has it.
         fold: fold constants.
         batch_norms: fold batch norms into the convolutions before them.
@@ -99,6 +100,7 @@ class FrozenGraph:
         reshaped: what other shapes of the inputs changed.
         converted: what computes in another data format.
         backported: what became of ops and attributes that an older release lacks.
+        stored_switches: variables, none of them in ``values``, that say whether the model trains -> the value for prediction.
         originals: tensor of a placeholder that ``inputs`` made -> the model's tensor in whose place it is, where that has
             another name.
         tables: lookup table that is now part of the graph -> how many keys it has.
@@ -114,6 +116,7 @@ class FrozenGraph:
     backported: Backported
     originals: Mapping[str, str] = field(default_factory=dict)
     carried: Mapping[str, str] = field(default_factory=dict)
+    stored_switches: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, int] = field(default_factory=dict)
     initializers: tuple[str, ...] = ()
 
@@ -129,14 +132,15 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
     """
     model.refuse_invalid()
     keep = _find_kept(model, options)
-    values = StoredValues(model, options.moving_averages)
+    values = StoredValues(model, options.moving_averages, options.values)
     tables, initializers = _without_tables(model, needed_part(model, options), options)
     if initializers:
         options = replace(options, outputs=[*options.outputs, *initializers])
         tables, _ = _without_tables(model, needed_part(model, options), options)
         keep = _find_kept(model, options)
     graph = tables.graph
-    carried = _find_carried(model, graph, options)
+    stored = {name: value for name, value in stored_switches(graph).items() if name not in values.given}
+    carried = _find_carried(model, graph, options, {name: values(name) for name in stored})
     graph = transform(graph, _steps(options, keep, values)).graph
     _refuse_variables(graph)
     reshaped = reshape_inputs(graph, wanted_shapes(graph, options.shapes, options.batch), options.outputs)
@@ -157,6 +161,7 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
         backported,
         originals,
         carried,
+        stored,
         tables.keys,
         tuple(initializers),
     )
@@ -185,9 +190,14 @@ def _backport(graph: Graph, version: Version | None) -> Backported:
     return Backported(graph) if version is None else backport(graph, version)
 
 
-def _find_carried(model: Model, needed: Graph, options: FreezeOptions) -> dict[str, str]:
+def _find_carried(
+    model: Model, needed: Graph, options: FreezeOptions, switches: Mapping[str, Payload]
+) -> dict[str, str]:
+    """Variables whose state persists between runs; what ``switches``, variables, decide is decided by their values."""
     if VARIABLE_OPS.isdisjoint(needed.ops):
         return {}
+    stored = {name: payload.numpy() for name, payload in switches.items()}
+    options = replace(options, values={**options.values, **stored})
     trainable = {v.name for v in model.variables if v.trainable}
     whole = open_inputs(model, options, bake(model.graph, options.values)).graph
     found = carried_state(whole, needed, options.outputs, trainable, lambda graph: _decide(graph, options))
@@ -275,9 +285,10 @@ def _settle(options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) -
 def _decisions(graph: Graph, options: FreezeOptions) -> Graph:
     """Replaces known predicates of ``graph`` with constants, even if nothing else is folded."""
     names = predicates(graph)
-    if options.fold or not names:
+    known = with_set_variables(graph, options.values) if names else graph
+    if known is graph and (options.fold or not names):
         return graph
-    return fold(cut(graph, names), keep=names, evaluate=options.evaluate)
+    return fold(cut(known, names), keep=names, evaluate=options.evaluate)
 
 
 def _refuse_late_reads(graph: Graph, late: Mapping[str, str]) -> None:
@@ -317,15 +328,19 @@ def _refuse_variables(graph: Graph) -> None:
 class StoredValues:
     """Gives variables their values; remembers which took their moving average.
 
+    Args:
+        given: node or tensor name -> value in place of the stored one; names of other nodes are left to others.
+
     Attributes:
         averaged: variables replaced with their moving averages, and these averages.
     """
 
-    def __init__(self, model: Model, moving_averages: bool) -> None:
+    def __init__(self, model: Model, moving_averages: bool, given: Mapping[str, NDArray[Any]]) -> None:
         self.model = model
         self.variables = {v.name: v for v in model.variables if v.in_graph}
         self.moving_averages = moving_averages
         self.averaged: dict[str, Payload] = {}
+        self.given = given_values(model, given)
 
     def __call__(self, name: str) -> Payload:
         """The value of the variable op ``name``. No I/O.
@@ -333,6 +348,8 @@ class StoredValues:
         Raises:
             IncompleteModelError: there is none, or it is of another type or shape.
         """
+        if name in self.given:
+            return self.given[name]
         variable = self.variables.get(name)
         store = self.model.store
         if self.moving_averages and store is not None and variable is not None:
@@ -353,6 +370,18 @@ class StoredValues:
             )
         role = f" ({variable.role.value})" if variable is not None else ""
         return self.model.missing_value(name, f"no value for variable {name}{role}, which the outputs need")
+
+
+def given_values(model: Model, values: Mapping[str, NDArray[Any]]) -> dict[str, Payload]:
+    """Variable -> its value, for those of ``values`` (node or tensor name -> value) that are variables of ``model``.
+
+    Raises:
+        GraphscopeError: type or shape do not fit.
+    """
+    named = {node_of(name): value for name, value in values.items()}
+    variables = {v.name: v for v in model.variables if v.in_graph and v.name in named} if named else {}
+    specs = {name: TensorSpec(name, v.dtype, v.shape) for name, v in variables.items()}
+    return {name: ArrayPayload(fit(named[name], spec), spec.dtype) for name, spec in specs.items()}
 
 
 def tables_of(graph: Graph) -> list[str]:

@@ -65,7 +65,10 @@ InputNames = Annotated[list[str], repeatable("--input", "NAME", "Cut the graph o
 SetValues = Annotated[
     list[str],
     repeatable(
-        "--set", "NAME=VALUE", "Fix a placeholder: false, 0.5, [1, 2], @file.npy; repeatable.", complete_placeholder
+        "--set",
+        "NAME=VALUE",
+        "Fix a placeholder or a variable: false, 0.5, [1, 2], @file.npy; repeatable.",
+        complete_placeholder,
     ),
 ]
 Feeds = Annotated[

@@ -19,6 +19,7 @@ from graphscope.feeding.feeds import random_feeds, required_inputs, tensor_spec
 from graphscope.protos import AttrValue
 from graphscope.runtime.config import session_config
 from graphscope.runtime.session import Session, open_session, unsuitable
+from graphscope.transforms.freeze import given_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +68,12 @@ class Comparison:
         self.trust = trust
         self.engine = engine
         self.original_engine = original_engine
-        known = {**self._fit(fixed or {}), **self._fit({self.renamed(n): v for n, v in (feeds or {}).items()})}
+        fixed = fixed or {}
+        self.given = given_values(original, fixed)
+        fed = {name: value for name, value in fixed.items() if node_of(name) not in self.given}
+        if self.given and original_engine is not None:
+            raise GraphscopeError(f"{next(iter(self.given))} is a variable: it can be set in TensorFlow only")
+        known = {**self._fit(fed), **self._fit({self.renamed(n): v for n, v in (feeds or {}).items()})}
         inputs = self._inputs(known)
         self.known: Feeds = {**known, **switches_off(original, inputs)}
         given = {self.renamed(str(TensorName.parse(name))): shape for name, shape in (shapes or {}).items()}
@@ -143,7 +149,7 @@ class Comparison:
     ) -> contextlib.AbstractContextManager[Session]:
         """A session for the original without TensorFlow's optimizations."""
         specs = self._specs(self.original, feeds)
-        return _open(self.original, self.original_outputs, specs, values, self.trust)
+        return _open(self.original, self.original_outputs, specs, {**(values or {}), **self.given}, self.trust)
 
     def open_result(self, feeds: Feeds) -> contextlib.AbstractContextManager[Session]:
         """A session for the result without TensorFlow's optimizations."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from graphscope.runtime.evaluate import TensorFlowKernels
 from graphscope.runtime.shapes import shape_lookup
 from graphscope.transforms.bake import placeholder_spec
 from graphscope.transforms.findings.read_after_write import writes
-from graphscope.transforms.findings.switches import open_switches
+from graphscope.transforms.findings.switches import open_switches, stored_switches
 from graphscope.transforms.freeze import FreezeOptions, StoredValues, freeze, needed_part, new_inputs, tables_of
 from graphscope.transforms.opening import ShapeOf, placeholder
 from graphscope.transforms.subgraph import clear_placement, cut, prune_library
@@ -89,7 +89,7 @@ def open_base(
     Args:
         at: node or tensor names; if empty, the model's own output.
         inputs: node or tensor names to cut the graph open at.
-        values: placeholder -> value to fix it to.
+        values: placeholder -> value to fix it to; variable -> value in place of the stored one.
         moving_averages: use each variable's moving average, if the checkpoint has one.
 
     Raises:
@@ -116,7 +116,7 @@ def open_base(
         options = replace(options, inputs=encoded)
         graph = needed_part(model, options)
         notes.append(f"{', '.join(encoded)} used as the input: a constant that the graph decodes")
-    fixed = dict(_switches(graph, new_inputs(model, graph)))
+    fixed = dict(_switches(graph, new_inputs(model, graph), values or {}))
     if fixed:
         options = replace(options, values={**options.values, **_literals(graph, fixed)})
         graph = needed_part(model, options)
@@ -131,7 +131,7 @@ def open_base(
     _refuse_writes(graph)
     for name in at:
         _refuse_inside(graph, name)
-    stored = StoredValues(model, moving_averages)
+    stored = StoredValues(model, moving_averages, options.values)
     found = {n.name: stored(n.name) for n in graph if n.op in VARIABLE_OPS}
     return Base(model.path, graph, tuple(at), found, fixed, len(model.graph), tuple(notes), tuple(stored.averaged))
 
@@ -153,10 +153,14 @@ def _data_defaults(graph: Graph) -> list[str]:
     return shaped if has_others else [n.name for n in defaulted]
 
 
-def _switches(graph: Graph, opened: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Remaining scalar placeholders that look like training switches, with their value for inference."""
-    for name, value in open_switches(graph, opened).items():
-        if not placeholder_spec(graph[name]).shape:
+def _switches(graph: Graph, opened: Sequence[str], values: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Remaining scalar placeholders, and variables without one of ``values``, that look like training switches.
+
+    Each with its value for inference.
+    """
+    given = set(map(node_of, values))
+    for name, value in {**open_switches(graph, opened), **stored_switches(graph)}.items():
+        if not placeholder_spec(graph[name]).shape and name not in given:
             yield name, value
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from weakref import WeakKeyDictionary
 
 from graphscope.core.graph import Body, Function, Graph, Node, called_functions
-from graphscope.core.ops.sets import DEFAULTED, MERGES, PLACEHOLDER_OPS, RANDOM_OPS, SWITCHES
+from graphscope.core.ops.sets import DEFAULTED, MERGES, PLACEHOLDER_OPS, RANDOM_OPS, SWITCHES, VARIABLE_OPS
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.transforms.bake import placeholder_spec
@@ -28,7 +28,18 @@ _MAX_FOLLOWED = 64
 """How many nodes of a kind are looked at behind one input."""
 
 _PASSES = frozenset(
-    {"Identity", "StopGradient", "Snapshot", "Enter", "RefEnter", "Cast", "Reshape", "Squeeze", "ExpandDims"}
+    {
+        "ReadVariableOp",
+        "Identity",
+        "StopGradient",
+        "Snapshot",
+        "Enter",
+        "RefEnter",
+        "Cast",
+        "Reshape",
+        "Squeeze",
+        "ExpandDims",
+    }
 )
 _STATISTICS = frozenset({"Mean", "SquaredDifference"})
 _UPDATES = re.compile(r"Assign\w*|Resource\w*Apply\w+|Apply[A-Z]\w+|Scatter\w+")
@@ -48,6 +59,17 @@ def open_switches(graph: Graph, opened: Collection[str] = ()) -> dict[str, str]:
             if value is not None:
                 found[placeholder.name] = value
     return found
+
+
+def stored_switches(graph: Graph) -> dict[str, str]:
+    """Variables that say whether ``graph`` trains, as TFLearn's ``is_training`` -> the value for prediction, as people type it.
+
+    By what they do alone: a boolean variable that decides a branch of which one side trains.
+    """
+    variables = [node for op, node in zip(graph.ops, graph.nodes) if op in VARIABLE_OPS]
+    decide = (node for node in variables if placeholder_spec(node).dtype is DataType.BOOL)
+    found = {node.name: _Predicate(graph, node.name).value() for node in decide}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def switch_reasons(graph: Graph, switches: Mapping[str, str]) -> dict[str, str]:
