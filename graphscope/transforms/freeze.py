@@ -169,14 +169,13 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
 
 def _without_tables(model: Model, needed: Graph, options: FreezeOptions) -> tuple[BakedTables, list[str]]:
     """``needed`` without its small tables, and the nodes that fill the others; without ``tables``, any is refused."""
-    if not options.tables or not tables_of(needed):
-        if not options.tables:
-            refuse_tables(needed)
+    if not tables_of(needed):
         return BakedTables(needed), []
     found = bake_tables(needed, inline_calls(model.graph), list(options.outputs))
     initializers = initializers_of(model.graph, found.left)
-    if found.left and not initializers:
-        refuse_tables(found.graph)
+    can_carry = not found.left or bool(initializers)
+    if not (options.tables and can_carry):
+        refuse_tables(found.graph if options.tables else needed, can_carry)
     return found, initializers
 
 
@@ -391,18 +390,22 @@ def tables_of(graph: Graph) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def refuse_tables(graph: Graph) -> None:
+def refuse_tables(graph: Graph, can_carry: bool) -> None:
     """A GraphDef cannot carry the content of a lookup table, be it made in the graph or in a function that it calls.
+
+    Args:
+        can_carry: whether the option that bakes tables into the graph, or keeps their initializers, would help.
 
     Raises:
         GraphscopeError: the graph needs one.
     """
     tables = tables_of(graph)
     if tables:
+        keeping = (SAVED_MODEL, " keeps tables and assets")
         raise GraphscopeError(
             f"the outputs need lookup tables, which a frozen graph cannot carry: {', '.join(tables[:5])}",
             hint=Advice(
-                Option("tables", True), " bakes small ones into the graph; ", SAVED_MODEL, " keeps tables and assets"
+                *((Option("tables", True), " bakes small ones into the graph; ") if can_carry else ()), *keeping
             ),
         )
 

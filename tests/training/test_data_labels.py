@@ -95,6 +95,11 @@ def test_lists_of_numbers_are_as_long_as_the_first() -> None:
 MISFITS = [
     ("classes", [0, 1, 3, 7], r"example 2: label 3 is outside of 0 to 2, the model's 3 classes \(and 1 more\)"),
     ("classes", [0, -1], "example 1: label -1 is negative$"),
+    (
+        "classes",
+        np.uint64([0, 2**64 - 3]),
+        r"example 1: label 18446744073709551613 is not the number of a class: the limit",
+    ),
     ("classes", [0.5, 1.0], "float64"),
     ("classes", ["a", "b", "c", "d"], r"4 classes \(a, b, c, d\), the model 3"),
     ("classes", list("abcdefgh"), r"8 classes \(a, b, c, d, e, f, g, h\), the model 3"),

@@ -263,8 +263,8 @@ def test_tables_are_named_wherever_they_are() -> None:
     graph = Graph(GraphDef(), [*nodes, call], [inner, idle])
     assert tables_of(graph) == ["t0", "t1", "t2", "t3", "t4", "find", "t"]
     with pytest.raises(GraphscopeError, match=r"cannot carry: t0, t1, t2, t3, t4$"):
-        refuse_tables(graph)
-    refuse_tables(graph_of(X))
+        refuse_tables(graph, False)
+    refuse_tables(graph_of(X), False)
 
 
 def test_a_variable_in_a_function_has_no_value() -> None:

@@ -98,14 +98,16 @@ def test_without_the_option_tables_are_refused() -> None:
     model, _ = looked_up(VALUES["int64"], VALUES["float"], "int64", "float", 9.0, [None])
     with pytest.raises(GraphscopeError, match="lookup tables, which a frozen graph cannot carry") as error:
         frozen(model, tables=False)
-    assert "tables" in str(error.value.hint)
+    assert "tables=True bakes small ones" in str(error.value.hint)
 
 
-def test_a_table_that_nothing_fills_is_refused() -> None:
+@pytest.mark.parametrize("tables", [False, True])
+def test_a_table_that_nothing_fills_is_refused(tables: bool) -> None:
     model, _ = looked_up(VALUES["int64"], VALUES["float"], "int64", "float", 9.0, [None])
     graph = model.graph.with_nodes(n for n in model.graph if "Initialize" not in n.op and "Import" not in n.op)
-    with pytest.raises(GraphscopeError, match="lookup tables"):
-        frozen(Model("m", ModelKind.GRAPH, "binary", (), graph))
+    with pytest.raises(GraphscopeError, match="lookup tables") as error:
+        frozen(Model("m", ModelKind.GRAPH, "binary", (), graph), tables=tables)
+    assert "tables=True" not in str(error.value.hint)
 
 
 def test_a_table_that_only_the_checkpoint_fills_is_refused() -> None:

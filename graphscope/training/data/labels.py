@@ -43,9 +43,9 @@ def class_numbers(stored: Stored, options: DataOptions) -> Labels:
                 " one for several classes at once",
             ),
         )
+    _refuse(stored, labels >= MAX_CLASSES, labels, f"is not the number of a class: the limit is {MAX_CLASSES:,}")
     numbers = labels.astype(np.int64)
     _refuse(stored, numbers < 0, numbers, "is negative")
-    _refuse(stored, numbers >= MAX_CLASSES, numbers, f"is not the number of a class: the limit is {MAX_CLASSES:,}")
     if stored.names:
         _refuse(stored, numbers >= len(stored.names), numbers, f"has no name: there are {len(stored.names)}")
         return _renumber(stored, numbers, options)
