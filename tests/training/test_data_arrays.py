@@ -151,6 +151,15 @@ def test_an_archive_that_is_cut_short(tmp_path: Path) -> None:
         opened(tmp_path / "a.npz")
 
 
+def test_a_byte_that_was_changed(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros((40, 6), np.float32), y=np.arange(40))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[600] ^= 1  # among the zeros of x
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(CorruptFileError, match="a.npz"):
+        opened(tmp_path / "a.npz", classes=40)
+
+
 # idx files
 
 
