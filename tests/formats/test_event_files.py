@@ -91,16 +91,17 @@ def test_a_graph_alone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(payload.numpy(), BIG)
 
 
-def test_traced_functions(tmp_path: Path) -> None:
-    """``trace_export`` of TensorFlow 2; what was traced first has a scope of its own, as in TensorBoard."""
+@pytest.mark.parametrize("count", [1, 2])
+def test_traced_functions(tmp_path: Path, count: int) -> None:
+    """``trace_export`` of TensorFlow 2; of several functions each has a scope of its own, as in TensorBoard."""
     from tensorboard.plugins.graph.graph_util import merge_graph_defs
 
     inner = tf.function(lambda x: tf.nn.relu(x @ x), autograph=False)
     outer = tf.function(lambda x: inner(x) + 1.0, autograph=False)
     writer = tf.summary.create_file_writer(str(tmp_path))
     tf.summary.trace_on(graph=True)
-    outer(tf.ones((2, 2)))
-    inner(tf.ones((2, 2)))
+    for function in (outer, inner)[:count]:
+        function(tf.ones((2, 2)))
     with writer.as_default():
         tf.summary.trace_export("traced", step=3)
     writer.close()

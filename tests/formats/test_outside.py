@@ -12,6 +12,7 @@ import graphscope
 from graphscope.cli.app import app
 from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.values.dtypes import DataType
+from graphscope.formats.savedmodel.assets import assets_of
 from graphscope.protos import AssetFileDef, GraphDef, MetaGraphDef, SavedModel
 
 SECRET = "this is nobody's business\n"
@@ -73,6 +74,23 @@ def test_a_namesake_beside_the_model_is_taken(place: Path) -> None:
     (place / "x.pb").write_bytes(graph_naming(str(place.parent / "secret.txt")).SerializeToString())
     assert convert(place / "x.pb", place.parent / "out")[0] == 0
     assert (place.parent / "out" / "assets" / "secret.txt").read_text() == "ours\n"
+
+
+def test_what_names_no_file_does_not_hide_what_does(place: Path) -> None:
+    """Paths of several files, and no text at all: such constants are left out, and what comes after them is not."""
+    (place / "words.txt").write_text("ours\n")
+    graph = graph_naming(str(place / "words.txt"))
+    others = (np.array([b"a.txt", b"b.txt"], object), np.float32(1))
+    fills = [
+        node
+        for i, value in enumerate(others)
+        for node in (
+            constant(f"odd_{i}", value),
+            make_node(f"fill_{i}", "InitializeTableFromTextFileV2", ["table", f"odd_{i}"]),
+        )
+    ]
+    (place / "x.pb").write_bytes(GraphDef(node=[*(n.proto for n in fills), *graph.node]).SerializeToString())
+    assert [asset.filename for asset in assets_of(graphscope.load(place / "x.pb"))] == ["words.txt"]
 
 
 @pytest.mark.parametrize("name", ["..", "a\0b", "/", ""])

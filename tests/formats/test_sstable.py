@@ -196,8 +196,9 @@ def test_what_is_a_table(path: Path) -> None:
     for other in (b"", whole[-47:], whole[:-1], b"x" * 100):
         path.write_bytes(other)
         assert not is_table(FileSource(path))
-        with pytest.raises(CorruptFileError, match="footer"):
+        with pytest.raises(CorruptFileError, match="footer") as error:
             Table(FileSource(path))
+        assert error.value.offset == max(len(other) - 8, 0)  # where the magic number should be
 
 
 # Writing

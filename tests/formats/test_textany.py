@@ -16,6 +16,7 @@ SPELLINGS = [
     f"{ASSET} {{ filename: 'x' }}",
     f"{ASSET}: < filename: 'x' >",
     ASSET.replace("/", " / ") + "{filename:'x'}",
+    f"{ASSET}:{{filename:'x'}}",
 ]
 
 

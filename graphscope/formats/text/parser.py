@@ -182,8 +182,6 @@ class _Parser:
         Args:
             ahead: the next bytes from ``offset`` on.
         """
-        if field.message is None:
-            raise self._text.expected(offset - 1, f"a value for {field.full_name}")
         closing = _CLOSINGS[frame.depth]
         # A guess at the text up to the closing brace. It may be wrong, or the few bytes that find's -1 gives: equal
         # texts after an opening brace give equal messages, as long as they reach to the message's end.
