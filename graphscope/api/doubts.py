@@ -14,9 +14,11 @@ from graphscope.errors import GraphscopeError, some
 from graphscope.feeding.feed_values import literal
 from graphscope.transforms.bake import placeholder_spec
 from graphscope.transforms.findings.batch_statistics import find_batch_statistics
+from graphscope.transforms.findings.branches import deciding_switch
 from graphscope.transforms.findings.drops import lasting_drops
 from graphscope.transforms.findings.sources import data_sources, gives_defaults
 from graphscope.transforms.findings.switches import open_switches
+from graphscope.transforms.replicas import for_tpus
 
 _MAX_NAMES = 5
 _MAX_DEFAULTS = 8
@@ -43,10 +45,13 @@ def report(found: Iterable[Doubt], listener: Listener, *, strict: bool = False) 
         listener.warning(Advice(f"{doubt.text}; ", *doubt.help.parts))
 
 
-def frozen_doubts(graph: Graph, carried: Mapping[str, str], switches: Mapping[str, str]) -> list[Doubt]:
-    """Doubts about a frozen graph: frozen state, random numbers, and data that does not come from its inputs.
+def frozen_doubts(
+    graph: Graph, outputs: Sequence[str], carried: Mapping[str, str], switches: Mapping[str, str]
+) -> list[Doubt]:
+    """Doubts about a frozen graph: frozen state, random numbers, data that does not come from its inputs, missing values.
 
     Args:
+        outputs: node or tensor names.
         carried: variables whose state persists between runs of the model -> the node that writes them.
         switches: variables of the model that say whether it trains -> the value for prediction.
     """
@@ -55,6 +60,8 @@ def frozen_doubts(graph: Graph, carried: Mapping[str, str], switches: Mapping[st
         *_state(carried),
         *dropout_doubts(lasting_drops(graph), cures=cures),
         *batch_doubts(find_batch_statistics(graph), cures=cures),
+        *branch_doubts(graph, outputs),
+        *tpu_doubts(graph),
         *_sources(graph),
     ]
 
@@ -96,6 +103,23 @@ def batch_doubts(norms: Sequence[str], option: str = "outputs", cures: Sequence[
 
 def _setting(cures: Sequence[Option]) -> Advice | None:
     return Advice(Options(tuple(cures)), " switches that off") if cures else None
+
+
+def branch_doubts(graph: Graph, outputs: Sequence[str]) -> Iterator[Doubt]:
+    """Doubts about outputs that have no value where another branch is taken."""
+    for output in outputs:
+        switch = deciding_switch(graph, output)
+        if switch is not None:
+            text = f"{output} lies in a branch, and has no value where {switch.name} takes the other one"
+            yield Doubt(text, Advice(Option("outputs"), " can name what comes before or after the branch"))
+
+
+def tpu_doubts(graph: Graph) -> Iterator[Doubt]:
+    """Doubts about nodes that no other processor has kernels for."""
+    found = [f"{node.name} ({node.op})" for node in for_tpus(graph)]
+    if found:
+        text = f"only TPUs can run {some(found, _MAX_NAMES)}"
+        yield Doubt(text, Advice(Option("inputs", "NAME"), " cuts the graph open behind them"))
 
 
 def _sources(graph: Graph) -> Iterator[Doubt]:

@@ -272,7 +272,11 @@ def freeze(
         shape_of=shape_lookup(source),
     )
     frozen = Frozen(source, options, freeze_graph(source, options))
-    report(frozen_doubts(frozen.result.graph, frozen.carried, frozen.result.stored_switches), listener, strict=strict)
+    report(
+        frozen_doubts(frozen.result.graph, frozen.outputs, frozen.carried, frozen.result.stored_switches),
+        listener,
+        strict=strict,
+    )
     if frozen.result.initializers:
         names = ", ".join(frozen.result.initializers)
         listener.warning(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.api.adapt import for_older_tensorflow, with_input_shapes
-from graphscope.api.doubts import batch_doubts, default_doubts, dropout_doubts, report
+from graphscope.api.doubts import batch_doubts, branch_doubts, default_doubts, dropout_doubts, report, tpu_doubts
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, warn_of_files
 from graphscope.core.arguments import check_arguments
+from graphscope.core.checks.frames import refuse_inside_loop
 from graphscope.core.graph import Graph
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model, ModelKind
@@ -279,6 +280,8 @@ def _report_signature(
     model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], listener: Listener
 ) -> None:
     """Warns of training switches that callers of the signature cannot set, and of dropout that cannot be switched off."""
+    for spec in outputs:
+        refuse_inside_loop(model.graph, spec.name)
     if listener is SILENT:
         return
     taken = [spec.name for spec in inputs]
@@ -288,6 +291,8 @@ def _report_signature(
             *default_doubts(_without(graph, taken)),
             *dropout_doubts(lasting_drops(graph)),
             *batch_doubts(find_batch_statistics(graph)),
+            *branch_doubts(graph, [spec.name for spec in outputs]),
+            *tpu_doubts(graph),
         ],
         listener,
     )

@@ -9,6 +9,7 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ from graphscope.runtime.tensorflow import tensorflow
 from graphscope.runtime.trust import refuse_effects
 from graphscope.tracing.report import Placement
 from graphscope.transforms.findings.sources import DataSource, data_sources, fed_places
+from graphscope.transforms.one_turn import one_turn
+from graphscope.transforms.replicas import first_replica
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -182,7 +185,12 @@ def open_session(
             without soft placement.
     """
     start = start_of(model, fetches, given, values, initialize=initialize)
-    graph = _with_assets(placing.part(model.graph, start.needed), start)
+    graph = placing.part(model.graph, start.needed)
+    if _unwrapped(graph, fetches) is not graph:
+        model = replace(model, loaded_graph=_unwrapped(model.graph, fetches))
+        start = start_of(model, fetches, given, values, initialize=initialize)
+        graph = placing.part(model.graph, start.needed)
+    graph = _with_assets(graph, start)
     _refuse_waiting(model, graph)
     if not trust:
         fed = _named_by_person(model, start, fetches, given)
@@ -197,6 +205,12 @@ def open_session(
             refuse_absent(model.path, opened.absent, opened.devices)
         _Starting(tf, session, start, model, keep(opened)).run()
         yield opened
+
+
+def _unwrapped(graph: Graph, fetches: Sequence[str]) -> Graph:
+    """``graph`` without what programs for TPUs are wrapped in, for which no other processor has kernels."""
+    plain = first_replica(graph, fetches)
+    return one_turn(plain, plain, fetches)
 
 
 @contextlib.contextmanager

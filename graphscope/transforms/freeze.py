@@ -37,9 +37,11 @@ from graphscope.transforms.for_tensorflow import Backported, backport
 from graphscope.transforms.identities import remove_pass_through
 from graphscope.transforms.inlining import inline_calls
 from graphscope.transforms.input_shapes import Batch, Reshaped, reshape_inputs, wanted_shapes
+from graphscope.transforms.one_turn import one_turn
 from graphscope.transforms.opening import Opened, ShapeOf, open_at
 from graphscope.transforms.pipeline import Transform, transform, until_settled
 from graphscope.transforms.prune import predicates, prune_branches
+from graphscope.transforms.replicas import first_replica
 from graphscope.transforms.subgraph import clear_placement, cut, prune_library
 from graphscope.transforms.tables import BakedTables, bake_tables, initializers_of
 from graphscope.transforms.variables_to_constants import freeze_variables
@@ -198,7 +200,7 @@ def _find_carried(
     stored = {name: payload.numpy() for name, payload in switches.items()}
     options = replace(options, values={**options.values, **stored})
     trainable = {v.name for v in model.variables if v.trainable}
-    whole = open_inputs(model, options, bake(model.graph, options.values)).graph
+    whole = _opened(model, options)
     found = carried_state(whole, needed, options.outputs, trainable, lambda graph: _decide(graph, options))
     decided = whole.descendants(open_switches(needed)) if found else {}
     # What an open switch decides belongs to training: the switch is reported instead.
@@ -228,9 +230,9 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
         UnknownNameError: an output, an input or a placeholder is not in the graph.
         GraphscopeError: a value does not fit its placeholder; an output reads a variable after a write.
     """
-    graph = bake(model.graph, options.values)
+    graph = _opened(model, options)
     late = dict(reads_after_write(graph))
-    graph = cut(open_inputs(model, options, graph).graph, options.outputs)
+    graph = cut(graph, options.outputs)
     graph = _settle(options, _find_kept(model, options), late)(graph)
     refuse_sources(graph, model.path)
     refuse_python(graph, model.path)
@@ -238,6 +240,12 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
     _refuse_late_reads(graph, late)
     refuse_mixed_frames(graph)
     return graph
+
+
+def _opened(model: Model, options: FreezeOptions) -> Graph:
+    """The whole graph with placeholders fixed, cut open at its inputs, free of what programs for TPUs are wrapped in."""
+    graph = first_replica(bake(model.graph, options.values), options.outputs)
+    return one_turn(graph, open_inputs(model, options, graph).graph, options.outputs)
 
 
 def open_inputs(model: Model, options: FreezeOptions, graph: Graph) -> Opened:

@@ -111,7 +111,7 @@ def prune_library(graph: Graph) -> Graph:
 
 
 def clear_placement(graph: Graph, *, keep_devices: bool = False) -> Graph:
-    """Colocation groups (``_class``) go, and devices unless they are kept, in functions too."""
+    """Colocation groups (``_class``) and names of TPU programs go, and devices unless they are kept, in functions too."""
 
     def clear(nodes: Iterable[Node]) -> list[Node]:
         return [_clear(n, keep_devices) for n in nodes]
@@ -122,6 +122,10 @@ def clear_placement(graph: Graph, *, keep_devices: bool = False) -> Graph:
 
 
 def _clear(original: Node, keep_devices: bool) -> Node:
-    if "_class" not in original.attrs and (keep_devices or not original.device):
+    if _PLACING.isdisjoint(original.attrs) and (keep_devices or not original.device):
         return original
-    return without_attrs(original, ("_class",), device=None if keep_devices else "")
+    return without_attrs(original, _PLACING, device=None if keep_devices else "")
+
+
+_PLACING = frozenset({"_class", "_tpu_replicate", "_xla_outside_compilation"})
+"""Attributes that say with what, or in which program, a node runs."""

@@ -12,7 +12,7 @@ from graphscope.analysis.ends.inputs import encoded_constants
 from graphscope.core.changes.build import without_attrs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
-from graphscope.core.ops.sets import DEFAULTED, ENTERS, EXITS, MERGES, PLACEHOLDER_OPS, SWITCHES, VARIABLE_OPS
+from graphscope.core.ops.sets import DEFAULTED, PLACEHOLDER_OPS, VARIABLE_OPS
 from graphscope.core.tensors import TensorSpec, node_of, shape_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import Payload
@@ -22,6 +22,7 @@ from graphscope.feeding.one_at_a_time import demanded_string, takes_one
 from graphscope.runtime.evaluate import TensorFlowKernels
 from graphscope.runtime.shapes import shape_lookup
 from graphscope.transforms.bake import placeholder_spec
+from graphscope.transforms.findings.branches import deciding_switch
 from graphscope.transforms.findings.read_after_write import writes
 from graphscope.transforms.findings.switches import open_switches, stored_switches
 from graphscope.transforms.freeze import FreezeOptions, StoredValues, freeze, needed_part, new_inputs, tables_of
@@ -130,7 +131,7 @@ def open_base(
     graph = prune_library(clear_placement(_with_plain_inputs(graph, opened, at, lookup)))
     _refuse_writes(graph)
     for name in at:
-        _refuse_inside(graph, name)
+        _refuse_in_branch(graph, name)
     stored = StoredValues(model, moving_averages, options.values)
     found = {n.name: stored(n.name) for n in graph if n.op in VARIABLE_OPS}
     return Base(model.path, graph, tuple(at), found, fixed, len(model.graph), tuple(notes), tuple(stored.averaged))
@@ -196,24 +197,15 @@ def _refuse_tables(graph: Graph) -> None:
 
 _STATED = "_output_shapes"
 
-_FRAMES = {
-    "a loop": (ENTERS, EXITS),
-    "a branch that may not be taken": (SWITCHES, MERGES | {"Exit"}),
-}
-"""Kind of region that may contain a tensor -> the ops that begin and end it."""
 
-
-def _refuse_inside(graph: Graph, name: str) -> None:
-    """Refuses a tensor inside a loop, which has many values, or in a conditional branch, which may have none."""
-    cut_node = node_of(name)
-    for frame, (begins, ends) in _FRAMES.items():
-        reached = graph.reach([cut_node], lambda n, ends=ends: () if n.op in ends else graph.producers(n))  # type: ignore[misc]
-        inside = [n for n in reached if graph[n].op in begins]
-        if inside:
-            raise GraphscopeError(
-                f"{name} lies in {frame}: it depends on node {inside[0]} ({graph[inside[0]].op})",
-                hint="cut before or after the loop or branch",
-            )
+def _refuse_in_branch(graph: Graph, name: str) -> None:
+    """Refuses a tensor in a branch, which may have no value."""
+    switch = deciding_switch(graph, name)
+    if switch is not None:
+        raise GraphscopeError(
+            f"{name} lies in a branch that may not be taken: it depends on node {switch.name} ({switch.op})",
+            hint="cut before or after the branch",
+        )
 
 
 def _refuse_writes(graph: Graph) -> None:

@@ -8,6 +8,7 @@ from graphscope.analysis.shapes.facts import Fact, Facts
 from graphscope.analysis.shapes.sizes import Dims, ShapeError, merge, merge_all, merge_sizes, with_rank
 from graphscope.analysis.shapes.table import rule
 from graphscope.analysis.shapes.values import binary, cast_element, unary
+from graphscope.core.ops.table import MAX_OUTPUTS
 from graphscope.core.values.dtypes import DataType
 
 
@@ -19,6 +20,12 @@ from graphscope.core.values.dtypes import DataType
 def passed_on(call: Call) -> Facts:
     """The first input, elements and handles included."""
     return (call.input(0),)
+
+
+@rule("TPUReplicatedOutput")
+def replicated(call: Call) -> Facts:
+    """The input, once for each replica."""
+    return (call.input(0),) * min(call.number("num_replicas"), MAX_OUTPUTS)
 
 
 @rule(
@@ -110,7 +117,7 @@ def merged(call: Call) -> Facts:
     return (Fact(merge(call.shape(0), call.shape(1))),)
 
 
-@rule("AddN")
+@rule("AddN TPUReplicatedInput")
 def added(call: Call) -> Facts:
     """Any number of inputs of one shape."""
     shape = merge_all(fact.shape for fact in reversed(call.inputs))

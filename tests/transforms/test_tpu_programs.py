@@ -1,0 +1,207 @@
+"""Graphs that were built for TPUs, and what is within loops: the model is what one replica computes in one turn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import graphscope
+from graphscope.cli.app import app
+from graphscope.core.changes.build import constant, make_node, type_attr
+from graphscope.core.graph import Graph
+from graphscope.core.values.dtypes import DataType
+from graphscope.errors import GraphscopeError
+from graphscope.protos import AttrValue, GraphDef
+from graphscope.transforms.replicas import first_replica, for_tpus
+from tests.support.graphs import graph_of, placeholder
+from tests.support.running import tf
+
+v1 = tf.compat.v1
+X = np.array([[1, -2, 3, 0.5], [4, 0.5, -6, 2]], np.float32)
+WEIGHTS = np.arange(12, dtype=np.float32).reshape(4, 3) / 10
+FLOAT = {"T": type_attr(DataType.FLOAT)}
+
+
+def scores(x: Any) -> Any:
+    return tf.nn.softmax(tf.matmul(x, v1.get_variable("w", initializer=WEIGHTS, use_resource=True)), name="probs")
+
+
+def expected(x: Any = X) -> Any:
+    powers = np.exp(x @ WEIGHTS)
+    return powers / powers.sum(1, keepdims=True)
+
+
+def step() -> Any:
+    """A step of training on what the infeed gives."""
+    x, y = tf.raw_ops.InfeedDequeueTuple(dtypes=[tf.float32, tf.int32], shapes=[[2, 4], [2]], name="infeed")
+    loss = -tf.reduce_mean(tf.gather(tf.math.log(scores(x)), y, batch_dims=1))
+    return v1.train.GradientDescentOptimizer(0.1).minimize(loss)
+
+
+def for_inference() -> None:
+    from tensorflow.python.tpu import tpu
+
+    [found] = tpu.rewrite(scores, [v1.placeholder(tf.float32, [2, 4], "x")])
+    tf.identity(found, "out")
+
+
+def for_training() -> None:
+    from tensorflow.python.tpu import tpu
+
+    tpu.rewrite(step)
+
+
+def in_a_loop() -> None:
+    from tensorflow.python.tpu import tpu, training_loop
+
+    tpu.rewrite(lambda: training_loop.repeat(5, lambda: [step()]))
+
+
+def saved(folder: Path, build: Callable[[], None]) -> str:
+    """The prefix of a checkpoint that another program than the graph's has written, as no TPU is here."""
+    prefix = str(folder / "model")
+    with tf.Graph().as_default(), v1.Session() as session:
+        scores(v1.placeholder(tf.float32, [2, 4]))
+        saver = v1.train.Saver()
+        session.run(v1.global_variables_initializer())
+        saver.save(session, prefix, write_meta_graph=False)
+    v1.disable_control_flow_v2()
+    with tf.Graph().as_default():
+        build()
+        v1.train.Saver().export_meta_graph(prefix + ".meta")
+    return prefix
+
+
+CASES: dict[str, tuple[Callable[[], None], str, str]] = {
+    "inference": (for_inference, "out", ""),
+    "training": (for_training, "probs", "infeed"),
+    "a loop": (in_a_loop, "probs", "infeed"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_program_is_frozen_and_runs_here(case: str, tmp_path: Path) -> None:
+    build, output, opened = CASES[case]
+    prefix = saved(tmp_path, build)
+    frozen = graphscope.freeze(prefix, outputs=output, inputs=opened or (), strict=True)
+    [name] = [node.name for node in frozen.model.graph if node.op == "Placeholder"]
+    np.testing.assert_allclose(graphscope.run(frozen.model, {name: X})[f"{output}:0"], expected(), rtol=1e-5)
+    assert list(for_tpus(frozen.model.graph)) == []
+    assert not any("_tpu_replicate" in node.attrs for node in frozen.model.graph)
+    assert frozen.verify().is_within
+    fed = {f"{opened}:0" if opened else "x": X}
+    np.testing.assert_allclose(graphscope.run(prefix, fed, outputs=output)[f"{output}:0"], expected(), rtol=1e-5)
+
+
+def test_a_program_in_a_loop_takes_a_new_head(tmp_path: Path) -> None:
+    from graphscope.training.graft.base import open_base
+
+    base = open_base(graphscope.load(saved(tmp_path, in_a_loop)), ["probs"], inputs=["infeed"])
+    assert [node.op for node in base.graph if node.op in ("Enter", "Switch", "ResourceApplyGradientDescent")] == []
+    assert list(base.values) == ["w"]
+
+
+def test_without_an_input_the_infeed_is_named(tmp_path: Path) -> None:
+    with pytest.raises(GraphscopeError, match="infeed") as error:
+        graphscope.freeze(saved(tmp_path, in_a_loop), outputs="probs")
+    assert 'inputs=["infeed"]' in str(error.value.hint)
+
+
+def looping(path: Path) -> Path:
+    v1.disable_control_flow_v2()
+    with tf.Graph().as_default() as graph:
+        x = v1.placeholder(tf.float32, [2, 4], "x")
+        scale = tf.constant(3.0, name="scale")
+
+        def body(i: Any, value: Any) -> Any:
+            return i + 1, tf.tanh(value * scale, name="turn") + tf.exp(scale, name="same")
+
+        tf.identity(v1.while_loop(lambda i, _: i < 3, body, [0, x])[1], "out")
+        path.write_bytes(graph.as_graph_def().SerializeToString())
+    return path
+
+
+def test_what_a_turn_makes_of_the_turn_before_is_refused(tmp_path: Path) -> None:
+    path = looping(tmp_path / "m.pb")
+    for work in (
+        lambda: graphscope.freeze(path, outputs="while/turn"),
+        lambda: graphscope.convert(path, f"{tmp_path}/saved/", outputs="while/turn"),
+        lambda: graphscope.convert(path, tmp_path / "m.onnx", outputs="while/turn"),
+        lambda: graphscope.run(path, {"x": X}, outputs="while/turn"),
+    ):
+        with pytest.raises(
+            GraphscopeError, match=r"while/turn:0 is inside the loop while/.*: it has a value for each iteration"
+        ):
+            work()
+    assert not (tmp_path / "saved").exists()
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_what_is_the_same_in_each_turn_is_computed_once(tmp_path: Path) -> None:
+    path = looping(tmp_path / "m.pb")
+    frozen = graphscope.freeze(path, outputs="while/same")
+    assert "Enter" not in frozen.model.graph.ops
+    assert graphscope.run(frozen.model, outputs="while/same")["while/same:0"] == pytest.approx(np.exp(3))
+    assert graphscope.run(path, outputs="while/same")["while/same:0"] == pytest.approx(np.exp(3))
+    assert graphscope.freeze(path, outputs="out").verify().is_within
+
+
+def test_what_a_branch_computes_may_have_no_value(tmp_path: Path) -> None:
+    v1.disable_control_flow_v2()
+    with tf.Graph().as_default() as graph:
+        x = v1.placeholder(tf.float32, [2, 4], "x")
+        high = v1.placeholder(tf.bool, [], "high")
+        tf.identity(v1.cond(high, lambda: tf.exp(x, name="exp"), lambda: tf.identity(x)), "out")
+        (tmp_path / "m.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    said = "cond/exp:0 lies in a branch, and has no value where cond/.*Switch takes the other one"
+    with pytest.raises(GraphscopeError, match=said):
+        graphscope.freeze(tmp_path / "m.pb", outputs="cond/exp", strict=True)
+    done = CliRunner().invoke(app, ["convert", f"{tmp_path}/m.pb", f"{tmp_path}/saved/", "--output", "cond/exp"])
+    assert re.search(said, " ".join(done.stderr.split()))
+    for outputs, values in (("cond/exp", {"high": True}), ("out", {})):
+        graphscope.freeze(tmp_path / "m.pb", outputs=outputs, set=values, strict=True)
+
+
+def replicated(replicas: int) -> Graph:
+    """Each replica's input is summed over all."""
+    count, number = AttrValue(i=replicas), {"num_replicas": AttrValue(i=replicas)}
+    inputs = [placeholder(f"x{k}") for k in range(replicas)]
+    return graph_of(
+        *inputs,
+        make_node("metadata", "TPUReplicateMetadata", ["^x0"], number),
+        make_node("in", "TPUReplicatedInput", [node.name for node in inputs], {**FLOAT, "N": count}),
+        constant("groups", np.zeros((1, replicas), np.int32)),
+        make_node("sum", "CrossReplicaSum", ["in", "groups", "^metadata"], FLOAT),
+        make_node("given", "TPUReplicatedOutput", ["sum", "^metadata"], {**FLOAT, **number}),
+        make_node("own", "TPUReplicatedOutput", ["in"], {**FLOAT, **number}),
+    )
+
+
+def test_the_first_of_several_replicas() -> None:
+    one, two = first_replica(replicated(1)), first_replica(replicated(2))
+    ops = {"in": "Identity", "metadata": "NoOp", "given": "Identity", "own": "Identity"}
+    assert {node.name: node.op for node in one if node.op in ("Identity", "NoOp")} == {**ops, "sum": "Identity"}
+    assert {node.name: node.op for node in two if node.op in ("Identity", "NoOp")} == ops
+    assert list(two["in"].inputs) == ["x0"]
+    assert list(one["sum"].inputs) == ["in", "^metadata"]
+    assert [node.name for node in for_tpus(two)] == ["sum"]
+    second = first_replica(replicated(2), ["own:1", "given"])
+    assert [node.name for node in for_tpus(second)] == ["sum", "own"]
+    plain = Graph(GraphDef(), [placeholder("x")])
+    assert first_replica(plain) is plain
+
+
+def test_what_only_tpus_can_run_is_told(tmp_path: Path) -> None:
+    graphscope.save(replicated(2), tmp_path / "m.pb")
+    with pytest.raises(GraphscopeError, match=r"only TPUs can run sum \(CrossReplicaSum\)"):
+        graphscope.freeze(tmp_path / "m.pb", outputs="given", strict=True)
+    assert graphscope.freeze(tmp_path / "m.pb", outputs="own", strict=True).model.graph.ops == [
+        "Placeholder",
+        "Identity",
+    ]
