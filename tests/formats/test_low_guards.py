@@ -13,6 +13,7 @@ import pytest
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, IncompleteModelError, UnsupportedError
+from graphscope.formats.checkpoint import bundle_payloads
 from graphscope.formats.checkpoint.partitioned import Part, PartitionedPayload, StoredPayload
 from graphscope.formats.checkpoint.rules import check_versions, is_shape
 from graphscope.formats.checkpoint.tensor_slice import WHOLE, TensorSlice
@@ -327,3 +328,16 @@ def test_which_shapes_tensors_can_have(shape: tuple[int, ...], can_be: bool) -> 
 )
 def test_names_of_assets_stay_in_their_directory(name: str, place: str | None) -> None:
     assert asset_place(Path("m"), name) == (None if place is None else Path("m") / place)
+
+
+def test_few_data_files_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle_payloads, "_MAX_OPEN", 3)
+    shards = bundle_payloads.Shards(str(tmp_path / "m"), 8)
+    for number in range(8):
+        shards.path(number).write_bytes(bytes(100 + number))
+    numbers = [*range(8), 6, 0]
+    opened = [shards.open(number, "w") for number in numbers]
+    assert [file.size for file in opened] == [100 + number for number in numbers]
+    assert opened[7] is not opened[0]
+    assert opened[8] is opened[6]  # still open
+    assert len(shards._open) <= 3
