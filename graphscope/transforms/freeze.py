@@ -284,9 +284,20 @@ def _settle(options: FreezeOptions, keep: Sequence[str], late: dict[str, str]) -
             *folding,
             lambda graph: prune_branches(graph, _decisions(graph, options)),
             noted,
-            lambda graph: cut(graph, options.outputs),
+            lambda graph: cut(_with_all(graph, options.outputs), options.outputs),
         ]
     )
+
+
+def _with_all(graph: Graph, outputs: Sequence[str]) -> Graph:
+    """``graph``; an output that is gone was in a branch."""
+    gone = [name for name in outputs if node_of(name) not in graph]
+    if gone:
+        raise GraphscopeError(
+            f"{gone[0]} is in a branch that is never taken: a constant, or a value that was set, decides against it",
+            hint=Advice(Option("outputs"), " can name what comes before or after the branch"),
+        )
+    return graph
 
 
 def _decisions(graph: Graph, options: FreezeOptions) -> Graph:

@@ -164,6 +164,8 @@ def test_what_a_branch_computes_may_have_no_value(tmp_path: Path) -> None:
         graphscope.freeze(tmp_path / "m.pb", outputs="cond/exp", strict=True)
     done = CliRunner().invoke(app, ["convert", f"{tmp_path}/m.pb", f"{tmp_path}/saved/", "--output", "cond/exp"])
     assert re.search(said, " ".join(done.stderr.split()))
+    with pytest.raises(GraphscopeError, match="cond/exp:0 is in a branch that is never taken"):
+        graphscope.freeze(tmp_path / "m.pb", outputs="cond/exp:0", set={"high": False})
     for outputs, values in (("cond/exp", {"high": True}), ("out", {})):
         graphscope.freeze(tmp_path / "m.pb", outputs=outputs, set=values, strict=True)
 
