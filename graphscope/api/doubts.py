@@ -18,6 +18,7 @@ from graphscope.transforms.findings.branches import deciding_switch
 from graphscope.transforms.findings.drops import lasting_drops
 from graphscope.transforms.findings.sources import data_sources, gives_defaults
 from graphscope.transforms.findings.switches import open_switches
+from graphscope.transforms.freeze import FrozenGraph
 from graphscope.transforms.replicas import for_tpus
 
 _MAX_NAMES = 5
@@ -45,19 +46,17 @@ def report(found: Iterable[Doubt], listener: Listener, *, strict: bool = False) 
         listener.warning(Advice(f"{doubt.text}; ", *doubt.help.parts))
 
 
-def frozen_doubts(
-    graph: Graph, outputs: Sequence[str], carried: Mapping[str, str], switches: Mapping[str, str]
-) -> list[Doubt]:
+def frozen_doubts(frozen: FrozenGraph, outputs: Sequence[str]) -> list[Doubt]:
     """Doubts about a frozen graph: frozen state, random numbers, data that does not come from its inputs, missing values.
 
     Args:
         outputs: node or tensor names.
-        carried: variables whose state persists between runs of the model -> the node that writes them.
-        switches: variables of the model that say whether it trains -> the value for prediction.
     """
-    cures = [Option("set", f"{name}={value}") for name, value in switches.items()]
+    graph = frozen.graph
+    cures = [Option("set", f"{name}={value}") for name, value in frozen.stored_switches.items()]
     return [
-        *_state(carried),
+        *_state(frozen.carried),
+        *_start(frozen.restarted),
         *dropout_doubts(lasting_drops(graph), cures=cures),
         *batch_doubts(find_batch_statistics(graph), cures=cures),
         *branch_doubts(graph, outputs),
@@ -71,6 +70,15 @@ def _state(carried: Mapping[str, str]) -> Iterator[Doubt]:
         named = some((f"{variable} (written by {writer})" for variable, writer in carried.items()), _MAX_NAMES)
         text = f"state that persists between runs is frozen to its stored value: {named}"
         yield Doubt(text, Advice(Call("convert", ("MODEL", "saved_model/")), " keeps variables"))
+
+
+def _start(restarted: Mapping[str, str]) -> Iterator[Doubt]:
+    if restarted:
+        named = some((f"{variable} (by {writer})" for variable, writer in restarted.items()), _MAX_NAMES)
+        text = f"TensorFlow, loading this SavedModel, replaces stored values that are frozen here: {named}"
+        yield Doubt(
+            text, Advice("the author's main op does that; ", Option("set", "NAME=VALUE"), " gives other values")
+        )
 
 
 def dropout_doubts(drops: Sequence[str], option: str = "outputs", cures: Sequence[Option] = ()) -> Iterator[Doubt]:

@@ -273,7 +273,7 @@ def freeze(
     )
     frozen = Frozen(source, options, freeze_graph(source, options))
     report(
-        frozen_doubts(frozen.result.graph, frozen.outputs, frozen.carried, frozen.result.stored_switches),
+        frozen_doubts(frozen.result, frozen.outputs),
         listener,
         strict=strict,
     )

@@ -17,7 +17,7 @@ from graphscope.core.graph import Graph
 from graphscope.core.listener import SILENT, Listener
 from graphscope.core.model import Model, ModelKind
 from graphscope.core.ops.sets import VARIABLE_OPS
-from graphscope.core.signatures import BOOKKEEPING, INIT_OP, LEGACY_INIT_OP, MAIN_OP
+from graphscope.core.signatures import BOOKKEEPING
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.errors import ArgumentError
 from graphscope.formats.registry import FileFormat, WriteOptions, format_by_name, format_for
@@ -257,11 +257,7 @@ def _refuse_valueless(model: Model, needed: Graph) -> None:
 
 def _initialized(model: Model) -> set[str]:
     """What the author's own op initializes when the SavedModel is opened, and all that it needs for that."""
-    listed = [model.collections[name].names for name in (MAIN_OP, LEGACY_INIT_OP) if name in model.collections]
-    roots = [node_of(text) for names in listed for text in names]
-    if INIT_OP in model.signatures:
-        roots += [node_of(spec.name) for specs in model.signatures[INIT_OP].outputs.values() for spec in specs]
-    return set(model.graph.ancestors(name for name in roots if name in model.graph))
+    return set(model.graph.ancestors(name for name in model.starts() if name in model.graph))
 
 
 def _keep_needed(graph: Graph, outputs: Iterable[str], inputs: Iterable[str]) -> Graph:

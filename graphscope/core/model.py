@@ -15,7 +15,14 @@ from graphscope.core.graph import Graph
 from graphscope.core.ops.sets import VARIABLE_OPS
 from graphscope.core.ops.table import OpCatalog
 from graphscope.core.shown import Shown
-from graphscope.core.signatures import Signature, signatures_of
+from graphscope.core.signatures import (
+    INIT_OP,
+    LEGACY_INIT_OP,
+    MAIN_OP,
+    TABLE_INITIALIZERS,
+    Signature,
+    signatures_of,
+)
 from graphscope.core.tensors import node_of
 from graphscope.core.values.payload import ConvertedPayload, Payload
 from graphscope.core.variables.refusals import missing_value, refuse_mismatch
@@ -215,6 +222,18 @@ class Model(Shown):
     def problems(self) -> list[Problem]:
         """The problems that make the graph invalid; see :func:`find_problems`."""
         return find_problems(self.graph, self.catalog)
+
+    def starts(self, *, tables: bool = False) -> list[str]:
+        """Names of what TensorFlow runs of a SavedModel after its variables are restored. They may be missing in the graph.
+
+        Args:
+            tables: include the collection of initializers of tables, which a program runs by itself.
+        """
+        signature = self.signatures.get(INIT_OP)
+        found = [spec.name for specs in (signature.outputs.values() if signature else ()) for spec in specs]
+        for name in (MAIN_OP, LEGACY_INIT_OP, *([TABLE_INITIALIZERS] if tables else [])):
+            found += self.collections[name].names if name in self.collections else ()
+        return list(map(node_of, found))
 
     def refuse_invalid(self) -> None:
         """Refuses a graph that TensorFlow would refuse.

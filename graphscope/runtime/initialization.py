@@ -14,7 +14,6 @@ from graphscope.core.collections import VARIABLE_COLLECTIONS
 from graphscope.core.graph import Graph, Node
 from graphscope.core.model import Model
 from graphscope.core.ops.sets import ASSIGN_OPS, TABLE_FILLING_OPS, VARIABLE_OPS
-from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
 from graphscope.core.tensors import Shape, TensorSpec, node_of, shape_text
 from graphscope.core.values.payload import Payload
 from graphscope.core.variables.restore import RESTORE_OPS
@@ -24,7 +23,6 @@ from graphscope.feeding.dependencies import Need, need
 from graphscope.formats.savedmodel.assets import declared_assets
 from graphscope.protos import VariableDef
 
-_INIT_COLLECTIONS = (MAIN_OP, LEGACY_INIT_OP, TABLE_INITIALIZERS)
 _REQUIRED = frozenset({Role.MODEL, Role.MOVING_AVERAGE})
 """Roles of variables that need a stored value; slots, steps and local variables start from their initializers."""
 
@@ -267,18 +265,10 @@ def _table_fillers(graph: Graph) -> dict[str, list[str]]:
 
 def _setup_members(model: Model) -> Iterator[str]:
     """What the model's init op and its table initializers consist of, each once; groups (``NoOp``) are opened."""
-    roots = [node_of(spec.name) for specs in _init_signature(model) for spec in specs]
-    for name in _INIT_COLLECTIONS:
-        if name in model.collections:
-            roots += [node_of(text) for text in model.collections[name].names]
     graph = model.graph
-    known = [name for name in roots if name in graph]
+    known = [name for name in model.starts(tables=True) if name in graph]
     reached = graph.reach(known, lambda n: graph.producers(n) if n.op == "NoOp" else ())
     return (name for name in reached if graph[name].op != "NoOp")
-
-
-def _init_signature(model: Model) -> Iterable[tuple[TensorSpec, ...]]:
-    return model.signatures[INIT_OP].outputs.values() if INIT_OP in model.signatures else ()
 
 
 def _prefix(model: Model) -> str:

@@ -29,7 +29,7 @@ from graphscope.transforms.changes import OpChange, op_changes
 from graphscope.transforms.data_format import Converted, convert_data_format
 from graphscope.transforms.findings.read_after_write import reads_after_write
 from graphscope.transforms.findings.sources import refuse_emptied_stacks, refuse_python, refuse_sources
-from graphscope.transforms.findings.state import carried_state
+from graphscope.transforms.findings.state import carried_state, restarted
 from graphscope.transforms.findings.switches import open_switches, stored_switches
 from graphscope.transforms.float16 import store_as_float16
 from graphscope.transforms.fold import fold
@@ -103,6 +103,7 @@ class FrozenGraph:
         converted: what computes in another data format.
         backported: what became of ops and attributes that an older release lacks.
         stored_switches: variables, none of them in ``values``, that say whether the model trains -> the value for prediction.
+        restarted: variables that the model's own start writes to after it was restored -> the node that writes them.
         originals: tensor of a placeholder that ``inputs`` made -> the model's tensor in whose place it is, where that has
             another name.
         tables: lookup table that is now part of the graph -> how many keys it has.
@@ -119,6 +120,7 @@ class FrozenGraph:
     originals: Mapping[str, str] = field(default_factory=dict)
     carried: Mapping[str, str] = field(default_factory=dict)
     stored_switches: Mapping[str, str] = field(default_factory=dict)
+    restarted: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, int] = field(default_factory=dict)
     initializers: tuple[str, ...] = ()
 
@@ -143,6 +145,8 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
     graph = tables.graph
     stored = {name: value for name, value in stored_switches(graph).items() if name not in values.given}
     carried = _find_carried(model, graph, options, {name: values(name) for name in stored})
+    read = {node.name for op, node in zip(graph.ops, graph.nodes) if op in VARIABLE_OPS} - values.given.keys()
+    overwritten = restarted(model.graph, model.starts(), read) if read else {}
     graph = transform(graph, _steps(options, keep, values)).graph
     _refuse_variables(graph)
     reshaped = reshape_inputs(graph, wanted_shapes(graph, options.shapes, options.batch), options.outputs)
@@ -164,6 +168,7 @@ def freeze(model: Model, options: FreezeOptions) -> FrozenGraph:
         originals,
         carried,
         stored,
+        overwritten,
         tables.keys,
         tuple(initializers),
     )

@@ -51,10 +51,10 @@ KINDS = [(False, False), (True, False), (True, True)]
 
 def saved(folder: Path, layer: str, stored: bool, *, resource: bool = False, modern: bool = False) -> str:
     """The prefix of a model whose switch was saved as ``stored``, and is set by ops beside it."""
+    before = v1.control_flow_v2_enabled()
     (v1.enable_control_flow_v2 if modern else v1.disable_control_flow_v2)()
-    (v1.enable_resource_variables if resource else v1.disable_resource_variables)()
     try:
-        with tf.Graph().as_default(), v1.Session() as session:
+        with tf.Graph().as_default(), v1.Session() as session, v1.variable_scope("", use_resource=resource):
             training = v1.get_variable("is_training", initializer=False, trainable=False)
             v1.assign(training, True, name="to_training")
             x = v1.placeholder(tf.float32, [None, 3], "x")
@@ -64,8 +64,7 @@ def saved(folder: Path, layer: str, stored: bool, *, resource: bool = False, mod
             training.load(stored, session)
             return str(v1.train.Saver().save(session, str(folder / "model")))
     finally:
-        v1.disable_control_flow_v2()
-        v1.disable_resource_variables()
+        (v1.enable_control_flow_v2 if before else v1.disable_control_flow_v2)()
 
 
 @pytest.mark.parametrize(("resource", "modern"), KINDS)

@@ -18,6 +18,7 @@ from graphscope.core.graph import Graph
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
 from graphscope.protos import AttrValue, GraphDef
+from graphscope.training.heads.context import plain_control_flow
 from graphscope.transforms.replicas import first_replica, for_tpus
 from tests.support.graphs import graph_of, placeholder
 from tests.support.running import tf
@@ -71,8 +72,7 @@ def saved(folder: Path, build: Callable[[], None]) -> str:
         saver = v1.train.Saver()
         session.run(v1.global_variables_initializer())
         saver.save(session, prefix, write_meta_graph=False)
-    v1.disable_control_flow_v2()
-    with tf.Graph().as_default():
+    with tf.Graph().as_default(), plain_control_flow(tf):
         build()
         v1.train.Saver().export_meta_graph(prefix + ".meta")
     return prefix
@@ -114,8 +114,7 @@ def test_without_an_input_the_infeed_is_named(tmp_path: Path) -> None:
 
 
 def looping(path: Path) -> Path:
-    v1.disable_control_flow_v2()
-    with tf.Graph().as_default() as graph:
+    with tf.Graph().as_default() as graph, plain_control_flow(tf):
         x = v1.placeholder(tf.float32, [2, 4], "x")
         scale = tf.constant(3.0, name="scale")
 
@@ -153,8 +152,7 @@ def test_what_is_the_same_in_each_turn_is_computed_once(tmp_path: Path) -> None:
 
 
 def test_what_a_branch_computes_may_have_no_value(tmp_path: Path) -> None:
-    v1.disable_control_flow_v2()
-    with tf.Graph().as_default() as graph:
+    with tf.Graph().as_default() as graph, plain_control_flow(tf):
         x = v1.placeholder(tf.float32, [2, 4], "x")
         high = v1.placeholder(tf.bool, [], "high")
         tf.identity(v1.cond(high, lambda: tf.exp(x, name="exp"), lambda: tf.identity(x)), "out")

@@ -12,7 +12,7 @@ from graphscope.analysis.audit.finding import Reach
 from graphscope.analysis.ends.savers import saver_nodes
 from graphscope.core.graph import Node, reached_functions
 from graphscope.core.model import Model
-from graphscope.core.signatures import INIT_OP, LEGACY_INIT_OP, MAIN_OP, TABLE_INITIALIZERS
+from graphscope.core.signatures import INIT_OP
 from graphscope.core.tensors import node_of
 
 _LOADERS = frozenset({"_create_resource", "_initialize", "_destroy_resource", "_create_resource_fn", "__initialize__"})
@@ -70,7 +70,7 @@ class Reached:
         saved = [meta.saver_def.save_tensor_name, meta.saver_def.restore_op_name]
         saving = self._find_needed(saved) or saver_nodes(self.graph)
         return {
-            Reach.LOAD: self._find_needed(self._list_loaded()),
+            Reach.LOAD: self._find_needed(self.model.starts(tables=True)),
             Reach.SIGNATURE: self._find_needed(self._list_signed()),
             Reach.SAVER: saving,
         }
@@ -78,13 +78,6 @@ class Reached:
     def _find_needed(self, names: Iterable[str]) -> frozenset[str]:
         known = (name for name in map(node_of, names) if name in self.graph)
         return frozenset(self.graph.ancestors(dict.fromkeys(known)))
-
-    def _list_loaded(self) -> Iterator[str]:
-        signature = self.model.signatures.get(INIT_OP)
-        yield from (spec.name for specs in (signature.outputs.values() if signature else ()) for spec in specs)
-        for name in (MAIN_OP, LEGACY_INIT_OP, TABLE_INITIALIZERS):
-            if name in self.model.collections:
-                yield from self.model.collections[name].names
 
     def _list_signed(self) -> Iterator[str]:
         for name, signature in self.model.signatures.items():

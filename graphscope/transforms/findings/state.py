@@ -9,7 +9,7 @@ averages, and whatever depends on gradients or on inputs that the outputs do not
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from graphscope.core.graph import Body, Graph, Node, called_functions
 from graphscope.core.ops.sets import PLACEHOLDER_OPS, SWITCHES, VARIABLE_OPS
@@ -54,6 +54,20 @@ def carried_state(
         )
         found = {**{v: n.name for v, n in offered if n.name in live}, **found}
     return {variable: found[variable] for variable in sorted(found)}
+
+
+def restarted(graph: Graph, starts: Iterable[str], read: Collection[str]) -> dict[str, str]:
+    """Variables among ``read`` that a SavedModel's own start writes to -> the node that does, after all values are restored.
+
+    TensorFlow goes on with what the start wrote, whatever the checkpoint holds.
+
+    Args:
+        starts: names of what the start runs; those that are missing are left out.
+    """
+    run = graph.ancestors(name for name in starts if name in graph)
+    writers = (graph[name] for name in run if graph[name].inputs and writes(graph[name].op))
+    found = {origin(graph, node.inputs[0]): node.name for node in writers}
+    return {variable: found[variable] for variable in sorted(found) if variable in read}
 
 
 def _in_order(graph: Graph, names: Collection[str]) -> list[str]:
