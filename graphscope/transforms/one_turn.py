@@ -33,8 +33,8 @@ def one_turn(graph: Graph, opened: Graph, outputs: Collection[str]) -> Graph:
         return opened
 
     def producers(node: Node) -> Iterator[Node]:
-        if node.op not in ENTERS:
-            yield from filter(None, map(opened.get, map(node_of, node.data_inputs())))
+        found = map(opened.get, map(node_of, node.data_inputs()))
+        yield from (producer for producer in found if producer is not None and frames.get(producer.name))
 
     body = set(opened.reach(map(node_of, inside), producers))
     if any(opened[name].op in _LOOPING - ENTERS for name in body):

@@ -151,6 +151,24 @@ def test_what_is_the_same_in_each_turn_is_computed_once(tmp_path: Path) -> None:
     assert graphscope.freeze(path, outputs="out").verify().is_within
 
 
+def test_what_is_the_same_in_each_turn_of_loops_within_loops(tmp_path: Path) -> None:
+    with tf.Graph().as_default() as graph, plain_control_flow(tf):
+        x = v1.placeholder(tf.float32, [], "x")
+
+        def inner(i: Any, value: Any) -> Any:
+            return i + 1, value + tf.exp(x, name="same")
+
+        def outer(i: Any, value: Any) -> Any:
+            return i + 1, v1.while_loop(lambda k, _: k < 2, inner, [0, value], name="inner")[1]
+
+        tf.identity(v1.while_loop(lambda i, _: i < 3, outer, [0, 0.0], name="outer")[1], "out")
+        (tmp_path / "m.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    frozen = graphscope.freeze(tmp_path / "m.pb", outputs="outer/inner/same", strict=True)
+    assert sorted(frozen.model.graph.ops) == ["Exp", "Placeholder"]
+    assert frozen.verify().is_within
+    assert graphscope.freeze(tmp_path / "m.pb", outputs="out").verify().is_within
+
+
 def test_what_a_branch_computes_may_have_no_value(tmp_path: Path) -> None:
     with tf.Graph().as_default() as graph, plain_control_flow(tf):
         x = v1.placeholder(tf.float32, [2, 4], "x")
