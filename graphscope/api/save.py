@@ -23,6 +23,8 @@ from graphscope.errors import ArgumentError
 from graphscope.formats.registry import FileFormat, WriteOptions, format_by_name, format_for
 from graphscope.transforms.findings.batch_statistics import find_batch_statistics
 from graphscope.transforms.findings.drops import lasting_drops
+from graphscope.transforms.findings.switches import stored_switches
+from graphscope.transforms.freeze import FreezeOptions, decide
 from graphscope.transforms.input_shapes import Batch
 
 if TYPE_CHECKING:
@@ -272,6 +274,16 @@ def _without(graph: Graph, names: Iterable[str]) -> Graph:
     return graph.with_nodes(n for n in graph.nodes if n.name not in left_out)
 
 
+def _decided(model: Model, graph: Graph, outputs: Sequence[TensorSpec]) -> Graph:
+    """``graph`` without the branches that a variable with the value that is stored does not take."""
+    switches = stored_switches(graph)
+    stored = [v for v in model.variables if v.name in switches and v.entry is not None]
+    if not stored:
+        return graph
+    values = {v.name: model.fitting_value(v).numpy() for v in stored}
+    return decide(graph, FreezeOptions([spec.name for spec in outputs], values=values))
+
+
 def _report_signature(
     model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], listener: Listener
 ) -> None:
@@ -281,7 +293,7 @@ def _report_signature(
     if listener is SILENT:
         return
     taken = [spec.name for spec in inputs]
-    graph = _keep_needed(model.graph, [spec.name for spec in outputs], taken)
+    graph = _decided(model, _keep_needed(model.graph, [spec.name for spec in outputs], taken), outputs)
     report(
         [
             *default_doubts(_without(graph, taken)),

@@ -206,7 +206,7 @@ def _find_carried(
     options = replace(options, values={**options.values, **stored})
     trainable = {v.name for v in model.variables if v.trainable}
     whole = _opened(model, options)
-    found = carried_state(whole, needed, options.outputs, trainable, lambda graph: _decide(graph, options))
+    found = carried_state(whole, needed, options.outputs, trainable, lambda graph: decide(graph, options))
     decided = whole.descendants(open_switches(needed)) if found else {}
     # What an open switch decides belongs to training: the switch is reported instead.
     return {variable: writer for variable, writer in found.items() if writer not in decided}
@@ -222,7 +222,7 @@ def _steps(options: FreezeOptions, keep: Sequence[str], values: StoredValues) ->
     ]
 
 
-def _decide(graph: Graph, options: FreezeOptions) -> Graph:
+def decide(graph: Graph, options: FreezeOptions) -> Graph:
     """``graph`` with its calls inlined and without branches that are not taken; nothing is cut off."""
     unfolded = replace(options, fold=False)
     return until_settled([inline_calls, lambda graph: prune_branches(graph, _decisions(graph, unfolded))])(graph)

@@ -102,6 +102,14 @@ def test_what_is_advised(layer: str, tmp_path: Path) -> None:
     assert warnings_of(saved(tmp_path / "off", layer, False)) == ""
 
 
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_saved_model_is_doubted_where_it_trains(stored: bool, tmp_path: Path) -> None:
+    model = saved(tmp_path, "dropout", stored)
+    done = CliRunner().invoke(app, ["convert", model, f"{tmp_path}/saved/", "--output", "out"])
+    assert done.exit_code == 0
+    assert ("makes the result random" in done.stderr) == stored
+
+
 def test_a_base_is_for_inference(tmp_path: Path) -> None:
     from graphscope.training.graft.base import open_base
 
