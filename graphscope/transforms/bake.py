@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphscope.core.changes.build import constant
 from graphscope.core.graph import Graph, Node
 from graphscope.core.ops.sets import PLACEHOLDER_OPS, VARIABLE_OPS
+from graphscope.core.ops.table import takes_reference
 from graphscope.core.tensors import TensorSpec, node_of, shape_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.fit import fit
@@ -37,12 +38,22 @@ def bake(graph: Graph, values: Mapping[str, NDArray[Any]]) -> Graph:
     return graph.with_nodes(_bake(n, baked) for n in graph.nodes)
 
 
-def with_set_variables(graph: Graph, values: Mapping[str, NDArray[Any]]) -> Graph:
-    """``graph``, in which what reads a variable named in ``values`` is a constant: to find out what the variable decides.
+def with_set_variables(graph: Graph, values: Mapping[str, NDArray[Any]], *, assuming: bool = False) -> Graph:
+    """``graph``, in which what reads a variable named in ``values`` is a constant, for values of one number.
 
-    The result is not for running: ops that write to such a variable are still there.
+    Arrays decide nothing. A variable that a node takes by reference stays, because the node may write to it; so does what
+    functions read.
+
+    Args:
+        assuming: make constants even of these, to find out what the variable decides: the result is not for running.
     """
-    variables = {node_of(name): value for name, value in values.items() if _is_variable(graph, node_of(name))}
+    named = {node_of(name): value for name, value in values.items() if value.size == 1}
+    variables = {name: named[name] for name in named if _is_variable(graph, name)}
+    if not assuming:
+        taken = {
+            node_of(text) for node in graph if takes_reference(node.op) is not False for text in node.data_inputs()
+        }
+        variables = {name: value for name, value in variables.items() if name not in taken}
     return graph.with_nodes(_assume(n, variables) for n in graph.nodes) if variables else graph
 
 

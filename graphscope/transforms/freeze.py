@@ -237,7 +237,7 @@ def needed_part(model: Model, options: FreezeOptions) -> Graph:
     """
     graph = _opened(model, options)
     late = dict(reads_after_write(graph))
-    graph = cut(graph, options.outputs)
+    graph = with_set_variables(cut(graph, options.outputs), options.values)
     graph = _settle(options, _find_kept(model, options), late)(graph)
     refuse_sources(graph, model.path)
     refuse_python(graph, model.path)
@@ -308,7 +308,7 @@ def _with_all(graph: Graph, outputs: Sequence[str]) -> Graph:
 def _decisions(graph: Graph, options: FreezeOptions) -> Graph:
     """Replaces known predicates of ``graph`` with constants, even if nothing else is folded."""
     names = predicates(graph)
-    known = with_set_variables(graph, options.values) if names else graph
+    known = with_set_variables(graph, options.values, assuming=True) if names else graph
     if known is graph and (options.fold or not names):
         return graph
     return fold(cut(known, names), keep=names, evaluate=options.evaluate)

@@ -13,6 +13,9 @@ from typer.testing import CliRunner
 import graphscope
 from graphscope.cli.app import app
 from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.training.graft.base import open_base
+from graphscope.training.heads.context import plain_control_flow
+from graphscope.transforms.findings.drops import lasting_drops
 from tests.support.running import tf
 
 v1 = tf.compat.v1
@@ -111,8 +114,6 @@ def test_a_saved_model_is_doubted_where_it_trains(stored: bool, tmp_path: Path) 
 
 
 def test_a_base_is_for_inference(tmp_path: Path) -> None:
-    from graphscope.training.graft.base import open_base
-
     model = graphscope.load(saved(tmp_path, "batch norm", True))
     base = open_base(model, ["out"])
     assert base.fixed == {"is_training": "false"}
@@ -125,6 +126,36 @@ def test_a_base_is_for_inference(tmp_path: Path) -> None:
     training = open_base(model, ["out"], values={"is_training": np.array(True)})
     assert training.fixed == {}
     assert "SquaredDifference" in training.graph.ops
+
+
+NUMBERS: dict[str, tuple[Any, Callable[[Any, Any], Any], str]] = {
+    "a number that is compared": (2, lambda mode, x: dropped(tf.equal(mode, 2), x), "0"),
+    "what a dropout keeps": (0.5, lambda keep, x: v1.nn.dropout(x, keep_prob=keep), "1"),
+    "what a dropout drops": (0.5, lambda rate, x: tf.nn.dropout(x, rate=tf.identity(rate)), "0"),
+}
+
+
+@pytest.mark.parametrize("resource", [False, True])
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_numbers_that_switch(kind: str, resource: bool, tmp_path: Path) -> None:
+    stored, build, off = NUMBERS[kind]
+    with tf.Graph().as_default(), v1.Session() as session, plain_control_flow(tf):
+        number = v1.get_variable("number", initializer=stored, trainable=False, use_resource=resource)
+        x = v1.placeholder(tf.float32, [None, 3], "x")
+        v1.get_variable("scalar", initializer=2.0, use_resource=resource)
+        tf.identity(build(number, x), "out")
+        session.run(v1.global_variables_initializer())
+        prefix = str(v1.train.Saver().save(session, str(tmp_path / "model")))
+    frozen = graphscope.freeze(prefix, outputs="out")
+    assert frozen.result.stored_switches == {"number": off}
+    with pytest.raises(GraphscopeError, match="makes the result random"):
+        graphscope.freeze(prefix, outputs="out", strict=True)
+    plain = graphscope.freeze(prefix, outputs="out", set={"number": off}, strict=True)
+    np.testing.assert_array_equal(graphscope.run(plain.model, {"x": X})["out:0"], X)
+    assert plain.verify().is_within
+    base = open_base(graphscope.load(prefix), ["out"])
+    assert base.fixed == {"number": off}
+    assert lasting_drops(base.graph) == []
 
 
 def test_any_variable_takes_a_value(tmp_path: Path) -> None:

@@ -64,11 +64,14 @@ def open_switches(graph: Graph, opened: Collection[str] = ()) -> dict[str, str]:
 def stored_switches(graph: Graph) -> dict[str, str]:
     """Variables that say whether ``graph`` trains, as TFLearn's ``is_training`` -> the value for prediction, as people type it.
 
-    By what they do alone: a boolean variable that decides a branch of which one side trains.
+    By what they do alone: single numbers that decide a branch of which one side trains, or are the rate of a dropout.
     """
-    variables = [node for op, node in zip(graph.ops, graph.nodes) if op in VARIABLE_OPS]
-    decide = (node for node in variables if placeholder_spec(node).dtype is DataType.BOOL)
-    found = {node.name: _Predicate(graph, node.name).value() for node in decide}
+    found = {}
+    for op, node in zip(graph.ops, graph.nodes):
+        spec = placeholder_spec(node) if op in VARIABLE_OPS else None
+        if spec is not None and not spec.shape:
+            judge = _Rate(graph, node.name) if spec.dtype.is_floating else _Predicate(graph, node.name)
+            found[node.name] = judge.value()
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -258,7 +261,7 @@ class _Predicate:
     @property
     def dtype(self) -> DataType:
         node = self.graph[self.name]
-        return placeholder_spec(node).dtype if node.op in PLACEHOLDER_OPS else DataType.BOOL
+        return placeholder_spec(node).dtype if node.op in PLACEHOLDER_OPS | VARIABLE_OPS else DataType.BOOL
 
     def default(self) -> Iterator[_Constant]:
         """The value that it has if nothing is fed."""
