@@ -242,12 +242,13 @@ def freeze(
         for_tensorflow: the release to write the graph for, such as ``"1.4"``: unknown attributes are dropped if they have their
             default values, and a few newer ops are replaced with older ones. Only ops and attributes are checked, not the types
             that kernels support.
-        strict: turn these warnings into errors: lost state, remaining dropout, data that cannot be fed.
+        strict: turn warnings into errors: lost state, remaining dropout, batch norm in training mode, data that cannot be fed,
+            outputs without a value where a branch is not taken, ops that only TPUs run.
 
     Raises:
-        UnknownNameError: an output, an input or a placeholder is not in the graph.
+        UnknownNameError: an output, an input, a placeholder or a variable is not in the graph.
         IncompleteModelError: a variable that is needed has no value.
-        GraphscopeError: no output is clear; a value does not fit; a node does not allow a shape; the release lacks an op; a
+        GraphscopeError: no output is clear; an output is within a loop; a value does not fit; a node does not allow a shape; the release lacks an op; a
             lookup table is needed; the graph is invalid; with ``strict``, there is a warning.
     """
     from graphscope.runtime.evaluate import TensorFlowKernels
@@ -272,11 +273,7 @@ def freeze(
         shape_of=shape_lookup(source),
     )
     frozen = Frozen(source, options, freeze_graph(source, options))
-    report(
-        frozen_doubts(frozen.result, frozen.outputs),
-        listener,
-        strict=strict,
-    )
+    report(frozen_doubts(frozen.result, frozen.outputs), listener, strict=strict)
     if frozen.result.initializers:
         names = ", ".join(frozen.result.initializers)
         listener.warning(
