@@ -248,8 +248,8 @@ def freeze(
     Raises:
         UnknownNameError: an output, an input, a placeholder or a variable is not in the graph.
         IncompleteModelError: a variable that is needed has no value.
-        GraphscopeError: no output is clear; an output is within a loop; a value does not fit; a node does not allow a shape; the
-            release lacks an op; a lookup table is needed; the graph is invalid; with ``strict``, there is a warning.
+        GraphscopeError: no output is clear; an output is within a loop; a value does not fit; a node does not allow a shape;
+            the release lacks an op; a lookup table is needed; the graph is invalid; with ``strict``, there is a warning.
     """
     from graphscope.runtime.evaluate import TensorFlowKernels
     from graphscope.runtime.shapes import shape_lookup
