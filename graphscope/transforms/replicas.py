@@ -11,18 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from graphscope.core.changes.build import make_node
-from graphscope.core.graph import Graph, Node
+import numpy as np
+
+from graphscope.core.changes.build import constant, make_node, with_inputs
+from graphscope.core.graph import Body, Function, Graph, Node
 from graphscope.core.patterns import OpPattern
 from graphscope.core.tensors import TensorName
+from graphscope.protos import FunctionDef
 
-_INPUT, _OUTPUT, _METADATA, _SUM = (
-    "TPUReplicatedInput",
-    "TPUReplicatedOutput",
-    "TPUReplicateMetadata",
-    "CrossReplicaSum",
-)
-_REPLICATED = frozenset({_INPUT, _OUTPUT, _METADATA})
+_INPUT, _OUTPUT, _CALL = "TPUReplicatedInput", "TPUReplicatedOutput", "TPUPartitionedCall"
+_METADATA, _STATUS, _SUM = "TPUReplicateMetadata", "TPUCompilationResult", "CrossReplicaSum"
+_WRAPPING = frozenset({_INPUT, _OUTPUT, _METADATA, _STATUS, _CALL})
 
 _TPU_OPS = OpPattern(
     "TPU CrossReplicaSum AllToAll CollectivePermute Infeed Outfeed",
@@ -34,32 +33,70 @@ _TPU_OPS = OpPattern(
 def first_replica(graph: Graph, outputs: Iterable[str] = ()) -> Graph:
     """``graph`` with identities in place of what hands values to the first replica and takes them from it.
 
-    A sum over replicas is an identity too, if there is one replica. What other replicas give stays.
+    A sum over replicas is an identity too, if there is one replica. What other replicas give stays. A call that chooses a TPU
+    becomes one that does not. Library functions are treated alike.
 
     Args:
         outputs: node or tensor names that are asked for, beside those that nodes take.
     """
-    if _REPLICATED.isdisjoint(graph.ops):
+    if all(_WRAPPING.isdisjoint(body.ops) for _, body in graph.bodies):
         return graph
-    is_single = all(_number(node, "num_replicas") == 1 for node in graph if node.op == _METADATA)
-    later = _of_later_replicas(graph, outputs)
+    result = graph.with_nodes(_Program(graph, outputs).nodes())
+    return result.with_functions(map(_function, graph.functions.values())) if graph.functions else result
 
-    def plain(node: Node) -> Node:
+
+def _function(function: Function) -> Function:
+    if _WRAPPING.isdisjoint(function.ops):
+        return function
+    program = _Program(function, function.proto.ret.values())
+    proto = FunctionDef()
+    proto.CopyFrom(function.proto)
+    for name, source in proto.ret.items():
+        proto.ret[name] = program.renamed(source)
+    return Function(proto, program.nodes())
+
+
+class _Program:
+    """What is wrapped in one graph or function."""
+
+    def __init__(self, body: Body, outputs: Iterable[str]) -> None:
+        self.body = body
+        self.is_single = all(_number(node, "num_replicas") == 1 for node in body if node.op == _METADATA)
+        parsed = map(TensorName.parse, [*(text for node in body for text in node.inputs), *outputs])
+        self.later = {tensor.node for tensor in parsed if tensor.index > 0}
+
+    def passes(self, node: Node) -> bool:
+        """Whether ``node`` gives what it is given, as far as it is asked for."""
+        is_first = node.op == _OUTPUT and node.name not in self.later
+        return (is_first or node.op == _INPUT or (node.op == _SUM and self.is_single)) and bool(node.data_inputs())
+
+    def nodes(self) -> Iterator[Node]:
+        """The nodes, each in its plain form."""
+        return map(self.plain, self.body)
+
+    def plain(self, node: Node) -> Node:
+        """``node``, or what takes its place."""
+        inputs = [self.renamed(text) for text in node.inputs]
+        data = [text for text in inputs if not text.startswith("^")]
+        controls = [text for text in inputs if text.startswith("^")]
         if node.op == _METADATA:
-            return make_node(node.name, "NoOp", node.inputs)
-        passes = node.op == _INPUT or (node.op == _OUTPUT and node.name not in later) or (node.op == _SUM and is_single)
-        if not passes or not node.data_inputs():
-            return node
-        controls = [text for text in node.inputs if text.startswith("^")]
-        return make_node(node.name, "Identity", [node.inputs[0], *controls], {"T": node.attrs["T"]})
+            return make_node(node.name, "NoOp", controls)
+        if node.op == _STATUS:
+            return constant(node.name, np.array(b"", object), controls)  # a message without an error
+        if self.passes(node):
+            return make_node(node.name, "Identity", [data[0], *controls], {"T": node.attrs["T"]})
+        if node.op == _CALL:  # its last input says on which TPU
+            attrs = {name: node.attrs[name] for name in ("Tin", "Tout", "f")}
+            return make_node(node.name, "StatefulPartitionedCall", [*data[:-1], *controls], attrs)
+        return node if inputs == node.inputs else with_inputs(node, inputs)
 
-    return graph.with_nodes(map(plain, graph.nodes))
-
-
-def _of_later_replicas(graph: Graph, outputs: Iterable[str]) -> set[str]:
-    """The nodes whose results of another replica than the first are taken."""
-    parsed = map(TensorName.parse, [*(text for node in graph for text in node.inputs), *outputs])
-    return {tensor.node for tensor in parsed if tensor.index > 0}
+    def renamed(self, text: str) -> str:
+        """In a function, the output of an identity has another name than that of what it replaces."""
+        tensor = TensorName.parse(text)
+        node = self.body.get(tensor.node) if tensor.argument == "outputs" else None
+        if node is None or node.op != _OUTPUT or not self.passes(node):
+            return text
+        return str(tensor._replace(argument="output"))
 
 
 def _number(node: Node, name: str) -> int:

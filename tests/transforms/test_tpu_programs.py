@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 import graphscope
 from graphscope.cli.app import app
 from graphscope.core.changes.build import constant, make_node, type_attr
-from graphscope.core.graph import Graph
+from graphscope.core.graph import Function, Graph
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
-from graphscope.protos import AttrValue, GraphDef
+from graphscope.protos import AttrValue, FunctionDef, GraphDef
 from graphscope.training.heads.context import plain_control_flow
 from graphscope.transforms.replicas import first_replica, for_tpus
 from tests.support.graphs import graph_of, placeholder
@@ -64,6 +64,28 @@ def in_a_loop() -> None:
     tpu.rewrite(lambda: training_loop.repeat(5, lambda: [step()]))
 
 
+def called() -> None:
+    """As ``TPUEstimator`` exports a model for serving: a call that chooses a TPU."""
+    from tensorflow.python.framework import function
+    from tensorflow.python.tpu import tpu
+
+    @function.Defun(tf.float32, tf.resource)
+    def program(x: Any, handle: Any) -> Any:
+        def compute(x: Any) -> Any:
+            weights = tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
+            return tf.nn.softmax(tf.matmul(x, tf.ensure_shape(weights, WEIGHTS.shape)))
+
+        return tpu.rewrite(compute, [x])
+
+    x = v1.placeholder(tf.float32, [2, 4], "x")
+    weights = v1.get_variable("w", initializer=WEIGHTS, use_resource=True)
+    place = tf.raw_ops.TPUOrdinalSelector()[0]
+    [found] = tf.raw_ops.TPUPartitionedCall(
+        args=[x, weights.handle], device_ordinal=place, Tout=[tf.float32], f=program
+    )
+    tf.identity(found, "out")
+
+
 def saved(folder: Path, build: Callable[[], None]) -> str:
     """The prefix of a checkpoint that another program than the graph's has written, as no TPU is here."""
     prefix = str(folder / "model")
@@ -80,6 +102,7 @@ def saved(folder: Path, build: Callable[[], None]) -> str:
 
 CASES: dict[str, tuple[Callable[[], None], str, str]] = {
     "inference": (for_inference, "out", ""),
+    "a call": (called, "out", ""),
     "training": (for_training, "probs", "infeed"),
     "a loop": (in_a_loop, "probs", "infeed"),
 }
@@ -213,6 +236,18 @@ def test_the_first_of_several_replicas() -> None:
     assert [node.name for node in for_tpus(second)] == ["sum", "own"]
     plain = Graph(GraphDef(), [placeholder("x")])
     assert first_replica(plain) is plain
+
+
+def test_a_second_replica_in_a_function() -> None:
+    body = replicated(2)
+    proto = FunctionDef()
+    proto.signature.name = "f"
+    proto.ret["first"], proto.ret["second"] = "own:outputs:0", "given:outputs:1"
+    graph = Graph(GraphDef(), [], [Function(proto, body.nodes)])
+    [found] = first_replica(graph).functions.values()
+    assert dict(found.proto.ret) == {"first": "own:output:0", "second": "given:outputs:1"}
+    assert (found["own"].op, found["given"].op) == ("Identity", "TPUReplicatedOutput")
+    assert dict(proto.ret)["first"] == "own:outputs:0"  # the model's own function is as it was
 
 
 def test_what_only_tpus_can_run_is_told(tmp_path: Path) -> None:
