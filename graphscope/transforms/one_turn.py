@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterator
 from graphscope.core.changes.build import make_node, with_inputs
 from graphscope.core.checks.frames import frames_of, left, refuse_inside_loop
 from graphscope.core.graph import Graph, Node
-from graphscope.core.ops.sets import ENTERS, EXITS, MERGES, SWITCHES
+from graphscope.core.ops.sets import ENTERS, MERGES, SWITCHES
 from graphscope.core.tensors import node_of
 
-_LOOPING = ENTERS | EXITS | MERGES | SWITCHES | {"LoopCond"}
+_DECIDED = MERGES | SWITCHES
+"""What gives values of an earlier turn, or of a branch."""
 
 
 def one_turn(graph: Graph, opened: Graph, outputs: Collection[str]) -> Graph:
@@ -37,7 +38,7 @@ def one_turn(graph: Graph, opened: Graph, outputs: Collection[str]) -> Graph:
         yield from (producer for producer in found if producer is not None and frames.get(producer.name))
 
     body = set(opened.reach(map(node_of, inside), producers))
-    if any(opened[name].op in _LOOPING - ENTERS for name in body):
+    if any(opened[name].op in _DECIDED for name in body):
         refuse_inside_loop(graph, inside[0])
     return opened.with_nodes(_outside(node) if node.name in body else node for node in opened)
 

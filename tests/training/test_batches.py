@@ -48,6 +48,7 @@ def test_rows_of_their_own(count: int) -> None:
 @pytest.mark.parametrize("count", [2, 3, 8, 9])
 def test_the_mean_of_a_batch(count: int) -> None:
     assert found(lambda x: x - x.mean(0), INPUTS[:count]) == "y:0"
+    assert found(lambda x: (x - x.mean(0)) * np.float32(1e-6), INPUTS[:count]) == "y:0"
 
 
 @pytest.mark.parametrize("touched", range(4))

@@ -16,10 +16,13 @@ from graphscope.cli.app import app
 from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.graph import Function, Graph
 from graphscope.core.values.dtypes import DataType
-from graphscope.errors import GraphscopeError
+from graphscope.errors import GraphscopeError, UnknownNameError
 from graphscope.protos import AttrValue, FunctionDef, GraphDef
 from graphscope.training.heads.context import plain_control_flow
+from graphscope.transforms.bake import bake
+from graphscope.transforms.one_turn import one_turn
 from graphscope.transforms.replicas import first_replica, for_tpus
+from tests.support import written
 from tests.support.graphs import graph_of, placeholder
 from tests.support.running import tf
 
@@ -172,6 +175,57 @@ def test_what_is_the_same_in_each_turn_is_computed_once(tmp_path: Path) -> None:
     assert graphscope.run(frozen.model, outputs="while/same")["while/same:0"] == pytest.approx(np.exp(3))
     assert graphscope.run(path, outputs="while/same")["while/same:0"] == pytest.approx(np.exp(3))
     assert graphscope.freeze(path, outputs="out").verify().is_within
+
+
+def in_frame(*lines: str) -> Graph:
+    """A graph with a loop, and with nodes that are not the same in each of its turns."""
+    return written.graph_of(
+        [
+            "x Placeholder(2)",
+            'x_in Enter{"frame_name":"f"} held',
+            "check NoOp",
+            "held Identity x ^check",
+            'i Enter{"frame_name":"f"} zero',
+            "zero Const(0)",
+            "merged Merge i next",
+            "more LoopCond less",
+            "less Less merged limit",
+            'limit Enter{"frame_name":"f"} zero',
+            "turn Switch merged more",
+            "next NextIteration turn:1",
+            *lines,
+        ]
+    )
+
+
+def test_only_the_body_waits_for_nothing() -> None:
+    graph = in_frame("out Neg x_in ^turn", "far Neg out")
+    found = one_turn(graph, graph, ["far"])
+    assert {name: (found[name].op, list(found[name].inputs)) for name in ("far", "out", "x_in", "held")} == {
+        "far": ("Neg", ["out"]),
+        "out": ("Neg", ["x_in"]),
+        "x_in": ("Identity", ["held"]),
+        "held": ("Identity", ["x", "^check"]),
+    }
+    assert one_turn(graph, graph, ["held"]) is graph
+
+
+@pytest.mark.parametrize("line", ["out Add x_in merged", "out Add x_in turn:1", "out Neg less"])
+def test_what_another_turn_decides_is_refused(line: str) -> None:
+    graph = in_frame(line, "same Neg x_in")
+    with pytest.raises(GraphscopeError, match="out is inside the loop f"):
+        one_turn(graph, graph, ["out", "same"])
+
+
+def test_what_can_be_set() -> None:
+    graph = written.graph_of(["x Placeholder(2)", "v VariableV2(2)", "y Add x v"])
+    assert bake(graph, {"v": np.float32(1)}) is graph
+    assert bake(graph, {"x": np.float32([1, 2]), "v": np.float32(1)}).ops == ["Const", "VariableV2", "Add"]
+    with pytest.raises(GraphscopeError, match="y is a Add, neither a placeholder nor a variable") as error:
+        bake(graph, {"y": np.float32(1)})
+    assert error.value.hint == "placeholders: x"
+    with pytest.raises(UnknownNameError, match="no placeholder is named 'z'"):
+        bake(graph, {"z": np.float32(1)})
 
 
 def test_what_is_the_same_in_each_turn_of_loops_within_loops(tmp_path: Path) -> None:
