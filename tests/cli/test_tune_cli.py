@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import resource
 import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,17 @@ main()
 """
 
 
+def wait_for_delivery(pid: int, number: signal.Signals) -> None:
+    """Until a process has taken a signal: another of its threads may be the one to take it, and have to wait for its turn."""
+    status = Path(f"/proc/{pid}/status")
+    with contextlib.suppress(OSError):  # it has ended, or this is no Linux
+        while "State:\tZ" not in (text := status.read_text()):
+            pending = re.search(r"^ShdPnd:\t(\w+)$", text, re.MULTILINE)
+            if pending is None or not int(pending[1], 16) >> (number - 1) & 1:
+                break
+            time.sleep(0.001)
+
+
 def ended(place: Path, out: Path, before_step: int, *numbers: signal.Signals) -> tuple[int, str]:
     """Trains until ``before_step`` is about to begin, sends signals, lets it go on; exit code and stderr."""
     arguments = [sys.executable, "-c", CONTROLLED, *words(place, out)]
@@ -130,6 +143,7 @@ def ended(place: Path, out: Path, before_step: int, *numbers: signal.Signals) ->
             process.send_signal(number)
             while number is signal.SIGINT and STOPPING not in told:  # another signal follows, not the same one
                 told += process.stderr.readline()
+            wait_for_delivery(process.pid, number)
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()  # the step goes on
         told += process.stderr.read()
