@@ -274,32 +274,33 @@ def _without(graph: Graph, names: Iterable[str]) -> Graph:
     return graph.with_nodes(n for n in graph.nodes if n.name not in left_out)
 
 
-def _decided(model: Model, graph: Graph, outputs: Sequence[TensorSpec]) -> Graph:
+def _decided(model: Model, graph: Graph, outputs: Sequence[str]) -> Graph:
     """``graph`` without the branches that a variable with the value that is stored does not take."""
     switches = stored_switches(graph)
     stored = [v for v in model.variables if v.name in switches and v.entry is not None]
     if not stored:
         return graph
     values = {v.name: model.fitting_value(v).numpy() for v in stored}
-    return decide(graph, FreezeOptions([spec.name for spec in outputs], values=values))
+    return decide(graph, FreezeOptions(outputs, values=values))
 
 
 def _report_signature(
     model: Model, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], listener: Listener
 ) -> None:
     """Warns of training switches that callers of the signature cannot set, and of dropout that cannot be switched off."""
-    for spec in outputs:
-        refuse_inside_loop(model.graph, spec.name)
+    names = [spec.name for spec in outputs]
+    for name in names:
+        refuse_inside_loop(model.graph, name)
     if listener is SILENT:
         return
     taken = [spec.name for spec in inputs]
-    graph = _decided(model, _keep_needed(model.graph, [spec.name for spec in outputs], taken), outputs)
+    graph = _decided(model, _keep_needed(model.graph, names, taken), names)
     report(
         [
             *default_doubts(_without(graph, taken)),
             *dropout_doubts(lasting_drops(graph)),
             *batch_doubts(find_batch_statistics(graph)),
-            *branch_doubts(graph, [spec.name for spec in outputs]),
+            *branch_doubts(graph, names),
             *tpu_doubts(graph),
         ],
         listener,

@@ -30,9 +30,9 @@ Sizer = Callable[[Body, Node], int | None]
 def huge_tensors(model: Model, reached: Reached) -> Iterator[Finding]:
     """Nodes whose result, according to constant shapes, is larger than :data:`LARGE_BYTES`."""
     for function, body in model.graph.bodies:
-        sizers = {op: _SIZERS[op] for op in set(body.ops) if op in _SIZERS}
-        for op, node in zip(body.ops, body.nodes) if sizers else ():
-            size = sizers[op](body, node) if op in sizers else None
+        sized = _SIZERS.keys() & set(body.ops)
+        for op, node in zip(body.ops, body.nodes) if sized else ():
+            size = _SIZERS[op](body, node) if op in sized else None
             limit = HUGE_VARIABLE_BYTES if op in VARIABLE_OPS else LARGE_BYTES
             if size is not None and size >= limit:
                 yield _huge(node, function, size, reached.of(node.name, function))

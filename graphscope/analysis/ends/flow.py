@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import cast
 
-from graphscope.analysis.ends.input_gradients import is_gradient, kept_gradients
+from graphscope.analysis.ends.input_gradients import are_gradients, kept_gradients
 from graphscope.analysis.ends.savers import saver_nodes
 from graphscope.core.graph import Graph, Node
 from graphscope.core.ops.sets import ASSIGN_OPS, COUNT_OPS, ENTERS, EXITS, NEXT_ITERATIONS
@@ -214,7 +214,7 @@ def _mark_outside(flow: Flow, names: list[str], savers: frozenset[str]) -> None:
     """Fills ``outside`` and ``gradients``."""
     ops, outside = flow.ops, flow.outside
     outside_ops = set(filter(_OUTSIDE_OPS.fullmatch, flow.by_op))
-    gradients = [("gradients" in name or "_grad" in name) and is_gradient(name) for name in names]
+    gradients = are_gradients(names)
     kept = kept_gradients(flow.inputs, flow.consumers, gradients, names, ops)
     flow.gradients = kept
     updates = _updates(flow)

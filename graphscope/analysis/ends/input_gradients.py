@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from graphscope.core.patterns import OpPattern, Pattern
 
@@ -12,9 +12,9 @@ _UPDATE = OpPattern(
 )
 
 
-def is_gradient(name: str) -> bool:
-    """Whether TensorFlow's automatic differentiation made the node called ``name``."""
-    return ("gradients" in name or "_grad" in name) and _SCOPE.match(name) is not None
+def are_gradients(names: Iterable[str]) -> list[bool]:
+    """For each name of a node, whether TensorFlow's automatic differentiation made the node."""
+    return [("gradients" in name or "_grad" in name) and _SCOPE.match(name) is not None for name in names]
 
 
 def kept_gradients(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import chain, compress
+from itertools import chain, compress, count
 
 from graphscope.analysis.ends.flow import BATCHED, COMPARED, FLAGS, SCATTERS, VARIES, WRITES, Flow, union
-from graphscope.analysis.ends.input_gradients import is_gradient
+from graphscope.analysis.ends.input_gradients import are_gradients
 from graphscope.analysis.ends.losses import is_left_over
 from graphscope.analysis.ends.names import BEST_NAME, name_points
 from graphscope.analysis.ends.networks import last_layers, passed_results
@@ -156,9 +156,16 @@ class Ranking:
     @cached_property
     def candidates(self) -> list[int]:
         """Ends of the forward computation, what feeds the loss, and what those were made of."""
-        forward = compress(range(len(self.forward)), self.forward)
-        found = set(self.feeders).union(set(forward) - self.continued)
-        found |= self.logits | self.handed_on | self.last_layers | self.shared | self.before_drawn | self.transformed
+        found = set(compress(count(), self.forward)) - self.continued
+        found |= (
+            self.feeders
+            | self.logits
+            | self.handed_on
+            | self.last_layers
+            | self.shared
+            | self.before_drawn
+            | self.transformed
+        )
         for i in list(found):
             if (self.op(i) in POSTPROCESSING or self.op(i) in REDUCTIONS) and not self.is_loss(i):
                 found.update(self.behind(i))
@@ -245,7 +252,7 @@ class Ranking:
         if any(map(APPLIES.fullmatch, ops)):
             return True
         # Adam changes the rows of an embedding by ops that others use as well.
-        return any(map(SCATTERS.fullmatch, ops)) and any(is_gradient(node.name) for node in self.flow.nodes)
+        return any(map(SCATTERS.fullmatch, ops)) and any(are_gradients(node.name for node in self.flow.nodes))
 
     def is_loss(self, i: int) -> bool:
         """Whether nothing is left of the examples, in a training graph: a loss that needs no labels."""
@@ -317,11 +324,8 @@ class Ranking:
     def continued(self) -> frozenset[int]:
         """What a part of the forward computation takes that neither observes nor post-processes."""
         ops, inputs = self.flow.ops, self.flow.inputs
-        takers = (
-            c
-            for c, f in enumerate(self.forward)
-            if f and ops[c] not in _OBSERVERS and (ops[c] not in RESHAPES or not self.is_own_reshape(c))
-        )
+        own = set(filter(self.is_own_reshape, self.flow.having(RESHAPES)))
+        takers = (c for c, f in enumerate(self.forward) if f and ops[c] not in _OBSERVERS and c not in own)
         return frozenset(chain.from_iterable(map(inputs.__getitem__, takers)))
 
     def is_detection(self, i: int) -> bool:

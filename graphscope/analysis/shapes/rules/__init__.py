@@ -24,13 +24,11 @@ def find_rule(op: str) -> Rule | None:
 
     The modules are imported one by one until one has it: most models need a third of them.
     """
-    found = RULES.get(op)
-    for subject in SUBJECTS if found is None else ():
+    for subject in SUBJECTS if op not in RULES else ():
         _load(subject)
-        found = RULES.get(op)
-        if found is not None:
+        if op in RULES:
             break
-    return found
+    return RULES.get(op)
 
 
 @functools.cache
