@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +19,12 @@ import graphscope
 from graphscope.cluster.hosts import WORKER, Address, Cluster, Task
 from graphscope.cluster.processes import Launcher, Processes
 from graphscope.cluster.reach import free_ports
+from graphscope.cluster.share import Share
 from graphscope.errors import ArgumentError, GraphscopeError
 from graphscope.runtime.config import SessionOptions, session_config
 from graphscope.runtime.tasks.server import start_server
 from graphscope.training.data import DataOptions
-from graphscope.training.together.member import Together
+from graphscope.training.together.member import Member, Together
 from graphscope.training.together.membership import Notice, agree_on_members, find_leader, write_notice
 from graphscope.training.tune.checkpoints import Checkpoints
 from graphscope.training.tune.resume import TrainingState
@@ -156,6 +159,28 @@ def test_the_others_go_on_without_a_machine(prefix: Path, data: str, tmp_path: P
         assert [step for step, _ in losses] == list(alone.losses)
         np.testing.assert_allclose([loss for _, loss in losses], list(alone.losses.values()), atol=1e-5)
         assert int(values(last)["global_step"]) == report.epochs[-1].step
+
+
+def told_of_others(_: str) -> list[str | None]:
+    """What worker 1 says of worker 0: ended before, ending while it is asked, stopped; each of them listens as a server does."""
+    told = []
+    for open_s in (0, 0.5, 60):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            addresses = Address(*server.getsockname()), Address("127.0.0.1", *free_ports(1))
+            member = Member(Cluster("c.yml", addresses), Share(1, 2), SessionOptions(), timeout_s=10)
+            timer = threading.Timer(open_s, lambda: server.shutdown(socket.SHUT_RDWR))
+            timer.daemon = True
+            timer.start()
+            if not open_s:
+                timer.join()
+            told.append(member.find_lost())
+    return told
+
+
+def test_a_worker_that_ends_while_it_is_asked_is_gone(fresh: Fresh) -> None:
+    """The kernel closes connections before it closes the port."""
+    gone = "worker 0 is gone"
+    assert fresh.value(told_of_others, "") == [gone, gone, "worker 0 does not answer"]
 
 
 def groups(_: str) -> list[Any]:

@@ -135,12 +135,18 @@ class Member(Team):
 
         Those that look for it too stay for a moment, so that they are not taken for it.
         """
-        gone = [task for task in self._others if find_obstacle(self._cluster.addresses[task], PROBE_S) is not None]
+        gone = next(filter(self._is_gone, self._others), None)
         time.sleep(_STAY_S)
-        if gone:
-            return f"{gone[0]} is gone"
+        if gone is not None:
+            return f"{gone} is gone"
         silent = self._find_silent()
-        return f"{silent} does not answer" if silent is not None else None
+        if silent is None:
+            return None
+        return f"{silent} is gone" if self._is_gone(silent) else f"{silent} does not answer"
+
+    def _is_gone(self, task: Task) -> bool:
+        """Whether nothing listens there; a process that is just ending may still do."""
+        return find_obstacle(self._cluster.addresses[task], PROBE_S) is not None
 
     def _find_silent(self) -> Task | None:
         signs = tensorflow().errors.DeadlineExceededError
