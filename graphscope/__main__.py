@@ -12,14 +12,17 @@ def main() -> None:
     _occupy_standard_streams()
     gc.disable()  # a command ends soon and makes hundreds of thousands of objects, none of them in cycles
     try:
-        from graphscope.cli.help_page import HELP_OPTIONS, write_help
         from graphscope.cli.plain import plain_command, run_plainly
+
+        plain = plain_command(sys.argv[1:])
+        if plain is not None:
+            os._exit(
+                run_plainly(*plain)
+            )  # all is written: taking the interpreter apart would take a twentieth of the time
+        from graphscope.cli.help_page import HELP_OPTIONS, write_help
 
         if len(sys.argv) == 2 and sys.argv[1] in HELP_OPTIONS:
             sys.exit(write_help())
-        plain = plain_command(sys.argv[1:])
-        if plain is not None:
-            sys.exit(run_plainly(*plain))
         from graphscope.cli.app import app
 
         app(prog_name="graphscope")

@@ -8,7 +8,8 @@ of a function as a :class:`Call`. ``str()`` formats them for Python; the command
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+
+from graphscope.named_tuple import NamedTuple
 
 _LISTS = frozenset({"at", "inputs", "outputs", "tags", "unfreeze"})
 """Arguments that take a list of names."""

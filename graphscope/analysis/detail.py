@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.listing import Output
@@ -148,7 +148,7 @@ def _outputs(model: Model, body: Body, node: Node, shapes: Shapes | None) -> lis
     from graphscope.analysis.shapes import infer
 
     shape = infer(model).shape
-    return [replace(spec, shape=shape(spec.name)) if spec.shape is None else spec for spec in stated]
+    return [spec._replace(shape=shape(spec.name)) if spec.shape is None else spec for spec in stated]
 
 
 def _op_of(body: Body, name: str) -> str:

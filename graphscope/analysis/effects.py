@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from graphscope.core.graph import Body, Function, Graph, Node, named_functions
 from graphscope.core.ops.effects import OP_EFFECTS, Effect, OpEffect, is_harmless
@@ -18,6 +17,7 @@ from graphscope.core.patterns import Pattern
 from graphscope.core.tensors import node_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import AttrValue, OpDef
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import chain
-from typing import NamedTuple
 
 from graphscope.analysis.audit.finding import Severity
 from graphscope.analysis.audit.model import audit_model
@@ -20,6 +19,7 @@ from graphscope.core.shown import html_of
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.values.dtypes import DataType, is_weight_type
 from graphscope.core.variables.variables import Role
+from graphscope.named_tuple import NamedTuple
 
 
 class Amount(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from graphscope.analysis.statistics import Statistics, statistics
 from graphscope.core.model import Model
@@ -14,6 +14,7 @@ from graphscope.core.values.slices import Slice
 from graphscope.core.variables.binding import find_stored
 from graphscope.core.variables.variables import Role, Variable, extent, maker
 from graphscope.errors import UnknownNameError
+from graphscope.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from graphscope.core.foreign import ForeignModel

@@ -131,7 +131,7 @@ def evaluate(
     wanted = _outputs(source, as_names(outputs), recipe, listener)
     base = open_base(source, wanted, inputs=as_names(inputs), values=fixed_values(source, set), moving_averages=ema)
     output, scores = _choose_judged(base)
-    width = row_width(scores.tensor, infer(replace(source, loaded_graph=base.graph)).shape(scores.tensor))
+    width = row_width(scores.tensor, infer(source.with_graph(base.graph)).shape(scores.tensor))
     options = replace(
         reading or DataOptions(),
         task=_task(recipe, regression, multilabel),

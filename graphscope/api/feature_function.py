@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -41,7 +40,7 @@ class FeatureFunction:
         self._base = base
         self._open = ExitStack()
         promise_equal_bits()
-        cut, config = replace(model, loaded_graph=base.graph), partial(session_config, session)
+        cut, config = model.with_graph(base.graph), partial(session_config, session)
         opened = self._open.enter_context(open_session(cut, base.at, values=base.values, config=config, trust=trust))
         self._run = BatchRunner(opened.run, base.path, input_spec(base), base.at, batch)
         self._is_checked = False

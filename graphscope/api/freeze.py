@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -190,7 +190,7 @@ class Frozen(Shown):
 
 
 def _in_channels_last(model: Model) -> Model:
-    return replace(model, loaded_graph=wrap_layout_ops(model.graph, Layouts.to("NHWC")))
+    return model.with_graph(wrap_layout_ops(model.graph, Layouts.to("NHWC")))
 
 
 def graph_format(path: str | os.PathLike[str]) -> FileFormat:

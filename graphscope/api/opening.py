@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Option
@@ -41,7 +40,7 @@ def without_calls(model: Model) -> Model:
 
     before = model.graph
     graph = inline_calls(before)
-    return model if graph is before else replace(model, loaded_graph=graph)
+    return model if graph is before else model.with_graph(graph)
 
 
 def as_names(names: Names) -> tuple[str, ...]:

@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from graphscope.cli.command_table import COMMANDS
-
 if TYPE_CHECKING:
     from graphscope.cli.terminal.output import Sink
 
@@ -22,8 +20,10 @@ def plain_command(words: Sequence[str]) -> tuple[str, str] | None:
     model = words[-1] if words else "-"
     if model.startswith("-") or "_GRAPHSCOPE_COMPLETE" in os.environ:
         return None
-    if len(words) == 1 and model not in COMMANDS and is_path(model):
-        return "info", model
+    if len(words) == 1:
+        from graphscope.cli.command_table import COMMANDS
+
+        return ("info", model) if model not in COMMANDS and is_path(model) else None
     return (words[0], model) if len(words) == 2 and words[0] in _PLAIN else None
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from graphscope.core.tensors import MAX_SIZE
+from graphscope.named_tuple import NamedTuple
 
 P = ParamSpec("P")
 R = TypeVar("R")

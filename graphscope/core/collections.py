@@ -6,9 +6,9 @@ Source: ``tensorflow/python/framework/ops.py`` (``GraphKeys``) and ``meta_graph.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from graphscope import protos
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import CollectionDef, DecodeError, Message, MetaGraphDef
 
 VARIABLE_COLLECTIONS = (

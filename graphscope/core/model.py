@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any
 
 from graphscope.advice import Advice, Call
 from graphscope.core.checks.validity import Problem, find_problems, refuse_invalid
@@ -28,6 +27,7 @@ from graphscope.core.values.payload import ConvertedPayload, Payload
 from graphscope.core.variables.refusals import missing_value, refuse_mismatch
 from graphscope.core.variables.variables import Variable, VariableStore
 from graphscope.errors import IncompleteModelError, NotTensorFlowError, UnknownNameError
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import DecodeError, MetaGraphDef, TrackableObjectGraph
 
 
@@ -57,7 +57,6 @@ class ModelFile(NamedTuple):
     size_bytes: int | None
 
 
-@dataclass(repr=False)
 class Model(Shown):
     """Graph, variables, signatures and collections of a model, and their files.
 
@@ -74,22 +73,44 @@ class Model(Shown):
         warnings: files outside the given location that were opened because another file names them.
     """
 
-    path: str
-    kind: ModelKind
-    encoding: str
-    files: tuple[ModelFile, ...]
-    loaded_graph: Graph | None = None
-    meta: MetaGraphDef = field(default_factory=MetaGraphDef)
-    store: VariableStore | None = None
-    store_version: str = ""
-    tag_sets: tuple[frozenset[str], ...] = ()
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    def __init__(  # written out: to import dataclasses takes a tenth of the time of ``info``
+        self,
+        path: str,
+        kind: ModelKind,
+        encoding: str,
+        files: tuple[ModelFile, ...],
+        loaded_graph: Graph | None = None,
+        meta: MetaGraphDef | None = None,
+        store: VariableStore | None = None,
+        store_version: str = "",
+        tag_sets: tuple[frozenset[str], ...] = (),
+        notes: tuple[str, ...] = (),
+        warnings: tuple[str, ...] = (),
+    ) -> None:
+        self.path = path
+        self.kind = kind
+        self.encoding = encoding
+        self.files = files
+        self.loaded_graph = loaded_graph
+        self.meta = MetaGraphDef() if meta is None else meta
+        self.store = store
+        self.store_version = store_version
+        self.tag_sets = tag_sets
+        self.notes = notes
+        self.warnings = warnings
 
     def __repr__(self) -> str:
         nodes = f", {len(self.loaded_graph):,} nodes" if self.loaded_graph is not None else ""
         values = f", {len(self.store.entries):,} values" if self.store is not None else ""
         return f"<Model {self.path!r}: {self.kind.value}{nodes}{values}>"
+
+    def replace(self, **changes: Any) -> Model:
+        """A model that differs in the given arguments of the constructor."""
+        return Model(**{name: getattr(self, name) for name in _PARTS} | changes)
+
+    def with_graph(self, graph: Graph) -> Model:
+        """The model with another graph."""
+        return self.replace(loaded_graph=graph)
 
     def __getitem__(self, name: str) -> Payload:
         """The content of a variable, of a value in the checkpoint, or of a constant. No I/O until it is read.
@@ -276,3 +297,7 @@ class Model(Shown):
         from graphscope.core.values.slices import SlicePayload
 
         return SlicePayload(whole, variable.slice)
+
+
+_PARTS = tuple("path kind encoding files loaded_graph meta store store_version tag_sets notes warnings".split())
+"""The arguments of the constructor, each an attribute."""

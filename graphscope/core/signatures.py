@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from graphscope.core.tensors import TensorSpec, shape_of
 from graphscope.core.values.dtypes import DataType
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import MetaGraphDef, TensorInfo
 
 INIT_OP = "__saved_model_init_op"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeGuard, cast
+from typing import TYPE_CHECKING, TypeGuard, cast
 
 from graphscope.core.values.dtypes import DataType
+from graphscope.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from graphscope.protos import TensorShapeProto
@@ -62,8 +62,7 @@ def node_of(text: str) -> str:
     return name.partition(":")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(NamedTuple):
     """The properties of a tensor that are known without running the graph.
 
     Attributes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from graphscope.analysis.shapes import infer
 from graphscope.analysis.shapes.call import Call
@@ -75,7 +75,7 @@ def with_bodies(model: Model) -> Bodies:
     drawing = _Drawing(result)
     nodes = drawing.nodes(shapes.flow, "", (), ())
     if result.called:
-        result.model = replace(model, loaded_graph=model.graph.with_nodes(nodes))
+        result.model = model.with_graph(model.graph.with_nodes(nodes))
         result.shapes = {**shapes.by_name, **drawing.shapes}
     return result
 

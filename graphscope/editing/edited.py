@@ -72,8 +72,7 @@ def with_parts(
     kind = model.kind
     if kind in (ModelKind.GRAPH, ModelKind.EVENT_FILE) and values is not None:
         kind = ModelKind.META_CHECKPOINT
-    return replace(
-        model,
+    return model.replace(
         kind=kind,
         files=files,
         loaded_graph=graph,

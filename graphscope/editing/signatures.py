@@ -46,7 +46,7 @@ class AddSignature:
                 infos[wanted].CopyFrom(tensor_info(edited.model.graph, spec))
         changed = with_parts(edited.model, edited.model.graph, meta)
         kind = ModelKind.META_GRAPH if changed.kind is ModelKind.GRAPH else changed.kind
-        return replace(edited, model=replace(changed, kind=kind))
+        return replace(edited, model=changed.replace(kind=kind))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.model import Model
@@ -11,7 +10,8 @@ from graphscope.core.tensors import TensorSpec, node_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.fit import fit
 from graphscope.feeding.feed_values import literal
-from graphscope.feeding.feeds import UNKNOWN, random_feeds, required_inputs, tensor_spec
+from graphscope.feeding.feeds import required_inputs, tensor_spec
+from graphscope.feeding.random_values import UNKNOWN, random_feeds
 from graphscope.transforms.findings.switches import open_switches
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def fit_feeds(model: Model, feeds: Feeds) -> dict[TensorSpec, NDArray[Any]]:
     for name, value in feeds.items():
         spec = tensor_spec(model, name)
         if spec.dtype is DataType.INVALID:  # nobody knows the op: the value tells
-            spec = replace(spec, dtype=DataType.from_numpy(value.dtype))
+            spec = spec._replace(dtype=DataType.from_numpy(value.dtype))
         found[spec] = fit(value, spec)
     return found
 
@@ -44,7 +44,7 @@ def fill_feeds(
     Tensors that are ``given`` or have a default are omitted.
 
     Args:
-        seed, unknown: as :func:`graphscope.feeding.feeds.random_feeds`.
+        seed, unknown: as :func:`graphscope.feeding.random_values.random_feeds`.
 
     Raises:
         UnknownNameError: an output is not in the graph.
@@ -58,5 +58,5 @@ def fill_feeds(
 def switches_off(model: Model, inputs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
     """Sets the training switches among ``inputs`` for inference: a random keep_prob would make the outputs random."""
     values = open_switches(model.graph)
-    scalars = ((node_of(spec.name), replace(spec, shape=())) for spec in inputs)
+    scalars = ((node_of(spec.name), spec._replace(shape=())) for spec in inputs)
     return {spec.name: literal(values[name], spec) for name, spec in scalars if name in values}

@@ -114,7 +114,7 @@ class Input:
         dtype = self.spec.dtype
         if dtype is not DataType.STRING and dtype.itemsize is not None and rows.dtype == dtype.numpy:
             return rows
-        return fit(rows, replace(self.spec, shape=None))
+        return fit(rows, self.spec._replace(shape=None))
 
     def _misfit(self, rows: NDArray[Any], wanted: str) -> GraphscopeError:
         given = shape_text(rows.shape[1:])

@@ -7,7 +7,6 @@ that counts the one example, along a new first dimension otherwise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.graph import Graph
@@ -26,7 +25,7 @@ def demanded_string(graph: Graph, spec: TensorSpec) -> TensorSpec:
 
     A scalar placeholder of a graph of producer 23 or below looks like one of unknown rank.
     """
-    return replace(spec, shape=apply_demands(spec, Consumers(graph)).shape) if spec.dtype is DataType.STRING else spec
+    return spec._replace(shape=apply_demands(spec, Consumers(graph)).shape) if spec.dtype is DataType.STRING else spec
 
 
 def takes_one(spec: TensorSpec) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphscope.core.arguments import check_arguments
@@ -172,8 +171,7 @@ def _with_checkpoint(model: Model, checkpoint: str | os.PathLike[str]) -> Model:
         raise FileError(f"{os.fspath(checkpoint)}: not a checkpoint", hint="name a checkpoint prefix")
     store, version, files = open_store(location.prefix)
     graph_files = tuple(f for f in model.files if f.role == "graph")
-    return replace(
-        model,
+    return model.replace(
         files=(*graph_files, *files),
         store=store,
         store_version=version,

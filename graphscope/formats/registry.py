@@ -9,7 +9,7 @@ import importlib
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.core.model import Model
@@ -20,6 +20,7 @@ from graphscope.formats.detect.savedmodel_parts import PARTS, SAVED_MODEL_FILES
 from graphscope.formats.detect.sniff import Content
 from graphscope.formats.io.paths import is_directory
 from graphscope.formats.io.progress import Progress, quiet
+from graphscope.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from graphscope.core.foreign import ForeignModel

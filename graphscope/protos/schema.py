@@ -6,14 +6,15 @@ Sources, by TensorFlow's source tree (2.21): ``core/protobuf/saved_model.proto``
 map and choice are written as the repeated entries and the fields that they are on the wire). Field numbers and types are
 compared with TensorFlow's own descriptors in the tests.
 
-They are registered under the package ``graphscope``, so that they never meet TensorFlow's own in one process.
+They are registered under the package ``graphscope``, so that they never meet TensorFlow's own in one process; with descriptors
+whose fields have the numbers of ``google/protobuf/descriptor.proto``.
 """
 
 from __future__ import annotations
 
 import re
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import Message
 from tensorboard.compat.proto import meta_graph_pb2, tensor_pb2, tensor_shape_pb2, versions_pb2
 
@@ -160,47 +161,72 @@ message Int64List {
 _FILE = "graphscope/formats.proto"
 _BLOCK = re.compile(r"message (\w+) \{\n(.*?)\}", re.DOTALL)
 _FIELD = re.compile(r"(?:(repeated|optional) )?([\w.]+) (\w+) = (\d+);")
-_Field = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
-    "int32": _Field.TYPE_INT32,
-    "int64": _Field.TYPE_INT64,
-    "uint64": _Field.TYPE_UINT64,
-    "fixed32": _Field.TYPE_FIXED32,
-    "double": _Field.TYPE_DOUBLE,
-    "float": _Field.TYPE_FLOAT,
-    "bytes": _Field.TYPE_BYTES,
-    "bool": _Field.TYPE_BOOL,
-    "string": _Field.TYPE_STRING,
+    "double": 1,
+    "float": 2,
+    "int64": 3,
+    "uint64": 4,
+    "int32": 5,
+    "fixed32": 7,
+    "bool": 8,
+    "string": 9,
+    "bytes": 12,
 }
+"""Name of a type -> ``FieldDescriptorProto.Type``."""
+_MESSAGE = 11
+_OPTIONAL, _REPEATED = 1, 3
+"""``FieldDescriptorProto.Label``."""
+
+_SEEN = (meta_graph_pb2, tensor_pb2, tensor_shape_pb2, versions_pb2)
+"""Where the messages come from that are not declared here."""
 
 
-def _field(message: descriptor_pb2.DescriptorProto, label: str, type_name: str, name: str, number: str) -> None:
-    field = message.field.add(name=name, number=int(number))
-    field.label = _Field.LABEL_REPEATED if label == "repeated" else _Field.LABEL_OPTIONAL
+def _number(field: int, value: int) -> bytes:
+    """A field of a message, with a number."""
+    return _varint(field << 3) + _varint(value)
+
+
+def _content(field: int, content: bytes) -> bytes:
+    """A field of a message, with a text or a message."""
+    return _varint(field << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    low, high = value & 0x7F, value >> 7
+    return bytes([low]) if not high else bytes([low | 0x80]) + _varint(high)
+
+
+def _field(label: str, type_name: str, name: str, number: str, choice: int) -> bytes:
+    """A ``FieldDescriptorProto``."""
+    made = _content(1, name.encode()) + _number(3, int(number))
+    made += _number(4, _REPEATED if label == "repeated" else _OPTIONAL)
     if type_name in _SCALARS:
-        field.type = _SCALARS[type_name]
+        made += _number(5, _SCALARS[type_name])
     else:
-        field.type = _Field.TYPE_MESSAGE
-        field.type_name = "." + type_name
-    if label == "optional":
-        field.proto3_optional = True
-        field.oneof_index = len(message.oneof_decl)
-        message.oneof_decl.add(name="_" + name)
+        made += _number(5, _MESSAGE) + _content(6, f".{type_name}".encode())
+    return made + _number(9, choice) + _number(17, 1) if label == "optional" else made
 
 
-def _file_descriptor(schema: str, name: str) -> descriptor_pb2.FileDescriptorProto:
-    file = descriptor_pb2.FileDescriptorProto(name=name, package="graphscope", syntax="proto3")
-    for module in (meta_graph_pb2, tensor_pb2, tensor_shape_pb2, versions_pb2):
-        file.dependency.append(module.DESCRIPTOR.name)
-    for title, body in _BLOCK.findall(schema):
-        message = file.message_type.add(name=title)
-        for field in _FIELD.findall(body):
-            _field(message, *field)
-    return file
+def _message(title: str, body: str) -> bytes:
+    """A ``DescriptorProto``; an optional field is a choice of its own, which proto3 calls ``_name``."""
+    made, choices = _content(1, title.encode()), list[bytes]()
+    for label, type_name, name, number in _FIELD.findall(body):
+        made += _content(2, _field(label, type_name, name, number, len(choices)))
+        if label == "optional":
+            choices.append(_content(8, _content(1, b"_" + name.encode())))
+    return made + b"".join(choices)
+
+
+def _file_descriptor(schema: str, name: str) -> bytes:
+    """A ``FileDescriptorProto``, written by hand: the module of its class takes longer to import than all of this."""
+    made = _content(1, name.encode()) + _content(2, b"graphscope")
+    made += b"".join(_content(3, module.DESCRIPTOR.name.encode()) for module in _SEEN)
+    made += b"".join(_content(4, _message(title, body)) for title, body in _BLOCK.findall(schema))
+    return made + _content(12, b"proto3")
 
 
 def message_classes(schema: str = SCHEMA, file: str = _FILE) -> dict[str, type[Message]]:
     """Name -> class for each message of ``schema``, registered once in protobuf's default pool as ``file``."""
     pool = descriptor_pool.Default()
-    added = pool.AddSerializedFile(_file_descriptor(schema, file).SerializeToString())
+    added = pool.AddSerializedFile(_file_descriptor(schema, file))
     return {name: message_factory.GetMessageClass(d) for name, d in added.message_types_by_name.items()}

@@ -9,7 +9,6 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -187,7 +186,7 @@ def open_session(
     start = start_of(model, fetches, given, values, initialize=initialize)
     graph = placing.part(model.graph, start.needed)
     if _unwrapped(graph, fetches) is not graph:
-        model = replace(model, loaded_graph=_unwrapped(model.graph, fetches))
+        model = model.with_graph(_unwrapped(model.graph, fetches))
         start = start_of(model, fetches, given, values, initialize=initialize)
         graph = placing.part(model.graph, start.needed)
     graph = _with_assets(graph, start)

@@ -8,8 +8,6 @@ Source: ``tensorflow/core/ops/state_ops.cc``, ``training_ops.cc`` and ``resource
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
-from typing import NamedTuple
 
 from graphscope.core.changes.build import make_node, type_attr, with_inputs
 from graphscope.core.graph import Node
@@ -19,6 +17,7 @@ from graphscope.core.ops.table import registered_ops
 from graphscope.core.tensors import node_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import UnsupportedError
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import AttrValue, OpDef
 from graphscope.transforms.findings.read_after_write import writes as writes_to_first
 
@@ -47,7 +46,7 @@ def with_resource_variables(model: Model, names: Collection[str]) -> Model:
     if not references:
         return model
     conversion = _Conversion(model, references)
-    return replace(model, loaded_graph=graph.with_nodes([new for node in graph for new in conversion.nodes(node)]))
+    return model.with_graph(graph.with_nodes([new for node in graph for new in conversion.nodes(node)]))
 
 
 class _Taken(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -187,3 +188,17 @@ def test_own_ops_come_before_tensorflows() -> None:
     meta.signature_def["b"].method_name = "n"
     meta.signature_def["a"].inputs["i"].name = "x:0"
     assert list(found.signatures) == ["a", "b"]
+
+
+def test_a_changed_model_has_all_other_parts() -> None:
+    names = list(inspect.signature(Model).parameters)
+    parts: dict[str, Any] = {name: object() for name in names}
+    model = Model(**parts)
+    for name in names:
+        changed = model.replace(**{name: "new"})
+        assert {n: getattr(changed, n) for n in names} == {**parts, name: "new"}
+        assert getattr(model, name) is parts[name]
+    graph: Any = object()
+    assert model.with_graph(graph).loaded_graph is graph
+    with pytest.raises(TypeError, match="nodes"):
+        model.replace(nodes=[])

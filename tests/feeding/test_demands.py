@@ -12,8 +12,9 @@ import pytest
 from graphscope import load
 from graphscope.cli.terminal.wording import to_words
 from graphscope.errors import GraphscopeError
-from graphscope.feeding.feeds import random_feeds, required_inputs, resolve_tensors
+from graphscope.feeding.feeds import required_inputs, resolve_tensors
 from graphscope.feeding.missing_feeds import refuse_unfed
+from graphscope.feeding.random_values import random_feeds
 from tests.support.running import run_graph, tf
 
 v1 = tf.compat.v1

@@ -11,9 +11,11 @@ import pytest
 import graphscope
 from graphscope.core.tensors import TensorSpec
 from graphscope.core.values.dtypes import DataType
+from graphscope.feeding.demands.demanded import Content, Demanded
 from graphscope.feeding.demands.demands import apply_demands
 from graphscope.feeding.demands.encoded import EncodedStrings
 from graphscope.feeding.demands.inferred import Consumers
+from graphscope.feeding.demands.rules import Indices
 from tests.support.running import tf
 from tests.support.written import graph_of
 
@@ -111,23 +113,28 @@ def test_tensorflow_decodes_random_strings(build: Build, takes: Any, gives: tupl
     assert value.shape == gives
 
 
-def encoded(text: str, out_type: DataType = DataType.INVALID) -> TensorSpec:
+def bound(spec: TensorSpec) -> int:
+    return spec.content.below if isinstance(spec, Demanded) and isinstance(spec.content, Indices) else 0
+
+
+def encoded(text: str, out_type: DataType = DataType.INVALID) -> Content | None:
     graph = graph_of(["x Placeholder", *map(str.strip, text.split(";"))])
     for node in graph.consumers("x"):
         node.proto.attr["out_type"].type = int(out_type)
-    return apply_demands(TensorSpec("x:0", DataType.STRING, ()), Consumers(graph))
+    found = apply_demands(TensorSpec("x:0", DataType.STRING, ()), Consumers(graph))
+    return found.content if isinstance(found, Demanded) else None
 
 
 def test_bytes_are_in_the_order_of_the_op() -> None:
-    spec = encoded('y DecodeRaw{"little_endian":false} x; n Const:int32=[3]; z Reshape y n', DataType.INT16)
-    assert isinstance(spec, EncodedStrings)
-    assert spec.encode(lambda numbers: np.arange(numbers.shape[0], dtype=np.int16)) == b"\0\0\0\1\0\2"
+    content = encoded('y DecodeRaw{"little_endian":false} x; n Const:int32=[3]; z Reshape y n', DataType.INT16)
+    assert isinstance(content, EncodedStrings)
+    assert content.encode(lambda numbers: np.arange(numbers.shape[0], dtype=np.int16)) == b"\0\0\0\1\0\2"
 
 
 def test_indices_of_decoded_numbers_stay_within_what_they_index() -> None:
-    spec = encoded("y DecodeRaw x; w Const=[[1,2],[3,4],[5,6]]; z Gather w y", DataType.INT32)
-    assert isinstance(spec, EncodedStrings)
-    assert spec.encode(lambda numbers: np.array([getattr(numbers, "below", 0)], np.int32)) == b"\3\0\0\0"
+    content = encoded("y DecodeRaw x; w Const=[[1,2],[3,4],[5,6]]; z Gather w y", DataType.INT32)
+    assert isinstance(content, EncodedStrings)
+    assert content.encode(lambda numbers: np.array([bound(numbers)], np.int32)) == b"\3\0\0\0"
 
 
 @pytest.mark.parametrize("text", ["y Identity x", "y DecodeRaw x", "y StringToNumber x", "y DecodePaddedRaw x lost"])

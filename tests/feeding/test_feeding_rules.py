@@ -16,24 +16,23 @@ from graphscope.core.tensors import Shape, TensorSpec
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError
 from graphscope.feeding.default_feeds import fill_feeds, fit_feeds, switches_off
+from graphscope.feeding.demands.demanded import Demanded
+from graphscope.feeding.demands.rules import Indices
 from graphscope.feeding.dependencies import need, part
 from graphscope.feeding.feed_values import from_file, literal, picture_paths
 from graphscope.feeding.feeds import (
-    STRINGS,
     Feed,
     FeedOptions,
-    concrete,
     example_names,
     feeds_of,
     placeholders,
-    random_feeds,
-    random_value,
     required_inputs,
     resolve_feeds,
     resolve_tensors,
     tensor_spec,
 )
 from graphscope.feeding.naming import Fetch, Names, find_signature
+from graphscope.feeding.random_values import STRINGS, concrete, random_feeds, random_value
 from graphscope.protos import MetaGraphDef
 from tests.support.written import graph_of, model_of
 
@@ -346,3 +345,16 @@ def test_any_value_is_text_where_it_must_be(tmp_path: Path) -> None:
                 literal(text, spec(STRING))
         else:
             assert literal(text, spec(STRING)).tolist() == expected
+
+
+# Demands
+
+
+def test_what_is_demanded_stays_with_a_changed_tensor() -> None:
+    found = Demanded(spec(INT32, (3,)), Indices(2))
+    renamed = found._replace(name="b:0", shape=(5,))
+    assert isinstance(renamed, Demanded)
+    assert renamed == TensorSpec("b:0", INT32, (5,))
+    assert renamed.content == Indices(2)
+    assert set(random_value(renamed, seed=0).tolist()) <= {0, 1}
+    assert found.name == "a:0"

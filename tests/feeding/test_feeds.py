@@ -17,16 +17,8 @@ from graphscope.core.tensors import Shape, TensorSpec
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, FileError, GraphscopeError, UnknownNameError, UnsupportedError
 from graphscope.feeding.feed_values import from_file
-from graphscope.feeding.feeds import (
-    STRINGS,
-    Feed,
-    random_feeds,
-    required_inputs,
-    resolve_baked,
-    resolve_feeds,
-    resolve_tensors,
-    tensor_spec,
-)
+from graphscope.feeding.feeds import Feed, required_inputs, resolve_baked, resolve_feeds, resolve_tensors, tensor_spec
+from graphscope.feeding.random_values import STRINGS, random_feeds
 from graphscope.formats import load
 from graphscope.formats.media.pictures import Scaling
 from graphscope.protos import AttrValue, GraphDef

@@ -10,7 +10,8 @@ import pytest
 
 import graphscope
 from graphscope.core.model import Model
-from graphscope.feeding.feeds import STRINGS, random_feeds, required_inputs
+from graphscope.feeding.feeds import required_inputs
+from graphscope.feeding.random_values import STRINGS, random_feeds
 from tests.support.running import tf
 
 SCALAR = tf.TensorSpec([], tf.string, name="s")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from graphscope import freeze, load, run
-from graphscope.feeding.feeds import random_feeds, required_inputs
+from graphscope.feeding.feeds import required_inputs
+from graphscope.feeding.random_values import random_feeds
 from tests.support.running import run_graph, tf
 
 v1 = tf.compat.v1

@@ -6,9 +6,10 @@ import pytest
 
 from graphscope.core.tensors import Shape, TensorSpec
 from graphscope.core.values.dtypes import DataType
+from graphscope.feeding.demands.demanded import Demanded
 from graphscope.feeding.demands.demands import apply_demands
 from graphscope.feeding.demands.inferred import Consumers
-from graphscope.feeding.demands.rules import FeedSpec
+from graphscope.feeding.demands.rules import Indices
 from tests.support.written import graph_of
 
 
@@ -150,15 +151,15 @@ def test_the_shape_that_is_demanded(text: str, shape: Shape) -> None:
 
 @pytest.mark.parametrize(("text", "below"), BOUNDS, ids=[text for text, _ in BOUNDS])
 def test_numbers_of_rows_are_below_their_count(text: str, below: int | None) -> None:
-    plain = TensorSpec("x:0", DataType.INT32, (2,))
-    expected = FeedSpec("x:0", DataType.INT32, (2,), below=below) if below else plain
-    assert demand(text, DataType.INT32, (2,)) == expected
+    found = demand(text, DataType.INT32, (2,))
+    assert found == TensorSpec("x:0", DataType.INT32, (2,))
+    assert getattr(found, "content", None) == (Indices(below) if below else None)
 
 
 @pytest.mark.parametrize("dtype", [DataType.INT32, DataType.INT64, DataType.UINT8, DataType.INT16, DataType.FLOAT])
 def test_types_that_hold_numbers_of_rows(dtype: DataType) -> None:
     found = demand("y OneHot x d; d Const:int32=5", dtype, (2,))
-    assert isinstance(found, FeedSpec) == (dtype in (DataType.INT32, DataType.INT64, DataType.UINT8))
+    assert isinstance(found, Demanded) == (dtype in (DataType.INT32, DataType.INT64, DataType.UINT8))
 
 
 def test_what_is_stated_is_kept() -> None:

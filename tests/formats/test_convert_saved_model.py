@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ def test_a_saver_is_added_where_there_is_none(tmp_path: Path, name: str) -> None
     meta = MetaGraphDef()
     meta.CopyFrom(model.meta)
     meta.ClearField("saver_def")
-    bare = replace(model, meta=meta)
+    bare = model.replace(meta=meta)
     directory = written(bare, tmp_path / "saved", *fixture.specs(model))
     expected = restored(fixture.prefix + ".meta", fixture.prefix, fixture.output, fixture.feeds)
     assert_computes(directory, fixture, expected)
@@ -87,7 +86,7 @@ def test_a_text_graph_with_a_checkpoint(tmp_path: Path) -> None:
     """It has neither collections nor a saver."""
     fixture = Fixture("softmax")
     values = load(fixture.prefix)
-    model = replace(load(FIXTURES / "softmax" / "graph.pbtxt"), store=values.store, store_version="V2")
+    model = load(FIXTURES / "softmax" / "graph.pbtxt").replace(store=values.store, store_version="V2")
     directory = written(model, tmp_path / "saved", *fixture.specs(values))
     expected = restored(fixture.prefix + ".meta", fixture.prefix, fixture.output, fixture.feeds)
     assert_computes(directory, fixture, expected)
@@ -319,7 +318,7 @@ def test_variables_without_values(tmp_path: Path) -> None:
     some = MemoryStore([("inference/weights", ArrayPayload(np.zeros([784, 10], np.float32)))])
     for store, names in ((None, "inference/weights, inference/biases"), (some, "inference/biases")):
         with pytest.raises(IncompleteModelError, match=f"no checkpoint holds a value of {names}$"):
-            write_saved_model(replace(model, store=store), tmp_path / "saved", inputs=[], outputs=[])
+            write_saved_model(model.replace(store=store), tmp_path / "saved", inputs=[], outputs=[])
     assert not list(tmp_path.iterdir())
 
 
@@ -328,7 +327,7 @@ def test_eight_variables_without_values_are_named(count: int, tmp_path: Path) ->
     model = variables_model([(f"v{i}", ArrayPayload(FLOATS)) for i in range(count)])
     names = ", ".join(f"v{i}" for i in range(min(count, 8))) + (", ..." if count == 9 else "")
     with pytest.raises(IncompleteModelError) as error:
-        write_saved_model(replace(model, store=None), tmp_path / "saved", inputs=[], outputs=[])
+        write_saved_model(model.replace(store=None), tmp_path / "saved", inputs=[], outputs=[])
     assert error.value.message == f"m: no checkpoint holds a value of {names}"
 
 
@@ -366,7 +365,7 @@ def test_an_output_that_needs_a_variable_without_a_value(tmp_path: Path) -> None
     """A variable that nothing needs may be left without one."""
     model = variables_model([("a", ArrayPayload(FLOATS)), ("b", ArrayPayload(FLOATS))])
     nodes = [*model.graph, *(make_node(f"{n}/read", "Identity", [n], {"T": type_attr(DataType.FLOAT)}) for n in "ab")]
-    model = replace(model, loaded_graph=model.graph.with_nodes(nodes), store=MemoryStore([("a", ArrayPayload(FLOATS))]))
+    model = model.replace(loaded_graph=model.graph.with_nodes(nodes), store=MemoryStore([("a", ArrayPayload(FLOATS))]))
     outputs = {n: [TensorSpec(f"{n}/read:0", DataType.FLOAT, (2,))] for n in "ab"}
     with pytest.raises(IncompleteModelError, match="holds a value of b"):
         write_saved_model(model, tmp_path / "saved", inputs=[], outputs=outputs["b"])
@@ -422,7 +421,7 @@ def test_what_fills_the_tables() -> None:
     for listed, expected in ((["call"], ["^call"]), ([], ["^fill"])):
         model.meta.collection_def["table_initializer"].node_list.value[:] = listed
         meta = MetaGraphDef()
-        graph = with_main_op(replace(model), model.graph, meta)
+        graph = with_main_op(model.replace(), model.graph, meta)
         [name] = meta.collection_def["saved_model_main_op"].node_list.value
         assert (name, list(graph[name].inputs)) == ("init_all_tables_1", expected)
         assert with_main_op(model, graph, meta) is graph

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -208,9 +207,7 @@ def changed(model: Model, name: str) -> Model:
     """``model`` with another value in the first element of one constant."""
     value = model.graph[name].tensor().numpy().copy()
     value.flat[0] += 1
-    return replace(
-        model, loaded_graph=model.graph.with_nodes(constant(name, value) if n.name == name else n for n in model.graph)
-    )
+    return model.with_graph(model.graph.with_nodes(constant(name, value) if n.name == name else n for n in model.graph))
 
 
 def test_engines_that_are_none() -> None:

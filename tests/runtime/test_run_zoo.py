@@ -9,7 +9,6 @@ import hashlib
 import io
 import wave
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,8 @@ from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.fit import fit
 from graphscope.errors import GraphscopeError, IncompleteModelError
 from graphscope.feeding.default_feeds import switches_off
-from graphscope.feeding.feeds import random_feeds, required_inputs
+from graphscope.feeding.feeds import required_inputs
+from graphscope.feeding.random_values import random_feeds
 from graphscope.formats import load
 from graphscope.runtime.run import run
 from tests.support.fixture_files import FIXTURES, committed_models
@@ -206,7 +206,7 @@ SPECIAL: list[tuple[str, str, DataType, Callable[[], NDArray[Any]]]] = [
 def fed(path: Path, model: Model, fetches: list[str]) -> Feeds:
     inputs = required_inputs(model, fetches)
     special = {
-        spec.name: fit(make(), replace(spec, shape=None))
+        spec.name: fit(make(), spec._replace(shape=None))
         for place, name, dtype, make in SPECIAL
         for spec in inputs
         if place in str(path) and node_of(spec.name).endswith(name) and spec.dtype is dtype

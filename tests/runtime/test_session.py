@@ -20,7 +20,8 @@ from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.errors import GraphscopeError, IncompleteModelError, UnknownNameError, UnsupportedError
 from graphscope.feeding.dependencies import need
-from graphscope.feeding.feeds import random_feeds, required_inputs, tensor_spec
+from graphscope.feeding.feeds import required_inputs, tensor_spec
+from graphscope.feeding.random_values import random_feeds
 from graphscope.formats import load
 from graphscope.protos import NodeDef, TensorProto
 from graphscope.runtime.config import AS_STATED, Placing, SessionOptions, session_config

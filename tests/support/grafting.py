@@ -12,7 +12,8 @@ import numpy as np
 import graphscope
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
-from graphscope.feeding.feeds import random_value, tensor_spec
+from graphscope.feeding.feeds import tensor_spec
+from graphscope.feeding.random_values import random_value
 from graphscope.training.recipe import Recipe, recipe_of
 from tests.support.running import Array, tf
 

@@ -16,7 +16,8 @@ from graphscope.core.model import Model, ModelKind
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.variables.variables import Role
 from graphscope.errors import FileError, GraphscopeError, UnknownNameError, UntrustedError
-from graphscope.feeding.feeds import random_feeds, tensor_spec
+from graphscope.feeding.feeds import tensor_spec
+from graphscope.feeding.random_values import random_feeds
 from graphscope.formats.io.progress import quiet
 from graphscope.runtime.comparing.verify import verify
 from graphscope.runtime.session import open_session

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import wave
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +179,7 @@ def flattened() -> graphscope.Model:
     shape = constant("flat/shape", np.array([48 * 48 * 3], np.int32))
     types = {"T": type_attr(DataType.FLOAT), "Tshape": type_attr(DataType.INT32)}
     flat = make_node("ResizeBilinear/flat", "Reshape", ["ResizeBilinear", "flat/shape"], types)
-    return replace(model, loaded_graph=model.graph.with_nodes([*model.graph.nodes, shape, flat]))
+    return model.with_graph(model.graph.with_nodes([*model.graph.nodes, shape, flat]))
 
 
 # Runs

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -271,7 +270,7 @@ def test_what_puts_rows_in_place_has_no_average(tmp_path: Path, data: str) -> No
     with pytest.raises(
         UnsupportedError, match=r"ResourceScatterUpdate\) writes to head/dense/\w+ a value that cannot be averaged"
     ):
-        averaged_values(replace(model, loaded_graph=changed), job.recipe, fed_features(model, job))
+        averaged_values(model.with_graph(changed), job.recipe, fed_features(model, job))
 
 
 def test_parts_of_a_batch() -> None:

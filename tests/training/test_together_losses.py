@@ -162,7 +162,7 @@ def test_the_others_go_on_without_a_machine(prefix: Path, data: str, tmp_path: P
 
 
 def told_of_others(_: str) -> list[str | None]:
-    """What worker 1 says of worker 0: ended before, ending while it is asked, stopped; each of them listens as a server does."""
+    """What worker 1 says of worker 0, which has ended, ends while it is asked, or is stopped: the kernel listens for it."""
     told = []
     for open_s in (0, 0.5, 60):
         with socket.create_server(("127.0.0.1", 0)) as server:

@@ -14,7 +14,7 @@ from graphscope.core.model import Model
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.tensors import node_of
 from graphscope.errors import GraphscopeError
-from graphscope.feeding.feeds import random_feeds
+from graphscope.feeding.random_values import random_feeds
 from graphscope.transforms.freeze import FreezeOptions, freeze
 from tests.support.running import Array, run_graph, tf
 from tests.support.verified import assert_same

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from graphscope.analysis.audit.finding import Finding, Reach, Severity
 from graphscope.analysis.audit.reach import Reached
@@ -14,6 +13,7 @@ from graphscope.core.ops.effects import Effect, read_at_import
 from graphscope.core.ops.sets import PYTHON_OPS
 from graphscope.core.tensors import node_of
 from graphscope.core.values.dtypes import DataType
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import DecodeError
 
 _RULES = {

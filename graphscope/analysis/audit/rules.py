@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+
+from graphscope.named_tuple import NamedTuple
 
 
 class Category(str, enum.Enum):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from itertools import zip_longest
-from typing import NamedTuple
 
 from graphscope.analysis.diff.interfaces import first_change
 from graphscope.analysis.diff.report import Change, Difference, Section
@@ -18,6 +17,7 @@ from graphscope.core.tensors import shape_of, shape_text
 from graphscope.core.units import count
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.variables.object_graph import saved_variables
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import Message
 
 OBJECT_GRAPH = "object graph"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from graphscope.analysis.ends.savers import saver_nodes
 from graphscope.analysis.tensors import TensorLister
@@ -12,6 +11,7 @@ from graphscope.core.model import Model
 from graphscope.core.ops.sets import PLACEHOLDER_OPS, brings_data
 from graphscope.core.tensors import Shape, TensorName, node_of
 from graphscope.core.values.dtypes import UNFEEDABLE, DataType
+from graphscope.named_tuple import NamedTuple
 
 DECODING_OPS = frozenset(
     "DecodeJpeg DecodePng DecodeGif DecodeBmp DecodeImage DecodeAndCropJpeg DecodeWebP DecodeWav DecodeRaw"

@@ -7,7 +7,6 @@ compares with the labels: in a training graph the prediction is usually no leaf,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from graphscope.analysis.ends.losses import trace
 from graphscope.analysis.ends.names import GOOD_NAMES
@@ -22,6 +21,7 @@ from graphscope.core.patterns import Pattern
 from graphscope.core.signatures import BOOKKEEPING, Signature
 from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of
 from graphscope.core.values.dtypes import DataType
+from graphscope.named_tuple import NamedTuple
 
 
 class OutputCandidate(NamedTuple):

@@ -377,7 +377,7 @@ class Ranking:
         scopes = Counter(
             self.name(i).partition("/")[0] for i in last if "/" in self.name(i) and self.flow.has_weight(i)
         )
-        return scopes.most_common(1)[0][0] + "/" if scopes else ""
+        return max(scopes, key=scopes.__getitem__) + "/" if scopes else ""
 
     def leaves_scope(self, i: int) -> bool:
         """Whether, in a training graph, it is in the model's name scope and used outside it only."""

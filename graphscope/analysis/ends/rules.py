@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from graphscope.analysis.ends.flow import VARIES
 from graphscope.analysis.ends.losses import is_free
@@ -11,6 +10,7 @@ from graphscope.analysis.ends.names import BAD_NAMES, name_points
 from graphscope.analysis.ends.ranking import PASSED, POSTPROCESSING, REDUCTIONS, Ranking
 from graphscope.analysis.ends.unlabelled import RESHAPES
 from graphscope.core.ops.sets import SWITCHES
+from graphscope.named_tuple import NamedTuple
 
 _ARITHMETIC = frozenset("Square Log Log1p Exp Abs Neg Softplus".split())
 

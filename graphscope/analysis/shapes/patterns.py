@@ -8,12 +8,12 @@ Outside parentheses a capital letter is a whole shape, ``_`` is anything. Inputs
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
 
 from graphscope.analysis.shapes.call import Call, Rule
 from graphscope.analysis.shapes.facts import Fact, Facts
 from graphscope.analysis.shapes.sizes import Dim, Dims, ShapeError, Size, Sizes, at_least, merge, merge_sizes
 from graphscope.core.patterns import Pattern
+from graphscope.named_tuple import NamedTuple
 
 _TOKEN = Pattern(r"\(([^)]*)\)|(\S+)")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from graphscope.cli.terminal.output import Sink
 from graphscope.cli.terminal.plain import csv_lines, flatten, json_text, plain
 from graphscope.cli.terminal.text import escape
+from graphscope.named_tuple import NamedTuple
 
 
 class Format(str, enum.Enum):

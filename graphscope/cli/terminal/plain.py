@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import math
 import os
@@ -15,7 +14,7 @@ from graphscope.core.hostile import HOSTILE
 from graphscope.core.values.dtypes import DataType
 
 
-def plain(value: object) -> Any:
+def plain(value: Any) -> Any:
     """``value`` as JSON types: data types by their label, other enums by their value, NaN and infinities as text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
@@ -25,7 +24,9 @@ def plain(value: object) -> Any:
         return os.fspath(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
-    if dataclasses.is_dataclass(value):
+    if hasattr(value, "__dataclass_fields__"):
+        import dataclasses  # what this is one of has imported it
+
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return plain(value._asdict())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, islice
 from operator import itemgetter
-from typing import NamedTuple
 
 from graphscope.cli.terminal.output import Sink, paint
 from graphscope.cli.terminal.text import cells, elide, elide_start, escape, is_simple, pad
+from graphscope.named_tuple import NamedTuple
 
 SAMPLE = 1000
 """Rows that widths are taken from; a later, longer cell pushes its row out (a pipe) or is elided (a terminal)."""

@@ -7,7 +7,6 @@ Unknown ops are not a problem, and neither is a library function that no node ca
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from graphscope.advice import Advice, Call
 from graphscope.core.graph import Body, Function, Graph, Node, called_functions
@@ -16,6 +15,7 @@ from graphscope.core.ops.table import OpCatalog, input_count
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.core.values.tensor_proto import check_size
 from graphscope.errors import CorruptFileError, GraphscopeError
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import OpDef
 
 _LISTED = 8

@@ -9,10 +9,10 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from graphscope.core.ops.sets import PYTHON_OPS
 from graphscope.core.ops.table import registered_ops
+from graphscope.named_tuple import NamedTuple
 
 
 class Effect(str, enum.Enum):

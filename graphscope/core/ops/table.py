@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from graphscope.core.values.dtypes import REF, DataType
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import AttrValue, CollectionDef, OpDef
 
 TABLE = Path(__file__).with_name("ops.pb")

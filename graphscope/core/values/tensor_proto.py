@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graphscope.core.tensors import shape_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import CorruptFileError, UnsupportedError
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import TensorProto
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from graphscope.core.tensors import Shape, shape_of
 from graphscope.core.values.dtypes import DataType
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import SavedObjectGraph, TrackableObjectGraph
 
 OBJECT_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"

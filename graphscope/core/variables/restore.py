@@ -8,7 +8,6 @@ graph: a restore op reads keys from a constant, and an assign op puts each resul
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.ops.sets import ASSIGN_OPS, CALL_OPS
@@ -16,6 +15,7 @@ from graphscope.core.tensors import TensorName, node_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import Payload
 from graphscope.errors import IncompleteModelError
+from graphscope.named_tuple import NamedTuple
 
 RESTORE_OPS = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
 _PASSED_THROUGH = frozenset({"Identity", "Reshape", "Cast", "RefIdentity"})

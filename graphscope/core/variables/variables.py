@@ -5,11 +5,12 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from graphscope.core.tensors import Shape, elements, shape_text
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import Payload
+from graphscope.named_tuple import NamedTuple
 
 R = TypeVar("R", bound=NamedTuple)
 

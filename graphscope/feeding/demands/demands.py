@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from graphscope.core.tensors import TensorSpec, node_of
 from graphscope.core.values.dtypes import DataType
+from graphscope.feeding.demands.demanded import Demanded
 from graphscope.feeding.demands.encoded import encoded_strings
 from graphscope.feeding.demands.inferred import Consumers
 from graphscope.feeding.demands.lookups import looked_up_strings
 from graphscope.feeding.demands.ragged import row_splits
-from graphscope.feeding.demands.rules import INDEX_TYPES, FeedSpec, demanded_shapes, index_bounds
+from graphscope.feeding.demands.rules import INDEX_TYPES, Indices, demanded_shapes, index_bounds
 from graphscope.feeding.demands.sparse import sparse_part
 
 
 def apply_demands(spec: TensorSpec, consumers: Consumers) -> TensorSpec:
-    """``spec`` with the shape that its consumers require, if its rank is unknown; as :class:`FeedSpec` if it holds indices.
+    """``spec`` with the shape that its consumers require, if its rank is unknown, and what else they demand.
 
     A convolution does not require a height, but needs pictures at least as large as its filter: such likely sizes come first.
     Otherwise, the shape comes from shape inference. Parts of sparse and ragged tensors, and strings that are
@@ -35,11 +34,11 @@ def apply_demands(spec: TensorSpec, consumers: Consumers) -> TensorSpec:
         return part
     if spec.shape is None:
         likely = next(demanded_shapes(graph, node), None)
-        spec = replace(spec, shape=consumers.shapes().shape(spec.name) if likely is None else likely)
+        spec = spec._replace(shape=consumers.shapes().shape(spec.name) if likely is None else likely)
     if spec.dtype in INDEX_TYPES:
         sizes = [size for size in index_bounds(graph, node, lambda text: consumers.shapes().shape(text)) if size]
         if sizes:
-            return FeedSpec(spec.name, spec.dtype, spec.shape, spec.is_ref, min(sizes))
+            return Demanded(spec, Indices(min(sizes)))
     if spec.dtype is DataType.STRING:
         return encoded_strings(graph, spec) or looked_up_strings(consumers, spec) or spec
     return spec

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from graphscope.core.graph import Body, Node
 from graphscope.core.tensors import node_of, shape_of
 from graphscope.feeding.demands.rules import SAME_SHAPE, demanded_shapes
 from graphscope.feeding.demands.weights import small_integers
+from graphscope.named_tuple import NamedTuple
 
 _DEFAULT = 2
 _STEPS = 32

@@ -10,22 +10,25 @@ import gzip
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graphscope.core.graph import Body, Graph, Node
 from graphscope.core.patterns import OpPattern
 from graphscope.core.tensors import Shape, TensorName, TensorSpec
 from graphscope.core.values.dtypes import UNFEEDABLE, DataType
+from graphscope.feeding.demands.demanded import Demanded
 from graphscope.feeding.demands.elements import Elements, demanded_elements
 from graphscope.feeding.demands.examples import ExampleSpec, dense_features, example_bytes, example_json
 from graphscope.feeding.demands.media import MEDIA, media_encoder
-from graphscope.feeding.demands.rules import INDEX_TYPES, FeedSpec, demanded_shapes, index_bounds
+from graphscope.feeding.demands.rules import INDEX_TYPES, Indices, demanded_shapes, index_bounds
 from graphscope.feeding.demands.weights import small_integers
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import TensorProto
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from graphscope.feeding.random_values import Source
 
 Draw = Callable[[TensorSpec], "NDArray[Any]"]
 """Makes random values for a tensor."""
@@ -43,18 +46,24 @@ _STEPS = 32
 _MAX_DEPTH = 8
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedStrings(TensorSpec):
-    """A tensor of strings that an op decodes.
+class EncodedStrings(NamedTuple):
+    """Strings that an op decodes.
 
     Attributes:
         encode: makes one of them; all decode to the same shape.
     """
 
-    encode: Encode = field(default=lambda _: b"", compare=False)
+    encode: Encode
+
+    def draw(self, spec: TensorSpec, source: Source) -> NDArray[Any]:
+        """See :meth:`graphscope.feeding.demands.demanded.Content.draw`."""
+        import numpy as np
+
+        shape = source.shape(spec)
+        return np.array([self.encode(source.draw) for _ in range(math.prod(shape))], object).reshape(shape)
 
 
-def encoded_strings(graph: Graph, spec: TensorSpec) -> EncodedStrings | None:
+def encoded_strings(graph: Graph, spec: TensorSpec) -> Demanded | None:
     """``spec`` with what its strings are decoded to; ``None`` if any string will do."""
     name = TensorName.parse(spec.name)
     count = _count(spec.shape)
@@ -66,7 +75,7 @@ def encoded_strings(graph: Graph, spec: TensorSpec) -> EncodedStrings | None:
         return None
     encode, is_single = made
     shape = tuple(1 if size is None else size for size in spec.shape or ()) if is_single else spec.shape
-    return EncodedStrings(spec.name, spec.dtype, shape, spec.is_ref, encode)
+    return Demanded(spec._replace(shape=shape), EncodedStrings(encode))
 
 
 def _count(shape: Shape) -> int | None:
@@ -181,9 +190,10 @@ def _bytes_of(decoder: _Decoder, elements: Elements) -> _Made | None:
 
 
 def _numbers(decoder: _Decoder, dtype: DataType, shape: Shape) -> TensorSpec:
-    """What ``decoder`` gives; as :class:`FeedSpec` where it holds indices."""
+    """What ``decoder`` gives, with whether it holds indices."""
     sizes = [size for size in index_bounds(decoder.body, decoder.node) if size] if dtype in INDEX_TYPES else []
-    return FeedSpec("", dtype, shape, False, min(sizes)) if sizes else TensorSpec("", dtype, shape)
+    spec = TensorSpec("", dtype, shape)
+    return Demanded(spec, Indices(min(sizes))) if sizes else spec
 
 
 def _type(node: Node, name: str) -> DataType | None:
@@ -256,7 +266,7 @@ def _feature(feature: ExampleSpec, encode: Encode | None, draw: Draw) -> NDArray
     import numpy as np
 
     if encode is None:
-        return draw(replace(feature.spec, name=feature.key))
+        return draw(feature.spec._replace(name=feature.key))
     return np.array([encode(draw) for _ in range(_count(feature.spec.shape) or 1)], object)
 
 

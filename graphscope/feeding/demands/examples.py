@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graphscope.core.graph import Body, Node
 from graphscope.core.tensors import TensorSpec, node_of, shape_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import Example
 
 if TYPE_CHECKING:

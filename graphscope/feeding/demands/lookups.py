@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphscope.core.graph import Graph, Node
 from graphscope.core.ops.sets import TABLE_FILLING_OPS
 from graphscope.core.tensors import TensorSpec, node_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import FileError, file_errors
+from graphscope.feeding.demands.demanded import Demanded
 from graphscope.feeding.demands.encoded import PASSED
 from graphscope.formats.io.paths import is_file
+from graphscope.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from graphscope.feeding.demands.inferred import Consumers
+    from graphscope.feeding.random_values import Source
 
 _FINDS = frozenset({"LookupTableFind", "LookupTableFindV2"})
 _FROM_FILE = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
@@ -28,24 +32,27 @@ _WHOLE_LINE = -2
 """The index of a column that stands for the whole line: ``TextFileIndex.WHOLE_LINE``."""
 
 
-@dataclass(frozen=True, slots=True)
-class LookedUp(TensorSpec):
-    """A tensor of strings that are looked up.
+class LookedUp(NamedTuple):
+    """Strings that are looked up.
 
     Attributes:
         keys: strings that the table has.
     """
 
-    keys: tuple[bytes, ...] = ()
+    keys: tuple[bytes, ...]
+
+    def draw(self, spec: TensorSpec, source: Source) -> NDArray[Any]:
+        """See :meth:`graphscope.feeding.demands.demanded.Content.draw`."""
+        return source.strings(spec, self.keys)
 
 
-def looked_up_strings(consumers: Consumers, spec: TensorSpec) -> LookedUp | None:
+def looked_up_strings(consumers: Consumers, spec: TensorSpec) -> Demanded | None:
     """``spec`` with the keys of the first table that it is looked up in; ``None`` if no keys are known."""
     graph = consumers.graph
     for table in _tables(graph, spec.name):
         keys = next(filter(None, (_keys(consumers, filler) for filler in _fillers(graph, table))), ())
         if keys:
-            return LookedUp(spec.name, spec.dtype, spec.shape, spec.is_ref, keys)
+            return Demanded(spec, LookedUp(keys))
     return None
 
 

@@ -6,14 +6,21 @@ Source: ``tensorflow/python/ops/ragged/ragged_tensor.py`` and ``row_partition.py
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from graphscope.core.graph import Graph, Node
 from graphscope.core.ops.table import registered_ops
 from graphscope.core.patterns import Pattern
 from graphscope.core.tensors import TensorName, TensorSpec, node_of
 from graphscope.core.values.dtypes import DataType
+from graphscope.feeding.demands.demanded import Demanded
 from graphscope.feeding.demands.weights import small_integers
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from graphscope.feeding.random_values import Source
 
 _STEPS = 16
 _NAME = Pattern(r"(^|/)row_splits(_\d+)?$")
@@ -21,12 +28,24 @@ _NAME = Pattern(r"(^|/)row_splits(_\d+)?$")
 _PASSED = frozenset({"Identity", "Cast", "StopGradient", "EnsureShape"})
 
 
-@dataclass(frozen=True, slots=True)
-class RowSplits(TensorSpec):
+class RowSplits:
     """Where the rows of a ragged tensor begin and end, as a vector of one number more than there are rows."""
 
+    def draw(self, spec: TensorSpec, source: Source) -> NDArray[Any]:
+        """See :meth:`graphscope.feeding.demands.demanded.Content.draw`."""
+        import numpy as np
 
-def row_splits(graph: Graph, spec: TensorSpec) -> RowSplits | None:
+        rows = source.unknown if spec.shape == (None,) else source.shape(spec)[0] - 1
+        return np.array(_splits(source.rng, rows, source.unknown), spec.dtype.numpy)
+
+
+def _splits(rng: np.random.Generator, rows: int, values: int) -> list[int]:
+    """From 0 to ``values`` in ascending order: where so many rows begin, and where the last one ends."""
+    begins = sorted(rng.integers(0, values, max(rows - 1, 0), endpoint=True).tolist())
+    return [0, *begins, values] if rows > 0 else [0] * (rows + 1)
+
+
+def row_splits(graph: Graph, spec: TensorSpec) -> Demanded | None:
     """``spec`` as the row splits that the placeholder is; ``None`` if it is none."""
     node = graph.get(node_of(spec.name))
     is_vector = spec.shape is None or len(spec.shape) == 1
@@ -35,7 +54,7 @@ def row_splits(graph: Graph, spec: TensorSpec) -> RowSplits | None:
     if _NAME.search(node.name) or any(
         _is_splits(graph, consumer, place, name) for name, consumer, place in _takers(graph, node)
     ):
-        return RowSplits(spec.name, spec.dtype, spec.shape or (None,), spec.is_ref)
+        return Demanded(spec._replace(shape=spec.shape or (None,)), RowSplits())
     return None
 
 

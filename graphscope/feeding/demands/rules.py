@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.ends.inputs import DECODING_OPS
 from graphscope.core.graph import Body, Node
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.feeding.demands.weights import small_integers, weight_shape
+from graphscope.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from graphscope.feeding.random_values import Source
 
 SAME_SHAPE = frozenset(
     "Identity Cast Neg Abs Sqrt Square Exp Log Relu Tanh Sigmoid StopGradient CheckNumerics Enter Switch Floor Round Sign"
@@ -31,15 +37,18 @@ INDEX_TYPES = frozenset({DataType.INT32, DataType.INT64, DataType.UINT8})
 """Types of numbers that may be indices."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeedSpec(TensorSpec):
-    """A tensor to feed whose numbers are indices.
+class Indices(NamedTuple):
+    """Numbers that are indices; see :class:`graphscope.feeding.demands.demanded.Content`.
 
     Attributes:
-        below: the upper bound of the indices.
+        below: their upper bound.
     """
 
-    below: int = 0
+    below: int
+
+    def draw(self, spec: TensorSpec, source: Source) -> NDArray[Any]:
+        """See :meth:`graphscope.feeding.demands.demanded.Content.draw`."""
+        return source.indices(spec, self.below)
 
 
 def demanded_shapes(graph: Body, start: Node) -> Iterator[Shape]:

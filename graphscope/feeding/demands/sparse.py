@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphscope.core.graph import Graph, Node
 from graphscope.core.ops.sets import DEFAULTED, PLACEHOLDER_OPS
 from graphscope.core.ops.table import registered_ops
 from graphscope.core.tensors import Shape, TensorSpec, node_of
 from graphscope.core.values.dtypes import DataType
+from graphscope.feeding.demands.demanded import Demanded
 from graphscope.feeding.demands.weights import small_integers
+from graphscope.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from graphscope.analysis.shapes import Shapes
+    from graphscope.feeding.random_values import Source
 
 _STEPS = 16
 _PASSED = frozenset({"Identity", "Cast", "StopGradient"})
@@ -25,25 +31,56 @@ _SIZES = ("shape", "dense_shape", "shapes")
 """What an argument ``a_indices`` has beside it is called ``a_shape``, or one of these."""
 
 
-@dataclass(frozen=True, slots=True)
-class SparseIndices(TensorSpec):
-    """Indices of a sparse tensor.
-
-    Attributes:
-        sizes: of the dense tensor that it represents; unknown ones are ``None``.
-    """
-
-    sizes: tuple[int | None, ...] = ()
+_Sizes = tuple[int | None, ...]
+"""Of a dense tensor; unknown ones are ``None``."""
 
 
-@dataclass(frozen=True, slots=True)
-class SparseSizes(TensorSpec):
-    """The shape of a sparse tensor, as a vector; see :class:`SparseIndices`."""
+class SparseIndices(NamedTuple):
+    """Indices of a sparse tensor, which represents a dense one of those sizes."""
 
-    sizes: tuple[int | None, ...] = ()
+    sizes: _Sizes
+
+    def draw(self, spec: TensorSpec, source: Source) -> NDArray[Any]:
+        """See :meth:`graphscope.feeding.demands.demanded.Content.draw`."""
+        import numpy as np
+
+        return np.array(_places(source.rng, _known(self.sizes, source), source.shape(spec)), np.int64)
 
 
-def sparse_part(graph: Graph, spec: TensorSpec, shapes: Callable[[], Shapes]) -> SparseIndices | SparseSizes | None:
+class SparseSizes(NamedTuple):
+    """The shape of a sparse tensor, as a vector of those sizes."""
+
+    sizes: _Sizes
+
+    def draw(self, _: TensorSpec, source: Source) -> NDArray[Any]:
+        """See :meth:`graphscope.feeding.demands.demanded.Content.draw`."""
+        import numpy as np
+
+        return np.array(_known(self.sizes, source), np.int64)
+
+
+def _known(sizes: _Sizes, source: Source) -> list[int]:
+    return [source.unknown if size is None else size for size in sizes]
+
+
+def _places(rng: np.random.Generator, sizes: Sequence[int], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Indices of shape ``shape`` within ``sizes``, ascending, none twice if there are enough places."""
+    import numpy as np
+
+    columns = sizes[: shape[-1]] if len(shape) > 1 else sizes[:1]
+    sizes = [min(size, int(_PLACES ** (1 / len(columns)))) for size in columns]
+    count, total = shape[0] if shape else 1, math.prod(sizes)
+    if not total:
+        return np.zeros(shape, np.int64)
+    chosen = np.sort(rng.choice(total, count, replace=count > total))
+    return np.stack(np.unravel_index(chosen, sizes), axis=-1).reshape(shape)
+
+
+_PLACES = 2**40
+"""Indices are drawn from so many places at most."""
+
+
+def sparse_part(graph: Graph, spec: TensorSpec, shapes: Callable[[], Shapes]) -> Demanded | None:
     """``spec`` as the part of a sparse tensor that the placeholder is; ``None`` if it is none.
 
     Args:
@@ -62,19 +99,19 @@ def sparse_part(graph: Graph, spec: TensorSpec, shapes: Callable[[], Shapes]) ->
     return None
 
 
-def _indices(spec: TensorSpec, sizes: tuple[int | None, ...]) -> SparseIndices:
+def _indices(spec: TensorSpec, sizes: _Sizes) -> Demanded:
     """``spec`` with a column for each size, unless it is one index or has the columns that the file states."""
     shape = spec.shape
     if shape is None or (len(shape) == 2 and shape[1] is None):
         shape = (None if shape is None else shape[0], len(sizes))
-    return SparseIndices(spec.name, spec.dtype, shape, spec.is_ref, sizes)
+    return Demanded(spec._replace(shape=shape), SparseIndices(sizes))
 
 
-def _as_sizes(spec: TensorSpec, sizes: tuple[int | None, ...]) -> SparseSizes | None:
+def _as_sizes(spec: TensorSpec, sizes: _Sizes) -> Demanded | None:
     """``spec`` as the vector of ``sizes``; ``None`` if it is no such vector."""
     if spec.shape is not None and spec.shape not in ((None,), (len(sizes),)):
         return None
-    return SparseSizes(spec.name, spec.dtype, (len(sizes),), spec.is_ref, sizes)
+    return Demanded(spec._replace(shape=(len(sizes),)), SparseSizes(sizes))
 
 
 def lacks_sizes(graph: Graph, placeholder: Node) -> bool:

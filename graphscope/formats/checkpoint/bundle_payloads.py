@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import IncompleteModelError, UnsupportedError
@@ -18,6 +18,7 @@ from graphscope.formats.io.checksum import crc32c, mask, unmask
 from graphscope.formats.io.paths import exists
 from graphscope.formats.io.wire import Cursor, FileSource
 from graphscope.formats.lazy.payloads import RegionPayload
+from graphscope.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,11 +5,12 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.errors import GraphscopeError
+from graphscope.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

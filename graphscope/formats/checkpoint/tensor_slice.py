@@ -7,8 +7,8 @@ Sources: ``tensorflow/core/framework/tensor_slice.cc``, ``EncodeTensorNameSlice`
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from graphscope.named_tuple import NamedTuple
 from graphscope.protos import TensorSliceProto
 
 WHOLE = -1

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from google.protobuf import text_format
 
@@ -21,6 +20,7 @@ from graphscope.formats.detect.neighbours import refuse_neighbours
 from graphscope.formats.detect.prefixes import join, without_pattern
 from graphscope.formats.io.paths import is_below
 from graphscope.formats.io.wire import FileSource
+from graphscope.named_tuple import NamedTuple
 
 MAX_BYTES = 16 << 20
 

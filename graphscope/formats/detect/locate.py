@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from graphscope.advice import Advice, Call
 from graphscope.core.patterns import Pattern
@@ -19,6 +18,7 @@ from graphscope.formats.io.paths import exists, is_below, is_directory, is_file,
 from graphscope.formats.io.records import is_event_file_name
 from graphscope.formats.io.table_footer import is_table
 from graphscope.formats.io.wire import FileSource, refuse_special
+from graphscope.named_tuple import NamedTuple
 
 _SHARD = r"-\d{5}-of-\d{5}"
 _MEMBER = Pattern(rf"(?P<prefix>.*?)(?:\.meta|\.index|\.data{_SHARD})\Z", re.DOTALL)

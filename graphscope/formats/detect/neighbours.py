@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from graphscope.advice import Advice, Call
 from graphscope.core.patterns import Pattern
@@ -12,6 +11,7 @@ from graphscope.errors import NotTensorFlowError
 from graphscope.formats.detect.sniff import first_text_field
 from graphscope.formats.io.records import is_event_file, starts_record
 from graphscope.formats.io.wire import FileSource
+from graphscope.named_tuple import NamedTuple
 
 HEAD_BYTES = 1024
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import NamedTuple
 
 from graphscope.core.patterns import Pattern
 from graphscope.core.values.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError
 from graphscope.formats.io.records import is_event_file
 from graphscope.formats.io.wire import Cursor, FileSource
+from graphscope.named_tuple import NamedTuple
 
 
 class Content(enum.Enum):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from graphscope.core.values.tensor_proto import decode
 from graphscope.formats.events.event_file import SUMMARY, event_of, parts
 from graphscope.formats.io.wire import FileSource
+from graphscope.named_tuple import NamedTuple
 
 _PLUGIN = "scalars"
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from graphscope.core.values.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError, TruncatedFileError
 from graphscope.formats.io.checksum import crc32c, mask, masked_crc32c
 from graphscope.formats.io.wire import FileSource
+from graphscope.named_tuple import NamedTuple
 
 _NO_RECORD = "no record starts here: the checksum of its length is wrong"
 

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from graphscope.core.values.payload import CHUNK_BYTES
 from graphscope.errors import CorruptFileError
 from graphscope.formats.io.checksum import masked_crc32c
 from graphscope.formats.io.table_footer import FOOTER_BYTES, is_table
 from graphscope.formats.io.wire import Cursor, FileSource
+from graphscope.named_tuple import NamedTuple
 
 _TRAILER_BYTES = 5
 _PLAIN, _SNAPPY = 0, 1

@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from graphscope.core.values.payload import PAYLOAD_BYTES
 from graphscope.formats.io.window import window_on
 from graphscope.formats.io.wire import Buffer, Cursor, varint
+from graphscope.named_tuple import NamedTuple
 
 
 class Level(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.changes.build import make_node
@@ -15,7 +14,8 @@ from graphscope.core.tensors import Shape, TensorName, TensorSpec, node_of, shap
 from graphscope.core.values.payload import Payload
 from graphscope.errors import GraphscopeError
 from graphscope.feeding.default_feeds import fit_feeds, switches_off
-from graphscope.feeding.feeds import random_feeds, required_inputs, tensor_spec
+from graphscope.feeding.feeds import required_inputs, tensor_spec
+from graphscope.feeding.random_values import random_feeds
 from graphscope.protos import AttrValue
 from graphscope.runtime.config import session_config
 from graphscope.runtime.session import Session, open_session, unsuitable
@@ -78,7 +78,7 @@ class Comparison:
         self.known: Feeds = {**known, **switches_off(original, inputs)}
         given = {self.renamed(str(TensorName.parse(name))): shape for name, shape in (shapes or {}).items()}
         wanted = (spec for spec in inputs if spec.name not in self.known)
-        self.open = [replace(spec, shape=given.get(spec.name, spec.shape)) for spec in wanted]
+        self.open = [spec._replace(shape=given.get(spec.name, spec.shape)) for spec in wanted]
 
     def renamed(self, text: str) -> str:
         """The name in the original of a tensor of the result."""
@@ -170,7 +170,7 @@ class Comparison:
     def _inputs(self, known: Feeds) -> list[TensorSpec]:
         """The inputs that a model needs while ``known`` is fed; the original determines type and shape."""
         of_result = required_inputs(self.result, self.outputs, self.fed_to_result(known), with_defaults=True)
-        fed = [replace(spec, name=self.renamed(spec.name)) for spec in of_result]
+        fed = [spec._replace(name=self.renamed(spec.name)) for spec in of_result]
         given = [*self._specs(self.original, known), *fed]
         of_original = required_inputs(self.original, self.original_outputs, given)
         return list({spec.name: self._with_stated_sizes(spec) for spec in [*fed, *of_original]}.values())
@@ -181,10 +181,10 @@ class Comparison:
             return spec
         stated = tensor_spec(self.original, spec.name).shape
         if spec.shape is None:
-            return spec if stated is None else replace(spec, shape=stated)
+            return spec if stated is None else spec._replace(shape=stated)
         if stated is None or len(stated) != len(spec.shape):
             return spec
-        return replace(spec, shape=tuple(old if new is None else new for new, old in zip(spec.shape, stated)))
+        return spec._replace(shape=tuple(old if new is None else new for new, old in zip(spec.shape, stated)))
 
     def _fit(self, feeds: Feeds) -> Feeds:
         """The values by tensor name, each in the type that the tensor has."""
@@ -241,7 +241,7 @@ def _as_written(model: Model) -> Model:
         ]
 
     functions = [function.with_nodes(plain(function)) for function in graph.functions.values()]
-    return replace(model, loaded_graph=graph.with_nodes(plain(graph)).with_functions(functions))
+    return model.with_graph(graph.with_nodes(plain(graph)).with_functions(functions))
 
 
 def _exact() -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graphscope.analysis.tensors import TensorLister
 from graphscope.core.checks.unconditional import unconditional_nodes
@@ -14,6 +14,7 @@ from graphscope.core.shown import Shown
 from graphscope.core.tensors import Shape, TensorName, node_of
 from graphscope.feeding.dependencies import need
 from graphscope.feeding.feeds import tensor_spec
+from graphscope.named_tuple import NamedTuple
 from graphscope.runtime.comparing.chunks import Chunks
 from graphscope.runtime.comparing.comparison import Comparison, Feeds
 from graphscope.runtime.comparing.layers import MAX_BYTES

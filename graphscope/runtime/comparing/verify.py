@@ -12,7 +12,7 @@ from graphscope.core.tensors import Shape, TensorName, TensorSpec
 from graphscope.core.units import count
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import Payload
-from graphscope.feeding.feeds import UNKNOWN
+from graphscope.feeding.random_values import UNKNOWN
 from graphscope.runtime.comparing.comparison import Comparison, Engine, Feeds
 from graphscope.runtime.comparing.differences import Difference, compare, merge_differences
 from graphscope.runtime.engines.table import TENSORFLOW

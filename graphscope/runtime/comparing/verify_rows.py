@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.model import Model
 from graphscope.core.tensors import Shape, TensorName, node_of
 from graphscope.core.values.payload import Payload
-from graphscope.feeding.feeds import UNKNOWN
+from graphscope.feeding.random_values import UNKNOWN
 from graphscope.runtime.comparing.comparison import Comparison, Engine, Feeds
 from graphscope.runtime.comparing.differences import Difference, compare, merge_differences
 from graphscope.runtime.comparing.verify import ATOL, RTOL, OutputDifference, Verification, fed_shapes
@@ -52,7 +51,7 @@ def verify_rows(
     rows = _Rows(inputs)
     opened = with_placeholder_shapes(original.graph, rows.of_original) if rows.changes_sizes else original.graph
     run = Comparison(
-        replace(original, loaded_graph=opened),
+        original.with_graph(opened),
         result,
         outputs,
         names=names,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,7 +195,7 @@ def _with_ends(model: Model, outputs: Sequence[str]) -> tuple[Model, dict[str, s
     from graphscope.transforms.ends import with_ends
 
     ended, names = with_ends(model.graph, [tensor_spec(model, text) for text in outputs])
-    return replace(model, loaded_graph=ended), names
+    return model.with_graph(ended), names
 
 
 def of_file(path: str | os.PathLike[str], signature: str) -> OpenvinoProgram:  # noqa: ARG001

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -170,7 +170,7 @@ def _write(model: Model, names: _Names, options: ExportOptions, path: Path, how:
 def _convert(model: Model, names: _Names, options: ExportOptions, directory: Path) -> int:
     """Leaves the file in ``directory``; the number of its operators."""
     graph, ended = _with_loop_ends(with_tensor_lists(model.graph), names)
-    signed = replace(model, meta=_with_signature(model.meta, graph, ended), loaded_graph=graph)
+    signed = model.replace(meta=_with_signature(model.meta, graph, ended), loaded_graph=graph)
     write_saved_model(signed, directory / SAVED_MODEL, inputs=(), outputs=())
     _write_job(names, options, model.graph, directory)
     command = [*WORKER, str(directory)]
@@ -186,7 +186,7 @@ def _with_loop_ends(graph: Graph, names: _Names) -> tuple[Graph, _Names]:
     """``graph`` with a node behind each output that leaves a loop: the converter replaces the loop, and misses the output."""
     left = [spec for spec in names.outputs.values() if graph[node_of(spec.name)].op == "Exit"]
     graph, ends = with_ends(graph, left)
-    outputs = {name: replace(spec, name=ends.get(spec.name, spec.name)) for name, spec in names.outputs.items()}
+    outputs = {name: spec._replace(name=ends.get(spec.name, spec.name)) for name, spec in names.outputs.items()}
     return graph, _Names(names.inputs, outputs)
 
 

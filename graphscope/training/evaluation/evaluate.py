@@ -118,7 +118,7 @@ def _running(
         yield program.run
         return
     promise_equal_bits()
-    cut = replace(model, loaded_graph=base.graph)
+    cut = model.with_graph(base.graph)
     with open_session(cut, [scores.tensor], values=base.values, trust=options.trust) as session:
         yield session.run
 

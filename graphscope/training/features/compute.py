@@ -183,7 +183,7 @@ def cached_features(
     meter.reach(kept.count - kept.lacking)
     if kept.missing:
         promise_equal_bits()
-        cut = replace(model, loaded_graph=base.graph)
+        cut = model.with_graph(base.graph)
         config = partial(session_config, session)
         with open_session(cut, base.at, values=base.values, config=config, trust=trust) as opened:
             layout = _Computing(opened, base, source, kept.place, batch).run(kept.layout, share, meter)

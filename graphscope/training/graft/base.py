@@ -61,7 +61,7 @@ class Base:
     def inputs(self) -> tuple[TensorSpec, ...]:
         """The placeholders that must be fed."""
         return tuple(
-            demanded_string(self.graph, replace(placeholder_spec(n), name=f"{n.name}:0"))
+            demanded_string(self.graph, placeholder_spec(n)._replace(name=f"{n.name}:0"))
             for n in self.graph.nodes
             if n.op in PLACEHOLDER_OPS - {DEFAULTED}
         )
@@ -166,7 +166,7 @@ def _switches(graph: Graph, opened: Sequence[str], values: Collection[str]) -> I
 
 
 def _literals(graph: Graph, texts: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    return {name: literal(text, replace(placeholder_spec(graph[name]), shape=())) for name, text in texts.items()}
+    return {name: literal(text, placeholder_spec(graph[name])._replace(shape=())) for name, text in texts.items()}
 
 
 def _with_plain_inputs(graph: Graph, names: Iterable[str], at: Sequence[str], lookup: ShapeOf) -> Graph:
@@ -180,9 +180,9 @@ def _with_plain_inputs(graph: Graph, names: Iterable[str], at: Sequence[str], lo
 def _plain(original: Node, lookup: ShapeOf) -> Node:
     spec = placeholder_spec(original)
     if spec.dtype is DataType.STRING and shape_of(original.proto.attr["shape"].shape) == ():
-        return placeholder(original.name, replace(spec, shape=()))
+        return placeholder(original.name, spec._replace(shape=()))
     shape = spec.shape or lookup(f"{original.name}:0")
-    return placeholder(original.name, replace(spec, shape=(None, *shape[1:]) if shape else None))
+    return placeholder(original.name, spec._replace(shape=(None, *shape[1:]) if shape else None))
 
 
 def _refuse_tables(graph: Graph) -> None:

@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.cluster.hosts import PS, WORKER, Cluster, Task
@@ -102,7 +101,7 @@ class Apart(Team):
         self._devices = server_devices(model.graph, written, len(self.cluster.ps))
         division = divide(model, recipe, given, self._devices, self.rank)
         self.counting = division.counting
-        return replace(model, loaded_graph=division.graph)
+        return model.with_graph(division.graph)
 
     def placing(self) -> Placing:
         """What is on no server runs in this process. Its own server starts; the others are waited for.

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from graphscope.named_tuple import NamedTuple
 from graphscope.runtime.importing import tensorflow_errors
 from graphscope.runtime.tensorflow import tensorflow
 from graphscope.training.together.servers import FIRST, ROW, SCOPE, TICKET_THERE

@@ -87,7 +87,7 @@ class Member(Team):
     def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:
         """The model whose steps write averages."""
         graph, values = averaged_values(model, recipe, given)
-        return replace(model, loaded_graph=with_collective(graph, values, self._share.count))
+        return model.with_graph(with_collective(graph, values, self._share.count))
 
     def placing(self) -> Placing:
         """Everything runs in this process, the reduction on its processor. Its server starts; the others are waited for.

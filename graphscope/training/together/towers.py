@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphscope.core.changes.build import make_node, type_attr, with_inputs
@@ -78,12 +77,12 @@ class Towers(Team):
     def given(self, given: Sequence[TensorSpec]) -> list[TensorSpec]:
         """What is fed of every tower."""
         others = range(1, len(self.devices))
-        return [*given, *(replace(spec, name=f"{_scope(tower)}{spec.name}") for tower in others for spec in given)]
+        return [*given, *(spec._replace(name=f"{_scope(tower)}{spec.name}") for tower in others for spec in given)]
 
     def model(self, model: Model, recipe: Recipe, given: Sequence[TensorSpec]) -> Model:
         """The model with its towers."""
         graph, values = averaged_values(model, recipe, given)
-        return replace(model, loaded_graph=with_towers(graph, values, given, len(self.devices)))
+        return model.with_graph(with_towers(graph, values, given, len(self.devices)))
 
     def placing(self) -> Placing:
         """Every tower on its device."""

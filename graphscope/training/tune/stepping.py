@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from graphscope.core.model import Model
 from graphscope.core.tensors import TensorSpec
 from graphscope.core.values.payload import Payload
+from graphscope.named_tuple import NamedTuple
 from graphscope.runtime.config import UNPLACED, Placing, session_config
 from graphscope.runtime.session import Session
 from graphscope.training.recipe import Recipe

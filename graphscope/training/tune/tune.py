@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.core.model import Model
@@ -17,6 +17,7 @@ from graphscope.errors import CorruptFileError, FileError, GraphscopeError
 from graphscope.feeding.feeds import tensor_spec
 from graphscope.formats import load
 from graphscope.formats.io.paths import exists, real_path
+from graphscope.named_tuple import NamedTuple
 from graphscope.runtime.session import Session, open_session
 from graphscope.runtime.tensorflow import promise_equal_bits
 from graphscope.training.recipe import CLASSES

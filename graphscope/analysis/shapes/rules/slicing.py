@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from graphscope.analysis.shapes.arithmetic import subtract
 from graphscope.analysis.shapes.call import Call
@@ -17,6 +16,7 @@ from graphscope.analysis.shapes.sizes import (
     unknown,
 )
 from graphscope.analysis.shapes.table import rule
+from graphscope.named_tuple import NamedTuple
 
 
 @rule("Slice")
