@@ -31,14 +31,14 @@ _SIZES = ("shape", "dense_shape", "shapes")
 """What an argument ``a_indices`` has beside it is called ``a_shape``, or one of these."""
 
 
-_Sizes = tuple[int | None, ...]
+DenseSizes = tuple[int | None, ...]
 """Of a dense tensor; unknown ones are ``None``."""
 
 
 class SparseIndices(NamedTuple):
     """Indices of a sparse tensor, which represents a dense one of those sizes."""
 
-    sizes: _Sizes
+    sizes: DenseSizes
 
     def draw(self, spec: TensorSpec, source: Source) -> NDArray[Any]:
         """See :meth:`graphscope.feeding.demands.demanded.Content.draw`."""
@@ -50,7 +50,7 @@ class SparseIndices(NamedTuple):
 class SparseSizes(NamedTuple):
     """The shape of a sparse tensor, as a vector of those sizes."""
 
-    sizes: _Sizes
+    sizes: DenseSizes
 
     def draw(self, _: TensorSpec, source: Source) -> NDArray[Any]:
         """See :meth:`graphscope.feeding.demands.demanded.Content.draw`."""
@@ -59,7 +59,7 @@ class SparseSizes(NamedTuple):
         return np.array(_known(self.sizes, source), np.int64)
 
 
-def _known(sizes: _Sizes, source: Source) -> list[int]:
+def _known(sizes: DenseSizes, source: Source) -> list[int]:
     return [source.unknown if size is None else size for size in sizes]
 
 
@@ -99,7 +99,7 @@ def sparse_part(graph: Graph, spec: TensorSpec, shapes: Callable[[], Shapes]) ->
     return None
 
 
-def _indices(spec: TensorSpec, sizes: _Sizes) -> Demanded:
+def _indices(spec: TensorSpec, sizes: DenseSizes) -> Demanded:
     """``spec`` with a column for each size, unless it is one index or has the columns that the file states."""
     shape = spec.shape
     if shape is None or (len(shape) == 2 and shape[1] is None):
@@ -107,7 +107,7 @@ def _indices(spec: TensorSpec, sizes: _Sizes) -> Demanded:
     return Demanded(spec._replace(shape=shape), SparseIndices(sizes))
 
 
-def _as_sizes(spec: TensorSpec, sizes: _Sizes) -> Demanded | None:
+def _as_sizes(spec: TensorSpec, sizes: DenseSizes) -> Demanded | None:
     """``spec`` as the vector of ``sizes``; ``None`` if it is no such vector."""
     if spec.shape is not None and spec.shape not in ((None,), (len(sizes),)):
         return None
