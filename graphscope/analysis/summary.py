@@ -172,7 +172,7 @@ def summarize(model: Model) -> Summary:
         extra=tuple(v.key or v.name for v in model.variables if not v.in_graph) if model.has_graph else (),
         mismatched=tuple(f"{v.name} is {v.declared}, the value {v.mismatch}" for v in model.variables if v.mismatch),
         problems=tuple(model.problems) if model.has_graph else (),
-        dangers=tuple(str(finding) for finding in audit_model(model) if finding.severity is Severity.HIGH),
+        dangers=tuple(map(str, audit_model(model, Severity.HIGH))),
         notes=model.notes,
     )
 
