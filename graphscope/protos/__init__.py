@@ -10,6 +10,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from graphscope.protos import in_python
+
+in_python.import_on_use()  # before protobuf is imported
+
 from google.protobuf.message import DecodeError, Message
 from tensorboard.compat.proto.attr_value_pb2 import AttrValue, NameAttrList
 from tensorboard.compat.proto.function_pb2 import FunctionDef, FunctionDefLibrary

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import text_format
 
 import graphscope
 from graphscope.cli.terminal.wording import to_words
@@ -15,6 +16,7 @@ from graphscope.core.model import ModelKind
 from graphscope.errors import CorruptFileError, FileError, IncompleteModelError, NotTensorFlowError, UnknownNameError
 from graphscope.formats.detect.checkpoint_state import read_state
 from graphscope.formats.detect.locate import GraphFile, locate
+from graphscope.protos import CheckpointState
 from tests.support.copies import MEMBERS, NAMES, SOFTMAX, checkpoint, opened, state
 from tests.support.fixture_files import FIXTURES
 from tests.support.zoo_files import ZOO, needs_zoo
@@ -376,3 +378,43 @@ def test_a_text_that_is_no_graph(tmp_path: Path) -> None:
     (tmp_path / "x.pbtxt").write_text("item { id: 1 name: 'person' }")
     with pytest.raises(NotTensorFlowError, match="a label map"):
         graphscope.load(tmp_path / "x.pbtxt")
+
+
+WRITTEN = [
+    'model_checkpoint_path: "m-2"\nall_model_checkpoint_paths: "m-1"\nall_model_checkpoint_paths: "m-2"\n',
+    'all_model_checkpoint_paths: "m-1"\nmodel_checkpoint_path: "m-2"',
+    'model_checkpoint_path: "m-2"\r\nall_model_checkpoint_paths: "m-1"\r\n',
+    'model_checkpoint_path: "m-2" all_model_checkpoint_paths: "m-1"\n',
+    "model_checkpoint_path: 'm-2'\n# all_model_checkpoint_paths: \"m-1\"\n",
+    'model_checkpoint_path: "a\\"b\\303\\251"\nall_model_checkpoint_paths: "C:\\\\m\\\\m-1"\n',
+    'model_checkpoint_path: "é"\n',
+    'model_checkpoint_path: "it\'s #1"\n\nall_model_checkpoint_paths: ""\n',
+    'model_checkpoint_path: "m-2"\nall_model_checkpoint_timestamps: 1606464853.25\nlast_preserved_timestamp: 16.5e8\n',
+    "all_model_checkpoint_timestamps: 1606464853\nlast_preserved_timestamp: 1.5\n",
+    'model_checkpoint_path: "m-2"\nwritten_by: "hand"\n',
+    'model_checkpoint_path: ""\nall_model_checkpoint_paths: "m-1"\n',
+    "",
+    "\n",
+    'model_checkpoint_path: "m-1"\nmodel_checkpoint_path: "m-2"\n',
+    "last_preserved_timestamp: 1\nlast_preserved_timestamp: 2\n",
+    'last_preserved_timestamp: "1"\n',
+    "model_checkpoint_path: 1\n",
+    "all_model_checkpoint_timestamps: 1.2.3\n",
+    'model_checkpoint_path: "m-2"\nall_model_checkpoint_paths: "m-1\n',
+    'model_checkpoint_path "m-2"\n',
+]
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_state_files_are_read_as_protobuf_reads_them(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    path.write_bytes(text.encode())
+    try:
+        stated = text_format.Parse(text, CheckpointState(), allow_unknown_field=True)
+    except text_format.ParseError:
+        with pytest.raises(CorruptFileError, match="not a checkpoint state file"):
+            read_state(path)
+        return
+    latest = [stated.model_checkpoint_path] if stated.model_checkpoint_path else []
+    expected = dict.fromkeys([*latest, *reversed(stated.all_model_checkpoint_paths)])
+    assert read_state(path).prefixes == tuple(expected)

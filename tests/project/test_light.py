@@ -171,7 +171,10 @@ except SystemExit:
 print(*sys.modules, file=sys.stderr)
 """
 
-SPARED = "dataclasses typer rich numpy ml_dtypes json csv difflib ctypes subprocess shutil lzma graphscope.cli.terminal.table"
+SPARED = """
+dataclasses typer rich numpy ml_dtypes json csv difflib ctypes subprocess shutil lzma google.protobuf.text_format pickle
+graphscope.cli.terminal.table
+"""
 SPARED_BY_A_FROZEN_GRAPH = """
 google_crc32c graphscope.analysis.audit.effects graphscope.analysis.audit.rules graphscope.analysis.effects
 graphscope.core.variables.binding graphscope.core.variables.object_graph graphscope.core.variables.restore
@@ -201,6 +204,17 @@ def test_a_command_imports_only_what_it_needs(words: list[str], limit: int, spar
     assert set(spared.split()) & set(modules) == set()
     assert "graphscope.__main__" in modules or "graphscope.cli" in modules
     assert len(modules) < limit
+
+
+def test_protobuf_may_be_in_python() -> None:
+    """What its compiled messages spare is there where they are missing."""
+    for words in (["info", str(FIXTURES / "softmax")], ["nodes", str(FIXTURES / "softmax" / "graph.pbtxt")]):
+        done = [
+            python({**os.environ, "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": kind}, "-m", "graphscope", *words)
+            for kind in ("python", "upb")
+        ]
+        assert [each.returncode for each in done] == [0, 0], done[0].stderr
+        assert done[0].stdout == done[1].stdout != ""
 
 
 COUNTED = """

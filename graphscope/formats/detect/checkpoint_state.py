@@ -10,11 +10,11 @@ copied directory, the copy is meant.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from google.protobuf import text_format
-
 from graphscope import protos
+from graphscope.core.patterns import Pattern
 from graphscope.errors import CorruptFileError
 from graphscope.formats.detect.neighbours import refuse_neighbours
 from graphscope.formats.detect.prefixes import join, without_pattern
@@ -53,12 +53,44 @@ def read_state(path: Path) -> CheckpointState:
     source = FileSource(path)
     if source.size > MAX_BYTES:
         raise CorruptFileError(f"too large for a checkpoint state file: {source.size:,} bytes", path=path)
+    content = source.read(0, source.size)
+    latest, others = _read_lines(content) or _parse(content, source)
+    named = map(without_pattern, [*filter(None, [latest]), *reversed(others)])
+    return CheckpointState(path.parent, tuple(dict.fromkeys(named)))
+
+
+_LINE = Pattern(
+    r'(model_checkpoint_path|all_model_checkpoint_paths): "([^"\\]*)"'
+    r"|(all_model_checkpoint_timestamps|last_preserved_timestamp): [0-9]+(?:\.[0-9]+)?"
+)
+_SINGLE = ("model_checkpoint_path", "last_preserved_timestamp")
+
+
+def _read_lines(content: bytes) -> tuple[str, list[str]] | None:
+    """The latest prefix, and all of them, if every line is one that TensorFlow writes.
+
+    ``None`` for any other text: importing protobuf's parser takes longer than all else that a state file is read for.
+    """
+    if not content.isascii():
+        return None
+    *lines, rest = content.decode().split("\n")
+    found = list(filter(None, map(_LINE.fullmatch, lines)))
+    names = [match[1] or match[3] for match in found]
+    if rest or len(found) < len(lines) or any(names.count(name) > 1 for name in _SINGLE):
+        return None
+    prefixes = {name: [match[2] for match in found if match[1] == name] for name in names}
+    [latest] = prefixes.get("model_checkpoint_path", [""])
+    return latest, prefixes.get("all_model_checkpoint_paths", [])
+
+
+def _parse(content: bytes, source: FileSource) -> tuple[str, Sequence[str]]:
+    """As :func:`_read_lines`, of any text; raises as :func:`read_state`."""
+    from google.protobuf import text_format
+
     state = protos.CheckpointState()
     try:
-        text_format.Parse(source.read(0, source.size).decode("utf-8-sig"), state, allow_unknown_field=True)
+        text_format.Parse(content.decode("utf-8-sig"), state, allow_unknown_field=True)
     except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         refuse_neighbours(source)
-        raise CorruptFileError(f"not a checkpoint state file: {error}", path=path) from error
-    latest = [state.model_checkpoint_path] if state.model_checkpoint_path else []
-    named = map(without_pattern, [*latest, *reversed(state.all_model_checkpoint_paths)])
-    return CheckpointState(path.parent, tuple(dict.fromkeys(named)))
+        raise CorruptFileError(f"not a checkpoint state file: {error}", path=source.path) from error
+    return state.model_checkpoint_path, state.all_model_checkpoint_paths
