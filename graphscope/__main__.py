@@ -16,9 +16,8 @@ def main() -> None:
 
         plain = plain_command(sys.argv[1:])
         if plain is not None:
-            os._exit(
-                run_plainly(*plain)
-            )  # all is written: taking the interpreter apart would take a twentieth of the time
+            code = run_plainly(*plain)
+            os._exit(code)  # all is written, and taking the interpreter apart would take a twentieth of the time
         from graphscope.cli.help_page import HELP_OPTIONS, write_help
 
         if len(sys.argv) == 2 and sys.argv[1] in HELP_OPTIONS:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import zlib
 from pathlib import Path
 from typing import Any
@@ -358,3 +360,5 @@ def test_what_is_demanded_stays_with_a_changed_tensor() -> None:
     assert renamed.content == Indices(2)
     assert set(random_value(renamed, seed=0).tolist()) <= {0, 1}
     assert found.name == "a:0"
+    for again in (copy.copy(found), pickle.loads(pickle.dumps(found))):
+        assert (again, again.content) == (found, found.content)

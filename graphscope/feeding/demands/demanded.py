@@ -36,3 +36,6 @@ class Demanded(TensorSpec):
 
     def _replace(self, **changes: Any) -> Demanded:
         return Demanded(super()._replace(**changes), self.content)
+
+    def __reduce__(self) -> tuple[type[Demanded], tuple[TensorSpec, Content]]:
+        return Demanded, (TensorSpec(*self), self.content)
