@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphscope.core.graph import Body, Node
-from graphscope.core.ops.table import MAX_OUTPUTS, OpCatalog, OutputType
+from graphscope.core.ops.table import MAX_OUTPUTS, ArgumentType, OpCatalog
 from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import Shape, TensorName, TensorSpec
 from graphscope.core.values.dtypes import REF, DataType
@@ -49,7 +49,7 @@ def _refine(inferred: Shape, stated: Shape) -> Shape:
     return tuple(b if a is None else a for a, b in zip(inferred, stated))
 
 
-def _unknown_types(node: Node, body: Body) -> tuple[OutputType, ...]:
+def _unknown_types(node: Node, body: Body) -> tuple[ArgumentType, ...]:
     """As many outputs as the consumers of ``node`` use, at least one; their types by the usual attribute ``T``."""
     used = [-1]
     for consumer in body.consumers(node.name):
@@ -58,4 +58,4 @@ def _unknown_types(node: Node, body: Body) -> tuple[OutputType, ...]:
     value = node.attr("T") or node.attr("dtype")
     number = value.type if value is not None and value.WhichOneof("value") == "type" else 0
     dtype = DataType.of(number)
-    return (OutputType(dtype, number > REF, "output"),) * min(max(1, max(used) + 1), MAX_OUTPUTS)
+    return (ArgumentType(dtype, number > REF, "output"),) * min(max(1, max(used) + 1), MAX_OUTPUTS)

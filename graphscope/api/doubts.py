@@ -53,12 +53,13 @@ def frozen_doubts(frozen: FrozenGraph, outputs: Sequence[str]) -> list[Doubt]:
         outputs: node or tensor names.
     """
     graph = frozen.graph
-    cures = [Option("set", f"{name}={value}") for name, value in frozen.stored_switches.items()]
+    sets = setting(frozen.stored_switches)
+    cure = Advice(Options(sets), " switches that off") if sets else None
     return [
         *_state(frozen.carried),
         *_start(frozen.restarted),
-        *dropout_doubts(lasting_drops(graph), cures=cures),
-        *batch_doubts(find_batch_statistics(graph), cures=cures),
+        *dropout_doubts(lasting_drops(graph), cure=cure),
+        *batch_doubts(find_batch_statistics(graph), cure=cure),
         *branch_doubts(graph, outputs),
         *tpu_doubts(graph),
         *_sources(graph),
@@ -81,36 +82,37 @@ def _start(restarted: Mapping[str, str]) -> Iterator[Doubt]:
         )
 
 
-def dropout_doubts(drops: Sequence[str], option: str = "outputs", cures: Sequence[Option] = ()) -> Iterator[Doubt]:
+def dropout_doubts(drops: Sequence[str], option: str = "outputs", cure: Advice | None = None) -> Iterator[Doubt]:
     """Doubts about the nodes that :func:`graphscope.transforms.findings.drops.lasting_drops` returned.
 
     Args:
         option: the argument that names the computed tensors.
-        cures: what sets variables for prediction that say whether the model trains.
+        cure: what to do where a variable says whether the model trains.
     """
     if drops:
         text = f"dropout with a constant rate makes the result random: {some(drops, _MAX_NAMES)}"
         help = Advice("build the graph with a rate of 0, or name what comes before it with ", Option(option))
-        yield Doubt(text, _setting(cures) or help)
+        yield Doubt(text, cure or help)
 
 
-def batch_doubts(norms: Sequence[str], option: str = "outputs", cures: Sequence[Option] = ()) -> Iterator[Doubt]:
+def batch_doubts(norms: Sequence[str], option: str = "outputs", cure: Advice | None = None) -> Iterator[Doubt]:
     """Doubts about what :func:`graphscope.transforms.findings.batch_statistics.find_batch_statistics` returned.
 
     Args:
         option: the argument that names the computed tensors.
-        cures: as of :func:`dropout_doubts`.
+        cure: as of :func:`dropout_doubts`.
     """
     if norms:
         text = (
             f"batch norm in training mode makes the result of an example depend on its batch: {some(norms, _MAX_NAMES)}"
         )
         help = Advice("build the graph for inference, or name what comes before it with ", Option(option))
-        yield Doubt(text, _setting(cures) or help)
+        yield Doubt(text, cure or help)
 
 
-def _setting(cures: Sequence[Option]) -> Advice | None:
-    return Advice(Options(tuple(cures)), " switches that off") if cures else None
+def setting(switches: Mapping[str, str]) -> tuple[Option, ...]:
+    """The options that set training switches: name -> value."""
+    return tuple(Option("set", f"{name}={value}") for name, value in switches.items())
 
 
 def branch_doubts(graph: Graph, outputs: Sequence[str]) -> Iterator[Doubt]:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from graphscope.advice import Advice, Call, Option
 from graphscope.api.adapt import for_older_tensorflow, with_input_shapes
-from graphscope.api.doubts import batch_doubts, branch_doubts, default_doubts, dropout_doubts, report, tpu_doubts
+from graphscope.api.doubts import (
+    batch_doubts,
+    branch_doubts,
+    default_doubts,
+    dropout_doubts,
+    report,
+    setting,
+    tpu_doubts,
+)
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, warn_of_files
 from graphscope.core.arguments import check_arguments
 from graphscope.core.checks.frames import refuse_inside_loop
@@ -294,12 +302,15 @@ def _report_signature(
     if listener is SILENT:
         return
     taken = [spec.name for spec in inputs]
-    graph = _decided(model, _keep_needed(model.graph, names, taken), names)
+    needed = _keep_needed(model.graph, names, taken)
+    graph = _decided(model, needed, names)
+    sets = setting(stored_switches(needed))
+    cure = Advice(Call("freeze", ("MODEL",), sets), " switches that off") if sets else None
     report(
         [
             *default_doubts(_without(graph, taken)),
-            *dropout_doubts(lasting_drops(graph)),
-            *batch_doubts(find_batch_statistics(graph)),
+            *dropout_doubts(lasting_drops(graph), cure=cure),
+            *batch_doubts(find_batch_statistics(graph), cure=cure),
             *branch_doubts(graph, names),
             *tpu_doubts(graph),
         ],

@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from graphscope.advice import Advice, Call, Option
 from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.changes.editor import GraphEditor
-from graphscope.core.graph import Function, Node
-from graphscope.core.ops.sets import DEFAULTED, PLACEHOLDER_OPS
+from graphscope.core.graph import Function, Graph, Node
+from graphscope.core.ops.sets import DEFAULTED, PLACEHOLDER_OPS, VARIABLE_OPS
+from graphscope.core.ops.table import takes_reference
 from graphscope.core.tensors import TensorName, TensorSpec
 from graphscope.core.values.dtypes import DataType
 from graphscope.editing.edited import Edited, change_graph
 from graphscope.editing.names import rename_nodes
 from graphscope.editing.signatures import with_stated_types
-from graphscope.errors import GraphscopeError, UnknownNameError
+from graphscope.errors import GraphscopeError, UnknownNameError, some
 from graphscope.feeding.feed_values import from_file, literal
 from graphscope.feeding.feeds import tensor_spec
 from graphscope.protos import NodeDef
@@ -157,7 +159,23 @@ class Replace:
 
     def apply(self, edited: Edited) -> Edited:
         """See :class:`Step`."""
+        self._refuse_written(edited.model.graph)
         return change_graph(edited, lambda editor: editor.replace(self.node, self._array(edited, editor)))
+
+    def _refuse_written(self, graph: Graph) -> None:
+        """Refuses a variable that is written to, or read through its handle: a constant cannot stand in its place."""
+        node = graph.get(self.node)
+        if node is None or node.op not in VARIABLE_OPS:
+            return
+        takers = [taker for taker in graph.consumers(node.name) if takes_reference(taker.op) is not False]
+        if takers or node.op == "VarHandleOp":
+            named = some((f"{taker.name} ({taker.op})" for taker in takers or graph.consumers(node.name)), 3)
+            raise GraphscopeError(
+                f"{node.name} is a variable ({node.op}), and {named} cannot take a constant",
+                hint=Advice(
+                    Call("freeze", ("MODEL",), (Option("set", f"{node.name}=VALUE"),)), " makes a constant of it"
+                ),
+            )
 
     def _array(self, edited: Edited, editor: GraphEditor) -> Any:
         if not isinstance(self.value, str):

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from graphscope.core.graph import Node
-from graphscope.core.ops.table import OutputType
+from graphscope.core.ops.table import ArgumentType
 from graphscope.core.values.payload import Payload
 
 MAX_STEPS = 1 << 28
@@ -112,7 +112,7 @@ class Evaluate(Protocol):
         """The outputs of ``node`` for its data inputs ``inputs``; ``None`` if it cannot be computed."""
 
 
-def may_be_lent(node: Node, tensors: Sequence[Payload | OutputType]) -> bool:
+def may_be_lent(node: Node, tensors: Sequence[Payload | ArgumentType]) -> bool:
     """Whether ``node`` is a function of numbers alone whose kernel takes no more than its inputs and outputs show.
 
     Args:

@@ -17,7 +17,7 @@ from graphscope.core.changes.build import constant, with_inputs
 from graphscope.core.graph import Graph, Node
 from graphscope.core.names import free_name
 from graphscope.core.ops.sets import DEFAULTED
-from graphscope.core.ops.table import OutputType, input_types
+from graphscope.core.ops.table import ArgumentType, input_types
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.core.values.payload import PAYLOAD_BYTES, ArrayPayload, Payload
 from graphscope.transforms.borrowed_kernels import Evaluate, may_be_lent
@@ -131,7 +131,7 @@ class _Values:
         return [self.known[t.node][t.index] for t in tensors if t.index < len(self.known[t.node])]
 
     def lent(
-        self, node: Node, payloads: Sequence[Payload], outputs: Sequence[OutputType], limit: int
+        self, node: Node, payloads: Sequence[Payload], outputs: Sequence[ArgumentType], limit: int
     ) -> Sequence[Payload] | None:
         """The outputs of ``node`` from the kernels that were lent."""
         if self.evaluate is None or not may_be_lent(node, [*payloads, *outputs]):

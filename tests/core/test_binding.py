@@ -267,7 +267,7 @@ def test_shapes_that_only_the_checkpoint_knows(tmp_path: Path, use_resource: boo
 def test_the_first_variable_op_wrote_no_shape(tmp_path: Path, op: str) -> None:
     """TensorFlow takes the empty shape of a ``Variable`` for an unknown one."""
     with tf.Graph().as_default():
-        v1.get_variable("w", [])
+        v1.get_variable("w", [], use_resource=False)
         model, _ = trained(f"{tmp_path}/m", v1.train.Saver)
     for node in model.graph:
         if node.name == "w":

@@ -10,7 +10,7 @@ import pytest
 from graphscope.core.changes.build import make_node, type_attr
 from graphscope.core.collections import Collection, collections_of, variable_names
 from graphscope.core.graph import Function, Graph, Node, called_functions
-from graphscope.core.ops.table import OpCatalog, OutputType, input_count, input_types, output_types, registered_ops
+from graphscope.core.ops.table import ArgumentType, OpCatalog, input_count, input_types, output_types, registered_ops
 from graphscope.core.patterns import NamePattern
 from graphscope.core.stated_shapes import stated_shape
 from graphscope.core.tensors import TensorName, is_known, node_of
@@ -26,16 +26,16 @@ from tests.support.running import attr_value
 def test_attributes_decide_inputs_and_outputs() -> None:
     ops = registered_ops()
     three = {"num_split": AttrValue(i=3), "T": type_attr(DataType.INT8)}
-    assert output_types(ops["Split"], three) == [OutputType(DataType.INT8, False, "output")] * 3
+    assert output_types(ops["Split"], three) == [ArgumentType(DataType.INT8, False, "output")] * 3
     assert input_types(ops["Split"], three) == [DataType.INT32, DataType.INT8]
-    assert output_types(ops["Neg"], {}) == [OutputType(DataType.INVALID, False, "y")]
+    assert output_types(ops["Neg"], {}) == [ArgumentType(DataType.INVALID, False, "y")]
     assert output_types(ops["VariableV2"], {"dtype": type_attr(DataType.HALF)}) == [
-        OutputType(DataType.HALF, True, "ref")
+        ArgumentType(DataType.HALF, True, "ref")
     ]
     referring = {"T": AttrValue(type=int(DataType.HALF) + REF)}
-    assert output_types(ops["Neg"], referring) == [OutputType(DataType.HALF, True, "y")]
-    assert output_types(ops["Neg"], {"T": AttrValue(type=REF)}) == [OutputType(DataType.INVALID, False, "y")]
-    assert output_types(ops["ArgMax"], {}) == [OutputType(DataType.INT64, False, "output")]
+    assert output_types(ops["Neg"], referring) == [ArgumentType(DataType.HALF, True, "y")]
+    assert output_types(ops["Neg"], {"T": AttrValue(type=REF)}) == [ArgumentType(DataType.INVALID, False, "y")]
+    assert output_types(ops["ArgMax"], {}) == [ArgumentType(DataType.INT64, False, "output")]
     listed = AttrValue()
     listed.list.type.extend([1, 7])
     assert [o.dtype for o in output_types(ops["IdentityN"], {"T": listed})] == [DataType.FLOAT, DataType.STRING]
@@ -62,11 +62,11 @@ def test_how_many_inputs_an_op_takes(kind: str, attrs: dict[str, AttrValue], cou
 def test_a_catalog_prefers_its_own_and_tells_types_apart() -> None:
     own = OpDef(name="Neg")
     own.output_arg.add(name="z", type=3)
-    assert OpCatalog([own]).outputs("Neg", {}) == (OutputType(DataType.INT32, False, "z"),)
+    assert OpCatalog([own]).outputs("Neg", {}) == (ArgumentType(DataType.INT32, False, "z"),)
     catalog = OpCatalog()
     assert (catalog.outputs("SomebodysOp", {}), catalog.get("SomebodysOp")) == (None, None)
     for dtype in (DataType.FLOAT, DataType.HALF, DataType.FLOAT):
-        assert catalog.outputs("Neg", {"T": type_attr(dtype)}) == (OutputType(dtype, False, "y"),)
+        assert catalog.outputs("Neg", {"T": type_attr(dtype)}) == (ArgumentType(dtype, False, "y"),)
     for count in (2, 3, 2):
         attrs = {"num_split": AttrValue(i=count), **FLOAT}
         assert len(catalog.outputs("Split", attrs) or ()) == count

@@ -57,8 +57,18 @@ def test_round_trip(path: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(not OP_TESTS, reason="the zoo is not beside the project")
 def test_round_trip_of_op_tests(tmp_path: Path) -> None:
     assert len(OP_TESTS) > 200
+    refused = []
     for path in OP_TESTS:
-        assert_round_trip(path, graphscope.load(path), tmp_path)
+        model = graphscope.load(path)
+        if model.problems:
+            refused.append(path.parent.relative_to(path.parents[3]).as_posix())
+            with pytest.raises(GraphscopeError, match="not a valid graph"):
+                graphscope.save(model, tmp_path / "x.pb")
+        else:
+            assert_round_trip(path, model, tmp_path)
+    assert refused == [f"scatter_nd_sub/locking/rank{rank}shape_1indices" for rank in (1, 2)], (
+        "TensorFlow refuses them too"
+    )
 
 
 def check_every_form(path: Path, tmp_path: Path) -> Model:

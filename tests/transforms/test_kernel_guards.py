@@ -11,7 +11,7 @@ import pytest
 
 from graphscope.core.changes.build import make_node
 from graphscope.core.ops.effects import OP_EFFECTS
-from graphscope.core.ops.table import OutputType, output_types, registered_ops
+from graphscope.core.ops.table import ArgumentType, output_types, registered_ops
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.protos import AttrValue, OpDef
@@ -171,7 +171,7 @@ def test_what_is_declined_only_just(
 
 
 def test_an_op_of_another_number_of_outputs_is_declined() -> None:
-    single, split = node_of_op("Neg", [X]), OutputType(DataType.FLOAT, False, "y")
+    single, split = node_of_op("Neg", [X]), ArgumentType(DataType.FLOAT, False, "y")
     assert compute(single, registered_ops()["Neg"], [ArrayPayload(X)], [split, split]) is None
     assert compute(make_node("n", "SomebodysOp"), OpDef(), [], []) is None
     assert not TABLE["Neg"].types.issuperset([DataType.STRING])
@@ -226,7 +226,7 @@ def test_subnormal_numbers_become_zeros_of_their_sign(dtype: Any) -> None:
     ],
 )
 def test_what_may_be_lent(op: str, dtype: DataType, is_lent: bool) -> None:
-    outputs = [OutputType(DataType.FLOAT, False, "y"), OutputType(dtype, False, "z")]
+    outputs = [ArgumentType(DataType.FLOAT, False, "y"), ArgumentType(dtype, False, "z")]
     assert may_be_lent(make_node("n", op), outputs) is is_lent
 
 

@@ -8,7 +8,7 @@ from graphscope.core.changes.build import with_inputs
 from graphscope.core.changes.refill import refill
 from graphscope.core.graph import Body, Function, Graph, Node
 from graphscope.core.names import free_name
-from graphscope.core.ops.table import OpCatalog, OutputType
+from graphscope.core.ops.table import ArgumentType, OpCatalog
 from graphscope.core.tensors import TensorName, node_of
 from graphscope.core.values.dtypes import DataType
 from graphscope.errors import GraphscopeError, UnknownNameError
@@ -157,22 +157,33 @@ class Draft:
         """The element type of a tensor; ``INVALID`` if it is unknown."""
         if node_of(text) in self._arguments and node_of(text) not in self._nodes:
             return self._arguments[node_of(text)]
+        found = self._type(text)
+        return found.dtype if found is not None else DataType.INVALID
+
+    def _type(self, text: str) -> ArgumentType | None:
         outputs = self._outputs(node_of(text))
         index = self.index(text)
-        return outputs[index].dtype if index < len(outputs) else DataType.INVALID
+        return outputs[index] if 0 <= index < len(outputs) else None
 
-    def _outputs(self, name: str) -> tuple[OutputType, ...]:
+    def _outputs(self, name: str) -> tuple[ArgumentType, ...]:
         node = self._nodes.get(name)
         return (self._catalog.outputs(node.op, node.attrs) or ()) if node is not None else ()
 
     def replace_output(self, name: str, index: int, text: str) -> None:
-        """Lets everything that takes an output of a node take ``text``."""
+        """Lets everything that takes an output of a node take ``text``; what writes to a variable keeps it."""
+        given = self._type(text)
+        is_ref = given is not None and given.is_ref
 
-        def new(old: str) -> str:
+        def new(old: str, *, is_written: bool = False) -> str:
             is_it = not old.startswith("^") and node_of(old) == name and self.index(old) == index
-            return text if is_it else old
+            return text if is_it and (is_ref or not is_written) else old
 
-        changed = [with_inputs(taker, [new(old) for old in taker.inputs]) for taker in self.takers(name)]
+        def inputs(taker: Node) -> list[str]:
+            wanted = self._catalog.inputs(taker.op, taker.attrs) or ()
+            written = [i < len(wanted) and wanted[i].is_ref for i in range(len(taker.inputs))]
+            return [new(old, is_written=is_written) for old, is_written in zip(taker.inputs, written)]
+
+        changed = [with_inputs(taker, inputs(taker)) for taker in self.takers(name)]
         results = {argument: new(old) for argument, old in self.results.items()}
         for node in changed:
             self.put(node)

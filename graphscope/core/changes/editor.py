@@ -14,6 +14,7 @@ from graphscope.core.attr_text import attr_value
 from graphscope.core.changes.build import constant, make_node, type_attr, with_inputs
 from graphscope.core.changes.draft import Draft
 from graphscope.core.checks.frames import refuse_mixed_frames
+from graphscope.core.checks.types import find_wrong_types
 from graphscope.core.checks.unconditional import unconditional_nodes
 from graphscope.core.checks.validity import find_problems
 from graphscope.core.graph import Body, Function, Graph, Node, called_functions
@@ -267,7 +268,7 @@ class GraphEditor:
         refuse_invalid_names(self.graph, graph)
         known = {problem.text for problem in find_problems(self.graph, self._catalog)}
         problems = [p.text for p in find_problems(graph, self._catalog) if p.text not in known]
-        problems += [text for draft in self._drafts.values() for text in self._misfits(draft)]
+        problems += [text for function in self._drafts for text in self._wrong_types(function, graph)]
         if problems:
             more = f"\nand {len(problems) - _LISTED:,} more" if len(problems) > _LISTED else ""
             raise GraphscopeError("\n".join(["the edited graph is not valid", *problems[:_LISTED]]) + more)
@@ -287,17 +288,13 @@ class GraphEditor:
         assert isinstance(built, Function)
         return built
 
-    def _misfits(self, draft: Draft) -> Iterator[str]:
-        """Inputs of changed nodes whose type differs from that of their op."""
-        for name in draft.touched:
-            node = draft.get(name)
-            definition = self._catalog.get(node.op) if node is not None else None
-            if node is None or definition is None:
-                continue
-            for text, wanted in zip(node.data_inputs(), input_types(definition, node.attrs)):
-                given = draft.dtype(text)
-                if DataType.INVALID not in (given, wanted) and given is not wanted:
-                    yield f"node {name} ({node.op}) takes {wanted.label}, and {text} is {given.label}"
+    def _wrong_types(self, function: str, graph: Graph) -> list[str]:
+        """Inputs of changed nodes, and of what takes these, whose type has become another than that of their op."""
+        draft = self._drafts[function]
+        among = {*draft.touched, *(taker.name for name in draft.touched for taker in draft.takers(name))}
+        before, after = (g.functions[function] if function else g for g in (self.graph, graph))
+        known = set(find_wrong_types(before, self._catalog, among))
+        return [text for name, text in find_wrong_types(after, self._catalog, among) if (name, text) not in known]
 
     def _types(self, node: Node) -> tuple[list[DataType], DataType] | None:
         """The types of the data inputs and of the first output; ``None`` if the op is unknown."""

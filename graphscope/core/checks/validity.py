@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from graphscope.advice import Advice, Call
+from graphscope.core.checks.types import find_wrong_types
 from graphscope.core.graph import Body, Function, Graph, Node, called_functions
 from graphscope.core.ops.sets import MERGES, NEXT_ITERATIONS
 from graphscope.core.ops.table import OpCatalog, input_count
@@ -25,7 +26,7 @@ class Problem(NamedTuple):
     """One problem that makes a graph invalid.
 
     Attributes:
-        kind: ``name``, ``input``, ``output``, ``inputs``, ``cycle``, ``recursion``, ``function`` or ``constant``.
+        kind: ``name``, ``input``, ``output``, ``inputs``, ``type``, ``cycle``, ``recursion``, ``function`` or ``constant``.
         node: the node, or the library function; ``function/node`` in the body of one.
         text: a description that names the node, without a final full stop.
     """
@@ -35,12 +36,13 @@ class Problem(NamedTuple):
     text: str
 
 
-def find_problems(graph: Graph, catalog: OpCatalog, *, scan: bool = False) -> list[Problem]:
+def find_problems(graph: Graph, catalog: OpCatalog, *, scan: bool = False, types: bool = False) -> list[Problem]:
     """The problems of ``graph``, in file order; empty for a graph that TensorFlow imports.
 
     Args:
         catalog: the ops that the graph may use.
         scan: also read constants whose size is known only from their content (typed values above 1 KB, text).
+        types: also compare the type of each input with what its node takes, which takes longer than all else.
     """
     reached = _reach(graph, catalog)
     found = [
@@ -51,19 +53,31 @@ def find_problems(graph: Graph, catalog: OpCatalog, *, scan: bool = False) -> li
     found += _Checker(graph, ops, "", scan).problems()
     for name in reached:
         found += _Checker(graph.functions[name], ops, name, scan).problems()
-    return [*found, *_recursions(reached)]
+    found += _recursions(reached)
+    return [*found, *_type_problems(graph, reached)] if types and not found else found
 
 
-def refuse_invalid(graph: Graph, catalog: OpCatalog, path: str) -> None:
+def _type_problems(graph: Graph, functions: Iterable[str]) -> Iterator[Problem]:
+    """Inputs of a type that their node does not take; the definitions that a file states of TensorFlow's ops do not count."""
+    catalog = graph.catalog()
+    for node, text in find_wrong_types(graph, catalog):
+        yield Problem("type", node, text)
+    for name in functions:
+        for node, text in find_wrong_types(graph.functions[name], catalog):
+            yield Problem("type", f"{name}/{node}", f"library function {name}: {text}")
+
+
+def refuse_invalid(graph: Graph, catalog: OpCatalog, path: str, *, types: bool = False) -> None:
     """Raises an error for a graph that TensorFlow would refuse.
 
     Args:
         path: the file of the graph, for messages.
+        types: as of :func:`find_problems`.
 
     Raises:
         GraphscopeError: the graph is invalid; the error names the nodes.
     """
-    problems = find_problems(graph, catalog, scan=True)
+    problems = find_problems(graph, catalog, scan=True, types=types)
     if not problems:
         return
     more = f"\nand {len(problems) - _LISTED:,} more" if len(problems) > _LISTED else ""

@@ -7,8 +7,9 @@ The table is ``ops.pb`` beside this file: the ``OpList`` of TensorFlow 2.21 with
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 from graphscope.core.values.dtypes import REF, DataType
 from graphscope.named_tuple import NamedTuple
@@ -17,8 +18,8 @@ from graphscope.protos import AttrValue, CollectionDef, OpDef
 TABLE = Path(__file__).with_name("ops.pb")
 
 
-class OutputType(NamedTuple):
-    """One output tensor of a node: its element type, whether it is a reference, and the output argument it belongs to."""
+class ArgumentType(NamedTuple):
+    """One tensor that a node takes or gives: its element type, whether it is a reference, and the argument it belongs to."""
 
     dtype: DataType
     is_ref: bool
@@ -66,41 +67,57 @@ class OpCatalog:
 
     def __init__(self, own: Iterable[OpDef] = ()) -> None:
         self._own = {op.name: op for op in own}
-        self._deciding: dict[str, tuple[_Getter, ...]] = {}
-        self._outputs: dict[tuple[object, ...], tuple[OutputType, ...]] = {}
+        self._outputs = _Types(self, "output_arg")
+        self._inputs = _Types(self, "input_arg")
 
     def get(self, op: str) -> OpDef | None:
         """The definition of ``op``; ``None`` if it is unknown."""
         return self._own.get(op) or registered_ops().get(op)
 
-    def outputs(self, op: str, attrs: Mapping[str, AttrValue]) -> tuple[OutputType, ...] | None:
+    def outputs(self, op: str, attrs: Mapping[str, AttrValue]) -> tuple[ArgumentType, ...] | None:
         """The outputs of a node of ``op``, in order; ``None`` if the op is unknown. See :func:`output_types`.
 
         Nodes of one op with equal types share the answer: most graphs have few such combinations and many nodes.
         """
+        return self._outputs.of(op, attrs)
+
+    def inputs(self, op: str, attrs: Mapping[str, AttrValue]) -> tuple[ArgumentType, ...] | None:
+        """As :meth:`outputs`, what a node of ``op`` takes: its data inputs."""
+        return self._inputs.of(op, attrs)
+
+
+class _Types:
+    """The types of the inputs or of the outputs of nodes, by op and the attributes that decide them."""
+
+    def __init__(self, catalog: OpCatalog, side: Literal["input_arg", "output_arg"]) -> None:
+        self._catalog = catalog
+        self._side = side
+        self._deciding: dict[str, tuple[_Getter, ...]] = {}
+        self._known: dict[tuple[object, ...], tuple[ArgumentType, ...]] = {}
+
+    def of(self, op: str, attrs: Mapping[str, AttrValue]) -> tuple[ArgumentType, ...] | None:
         getters = self._deciding.get(op)
         if getters is None:
-            definition = self.get(op)
+            definition = self._catalog.get(op)
             if definition is None:
                 return None
-            getters = self._deciding[op] = _deciding_attributes(definition)
+            getters = self._deciding[op] = _deciding_attributes(getattr(definition, self._side))
         values = (op, *[getter(attrs) for getter in getters])
-        found = self._outputs.get(values)
+        found = self._known.get(values)
         if found is None:
-            definition = self.get(op)
-            found = self._outputs[values] = tuple(output_types(definition, attrs)) if definition is not None else ()
+            definition = self._catalog.get(op)
+            assert definition is not None
+            found = self._known[values] = tuple(_types(definition, getattr(definition, self._side), attrs))
         return found
 
 
 _Getter = Callable[[Mapping[str, AttrValue]], object]
 
 
-def _deciding_attributes(op: OpDef) -> tuple[_Getter, ...]:
-    """Reads the attributes that decide number and types of the outputs of ``op``."""
-    names = dict.fromkeys(
-        name for a in op.output_arg for name in (a.type_attr, a.number_attr, a.type_list_attr) if name
-    )
-    return tuple(_getter(name, any(name == a.type_list_attr for a in op.output_arg)) for name in names)
+def _deciding_attributes(arguments: Collection[OpDef.ArgDef]) -> tuple[_Getter, ...]:
+    """Reads the attributes that decide number and types of ``arguments``."""
+    names = dict.fromkeys(name for a in arguments for name in (a.type_attr, a.number_attr, a.type_list_attr) if name)
+    return tuple(_getter(name, any(name == a.type_list_attr for a in arguments)) for name in names)
 
 
 def _getter(name: str, is_list: bool) -> _Getter:
@@ -113,22 +130,23 @@ def _getter(name: str, is_list: bool) -> _Getter:
     return get
 
 
-def output_types(op: OpDef, attrs: Mapping[str, AttrValue]) -> list[OutputType]:
+def output_types(op: OpDef, attrs: Mapping[str, AttrValue]) -> list[ArgumentType]:
     """The outputs of a node of ``op`` whose attributes are ``attrs``, in order; defaults fill absent attributes.
 
     An attribute that is absent and has no default gives ``INVALID`` (one output).
     """
-    result = []
-    for arg in op.output_arg:
-        for number in _argument_types(op, arg, attrs):
-            dtype = DataType.of(number)
-            result.append(OutputType(dtype, arg.is_ref or number > REF, arg.name))
-    return result
+    return list(_types(op, op.output_arg, attrs))
 
 
 def input_types(op: OpDef, attrs: Mapping[str, AttrValue]) -> list[DataType]:
     """The types of the data inputs that a node of ``op`` takes, in order; as :func:`output_types`."""
-    return [DataType.of(number) for arg in op.input_arg for number in _argument_types(op, arg, attrs)]
+    return [taken.dtype for taken in _types(op, op.input_arg, attrs)]
+
+
+def _types(op: OpDef, arguments: Iterable[OpDef.ArgDef], attrs: Mapping[str, AttrValue]) -> Iterator[ArgumentType]:
+    for argument in arguments:
+        for number in _argument_types(op, argument, attrs):
+            yield ArgumentType(DataType.of(number), argument.is_ref or number > REF, argument.name)
 
 
 def input_count(op: OpDef, attrs: Mapping[str, AttrValue]) -> int | None:

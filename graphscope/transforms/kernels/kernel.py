@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphscope.core.graph import Node
-from graphscope.core.ops.table import OutputType
+from graphscope.core.ops.table import ArgumentType
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import STRING_BYTES, Payload
 from graphscope.protos import AttrValue, OpDef
@@ -67,7 +67,7 @@ class Call:
     """
 
     def __init__(
-        self, node: Node, definition: OpDef, payloads: Sequence[Payload], outputs: Sequence[OutputType],
+        self, node: Node, definition: OpDef, payloads: Sequence[Payload], outputs: Sequence[ArgumentType],
         limit: int = MAX_VALUE_BYTES, *, flushes: bool = False,
     ) -> None:  # fmt: skip
         self.node = node

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from graphscope.core.graph import Node
-from graphscope.core.ops.table import OutputType
+from graphscope.core.ops.table import ArgumentType
 from graphscope.core.values.dtypes import DataType
 from graphscope.core.values.payload import ArrayPayload, Payload
 from graphscope.protos import OpDef
@@ -28,7 +28,7 @@ TABLE: Mapping[str, Kernel] = {
 
 
 def compute(
-    node: Node, definition: OpDef, payloads: Sequence[Payload], outputs: Sequence[OutputType],
+    node: Node, definition: OpDef, payloads: Sequence[Payload], outputs: Sequence[ArgumentType],
     limit: int = MAX_VALUE_BYTES,
 ) -> list[Payload] | None:  # fmt: skip
     """The outputs of ``node``; ``None`` if there is no kernel for it, or the kernel declines.
@@ -55,7 +55,7 @@ def compute(
     return [_payload(result, output, kernel) for result, output in zip(results, outputs)]
 
 
-def _payload(result: Array | Payload, output: OutputType, kernel: Kernel) -> Payload:
+def _payload(result: Array | Payload, output: ArgumentType, kernel: Kernel) -> Payload:
     if isinstance(result, Payload):
         return result
     # NumPy gives an element, not an array, where no dimension is left; of strings, it is bytes.
