@@ -127,7 +127,7 @@ def export_model(
     if data:
         options = replace(options, examples=_examples(frozen, os.fspath(data), reading, listener))
     options = replace(options, arguments=_arguments(frozen))
-    frozen.model.refuse_invalid(types=True)
+    frozen.model.refuse_invalid(closely=True)
     made = target.convert(frozen.result.graph, frozen.outputs, options, frozen.source.path)
     _tell(frozen, made, listener)
     found: list[Verification] = []

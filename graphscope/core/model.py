@@ -241,8 +241,8 @@ class Model(Shown):
 
     @property
     def problems(self) -> list[Problem]:
-        """The problems that make the graph invalid; see :func:`find_problems`. Types are compared in graphs of a usual size."""
-        return find_problems(self.graph, self.catalog, types=len(self.graph) <= _COMPARED)
+        """The problems that make the graph invalid; see :func:`find_problems`. Huge graphs are not compared closely."""
+        return find_problems(self.graph, self.catalog, closely=len(self.graph) <= _COMPARED)
 
     def starts(self, *, tables: bool = False) -> list[str]:
         """Names of what TensorFlow runs of a SavedModel after its variables are restored. They may be missing in the graph.
@@ -256,17 +256,17 @@ class Model(Shown):
             found += self.collections[name].names if name in self.collections else ()
         return list(map(node_of, found))
 
-    def refuse_invalid(self, *, types: bool = False) -> None:
+    def refuse_invalid(self, *, closely: bool = False) -> None:
         """Refuses a graph that TensorFlow would refuse.
 
         Args:
-            types: also compare types: what is written must be right as a whole, what is read only where it is needed.
+            closely: see :func:`find_problems`. What is written must be right as a whole, what is read where it is needed.
 
         Raises:
             GraphscopeError: the graph is invalid.
             IncompleteModelError: there is no graph.
         """
-        refuse_invalid(self.graph, self.catalog, self.path, types=types)
+        refuse_invalid(self.graph, self.catalog, self.path, closely=closely)
 
     def refuse_mismatch(self) -> None:
         """Refuses a checkpoint that belongs to another graph.
@@ -303,7 +303,7 @@ class Model(Shown):
 
 
 _COMPARED = 5_000
-"""Nodes; in larger graphs types are compared only before they are written: it would take a third of the time of ``info``."""
+"""Nodes; those of larger graphs are compared only before they are written: it would take a third of the time of ``info``."""
 
 _PARTS = tuple("path kind encoding files loaded_graph meta store store_version tag_sets notes warnings".split())
 """The arguments of the constructor, each an attribute."""

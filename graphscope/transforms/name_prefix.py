@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from graphscope.core.changes.draft import LOCATION
 from graphscope.core.changes.refill import refill
+from graphscope.core.checks.attributes import LOCATION
 from graphscope.core.graph import Body, Function, Graph, Node
 from graphscope.protos import AttrValue, FunctionDef, GraphDef, NodeDef
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from graphscope.core.changes.build import make_node, type_attr
-from graphscope.core.changes.draft import LOCATION, Draft
+from graphscope.core.changes.draft import Draft
+from graphscope.core.checks.attributes import LOCATION
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.core.ops.table import OpCatalog
 from graphscope.core.values.dtypes import DataType

@@ -35,7 +35,7 @@ def refusal(graph: Graph) -> str:
 
 
 def problems(graph: Graph) -> list[tuple[str, str]]:
-    return [(p.kind, p.text) for p in find_problems(graph, graph.catalog(), types=True)]
+    return [(p.kind, p.text) for p in find_problems(graph, graph.catalog(), closely=True)]
 
 
 def variable() -> Any:

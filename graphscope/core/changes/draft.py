@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from graphscope.core.changes.build import with_inputs
 from graphscope.core.changes.refill import refill
+from graphscope.core.checks.attributes import LOCATION
 from graphscope.core.graph import Body, Function, Graph, Node
 from graphscope.core.names import free_name
 from graphscope.core.ops.table import ArgumentType, OpCatalog
@@ -16,9 +17,6 @@ from graphscope.protos import FunctionDef, NodeDef
 
 SHAPES = "_output_shapes"
 """The attribute in which programs note the shapes that they inferred; TensorFlow refuses a node for which it infers others."""
-
-LOCATION = b"loc:@"
-"""Begins the name of a node in the attribute ``_class``: where that runs, its holder runs too."""
 
 
 class Draft:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from graphscope.advice import Advice, Call
+from graphscope.core.checks.attributes import find_wrong_attributes
 from graphscope.core.checks.types import find_wrong_types
 from graphscope.core.graph import Body, Function, Graph, Node, called_functions
 from graphscope.core.ops.sets import MERGES, NEXT_ITERATIONS
@@ -26,7 +27,8 @@ class Problem(NamedTuple):
     """One problem that makes a graph invalid.
 
     Attributes:
-        kind: ``name``, ``input``, ``output``, ``inputs``, ``type``, ``cycle``, ``recursion``, ``function`` or ``constant``.
+        kind: ``name``, ``input``, ``output``, ``inputs``, ``type``, ``attribute``, ``cycle``, ``recursion``, ``function`` or
+            ``constant``.
         node: the node, or the library function; ``function/node`` in the body of one.
         text: a description that names the node, without a final full stop.
     """
@@ -36,13 +38,13 @@ class Problem(NamedTuple):
     text: str
 
 
-def find_problems(graph: Graph, catalog: OpCatalog, *, scan: bool = False, types: bool = False) -> list[Problem]:
+def find_problems(graph: Graph, catalog: OpCatalog, *, scan: bool = False, closely: bool = False) -> list[Problem]:
     """The problems of ``graph``, in file order; empty for a graph that TensorFlow imports.
 
     Args:
         catalog: the ops that the graph may use.
         scan: also read constants whose size is known only from their content (typed values above 1 KB, text).
-        types: also compare the type of each input with what its node takes, which takes longer than all else.
+        closely: also compare the types of inputs and the attributes of nodes with their ops: that takes longer than all else.
     """
     reached = _reach(graph, catalog)
     found = [
@@ -54,30 +56,34 @@ def find_problems(graph: Graph, catalog: OpCatalog, *, scan: bool = False, types
     for name in reached:
         found += _Checker(graph.functions[name], ops, name, scan).problems()
     found += _recursions(reached)
-    return [*found, *_type_problems(graph, reached)] if types and not found else found
+    return [*found, *_compare(graph, reached)] if closely and not found else found
 
 
-def _type_problems(graph: Graph, functions: Iterable[str]) -> Iterator[Problem]:
-    """Inputs of a type that their node does not take; the definitions that a file states of TensorFlow's ops do not count."""
+def _compare(graph: Graph, functions: Iterable[str]) -> Iterator[Problem]:
+    """Nodes that do not fit their ops. What a file itself states of TensorFlow's ops does not count."""
     catalog = graph.catalog()
-    for node, text in find_wrong_types(graph, catalog):
-        yield Problem("type", node, text)
-    for name in functions:
-        for node, text in find_wrong_types(graph.functions[name], catalog):
-            yield Problem("type", f"{name}/{node}", f"library function {name}: {text}")
+    for name in ("", *functions):
+        body = graph.functions[name] if name else graph
+        where, scope = (f"library function {name}: ", f"{name}/") if name else ("", "")
+        for kind, found in (
+            ("attribute", find_wrong_attributes(body, catalog, is_inner=bool(name))),
+            ("type", find_wrong_types(body, catalog)),
+        ):
+            for node, text in found:
+                yield Problem(kind, f"{scope}{node}", where + text)
 
 
-def refuse_invalid(graph: Graph, catalog: OpCatalog, path: str, *, types: bool = False) -> None:
+def refuse_invalid(graph: Graph, catalog: OpCatalog, path: str, *, closely: bool = False) -> None:
     """Raises an error for a graph that TensorFlow would refuse.
 
     Args:
         path: the file of the graph, for messages.
-        types: as of :func:`find_problems`.
+        closely: as of :func:`find_problems`.
 
     Raises:
         GraphscopeError: the graph is invalid; the error names the nodes.
     """
-    problems = find_problems(graph, catalog, scan=True, types=types)
+    problems = find_problems(graph, catalog, scan=True, closely=closely)
     if not problems:
         return
     more = f"\nand {len(problems) - _LISTED:,} more" if len(problems) > _LISTED else ""

@@ -46,7 +46,7 @@ def meta_chunks(model: Model) -> Iterator[bytes] | None:
     """
     if model.kind not in _META_KINDS and model.kind is not ModelKind.SAVED_MODEL:
         return None
-    model.refuse_invalid(types=True)
+    model.refuse_invalid(closely=True)
     graph = with_restore_v2(model.graph, model.path)
     own = next((Path(f.path) for f in model.files if f.role == "graph"), None)
     if own is not None and model.kind in _META_KINDS and graph is model.graph:

@@ -51,7 +51,7 @@ def write_model(model: Model, path: str | os.PathLike[str], options: WriteOption
     from graphscope.formats.io.progress import report_chunks
     from graphscope.formats.lazy.pieces import flow, meta_graph_pieces
 
-    model.refuse_invalid(types=True)
+    model.refuse_invalid(closely=True)
     content = report_chunks(flow(meta_graph_pieces(model.meta, model.graph)), options.progress)
     return write_file(path, content, overwrite=options.overwrite, check=options.check)
 

@@ -136,7 +136,7 @@ def _plan(
     tags: Sequence[str],
     allow_outside: bool,
 ) -> _Plan:
-    model.refuse_invalid(types=True)
+    model.refuse_invalid(closely=True)
     model.refuse_mismatch()
     meta = MetaGraphDef()
     meta.CopyFrom(model.meta)

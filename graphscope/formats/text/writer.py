@@ -54,7 +54,7 @@ def write_pbtxt(
         CorruptFileError: a weight cannot be read.
         GraphscopeError: the graph is invalid.
     """
-    model.refuse_invalid(types=True)
+    model.refuse_invalid(closely=True)
     return write_file(path, report_chunks(graph_text(model.graph), progress), overwrite=overwrite, check=check)
 
 
