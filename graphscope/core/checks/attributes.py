@@ -7,7 +7,7 @@ values an attribute may have is not compared: later releases allow more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from graphscope.core.graph import Body, Node
 from graphscope.core.names import is_node_name
@@ -33,12 +33,21 @@ _KINDS = {
 """The field of ``AttrValue`` that holds a value -> the kind of attribute."""
 
 
+_FIELDS = {kind: field for field, kind in _KINDS.items() if field != "type"}
+"""Kind of an attribute -> the field that holds any value of it; of types and lists, the numbers count as well."""
+
+
 class _Demand(NamedTuple):
-    """What an op demands: an attribute, its kind, and whether each node must state it."""
+    """What an op demands: an attribute, its kind, and whether each node must state it.
+
+    Attributes:
+        field: what holds the value, where nothing else needs to be right; otherwise empty.
+    """
 
     name: str
     kind: str
     is_stated: bool
+    field: str
 
 
 def find_wrong_attributes(body: Body, catalog: OpCatalog, *, is_inner: bool = False) -> Iterator[tuple[str, str]]:
@@ -53,7 +62,10 @@ def find_wrong_attributes(body: Body, catalog: OpCatalog, *, is_inner: bool = Fa
             demands[op] = _demands(catalog, op)
         attrs = node.proto.attr
         for demand in demands[op]:
-            wrong = _judge(attrs, demand, node, is_inner=is_inner)
+            value = attrs.get(demand.name)
+            if value is not None and value.WhichOneof("value") == demand.field:
+                continue
+            wrong = _judge(value, demand, node, is_inner=is_inner)
             if wrong:
                 yield name, f"node {name} ({op}) {wrong}"
         for other in _strangers(attrs["_class"], body) if "_class" in attrs and not is_inner else ():
@@ -65,25 +77,23 @@ def find_wrong_attributes(body: Body, catalog: OpCatalog, *, is_inner: bool = Fa
 def _demands(catalog: OpCatalog, op: str) -> tuple[_Demand, ...]:
     definition = catalog.get(op)
     stated = definition.attr if definition is not None else ()
-    return tuple(_Demand(a.name, a.type, not a.HasField("default_value")) for a in stated)
+    return tuple(_Demand(a.name, a.type, not a.HasField("default_value"), _FIELDS.get(a.type, "")) for a in stated)
 
 
-def _judge(attrs: Mapping[str, AttrValue], demand: _Demand, node: Node, *, is_inner: bool) -> str:
+def _judge(value: AttrValue | None, demand: _Demand, node: Node, *, is_inner: bool) -> str:
     """What is wrong with one attribute; empty if it is right."""
-    if demand.name not in attrs:
-        return f"lacks the attribute {demand.name}" if demand.is_stated and demand.name not in node.payloads else ""
-    value = attrs[demand.name]
+    name, kind = demand.name, demand.kind
+    if value is None:
+        return f"lacks the attribute {name}" if demand.is_stated and name not in node.payloads else ""
     field = value.WhichOneof("value")
     if field == "placeholder" and is_inner:
         return ""
     found = _kind(value, field)
-    if found not in (demand.kind, *(("list()", "") if demand.kind.startswith("list(") else ())):
-        return (
-            f"has an attribute {demand.name} of kind {found}, not {demand.kind}" if found else f"has no {demand.name}"
-        )
+    if found != kind and not (kind.startswith("list(") and found in ("list()", "")):
+        return f"has an attribute {name} of kind {found}, not {kind}" if found else f"has no {name}"
     numbers = [value.type] if field == "type" else value.list.type if field == "list" else ()
     wrong = next((number for number in numbers if not _is_type(number)), None)
-    return "" if wrong is None else f"has an attribute {demand.name} with the number {wrong}, which no type has"
+    return "" if wrong is None else f"has an attribute {name} with the number {wrong}, which no type has"
 
 
 def _kind(value: AttrValue, field: str | None) -> str:
