@@ -356,7 +356,9 @@ def test_every_byte_in_text(tmp_path: Path) -> None:
     save(Model("m", ModelKind.GRAPH, "", (), Graph(header, nodes, [function])), source)
     message = GraphDef.FromString(source.read_bytes())
     typed = TensorProto(dtype=1, tensor_shape={"dim": [{"size": 500}]}, float_val=np.linspace(-1, 1, 500).tolist())
-    message.node.add(name="typed", op="Const").attr["value"].tensor.CopyFrom(typed)
+    node = message.node.add(name="typed", op="Const")
+    node.attr["value"].tensor.CopyFrom(typed)
+    node.attr["dtype"].type = typed.dtype
     source.write_bytes(message.SerializeToString())
     write_pbtxt(load(source), tmp_path / "out.pbtxt")
     parsed = text_format.Parse((tmp_path / "out.pbtxt").read_text(), GraphDef())

@@ -9,7 +9,17 @@ import pytest
 
 import graphscope
 from graphscope.errors import CorruptFileError, UnsupportedError
-from tests.support.graph_bytes import HEAD, GraphDef, assert_round_trip, bytes_of, const, field, saved, shape
+from tests.support.graph_bytes import (
+    HEAD,
+    GraphDef,
+    assert_round_trip,
+    bytes_of,
+    const,
+    field,
+    saved,
+    shape,
+    type_entry,
+)
 from tests.support.saving import tf
 from tests.support.tables import varint
 
@@ -21,7 +31,7 @@ def test_unknown_fields(tmp_path: Path, elements: int) -> None:
     """At every level of the message, beside small tensors and large ones."""
     tensor = tf.make_tensor_proto(np.arange(elements, dtype=np.float32)).SerializeToString() + UNKNOWN
     value = field(8, tensor) + UNKNOWN
-    node = field(1, b"n") + field(2, b"Const") + field(5, field(1, b"value") + field(2, value)) + UNKNOWN
+    node = HEAD + field(5, field(1, b"value") + field(2, value)) + UNKNOWN
     function = field(1, field(1, b"f") + UNKNOWN) + field(3, node) + UNKNOWN
     graph = field(1, node) + field(2, field(1, function) + UNKNOWN) + UNKNOWN
     path = tmp_path / "x.pb"
@@ -41,8 +51,9 @@ def test_odd_orders_of_fields(tmp_path: Path) -> None:
     content, shape = proto.tensor_content, proto.tensor_shape.SerializeToString()
     tensor = field(4, content) + field(2, shape) + b"\x08" + varint(proto.dtype)
     entry = field(2, field(8, tensor)) + field(1, b"value")
-    node = field(1, b"n") + field(2, b"Const") + field(5, entry) + field(4, b"/cpu:0")
-    moved = field(5, entry) + field(4, b"/cpu:0") + field(2, b"Const") + field(1, b"n2")
+    stated = type_entry(b"dtype", proto.dtype)
+    node = field(1, b"n") + field(2, b"Const") + stated + field(5, entry) + field(4, b"/cpu:0")
+    moved = field(5, entry) + field(4, b"/cpu:0") + stated + field(2, b"Const") + field(1, b"n2")
     (tmp_path / "x.pb").write_bytes(field(1, node) + b"\x22\x02\x08\x1b" + field(1, moved))
     model = graphscope.load(tmp_path / "x.pb")
     assert_round_trip(tmp_path / "x.pb", model, tmp_path)

@@ -13,7 +13,7 @@ from graphscope.cli.app import app
 from graphscope.core.changes.build import constant, make_node, type_attr
 from graphscope.core.values.dtypes import DataType
 from graphscope.formats.savedmodel.assets import assets_of
-from graphscope.protos import AssetFileDef, GraphDef, MetaGraphDef, SavedModel
+from graphscope.protos import AssetFileDef, AttrValue, GraphDef, MetaGraphDef, SavedModel
 
 SECRET = "this is nobody's business\n"
 
@@ -29,10 +29,11 @@ def place(tmp_path: Path) -> Path:
 def graph_naming(path: str) -> GraphDef:
     """A graph with a table that is filled from ``path``."""
     types = {"key_dtype": type_attr(DataType.STRING), "value_dtype": type_attr(DataType.INT64)}
+    columns = {"key_index": AttrValue(i=-2), "value_index": AttrValue(i=-1)}
     nodes = [
         constant("path", np.array(path.encode(errors="surrogateescape"), object)),
         make_node("table", "HashTableV2", attrs=types),
-        make_node("fill", "InitializeTableFromTextFileV2", ["table", "path"]),
+        make_node("fill", "InitializeTableFromTextFileV2", ["table", "path"], columns),
         make_node("out", "LookupTableSizeV2", ["table"]),
     ]
     return GraphDef(node=[n.proto for n in nodes])

@@ -21,7 +21,7 @@ from tests.support.saving import tf
 from tests.support.tables import varint
 
 from google.protobuf import text_format  # isort: skip
-from tests.support.graph_bytes import GraphDef, add_const, bytes_of, const, every_form, field, shape
+from tests.support.graph_bytes import GraphDef, add_const, bytes_of, const, every_form, field, shape, type_entry
 
 
 def test_an_existing_file_stands(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ else:
 print(json.dumps([rows, tensor.shape, size, read, summary.parameters.size_bytes, peak, "tensorflow" in sys.modules]))
 """
 WEIGHT_BYTES = 200 << 20
-HEAD_W = field(1, b"w") + field(2, b"Const")
+HEAD_W = field(1, b"w") + field(2, b"Const") + type_entry(b"dtype", 1)
 
 
 def nested(size: int) -> Iterator[bytes]:
@@ -91,7 +91,7 @@ def nested(size: int) -> Iterator[bytes]:
 def test_weights_stream(tmp_path: Path) -> None:
     source, target = tmp_path / "huge.pb", tmp_path / "again.pb"
     head = b"".join(reversed(list(nested(WEIGHT_BYTES))))
-    tail = field(1, field(1, b"y") + field(2, b"Identity") + field(3, b"w")) + b"\x22\x02\x08\x1b"
+    tail = field(1, field(1, b"y") + field(2, b"Identity") + field(3, b"w") + type_entry(b"T", 1)) + b"\x22\x02\x08\x1b"
     with open(source, "wb") as file:
         file.write(head)
         file.seek(WEIGHT_BYTES, 1)

@@ -119,13 +119,13 @@ def typed(dtype: Any, name: str, values: Iterable[Any], count: int | None = None
 
 LARGE |= {
     "float_val": typed(tf.float32, "float_val", np.linspace(-1, 1, 400)),
-    "float_val, filled": typed(tf.float32, "float_val", np.linspace(-1, 1, 400), 1000),
+    "float_val_filled": typed(tf.float32, "float_val", np.linspace(-1, 1, 400), 1000),
     "double_val": typed(tf.float64, "double_val", np.linspace(-1, 1, 400)),
     "int_val": typed(tf.int32, "int_val", range(-300, 300)),
-    "int_val of int8": typed(tf.int8, "int_val", [n % 128 - 100 for n in range(1200)]),
-    "int_val of uint16": typed(tf.uint16, "int_val", range(60_000, 60_600)),
+    "int_val_of_int8": typed(tf.int8, "int_val", [n % 128 - 100 for n in range(1200)]),
+    "int_val_of_uint16": typed(tf.uint16, "int_val", range(60_000, 60_600)),
     "half_val": typed(tf.float16, "half_val", range(15_000, 16_000)),
-    "half_val of bfloat16": typed(tf.bfloat16, "half_val", range(15_000, 16_000)),
+    "half_val_of_bfloat16": typed(tf.bfloat16, "half_val", range(15_000, 16_000)),
     "int64_val": typed(tf.int64, "int64_val", [n * n - 7 for n in range(600)]),
     "bool_val": typed(tf.bool, "bool_val", [n % 3 == 0 for n in range(1100)]),
     "string_val": typed(tf.string, "string_val", list(STRINGS)),
@@ -182,7 +182,12 @@ def field(number: int, body: bytes) -> bytes:
     return varint(number << 3 | 2) + varint(len(body)) + body
 
 
-HEAD = field(1, b"n") + field(2, b"Const")
+def type_entry(name: bytes, number: int) -> bytes:
+    """The attribute ``name`` of a node, a type."""
+    return field(5, field(1, name) + field(2, b"\x30" + varint(number)))
+
+
+HEAD = field(1, b"n") + field(2, b"Const") + type_entry(b"dtype", 1)
 
 
 def const(tensor: bytes) -> bytes:
