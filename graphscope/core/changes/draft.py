@@ -177,7 +177,7 @@ class Draft:
             return text if is_it and (is_ref or not is_written) else old
 
         def inputs(taker: Node) -> list[str]:
-            wanted = self._catalog.inputs(taker.op, taker.attrs) or ()
+            wanted, _ = self._catalog.both(taker.op, taker.attrs) or ((), ())
             written = [i < len(wanted) and wanted[i].is_ref for i in range(len(taker.inputs))]
             return [new(old, is_written=is_written) for old, is_written in zip(taker.inputs, written)]
 

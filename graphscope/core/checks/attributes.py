@@ -13,7 +13,7 @@ from graphscope.core.graph import Body, Node
 from graphscope.core.names import is_node_name
 from graphscope.core.ops.table import OpCatalog
 from graphscope.core.tensors import node_of
-from graphscope.core.values.dtypes import REF, DataType
+from graphscope.core.values.dtypes import DataType
 from graphscope.named_tuple import NamedTuple
 from graphscope.protos import AttrValue
 
@@ -33,15 +33,16 @@ _KINDS = {
 """The field of ``AttrValue`` that holds a value -> the kind of attribute."""
 
 
-_FIELDS = {kind: field for field, kind in _KINDS.items() if field != "type"}
-"""Kind of an attribute -> the field that holds any value of it; of types and lists, the numbers count as well."""
+_FIELDS = {kind: field for field, kind in _KINDS.items()}
+_TYPES = frozenset(int(dtype) for dtype in DataType if dtype is not DataType.INVALID)
+"""The numbers of all types. Those of references are no values of attributes."""
 
 
 class _Demand(NamedTuple):
     """What an op demands: an attribute, its kind, and whether each node must state it.
 
     Attributes:
-        field: what holds the value, where nothing else needs to be right; otherwise empty.
+        field: what holds the value; empty for lists.
     """
 
     name: str
@@ -63,8 +64,9 @@ def find_wrong_attributes(body: Body, catalog: OpCatalog, *, is_inner: bool = Fa
         attrs = node.proto.attr
         for demand in demands[op]:
             value = attrs.get(demand.name)
-            if value is not None and value.WhichOneof("value") == demand.field:
-                continue
+            field = value.WhichOneof("value") if value is not None else None
+            if value is not None and field == demand.field and (field != "type" or value.type in _TYPES):
+                continue  # nearly all
             wrong = _judge(value, demand, node, is_inner=is_inner)
             if wrong:
                 yield name, f"node {name} ({op}) {wrong}"
@@ -92,7 +94,7 @@ def _judge(value: AttrValue | None, demand: _Demand, node: Node, *, is_inner: bo
     if found != kind and not (kind.startswith("list(") and found in ("list()", "")):
         return f"has an attribute {name} of kind {found}, not {kind}" if found else f"has no {name}"
     numbers = [value.type] if field == "type" else value.list.type if field == "list" else ()
-    wrong = next((number for number in numbers if not _is_type(number)), None)
+    wrong = next((number for number in numbers if number not in _TYPES), None)
     return "" if wrong is None else f"has an attribute {name} with the number {wrong}, which no type has"
 
 
@@ -101,10 +103,6 @@ def _kind(value: AttrValue, field: str | None) -> str:
     if field != "list":
         return _KINDS.get(field or "", field or "")
     return f"list({', '.join(_KINDS[found.name] for found, _ in value.list.ListFields())})"
-
-
-def _is_type(number: int) -> bool:
-    return 0 < number < REF and DataType.of(number) is not DataType.INVALID
 
 
 def _strangers(group: AttrValue, body: Body) -> Iterator[str]:

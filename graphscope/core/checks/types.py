@@ -14,6 +14,9 @@ from graphscope.core.ops.table import ArgumentType, OpCatalog
 from graphscope.core.tensors import TensorName
 from graphscope.core.values.dtypes import DataType
 
+_Both = tuple[tuple[ArgumentType, ...], tuple[ArgumentType, ...]]
+"""What a node takes, and what it gives."""
+
 
 def find_wrong_types(body: Body, catalog: OpCatalog, among: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
     """The nodes of ``body`` that take what their op does not, in file order: the name, and how the types differ.
@@ -24,8 +27,10 @@ def find_wrong_types(body: Body, catalog: OpCatalog, among: Collection[str] | No
         among: the nodes to look at; all by default.
     """
     given = _Given(body, catalog)
-    for node, op, wired in zip(body.nodes, body.ops, body.wires):
-        wanted = catalog.inputs(op, node.proto.attr) if wired and (among is None or node.name in among) else None
+    for number, (node, wired) in enumerate(zip(body.nodes, body.wires)):
+        if not wired or (among is not None and node.name not in among):
+            continue
+        wanted = given.types(number)[0]
         if wanted and (None in wired or any(map(_is_wrong, map(given.first, wired), wanted))):
             yield from _wrong_types(node, wanted, given)
 
@@ -50,7 +55,7 @@ class _Given:
     def __init__(self, body: Body, catalog: OpCatalog) -> None:
         self._body = body
         self._catalog = catalog
-        self._first: dict[int | None, ArgumentType | None] = {}
+        self._types: dict[int | None, _Both] = {}
         self._named: dict[str, ArgumentType | None] = {}
         self._arguments: Mapping[str, ArgumentType] = {}
         if isinstance(body, Function):
@@ -58,13 +63,19 @@ class _Given:
                 a.name: ArgumentType(DataType.of(a.type), a.is_ref, a.name) for a in body.signature.input_arg
             }
 
-    def first(self, number: int | None) -> ArgumentType | None:
-        """The type of the first output of a node; ``None`` if it has none, or its op is unknown."""
-        if number not in self._first:
+    def types(self, number: int | None) -> _Both:
+        """The types of what a node takes, and of what it gives: nothing if its op is unknown."""
+        found = self._types.get(number)
+        if found is None:
             assert number is not None
-            outputs = self._catalog.outputs(self._body.ops[number], self._body.nodes[number].proto.attr)
-            self._first[number] = outputs[0] if outputs else None
-        return self._first[number]
+            known = self._catalog.both(self._body.ops[number], self._body.nodes[number].proto.attr)
+            found = self._types[number] = ((), ()) if known is None else known
+        return found
+
+    def first(self, number: int | None) -> ArgumentType | None:
+        """The type of the first output of a node; ``None`` if it has none."""
+        outputs = self.types(number)[1]
+        return outputs[0] if outputs else None
 
     def type(self, text: str) -> ArgumentType | None:
         """The type of a tensor, as inputs name it; ``None`` if there is no such tensor, or its op is unknown."""
@@ -76,11 +87,11 @@ class _Given:
         if text in self._arguments:
             return self._arguments[text]
         tensor = TensorName.parse(text)
-        node = self._body.get(tensor.node)
-        outputs = self._catalog.outputs(node.op, node.attrs) if node is not None else None
+        number = self._body.numbers.get(tensor.node)
+        outputs = self.types(number)[1] if number is not None else ()
         if tensor.argument is not None:
-            outputs = tuple(output for output in outputs or () if output.argument == tensor.argument)
-        return outputs[tensor.index] if outputs and 0 <= tensor.index < len(outputs) else None
+            outputs = tuple(output for output in outputs if output.argument == tensor.argument)
+        return outputs[tensor.index] if 0 <= tensor.index < len(outputs) else None
 
 
 def _label(found: ArgumentType) -> str:

@@ -68,7 +68,7 @@ class OpCatalog:
     def __init__(self, own: Iterable[OpDef] = ()) -> None:
         self._own = {op.name: op for op in own}
         self._outputs = _Types(self, "output_arg")
-        self._inputs = _Types(self, "input_arg")
+        self._both = _Types(self, "input_arg", "output_arg")
 
     def get(self, op: str) -> OpDef | None:
         """The definition of ``op``; ``None`` if it is unknown."""
@@ -79,36 +79,50 @@ class OpCatalog:
 
         Nodes of one op with equal types share the answer: most graphs have few such combinations and many nodes.
         """
-        return self._outputs.of(op, attrs)
+        found = self._outputs.of(op, attrs)
+        return found[0] if found is not None else None
 
-    def inputs(self, op: str, attrs: Mapping[str, AttrValue]) -> tuple[ArgumentType, ...] | None:
-        """As :meth:`outputs`, what a node of ``op`` takes: its data inputs."""
-        return self._inputs.of(op, attrs)
+    def both(
+        self, op: str, attrs: Mapping[str, AttrValue]
+    ) -> tuple[tuple[ArgumentType, ...], tuple[ArgumentType, ...]] | None:
+        """As :meth:`outputs`: the data inputs that a node of ``op`` takes, and its outputs."""
+        found = self._both.of(op, attrs)
+        return (found[0], found[1]) if found is not None else None
+
+
+_Side = Literal["input_arg", "output_arg"]
 
 
 class _Types:
-    """The types of the inputs or of the outputs of nodes, by op and the attributes that decide them."""
+    """The types of the inputs or of the outputs of nodes, or both, by op and the attributes that decide them."""
 
-    def __init__(self, catalog: OpCatalog, side: Literal["input_arg", "output_arg"]) -> None:
+    def __init__(self, catalog: OpCatalog, *sides: _Side) -> None:
         self._catalog = catalog
-        self._side = side
+        self._sides = sides
         self._deciding: dict[str, tuple[_Getter, ...]] = {}
-        self._known: dict[tuple[object, ...], tuple[ArgumentType, ...]] = {}
+        self._known: dict[tuple[object, ...], tuple[tuple[ArgumentType, ...], ...]] = {}
 
-    def of(self, op: str, attrs: Mapping[str, AttrValue]) -> tuple[ArgumentType, ...] | None:
+    def of(self, op: str, attrs: Mapping[str, AttrValue]) -> tuple[tuple[ArgumentType, ...], ...] | None:
+        """For each side; ``None`` if the op is unknown."""
         getters = self._deciding.get(op)
         if getters is None:
             definition = self._catalog.get(op)
             if definition is None:
                 return None
-            getters = self._deciding[op] = _deciding_attributes(getattr(definition, self._side))
+            getters = self._deciding[op] = _deciding_attributes(
+                [a for side in self._arguments(definition) for a in side]
+            )
         values = (op, *[getter(attrs) for getter in getters])
         found = self._known.get(values)
         if found is None:
             definition = self._catalog.get(op)
             assert definition is not None
-            found = self._known[values] = tuple(_types(definition, getattr(definition, self._side), attrs))
+            sides = self._arguments(definition)
+            found = self._known[values] = tuple(tuple(_types(definition, side, attrs)) for side in sides)
         return found
+
+    def _arguments(self, definition: OpDef) -> list[Collection[OpDef.ArgDef]]:
+        return [getattr(definition, side) for side in self._sides]
 
 
 _Getter = Callable[[Mapping[str, AttrValue]], object]
@@ -116,16 +130,31 @@ _Getter = Callable[[Mapping[str, AttrValue]], object]
 
 def _deciding_attributes(arguments: Collection[OpDef.ArgDef]) -> tuple[_Getter, ...]:
     """Reads the attributes that decide number and types of ``arguments``."""
-    names = dict.fromkeys(name for a in arguments for name in (a.type_attr, a.number_attr, a.type_list_attr) if name)
-    return tuple(_getter(name, any(name == a.type_list_attr for a in arguments)) for name in names)
+    found = {a.type_attr: _type for a in arguments} | {a.number_attr: _number for a in arguments}
+    found |= {a.type_list_attr: _list for a in arguments}
+    return tuple(make(name) for name, make in found.items() if name)
 
 
-def _getter(name: str, is_list: bool) -> _Getter:
+def _type(name: str) -> _Getter:
     def get(attrs: Mapping[str, AttrValue]) -> object:
         value = attrs.get(name)
-        if value is None:
-            return None
-        return tuple(value.list.type) if is_list else (value.type, value.i)
+        return None if value is None else value.type
+
+    return get
+
+
+def _number(name: str) -> _Getter:
+    def get(attrs: Mapping[str, AttrValue]) -> object:
+        value = attrs.get(name)
+        return None if value is None else value.i
+
+    return get
+
+
+def _list(name: str) -> _Getter:
+    def get(attrs: Mapping[str, AttrValue]) -> object:
+        value = attrs.get(name)
+        return None if value is None else tuple(value.list.type)
 
     return get
 
