@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from graphscope.advice import Advice, Call, Option, Options
+from graphscope.advice import Advice, Call, Option, Options, Part
 from graphscope.core.graph import Graph, Node
 from graphscope.core.listener import Listener
 from graphscope.core.ops.sets import DEFAULTED
@@ -53,8 +53,7 @@ def frozen_doubts(frozen: FrozenGraph, outputs: Sequence[str]) -> list[Doubt]:
         outputs: node or tensor names.
     """
     graph = frozen.graph
-    sets = setting(frozen.stored_switches)
-    cure = Advice(Options(sets), " switches that off") if sets else None
+    cure = cure_of(frozen.stored_switches, Options)
     return [
         *_state(frozen.carried),
         *_start(frozen.restarted),
@@ -87,7 +86,7 @@ def dropout_doubts(drops: Sequence[str], option: str = "outputs", cure: Advice |
 
     Args:
         option: the argument that names the computed tensors.
-        cure: what to do where a variable says whether the model trains.
+        cure: see :func:`cure_of`.
     """
     if drops:
         text = f"dropout with a constant rate makes the result random: {some(drops, _MAX_NAMES)}"
@@ -110,9 +109,15 @@ def batch_doubts(norms: Sequence[str], option: str = "outputs", cure: Advice | N
         yield Doubt(text, cure or help)
 
 
-def setting(switches: Mapping[str, str]) -> tuple[Option, ...]:
-    """The options that set training switches: name -> value."""
-    return tuple(Option("set", f"{name}={value}") for name, value in switches.items())
+def cure_of(switches: Mapping[str, str], how: Callable[[tuple[Option, ...]], Part]) -> Advice | None:
+    """What to do where variables say whether the model trains; ``None`` if there are none.
+
+    Args:
+        switches: name -> value for prediction.
+        how: makes advice of the options that set them.
+    """
+    sets = tuple(Option("set", f"{name}={value}") for name, value in switches.items())
+    return Advice(how(sets), " switches that off") if sets else None
 
 
 def branch_doubts(graph: Graph, outputs: Sequence[str]) -> Iterator[Doubt]:

@@ -12,10 +12,10 @@ from graphscope.api.adapt import for_older_tensorflow, with_input_shapes
 from graphscope.api.doubts import (
     batch_doubts,
     branch_doubts,
+    cure_of,
     default_doubts,
     dropout_doubts,
     report,
-    setting,
     tpu_doubts,
 )
 from graphscope.api.opening import ModelLike, Names, as_model, as_names, chosen_outputs, warn_of_files
@@ -282,9 +282,8 @@ def _without(graph: Graph, names: Iterable[str]) -> Graph:
     return graph.with_nodes(n for n in graph.nodes if n.name not in left_out)
 
 
-def _decided(model: Model, graph: Graph, outputs: Sequence[str]) -> Graph:
-    """``graph`` without the branches that a variable with the value that is stored does not take."""
-    switches = stored_switches(graph)
+def _decided(model: Model, graph: Graph, switches: Collection[str], outputs: Sequence[str]) -> Graph:
+    """``graph`` without the branches that ``switches``, variables with the values that are stored, do not take."""
     stored = [v for v in model.variables if v.name in switches and v.entry is not None]
     if not stored:
         return graph
@@ -303,9 +302,9 @@ def _report_signature(
         return
     taken = [spec.name for spec in inputs]
     needed = _keep_needed(model.graph, names, taken)
-    graph = _decided(model, needed, names)
-    sets = setting(stored_switches(needed))
-    cure = Advice(Call("freeze", ("MODEL",), sets), " switches that off") if sets else None
+    switches = stored_switches(needed)
+    graph = _decided(model, needed, switches, names)
+    cure = cure_of(switches, lambda sets: Call("freeze", ("MODEL",), sets))
     report(
         [
             *default_doubts(_without(graph, taken)),

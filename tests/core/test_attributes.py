@@ -14,19 +14,9 @@ from graphscope.core.checks.validity import find_problems
 from graphscope.core.graph import Function, Graph, Node
 from graphscope.errors import GraphscopeError
 from graphscope.protos import FunctionDef, NodeDef
-from tests.support.running import built, serialized, tf
+from tests.support.running import built, refusal, serialized, tf
 
 v1 = tf.compat.v1
-
-
-def refusal(graph: Graph) -> str:
-    """What TensorFlow says, importing ``graph``; empty if it does import it."""
-    try:
-        with tf.Graph().as_default():
-            tf.import_graph_def(v1.GraphDef.FromString(serialized(graph)), name="")
-    except (ValueError, tf.errors.InvalidArgumentError) as error:
-        return str(error)
-    return ""
 
 
 def make() -> None:

@@ -17,21 +17,11 @@ from graphscope.core.checks.validity import find_problems
 from graphscope.core.graph import Graph
 from graphscope.errors import GraphscopeError
 from tests.support.fixture_files import FIXTURES
-from tests.support.running import built, serialized, tf
+from tests.support.running import built, refusal, serialized, tf
 
 v1 = tf.compat.v1
 DIFFER = "incompatible with expected"
 """What TensorFlow says of types, and of nothing else."""
-
-
-def refusal(graph: Graph) -> str:
-    """What TensorFlow says, importing ``graph``; empty if it does import it."""
-    try:
-        with tf.Graph().as_default():
-            tf.import_graph_def(v1.GraphDef.FromString(serialized(graph)), name="")
-    except (ValueError, tf.errors.InvalidArgumentError) as error:
-        return str(error)
-    return ""
 
 
 def problems(graph: Graph) -> list[tuple[str, str]]:

@@ -50,6 +50,16 @@ def serialized(graph: Graph) -> bytes:
     return b"".join(flow(graph_pieces(graph)))
 
 
+def refusal(graph: Graph) -> str:
+    """What TensorFlow says, importing ``graph``; empty if it does import it."""
+    try:
+        with tf.Graph().as_default():
+            tf.import_graph_def(tf.compat.v1.GraphDef.FromString(serialized(graph)), name="")
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        return str(error)
+    return ""
+
+
 def run_graph(graph: Graph | bytes, fetches: Sequence[str], feed: Mapping[str, Any] | None = None) -> list[Array]:
     """The values of tensors, in a session without rewriting, so that every op is TensorFlow's own as written."""
     content = graph if isinstance(graph, bytes) else serialized(graph)

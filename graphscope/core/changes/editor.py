@@ -293,8 +293,9 @@ class GraphEditor:
         draft = self._drafts[function]
         among = {*draft.touched, *(taker.name for name in draft.touched for taker in draft.takers(name))}
         before, after = (g.functions[function] if function else g for g in (self.graph, graph))
-        known = set(find_wrong_types(before, self._catalog, among))
-        return [text for name, text in find_wrong_types(after, self._catalog, among) if (name, text) not in known]
+        found = list(find_wrong_types(after, self._catalog, among))
+        known = set(find_wrong_types(before, self._catalog, among)) if found else ()
+        return [text for name, text in found if (name, text) not in known]
 
     def _types(self, node: Node) -> tuple[list[DataType], DataType] | None:
         """The types of the data inputs and of the first output; ``None`` if the op is unknown."""

@@ -78,9 +78,8 @@ def _read_lines(content: bytes) -> tuple[str, list[str]] | None:
     names = [match[1] or match[3] for match in found]
     if rest or len(found) < len(lines) or any(names.count(name) > 1 for name in _SINGLE):
         return None
-    prefixes = {name: [match[2] for match in found if match[1] == name] for name in names}
-    [latest] = prefixes.get("model_checkpoint_path", [""])
-    return latest, prefixes.get("all_model_checkpoint_paths", [])
+    latest = next((match[2] for match in found if match[1] == "model_checkpoint_path"), "")
+    return latest, [match[2] for match in found if match[1] == "all_model_checkpoint_paths"]
 
 
 def _parse(content: bytes, source: FileSource) -> tuple[str, Sequence[str]]:
