@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphscope.core.changes.build import constant, make_node, type_attr, with_inputs, without_attrs
+from graphscope.core.checks.attributes import LOCATION
 from graphscope.core.graph import Graph, Node
 from graphscope.core.names import free_name
 from graphscope.core.tensors import TensorName
@@ -351,7 +352,7 @@ class _Folder:
     def rebuild(self) -> Graph:
         if not self.replaced:
             return self.graph
-        gone = {f"loc:@{name}".encode() for name, nodes in self.replaced.items() if not nodes}
+        gone = {LOCATION + name.encode() for name, nodes in self.replaced.items() if not nodes}
         nodes = [n for original in self.graph for n in self.replaced.get(original.name, [original])]
         return self.graph.with_nodes(_drop_colocation(n, gone) for n in nodes)
 

@@ -6,9 +6,9 @@ Source: ``_class`` in ``tensorflow/core/framework/node_def.proto``: ``loc:@NODE`
 from __future__ import annotations
 
 from graphscope.core.changes.build import without_attrs
+from graphscope.core.checks.attributes import LOCATION
 from graphscope.core.graph import Graph, Node
 
-_BESIDE = b"loc:@"
 _MAX_STEPS = 16
 
 
@@ -37,6 +37,8 @@ def _device(graph: Graph, node: Node | None) -> str:
 def _beside(graph: Graph, node: Node) -> list[Node]:
     value = node.attr("_class")
     names = [
-        text[len(_BESIDE) :].decode() for text in (value.list.s if value is not None else ()) if text[:5] == _BESIDE
+        text[len(LOCATION) :].decode()
+        for text in (value.list.s if value is not None else ())
+        if text.startswith(LOCATION)
     ]
     return [graph[name] for name in names if name in graph and name != node.name]

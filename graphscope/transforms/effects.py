@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from functools import cached_property
 
 from graphscope.core.changes.build import with_inputs
+from graphscope.core.checks.attributes import LOCATION
 from graphscope.core.graph import Graph, Node
 from graphscope.core.ops.sets import PLACEHOLDER_OPS
 from graphscope.core.tensors import node_of
@@ -70,9 +71,6 @@ def sweep(graph: Graph, before: Graph, keep: Collection[str], effects: Effects, 
     return graph.with_nodes(_placed_alone(node, gone) for node in graph.nodes if node.name not in gone)
 
 
-_COLOCATED = b"loc:@"
-
-
 def _placed_alone(node: Node, gone: Collection[str]) -> Node:
     group = node.attr("_class")
     if group is None or not any(_is_with(text, gone) for text in group.list.s):
@@ -86,7 +84,7 @@ def _placed_alone(node: Node, gone: Collection[str]) -> Node:
 
 
 def _is_with(text: bytes, gone: Collection[str]) -> bool:
-    return text.startswith(_COLOCATED) and text[len(_COLOCATED) :].decode("utf-8", "replace") in gone
+    return text.startswith(LOCATION) and text[len(LOCATION) :].decode("utf-8", "replace") in gone
 
 
 def distinct(inputs: Iterable[str]) -> list[str]:
